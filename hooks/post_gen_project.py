@@ -1,0 +1,95 @@
+"""Remove what was not chosen, write .env with fresh secrets, and say what to do next."""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
+
+# The files of each feature: they stay when the prompt got this answer.
+FEATURE_PATHS = {
+    ("auth_app", True): [],
+    ("__django_login", "yes"): [],
+    ("cloudinary_moderation", True): [],
+    ("ci_scanning", "github"): [],
+    ("ci_scanning", "gitlab"): [],
+}
+
+# What working in the template's own folder leaves there; none of it is the template's.
+LEFTOVERS = (
+    ".env",
+    ".venv",
+    "**/__pycache__",
+    "**/.*_cache",
+    "**/.DS_Store",
+    "*.sqlite3*",
+    "media",
+    "reports",
+    "staticfiles",
+    "uv.lock",
+)
+
+ENV = """\
+# Secrets of this machine, made when the project was generated. Never commit this file.
+# .env.example describes every variable.
+DEBUG=on
+SECRET_KEY={secret_key}
+FIELD_ENCRYPTION_KEYS={encryption_key}
+"""
+
+SUMMARY = """
+{project_name} is ready in {project_slug}{slash}
+
+  domain_name            {domain_name}
+  author                 {author_name} <{author_email}>
+  cloudinary_moderation  {cloudinary_moderation}
+  auth_app               {auth_app}
+  ci_scanning            {ci_scanning}
+
+Next:
+  cd {project_slug}
+  uv run poe start
+  uv run python manage.py createsuperuser
+
+.env holds fresh secrets for this machine and stays out of git; README.md has the rest.
+"""
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; a path that is missing raises."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def write_env() -> None:
+    """Write the secrets, readable by their owner alone from the first moment."""
+    text = ENV.format(
+        secret_key=secrets.token_urlsafe(64),
+        encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    )
+    descriptor = os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+for pattern in LEFTOVERS:
+    for leftover in list(Path().glob(pattern)):
+        remove(leftover)
+
+for (prompt, answer), paths in FEATURE_PATHS.items():
+    if ANSWERS[prompt] != answer:
+        for path in paths:
+            remove(Path(path))  # raises when the path is missing: a stale table is a bug
+
+write_env()
+
+# A console that cannot show a character shows its number.
+sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+choices = {key: {True: "yes", False: "no"}.get(value, value) for key, value in ANSWERS.items() if type(value) in (bool, str)}
+print(SUMMARY.format(**choices, slash=os.sep))
