@@ -1,0 +1,117 @@
+// The upload form without a page load: a preview, real progress, a way to cancel.
+// All of it is a courtesy: the form works without, and the server checks everything itself.
+
+const PREVIEW_SIDE = 640; // pixels
+const LOST = "The connection broke off, so the photo was not sent. Please try again.";
+
+function megabytes(bytes) {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+}
+
+async function preview(file, canvas) {
+  // A canvas, not a blob: address, since the content security policy allows no such image.
+  const bitmap = await createImageBitmap(file);
+  const scale = Math.min(1, PREVIEW_SIDE / Math.max(bitmap.width, bitmap.height));
+  canvas.width = Math.max(1, bitmap.width * scale);
+  canvas.height = Math.max(1, bitmap.height * scale);
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+}
+
+/** What the answer says in place of the form: an error page's own sentence, or at least its number. */
+function explain(xhr) {
+  const sentence = xhr.response?.querySelector("main h1 + p")?.textContent;
+  return sentence ?? `The photo was not taken: the server answered with error ${xhr.status}. Please try again later.`;
+}
+
+function enhance(form) {
+  const input = form.querySelector("input[type=file]");
+  const canvas = form.querySelector("canvas");
+  const running = form.querySelector(".running");
+  const bar = form.querySelector("progress");
+  const cancel = form.querySelector("button[type=button]");
+  const submit = form.querySelector("button[type=submit]");
+  const status = form.querySelector("[role=status]");
+  const limit = Number(form.dataset.maxBytes);
+
+  function say(text) {
+    if (status.textContent !== text) status.textContent = text; // the same text again would be read out again
+  }
+
+  function stop(text) {
+    running.hidden = true;
+    submit.disabled = false;
+    submit.focus();
+    say(text);
+  }
+
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    const tooLarge = file?.size > limit;
+    input.setCustomValidity(
+      tooLarge ? `This file has ${megabytes(file.size)}; at most ${megabytes(limit)} are allowed.` : "",
+    );
+    canvas.hidden = true;
+    say("");
+    if (!file || !input.reportValidity()) return;
+    try {
+      await preview(file, canvas);
+      canvas.hidden = file !== input.files[0]; // another file may have been chosen meanwhile
+    } catch {
+      say("This file cannot be previewed; it may not be a photo.");
+    }
+  });
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", form.action);
+    xhr.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+    xhr.responseType = "document";
+
+    xhr.upload.onprogress = ({ loaded, total }) => {
+      bar.value = loaded / total;
+      say(`Uploading, ${Math.floor((4 * loaded) / total) * 25} % sent.`); // in quarters, not to chatter
+    };
+    xhr.upload.onload = () => {
+      bar.removeAttribute("value");
+      say("Sent. The photo is being checked.");
+    };
+    xhr.onload = () => {
+      if (xhr.responseURL !== form.action) {
+        location.assign(xhr.responseURL);
+        return;
+      }
+      const answer = xhr.response?.getElementById("upload");
+      if (answer) replace(form, answer);
+      else stop(explain(xhr));
+    };
+    xhr.onerror = () => stop(LOST);
+    xhr.onabort = () => stop("Upload cancelled.");
+    cancel.onclick = () => xhr.abort();
+
+    bar.value = 0;
+    running.hidden = false;
+    submit.disabled = true;
+    cancel.focus();
+    say("Uploading.");
+    xhr.send(new FormData(form));
+  });
+}
+
+/** Puts the refused form in the old one's place, with the cursor on what is wrong. */
+function replace(form, answer) {
+  const chosen = form.querySelector("input[type=file]").files;
+  form.replaceWith(answer);
+  enhance(answer);
+  const input = answer.querySelector("input[type=file]");
+  if (!answer.querySelector("[aria-invalid=true][type=file]")) {
+    input.files = chosen; // the file was not the problem
+    input.dispatchEvent(new Event("change"));
+  }
+  const wrong = answer.querySelector(".nonfield, [aria-invalid=true]");
+  if (wrong?.matches(".nonfield")) wrong.tabIndex = -1;
+  wrong?.focus();
+}
+
+enhance(document.getElementById("upload"));
