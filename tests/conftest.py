@@ -1,0 +1,35 @@
+"""What most tests start from: the template, and a project for every combination of its features."""
+
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.baking import Answers, bake, copy_template, name
+
+type Bake = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clean copy of the template; nobody changes it."""
+    return copy_template(tmp_path_factory.mktemp("template") / "secure-django")
+
+
+@pytest.fixture(scope="session")
+def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Answers], Path]:
+    """Return the project of a combination as it was generated; nobody changes it."""
+
+    @cache
+    def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
+        return bake(template, tmp_path_factory.mktemp(features.replace("+", "-")), **dict(answers))
+
+    return lambda answers: generate(name(answers), tuple(answers.items()))
+
+
+@pytest.fixture
+def project(pristine: Callable[[Answers], Path], tmp_path: Path) -> Callable[[Answers], Path]:
+    """Return a copy of the project of a combination, for tools that leave something behind."""
+    return lambda answers: shutil.copytree(pristine(answers), tmp_path / "my-secure-site")

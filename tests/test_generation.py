@@ -1,0 +1,257 @@
+"""What is generated: the right files, no trace of a feature that was not chosen, and fresh secrets."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+
+from tests.baking import ALL_OFF, ALL_ON, COMBINATIONS, FEATURES, PROMPTS, RAW, ROOT, Answers, bake, name, paths, run
+
+type Project = Callable[[Answers], Path]
+
+# Written down a second time on purpose: the hook's own table is what is tested.
+FEATURE_PATHS = {
+    "cloudinary_moderation": [],
+    "auth_app": [],
+    "django_login": [],
+    "github": [],
+    "gitlab": [],
+}
+
+# A word of each feature that nothing else would say.
+TRACES = {
+    "cloudinary_moderation": r"cloudinary",
+    "auth_app": r"allauth|passkey|totp|[\"']accounts[\"'.]|accounts\.",
+    "django_login": r"\baxes\b|axes_",
+    "github": r"\.github/|github_|github actions|dependabot",
+    "gitlab": r"gitlab",
+}
+
+
+def chosen(answers: Answers) -> set[str]:
+    """Return the features of a combination, the one that stands in for the auth app among them."""
+    features = {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
+    return features if answers["auth_app"] else features | {"django_login"}
+
+
+def text_files(project: Path) -> dict[str, str]:
+    """Return what a reader of the project reads: every file but the random secrets."""
+    return {path: (project / path).read_text(encoding="utf-8") for path in paths(project) - {".env"}}
+
+
+every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+
+
+def test_prompts_are_those_of_the_contract_in_their_order() -> None:
+    assert {key: value for key, value in PROMPTS.items() if not key.startswith("_")} == {
+        "project_name": "My Secure Site",
+        "project_slug": "{{ cookiecutter.project_name | slugify(max_length=64) or 'my-secure-site' }}",
+        "description": "A Django site where people share photos.",
+        "domain_name": "example.com",
+        "author_name": "The {{ cookiecutter.project_name }} team",
+        "author_email": "security@{{ cookiecutter.domain_name }}",
+        "cloudinary_moderation": True,
+        "auth_app": True,
+        "ci_scanning": ["github", "gitlab", "none"],
+    }
+
+
+def test_every_prompt_has_a_label_and_every_choice_one_of_its_own() -> None:
+    labels = PROMPTS["__prompts__"]
+    assert list(labels) == [key for key in PROMPTS if not key.startswith("_")]
+    assert set(labels["ci_scanning"]) == {"__prompt__", *FEATURES["ci_scanning"]}
+
+
+@every_combination
+def test_exactly_the_files_of_the_chosen_features_are_there(answers: Answers, template: Path, pristine: Project) -> None:
+    unwanted = [path for feature in FEATURE_PATHS.keys() - chosen(answers) for path in FEATURE_PATHS[feature]]
+    expected = {
+        path for path in paths(template / RAW) if not any(path == gone or path.startswith(f"{gone}/") for gone in unwanted)
+    }
+    assert paths(pristine(answers)) == expected | {".env"}
+
+
+def test_every_path_of_a_feature_names_something(template: Path) -> None:
+    missing = [path for owned in FEATURE_PATHS.values() for path in owned if not (template / RAW / path).exists()]
+    assert not missing
+
+
+@every_combination
+def test_no_word_of_a_feature_stays_that_was_not_chosen(answers: Answers, pristine: Project) -> None:
+    words = "|".join(f"(?:{TRACES[feature]})" for feature in TRACES.keys() - chosen(answers))
+    found = [
+        f"{path}:{number}: {line}"
+        for path, text in text_files(pristine(answers)).items()
+        for number, line in enumerate([path, *text.splitlines()])
+        if words and re.search(words, line, re.IGNORECASE)
+    ]
+    assert not found, "\n".join(found)
+
+
+@every_combination
+def test_nothing_of_the_engine_is_left(answers: Answers, pristine: Project) -> None:
+    leftover = re.compile(r"\{\{-? *cookiecutter|cookiecutter\.\w+ *[|}]|^\s*# %", re.MULTILINE)
+    assert not [path for path, text in text_files(pristine(answers)).items() if leftover.search(text)]
+
+
+@every_combination
+def test_files_end_with_one_newline_and_hold_no_gaps(answers: Answers, pristine: Project) -> None:
+    files = {path: text for path, text in text_files(pristine(answers)).items() if text}
+    assert not [path for path, text in files.items() if not text.endswith("\n") or text.endswith("\n\n")]
+    assert not [path for path, text in files.items() if "\n\n\n\n" in text or re.search(r"[ \t]$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("answers", [answers for answers in COMBINATIONS if answers["ci_scanning"] == "none"], ids=name)
+def test_where_ci_runs_changes_nothing_that_runs(answers: Answers, pristine: Project) -> None:
+    def what_runs(ci_scanning: str) -> dict[str, str]:
+        files = text_files(pristine(answers | {"ci_scanning": ci_scanning}))
+        return {path: text for path, text in files.items() if path.endswith((".py", ".toml", ".html", ".txt", ".js"))}
+
+    assert what_runs("none") == what_runs("github") == what_runs("gitlab")
+
+
+def test_env_is_ready_to_run_and_its_owners_alone(pristine: Project) -> None:
+    env = pristine(ALL_ON) / ".env"
+    values = dotenv_values(env, interpolate=False)
+    assert values["DEBUG"] == "on"
+    assert len(values["SECRET_KEY"] or "") > 50
+    assert Fernet(values["FIELD_ENCRYPTION_KEYS"] or "")
+    if os.name == "posix":
+        assert stat.S_IMODE(env.stat().st_mode) == 0o600
+
+
+def test_secrets_are_fresh_and_stand_in_env_alone(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    projects = [bake(template, tmp_path / run) for run in ("one", "two")]
+    secrets = [
+        value
+        for project in projects
+        for key, value in dotenv_values(project / ".env").items()
+        if value and key in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
+    ]
+    assert len(set(secrets)) == 4
+    assert sorted(path.suffix for path in temporary.iterdir()) == [".py"] * 4, "the hooks' rendered copies"
+    assert (tmp_path / "one" / ".cookiecutter" / "replay").is_dir()
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != ".env":
+            text = path.read_text(encoding="utf-8")
+            assert not [secret for secret in secrets if secret in text], path
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_a_first_git_add_tracks_everything_but_the_secrets(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    (folder / "media").mkdir()
+    for state in (".env.local", "db.sqlite3", "media/photo.jpg"):
+        (folder / state).touch()
+    run(folder, "git", "init", "--quiet")
+    run(folder, "git", "add", "--all")
+    tracked = set(run(folder, "git", "ls-files").splitlines())
+    assert tracked == paths(folder) - {path for path in paths(folder) if path.startswith(".git/")} - {
+        ".env",
+        ".env.local",
+        "db.sqlite3",
+        "media/photo.jpg",
+    }
+
+
+def test_the_summary_names_every_choice(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bake(template, tmp_path, **ALL_OFF, project_name="Museum", domain_name="museum.example")
+    summary = capfd.readouterr().out
+    for prompt, answer in {
+        "domain_name": "museum.example",
+        "author": "The Museum team <security@museum.example>",
+        "cloudinary_moderation": "no",
+        "auth_app": "no",
+        "ci_scanning": "none",
+    }.items():
+        assert re.search(rf"^  {prompt} +{re.escape(answer)}$", summary, re.MULTILINE)
+
+
+def test_a_console_without_the_letters_of_a_name_is_no_obstacle(template: Path, tmp_path: Path) -> None:
+    summary = run(
+        tmp_path,
+        *(sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", str(template), "project_name=安全网站"),
+        PYTHONIOENCODING="cp1252",
+        HOME=str(tmp_path),
+    )
+    assert "an-quan-wang-zhan" in summary
+    assert (tmp_path / "an-quan-wang-zhan" / ".env").is_file()
+
+
+def test_a_missing_path_of_a_feature_stops_the_generation_and_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    stale = shutil.copytree(template, tmp_path / "stale")
+    hook = stale / "hooks" / "post_gen_project.py"
+    hook.write_text(re.sub(r'\("auth_app", True\): \[', r'\g<0>"renamed", ', hook.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(FailedHookException):
+        bake(stale, tmp_path / "output", auth_app=False)
+    assert [path.name for path in (tmp_path / "output").iterdir()] == [".cookiecutter"]
+
+
+def test_a_project_that_is_there_keeps_its_secrets(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = bake(template, tmp_path)
+    before = (project / ".env").read_bytes()
+    command = ["cookiecutter", "--no-input", "--overwrite-if-exists", "--default-config", str(template)]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(AssertionError, match=r"my-secure-site: holds a project already"):
+        run(tmp_path, *command)
+    assert (project / ".env").read_bytes() == before
+
+
+def test_a_lived_in_checkout_gives_the_same_project(template: Path, tmp_path: Path, pristine: Project) -> None:
+    checkout = shutil.copytree(template, tmp_path / "checkout")
+    raw = checkout / RAW
+    binary = bytes(range(256)) * 4
+    for state in (
+        ".env",
+        ".DS_Store",
+        ".mypy_cache/3.13/cache.0.db",
+        ".pytest_cache/v/cache/nodeids",
+        ".ruff_cache/0.17.6/1234567890",
+        ".venv/bin/python",
+        "config/.DS_Store",
+        "config/__pycache__/settings.cpython-313.pyc",
+        "db.sqlite3",
+        "db.sqlite3-wal",
+        "media/photo/display.jpg",
+        "reports/bandit.html",
+        "staticfiles/site.css",
+        "uploads/migrations/__pycache__/__init__.cpython-313.pyc",
+        "uv.lock",
+    ):
+        (raw / state).parent.mkdir(parents=True, exist_ok=True)
+        (raw / state).write_bytes(b"{{ undefined }} {% nonsense \xff" + binary)
+    project = bake(checkout, tmp_path / "output", **ALL_ON)
+    assert paths(project) == paths(pristine(ALL_ON))
+    assert not [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())]
+    assert dotenv_values(project / ".env")["DEBUG"] == "on"
+
+
+@pytest.mark.parametrize("hook", ["pre_gen_project", "post_gen_project"])
+def test_hooks_need_neither_packages_nor_the_network(hook: str) -> None:
+    tree = ast.parse((ROOT / "hooks" / f"{hook}.py").read_text(encoding="utf-8"))
+    imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imports = {module.partition(".")[0] for module in imports}
+    assert imports <= sys.stdlib_module_names
+    assert not imports & {"asyncio", "ftplib", "http", "smtplib", "socket", "ssl", "subprocess", "urllib"}
+
+
+def test_answers_reach_the_hooks_whatever_they_hold() -> None:
+    assert json.loads(r"""{"name": "\"\"\" \\ ü"}""") == {"name": '""" \\ ü'}
