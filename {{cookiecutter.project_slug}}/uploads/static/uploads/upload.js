@@ -4,10 +4,6 @@
 const PREVIEW_SIDE = 640; // pixels
 const LOST = "The connection broke off, so the photo was not sent. Please try again.";
 
-function megabytes(bytes) {
-  return `${(bytes / 1024 ** 2).toFixed(1)} MB`;
-}
-
 async function preview(file, canvas) {
   // A canvas, not a blob: address, since the content security policy allows no such image.
   const bitmap = await createImageBitmap(file);
@@ -20,6 +16,7 @@ async function preview(file, canvas) {
 
 /** What the answer says in place of the form: an error page's own sentence, or at least its number. */
 function explain(xhr) {
+  if (xhr.status === 413) return "The photo is too large.";
   const sentence = xhr.response?.querySelector("main h1 + p")?.textContent;
   return sentence ?? `The photo was not taken: the server answered with error ${xhr.status}. Please try again later.`;
 }
@@ -33,6 +30,7 @@ function enhance(form) {
   const submit = form.querySelector("button[type=submit]");
   const status = form.querySelector("[role=status]");
   const limit = Number(form.dataset.maxBytes);
+  const megabytes = Math.round(limit / 1024 ** 2);
 
   function say(text) {
     if (status.textContent !== text) status.textContent = text; // the same text again would be read out again
@@ -48,9 +46,7 @@ function enhance(form) {
   input.addEventListener("change", async () => {
     const [file] = input.files;
     const tooLarge = file?.size > limit;
-    input.setCustomValidity(
-      tooLarge ? `This file has ${megabytes(file.size)}; at most ${megabytes(limit)} are allowed.` : "",
-    );
+    input.setCustomValidity(tooLarge ? `This file is larger than the ${megabytes} MB that are allowed.` : "");
     canvas.hidden = true;
     say("");
     if (!file || !input.reportValidity()) return;
