@@ -1,0 +1,56 @@
+"""Text that is encrypted before it reaches the database."""
+
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@lru_cache(maxsize=8)
+def fernet_for(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def fernet() -> MultiFernet:
+    """Encrypts with the first of FIELD_ENCRYPTION_KEYS and decrypts with any of them."""
+    return fernet_for(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+def encrypt(text: str) -> str:
+    return fernet().encrypt(text.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """Raises cryptography.fernet.InvalidToken when no key fits: never hands out ciphertext as if it were text."""
+    return fernet().decrypt(token.encode()).decode()
+
+
+class EncryptedTextField(models.TextField):
+    """A text column that holds Fernet tokens; None stays NULL. It can't be searched, only tested for NULL."""
+
+    def get_prep_value(self, value: Any) -> str | None:
+        text = super().get_prep_value(value)
+        return None if text is None else encrypt(text)
+
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
+        return None if value is None else decrypt(value)
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name != "isnull":
+            raise FieldError(f"An encrypted field has no lookup '{lookup_name}': equal texts differ as tokens.")
+        return super().get_lookup(lookup_name)
+
+
+def encrypted_columns() -> list[tuple[type[models.Model], str]]:
+    """Returns every model with the name of an encrypted column of its own."""
+    return [
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if isinstance(field, EncryptedTextField)
+    ]

@@ -1,0 +1,45 @@
+"""Re-encrypts everything with the newest key, after which the older ones can go."""
+
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import models, transaction
+from django.db.models import ExpressionWrapper, F, TextField
+
+from config.encryption import encrypted_columns
+
+
+class Command(BaseCommand):
+    help = "Re-encrypts what is not encrypted with the first of FIELD_ENCRYPTION_KEYS; safe to repeat and to interrupt."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        newest = Fernet(settings.FIELD_ENCRYPTION_KEYS[0])
+        for model, column in encrypted_columns():
+            rotated = sum(rotate(model, column, pk) for pk in outdated(model, column, newest))
+            self.stdout.write(f"{model._meta.label}.{column}: {rotated} re-encrypted")
+
+
+def outdated(model: type[models.Model], column: str, newest: Fernet) -> list[Any]:
+    """Returns the keys of rows whose token the newest key can't read."""
+    token = ExpressionWrapper(F(column), output_field=TextField())
+    rows = model._base_manager.exclude(**{f"{column}__isnull": True}).annotate(token=token).values_list("pk", "token")
+    return [pk for pk, token in rows.iterator() if not reads(newest, token)]
+
+
+def reads(key: Fernet, token: str) -> bool:
+    try:
+        key.decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
+def rotate(model: type[models.Model], column: str, pk: Any) -> int:
+    """Writes one row again, locked, so that a change made meanwhile is not lost."""
+    with transaction.atomic():
+        row = model._base_manager.select_for_update().filter(pk=pk).first()
+        if row is not None:
+            row.save(update_fields=[column])
+    return int(row is not None)

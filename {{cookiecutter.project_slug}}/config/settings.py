@@ -1,0 +1,310 @@
+"""Settings of {{ cookiecutter.project_name }}, driven by the environment; .env.example documents every variable.
+
+A line that is not Django's default says why. Nothing secret has a default, and nothing insecure starts without DEBUG.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.utils.csp import CSP
+from environs import validate
+
+from config.environment import Environment, fernet_keys, is_local, secret_key, secret_keys
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The environment
+
+env = Environment()
+# Variables of the process win over the file; the file's values never enter the process' environment.
+env.read_env(BASE_DIR / os.environ.get("ENV_FILE", ".env"), recurse=False)
+
+DEBUG = env.bool("DEBUG", False)
+# A variable whose default is an ellipsis has none: not setting it stops the start.
+REQUIRED: Any = ...
+
+SECRET_KEY = env.str("SECRET_KEY", validate=secret_key)
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [], validate=secret_keys)
+FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS", validate=fernet_keys)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else REQUIRED) or []
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+database = env.database_url(
+    "DATABASE_URL", f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}" if DEBUG else REQUIRED
+)
+cache = env.cache_url("CACHE_URL", "db://django_cache")
+mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "{{ cookiecutter.author_email }}" if DEBUG else REQUIRED)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
+CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
+MEDIA_ROOT = env.path("MEDIA_ROOT", BASE_DIR / "media")
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 10 * 1024**2, validate=validate.Range(min=1))
+UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 40_000_000, validate=validate.Range(min=1))
+UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
+REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
+MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
+
+if DEBUG and not all(map(is_local, ALLOWED_HOSTS)):
+    env.problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: its error pages show the code.")
+if not DEBUG and "*" in ALLOWED_HOSTS:
+    env.problem("ALLOWED_HOSTS", "Must name the hosts that are served, not '*'.")
+if not DEBUG and mailer and "console" in mailer["BACKEND"]:
+    env.problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would put reset links into the log.")
+env.stop_on_problems()
+
+# The project
+
+SITE_NAME = "{{ cookiecutter.project_name }}"
+DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
+SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
+
+INSTALLED_APPS = [
+    "config",
+    # % if cookiecutter.auth_app
+    "accounts",
+    # % endif
+    "users",
+    "uploads",
+    # % if cookiecutter.cloudinary_moderation
+    "uploads.moderation.cloudinary",
+    # % endif
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    # Makes the development server send static files through the middleware too, headers included.
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    # % if cookiecutter.__django_login
+    "axes",
+    # % endif
+]
+
+# The first ones add headers to whatever the later ones answer: static files, redirects and errors included.
+MIDDLEWARE = [
+    "config.middleware.ResponseHeadersMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.SessionLimitsMiddleware",
+    # Before CSRF, which parses the body: a stranger's upload is refused unread.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    # % if cookiecutter.__django_login
+    "axes.middleware.AxesMiddleware",
+    # % endif
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "config.context.site",
+                "django.template.context_processors.csp",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": cache}
+MAILERS = {"default": mailer}
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+
+# Transport: HTTPS only
+
+SECURE_SSL_REDIRECT = not DEBUG
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+if DEBUG:
+    # A browser that saw this header on localhost would refuse every other project there.
+    SECURE_HSTS_SECONDS = 0
+if TRUSTED_PROXY_COUNT:
+    # Believed only behind a proxy that sets it: anybody else could claim to have come by HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if not SECURE_HSTS_PRELOAD:
+    # hstspreload.org asks not to send `preload` by default: it binds a domain for months.
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+# Headers
+
+CSP_POLICY = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
+SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: []
+    for feature in (
+        "accelerometer",
+        "ambient-light-sensor",
+        "autoplay",
+        "camera",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "usb",
+        "xr-spatial-tracking",
+    )
+}
+
+# Cookies and sessions
+
+# The prefix binds a cookie to this host, its root path and HTTPS; browsers refuse it on plain HTTP.
+COOKIE_PREFIX = "" if DEBUG else "__Host-"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+SESSION_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "config.views.csrf_failure"
+# The other storage's cookie has a fixed name, so it can't have the prefix.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+# Without a page for this long, a session ends (OWASP: 15 to 30 minutes) …
+SESSION_COOKIE_AGE = 30 * 60
+# … and after this long even a busy one does (OWASP: 4 to 8 hours).
+SESSION_ABSOLUTE_AGE = timedelta(hours=8)
+
+# Passwords and log-in
+
+AUTH_USER_MODEL = "users.User"
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "uploads:mine"
+LOGOUT_REDIRECT_URL = "uploads:gallery"
+PASSWORD_MIN_LENGTH = 12
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_MIN_LENGTH},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    # The place for rules of your own.
+    {"NAME": "users.passwords.SiteNameValidator"},
+]
+PASSWORD_HASHERS = [
+    "users.passwords.Argon2idHasher",
+    # Understood, so that imported passwords work; they are rehashed at the next log-in.
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+# Django's default is three days, long for a link that gives an account away.
+PASSWORD_RESET_TIMEOUT = 3600
+AUTHENTICATION_BACKENDS = [
+    # % if cookiecutter.__django_login
+    # First, so that a locked-out log-in never reaches a password check.
+    "axes.backends.AxesStandaloneBackend",
+    # % endif
+    # % if cookiecutter.auth_app
+    "allauth.account.auth_backends.AuthenticationBackend",
+    # % endif
+    "django.contrib.auth.backends.ModelBackend",
+]
+
+# % if cookiecutter.__django_login
+# Log-in attempts: counted in the database, so across processes and restarts
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+# A failure during a lock-out does not extend it: otherwise anybody could lock somebody out for ever.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+# By address and account together: nobody can lock an account for its owner, or an office for its neighbours.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "config.proxy.client_ip"
+AXES_USERNAME_CALLABLE = "users.lockout.username"
+AXES_LOCKOUT_CALLABLE = "users.lockout.locked_out"
+# Successful log-ins are logged as events; axes' own table would keep addresses and browsers for ever.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+# % endif
+# Files
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Its default lets every other site read static files.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# There is no MEDIA_URL: photos are served by a view that checks who may see them.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+FILE_UPLOAD_HANDLERS = [
+    # First: stops reading at UPLOAD_MAX_BYTES; Django itself has no limit for files.
+    "uploads.handlers.LimitUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
+# Photos
+
+PHOTO_MODERATOR = "uploads.moderation.staff.StaffReview"
+
+# Logging: JSON lines in production
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "config.logs.JSONFormatter"},
+        "text": {"format": "{levelname} {name} {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text" if DEBUG else "json"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Without the default's second handler, which mails stack traces.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # % if cookiecutter.__django_login
+        # Its lines name accounts and addresses; our own events tell the same without them.
+        "axes": {"level": "CRITICAL"},
+        # % endif
+    },
+}

@@ -1,0 +1,48 @@
+"""The project's settings under a production environment made here: no test reads a developer's .env.
+
+Types, `check --deploy` and the tests all use it, so what they see is what production runs.
+"""
+
+import os
+import secrets
+import tempfile
+
+from cryptography.fernet import Fernet
+
+scratch = tempfile.TemporaryDirectory()
+os.environ |= {
+    "ENV_FILE": "none",
+    "SECRET_KEY": secrets.token_urlsafe(50),
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "ALLOWED_HOSTS": "testserver",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
+    "EMAIL_URL": "submission://localhost",
+    "DEFAULT_FROM_EMAIL": "site@example.com",
+    "MEDIA_ROOT": scratch.name,
+    # Empty is unset, whatever the shell that runs the tests has exported.
+    **dict.fromkeys(
+        (
+            "DEBUG",
+            "SECRET_KEY_FALLBACKS",
+            "CSRF_TRUSTED_ORIGINS",
+            "CACHE_URL",
+            "SECURE_HSTS_SECONDS",
+            "SECURE_HSTS_PRELOAD",
+            "TRUSTED_PROXY_COUNT",
+            "CSP_REPORT_ONLY",
+            "UPLOAD_MAX_BYTES",
+            "UPLOAD_MAX_PIXELS",
+            "UPLOADS_PER_HOUR",
+            "REJECTED_RETENTION_DAYS",
+            "MODERATION_STUCK_HOURS",
+        ),
+        "",
+    ),
+}
+
+from config.settings import *  # noqa: E402, F403
+
+# `collectstatic` makes the manifest of the production storage; tests read the sources.
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
+STATIC_ROOT = scratch.name
+WHITENOISE_USE_FINDERS = True

@@ -1,0 +1,108 @@
+"""Fixtures for every app's tests."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from django.test import Client
+from PIL import Image
+from pytest_django import Settings
+
+from uploads.images import sanitize
+from uploads.models import Photo
+from users.models import User
+
+PASSWORD = "correct horse battery staple"
+
+
+class HTTPSClient(Client):
+    """Django's test client, come by HTTPS as everybody does."""
+
+    def generic(self, *args: Any, **kwargs: Any) -> Any:
+        return super().generic(*args, **kwargs | {"secure": True})
+
+
+@pytest.fixture
+def client() -> HTTPSClient:
+    return HTTPSClient()
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    return lambda email="owner@example.com", **fields: User.objects.create_user(email, PASSWORD, **fields)
+
+
+@pytest.fixture
+def user(make_user: Callable[..., User]) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def stranger(make_user: Callable[..., User]) -> User:
+    return make_user("stranger@example.com")
+
+
+@pytest.fixture
+def reviewer(make_user: Callable[..., User]) -> User:
+    person = make_user("reviewer@example.com", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=["view_photo", "review_photo"]))
+    return person
+
+
+@pytest.fixture
+def login(client: HTTPSClient) -> Callable[[User], HTTPSClient]:
+    """Returns the client, logged in as somebody."""
+
+    def as_user(user: User) -> HTTPSClient:
+        client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return as_user
+
+
+@pytest.fixture
+def picture() -> Callable[..., bytes]:
+    """Returns a small picture's bytes; keywords go to Pillow's save()."""
+
+    def make(format: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
+        buffer = BytesIO()
+        Image.new(mode, size, "teal" if mode.startswith("RGB") else 0).save(buffer, format, **options)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def upload(picture: Callable[..., bytes]) -> Callable[..., HttpResponse]:
+    """Sends a file through the real form and returns the answer."""
+
+    def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: str) -> Any:
+        file = SimpleUploadedFile(name, picture() if content is None else content)
+        return client.post("/photos/upload/", {"title": "Teal", **data, "image": file})
+
+    return send
+
+
+@pytest.fixture
+def make_photo(user: User, picture: Callable[..., bytes]) -> Callable[..., Photo]:
+    """Returns a stored photo of `user`; keywords set fields afterwards, past every rule."""
+
+    def make(owner: User = user, **fields: Any) -> Photo:
+        content = picture()
+        photo = Photo.objects.accept(owner, "Teal", "holiday.jpg", sanitize(BytesIO(content), "a.jpg", len(content)))
+        Photo.objects.filter(pk=photo.pk).update(**fields)
+        photo.refresh_from_db()
+        return photo
+
+    return make

@@ -1,0 +1,122 @@
+"""Staff review: the queue, the pictures, and decisions with a record of who, when and why."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+
+from uploads.models import Photo, Status, Verdict
+from uploads.moderation import MANUAL
+
+if TYPE_CHECKING:
+    from users.models import User
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """Opens the list on what waits for a person."""
+
+    title = "status"
+    parameter_name = "show"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("approved", "Published"), ("rejected", "Not accepted"), ("all", "All")]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        yield {"selected": self.value() is None, "query_string": "?", "display": "Waiting"}
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(status__in=[self.value()] if self.value() else [Status.PENDING, Status.REVIEW])
+
+
+class VerdictInline(admin.TabularInline):
+    model = Verdict
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("kind", "result", "detail", "decided_by", "updated_at")
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class RejectForm(forms.Form):
+    reason = forms.CharField(max_length=200, help_text="The owner reads this.")
+
+
+@admin.register(Photo)
+class PhotoAdmin(admin.ModelAdmin):
+    list_display = ("preview", "title", "owner", "status", "reason", "created_at")
+    list_display_links = ("preview", "title")
+    list_filter = (QueueFilter,)
+    list_select_related = ("owner",)
+    ordering = ("created_at",)
+    search_fields = ("title", "owner__email")
+    fields = readonly_fields = ("picture", "title", "owner", "original_name", "status", "reason", "created_at")
+    inlines = (VerdictInline,)
+    actions = ("approve", "reject")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
+        return super().get_queryset(request).exclude(status=Status.DELETED)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Photo | None = None) -> bool:
+        # Rejecting deletes the bytes and tells the owner; deleting the row would tell nobody.
+        return False
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("uploads.review_photo")
+
+    @admin.display(description="photo")
+    def preview(self, photo: Photo) -> str:
+        return self.image(photo, "thumbnail", 120)
+
+    @admin.display(description="photo")
+    def picture(self, photo: Photo) -> str:
+        return self.image(photo, "display", 640)
+
+    def image(self, photo: Photo, variant: str, width: int) -> str:
+        if not photo.has_bytes:
+            return "deleted"
+        url = photo.thumbnail_url if variant == "thumbnail" else photo.display_url
+        return format_html('<img src="{}" alt="{}" width="{}" loading="lazy">', url, photo.title, width)
+
+    @admin.action(description="Approve selected photos", permissions=["review"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        self.review(request, queryset, "approved", "")
+
+    @admin.action(description="Reject selected photos…", permissions=["review"])
+    def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
+        form = RejectForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid():
+            self.review(request, queryset, "rejected", form.cleaned_data["reason"])
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Reject photos",
+            "form": form,
+            "photos": queryset,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/uploads/photo/reject.html", context)
+
+    def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
+        reviewer, decided = cast("User", request.user), 0
+        for photo in queryset.filter(has_bytes=True):
+            photo.record({MANUAL: result}, by=reviewer, detail=reason, reason=reason)
+            self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
+            decided += 1
+        self.message_user(request, f"{decided} photos {result}.", messages.SUCCESS)
+        if gone := queryset.count() - decided:
+            self.message_user(request, f"{gone} photos have no picture any more.", messages.WARNING)

@@ -1,0 +1,145 @@
+"""The gate: bytes of a stranger in, bytes of our own making out."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePath
+from typing import IO
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from PIL import ExifTags, Image
+
+# What may come in: Pillow's formats, each with the endings a file name may have.
+# MPO is what many phones write as .jpg: a JPEG with further pictures behind it, which are not read.
+EXTENSIONS = {
+    "JPEG": {".jpg", ".jpeg"},
+    "MPO": {".jpg", ".jpeg"},
+    "PNG": {".png"},
+    "WEBP": {".webp"},
+}
+# Longest edge in pixels of what goes out.
+VARIANTS = {"display": 2048, "thumbnail": 480}
+JPEG_QUALITY = 85
+# EXIF's orientations, and what makes each upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+MESSAGES = {
+    "missing": "Choose a photo.",
+    "empty": "This file is empty. Choose another one.",
+    "too_large": "This file is too large. The limit is {megabytes} MB; save a smaller copy and try again.",
+    "unsupported_type": "Only JPEG, PNG and WebP photos are accepted. Save it as one of them and try again.",
+    "wrong_extension": "The file's name does not fit its content. It is a {format}: give its name that ending.",
+    "animated": "Moving pictures are not accepted. Save a single frame and try again.",
+    "too_many_pixels": "This photo has too many pixels. The limit is {megapixels} megapixels; make it smaller first.",
+    "quota": "You have reached the limit of {photos} photos an hour. Come back later.",
+    "damaged": "This file is damaged and cannot be read. Open it, save it anew and try again.",
+}
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A photo of our own making: `files` holds JPEG bytes by variant, width and height those of `display`."""
+
+    files: dict[str, bytes]
+    width: int
+    height: int
+
+
+def refuse(code: str, **values: object) -> ValidationError:
+    text = MESSAGES[code].format(
+        megabytes=round(settings.UPLOAD_MAX_BYTES / 1024**2, 1),
+        megapixels=round(settings.UPLOAD_MAX_PIXELS / 1_000_000, 1),
+        **values,
+    )
+    return ValidationError(text, code=code)
+
+
+def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
+    """Returns `file` (of `size` bytes) rebuilt from its pixels, or raises ValidationError with a code of MESSAGES."""
+    if not size:
+        raise refuse("empty")
+    if size > settings.UPLOAD_MAX_BYTES:
+        raise refuse("too_large")
+    try:
+        # Only these parsers: Pillow knows forty more, each with holes of its own.
+        image = Image.open(file, formats=("JPEG", "PNG", "WEBP"))
+    except Image.DecompressionBombError:
+        raise refuse("too_many_pixels") from None
+    except Exception:  # a parser fed with hostile bytes raises whatever it likes
+        raise refuse("unsupported_type") from None
+    with image:
+        check_extension(image, name)
+        check_pixels(image)
+        check_frames(image)
+        return rebuild(image)
+
+
+def check_extension(image: Image.Image, name: str) -> None:
+    """Stops a file that one program takes for a picture and another, by its name, for something else."""
+    if PurePath(name).suffix.lower() not in EXTENSIONS[str(image.format)]:
+        raise refuse("wrong_extension", format=image.format)
+
+
+def check_pixels(image: Image.Image) -> None:
+    """Stops bombs before anything is decoded: a file of kilobytes can announce gigabytes of pixels."""
+    if image.width * image.height > settings.UPLOAD_MAX_PIXELS:
+        raise refuse("too_many_pixels")
+
+
+def check_frames(image: Image.Image) -> None:
+    """Stops animations: nobody would review the thousandth frame, and decoding them all is a bomb."""
+    if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
+        raise refuse("animated")
+
+
+def rebuild(image: Image.Image) -> Rebuilt:
+    """Decodes the whole picture, so that a truncated one is found, and copies its pixels to new ones.
+
+    What is not a pixel stays behind: metadata with places and names, comments, colour profiles, trailing bytes.
+    """
+    try:
+        turn = TURNS.get(orientation(image) or 1)
+        # A JPEG is decoded at a fraction of its size here where that is enough, which saves most of its memory.
+        image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        display = on_white(image if turn is None else image.transpose(turn))
+    except Exception:  # as above
+        raise refuse("damaged") from None
+    thumbnail = display.copy()
+    thumbnail.thumbnail((VARIANTS["thumbnail"],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return Rebuilt({"display": encode(display), "thumbnail": encode(thumbnail)}, *display.size)
+
+
+def orientation(image: Image.Image) -> int | None:
+    """Returns EXIF's orientation; a picture that lies on its side is better than one refused for odd metadata."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # as above
+        return None
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Returns a new opaque RGB picture with the pixels of `image`."""
+    if image.mode.startswith("I"):
+        # 16 bits a grey value; Pillow's own conversion would cut them off at 255 instead of scaling.
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    canvas = Image.new("RGB", image.size, "white")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        canvas.paste(image, mask=image.getchannel("A"))
+    else:
+        canvas.paste(image.convert("RGB"))
+    return canvas
+
+
+def encode(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,105 @@
+"""The pages of the upload app, and the photos themselves."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.files.storage import default_storage
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.csp import CSP
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from config.logs import log_event
+from uploads.forms import UploadForm
+from uploads.images import VARIANTS, refuse
+from uploads.models import Photo, QuotaExceeded, Status, check_quota
+from users.models import User
+
+PAGE_SIZE = 24
+
+
+class UserRequest(HttpRequest):
+    """What LoginRequiredMiddleware lets through."""
+
+    user: User
+
+
+@login_not_required
+@require_safe
+def gallery(request: HttpRequest) -> HttpResponse:
+    page = Paginator(Photo.objects.published(), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "uploads/gallery.html", {"page": page})
+
+
+@require_safe
+def mine(request: UserRequest) -> HttpResponse:
+    page = Paginator(request.user.photos.live(), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "uploads/mine.html", {"page": page})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: UserRequest) -> HttpResponse:
+    form, status = UploadForm(), 200
+    if request.method == "POST":
+        form = UploadForm(request.POST, request.FILES, too_large=hasattr(request, "upload_too_large"))
+        try:
+            # Before the work of decoding, and once more under a lock when the photo is stored.
+            check_quota(request.user)
+            if form.is_valid():
+                form.save(request.user)
+                messages.success(request, "Your photo has arrived. It is shown once it has been reviewed.")
+                return redirect("uploads:mine")
+            status = 413 if form.too_large else 200
+        except QuotaExceeded:
+            status = 429
+            form.add_error(None, refuse("quota", photos=settings.UPLOADS_PER_HOUR))
+        for code in form.refusals():
+            log_event("upload_validation", request, code=code)
+    context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}
+    return render(request, "uploads/upload.html", context, status=status)
+
+
+@login_not_required
+@require_safe
+def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
+    found = visible_photo(request, photo_id)
+    return render(request, "uploads/photo.html", {"photo": found, "may_delete": found.belongs_to(request.user)})
+
+
+@require_POST
+def delete(request: UserRequest, photo_id: UUID) -> HttpResponse:
+    get_object_or_404(request.user.photos.live(), pk=photo_id).discard()
+    messages.success(request, "The photo is deleted.")
+    return redirect("uploads:mine")
+
+
+@login_not_required
+@require_safe
+# Should a browser ever take the bytes for a page, that page may do nothing.
+@csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
+def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse:
+    """Serves a photo to those who may see it now; a published one without looking at the session."""
+    found = visible_photo(request, photo_id)
+    if variant not in VARIANTS or not found.has_bytes:
+        raise Http404
+    try:
+        content = default_storage.open(found.path(variant))
+    except FileNotFoundError:
+        raise Http404 from None
+    response = FileResponse(content, content_type="image/jpeg", filename=f"{found.id}-{variant}.jpg")
+    published = found.status == Status.APPROVED
+    response.headers["Cache-Control"] = "private, max-age=600" if published else "no-store"
+    return response
+
+
+def visible_photo(request: HttpRequest, photo_id: UUID) -> Photo:
+    """Returns the photo, or answers as if it did not exist: a guess must not tell what is there."""
+    found: Photo = get_object_or_404(Photo, pk=photo_id)
+    if found.status != Status.APPROVED and not found.is_visible_to(request.user):
+        log_event("authz_fail", request)
+        raise Http404
+    return found
