@@ -13,7 +13,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 # The files of each feature: they stay when the prompt got this answer.
 FEATURE_PATHS = {
     ("auth_app", True): [],
-    ("__django_login", "yes"): [],
+    ("__django_login", "yes"): ["users/lockout.py", "users/templates/registration"],
     ("cloudinary_moderation", True): [],
     ("ci_scanning", "github"): [],
     ("ci_scanning", "gitlab"): [],
@@ -74,7 +74,7 @@ def write_env() -> None:
         encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     )
     descriptor = os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 
@@ -91,5 +91,6 @@ write_env()
 
 # A console that cannot show a character shows its number.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-choices = {key: {True: "yes", False: "no"}.get(value, value) for key, value in ANSWERS.items() if type(value) in (bool, str)}
+words = {True: "yes", False: "no"}
+choices = {key: words.get(value, value) if isinstance(value, bool) else value for key, value in ANSWERS.items()}
 print(SUMMARY.format(**choices, slash=os.sep))

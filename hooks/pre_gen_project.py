@@ -23,12 +23,12 @@ TAKEN = set(
     accounts config manage media reports scripts static templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit certifi cffi
-    charset-normalizer cloudinary cryptography dj-database-url dj-email-url django django-allauth
-    django-axes django-cache-url django-permissions-policy django-stubs django-stubs-ext environs fido2
-    gunicorn idna iniconfig librt markdown-it-py marshmallow mdurl mypy mypy-extensions packaging pastel
-    pathspec pbr pillow pluggy poethepoet pre-commit psycopg psycopg-binary pwned-passwords-django
-    pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests rich ruff
-    sarif-om six sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
+    charset-normalizer cloudinary colorama cryptography dj-database-url dj-email-url django django-allauth
+    django-axes django-cache-url django-permissions-policy django-stubs django-stubs-ext environs fido2 gunicorn
+    idna iniconfig jschema-to-python jsonpickle librt markdown-it-py marshmallow mdurl mypy mypy-extensions
+    packaging pastel pathspec pbr pillow pluggy poethepoet pre-commit psycopg psycopg-binary pwned-passwords-django
+    pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests rich ruff sarif-om six
+    sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
 
     allauth argon2 axes dotenv environ jwt markdown_it nacl pil pip setuptools wheel yaml
     """.split()
@@ -72,7 +72,7 @@ def refused_slug(slug: str) -> str | None:
         return f"is no distribution name in lower case; type {better}"
     if len(slug) > 64:
         return f"is longer than 64 characters; type {better}"
-    if slug.split(".")[0] in DEVICES:
+    if slug.partition(".")[0] in DEVICES:
         return f"is a device on Windows; type my-{better}"
     name = re.sub(r"[-._]", "_", slug)
     if name in sys.stdlib_module_names or name in {taken.replace("-", "_") for taken in TAKEN}:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
 type Answers = dict[str, Any]
+type Project = Callable[[Answers], Path]
 
 # Every prompt with a fixed set of answers is a feature; the order is that of cookiecutter.json.
 FEATURES: dict[str, list[Any]] = {
-    prompt: [True, False] if default is True else default
+    prompt: default if isinstance(default, list) else [True, False]
     for prompt, default in PROMPTS.items()
     if not prompt.startswith("_") and isinstance(default, bool | list)
 }
@@ -57,7 +59,9 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     home = output / ".cookiecutter"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "config.yaml"
-    config.write_text(json.dumps({"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}), encoding="utf-8")
+    config.write_text(
+        json.dumps({"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}), encoding="utf-8"
+    )
     return Path(
         cookiecutter(
             str(template), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config)
@@ -72,7 +76,9 @@ def paths(project: Path) -> set[str]:
 
 def run(folder: Path, *command: str, **environment: str) -> str:
     """Run a command of this environment in the folder and return its output; a failure shows it whole."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "DJANGO_", "VIRTUAL_"))}
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "DJANGO_", "VIRTUAL_"))
+    }
     inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     done = subprocess.run(
         command,

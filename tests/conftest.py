@@ -1,15 +1,12 @@
 """What most tests start from: the template, and a project for every combination of its features."""
 
 import shutil
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.baking import Answers, bake, copy_template, name
-
-type Bake = Callable[..., Path]
+from tests.baking import Project, bake, copy_template, name
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +16,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Answers], Path]:
+def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return the project of a combination as it was generated; nobody changes it."""
 
     @cache
@@ -30,6 +27,6 @@ def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
 
 
 @pytest.fixture
-def project(pristine: Callable[[Answers], Path], tmp_path: Path) -> Callable[[Answers], Path]:
+def project(pristine: Project, tmp_path: Path) -> Project:
     """Return a copy of the project of a combination, for tools that leave something behind."""
     return lambda answers: shutil.copytree(pristine(answers), tmp_path / "my-secure-site")

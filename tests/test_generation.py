@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,27 @@ from cookiecutter.exceptions import FailedHookException
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
-from tests.baking import ALL_OFF, ALL_ON, COMBINATIONS, FEATURES, PROMPTS, RAW, ROOT, Answers, bake, name, paths, run
-
-type Project = Callable[[Answers], Path]
+from tests.baking import (
+    ALL_OFF,
+    ALL_ON,
+    COMBINATIONS,
+    FEATURES,
+    PROMPTS,
+    RAW,
+    ROOT,
+    Answers,
+    Project,
+    bake,
+    name,
+    paths,
+    run,
+)
 
 # Written down a second time on purpose: the hook's own table is what is tested.
 FEATURE_PATHS = {
     "cloudinary_moderation": [],
     "auth_app": [],
-    "django_login": [],
+    "django_login": ["users/lockout.py", "users/templates/registration"],
     "github": [],
     "gitlab": [],
 }
@@ -73,10 +84,14 @@ def test_every_prompt_has_a_label_and_every_choice_one_of_its_own() -> None:
 
 
 @every_combination
-def test_exactly_the_files_of_the_chosen_features_are_there(answers: Answers, template: Path, pristine: Project) -> None:
+def test_exactly_the_files_of_the_chosen_features_are_there(
+    answers: Answers, template: Path, pristine: Project
+) -> None:
     unwanted = [path for feature in FEATURE_PATHS.keys() - chosen(answers) for path in FEATURE_PATHS[feature]]
     expected = {
-        path for path in paths(template / RAW) if not any(path == gone or path.startswith(f"{gone}/") for gone in unwanted)
+        path
+        for path in paths(template / RAW)
+        if not any(path == gone or path.startswith(f"{gone}/") for gone in unwanted)
     }
     assert paths(pristine(answers)) == expected | {".env"}
 
@@ -185,7 +200,15 @@ def test_the_summary_names_every_choice(template: Path, tmp_path: Path, capfd: p
 def test_a_console_without_the_letters_of_a_name_is_no_obstacle(template: Path, tmp_path: Path) -> None:
     summary = run(
         tmp_path,
-        *(sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", str(template), "project_name=安全网站"),
+        *(
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            "--no-input",
+            "--default-config",
+            str(template),
+            "project_name=安全网站",
+        ),
         PYTHONIOENCODING="cp1252",
         HOME=str(tmp_path),
     )
@@ -196,7 +219,9 @@ def test_a_console_without_the_letters_of_a_name_is_no_obstacle(template: Path, 
 def test_a_missing_path_of_a_feature_stops_the_generation_and_leaves_nothing(template: Path, tmp_path: Path) -> None:
     stale = shutil.copytree(template, tmp_path / "stale")
     hook = stale / "hooks" / "post_gen_project.py"
-    hook.write_text(re.sub(r'\("auth_app", True\): \[', r'\g<0>"renamed", ', hook.read_text(encoding="utf-8")), encoding="utf-8")
+    hook.write_text(
+        re.sub(r'\("auth_app", True\): \[', r'\g<0>"renamed", ', hook.read_text(encoding="utf-8")), encoding="utf-8"
+    )
     with pytest.raises(FailedHookException):
         bake(stale, tmp_path / "output", auth_app=False)
     assert [path.name for path in (tmp_path / "output").iterdir()] == [".cookiecutter"]

@@ -1,0 +1,246 @@
+"""Answers that cannot work are refused with what to type instead; all others work everywhere."""
+
+import html
+import json
+import re
+import runpy
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.baking import ALL_OFF, ALL_ON, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
+
+LONG = "x" * 64
+
+REFUSED = {
+    # Slugs that are no distribution name
+    ("project_slug", "My Site"): "type my-site",
+    ("project_slug", "MySite"): "type mysite",
+    ("project_slug", "größe"): "type grosse",
+    ("project_slug", "-site"): "type site",
+    ("project_slug", "site-"): "type site",
+    ("project_slug", "my--site"): "type my-site",
+    ("project_slug", "my/site"): "type my-site",
+    ("project_slug", "../site"): "type site",
+    ("project_slug", "site\\evil"): "type site-evil",
+    ("project_slug", "site; rm -rf x"): "type site-rm-rf-x",
+    ("project_slug", "安全"): "type secure-site",
+    ("project_slug", " "): "empty",
+    ("project_slug", f"{LONG}x"): "type xxx",
+    # … that uv would take for a dependency, or Django's own commands for a module
+    ("project_slug", "django"): "type my-django",
+    ("project_slug", "Django"): "type django",
+    ("project_slug", "pillow"): "type my-pillow",
+    ("project_slug", "python.dotenv"): "type my-python-dotenv",
+    ("project_slug", "django_axes"): "type my-django-axes",
+    ("project_slug", "allauth"): "type my-allauth",
+    ("project_slug", "config"): "type my-config",
+    ("project_slug", "users"): "type my-users",
+    ("project_slug", "uploads"): "type my-uploads",
+    ("project_slug", "accounts"): "type my-accounts",
+    ("project_slug", "scripts"): "type my-scripts",
+    ("project_slug", "test"): "type my-test",
+    ("project_slug", "secrets"): "type my-secrets",
+    # … that Windows reserves
+    ("project_slug", "con"): "type my-con",
+    ("project_slug", "nul"): "type my-nul",
+    ("project_slug", "com1"): "type my-com1",
+    ("project_slug", "aux.site"): "type my-aux-site",
+    # Names and sentences that would end a string or a line
+    ("project_name", 'The "Best" Site'): "type it without",
+    ("project_name", "back\\slash"): "type it without",
+    ("project_name", "trailing\\"): "type it without",
+    ("project_name", "two\nlines"): "type it without",
+    ("project_name", "bell\x07"): "type it without",
+    ("project_name", "direction\u202e"): "type it without",
+    ("project_name", "separator\u2028"): "type it without",
+    ("project_name", ""): "type at least",
+    ("project_name", " \t "): "type at least",
+    ("author_name", 'Ann "A" Lee'): "type it without",
+    ("author_name", "Ann\tLee"): "type it without",
+    ("author_name", ""): "type at least",
+    ("description", "one\nSECRET_KEY = 1"): "type it without",
+    ("description", "null\x00"): "type it without",
+    ("description", ""): "type at least",
+    # Domains that are none
+    ("domain_name", ""): "type at least",
+    ("domain_name", "localhost"): "type one like",
+    ("domain_name", "https://example.com"): "type one like",
+    ("domain_name", "example.com/path"): "type one like",
+    ("domain_name", "example.com:8000"): "type one like",
+    ("domain_name", "example..com"): "type one like",
+    ("domain_name", ".example.com"): "type one like",
+    ("domain_name", "-a.example.com"): "type one like",
+    ("domain_name", "exa mple.com"): "type one like",
+    ("domain_name", "192.168.0.1"): "type one like",
+    ("domain_name", "*"): "type one like",
+    ("domain_name", f"{LONG}.example.com"): "type one like",
+    ("domain_name", ".".join(["a" * 60] * 5)): "type one like",
+    ("domain_name", "Example.COM"): "type example.com",
+    ("domain_name", "müller.example"): "type xn--mller-kva.example",
+    # E-mail addresses that are none
+    ("author_email", ""): "type at least",
+    ("author_email", "nobody"): "type one like",
+    ("author_email", "@example.com"): "type one like",
+    ("author_email", "a@localhost"): "type one like",
+    ("author_email", "a@b@example.com"): "type one like",
+    ("author_email", "a b@example.com"): "type one like",
+    ("author_email", ".a@example.com"): "type one like",
+    ("author_email", 'a"b@example.com'): "type one like",
+    ("author_email", f"{LONG}x@example.com"): "type one like",
+    ("author_email", "Ann <ann@example.com>"): "type one like",
+}
+
+NAMES = {
+    "apostrophe": "O'Brien's Site",
+    "umlaut": "Größenwahn & Söhne",
+    "cjk": "安全网站",
+    "cyrillic": "Фотоальбом",
+    "markup": "<b>Site</b> {braces} 100% `code`",
+    "emoji": "📷 Photos",
+    "longest": "W" * 64,
+}
+
+
+@pytest.mark.parametrize(("answer", "instead"), REFUSED.items(), ids=lambda value: ascii(value)[:60])
+def test_answer_that_cannot_work_is_refused_with_what_to_type_instead(
+    answer: tuple[str, str], instead: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prompt, value = answer
+    with pytest.raises(FailedHookException):
+        bake(template, tmp_path, **{"project_slug": "my-site", "author_name": "Ann", prompt: value})
+    problems = [line for line in capfd.readouterr().err.splitlines() if line.startswith(f"  {prompt}: ")]
+    assert len(problems) == 1
+    assert instead in problems[0]
+    assert {path.name for path in tmp_path.iterdir()} <= {".cookiecutter", "my"}, "an empty folder of my/site at most"
+    assert not list(tmp_path.rglob("*.py"))
+
+
+def test_all_problems_are_told_at_once(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(FailedHookException):
+        bake(template, tmp_path, project_name='"', project_slug="X", domain_name="x", author_email="x")
+    problems = re.findall(r"^  (\w+): ", capfd.readouterr().err, re.MULTILINE)
+    assert problems == ["project_name", "project_slug", "domain_name", "author_name", "author_email"]
+
+
+def test_an_empty_slug_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="already exists"):
+        bake(template, tmp_path, project_slug="")
+    assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}
+
+
+@pytest.mark.parametrize("code", ["{{ 7 * 7 }}", "{% now 'utc' %}", "{# note #}", "# % if x"])
+def test_template_code_that_somebody_typed_is_refused(code: str, template: Path, tmp_path: Path) -> None:
+    """What is typed at a prompt is not rendered, but it would be at an update; --replay takes the same way in."""
+    bake(template, tmp_path)
+    replay = next((tmp_path / ".cookiecutter" / "replay").iterdir())
+    context = json.loads(replay.read_text(encoding="utf-8"))
+    context["cookiecutter"] |= {"description": f"We say {code}", "project_slug": "replayed"}
+    replay.write_text(json.dumps(context), encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"description: holds template code; type it without braces"):
+        run(
+            tmp_path,
+            "cookiecutter",
+            "--default-config",
+            "--replay-file",
+            str(replay),
+            str(template),
+            HOME=str(tmp_path),
+        )
+    assert not (tmp_path / "replayed").exists()
+
+
+@pytest.mark.parametrize(
+    ("project_name", "slug"),
+    [
+        ("My Secure Site", "my-secure-site"),
+        ("O'Brien's Site", "o-brien-s-site"),
+        ("Größenwahn & Söhne", "grossenwahn-sohne"),
+        ("安全网站", "an-quan-wang-zhan"),
+        ("Фотоальбом", "fotoalbom"),
+        ("!!!", "my-secure-site"),
+        ("W" * 80, "w" * 64),
+    ],
+)
+def test_slug_comes_from_the_name(project_name: str, slug: str, template: Path, tmp_path: Path) -> None:
+    assert bake(template, tmp_path, project_name=project_name).name == slug
+
+
+@pytest.mark.parametrize("slug", ["photos", "3d", "my_site", "my.site", LONG])
+def test_every_distribution_name_in_lower_case_works(slug: str, template: Path, tmp_path: Path) -> None:
+    project = bake(template, tmp_path, project_slug=slug)
+    assert tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == slug
+
+
+def dependencies(project: Path) -> set[str]:
+    """Return what is installed for a project: its dependencies, and what those depend on in turn."""
+    pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    waiting = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    seen = set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        for extra in ["", *requirement.extras]:
+            package = (canonicalize_name(requirement.name), extra)
+            if package not in seen:
+                seen.add(package)
+                nested = map(Requirement, requires(requirement.name) or [])
+                waiting += [str(it) for it in nested if not it.marker or it.marker.evaluate({"extra": extra})]
+    return {package for package, _ in seen}
+
+
+@pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+def test_no_dependency_can_be_the_slug(answers: Answers, pristine: Project, tmp_path: Path) -> None:
+    project = pristine(answers)
+    folders = {path.name for path in project.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    hook = Path(__file__).parents[1] / "hooks" / "pre_gen_project.py"
+    source = hook.read_text(encoding="utf-8").replace("{{ cookiecutter | jsonify }}", "{}")
+    (tmp_path / "hook.py").write_text(source, encoding="utf-8")
+    refused_slug = runpy.run_path(str(tmp_path / "hook.py"))["refused_slug"]
+    assert not [package for package in sorted(dependencies(project) | folders) if not refused_slug(package)]
+
+
+SHOW = """
+import django, html, json, sys
+django.setup()
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.test import Client
+security = Client().get("/.well-known/security.txt", secure=True)
+print(json.dumps({
+    "name": settings.SITE_NAME,
+    "domain": settings.DOMAIN_NAME,
+    "page": render_to_string("base.html", {"site_name": settings.SITE_NAME}),
+    "security": security.text,
+}))
+"""
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+@pytest.mark.parametrize("site", NAMES.values(), ids=NAMES)
+def test_unusual_name_works_in_settings_pyproject_pages_and_documents(
+    site: str, answers: Answers, template: Path, tmp_path: Path
+) -> None:
+    description = f'"{site}": a \\backslash, a "quote" and a trailing one \\'
+    project = bake(template, tmp_path, project_name=site, author_name=site, description=description, **answers)
+
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert metadata["description"] == description
+    assert metadata["authors"] == [{"name": site, "email": "security@example.com"}]
+
+    settings = {"DJANGO_SETTINGS_MODULE": "config.tests.settings", "PYTHONIOENCODING": "utf-8"}
+    shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
+    assert (shown["name"], shown["domain"]) == (site, "example.com")
+    assert html.escape(site) in shown["page"]
+    assert "<b>" not in shown["page"]
+    assert "Contact: mailto:security@example.com" in shown["security"]
+    assert "https://example.com/.well-known/security.txt" in shown["security"]
+
+    assert site in (project / "README.md").read_text(encoding="utf-8")
+    run(project, "ruff", "check", "--no-cache")
+    run(project, "ruff", "format", "--check", "--no-cache")

@@ -1,0 +1,69 @@
+"""What is generated is sound: style, types, migrations, settings for production, its own tests, Bandit."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, run
+
+every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+
+
+def production(project: Path, answers: Answers) -> dict[str, str]:
+    """Return the least that a project needs to start in production."""
+    environment = {
+        "ENV_FILE": "none",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "ALLOWED_HOSTS": "example.com",
+        "DATABASE_URL": f"sqlite:///{(project / 'production.sqlite3').as_posix()}",
+        "EMAIL_URL": "submission://user:password@mail.example.com",
+        "DEFAULT_FROM_EMAIL": "site@example.com",
+    }
+    if answers["cloudinary_moderation"]:
+        environment["CLOUDINARY_URL"] = "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
+    return environment
+
+
+@every_combination
+def test_style_and_format(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, "ruff", "format", "--check", "--no-cache")
+
+
+@every_python
+def test_types(answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    # One cache for all that a worker checks: most of the time goes into reading Django's stubs.
+    run(project(answers), sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+
+
+@every_python
+def test_check_deploy_has_nothing_to_say_and_no_migration_is_missing(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    environment = production(folder, answers)
+    manage = (sys.executable, "manage.py")
+    run(folder, *manage, "check", "--deploy", "--fail-level", "WARNING", **environment)
+    run(folder, *manage, "makemigrations", "--check", "--dry-run", **environment)
+
+
+@every_python
+def test_env_that_was_written_starts_the_project(answers: Answers, project: Project) -> None:
+    assert "no issues" in run(project(answers), sys.executable, "manage.py", "check")
+
+
+@every_python
+def test_its_own_tests_pass(answers: Answers, project: Project) -> None:
+    report = run(project(answers), sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+    assert " passed" in report
+    assert " skipped" not in report
+
+
+@every_python
+def test_bandit_finds_nothing(answers: Answers, project: Project) -> None:
+    report = run(project(answers), "bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
+    assert '"errors": []' in report

@@ -1,0 +1,52 @@
+"""The template holds itself to its own rules."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.baking import PYTHON_COMBINATIONS, ROOT, Answers, Project, name, run
+
+
+def requirements(texts: list[str]) -> dict[str, Requirement]:
+    """Return requirements by the name of their package."""
+    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, texts)}
+
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINNED = requirements(PYPROJECT["dependency-groups"]["dev"])
+
+
+def test_template_follows_its_own_style() -> None:
+    run(ROOT, "ruff", "check", "--no-cache")
+    run(ROOT, "ruff", "format", "--check", "--no-cache")
+
+
+def test_template_has_sound_types(tmp_path_factory: pytest.TempPathFactory) -> None:
+    run(ROOT, sys.executable, "-m", "mypy", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy-template'}")
+
+
+def test_every_dependency_of_the_template_is_pinned() -> None:
+    assert not [str(it) for it in PINNED.values() if [clause.operator for clause in it.specifier] != ["=="]]
+
+
+@pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+def test_pins_are_what_an_emitted_project_asks_for(answers: Answers, pristine: Project) -> None:
+    emitted = tomllib.loads((pristine(answers) / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = requirements(emitted["project"]["dependencies"] + emitted["dependency-groups"]["dev"])
+    assert wanted.keys() <= PINNED.keys()
+    for package, requirement in wanted.items():
+        (pin,) = PINNED[package].specifier
+        assert pin.version in requirement.specifier, f"{requirement} does not allow {pin.version}"
+        assert requirement.extras <= PINNED[package].extras, f"{requirement} asks for more than {PINNED[package]}"
+
+
+def test_nothing_is_tracked_that_must_not_be() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    names = {Path(path).name for path in tracked}
+    assert not names & {"uv.lock", ".env", "db.sqlite3"}
+    assert not [path for path in tracked if "__pycache__" in path or "_cache/" in path]
