@@ -25,7 +25,7 @@ class ResponseHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
-        if response.status_code == 405:
+        if response.status_code == 405 and not response.streaming:
             response.content = render(request, "405.html").content
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if getattr(request, "logged_out", False):

@@ -20,7 +20,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment()
 # Variables of the process win over the file; the file's values never enter the process' environment.
-env.read_env(BASE_DIR / os.environ.get("ENV_FILE", ".env"), recurse=False)
+env.read_env(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"), recurse=False)
 
 DEBUG = env.bool("DEBUG", False)
 # A variable whose default is an ellipsis has none: not setting it stops the start.

@@ -139,9 +139,9 @@ class Photo(models.Model):
             photo = Photo.objects.select_for_update().get(pk=self.pk)
             if photo.has_bytes:
                 for kind, result in results.items():
-                    photo.verdicts.exclude(result=result, detail=detail, decided_by=by).update_or_create(
-                        kind=kind, defaults={"result": result, "detail": detail, "decided_by": by}
-                    )
+                    values = {"result": result, "detail": detail, "decided_by": by}
+                    if not photo.verdicts.filter(kind=kind, **values).exists():
+                        photo.verdicts.update_or_create(kind=kind, defaults=values)
                 photo.settle(by, reason)
         self.refresh_from_db()
 

@@ -6,6 +6,7 @@ Types, `check --deploy` and the tests all use it, so what they see is what produ
 import os
 import secrets
 import tempfile
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 
@@ -44,5 +45,5 @@ from config.settings import *  # noqa: E402, F403
 
 # `collectstatic` makes the manifest of the production storage; tests read the sources.
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
-STATIC_ROOT = scratch.name
+STATIC_ROOT = Path(scratch.name)
 WHITENOISE_USE_FINDERS = True

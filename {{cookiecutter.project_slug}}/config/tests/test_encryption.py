@@ -1,0 +1,50 @@
+"""Text that only the keys can read."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
+from django.core.exceptions import FieldError
+from django.core.management import call_command
+from django.db import connection
+from pytest_django import Settings
+
+from uploads.models import Photo
+
+
+def stored() -> str:
+    """Returns what the database holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT original_name FROM uploads_photo")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.control("fernet")
+def test_original_name_is_encrypted_in_the_database(make_photo: Callable[..., Photo]) -> None:
+    photo = make_photo()
+    assert photo.original_name == "holiday.jpg"
+    assert "holiday" not in stored()
+    with pytest.raises(FieldError):
+        Photo.objects.filter(original_name="holiday.jpg")
+
+
+@pytest.mark.control("fernet")
+def test_wrong_key_raises_instead_of_showing_ciphertext(make_photo: Callable[..., Photo], settings: Settings) -> None:
+    make_photo()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(InvalidToken):
+        Photo.objects.get()
+
+
+@pytest.mark.control("fernet")
+def test_rotation_re_encrypts_with_the_newest_key_once(make_photo: Callable[..., Photo], settings: Settings) -> None:
+    make_photo()
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    for count in (1, 0):
+        out = StringIO()
+        call_command("rotate_encryption", stdout=out)
+        assert f"uploads.Photo.original_name: {count} re-encrypted" in out.getvalue()
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    assert Photo.objects.get().original_name == "holiday.jpg"

@@ -1,0 +1,65 @@
+"""What is logged, and what never is."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.logs import JSONFormatter
+from conftest import PASSWORD, HTTPSClient
+from users.models import User
+
+
+def line(**record: Any) -> str:
+    return JSONFormatter().format(logging.makeLogRecord(record))
+
+
+@pytest.mark.control("V16.4.1")
+def test_input_cannot_forge_a_log_line() -> None:
+    text = line(msg="Not Found: %s", args=('/a\r\n{"event": "authn_login_success"}\u2028',), name="django.request")
+    assert len(text.splitlines()) == 1
+    assert json.loads(text)["event"].startswith("Not Found: /a\r\n")
+
+
+@pytest.mark.control("V16.2.5")
+def test_error_is_logged_by_place_without_its_text() -> None:
+    try:
+        raise ValueError(PASSWORD)
+    except ValueError as error:
+        text = line(msg="Internal Server Error", exc_info=(ValueError, error, error.__traceback__))
+    entry = json.loads(text)
+    assert entry["error"] == "ValueError"
+    assert "test_logs.py" in entry["at"][0]
+    assert PASSWORD not in text
+
+
+@pytest.mark.control("V16.3.1")
+@pytest.mark.control("V16.2.1")
+def test_log_in_and_log_out_are_logged_by_account(
+    login: Callable[..., HTTPSClient], user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = login(user)
+    client.post("/accounts/logout/")
+    client.post("/accounts/login/", {"username": user.email, "login": user.email, "password": "wrong " + PASSWORD})
+    events = {record.getMessage(): record for record in caplog.records if record.name == "security"}
+    assert events.keys() >= {"authn_login_success", "authn_logout", "authn_login_fail"}
+    entry = json.loads(JSONFormatter().format(events["authn_logout"]))
+    assert (entry["user"], entry["path"]) == (user.pk, "/accounts/logout/")
+    assert entry["time"].endswith("+00:00")
+    assert user.email not in caplog.text
+    assert PASSWORD not in caplog.text
+
+
+@pytest.mark.control("V16.3.2")
+def test_refused_forms_and_guesses_are_logged(
+    make_photo: Callable[..., Any], stranger: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = HTTPSClient(enforce_csrf_checks=True)
+    client.force_login(stranger, "django.contrib.auth.backends.ModelBackend")
+    client.post("/photos/upload/")
+    client.get(make_photo().get_absolute_url())
+    events = [record.getMessage() for record in caplog.records if record.name == "security"]
+    assert events == ["authn_login_success", "malicious_csrf", "authz_fail"]

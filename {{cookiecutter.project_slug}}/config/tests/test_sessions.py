@@ -1,0 +1,88 @@
+"""How long a session lasts, and what ends it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from conftest import HTTPSClient
+from uploads.models import Photo
+from users.models import User
+
+Travel = Callable[[timedelta], None]
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
+    """Moves Django's clock forward."""
+    moved = [timedelta()]
+    real = timezone.now
+
+    def now() -> datetime:
+        return real() + moved[0]
+
+    def forward(by: timedelta) -> None:
+        moved[0] += by
+
+    monkeypatch.setattr("django.utils.timezone.now", now)
+    return forward
+
+
+def is_logged_in(client: HTTPSClient) -> bool:
+    return client.get("/photos/mine/").status_code == 200
+
+
+@pytest.mark.control("V7.3.1")
+def test_idle_session_ends(login: Callable[..., HTTPSClient], user: User, travel: Travel) -> None:
+    client = login(user)
+    for minutes, alive in ((1, True), (29, True), (29, True), (31, False)):
+        travel(timedelta(minutes=minutes))
+        assert is_logged_in(client) is alive
+
+
+@pytest.mark.control("V7.3.2")
+def test_busy_session_ends_too(login: Callable[..., HTTPSClient], user: User, travel: Travel) -> None:
+    client = login(user)
+    for _ in range(24):
+        assert is_logged_in(client)
+        travel(timedelta(minutes=20, seconds=1))
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V7.3.1")
+def test_images_never_touch_the_session(
+    login: Callable[..., HTTPSClient],
+    user: User,
+    make_photo: Callable[..., Photo],
+    travel: Travel,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    published, hidden = make_photo(status="approved"), make_photo()
+    client = login(user)
+    travel(timedelta(minutes=5))
+    with django_assert_num_queries(1):
+        assert client.get(f"/photos/{published.pk}/thumbnail/").status_code == 200
+    with django_assert_num_queries(3):  # the photo, the session, the user; no write
+        assert client.get(f"/photos/{hidden.pk}/thumbnail/").status_code == 200
+
+
+@pytest.mark.control("V7.4.1")
+@pytest.mark.control("V14.3.1")
+def test_log_out_ends_the_session_and_clears_the_browser(login: Callable[..., HTTPSClient], user: User) -> None:
+    client = login(user)
+    client.get("/photos/mine/")
+    stolen = client.cookies["__Host-sessionid"].value
+    answer = client.post("/accounts/logout/")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    client.cookies["__Host-sessionid"] = stolen
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V7.4.2")
+def test_disabled_user_is_out_at_once(login: Callable[..., HTTPSClient], user: User) -> None:
+    client = login(user)
+    assert is_logged_in(client)
+    User.objects.update(is_active=False)
+    assert not is_logged_in(client)

@@ -1,0 +1,105 @@
+"""A start without what it needs stops, and says all of it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from config.settings import env
+
+GOOD = {
+    "ENV_FILE": "none",
+    "SECRET_KEY": "kJ8-fP2vYq7Lw0sXz5RbNc3TgHd9MaEu6QxWo1ViCnBtSyKrGl4Zp",
+    "FIELD_ENCRYPTION_KEYS": "s0lNvxKq8Y1dJ0aGzJ4mE5f4w9b1tqGk3c2r7n6p5o0=",
+    "ALLOWED_HOSTS": "example.com",
+    "DATABASE_URL": "sqlite://:memory:",
+    "EMAIL_URL": "submission://user:secret@mail.example.com",
+    "DEFAULT_FROM_EMAIL": "site@example.com",
+    # % if cookiecutter.cloudinary_moderation
+    "CLOUDINARY_URL": "cloudinary://key:secret@cloud",
+    # % endif
+}
+
+
+def start(**changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command under a production environment with these changes."""
+    system = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        env=system | GOOD | changes,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.control("V13.2.3")
+def test_complete_environment_starts() -> None:
+    result = start()
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.control("V13.2.3")
+def test_empty_environment_stops_with_every_problem_at_once() -> None:
+    names = GOOD.keys() - {"ENV_FILE"}
+    result = start(**dict.fromkeys(names, ""))
+    assert result.returncode == 1
+    for name in names:
+        assert name in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.control("V13.2.3")
+def test_bad_values_stop_the_start_without_being_shown() -> None:
+    bad = {
+        "SECRET_KEY": "django-insecure-bad-value-bad-value-bad-value-bad-value",
+        "SECRET_KEY_FALLBACKS": "bad-value",
+        "FIELD_ENCRYPTION_KEYS": "bad-value",
+        "ALLOWED_HOSTS": "*",
+        "DATABASE_URL": "bad-value",
+        "CACHE_URL": "locmem://bad-value",
+        "EMAIL_URL": "bad-value",
+        "TRUSTED_PROXY_COUNT": "bad-value",
+        "UPLOAD_MAX_BYTES": "-1",
+        "SECURE_HSTS_SECONDS": "-1",
+        "CSP_REPORT_ONLY": "bad-value",
+    }
+    result = start(**bad)
+    assert result.returncode == 1
+    for name in bad:
+        assert f"  {name}: " in result.stderr
+    assert "bad-value" not in result.stderr
+
+
+@pytest.mark.control("V13.2.3")
+def test_placeholder_of_the_example_is_no_secret() -> None:
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    lines = dict(line.split("=", 1) for line in example.splitlines() if "=" in line and line[0] != "#")
+    result = start(SECRET_KEY=lines["SECRET_KEY"])
+    assert "SECRET_KEY: Is still the placeholder" in result.stderr
+
+
+@pytest.mark.control("V13.4.2")
+def test_debug_with_a_public_host_stops_the_start() -> None:
+    result = start(DEBUG="on")
+    assert result.returncode == 1
+    assert "DEBUG: Must be off" in result.stderr
+
+
+@pytest.mark.control("V13.3.1")
+def test_secret_can_come_from_a_file(tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "key")
+    with open(path, "w") as file:
+        file.write(GOOD["SECRET_KEY"] + "\n")
+    assert start(SECRET_KEY="", SECRET_KEY_FILE=path).returncode == 0
+    result = start(SECRET_KEY="", SECRET_KEY_FILE=path + "-missing")
+    assert "SECRET_KEY_FILE names a file that cannot be read" in result.stderr
+
+
+def test_example_documents_every_variable() -> None:
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    for name in env.dump():
+        assert f"\n{name}=" in example

@@ -1,0 +1,105 @@
+"""The gate."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from django.core.exceptions import ValidationError
+from PIL import ExifTags, Image
+from pytest_django import Settings
+
+from uploads.images import JPEG_QUALITY, VARIANTS, Rebuilt, sanitize
+
+Picture = Callable[..., bytes]
+
+
+def gate(content: bytes, name: str = "a.jpg") -> Rebuilt:
+    return sanitize(BytesIO(content), name, len(content))
+
+
+def code_of(content: bytes, name: str = "a.jpg") -> str:
+    with pytest.raises(ValidationError) as refusal:
+        gate(content, name)
+    return str(refusal.value.code)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Returns a PNG of some dozens of bytes that announces width x height pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.control("V5.2.2")
+@pytest.mark.parametrize(
+    ("format", "name"), [("JPEG", "a.jpg"), ("JPEG", "A.JPEG"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("MPO", "a.jpg")]
+)
+def test_photo_comes_out_as_a_jpeg_of_our_own(picture: Picture, format: str, name: str) -> None:
+    rebuilt = gate(picture(format, size=(3000, 1500)), name)
+    assert (rebuilt.width, rebuilt.height) == (2048, 1024)
+    for variant, edge in VARIANTS.items():
+        image = Image.open(BytesIO(rebuilt.files[variant]))
+        assert (image.format, image.size) == ("JPEG", (edge, edge // 2))
+
+
+@pytest.mark.control("V5.2.2")
+def test_nothing_but_pixels_comes_through(picture: Picture) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "marker"
+    exif[ExifTags.Base.GPSInfo] = {1: "N", 2: (48.0, 8.0, 1.0)}
+    content = picture(exif=exif, comment=b"<?php marker ?>", icc_profile=b"marker" * 30) + b"PK\x03\x04 marker"
+    for out in gate(content).files.values():
+        assert b"marker" not in out
+        assert not Image.open(BytesIO(out)).getexif()
+        assert set(Image.open(BytesIO(out)).info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+def test_photo_comes_out_upright_and_transparency_white(picture: Picture) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    assert (gate(picture(exif=exif)).width, gate(picture(exif=exif)).height) == (48, 64)
+    clear = BytesIO()
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(clear, "PNG")
+    out = Image.open(BytesIO(gate(clear.getvalue(), "a.png").files["display"]))
+    assert out.getpixel((4, 4)) == (255, 255, 255)
+    assert JPEG_QUALITY >= 80
+
+
+@pytest.mark.control("V5.2.2")
+def test_other_content_and_other_endings_are_refused(picture: Picture) -> None:
+    assert code_of(picture("GIF")) == "unsupported_type"
+    assert code_of(picture("TIFF")) == "unsupported_type"
+    assert code_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "unsupported_type"
+    assert code_of(picture("PNG"), "a.jpg") == "wrong_extension"
+    assert code_of(picture(), "a.jpg.php") == "wrong_extension"
+    assert code_of(picture(), "a") == "wrong_extension"
+
+
+def test_damaged_and_moving_pictures_are_refused(picture: Picture) -> None:
+    assert code_of(b"") == "empty"
+    whole = picture(size=(640, 480))
+    assert code_of(whole[: len(whole) // 2]) == "damaged"
+    frames = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), "red")]}
+    for format in ("PNG", "WEBP"):
+        assert code_of(picture(format, **frames), f"a.{format}") == "animated"
+
+
+@pytest.mark.control("V5.2.6")
+def test_pixel_bomb_is_refused_before_it_is_decoded(settings: Settings) -> None:
+    assert code_of(bomb(60_000, 60_000), "a.png") == "too_many_pixels"
+    settings.UPLOAD_MAX_PIXELS = 64 * 48 - 1
+    assert code_of(bomb(64, 48), "a.png") == "too_many_pixels"
+
+
+@pytest.mark.control("V5.2.1")
+def test_limit_of_bytes_is_exact(picture: Picture, settings: Settings) -> None:
+    content = picture()
+    settings.UPLOAD_MAX_BYTES = len(content)
+    gate(content)
+    settings.UPLOAD_MAX_BYTES = len(content) - 1
+    assert code_of(content) == "too_large"

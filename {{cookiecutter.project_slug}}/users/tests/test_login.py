@@ -1,0 +1,92 @@
+"""Log-in, log-out and passwords by Django's own pages, and the guard before them."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core import mail
+from pytest_django import Settings
+
+from conftest import PASSWORD, HTTPSClient
+from users.models import User
+
+LOGIN = "/accounts/login/"
+
+
+def try_login(client: HTTPSClient, email: str, password: str = PASSWORD, address: str = LOGIN, **headers: Any) -> Any:
+    return client.post(address, {"username": email, "password": password}, **headers)
+
+
+@pytest.mark.control("V7.2.4")
+def test_log_in_gives_a_new_session(client: HTTPSClient, user: User) -> None:
+    client.get("/")
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.cookies["__Host-sessionid"] = planted = str(session.session_key)
+    answer = try_login(client, "Owner@Example.com")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/photos/mine/")
+    assert client.cookies["__Host-sessionid"].value != planted
+
+
+@pytest.mark.control("V6.3.1")
+@pytest.mark.parametrize("address", [LOGIN, "/admin/login/"])
+def test_sixth_try_is_locked_out_whatever_the_spelling(client: HTTPSClient, user: User, address: str) -> None:
+    for spelling in ("owner", "Owner", "OWNER", "oWner", "owneR"):
+        answer = try_login(client, f"{spelling}@example.com", "wrong", address)
+    answer = try_login(client, user.email, PASSWORD, address)
+    assert answer.status_code == 429
+    assert "Too many attempts" in answer.content.decode()
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.control("V15.3.4")
+def test_lock_out_counts_by_the_address_that_the_proxy_saw(client: HTTPSClient, user: User, settings: Settings) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    for spoofed in range(6):
+        forwarded = f"9.9.9.{spoofed}, 203.0.113.7"
+        answer = try_login(client, user.email, "wrong", HTTP_X_FORWARDED_FOR=forwarded, HTTP_X_FORWARDED_PROTO="https")
+    assert answer.status_code == 429
+    other = {"HTTP_X_FORWARDED_FOR": "203.0.113.8", "HTTP_X_FORWARDED_PROTO": "https"}
+    assert try_login(client, user.email, **other).status_code == 302
+
+
+@pytest.mark.control("V3.7.2")
+@pytest.mark.parametrize("target", ["//evil.example", "https:evil.example", "\\\\evil.example", "/%09/evil.example"])
+def test_log_in_leads_nowhere_else(client: HTTPSClient, user: User, target: str) -> None:
+    answer = client.post(LOGIN, {"username": user.email, "password": PASSWORD, "next": target})
+    assert answer.headers["Location"].startswith(("/photos/", "/%09/"))
+
+
+@pytest.mark.control("V3.5.3")
+def test_log_out_takes_a_form(client: HTTPSClient, user: User) -> None:
+    try_login(client, user.email)
+    assert client.get("/accounts/logout/").status_code == 405
+    assert client.get("/photos/mine/").status_code == 200
+
+
+@pytest.mark.control("V6.2.3")
+def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HTTPSClient, user: User) -> None:
+    other = HTTPSClient()
+    try_login(other, user.email)
+    try_login(client, user.email)
+    new = {"new_password1": "a harbour at noon", "new_password2": "a harbour at noon"}
+    address = "/accounts/password_change/"
+    assert client.post(address, {"old_password": "wrong", **new}).status_code == 200
+    assert client.post(address, {"old_password": PASSWORD, **new}).status_code == 302
+    assert client.get("/photos/mine/").status_code == 200
+    assert other.get("/photos/mine/").status_code == 302
+
+
+def test_reset_link_works_once_and_tells_nothing_of_accounts(client: HTTPSClient, user: User) -> None:
+    unknown = client.post("/accounts/password_reset/", {"email": "nobody@example.com"})
+    known = client.post("/accounts/password_reset/", {"email": user.email})
+    assert (unknown.status_code, unknown.headers["Location"]) == (known.status_code, known.headers["Location"])
+    assert len(mail.outbox) == 1
+    link = re.search(r"https://\S+", str(mail.outbox[0].body))
+    assert link is not None
+    form = client.get(link[0])
+    new = {"new_password1": "a harbour at noon", "new_password2": "a harbour at noon"}
+    assert client.post(form.headers["Location"], new).status_code == 302
+    assert not client.get(link[0]).context["validlink"]
+    assert try_login(client, user.email, "a harbour at noon").status_code == 302

@@ -1,0 +1,85 @@
+"""How passwords are judged and kept."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from pytest_django import Settings
+
+from conftest import HTTPSClient
+from users.models import User
+
+
+@pytest.mark.control("V6.2.1")
+@pytest.mark.control("V6.2.4")
+@pytest.mark.control("V6.2.11")
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("aB3$xyzQ9!k", "password_too_short"),
+        ("twelve chars", None),
+        ("1q2w3e4r5t6y", "password_too_common"),
+        ("8150927364820193", "password_entirely_numeric"),
+        ("owner@example.com", "password_too_similar"),
+        ("my-harbour-site-4711", "password_names_site"),
+    ],
+)
+def test_weak_password_is_refused_with_its_reason(password: str, code: str | None, settings: Settings) -> None:
+    settings.SITE_NAME = "Harbour Site"
+    if code is None:
+        return validate_password(password, User(email="owner@example.com"))
+    with pytest.raises(ValidationError) as refusal:
+        validate_password(password, User(email="owner@example.com"))
+    assert code in {error.code for error in refusal.value.error_list}
+    return None
+
+
+@pytest.mark.control("V6.2.9")
+@pytest.mark.control("V6.2.6")
+def test_long_password_counts_to_its_last_letter() -> None:
+    password = "ü" + "long-" * 25
+    validate_password(password, User(email="owner@example.com"))
+    kept = make_password(password)
+    assert check_password(password, kept)
+    assert not check_password(password[:-1] + "x", kept)
+
+
+@pytest.mark.control("V11.4.2")
+def test_password_is_kept_as_argon2id(user: User) -> None:
+    algorithm, variety, _, costs, *_ = user.password.split("$")
+    assert (algorithm, variety) == ("argon2", "argon2id")
+    memory, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
+    assert memory >= 19_456
+    assert passes >= 2
+    assert lanes >= 1
+
+
+@pytest.mark.control("V11.4.1")
+def test_password_kept_by_a_weak_hash_does_not_log_in(user: User) -> None:
+    user.password = "md5$salt$" + "0" * 32
+    assert not user.check_password("anything")
+
+
+@pytest.mark.control("V6.3.2")
+@pytest.mark.django_db
+def test_new_database_has_no_accounts() -> None:
+    assert not User.objects.exists()
+
+
+def test_same_address_in_other_letters_is_the_same_account(user: User) -> None:
+    assert User.objects.get_by_natural_key("OWNER@Example.com") == user
+    with pytest.raises(ValidationError):
+        User.objects.create_user("OWNER@example.com", None)
+
+
+def test_staff_can_manage_accounts_in_the_administration(
+    login: Callable[..., HTTPSClient], make_user: Callable[..., User]
+) -> None:
+    admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    client = login(admin)
+    answer = client.post("/admin/users/user/add/", {"email": "New@example.com", "usable_password": "false"})
+    assert answer.status_code == 302
+    added = User.objects.get(email="new@example.com")
+    assert client.get(f"/admin/users/user/{added.pk}/change/").status_code == 200
