@@ -206,12 +206,12 @@ def test_no_dependency_can_be_the_slug(answers: Answers, pristine: Project, tmp_
 
 
 SHOW = """
-import django, html, json, sys
+import django, json
 django.setup()
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import Client
-security = Client().get("/.well-known/security.txt", secure=True)
+security = Client().get("/.well-known/security.txt", SERVER_NAME="localhost")
 print(json.dumps({
     "name": settings.SITE_NAME,
     "domain": settings.DOMAIN_NAME,
@@ -233,7 +233,7 @@ def test_unusual_name_works_in_settings_pyproject_pages_and_documents(
     assert metadata["description"] == description
     assert metadata["authors"] == [{"name": site, "email": "security@example.com"}]
 
-    settings = {"DJANGO_SETTINGS_MODULE": "config.tests.settings", "PYTHONIOENCODING": "utf-8"}
+    settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONIOENCODING": "utf-8"}
     shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
     assert (shown["name"], shown["domain"]) == (site, "example.com")
     assert html.escape(site) in shown["page"]
