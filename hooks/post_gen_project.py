@@ -42,7 +42,7 @@ FIELD_ENCRYPTION_KEYS={encryption_key}
 """
 
 SUMMARY = """
-{project_name} is ready in {project_slug}{slash}
+{project_name} is ready in {project_slug}/
 
   domain_name            {domain_name}
   author                 {author_name} <{author_email}>
@@ -52,10 +52,10 @@ SUMMARY = """
 
 Next:
   cd {project_slug}
-  uv run poe start
-  uv run python manage.py createsuperuser
+  uv run poe start                           then open http://localhost:8000/
+  uv run python manage.py createsuperuser    in a second terminal, to review photos
 
-.env holds fresh secrets for this machine and stays out of git; README.md has the rest.
+.env holds fresh secrets for this machine alone. README.md has the rest.
 """
 
 
@@ -93,4 +93,4 @@ write_env()
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 words = {True: "yes", False: "no"}
 choices = {key: words.get(value, value) if isinstance(value, bool) else value for key, value in ANSWERS.items()}
-print(SUMMARY.format(**choices, slash=os.sep))
+print(SUMMARY.format(**choices))

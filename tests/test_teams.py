@@ -1,0 +1,47 @@
+"""A team fixes its own defaults, and projects come out the same without a prompt."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.baking import paths, run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """Return an environment whose home folder is a new one."""
+    (tmp_path / "home").mkdir()
+    return {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
+
+
+def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    config = """
+    default_context:
+      author_name: The museum's web team
+      author_email: security@museum.example
+      cloudinary_moderation: false
+      ci_scanning: gitlab
+    """
+    (tmp_path / "team.yaml").write_text(config, encoding="utf-8")
+    run(tmp_path, "cookiecutter", "--no-input", "--config-file", "team.yaml", str(template), "auth_app=no", **home)
+    project = tmp_path / "my-secure-site"
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert metadata["authors"] == [{"name": "The museum's web team", "email": "security@museum.example"}]
+    assert not [it for it in metadata["dependencies"] if it.startswith(("cloudinary", "django-allauth"))]
+
+
+def test_replay_gives_the_same_project_with_new_secrets(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    run(tmp_path, "cookiecutter", "--no-input", "-o", "first", str(template), "project_name=Museum", **home)
+    run(tmp_path, "cookiecutter", "--replay", "-o", "second", str(template), **home)
+    first, second = tmp_path / "first" / "museum", tmp_path / "second" / "museum"
+    assert paths(first) == paths(second)
+    differing = [path for path in paths(first) if (first / path).read_bytes() != (second / path).read_bytes()]
+    assert differing == [".env"]
+
+
+def test_an_unknown_answer_is_ignored_so_the_summary_is_what_to_check(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    summary = run(tmp_path, "cookiecutter", "--no-input", str(template), "auth_ap=no", **home)
+    assert "auth_app               yes" in summary
