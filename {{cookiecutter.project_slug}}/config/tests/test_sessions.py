@@ -80,6 +80,20 @@ def test_log_out_ends_the_session_and_clears_the_browser(login: Callable[..., HT
     assert not is_logged_in(client)
 
 
+@pytest.mark.control("V7.2.1")
+def test_session_id_is_random_and_means_nothing_by_itself(login: Callable[..., HTTPSClient], user: User) -> None:
+    keys = set()
+    for _ in range(2):
+        client = login(user)
+        keys.add(str(client.session.session_key))
+        client.logout()
+    assert len(keys) == 2
+    assert all(len(key) == 32 and key.isalnum() for key in keys)  # 36 to the 32nd: 165 bits
+    client = HTTPSClient()
+    client.cookies["__Host-sessionid"] = "a" * 32
+    assert not is_logged_in(client)
+
+
 @pytest.mark.control("V7.4.2")
 def test_disabled_user_is_out_at_once(login: Callable[..., HTTPSClient], user: User) -> None:
     client = login(user)

@@ -82,7 +82,7 @@ def test_own_page_shows_own_photos_in_every_status(
     assert "Another person" not in text
 
 
-@pytest.mark.control("V14.2.1")
+@pytest.mark.control("escaping")
 def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
     make_photo(status=Status.APPROVED, title='"><script>alert(1)</script>')
     text = client.get("/").content.decode()
