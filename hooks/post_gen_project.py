@@ -13,7 +13,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 # The files of each feature: they stay when the prompt got this answer.
 FEATURE_PATHS = {
     ("auth_app", True): [],
-    ("__django_login", "yes"): ["users/lockout.py", "users/templates/registration"],
+    ("__django_login", "yes"): ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
     ("cloudinary_moderation", True): [],
     ("ci_scanning", "github"): [],
     ("ci_scanning", "gitlab"): [],

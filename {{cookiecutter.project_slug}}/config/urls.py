@@ -1,9 +1,12 @@
 """Every address of the site."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
 from config import views
+
+admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 
 handler403 = views.permission_denied
 
