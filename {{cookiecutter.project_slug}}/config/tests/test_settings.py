@@ -1,18 +1,20 @@
 """A start without what it needs stops, and says all of it."""
 
 import os
+import secrets
 import subprocess
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings
 
 from config.settings import env
 
 GOOD = {
     "ENV_FILE": "none",
-    "SECRET_KEY": "kJ8-fP2vYq7Lw0sXz5RbNc3TgHd9MaEu6QxWo1ViCnBtSyKrGl4Zp",
-    "FIELD_ENCRYPTION_KEYS": "s0lNvxKq8Y1dJ0aGzJ4mE5f4w9b1tqGk3c2r7n6p5o0=",
+    "SECRET_KEY": secrets.token_urlsafe(50),
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
     "ALLOWED_HOSTS": "example.com",
     "DATABASE_URL": "sqlite://:memory:",
     "EMAIL_URL": "submission://user:secret@mail.example.com",

@@ -1,0 +1,1 @@
+"""What people and CI run alike; the standard library is all it needs."""

@@ -1,0 +1,32 @@
+"""Kingfisher: secrets in any commit of the history. What was ever pushed is known: rotate it first."""
+
+import json
+from pathlib import Path
+
+from scripts.scan import NotRun, expect, run
+
+
+def scan(reports: Path) -> list[str]:
+    repository = run("git", "rev-parse", "--git-common-dir")
+    expect(repository, 0)
+    for kind in ("html", "sarif", "json"):
+        done = run(
+            # The history alone: ignored files, such as .env, are where secrets belong.
+            *("kingfisher", "scan", repository.stdout.strip(), "--rules-path", "scripts/leaks.yml"),
+            # A secret that is found goes nowhere: not into the reports, and not to a service that could check it.
+            *("--redact", "--no-validate", "--no-update-check"),
+            *("--format", kind, "--output", str(reports / f"leaks.{kind}")),
+        )
+        expect(done, 0, 200)
+    report = json.loads((reports / "leaks.json").read_text(encoding="utf-8"))
+    (audited,) = report["audit"]["repositories"]
+    if audited["git"]["shallow"]:
+        raise NotRun("a shallow clone lacks the history: git fetch --unshallow")
+    if audited["scan"]["status"] != "completed" or not audited["git"]["fetched_commit_count"]:
+        raise NotRun("no commit was scanned")
+    return [
+        "{path}:{line}: {rule} in commit {commit:.10}".format(
+            **match["finding"], rule=match["rule"]["name"], commit=match["finding"]["git_metadata"]["commit"]["id"]
+        )
+        for match in report["findings"]
+    ]
