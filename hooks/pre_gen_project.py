@@ -30,7 +30,7 @@ TAKEN = set(
     pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests rich ruff sarif-om six
     sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
 
-    allauth argon2 axes dotenv environ jwt markdown_it nacl pil pip setuptools wheel yaml
+    allauth argon2 axes dotenv environ jwt markdown_it nacl pil pip setuptools wheel yaml zizmor kingfisher-bin
     """.split()
 )
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cookiecutter.main import cookiecutter
+from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[1]
 RAW = "{{cookiecutter.project_slug}}"
@@ -74,16 +77,34 @@ def paths(project: Path) -> set[str]:
     return {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
 
 
+def production(project: Path) -> dict[str, str]:
+    """Return the least that a project needs to start in production."""
+    environment = {
+        "ENV_FILE": "none",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "ALLOWED_HOSTS": "example.com",
+        "DATABASE_URL": f"sqlite:///{(project / 'production.sqlite3').as_posix()}",
+        "EMAIL_URL": "submission://user:password@mail.example.com",
+        "DEFAULT_FROM_EMAIL": "site@example.com",
+    }
+    if (project / "uploads" / "moderation" / "cloudinary").is_dir():
+        environment["CLOUDINARY_URL"] = "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
+    return environment
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what this suite's own tools have put there, its tools first on the path."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "DJANGO_", "VIRTUAL_"))}
+    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])}
+
+
 def run(folder: Path, *command: str, **environment: str) -> str:
     """Run a command of this environment in the folder and return its output; a failure shows it whole."""
-    inherited = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "DJANGO_", "VIRTUAL_"))
-    }
-    inherited["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     done = subprocess.run(
         command,
         cwd=folder,
-        env=inherited | environment,
+        env=clean_environment() | environment,
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

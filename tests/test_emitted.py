@@ -1,32 +1,13 @@
 """What is generated is sound: style, types, migrations, settings for production, its own tests, Bandit."""
 
-import secrets
 import sys
-from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
-from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, run
+from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
-
-
-def production(project: Path, answers: Answers) -> dict[str, str]:
-    """Return the least that a project needs to start in production."""
-    environment = {
-        "ENV_FILE": "none",
-        "SECRET_KEY": secrets.token_urlsafe(64),
-        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-        "ALLOWED_HOSTS": "example.com",
-        "DATABASE_URL": f"sqlite:///{(project / 'production.sqlite3').as_posix()}",
-        "EMAIL_URL": "submission://user:password@mail.example.com",
-        "DEFAULT_FROM_EMAIL": "site@example.com",
-    }
-    if answers["cloudinary_moderation"]:
-        environment["CLOUDINARY_URL"] = "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
-    return environment
 
 
 @every_combination
@@ -45,7 +26,7 @@ def test_types(answers: Answers, project: Project, tmp_path_factory: pytest.Temp
 @every_python
 def test_check_deploy_has_nothing_to_say_and_no_migration_is_missing(answers: Answers, project: Project) -> None:
     folder = project(answers)
-    environment = production(folder, answers)
+    environment = production(folder)
     manage = (sys.executable, "manage.py")
     run(folder, *manage, "check", "--deploy", "--fail-level", "WARNING", **environment)
     run(folder, *manage, "makemigrations", "--check", "--dry-run", **environment)
