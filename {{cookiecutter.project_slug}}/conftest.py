@@ -17,6 +17,8 @@ from uploads.images import sanitize
 from uploads.models import Photo
 from users.models import User
 
+pytest_plugins = ["config.tests.evidence"]
+
 PASSWORD = "correct horse battery staple"
 
 

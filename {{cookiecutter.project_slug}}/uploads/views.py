@@ -1,5 +1,6 @@
 """The pages of the upload app, and the photos themselves."""
 
+import logging
 from uuid import UUID
 
 from django.conf import settings
@@ -100,6 +101,6 @@ def visible_photo(request: HttpRequest, photo_id: UUID) -> Photo:
     """Returns the photo, or answers as if it did not exist: a guess must not tell what is there."""
     found: Photo = get_object_or_404(Photo, pk=photo_id)
     if found.status != Status.APPROVED and not found.is_visible_to(request.user):
-        log_event("authz_fail", request)
+        log_event("authz_fail", request, level=logging.WARNING)
         raise Http404
     return found
