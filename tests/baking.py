@@ -13,7 +13,6 @@ from typing import Any
 
 from cookiecutter.main import cookiecutter
 from cryptography.fernet import Fernet
-from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[1]
 RAW = "{{cookiecutter.project_slug}}"
