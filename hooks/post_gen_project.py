@@ -15,8 +15,8 @@ FEATURE_PATHS = {
     ("auth_app", True): [],
     ("__django_login", "yes"): ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
     ("cloudinary_moderation", True): [],
-    ("ci_scanning", "github"): [],
-    ("ci_scanning", "gitlab"): [],
+    ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
+    ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
 }
 
 # What working in the template's own folder leaves there; none of it is the template's.
