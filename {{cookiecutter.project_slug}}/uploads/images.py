@@ -1,5 +1,6 @@
 """The gate: bytes of a stranger in, bytes of our own making out."""
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -20,6 +21,9 @@ EXTENSIONS = {
 # Longest edge in pixels of what goes out.
 VARIANTS = {"display": 2048, "thumbnail": 480}
 JPEG_QUALITY = 85
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+# Progressive pictures of usual programs have about ten.
+MAX_JPEG_PASSES = 64
 # EXIF's orientations, and what makes each upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,6 +83,7 @@ def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
         check_extension(image, name)
         check_pixels(image)
         check_frames(image)
+        check_passes(image, file)
         return rebuild(image)
 
 
@@ -98,6 +103,21 @@ def check_frames(image: Image.Image) -> None:
     """Stops animations: nobody would review the thousandth frame, and decoding them all is a bomb."""
     if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
         raise refuse("animated")
+
+
+def check_passes(image: Image.Image, file: IO[bytes]) -> None:
+    """Stops JPEGs of thousands of passes over the picture, each of a few bytes, that decode for hours."""
+    if image.format not in {"JPEG", "MPO"}:
+        return
+    file.seek(0)
+    data, passes, position = file.read(), 0, 2
+    # A marker, but those that stand alone within a pass; its length follows, so what it holds is skipped.
+    while (marker := JPEG_MARKER.search(data, position)) and marker[1] != b"\xd9":
+        passes += marker[1] == b"\xda"
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    if passes > MAX_JPEG_PASSES:
+        raise refuse("damaged")
+    file.seek(0)
 
 
 def rebuild(image: Image.Image) -> Rebuilt:

@@ -96,6 +96,15 @@ def test_pixel_bomb_is_refused_before_it_is_decoded(settings: Settings) -> None:
     assert code_of(bomb(64, 48), "a.png") == "too_many_pixels"
 
 
+@pytest.mark.control("V5.2.6")
+def test_picture_of_endless_passes_is_refused_before_it_is_decoded(picture: Picture) -> None:
+    content = picture(progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    comment = b"\xff\xfe\x00\x04\xff\xd9"  # holds what looks like the end of the picture
+    gate(content[:-2] + comment + last * 20 + content[-2:])
+    assert code_of(content[:-2] + comment + last * 60 + content[-2:]) == "damaged"
+
+
 @pytest.mark.control("V5.2.1")
 def test_limit_of_bytes_is_exact(picture: Picture, settings: Settings) -> None:
     content = picture()
