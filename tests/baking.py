@@ -30,7 +30,7 @@ FEATURES: dict[str, list[Any]] = {
 COMBINATIONS: list[Answers] = [dict(zip(FEATURES, values, strict=True)) for values in product(*FEATURES.values())]
 ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
 
-# Where CI runs changes no Python, which a test shows; so what is slow looks at one of each.
+# Where CI runs changes scans alone, which a test shows; so what is slow looks at one of each.
 PYTHON_COMBINATIONS = [answers for answers in COMBINATIONS if answers["ci_scanning"] == ALL_ON["ci_scanning"]]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.baking import Project, bake, copy_template, name
 
+pytest_plugins = ["tests.live", "tests.browsing"]
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

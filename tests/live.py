@@ -1,0 +1,224 @@
+"""A generated project as it runs in production: gunicorn with TLS, and visitors who come without a browser."""
+
+import http.client
+import re
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.cookies import SimpleCookie
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import trustme
+
+from tests.baking import ALL_OFF, Project, clean_environment, production, run
+
+PASSWORD = "correct horse battery staple"  # noqa: S105
+OWNER, STRANGER, ADMIN = "owner@example.com", "stranger@example.com", "admin@example.com"
+# Generous: on a busy machine a start takes several times as long as on an idle one.
+START_SECONDS = 60
+
+PREPARE = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("collectstatic", interactive=False, verbosity=0)
+"""
+PEOPLE = f"""
+for email in ("{OWNER}", "{STRANGER}"):
+    User.objects.create_user(email, "{PASSWORD}")
+User.objects.create_superuser("{ADMIN}", "{PASSWORD}")
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.body.decode()
+
+    @property
+    def location(self) -> str:
+        """Return where a redirect leads; an empty string without one."""
+        return self.headers.get("Location", "")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running project: its folder, its address, and the environment that it was started with."""
+
+    project: Path
+    url: str
+    environment: dict[str, str]
+    tls: ssl.SSLContext
+    server: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """Return the port of the address."""
+        return urlsplit(self.url).port or 443
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Run a management command and return what it prints."""
+        return run(self.project, sys.executable, "manage.py", *arguments, **self.environment | environment)
+
+    def python(self, code: str) -> str:
+        """Run code inside the project, its models imported, and return what it prints."""
+        return self.manage("shell", "--verbosity", "0", "--command", code)
+
+    def visitor(self, email: str = "") -> "Visitor":
+        """Return somebody new, logged in through the log-in page when an address is given."""
+        visitor = Visitor(self)
+        if email:
+            answer = visitor.post("/accounts/login/", {"username": email, "login": email, "password": PASSWORD})
+            assert answer.status == 302, answer.text
+        return visitor
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the server's workers (Linux)."""
+        found = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text(encoding="ascii")
+        return [int(pid) for pid in found.split()]
+
+
+@dataclass
+class Visitor:
+    """A browser without a screen: keeps cookies, follows no redirect."""
+
+    site: Site
+    cookies: SimpleCookie = field(default_factory=SimpleCookie)
+
+    def request(
+        self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send one request over a connection of its own; a header given here wins over what a browser would send."""
+        connection = http.client.HTTPSConnection("localhost", self.site.port, timeout=60, context=self.site.tls)
+        sent = {"Referer": self.site.url + path}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
+        try:
+            connection.request(method, path, body or None, sent | (headers or {}))
+            response = connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+        for cookie in answer.headers.get_all("Set-Cookie", []):
+            self.cookies.load(cookie)
+        return answer
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Get a page."""
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, fields: dict[str, str], page: str = "") -> Answer:
+        """Send a form with the token of its page, by default the one at `path`."""
+        body = urlencode({"csrfmiddlewaretoken": self.token(page or path)} | fields).encode()
+        return self.request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def upload(self, content: bytes, name: str = "photo.jpg", title: str = "A photo", token: str = "") -> Answer:
+        """Send a file through the upload form; its name stands in the header as it is given."""
+        boundary = secrets.token_hex(16)
+        fields = {"csrfmiddlewaretoken": token or self.token("/photos/upload/"), "title": title}
+        parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode() for key, text in fields.items()]
+        disposition = f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n'
+        parts.append(f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode() + content)
+        body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return self.request("POST", "/photos/upload/", body + f"--{boundary}--\r\n".encode(), headers)
+
+    def token(self, page: str) -> str:
+        """Return the token against forgery from the form of a page."""
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(page).text)
+        assert found, f"no form at {page}"
+        return found[1]
+
+
+@contextmanager
+def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]:
+    """Serve a project through its own gunicorn.conf.py, with TLS, on a free port of this machine.
+
+    `people` is code that runs in it first, `changes` are those to a production environment.
+    """
+    if sys.platform == "win32":
+        pytest.skip("gunicorn does not run on Windows")
+    state = project.parent / "state"
+    state.mkdir()
+    authority = trustme.CA()
+    certificate = state / "certificate.pem"
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    authority.cert_pem.write_to_path(state / "authority.pem")
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+
+    environment = production(project) | {
+        "ALLOWED_HOSTS": "localhost",
+        "MEDIA_ROOT": str(state / "media"),
+        "UPLOADS_PER_HOUR": "1000",
+        "WEB_CONCURRENCY": "1",
+        **changes,
+    }
+    log = state / "server.log"
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+        command = ["gunicorn", "config.wsgi", "--bind", f"fd://{listener.fileno()}", "--certfile", str(certificate)]
+        run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + people, **environment)
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=project,
+            env=clean_environment() | environment,
+            pass_fds=[listener.fileno()],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        site = Site(project, f"https://localhost:{listener.getsockname()[1]}", environment, tls, server, log)
+        try:
+            wait_until_it_answers(site)
+            yield site
+        finally:
+            stop(server)
+
+
+def wait_until_it_answers(site: Site) -> None:
+    """Return once the server answers; when it ends instead, its log says why."""
+    deadline = time.monotonic() + START_SECONDS
+    while site.server.poll() is None and time.monotonic() < deadline:
+        try:
+            site.visitor().get("/health/live/")
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"the server did not start:\n{site.log.read_text(encoding='utf-8')}")
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ask a server to end, and make it."""
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def site(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a project without features, served for all tests of a process: they add to it, but change nothing."""
+    folder = tmp_path_factory.mktemp("live") / "my-secure-site"
+    with serve(shutil.copytree(pristine(ALL_OFF), folder)) as served:
+        yield served
