@@ -1,6 +1,7 @@
-"""Settings of {{ cookiecutter.project_name }}, driven by the environment; .env.example documents every variable.
+"""Settings of {{ cookiecutter.project_name }}.
 
-A line that is not Django's default says why. Nothing secret has a default, and nothing insecure starts without DEBUG.
+The environment drives them, and .env.example documents every variable. A line that is not Django's default says why.
+Nothing secret has a default, and nothing insecure starts without DEBUG.
 """
 
 import os
@@ -36,7 +37,7 @@ database = env.database_url(
 )
 cache = env.cache_url("CACHE_URL", "db://django_cache")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "{{ cookiecutter.author_email }}" if DEBUG else REQUIRED)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "webmaster@localhost" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
