@@ -97,6 +97,8 @@ REFUSED = {
     ("author_email", "Ann <ann@example.com>"): "type one like",
 }
 
+DOMAIN = "photos.a-rather-long-name-for-a-museum.of-modern-art.example.org"
+
 NAMES = {
     "apostrophe": "O'Brien's Site",
     "umlaut": "Größenwahn & Söhne",
@@ -210,12 +212,12 @@ import django, json
 django.setup()
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.test import Client
+from django.test import Client, RequestFactory
 security = Client().get("/.well-known/security.txt", SERVER_NAME="localhost")
 print(json.dumps({
     "name": settings.SITE_NAME,
     "domain": settings.DOMAIN_NAME,
-    "page": render_to_string("base.html", {"site_name": settings.SITE_NAME}),
+    "page": render_to_string("base.html", request=RequestFactory().get("/")),
     "security": security.text,
 }))
 """
@@ -227,19 +229,20 @@ def test_unusual_name_works_in_settings_pyproject_pages_and_documents(
     site: str, answers: Answers, template: Path, tmp_path: Path
 ) -> None:
     description = f'"{site}": a \\backslash, a "quote" and a trailing one \\'
-    project = bake(template, tmp_path, project_name=site, author_name=site, description=description, **answers)
+    names = {"project_name": site, "author_name": site, "description": description, "domain_name": DOMAIN}
+    project = bake(template, tmp_path, **names, **answers)
 
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata["description"] == description
-    assert metadata["authors"] == [{"name": site, "email": "security@example.com"}]
+    assert metadata["authors"] == [{"name": site, "email": f"security@{DOMAIN}"}]
 
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONIOENCODING": "utf-8"}
     shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
-    assert (shown["name"], shown["domain"]) == (site, "example.com")
+    assert (shown["name"], shown["domain"]) == (site, DOMAIN)
     assert html.escape(site) in shown["page"]
     assert "<b>" not in shown["page"]
-    assert "Contact: mailto:security@example.com" in shown["security"]
-    assert "https://example.com/.well-known/security.txt" in shown["security"]
+    assert f"Contact: mailto:security@{DOMAIN}" in shown["security"]
+    assert f"https://{DOMAIN}/.well-known/security.txt" in shown["security"]
 
     assert site in (project / "README.md").read_text(encoding="utf-8")
     run(project, "ruff", "check", "--no-cache")

@@ -17,7 +17,7 @@ def test_style_and_format(answers: Answers, project: Project) -> None:
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
-@every_python
+@every_combination
 def test_types(answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     # One cache for all that a worker checks: most of the time goes into reading Django's stubs.
     run(project(answers), sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
@@ -44,7 +44,7 @@ def test_its_own_tests_pass(answers: Answers, project: Project) -> None:
     assert " skipped" not in report
 
 
-@every_python
+@every_combination
 def test_bandit_finds_nothing(answers: Answers, project: Project) -> None:
     report = run(project(answers), "bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
     assert '"errors": []' in report
