@@ -106,6 +106,7 @@ NAMES = {
     "cyrillic": "Фотоальбом",
     "markup": "<b>Site</b> {braces} 100% `code`",
     "emoji": "📷 Photos",
+    "typography": "Ann’s Photos – Köln，Фото",
     "longest": "W" * 64,
 }
 
