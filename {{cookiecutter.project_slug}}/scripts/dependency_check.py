@@ -86,8 +86,10 @@ def container(docker: str, reports: Path, private: str) -> list[str]:
     image = (CONFIGURATION / "Dockerfile").read_text(encoding="utf-8").split()[-1]
     mounts = [f"{path.resolve()}:/src/{path.as_posix()}" for path in (reports, DATA)]
     mounts += [f"{CONFIGURATION.resolve()}:/src/{CONFIGURATION.as_posix()}:ro", f"{private}:/src/private:ro"]
-    owner = [] if sys.platform == "win32" else [f"--user={os.getuid()}:{os.getgid()}"]
-    return [docker, "run", "--rm", *owner, *(f"--volume={mount}" for mount in mounts), image]
+    command = [docker, "run", "--rm", *(f"--volume={mount}" for mount in mounts)]
+    if sys.platform != "win32":
+        command.append(f"--user={os.getuid()}:{os.getgid()}")
+    return [*command, image]
 
 
 def vulnerabilities(report: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import subprocess  # nosec B404 - scanners are programs
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -16,7 +16,7 @@ def run(*command: str, capture: bool = True, **environment: str) -> subprocess.C
     program = shutil.which(command[0])  # finds the .bat and .cmd of Windows too
     if program is None:
         raise NotRun(f"{command[0]} is not installed")
-    return subprocess.run(  # noqa: S603  # nosec B603 - no shell, and every argument is ours
+    return subprocess.run(  # noqa: S603 - no shell, and every argument is ours
         [program, *command[1:]],
         env=os.environ | environment,
         capture_output=capture,
@@ -36,7 +36,7 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> None:
 def reach(url: str) -> None:
     """Raises within seconds when a source of data is out of reach, where the tools would try for minutes."""
     try:
-        # Fixed addresses, or the mirror that the environment names.
+        # Fixed addresses, or a mirror that the environment names.
         urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # nosec B310
     except urllib.error.HTTPError:
         return  # an answer, if not a page
