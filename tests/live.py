@@ -4,7 +4,6 @@ import http.client
 import re
 import secrets
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -22,6 +21,8 @@ import pytest
 import trustme
 
 from tests.baking import ALL_OFF, Project, clean_environment, production, run
+
+type Server = subprocess.Popen[bytes]
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 OWNER, STRANGER, ADMIN = "owner@example.com", "stranger@example.com", "admin@example.com"
@@ -67,7 +68,7 @@ class Site:
     url: str
     environment: dict[str, str]
     tls: ssl.SSLContext
-    server: subprocess.Popen[bytes]
+    server: Server
     log: Path
 
     @property
@@ -150,17 +151,37 @@ class Visitor:
 
 
 @contextmanager
-def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]:
-    """Serve a project through its own gunicorn.conf.py, with TLS, on a free port of this machine.
+def gunicorn(project: Path, environment: dict[str, str], log: Path, *options: str) -> Iterator[tuple[Server, int]]:
+    """Run a project's gunicorn by its own gunicorn.conf.py, on a free port of this machine; yield process and port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"fd://{listener.fileno()}", *options],
+            cwd=project,
+            env=clean_environment() | environment,
+            pass_fds=[listener.fileno()],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield server, listener.getsockname()[1]
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
-    `people` is code that runs in it first, `changes` are those to a production environment.
-    """
+
+@contextmanager
+def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]:
+    """Serve a project with TLS: `people` is code that runs in it first, `changes` are those to its environment."""
     if sys.platform == "win32":
         pytest.skip("gunicorn does not run on Windows")
     state = project.parent / "state"
     state.mkdir()
     authority = trustme.CA()
-    certificate = state / "certificate.pem"
+    certificate, log = state / "certificate.pem", state / "server.log"
     authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     authority.cert_pem.write_to_path(state / "authority.pem")
     tls = ssl.create_default_context()
@@ -173,24 +194,11 @@ def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]
         "WEB_CONCURRENCY": "1",
         **changes,
     }
-    log = state / "server.log"
-    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
-        command = ["gunicorn", "config.wsgi", "--bind", f"fd://{listener.fileno()}", "--certfile", str(certificate)]
-        run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + people, **environment)
-        server = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=project,
-            env=clean_environment() | environment,
-            pass_fds=[listener.fileno()],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        site = Site(project, f"https://localhost:{listener.getsockname()[1]}", environment, tls, server, log)
-        try:
-            wait_until_it_answers(site)
-            yield site
-        finally:
-            stop(server)
+    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + people, **environment)
+    with gunicorn(project, environment, log, "--certfile", str(certificate)) as (server, port):
+        site = Site(project, f"https://localhost:{port}", environment, tls, server, log)
+        wait_until_it_answers(site)
+        yield site
 
 
 def wait_until_it_answers(site: Site) -> None:
@@ -204,16 +212,6 @@ def wait_until_it_answers(site: Site) -> None:
         else:
             return
     pytest.fail(f"the server did not start:\n{site.log.read_text(encoding='utf-8')}")
-
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    """Ask a server to end, and make it."""
-    server.send_signal(signal.SIGTERM)
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
 
 
 @pytest.fixture(scope="session")
