@@ -94,7 +94,9 @@ def production(project: Path) -> dict[str, str]:
 
 def clean_environment() -> dict[str, str]:
     """Return the environment without what this suite's own tools have put there, its tools first on the path."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "DJANGO_", "VIRTUAL_"))}
+    # Nor what CI sets: most commands here are a person's.
+    ours = ("PYTEST_", "DJANGO_", "VIRTUAL_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours) and key != "CI"}
     return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])}
 
 
