@@ -1,0 +1,39 @@
+"""What the template's own documents say is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.baking import ALL_ON, FEATURES, PROMPTS, RAW, ROOT, bake
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_shows_the_prompts_and_the_summary_as_they_are(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bake(template, tmp_path, project_name="Field Notes")
+    assert capfd.readouterr().out.strip() in README
+    for prompt, label in PROMPTS["__prompts__"].items():
+        shown = [label] if isinstance(label, str) else label.values()
+        assert not [it for it in shown if it not in README], prompt
+
+
+def test_readme_explains_every_feature_and_its_choices() -> None:
+    for feature, answers in FEATURES.items():
+        assert f"| `{feature}` |" in README
+        assert not [it for it in answers if isinstance(it, str) and it != "none" and f"`{it}`" not in README]
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_files_that_a_document_names_are_there(document: str, template: Path) -> None:
+    text = (template / document).read_text(encoding="utf-8")
+    linked = [template / path for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", text)]
+    emitted = [template / RAW / path for path in re.findall(r"`([a-z]+/tests/test_\w+\.py)`", text)]
+    own = [template / path for path in re.findall(r"`((?:hooks|tests)/[\w.]+)`", text)]
+    assert not [path for path in linked + emitted + own if not path.exists()]
+
+
+def test_combination_that_the_readme_shows_is_the_default() -> None:
+    assert ALL_ON == {"cloudinary_moderation": True, "auth_app": True, "ci_scanning": "github"}
