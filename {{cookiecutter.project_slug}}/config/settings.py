@@ -13,6 +13,9 @@ from urllib.parse import quote
 from django.utils.csp import CSP
 from environs import validate
 
+# % if cookiecutter.cloudinary_moderation
+import uploads.moderation.cloudinary.environment as cloudinary
+# % endif
 from config.environment import Environment, fernet_keys, is_local, secret_key, secret_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,6 +51,14 @@ UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 40_000_000, validate=validate.R
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
 REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
 MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
+# % if cookiecutter.cloudinary_moderation
+env.add_parser("cloudinary_url", cloudinary.url)
+CLOUDINARY = env.cloudinary_url("CLOUDINARY_URL", "" if DEBUG else REQUIRED)
+CLOUDINARY_API_SECRET_FALLBACKS: list[str] = env.list("CLOUDINARY_API_SECRET_FALLBACKS", [])
+CLOUDINARY_MODERATION: list[str] = env.list(
+    "CLOUDINARY_MODERATION", ["aws_rek", "perception_point"], delimiter="|", validate=cloudinary.kinds
+)
+# % endif
 
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS)):
     env.problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: its error pages show the code.")
@@ -88,11 +99,11 @@ INSTALLED_APPS = [
 
 # The first ones add headers to whatever the later ones answer: static files, redirects and errors included.
 MIDDLEWARE = [
-    "config.middleware.ResponseHeadersMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.ResponseHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -150,7 +161,7 @@ if not SECURE_HSTS_PRELOAD:
 
 # Headers
 
-CSP_POLICY = {
+CSP_POLICY: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF],
@@ -288,6 +299,11 @@ FILE_UPLOAD_HANDLERS = [
 # Photos
 
 PHOTO_MODERATOR = "uploads.moderation.staff.StaffReview"
+# % if cookiecutter.cloudinary_moderation
+if CLOUDINARY:
+    PHOTO_MODERATOR = "uploads.moderation.cloudinary.moderator.CloudinaryModerator"
+    CSP_POLICY["img-src"].append(f"https://res.cloudinary.com/{CLOUDINARY['cloud_name']}/")
+# % endif
 
 # Logging: JSON lines in production
 

@@ -60,6 +60,7 @@ def answers(
         "wrong host": client.get("/", headers={"host": "evil.example"}),
         "missing": client.get("/missing/"),
         "method": client.post("/"),
+        "odd method": client.generic("TRACE", "/"),
         "crash": client.get("/crash/"),
     }
     strict = HTTPSClient(enforce_csrf_checks=True)
@@ -86,11 +87,12 @@ def test_every_kind_of_answer_has_its_status_and_type(answers: dict[str, Any]) -
         "wrong host": 400,
         "missing": 404,
         "method": 405,
+        "odd method": 405,
         "crash": 500,
         "forged": 403,
         "own page": 200,
     }
-    for name in ("page", "bad request", "missing", "method", "crash", "forged"):
+    for name in ("page", "bad request", "missing", "method", "odd method", "crash", "forged"):
         assert answers[name].headers["Content-Type"] == "text/html; charset=utf-8", name
 
 
