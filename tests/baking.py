@@ -97,7 +97,8 @@ def clean_environment() -> dict[str, str]:
     # Nor what CI sets: most commands here are a person's.
     ours = ("PYTEST_", "DJANGO_", "VIRTUAL_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(ours) and key != "CI"}
-    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
+    return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:

@@ -32,3 +32,10 @@ def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Projec
 def project(pristine: Project, tmp_path: Path) -> Project:
     """Return a copy of the project of a combination, for tools that leave something behind."""
     return lambda answers: shutil.copytree(pristine(answers), tmp_path / "my-secure-site")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with a home folder of its own, for commands that leave answers there."""
+    (tmp_path / "home").mkdir()
+    return {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}

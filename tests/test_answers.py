@@ -139,7 +139,9 @@ def test_an_empty_slug_leaves_nothing(template: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["{{ 7 * 7 }}", "{% now 'utc' %}", "{# note #}", "# % if x"])
-def test_template_code_that_somebody_typed_is_refused(code: str, template: Path, tmp_path: Path) -> None:
+def test_template_code_that_somebody_typed_is_refused(
+    code: str, template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
     """What is typed at a prompt is not rendered, but it would be at an update; --replay takes the same way in."""
     bake(template, tmp_path)
     replay = next((tmp_path / ".cookiecutter" / "replay").iterdir())
@@ -154,7 +156,7 @@ def test_template_code_that_somebody_typed_is_refused(code: str, template: Path,
             "--replay-file",
             str(replay),
             str(template),
-            HOME=str(tmp_path),
+            **home,
         )
     assert not (tmp_path / "replayed").exists()
 
@@ -237,7 +239,7 @@ def test_unusual_name_works_in_settings_pyproject_pages_and_documents(
     assert metadata["description"] == description
     assert metadata["authors"] == [{"name": site, "email": f"security@{DOMAIN}"}]
 
-    settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONIOENCODING": "utf-8"}
+    settings = {"DJANGO_SETTINGS_MODULE": "config.settings"}
     shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
     assert (shown["name"], shown["domain"]) == (site, DOMAIN)
     assert html.escape(site) in shown["page"]

@@ -3,16 +3,7 @@
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from tests.baking import paths, run
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    """Return an environment whose home folder is a new one."""
-    (tmp_path / "home").mkdir()
-    return {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
 
 
 def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:

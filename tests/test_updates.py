@@ -18,9 +18,9 @@ def commit(folder: Path, message: str) -> None:
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_update_brings_the_change_and_touches_no_secret(answers: Answers, template: Path, tmp_path: Path) -> None:
-    # A home of its own: the engine writes its replay file there.
-    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+def test_update_brings_the_change_and_touches_no_secret(
+    answers: Answers, template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
     origin = shutil.copytree(template, tmp_path / "secure-django")
     run(origin, "git", "init", "--quiet", "--initial-branch", "main")
     commit(origin, "Release")
