@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, ALL_ON, RAW, Answers, name, run
+from tests.baking import ALL_OFF, ALL_ON, RAW, Answers, bake, run
 
 IDENTITY = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
 
@@ -17,15 +18,25 @@ def commit(folder: Path, message: str) -> None:
     run(folder, "git", *IDENTITY, "commit", "--quiet", "--message", message)
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def created(origin: Path, folder: Path, answers: Answers, **home: str) -> None:
+    """Generate by cruft."""
+    run(folder, "cruft", "create", str(origin), "--no-input", "--extra-context", json.dumps(answers), **home)
+
+
+def linked(origin: Path, folder: Path, answers: Answers, **home: str) -> None:
+    """Generate by cookiecutter, and link the project afterwards."""
+    project = bake(origin, folder, **answers)
+    run(project, "cruft", "link", str(origin), "--no-input", "--extra-context", json.dumps(answers), **home)
+
+
+@pytest.mark.parametrize(("start", "features"), [(created, ALL_ON), (linked, ALL_OFF)], ids=["created", "linked"])
 def test_update_brings_the_change_and_touches_no_secret(
-    answers: Answers, template: Path, tmp_path: Path, home: dict[str, str]
+    start: Callable[..., None], features: Answers, template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
     origin = shutil.copytree(template, tmp_path / "secure-django")
     run(origin, "git", "init", "--quiet", "--initial-branch", "main")
     commit(origin, "Release")
-    context = json.dumps({"project_name": "O'Brien's Site"} | answers)
-    run(tmp_path, "cruft", "create", str(origin), "--no-input", "--extra-context", context, **home)
+    start(origin, tmp_path, {"project_name": "O'Brien's Site"} | features, **home)
     project = tmp_path / "o-brien-s-site"
     run(project, "git", "init", "--quiet")
     commit(project, "Start")
