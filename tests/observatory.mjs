@@ -1,0 +1,8 @@
+// Prints MDN's HTTP Observatory's score of each host/path that is named, and the tests that took points away.
+import { scan } from "@mdn/mdn-http-observatory";
+
+for (const target of process.argv.slice(2)) {
+  const { scan: result, tests } = await scan(target);
+  const lost = Object.values(tests).filter((test) => test.scoreModifier < 0);
+  console.log(result.score, target, ...lost.map((test) => test.result));
+}

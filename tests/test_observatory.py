@@ -1,0 +1,85 @@
+"""What an outside judge says: MDN's HTTP Observatory, run on this machine."""
+
+import contextlib
+import shutil
+import socket
+import socketserver
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.baking import run
+from tests.live import OWNER, Site, gunicorn
+from tests.pictures import encode, landscape
+
+OBSERVATORY = "@mdn/mdn-http-observatory@1.4.8"
+TLS_HANDSHAKE = b"\x16"
+
+
+@pytest.fixture(scope="module")
+def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the judge is installed, without the scripts that would fetch lists from elsewhere."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not on the path")
+    folder = tmp_path_factory.mktemp("observatory")
+    done = subprocess.run(
+        [npm, "install", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error", OBSERVATORY],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"npm cannot install the judge: {done.stderr.strip().splitlines()[-1]}")
+    # Nobody is on the list of preloaded sites; that costs the last 5 of 145 points.
+    (folder / "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def front_port(site: Site) -> Iterator[int]:
+    """Return a port that speaks HTTP and HTTPS, as 80 and 443 together do: the judge follows the redirect."""
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            secure = self.request.recv(1, socket.MSG_PEEK) == TLS_HANDSHAKE
+            with socket.create_connection(("127.0.0.1", site.port if secure else plain_port)) as upstream:
+                back = Thread(target=pump, args=(upstream, self.request))
+                back.start()
+                pump(self.request, upstream)
+                back.join()
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(65536):
+                target.sendall(chunk)
+            target.shutdown(socket.SHUT_WR)
+
+    log = site.log.with_name("observatory.log")
+    with (
+        gunicorn(site.project, site.environment, log) as (_, plain_port),
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as front,
+    ):
+        front.daemon_threads = True
+        Thread(target=front.serve_forever, daemon=True).start()
+        yield front.server_address[1]
+        front.shutdown()
+
+
+def test_observatory_takes_no_point_away_from_any_page(observatory: Path, site: Site, front_port: int) -> None:
+    """A page gets 100 points, 30 for its headers, 5 more where it sets cookies, 5 where scripts carry a hash."""
+    assert site.visitor(OWNER).upload(encode(landscape(2, (320, 240))), title="judged").status == 302
+    site.python("Photo.objects.filter(title='judged').update(status='approved')")
+    photo = site.python("print(Photo.objects.get(title='judged').get_absolute_url())").strip()
+    pages = ["/", photo, "/accounts/login/", "/accounts/password_reset/", "/admin/login/", "/photos/upload/"]
+    targets = [f"localhost:{front_port}{page}" for page in pages]
+    shutil.copy(Path(__file__).with_name("observatory.mjs"), observatory)
+    trust = str(site.log.with_name("authority.pem"))
+    report = run(observatory, "node", "observatory.mjs", *targets, NODE_EXTRA_CA_CERTS=trust).splitlines()
+    assert [line.split()[1] for line in report] == targets
+    assert all(int(line.split()[0]) >= 130 for line in report), report
+    assert not [line for line in report if len(line.split()) > 2]
