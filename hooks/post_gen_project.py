@@ -14,7 +14,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 FEATURE_PATHS = {
     ("auth_app", True): [],
     ("__django_login", "yes"): ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
-    ("cloudinary_moderation", True): [],
+    ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
 }

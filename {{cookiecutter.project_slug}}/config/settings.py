@@ -51,6 +51,9 @@ UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 40_000_000, validate=validate.R
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
 REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
 MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
+# % if cookiecutter.auth_app
+CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
+# % endif
 # % if cookiecutter.cloudinary_moderation
 env.add_parser("cloudinary_url", cloudinary.url)
 CLOUDINARY = env.cloudinary_url("CLOUDINARY_URL", "" if DEBUG else REQUIRED)
@@ -92,6 +95,13 @@ INSTALLED_APPS = [
     # Makes the development server send static files through the middleware too, headers included.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    # % if cookiecutter.auth_app
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    # % endif
     # % if cookiecutter.__django_login
     "axes",
     # % endif
@@ -107,12 +117,19 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # % if cookiecutter.auth_app
+    "accounts.middleware.SecondFactorMiddleware",
+    # % endif
     "config.middleware.SessionLimitsMiddleware",
     # Before CSRF, which parses the body: a stranger's upload is refused unread.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    # % if cookiecutter.auth_app
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.LimitsMiddleware",
+    # % endif
     # % if cookiecutter.__django_login
     "axes.middleware.AxesMiddleware",
     # % endif
@@ -235,6 +252,10 @@ AUTH_PASSWORD_VALIDATORS = [
     # The place for rules of your own.
     {"NAME": "users.passwords.SiteNameValidator"},
 ]
+# % if cookiecutter.auth_app
+if CHECK_BREACHED_PASSWORDS:
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.passwords.BreachedPasswordValidator"})
+# % endif
 PASSWORD_HASHERS = [
     "users.passwords.Argon2idHasher",
     # Understood, so that imported passwords work; they are rehashed at the next log-in.
@@ -249,11 +270,43 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     # % endif
     # % if cookiecutter.auth_app
+    # Alone: a second backend would hash each wrong password once more, and time would tell who has an account.
     "allauth.account.auth_backends.AuthenticationBackend",
     # % endif
+    # % if cookiecutter.__django_login
     "django.contrib.auth.backends.ModelBackend",
+    # % endif
 ]
 
+# % if cookiecutter.auth_app
+# Accounts
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm", "signup": "accounts.forms.SignupForm"}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+# Its default of 15 minutes is longer than ASVS 6.5.5 allows for a code.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# One address for each account: the new one replaces the old one once it is proved.
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# How long a session lasts is said above.
+ACCOUNT_SESSION_REMEMBER = True
+# Wrong passwords and wrong codes: by address, and by account whatever the address; the rest are allauth's defaults.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+# Passkeys work on http://localhost while developing.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+
+# % endif
 # % if cookiecutter.__django_login
 # Log-in attempts: counted in the database, so across processes and restarts
 AXES_FAILURE_LIMIT = 5

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import FETCH_PEERS, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -65,7 +65,7 @@ class PhotoAdmin(admin.ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        return super().get_queryset(request).exclude(status=Status.DELETED)
+        return super().get_queryset(request).exclude(status=Status.DELETED).fetch_mode(FETCH_PEERS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -114,7 +114,7 @@ class PhotoAdmin(admin.ModelAdmin):
     def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
         reviewer, decided = cast("User", request.user), 0
         for photo in queryset.filter(has_bytes=True):
-            photo.record({MANUAL: result}, by=reviewer, detail=reason, reason=reason)
+            photo.record({MANUAL: result}, by=reviewer, details={MANUAL: reason}, reason=reason)
             self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
             decided += 1
         self.message_user(request, f"{decided} photos {result}.", messages.SUCCESS)

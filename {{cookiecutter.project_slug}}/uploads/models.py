@@ -37,10 +37,10 @@ class Status(models.TextChoices):
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
     def live(self) -> Self:
-        return self.exclude(status=Status.DELETED)
+        return self.exclude(status=Status.DELETED).fetch_mode(models.FETCH_PEERS)
 
     def published(self) -> Self:
-        return self.filter(status=Status.APPROVED)
+        return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
 
     def accept(self, owner: User, title: str, original_name: str, image: Rebuilt) -> "Photo":
         """Stores the bytes, then the row with the verdicts it needs; raises QuotaExceeded."""
@@ -88,7 +88,6 @@ class Photo(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = PhotoQuerySet.as_manager()
 
@@ -119,27 +118,31 @@ class Photo(models.Model):
         return moderator().url(self, "thumbnail")
 
     def is_visible_to(self, user: "User | AnonymousUser") -> bool:
-        """Everybody sees what is published; owners and reviewers see what still has bytes."""
+        """Everybody sees what is published; reviewers see what still has bytes, owners unless it was rejected."""
         if self.status == Status.APPROVED:
             return True
         if self.status == Status.DELETED or not self.has_bytes:
             return False
-        return self.belongs_to(user) or user.has_perm("uploads.review_photo")
+        if self.status != Status.REJECTED and self.belongs_to(user):
+            return True
+        return user.has_perm("uploads.review_photo")
 
     def belongs_to(self, user: "User | AnonymousUser") -> bool:
         return user.is_authenticated and self.owner_id == user.pk
 
-    def record(self, results: Mapping[str, str], *, by: User | None = None, detail: str = "", reason: str = "") -> None:
+    def record(
+        self, results: Mapping[str, str], *, by: User | None = None, details: Mapping[str, str] = {}, reason: str = ""
+    ) -> None:
         """Writes results by kind and applies the rule; repeating it changes nothing.
 
-        `by` is the person who decided, `detail` is for reviewers, `reason` is what the owner reads after a refusal.
+        `by` is the person who decided, `details` by kind are for reviewers, the owner reads `reason` after a refusal.
         A photo without bytes is past deciding.
         """
         with transaction.atomic():
             photo = Photo.objects.select_for_update().get(pk=self.pk)
             if photo.has_bytes:
                 for kind, result in results.items():
-                    values = {"result": result, "detail": detail, "decided_by": by}
+                    values = {"result": result, "detail": details.get(kind, ""), "decided_by": by}
                     if not photo.verdicts.filter(kind=kind, **values).exists():
                         photo.verdicts.update_or_create(kind=kind, defaults=values)
                 photo.settle(by, reason)
@@ -172,7 +175,8 @@ class Photo(models.Model):
             self.drop_bytes()
             self.status, self.title, self.original_name, self.reason = Status.DELETED, "", "", ""
             self.due_at = moderator().next_due()
-            self.save()
+            # Not the claim: a worker may be sending the photo at this moment.
+            self.save(update_fields=["has_bytes", "status", "title", "original_name", "reason", "due_at"])
 
 
 class Verdict(models.Model):

@@ -10,17 +10,18 @@ from uploads.moderation import moderator
 
 BATCH = 20
 # Longer than any pass takes; a worker that dies leaves its photos to the next one after this.
-CLAIM = timedelta(minutes=10)
+CLAIM = timedelta(minutes=15)
 
 
 def work() -> int:
     """Claims a batch of due photos and lets the moderator do what is next for them; returns how many it were."""
     photos = claim()
     if photos:
+        keys, until = [photo.pk for photo in photos], photos[0].claimed_until
         try:
             moderator().advance(photos)
         finally:
-            Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(claimed_until=None)
+            Photo.objects.filter(pk__in=keys, claimed_until=until).update(claimed_until=None)
     return len(photos)
 
 

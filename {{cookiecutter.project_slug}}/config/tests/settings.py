@@ -20,6 +20,12 @@ os.environ |= {
     "EMAIL_URL": "submission://localhost",
     "DEFAULT_FROM_EMAIL": "site@example.com",
     "MEDIA_ROOT": scratch.name,
+    # % if cookiecutter.auth_app
+    "CHECK_BREACHED_PASSWORDS": "off",
+    # % endif
+    # % if cookiecutter.cloudinary_moderation
+    "CLOUDINARY_URL": "cloudinary://key:secret@cloud",
+    # % endif
     # Empty is unset, whatever the shell that runs the tests has exported.
     **dict.fromkeys(
         (
@@ -36,6 +42,10 @@ os.environ |= {
             "UPLOADS_PER_HOUR",
             "REJECTED_RETENTION_DAYS",
             "MODERATION_STUCK_HOURS",
+            # % if cookiecutter.cloudinary_moderation
+            "CLOUDINARY_API_SECRET_FALLBACKS",
+            "CLOUDINARY_MODERATION",
+            # % endif
         ),
         "",
     ),
@@ -47,3 +57,7 @@ from config.settings import *  # noqa: E402, F403
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
 STATIC_ROOT = Path(scratch.name)
 WHITENOISE_USE_FINDERS = True
+# % if cookiecutter.cloudinary_moderation
+# What has nothing to do with Cloudinary is tested without it.
+PHOTO_MODERATOR = "uploads.moderation.staff.StaffReview"
+# % endif

@@ -1,15 +1,18 @@
 """The worker: does what due photos wait for."""
 
+import logging
 import signal
 from argparse import ArgumentParser
 from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import close_old_connections
 
-from uploads.outbox import work
+from uploads.outbox import BATCH, work
 
-PAUSE_SECONDS = 5
+logger = logging.getLogger(__name__)
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 300
 
 
 class Command(BaseCommand):
@@ -23,9 +26,19 @@ class Command(BaseCommand):
         if loop:
             for name in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(name, lambda *_: stop.set())
+        pause = PAUSE_SECONDS
         while True:
-            done = work()
-            if done or not loop:
-                self.stdout.write(f"{done} photos moved on")
-            if not loop or stop.wait(0 if done else PAUSE_SECONDS):
+            try:
+                done = work()
+                pause = PAUSE_SECONDS if done < BATCH else 0
+                if done or not loop:
+                    self.stdout.write(f"{done} photos moved on")
+            except Exception:
+                if not loop:
+                    raise
+                logger.exception("A pass failed")
+                pause = min(max(pause, PAUSE_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
+            if not loop or stop.wait(pause):
                 return
+            # A database that went away is connected to anew.
+            close_old_connections()
