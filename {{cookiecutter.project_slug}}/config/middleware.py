@@ -27,6 +27,7 @@ class ResponseHeadersMiddleware:
         response = self.get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
         if response.status_code == 405 and not response.streaming:
             response.content = render(request, "405.html").content
+            response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
