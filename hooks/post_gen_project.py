@@ -12,7 +12,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
 # The files of each feature: they stay when the prompt got this answer.
 FEATURE_PATHS = {
-    ("auth_app", True): [],
+    ("auth_app", True): ["accounts"],
     ("__django_login", "yes"): ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],

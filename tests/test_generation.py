@@ -34,7 +34,7 @@ from tests.baking import (
 # Written down a second time on purpose: the hook's own table is what is tested.
 FEATURE_PATHS = {
     "cloudinary_moderation": ["uploads/moderation/cloudinary"],
-    "auth_app": [],
+    "auth_app": ["accounts"],
     "django_login": ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
     "github": [".github", "scripts/workflows.py"],
     "gitlab": [".gitlab-ci.yml"],

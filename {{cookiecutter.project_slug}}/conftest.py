@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
@@ -24,6 +25,17 @@ PASSWORD = "correct horse battery staple"
 
 class HTTPSClient(Client):
     """Django's test client, come by HTTPS as everybody does."""
+
+    def force_login(self, user: Any, backend: str | None = None) -> None:
+        super().force_login(user, backend or settings.AUTHENTICATION_BACKENDS[-1])
+
+        # % if cookiecutter.auth_app
+        from accounts.tests.factors import prove_second_factor
+
+        if user.is_staff:
+            prove_second_factor(self, user)
+
+        # % endif
 
     def generic(self, *args: Any, **kwargs: Any) -> Any:
         return super().generic(*args, **kwargs | {"secure": True})
@@ -67,7 +79,7 @@ def login(client: HTTPSClient) -> Callable[[User], HTTPSClient]:
     """Returns the client, logged in as somebody."""
 
     def as_user(user: User) -> HTTPSClient:
-        client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
         return client
 
     return as_user

@@ -3,12 +3,16 @@
 from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.dispatch import Signal
+
+# Sent by rotate_encryption: receivers re-encrypt what they keep outside of the fields below, and return how much.
+rotating = Signal()
 
 
 @lru_cache(maxsize=8)
@@ -28,6 +32,15 @@ def encrypt(text: str) -> str:
 def decrypt(token: str) -> str:
     """Raises cryptography.fernet.InvalidToken when no key fits: never hands out ciphertext as if it were text."""
     return fernet().decrypt(token.encode()).decode()
+
+
+def is_current(token: str) -> bool:
+    """Tells whether a token is encrypted with the newest key."""
+    try:
+        fernet_for((settings.FIELD_ENCRYPTION_KEYS[0],)).decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 class EncryptedTextField(models.TextField):

@@ -64,7 +64,7 @@ def answers(
         "crash": client.get("/crash/"),
     }
     strict = HTTPSClient(enforce_csrf_checks=True)
-    strict.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    strict.force_login(user)
     return found | {"forged": strict.post("/photos/upload/"), "own page": login(user).get("/photos/mine/")}
 
 

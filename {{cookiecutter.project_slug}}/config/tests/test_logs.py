@@ -58,7 +58,7 @@ def test_refused_forms_and_guesses_are_logged(
     make_photo: Callable[..., Any], stranger: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = HTTPSClient(enforce_csrf_checks=True)
-    client.force_login(stranger, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(stranger)
     client.post("/photos/upload/")
     client.get(make_photo().get_absolute_url())
     events = [record.getMessage() for record in caplog.records if record.name == "security"]

@@ -2,38 +2,29 @@
 
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, TextField
 
-from config.encryption import encrypted_columns
+from config.encryption import encrypted_columns, is_current, rotating
 
 
 class Command(BaseCommand):
     help = "Re-encrypts what is not encrypted with the first of FIELD_ENCRYPTION_KEYS; safe to repeat and to interrupt."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        newest = Fernet(settings.FIELD_ENCRYPTION_KEYS[0])
         for model, column in encrypted_columns():
-            rotated = sum(rotate(model, column, pk) for pk in outdated(model, column, newest))
+            rotated = sum(rotate(model, column, pk) for pk in outdated(model, column))
             self.stdout.write(f"{model._meta.label}.{column}: {rotated} re-encrypted")
+        for receiver, count in rotating.send(sender=type(self)):
+            self.stdout.write(f"{receiver.__name__}: {count} re-encrypted")
 
 
-def outdated(model: type[models.Model], column: str, newest: Fernet) -> list[Any]:
+def outdated(model: type[models.Model], column: str) -> list[Any]:
     """Returns the keys of rows whose token the newest key can't read."""
     token = ExpressionWrapper(F(column), output_field=TextField())
     rows = model._base_manager.exclude(**{f"{column}__isnull": True}).annotate(token=token).values_list("pk", "token")
-    return [pk for pk, token in rows.iterator() if not reads(newest, token)]
-
-
-def reads(key: Fernet, token: str) -> bool:
-    try:
-        key.decrypt(token)
-    except InvalidToken:
-        return False
-    return True
+    return [pk for pk, token in rows.iterator() if not is_current(token)]
 
 
 def rotate(model: type[models.Model], column: str, pk: Any) -> int:

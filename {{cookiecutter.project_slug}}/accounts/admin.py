@@ -1,0 +1,73 @@
+"""The administration's door, and what staff may see and do of other people's sessions and second factors."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import secure_admin_login
+
+# From there, since those modules register pages that show secrets, and leave sessions alive when they delete them.
+from allauth.mfa.admin import Authenticator
+from allauth.usersessions.admin import UserSession
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import redirect
+
+from config.logs import log_event
+
+
+def change_password(request: HttpRequest, extra_context: object = None) -> Any:
+    return redirect("account_change_password")
+
+
+# The site's own pages, which count attempts, ask for a second factor and send notices.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.password_change = change_password  # type: ignore[method-assign]
+admin.site.unregister([Authenticator, UserSession])
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    list_display = fields = ("user", "created_at", "ip", "user_agent")
+    actions = ("end",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Deleting the row would leave the session itself alive.
+        return False
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("usersessions.delete_usersession")
+
+    @admin.action(description="End selected sessions", permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        for session in queryset:
+            session.end()
+            log_event("session_expired", request, reason="ended by staff", owner=session.user_id)
+        self.message_user(request, "The sessions are ended.", messages.SUCCESS)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Shows no secrets; deleting a factor lets somebody in who has lost it, after asking them in another way."""
+
+    list_display = fields = ("user", "type", "created_at", "last_used_at")
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        self.delete_queryset(request, Authenticator.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        for authenticator in queryset:
+            log_event("authn_factor_removed", request, factor=authenticator.type, owner=authenticator.user_id)
+            get_adapter().send_notification_mail("accounts/email/factor_removed", authenticator.user)
+        super().delete_queryset(request, queryset)

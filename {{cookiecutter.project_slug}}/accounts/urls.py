@@ -1,0 +1,9 @@
+from django.urls import include, path
+
+from accounts import views
+
+urlpatterns = [
+    path("delete/", views.delete_account, name="account_delete"),
+    path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
+    path("", include("allauth.urls")),
+]

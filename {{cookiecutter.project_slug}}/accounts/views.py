@@ -1,0 +1,41 @@
+"""What allauth leaves to the project: deleting the account, and ending one session."""
+
+from typing import cast
+
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.internal.flows.sessions import end_sessions
+from allauth.usersessions.models import UserSession
+from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from config.logs import log_event
+from users.models import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(app="allauth.account")
+def delete_account(request: HttpRequest) -> HttpResponse:
+    """Deletes one's account; staff keep theirs, since the record of who decided what hangs on it."""
+    user = cast("User", request.user)
+    if user.is_staff:
+        raise PermissionDenied
+    if request.method != "POST":
+        return render(request, "accounts/delete.html")
+    get_adapter().send_notification_mail("accounts/email/account_deleted", user)
+    log_event("user_deleted", request)
+    account = User.objects.get(pk=user.pk)
+    logout(request)
+    account.delete()
+    return render(request, "accounts/deleted.html")
+
+
+@require_POST
+def end_session(request: HttpRequest, pk: int) -> HttpResponse:
+    session = get_object_or_404(UserSession, pk=pk, user=request.user)
+    log_event("session_expired", request, reason="ended by its owner")
+    end_sessions(request, [session])
+    return redirect("usersessions_list")
