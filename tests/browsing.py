@@ -1,11 +1,17 @@
-"""Chromium in front of a served project, with an eye on what the browser objects to."""
+"""Chromium in front of a served project, with an eye on what the browser objects to, and what people do in it."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.live import PASSWORD
+from tests.pictures import camera_file, landscape
 
 type Browse = Callable[..., Page]
 
@@ -59,3 +65,57 @@ def browse(browser: Browser, objections: list[str]) -> Iterator[Browse]:
     for context in contexts:
         context.close()
     assert not objections
+
+
+def log_in(page: Page, email: str) -> None:
+    """Log in as people do."""
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def fill_in(page: Page, title: str, content: bytes) -> None:
+    """Open the upload page and fill its form in."""
+    page.get_by_role("link", name="Upload", exact=True).click()
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Photo").set_input_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": content})
+
+
+def approve(page: Page, title: str) -> None:
+    """Approve a photo in the administration, logged in as its staff."""
+    page.get_by_role("link", name="Admin").click()
+    page.get_by_role("link", name="Photos", exact=True).click()
+    page.get_by_role("row", name=title).get_by_role("checkbox").check()
+    page.locator("select[name=action]").select_option(label="Approve selected photos")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"^1 photos? approved"))).to_be_visible()
+
+
+def publish(owner: Page, staff: Page, anybody: Page, title: str) -> None:
+    """Walk a photo from a camera to everybody: `owner` uploads, `staff` approves, `anybody` gets it, freed of metadata.
+
+    The first two are logged in and may be the same.
+    """
+    fill_in(owner, title, camera_file(landscape(4), "Private-Marker", orientation=6))
+    owner.get_by_role("button", name="Upload").click()
+    photo = owner.get_by_role("listitem").filter(has_text=title)
+    expect(photo).to_contain_text("Waiting for review")
+    anybody.reload()
+    expect(anybody.get_by_text(title)).to_have_count(0)
+
+    approve(staff, title)
+    owner.goto("/photos/mine/")
+    expect(photo).to_contain_text("Published")
+    anybody.reload()
+    anybody.get_by_role("link", name=title).click()
+    picture = anybody.get_by_role("img", name=title)
+    expect(picture).to_be_visible()
+
+    file = anybody.request.get(picture.get_attribute("src") or "").body()
+    assert b"Private-Marker" not in file
+    shown = Image.open(BytesIO(file))
+    assert not shown.getexif()
+    assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert shown.height > shown.width, "the camera was held upright"

@@ -13,11 +13,10 @@ from urllib.request import urlopen
 import pytest
 
 from tests.baking import ALL_OFF, ALL_ON, Answers, Project, clean_environment, name, run
+from tests.browsing import Browse, log_in, publish
+from tests.live import ADMIN, PASSWORD
 
-ADMINISTRATOR = {
-    "DJANGO_SUPERUSER_EMAIL": "admin@example.com",
-    "DJANGO_SUPERUSER_PASSWORD": "correct horse battery staple",
-}
+ADMINISTRATOR = {"DJANGO_SUPERUSER_EMAIL": ADMIN, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
 
 
 def commands(readme: Path, section: str) -> list[str]:
@@ -78,7 +77,7 @@ def served(project: Path, command: str) -> Iterator[str]:
 @pytest.mark.skipif(os.name != "posix", reason="ends the server by its process group")
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_readme_leads_from_nothing_to_a_checked_project(
-    answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory
+    answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
     folder = project(answers)
     readme = folder / "README.md"
@@ -89,6 +88,11 @@ def test_readme_leads_from_nothing_to_a_checked_project(
         assert "<h1>Gallery</h1>" in page
         assert superuser == "uv run python manage.py createsuperuser"
         run(folder, *superuser.split(), "--no-input", **ADMINISTRATOR)
+        if answers == ALL_OFF:
+            browse: Browse = request.getfixturevalue("browse")
+            staff, anybody = browse("http://localhost:8000"), browse("http://localhost:8000")
+            log_in(staff, ADMIN)
+            publish(staff, staff, anybody, "First light")
 
     run(folder, "git", "init", "--quiet")
     run(folder, "git", "add", "--all")

@@ -1,0 +1,136 @@
+"""What people do and see in Chromium, in front of a real server: with and without scripts, by keyboard, on a phone."""
+
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browsing import Browse, fill_in, log_in, publish
+from tests.live import ADMIN, OWNER, STRANGER, Site
+from tests.pictures import camera_file, encode, landscape
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password_reset/", "/missing/"]
+OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password_change/"]
+
+# What a person reaches with the Tab key, and whether the focus can be seen there.
+FOCUSED = """() => {
+  const at = document.activeElement;
+  at.dataset.reached = true;
+  return at === document.body ? "" : getComputedStyle(at).outlineStyle === "none" ? `unseen: ${at.outerHTML}` : "seen";
+}"""
+UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+  .filter((element) => element.checkVisibility() && !element.disabled && element.type !== "hidden")
+  .filter((element) => !element.dataset.reached)
+  .map((element) => element.outerHTML)"""
+
+
+@pytest.mark.parametrize("scripts", [{}, {"java_script_enabled": False}], ids=["with scripts", "without scripts"])
+def test_photo_goes_from_upload_through_review_to_everybody(
+    scripts: dict[str, Any], site: Site, browse: Browse
+) -> None:
+    owner, staff, anybody = (browse(site.url, **scripts) for _ in range(3))
+    log_in(owner, OWNER)
+    log_in(staff, ADMIN)
+    publish(owner, staff, anybody, f"Evening {len(scripts)}")
+
+
+def test_upload_shows_a_preview_and_how_far_it_is(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    log_in(page, OWNER)
+    fill_in(page, "Slowly", camera_file(landscape(3, (2400, 1800)), "marker"))
+    preview = page.get_by_role("img", name="Preview")
+    expect(preview).to_be_visible()
+    assert preview.evaluate("canvas => new Set(canvas.getContext('2d').getImageData(0, 0, 64, 64).data).size") > 3
+
+    network = page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
+    network.send("Network.emulateNetworkConditions", conditions)
+    page.get_by_role("button", name="Upload").click()
+    progress = page.get_by_role("progressbar", name="Upload")
+    expect(progress).to_be_visible()
+    page.wait_for_function("bar => bar.value > 0.1 && bar.value < 0.9", arg=progress.element_handle())
+    expect(page.get_by_role("status")).to_contain_text("% sent")
+    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_text("Your photo has arrived.")).to_be_visible()
+
+
+def test_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    log_in(page, OWNER)
+    fill_in(page, "Never", camera_file(landscape(3, (2400, 1800)), "marker"))
+    network = page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    network.send("Network.emulateNetworkConditions", conditions)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("status")).to_have_text("Upload cancelled.")
+    expect(page.get_by_role("button", name="Upload")).to_be_enabled()
+
+
+@pytest.mark.parametrize("scripts", [{}, {"java_script_enabled": False}], ids=["with scripts", "without scripts"])
+def test_refusal_stands_beside_the_field_and_keeps_the_title(
+    scripts: dict[str, Any], site: Site, browse: Browse
+) -> None:
+    page = browse(site.url, **scripts)
+    log_in(page, OWNER)
+    fill_in(page, "Kept title", encode(landscape(1, (64, 48)), "GIF"))
+    page.get_by_role("button", name="Upload").click()
+    photo = page.get_by_label("Photo")
+    expect(page.get_by_text("Only JPEG, PNG and WebP photos are accepted.")).to_be_visible()
+    expect(photo).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Title")).to_have_value("Kept title")
+
+
+def test_file_that_is_too_large_is_refused_before_it_is_sent_and_after(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    log_in(page, OWNER)
+    fill_in(page, "Large", b"x" * (11 * 1024**2))
+    assert "10 MB" in page.get_by_label("Photo").evaluate("input => input.validationMessage")
+    page.get_by_label("Photo").evaluate("input => input.setCustomValidity('')")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("This file is too large. The limit is 10.0 MB")).to_be_visible()
+    expect(page.get_by_label("Title")).to_have_value("Large")
+
+
+def look_over(page: Page) -> None:
+    """Find what people with a keyboard, a screen reader or a phone would stumble over."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    assert not found, [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.evaluate("innerWidth"), f"{width} pixels wide"
+
+    for _ in range(2):  # a page that sets the focus itself begins in the middle
+        focus = "seen"
+        while focus == "seen":
+            page.keyboard.press("Tab")
+            focus = page.evaluate(FOCUSED)
+        assert not focus
+    assert not page.evaluate(UNREACHED)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_work_for_everybody_at_phone_width(scheme: str, site: Site, browse: Browse) -> None:
+    owner = site.visitor(STRANGER)
+    for title in ("W" * 120, "Public"):
+        assert owner.upload(encode(landscape(5, (640, 480))), title=title).status == 302
+    site.python("Photo.objects.filter(title='Public').update(status='approved')")
+    photo = site.python("print(Photo.objects.filter(title='Public')[0].get_absolute_url())").strip()
+
+    anybody, person = (browse(site.url, color_scheme=scheme, **PHONE) for _ in range(2))
+    log_in(person, STRANGER)
+    for page, paths in ((anybody, [*PUBLIC_PAGES, photo]), (person, [*OWN_PAGES, photo])):
+        for path in paths:
+            page.goto(path)
+            look_over(page)
+
+
+def test_skip_link_leads_past_the_menu(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
