@@ -200,7 +200,9 @@ def test_the_summary_names_every_choice(template: Path, tmp_path: Path, capfd: p
         assert re.search(rf"^  {prompt} +{re.escape(answer)}$", summary, re.MULTILINE)
 
 
-def test_a_console_without_the_letters_of_a_name_is_no_obstacle(template: Path, tmp_path: Path) -> None:
+def test_a_console_without_the_letters_of_a_name_is_no_obstacle(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
     summary = run(
         tmp_path,
         *(
@@ -213,7 +215,7 @@ def test_a_console_without_the_letters_of_a_name_is_no_obstacle(template: Path, 
             "project_name=安全网站",
         ),
         PYTHONIOENCODING="cp1252",
-        HOME=str(tmp_path),
+        **home,
     )
     assert "an-quan-wang-zhan" in summary
     assert (tmp_path / "an-quan-wang-zhan" / ".env").is_file()
@@ -230,15 +232,12 @@ def test_a_missing_path_of_a_feature_stops_the_generation_and_leaves_nothing(tem
     assert [path.name for path in (tmp_path / "output").iterdir()] == [".cookiecutter"]
 
 
-def test_a_project_that_is_there_keeps_its_secrets(
-    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_project_that_is_there_keeps_its_secrets(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     project = bake(template, tmp_path)
     before = (project / ".env").read_bytes()
     command = ["cookiecutter", "--no-input", "--overwrite-if-exists", "--default-config", str(template)]
-    monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(AssertionError, match=r"my-secure-site: holds a project already"):
-        run(tmp_path, *command)
+        run(tmp_path, *command, **home)
     assert (project / ".env").read_bytes() == before
 
 
