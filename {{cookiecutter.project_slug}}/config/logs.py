@@ -1,11 +1,12 @@
 """Security events, and log lines that no input can forge.
 
 Event names are those of OWASP's Logging Vocabulary. Who did it is an account's number, where is a path:
-no e-mail address, no network address, no session, no value that somebody typed.
+no e-mail address, no network address, no session, no other value that somebody typed.
 """
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from types import TracebackType
 
 from django.conf import settings
 from django.http import HttpRequest
+
+# The link of a reset mail: who reads it in a log could use it.
+RESET_LINK = re.compile(r'(/reset/)[^\s"]+')
 
 security = logging.getLogger("security")
 
@@ -40,7 +44,7 @@ class JSONFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= {"error": record.exc_info[0].__name__, "at": place(record.exc_info[2])}
-        return json.dumps(line, default=str)
+        return RESET_LINK.sub(r"\1…", json.dumps(line, default=str))
 
 
 def place(trace: TracebackType | None) -> list[str]:

@@ -15,6 +15,7 @@ from environs import validate
 
 # % if cookiecutter.cloudinary_moderation
 import uploads.moderation.cloudinary.environment as cloudinary
+
 # % endif
 from config.environment import Environment, fernet_keys, is_local, secret_key, secret_keys
 
@@ -372,6 +373,9 @@ LOGGING = {
     "loggers": {
         # Without the default's second handler, which mails stack traces.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # They repeat what strangers sent; our own event and the status of the answer tell the same.
+        "django.security.csrf": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # % if cookiecutter.__django_login
         # Its lines name accounts and addresses; our own events tell the same without them.
         "axes": {"level": "CRITICAL"},

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
+from threading import Lock
 from typing import IO
 
 from django.conf import settings
@@ -21,7 +22,8 @@ EXTENSIONS = {
 # Longest edge in pixels of what goes out.
 VARIANTS = {"display": 2048, "thumbnail": 480}
 JPEG_QUALITY = 85
-JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+# The markers that libjpeg skips by the length behind them; past anything else it reads on, and so must we.
+JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 # Progressive pictures of usual programs have about ten.
 MAX_JPEG_PASSES = 64
 # EXIF's orientations, and what makes each upright.
@@ -34,6 +36,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+# A picture at the limit of pixels takes up to 700 MB while it is decoded: one at a time in each process.
+decoding = Lock()
 
 MESSAGES = {
     "missing": "Choose a photo.",
@@ -84,7 +89,8 @@ def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
         check_pixels(image)
         check_frames(image)
         check_passes(image, file)
-        return rebuild(image)
+        with decoding:
+            return rebuild(image)
 
 
 def check_extension(image: Image.Image, name: str) -> None:
@@ -111,7 +117,6 @@ def check_passes(image: Image.Image, file: IO[bytes]) -> None:
         return
     file.seek(0)
     data, passes, position = file.read(), 0, 2
-    # A marker, but those that stand alone within a pass; its length follows, so what it holds is skipped.
     while (marker := JPEG_MARKER.search(data, position)) and marker[1] != b"\xd9":
         passes += marker[1] == b"\xda"
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])

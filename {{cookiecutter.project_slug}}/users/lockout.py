@@ -9,9 +9,12 @@ from config.logs import log_event
 
 
 def username(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
-    """Returns the account that is tried, in lower case: else each spelling would have tries of its own."""
+    """Returns the account that is tried, in lower case: else each spelling would have tries of its own.
+
+    Cut to the length of the column: PostgreSQL would refuse a longer one, and the failure would not count.
+    """
     values = credentials or (request.POST if request else {})
-    return str(values.get("username") or values.get("email") or "").strip().lower()
+    return str(values.get("username") or values.get("email") or "").strip().lower()[:255]
 
 
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any]) -> HttpResponse:

@@ -94,6 +94,9 @@ def test_every_kind_of_answer_has_its_status_and_type(answers: dict[str, Any]) -
     }
     for name in ("page", "bad request", "missing", "method", "odd method", "crash", "forged"):
         assert answers[name].headers["Content-Type"] == "text/html; charset=utf-8", name
+        length = len(answers[name].content)
+        assert length > 200, name
+        assert answers[name].headers.get("Content-Length", str(length)) == str(length), name
 
 
 @pytest.mark.control("V3.4.1")

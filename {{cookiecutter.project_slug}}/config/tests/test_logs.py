@@ -35,6 +35,12 @@ def test_error_is_logged_by_place_without_its_text() -> None:
     assert PASSWORD not in text
 
 
+@pytest.mark.control("V16.2.5")
+def test_reset_link_is_cut_from_a_logged_path() -> None:
+    text = line(msg="Not Found: %s", args=("/accounts/reset/MQ/dik1n7-8fc0259ddbf7a360/",))
+    assert json.loads(text)["event"] == "Not Found: /accounts/reset/…"
+
+
 @pytest.mark.control("V16.3.1")
 @pytest.mark.control("V16.2.1")
 def test_log_in_and_log_out_are_logged_by_account(

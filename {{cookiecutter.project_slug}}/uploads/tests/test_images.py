@@ -103,6 +103,8 @@ def test_picture_of_endless_passes_is_refused_before_it_is_decoded(picture: Pict
     comment = b"\xff\xfe\x00\x04\xff\xd9"  # holds what looks like the end of the picture
     gate(content[:-2] + comment + last * 20 + content[-2:])
     assert code_of(content[:-2] + comment + last * 60 + content[-2:]) == "damaged"
+    # Behind a marker that stands alone, libjpeg reads on; whoever skips a length there overlooks the passes.
+    assert code_of(content[:-2] + b"\xff\x02\xff\xff" + last * 60 + content[-2:]) == "damaged"
 
 
 @pytest.mark.control("V5.2.1")

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.core import mail
 from pytest_django import Settings
 
@@ -38,6 +39,12 @@ def test_sixth_try_is_locked_out_whatever_the_spelling(client: HTTPSClient, user
     assert answer.status_code == 429
     assert "Too many attempts" in answer.content.decode()
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.control("V6.3.1")
+def test_endless_name_is_counted_too(client: HTTPSClient, db: None) -> None:
+    assert [try_login(client, "\u0130" * 254).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    assert len(AccessAttempt.objects.get().username) <= 255
 
 
 @pytest.mark.control("V15.3.4")
