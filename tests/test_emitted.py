@@ -34,7 +34,7 @@ def test_check_deploy_has_nothing_to_say_and_no_migration_is_missing(answers: An
 
 @every_python
 def test_env_that_was_written_starts_the_project(answers: Answers, project: Project) -> None:
-    assert "no issues" in run(project(answers), sys.executable, "manage.py", "check")
+    run(project(answers), sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
 @every_python
