@@ -15,7 +15,7 @@ CONFIGURATION = Path("scripts/dependency-check")
 DATA = Path(".dependency_check_cache")
 # The tool's own copy of the NVD, which asks for no key.
 FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
-API = "https://services.nvd.nist.gov/rest/json/cves/2.0"
+API = "https://services.nvd.nist.gov/"
 LIMIT = 7
 VULNERABLE = 15
 # Every other code but 0 means that it could not tell.

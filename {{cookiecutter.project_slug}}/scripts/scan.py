@@ -37,7 +37,7 @@ def reach(url: str) -> None:
     """Raises within seconds when a source of data is out of reach, where the tools would try for minutes."""
     try:
         # Fixed addresses, or a mirror that the environment names.
-        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # nosec B310
+        urllib.request.urlopen(url, timeout=10).close()  # noqa: S310  # nosec B310
     except urllib.error.HTTPError:
         return  # an answer, if not a page
     except OSError as error:
