@@ -1,0 +1,173 @@
+"""Log-in, log-out, passwords, and the limits before them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
+from django.core.cache import cache
+from django.core.cache.backends.base import BaseCache
+from pytest_django import Settings
+
+from conftest import PASSWORD, HTTPSClient
+from users.models import User
+
+LOGIN = "/accounts/login/"
+NEW = "a harbour at noon"
+pytestmark = pytest.mark.django_db
+
+
+class DeadCache(BaseCache):
+    """A cache that can't be reached."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__({})
+
+    def dead(self, *args: Any, **kwargs: Any) -> Any:
+        raise ConnectionError
+
+    get = set = add = delete = touch = dead
+
+
+@pytest.fixture
+def member(user: User) -> User:
+    """Returns a user whose address is proved."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def log_in(client: HTTPSClient, email: str, password: str = PASSWORD, address: str = LOGIN, **extra: Any) -> Any:
+    return client.post(address, {"login": email, "password": password}, **extra)
+
+
+def is_logged_in(client: HTTPSClient) -> bool:
+    return client.get("/photos/mine/").status_code == 200
+
+
+@pytest.mark.control("V7.2.4")
+def test_log_in_gives_a_new_session(client: HTTPSClient, member: User) -> None:
+    planted = str(client.session.session_key)
+    client.cookies["__Host-sessionid"] = planted
+    assert log_in(client, "Owner@Example.com").headers["Location"] == "/photos/mine/"
+    assert client.cookies["__Host-sessionid"].value != planted
+    client.cookies["__Host-sessionid"] = planted
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V3.5.3")
+def test_log_out_takes_a_form(client: HTTPSClient, member: User) -> None:
+    log_in(client, member.email)
+    assert client.get("/accounts/logout/").status_code == 200
+    assert is_logged_in(client)
+    client.post("/accounts/logout/")
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V3.7.2")
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "https:evil.example", "https:///evil.example", "\\\\evil.example", "/\\evil.example"],
+)
+def test_log_in_leads_nowhere_else(client: HTTPSClient, member: User, target: str) -> None:
+    answer = client.post(LOGIN, {"login": member.email, "password": PASSWORD, "next": target})
+    assert answer.headers["Location"] == "/photos/mine/"
+
+
+@pytest.mark.control("V6.3.1")
+def test_sixth_try_is_refused_whatever_the_spelling_and_host(client: HTTPSClient, member: User) -> None:
+    for number, spelling in enumerate(("owner", "Owner", "OWNER", "oWner", " owner")):
+        log_in(client, f"{spelling}@example.com", "wrong", headers={"host": f"testserver:{number + 1}"})
+    for flood in range(1000):
+        cache.set(f"flood{flood}", True)
+    answer = log_in(client, member.email)
+    assert "Too many failed login attempts" in answer.content.decode()
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V6.1.1")
+def test_limits_are_those_that_are_documented(settings: Settings) -> None:
+    assert settings.ACCOUNT_RATE_LIMITS == {"login_failed": "10/m/ip,5/5m/key"}
+    text = (settings.BASE_DIR / "SECURITY.md").read_text()
+    assert "Five wrong passwords or codes within five minutes" in text
+    assert "ten within a minute" in text
+
+
+@pytest.mark.control("V15.3.4")
+def test_tries_are_counted_by_the_address_that_the_proxy_saw(client: HTTPSClient, settings: Settings) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    for number in range(12):
+        forwarded = {"x-forwarded-for": f"9.9.9.{number}, 203.0.113.7", "x-forwarded-proto": "https"}
+        answer = log_in(client, f"guess{number}@example.com", "wrong", headers=forwarded)
+    assert "Too many failed login attempts" in answer.content.decode()
+    forwarded["x-forwarded-for"] = "203.0.113.8"
+    answer = log_in(client, "guess@example.com", "wrong", headers=forwarded)
+    assert "are not correct" in answer.content.decode()
+
+
+@pytest.mark.control("V16.5.3")
+def test_nobody_logs_in_while_tries_cannot_be_counted(client: HTTPSClient, member: User, settings: Settings) -> None:
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.DeadCache"}}
+    answer = log_in(client, member.email)
+    assert answer.status_code == 503
+    assert "Briefly unavailable" in answer.content.decode()
+    assert not is_logged_in(client)
+    assert client.get("/").status_code == client.get(LOGIN).status_code == 200
+
+
+def test_administration_has_no_log_in_of_its_own(client: HTTPSClient, member: User) -> None:
+    for method in (client.get, client.post):
+        answer = method("/admin/login/?next=/admin/")
+        assert answer.headers["Location"] == "/accounts/login/?next=%2Fadmin%2F"
+
+
+@pytest.mark.control("V6.2.3")
+@pytest.mark.control("V7.4.3")
+def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HTTPSClient, member: User) -> None:
+    other = HTTPSClient()
+    log_in(other, member.email)
+    log_in(client, member.email)
+    for old, ends in (("wrong", False), (PASSWORD, True)):
+        fields = {"oldpassword": old, "password1": NEW, "password2": NEW}
+        client.post("/accounts/password/change/", fields)
+        assert is_logged_in(other) is not ends
+    assert is_logged_in(client)
+    assert "Your password has been changed" in str(mail.outbox[-1].body)
+
+
+@pytest.mark.control("V6.4.3")
+def test_reset_link_works_once_and_logs_nobody_in(client: HTTPSClient, member: User) -> None:
+    locations = {
+        client.post("/accounts/password/reset/", {"email": email}).headers["Location"]
+        for email in (member.email, "nobody@example.com")
+    }
+    assert len(locations) == 1
+    assert [message.to for message in mail.outbox] == [[member.email], ["nobody@example.com"]]
+    link = re.search(r"https://\S+", str(mail.outbox[0].body))
+    assert link
+    form = client.get(link[0]).headers["Location"]
+    assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
+    assert not is_logged_in(client)
+    assert "Your password has been reset" in str(mail.outbox[-1].body)
+    assert "invalid" in client.get(link[0]).content.decode()
+    log_in(client, member.email, NEW)
+    assert is_logged_in(client)
+
+
+def test_mail_links_nowhere_but_to_the_site(client: HTTPSClient, member: User) -> None:
+    agent = "https://evil.example/login"
+    log_in(client, member.email)
+    fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    client.post("/accounts/password/change/", fields, headers={"user-agent": agent})
+    message: Any = mail.outbox[-1]
+    assert agent in message.body
+    assert "href" not in message.alternatives[0].content
+
+
+def test_disabled_account_is_told_so_only_with_its_password(
+    client: HTTPSClient, make_user: Callable[..., User]
+) -> None:
+    make_user("disabled@example.com", is_active=False)
+    assert "are not correct" in log_in(client, "disabled@example.com", "wrong").content.decode()
+    assert log_in(client, "disabled@example.com").headers["Location"] == "/accounts/inactive/"

@@ -1,0 +1,65 @@
+"""Breached passwords, against a stub of the service."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from accounts import passwords
+from accounts.passwords import BreachedPasswordValidator
+
+BREACHED = "correct horse"
+DIGEST = hashlib.sha1(BREACHED.encode(), usedforsecurity=False).hexdigest().upper()
+PADDED = hashlib.sha1(b"padding", usedforsecurity=False).hexdigest().upper()
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers as Pwned Passwords does, and remembers what it was asked."""
+
+    asked: list[str]
+    status: int
+
+    def do_GET(self) -> None:
+        self.asked.append(f"{self.path} {self.headers['Add-Padding']}")
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(f"{'0' * 35}:3\r\n{DIGEST[5:]}:1\r\n{PADDED[5:]}:0\r\n".encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
+    Stub.asked, Stub.status = [], 200
+    with HTTPServer(("127.0.0.1", 0), Stub) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(passwords, "HOST", f"127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(passwords, "HTTPSConnection", HTTPConnection)
+        yield Stub
+        server.shutdown()
+
+
+@pytest.mark.control("V6.2.12")
+def test_breached_password_is_refused_and_never_sent(stub: type[Stub]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        BreachedPasswordValidator().validate(BREACHED)
+    assert refusal.value.code == "password_breached"
+    for fine in ("padding", "correct horse battery staple"):
+        BreachedPasswordValidator().validate(fine)
+    assert stub.asked[0] == f"/range/{DIGEST[:5]} true"
+
+
+@pytest.mark.control("V6.2.12")
+def test_service_that_is_down_stops_nobody_and_is_logged(stub: type[Stub], caplog: pytest.LogCaptureFixture) -> None:
+    stub.status = 503
+    BreachedPasswordValidator().validate(BREACHED)
+    passwords.HOST = "127.0.0.1:1"
+    BreachedPasswordValidator().validate(BREACHED)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert DIGEST[:5] not in caplog.text

@@ -1,0 +1,159 @@
+"""Second factors: how they are kept, what they can't be tricked into, and that staff have one."""
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from cryptography.fernet import Fernet
+from django.core import mail
+from django.core.management import call_command
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.tests.factors import SECRET, add_second_factor, code
+from accounts.tests.test_login import is_logged_in, log_in
+from config.tests.test_access import ROUTES, outcome, row_for
+from conftest import PASSWORD, HTTPSClient
+from users.models import User
+
+CODE = "/accounts/2fa/authenticate/"
+
+
+@pytest.fixture
+def staff(make_user: Callable[..., User]) -> User:
+    """Returns an administrator with a proved address and no second factor."""
+    person = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+    return person
+
+
+@pytest.mark.control("V6.3.3")
+def test_staff_without_a_second_factor_are_strangers_on_every_page(
+    client: HTTPSClient, staff: User, make_photo: Callable[..., Any]
+) -> None:
+    photo = str(make_photo().pk)
+    Client.force_login(client, staff)  # without the second factor that our own adds
+    for route in ROUTES:
+        if not route.startswith("/accounts/"):
+            assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
+    page = client.get("/admin/", follow=True)
+    assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
+    assert "Authenticator App" in page.content.decode()
+
+
+@pytest.mark.control("V6.3.3")
+def test_administrator_sets_up_a_second_factor_and_gets_in(
+    client: HTTPSClient, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda function: function())  # the test never commits
+    EmailAddress.objects.all().delete()  # as createsuperuser leaves it
+    log_in(client, staff.email)
+    mailed = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert mailed
+    client.post("/accounts/confirm-email/", {"code": mailed[0]})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    before, session = HTTPSClient(), client.session
+    log_in(before, staff.email)
+    session["mfa.totp.secret"] = SECRET
+    session.save()
+    client.post("/accounts/2fa/totp/activate/", {"code": code()})
+    assert client.get("/admin/").status_code == 200
+    # The session from before is over, and a password alone opens nothing any more.
+    assert before.get("/accounts/email/").status_code == 302
+    log_in(before, staff.email)
+    assert before.get("/admin/").status_code == 302
+    assert "Authenticator app activated" in str(mail.outbox[-1].body)
+
+
+@pytest.mark.control("V6.3.3")
+def test_session_from_before_has_to_prove_the_second_factor(client: HTTPSClient, staff: User) -> None:
+    log_in(client, staff.email)
+    add_second_factor(staff)
+    assert client.get("/admin/").status_code == 302
+    assert client.get("/accounts/login/").headers["Location"] == "/accounts/2fa/reauthenticate/?next=%2F"
+    # Not with the password, which adding another factor would otherwise ask for.
+    answer = client.post("/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD})
+    assert answer.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    client.post("/accounts/2fa/reauthenticate/", {"code": code()})
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.control("V6.5.1")
+def test_codes_work_once(client: HTTPSClient, user: User) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    add_second_factor(user)
+    for once in (code(), RecoveryCodes.activate(user).get_unused_codes()[0]):
+        for works in (True, False):
+            client = HTTPSClient()
+            assert log_in(client, user.email).headers["Location"] == CODE
+            assert not is_logged_in(client)
+            client.post(CODE, {"code": once})
+            assert is_logged_in(client) is works
+
+
+@pytest.mark.control("V6.6.3")
+def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    add_second_factor(user)
+    log_in(client, user.email)
+    for _ in range(5):
+        client.post(CODE, {"code": "000000"})
+    client.post(CODE, {"code": code()})
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V7.5.1")
+@pytest.mark.parametrize(
+    "address",
+    ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/", "/accounts/delete/"],
+)
+def test_sensitive_changes_ask_once_more_who_it_is(
+    client: HTTPSClient, login: Callable[[User], HTTPSClient], user: User, address: str
+) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    answer = login(user).post(address)
+    assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+
+
+@pytest.mark.control("fernet")
+def test_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> None:
+    add_second_factor(user)
+    seed = RecoveryCodes.activate(user).get_unused_codes()
+    assert SECRET not in str(list(Authenticator.objects.values_list("data", flat=True)))
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    for count in (2, 0):
+        out = StringIO()
+        call_command("rotate_encryption", stdout=out)
+        assert f"rotate_second_factors: {count} re-encrypted" in out.getvalue()
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    totp, codes = Authenticator.objects.order_by("-type")
+    assert totp.wrap().validate_code(code())
+    assert codes.wrap().get_unused_codes() == seed
+
+
+def test_qr_code_needs_no_exception_in_the_policy(client: HTTPSClient, staff: User) -> None:
+    log_in(client, staff.email)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    answer = client.get("/accounts/2fa/totp/activate/")
+    text = answer.content.decode()
+    assert "<svg" in text
+    assert "data:" not in text + answer.headers["Content-Security-Policy"]
+    assert "style=" not in text
+
+
+def test_lost_factor_is_removed_by_staff_who_may_and_its_owner_is_told(
+    login: Callable[[User], HTTPSClient], staff: User, user: User
+) -> None:
+    factor = add_second_factor(user)
+    client = login(staff)
+    page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert factor.data["secret"] not in page
+    assert client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Authenticator.objects.filter(user=user).exists()
+    assert mail.outbox[-1].to == [user.email]

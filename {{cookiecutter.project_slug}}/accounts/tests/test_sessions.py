@@ -1,0 +1,73 @@
+"""Sessions in sight of their owner and of staff, and the end of an account."""
+
+from collections.abc import Callable
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
+from django.core import mail
+
+from accounts.tests.test_login import is_logged_in, log_in
+from conftest import PASSWORD, HTTPSClient
+from uploads.models import Photo
+from users.models import User
+
+
+@pytest.fixture
+def clients(user: User) -> list[HTTPSClient]:
+    """Returns three browsers of one person."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    browsers = [HTTPSClient() for _ in range(3)]
+    for number, browser in enumerate(browsers):
+        log_in(browser, user.email, headers={"user-agent": f"Browser {number}"})
+    return browsers
+
+
+@pytest.mark.control("V7.5.2")
+def test_own_sessions_are_ended_one_by_one_or_all(clients: list[HTTPSClient], stranger: User) -> None:
+    own, second, _ = clients
+    page = own.get("/accounts/sessions/").content.decode()
+    assert "Browser 1" in page
+    address = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
+    thief = HTTPSClient()
+    thief.force_login(stranger)
+    assert thief.post(address).status_code == 404
+    assert is_logged_in(second)
+    own.post(address)
+    assert [is_logged_in(client) for client in clients] == [True, False, True]
+    own.post("/accounts/sessions/")
+    assert [is_logged_in(client) for client in clients] == [True, False, False]
+
+
+@pytest.mark.control("V7.4.5")
+def test_staff_end_anybodys_session(
+    clients: list[HTTPSClient], login: Callable[[User], HTTPSClient], make_user: Callable[..., User]
+) -> None:
+    admin = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    sessions = [session.pk for session in UserSession.objects.filter(user__email="owner@example.com")]
+    assert admin.get("/admin/usersessions/usersession/?q=owner").status_code == 200
+    answer = admin.post("/admin/usersessions/usersession/", {"action": "end", "_selected_action": sessions})
+    assert answer.status_code == 302
+    assert not any(map(is_logged_in, clients))
+
+
+def test_account_is_deleted_with_its_photos_and_sessions(
+    clients: list[HTTPSClient], user: User, make_photo: Callable[..., Photo]
+) -> None:
+    photo = make_photo(status="approved")
+    client = clients[0]
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert "cannot be undone" in client.get("/accounts/delete/").content.decode()
+    answer = client.post("/accounts/delete/")
+    assert "Clear-Site-Data" in answer.headers
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
+    assert not any(map(is_logged_in, clients))
+    assert "have been deleted" in str(mail.outbox[-1].body)
+
+
+def test_staff_keep_their_account_since_their_decisions_hang_on_it(
+    login: Callable[[User], HTTPSClient], reviewer: User
+) -> None:
+    assert login(reviewer).post("/accounts/delete/").status_code == 403
+    assert User.objects.filter(pk=reviewer.pk).exists()

@@ -1,0 +1,122 @@
+"""Sign-up, proof of the address, and what neither tells a stranger."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
+
+from conftest import PASSWORD, HTTPSClient
+from users.models import User
+from users.passwords import Argon2idHasher
+
+SIGNUP, LOGIN, CONFIRM = "/accounts/signup/", "/accounts/login/", "/accounts/confirm-email/"
+pytestmark = pytest.mark.django_db
+
+
+def sign_up(client: HTTPSClient, email: str = "new@example.com", **fields: str) -> Any:
+    return client.post(SIGNUP, {"email": email, "password1": PASSWORD, **fields}, follow=True)
+
+
+def mailed_code() -> str:
+    found = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert found
+    return found[0]
+
+
+def is_logged_in(client: HTTPSClient) -> bool:
+    return client.get("/photos/mine/").status_code == 200
+
+
+@pytest.mark.control("V6.5.3")
+def test_sign_up_takes_the_code_from_the_mail(client: HTTPSClient) -> None:
+    sign_up(client, "New@Example.com", is_staff="1", is_superuser="1")
+    assert not is_logged_in(client)
+    message: Any = mail.outbox[0]
+    assert message.to == ["new@example.com"]
+    assert f"<strong>{mailed_code()}</strong>" in message.alternatives[0].content
+    client.post(CONFIRM, {"code": mailed_code()})
+    assert is_logged_in(client)
+    user = User.objects.get()
+    assert (user.is_staff, user.is_superuser) == (False, False)
+
+
+@pytest.mark.control("V6.5.5")
+def test_code_is_too_old_after_ten_minutes(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_up(client)
+    later = time.time() + 601
+    monkeypatch.setattr("time.time", lambda: later)
+    client.post(CONFIRM, {"code": mailed_code()})
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V6.6.3")
+def test_code_cannot_be_guessed(client: HTTPSClient) -> None:
+    sign_up(client)
+    for _ in range(3):
+        client.post(CONFIRM, {"code": "BBBB-BBBB"})
+    client.post(CONFIRM, {"code": mailed_code()})
+    assert not is_logged_in(client)
+
+
+@pytest.mark.control("V6.3.8")
+def test_sign_up_says_the_same_of_an_address_that_has_an_account(user: User) -> None:
+    pages = []
+    for email in (user.email, "other@example.com"):
+        client = HTTPSClient()
+        answer = sign_up(client, email)
+        body = re.sub(r'(csrfmiddlewaretoken" value=)"\w+"', r"\1", answer.content.decode())
+        pages.append((answer.redirect_chain, answer.status_code, body.replace(email, ""), sorted(client.cookies)))
+    assert pages[0] == pages[1]
+    assert [message.to for message in mail.outbox] == [[user.email], ["other@example.com"]]
+    assert "already exists" in str(mail.outbox[0].body)
+
+
+@pytest.mark.control("V6.3.8")
+@pytest.mark.parametrize(
+    ("address", "fields"),
+    [
+        (LOGIN, {"login": "owner@example.com", "password": "wrong"}),
+        (LOGIN, {"login": "nobody@example.com", "password": "wrong"}),
+        (LOGIN, {"login": "disabled@example.com", "password": "wrong"}),
+        (SIGNUP, {"email": "owner@example.com", "password1": PASSWORD}),
+        (SIGNUP, {"email": "nobody@example.com", "password1": PASSWORD}),
+    ],
+)
+def test_time_tells_nothing_since_the_hasher_runs_exactly_once(
+    client: HTTPSClient,
+    user: User,
+    make_user: Callable[..., User],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    fields: dict[str, str],
+) -> None:
+    make_user("disabled@example.com", is_active=False)
+    runs: list[str] = []
+
+    def counted(original: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            runs.append(original.__name__)
+            return original(*args, **kwargs)
+
+        return run
+
+    for name in ("encode", "verify"):
+        monkeypatch.setattr(Argon2idHasher, name, counted(getattr(Argon2idHasher, name)))
+    assert client.post(address, fields).status_code in {200, 302}
+    assert len(runs) == 1
+
+
+def test_address_that_another_account_holds_unproved_is_no_error(client: HTTPSClient, user: User) -> None:
+    sign_up(HTTPSClient(), "wanted@example.com")
+    client.post(LOGIN, {"login": user.email, "password": PASSWORD})
+    client.post(CONFIRM, {"code": mailed_code()})
+    client.post("/accounts/email/", {"action_add": "", "email": "wanted@example.com"})
+    client.post("/accounts/reauthenticate/?next=/accounts/email/", {"password": PASSWORD})
+    client.post(CONFIRM, {"code": mailed_code()})
+    user.refresh_from_db()
+    assert user.email == "owner@example.com"
+    assert EmailAddress.objects.get_primary_email(user) == "owner@example.com"
