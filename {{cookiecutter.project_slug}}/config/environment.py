@@ -1,5 +1,7 @@
 """Reads the environment; collects every problem and tells all of them at once, never a value."""
 
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +19,7 @@ class Environment(FileAwareEnv):
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
-        for parser in (database_url, cache_url, email_url):
+        for parser in (secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url):
             self.add_parser(parser.__name__, parser)
 
     def _get_value(self, env_key: str, default: Any) -> Any:
@@ -50,35 +52,62 @@ def secret_key(value: str) -> None:
         raise ValidationError("Must be at least 50 random characters.")
 
 
-def secret_keys(values: list[str]) -> None:
-    for value in values:
-        secret_key(value)
+def secret_keys(value: str) -> list[str]:
+    keys = items(value)
+    for key in keys:
+        secret_key(key)
+    return keys
 
 
-def fernet_keys(values: list[str]) -> None:
-    for value in values:
+def fernet_keys(value: str) -> list[str]:
+    keys = items(value)
+    for key in keys or [""]:
         try:
-            Fernet(value)
+            Fernet(key)
         except ValueError:
             raise ValidationError("Each key must be 32 bytes in url-safe base64, as .env.example shows.") from None
+    return keys
+
+
+def hosts(value: str) -> list[str]:
+    """Takes names and addresses that a Host header can hold; `.example.com` stands for its subdomains too."""
+    names = items(value)
+    if not names or not all(re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]", name) for name in names):
+        raise ValidationError("Must name the hosts that are served, such as example.com: no scheme, port or '*'.")
+    return names
+
+
+def origins(value: str) -> list[str]:
+    names = items(value)
+    if not all(re.fullmatch(r"https?://[^/\s]+", name) for name in names):
+        raise ValidationError("Must be origins, such as https://admin.example.com.")
+    return names
+
+
+def items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
 
 
 def is_local(host: str) -> bool:
     """Tells whether a value of ALLOWED_HOSTS can only be reached from this machine."""
-    return host in {"localhost", ".localhost", "[::1]"} or host.endswith(".localhost") or host.startswith("127.")
+    return bool(re.fullmatch(r"(.*\.)?localhost|127(\.\d+){3}|\[::1\]", host))
 
 
 def database_url(value: str) -> dict[str, Any]:
     """Turns DATABASE_URL into Django's DATABASES entry."""
     try:
-        config: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True))
+        config: dict[str, Any] = dict(dj_database_url.parse(value))
     except Exception:  # whatever the parser raises would name the value
         raise ValidationError("Not a valid database URL.") from None
     options: dict[str, Any] = config.get("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        if config["NAME"] != ":memory:" and not Path(config["NAME"]).is_absolute():
+            # The worker and the server may start in different folders.
+            raise ValidationError("SQLite needs an absolute path: sqlite:////srv/site.sqlite3.")
         # In SQLite's default mode a busy site silently loses cache writes, and log-in limits with them.
-        options |= {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;", "timeout": 20}
-    else:
+        modes = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
+        options = {"timeout": 20} | options | modes
+    elif config["ENGINE"] == "django.db.backends.postgresql":
         # A silent database must not hold a request for as long as the system's own timeout.
         options = {"connect_timeout": 3} | options
     return config | {"OPTIONS": options}
@@ -104,7 +133,9 @@ def email_url(value: str) -> dict[str, Any]:
     try:
         url = urlsplit(value)
         ports = {"smtp": 25, "submission": 587, "smtps": 465}
-        options = {"host": url.hostname, "port": url.port or ports[url.scheme], "timeout": 10}
+        # Looked up even where the URL names a port: an unknown scheme must not end as plain text.
+        port = ports[url.scheme]
+        options = {"host": url.hostname, "port": url.port or port, "timeout": 10}
     except (KeyError, ValueError):
         options = {}
     if not options.get("host"):

@@ -53,5 +53,9 @@ def place(trace: TracebackType | None) -> list[str]:
     An exception's text and a frame's variables can hold personal data and secrets, so neither is logged.
     """
     frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(settings.BASE_DIR)]
+    own = [frame for frame in frames if is_own(Path(frame.filename))]
     return list(dict.fromkeys(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in own[-1:] + frames[-1:]))
+
+
+def is_own(path: Path) -> bool:
+    return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts

@@ -46,7 +46,8 @@ class SessionLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.headers.get("Content-Type", "").startswith("image/") or not request.user.is_authenticated:
+        is_image = response.headers.get("Content-Type", "").startswith("image/")
+        if is_image or not request.session.accessed or not request.user.is_authenticated:
             return response
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)

@@ -1,15 +1,18 @@
 """Staff review: the queue, the pictures, and decisions with a record of who, when and why."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import FETCH_PEERS, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from uploads.models import Photo, Status, Verdict
@@ -47,6 +50,9 @@ class VerdictInline(admin.TabularInline):
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return True  # whoever may see the photo
+
 
 class RejectForm(forms.Form):
     reason = forms.CharField(max_length=200, help_text="The owner reads this.")
@@ -54,7 +60,7 @@ class RejectForm(forms.Form):
 
 @admin.register(Photo)
 class PhotoAdmin(admin.ModelAdmin):
-    list_display = ("preview", "title", "owner", "status", "reason", "created_at")
+    list_display = ("preview", "title", "owner", "status", "reason", "waiting")
     list_display_links = ("preview", "title")
     list_filter = (QueueFilter,)
     list_select_related = ("owner",)
@@ -76,6 +82,12 @@ class PhotoAdmin(admin.ModelAdmin):
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("uploads.review_photo")
+
+    @admin.display(description="waiting since", ordering="created_at")
+    def waiting(self, photo: Photo) -> str:
+        late = timezone.now() - photo.created_at > timedelta(hours=settings.MODERATION_STUCK_HOURS)
+        hidden = photo.status in {Status.PENDING, Status.REVIEW}
+        return f"{photo.created_at:%Y-%m-%d %H:%M}{' (too long)' if late and hidden else ''}"
 
     @admin.display(description="photo")
     def preview(self, photo: Photo) -> str:

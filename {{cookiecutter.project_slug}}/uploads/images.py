@@ -1,6 +1,7 @@
 """The gate: bytes of a stranger in, bytes of our own making out."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -37,6 +38,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+# Pillow warns once for each odd tag: thousands of lines in the log, made by a stranger.
+warnings.filterwarnings("ignore", module="PIL")
 # A picture at the limit of pixels takes up to 700 MB while it is decoded: one at a time in each process.
 decoding = Lock()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from config.logs import JSONFormatter
+from config.logs import JSONFormatter, is_own
 from conftest import PASSWORD, HTTPSClient
 from users.models import User
 
@@ -33,6 +34,8 @@ def test_error_is_logged_by_place_without_its_text() -> None:
     assert entry["error"] == "ValueError"
     assert "test_logs.py" in entry["at"][0]
     assert PASSWORD not in text
+    assert is_own(settings.BASE_DIR / "uploads" / "views.py")
+    assert not is_own(settings.BASE_DIR / ".venv" / "lib" / "site-packages" / "django" / "urls.py")
 
 
 @pytest.mark.control("V16.2.5")

@@ -55,20 +55,35 @@ def test_empty_environment_stops_with_every_problem_at_once() -> None:
 
 
 @pytest.mark.control("V13.2.3")
-def test_bad_values_stop_the_start_without_being_shown() -> None:
-    bad = {
-        "SECRET_KEY": "django-insecure-bad-value-bad-value-bad-value-bad-value",
-        "SECRET_KEY_FALLBACKS": "bad-value",
-        "FIELD_ENCRYPTION_KEYS": "bad-value",
-        "ALLOWED_HOSTS": "*",
-        "DATABASE_URL": "bad-value",
-        "CACHE_URL": "locmem://bad-value",
-        "EMAIL_URL": "bad-value",
-        "TRUSTED_PROXY_COUNT": "bad-value",
-        "UPLOAD_MAX_BYTES": "-1",
-        "SECURE_HSTS_SECONDS": "-1",
-        "CSP_REPORT_ONLY": "bad-value",
-    }
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {
+            "SECRET_KEY": "django-insecure-bad-value-bad-value-bad-value-bad-value",
+            "SECRET_KEY_FALLBACKS": "bad-value",
+            "FIELD_ENCRYPTION_KEYS": "bad-value",
+            "ALLOWED_HOSTS": "*",
+            "DATABASE_URL": "bad-value",
+            "CACHE_URL": "locmem://bad-value",
+            "EMAIL_URL": "bad-value",
+            "TRUSTED_PROXY_COUNT": "bad-value",
+            "UPLOAD_MAX_BYTES": "-1",
+            "SECURE_HSTS_SECONDS": "-1",
+            "CSP_REPORT_ONLY": "bad-value",
+        },
+        # These would start, and do something else than they look like.
+        {
+            "SECRET_KEY": "a" * 60,
+            "FIELD_ENCRYPTION_KEYS": ",",
+            "ALLOWED_HOSTS": "https://bad-value",
+            "CSRF_TRUSTED_ORIGINS": "bad-value",
+            "DATABASE_URL": "sqlite:///bad-value.sqlite3",
+            "EMAIL_URL": "smtp+tls://bad-value:587",
+        },
+        {"ALLOWED_HOSTS": ",", "EMAIL_URL": "console://"},
+    ],
+)
+def test_bad_values_stop_the_start_without_being_shown(bad: dict[str, str]) -> None:
     result = start(**bad)
     assert result.returncode == 1
     for name in bad:
