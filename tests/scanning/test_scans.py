@@ -195,8 +195,9 @@ def test_a_secret_that_was_rotated_is_green_again_and_the_next_one_is_not(folder
     assert scan(folder, "leaks").results == {"leaks": "found 1"}
 
 
-def test_secrets_that_git_ignores_are_where_they_belong(folder: Path, scan: Scan) -> None:
+def test_secrets_that_no_commit_holds_are_where_they_belong(folder: Path, scan: Scan) -> None:
     assert "SECRET_KEY=" in (folder / ".env").read_text(encoding="utf-8")
+    run(folder, "git", "remote", "add", "origin", f"https://ci-token:{secrets.token_hex(16)}@git.example.com/site.git")
     assert scan(folder, "leaks").results == {"leaks": "passed"}
 
 
