@@ -13,10 +13,6 @@ from urllib.parse import quote
 from django.utils.csp import CSP
 from environs import validate
 
-# % if cookiecutter.cloudinary_moderation
-import uploads.moderation.cloudinary.environment as cloudinary
-
-# % endif
 from config.environment import Environment, is_local, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -56,6 +52,8 @@ MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate
 CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
 # % endif
 # % if cookiecutter.cloudinary_moderation
+from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
+
 env.add_parser("cloudinary_url", cloudinary.url)
 CLOUDINARY = env.cloudinary_url("CLOUDINARY_URL", "" if DEBUG else REQUIRED)
 CLOUDINARY_API_SECRET_FALLBACKS: list[str] = env.list("CLOUDINARY_API_SECRET_FALLBACKS", [])
