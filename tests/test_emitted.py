@@ -7,6 +7,9 @@ import pytest
 from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+# All on and all off run their tests as the README says, in test_readme.py.
+MIXED = [it for it in PYTHON_COMBINATIONS if it["auth_app"] != it["cloudinary_moderation"]]
+
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
 
 
@@ -37,7 +40,7 @@ def test_env_that_was_written_starts_the_project(answers: Answers, project: Proj
     run(project(answers), sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
-@every_python
+@pytest.mark.parametrize("answers", MIXED, ids=name)
 def test_its_own_tests_pass(answers: Answers, project: Project) -> None:
     report = run(project(answers), sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
     assert " passed" in report

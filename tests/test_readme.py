@@ -47,6 +47,15 @@ def alone(folder: Path) -> Iterator[None]:
         lock.rmdir()
 
 
+def end(server: subprocess.Popen[str]) -> None:
+    """End a command and all that it has started."""
+    if os.name == "posix":
+        os.killpg(server.pid, signal.SIGTERM)
+    else:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(server.pid)], check=True)
+    server.wait(timeout=20)
+
+
 @contextmanager
 def served(project: Path, command: str) -> Iterator[str]:
     """Run the command until its block ends, and return the gallery as the first visitor got it."""
@@ -58,6 +67,7 @@ def served(project: Path, command: str) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            text=True,
         )
         try:
             deadline = time.monotonic() + 120
@@ -70,11 +80,9 @@ def served(project: Path, command: str) -> Iterator[str]:
                 time.sleep(0.1)
             yield page
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=20)
+            end(server)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="ends the server by its process group")
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_readme_leads_from_nothing_to_a_checked_project(
     answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
