@@ -1,0 +1,1 @@
+"""The accounts app, as it runs in production: in a browser, and under attack."""

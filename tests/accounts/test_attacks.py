@@ -1,0 +1,187 @@
+"""Attacks on accounts that fail, against four processes that share nothing but the database."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, urljoin
+
+import pytest
+
+from tests.accounts.conftest import Mailbox, Person
+from tests.live import ADMIN, OWNER, PASSWORD, STRANGER, Answer, Site
+
+NEW = "a harbour at noon"
+WITH_FACTORS = f"""
+from allauth.account.models import EmailAddress
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+import time
+user = User.objects.create_user("%s", "{PASSWORD}")
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+TOTP.activate(user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+time.sleep(max(0, time.time() %% 30 - 20) and 10)
+print(format_hotp_value(hotp_value("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", int(time.time()) // 30)))
+print(RecoveryCodes.activate(user).get_unused_codes()[0])
+"""
+
+
+def at_once[Item, Result](action: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    """Do something to all items, eight at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(action, items))
+
+
+def judged(answers: list[Answer]) -> int:
+    """Return how many log-ins were tried, rather than refused unseen."""
+    refused = [answer for answer in answers if "Too many failed login attempts" in answer.text or answer.status == 429]
+    tried = [answer for answer in answers if "are not correct" in answer.text]
+    assert len(refused) + len(tried) == len(answers)
+    return len(tried)
+
+
+def test_thirty_guesses_from_everywhere_at_one_account(site: Site) -> None:
+    guessers = [Person(site, address=f"203.0.113.{number}") for number in range(30)]
+    answers = at_once(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers)
+    assert 1 <= judged(answers) <= 5
+    site.python("from django.core.cache import cache\nfor n in range(1000): cache.set(f'flood{n}', n)")
+    answers = at_once(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers[:8])
+    assert judged(answers) == 0
+
+
+def test_thirty_guesses_at_many_accounts_from_one_address_that_lies(site: Site) -> None:
+    guessers = [Person(site, address=f"10.9.8.{number}, 192.0.2.7") for number in range(30)]
+    answers = at_once(lambda guesser: guesser.log_in(f"{guesser.address[7]}@example.com", "wrong"), guessers)
+    assert 1 <= judged(answers) <= 10
+    assert "are not correct" in Person(site).log_in("somebody@example.com", "wrong").text
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["totp", "recovery"])
+def test_one_code_lets_one_of_eight_in(site: Site, which: int) -> None:
+    email = f"racer{which}@example.com"
+    people = [Person(site) for _ in range(8)]
+    code = site.python(WITH_FACTORS % email).split()[which]
+    for person in people:
+        assert person.log_in(email).location == "/accounts/2fa/authenticate/"
+    tokens = [person.token("/accounts/2fa/authenticate/") for person in people]
+
+    def send(number: int) -> int:
+        fields = f"csrfmiddlewaretoken={tokens[number]}&code={code}"
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return people[number].request("POST", "/accounts/2fa/authenticate/", fields.encode(), form).status
+
+    statuses = at_once(send, list(range(8)))
+    assert set(statuses) <= {200, 302}
+    assert sum(person.is_logged_in for person in people) == 1
+
+
+def test_two_sign_ups_at_once_are_no_error(site: Site) -> None:
+    people = [Person(site) for _ in range(6)]
+    tokens = [person.token("/accounts/signup/") for person in people]
+
+    def send(number: int) -> int:
+        fields = f"csrfmiddlewaretoken={tokens[number]}&email=twice@example.com&password1={quote(PASSWORD)}"
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return people[number].request("POST", "/accounts/signup/", fields.encode(), form).status
+
+    assert set(at_once(send, list(range(6)))) <= {302, 429}
+    assert site.python("print(User.objects.filter(email='twice@example.com').count())").strip() == "1"
+
+
+def test_a_planted_session_stays_outside(site: Site) -> None:
+    attacker, victim = Person(site), Person(site)
+    attacker.log_in(OWNER, "wrong")
+    attacker.get("/accounts/2fa/webauthn/login/", Accept="application/json")
+    assert attacker.cookies["__Host-sessionid"]
+    victim.cookies.load(attacker.cookies.output(header=""))
+    assert victim.log_in(STRANGER).status == 302
+    assert victim.is_logged_in
+    assert not attacker.is_logged_in
+
+
+def test_a_stolen_cookie_is_worthless_after_log_out(site: Site) -> None:
+    victim, thief = Person(site), Person(site)
+    victim.log_in(STRANGER)
+    thief.cookies.load(victim.cookies.output(header=""))
+    assert thief.is_logged_in
+    answer = victim.post("/accounts/logout/", {})
+    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    assert not thief.is_logged_in
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "https:evil.example",
+        "https:///evil.example",
+        "\\\\evil.example",
+        "/\\evil.example",
+        "%2f%2fevil.example",
+        "/%09/evil.example",
+        "http://localhost@evil.example",
+        "javascript:alert(1)",
+    ],
+)
+def test_no_next_page_is_elsewhere(site: Site, target: str) -> None:
+    for address in ("/accounts/login/", "/accounts/logout/"):
+        person = Person(site)
+        if address == "/accounts/logout/":
+            person.log_in(STRANGER)
+        answer = person.post(address, {"login": STRANGER, "password": PASSWORD, "next": target}, page=address)
+        assert answer.status == 302
+        assert urljoin(site.url, answer.location.replace("\\", "/")).startswith(f"{site.url}/")
+
+
+def test_a_reset_link_works_once_and_skips_no_second_factor(site: Site, mailbox: Mailbox) -> None:
+    site.python(WITH_FACTORS % "forgetful@example.com")
+    person = Person(site)
+    person.post("/accounts/password/reset/", {"email": "forgetful@example.com"})
+    link = mailbox.find(r"/accounts/password/reset/key/\S+", "forgetful@example.com")
+    form = person.get(link).location
+    assert person.post(form, {"password1": NEW, "password2": NEW}).status == 302
+    assert not person.is_logged_in
+    assert person.log_in("forgetful@example.com", NEW).location == "/accounts/2fa/authenticate/"
+    assert not person.is_logged_in
+    assert "invalid" in Person(site).get(link).text
+
+
+def test_an_address_with_an_account_answers_like_any_other(site: Site) -> None:
+    def seen(path: str, email: str, **fields: str) -> tuple[object, ...]:
+        person = Person(site)
+        answer = person.post(path, {"email": email, **fields})
+        page = person.get(answer.location).text.replace(email, "")
+        varying = r'value="\w{64}"|nonce-?="?[\w-]+'
+        headers = sorted(name for name in answer.headers if name != "Date")
+        return answer.status, answer.location, headers, re.sub(varying, "", page), sorted(person.cookies)
+
+    for path, fields in (("/accounts/signup/", {"password1": PASSWORD}), ("/accounts/password/reset/", {})):
+        assert seen(path, OWNER, **fields) == seen(path, "other@example.com", **fields)
+
+
+def test_nobody_gets_in_while_attempts_cannot_be_counted(site: Site) -> None:
+    person = Person(site)
+    rename = "from django.db import connection\nconnection.cursor().execute('ALTER TABLE {} RENAME TO {}')"
+    site.python(rename.format("django_cache", "gone"))
+    try:
+        for _ in range(7):
+            answer = person.log_in(STRANGER)
+            assert answer.status == 503
+            assert "Briefly unavailable" in answer.text
+        assert not person.is_logged_in
+        assert person.get("/").status == 200
+    finally:
+        site.python(rename.format("gone", "django_cache"))
+    assert person.log_in(STRANGER).status == 302
+
+
+def test_an_administrator_without_a_second_factor_gets_nowhere(site: Site) -> None:
+    site.python(f"""
+from allauth.account.models import EmailAddress
+user = User.objects.create_superuser("late@example.com", "{PASSWORD}")
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+""")
+    person = Person(site)
+    assert person.log_in("late@example.com").status == 302
+    for path in ("/admin/", "/admin/users/user/", "/admin/password_change/", "/photos/upload/", "/photos/mine/"):
+        assert "/login/?next=" in person.get(path).location, path
+    assert ADMIN not in person.get("/accounts/email/").text

@@ -1,0 +1,164 @@
+"""What people do with their account, in Chromium; the browser may object to nothing."""
+
+import base64
+import hashlib
+import hmac
+import struct
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.accounts.conftest import ADDRESSES, LEAVER, Mailbox
+from tests.browsing import Browse
+from tests.live import ADMIN, OWNER, PASSWORD, Site
+
+NEW = "a harbour at noon"
+
+
+@pytest.fixture
+def visit(site: Site, browse: Browse) -> Browse:
+    """Return a way to come with a fresh browser from an address of one's own."""
+    return lambda: browse(
+        site.url, extra_http_headers={"X-Forwarded-For": next(ADDRESSES), "X-Forwarded-Proto": "https"}
+    )
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign In", exact=True).click()
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def confirm(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label).fill(value)
+    page.get_by_role("button", name="Confirm").click()
+
+
+def totp(secret: str) -> str:
+    """Return what an authenticator app shows, with some seconds left to type it."""
+    if time.time() % 30 > 24:
+        time.sleep(7)
+    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
+    (value,) = struct.unpack_from(">I", digest, digest[-1] & 15)
+    return f"{(value & 0x7FFFFFFF) % 10**6:06}"
+
+
+def open_second_factors(page: Page) -> None:
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Second factor").click()
+
+
+def add_authenticator_app(page: Page) -> str:
+    """Set up an authenticator app on the page of second factors and return its secret."""
+    page.get_by_role("link", name="Activate").click()
+    confirm(page, "Password", PASSWORD)
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    secret = page.get_by_label("Authenticator secret").input_value()
+    page.get_by_label("Authenticator code").fill(totp(secret))
+    page.get_by_role("button", name="Activate").click()
+    expect(page.get_by_text("Authenticator app activated")).to_be_visible()
+    return secret
+
+
+def test_somebody_signs_up_and_sets_up_an_authenticator_app(visit: Browse, mailbox: Mailbox) -> None:
+    page = visit()
+    page.get_by_role("link", name="Sign up").click()
+    page.get_by_label("Email").fill("new@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    confirm(page, "Code", mailbox.code_for("new@example.com"))
+    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    open_second_factors(page)
+    secret = add_authenticator_app(page)
+    recovery = page.get_by_label("Unused codes").input_value().split()[0]
+    expect(page.get_by_role("link", name="Download codes")).to_be_visible()
+    sign_out(page)
+
+    for code, works in ((totp(secret), True), (recovery, True), (recovery, False)):
+        sign_in(page, "new@example.com")
+        page.get_by_label("Code").fill(code)
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        if works:
+            sign_out(page)
+        else:
+            expect(page.get_by_text("Incorrect code")).to_be_visible()
+
+
+def test_a_passkey_is_all_that_it_takes(visit: Browse) -> None:
+    page = visit()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    able = dict.fromkeys(
+        ("hasResidentKey", "hasUserVerification", "isUserVerified", "automaticPresenceSimulation"), True
+    )
+    options = {"protocol": "ctap2", "transport": "internal", **able}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    sign_in(page, OWNER)
+    open_second_factors(page)
+    page.locator("section", has_text="Security Keys").get_by_role("link", name="Add").click()
+    confirm(page, "Password", PASSWORD)
+    page.get_by_label("Passwordless").check()
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("Security key added")).to_be_visible()
+    sign_out(page)
+
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    sign_out(page)
+    sign_in(page, OWNER)
+    page.get_by_role("button", name="Use a security key").click()
+    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+
+
+def test_somebody_ends_a_session_changes_the_password_and_leaves(visit: Browse, mailbox: Mailbox) -> None:
+    page, other = visit(), visit()
+    for browser in (other, page):
+        sign_in(browser, LEAVER)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Sessions").click()
+    page.get_by_role("button", name="End this session").click()
+    other.goto("/photos/mine/")
+    expect(other.get_by_role("heading", name="Sign In")).to_be_visible()
+
+    page.get_by_role("link", name="Password").click()
+    page.get_by_label("Current Password").fill(PASSWORD)
+    for label in ("New Password:", "New Password (again):"):
+        page.get_by_label(label).fill(NEW)
+    page.get_by_role("button", name="Change Password").click()
+    expect(page.get_by_text("Password successfully changed")).to_be_visible()
+    notice = mailbox.last_to(LEAVER)
+    assert {part.get_content_type() for part in notice.iter_parts()} == {"text/plain", "text/html"}
+    assert "Your password has been changed" in notice.as_string()
+
+    page.get_by_role("link", name="Delete account").click()
+    confirm(page, "Password", NEW)
+    page.get_by_role("button", name="Delete my account for good").click()
+    expect(page.get_by_role("heading", name="Account deleted")).to_be_visible()
+    sign_in(page, LEAVER, NEW)
+    expect(page.get_by_text("are not correct")).to_be_visible()
+
+
+def test_a_new_superuser_is_led_to_a_second_factor_and_into_the_administration(visit: Browse, mailbox: Mailbox) -> None:
+    page = visit()
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign In", exact=True).click()
+    confirm(page, "Code", mailbox.code_for(ADMIN))
+    expect(page.get_by_text("Staff need a second factor")).to_be_visible()
+    page.goto("/admin/uploads/photo/")
+    expect(page.get_by_text("Staff need a second factor")).to_be_visible()
+    add_authenticator_app(page)
+    page.get_by_role("link", name="Admin").click()
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+    page.get_by_role("link", name="Authenticators").click()
+    page.get_by_role("link", name=ADMIN).first.click()
+    expect(page.get_by_text("Last used at")).to_be_visible()
