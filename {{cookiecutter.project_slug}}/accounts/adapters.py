@@ -8,13 +8,13 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from config.encryption import decrypt, encrypt
 from config.logs import log_event
 from config.proxy import client_ip
+from users.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -37,14 +37,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return error
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        try:
-            with transaction.atomic():
-                return bool(super().confirm_email(request, email_address))
-        except IntegrityError:
-            # Another account has taken the address meanwhile, and has not proved it.
+        if User.objects.filter(email=email_address.email).exclude(pk=email_address.user_id).exists():
+            # allauth looks for accounts that have proved the address; the user model wants one at all.
             template = "account/messages/email_confirmation_failed.txt"
             self.add_message(request, messages.ERROR, template, {"email": email_address.email})
             return False
+        return bool(super().confirm_email(request, email_address))
 
     def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
         """Sends each text as HTML too: one frame for all, with links to nowhere but this site."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import forms
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
 from django.http import HttpRequest
 
 
@@ -16,7 +17,12 @@ class LoginForm(forms.LoginForm):
 
 class SignupForm(forms.SignupForm):
     def try_save(self, request: HttpRequest) -> Any:
-        if self.account_already_exists:
-            # Takes as long as a new account: else the time would tell whose address has one.
-            get_user_model()().set_password(self.cleaned_data["password1"])
+        if not self.account_already_exists:
+            try:
+                return super().try_save(request)
+            except IntegrityError:
+                # Somebody signed up with the address a moment ago.
+                self.account_already_exists = True
+        # Takes as long as a new account: else the time would tell whose address has one.
+        get_user_model()().set_password(self.cleaned_data["password1"])
         return super().try_save(request)
