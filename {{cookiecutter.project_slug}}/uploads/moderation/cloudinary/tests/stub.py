@@ -1,0 +1,123 @@
+"""A local server that does what Cloudinary's documentation says, as far as this project asks for it."""
+
+import email
+import hashlib
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+type Fault = Callable[["Handler"], None]
+
+KEY, SECRET, CLOUD = "key", "secret", "cloud"
+BASE = f"/v1_1/{CLOUD}/"
+
+
+class Cloud(ThreadingHTTPServer):
+    """Holds assets by public id; `faults` take over the next requests, one each, and `answers` are their order."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.assets: dict[str, dict[str, Any]] = {}
+        self.uploads: list[dict[str, Any]] = []
+        self.calls: list[str] = []
+        self.faults: list[Fault] = []
+        self.headers: dict[str, str] = {}
+        # What the upload of a photo answers as its moderation; None leaves it out.
+        self.moderation: Any = [
+            {"kind": "aws_rek", "status": "pending"},
+            {"kind": "perception_point", "status": "queued"},
+        ]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def decide(self, *statuses: str) -> None:
+        """Lets every asset's kinds come to these results, in their order."""
+        for asset in self.assets.values():
+            for entry, status in zip(asset["moderation"], statuses, strict=True):
+                entry["status"] = status
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Cloud
+    body = b""
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        url = urlsplit(self.path)
+        action = url.path.removeprefix(BASE)
+        self.server.calls.append(f"{self.command} {action}")
+        if self.server.faults:
+            return self.server.faults.pop(0)(self)
+        if action.startswith("resources/image/authenticated"):
+            return self.administer(action.partition("authenticated/")[2], parse_qs(url.query))
+        fields = self.fields()
+        if not self.is_signed(fields):
+            return self.reply(401, {"error": {"message": "Invalid Signature"}})
+        return self.upload(fields) if action == "image/upload" else self.destroy(fields)
+
+    def upload(self, fields: dict[str, Any]) -> None:
+        public_id = fields["public_id"]
+        known = self.server.assets.get(public_id)
+        if known and fields["overwrite"] == "0":
+            return self.reply(200, {name: known[name] for name in ("public_id", "version")} | {"existing": True})
+        self.server.uploads.append(fields)
+        asset = {"public_id": public_id, "version": int(time.time()), "type": fields["type"]}
+        if self.server.moderation is not None:
+            asset["moderation"] = json.loads(json.dumps(self.server.moderation))
+        self.server.assets[public_id] = asset
+        return self.reply(200, asset)
+
+    def destroy(self, fields: dict[str, Any]) -> None:
+        gone = self.server.assets.pop(fields["public_id"], None)
+        self.reply(200, {"result": "ok" if gone else "not found"})
+
+    def administer(self, public_id: str, query: dict[str, list[str]]) -> None:
+        if self.headers.get("Authorization") != f"Basic {b64encode(f'{KEY}:{SECRET}'.encode()).decode()}":
+            return self.reply(401, {"error": {"message": "unknown api_key"}})
+        assets = self.server.assets
+        if not public_id:
+            return self.reply(200, {"resources": [assets[key] for key in query["public_ids[]"] if key in assets]})
+        if public_id not in assets:
+            return self.reply(404, {"error": {"message": "Resource not found"}})
+        if self.command == "POST":
+            manual = {"kind": "manual", "status": json.loads(self.body)["moderation_status"]}
+            assets[public_id]["moderation"] = [*assets[public_id].get("moderation", ()), manual]
+        return self.reply(200, assets[public_id])
+
+    def reply(self, status: int, answer: dict[str, Any] | str, **headers: str) -> None:
+        body = answer if isinstance(answer, str) else json.dumps(answer)
+        self.send_response(status)
+        for name, value in (self.server.headers | headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def fields(self) -> dict[str, Any]:
+        """Returns a form's fields, and the file as its name and bytes."""
+        message = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.body)
+        fields: dict[str, Any] = {}
+        for part in message.walk():
+            if name := part.get_param("name", header="content-disposition"):
+                content: Any = part.get_payload(decode=True)
+                fields[str(name)] = (part.get_filename(), content) if part.get_filename() else content.decode()
+        return fields
+
+    def is_signed(self, fields: dict[str, Any]) -> bool:
+        signed = {name: value for name, value in fields.items() if name not in {"file", "api_key", "signature"}}
+        text = "&".join(sorted(f"{name}={value}".replace("&", "%26") for name, value in signed.items()))
+        expected = hashlib.sha1(f"{text}{SECRET}".encode(), usedforsecurity=False).hexdigest()
+        return bool(fields.get("signature") == expected)

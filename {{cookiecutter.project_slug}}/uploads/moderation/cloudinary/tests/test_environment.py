@@ -1,0 +1,36 @@
+"""A start without what Cloudinary needs stops, or says that staff review instead."""
+
+import pytest
+from environs import ValidationError
+
+from config.tests.test_settings import start
+from uploads.moderation.cloudinary import environment
+
+
+@pytest.mark.control("V13.2.3")
+def test_start_without_cloudinary_stops() -> None:
+    result = start(CLOUDINARY_URL="", CLOUDINARY_MODERATION="aws_rek|bad-value")
+    assert result.returncode == 1
+    assert "  CLOUDINARY_URL: " in result.stderr
+    assert "  CLOUDINARY_MODERATION: " in result.stderr
+    assert "bad-value" not in result.stderr
+
+
+def test_debug_without_cloudinary_says_that_staff_review() -> None:
+    result = start(DEBUG="on", ALLOWED_HOSTS="localhost", CLOUDINARY_URL="")
+    assert result.returncode == 0, result.stderr
+    assert "wait for staff" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["key:secret@cloud", "k@cloud", "k:s@c?timeout=3", "k:s@c?upload_prefix=http://evil.example"]
+)
+def test_malformed_url_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        environment.url(url if url.startswith("key") else f"cloudinary://{url}")
+
+
+@pytest.mark.parametrize("kinds", ["", "aws_rek|nsfw", "aws_rek|aws_rek", "manual|aws_rek", "duplicate:2"])
+def test_unknown_kinds_are_refused(kinds: str) -> None:
+    with pytest.raises(ValidationError):
+        environment.kinds(kinds.split("|"))
