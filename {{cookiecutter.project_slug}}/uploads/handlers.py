@@ -19,6 +19,9 @@ class LimitUploadHandler(FileUploadHandler):
         self.received += len(raw_data)
         if self.received > settings.UPLOAD_MAX_BYTES:
             setattr(self.request, "upload_too_large", True)  # noqa: B010
+            # Django would read the rest line by line, and a line may be as long as the body.
+            while self.request and self.request.read(2**16):
+                pass
             raise StopUpload(connection_reset=False)
         return raw_data
 
