@@ -138,7 +138,7 @@ class Visitor:
         fields = {"csrfmiddlewaretoken": token or self.token("/photos/upload/"), "title": title}
         parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode() for key, text in fields.items()]
         disposition = f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n'
-        parts.append(f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode() + content)
+        parts.append(f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode(errors="surrogateescape") + content)
         body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return self.request("POST", "/photos/upload/", body + f"--{boundary}--\r\n".encode(), headers)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, Project, run
+from tests.baking import run
 from tests.live import ADMIN, OWNER, PASSWORD, STRANGER, Answer, Site, gunicorn
 from tests.pictures import encode, landscape
 
@@ -133,6 +133,7 @@ def test_type_of_every_answer_is_told(answers: dict[str, Answer]) -> None:
     assert types.pop("security.txt") == "text/plain; charset=utf-8"
     assert types.pop("health") == "text/plain"
     assert set(types.values()) == {"text/html; charset=utf-8"}
+    assert not [name for name in types if answers[name].status // 100 != 3 and "<h1>" not in answers[name].text]
 
 
 def test_cookies_are_bound_to_the_host_and_kept_from_scripts(answers: dict[str, Answer]) -> None:
@@ -302,14 +303,14 @@ BAD = {
 
 
 def test_bad_environment_stops_servers_and_commands_once_with_all_problems_and_no_value(
-    pristine: Project, site: Site, tmp_path: Path
+    site: Site, tmp_path: Path
 ) -> None:
     log = tmp_path / "server.log"
     environment = site.environment | BAD | {"WEB_CONCURRENCY": "2"}
-    with gunicorn(pristine(ALL_OFF), environment, log) as (server, _):
+    with gunicorn(site.project, environment, log) as (server, _):
         assert server.wait(60) != 0
     with pytest.raises(AssertionError) as stopped:
-        run(pristine(ALL_OFF), sys.executable, "manage.py", "migrate", **environment)
+        run(site.project, sys.executable, "manage.py", "migrate", **environment)
     for said in (log.read_text(encoding="utf-8"), str(stopped.value)):
         for name in BAD:
             assert f"  {name}: " in said

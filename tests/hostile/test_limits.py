@@ -1,0 +1,88 @@
+"""Limits that somebody pushes against: the quota by parallel requests, the size by bodies that do not end."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.baking import ALL_OFF, Project
+from tests.hostile.corpus import jpeg
+from tests.hostile.test_hostile import SYSTEM_TELLS, megabytes, stored
+from tests.live import OWNER, Site, serve
+
+QUOTA = 5
+HUGE = 300 * 1024**2
+CHUNK = bytes(1024**2)
+BOUNDARY = "boundary"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Length": str(HUGE)}
+
+
+def huge_body(token: str) -> Iterator[bytes]:
+    """Yield a form with a file that fills 300 MB, piece by piece."""
+    fields = {"csrfmiddlewaretoken": token, "title": "Huge title"}
+    head = "".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        for name, text in fields.items()
+    )
+    head += f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    end = f"\r\n--{BOUNDARY}--\r\n".encode()
+    yield head.encode()
+    left = HUGE - len(head) - len(end)
+    while left:
+        yield CHUNK[:left]
+        left -= min(left, len(CHUNK))
+    yield end
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_parallel_uploads_do_not_race_past_the_quota(workers: str, pristine: Project, tmp_path: Path) -> None:
+    project = shutil.copytree(pristine(ALL_OFF), tmp_path / "my-secure-site")
+    with serve(project, UPLOADS_PER_HOUR=str(QUOTA), WEB_CONCURRENCY=workers) as site:
+        owner = site.visitor(OWNER)
+        token = owner.token("/photos/upload/")
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(lambda _: owner.upload(jpeg(), token=token), range(32)))
+        assert sorted(answer.status for answer in answers) == [302] * QUOTA + [429] * (32 - QUOTA)
+        assert site.python("print(Photo.objects.count())").strip() == str(QUOTA)
+        assert len(stored(site)) == 2 * QUOTA, "files of refused photos"
+
+
+def test_body_of_300_megabytes_is_answered_without_keeping_it(site: Site) -> None:
+    owner = site.visitor(OWNER)
+    token = owner.token("/photos/upload/")
+    (worker,) = site.workers() if SYSTEM_TELLS else (0,)
+    resting = megabytes(worker, "VmRSS") if worker else 0
+    if worker:
+        Path(f"/proc/{worker}/clear_refs").write_text("5", encoding="ascii")
+    before = stored(site)
+    answer = owner.request("POST", "/photos/upload/", huge_body(token), FORM)
+    assert answer.status == HTTPStatus.CONTENT_TOO_LARGE
+    assert "This file is too large." in answer.text
+    assert 'value="Huge title"' in answer.text
+    assert stored(site) == before
+    if worker:
+        assert megabytes(worker, "VmHWM") - resting < 20
+
+
+def test_body_of_a_stranger_is_not_even_waited_for(site: Site) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **FORM}.items())
+    connection = socket.create_connection(("127.0.0.1", site.port), timeout=20)
+    with site.tls.wrap_socket(connection, server_hostname="localhost") as stream:
+        stream.sendall(f"POST /photos/upload/ HTTP/1.1\r\n{head}\r\n".encode() + CHUNK[:1000])
+        assert stream.recv(4096).startswith(b"HTTP/1.1 302 ")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x", "x"]
+)
+def test_form_that_is_none_is_no_error_of_ours(kind: str, site: Site) -> None:
+    owner = site.visitor(OWNER)
+    fields = urlencode({"csrfmiddlewaretoken": owner.token("/photos/upload/")} | {f"f{n}": "" for n in range(2000)})
+    answer = owner.request("POST", "/photos/upload/", fields.encode(), {"Content-Type": kind})
+    assert answer.status in {400, 403}
+    assert "<h1>" in answer.text
