@@ -3,9 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
@@ -14,7 +12,6 @@ from django.template.loader import render_to_string
 from config.encryption import decrypt, encrypt
 from config.logs import log_event
 from config.proxy import client_ip
-from users.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -35,14 +32,6 @@ class AccountAdapter(DefaultAccountAdapter):
             log_event("authn_login_lock", self.request)
         error: ValidationError = super().validation_error(code, *args)
         return error
-
-    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        if User.objects.filter(email=email_address.email).exclude(pk=email_address.user_id).exists():
-            # allauth looks for accounts that have proved the address; the user model wants one at all.
-            template = "account/messages/email_confirmation_failed.txt"
-            self.add_message(request, messages.ERROR, template, {"email": email_address.email})
-            return False
-        return bool(super().confirm_email(request, email_address))
 
     def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
         """Sends each text as HTML too: one frame for all, with links to nowhere but this site."""

@@ -16,6 +16,8 @@ class LoginForm(forms.LoginForm):
 
 
 class SignupForm(forms.SignupForm):
+    account_already_exists: bool
+
     def try_save(self, request: HttpRequest) -> Any:
         if not self.account_already_exists:
             try:

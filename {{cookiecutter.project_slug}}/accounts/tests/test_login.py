@@ -116,6 +116,26 @@ def test_nobody_logs_in_while_tries_cannot_be_counted(client: HTTPSClient, membe
     assert client.get("/").status_code == client.get(LOGIN).status_code == 200
 
 
+@pytest.mark.control("V16.3.1")
+def test_changes_and_limits_are_logged(client: HTTPSClient, member: User, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    log_in(client, member.email)
+    client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW})
+    for _ in range(6):
+        log_in(HTTPSClient(), member.email, "wrong")
+        client.post("/accounts/password/reset/", {"email": member.email})
+    names = ["authn_login_success", "authn_password_change", "authn_login_fail", "authn_login_lock"]
+    events = [record.getMessage() for record in caplog.records if record.name == "security"]
+    assert set(events) == {*names, "excess_rate_limit_exceeded"}
+    assert events.count("authn_login_fail") == 5
+
+
+def test_forms_tell_password_managers_what_belongs_in_them(client: HTTPSClient) -> None:
+    for page, kinds in ((LOGIN, ("username", "current-password")), ("/accounts/signup/", ("email", "new-password"))):
+        for kind in kinds:
+            assert f'autocomplete="{kind}"' in client.get(page).content.decode()
+
+
 def test_administration_has_no_log_in_of_its_own(client: HTTPSClient, member: User) -> None:
     for method in (client.get, client.post):
         answer = method("/admin/login/?next=/admin/")

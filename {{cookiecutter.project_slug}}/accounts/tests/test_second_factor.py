@@ -33,11 +33,12 @@ def staff(make_user: Callable[..., User]) -> User:
 
 
 @pytest.mark.control("V6.3.3")
+@pytest.mark.parametrize("role", ["is_staff", "is_superuser"])
 def test_staff_without_a_second_factor_are_strangers_on_every_page(
-    client: HTTPSClient, staff: User, make_photo: Callable[..., Any]
+    role: str, client: HTTPSClient, make_user: Callable[..., User], make_photo: Callable[..., Any]
 ) -> None:
-    photo = str(make_photo().pk)
-    Client.force_login(client, staff)  # without the second factor that our own adds
+    photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
+    Client.force_login(client, person)  # our own would add the second factor
     for route in ROUTES:
         if not route.startswith("/accounts/"):
             assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
@@ -94,6 +95,22 @@ def test_codes_work_once(client: HTTPSClient, user: User) -> None:
             assert not is_logged_in(client)
             client.post(CODE, {"code": once})
             assert is_logged_in(client) is works
+
+
+@pytest.mark.control("V7.4.3")
+def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User) -> None:
+    other = HTTPSClient()
+    factor = add_second_factor(staff)
+    for browser in (other, client):
+        log_in(browser, staff.email)
+        browser.post(CODE, {"code": RecoveryCodes.activate(staff).get_unused_codes()[0]})
+        assert browser.get("/admin/").status_code == 200
+    client.post("/accounts/2fa/reauthenticate/", {"code": code()})
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert not Authenticator.objects.filter(pk=factor.pk).exists()
+    assert other.get("/accounts/email/").status_code == 302
+    assert client.get("/accounts/email/").status_code == 200
+    assert client.get("/admin/").status_code == 302
 
 
 @pytest.mark.control("V6.6.3")
