@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.admin import EmailAddressAdmin
 from allauth.account.decorators import secure_admin_login
 
 # From there, since those modules register pages that show secrets, and leave sessions alive when they delete them.
@@ -24,6 +25,8 @@ def change_password(request: HttpRequest, extra_context: object = None) -> Any:
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = change_password  # type: ignore[method-assign]
 admin.site.unregister([Authenticator, UserSession])
+# Else whoever may look at addresses could declare them proved.
+EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

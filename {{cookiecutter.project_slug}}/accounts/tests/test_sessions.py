@@ -53,6 +53,19 @@ def test_staff_who_may_end_anybodys_session(
         assert any(map(is_logged_in, clients)) is not ends
 
 
+def test_address_is_declared_proved_only_by_staff_who_may_change_it(
+    login: Callable[[User], HTTPSClient], make_user: Callable[..., User]
+) -> None:
+    staff = make_user("staff@example.com", is_staff=True)
+    address = EmailAddress.objects.create(user=staff, email=staff.email)
+    for permission, proves in (("view_emailaddress", False), ("change_emailaddress", True)):
+        staff.user_permissions.add(Permission.objects.get(codename=permission))
+        fields = {"action": "make_verified", "_selected_action": [address.pk]}
+        login(staff).post("/admin/account/emailaddress/", fields)
+        address.refresh_from_db()
+        assert address.verified is proves
+
+
 def test_account_is_deleted_with_its_photos_and_sessions(
     clients: list[HTTPSClient], user: User, make_photo: Callable[..., Photo]
 ) -> None:
