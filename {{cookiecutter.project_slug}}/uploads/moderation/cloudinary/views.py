@@ -37,7 +37,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=413)
     if not is_genuine(request):
         log_event("authn_webhook_fail", request)
-        return HttpResponse(status=403)
+        return HttpResponse(status=401)
     try:
         notification = json.loads(request.body)
         public_id = notification.get("public_id")

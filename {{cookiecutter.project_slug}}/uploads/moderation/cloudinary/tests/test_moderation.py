@@ -43,6 +43,7 @@ def test_photo_is_published_after_every_kind_has_approved(
     work()
     assert status(photo) == Status.PENDING
     assert client.get(photo.get_absolute_url()).status_code == 404
+    assert photo.display_url.startswith("/photos/")
     cloud.decide("approved", "approved")
     work()
     assert status(photo) == Status.APPROVED
