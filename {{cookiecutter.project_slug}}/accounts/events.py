@@ -8,6 +8,8 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
+from cryptography.fernet import InvalidToken
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -55,14 +57,20 @@ def on_factor_removed(request: HttpRequest, user: Any, **kwargs: Any) -> None:
 
 def rotate_second_factors(**kwargs: Any) -> int:
     """Re-encrypts what is not encrypted with the newest key, one locked row at a time; returns how many."""
-    rotated = 0
+    rotated, lost = 0, []
     for pk in list(Authenticator.objects.values_list("pk", flat=True)):
         with transaction.atomic():
             row = Authenticator.objects.select_for_update().filter(pk=pk).first()
             old = {name: row.data[name] for name in ("secret", "seed") if name in row.data} if row else {}
-            new = {name: encrypt(decrypt(token)) for name, token in old.items() if not is_current(token)}
+            try:
+                new = {name: encrypt(decrypt(token)) for name, token in old.items() if not is_current(token)}
+            except InvalidToken:
+                lost.append(pk)
+                continue
             if row and new:
                 row.data |= new
                 row.save(update_fields=["data"])
                 rotated += 1
+    if lost:
+        raise CommandError(f"mfa.Authenticator {lost}: none of the keys reads them.")
     return rotated

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -162,7 +163,8 @@ class Photo(models.Model):
     def delete_files(self) -> None:
         for variant in VARIANTS:
             default_storage.delete(self.path(variant))
-        default_storage.delete(str(self.id))
+        with suppress(OSError):  # another's file is in the folder
+            default_storage.delete(str(self.id))
 
     def drop_bytes(self) -> None:
         """Deletes the files once the transaction holds, and remembers that."""

@@ -1,20 +1,18 @@
 """Log-in, log-out, passwords, and the limits before them."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
 from pytest_django import Settings
 
+from accounts.tests.people import LOGIN, is_logged_in, log_in, prove_address
 from conftest import PASSWORD, HTTPSClient
 from users.models import User
 
-LOGIN = "/accounts/login/"
 NEW = "a harbour at noon"
 pytestmark = pytest.mark.django_db
 
@@ -34,16 +32,8 @@ class DeadCache(BaseCache):
 @pytest.fixture
 def member(user: User) -> User:
     """Returns a user whose address is proved."""
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    prove_address(user)
     return user
-
-
-def log_in(client: HTTPSClient, email: str, password: str = PASSWORD, address: str = LOGIN, **extra: Any) -> Any:
-    return client.post(address, {"login": email, "password": password}, **extra)
-
-
-def is_logged_in(client: HTTPSClient) -> bool:
-    return client.get("/photos/mine/").status_code == 200
 
 
 @pytest.mark.control("V7.2.4")
@@ -89,7 +79,7 @@ def test_sixth_try_is_refused_whatever_the_spelling_and_host(client: HTTPSClient
 @pytest.mark.control("V6.1.1")
 def test_limits_are_those_that_are_documented(settings: Settings) -> None:
     assert settings.ACCOUNT_RATE_LIMITS == {"login_failed": "10/m/ip,5/5m/key"}
-    text = (settings.BASE_DIR / "SECURITY.md").read_text()
+    text = (settings.BASE_DIR / "SECURITY.md").read_text(encoding="utf-8")
     assert "Five wrong passwords or codes within five minutes" in text
     assert "ten within a minute" in text
 
@@ -130,12 +120,6 @@ def test_changes_and_limits_are_logged(client: HTTPSClient, member: User, caplog
     assert events.count("authn_login_fail") == 5
 
 
-def test_forms_tell_password_managers_what_belongs_in_them(client: HTTPSClient) -> None:
-    for page, kinds in ((LOGIN, ("username", "current-password")), ("/accounts/signup/", ("email", "new-password"))):
-        for kind in kinds:
-            assert f'autocomplete="{kind}"' in client.get(page).content.decode()
-
-
 def test_administration_has_no_log_in_of_its_own(client: HTTPSClient, member: User) -> None:
     for method in (client.get, client.post):
         answer = method("/admin/login/?next=/admin/")
@@ -173,21 +157,3 @@ def test_reset_link_works_once_and_logs_nobody_in(client: HTTPSClient, member: U
     assert "invalid" in client.get(link[0]).content.decode()
     log_in(client, member.email, NEW)
     assert is_logged_in(client)
-
-
-def test_mail_links_nowhere_but_to_the_site(client: HTTPSClient, member: User) -> None:
-    agent = "https://evil.example/login"
-    log_in(client, member.email)
-    fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    client.post("/accounts/password/change/", fields, headers={"user-agent": agent})
-    message: Any = mail.outbox[-1]
-    assert agent in message.body
-    assert "href" not in message.alternatives[0].content
-
-
-def test_disabled_account_is_told_so_only_with_its_password(
-    client: HTTPSClient, make_user: Callable[..., User]
-) -> None:
-    make_user("disabled@example.com", is_active=False)
-    assert "are not correct" in log_in(client, "disabled@example.com", "wrong").content.decode()
-    assert log_in(client, "disabled@example.com").headers["Location"] == "/accounts/inactive/"

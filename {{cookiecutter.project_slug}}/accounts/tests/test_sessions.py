@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
 from django.core import mail
 
-from accounts.tests.test_login import is_logged_in, log_in
+from accounts.tests.people import is_logged_in, log_in, prove_address
 from conftest import PASSWORD, HTTPSClient
 from uploads.models import Photo
 from users.models import User
@@ -17,7 +17,7 @@ from users.models import User
 @pytest.fixture
 def clients(user: User) -> list[HTTPSClient]:
     """Returns three browsers of one person."""
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    prove_address(user)
     browsers = [HTTPSClient() for _ in range(3)]
     for number, browser in enumerate(browsers):
         log_in(browser, user.email, headers={"user-agent": f"Browser {number}"})

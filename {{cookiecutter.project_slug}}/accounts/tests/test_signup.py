@@ -6,16 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
-from django.core.cache import cache
 
+from accounts.tests.people import LOGIN, is_logged_in
 from conftest import PASSWORD, HTTPSClient
 from users.models import User
 from users.passwords import Argon2idHasher
 
-SIGNUP, LOGIN, CONFIRM = "/accounts/signup/", "/accounts/login/", "/accounts/confirm-email/"
+SIGNUP, CONFIRM = "/accounts/signup/", "/accounts/confirm-email/"
 pytestmark = pytest.mark.django_db
 
 
@@ -27,10 +26,6 @@ def mailed_code() -> str:
     found = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
     assert found
     return found[0]
-
-
-def is_logged_in(client: HTTPSClient) -> bool:
-    return client.get("/photos/mine/").status_code == 200
 
 
 @pytest.mark.control("V6.5.3")
@@ -66,19 +61,6 @@ def test_code_cannot_be_guessed(client: HTTPSClient) -> None:
 
 
 @pytest.mark.control("V6.3.8")
-def test_sign_up_says_the_same_of_an_address_that_has_an_account(user: User) -> None:
-    pages = []
-    for email in (user.email, "other@example.com"):
-        client = HTTPSClient()
-        answer = sign_up(client, email)
-        body = re.sub(r'(csrfmiddlewaretoken" value=)"\w+"', r"\1", answer.content.decode())
-        pages.append((answer.redirect_chain, answer.status_code, body.replace(email, ""), sorted(client.cookies)))
-    assert pages[0] == pages[1]
-    assert [message.to for message in mail.outbox] == [[user.email], ["other@example.com"]]
-    assert "already exists" in str(mail.outbox[0].body)
-
-
-@pytest.mark.control("V6.3.8")
 @pytest.mark.parametrize(
     ("address", "fields"),
     [
@@ -111,17 +93,3 @@ def test_time_tells_nothing_since_the_hasher_runs_exactly_once(
         monkeypatch.setattr(Argon2idHasher, name, counted(getattr(Argon2idHasher, name)))
     assert client.post(address, fields).status_code in {200, 302}
     assert len(runs) == 1
-
-
-def test_address_that_another_account_holds_unproved_is_no_error(client: HTTPSClient, user: User) -> None:
-    sign_up(HTTPSClient(), "wanted@example.com")
-    client.post(LOGIN, {"login": user.email, "password": PASSWORD})
-    client.post(CONFIRM, {"code": mailed_code()})
-    cache.clear()  # a code goes to the same address every ten seconds at most
-    client.post("/accounts/email/", {"action_add": "", "email": "wanted@example.com"})
-    client.post("/accounts/reauthenticate/?next=/accounts/email/", {"password": PASSWORD})
-    assert mail.outbox[-1].to == ["wanted@example.com"]
-    assert "already registered" in client.post(CONFIRM, {"code": mailed_code()}).content.decode()
-    user.refresh_from_db()
-    assert user.email == "owner@example.com"
-    assert EmailAddress.objects.get_primary_email(user) == "owner@example.com"

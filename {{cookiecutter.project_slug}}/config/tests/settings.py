@@ -19,7 +19,7 @@ os.environ |= {
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     "EMAIL_URL": "submission://localhost",
     "DEFAULT_FROM_EMAIL": "site@example.com",
-    "MEDIA_ROOT": scratch.name,
+    "MEDIA_ROOT": os.path.join(scratch.name, "media"),
     # % if cookiecutter.auth_app
     "CHECK_BREACHED_PASSWORDS": "off",
     # % endif
@@ -55,7 +55,8 @@ from config.settings import *  # noqa: E402, F403
 
 # `collectstatic` makes the manifest of the production storage; tests read the sources.
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
-STATIC_ROOT = Path(scratch.name)
+STATIC_ROOT = Path(scratch.name) / "static"
+STATIC_ROOT.mkdir()
 WHITENOISE_USE_FINDERS = True
 # % if cookiecutter.cloudinary_moderation
 # What has nothing to do with Cloudinary is tested without it.

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.exceptions import FieldError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
@@ -35,6 +35,16 @@ def test_wrong_key_raises_instead_of_showing_ciphertext(make_photo: Callable[...
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(InvalidToken):
         Photo.objects.get()
+
+
+@pytest.mark.control("fernet")
+def test_rotation_names_what_no_key_reads_and_fails(make_photo: Callable[..., Photo], settings: Settings) -> None:
+    photo = make_photo()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    err = StringIO()
+    with pytest.raises(CommandError):
+        call_command("rotate_encryption", stderr=err)
+    assert str(photo.pk) in err.getvalue()
 
 
 @pytest.mark.control("fernet")

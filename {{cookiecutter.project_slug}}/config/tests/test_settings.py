@@ -93,7 +93,7 @@ def test_bad_values_stop_the_start_without_being_shown(bad: dict[str, str]) -> N
 
 @pytest.mark.control("V13.2.3")
 def test_placeholder_of_the_example_is_no_secret() -> None:
-    example = (settings.BASE_DIR / ".env.example").read_text()
+    example = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8")
     lines = dict(line.split("=", 1) for line in example.splitlines() if "=" in line and line[0] != "#")
     result = start(SECRET_KEY=lines["SECRET_KEY"])
     assert "SECRET_KEY: Is still the placeholder" in result.stderr
@@ -117,6 +117,6 @@ def test_secret_can_come_from_a_file(tmp_path: os.PathLike[str]) -> None:
 
 
 def test_example_documents_every_variable() -> None:
-    example = (settings.BASE_DIR / ".env.example").read_text()
+    example = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8")
     for name in env.dump():
         assert f"\n{name}=" in example

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from conftest import HTTPSClient
+from conftest import PASSWORD, HTTPSClient
 from users.models import User
 
 
@@ -83,3 +84,21 @@ def test_staff_can_manage_accounts_in_the_administration(
     assert answer.status_code == 302
     added = User.objects.get(email="new@example.com")
     assert client.get(f"/admin/users/user/{added.pk}/change/").status_code == 200
+
+
+@pytest.mark.control("V8.2.1")
+def test_staff_who_may_change_accounts_become_no_superuser(
+    login: Callable[..., HTTPSClient], make_user: Callable[..., User]
+) -> None:
+    admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    clerk = make_user("clerk@example.com", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client = login(clerk)
+    form = {"email": clerk.email, "is_active": "on", "is_superuser": "on"}
+    client.post(f"/admin/users/user/{clerk.pk}/change/", form)
+    new = {"password1": "a harbour at noon", "password2": "a harbour at noon"}
+    client.post(f"/admin/users/user/{admin.pk}/password/", new)
+    clerk.refresh_from_db()
+    admin.refresh_from_db()
+    assert not clerk.is_superuser
+    assert admin.check_password(PASSWORD)

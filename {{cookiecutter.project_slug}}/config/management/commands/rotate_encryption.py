@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from cryptography.fernet import InvalidToken
+from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, TextField
 
@@ -13,11 +14,22 @@ class Command(BaseCommand):
     help = "Re-encrypts what is not encrypted with the first of FIELD_ENCRYPTION_KEYS; safe to repeat and to interrupt."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        lost = 0
         for model, column in encrypted_columns():
-            rotated = sum(rotate(model, column, pk) for pk in outdated(model, column))
+            rotated = 0
+            for pk in outdated(model, column):
+                try:
+                    rotated += rotate(model, column, pk)
+                except InvalidToken:
+                    lost += 1
+                    self.stderr.write(f"{model._meta.label} {pk}: none of the keys reads its {column}")
             self.stdout.write(f"{model._meta.label}.{column}: {rotated} re-encrypted")
         for receiver, count in rotating.send(sender=type(self)):
             self.stdout.write(f"{receiver.__name__}: {count} re-encrypted")
+        if lost:
+            raise CommandError(
+                f"{lost} rows could not be read: keep the old keys, and find the one that is missing."
+            )
 
 
 def outdated(model: type[models.Model], column: str) -> list[Any]:

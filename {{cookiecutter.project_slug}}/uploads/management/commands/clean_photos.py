@@ -31,12 +31,17 @@ class Command(BaseCommand):
 def expire(cutoff: datetime) -> int:
     """Drops the bytes of photos that machines rejected and nobody overturned in time."""
     photos = Photo.objects.filter(status=Status.REJECTED, has_bytes=True).exclude(verdicts__updated_at__gt=cutoff)
-    for photo in photos:
+    expired = 0
+    for key in photos.values_list("pk", flat=True):
         with transaction.atomic():
-            photo.drop_bytes()
-            photo.due_at = moderator().next_due()
-            photo.save(update_fields=["has_bytes", "due_at"])
-    return len(photos)
+            # Looked at once more under a lock: somebody may have overturned it meanwhile.
+            photo = photos.select_for_update().filter(pk=key).first()
+            if photo is not None:
+                photo.drop_bytes()
+                photo.due_at = moderator().next_due()
+                photo.save(update_fields=["has_bytes", "due_at"])
+                expired += 1
+    return expired
 
 
 def sweep(cutoff: datetime) -> int:
@@ -53,8 +58,11 @@ def sweep(cutoff: datetime) -> int:
 
 def untouched(folder: str, cutoff: datetime) -> bool:
     """Tells an orphan from an upload whose row is just about to be written."""
-    names = [str(PurePath(folder, name)) for name in default_storage.listdir(folder)[1]]
-    return all(default_storage.get_modified_time(name) < cutoff for name in names)
+    try:
+        names = [folder, *(str(PurePath(folder, name)) for name in default_storage.listdir(folder)[1])]
+        return all(default_storage.get_modified_time(name) < cutoff for name in names)
+    except FileNotFoundError:
+        return False  # gone while we looked
 
 
 def is_uuid(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Second factors for tests of every app."""
+"""How people in tests log in, and what they need for it."""
 
 import time
 from typing import Any
@@ -7,10 +7,26 @@ from allauth.account.internal.flows.login import (
     _AUTHENTICATION_METHODS_USER_SESSION_KEY,
     AUTHENTICATION_METHODS_SESSION_KEY,
 )
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 
+from conftest import PASSWORD
+
+LOGIN = "/accounts/login/"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def prove_address(user: Any) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+
+
+def log_in(client: Any, email: str, password: str = PASSWORD, **extra: Any) -> Any:
+    return client.post(LOGIN, {"login": email, "password": password}, **extra)
+
+
+def is_logged_in(client: Any) -> bool:
+    return bool(client.get("/photos/mine/").status_code == 200)
 
 
 def code() -> str:
