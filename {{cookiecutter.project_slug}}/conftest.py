@@ -30,7 +30,7 @@ class HTTPSClient(Client):
         super().force_login(user, backend or settings.AUTHENTICATION_BACKENDS[-1])
 
         # % if cookiecutter.auth_app
-        from accounts.tests.factors import prove_second_factor
+        from accounts.tests.people import prove_second_factor
 
         if user.is_staff:
             prove_second_factor(self, user)

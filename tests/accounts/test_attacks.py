@@ -158,6 +158,20 @@ def test_an_address_with_an_account_answers_like_any_other(site: Site) -> None:
         assert seen(path, OWNER, **fields) == seen(path, "other@example.com", **fields)
 
 
+def test_a_notice_links_nowhere_but_to_the_site(site: Site, mailbox: Mailbox) -> None:
+    site.python(WITH_FACTORS % "lured@example.com")
+    bait = "https://evil.example/login"
+    person = Person(site)
+    person.post("/accounts/password/reset/", {"email": "lured@example.com"})
+    form = person.get(mailbox.find(r"/accounts/password/reset/key/\S+", "lured@example.com")).location
+    fields = f"csrfmiddlewaretoken={person.token(form)}&password1={quote(NEW)}&password2={quote(NEW)}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": bait}
+    assert person.request("POST", form, fields.encode(), headers).status == 302
+    notice = mailbox.last_to("lured@example.com").as_string()
+    assert bait in notice
+    assert "href" not in notice
+
+
 def test_nobody_gets_in_while_attempts_cannot_be_counted(site: Site) -> None:
     person = Person(site)
     rename = "from django.db import connection\nconnection.cursor().execute('ALTER TABLE {} RENAME TO {}')"

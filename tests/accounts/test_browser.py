@@ -26,6 +26,7 @@ def visit(site: Site, browse: Browse) -> Browse:
 
 def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.goto("/accounts/login/")
+    expect(page.get_by_label("Email")).to_have_attribute("autocomplete", "username")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign In", exact=True).click()
