@@ -27,9 +27,7 @@ class Command(BaseCommand):
         for receiver, count in rotating.send(sender=type(self)):
             self.stdout.write(f"{receiver.__name__}: {count} re-encrypted")
         if lost:
-            raise CommandError(
-                f"{lost} rows could not be read: keep the old keys, and find the one that is missing."
-            )
+            raise CommandError(f"{lost} rows could not be read: keep the old keys, and find the one that is missing.")
 
 
 def outdated(model: type[models.Model], column: str) -> list[Any]:
