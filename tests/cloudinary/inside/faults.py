@@ -296,7 +296,11 @@ def test_every_pair_of_words(cloud: Cloud, make_photo: MakePhoto, work: Work, wa
     "moderation",
     [
         [{"kind": "aws_rek", "status": "approved"}, {"kind": "aws_rek", "status": "rejected"}],
-        [{"kind": kind, "status": status} for kind in ("aws_rek", "perception_point") for status in ("approved", "?")],
+        [
+            {"kind": kind, "status": status}
+            for kind in ("aws_rek", "perception_point")
+            for status in ("approved", "splendid")
+        ],
         [{"kind": "aws_rek", "status": "approved"}] * 2,
         [{"kind": "aws_rek", "status": ["approved"]}, {"kind": "perception_point", "status": True}],
         [{"kind": None, "status": None}],
