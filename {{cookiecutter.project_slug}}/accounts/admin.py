@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.admin import EmailAddressAdmin
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 
 # From there, since those modules register pages that show secrets, and leave sessions alive when they delete them.
 from allauth.mfa.admin import Authenticator
@@ -24,17 +25,31 @@ def change_password(request: HttpRequest, extra_context: object = None) -> Any:
 # The site's own pages, which count attempts, ask for a second factor and send notices.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = change_password  # type: ignore[method-assign]
-admin.site.unregister([Authenticator, UserSession])
+admin.site.unregister([Authenticator, EmailAddress, UserSession])
 # Else whoever may look at addresses could declare them proved.
 EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class GuardedAdmin(admin.ModelAdmin):
+    """Keeps what is a superuser's from the hands of other staff, who could become one by it."""
+
     list_select_related = ("user",)
-    search_fields = ("user__email",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else rows.exclude(user__is_superuser=True)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+@admin.register(EmailAddress)
+class GuardedEmailAddressAdmin(GuardedAdmin, EmailAddressAdmin):
+    readonly_fields = ("user",)
+
+
+class ReadOnlyAdmin(GuardedAdmin):
+    search_fields = ("user__email",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -53,17 +53,21 @@ def test_staff_who_may_end_anybodys_session(
         assert any(map(is_logged_in, clients)) is not ends
 
 
-def test_address_is_declared_proved_only_by_staff_who_may_change_it(
+@pytest.mark.control("V8.2.1")
+def test_address_is_declared_proved_only_by_staff_who_may_and_never_a_superusers(
     login: Callable[[User], HTTPSClient], make_user: Callable[..., User]
 ) -> None:
-    staff = make_user("staff@example.com", is_staff=True)
-    address = EmailAddress.objects.create(user=staff, email=staff.email)
+    staff, admin = make_user("staff@example.com", is_staff=True), make_user("admin@example.com", is_superuser=True)
+    address, other = (EmailAddress.objects.create(user=user, email=user.email) for user in (staff, admin))
     for permission, proves in (("view_emailaddress", False), ("change_emailaddress", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
-        fields = {"action": "make_verified", "_selected_action": [address.pk]}
+        fields = {"action": "make_verified", "_selected_action": [address.pk, other.pk]}
         login(staff).post("/admin/account/emailaddress/", fields)
         address.refresh_from_db()
         assert address.verified is proves
+        assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
+    other.refresh_from_db()
+    assert not other.verified
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(
