@@ -1,0 +1,33 @@
+"""The figures that the README quotes: each module prints a Markdown table, `uv run python -m benchmarks.<name>`."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.baking import Answers, copy_template, run
+
+
+def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:
+    """Generate a project as people do, as a process of its own, and return its folder."""
+    chosen = [f"{key}={value}" for key, value in answers.items()]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(output), str(template), *chosen]
+    run(home, *command, HOME=str(home), USERPROFILE=str(home))
+    return output / "my-secure-site"
+
+
+@contextlib.contextmanager
+def generated(answers: Answers) -> Iterator[Path]:
+    """Yield a freshly generated project, in a temporary folder that goes with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        yield generate(copy_template(home / "template"), home, answers, home)
+
+
+def print_table(header: list[str], rows: list[list[object]]) -> None:
+    """Print a Markdown table; figures get as many digits as they deserve."""
+    print("|", " | ".join(header), "|")
+    print("|", " | ".join("---" if column == 0 else "---:" for column in range(len(header))), "|")
+    for row in rows:
+        print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row), "|")

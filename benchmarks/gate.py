@@ -1,0 +1,70 @@
+"""How fast uploads are rebuilt, against Pillow alone: decode the same files and encode them as JPEG."""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from io import BytesIO
+
+from PIL import Image
+
+from benchmarks import generated, print_table
+from tests.baking import ALL_OFF
+from tests.pictures import camera_file, encode, landscape
+
+ROUNDS = 7
+# As heavy as files of cameras: 12 megapixels take 5 MB.
+GRAIN = 0.25
+FILES = {
+    "photo of a telephone, JPEG, 12 megapixels": ("a.jpg", camera_file(landscape(1, (4000, 3000), GRAIN), "x", 6)),
+    "photo, JPEG, 2 megapixels": ("a.jpg", encode(landscape(2, (1600, 1200), GRAIN), quality=90)),
+    "progressive JPEG, 6 megapixels": (
+        "a.jpg",
+        encode(landscape(3, (3000, 2000), GRAIN), quality=90, progressive=True),
+    ),
+    "PNG, 3 megapixels": ("a.png", encode(landscape(4, (2000, 1500), GRAIN), "PNG")),
+    "WebP, 3 megapixels": ("a.webp", encode(landscape(5, (2000, 1500), GRAIN), "WEBP", quality=90)),
+}
+
+
+def plain(content: bytes) -> bytes:
+    """Decode and encode, with nothing between."""
+    with Image.open(BytesIO(content)) as image:
+        return encode(image.convert("RGB"), quality=85)
+
+
+def seconds(work: Callable[..., object], *arguments: object) -> float:
+    """Return how long something takes."""
+    started = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Take turns on each file, and print how much the gate gets through, as a share of Pillow alone."""
+    rows: list[list[object]] = []
+    totals = [0.0, 0.0]
+    with generated(ALL_OFF) as project:
+        sys.path.insert(0, str(project))
+        os.chdir(project)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.tests.settings"
+        import django  # noqa: PLC0415  # settings come first
+
+        django.setup()
+        from uploads.images import sanitize  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        for name, (file_name, content) in FILES.items():
+            pairs = [
+                (seconds(plain, content), seconds(sanitize, BytesIO(content), file_name, len(content)))
+                for _ in range(ROUNDS)
+            ]
+            alone, gate = (statistics.median(column) for column in zip(*pairs, strict=True))
+            totals = [totals[0] + alone, totals[1] + gate]
+            rows.append([name, alone * 1000, gate * 1000, alone / gate])
+    rows.append(["all together", totals[0] * 1000, totals[1] * 1000, totals[0] / totals[1]])
+    print_table([f"file, median of {ROUNDS}", "Pillow, ms", "gate, ms", "throughput"], rows)
+
+
+if __name__ == "__main__":
+    main()
