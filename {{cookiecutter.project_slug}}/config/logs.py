@@ -16,7 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 # The link of a reset mail: who reads it in a log could use it.
-RESET_LINK = re.compile(r'(/reset/)[^\s"]+')
+RESET_LINK = re.compile(r"(/reset/)\S+")
 
 security = logging.getLogger("security")
 
@@ -27,7 +27,7 @@ def log_event(event: str, request: HttpRequest | None = None, *, level: int = lo
     if user is not None and user.is_authenticated:
         fields.setdefault("user", user.pk)
     if request is not None:
-        fields["path"] = request.path
+        fields["path"] = without_reset_link(request.path)
     security.log(level, event, extra={"fields": fields})
 
 
@@ -39,12 +39,16 @@ class JSONFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": without_reset_link(record.getMessage()),
         }
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= {"error": record.exc_info[0].__name__, "at": place(record.exc_info[2])}
-        return RESET_LINK.sub(r"\1…", json.dumps(line, default=str))
+        return json.dumps(line, default=str)
+
+
+def without_reset_link(text: str) -> str:
+    return RESET_LINK.sub(r"\1…", text)
 
 
 def place(trace: TracebackType | None) -> list[str]:

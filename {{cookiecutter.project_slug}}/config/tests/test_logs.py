@@ -22,6 +22,7 @@ def test_input_cannot_forge_a_log_line() -> None:
     text = line(msg="Not Found: %s", args=('/a\r\n{"event": "authn_login_success"}\u2028',), name="django.request")
     assert len(text.splitlines()) == 1
     assert json.loads(text)["event"].startswith("Not Found: /a\r\n")
+    assert json.loads(line(msg='Not Found: /reset/x", "event": "\r\n'))["event"].startswith("Not Found: /reset/…")
 
 
 @pytest.mark.control("V16.2.5")
