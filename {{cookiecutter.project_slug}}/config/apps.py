@@ -36,6 +36,10 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
 
 def on_login(request: HttpRequest | None, user: "AbstractBaseUser", **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
+    if request is not None:
+        # A new proof of who it is starts the limits of the session anew.
+        for name in ("started", "renewed"):
+            request.session.pop(name, None)
 
 
 def on_logout(request: HttpRequest | None, user: "AbstractBaseUser | None", **kwargs: Any) -> None:

@@ -29,6 +29,9 @@ class ResponseHeadersMiddleware:
             response.content = render(request, "405.html").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if response.cookies and "Cache-Control" not in response.headers:
+            # Whose cookie it sets, theirs alone is the answer.
+            add_never_cache_headers(response)
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

@@ -109,6 +109,9 @@ class PhotoAdmin(admin.ModelAdmin):
 
     @admin.action(description="Reject selected photos…", permissions=["review"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
+        if queryset.count() > self.list_per_page:
+            self.message_user(request, f"Reject at most {self.list_per_page} photos at a time.", messages.ERROR)
+            return None
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
             self.review(request, queryset, "rejected", form.cleaned_data["reason"])

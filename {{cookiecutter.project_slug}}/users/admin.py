@@ -41,6 +41,10 @@ class UserAdmin(DjangoUserAdmin):
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # The record of who decided what hangs on staff's accounts; take `active` away instead.
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_staff)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # … or make themselves one.
         rights = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")

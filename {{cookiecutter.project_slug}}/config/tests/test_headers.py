@@ -126,6 +126,9 @@ def test_policy_allows_nothing_but_the_sites_own(answers: dict[str, Any]) -> Non
             assert policy[directive] == ["'none'"], name
         for directive in ("script-src", "style-src", "connect-src", "form-action"):
             assert [source for source in policy[directive] if not source.startswith("'nonce-")] == ["'self'"], name
+        assert not {"*", "http:", "https:", "data:", "blob:"} & {it for sources in policy.values() for it in sources}, (
+            name
+        )
         assert "unsafe" not in str(policy), name
 
 
@@ -141,9 +144,12 @@ def test_no_other_origin_may_read_answers(client: HTTPSClient) -> None:
 @pytest.mark.control("V3.3.2")
 @pytest.mark.control("V3.3.3")
 @pytest.mark.control("V3.3.4")
-def test_cookies_are_bound_to_host_and_https(login: Callable[..., HTTPSClient], user: User) -> None:
+def test_cookies_are_bound_to_host_and_https(
+    login: Callable[..., HTTPSClient], user: User, upload: Callable[..., Any]
+) -> None:
     client = login(user)
     client.get("/photos/upload/")
+    upload(client)  # leaves a message for the next page
     assert set(client.cookies) == {"__Host-sessionid", "__Host-csrftoken"}
     for cookie in client.cookies.values():
         assert cookie["secure"]
@@ -156,6 +162,7 @@ def test_cookies_are_bound_to_host_and_https(login: Callable[..., HTTPSClient], 
 @pytest.mark.control("V14.3.2")
 def test_pages_of_logged_in_users_are_not_stored(answers: dict[str, Any]) -> None:
     assert "no-store" in answers["own page"].headers["Cache-Control"]
+    assert "no-store" in answers["log-in"].headers["Cache-Control"]
     assert "Cache-Control" not in answers["page"].headers
 
 

@@ -18,6 +18,11 @@ def line(**record: Any) -> str:
 
 
 @pytest.mark.control("V16.4.1")
+def test_production_logs_are_json() -> None:
+    assert any(isinstance(handler.formatter, JSONFormatter) for handler in logging.getLogger().handlers)
+
+
+@pytest.mark.control("V16.4.1")
 def test_input_cannot_forge_a_log_line() -> None:
     text = line(msg="Not Found: %s", args=('/a\r\n{"event": "authn_login_success"}\u2028',), name="django.request")
     assert len(text.splitlines()) == 1

@@ -51,6 +51,29 @@ def test_busy_session_ends_too(login: Callable[..., HTTPSClient], user: User, tr
     assert not is_logged_in(client)
 
 
+@pytest.mark.control("V7.3.2")
+def test_log_in_starts_the_limits_anew(login: Callable[..., HTTPSClient], user: User, travel: Travel) -> None:
+    client = login(user)
+    for hours in range(9):
+        assert is_logged_in(client), hours
+        for _ in range(3):
+            travel(timedelta(minutes=20))
+            client.get("/photos/mine/")
+        if hours == 6:
+            login(user)
+
+
+@pytest.mark.control("V7.3.1")
+def test_session_is_written_once_a_minute_at_most(
+    login: Callable[..., HTTPSClient], user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = login(user)
+    client.get("/photos/mine/")
+    with django_assert_num_queries(3) as queries:  # the session, the user, how many photos there are
+        client.get("/photos/mine/")
+    assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
+
+
 @pytest.mark.control("V7.3.1")
 def test_images_never_touch_the_session(
     login: Callable[..., HTTPSClient],

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
 
+from config.environment import database_url
 from config.settings import env
 
 GOOD = {
@@ -104,6 +105,12 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
     result = start(DEBUG="on")
     assert result.returncode == 1
     assert "DEBUG: Must be off" in result.stderr
+
+
+def test_databases_neither_lose_writes_nor_hang() -> None:
+    sqlite, postgres = database_url("sqlite:////srv/site.sqlite3"), database_url("postgres://user@host/site")
+    assert sqlite["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert postgres["OPTIONS"]["connect_timeout"] <= 5
 
 
 @pytest.mark.control("V13.3.1")

@@ -82,13 +82,19 @@ def test_reviewer_rejects_with_a_reason_that_the_owner_reads(
 
 @pytest.mark.control("V8.2.1")
 def test_staff_without_the_permission_decides_nothing(
-    login: Login, make_user: Callable[..., User], make_photo: MakePhoto, reviewer: User
+    login: Login,
+    make_user: Callable[..., User],
+    make_photo: MakePhoto,
+    reviewer: User,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     photo = make_photo()
     clerk = make_user("clerk@example.com", is_staff=True)
     assert login(clerk).get(QUEUE).status_code == 403
+    assert "authz_fail" in caplog.messages
     clerk.user_permissions.set(reviewer.user_permissions.filter(codename="view_photo"))
-    login(clerk).post(QUEUE, {"action": "approve", "_selected_action": [photo.pk]})
+    for action in ("approve", "reject"):
+        login(clerk).post(QUEUE, {"action": action, "_selected_action": [photo.pk], "reason": "Mine"})
     photo.refresh_from_db()
     assert photo.status == Status.PENDING
 

@@ -1,6 +1,7 @@
 """The form, the quota, and where bytes go."""
 
 import logging
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,7 @@ def test_accepted_photo_waits_hidden_under_a_name_of_our_own(
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
     assert stored(media) == [f"{photo.pk}/display.jpg", f"{photo.pk}/thumbnail.jpg"]
+    assert os.name == "nt" or all(path.stat().st_mode & 0o77 == 0 for path in media.rglob("*.jpg"))
     assert (photo.width, photo.height) == Image.open(default_storage.open(photo.path("display"))).size
 
 

@@ -43,6 +43,8 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
             answer = client.get(address)
             assert answer.status_code == 200
             assert "no-store" in answer.headers["Cache-Control"]
+    Photo.objects.update(has_bytes=False)
+    assert client.get(photo.get_absolute_url()).status_code == 404
 
 
 def test_published_photo_is_there_for_everybody(client: HTTPSClient, make_photo: MakePhoto) -> None:
@@ -51,6 +53,8 @@ def test_published_photo_is_there_for_everybody(client: HTTPSClient, make_photo:
         assert client.get(address).status_code == 200
     assert photo.title in client.get("/").content.decode()
     assert client.get(f"{photo.get_absolute_url()}original/").status_code == 404
+    # Not for caches that several people share: the photo may be taken back.
+    assert client.get(f"{photo.get_absolute_url()}display/").headers["Cache-Control"] == "private, max-age=600"
 
 
 @pytest.mark.control("V3.2.1")
@@ -104,6 +108,7 @@ def test_owner_deletes_a_photo_with_its_bytes_and_words(
     login: Login, user: User, make_photo: MakePhoto, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
+    assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
     with django_capture_on_commit_callbacks(execute=True):
         assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
     photo.refresh_from_db()

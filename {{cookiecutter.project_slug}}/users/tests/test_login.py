@@ -1,11 +1,14 @@
 """Log-in, log-out and passwords by Django's own pages, and the guard before them."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.core import mail
+from django.db.models import F
+from django.utils import timezone
 from pytest_django import Settings
 
 from conftest import PASSWORD, HTTPSClient
@@ -32,13 +35,26 @@ def test_log_in_gives_a_new_session(client: HTTPSClient, user: User) -> None:
 
 @pytest.mark.control("V6.3.1")
 @pytest.mark.parametrize("address", [LOGIN, "/admin/login/"])
-def test_sixth_try_is_locked_out_whatever_the_spelling(client: HTTPSClient, user: User, address: str) -> None:
+def test_sixth_try_is_locked_out_whatever_the_spelling(
+    client: HTTPSClient, user: User, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     for spelling in ("owner", "Owner", "OWNER", "oWner", "owneR"):
         answer = try_login(client, f"{spelling}@example.com", "wrong", address)
     answer = try_login(client, user.email, PASSWORD, address)
     assert answer.status_code == 429
     assert "Too many attempts" in answer.content.decode()
     assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "authn_login_lock" in caplog.messages
+
+
+@pytest.mark.control("V6.3.1")
+def test_lock_out_ends_by_itself_and_nobody_can_prolong_it(client: HTTPSClient, user: User) -> None:
+    for _ in range(5):
+        try_login(client, user.email, "wrong")
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
+    assert try_login(client, user.email, "wrong").status_code == 429
+    AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(minutes=2))
+    assert try_login(client, user.email).status_code == 302
 
 
 @pytest.mark.control("V6.3.1")
@@ -85,13 +101,19 @@ def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HT
     assert other.get("/photos/mine/").status_code == 302
 
 
-def test_reset_link_works_once_and_tells_nothing_of_accounts(client: HTTPSClient, user: User) -> None:
+def test_reset_link_works_once_within_an_hour_and_tells_nothing_of_accounts(
+    client: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unknown = client.post("/accounts/password_reset/", {"email": "nobody@example.com"})
     known = client.post("/accounts/password_reset/", {"email": user.email})
     assert (unknown.status_code, unknown.headers["Location"]) == (known.status_code, known.headers["Location"])
     assert len(mail.outbox) == 1
     link = re.search(r"https://\S+", str(mail.outbox[0].body))
     assert link is not None
+    with monkeypatch.context() as patch:
+        later = datetime.now() + timedelta(minutes=61)
+        patch.setattr("django.contrib.auth.tokens.PasswordResetTokenGenerator._now", lambda _: later)
+        assert not client.get(link[0]).context["validlink"]
     form = client.get(link[0])
     new = {"new_password1": "a harbour at noon", "new_password2": "a harbour at noon"}
     assert client.post(form.headers["Location"], new).status_code == 302
