@@ -1,58 +1,255 @@
-"""Projects take the newest template by cruft, which generates twice, hooks included."""
+"""Projects go from one release to the next by cruft, which generates twice, hooks included, and lets Git merge."""
 
 import json
+import re
 import shutil
+import tomllib
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, ALL_ON, RAW, Answers, bake, run
+from tests.baking import ALL_OFF, FEATURES, PROMPTS, PYTHON_COMBINATIONS, RAW, ROOT, Answers, bake, name, paths, run
 
-IDENTITY = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
+MANAGE = ("python", "manage.py")
+
+# An edit: the file, what stands in it once, and what takes its place.
+type Edit = tuple[str, str, str]
+
+TEAM: list[Edit] = [
+    ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
+    (
+        "config/urls.py",
+        "from django.urls import include, path\n",
+        "from django.urls import include, path\nfrom django.views.generic import TemplateView\n",
+    ),
+    (
+        "config/urls.py",
+        '    path("admin/", admin.site.urls),\n',
+        '    path("about/", TemplateView.as_view(template_name="about.html")),\n    path("admin/", admin.site.urls),\n',
+    ),
+    (
+        "config/tests/test_access.py",
+        "/health/live/   ",
+        "/about/  log-in 200 200 200 200\n/health/live/   ",
+    ),
+    ("templates/base.html", "<p>{{ project_name }}</p>", "<p>{{ project_name }}, <a href='/about/'>about us</a></p>"),
+    (
+        "uploads/models.py",
+        "    status = models.CharField(",
+        "    place = models.CharField(max_length=80, blank=True)\n    status = models.CharField(",
+    ),
+]
+TEAMS_CHOICE: Edit = ("config/settings.py", "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 1800")
+
+NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
+MIGRATION = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("uploads", "0001_initial")]
+    operations = [migrations.AddField("photo", "views", models.PositiveIntegerField(default=0))]
+"""
+NEXT_RELEASE: list[Edit] = [
+    ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
+    ("config/settings.py", TEAMS_CHOICE[1], "PASSWORD_RESET_TIMEOUT = 2400"),
+    (
+        "config/settings.py",
+        "CSP_REPORT_ONLY = env.bool",
+        'REPORT_ADDRESS = env.str("REPORT_ADDRESS")\nCSP_REPORT_ONLY = env.bool',
+    ),
+    (
+        "config/tests/settings.py",
+        '    "EMAIL_URL": ',
+        '    "REPORT_ADDRESS": "reports@example.com",\n    "EMAIL_URL": ',
+    ),
+    ("config/tests/test_settings.py", "GOOD = {\n", 'GOOD = {\n    "REPORT_ADDRESS": "reports@example.com",\n'),
+    (".env.example", "\n# Required without DEBUG\n", "REPORT_ADDRESS=\n\n# Required without DEBUG\n"),
+    (
+        "templates/base.html",
+        '  <meta name="color-scheme"',
+        '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
+    ),
+    (
+        "uploads/models.py",
+        "    has_bytes = models.BooleanField(",
+        "    views = models.PositiveIntegerField(default=0)\n    has_bytes = models.BooleanField(",
+    ),
+]
+
+
+def change(project: Path, edits: list[Edit]) -> None:
+    """Make the edits; one that does not fit is a bug."""
+    for path, old, new in edits:
+        before = (project / path).read_text(encoding="utf-8")
+        assert before.count(old) == 1, f"{path}: {old}"
+        (project / path).write_text(before.replace(old, new), encoding="utf-8", newline="\n")
 
 
 def commit(folder: Path, message: str) -> None:
-    """Record everything that git sees."""
+    """Record everything that Git sees."""
+    run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "add", "--all")
-    run(folder, "git", *IDENTITY, "commit", "--quiet", "--message", message)
+    run(folder, "git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "--quiet", "-m", message)
 
 
-def created(origin: Path, folder: Path, answers: Answers, **home: str) -> None:
-    """Generate by cruft."""
-    run(folder, "cruft", "create", str(origin), "--no-input", "--extra-context", json.dumps(answers), **home)
+@pytest.fixture(scope="session")
+def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository of the template with two releases, the newer one checked out."""
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("origin") / "secure-django")
+    commit(folder, "Release")
+    run(folder, "git", "tag", f"v{RELEASE}")
+    change(folder / RAW, NEXT_RELEASE)
+    (folder / RAW / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
+    commit(folder, "Next release")
+    return folder
 
 
-def linked(origin: Path, folder: Path, answers: Answers, **home: str) -> None:
-    """Generate by cookiecutter, and link the project afterwards."""
-    project = bake(origin, folder, **answers)
-    run(project, "cruft", "link", str(origin), "--no-input", "--extra-context", json.dumps(answers), **home)
+def created(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
+    """Generate by cruft, and commit at once."""
+    release = ("--checkout", f"v{RELEASE}")
+    run(folder, "cruft", "create", str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
+    commit(folder / "my-secure-site", "Start")
+    return folder / "my-secure-site"
 
 
-@pytest.mark.parametrize(("start", "features"), [(created, ALL_ON), (linked, ALL_OFF)], ids=["created", "linked"])
-def test_update_brings_the_change_and_touches_no_secret(
-    start: Callable[..., None], features: Answers, template: Path, tmp_path: Path, home: dict[str, str]
+def linked(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
+    """Generate by cookiecutter, and link as the project's own README says; nothing is committed before the edits."""
+    run(origin, "git", "worktree", "add", "--quiet", str(folder / "released"), f"v{RELEASE}")
+    project = bake(folder / "released", folder, **answers)
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^uvx (cruft link) https://github.com/org/secure-django (--checkout \S+)$", readme, re.MULTILINE)
+    assert found
+    command, release = found[1].split(), found[2].split()
+    run(project, *command, str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
+    return project
+
+
+def contested(project: Path) -> dict[str, list[str]]:
+    """Return what could not be merged: in each file the lines between markers, or the changed lines of its rejects."""
+    found = {}
+    for path in sorted(paths(project)):
+        if path.startswith(".git/"):
+            continue
+        text = (project / path).read_text(encoding="utf-8", errors="replace")
+        if path.endswith((".rej", ".orig")):
+            found[path] = re.findall(r"^[+-](?![+-]).*", text, re.MULTILINE)
+        elif block := re.findall(r"^<<<<<<< .*?^>>>>>>> \w+$", text, re.MULTILINE | re.DOTALL):
+            found[path] = "\n".join(block).splitlines()
+    return found
+
+
+def keep_ours(project: Path) -> None:
+    """Resolve what was contested as the team wants it."""
+    for path in contested(project):
+        file = project / path
+        if file.suffix == ".rej":
+            file.unlink()
+        else:
+            text = file.read_text(encoding="utf-8")
+            resolved = re.sub(
+                r"^<<<<<<< .*?\n(.*?)^=======\n.*?^>>>>>>> .*?\n", r"\1", text, flags=re.MULTILINE | re.DOTALL
+            )
+            file.write_text(resolved, encoding="utf-8")
+
+
+# How the project was made, and what its update leaves to be decided.
+type Case = tuple[Callable[..., Path], dict[str, list[str]]]
+
+MARKED = {
+    "config/settings.py": [
+        "<<<<<<< ours",
+        "PASSWORD_RESET_TIMEOUT = 1800",
+        "=======",
+        "PASSWORD_RESET_TIMEOUT = 2400",
+        ">>>>>>> theirs",
+    ]
+}
+REJECTED = {"config/settings.py.rej": ["-PASSWORD_RESET_TIMEOUT = 3600", "+PASSWORD_RESET_TIMEOUT = 2400"]}
+CASES: list[Case] = [(created, {}), (linked, REJECTED), (linked, {}), (created, MARKED)]
+ANSWERS = [
+    answers | {"ci_scanning": place}
+    for answers, place in zip(PYTHON_COMBINATIONS, cycle(FEATURES["ci_scanning"]), strict=False)
+]
+
+
+@pytest.mark.parametrize(("answers", "case"), [*zip(ANSWERS, CASES, strict=True)], ids=map(name, ANSWERS))
+def test_teams_project_takes_the_next_release(
+    answers: Answers, case: Case, origin: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
-    origin = shutil.copytree(template, tmp_path / "secure-django")
-    run(origin, "git", "init", "--quiet", "--initial-branch", "main")
-    commit(origin, "Release")
-    start(origin, tmp_path, {"project_name": "O'Brien's Site"} | features, **home)
-    project = tmp_path / "o-brien-s-site"
-    run(project, "git", "init", "--quiet")
-    commit(project, "Start")
+    start, undecided = case
+    edits = TEAM + [TEAMS_CHOICE] * bool(undecided)
+    project = start(origin, tmp_path, answers, home)
     secrets = (project / ".env").read_bytes()
-
-    urls = project / "config" / "urls.py"
-    urls.write_text(urls.read_text(encoding="utf-8") + "\n# A team's own line.\n", encoding="utf-8")
+    change(project, edits)
+    (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
+    run(project, *MANAGE, "makemigrations", "--name", "photo_place")
+    run(project, *MANAGE, "migrate", "--verbosity", "0")
+    run(project, "ruff", "format", "--no-cache")
     commit(project, "Work")
-    settings = origin / RAW / "config" / "settings.py"
-    settings.write_text(settings.read_text(encoding="utf-8") + "\nNEW_IN_THIS_RELEASE = True\n", encoding="utf-8")
-    commit(origin, "Next release")
-    run(project, "cruft", "update", "--skip-apply-ask", **home)
 
-    changed = {line[3:] for line in run(project, "git", "status", "--porcelain").splitlines()}
-    assert changed == {".cruft.json", "config/settings.py"}
-    assert "NEW_IN_THIS_RELEASE = True" in (project / "config" / "settings.py").read_text(encoding="utf-8")
-    assert "A team's own line." in urls.read_text(encoding="utf-8")
+    run(project, "cruft", "update", "--skip-apply-ask", **home)
+    assert contested(project) == undecided
+    keep_ours(project)
     assert (project / ".env").read_bytes() == secrets
-    assert not [*project.rglob("*.rej"), *project.rglob("*.orig")]
+    for path, _, new in edits + NEXT_RELEASE[2:]:
+        assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
+    changed = {line[3:] for line in run(project, "git", "status", "--porcelain").splitlines()}
+    recorded = {".cruft.json", "README.md", "pyproject.toml", NEW_MIGRATION}
+    assert changed == recorded | {path for path, _, _ in NEXT_RELEASE[1:]}
+    assert f"--checkout v{NEXT}" in (project / "README.md").read_text(encoding="utf-8")
+    run(project, "ruff", "check", "--no-cache")
+
+    start_by_what_it_says(project)
+    run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
+    if start is created and undecided:  # slow, so once
+        assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def start_by_what_it_says(project: Path) -> None:
+    """Try to start after the update, and do what each refusal asks for."""
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["tool"]["secure-django"] == {"version": NEXT}
+    first = metadata["tool"]["poe"]["tasks"]["start"]["sequence"][0]["cmd"].split()
+    with pytest.raises(AssertionError, match="REPORT_ADDRESS: Environment variable not set"):
+        run(project, *first)
+    with (project / ".env").open("a", encoding="utf-8") as env:
+        env.write("REPORT_ADDRESS=reports@example.com\n")
+    with pytest.raises(AssertionError, match="makemigrations --merge"):
+        run(project, *first)
+    run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
+    with pytest.raises(AssertionError, match="--check ended with 1"):
+        run(project, *MANAGE, "migrate", "--check")
+    assert "Applying uploads.0002_photo_views... OK" in run(project, *first)
+    run(project, *MANAGE, "migrate", "--check")
+
+
+def test_emitted_readme_says_where_to_look_after_an_update(template: Path, tmp_path: Path) -> None:
+    _, _, section = (
+        (bake(template, tmp_path, **ALL_OFF) / "README.md")
+        .read_text(encoding="utf-8")
+        .partition("\n## Updates of the template\n")
+    )
+    for word in ("/CHANGELOG.md", ".env.example", ".rej", "makemigrations --merge", "uv run poe start", f"v{RELEASE}"):
+        assert word in section
+
+
+def test_release_is_the_same_wherever_it_stands() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## (\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d)\n\n\*\*What to do:\*\* ", changelog, re.MULTILINE)
+    assert len(releases) == changelog.count("\n## "), "each release says what to do"
+    assert releases == sorted(releases, key=lambda it: [int(part) for part in it[0].split(".")], reverse=True)
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert releases[0][0] == RELEASE == metadata["project"]["version"]
+
+
+@pytest.mark.parametrize("document", ["README.md", f"{RAW}/README.md"])
+def test_cruft_is_given_addresses_that_git_understands(document: str) -> None:
+    """It hands `gh:` to Git, which takes that for a host."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    commands = re.findall(r"^uvx cruft (?:create|link) (\S+)", text, re.MULTILINE)
+    assert commands
+    assert {*commands} == {"https://github.com/org/secure-django"}
