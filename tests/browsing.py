@@ -21,10 +21,15 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
+def chromium() -> str | None:
+    """Return the path of this machine's Chromium, if it has one."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return the Chromium of this machine."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    executable = chromium()
     if executable is None:
         pytest.skip("no Chromium on the path")
     with sync_playwright() as playwright:
