@@ -20,6 +20,15 @@ def test_readme_shows_the_prompts_and_the_summary_as_they_are(
         assert not [it for it in shown if it not in README], prompt
 
 
+def test_first_screen_holds_two_commands_that_end_in_green_tests() -> None:
+    generate, test = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[0].splitlines()
+    assert generate.split("#")[0].split() == ["uvx", "cookiecutter", "gh:org/secure-django"]
+    assert generate.endswith("uvx cookiecutter .")
+    assert test.startswith("cd field-notes && uv run poe test ")
+    commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe test\n" in commands, "which test_readme.py runs"
+
+
 def test_readme_explains_every_feature_and_its_choices() -> None:
     for feature, answers in FEATURES.items():
         assert f"| `{feature}` |" in README

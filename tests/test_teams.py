@@ -1,9 +1,11 @@
 """A team fixes its own defaults, and projects come out the same without a prompt."""
 
+import json
+import shutil
 import tomllib
 from pathlib import Path
 
-from tests.baking import paths, run
+from tests.baking import PROMPTS, paths, run
 
 
 def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
@@ -20,6 +22,17 @@ def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata["authors"] == [{"name": "The museum's web team", "email": "security@museum.example"}]
     assert not [it for it in metadata["dependencies"] if it.startswith(("cloudinary", "django-allauth"))]
+
+
+def test_a_forks_defaults_are_what_its_people_get(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    fork = shutil.copytree(template, tmp_path / "museum-django")
+    defaults = {"author_name": "Museum", "auth_app": False, "ci_scanning": ["none", "gitlab", "github"]}
+    (fork / "cookiecutter.json").write_text(json.dumps(PROMPTS | defaults), encoding="utf-8")
+    summary = run(tmp_path, "cookiecutter", "--no-input", str(fork), "cloudinary_moderation=no", **home)
+    for choice in ("cloudinary_moderation  no", "auth_app               no", "ci_scanning            none"):
+        assert choice in summary
+    assert "Museum <security@example.com>" in summary
+    assert not {"accounts", ".github"} & {path.name for path in (tmp_path / "my-secure-site").iterdir()}
 
 
 def test_replay_gives_the_same_project_with_new_secrets(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
