@@ -32,7 +32,7 @@ class UserRequest(HttpRequest):
 @login_not_required
 @require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Photo.objects.published(), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(Photo.objects.published().defer("original_name"), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "uploads/gallery.html", {"page": page})
 
 
