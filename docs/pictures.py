@@ -22,7 +22,7 @@ HEIGHT = 640
 
 @contextmanager
 def visit(
-    browser: Browser, site: Site, path: str, who: str = "", scheme: str = "light", width: int = 1000
+    browser: Browser, site: Site, path: str, *, who: str = "", scheme: str = "light", width: int = 1000
 ) -> Iterator[Page]:
     """Open a page of the site, logged in when an address is given."""
     context = browser.new_context(
@@ -60,15 +60,15 @@ def main() -> None:
         for scheme in ("light", "dark"):
             with visit(browser, site, "/", scheme=scheme) as page:
                 take(page, f"gallery-{scheme}")
-        with visit(browser, site, "/photos/upload/", OWNER) as page:
+        with visit(browser, site, "/photos/upload/", who=OWNER) as page:
             page.get_by_label("Title").fill("Low tide")
-            photo = {"name": "tide.jpg", "mimeType": "image/jpeg", "buffer": encode(landscape(6, (1200, 900), grain=0))}
-            page.get_by_label("Photo").set_input_files(photo)
+            content = encode(landscape(6, (1200, 900), grain=0))
+            page.get_by_label("Photo").set_input_files({"name": "t.jpg", "mimeType": "image/jpeg", "buffer": content})
             page.get_by_role("img", name="Preview").wait_for()
             take(page, "upload")
-        with visit(browser, site, "/photos/mine/", OWNER, "dark") as page:
+        with visit(browser, site, "/photos/mine/", who=OWNER, scheme="dark") as page:
             take(page, "mine")
-        with visit(browser, site, "/admin/uploads/photo/", ADMIN, width=1280) as page:
+        with visit(browser, site, "/admin/uploads/photo/", who=ADMIN, width=1280) as page:
             take(page, "review")
         browser.close()
 
