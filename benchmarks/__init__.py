@@ -28,6 +28,6 @@ def generated(answers: Answers) -> Iterator[Path]:
 def print_table(header: list[str], rows: list[list[object]]) -> None:
     """Print a Markdown table; figures get as many digits as they deserve."""
     print("|", " | ".join(header), "|")
-    print("|", " | ".join("---" if column == 0 else "---:" for column in range(len(header))), "|")
+    print("|", " | ".join("---" if isinstance(cell, str) else "---:" for cell in rows[0]), "|")
     for row in rows:
         print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row), "|")
