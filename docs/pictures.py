@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urljoin
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks import generated
 from tests.baking import ALL_OFF
 from tests.browsing import chromium, log_in
-from tests.live import ADMIN, OWNER, Site, serve
+from tests.live import ADMIN, OWNER, serve
 from tests.pictures import encode, landscape
 
 IMAGES = Path(__file__).parent / "images"
@@ -21,12 +22,9 @@ HEIGHT = 640
 
 
 @contextmanager
-def visit(
-    browser: Browser, site: Site, path: str, *, who: str = "", scheme: str = "light", width: int = 1000
-) -> Iterator[Page]:
+def visit(browser: Browser, url: str, *, who: str = "", scheme: str = "light", width: int = 1000) -> Iterator[Page]:
     """Open a page of the site, logged in when an address is given."""
     context = browser.new_context(
-        base_url=site.url,
         ignore_https_errors=True,
         viewport={"width": width, "height": HEIGHT},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -34,9 +32,9 @@ def visit(
     )
     page = context.new_page()
     if who:
-        page.goto("/")
+        page.goto(urljoin(url, "/"))
         log_in(page, who)
-    page.goto(path)
+    page.goto(url)
     yield page
     context.close()
 
@@ -58,17 +56,17 @@ def main() -> None:
         site.python(f"Photo.objects.filter(title__in={TITLES}).update(status='approved')")
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            with visit(browser, site, "/", scheme=scheme) as page:
+            with visit(browser, site.url + "/", scheme=scheme) as page:
                 take(page, f"gallery-{scheme}")
-        with visit(browser, site, "/photos/upload/", who=OWNER) as page:
+        with visit(browser, site.url + "/photos/upload/", who=OWNER) as page:
             page.get_by_label("Title").fill("Low tide")
             content = encode(landscape(6, (1200, 900), grain=0))
             page.get_by_label("Photo").set_input_files({"name": "t.jpg", "mimeType": "image/jpeg", "buffer": content})
             page.get_by_role("img", name="Preview").wait_for()
             take(page, "upload")
-        with visit(browser, site, "/photos/mine/", who=OWNER, scheme="dark") as page:
+        with visit(browser, site.url + "/photos/mine/", who=OWNER, scheme="dark") as page:
             take(page, "mine")
-        with visit(browser, site, "/admin/uploads/photo/", who=ADMIN, width=1280) as page:
+        with visit(browser, site.url + "/admin/uploads/photo/", who=ADMIN, width=1280) as page:
             take(page, "review")
         browser.close()
 
