@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.live import PASSWORD
 from tests.pictures import camera_file, landscape
@@ -26,15 +26,20 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Return the Chromium of this machine."""
+def launch(playwright: Playwright) -> Browser:
+    """Start this machine's Chromium."""
     executable = chromium()
     if executable is None:
         pytest.skip("no Chromium on the path")
+    # Root, as in CI's containers, has no sandbox.
+    return playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a browser for all tests of a process."""
     with sync_playwright() as playwright:
-        # Root, as in CI's containers, has no sandbox.
-        yield playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield launch(playwright)
 
 
 @pytest.fixture
