@@ -21,7 +21,7 @@ EXTENSIONS = {
     "WEBP": {".webp"},
 }
 # Longest edge in pixels of what goes out.
-VARIANTS = {"display": 2048, "thumbnail": 480}
+VARIANTS = {"display": 2000, "thumbnail": 480}
 JPEG_QUALITY = 85
 # The markers that libjpeg skips by the length behind them; past anything else it reads on, and so must we.
 JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
@@ -136,12 +136,12 @@ def rebuild(image: Image.Image) -> Rebuilt:
     try:
         turn = TURNS.get(orientation(image) or 1)
         # A JPEG is decoded at a fraction of its size here where that is enough, which saves most of its memory.
-        image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
         display = on_white(image if turn is None else image.transpose(turn))
     except Exception:  # as above
         raise refuse("damaged") from None
     thumbnail = display.copy()
-    thumbnail.thumbnail((VARIANTS["thumbnail"],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    thumbnail.thumbnail((VARIANTS["thumbnail"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
     return Rebuilt({"display": encode(display), "thumbnail": encode(thumbnail)}, *display.size)
 
 
@@ -163,7 +163,7 @@ def on_white(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         canvas.paste(image, mask=image.getchannel("A"))
     else:
-        canvas.paste(image.convert("RGB"))
+        canvas.paste(image if image.mode == "RGB" else image.convert("RGB"))
     return canvas
 
 
