@@ -80,6 +80,7 @@ def test_other_content_and_other_endings_are_refused(picture: Picture) -> None:
     assert code_of(picture(), "a") == "wrong_extension"
 
 
+@pytest.mark.control("V5.2.2")
 def test_damaged_and_moving_pictures_are_refused(picture: Picture) -> None:
     assert code_of(b"") == "empty"
     whole = picture(size=(640, 480))

@@ -104,6 +104,7 @@ def test_gallery_costs_the_same_for_one_photo_and_for_many(
             client.get("/")
 
 
+@pytest.mark.control("V3.5.3")
 def test_owner_deletes_a_photo_with_its_bytes_and_words(
     login: Login, user: User, make_photo: MakePhoto, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
