@@ -272,6 +272,66 @@ FOUNDATION = [
         "if True",
     ),
     Mutation("view made public", VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
+    Mutation("CSP loads pictures from anywhere", SETTINGS, '"img-src": [CSP.SELF],', '"img-src": ["*"],'),
+    Mutation(
+        "windows shared with other sites",
+        SETTINGS,
+        'CROSS_ORIGIN_OPENER_POLICY = "same-origin"',
+        "CROSS_ORIGIN_OPENER_POLICY = None",
+    ),
+    Mutation(
+        "mail with reset links in the log",
+        SETTINGS,
+        'if not DEBUG and mailer and "console"',
+        'if False and mailer and "console"',
+    ),
+    Mutation("lock-out for ever", SETTINGS, "AXES_COOLOFF_TIME = timedelta(minutes=15)", "AXES_COOLOFF_TIME = None"),
+    Mutation("lock-out by account alone", SETTINGS, '[["username", "ip_address"]]', '["username"]'),
+    Mutation("administration without a lock-out", SETTINGS, '    "axes.backends.AxesStandaloneBackend",\n'),
+    Mutation(
+        "reset links for three days",
+        SETTINGS,
+        "PASSWORD_RESET_TIMEOUT = 3600",
+        "PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600",
+    ),
+    Mutation(
+        "numbers for passwords",
+        SETTINGS,
+        '    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},\n',
+    ),
+    Mutation(
+        "session of a day",
+        SETTINGS,
+        "SESSION_ABSOLUTE_AGE = timedelta(hours=8)",
+        "SESSION_ABSOLUTE_AGE = timedelta(hours=24)",
+    ),
+    Mutation("plain lines in production's log", SETTINGS, '"text" if DEBUG else "json"', '"text"'),
+    Mutation("refusals not logged", "config/views.py", '    log_event("authz_fail", request, level=logging.WARNING)\n'),
+    Mutation("lock-outs not logged", "users/lockout.py", '    log_event("authn_login_lock", request)\n'),
+    Mutation(
+        "files readable by everybody", SETTINGS, "FILE_UPLOAD_PERMISSIONS = 0o600", "FILE_UPLOAD_PERMISSIONS = 0o666"
+    ),
+    Mutation("cache counts not kept", ENVIRONMENT, '"transaction_mode": "IMMEDIATE", '),
+    Mutation(
+        "upload page made public",
+        VIEWS,
+        '@require_http_methods(["GET", "HEAD", "POST"])',
+        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
+    ),
+    Mutation("photos kept by shared caches", VIEWS, '"private, max-age=600"', '"public, max-age=600"'),
+    Mutation(
+        "rejection without the permission",
+        ADMIN,
+        '"Reject selected photos…", permissions=["review"]',
+        '"Reject selected photos…"',
+    ),
+    Mutation("decisions on deleted pictures", MODELS, "            if photo.has_bytes:", "            if True:"),
+    Mutation(
+        "two spellings of an address",
+        "users/models.py",
+        "        self.email = self.email.lower()\n        super()",
+        "        super()",
+    ),
 ]
 
 # With everything chosen
