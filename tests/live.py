@@ -26,6 +26,8 @@ type Server = subprocess.Popen[bytes]
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 OWNER, STRANGER, ADMIN = "owner@example.com", "stranger@example.com", "admin@example.com"
+# Browsers open connections ahead that hold a thread, and figures of a process need one that stays.
+STEADY = ("--threads", "16", "--max-requests", "0")
 # Generous: on a busy machine a start takes several times as long as on an idle one.
 START_SECONDS = 60
 
@@ -195,7 +197,7 @@ def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]
         **changes,
     }
     run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + people, **environment)
-    with gunicorn(project, environment, log, "--certfile", str(certificate)) as (server, port):
+    with gunicorn(project, environment, log, "--certfile", str(certificate), *STEADY) as (server, port):
         site = Site(project, f"https://localhost:{port}", environment, tls, server, log)
         wait_until_it_answers(site)
         yield site
