@@ -42,7 +42,7 @@ STATUSES = {
 PRIVATE = ["own page", "administration", "own hidden photo", "too large"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def photos(site: Site) -> dict[str, str]:
     """Return the addresses of three photos of one owner: published, hidden, and one that cannot be read."""
     owner = site.visitor(OWNER)
@@ -60,7 +60,7 @@ def photos(site: Site) -> dict[str, str]:
     return addresses
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def answers(site: Site, photos: dict[str, str]) -> dict[str, Answer]:
     """Return an answer of every kind, by name."""
     anybody, owner, stranger, admin = (site.visitor(email) for email in ("", OWNER, STRANGER, ADMIN))
@@ -176,7 +176,7 @@ def test_odd_methods_are_refused_everywhere(method: str, site: Site, photos: dic
         assert "echo" not in answer.text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plain_port(site: Site) -> Iterator[int]:
     """Return the port of a second server of the same project, without TLS."""
     with gunicorn(site.project, site.environment, site.log.with_name("plain.log")) as (_, port):

@@ -135,6 +135,9 @@ def rebuild(image: Image.Image) -> Rebuilt:
     """
     try:
         turn = TURNS.get(orientation(image) or 1)
+        if image.mode.startswith("I"):
+            # 16 bits a grey value; Pillow's own conversion would cut them off at 255 instead of scaling.
+            image = image.convert("I").point(lambda value: value / 256).convert("L")
         # A JPEG is decoded at a fraction of its size here where that is enough, which saves most of its memory.
         image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
         display = on_white(image if turn is None else image.transpose(turn))
@@ -155,9 +158,6 @@ def orientation(image: Image.Image) -> int | None:
 
 def on_white(image: Image.Image) -> Image.Image:
     """Returns a new opaque RGB picture with the pixels of `image`."""
-    if image.mode.startswith("I"):
-        # 16 bits a grey value; Pillow's own conversion would cut them off at 255 instead of scaling.
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
     canvas = Image.new("RGB", image.size, "white")
     if image.has_transparency_data:
         image = image.convert("RGBA")
