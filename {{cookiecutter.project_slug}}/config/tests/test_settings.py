@@ -107,6 +107,7 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
     assert "DEBUG: Must be off" in result.stderr
 
 
+@pytest.mark.control("V16.5.2")
 def test_databases_neither_lose_writes_nor_hang() -> None:
     sqlite, postgres = database_url("sqlite:////srv/site.sqlite3"), database_url("postgres://user@host/site")
     assert sqlite["OPTIONS"]["transaction_mode"] == "IMMEDIATE"

@@ -47,6 +47,7 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
     assert client.get(photo.get_absolute_url()).status_code == 404
 
 
+@pytest.mark.control("V14.3.2")
 def test_published_photo_is_there_for_everybody(client: HTTPSClient, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     for address in addresses(photo):

@@ -101,6 +101,7 @@ def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HT
     assert other.get("/photos/mine/").status_code == 302
 
 
+@pytest.mark.control("V14.2.1")
 def test_reset_link_works_once_within_an_hour_and_tells_nothing_of_accounts(
     client: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
