@@ -495,8 +495,9 @@ def main(words: list[str]) -> None:
     rows: list[list[object]] = []
     for answers, mutations in ((ALL_OFF, FOUNDATION), (ALL_ON, FEATURES)):
         chosen = [it for it in mutations if not words or any(word in it.what for word in words)]
-        if chosen:
-            rows += catch_all(chosen, answers)
+        for row in catch_all(chosen, answers) if chosen else ():
+            rows.append(row)
+            print(*row, sep="  ", file=sys.stderr, flush=True)
     caught = [row for row in rows if row[2]]
     print_table(["what was broken", "the first test that fails", "control"], rows)
     print(f"\n{len(caught)} of {len(rows)} mutations are caught ({time.monotonic() - started:.0f} s).")

@@ -26,11 +26,15 @@ def suspect(request: object) -> HttpResponse:
     raise SuspiciousOperation("secret detail")
 
 
-class WithFaults:
-    """The project's URLs, and two views that fail."""
+def plain(request: object) -> HttpResponse:
+    return HttpResponse("Without a form there is no cookie.")
+
+
+class WithOddViews:
+    """The project's URLs, and views that the project has none like."""
 
     handler403 = staticmethod(urls.handler403)
-    urlpatterns = [*urls.urlpatterns, path("crash/", crash), path("suspect/", suspect)]
+    urlpatterns = [*urls.urlpatterns, path("crash/", crash), path("suspect/", suspect), path("plain/", plain)]
 
 
 for view in (crash, suspect):
@@ -46,7 +50,7 @@ def answers(
     settings: Settings,
 ) -> dict[str, Any]:
     """Returns an answer of every kind, by name."""
-    settings.ROOT_URLCONF = WithFaults
+    settings.ROOT_URLCONF = WithOddViews
     client.raise_request_exception = False
     photo = make_photo(status="approved")
     found = {
@@ -164,8 +168,8 @@ def test_pages_of_logged_in_users_are_not_stored(
     answers: dict[str, Any], login: Callable[..., HTTPSClient], user: User
 ) -> None:
     client = login(user)
-    for _ in range(2):  # the second one sets no cookie
-        assert "no-store" in client.get("/photos/mine/").headers["Cache-Control"]
+    for address in ("/photos/mine/", "/plain/"):
+        assert "no-store" in client.get(address).headers["Cache-Control"]
     assert "no-store" in answers["log-in"].headers["Cache-Control"]
     assert "Cache-Control" not in answers["page"].headers
 

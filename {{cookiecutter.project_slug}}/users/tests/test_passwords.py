@@ -70,6 +70,7 @@ def test_new_database_has_no_accounts() -> None:
     assert not User.objects.exists()
 
 
+@pytest.mark.control("identity")
 def test_same_address_in_other_letters_is_the_same_account(user: User) -> None:
     assert User.objects.get_by_natural_key("OWNER@Example.com") == user
     with pytest.raises(ValidationError):

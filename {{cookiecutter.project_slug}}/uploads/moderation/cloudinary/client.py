@@ -20,7 +20,7 @@ type Answer = Mapping[str, Any]
 
 # Each call says both: `authenticated` needs a signed address for every delivery, and the uploader has no timeout
 # (in seconds, for connecting and for each read).
-OPTIONS = {"type": "authenticated", "timeout": 20}
+OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
 LONGEST_WAIT = timedelta(hours=1)
 
 UNREACHABLE = "Cloudinary can't be reached or has a fault. This is tried again by itself."

@@ -1,5 +1,6 @@
 """From an upload to the gallery by way of Cloudinary: the real SDK, real HTTP, a stub of the service."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from conftest import HTTPSClient
 from uploads import outbox
 from uploads.models import Photo, Status
+from uploads.moderation.cloudinary import client as sdk
 from uploads.moderation.cloudinary.tests.stub import Cloud, Handler
 from users.models import User
 
@@ -84,6 +86,7 @@ def test_what_is_not_clear_goes_to_a_person(
     assert status(photo) == expected
 
 
+@pytest.mark.control("moderation")
 def test_upload_says_everything_that_keeps_the_photo_hidden(cloud: Cloud, make_photo: MakePhoto, work: Work) -> None:
     photo = make_photo()
     work()
@@ -105,6 +108,11 @@ def test_upload_page_does_not_need_cloudinary(
     assert cloud.calls == []
 
 
+def answer_late(handler: Handler) -> None:
+    time.sleep(1.5)
+    handler.reply(401, {})
+
+
 @pytest.mark.control("V16.5.3")
 @pytest.mark.parametrize(
     "fault",
@@ -113,11 +121,15 @@ def test_upload_page_does_not_need_cloudinary(
         lambda handler: handler.reply(429, {"error": {"message": "Slow down"}}, Retry_After="60"),
         lambda handler: handler.reply(502, "<html>Bad gateway</html>"),
         lambda handler: handler.reply(200, '{"public_id": "'),
-        lambda handler: handler.reply(307, {}, Location="http://127.0.0.1:9/"),
+        lambda handler: handler.reply(307, {}, Location=f"{handler.server.url}{handler.path}"),
         lambda handler: handler.connection.close(),
+        answer_late,
     ],
 )
-def test_photos_outlast_an_outage(cloud: Cloud, make_photo: MakePhoto, work: Work, fault: Any) -> None:
+def test_photos_outlast_an_outage(
+    cloud: Cloud, make_photo: MakePhoto, work: Work, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    monkeypatch.setitem(sdk.OPTIONS, "timeout", sdk.OPTIONS["timeout"] / 20)
     photos = [make_photo(), make_photo()]
     cloud.faults = [fault]
     work()
