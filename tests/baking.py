@@ -115,3 +115,11 @@ def run(folder: Path, *command: str, **environment: str) -> str:
     )
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
+
+
+def commit(folder: Path, message: str = "Change") -> None:
+    """Record everything that Git sees, in a repository that is made when there is none."""
+    run(folder, "git", "init", "--quiet", "--initial-branch", "main")
+    run(folder, "git", "add", "--all")
+    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", message)

@@ -175,6 +175,17 @@ def gunicorn(project: Path, environment: dict[str, str], log: Path, *options: st
                 server.wait()
 
 
+def certify(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Write a key with its certificate for this machine, and return the file and what trusts it."""
+    authority = trustme.CA()
+    certificate = folder / "certificate.pem"
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    return certificate, tls
+
+
 @contextmanager
 def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]:
     """Serve a project with TLS: `people` is code that runs in it first, `changes` are those to its environment."""
@@ -182,13 +193,8 @@ def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]
         pytest.skip("gunicorn does not run on Windows")
     state = project.parent / "state"
     state.mkdir()
-    authority = trustme.CA()
-    certificate, log = state / "certificate.pem", state / "server.log"
-    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    authority.cert_pem.write_to_path(state / "authority.pem")
-    tls = ssl.create_default_context()
-    authority.configure_trust(tls)
-
+    certificate, tls = certify(state)
+    log = state / "server.log"
     environment = production(project) | {
         "ALLOWED_HOSTS": "localhost",
         "MEDIA_ROOT": str(state / "media"),

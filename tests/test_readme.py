@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
-from tests.baking import ALL_OFF, ALL_ON, Answers, Project, clean_environment, name, run
+from tests.baking import ALL_OFF, ALL_ON, Answers, Project, clean_environment, commit, name, run
 from tests.browsing import Browse, chromium, log_in, publish
 from tests.live import ADMIN, PASSWORD
 
@@ -47,7 +48,7 @@ def alone(folder: Path) -> Iterator[None]:
         lock.rmdir()
 
 
-def end(server: subprocess.Popen[str]) -> None:
+def end(server: subprocess.Popen[Any]) -> None:
     """End a command and all that it has started."""
     if os.name == "posix":
         os.killpg(server.pid, signal.SIGTERM)
@@ -102,10 +103,7 @@ def test_readme_leads_from_nothing_to_a_checked_project(
             log_in(staff, ADMIN)
             publish(staff, staff, anybody, "First light")
 
-    run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", "--all")
-    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
-    run(folder, "git", *identity, "commit", "--quiet", "--message", "Start")
+    commit(folder)
     for command in commands(readme, "Test, check, scan"):
         run(folder, *command.split())
     assert "uv.lock" in run(folder, "git", "ls-files").splitlines(), "the README says to commit it"

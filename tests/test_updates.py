@@ -10,13 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, FEATURES, PROMPTS, PYTHON_COMBINATIONS, RAW, ROOT, Answers, bake, name, paths, run
+from tests.baking import ALL_OFF, FEATURES, PYTHON_COMBINATIONS, RAW, ROOT, Answers, bake, commit, name, paths, run
+from tests.releases import (
+    NEW_MIGRATION,
+    NEXT,
+    NEXT_RELEASE,
+    RELEASE,
+    RESET_TIMEOUT,
+    Edit,
+    change,
+    publish,
+    publish_next,
+)
 
-RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
 MANAGE = ("python", "manage.py")
-
-# An edit: the file, what stands in it once, and what takes its place.
-type Edit = tuple[str, str, str]
 
 TEAM: list[Edit] = [
     ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
@@ -42,69 +49,15 @@ TEAM: list[Edit] = [
         "    place = models.CharField(max_length=80, blank=True)\n    status = models.CharField(",
     ),
 ]
-TEAMS_CHOICE: Edit = ("config/settings.py", "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 1800")
-
-NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
-MIGRATION = """\
-from django.db import migrations, models
-
-
-class Migration(migrations.Migration):
-    dependencies = [("uploads", "0001_initial")]
-    operations = [migrations.AddField("photo", "views", models.PositiveIntegerField(default=0))]
-"""
-NEXT_RELEASE: list[Edit] = [
-    ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
-    ("config/settings.py", TEAMS_CHOICE[1], "PASSWORD_RESET_TIMEOUT = 2400"),
-    (
-        "config/settings.py",
-        "CSP_REPORT_ONLY = env.bool",
-        'REPORT_ADDRESS = env.str("REPORT_ADDRESS")\nCSP_REPORT_ONLY = env.bool',
-    ),
-    (
-        "config/tests/settings.py",
-        '    "EMAIL_URL": ',
-        '    "REPORT_ADDRESS": "reports@example.com",\n    "EMAIL_URL": ',
-    ),
-    ("config/tests/test_settings.py", "GOOD = {\n", 'GOOD = {\n    "REPORT_ADDRESS": "reports@example.com",\n'),
-    (".env.example", "\n# Required without DEBUG\n", "REPORT_ADDRESS=\n\n# Required without DEBUG\n"),
-    (
-        "templates/base.html",
-        '  <meta name="color-scheme"',
-        '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
-    ),
-    (
-        "uploads/models.py",
-        "    has_bytes = models.BooleanField(",
-        "    views = models.PositiveIntegerField(default=0)\n    has_bytes = models.BooleanField(",
-    ),
-]
-
-
-def change(project: Path, edits: list[Edit]) -> None:
-    """Make the edits; one that does not fit is a bug."""
-    for path, old, new in edits:
-        before = (project / path).read_text(encoding="utf-8")
-        assert before.count(old) == 1, f"{path}: {old}"
-        (project / path).write_text(before.replace(old, new), encoding="utf-8", newline="\n")
-
-
-def commit(folder: Path, message: str) -> None:
-    """Record everything that Git sees."""
-    run(folder, "git", "init", "--quiet", "--initial-branch", "main")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "--quiet", "-m", message)
+TEAMS_CHOICE: Edit = ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800")
 
 
 @pytest.fixture(scope="session")
 def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository of the template with two releases, the newer one checked out."""
     folder = shutil.copytree(template, tmp_path_factory.mktemp("origin") / "secure-django")
-    commit(folder, "Release")
-    run(folder, "git", "tag", f"v{RELEASE}")
-    change(folder / RAW, NEXT_RELEASE)
-    (folder / RAW / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
-    commit(folder, "Next release")
+    publish(folder)
+    publish_next(folder)
     return folder
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.baking import ALL_OFF, bake, clean_environment, run
+from tests.baking import ALL_OFF, bake, clean_environment, commit, run
 
 type Scan = Callable[..., Outcome]
 
@@ -47,15 +47,6 @@ class Outcome:
     code: int
     output: str
     results: dict[str, str] = field(default_factory=dict)
-
-
-def commit(folder: Path, message: str = "Change") -> None:
-    """Commit all that the folder holds."""
-    if not (folder / ".git").exists():
-        run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", "--all")
-    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
-    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 @pytest.fixture(scope="session")

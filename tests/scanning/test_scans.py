@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.baking import PYTHON_COMBINATIONS, Answers, Project, clean_environment, name, run
-from tests.scanning.conftest import Advisories, Scan, StandIn, commit
+from tests.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, clean_environment, commit, name, run
+from tests.scanning.conftest import Advisories, Scan, StandIn
 
 type Tool = Callable[[str], StandIn]
 
@@ -201,7 +201,7 @@ def test_secrets_that_no_commit_holds_are_where_they_belong(folder: Path, scan: 
     assert scan(folder, "leaks").results == {"leaks": "passed"}
 
 
-@pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+@pytest.mark.parametrize("answers", [*PYTHON_COMBINATIONS, ALL_ON | {"ci_scanning": "gitlab"}], ids=name)
 def test_no_project_holds_what_looks_like_a_secret(answers: Answers, project: Project, scan: Scan) -> None:
     folder = project(answers)
     commit(folder)
