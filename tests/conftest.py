@@ -8,7 +8,7 @@ import pytest
 
 from tests.baking import Project, bake, copy_template, name
 
-pytest_plugins = ["tests.live", "tests.browsing"]
+pytest_plugins = ["tests.live", "tests.browsing", "tests.postgresql"]
 
 
 @pytest.fixture(scope="session")

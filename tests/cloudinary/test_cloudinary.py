@@ -63,14 +63,19 @@ def test_every_fault_and_every_attack_ends_well(project: Project) -> None:
     assert " skipped" not in report
 
 
-@pytest.mark.parametrize("task", ["steps", "calls", "four", "memory"])
-def test_workers(task: str, project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "database"),
+    [("steps", "sqlite"), ("calls", "sqlite"), ("four", "sqlite"), ("four", "postgresql"), ("memory", "sqlite")],
+)
+def test_workers(task: str, database: str, project: Project, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """They may die at every step, be four, and carry 10 MiB: nothing is lost, published too early, or done twice."""
     if task == "memory" and not Path("/proc/self/clear_refs").exists():
         pytest.skip("only Linux tells a process' peak of memory")
     folder = project(ANSWERS)
     shutil.copy(INSIDE / "processes.py", folder)
     environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media"), "UPLOADS_PER_HOUR": "1000000"}
+    if database == "postgresql":
+        environment["DATABASE_URL"] = request.getfixturevalue(database)()
     print(run(folder, sys.executable, "-W", "ignore", "processes.py", task, **environment))  # noqa: T201
 
 

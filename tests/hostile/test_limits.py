@@ -39,10 +39,15 @@ def huge_body(token: str) -> Iterator[bytes]:
     yield end
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_parallel_uploads_do_not_race_past_the_quota(workers: str, pristine: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("workers", "database"), [("1", "sqlite"), ("2", "sqlite"), ("4", "postgresql")])
+def test_parallel_uploads_do_not_race_past_the_quota(
+    workers: str, database: str, pristine: Project, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     project = shutil.copytree(pristine(ALL_OFF), tmp_path / "my-secure-site")
-    with serve(project, UPLOADS_PER_HOUR=str(QUOTA), WEB_CONCURRENCY=workers) as site:
+    environment = {"UPLOADS_PER_HOUR": str(QUOTA), "WEB_CONCURRENCY": workers}
+    if database == "postgresql":
+        environment["DATABASE_URL"] = request.getfixturevalue(database)()
+    with serve(project, **environment) as site:
         owner = site.visitor(OWNER)
         token = owner.token("/photos/upload/")
         with ThreadPoolExecutor(16) as threads:

@@ -1,0 +1,79 @@
+"""A PostgreSQL server of this suite's own, thrown away afterwards."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.live import START_SECONDS
+
+type Database = Callable[[], str]
+
+
+def programs() -> Path | None:
+    """Return the folder of the server's programs; Debian keeps them off the path."""
+    found = shutil.which("initdb")
+    return Path(found).parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]), None)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Database]:
+    """Return what makes a new database and returns its URL."""
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed")
+    # It refuses to run as root.
+    user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch, socket.create_server(("127.0.0.1", 0)) as free:
+        if user:
+            shutil.chown(scratch, user)
+        port = free.getsockname()[1]
+        free.close()
+        data, log = Path(scratch) / "data", Path(scratch) / "log"
+        subprocess.run(
+            [folder / "initdb", "--no-sync", "--auth=trust", "--username=site", "--encoding=UTF8", "-D", data],
+            cwd=scratch,
+            user=user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, cwd=scratch, user=user, stdout=output, stderr=output)
+        address = f"postgres://site@127.0.0.1:{port}/"
+        try:
+            wait_until_it_answers(address, server, log)
+            yield lambda: address + new_database(address)
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once the server takes connections; when it ends instead, its log says why."""
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg.connect(address + "postgres").close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"PostgreSQL did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def new_database(address: str) -> str:
+    """Make a database and return its name."""
+    name = f"site_{uuid4().hex}"
+    with psycopg.connect(address + "postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return name
