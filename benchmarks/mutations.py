@@ -191,7 +191,8 @@ FOUNDATION = [
     Mutation("ending not checked", IMAGES, "        check_extension(image, name)\n"),
     Mutation("pixels not counted", IMAGES, "        check_pixels(image)\n"),
     Mutation("frames not counted", IMAGES, "        check_frames(image)\n"),
-    Mutation("passes not counted", IMAGES, "        check_passes(image, file)\n"),
+    Mutation("passes not counted", IMAGES, " or passes > MAX_JPEG_PASSES"),
+    Mutation("parts not counted", IMAGES, "parts > MAX_PARTS or "),
     Mutation(
         "metadata kept",
         IMAGES,

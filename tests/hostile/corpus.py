@@ -297,6 +297,7 @@ BOMBS = {
     ),
     "bomb: a pixel wide, 40 million high": File(lambda: drawn(1, 40_000_000, color=0), name="photo.png"),
     "bomb: a thousand passes": File(many_passes, "damaged"),
+    "bomb: millions of segments": File(lambda: in_jpeg(*[(0xE5, b"")] * 2_600_000), "damaged"),
     "bomb: five hundred hidden passes": File(hidden_passes, "damaged"),
     "bomb: pixels behind the pixels": File(
         lambda: PNG_SIGNATURE + header(9, 9) + chunk(b"IDAT", deflated(10**9)) + chunk(b"IEND"), name="photo.png"
@@ -316,7 +317,8 @@ BOMBS = {
     "bomb: compressed colour profile": File(
         lambda: in_png(profile_chunk(deflated(10**9))), "unsupported_type", "photo.png"
     ),
-    "bomb: 800,000 chunks": File(lambda: in_png(chunk(b"noTe") * 800_000), name="photo.png"),
+    "bomb: 800,000 chunks": File(lambda: in_png(chunk(b"noTe") * 800_000), "damaged", "photo.png"),
+    "full: 9,000 chunks": File(lambda: in_png(chunk(b"noTe") * 9000), name="photo.png"),
     "bomb: EXIF of 65,000 large tags": File(
         lambda: in_png(chunk(b"eXIf", exif(*[(tag, 7, 2**20, 8) for tag in range(65_000)], tail=bytes(2**20)))),
         name="photo.png",

@@ -1,5 +1,6 @@
 """The gate: bytes of a stranger in, bytes of our own making out."""
 
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ JPEG_QUALITY = 85
 JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 # Progressive pictures of usual programs have about ten.
 MAX_JPEG_PASSES = 64
+# Usual programs write a JPEG's metadata in some hundred parts, and a PNG's pixels in one for each 8 KiB.
+MAX_PARTS = 10_000
 # EXIF's orientations, and what makes each upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -80,6 +83,7 @@ def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
         raise refuse("empty")
     if size > settings.UPLOAD_MAX_BYTES:
         raise refuse("too_large")
+    check_parts(file)
     try:
         # Only these parsers: Pillow knows forty more, each with holes of its own.
         image = Image.open(file, formats=("JPEG", "PNG", "WEBP"))
@@ -91,9 +95,30 @@ def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
         check_extension(image, name)
         check_pixels(image)
         check_frames(image)
-        check_passes(image, file)
         with decoding:
             return rebuild(image)
+
+
+def check_parts(file: IO[bytes]) -> None:
+    """Stops JPEGs of thousands of passes over the picture, each of a few bytes, which decode for hours.
+
+    And, like PNGs, those of a million empty parts, which Pillow reads for seconds before anything can be asked.
+    """
+    file.seek(0)
+    start, parts, passes, position = file.read(8), 0, 0, 0
+    if start == b"\x89PNG\r\n\x1a\n":
+        while len(chunk := file.read(8)) == 8 and parts <= MAX_PARTS:
+            file.seek(int.from_bytes(chunk[:4]) + 4, os.SEEK_CUR)
+            parts += 1
+    elif start.startswith(b"\xff\xd8"):
+        file.seek(2)
+        data = file.read()
+        while (marker := JPEG_MARKER.search(data, position)) and marker[1] != b"\xd9" and parts <= MAX_PARTS:
+            position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+            passes += marker[1] == b"\xda"
+            parts += 1
+    if parts > MAX_PARTS or passes > MAX_JPEG_PASSES:
+        raise refuse("damaged")
 
 
 def check_extension(image: Image.Image, name: str) -> None:
@@ -112,20 +137,6 @@ def check_frames(image: Image.Image) -> None:
     """Stops animations: nobody would review the thousandth frame, and decoding them all is a bomb."""
     if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
         raise refuse("animated")
-
-
-def check_passes(image: Image.Image, file: IO[bytes]) -> None:
-    """Stops JPEGs of thousands of passes over the picture, each of a few bytes, that decode for hours."""
-    if image.format not in {"JPEG", "MPO"}:
-        return
-    file.seek(0)
-    data, passes, position = file.read(), 0, 2
-    while (marker := JPEG_MARKER.search(data, position)) and marker[1] != b"\xd9":
-        passes += marker[1] == b"\xda"
-        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-    if passes > MAX_JPEG_PASSES:
-        raise refuse("damaged")
-    file.seek(0)
 
 
 def rebuild(image: Image.Image) -> Rebuilt:

@@ -98,7 +98,7 @@ def test_pixel_bomb_is_refused_before_it_is_decoded(settings: Settings) -> None:
 
 
 @pytest.mark.control("V5.2.6")
-def test_picture_of_endless_passes_is_refused_before_it_is_decoded(picture: Picture) -> None:
+def test_picture_of_endless_passes_or_parts_is_refused_before_it_is_decoded(picture: Picture) -> None:
     content = picture(progressive=True)
     last = content[content.rindex(b"\xff\xda") : -2]
     comment = b"\xff\xfe\x00\x04\xff\xd9"  # holds what looks like the end of the picture
@@ -106,6 +106,9 @@ def test_picture_of_endless_passes_is_refused_before_it_is_decoded(picture: Pict
     assert code_of(content[:-2] + comment + last * 60 + content[-2:]) == "damaged"
     # Behind a marker that stands alone, libjpeg reads on; whoever skips a length there overlooks the passes.
     assert code_of(content[:-2] + b"\xff\x02\xff\xff" + last * 60 + content[-2:]) == "damaged"
+    assert code_of(content[:2] + b"\xff\xfe\x00\x02" * 10_001 + content[2:]) == "damaged"
+    png = picture("PNG")
+    assert code_of(png[:33] + b"\0\0\0\0noTe\0\0\0\0" * 10_001 + png[33:], "a.png") == "damaged"
 
 
 @pytest.mark.control("V5.2.1")
