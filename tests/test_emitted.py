@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from tests.baking import ALL_ON, COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
+from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
 from tests.postgresql import Database
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
-# All on and all off run their tests as the README says, in test_readme.py.
+# All on and all off run their tests as the README says, on SQLite, in test_readme.py.
 MIXED = [it for it in PYTHON_COMBINATIONS if it["auth_app"] != it["cloudinary_moderation"]]
 
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
@@ -42,15 +42,9 @@ def test_env_that_was_written_starts_the_project(answers: Answers, project: Proj
 
 
 @pytest.mark.parametrize("answers", MIXED, ids=name)
-def test_its_own_tests_pass(answers: Answers, project: Project) -> None:
-    report = run(project(answers), sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
-    assert " passed" in report
-    assert " skipped" not in report
-
-
-def test_its_own_tests_pass_on_postgresql(project: Project, postgresql: Database) -> None:
+def test_its_own_tests_pass_on_postgresql(answers: Answers, project: Project, postgresql: Database) -> None:
     tests = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
-    report = run(project(ALL_ON), *tests, TEST_DATABASE_URL=postgresql())
+    report = run(project(answers), *tests, TEST_DATABASE_URL=postgresql())
     assert " passed" in report
     assert " skipped" not in report
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
@@ -52,9 +53,15 @@ def media(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
+@pytest.fixture(scope="session")
+def password() -> str:
+    """Returns PASSWORD as it is kept: hashing is slow on purpose."""
+    return make_password(PASSWORD)
+
+
 @pytest.fixture
-def make_user(db: None) -> Callable[..., User]:
-    return lambda email="owner@example.com", **fields: User.objects.create_user(email, PASSWORD, **fields)
+def make_user(db: None, password: str) -> Callable[..., User]:
+    return lambda email="owner@example.com", **fields: User.objects.create(email=email, password=password, **fields)
 
 
 @pytest.fixture

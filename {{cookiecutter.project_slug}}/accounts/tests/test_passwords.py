@@ -39,7 +39,7 @@ class Stub(BaseHTTPRequestHandler):
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
     Stub.asked, Stub.status = [], 200
     with HTTPServer(("127.0.0.1", 0), Stub) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(passwords, "HOST", f"127.0.0.1:{server.server_port}")
         monkeypatch.setattr(passwords, "HTTPSConnection", HTTPConnection)
         yield Stub

@@ -57,7 +57,8 @@ from config.settings import *  # noqa: E402, F403
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
 STATIC_ROOT = Path(scratch.name) / "static"
 STATIC_ROOT.mkdir()
-WHITENOISE_USE_FINDERS = True
+# Looked for when asked for, not listed anew for each client of a test.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 # % if cookiecutter.auth_app
 # Nobody is asked about breached passwords there, and the log says so.
 from accounts import passwords  # noqa: E402
