@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -68,30 +69,22 @@ def keep(page: Page, name: str) -> None:
 
 
 def take(site: Site, browser: Browser) -> None:
-    """Walk through the site and take its pictures."""
-
-    def window(scheme: str) -> Page:
-        context = browser.new_context(
-            base_url=site.url,
-            ignore_https_errors=True,
-            viewport={"width": 1120, "height": 700},
-            color_scheme="dark" if scheme == "dark" else "light",
-        )
+    """Walk through the site and take its pictures, as somebody who likes it light and as somebody who likes it dark."""
+    schemes: list[Literal["light", "dark"]] = ["light", "dark"]
+    for scheme in schemes:
+        context = browser.new_context(base_url=site.url, ignore_https_errors=True, color_scheme=scheme)
         page = context.new_page()
+        page.set_viewport_size({"width": 1120, "height": 700})
         page.goto("/")
-        return page
-
-    for scheme in ("light", "dark"):
-        keep(window(scheme), f"gallery-{scheme}")
-    page = window("light")
-    log_in(page, ADMIN)
-    page.set_viewport_size({"width": 1120, "height": 860})
-    fill_in(page, "Across the bay", encode(landscape(13, (1200, 900))))
-    page.get_by_role("img", name="Preview").wait_for()
-    keep(page, "upload")
-    page.set_viewport_size({"width": 1400, "height": 700})
-    page.goto("/admin/uploads/photo/")
-    keep(page, "review")
+        keep(page, f"gallery-{scheme}")
+        log_in(page, ADMIN)
+        page.set_viewport_size({"width": 1120, "height": 860})
+        fill_in(page, "Across the bay", encode(landscape(13, (1200, 900))))
+        page.get_by_role("img", name="Preview").wait_for()
+        keep(page, f"upload-{scheme}")
+        page.set_viewport_size({"width": 1400, "height": 700})
+        page.goto("/admin/uploads/photo/")
+        keep(page, f"review-{scheme}")
 
 
 def main() -> None:
