@@ -62,8 +62,8 @@ FOUNDATION = [
     Mutation(
         "referrer sent to everybody",
         SETTINGS,
-        'POLICY = "same-origin"\nSECURE_CROSS',
-        'POLICY = "unsafe-url"\nSECURE_CROSS',
+        'X_FRAME_OPTIONS = "DENY"\n',
+        'X_FRAME_OPTIONS = "DENY"\nSECURE_REFERRER_POLICY = "unsafe-url"\n',
     ),
     Mutation(
         "permissions middleware removed", SETTINGS, '    "django_permissions_policy.PermissionsPolicyMiddleware",\n'
@@ -82,8 +82,8 @@ FOUNDATION = [
     Mutation(
         "session cookie sent from anywhere",
         SETTINGS,
-        'SESSION_COOKIE_SAMESITE = "Lax"',
-        'SESSION_COOKIE_SAMESITE = "None"',
+        "CSRF_COOKIE_HTTPONLY = True",
+        'CSRF_COOKIE_HTTPONLY = True\nSESSION_COOKIE_SAMESITE = "None"',
     ),
     Mutation("cookies without a prefix", SETTINGS, '"" if DEBUG else "__Host-"', '""'),
     Mutation(
@@ -174,8 +174,8 @@ FOUNDATION = [
     Mutation(
         "health tells what is wrong",
         "config/views.py",
-        "    except Exception:  # whatever",
-        "    except ZeroDivisionError:  # whatever",
+        "    except Exception:  # the deadline",
+        "    except ZeroDivisionError:  # the deadline",
     ),
     Mutation(
         "names not encrypted", "config/encryption.py", "return None if text is None else encrypt(text)", "return text"
@@ -272,13 +272,15 @@ FOUNDATION = [
         "if free.filter(pk=key).update(claimed_until=now + CLAIM)",
         "if True",
     ),
+    Mutation("quota after the decoding", "uploads/forms.py", "        check_quota(self.owner)\n"),
+    Mutation("log-in does not start the limits anew", "config/apps.py", "request.session.pop(name, None)", "pass"),
     Mutation("view made public", VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     Mutation("CSP loads pictures from anywhere", SETTINGS, '"img-src": [CSP.SELF],', '"img-src": ["*"],'),
     Mutation(
         "windows shared with other sites",
         SETTINGS,
-        'CROSS_ORIGIN_OPENER_POLICY = "same-origin"',
-        "CROSS_ORIGIN_OPENER_POLICY = None",
+        'X_FRAME_OPTIONS = "DENY"\n',
+        'X_FRAME_OPTIONS = "DENY"\nSECURE_CROSS_ORIGIN_OPENER_POLICY = None\n',
     ),
     Mutation(
         "mail with reset links in the log",

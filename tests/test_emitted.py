@@ -1,10 +1,12 @@
 """What is generated is sound: style, types, migrations, settings for production, its own tests, Bandit."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.baking import COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
+from tests.baking import ALL_OFF, ALL_ON, COMBINATIONS, PYTHON_COMBINATIONS, Answers, Project, name, production, run
 from tests.postgresql import Database
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
@@ -47,6 +49,13 @@ def test_its_own_tests_pass_on_postgresql(answers: Answers, project: Project, po
     report = run(project(answers), *tests, TEST_DATABASE_URL=postgresql())
     assert " passed" in report
     assert " skipped" not in report
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_heavier_tests_pass_too(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    shutil.copy(Path(__file__).parent / "inside" / "heavier.py", folder / "config" / "tests" / "test_heavier.py")
+    run(folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "config/tests/test_heavier.py")
 
 
 @every_combination

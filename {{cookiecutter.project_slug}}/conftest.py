@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from PIL import Image
 from pytest_django import Settings
@@ -20,6 +19,12 @@ from uploads.models import Photo
 from users.models import User
 
 pytest_plugins = ["config.tests.evidence"]
+
+type MakeUser = Callable[..., User]
+type MakePhoto = Callable[..., Photo]
+type Login = Callable[[User], HTTPSClient]
+type Picture = Callable[..., bytes]
+type Upload = Callable[..., Any]
 
 PASSWORD = "correct horse battery staple"
 
@@ -60,29 +65,35 @@ def password() -> str:
 
 
 @pytest.fixture
-def make_user(db: None, password: str) -> Callable[..., User]:
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does what waits for the end of a transaction, which a test never commits."""
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda function, **kwargs: function())
+
+
+@pytest.fixture
+def make_user(db: None, password: str) -> MakeUser:
     return lambda email="owner@example.com", **fields: User.objects.create(email=email, password=password, **fields)
 
 
 @pytest.fixture
-def user(make_user: Callable[..., User]) -> User:
+def user(make_user: MakeUser) -> User:
     return make_user()
 
 
 @pytest.fixture
-def stranger(make_user: Callable[..., User]) -> User:
+def stranger(make_user: MakeUser) -> User:
     return make_user("stranger@example.com")
 
 
 @pytest.fixture
-def reviewer(make_user: Callable[..., User]) -> User:
+def reviewer(make_user: MakeUser) -> User:
     person = make_user("reviewer@example.com", is_staff=True)
     person.user_permissions.set(Permission.objects.filter(codename__in=["view_photo", "review_photo"]))
     return person
 
 
 @pytest.fixture
-def login(client: HTTPSClient) -> Callable[[User], HTTPSClient]:
+def login(client: HTTPSClient) -> Login:
     """Returns the client, logged in as somebody."""
 
     def as_user(user: User) -> HTTPSClient:
@@ -93,7 +104,7 @@ def login(client: HTTPSClient) -> Callable[[User], HTTPSClient]:
 
 
 @pytest.fixture
-def picture() -> Callable[..., bytes]:
+def picture() -> Picture:
     """Returns a small picture's bytes; keywords go to Pillow's save()."""
 
     def make(format: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
@@ -105,7 +116,7 @@ def picture() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def upload(picture: Callable[..., bytes]) -> Callable[..., HttpResponse]:
+def upload(picture: Picture) -> Upload:
     """Sends a file through the real form and returns the answer."""
 
     def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: str) -> Any:
@@ -116,7 +127,7 @@ def upload(picture: Callable[..., bytes]) -> Callable[..., HttpResponse]:
 
 
 @pytest.fixture
-def make_photo(user: User, picture: Callable[..., bytes]) -> Callable[..., Photo]:
+def make_photo(user: User, picture: Picture) -> MakePhoto:
     """Returns a stored photo of `user`; keywords set fields afterwards, past every rule."""
 
     def make(owner: User = user, **fields: Any) -> Photo:

@@ -37,14 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):
         """Sends each text as HTML too: one frame for all, with links to nowhere but this site."""
         mail: EmailMultiAlternatives = super().render_mail(template_prefix, email, context, headers)
         origin = self.request.build_absolute_uri("/")
-        paragraphs = [(text, text.startswith(origin) and not any(map(str.isspace, text))) for text in split(mail.body)]
+        texts = [text.strip() for text in str(mail.body).split("\n\n") if text.strip()]
+        paragraphs = [(text, text.startswith(origin) and not any(map(str.isspace, text))) for text in texts]
         values = {"subject": mail.subject, "paragraphs": paragraphs, "code": context.get("code")}
         mail.attach_alternative(render_to_string("account/email/message.html", values), "text/html")
         return mail
-
-
-def split(text: object) -> list[str]:
-    return [paragraph.strip() for paragraph in str(text).split("\n\n") if paragraph.strip()]
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

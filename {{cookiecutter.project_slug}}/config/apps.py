@@ -1,6 +1,6 @@
 """The project as an app: checks at start, and security events of log-ins."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -9,9 +9,6 @@ from django.core.checks import CheckMessage, Info, Tags, Warning, register
 from django.http import HttpRequest
 
 from config.logs import log_event
-
-if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
 
 
 class ProjectConfig(AppConfig):
@@ -34,7 +31,7 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
     return messages
 
 
-def on_login(request: HttpRequest | None, user: "AbstractBaseUser", **kwargs: Any) -> None:
+def on_login(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
     if request is not None:
         # A new proof of who it is starts the limits of the session anew.
@@ -42,7 +39,7 @@ def on_login(request: HttpRequest | None, user: "AbstractBaseUser", **kwargs: An
             request.session.pop(name, None)
 
 
-def on_logout(request: HttpRequest | None, user: "AbstractBaseUser | None", **kwargs: Any) -> None:
+def on_logout(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
     log_event("authn_logout", request, user=user.pk if user else None)
     # Seen by config.middleware.ResponseHeadersMiddleware; no view of log-out needs to know.
     setattr(request, "logged_out", True)  # noqa: B010

@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
@@ -16,28 +15,24 @@ rotating = Signal()
 
 
 @lru_cache(maxsize=8)
-def fernet_for(keys: tuple[str, ...]) -> MultiFernet:
+def fernet(*keys: str) -> MultiFernet:
+    """Encrypts with the first of the keys and decrypts with any of them."""
     return MultiFernet([Fernet(key) for key in keys])
 
 
-def fernet() -> MultiFernet:
-    """Encrypts with the first of FIELD_ENCRYPTION_KEYS and decrypts with any of them."""
-    return fernet_for(tuple(settings.FIELD_ENCRYPTION_KEYS))
-
-
 def encrypt(text: str) -> str:
-    return fernet().encrypt(text.encode()).decode()
+    return fernet(*settings.FIELD_ENCRYPTION_KEYS).encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
     """Raises cryptography.fernet.InvalidToken when no key fits: never hands out ciphertext as if it were text."""
-    return fernet().decrypt(token.encode()).decode()
+    return fernet(*settings.FIELD_ENCRYPTION_KEYS).decrypt(token.encode()).decode()
 
 
 def is_current(token: str) -> bool:
     """Tells whether a token is encrypted with the newest key."""
     try:
-        fernet_for((settings.FIELD_ENCRYPTION_KEYS[0],)).decrypt(token.encode())
+        fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
     except InvalidToken:
         return False
     return True
@@ -57,13 +52,3 @@ class EncryptedTextField(models.TextField):
         if lookup_name != "isnull":
             raise FieldError(f"An encrypted field has no lookup '{lookup_name}': equal texts differ as tokens.")
         return super().get_lookup(lookup_name)
-
-
-def encrypted_columns() -> list[tuple[type[models.Model], str]]:
-    """Returns every model with the name of an encrypted column of its own."""
-    return [
-        (model, field.name)
-        for model in apps.get_models()
-        for field in model._meta.local_fields
-        if isinstance(field, EncryptedTextField)
-    ]

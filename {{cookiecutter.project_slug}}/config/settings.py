@@ -141,7 +141,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
-                "config.context.site",
+                "config.views.site",
                 "django.template.context_processors.csp",
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -152,12 +152,10 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": cache}
 MAILERS = {"default": mailer}
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_I18N = True
 
 # Transport: HTTPS only
 
@@ -189,27 +187,9 @@ CSP_POLICY: dict[str, list[str]] = {
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
 X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-PERMISSIONS_POLICY: dict[str, list[str]] = {
-    feature: []
-    for feature in (
-        "accelerometer",
-        "autoplay",
-        "camera",
-        "display-capture",
-        "encrypted-media",
-        "fullscreen",
-        "geolocation",
-        "gyroscope",
-        "magnetometer",
-        "microphone",
-        "midi",
-        "payment",
-        "usb",
-        "xr-spatial-tracking",
-    )
-}
+sensors = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
+others = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
+PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in sensors + others}
 
 # Cookies and sessions
 
@@ -217,11 +197,9 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 COOKIE_PREFIX = "" if DEBUG else "__Host-"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_SECURE = not DEBUG
-SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
-CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 # The other storage's cookie has a fixed name, so it can't have the prefix.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -233,7 +211,6 @@ SESSION_ABSOLUTE_AGE = timedelta(hours=8)
 # Passwords and log-in
 
 AUTH_USER_MODEL = "users.User"
-LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "uploads:mine"
 LOGOUT_REDIRECT_URL = "uploads:gallery"
 PASSWORD_MIN_LENGTH = 12
@@ -317,7 +294,6 @@ AXES_USERNAME_CALLABLE = "users.lockout.username"
 AXES_LOCKOUT_CALLABLE = "users.lockout.locked_out"
 # Successful log-ins are logged as events; axes' own table would keep addresses and browsers for ever.
 AXES_DISABLE_ACCESS_LOG = True
-AXES_VERBOSE = False
 
 # % endif
 # Files
@@ -329,11 +305,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # There is no MEDIA_URL: photos are served by a view that checks who may see them.
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -347,7 +319,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # Photos
 
-PHOTO_MODERATOR = "uploads.moderation.staff.StaffReview"
+PHOTO_MODERATOR = "uploads.moderation.StaffReview"
 # % if cookiecutter.cloudinary_moderation
 if CLOUDINARY:
     PHOTO_MODERATOR = "uploads.moderation.cloudinary.moderator.CloudinaryModerator"

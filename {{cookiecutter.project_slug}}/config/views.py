@@ -1,8 +1,7 @@
-"""Health, security.txt and error pages."""
+"""Health, security.txt, error pages, and what every template may use."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as DeadlineError
 from datetime import timedelta
 
 from django.conf import settings
@@ -38,9 +37,7 @@ def health_ready(request: HttpRequest) -> HttpResponse:
     try:
         # In a thread: neither a silent database nor a silent cache can be given a deadline otherwise.
         prober.submit(reach_services).result(READY_DEADLINE_SECONDS)
-    except DeadlineError:
-        return HttpResponse("not ready", status=503, content_type="text/plain")
-    except Exception:  # whatever a driver raises means the same here
+    except Exception:  # the deadline, and whatever a driver raises, mean the same here
         logging.getLogger("config.health").exception("not ready")
         return HttpResponse("not ready", status=503, content_type="text/plain")
     return HttpResponse("ok", content_type="text/plain")
@@ -77,3 +74,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log_event("malicious_csrf", request, level=logging.WARNING)
     return render(request, "403_csrf.html", status=403)
+
+
+def site(request: HttpRequest) -> dict[str, str]:
+    """Not `site_name`: Django's log-in page sets that to the host."""
+    return {"project_name": settings.SITE_NAME}

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.scan import NotRun, expect, reach, run
+from scripts.scans import NotRun, expect, reach, run
 
 CONFIGURATION = Path("scripts/dependency-check")
 DATA = Path(".dependency_check_cache")
@@ -71,9 +71,8 @@ def scan(reports: Path) -> list[str]:
 def locked_packages() -> str:
     """Returns the packages in the one form that the tool's parser reads whole: lines of `name==1.2.3`."""
     options = ("--frozen", "--no-dev", "--no-hashes", "--no-annotate", "--no-header", "--no-emit-project")
-    export = run("uv", "export", "--quiet", *options)
-    expect(export, 0)
-    lines = [line.partition(";")[0].strip() for line in export.stdout.splitlines()]
+    export = expect(run("uv", "export", "--quiet", *options), 0)
+    lines = [line.partition(";")[0].strip() for line in export.splitlines()]
     # Digits and dots are a version to it, and to the CVEs: of 2.9.0.post0 it is told 2.9.0.
     packages = [re.match(r"([\w.-]+)==(?:\d+!)?(\d+(?:\.\d+)*)", line) for line in lines]
     if not packages or None in packages:

@@ -6,27 +6,23 @@ import sys
 from pathlib import Path
 
 from scripts import (
-    audit,
-    bandit,
     dependency_check,
-    leaks,
-    sbom,
+    scans,
     # % if cookiecutter.ci_scanning == "github"
     workflows,
     # % endif
 )
-from scripts.scan import NotRun
 
 REPORTS = Path("reports")
 SCANS = {
-    "bandit": bandit.scan,
-    "leaks": leaks.scan,
-    "audit": audit.scan,
+    "bandit": scans.bandit,
+    "leaks": scans.leaks,
+    "audit": scans.audit,
     "dependency-check": dependency_check.scan,
     # % if cookiecutter.ci_scanning == "github"
     "workflows": workflows.scan,
     # % endif
-    "sbom": sbom.scan,
+    "sbom": scans.sbom,
 }
 
 
@@ -56,7 +52,7 @@ def look(name: str) -> tuple[str, str]:
     try:
         found = SCANS[name](folder)
         result = f"found {len(found)}" if found else "passed"
-    except NotRun as reason:
+    except scans.NotRun as reason:
         found, result = [], f"not run: {reason}"
     except Exception as error:
         # A report in a form that nobody expected says nothing, and so passes nothing.

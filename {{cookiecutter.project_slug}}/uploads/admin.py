@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -17,9 +17,7 @@ from django.utils.html import format_html
 
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation import MANUAL
-
-if TYPE_CHECKING:
-    from users.models import User
+from users.models import User
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -91,16 +89,15 @@ class PhotoAdmin(admin.ModelAdmin):
 
     @admin.display(description="photo")
     def preview(self, photo: Photo) -> str:
-        return self.image(photo, "thumbnail", 120)
+        return self.image(photo, photo.thumbnail_url, 120)
 
     @admin.display(description="photo")
     def picture(self, photo: Photo) -> str:
-        return self.image(photo, "display", 640)
+        return self.image(photo, photo.display_url, 640)
 
-    def image(self, photo: Photo, variant: str, width: int) -> str:
+    def image(self, photo: Photo, url: str, width: int) -> str:
         if not photo.has_bytes:
             return "deleted"
-        url = photo.thumbnail_url if variant == "thumbnail" else photo.display_url
         return format_html('<img src="{}" alt="{}" width="{}" loading="lazy">', url, photo.title, width)
 
     @admin.action(description="Approve selected photos", permissions=["review"])
@@ -127,7 +124,7 @@ class PhotoAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/uploads/photo/reject.html", context)
 
     def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
-        reviewer, decided = cast("User", request.user), 0
+        reviewer, decided = cast(User, request.user), 0
         for photo in queryset.filter(has_bytes=True):
             photo.record({MANUAL: result}, by=reviewer, details={MANUAL: reason}, reason=reason)
             self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))

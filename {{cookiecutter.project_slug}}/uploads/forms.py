@@ -3,9 +3,10 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from uploads.images import Rebuilt, refuse, sanitize
-from uploads.models import Photo
+from uploads.models import Photo, check_quota
 from users.models import User
 
 
@@ -20,9 +21,9 @@ class UploadForm(forms.Form):
         help_text="JPEG, PNG or WebP.",
     )
 
-    def __init__(self, *args: Any, too_large: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: User, too_large: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.too_large = too_large
+        self.owner, self.too_large = owner, too_large
 
     def clean_image(self) -> Rebuilt:
         if self.too_large:
@@ -30,12 +31,19 @@ class UploadForm(forms.Form):
         file = self.cleaned_data["image"]
         if file is None:
             raise refuse("missing")
+        # Before the work of decoding, and once more under a lock when the photo is stored.
+        check_quota(self.owner)
         self.original_name: str = file.name
         return sanitize(file.file, file.name, file.size)
 
-    def save(self, owner: User) -> Photo:
-        """Raises QuotaExceeded."""
-        return Photo.objects.accept(owner, self.cleaned_data["title"], self.original_name, self.cleaned_data["image"])
+    def save(self) -> bool:
+        """Stores the photo, and tells whether the quota still allowed it."""
+        title, image = self.cleaned_data["title"], self.cleaned_data["image"]
+        try:
+            Photo.objects.accept(self.owner, title, self.original_name, image)
+        except ValidationError as refusal:
+            self.add_error("image", refusal)
+        return self.is_valid()
 
     def refusals(self) -> list[str]:
         """Returns the codes of why the photo was refused."""

@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -11,7 +12,7 @@ from typing import IO
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from PIL import ExifTags, Image
+from PIL import Image, ImageOps
 
 # What may come in: Pillow's formats, each with the endings a file name may have.
 # MPO is what many phones write as .jpg: a JPEG with further pictures behind it, which are not read.
@@ -30,16 +31,6 @@ JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 MAX_JPEG_PASSES = 64
 # Usual programs write a JPEG's metadata in some hundred parts, and a PNG's pixels in one for each 8 KiB.
 MAX_PARTS = 10_000
-# EXIF's orientations, and what makes each upright.
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 # Pillow warns once for each odd tag: thousands of lines in the log, made by a stranger.
 warnings.filterwarnings("ignore", module="PIL")
@@ -145,26 +136,19 @@ def rebuild(image: Image.Image) -> Rebuilt:
     What is not a pixel stays behind: metadata with places and names, comments, colour profiles, trailing bytes.
     """
     try:
-        turn = TURNS.get(orientation(image) or 1)
         if image.mode.startswith("I"):
             # 16 bits a grey value; Pillow's own conversion would cut them off at 255 instead of scaling.
             image = image.convert("I").point(lambda value: value / 256).convert("L")
         # A JPEG is decoded at a fraction of its size here where that is enough, which saves most of its memory.
         image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
-        display = on_white(image if turn is None else image.transpose(turn))
+        with suppress(Exception):  # one that lies on its side is better than one refused for odd metadata
+            ImageOps.exif_transpose(image, in_place=True)
+        display = on_white(image)
     except Exception:  # as above
         raise refuse("damaged") from None
     thumbnail = display.copy()
     thumbnail.thumbnail((VARIANTS["thumbnail"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
     return Rebuilt({"display": encode(display), "thumbnail": encode(thumbnail)}, *display.size)
-
-
-def orientation(image: Image.Image) -> int | None:
-    """Returns EXIF's orientation; a picture that lies on its side is better than one refused for odd metadata."""
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # as above
-        return None
 
 
 def on_white(image: Image.Image) -> Image.Image:

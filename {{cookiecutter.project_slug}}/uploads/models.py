@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.validators import MinValueValidator
@@ -15,16 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.encryption import EncryptedTextField
-from uploads.images import VARIANTS, Rebuilt
+from uploads.images import VARIANTS, Rebuilt, refuse
 from uploads.moderation import decide, moderator
 from users.models import User
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-
-class QuotaExceeded(Exception):
-    """The owner has had UPLOADS_PER_HOUR photos accepted within the last hour."""
 
 
 class Status(models.TextChoices):
@@ -44,7 +38,7 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
 
     def accept(self, owner: User, title: str, original_name: str, image: Rebuilt) -> "Photo":
-        """Stores the bytes, then the row with the verdicts it needs; raises QuotaExceeded."""
+        """Stores the bytes, then the row with the verdicts it needs; raises what check_quota does."""
         photo = Photo(owner=owner, title=title, original_name=original_name)
         photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
         try:
@@ -65,9 +59,10 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
 
 
 def check_quota(owner: User) -> None:
+    """Raises ValidationError when the owner has had UPLOADS_PER_HOUR photos accepted within the last hour."""
     hour_ago = timezone.now() - timedelta(hours=1)
     if owner.photos.filter(created_at__gt=hour_ago).count() >= settings.UPLOADS_PER_HOUR:
-        raise QuotaExceeded
+        raise refuse("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
 class Photo(models.Model):
@@ -118,7 +113,7 @@ class Photo(models.Model):
     def thumbnail_url(self) -> str:
         return moderator().url(self, "thumbnail")
 
-    def is_visible_to(self, user: "User | AnonymousUser") -> bool:
+    def is_visible_to(self, user: User | AnonymousUser) -> bool:
         """Everybody sees what is published; reviewers see what still has bytes, owners unless it was rejected."""
         if self.status == Status.APPROVED:
             return True
@@ -128,7 +123,7 @@ class Photo(models.Model):
             return True
         return user.has_perm("uploads.review_photo")
 
-    def belongs_to(self, user: "User | AnonymousUser") -> bool:
+    def belongs_to(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.owner_id == user.pk
 
     def record(

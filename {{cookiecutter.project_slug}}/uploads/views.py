@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from config.logs import log_event
 from uploads.forms import UploadForm
-from uploads.images import VARIANTS, refuse
-from uploads.models import Photo, QuotaExceeded, Status, check_quota
+from uploads.images import VARIANTS
+from uploads.models import Photo, Status
 from users.models import User
 
 PAGE_SIZE = 24
@@ -44,22 +44,16 @@ def mine(request: UserRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: UserRequest) -> HttpResponse:
-    form, status = UploadForm(), 200
+    form, status = UploadForm(owner=request.user), 200
     if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES, too_large=hasattr(request, "upload_too_large"))
-        try:
-            # Before the work of decoding, and once more under a lock when the photo is stored.
-            check_quota(request.user)
-            if form.is_valid():
-                form.save(request.user)
-                messages.success(request, "Your photo has arrived. It is shown once it has been reviewed.")
-                return redirect("uploads:mine")
-            status = 413 if form.too_large else 200
-        except QuotaExceeded:
-            status = 429
-            form.add_error(None, refuse("quota", photos=settings.UPLOADS_PER_HOUR))
+        data, files = request.POST, request.FILES  # read first: reading is what finds a body too large
+        form = UploadForm(data, files, owner=request.user, too_large=hasattr(request, "upload_too_large"))
+        if form.is_valid() and form.save():
+            messages.success(request, "Your photo has arrived. It is shown once it has been reviewed.")
+            return redirect("uploads:mine")
         for code in form.refusals():
             log_event("upload_validation", request, code=code)
+            status = {"too_large": 413, "quota": 429}.get(code, 200)
     context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}
     return render(request, "uploads/upload.html", context, status=status)
 

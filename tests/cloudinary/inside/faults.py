@@ -20,18 +20,19 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
-from conftest import HTTPSClient
+from conftest import HTTPSClient, Login, MakePhoto, Upload
 from uploads import outbox
 from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client, moderator
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.tests.stub import BASE, Cloud, Handler
 from uploads.moderation.cloudinary.tests.test_webhook import URL, approval, notify
+from users.models import User
 
 CANARY = "canary-7f3a"
 STATUSES = ["pending", "queued", "approved", "rejected", "aborted", "overridden", "splendid"]
-MakePhoto = Callable[..., Photo]
 Work = Callable[[], None]
 
 
@@ -492,7 +493,7 @@ def test_approval_before_anything_was_sent_is_published_at_once_and_sent_later(
 def test_photos_from_before_cloudinary_keep_their_own_addresses(
     cloud: Cloud, make_photo: MakePhoto, settings: Any, work: Work
 ) -> None:
-    here, settings.PHOTO_MODERATOR = settings.PHOTO_MODERATOR, "uploads.moderation.staff.StaffReview"
+    here, settings.PHOTO_MODERATOR = settings.PHOTO_MODERATOR, "uploads.moderation.StaffReview"
     published, waiting = make_photo(), make_photo()
     published.record({"manual": "approved"})
     settings.PHOTO_MODERATOR = here
@@ -625,3 +626,52 @@ def test_questions_slow_down_before_the_limit_is_reached(cloud: Cloud, make_phot
     assert len([call for call in cloud.calls if call.startswith("GET")]) == 1
     photo.refresh_from_db()
     assert photo.due_at == client.transport.next_question > timezone.now() + timedelta(minutes=2)
+
+
+def test_upload_page_does_not_need_cloudinary(cloud: Cloud, login: Login, user: User, upload: Upload) -> None:
+    cloud.faults = [lambda handler: handler.reply(500, "down")]
+    assert upload(login(user)).status_code == 302
+    assert cloud.calls == []
+
+
+def test_final_refusal_is_shown_to_reviewers_and_photos_wait(
+    cloud: Cloud, login: Login, reviewer: User, make_photo: MakePhoto, work: Work
+) -> None:
+    photo = make_photo()
+    cloud.faults = [lambda handler: handler.reply(420, {"error": {"message": "You don't have an active subscription"}})]
+    work()
+    photo.refresh_from_db()
+    assert photo.status == Status.PENDING
+    page = login(reviewer).get(f"/admin/uploads/photo/{photo.pk}/change/").content.decode()
+    assert "add-on is not registered" in page
+    work()
+    cloud.decide("rejected", "aborted")
+    work()
+    photo.refresh_from_db()
+    assert photo.status == Status.REJECTED
+
+
+def test_many_photos_take_one_question_and_the_gallery_one_query_more(
+    cloud: Cloud,
+    client: HTTPSClient,
+    make_photo: MakePhoto,
+    work: Work,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(outbox.BATCH):
+        make_photo()
+    work()
+    cloud.decide("approved", "approved")
+    work()
+    assert len([call for call in cloud.calls if call.startswith("GET")]) == 1
+    with django_assert_num_queries(3):
+        assert client.get("/").content.decode().count("res.cloudinary.com") == outbox.BATCH
+
+
+def test_deleted_photo_stays_deleted(cloud: Cloud, make_photo: MakePhoto) -> None:
+    photo = make_photo()
+    photo.discard()
+    Photo.objects.update(due_at=None)
+    assert notify(approval(photo)).status_code == 200
+    photo.refresh_from_db()
+    assert (photo.status, photo.due_at) == (Status.DELETED, None)

@@ -1,9 +1,7 @@
 """Second factors: how they are kept, what they can't be tricked into, and that staff have one."""
 
 import re
-from collections.abc import Callable
 from io import StringIO
-from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -18,14 +16,14 @@ from pytest_django import Settings
 
 from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, prove_address
 from config.tests.test_access import ROUTES, outcome, row_for
-from conftest import PASSWORD, HTTPSClient
+from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
 
 
 @pytest.fixture
-def staff(make_user: Callable[..., User]) -> User:
+def staff(make_user: MakeUser) -> User:
     """Returns an administrator with a proved address and no second factor."""
     person = make_user("admin@example.com", is_staff=True, is_superuser=True)
     prove_address(person)
@@ -35,7 +33,7 @@ def staff(make_user: Callable[..., User]) -> User:
 @pytest.mark.control("V6.3.3")
 @pytest.mark.parametrize("role", ["is_staff", "is_superuser"])
 def test_staff_without_a_second_factor_are_strangers_on_every_page(
-    role: str, client: HTTPSClient, make_user: Callable[..., User], make_photo: Callable[..., Any]
+    role: str, client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
 ) -> None:
     photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
     Client.force_login(client, person)  # our own would add the second factor
@@ -48,10 +46,8 @@ def test_staff_without_a_second_factor_are_strangers_on_every_page(
 
 
 @pytest.mark.control("V6.3.3")
-def test_administrator_sets_up_a_second_factor_and_gets_in(
-    client: HTTPSClient, staff: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("django.db.transaction.on_commit", lambda function: function())  # the test never commits
+@pytest.mark.usefixtures("at_once")
+def test_administrator_sets_up_a_second_factor_and_gets_in(client: HTTPSClient, staff: User) -> None:
     EmailAddress.objects.all().delete()  # as createsuperuser leaves it
     log_in(client, staff.email)
     mailed = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
@@ -129,9 +125,7 @@ def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
     "address",
     ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/", "/accounts/delete/"],
 )
-def test_sensitive_changes_ask_once_more_who_it_is(
-    client: HTTPSClient, login: Callable[[User], HTTPSClient], user: User, address: str
-) -> None:
+def test_sensitive_changes_ask_once_more_who_it_is(client: HTTPSClient, login: Login, user: User, address: str) -> None:
     prove_address(user)
     answer = login(user).post(address)
     assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
@@ -157,9 +151,7 @@ def test_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> No
     assert codes.wrap().get_unused_codes() == seed
 
 
-def test_lost_factor_is_removed_by_staff_who_may_and_its_owner_is_told(
-    login: Callable[[User], HTTPSClient], staff: User, user: User
-) -> None:
+def test_lost_factor_is_removed_by_staff_who_may_and_its_owner_is_told(login: Login, staff: User, user: User) -> None:
     factor = add_second_factor(user)
     client = login(staff)
     page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()

@@ -1,7 +1,5 @@
 """Sessions in sight of their owner and of staff, and the end of an account."""
 
-from collections.abc import Callable
-
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
@@ -9,8 +7,7 @@ from django.contrib.auth.models import Permission
 from django.core import mail
 
 from accounts.tests.people import is_logged_in, log_in, prove_address
-from conftest import PASSWORD, HTTPSClient
-from uploads.models import Photo
+from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from users.models import User
 
 
@@ -41,9 +38,7 @@ def test_own_sessions_are_ended_one_by_one_or_all(clients: list[HTTPSClient], st
 
 
 @pytest.mark.control("V7.4.5")
-def test_staff_who_may_end_anybodys_session(
-    clients: list[HTTPSClient], login: Callable[[User], HTTPSClient], make_user: Callable[..., User]
-) -> None:
+def test_staff_who_may_end_anybodys_session(clients: list[HTTPSClient], login: Login, make_user: MakeUser) -> None:
     staff = make_user("staff@example.com", is_staff=True)
     sessions = [session.pk for session in UserSession.objects.filter(user__email="owner@example.com")]
     for permission, ends in (("view_usersession", False), ("delete_usersession", True)):
@@ -55,7 +50,7 @@ def test_staff_who_may_end_anybodys_session(
 
 @pytest.mark.control("V8.2.1")
 def test_address_is_declared_proved_only_by_staff_who_may_and_never_a_superusers(
-    login: Callable[[User], HTTPSClient], make_user: Callable[..., User]
+    login: Login, make_user: MakeUser
 ) -> None:
     staff, admin = make_user("staff@example.com", is_staff=True), make_user("admin@example.com", is_superuser=True)
     address, other = (EmailAddress.objects.create(user=user, email=user.email) for user in (staff, admin))
@@ -71,7 +66,7 @@ def test_address_is_declared_proved_only_by_staff_who_may_and_never_a_superusers
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(
-    clients: list[HTTPSClient], user: User, make_photo: Callable[..., Photo]
+    clients: list[HTTPSClient], user: User, make_photo: MakePhoto
 ) -> None:
     photo = make_photo(status="approved")
     client = clients[0]
@@ -83,10 +78,3 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
-
-
-def test_staff_keep_their_account_since_their_decisions_hang_on_it(
-    login: Callable[[User], HTTPSClient], reviewer: User
-) -> None:
-    assert login(reviewer).post("/accounts/delete/").status_code == 403
-    assert User.objects.filter(pk=reviewer.pk).exists()

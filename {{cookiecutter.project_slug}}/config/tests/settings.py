@@ -4,6 +4,7 @@ Types, `check --deploy` and the tests all use it, so what they see is what produ
 """
 
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -11,7 +12,11 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 scratch = tempfile.TemporaryDirectory()
+ROOT = Path(__file__).parents[2]
+VARIABLES = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
 os.environ |= {
+    # Empty is unset, whatever the shell that runs the tests has exported.
+    **dict.fromkeys([*VARIABLES, *(f"{name}_FILE" for name in VARIABLES)], ""),
     "ENV_FILE": "none",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
@@ -23,32 +28,6 @@ os.environ |= {
     # % if cookiecutter.cloudinary_moderation
     "CLOUDINARY_URL": "cloudinary://key:secret@cloud",
     # % endif
-    # Empty is unset, whatever the shell that runs the tests has exported.
-    **dict.fromkeys(
-        (
-            "DEBUG",
-            "SECRET_KEY_FALLBACKS",
-            "CSRF_TRUSTED_ORIGINS",
-            "CACHE_URL",
-            "SECURE_HSTS_SECONDS",
-            "SECURE_HSTS_PRELOAD",
-            "TRUSTED_PROXY_COUNT",
-            "CSP_REPORT_ONLY",
-            "UPLOAD_MAX_BYTES",
-            "UPLOAD_MAX_PIXELS",
-            "UPLOADS_PER_HOUR",
-            "REJECTED_RETENTION_DAYS",
-            "MODERATION_STUCK_HOURS",
-            # % if cookiecutter.auth_app
-            "CHECK_BREACHED_PASSWORDS",
-            # % endif
-            # % if cookiecutter.cloudinary_moderation
-            "CLOUDINARY_API_SECRET_FALLBACKS",
-            "CLOUDINARY_MODERATION",
-            # % endif
-        ),
-        "",
-    ),
 }
 
 from config.settings import *  # noqa: E402, F403
@@ -60,12 +39,12 @@ STATIC_ROOT.mkdir()
 # Looked for when asked for, not listed anew for each client of a test.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 # % if cookiecutter.auth_app
-# Nobody is asked about breached passwords there, and the log says so.
+# Nobody is asked about breached passwords here; the log says so.
 from accounts import passwords  # noqa: E402
 
 passwords.HOST = "127.0.0.1:1"
 # % endif
 # % if cookiecutter.cloudinary_moderation
 # What has nothing to do with Cloudinary is tested without it.
-PHOTO_MODERATOR = "uploads.moderation.staff.StaffReview"
+PHOTO_MODERATOR = "uploads.moderation.StaffReview"
 # % endif

@@ -2,14 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.conf import settings
 
 from config.logs import JSONFormatter, is_own
-from conftest import PASSWORD, HTTPSClient
+from conftest import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
 
@@ -52,9 +51,7 @@ def test_reset_link_is_cut_from_a_logged_path() -> None:
 
 @pytest.mark.control("V16.3.1")
 @pytest.mark.control("V16.2.1")
-def test_log_in_and_log_out_are_logged_by_account(
-    login: Callable[..., HTTPSClient], user: User, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_log_in_and_log_out_are_logged_by_account(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     client = login(user)
     client.post("/accounts/logout/")
@@ -70,7 +67,7 @@ def test_log_in_and_log_out_are_logged_by_account(
 
 @pytest.mark.control("V16.3.2")
 def test_refused_forms_and_guesses_are_logged(
-    make_photo: Callable[..., Any], stranger: User, caplog: pytest.LogCaptureFixture
+    make_photo: MakePhoto, stranger: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = HTTPSClient(enforce_csrf_checks=True)
     client.force_login(stranger)

@@ -1,25 +1,22 @@
 """The rule, and the people and machines that feed it."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from io import StringIO
 from itertools import product
-from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import Settings
 
-from conftest import HTTPSClient
+from conftest import Login, MakePhoto, MakeUser
 from uploads import outbox
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation import decide
 from users.models import User
 
-Login = Callable[[User], HTTPSClient]
-MakePhoto = Callable[..., Photo]
 QUEUE = "/admin/uploads/photo/"
 
 
@@ -58,19 +55,15 @@ def test_reviewer_approves_in_bulk_and_the_record_says_who(login: Login, reviewe
 
 
 @pytest.mark.control("moderation")
+@pytest.mark.usefixtures("at_once")
 def test_reviewer_rejects_with_a_reason_that_the_owner_reads(
-    login: Login,
-    user: User,
-    reviewer: User,
-    make_photo: MakePhoto,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    login: Login, user: User, reviewer: User, make_photo: MakePhoto
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
     client = login(reviewer)
     choice = {"action": "reject", "_selected_action": [photo.pk]}
     assert 'name="reason"' in client.post(QUEUE + "?show=all", choice).content.decode()
-    with django_capture_on_commit_callbacks(execute=True):
-        client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
+    client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
     assert (photo.status, photo.has_bytes) == (Status.REJECTED, False)
     assert not default_storage.exists(photo.path("display"))
@@ -82,11 +75,7 @@ def test_reviewer_rejects_with_a_reason_that_the_owner_reads(
 
 @pytest.mark.control("V8.2.1")
 def test_staff_without_the_permission_decides_nothing(
-    login: Login,
-    make_user: Callable[..., User],
-    make_photo: MakePhoto,
-    reviewer: User,
-    caplog: pytest.LogCaptureFixture,
+    login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = make_photo()
     clerk = make_user("clerk@example.com", is_staff=True)
@@ -99,49 +88,18 @@ def test_staff_without_the_permission_decides_nothing(
     assert photo.status == Status.PENDING
 
 
-class Machine:
-    """A moderator that approves what it is given, and counts it."""
-
-    kinds = ("machine",)
-    seen: list[Any] = []
-
-    def next_due(self) -> datetime:
-        return timezone.now()
-
-    def advance(self, photos: Iterable[Photo]) -> None:
-        for photo in photos:
-            self.seen.append(photo.pk)
-            photo.record({"machine": "approved"})
-            Photo.objects.filter(pk=photo.pk).update(due_at=None)
-
-    def url(self, photo: Photo, variant: str) -> str:
-        return f"/{variant}"
-
-
-@pytest.fixture
-def machine(settings: Settings) -> type[Machine]:
-    settings.PHOTO_MODERATOR = f"{__name__}.Machine"
-    Machine.seen = []
-    return Machine
-
-
 @pytest.mark.control("moderation")
-def test_worker_moves_each_due_photo_on_once(machine: type[Machine], make_photo: MakePhoto) -> None:
-    photos = {make_photo().pk for _ in range(3)}
-    assert not Photo.objects.published().exists()
-    for _ in range(2):
-        call_command("moderate_photos")
-    assert sorted(machine.seen) == sorted(photos)
-    assert Photo.objects.published().count() == 3
-
-
-@pytest.mark.control("moderation")
-def test_claimed_photo_is_nobody_elses_until_the_claim_runs_out(machine: type[Machine], make_photo: MakePhoto) -> None:
-    photo = make_photo()
-    assert [claimed.pk for claimed in outbox.claim()] == [photo.pk]
+def test_due_photo_is_one_workers_until_its_claim_runs_out(make_photo: MakePhoto) -> None:
+    photo = make_photo(due_at=timezone.now())
+    assert outbox.claim() == [photo]
     assert outbox.claim() == []
     Photo.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert [claimed.pk for claimed in outbox.claim()] == [photo.pk]
+    for count in (1, 0):
+        out = StringIO()
+        call_command("moderate_photos", stdout=out)
+        assert out.getvalue() == f"{count} photos moved on\n"
+    photo.refresh_from_db()
+    assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
 
 
 def test_sweeper_deletes_what_nothing_needs(

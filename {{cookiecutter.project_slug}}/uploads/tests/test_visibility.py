@@ -1,17 +1,11 @@
 """Who sees which photo."""
 
-from collections.abc import Callable
-
 import pytest
 from django.core.files.storage import default_storage
-from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from conftest import HTTPSClient
+from conftest import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
 from users.models import User
-
-Login = Callable[[User], HTTPSClient]
-MakePhoto = Callable[..., Photo]
 
 
 def addresses(photo: Photo) -> list[str]:
@@ -95,24 +89,12 @@ def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_gallery_costs_the_same_for_one_photo_and_for_many(
-    client: HTTPSClient, make_photo: MakePhoto, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    for count in (1, 9):
-        for _ in range(count):
-            make_photo(status=Status.APPROVED)
-        with django_assert_num_queries(2):  # how many there are, and a page of them
-            client.get("/")
-
-
 @pytest.mark.control("V3.5.3")
-def test_owner_deletes_a_photo_with_its_bytes_and_words(
-    login: Login, user: User, make_photo: MakePhoto, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> None:
+@pytest.mark.usefixtures("at_once")
+def test_owner_deletes_a_photo_with_its_bytes_and_words(login: Login, user: User, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
-    with django_capture_on_commit_callbacks(execute=True):
-        assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
+    assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
     photo.refresh_from_db()
     assert (photo.status, photo.title, photo.original_name) == (Status.DELETED, "", "")
     assert not default_storage.exists(photo.path("display"))

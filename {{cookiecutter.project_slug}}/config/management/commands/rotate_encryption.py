@@ -3,11 +3,12 @@
 from typing import Any
 
 from cryptography.fernet import InvalidToken
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, TextField
 
-from config.encryption import encrypted_columns, is_current, rotating
+from config.encryption import EncryptedTextField, is_current, rotating
 
 
 class Command(BaseCommand):
@@ -15,7 +16,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lost = 0
-        for model, column in encrypted_columns():
+        columns = [
+            (model, field.name)
+            for model in apps.get_models()
+            for field in model._meta.local_fields
+            if isinstance(field, EncryptedTextField)
+        ]
+        for model, column in columns:
             rotated = 0
             for pk in outdated(model, column):
                 try:

@@ -1,9 +1,9 @@
 """The sweeper: deletes what nothing needs any more."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -13,6 +13,9 @@ from django.utils import timezone
 
 from uploads.models import Photo, Status
 from uploads.moderation import moderator
+
+# How a photo's folder is called; what is called otherwise is somebody else's.
+FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Command(BaseCommand):
@@ -48,7 +51,7 @@ def sweep(cutoff: datetime) -> int:
     """Deletes the files of photos that have no row, or no right to bytes any more."""
     if not default_storage.exists(""):
         return 0
-    folders = {folder for folder in default_storage.listdir("")[0] if is_uuid(folder)}
+    folders = {folder for folder in default_storage.listdir("")[0] if FOLDER.fullmatch(folder)}
     kept = {str(key) for key in Photo.objects.filter(has_bytes=True).values_list("pk", flat=True)}
     orphans = [folder for folder in folders - kept if untouched(folder, cutoff)]
     for folder in orphans:
@@ -63,10 +66,3 @@ def untouched(folder: str, cutoff: datetime) -> bool:
         return all(default_storage.get_modified_time(name) < cutoff for name in names)
     except FileNotFoundError:
         return False  # gone while we looked
-
-
-def is_uuid(name: str) -> bool:
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False

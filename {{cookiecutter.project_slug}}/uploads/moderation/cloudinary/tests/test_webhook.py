@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from conftest import HTTPSClient
+from conftest import HTTPSClient, MakePhoto
 from uploads.models import Photo, Status
 from uploads.moderation.cloudinary.tests.stub import SECRET, Cloud
 
 pytestmark = pytest.mark.django_db
-MakePhoto = Callable[..., Photo]
 URL = "/webhooks/cloudinary/"
 
 
@@ -61,10 +59,8 @@ def test_notification_makes_the_photo_due_and_decides_nothing(photo: Photo, dige
         ({"spoilt": True}, 401),
         ({"age": 3600}, 401),
         ({"age": -3600}, 401),
-        ({"x_cld_signature": "0" * 39}, 401),
         ({"x_cld_signature": ""}, 401),
         ({"x_cld_signature": "é" * 40}, 401),
-        ({"x_cld_timestamp": "now"}, 401),
         ({"x_cld_timestamp": "١" * 10}, 401),
         ({"content_length": "50000000"}, 413),
         ({"content_length": "many"}, 400),
@@ -86,14 +82,6 @@ def test_malformed_notification_is_refused(cloud: Cloud, body: bytes) -> None:
 def test_unknown_asset_is_answered_like_a_known_one(cloud: Cloud, public_id: object) -> None:
     answer = notify({"notification_type": "moderation", "public_id": public_id})
     assert (answer.status_code, answer.content) == (200, b"")
-
-
-def test_deleted_photo_stays_deleted(photo: Photo) -> None:
-    photo.discard()
-    Photo.objects.update(due_at=None)
-    assert notify(approval(photo)).status_code == 200
-    photo.refresh_from_db()
-    assert (photo.status, photo.due_at) == (Status.DELETED, None)
 
 
 @pytest.mark.control("moderation")
