@@ -34,7 +34,6 @@ NEXT_RELEASE: list[Edit] = [
         '    "EMAIL_URL": ',
         '    "REPORT_ADDRESS": "reports@example.com",\n    "EMAIL_URL": ',
     ),
-    ("config/tests/test_settings.py", "GOOD = {\n", 'GOOD = {\n    "REPORT_ADDRESS": "reports@example.com",\n'),
     (".env.example", "\n# Required without DEBUG\n", "REPORT_ADDRESS=\n\n# Required without DEBUG\n"),
     (
         "templates/base.html",
