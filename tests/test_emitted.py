@@ -1,5 +1,7 @@
 """What is generated is sound: style, types, migrations, settings for production, its own tests, Bandit."""
 
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -41,6 +43,20 @@ def test_check_deploy_has_nothing_to_say_and_no_migration_is_missing(answers: An
 @every_python
 def test_env_that_was_written_starts_the_project(answers: Answers, project: Project) -> None:
     run(project(answers), sys.executable, "manage.py", "check", "--fail-level", "WARNING")
+
+
+@every_python
+def test_a_colleague_starts_from_the_example(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    example = (folder / ".env.example").read_text(encoding="utf-8")
+    first, _, _ = example.partition("\n# Required without DEBUG\n")
+    secrets = re.findall(r"^# (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
+    assert [variable for _, variable, _ in secrets] == ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"]
+    for command, variable, placeholder in secrets:
+        secret = run(folder, *shlex.split(command)).strip()
+        example = example.replace(f"{variable}={placeholder}", f"{variable}={secret}")
+    (folder / ".env").write_text(example.replace("\nDEBUG=off\n", "\nDEBUG=on\n"), encoding="utf-8")
+    run(folder, sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
 @pytest.mark.parametrize("answers", MIXED, ids=name)

@@ -6,7 +6,7 @@ bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = 4
-# Longer than an upload takes to arrive from the proxy and to be rebuilt.
+# Seconds until a worker that no longer answers its master is replaced: longer than the largest photo takes.
 timeout = 60
 # TRUSTED_PROXY_COUNT alone decides whether forwarded headers are believed.
 forwarded_allow_ips = ""

@@ -139,7 +139,7 @@ def test_a_photo_from_the_upload_to_the_gallery(pristine: Project, cloud: Any, t
             worker.send_signal(signal.SIGTERM)
             lines = worker.communicate(timeout=START_SECONDS)[0].splitlines()
         assert worker.returncode == 0
-        assert set(lines) == {"1 photos moved on"}
+        assert set(lines) == {"photos moved on: 1"}
         assert len(cloud.uploads) == 1
 
 

@@ -26,7 +26,7 @@ def change_password(request: HttpRequest, extra_context: object = None) -> Any:
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = change_password  # type: ignore[method-assign]
 admin.site.unregister([Authenticator, EmailAddress, UserSession])
-# Else whoever may look at addresses could declare them proved.
+# Else whoever may look at addresses could declare them verified.
 EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 

@@ -39,7 +39,7 @@ def on_login(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
             request.session.pop(name, None)
 
 
-def on_logout(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+def on_logout(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     log_event("authn_logout", request, user=user.pk if user else None)
     # Seen by config.middleware.ResponseHeadersMiddleware; no view of log-out needs to know.
     setattr(request, "logged_out", True)  # noqa: B010

@@ -1,7 +1,7 @@
 """Security events, and log lines that no input can forge.
 
-Event names are those of OWASP's Logging Vocabulary. Who did it is an account's number, where is a path:
-no e-mail address, no network address, no session, no other value that somebody typed.
+Event names are those of OWASP's Logging Vocabulary. Who did it is an account's number, where is the path
+that was asked for: no field of a form, no account's e-mail address, no network address, no session.
 """
 
 import json

@@ -265,7 +265,7 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# One address for each account: the new one replaces the old one once it is proved.
+# One address for each account: the new one replaces the old one once it is verified.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # How long a session lasts is said above.
@@ -339,7 +339,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         # Without the default's second handler, which mails stack traces.
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django": {"handlers": []},
         # They repeat what strangers sent; our own event and the status of the answer tell the same.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

@@ -11,6 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import FETCH_PEERS, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -129,6 +130,6 @@ class PhotoAdmin(admin.ModelAdmin):
             photo.record({MANUAL: result}, by=reviewer, details={MANUAL: reason}, reason=reason)
             self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
             decided += 1
-        self.message_user(request, f"{decided} photos {result}.", messages.SUCCESS)
+        self.message_user(request, f"{decided} photo{pluralize(decided)} {result}.", messages.SUCCESS)
         if gone := queryset.count() - decided:
-            self.message_user(request, f"{gone} photos have no picture any more.", messages.WARNING)
+            self.message_user(request, f"{gone} without a picture any more: left as they are.", messages.WARNING)

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -77,9 +76,9 @@ class Photo(models.Model):
     original_name = EncryptedTextField(help_text="As the owner's device named it: often a place or a person.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     reason = models.CharField(max_length=200, blank=True, help_text="What the owner reads after a refusal.")
-    width = models.PositiveIntegerField("width in pixels", validators=[MinValueValidator(1)])
-    height = models.PositiveIntegerField("height in pixels", validators=[MinValueValidator(1)])
-    size = models.PositiveIntegerField("size in bytes", validators=[MinValueValidator(1)])
+    width = models.PositiveIntegerField("width in pixels")
+    height = models.PositiveIntegerField("height in pixels")
+    size = models.PositiveIntegerField("size in bytes")
     has_bytes = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -92,6 +91,9 @@ class Photo(models.Model):
         indexes = (models.Index(fields=["status", "-created_at"]), models.Index(fields=["due_at"]))
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(width__gt=0, height__gt=0, size__gt=0), name="uploads_photo_is_not_empty"
+            ),
         )
         permissions = (("review_photo", "Can approve and reject photos"),)
 

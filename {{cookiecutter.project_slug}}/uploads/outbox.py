@@ -14,7 +14,7 @@ CLAIM = timedelta(minutes=15)
 
 
 def work() -> int:
-    """Claims a batch of due photos and lets the moderator do what is next for them; returns how many it were."""
+    """Claims a batch of due photos and lets the moderator do what is next for them; returns how many there were."""
     photos = claim()
     if photos:
         keys, until = [photo.pk for photo in photos], photos[0].claimed_until

@@ -17,7 +17,7 @@ LOGIN = "/accounts/login/"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def prove_address(user: Any) -> None:
+def verify_address(user: Any) -> None:
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 
 

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.core.cache.backends.dummy import DummyCache
 from pytest_django import Settings
 
-from accounts.tests.people import LOGIN, is_logged_in, log_in, prove_address
+from accounts.tests.people import LOGIN, is_logged_in, log_in, verify_address
 from conftest import PASSWORD, HTTPSClient
 from users.models import User
 
@@ -28,8 +28,8 @@ class DeadCache(DummyCache):
 
 @pytest.fixture
 def member(user: User) -> User:
-    """Returns a user whose address is proved."""
-    prove_address(user)
+    """Returns a user whose address is verified."""
+    verify_address(user)
     return user
 
 

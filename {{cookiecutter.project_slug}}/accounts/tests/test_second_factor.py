@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, prove_address
+from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, verify_address
 from config.tests.test_access import ROUTES, outcome, row_for
 from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from users.models import User
@@ -24,9 +24,9 @@ CODE = "/accounts/2fa/authenticate/"
 
 @pytest.fixture
 def staff(make_user: MakeUser) -> User:
-    """Returns an administrator with a proved address and no second factor."""
+    """Returns an administrator with a verified address and no second factor."""
     person = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    prove_address(person)
+    verify_address(person)
     return person
 
 
@@ -82,7 +82,7 @@ def test_session_from_before_has_to_prove_the_second_factor(client: HTTPSClient,
 
 @pytest.mark.control("V6.5.1")
 def test_codes_work_once(client: HTTPSClient, user: User) -> None:
-    prove_address(user)
+    verify_address(user)
     add_second_factor(user)
     for once in (code(), RecoveryCodes.activate(user).get_unused_codes()[0]):
         for works in (True, False):
@@ -111,7 +111,7 @@ def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User)
 
 @pytest.mark.control("V6.6.3")
 def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
-    prove_address(user)
+    verify_address(user)
     add_second_factor(user)
     log_in(client, user.email)
     for _ in range(5):
@@ -126,7 +126,7 @@ def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
     ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/", "/accounts/delete/"],
 )
 def test_sensitive_changes_ask_once_more_who_it_is(client: HTTPSClient, login: Login, user: User, address: str) -> None:
-    prove_address(user)
+    verify_address(user)
     answer = login(user).post(address)
     assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
 

@@ -6,7 +6,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
 from django.core import mail
 
-from accounts.tests.people import is_logged_in, log_in, prove_address
+from accounts.tests.people import is_logged_in, log_in, verify_address
 from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from users.models import User
 
@@ -14,7 +14,7 @@ from users.models import User
 @pytest.fixture
 def clients(user: User) -> list[HTTPSClient]:
     """Returns three browsers of one person."""
-    prove_address(user)
+    verify_address(user)
     browsers = [HTTPSClient() for _ in range(3)]
     for number, browser in enumerate(browsers):
         log_in(browser, user.email, headers={"user-agent": f"Browser {number}"})
@@ -49,17 +49,17 @@ def test_staff_who_may_end_anybodys_session(clients: list[HTTPSClient], login: L
 
 
 @pytest.mark.control("V8.2.1")
-def test_address_is_declared_proved_only_by_staff_who_may_and_never_a_superusers(
+def test_address_is_declared_verified_only_by_staff_who_may_and_never_a_superusers(
     login: Login, make_user: MakeUser
 ) -> None:
     staff, admin = make_user("staff@example.com", is_staff=True), make_user("admin@example.com", is_superuser=True)
     address, other = (EmailAddress.objects.create(user=user, email=user.email) for user in (staff, admin))
-    for permission, proves in (("view_emailaddress", False), ("change_emailaddress", True)):
+    for permission, verifies in (("view_emailaddress", False), ("change_emailaddress", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
         fields = {"action": "make_verified", "_selected_action": [address.pk, other.pk]}
         login(staff).post("/admin/account/emailaddress/", fields)
         address.refresh_from_db()
-        assert address.verified is proves
+        assert address.verified is verifies
         assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
     other.refresh_from_db()
     assert not other.verified

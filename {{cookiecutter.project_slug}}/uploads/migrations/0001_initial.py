@@ -2,7 +2,6 @@
 
 import uuid
 
-import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
@@ -48,24 +47,9 @@ class Migration(migrations.Migration):
                     "reason",
                     models.CharField(blank=True, help_text="What the owner reads after a refusal.", max_length=200),
                 ),
-                (
-                    "width",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="width in pixels"
-                    ),
-                ),
-                (
-                    "height",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="height in pixels"
-                    ),
-                ),
-                (
-                    "size",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="size in bytes"
-                    ),
-                ),
+                ("width", models.PositiveIntegerField(verbose_name="width in pixels")),
+                ("height", models.PositiveIntegerField(verbose_name="height in pixels")),
+                ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
                 ("has_bytes", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
@@ -136,6 +120,13 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("status__in", ["pending", "review", "approved", "rejected", "deleted"])),
                 name="uploads_photo_status_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="photo",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("height__gt", 0), ("size__gt", 0), ("width__gt", 0)),
+                name="uploads_photo_is_not_empty",
             ),
         ),
         migrations.AddConstraint(

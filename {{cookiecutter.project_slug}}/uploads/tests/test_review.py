@@ -97,7 +97,7 @@ def test_due_photo_is_one_workers_until_its_claim_runs_out(make_photo: MakePhoto
     for count in (1, 0):
         out = StringIO()
         call_command("moderate_photos", stdout=out)
-        assert out.getvalue() == f"{count} photos moved on\n"
+        assert out.getvalue() == f"photos moved on: {count}\n"
     photo.refresh_from_db()
     assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
 

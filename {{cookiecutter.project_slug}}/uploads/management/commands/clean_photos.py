@@ -28,7 +28,7 @@ class Command(BaseCommand):
         # What the worker still has to do for a deleted photo comes first.
         rows, _ = Photo.objects.filter(status=Status.DELETED, due_at=None, created_at__lt=hour_ago).delete()
         orphans = sweep(hour_ago)
-        self.stdout.write(f"{expired} rejected photos expired, {rows} rows and {orphans} orphaned folders deleted")
+        self.stdout.write(f"rejected photos expired: {expired}; deleted: {rows} rows, {orphans} folders without one")
 
 
 def expire(cutoff: datetime) -> int:

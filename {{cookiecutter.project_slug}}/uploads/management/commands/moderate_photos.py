@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 done = work()
                 pause = PAUSE_SECONDS if done < BATCH else 0
                 if done or not loop:
-                    self.stdout.write(f"{done} photos moved on")
+                    self.stdout.write(f"photos moved on: {done}")
             except Exception:
                 if not loop:
                     raise
