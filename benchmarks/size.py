@@ -18,19 +18,20 @@ def lines(paths: list[Path]) -> int:
     return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
 
 
+def count(project: Path) -> tuple[int, int, int]:
+    """Return how many files there are, how many lines they have, and how many the tests."""
+    paths = [path.relative_to(project) for path in project.rglob("*.py") if "migrations" not in path.parts]
+    code = [project / path for path in paths if not is_test(path)]
+    return len(code), lines(code), lines([project / path for path in paths if is_test(path)])
+
+
 def main() -> None:
     """Print what both ends of the range emit, beside what they should."""
     rows: list[list[object]] = []
-    for name, (answers, most_files, most_lines, most_test_lines) in AIMS.items():
+    for name, (answers, *aims) in AIMS.items():
         with generated(answers) as project:
-            paths = [path.relative_to(project) for path in project.rglob("*.py") if "migrations" not in path.parts]
-            code = [project / path for path in paths if not is_test(path)]
-            tests = [project / path for path in paths if is_test(path)]
-            rows += [
-                [f"{name}: files", len(code), most_files],
-                [f"{name}: lines", lines(code), most_lines],
-                [f"{name}: lines of tests", lines(tests), most_test_lines],
-            ]
+            what = (f"{name}: {it}" for it in ("files", "lines", "lines of tests"))
+            rows += map(list, zip(what, count(project), aims, strict=True))
     print_table(["Python that is emitted", "count", "aim, at most"], rows)
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_ON, FEATURES, PROMPTS, RAW, ROOT, bake
+from benchmarks.mutations import FEATURES as FEATURE_MUTATIONS
+from benchmarks.mutations import FOUNDATION as FOUNDATION_MUTATIONS
+from benchmarks.size import count
+from tests.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Project, bake
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -46,3 +49,9 @@ def test_files_that_a_document_names_are_there(document: str, template: Path) ->
 
 def test_combination_that_the_readme_shows_is_the_default() -> None:
     assert ALL_ON == {"cloudinary_moderation": True, "auth_app": True, "ci_scanning": "github"}
+
+
+def test_figures_that_need_no_clock_are_what_is_counted(pristine: Project) -> None:
+    for answers in (ALL_OFF, ALL_ON):
+        assert " | `size` | {:,} / {:,} / {:,} | ".format(*count(pristine(answers))) in README
+    assert f"breaks {len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS)} controls" in README
