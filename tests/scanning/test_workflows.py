@@ -196,7 +196,9 @@ def test_every_command_of_the_workflows_works(
             encoding="utf-8",
         )
         assert done.returncode == 0, f"{command}:\n{done.stdout}"
-    assert "\n\n| tool " in (tmp_path / "page.md").read_text(encoding="utf-8")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert re.search(r"^### Controls\n\n- \d+ controls shown\n- 0 red\n- \d+ not provided", page, re.MULTILINE)
+    assert "\n\n| tool " in page
     assert (installed / "reports" / "junit.xml").is_file()
 
 
