@@ -101,12 +101,16 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
-def run(folder: Path, *command: str, **environment: str) -> str:
-    """Run a command of this environment in the folder and return its output; a failure shows it whole."""
+def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
+    """Run a command of this environment in the folder and return its output; a failure shows it whole.
+
+    `typed` is what a person answers to its questions.
+    """
     done = subprocess.run(
         command,
         cwd=folder,
         env=clean_environment() | environment,
+        input=typed,
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
