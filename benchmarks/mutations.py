@@ -193,6 +193,7 @@ FOUNDATION = [
     Mutation("frames not counted", IMAGES, "        check_frames(image)\n"),
     Mutation("passes not counted", IMAGES, " or passes > MAX_JPEG_PASSES"),
     Mutation("parts not counted", IMAGES, "parts > MAX_PARTS or "),
+    Mutation("passes counted to the first end", IMAGES, '(marker[1] == b"\\xd9" and passes)', 'marker[1] == b"\\xd9"'),
     Mutation(
         "metadata kept",
         IMAGES,

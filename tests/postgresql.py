@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -20,8 +21,8 @@ type Database = Callable[[], str]
 
 def programs() -> Path | None:
     """Return the folder of the server's programs; Debian keeps them off the path."""
-    found = shutil.which("initdb")
-    return Path(found).parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]), None)
+    found = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
+    return Path(found).parent if found else None
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +33,9 @@ def postgresql() -> Iterator[Database]:
         pytest.skip("PostgreSQL is not installed")
     # It refuses to run as root.
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch, socket.create_server(("127.0.0.1", 0)) as free:
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch:
         if user:
             shutil.chown(scratch, user)
-        port = free.getsockname()[1]
-        free.close()
         data, log = Path(scratch) / "data", Path(scratch) / "log"
         subprocess.run(
             [folder / "initdb", "--no-sync", "--auth=trust", "--username=site", "--encoding=UTF8", "-D", data],
@@ -45,6 +44,8 @@ def postgresql() -> Iterator[Database]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
         command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
         with log.open("wb") as output:
@@ -54,8 +55,9 @@ def postgresql() -> Iterator[Database]:
             wait_until_it_answers(address, server, log)
             yield lambda: address + new_database(address)
         finally:
-            server.terminate()
-            server.wait(30)
+            # Without waiting for clients that somebody left behind.
+            server.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+            server.wait(START_SECONDS)
 
 
 def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

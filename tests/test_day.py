@@ -129,8 +129,8 @@ def deployed(machine: Machine, project: Path, folder: Path) -> Iterator[Site]:
     readme, state, release = project / "README.md", folder / "state", folder / "release"
     state.mkdir()
     subprocess.run(["git", "checkout-index", "--all", f"--prefix={release}/"], cwd=project, check=True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     environment = production(release) | {
         "ALLOWED_HOSTS": "localhost",
         # Only since nobody but root may listen at HTTPS's own port.
@@ -175,8 +175,10 @@ def deployed(machine: Machine, project: Path, folder: Path) -> Iterator[Site]:
                 time.sleep(0.1)
             yield site
         finally:
-            end(nginx)
-            end(server)
+            try:
+                end(nginx)
+            finally:
+                end(server)
 
 
 def answers(site: Site) -> bool:

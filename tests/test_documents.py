@@ -41,7 +41,7 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
 def test_files_that_a_document_names_are_there(document: str, template: Path) -> None:
     text = (template / document).read_text(encoding="utf-8")
-    linked = [template / path for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", text)]
+    linked = [template / path for path in re.findall(r"(?:\]\(|src(?:set)?=\")(?!https?:)([^)#\"]+)[)\"]", text)]
     emitted = [template / RAW / path for path in re.findall(r"`([a-z]+/tests/test_\w+\.py)`", text)]
     own = [template / path for path in re.findall(r"`((?:hooks|tests)/[\w.]+)`", text)]
     assert not [path for path in linked + emitted + own if not path.exists()]

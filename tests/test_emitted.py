@@ -50,7 +50,7 @@ def test_a_colleague_starts_from_the_example(answers: Answers, project: Project)
     folder = project(answers)
     example = (folder / ".env.example").read_text(encoding="utf-8")
     first, _, _ = example.partition("\n# Required without DEBUG\n")
-    secrets = re.findall(r"^# (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
+    secrets = re.findall(r"^# uv run (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
     assert [variable for _, variable, _ in secrets] == ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"]
     for command, variable, placeholder in secrets:
         secret = run(folder, *shlex.split(command)).strip()
@@ -65,6 +65,16 @@ def test_its_own_tests_pass_on_postgresql(answers: Answers, project: Project, po
     report = run(project(answers), *tests, TEST_DATABASE_URL=postgresql())
     assert " passed" in report
     assert " skipped" not in report
+
+
+def test_summary_counts_a_file_that_cannot_be_read_as_red(project: Project) -> None:
+    folder = project(ALL_OFF)
+    (folder / "users" / "tests" / "test_passwords.py").write_text("import nowhere\n", encoding="utf-8")
+    with pytest.raises(AssertionError) as ended:
+        run(
+            folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "users", "config/tests/test_logs.py"
+        )
+    assert "\n0 controls shown\n1 red: users/tests/test_passwords.py\n" in str(ended.value)
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

@@ -127,6 +127,16 @@ def hidden_passes() -> bytes:
     return base[:-2] + restart_after_one + start + b"\0\xff\x02\xff\xff" + (start + b"\0") * 500 + base[-2:]
 
 
+def flooded(part: bytes) -> bytes:
+    """Return a JPEG of 10 MB that repeats these bytes before its first segment."""
+    return jpeg()[:2] + part * (10_000_000 // len(part)) + jpeg()[2:]
+
+
+def profiles() -> bytes:
+    """Return a PNG with 4,500 colour profiles that unpack to a megabyte each."""
+    return in_png(profile_chunk(deflated(10**6)) * 4500)
+
+
 def zipped() -> bytes:
     """Return an archive with the marker in it."""
     buffer = BytesIO()
@@ -297,6 +307,14 @@ BOMBS = {
     ),
     "bomb: a pixel wide, 40 million high": File(lambda: drawn(1, 40_000_000, color=0), name="photo.png"),
     "bomb: a thousand passes": File(many_passes, "damaged"),
+    "bomb: a thousand passes behind tables": File(lambda: b"\xff\xd8\xff\xd9" + many_passes(), "damaged"),
+    "bomb: a thousand passes behind tables thrice": File(lambda: b"\xff\xd8\xff\xd9" * 3 + many_passes(), "damaged"),
+    **{
+        f"bomb: a flood of {flood.hex()}": File(partial(flooded, flood), "damaged")
+        for flood in (b"\xff", b"\xff\x00", b"\xff\xd8", b"\xff\xd0", b"\xff\xd9\xff\xfe\x00\x02")
+    },
+    "bomb: a flood that nothing follows": File(lambda: jpeg()[:2] + b"\xff\x00" * 5_000_000, "damaged"),
+    "bomb: 4,500 profiles": File(profiles, "damaged", "photo.png"),
     "bomb: millions of segments": File(lambda: in_jpeg(*[(0xE5, b"")] * 2_600_000), "damaged"),
     "bomb: five hundred hidden passes": File(hidden_passes, "damaged"),
     "bomb: pixels behind the pixels": File(
@@ -318,7 +336,8 @@ BOMBS = {
         lambda: in_png(profile_chunk(deflated(10**9))), "unsupported_type", "photo.png"
     ),
     "bomb: 800,000 chunks": File(lambda: in_png(chunk(b"noTe") * 800_000), "damaged", "photo.png"),
-    "full: 9,000 chunks": File(lambda: in_png(chunk(b"noTe") * 9000), name="photo.png"),
+    "full: 150 chunks": File(lambda: in_png(chunk(b"noTe") * 150), name="photo.png"),
+    "full: pixels in 9,000 chunks": File(lambda: in_png(chunk(b"IDAT") * 9000), name="photo.png"),
     "bomb: EXIF of 65,000 large tags": File(
         lambda: in_png(chunk(b"eXIf", exif(*[(tag, 7, 2**20, 8) for tag in range(65_000)], tail=bytes(2**20)))),
         name="photo.png",

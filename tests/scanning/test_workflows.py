@@ -197,7 +197,9 @@ def test_every_command_of_the_workflows_works(
         )
         assert done.returncode == 0, f"{command}:\n{done.stdout}"
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
-    assert re.search(r"^### Controls\n\n- \d+ controls shown\n- 0 red\n- \d+ not provided", page, re.MULTILINE)
+    assert re.search(
+        r"^\| \d+ controls shown \| .*\bV3\.3\.1, .*\n\| 0 red \|  \|\n\| \d+ not provided", page, re.MULTILINE
+    )
     assert "\n\n| tool " in page
     assert (installed / "reports" / "junit.xml").is_file()
 

@@ -42,15 +42,16 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=v
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
 CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
+# % if cookiecutter.auth_app
+CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
+# % endif
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", "media")
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 10 * 1024**2, validate=validate.Range(min=1))
 UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 40_000_000, validate=validate.Range(min=1))
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
 REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
 MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
-# % if cookiecutter.auth_app
-CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
-# % endif
+
 # % if cookiecutter.cloudinary_moderation
 from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
 
@@ -60,8 +61,8 @@ CLOUDINARY_API_SECRET_FALLBACKS: list[str] = env.list("CLOUDINARY_API_SECRET_FAL
 CLOUDINARY_MODERATION: list[str] = env.list(
     "CLOUDINARY_MODERATION", ["aws_rek", "perception_point"], delimiter="|", validate=cloudinary.kinds
 )
-# % endif
 
+# % endif
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: its error pages show the code.")
 if not DEBUG and mailer and "console" in mailer["BACKEND"]:
@@ -320,12 +321,13 @@ FILE_UPLOAD_HANDLERS = [
 # Photos
 
 PHOTO_MODERATOR = "uploads.moderation.StaffReview"
+
 # % if cookiecutter.cloudinary_moderation
 if CLOUDINARY:
     PHOTO_MODERATOR = "uploads.moderation.cloudinary.moderator.CloudinaryModerator"
     CSP_POLICY["img-src"].append(f"https://res.cloudinary.com/{CLOUDINARY['cloud_name']}/")
-# % endif
 
+# % endif
 # Logging: JSON lines in production
 
 LOGGING = {

@@ -29,7 +29,7 @@ JPEG_QUALITY = 85
 JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 # Progressive pictures of usual programs have about ten.
 MAX_JPEG_PASSES = 64
-# Usual programs write a JPEG's metadata in some hundred parts, and a PNG's pixels in one for each 8 KiB.
+# Usual programs write a JPEG's metadata in some hundred parts at most, and a PNG's pixels in one for each 8 KiB.
 MAX_PARTS = 10_000
 
 # Pillow warns once for each odd tag: thousands of lines in the log, made by a stranger.
@@ -40,11 +40,11 @@ decoding = Lock()
 MESSAGES = {
     "missing": "Choose a photo.",
     "empty": "This file is empty. Choose another one.",
-    "too_large": "This file is too large. The limit is {megabytes} MB; save a smaller copy and try again.",
+    "too_large": "This file is too large. The limit is {megabytes:g} MB; save a smaller copy and try again.",
     "unsupported_type": "Only JPEG, PNG and WebP photos are accepted. Save it as one of them and try again.",
     "wrong_extension": "The file's name does not fit its content. It is a {format}: give its name that ending.",
     "animated": "Moving pictures are not accepted. Save a single frame and try again.",
-    "too_many_pixels": "This photo has too many pixels. The limit is {megapixels} megapixels; make it smaller first.",
+    "too_many_pixels": "This photo has too many pixels. The limit is {megapixels:g} megapixels; make it smaller first.",
     "quota": "You have reached the limit of {photos} photos an hour. Come back later.",
     "damaged": "This file is damaged and cannot be read. Open it, save it anew and try again.",
 }
@@ -93,23 +93,38 @@ def sanitize(file: IO[bytes], name: str, size: int) -> Rebuilt:
 def check_parts(file: IO[bytes]) -> None:
     """Stops JPEGs of thousands of passes over the picture, each of a few bytes, which decode for hours.
 
-    And, like PNGs, those of a million empty parts, which Pillow reads for seconds before anything can be asked.
+    And files of a million empty parts, which Pillow reads for seconds before anything can be asked.
     """
     file.seek(0)
-    start, parts, passes, position = file.read(8), 0, 0, 0
+    start, parts, passes = file.read(8), 0, 0
     if start == b"\x89PNG\r\n\x1a\n":
         while len(chunk := file.read(8)) == 8 and parts <= MAX_PARTS:
             file.seek(int.from_bytes(chunk[:4]) + 4, os.SEEK_CUR)
-            parts += 1
+            # What is not of pixels weighs more: each such part may unpack to a megabyte.
+            parts += 1 if chunk[4:] == b"IDAT" else 50
     elif start.startswith(b"\xff\xd8"):
         file.seek(2)
-        data = file.read()
-        while (marker := JPEG_MARKER.search(data, position)) and marker[1] != b"\xd9" and parts <= MAX_PARTS:
-            position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-            passes += marker[1] == b"\xda"
-            parts += 1
+        parts, passes = count_jpeg(file.read())
     if parts > MAX_PARTS or passes > MAX_JPEG_PASSES:
         raise refuse("damaged")
+
+
+def count_jpeg(data: bytes) -> tuple[int, int]:
+    """Returns the parts and passes of a JPEG without its first two bytes, as a decoder meets them."""
+    parts = passes = position = 0
+    while parts <= MAX_PARTS:
+        marker = JPEG_MARKER.search(data, position)
+        if not passes:
+            # Pillow goes byte by byte through what stands between the parts up to the first pass.
+            parts += (marker.start() if marker else len(data)) - position
+        if not marker or (marker[1] == b"\xd9" and passes):
+            break
+        # An end before any pass is none: a decoder takes what it has read for tables, and reads on.
+        length = 0 if marker[1] == b"\xd9" else int.from_bytes(data[marker.end() : marker.end() + 2])
+        position = marker.end() + length
+        passes += marker[1] == b"\xda"
+        parts += 1
+    return parts, passes
 
 
 def check_extension(image: Image.Image, name: str) -> None:

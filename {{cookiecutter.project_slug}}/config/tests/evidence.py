@@ -17,20 +17,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     outcomes: dict[str, set[str]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            for _, control in report.user_properties:
+            # A file that cannot be imported has none, and is red itself: its controls were not shown.
+            for _, control in getattr(report, "user_properties", [("file", report.nodeid)]):
                 outcomes.setdefault(str(control), set()).add(outcome)
     red = sorted(control for control, seen in outcomes.items() if seen != {"passed"})
     _, _, missing = (settings.BASE_DIR / "SECURITY.md").read_text(encoding="utf-8").partition("## Not provided")
-    lines = [
-        f"{len(outcomes) - len(red)} controls shown",
-        f"{len(red)} red{': ' if red else ''}{', '.join(red)}",
-        f"{missing.count('| V')} not provided, each with its reason in SECURITY.md",
-    ]
+    table = {
+        "controls shown": sorted(outcomes.keys() - set(red)),
+        "red": red,
+        "not provided, each with its reason in SECURITY.md": [
+            row.split()[1] for row in missing.splitlines() if row.startswith("| V")
+        ],
+    }
     terminalreporter.section("controls")
-    for line in lines:
-        terminalreporter.write_line(line)
+    for what, ids in table.items():
+        terminalreporter.write_line(f"{len(ids)} {what}" + (f": {', '.join(ids)}" if ids == red != [] else ""))
     # % if cookiecutter.ci_scanning == "github"
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        rows = "".join(f"| {len(ids)} {what} | {', '.join(ids)} |\n" for what, ids in table.items())
         with open(page, "a", encoding="utf-8") as file:
-            file.write("### Controls\n\n" + "".join(f"- {line}\n" for line in lines))
+            file.write(f"### Controls\n\n| how many | which |\n| --- | --- |\n{rows}\n")
     # % endif
