@@ -91,7 +91,7 @@ def test_file_that_is_too_large_is_refused_before_it_is_sent_and_after(site: Sit
     assert "10 MB" in page.get_by_label("Photo").evaluate("input => input.validationMessage")
     page.get_by_label("Photo").evaluate("input => input.setCustomValidity('')")
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_text("This file is too large. The limit is 10.0 MB")).to_be_visible()
+    expect(page.get_by_text("This file is too large. The limit is 10 MB")).to_be_visible()
     expect(page.get_by_label("Title")).to_have_value("Large")
 
 
