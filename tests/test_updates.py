@@ -155,7 +155,7 @@ def test_teams_project_takes_the_next_release(
     if answers["ci_scanning"] == "gitlab":  # where CI runs changes nothing of what is slow here
         start_by_what_it_says(project)
         run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
-        if answers["auth_app"] == answers["cloudinary_moderation"]:
+        if answers["auth_app"] and answers["cloudinary_moderation"]:  # slow; test_day.py does it with nothing chosen
             assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider")
 
 
