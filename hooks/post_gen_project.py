@@ -20,18 +20,7 @@ FEATURE_PATHS = {
 }
 
 # What working in the template's own folder leaves there; none of it is the template's.
-LEFTOVERS = (
-    ".env",
-    ".venv",
-    "**/__pycache__",
-    "**/.*_cache",
-    "**/.DS_Store",
-    "*.sqlite3*",
-    "media",
-    "reports",
-    "staticfiles",
-    "uv.lock",
-)
+LEFTOVERS = ".env .venv **/__pycache__ **/.*_cache **/.DS_Store *.sqlite3* media reports staticfiles uv.lock".split()
 
 ENV = """\
 # Secrets of this machine, made when the project was generated. Never commit this file.
@@ -91,6 +80,5 @@ write_env()
 
 # A console that cannot show a character shows its number.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-words = {True: "yes", False: "no"}
-choices = {key: words.get(value, value) if isinstance(value, bool) else value for key, value in ANSWERS.items()}
-print(SUMMARY.format(**choices))
+words = {key: "yes" if value else "no" for key, value in ANSWERS.items() if isinstance(value, bool)}
+print(SUMMARY.format(**ANSWERS | words))

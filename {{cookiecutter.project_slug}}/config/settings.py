@@ -188,9 +188,9 @@ CSP_POLICY: dict[str, list[str]] = {
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
 X_FRAME_OPTIONS = "DENY"
-sensors = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
-others = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
-PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in sensors + others}
+devices = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
+abilities = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
+PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in devices + abilities}
 
 # Cookies and sessions
 
