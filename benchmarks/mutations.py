@@ -112,6 +112,8 @@ FOUNDATION = [
         "return str(ip_address(hops[0]))",
     ),
     # Starting
+    Mutation("DEBUG on", SETTINGS, 'DEBUG = env.bool("DEBUG", False)', "DEBUG = True"),
+    Mutation("DEBUG on by default", SETTINGS, 'DEBUG = env.bool("DEBUG", False)', 'DEBUG = env.bool("DEBUG", True)'),
     Mutation("DEBUG with a public host", SETTINGS, "if DEBUG and not all(", "if False and not all("),
     Mutation(
         "short secret key",
@@ -275,6 +277,12 @@ FOUNDATION = [
     ),
     Mutation("quota after the decoding", "uploads/forms.py", "        check_quota(self.owner)\n"),
     Mutation("log-in does not start the limits anew", "config/apps.py", "request.session.pop(name, None)", "pass"),
+    Mutation(
+        "public view added",
+        "config/urls.py",
+        '    path("health/live/"',
+        '    path("everything/", views.health_live),\n    path("health/live/"',
+    ),
     Mutation("view made public", VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     Mutation("CSP loads pictures from anywhere", SETTINGS, '"img-src": [CSP.SELF],', '"img-src": ["*"],'),
     Mutation(

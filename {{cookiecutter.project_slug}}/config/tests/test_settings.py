@@ -89,7 +89,8 @@ def test_placeholder_of_the_example_is_no_secret() -> None:
 
 @pytest.mark.control("V13.4.2")
 def test_debug_with_a_public_host_stops_the_start() -> None:
-    result = start(DEBUG="on")
+    assert start(ALLOWED_HOSTS="example.com").returncode == 0
+    result = start(ALLOWED_HOSTS="example.com", DEBUG="on")
     assert result.returncode == 1
     assert "DEBUG: Must be off" in result.stderr
 
