@@ -1,12 +1,10 @@
-"""Fixtures for every app's tests."""
+"""Fixtures for the tests of all apps."""
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,37 +12,13 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from uploads.images import sanitize
+from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser, Upload
+from uploads.images import validate_and_reencode
 from uploads.models import Photo
+from uploads.services import create_photo
 from users.models import User
 
-pytest_plugins = ["config.tests.evidence"]
-
-type MakeUser = Callable[..., User]
-type MakePhoto = Callable[..., Photo]
-type Login = Callable[[User], HTTPSClient]
-type Picture = Callable[..., bytes]
-type Upload = Callable[..., Any]
-
-PASSWORD = "correct horse battery staple"
-
-
-class HTTPSClient(Client):
-    """Django's test client, come by HTTPS as everybody does."""
-
-    def force_login(self, user: Any, backend: str | None = None) -> None:
-        super().force_login(user, backend or settings.AUTHENTICATION_BACKENDS[-1])
-
-        # % if cookiecutter.auth_app
-        from accounts.tests.people import prove_second_factor
-
-        if user.is_staff:
-            prove_second_factor(self, user)
-
-        # % endif
-
-    def generic(self, *args: Any, **kwargs: Any) -> Any:
-        return super().generic(*args, **kwargs | {"secure": True})
+pytest_plugins = ["core.tests.evidence"]
 
 
 @pytest.fixture
@@ -59,20 +33,22 @@ def media(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def password() -> str:
-    """Returns PASSWORD as it is kept: hashing is slow on purpose."""
+def password_hash() -> str:
+    """Return the hash of PASSWORD. Hashing is slow, so all tests share it."""
     return make_password(PASSWORD)
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Does what waits for the end of a transaction, which a test never commits."""
+def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run on_commit callbacks at once, since a test's transaction is never committed."""
     monkeypatch.setattr("django.db.transaction.on_commit", lambda function, **kwargs: function())
 
 
 @pytest.fixture
-def make_user(db: None, password: str) -> MakeUser:
-    return lambda email="owner@example.com", **fields: User.objects.create(email=email, password=password, **fields)
+def make_user(db: None, password_hash: str) -> MakeUser:
+    return lambda email="owner@example.com", **fields: User.objects.create(
+        email=email, password=password_hash, **fields
+    )
 
 
 @pytest.fixture
@@ -81,8 +57,8 @@ def user(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def stranger(make_user: MakeUser) -> User:
-    return make_user("stranger@example.com")
+def other_user(make_user: MakeUser) -> User:
+    return make_user("other@example.com")
 
 
 @pytest.fixture
@@ -94,7 +70,7 @@ def reviewer(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def login(client: HTTPSClient) -> Login:
-    """Returns the client, logged in as somebody."""
+    """Log the client in as a user, and return the client."""
 
     def as_user(user: User) -> HTTPSClient:
         client.force_login(user)
@@ -104,8 +80,8 @@ def login(client: HTTPSClient) -> Login:
 
 
 @pytest.fixture
-def picture() -> Picture:
-    """Returns a small picture's bytes; keywords go to Pillow's save()."""
+def make_image() -> MakeImage:
+    """Return the bytes of a small image. Keywords go to Pillow's save()."""
 
     def make(format: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
         buffer = BytesIO()
@@ -116,23 +92,24 @@ def picture() -> Picture:
 
 
 @pytest.fixture
-def upload(picture: Picture) -> Upload:
-    """Sends a file through the real form and returns the answer."""
+def upload(make_image: MakeImage) -> Upload:
+    """Upload a file through the form, and return the response."""
 
     def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: str) -> Any:
-        file = SimpleUploadedFile(name, picture() if content is None else content)
+        file = SimpleUploadedFile(name, make_image() if content is None else content)
         return client.post("/photos/upload/", {"title": "Teal", **data, "image": file})
 
     return send
 
 
 @pytest.fixture
-def make_photo(user: User, picture: Picture) -> MakePhoto:
-    """Returns a stored photo of `user`; keywords set fields afterwards, past every rule."""
+def make_photo(user: User, make_image: MakeImage) -> MakePhoto:
+    """Create a photo of `user`. Keywords set fields afterwards, without any validation."""
 
     def make(owner: User = user, **fields: Any) -> Photo:
-        content = picture()
-        photo = Photo.objects.accept(owner, "Teal", "holiday.jpg", sanitize(BytesIO(content), "a.jpg", len(content)))
+        content = make_image()
+        image = validate_and_reencode(BytesIO(content), "a.jpg", len(content))
+        photo = create_photo(owner, "Teal", "holiday.jpg", image)
         Photo.objects.filter(pk=photo.pk).update(**fields)
         photo.refresh_from_db()
         return photo

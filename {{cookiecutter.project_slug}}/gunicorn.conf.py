@@ -1,4 +1,4 @@
-"""gunicorn's settings, read by `gunicorn config.wsgi`. It belongs behind a proxy that buffers requests."""
+"""Settings of `gunicorn config.wsgi`. Run gunicorn behind a proxy that buffers requests."""
 
 import os
 
@@ -6,11 +6,11 @@ bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = 4
-# Seconds until a worker that no longer answers its master is replaced: longer than the largest photo takes.
+# Seconds until an unresponsive worker is replaced; processing the largest photo takes less.
 timeout = 60
-# TRUSTED_PROXY_COUNT alone decides whether forwarded headers are believed.
+# Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted.
 forwarded_allow_ips = ""
-# Recycled now and then: image libraries fragment memory.
+# Image libraries fragment memory, so workers are restarted regularly.
 max_requests = 1000
 max_requests_jitter = 100
 control_socket_disable = True

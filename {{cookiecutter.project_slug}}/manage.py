@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line."""
+"""Run Django's management commands."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # The message says all that a person needs; a traceback would bury it.
+        # The message is enough; a traceback would hide it.
         sys.exit(str(error))
 
 

@@ -1,7 +1,7 @@
 """Settings of {{ cookiecutter.project_name }}.
 
-The environment drives them, and .env.example documents every variable. A line that is not Django's default says why.
-Nothing secret has a default, and nothing insecure starts without DEBUG.
+The environment sets them; .env.example documents each variable. Comments say why a value differs from Django's default.
+No secret has a default. Without DEBUG, the project refuses to start with an insecure setting.
 """
 
 import os
@@ -20,11 +20,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # The environment
 
 env = Environment()
-# Variables of the process win over the file; the file's values never enter the process' environment.
+# Variables of the process override the file. The file's values are not copied into the process environment.
 env.read_env(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"), recurse=False)
 
 DEBUG = env.bool("DEBUG", False)
-# A variable whose default is an ellipsis has none: not setting it stops the start.
+# environs' marker for a variable without a default.
 REQUIRED: Any = ...
 
 SECRET_KEY = env.str("SECRET_KEY", validate=secret_key)
@@ -64,9 +64,9 @@ CLOUDINARY_MODERATION: list[str] = env.list(
 
 # % endif
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
-    env.problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: its error pages show the code.")
+    env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
 if not DEBUG and mailer and "console" in mailer["BACKEND"]:
-    env.problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would put reset links into the log.")
+    env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
 env.stop_on_problems()
 
 # The project
@@ -76,7 +76,7 @@ DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
 SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
 INSTALLED_APPS = [
-    "config",
+    "core",
     # % if cookiecutter.auth_app
     "accounts",
     # % endif
@@ -90,7 +90,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    # Makes the development server send static files through the middleware too, headers included.
+    # Lets the middleware, with its security headers, serve static files in development too.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     # % if cookiecutter.auth_app
@@ -105,28 +105,28 @@ INSTALLED_APPS = [
     # % endif
 ]
 
-# The first ones add headers to whatever the later ones answer: static files, redirects and errors included.
+# The first ones add headers to every response of the later ones, static files, redirects and errors included.
 MIDDLEWARE = [
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.ResponseHeadersMiddleware",
+    "core.middleware.ResponseHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # % if cookiecutter.auth_app
     "accounts.middleware.SecondFactorMiddleware",
     # % endif
-    "config.middleware.SessionLimitsMiddleware",
-    # Before CSRF, which parses the body: a stranger's upload is refused unread.
+    "core.middleware.SessionTimeoutMiddleware",
+    # Before CSRF, which parses the body: the upload of an anonymous visitor is refused unread.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     # % if cookiecutter.auth_app
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.LimitsMiddleware",
+    "accounts.middleware.RateLimitFailClosedMiddleware",
     # % endif
     # % if cookiecutter.__django_login
     "axes.middleware.AxesMiddleware",
@@ -142,7 +142,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
-                "config.views.site",
+                "core.context_processors.project",
                 "django.template.context_processors.csp",
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -163,13 +163,13 @@ TIME_ZONE = "UTC"
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 if DEBUG:
-    # A browser that saw this header on localhost would refuse every other project there.
+    # A browser that received this header from localhost would refuse plain HTTP to every other project there.
     SECURE_HSTS_SECONDS = 0
 if TRUSTED_PROXY_COUNT:
-    # Believed only behind a proxy that sets it: anybody else could claim to have come by HTTPS.
+    # Trusted only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if not SECURE_HSTS_PRELOAD:
-    # hstspreload.org asks not to send `preload` by default: it binds a domain for months.
+    # hstspreload.org asks projects not to send `preload` by default: leaving the list takes months.
     SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # Headers
@@ -188,25 +188,25 @@ CSP_POLICY: dict[str, list[str]] = {
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
 X_FRAME_OPTIONS = "DENY"
-devices = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
-abilities = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
-PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in devices + abilities}
+DEVICES = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
+CAPABILITIES = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
+PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in DEVICES + CAPABILITIES}
 
 # Cookies and sessions
 
-# The prefix binds a cookie to this host, its root path and HTTPS; browsers refuse it on plain HTTP.
+# The prefix binds a cookie to this host, the path / and HTTPS. Browsers refuse it over plain HTTP.
 COOKIE_PREFIX = "" if DEBUG else "__Host-"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "config.views.csrf_failure"
-# The other storage's cookie has a fixed name, so it can't have the prefix.
+CSRF_FAILURE_VIEW = "core.views.csrf_failure"
+# The cookie of the default storage has a fixed name without the prefix.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-# Without a page for this long, a session ends (OWASP: 15 to 30 minutes) …
+# Idle timeout in seconds (OWASP: 15 to 30 minutes).
 SESSION_COOKIE_AGE = 30 * 60
-# … and after this long even a busy one does (OWASP: 4 to 8 hours).
+# Absolute timeout (OWASP: 4 to 8 hours).
 SESSION_ABSOLUTE_AGE = timedelta(hours=8)
 
 # Passwords and log-in
@@ -223,28 +223,28 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    # The place for rules of your own.
-    {"NAME": "users.passwords.SiteNameValidator"},
+    # Add rules of your own here.
+    {"NAME": "users.password_validation.SiteNameValidator"},
 ]
 # % if cookiecutter.auth_app
 if CHECK_BREACHED_PASSWORDS:
-    AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.passwords.BreachedPasswordValidator"})
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.password_validation.BreachedPasswordValidator"})
 # % endif
 PASSWORD_HASHERS = [
-    "users.passwords.Argon2idHasher",
-    # Understood, so that imported passwords work; they are rehashed at the next log-in.
+    "users.hashers.Argon2idHasher",
+    # For imported passwords, which are rehashed at the next log-in.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
-# Django's default is three days, long for a link that gives an account away.
+# In seconds. Django's default is three days, too long for a link that opens an account.
 PASSWORD_RESET_TIMEOUT = 3600
 AUTHENTICATION_BACKENDS = [
     # % if cookiecutter.__django_login
-    # First, so that a locked-out log-in never reaches a password check.
+    # First, so that a locked-out log-in never reaches the password check.
     "axes.backends.AxesStandaloneBackend",
     # % endif
     # % if cookiecutter.auth_app
-    # Alone: a second backend would hash each wrong password once more, and time would tell who has an account.
+    # The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
     "allauth.account.auth_backends.AuthenticationBackend",
     # % endif
     # % if cookiecutter.__django_login
@@ -262,16 +262,16 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-# Its default of 15 minutes is longer than ASVS 6.5.5 allows for a code.
+# In seconds. The default is 15 minutes; ASVS 6.5.5 allows 10.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# One address for each account: the new one replaces the old one once it is verified.
+# One email for each account: a new one replaces the old one once it is verified.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# How long a session lasts is said above.
+# The session timeouts above decide how long a session lasts.
 ACCOUNT_SESSION_REMEMBER = True
-# Wrong passwords and wrong codes: by address, and by account whatever the address; the rest are allauth's defaults.
+# Wrong passwords and codes: per IP address, and per account from any IP address. The others are allauth's defaults.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -282,18 +282,18 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 
 # % endif
 # % if cookiecutter.__django_login
-# Log-in attempts: counted in the database, so across processes and restarts
+# Log-in attempts, counted in the database for all processes
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-# A failure during a lock-out does not extend it: otherwise anybody could lock somebody out for ever.
+# A failure during a lock-out does not extend it, or an attacker could lock out a user for ever.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-# By address and account together: nobody can lock an account for its owner, or an office for its neighbours.
+# Per IP address and account together, so that an attacker cannot lock the account for its owner.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "config.proxy.client_ip"
+AXES_CLIENT_IP_CALLABLE = "core.http.client_ip"
 AXES_USERNAME_CALLABLE = "users.lockout.username"
 AXES_LOCKOUT_CALLABLE = "users.lockout.locked_out"
-# Successful log-ins are logged as events; axes' own table would keep addresses and browsers for ever.
+# Log-ins are logged as events; axes' own table would keep IP addresses and browsers for ever.
 AXES_DISABLE_ACCESS_LOG = True
 
 # % endif
@@ -302,29 +302,29 @@ AXES_DISABLE_ACCESS_LOG = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Its default lets every other site read static files.
+# The default lets every other site read static files.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# There is no MEDIA_URL: photos are served by a view that checks who may see them.
+# There is no MEDIA_URL: a view serves photos to those who may see them.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
-    # First: stops reading at UPLOAD_MAX_BYTES; Django itself has no limit for files.
-    "uploads.handlers.LimitUploadHandler",
+    # First: stops reading at UPLOAD_MAX_BYTES. Django itself has no limit for files.
+    "uploads.uploadhandler.MaxSizeUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
 # Photos
 
-PHOTO_MODERATOR = "uploads.moderation.StaffReview"
+PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation
 if CLOUDINARY:
-    PHOTO_MODERATOR = "uploads.moderation.cloudinary.moderator.CloudinaryModerator"
+    PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"
     CSP_POLICY["img-src"].append(f"https://res.cloudinary.com/{CLOUDINARY['cloud_name']}/")
 
 # % endif
@@ -334,19 +334,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "json": {"()": "config.logs.JSONFormatter"},
+        "json": {"()": "core.logging.JSONFormatter"},
         "text": {"format": "{levelname} {name} {message}", "style": "{"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text" if DEBUG else "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # Without the default's second handler, which mails stack traces.
+        # Without Django's handler that mails tracebacks.
         "django": {"handlers": []},
-        # They repeat what strangers sent; our own event and the status of the answer tell the same.
+        # They repeat untrusted input. The project logs an event of its own.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # % if cookiecutter.__django_login
-        # Its lines name accounts and addresses; our own events tell the same without them.
+        # Its lines contain emails and IP addresses. The project logs events of its own.
         "axes": {"level": "CRITICAL"},
         # % endif
     },

@@ -1,12 +1,9 @@
-"""Every address of the site."""
+"""The URLs of the site."""
 
-from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from config import views
-
-admin.site.site_header = admin.site.site_title = settings.SITE_NAME
+from core import views
 
 handler403 = views.permission_denied
 

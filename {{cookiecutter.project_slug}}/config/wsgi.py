@@ -1,4 +1,4 @@
-"""The door for gunicorn: `gunicorn config.wsgi` (gunicorn.conf.py holds its settings)."""
+"""The WSGI application: `gunicorn config.wsgi`. gunicorn.conf.py holds gunicorn's settings."""
 
 import logging
 import os
@@ -10,6 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
 
-# manage.py prints the outcome of checks; a server that starts without it says so in its log.
+# manage.py runs the checks itself; a server that starts without it logs them.
 for message in run_checks(tags=[Tags.security]):
     logging.getLogger("config").warning("%s %s", message.id, message.msg)

@@ -1,4 +1,4 @@
-"""Staff review: the queue, the pictures, and decisions with a record of who, when and why."""
+"""Staff review: the queue of photos, and decisions with a record of who, when and why."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,12 +17,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from uploads.models import Photo, Status, Verdict
-from uploads.moderation import MANUAL
+from uploads.moderation.backends import get_moderation_backend
+from uploads.services import review_photo
 from users.models import User
 
 
 class QueueFilter(admin.SimpleListFilter):
-    """Opens the list on what waits for a person."""
+    """Show photos that wait for a reviewer by default."""
 
     title = "status"
     parameter_name = "show"
@@ -50,7 +51,7 @@ class VerdictInline(admin.TabularInline):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return True  # whoever may see the photo
+        return True  # to all who may see the photo
 
 
 class RejectForm(forms.Form):
@@ -65,7 +66,7 @@ class PhotoAdmin(admin.ModelAdmin):
     list_select_related = ("owner",)
     ordering = ("created_at",)
     search_fields = ("title", "owner__email")
-    fields = readonly_fields = ("picture", "title", "owner", "original_name", "status", "reason", "created_at")
+    fields = readonly_fields = ("image", "title", "owner", "original_name", "status", "reason", "created_at")
     inlines = (VerdictInline,)
     actions = ("approve", "reject")
 
@@ -76,7 +77,7 @@ class PhotoAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Photo | None = None) -> bool:
-        # Rejecting deletes the bytes and tells the owner; deleting the row would tell nobody.
+        # Reviewers reject photos instead, which deletes the files and tells the owner.
         return False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
@@ -90,16 +91,11 @@ class PhotoAdmin(admin.ModelAdmin):
 
     @admin.display(description="photo")
     def preview(self, photo: Photo) -> str:
-        return self.image(photo, photo.thumbnail_url, 120)
+        return image_tag(photo, "thumbnail", width=120)
 
     @admin.display(description="photo")
-    def picture(self, photo: Photo) -> str:
-        return self.image(photo, photo.display_url, 640)
-
-    def image(self, photo: Photo, url: str, width: int) -> str:
-        if not photo.has_bytes:
-            return "deleted"
-        return format_html('<img src="{}" alt="{}" width="{}" loading="lazy">', url, photo.title, width)
+    def image(self, photo: Photo) -> str:
+        return image_tag(photo, "display", width=640)
 
     @admin.action(description="Approve selected photos", permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
@@ -126,10 +122,17 @@ class PhotoAdmin(admin.ModelAdmin):
 
     def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
         reviewer, decided = cast(User, request.user), 0
-        for photo in queryset.filter(has_bytes=True):
-            photo.record({MANUAL: result}, by=reviewer, details={MANUAL: reason}, reason=reason)
+        for photo in queryset.filter(has_files=True):
+            review_photo(photo, reviewer, result, reason)
             self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
             decided += 1
         self.message_user(request, f"{decided} photo{pluralize(decided)} {result}.", messages.SUCCESS)
         if gone := queryset.count() - decided:
-            self.message_user(request, f"{gone} without a picture any more: left as they are.", messages.WARNING)
+            self.message_user(request, f"{gone} photo{pluralize(gone)} without files left unchanged.", messages.WARNING)
+
+
+def image_tag(photo: Photo, variant: str, width: int) -> str:
+    if not photo.has_files:
+        return "deleted"
+    url = get_moderation_backend().image_url(photo, variant)
+    return format_html('<img src="{}" alt="{}" width="{}" loading="lazy">', url, photo.title, width)

@@ -1,22 +1,20 @@
-"""The form that strangers' bytes come in by."""
-
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
-from uploads.images import Rebuilt, refuse, sanitize
-from uploads.models import Photo, check_quota
+from uploads.images import ReencodedImage, upload_error, validate_and_reencode
+from uploads.services import check_quota, create_photo
 from users.models import User
 
 
 class UploadForm(forms.Form):
-    # Before the file, so that the title is read even when the file is too large.
-    title = forms.CharField(max_length=120, help_text="Shown with the photo. 120 characters at most.")
+    # Before the file, so that the title is kept even when the file is too large.
+    title = forms.CharField(max_length=120, help_text="Shown with the photo. Up to 120 characters.")
     image = forms.FileField(
         label="Photo",
-        required=False,  # asked for below: a file that was cut off is not the same as none
-        allow_empty_file=True,  # refused by the gate, with its own words
+        required=False,  # clean_image() tells a missing file from one that was cut off
+        allow_empty_file=True,  # upload validation has a message of its own
         widget=forms.FileInput(attrs={"accept": ".jpg,.jpeg,.png,.webp", "required": True}),
         help_text="JPEG, PNG or WebP.",
     )
@@ -25,26 +23,26 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.owner, self.too_large = owner, too_large
 
-    def clean_image(self) -> Rebuilt:
+    def clean_image(self) -> ReencodedImage:
         if self.too_large:
-            raise refuse("too_large")
+            raise upload_error("too_large")
         file = self.cleaned_data["image"]
         if file is None:
-            raise refuse("missing")
-        # Before the work of decoding, and once more under a lock when the photo is stored.
+            raise upload_error("missing")
+        # Before the file is decoded. create_photo() checks again under a lock.
         check_quota(self.owner)
         self.original_name: str = file.name
-        return sanitize(file.file, file.name, file.size)
+        return validate_and_reencode(file.file, file.name, file.size)
 
     def save(self) -> bool:
-        """Stores the photo, and tells whether the quota still allowed it."""
+        """Create the photo. Return False, with an error on the form, if the quota was reached meanwhile."""
         title, image = self.cleaned_data["title"], self.cleaned_data["image"]
         try:
-            Photo.objects.accept(self.owner, title, self.original_name, image)
-        except ValidationError as refusal:
-            self.add_error("image", refusal)
+            create_photo(self.owner, title, self.original_name, image)
+        except ValidationError as error:
+            self.add_error("image", error)
         return self.is_valid()
 
-    def refusals(self) -> list[str]:
-        """Returns the codes of why the photo was refused."""
+    def error_codes(self) -> list[str]:
+        """Return the codes of the errors of the file."""
         return [str(error.code) for error in self.errors.as_data().get("image", [])]

@@ -1,34 +1,48 @@
-"""Work that photos wait for. A photo's own row says when it is due, so there is no queue to lose it in."""
+"""The outbox: photos that are due. A photo's own row says when it is due, so there is no queue that can lose it."""
 
+import logging
 from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
 from uploads.models import Photo
-from uploads.moderation import moderator
+from uploads.moderation.backends import get_moderation_backend, next_attempt
+from uploads.services import apply_verdicts
 
-BATCH = 20
-# Longer than any pass takes; a worker that dies leaves its photos to the next one after this.
+BATCH_SIZE = 20
+# Longer than any pass takes. After this, another worker processes the photos of a worker that died.
 CLAIM = timedelta(minutes=15)
 
+logger = logging.getLogger(__name__)
 
-def work() -> int:
-    """Claims a batch of due photos and lets the moderator do what is next for them; returns how many there were."""
-    photos = claim()
+
+def process_due_photos() -> int:
+    """Claim a batch of due photos, process them, and return their number."""
+    photos = claim_due_photos()
     if photos:
-        keys, until = [photo.pk for photo in photos], photos[0].claimed_until
+        known_due = {photo.pk: photo.due_at for photo in photos}
+        keys, until = list(known_due), photos[0].claimed_until
         try:
-            moderator().advance(photos)
+            for outcome in get_moderation_backend().process(photos):
+                photo, next_due = outcome.photo, outcome.next_due
+                try:
+                    apply_verdicts(photo, outcome.verdicts, reason=outcome.reason)
+                except Exception:
+                    # One photo's error must not hold up the others.
+                    logger.exception("The verdicts of a photo could not be stored")
+                    next_due = next_attempt(photo)
+                # A webhook or a reviewer may have made the photo due again in the meantime.
+                Photo.objects.filter(pk=photo.pk, due_at=known_due[photo.pk]).update(due_at=next_due)
         finally:
             Photo.objects.filter(pk__in=keys, claimed_until=until).update(claimed_until=None)
     return len(photos)
 
 
-def claim() -> list[Photo]:
-    """Returns up to BATCH due photos that are this worker's alone: of any number, one wins the update."""
+def claim_due_photos() -> list[Photo]:
+    """Return up to BATCH_SIZE due photos that no other worker processes: each update succeeds for one worker only."""
     now = timezone.now()
     free = Photo.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
-    keys = list(free.order_by("due_at").values_list("pk", flat=True)[:BATCH])
-    won = [key for key in keys if free.filter(pk=key).update(claimed_until=now + CLAIM)]
-    return list(Photo.objects.filter(pk__in=won))
+    keys = list(free.order_by("due_at").values_list("pk", flat=True)[:BATCH_SIZE])
+    claimed = [key for key in keys if free.filter(pk=key).update(claimed_until=now + CLAIM)]
+    return list(Photo.objects.filter(pk__in=claimed))

@@ -1,4 +1,4 @@
-"""The pages of the upload app, and the photos themselves."""
+"""Gallery, upload form, and the files of photos."""
 
 import logging
 from uuid import UUID
@@ -14,17 +14,18 @@ from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from config.logs import log_event
+from core.logging import log_event
 from uploads.forms import UploadForm
 from uploads.images import VARIANTS
 from uploads.models import Photo, Status
+from uploads.services import delete_photo
 from users.models import User
 
 PAGE_SIZE = 24
 
 
 class UserRequest(HttpRequest):
-    """What LoginRequiredMiddleware lets through."""
+    """A request that has passed LoginRequiredMiddleware."""
 
     user: User
 
@@ -38,7 +39,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def mine(request: UserRequest) -> HttpResponse:
-    page = Paginator(request.user.photos.live(), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(request.user.photos.not_deleted(), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "uploads/mine.html", {"page": page})
 
 
@@ -46,12 +47,12 @@ def mine(request: UserRequest) -> HttpResponse:
 def upload(request: UserRequest) -> HttpResponse:
     form, status = UploadForm(owner=request.user), 200
     if request.method == "POST":
-        data, files = request.POST, request.FILES  # read first: reading is what finds a body too large
+        data, files = request.POST, request.FILES  # reading finds out whether the body is too large
         form = UploadForm(data, files, owner=request.user, too_large=hasattr(request, "upload_too_large"))
         if form.is_valid() and form.save():
-            messages.success(request, "Your photo has arrived. It is shown once it has been reviewed.")
+            messages.success(request, "Your photo was uploaded. It will be published once it is approved.")
             return redirect("uploads:mine")
-        for code in form.refusals():
+        for code in form.error_codes():
             log_event("upload_validation", request, code=code)
             status = {"too_large": 413, "quota": 429}.get(code, 200)
     context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}
@@ -67,19 +68,19 @@ def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
 
 @require_POST
 def delete(request: UserRequest, photo_id: UUID) -> HttpResponse:
-    get_object_or_404(request.user.photos.live(), pk=photo_id).discard()
-    messages.success(request, "The photo is deleted.")
+    delete_photo(get_object_or_404(request.user.photos.not_deleted(), pk=photo_id))
+    messages.success(request, "The photo was deleted.")
     return redirect("uploads:mine")
 
 
 @login_not_required
 @require_safe
-# Should a browser ever take the bytes for a page, that page may do nothing.
+# If a browser ever took the file for a page, that page could do nothing.
 @csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
 def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse:
-    """Serves a photo to those who may see it now; a published one without looking at the session."""
+    """Serve a file to visitors who may see the photo. A published one needs no session."""
     found = visible_photo(request, photo_id)
-    if variant not in VARIANTS or not found.has_bytes:
+    if variant not in VARIANTS or not found.has_files:
         raise Http404
     try:
         content = default_storage.open(found.path(variant))
@@ -92,7 +93,7 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse:
 
 
 def visible_photo(request: HttpRequest, photo_id: UUID) -> Photo:
-    """Returns the photo, or answers as if it did not exist: a guess must not tell what is there."""
+    """Return the photo, or raise Http404 for a hidden one, so that guessing ids reveals nothing."""
     found: Photo = get_object_or_404(Photo, pk=photo_id)
     if found.status != Status.APPROVED and not found.is_visible_to(request.user):
         log_event("authz_fail", request, level=logging.WARNING)

@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import config.encryption
+import core.encryption
 
 
 class Migration(migrations.Migration):
@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
                 ("title", models.CharField(max_length=120)),
                 (
                     "original_name",
-                    config.encryption.EncryptedTextField(
-                        help_text="As the owner's device named it: often a place or a person."
+                    core.encryption.EncryptedTextField(
+                        help_text="The name of the uploaded file. It often names a place or a person."
                     ),
                 ),
                 (
@@ -45,12 +45,14 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "reason",
-                    models.CharField(blank=True, help_text="What the owner reads after a refusal.", max_length=200),
+                    models.CharField(
+                        blank=True, help_text="Why the photo was rejected. The owner reads this.", max_length=200
+                    ),
                 ),
                 ("width", models.PositiveIntegerField(verbose_name="width in pixels")),
                 ("height", models.PositiveIntegerField(verbose_name="height in pixels")),
                 ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
-                ("has_bytes", models.BooleanField(default=True)),
+                ("has_files", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),

@@ -1,4 +1,4 @@
-"""The rule, and the people and machines that feed it."""
+"""The rule that publishes, the review in the admin, the outbox and the clean-up."""
 
 from datetime import timedelta
 from io import StringIO
@@ -11,23 +11,24 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from conftest import Login, MakePhoto, MakeUser
+from core.testing import Login, MakePhoto, MakeUser
 from uploads import outbox
 from uploads.models import Photo, Status, Verdict
-from uploads.moderation import decide
+from uploads.moderation.rules import MANUAL, VerdictValue, decide
+from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
 
 
 @pytest.mark.control("moderation")
-def test_published_only_when_every_kind_approved_or_a_person_did() -> None:
+def test_published_only_if_all_kinds_or_a_reviewer_approved() -> None:
     for manual, first, second in product([None, *Verdict.Result.values, "?"], repeat=3):
         verdicts = {"manual": manual, "first": first, "second": second}
         results = {kind: result for kind, result in verdicts.items() if result is not None}
         status = decide(results)
-        everybody = bool(results) and set(results.values()) == {"approved"}
-        assert (status == Status.APPROVED) == (everybody or manual == "approved"), results
+        unanimous = bool(results) and set(results.values()) == {"approved"}
+        assert (status == Status.APPROVED) == (unanimous or manual == "approved"), results
         if manual != "approved" and "rejected" in results.values():
             assert status == Status.REJECTED
         elif manual != "approved" and {"aborted", "unknown", "?"} & set(results.values()):
@@ -37,14 +38,15 @@ def test_published_only_when_every_kind_approved_or_a_person_did() -> None:
 @pytest.mark.control("moderation")
 def test_repeated_verdict_changes_nothing(make_photo: MakePhoto) -> None:
     photo = make_photo()
-    photo.record({"manual": "approved"})
+    verdicts = {MANUAL: VerdictValue("approved")}
+    apply_verdicts(photo, verdicts)
     before = Verdict.objects.values().get()
-    photo.record({"manual": "approved"})
+    apply_verdicts(photo, verdicts)
     assert Verdict.objects.values().get() == before
 
 
 @pytest.mark.control("moderation")
-def test_reviewer_approves_in_bulk_and_the_record_says_who(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
+def test_reviewer_approves_in_bulk_and_is_recorded(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
     photos = [make_photo(), make_photo(status=Status.REVIEW)]
     client = login(reviewer)
     assert all(f"{photo.pk}/thumbnail/" in client.get(QUEUE).content.decode() for photo in photos)
@@ -55,8 +57,8 @@ def test_reviewer_approves_in_bulk_and_the_record_says_who(login: Login, reviewe
 
 
 @pytest.mark.control("moderation")
-@pytest.mark.usefixtures("at_once")
-def test_reviewer_rejects_with_a_reason_that_the_owner_reads(
+@pytest.mark.usefixtures("run_on_commit")
+def test_reviewer_rejects_with_a_reason_for_the_owner(
     login: Login, user: User, reviewer: User, make_photo: MakePhoto
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
@@ -65,16 +67,16 @@ def test_reviewer_rejects_with_a_reason_that_the_owner_reads(
     assert 'name="reason"' in client.post(QUEUE + "?show=all", choice).content.decode()
     client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
-    assert (photo.status, photo.has_bytes) == (Status.REJECTED, False)
+    assert (photo.status, photo.has_files) == (Status.REJECTED, False)
     assert not default_storage.exists(photo.path("display"))
     assert "Too blurred" in login(user).get("/photos/mine/").content.decode()
     assert LogEntry.objects.filter(user=reviewer, change_message="rejected: Too blurred").exists()
-    photo.record({"manual": "approved"}, by=reviewer)
-    assert photo.status == Status.REJECTED  # without bytes there is nothing left to publish
+    review_photo(photo, reviewer, "approved")
+    assert photo.status == Status.REJECTED  # without files there is nothing to publish
 
 
 @pytest.mark.control("V8.2.1")
-def test_staff_without_the_permission_decides_nothing(
+def test_staff_without_permission_cannot_review(
     login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = make_photo()
@@ -89,31 +91,31 @@ def test_staff_without_the_permission_decides_nothing(
 
 
 @pytest.mark.control("moderation")
-def test_due_photo_is_one_workers_until_its_claim_runs_out(make_photo: MakePhoto) -> None:
+def test_due_photo_is_claimed_by_one_worker(make_photo: MakePhoto) -> None:
     photo = make_photo(due_at=timezone.now())
-    assert outbox.claim() == [photo]
-    assert outbox.claim() == []
+    assert outbox.claim_due_photos() == [photo]
+    assert outbox.claim_due_photos() == []
     Photo.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     for count in (1, 0):
         out = StringIO()
         call_command("moderate_photos", stdout=out)
-        assert out.getvalue() == f"photos moved on: {count}\n"
+        assert out.getvalue() == f"photos processed: {count}\n"
     photo.refresh_from_db()
     assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
 
 
-def test_sweeper_deletes_what_nothing_needs(
+def test_clean_photos_deletes_orphaned_and_expired_files(
     make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, orphan, expired, gone = (make_photo() for _ in range(4))
+    kept, orphan, expired, deleted = (make_photo() for _ in range(4))
     Photo.objects.filter(pk=orphan.pk).delete()
-    expired.record({"manual": "rejected"})
-    gone.discard()
+    apply_verdicts(expired, {MANUAL: VerdictValue("rejected")})
+    delete_photo(deleted)
     call_command("clean_photos")
-    assert default_storage.exists(orphan.path("display"))  # an upload whose row is still to come looks the same
+    assert default_storage.exists(orphan.path("display"))  # it may be an upload whose photo is about to be saved
     later = timezone.now() + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     call_command("clean_photos")
     call_command("clean_photos")
     assert default_storage.listdir("")[0] == [str(kept.pk)]
-    assert set(Photo.objects.values_list("pk", "has_bytes")) == {(kept.pk, True), (expired.pk, False)}
+    assert set(Photo.objects.values_list("pk", "has_files")) == {(kept.pk, True), (expired.pk, False)}

@@ -1,4 +1,4 @@
-"""The form, the quota, and where bytes go."""
+"""The upload form, the quota, and where files are stored."""
 
 import os
 from io import BytesIO
@@ -10,9 +10,10 @@ from django.core.files.storage import default_storage
 from PIL import Image
 from pytest_django import Settings
 
-from conftest import HTTPSClient, Login, Picture, Upload
-from uploads.images import sanitize
+from core.testing import HTTPSClient, Login, MakeImage, Upload
+from uploads.images import validate_and_reencode
 from uploads.models import Photo, Status
+from uploads.services import create_photo
 from users.models import User
 
 
@@ -23,11 +24,11 @@ def stored(media: Path) -> list[str]:
 @pytest.mark.control("V5.3.2")
 @pytest.mark.control("V5.4.2")
 @pytest.mark.parametrize("name", ["holiday.jpg", "../../etc/cron.d/evil.jpg", "CON.jpg"])
-def test_accepted_photo_waits_hidden_under_a_name_of_our_own(
+def test_accepted_photo_is_stored_under_a_generated_name(
     login: Login, user: User, upload: Upload, media: Path, name: str
 ) -> None:
-    answer = upload(login(user), name=name)
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/photos/mine/")
+    response = upload(login(user), name=name)
+    assert (response.status_code, response.headers["Location"]) == (302, "/photos/mine/")
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
     assert stored(media) == [f"{photo.pk}/display.jpg", f"{photo.pk}/thumbnail.jpg"]
@@ -37,12 +38,12 @@ def test_accepted_photo_waits_hidden_under_a_name_of_our_own(
 
 @pytest.mark.control("V5.2.2")
 @pytest.mark.control("V16.3.3")
-def test_refused_file_changes_nothing_and_is_logged_without_its_name(
+def test_refused_file_is_logged_and_changes_nothing(
     login: Login, user: User, upload: Upload, media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = upload(login(user), b"<script>alert(1)</script>", name="private-name.jpg", title="private title")
-    assert answer.status_code == 200
-    assert "Only JPEG, PNG and WebP" in answer.content.decode()
+    response = upload(login(user), b"<script>alert(1)</script>", name="private-name.jpg", title="private title")
+    assert response.status_code == 200
+    assert "Only JPEG, PNG and WebP" in response.content.decode()
     assert not Photo.objects.exists()
     assert not stored(media)
     events = [record for record in caplog.records if record.getMessage() == "upload_validation"]
@@ -51,21 +52,25 @@ def test_refused_file_changes_nothing_and_is_logged_without_its_name(
 
 
 @pytest.mark.control("V5.2.1")
-def test_too_large_body_is_not_kept_and_says_so(login: Login, user: User, upload: Upload, settings: Settings) -> None:
+def test_too_large_file_is_refused_and_the_title_kept(
+    login: Login, user: User, upload: Upload, settings: Settings
+) -> None:
     settings.UPLOAD_MAX_BYTES = 1000
-    answer = upload(login(user), b"x" * 3_000_000, title="Kept title")
-    assert answer.status_code == 413
-    assert answer.context["form"].refusals() == ["too_large"]
-    assert not answer.context["form"].files
-    assert 'value="Kept title"' in answer.content.decode()
+    response = upload(login(user), b"x" * 3_000_000, title="Kept title")
+    assert response.status_code == 413
+    assert response.context["form"].error_codes() == ["too_large"]
+    assert not response.context["form"].files
+    assert 'value="Kept title"' in response.content.decode()
 
 
 @pytest.mark.control("V8.2.1")
-def test_strangers_body_is_refused_unread(client: HTTPSClient, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("django.http.multipartparser.MultiPartParser.parse")  # whoever parsed would fail
-    answer = upload(HTTPSClient(enforce_csrf_checks=True))
-    assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("/accounts/login/")
+def test_upload_of_an_anonymous_visitor_is_not_parsed(
+    client: HTTPSClient, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("django.http.multipartparser.MultiPartParser.parse")  # parsing would fail
+    response = upload(HTTPSClient(enforce_csrf_checks=True))
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/accounts/login/")
 
 
 @pytest.mark.control("V5.2.4")
@@ -75,30 +80,32 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
     upload(client)
     client.post(f"/photos/{Photo.objects.get().pk}/delete/")
     upload(client)
-    answer = upload(client, b"this is not even decoded")
-    assert (answer.status_code, answer.context["form"].refusals()) == (429, ["quota"])
-    assert "limit of 2 photos an hour" in answer.content.decode()
+    response = upload(client, b"never decoded")
+    assert (response.status_code, response.context["form"].error_codes()) == (429, ["quota"])
+    assert "limit of 2 photos in one hour" in response.content.decode()
     assert Photo.objects.count() == 2
 
 
 @pytest.mark.control("V5.2.4")
-def test_photo_over_the_quota_leaves_no_bytes(user: User, picture: Picture, media: Path, settings: Settings) -> None:
+def test_photo_over_the_quota_leaves_no_files(
+    user: User, make_image: MakeImage, media: Path, settings: Settings
+) -> None:
     settings.UPLOADS_PER_HOUR = 0
-    rebuilt = sanitize(BytesIO(picture()), "a.jpg", 1)
+    image = validate_and_reencode(BytesIO(make_image()), "a.jpg", 1)
     with pytest.raises(ValidationError, match="limit of 0 photos"):
-        Photo.objects.accept(user, "Teal", "a.jpg", rebuilt)
+        create_photo(user, "Teal", "a.jpg", image)
     assert not stored(media)
 
 
 @pytest.mark.control("V15.3.3")
-def test_form_sets_only_its_own_fields(login: Login, user: User, stranger: User, upload: Upload) -> None:
-    upload(login(user), status="approved", owner=str(stranger.pk), is_staff="1", reason="x")
+def test_form_sets_only_its_own_fields(login: Login, user: User, other_user: User, upload: Upload) -> None:
+    upload(login(user), status="approved", owner=str(other_user.pk), is_staff="1", reason="x")
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.reason) == (Status.PENDING, user, "")
 
 
 @pytest.mark.control("V5.1.1")
-def test_page_tells_the_limits_that_are_enforced(login: Login, user: User, settings: Settings) -> None:
+def test_upload_page_shows_the_enforced_limits(login: Login, user: User, settings: Settings) -> None:
     settings.UPLOAD_MAX_BYTES = 3 * 1024**2
     text = login(user).get("/photos/upload/").content.decode()
     assert f'data-max-bytes="{3 * 1024**2}"' in text

@@ -3,28 +3,28 @@
 import pytest
 from django.core.files.storage import default_storage
 
-from conftest import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
 from users.models import User
 
 
-def addresses(photo: Photo) -> list[str]:
+def urls(photo: Photo) -> list[str]:
     page = photo.get_absolute_url()
     return [page, f"{page}display/", f"{page}thumbnail/"]
 
 
 @pytest.mark.control("V8.2.2")
 @pytest.mark.parametrize("status", [Status.PENDING, Status.REVIEW, Status.REJECTED, Status.DELETED])
-def test_hidden_photo_is_not_there_for_strangers(
-    client: HTTPSClient, login: Login, stranger: User, make_photo: MakePhoto, status: str
+def test_hidden_photo_is_not_found_by_other_users(
+    client: HTTPSClient, login: Login, other_user: User, make_photo: MakePhoto, status: str
 ) -> None:
     photo = make_photo(status=status)
-    for address in addresses(photo):
-        assert client.get(address).status_code == 404
+    for url in urls(photo):
+        assert client.get(url).status_code == 404
     assert photo.title not in client.get("/").content.decode()
-    login(stranger)
-    for address in addresses(photo):
-        assert client.get(address).status_code == 404
+    login(other_user)
+    for url in urls(photo):
+        assert client.get(url).status_code == 404
     assert client.post(f"{photo.get_absolute_url()}delete/").status_code == 404
 
 
@@ -33,47 +33,47 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
     photo = make_photo()
     for person in (user, reviewer):
         client = login(person)
-        for address in addresses(photo):
-            answer = client.get(address)
-            assert answer.status_code == 200
-            assert "no-store" in answer.headers["Cache-Control"]
-    Photo.objects.update(has_bytes=False)
+        for url in urls(photo):
+            response = client.get(url)
+            assert response.status_code == 200
+            assert "no-store" in response.headers["Cache-Control"]
+    Photo.objects.update(has_files=False)
     assert client.get(photo.get_absolute_url()).status_code == 404
 
 
 @pytest.mark.control("V14.3.2")
-def test_published_photo_is_there_for_everybody(client: HTTPSClient, make_photo: MakePhoto) -> None:
+def test_published_photo_is_visible_to_everyone(client: HTTPSClient, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
-    for address in addresses(photo):
-        assert client.get(address).status_code == 200
+    for url in urls(photo):
+        assert client.get(url).status_code == 200
     assert photo.title in client.get("/").content.decode()
     assert client.get(f"{photo.get_absolute_url()}original/").status_code == 404
-    # Not for caches that several people share: the photo may be taken back.
+    # Not for shared caches: the photo may be rejected or deleted later.
     assert client.get(f"{photo.get_absolute_url()}display/").headers["Cache-Control"] == "private, max-age=600"
 
 
 @pytest.mark.control("V3.2.1")
 @pytest.mark.control("V5.3.1")
 @pytest.mark.control("V5.4.1")
-def test_bytes_are_served_so_that_nothing_can_run(client: HTTPSClient, make_photo: MakePhoto) -> None:
+def test_served_file_cannot_run_as_a_page(client: HTTPSClient, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(b"<script>alert(1)</script>")
-    answer = client.get(f"{photo.get_absolute_url()}display/")
-    assert answer.headers["Content-Type"] == "image/jpeg"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    assert answer.headers["Content-Disposition"] == f'inline; filename="{photo.pk}-display.jpg"'
+    response = client.get(f"{photo.get_absolute_url()}display/")
+    assert response.headers["Content-Type"] == "image/jpeg"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert response.headers["Content-Disposition"] == f'inline; filename="{photo.pk}-display.jpg"'
 
 
 @pytest.mark.control("V8.3.1")
-def test_own_page_shows_own_photos_in_every_status(
-    login: Login, user: User, stranger: User, make_photo: MakePhoto
+def test_my_photos_shows_own_photos_in_every_status(
+    login: Login, user: User, other_user: User, make_photo: MakePhoto
 ) -> None:
-    make_photo(status=Status.REJECTED, reason="Too blurred", has_bytes=False)
+    make_photo(status=Status.REJECTED, reason="Too blurred", has_files=False)
     make_photo(title="Waiting one")
     make_photo(status=Status.DELETED, title="Gone one")
-    make_photo(owner=stranger, title="Another person")
+    make_photo(owner=other_user, title="Another person")
     text = login(user).get("/photos/mine/").content.decode()
     assert "Too blurred" in text
     assert "Waiting one" in text
@@ -90,8 +90,8 @@ def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
 
 
 @pytest.mark.control("V3.5.3")
-@pytest.mark.usefixtures("at_once")
-def test_owner_deletes_a_photo_with_its_bytes_and_words(login: Login, user: User, make_photo: MakePhoto) -> None:
+@pytest.mark.usefixtures("run_on_commit")
+def test_owner_deletes_a_photo_with_files_and_texts(login: Login, user: User, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
     assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
@@ -100,7 +100,7 @@ def test_owner_deletes_a_photo_with_its_bytes_and_words(login: Login, user: User
     assert not default_storage.exists(photo.path("display"))
 
 
-def test_deleted_account_takes_its_photos_along(user: User, make_photo: MakePhoto) -> None:
+def test_photos_are_deleted_with_their_owner(user: User, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     user.delete()
     photo.refresh_from_db()

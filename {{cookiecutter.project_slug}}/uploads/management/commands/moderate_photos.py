@@ -1,5 +1,3 @@
-"""The worker: does what due photos wait for."""
-
 import logging
 import signal
 from argparse import ArgumentParser
@@ -9,17 +7,17 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from uploads.outbox import BATCH, work
+from uploads.outbox import BATCH_SIZE, process_due_photos
 
 logger = logging.getLogger(__name__)
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 300
+PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5, 300
 
 
 class Command(BaseCommand):
-    help = "Sends photos to moderation and asks for verdicts; any number of these may run at once."
+    help = "Process due photos: request moderation and fetch verdicts. Several of these can run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--loop", action="store_true", help="go on until stopped")
+        parser.add_argument("--loop", action="store_true", help="run until stopped")
 
     def handle(self, *args: Any, loop: bool, **options: Any) -> None:
         stop = Event()
@@ -29,16 +27,16 @@ class Command(BaseCommand):
         pause = PAUSE_SECONDS
         while True:
             try:
-                done = work()
-                pause = PAUSE_SECONDS if done < BATCH else 0
-                if done or not loop:
-                    self.stdout.write(f"photos moved on: {done}")
+                processed = process_due_photos()
+                pause = PAUSE_SECONDS if processed < BATCH_SIZE else 0
+                if processed or not loop:
+                    self.stdout.write(f"photos processed: {processed}")
             except Exception:
                 if not loop:
                     raise
                 logger.exception("A pass failed")
-                pause = min(max(pause, PAUSE_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(max(pause, PAUSE_SECONDS) * 2, MAX_PAUSE_SECONDS)
             if not loop or stop.wait(pause):
                 return
-            # A database that went away is connected to anew.
+            # Reconnects after the database was restarted.
             close_old_connections()

@@ -1,11 +1,11 @@
-// The upload form without a page load: a preview, real progress, a way to cancel.
-// All of it is a courtesy: the form works without, and the server checks everything itself.
+// Improves the upload form: a preview, progress, a cancel button.
+// The form works without this script, and the server validates every upload itself.
 
 const PREVIEW_SIDE = 640; // pixels
-const LOST = "The connection broke off, so the photo was not sent. Please try again.";
+const LOST = "The connection was lost and the photo was not uploaded. Try again.";
 
 async function preview(file, canvas) {
-  // A canvas, not a blob: address, since the content security policy allows no such image.
+  // A canvas, since the Content-Security-Policy does not allow images from blob: URLs.
   const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, PREVIEW_SIDE / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.max(1, bitmap.width * scale);
@@ -14,11 +14,11 @@ async function preview(file, canvas) {
   bitmap.close();
 }
 
-/** What the answer says in place of the form: an error page's own sentence, or at least its number. */
+/** Return the message of an error page, or at least the status code. */
 function explain(xhr) {
   if (xhr.status === 413) return "The photo is too large.";
   const sentence = xhr.response?.querySelector("main h1 + p")?.textContent;
-  return sentence ?? `The photo was not taken: the server answered with error ${xhr.status}. Please try again later.`;
+  return sentence ?? `The photo was not uploaded (error ${xhr.status}). Try again later.`;
 }
 
 function enhance(form) {
@@ -33,7 +33,7 @@ function enhance(form) {
   const megabytes = Math.round(limit / 1024 ** 2);
 
   function say(text) {
-    if (status.textContent !== text) status.textContent = text; // the same text again would be read out again
+    if (status.textContent !== text) status.textContent = text; // a screen reader would read an unchanged text again
   }
 
   function stop(text) {
@@ -46,15 +46,15 @@ function enhance(form) {
   input.addEventListener("change", async () => {
     const [file] = input.files;
     const tooLarge = file?.size > limit;
-    input.setCustomValidity(tooLarge ? `This file is larger than the ${megabytes} MB that are allowed.` : "");
+    input.setCustomValidity(tooLarge ? `This file is larger than the limit of ${megabytes} MB.` : "");
     canvas.hidden = true;
     say("");
     if (!file || !input.reportValidity()) return;
     try {
       await preview(file, canvas);
-      canvas.hidden = file !== input.files[0]; // another file may have been chosen meanwhile
+      canvas.hidden = file !== input.files[0]; // the user may have chosen another file meanwhile
     } catch {
-      say("This file cannot be previewed; it may not be a photo.");
+      say("This file cannot be previewed. It may not be a photo.");
     }
   });
 
@@ -67,11 +67,11 @@ function enhance(form) {
 
     xhr.upload.onprogress = ({ loaded, total }) => {
       bar.value = loaded / total;
-      say(`Uploading, ${Math.floor((4 * loaded) / total) * 25} % sent.`); // in quarters, not to chatter
+      say(`Uploading, ${Math.floor((4 * loaded) / total) * 25} % sent.`); // in quarters, so that screen readers announce few changes
     };
     xhr.upload.onload = () => {
       bar.removeAttribute("value");
-      say("Sent. The photo is being checked.");
+      say("Uploaded. The photo is being checked.");
     };
     xhr.onload = () => {
       if (xhr.responseURL !== form.action) {
@@ -95,14 +95,14 @@ function enhance(form) {
   });
 }
 
-/** Puts the refused form in the old one's place, with the cursor on what is wrong. */
+/** Replace the form by the one with errors, and focus the first error. */
 function replace(form, answer) {
   const chosen = form.querySelector("input[type=file]").files;
   form.replaceWith(answer);
   enhance(answer);
   const input = answer.querySelector("input[type=file]");
   if (!answer.querySelector("[aria-invalid=true][type=file]")) {
-    input.files = chosen; // the file was not the problem
+    input.files = chosen; // the file had no error
     input.dispatchEvent(new Event("change"));
   }
   const wrong = answer.querySelector(".nonfield, [aria-invalid=true]");

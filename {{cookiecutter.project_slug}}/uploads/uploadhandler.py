@@ -1,16 +1,14 @@
-"""Stops reading an upload that is too large, while it comes in."""
-
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
-class LimitUploadHandler(FileUploadHandler):
-    """Counts the files of a request together and stops at UPLOAD_MAX_BYTES.
+class MaxSizeUploadHandler(FileUploadHandler):
+    """Stop an upload when the files of the request exceed UPLOAD_MAX_BYTES together.
 
-    The rest of the body is read and thrown away instead of cutting the connection: a browser
-    only shows the answer to a request that it could send whole.
+    The rest of the request body is read and discarded. Without that, the connection would be reset
+    and the browser would not show the response.
     """
 
     received = 0
@@ -19,11 +17,11 @@ class LimitUploadHandler(FileUploadHandler):
         self.received += len(raw_data)
         if self.received > settings.UPLOAD_MAX_BYTES:
             setattr(self.request, "upload_too_large", True)  # noqa: B010
-            # Django would read the rest line by line, and a line may be as long as the body.
+            # Django would read the rest by lines, and one line can be as long as the body.
             while self.request and self.request.read(2**16):
                 pass
             raise StopUpload(connection_reset=False)
         return raw_data
 
     def file_complete(self, file_size: int) -> Any:
-        return None  # the next handler makes the file
+        return None  # the next handler returns the file

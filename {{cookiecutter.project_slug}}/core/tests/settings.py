@@ -1,6 +1,6 @@
-"""The project's settings under a production environment made here: no test reads a developer's .env.
+"""The project's settings in a production environment. The tests never read a developer's .env.
 
-Types, `check --deploy` and the tests all use it, so what they see is what production runs.
+The type checker and `check --deploy` use them too.
 """
 
 import os
@@ -15,12 +15,12 @@ scratch = tempfile.TemporaryDirectory()
 ROOT = Path(__file__).parents[2]
 VARIABLES = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
 os.environ |= {
-    # Empty is unset, whatever the shell that runs the tests has exported.
+    # Empty counts as unset, so that exported variables have no effect.
     **dict.fromkeys([*VARIABLES, *(f"{name}_FILE" for name in VARIABLES)], ""),
     "ENV_FILE": "none",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-    # Django adds its test client's; with a public one, DEBUG left on would stop every test instead of turning some red.
+    # Django adds the test client's host. With a public host, DEBUG left on would stop the run instead of failing tests.
     "ALLOWED_HOSTS": "localhost",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     "EMAIL_URL": "submission://localhost",
@@ -33,19 +33,19 @@ os.environ |= {
 
 from config.settings import *  # noqa: E402, F403
 
-# `collectstatic` makes the manifest of the production storage; tests read the sources.
+# The manifest of the production storage needs `collectstatic`; tests read the sources.
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
 STATIC_ROOT = Path(scratch.name) / "static"
 STATIC_ROOT.mkdir()
-# Looked for when asked for, not listed anew for each client of a test.
+# Found on demand, instead of listed for each test client.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 # % if cookiecutter.auth_app
-# Nobody is asked about breached passwords here; the log says so.
-from accounts import passwords  # noqa: E402
+# The tests do not ask the service for breached passwords.
+from accounts import password_validation  # noqa: E402
 
-passwords.HOST = "127.0.0.1:1"
+password_validation.HOST = "127.0.0.1:1"
 # % endif
 # % if cookiecutter.cloudinary_moderation
-# What has nothing to do with Cloudinary is tested without it.
-PHOTO_MODERATOR = "uploads.moderation.StaffReview"
+# The tests of other apps run without Cloudinary.
+PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 # % endif

@@ -1,4 +1,4 @@
-"""What is logged, and what never is."""
+"""What is logged, and what is never logged."""
 
 import json
 import logging
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from config.logs import JSONFormatter, is_own
-from conftest import PASSWORD, HTTPSClient, Login, MakePhoto
+from core.logging import JSONFormatter, is_project_file
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
 
@@ -30,28 +30,28 @@ def test_input_cannot_forge_a_log_line() -> None:
 
 
 @pytest.mark.control("V16.2.5")
-def test_error_is_logged_by_place_without_its_text() -> None:
+def test_error_is_logged_by_location_without_its_text() -> None:
     try:
         raise ValueError(PASSWORD)
     except ValueError as error:
         text = line(msg="Internal Server Error", exc_info=(ValueError, error, error.__traceback__))
     entry = json.loads(text)
     assert entry["error"] == "ValueError"
-    assert "test_logs.py" in entry["at"][0]
+    assert "test_logging.py" in entry["at"][0]
     assert PASSWORD not in text
-    assert is_own(settings.BASE_DIR / "uploads" / "views.py")
-    assert not is_own(settings.BASE_DIR / ".venv" / "lib" / "site-packages" / "django" / "urls.py")
+    assert is_project_file(settings.BASE_DIR / "uploads" / "views.py")
+    assert not is_project_file(settings.BASE_DIR / ".venv" / "lib" / "site-packages" / "django" / "urls.py")
 
 
 @pytest.mark.control("V16.2.5")
-def test_reset_link_is_cut_from_a_logged_path() -> None:
+def test_reset_link_is_masked_in_the_log() -> None:
     text = line(msg="Not Found: %s", args=("/accounts/reset/MQ/dik1n7-8fc0259ddbf7a360/",))
     assert json.loads(text)["event"] == "Not Found: /accounts/reset/…"
 
 
 @pytest.mark.control("V16.3.1")
 @pytest.mark.control("V16.2.1")
-def test_log_in_and_log_out_are_logged_by_account(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_in_and_log_out_are_logged_by_user_id(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     client = login(user)
     client.post("/accounts/logout/")
@@ -66,11 +66,11 @@ def test_log_in_and_log_out_are_logged_by_account(login: Login, user: User, capl
 
 
 @pytest.mark.control("V16.3.2")
-def test_refused_forms_and_guesses_are_logged(
-    make_photo: MakePhoto, stranger: User, caplog: pytest.LogCaptureFixture
+def test_csrf_failures_and_guessed_ids_are_logged(
+    make_photo: MakePhoto, other_user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = HTTPSClient(enforce_csrf_checks=True)
-    client.force_login(stranger)
+    client.force_login(other_user)
     client.post("/photos/upload/")
     client.get(make_photo().get_absolute_url())
     events = [record.getMessage() for record in caplog.records if record.name == "security"]

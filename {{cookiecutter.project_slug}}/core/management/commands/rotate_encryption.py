@@ -1,5 +1,3 @@
-"""Re-encrypts everything with the newest key, after which the older ones can go."""
-
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -8,14 +6,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, TextField
 
-from config.encryption import EncryptedTextField, is_current, rotating
+from core.encryption import EncryptedTextField, encryption_key_rotated, is_encrypted_with_newest_key
 
 
 class Command(BaseCommand):
-    help = "Re-encrypts what is not encrypted with the first of FIELD_ENCRYPTION_KEYS; safe to repeat and to interrupt."
+    help = "Re-encrypt all data with the first of FIELD_ENCRYPTION_KEYS. Safe to interrupt and to repeat."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lost = 0
+        failed = 0
         columns = [
             (model, field.name)
             for model in apps.get_models()
@@ -24,28 +22,28 @@ class Command(BaseCommand):
         ]
         for model, column in columns:
             rotated = 0
-            for pk in outdated(model, column):
+            for pk in outdated_keys(model, column):
                 try:
-                    rotated += rotate(model, column, pk)
+                    rotated += re_encrypt(model, column, pk)
                 except InvalidToken:
-                    lost += 1
-                    self.stderr.write(f"{model._meta.label} {pk}: none of the keys reads its {column}")
+                    failed += 1
+                    self.stderr.write(f"{model._meta.label} {pk}: no key decrypts its {column}")
             self.stdout.write(f"{model._meta.label}.{column}: {rotated} re-encrypted")
-        for receiver, count in rotating.send(sender=type(self)):
+        for receiver, count in encryption_key_rotated.send(sender=type(self)):
             self.stdout.write(f"{receiver.__name__}: {count} re-encrypted")
-        if lost:
-            raise CommandError(f"{lost} rows could not be read: keep the old keys, and find the one that is missing.")
+        if failed:
+            raise CommandError(f"{failed} rows could not be decrypted. Keep the old keys and add the missing one.")
 
 
-def outdated(model: type[models.Model], column: str) -> list[Any]:
-    """Returns the keys of rows whose token the newest key can't read."""
+def outdated_keys(model: type[models.Model], column: str) -> list[Any]:
+    """Return the primary keys of rows that are not encrypted with the newest key."""
     token = ExpressionWrapper(F(column), output_field=TextField())
     rows = model._base_manager.exclude(**{f"{column}__isnull": True}).annotate(token=token).values_list("pk", "token")
-    return [pk for pk, token in rows.iterator() if not is_current(token)]
+    return [pk for pk, token in rows.iterator() if not is_encrypted_with_newest_key(token)]
 
 
-def rotate(model: type[models.Model], column: str, pk: Any) -> int:
-    """Writes one row again, locked, so that a change made meanwhile is not lost."""
+def re_encrypt(model: type[models.Model], column: str, pk: Any) -> int:
+    """Save one row again under a lock, so that a concurrent change is not lost; return 1, or 0 if the row is gone."""
     with transaction.atomic():
         row = model._base_manager.select_for_update().filter(pk=pk).first()
         if row is not None:

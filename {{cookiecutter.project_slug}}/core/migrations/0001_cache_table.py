@@ -1,4 +1,4 @@
-"""Creates the cache's table, so that the default cache works after `migrate` alone."""
+"""Create the table of the default cache, so that `migrate` alone sets up the project."""
 
 from django.core.management import call_command
 from django.db import migrations

@@ -1,7 +1,7 @@
 """Security events, and log lines that no input can forge.
 
-Event names are those of OWASP's Logging Vocabulary. Who did it is an account's number, where is the path
-that was asked for: no field of a form, no account's e-mail address, no network address, no session.
+Event names come from OWASP's Logging Vocabulary. An event holds the user's id and the requested path,
+never form data, email addresses, IP addresses or session keys.
 """
 
 import json
@@ -15,51 +15,51 @@ from types import TracebackType
 from django.conf import settings
 from django.http import HttpRequest
 
-# The link of a reset mail: who reads it in a log could use it.
+# The token of a password reset link. A reader of the log could use it.
 RESET_LINK = re.compile(r"(/reset/)\S+")
 
 security = logging.getLogger("security")
 
 
 def log_event(event: str, request: HttpRequest | None = None, *, level: int = logging.INFO, **fields: object) -> None:
-    """Logs a security event with the account and path of the request, and `fields` beside them."""
+    """Log a security event with the user and path of the request, and with `fields`."""
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         fields.setdefault("user", user.pk)
     if request is not None:
-        fields["path"] = without_reset_link(request.path)
+        fields["path"] = mask_reset_link(request.path)
     security.log(level, event, extra={"fields": fields})
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line, ASCII only: a line break in a value stays inside its string."""
+    """Format each record as one line of ASCII JSON, so that a line break in a value stays inside its string."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "event": without_reset_link(record.getMessage()),
+            "event": mask_reset_link(record.getMessage()),
         }
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
-            line |= {"error": record.exc_info[0].__name__, "at": place(record.exc_info[2])}
+            line |= {"error": record.exc_info[0].__name__, "at": locations(record.exc_info[2])}
         return json.dumps(line, default=str)
 
 
-def without_reset_link(text: str) -> str:
+def mask_reset_link(text: str) -> str:
     return RESET_LINK.sub(r"\1…", text)
 
 
-def place(trace: TracebackType | None) -> list[str]:
-    """Names the project's innermost frame and the innermost of all.
+def locations(trace: TracebackType | None) -> list[str]:
+    """Return file, line and function of the project's innermost frame and of the innermost frame of all.
 
-    An exception's text and a frame's variables can hold personal data and secrets, so neither is logged.
+    The exception's text and the frames' variables can hold personal data and secrets, so they are not logged.
     """
     frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if is_own(Path(frame.filename))]
+    own = [frame for frame in frames if is_project_file(Path(frame.filename))]
     return list(dict.fromkeys(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in own[-1:] + frames[-1:]))
 
 
-def is_own(path: Path) -> bool:
+def is_project_file(path: Path) -> bool:
     return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts

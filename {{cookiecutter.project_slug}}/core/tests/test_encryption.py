@@ -1,4 +1,4 @@
-"""Text that only the keys can read."""
+"""Encrypted fields and key rotation."""
 
 from io import StringIO
 
@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from conftest import MakePhoto
+from core.testing import MakePhoto
 from uploads.models import Photo
 
 
@@ -25,7 +25,7 @@ def test_original_name_is_encrypted_in_the_database(make_photo: MakePhoto) -> No
 
 
 @pytest.mark.control("fernet")
-def test_wrong_key_raises_instead_of_showing_ciphertext(make_photo: MakePhoto, settings: Settings) -> None:
+def test_wrong_key_raises_an_error(make_photo: MakePhoto, settings: Settings) -> None:
     make_photo()
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(InvalidToken):
@@ -33,7 +33,7 @@ def test_wrong_key_raises_instead_of_showing_ciphertext(make_photo: MakePhoto, s
 
 
 @pytest.mark.control("fernet")
-def test_rotation_re_encrypts_once_and_names_what_no_key_reads(make_photo: MakePhoto, settings: Settings) -> None:
+def test_rotation_re_encrypts_once_and_reports_failures(make_photo: MakePhoto, settings: Settings) -> None:
     photo = make_photo()
     old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
     settings.FIELD_ENCRYPTION_KEYS = [new, old]

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from conftest import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto
 from users.models import User
 
 Travel = Callable[[timedelta], None]
@@ -15,7 +15,7 @@ Travel = Callable[[timedelta], None]
 
 @pytest.fixture
 def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Moves Django's clock forward."""
+    """Move Django's clock forward."""
     moves: list[timedelta] = []
     real = timezone.now
     monkeypatch.setattr("django.utils.timezone.now", lambda: real() + sum(moves, timedelta()))
@@ -35,7 +35,7 @@ def test_idle_session_ends(login: Login, user: User, travel: Travel) -> None:
 
 
 @pytest.mark.control("V7.3.2")
-def test_busy_session_ends_too_and_a_log_in_starts_anew(login: Login, user: User, travel: Travel) -> None:
+def test_active_session_ends_until_the_next_log_in(login: Login, user: User, travel: Travel) -> None:
     for minutes in (19, 20):
         client = login(user)
         for _ in range(24):
@@ -45,19 +45,19 @@ def test_busy_session_ends_too_and_a_log_in_starts_anew(login: Login, user: User
 
 
 @pytest.mark.control("V7.3.1")
-def test_session_is_written_once_a_minute_at_most_and_never_for_images(
+def test_session_is_saved_once_a_minute_and_never_for_images(
     login: Login, user: User, make_photo: MakePhoto, travel: Travel, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     published, hidden = make_photo(status="approved"), make_photo()
     client = login(user)
     client.get("/photos/mine/")
-    with django_assert_num_queries(4) as queries:  # the session, the user, how many photos, and a page of them
+    with django_assert_num_queries(4) as queries:  # session, user, number of photos, photos of the page
         client.get("/photos/mine/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     travel(timedelta(minutes=5))
     with django_assert_num_queries(1):
         assert client.get(f"/photos/{published.pk}/thumbnail/").status_code == 200
-    with django_assert_num_queries(3):  # the photo, the session, the user; no write
+    with django_assert_num_queries(3):  # photo, session, user; no write
         assert client.get(f"/photos/{hidden.pk}/thumbnail/").status_code == 200
 
 
@@ -67,14 +67,14 @@ def test_log_out_ends_the_session_and_clears_the_browser(login: Login, user: Use
     client = login(user)
     client.get("/photos/mine/")
     stolen = client.cookies["__Host-sessionid"].value
-    answer = client.post("/accounts/logout/")
-    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    response = client.post("/accounts/logout/")
+    assert response.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
     client.cookies["__Host-sessionid"] = stolen
     assert not is_logged_in(client)
 
 
 @pytest.mark.control("V7.2.1")
-def test_session_id_is_random_and_means_nothing_by_itself(login: Login, user: User) -> None:
+def test_session_id_is_random(login: Login, user: User) -> None:
     keys = set()
     for _ in range(2):
         client = login(user)
@@ -88,7 +88,7 @@ def test_session_id_is_random_and_means_nothing_by_itself(login: Login, user: Us
 
 
 @pytest.mark.control("V7.4.2")
-def test_disabled_user_is_out_at_once(login: Login, user: User) -> None:
+def test_disabled_user_is_logged_out_at_once(login: Login, user: User) -> None:
     client = login(user)
     assert is_logged_in(client)
     User.objects.update(is_active=False)

@@ -1,30 +1,21 @@
-"""A start without what it needs stops, and says all of it."""
+"""The project does not start in a bad environment, and reports all problems."""
 
 import os
 import re
-import subprocess
-import sys
+import socket
+import time
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.db.utils import ConnectionHandler
 
 from config.environment import database_url
 from config.settings import env
+from core.testing import start
 
 EXAMPLE = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8")
-
-
-def start(**changes: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command under the tests' own production environment with these changes."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | changes,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.control("V13.2.3")
@@ -34,7 +25,7 @@ def test_complete_environment_starts() -> None:
 
 
 @pytest.mark.control("V13.2.3")
-def test_empty_environment_stops_with_every_problem_at_once() -> None:
+def test_empty_environment_reports_every_problem_at_once() -> None:
     required, _, _ = EXAMPLE.partition("# Optional")
     names = re.findall(r"^(\w+)=", required, re.MULTILINE)
     result = start(**dict.fromkeys(names, ""))
@@ -60,7 +51,7 @@ def test_empty_environment_stops_with_every_problem_at_once() -> None:
             "SECURE_HSTS_SECONDS": "-1",
             "CSP_REPORT_ONLY": "bad-value",
         },
-        # These would start, and do something else than they look like.
+        # Values that other projects would start with.
         {
             "SECRET_KEY": "a" * 60,
             "FIELD_ENCRYPTION_KEYS": ",",
@@ -72,7 +63,7 @@ def test_empty_environment_stops_with_every_problem_at_once() -> None:
         {"ALLOWED_HOSTS": ",", "EMAIL_URL": "console://"},
     ],
 )
-def test_bad_values_stop_the_start_without_being_shown(bad: dict[str, str]) -> None:
+def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> None:
     result = start(**bad)
     assert result.returncode == 1
     for name in bad:
@@ -81,7 +72,7 @@ def test_bad_values_stop_the_start_without_being_shown(bad: dict[str, str]) -> N
 
 
 @pytest.mark.control("V13.2.3")
-def test_placeholder_of_the_example_is_no_secret() -> None:
+def test_placeholder_from_the_example_is_refused() -> None:
     placeholder = re.search(r"^SECRET_KEY=(.+)$", EXAMPLE, re.MULTILINE)
     assert placeholder
     assert "SECRET_KEY: Is still the placeholder" in start(SECRET_KEY=placeholder[1]).stderr
@@ -96,14 +87,28 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
 
 
 @pytest.mark.control("V16.5.2")
-def test_databases_neither_lose_writes_nor_hang() -> None:
-    sqlite, postgres = database_url("sqlite:////srv/site.sqlite3"), database_url("postgres://user@host/site")
-    assert sqlite["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
-    assert postgres["OPTIONS"]["connect_timeout"] <= 5
+@pytest.mark.django_db
+def test_sqlite_takes_its_write_lock_at_the_start(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}/site.sqlite3?timeout=0"
+    first, second = (ConnectionHandler({"default": database_url(url)})["default"] for _ in range(2))
+    first.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    with pytest.raises(OperationalError, match="locked"):
+        second.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.django_db
+def test_silent_postgresql_does_not_hang() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://user@127.0.0.1:{silent.getsockname()[1]}/site"
+        started = time.monotonic()
+        with pytest.raises(OperationalError):
+            ConnectionHandler({"default": database_url(url)})["default"].ensure_connection()
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.control("V13.3.1")
-def test_secret_can_come_from_a_file(tmp_path: Path) -> None:
+def test_secret_is_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(os.environ["SECRET_KEY"] + "\n", encoding="utf-8")
     assert start(SECRET_KEY="", SECRET_KEY_FILE=str(file)).returncode == 0

@@ -1,4 +1,4 @@
-"""Who is asking, also behind proxies."""
+"""The IP address of a client, also behind proxies."""
 
 from ipaddress import ip_address
 
@@ -7,10 +7,10 @@ from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
-    """Returns the address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
+    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
 
-    Each proxy appends what it saw to X-Forwarded-For, so only that many entries from the right are
-    the proxies' word; everything further left is the client's own and may be a lie.
+    Each proxy appends the IP address it saw to X-Forwarded-For. Only that many entries from the right
+    are trustworthy; the client can set all entries further left.
     """
     direct: str = request.META.get("REMOTE_ADDR", "")
     count = settings.TRUSTED_PROXY_COUNT

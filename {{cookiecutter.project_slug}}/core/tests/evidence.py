@@ -1,4 +1,4 @@
-"""A pytest plugin: ends a run with what it showed of the controls in SECURITY.md."""
+"""A pytest plugin that ends a run with a summary of the controls in SECURITY.md."""
 
 # % if cookiecutter.ci_scanning == "github"
 import os
@@ -17,16 +17,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     outcomes: dict[str, set[str]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            # A file that cannot be imported has none, and is red itself: its controls were not shown.
+            # A file that cannot be imported has no properties. It counts as red, since its controls were not shown.
             for _, control in getattr(report, "user_properties", [("file", report.nodeid)]):
                 outcomes.setdefault(str(control), set()).add(outcome)
     red = sorted(control for control, seen in outcomes.items() if seen != {"passed"})
-    _, _, missing = (settings.BASE_DIR / "SECURITY.md").read_text(encoding="utf-8").partition("## Not provided")
+    documents = [settings.BASE_DIR / "SECURITY.md", *settings.BASE_DIR.glob("[a-z]*/**/SECURITY.md")]
+    missing = [path.read_text(encoding="utf-8").partition("## Not provided")[2] for path in documents]
     table = {
         "controls shown": sorted(outcomes.keys() - set(red)),
         "red": red,
         "not provided, each with its reason in SECURITY.md": [
-            row.split()[1] for row in missing.splitlines() if row.startswith("| V")
+            row.split()[1] for text in missing for row in text.splitlines() if row.startswith("| V")
         ],
     }
     terminalreporter.section("controls")

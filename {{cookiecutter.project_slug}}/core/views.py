@@ -1,4 +1,4 @@
-"""Health, security.txt, error pages, and what every template may use."""
+"""Health checks, security.txt and error pages."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +14,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config.logs import log_event
+from core.logging import log_event
 
-READY_DEADLINE_SECONDS = 2
+READY_TIMEOUT_SECONDS = 2
 
-prober = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health")
+logger = logging.getLogger(__name__)
+executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health")
 
 
 @login_not_required
 @never_cache
 @require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
-    """Answers while the process does."""
+    """Answer 200 while the process runs."""
     return HttpResponse("ok", content_type="text/plain")
 
 
@@ -33,17 +34,17 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """Answers 200 when database and cache do within the deadline, else 503 without saying which one did not."""
+    """Answer 200 when database and cache answer in time, else 503 without naming the one that failed."""
     try:
-        # In a thread: neither a silent database nor a silent cache can be given a deadline otherwise.
-        prober.submit(reach_services).result(READY_DEADLINE_SECONDS)
-    except Exception:  # the deadline, and whatever a driver raises, mean the same here
-        logging.getLogger("config.health").exception("not ready")
+        # A thread gives a deadline to a database or cache that accepts connections but never answers.
+        executor.submit(check_services).result(READY_TIMEOUT_SECONDS)
+    except Exception:  # a timeout, or whatever a driver raises
+        logger.exception("not ready")
         return HttpResponse("not ready", status=503, content_type="text/plain")
     return HttpResponse("ok", content_type="text/plain")
 
 
-def reach_services() -> None:
+def check_services() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -55,7 +56,7 @@ def reach_services() -> None:
 @login_not_required
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Tells finders of a hole whom to write to (RFC 9116); stays valid for as long as the site is up."""
+    """Name the contact for vulnerability reports (RFC 9116); the expiry date moves on with each request."""
     expires = (timezone.now() + timedelta(days=30)).replace(microsecond=0).isoformat()
     lines = [
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
@@ -74,8 +75,3 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log_event("malicious_csrf", request, level=logging.WARNING)
     return render(request, "403_csrf.html", status=403)
-
-
-def site(request: HttpRequest) -> dict[str, str]:
-    """Not `site_name`: Django's log-in page sets that to the host."""
-    return {"project_name": settings.SITE_NAME}

@@ -1,4 +1,4 @@
-"""Headers that Django does not set itself, and the limits of a session."""
+"""Headers that Django does not set itself, and the time limits of a session."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,37 +11,38 @@ from django.utils.cache import add_never_cache_headers
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-# Nothing here answers other methods; a function view without a restriction would even answer TRACE.
-METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
-# A busy session is written at most this often.
+# No view needs another method. A function view without a restriction would even answer TRACE.
+ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+# An active session is saved at most this often.
 RENEW_AFTER = timedelta(minutes=1)
 
 
 class ResponseHeadersMiddleware:
-    """Refuses odd methods, and adds to every response what no other middleware adds."""
+    """Refuse unused methods, and add to every response the headers that no other middleware adds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
+        allowed = request.method in ALLOWED_METHODS
+        response = self.get_response(request) if allowed else HttpResponseNotAllowed(ALLOWED_METHODS)
         if response.status_code == 405 and not response.streaming:
             response.content = render(request, "405.html").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if response.cookies and "Cache-Control" not in response.headers:
-            # Whose cookie it sets, theirs alone is the answer.
+            # A response that sets a cookie is meant for one visitor.
             add_never_cache_headers(response)
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response
 
 
-class SessionLimitsMiddleware:
-    """Ends sessions after SESSION_COOKIE_AGE without a page and SESSION_ABSOLUTE_AGE in any case.
+class SessionTimeoutMiddleware:
+    """End a session after SESSION_COOKIE_AGE seconds without a page, and after SESSION_ABSOLUTE_AGE in any case.
 
-    The end is stored with the session, whose store enforces it; so a request costs no extra query, and
-    images, which would write a session for each thumbnail, are left alone.
+    The expiry is stored with the session and enforced by its store, so a request costs no extra query.
+    Image requests do not renew a session: each thumbnail would write one.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

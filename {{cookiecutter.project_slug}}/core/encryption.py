@@ -1,4 +1,4 @@
-"""Text that is encrypted before it reaches the database."""
+"""Encrypted text fields, by Fernet."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,13 +10,13 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
 
-# Sent by rotate_encryption: receivers re-encrypt what they keep outside of the fields below, and return how much.
-rotating = Signal()
+# Sent by rotate_encryption. Receivers re-encrypt what they store outside of encrypted fields, and return the number.
+encryption_key_rotated = Signal()
 
 
 @lru_cache(maxsize=8)
 def fernet(*keys: str) -> MultiFernet:
-    """Encrypts with the first of the keys and decrypts with any of them."""
+    """Return a cipher that encrypts with the first key and decrypts with any of them."""
     return MultiFernet([Fernet(key) for key in keys])
 
 
@@ -25,12 +25,11 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Raises cryptography.fernet.InvalidToken when no key fits: never hands out ciphertext as if it were text."""
+    """Return the text of a token; raise cryptography.fernet.InvalidToken when no key fits."""
     return fernet(*settings.FIELD_ENCRYPTION_KEYS).decrypt(token.encode()).decode()
 
 
-def is_current(token: str) -> bool:
-    """Tells whether a token is encrypted with the newest key."""
+def is_encrypted_with_newest_key(token: str) -> bool:
     try:
         fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
     except InvalidToken:
@@ -39,7 +38,7 @@ def is_current(token: str) -> bool:
 
 
 class EncryptedTextField(models.TextField):
-    """A text column that holds Fernet tokens; None stays NULL. It can't be searched, only tested for NULL."""
+    """Store text as a Fernet token and None as NULL. The only lookup is `isnull`: equal texts have different tokens."""
 
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)
@@ -50,5 +49,5 @@ class EncryptedTextField(models.TextField):
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
-            raise FieldError(f"An encrypted field has no lookup '{lookup_name}': equal texts differ as tokens.")
+            raise FieldError(f"An encrypted field has no lookup '{lookup_name}': equal texts have different tokens.")
         return super().get_lookup(lookup_name)

@@ -1,0 +1,7 @@
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def project(request: HttpRequest) -> dict[str, str]:
+    """Add `project_name`. The name `site_name` is taken: Django's log-in view sets it to the host."""
+    return {"project_name": settings.SITE_NAME}

@@ -1,0 +1,73 @@
+"""Moderation backends: who gives the verdicts on photos."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from uploads.models import Photo
+from uploads.moderation.rules import MANUAL, VerdictValue
+
+MIN_WAIT, MAX_WAIT = timedelta(seconds=10), timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdicts by kind that one pass found, and when the photo is due again (None: never)."""
+
+    photo: Photo
+    next_due: datetime | None
+    verdicts: Mapping[str, VerdictValue] = field(default_factory=dict)
+    # For the owner, if the photo is rejected.
+    reason: str = ""
+
+
+class ModerationBackend(Protocol):
+    # The verdicts that a new photo needs.
+    kinds: tuple[str, ...]
+
+    def next_due(self) -> datetime | None:
+        """Return when the worker must process a photo that was created, reviewed or deleted (None: never)."""
+
+    def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
+        """Take the next step for each due photo, and yield what it found."""
+
+    def image_url(self, photo: Photo, variant: str) -> str:
+        """Return the URL of an image. Callers ask only for viewers who may see the photo."""
+
+
+class StaffReviewBackend:
+    """Photos wait in the admin for a reviewer."""
+
+    kinds = (MANUAL,)
+
+    def next_due(self) -> None:
+        return None
+
+    def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
+        return (Outcome(photo, next_due=None) for photo in photos)
+
+    def image_url(self, photo: Photo, variant: str) -> str:
+        return reverse("uploads:file", args=[photo.id, variant])
+
+
+def next_attempt(photo: Photo) -> datetime:
+    """Return when to process a photo again: the longer it has waited, the later."""
+    now = timezone.now()
+    return now + min(max((now - photo.created_at) / 2, MIN_WAIT), MAX_WAIT)
+
+
+def get_moderation_backend() -> ModerationBackend:
+    return load_backend(settings.PHOTO_MODERATION_BACKEND)
+
+
+@cache
+def load_backend(path: str) -> ModerationBackend:
+    backend: ModerationBackend = import_string(path)()
+    return backend

@@ -1,0 +1,36 @@
+"""The rule that turns verdicts into a status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from uploads.models import Status, Verdict
+
+Result = Verdict.Result
+
+# The kind of a person's verdict.
+MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class VerdictValue:
+    """A result, one of Verdict.Result, with a detail for reviewers."""
+
+    result: str
+    detail: str = ""
+
+
+def decide(results: Mapping[str, str]) -> str:
+    """Return the status of a photo from its results by kind. It is published only if all of them are approvals.
+
+    A person's decision overrides the others. Any result that is neither clear nor pending needs a reviewer.
+    """
+    found = set(results.values())
+    if results.get(MANUAL) == Result.APPROVED:
+        return Status.APPROVED
+    if Result.REJECTED in found:
+        return Status.REJECTED
+    if found == {Result.APPROVED}:
+        return Status.APPROVED
+    if found and found <= {Result.APPROVED, Result.PENDING}:
+        return Status.PENDING
+    return Status.REVIEW

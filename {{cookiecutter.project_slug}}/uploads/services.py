@@ -1,0 +1,135 @@
+"""What happens to a photo. Views, the admin, commands and the worker change photos through these functions alone."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from uploads.images import VARIANTS, ReencodedImage, upload_error
+from uploads.models import Photo, Status, Verdict
+from uploads.moderation.backends import get_moderation_backend
+from uploads.moderation.rules import MANUAL, VerdictValue, decide
+from users.models import User
+
+
+def check_quota(owner: User) -> None:
+    """Raise ValidationError if UPLOADS_PER_HOUR photos of the owner were accepted within the last hour."""
+    hour_ago = timezone.now() - timedelta(hours=1)
+    if owner.photos.filter(created_at__gt=hour_ago).count() >= settings.UPLOADS_PER_HOUR:
+        raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
+
+
+def create_photo(owner: User, title: str, original_name: str, image: ReencodedImage) -> Photo:
+    """Store the files, then the photo with the verdicts it needs. Raise ValidationError over the quota."""
+    photo = Photo(owner=owner, title=title, original_name=original_name)
+    photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
+    backend = get_moderation_backend()
+    try:
+        # Files first: a photo without files would be lost, and files without a photo are removed by clean_photos.
+        for variant, content in image.files.items():
+            default_storage.save(photo.path(variant), ContentFile(content))
+        with transaction.atomic():
+            # A lock on the owner, so that parallel uploads cannot exceed the quota.
+            User.objects.select_for_update().get(pk=owner.pk)
+            check_quota(owner)
+            photo.due_at = backend.next_due()
+            photo.save(force_insert=True)
+            Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds)
+    except BaseException:
+        delete_files(photo)
+        raise
+    return photo
+
+
+def apply_verdicts(photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason: str = "") -> None:
+    """Store a backend's verdicts by kind and update the status. Repeating it changes nothing.
+
+    `reason` is for the owner if the photo is rejected.
+    """
+    with transaction.atomic():
+        locked = Photo.objects.select_for_update().get(pk=photo.pk)
+        # Without files there is nothing left to decide.
+        if locked.has_files and verdicts:
+            save_verdicts(locked, verdicts)
+            update_status(locked, reason)
+            locked.save()
+    photo.refresh_from_db()
+
+
+def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "") -> None:
+    """Store a reviewer's decision, `approved` or `rejected`. It overrides all other verdicts."""
+    with transaction.atomic():
+        locked = Photo.objects.select_for_update().get(pk=photo.pk)
+        if locked.has_files:
+            save_verdicts(locked, {MANUAL: VerdictValue(result, reason)}, reviewer)
+            update_status(locked, reason)
+            # Even if the status stays the same: a reviewer's reason replaces a backend's.
+            locked.reason = reason if locked.status == Status.REJECTED else ""
+            locked.due_at = get_moderation_backend().next_due()
+            if locked.status == Status.REJECTED:
+                # A person has decided, so the files are no longer needed.
+                remove_files(locked)
+            locked.save()
+    photo.refresh_from_db()
+
+
+def save_verdicts(photo: Photo, verdicts: Mapping[str, VerdictValue], reviewer: User | None = None) -> None:
+    for kind, verdict in verdicts.items():
+        values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
+        if not photo.verdicts.filter(kind=kind, **values).exists():
+            photo.verdicts.update_or_create(kind=kind, defaults=values)
+
+
+def update_status(photo: Photo, reason: str) -> None:
+    before, photo.status = photo.status, decide(dict(photo.verdicts.values_list("kind", "result")))
+    if photo.status != before:
+        photo.reason = reason if photo.status == Status.REJECTED else ""
+
+
+def delete_photo(photo: Photo) -> None:
+    """Delete the photo's files and texts at once. clean_photos deletes the row later."""
+    with transaction.atomic():
+        remove_files(photo)
+        photo.status, photo.title, photo.original_name, photo.reason = Status.DELETED, "", "", ""
+        photo.due_at = get_moderation_backend().next_due()
+        # Not the claim: a worker may be uploading the photo at this moment.
+        photo.save(update_fields=["has_files", "status", "title", "original_name", "reason", "due_at"])
+
+
+def expire_rejected_photos(cutoff: datetime) -> int:
+    """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
+    photos = Photo.objects.filter(status=Status.REJECTED, has_files=True).exclude(verdicts__updated_at__gt=cutoff)
+    expired = 0
+    for key in photos.values_list("pk", flat=True):
+        with transaction.atomic():
+            # Read again under a lock: a reviewer may have approved it meanwhile.
+            if photo := photos.select_for_update().filter(pk=key).first():
+                remove_files(photo)
+                photo.due_at = get_moderation_backend().next_due()
+                photo.save(update_fields=["has_files", "due_at"])
+                expired += 1
+    return expired
+
+
+def remove_files(photo: Photo) -> None:
+    """Mark the photo as having no files, and delete them once the transaction is committed."""
+    photo.has_files = False
+    transaction.on_commit(lambda: delete_files(photo))
+
+
+def delete_files(photo: Photo) -> None:
+    for variant in VARIANTS:
+        default_storage.delete(photo.path(variant))
+    with suppress(OSError):  # the folder holds other files
+        default_storage.delete(str(photo.id))
+
+
+def request_check(photo_id: UUID) -> None:
+    """Make a photo due now, if it still has files."""
+    Photo.objects.filter(pk=photo_id, has_files=True).update(due_at=timezone.now())
