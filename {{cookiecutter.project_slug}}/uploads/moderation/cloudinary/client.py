@@ -1,7 +1,8 @@
-"""Cloudinary's SDK, behind a transport that closes what it leaves open."""
+"""Calls to Cloudinary through its SDK, over a transport that handles errors which the SDK ignores."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
@@ -16,82 +17,89 @@ from django.utils import timezone
 from urllib3 import BaseHTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
-type Answer = Mapping[str, Any]
-
-# Each call says both: `authenticated` needs a signed address for every delivery, and the uploader has no timeout
-# (in seconds, for connecting and for each read).
+# Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
+# of its own (in seconds, for the connection and for each read).
 OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
-LONGEST_WAIT = timedelta(hours=1)
+MAX_WAIT = timedelta(hours=1)
 
-UNREACHABLE = "Cloudinary can't be reached or has a fault. This is tried again by itself."
-LIMITED = "Cloudinary's limit of calls is used up. This goes on by itself when the limit allows."
+UNREACHABLE = "Cloudinary cannot be reached or has an internal error. The call is tried again automatically."
+RATE_LIMITED = "Cloudinary's rate limit is reached. Moderation continues when the limit allows it."
 ADVICE = {
-    401: "Cloudinary refuses the key or its secret. Correct CLOUDINARY_URL and restart the worker.",
-    403: "Cloudinary does not allow this to the key. Change the key's permissions in Cloudinary's console.",
-    404: "Cloudinary does not know this cloud. Correct CLOUDINARY_URL and restart the worker.",
-    420: "Cloudinary refuses this moderation: an add-on is not registered, or its quota is used up. "
-    "Register it in Cloudinary's console under Add-ons, or change CLOUDINARY_MODERATION.",
+    401: "Cloudinary rejects the API key or its secret. Correct CLOUDINARY_URL and restart the worker.",
+    403: "The API key lacks a permission. Change the key's permissions in Cloudinary's console.",
+    404: "Cloudinary does not know this cloud name. Correct CLOUDINARY_URL and restart the worker.",
+    420: "Cloudinary rejects this moderation: an add-on is not registered, or its quota is used up. "
+    "Register the add-on in Cloudinary's console under Add-ons, or change CLOUDINARY_MODERATION.",
 }
 
 
-class Problem(Exception):
-    """Why a call came to nothing, as reviewers may read it, and when to come back if Cloudinary said so."""
+@dataclass(frozen=True)
+class Answer:
+    """What Cloudinary reports about an asset: each entry of `moderation` has a kind, a status and a response."""
 
-    def __init__(self, advice: str, until: datetime | None = None) -> None:
+    version: int
+    moderation: Sequence[Mapping[str, Any]]
+    existing: bool  # the upload found the asset and changed nothing
+
+
+class CloudinaryError(Exception):
+    """A failed call: `advice` is for reviewers, `retry_at` is the time that Cloudinary named."""
+
+    def __init__(self, advice: str, retry_at: datetime | None = None) -> None:
         super().__init__(advice)
-        self.advice, self.until = advice, until
+        self.advice, self.retry_at = advice, retry_at
 
 
-class Missing(Problem):
-    """There is no such asset, or no such cloud."""
+class AssetNotFoundError(CloudinaryError):
+    """The asset or the cloud does not exist."""
 
 
-class Refused(Problem):
-    """This one photo is at fault; others may fare better."""
+class PhotoRefusedError(CloudinaryError):
+    """Cloudinary refuses this photo; calls for other photos can succeed."""
 
 
 class Transport:
-    """The SDK's connection pool, with an eye on what the SDK does not look at.
+    """The SDK's connection pool, with the checks that the SDK lacks.
 
-    A redirect would carry the signed body to another host, a repeated POST would double what has no known outcome,
-    a status other than 200 counts as success when its body is JSON, and headers of refusals are dropped.
+    A redirect would send the signed body to another host. A repeated POST could upload twice. The SDK accepts any
+    status with a JSON body as success, and drops the headers of error responses.
     """
 
     def __init__(self, pool: PoolManager) -> None:
         self.pool = pool
-        self.next_question = timezone.now()
+        self.next_query_at = timezone.now()
 
     def request(self, method: str, url: str, **options: Any) -> BaseHTTPResponse:
         try:
             response = self.pool.request(method, url, redirect=False, retries=False, **options)
         except (HTTPError, OSError):
-            raise Problem(UNREACHABLE) from None
-        self.note_limit(response)
-        answer = parse(response)
-        if response.status == 200 and answer and "error" not in answer:
+            raise CloudinaryError(UNREACHABLE) from None
+        self.slow_down(response)
+        body = json_object(response)
+        if response.status == 200 and body and "error" not in body:
             return response
-        raise problem(response, answer)
+        raise error_for(response, body)
 
-    def note_limit(self, response: BaseHTTPResponse) -> None:
-        """Spreads the second half of the calls that an hour allows over the rest of the hour."""
-        allowed, left = (response.headers.get(f"X-FeatureRateLimit-{name}", "") for name in ("Limit", "Remaining"))
-        reset = announced(response)
-        if reset and allowed.isdecimal() and left.isdecimal() and int(left) * 2 < int(allowed):
+    def slow_down(self, response: BaseHTTPResponse) -> None:
+        """Spread the second half of the hour's calls over the rest of the hour."""
+        limit, remaining = (response.headers.get(f"X-FeatureRateLimit-{name}", "") for name in ("Limit", "Remaining"))
+        reset = retry_time(response)
+        if reset and limit.isdecimal() and remaining.isdecimal() and int(remaining) * 2 < int(limit):
             now = timezone.now()
-            self.next_question = now + (reset - now) / max(int(left), 1)
+            self.next_query_at = now + (reset - now) / max(int(remaining), 1)
 
 
-def parse(response: BaseHTTPResponse) -> dict[str, Any]:
-    """Returns the JSON object of a response, an empty one for anything else."""
+def json_object(response: BaseHTTPResponse) -> dict[str, Any]:
+    """Return the JSON object of a response, or an empty one for any other body."""
     try:
-        answer = json.loads(response.data)
+        body = json.loads(response.data)
     except (ValueError, RecursionError):
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
-def announced(response: BaseHTTPResponse) -> datetime | None:
-    """Returns when a response says to come back, at most LONGEST_WAIT from now."""
+def retry_time(response: BaseHTTPResponse) -> datetime | None:
+    """Return the time that a response names for the next call, at most MAX_WAIT from now."""
     now = timezone.now()
     try:
         if "Retry-After" in response.headers:
@@ -100,30 +108,31 @@ def announced(response: BaseHTTPResponse) -> datetime | None:
             wait = parsedate_to_datetime(response.headers["X-FeatureRateLimit-Reset"]) - now
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return now + min(max(wait, timedelta(0)), LONGEST_WAIT)
+    return now + min(max(wait, timedelta(0)), MAX_WAIT)
 
 
-def problem(response: BaseHTTPResponse, answer: Answer) -> Problem:
-    """Names what a response other than success means; its own text stays out, since it can hold anything."""
+def error_for(response: BaseHTTPResponse, body: Mapping[str, Any]) -> CloudinaryError:
+    """Return the error for a failed response, without the response's own text, which is untrusted."""
     status = response.status
-    out_of_calls = response.headers.get("X-FeatureRateLimit-Remaining") == "0"
-    if status == 429 or (status == 420 and (out_of_calls or "rate limit" in str(answer.get("error")).lower())):
-        return Problem(LIMITED, announced(response))
+    no_calls_left = response.headers.get("X-FeatureRateLimit-Remaining") == "0"
+    if status == 429 or (status == 420 and (no_calls_left or "rate limit" in str(body.get("error")).lower())):
+        return CloudinaryError(RATE_LIMITED, retry_time(response))
     if status == 404:
-        return Missing(ADVICE[404])
+        return AssetNotFoundError(ADVICE[404])
     if status in ADVICE:
-        return Problem(ADVICE[status])
+        return CloudinaryError(ADVICE[status])
     if 400 <= status < 500 and status != 423:
-        return Refused(f"Cloudinary refuses this photo (status {status}).")
-    return Problem(UNREACHABLE, announced(response))
+        return PhotoRefusedError(f"Cloudinary refuses this photo (HTTP status {status}).")
+    return CloudinaryError(UNREACHABLE, retry_time(response))
 
 
 def configure() -> Transport:
-    """Gives the SDK the settings of this project alone; by itself it would prefer variables of the environment."""
+    """Give the SDK this project's settings only; by default it reads environment variables of its own."""
     config = cloudinary.config()
     vars(config).clear()
     config.update(**{"signature_algorithm": "sha1", "signature_version": 2, **settings.CLOUDINARY})
     transport = Transport(get_http_connector(config, cloudinary.CERT_KWARGS))
+    # The SDK has no public setting for its connection pools. pyproject.toml excludes the next major version.
     uploader._http = call_api._http = transport
     return transport
 
@@ -131,60 +140,62 @@ def configure() -> Transport:
 transport = configure()
 
 
-def send(public_id: str, file: IO[bytes], moderation: str) -> Answer:
-    """Uploads a photo unless it is there already, which the answer then says by `existing`."""
-    answer: Answer = uploader.upload(
+def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
+    """Upload a photo unless Cloudinary holds it already."""
+    body: dict[str, Any] = uploader.upload(
         file,
         public_id=public_id,
         overwrite=False,
         allowed_formats=["jpg"],
         filename="upload.jpg",
         moderation=moderation,
-        # From a developer's machine there is no way back.
+        # Cloudinary cannot reach a developer's machine.
         notification_url=None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}",
         **OPTIONS,
     )
-    return checked(answer, public_id)
+    return read_answer(body, public_id)
 
 
-def find(public_ids: list[str]) -> dict[str, Answer]:
-    """Returns what Cloudinary holds of these assets (100 at most), with their moderation."""
-    if timezone.now() < transport.next_question:
-        raise Problem(LIMITED, transport.next_question)
+def find_assets(public_ids: list[str]) -> dict[str, Answer]:
+    """Return the existing ones of at most 100 assets, with their moderation."""
+    if timezone.now() < transport.next_query_at:
+        raise CloudinaryError(RATE_LIMITED, transport.next_query_at)
     listing: Any = api.resources_by_ids(public_ids, moderations=True, **OPTIONS).get("resources")
     listed = {entry.get("public_id"): entry for entry in listing or () if isinstance(entry, dict)}
     found = {}
     for public_id in public_ids:
-        answer = listed.get(public_id) or {}
-        if not answer.get("moderation"):
-            # What a list leaves out, the asset's own page may still tell.
+        body = listed.get(public_id) or {}
+        if not body.get("moderation"):
+            # A listing can lack what the asset's own details contain.
             try:
-                answer = api.resource(public_id, **OPTIONS)
-            except Missing:
+                body = api.resource(public_id, **OPTIONS)
+            except AssetNotFoundError:
                 continue
-        found[public_id] = checked(answer, public_id)
+        found[public_id] = read_answer(body, public_id)
     return found
 
 
-def checked(answer: Answer, public_id: str) -> Answer:
-    if answer.get("public_id") != public_id or not isinstance(answer.get("version"), int):
-        raise Problem(UNREACHABLE)
-    return answer
+def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
+    version, entries = body.get("version"), body.get("moderation")
+    if body.get("public_id") != public_id or not isinstance(version, int):
+        raise CloudinaryError(UNREACHABLE)
+    moderation = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return Answer(version, moderation, existing=bool(body.get("existing")))
 
 
 def approve(public_id: str) -> None:
-    """Tells Cloudinary that a person has approved the photo."""
+    """Record a reviewer's approval at Cloudinary."""
     api.update(public_id, moderation_status="approved", **OPTIONS)
 
 
 def destroy(public_id: str) -> None:
-    """Deletes an asset and its copies in caches; one that is not there is as good as deleted."""
+    """Delete an asset and its cached copies. A missing asset is no error."""
     uploader.destroy(public_id, invalidate=True, **OPTIONS)
 
 
 def delivery_url(public_id: str, version: int, size: int) -> str:
-    """Returns the signed address of a photo, made to fit a square of `size` pixels."""
-    # A signed address is good for ever, so it is only made for those who may see the photo.
+    """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
+    # A signed URL never expires, so it is only made for users who may see the photo.
     url: str = cloudinary_url(
         public_id,
         type="authenticated",

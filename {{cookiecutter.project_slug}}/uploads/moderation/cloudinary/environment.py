@@ -1,4 +1,4 @@
-"""The variables of this feature, checked at start."""
+"""Parsers and validators for Cloudinary's environment variables."""
 
 import re
 from urllib.parse import parse_qsl
@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from environs import ValidationError
 
 URL = re.compile(r"cloudinary://(?P<api_key>[\w-]+):(?P<api_secret>[\w-]+)@(?P<cloud_name>[\w-]+)(?:\?(.*))?", re.ASCII)
-# Nothing else from the query: the SDK takes all of it for text, so that `secure=false` would count as true.
+# No other options: the SDK reads each one as text, so that `secure=false` would count as true.
 OPTIONS = {
     "upload_prefix": re.compile(r"https://[\w.:-]+|http://(127\.0\.0\.1|localhost):\d+", re.ASCII),
     "signature_algorithm": re.compile(r"sha1|sha256"),
@@ -15,7 +15,7 @@ KIND = re.compile(r"aws_rek|webpurify|perception_point|manual|duplicate:(0(\.\d+
 
 
 def url(value: str) -> dict[str, str]:
-    """Turns CLOUDINARY_URL into what the SDK is configured with; nothing, which DEBUG allows, into nothing."""
+    """Return the SDK's configuration from CLOUDINARY_URL; it is empty for an empty value, which DEBUG allows."""
     if not value:
         return {}
     match = URL.fullmatch(value)
@@ -23,14 +23,14 @@ def url(value: str) -> dict[str, str]:
         raise ValidationError("Must be cloudinary://API_KEY:API_SECRET@CLOUD_NAME.")
     options = dict(parse_qsl(match[4] or "", keep_blank_values=True))
     if not all(name in OPTIONS and OPTIONS[name].fullmatch(option) for name, option in options.items()):
-        raise ValidationError(f"After the question mark only these are known: {', '.join(OPTIONS)}.")
+        raise ValidationError(f"Valid options after the question mark: {', '.join(OPTIONS)}.")
     return match.groupdict() | options
 
 
 def kinds(values: list[str]) -> None:
-    """Validates CLOUDINARY_MODERATION, the kinds in the order in which they run."""
+    """Validate CLOUDINARY_MODERATION: the kinds of moderation, in the order in which they run."""
     if not values or not all(map(KIND.fullmatch, values)):
-        raise ValidationError("Known kinds: aws_rek, webpurify, perception_point, duplicate:0.8 and the like, manual.")
+        raise ValidationError("Valid kinds: aws_rek, webpurify, perception_point, duplicate:0.8 (0 to 1), manual.")
     names = [value.partition(":")[0] for value in values]
     if len(set(names)) < len(names) or "manual" in names[:-1]:
-        raise ValidationError("Each kind may stand once, and manual only at the end.")
+        raise ValidationError("Name each kind once, and manual last.")

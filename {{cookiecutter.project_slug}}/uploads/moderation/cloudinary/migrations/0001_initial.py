@@ -26,9 +26,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "version",
-                    models.PositiveBigIntegerField(
-                        help_text="Empty until Cloudinary has said that it has it.", null=True
-                    ),
+                    models.PositiveBigIntegerField(help_text="Empty until Cloudinary confirms the upload.", null=True),
                 ),
             ],
         ),

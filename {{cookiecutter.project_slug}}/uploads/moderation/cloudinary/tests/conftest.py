@@ -1,33 +1,61 @@
-from collections.abc import Callable, Iterator
-from threading import Thread
+import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from core.testing import HTTPSClient
 from uploads import outbox
 from uploads.models import Photo
 from uploads.moderation.cloudinary import client, environment
-from uploads.moderation.cloudinary.tests.stub import CLOUD, KEY, SECRET, Cloud
+from uploads.moderation.cloudinary.tests.stub import SECRET, WEBHOOK, Cloud, Notify, RunWorker, signed_headers
 
 
 @pytest.fixture
 def cloud(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Returns a running stub, which the real SDK talks to over HTTP."""
+    """Run the stub. The real SDK sends its requests there."""
     with Cloud() as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        settings.CLOUDINARY = environment.url(f"cloudinary://{KEY}:{SECRET}@{CLOUD}?upload_prefix={server.url}")
-        settings.PHOTO_MODERATOR = "uploads.moderation.cloudinary.moderator.CloudinaryModerator"
+        settings.CLOUDINARY = environment.url(server.cloudinary_url)
+        settings.PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"
         monkeypatch.setattr(client, "transport", client.configure())
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
-def work() -> Callable[[], None]:
-    """Lets the worker make one pass, whatever the time: what waits for a later one is due now."""
+def run_worker() -> RunWorker:
+    """Return a function that runs one pass of the worker. Photos that are due later are due now."""
 
     def one_pass() -> None:
         Photo.objects.exclude(due_at=None).update(due_at="2000-01-01T00:00Z")
-        outbox.work()
+        outbox.process_due_photos()
 
     return one_pass
+
+
+@pytest.fixture
+def notify() -> Notify:
+    """Return a function that posts a notification to the webhook.
+
+    Keywords change how it is signed, or replace headers.
+    """
+
+    def post(
+        body: object,
+        *,
+        secret: str = SECRET,
+        digest: str = "sha1",
+        age: int = 0,
+        wrong_signature: bool = False,
+        **headers: str,
+    ) -> Any:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = signed_headers(content, secret=secret, digest=digest, age=age)
+        if wrong_signature:
+            last = sent["X-Cld-Signature"][-1]
+            sent["X-Cld-Signature"] = sent["X-Cld-Signature"][:-1] + ("1" if last == "0" else "0")
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        client = HTTPSClient(enforce_csrf_checks=True)
+        return client.post(WEBHOOK, content, content_type="application/json", headers=sent)
+
+    return post

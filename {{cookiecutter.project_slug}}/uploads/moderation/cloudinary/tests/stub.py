@@ -1,4 +1,4 @@
-"""A local server that does what Cloudinary's documentation says, as far as this project asks for it."""
+"""A local server that implements the calls of Cloudinary's documented API that this project uses."""
 
 import email
 import hashlib
@@ -7,17 +7,39 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from threading import Thread
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 type Fault = Callable[["Handler"], None]
+# The fixtures in conftest.py.
+type RunWorker = Callable[[], None]
+type Notify = Callable[..., Any]
 
 KEY, SECRET, CLOUD = "key", "secret", "cloud"
 BASE = f"/v1_1/{CLOUD}/"
+WEBHOOK = "/webhooks/cloudinary/"
+
+
+def moderation(content: str, malware: str) -> list[dict[str, str]]:
+    """Return the statuses of both kinds as Cloudinary lists them."""
+    return [{"kind": "aws_rek", "status": content}, {"kind": "perception_point", "status": malware}]
+
+
+def approval(public_id: object) -> dict[str, str]:
+    """Return the body of a notification that an asset is approved."""
+    return {"notification_type": "moderation", "public_id": str(public_id), "moderation_status": "approved"}
+
+
+def signed_headers(body: bytes, *, secret: str = SECRET, digest: str = "sha1", age: int = 0) -> dict[str, str]:
+    """Return the headers of a notification that was signed `age` seconds ago."""
+    timestamp = str(int(time.time()) - age)
+    signature = hashlib.new(digest, body + f"{timestamp}{secret}".encode()).hexdigest()
+    return {"X-Cld-Timestamp": timestamp, "X-Cld-Signature": signature}
 
 
 class Cloud(ThreadingHTTPServer):
-    """Holds assets by public id; `faults` take over the next requests, one each, and `answers` are their order."""
+    """Holds assets by public ID and records all calls. Each of `faults` answers one of the next requests."""
 
     daemon_threads = True
 
@@ -28,18 +50,31 @@ class Cloud(ThreadingHTTPServer):
         self.calls: list[str] = []
         self.faults: list[Fault] = []
         self.headers: dict[str, str] = {}
-        # What the upload of a photo answers as its moderation; None leaves it out.
-        self.moderation: Any = [
-            {"kind": "aws_rek", "status": "pending"},
-            {"kind": "perception_point", "status": "queued"},
-        ]
+        # The moderation of an uploaded photo; None omits it from the response.
+        self.moderation: Any = moderation("pending", "queued")
+
+    def start(self) -> None:
+        Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.shutdown()
+        self.server_close()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    @property
+    def cloudinary_url(self) -> str:
+        """The value of CLOUDINARY_URL that leads to this server."""
+        return f"cloudinary://{KEY}:{SECRET}@{CLOUD}?upload_prefix={self.url}"
+
     def decide(self, *statuses: str) -> None:
-        """Lets every asset's kinds come to these results, in their order."""
+        """Set the statuses of every asset's kinds, in their order."""
         for asset in self.assets.values():
             for entry, status in zip(asset["moderation"], statuses, strict=True):
                 entry["status"] = status
@@ -107,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def fields(self) -> dict[str, Any]:
-        """Returns a form's fields, and the file as its name and bytes."""
+        """Return the form's fields; a file is its name and its bytes."""
         message = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.body)
         fields: dict[str, Any] = {}
         for part in message.walk():

@@ -1,14 +1,14 @@
-"""A start without what Cloudinary needs stops, or says that staff review instead."""
+"""Invalid settings for Cloudinary stop the start; without Cloudinary, staff review photos."""
 
 import pytest
 from environs import ValidationError
 
-from config.tests.test_settings import start
+from core.testing import start
 from uploads.moderation.cloudinary import environment
 
 
 @pytest.mark.control("V13.2.3")
-def test_start_without_cloudinary_stops() -> None:
+def test_start_without_cloudinary_url_fails() -> None:
     result = start(CLOUDINARY_URL="", CLOUDINARY_MODERATION="aws_rek|bad-value")
     assert result.returncode == 1
     assert "  CLOUDINARY_URL: " in result.stderr
@@ -16,10 +16,10 @@ def test_start_without_cloudinary_stops() -> None:
     assert "bad-value" not in result.stderr
 
 
-def test_debug_without_cloudinary_says_that_staff_review() -> None:
+def test_debug_start_without_url_reports_staff_review() -> None:
     result = start(DEBUG="on", ALLOWED_HOSTS="localhost", CLOUDINARY_URL="")
     assert result.returncode == 0, result.stderr
-    assert "wait for staff" in result.stderr
+    assert "photos wait for staff review" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ def test_malformed_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("kinds", ["", "aws_rek|nsfw", "aws_rek|aws_rek", "manual|aws_rek", "duplicate:2"])
-def test_unknown_kinds_are_refused(kinds: str) -> None:
+def test_invalid_kinds_are_refused(kinds: str) -> None:
     with pytest.raises(ValidationError):
         environment.kinds(kinds.split("|"))

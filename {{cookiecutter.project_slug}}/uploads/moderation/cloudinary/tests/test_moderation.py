@@ -1,7 +1,6 @@
-"""From an upload to the gallery by way of Cloudinary: the real SDK, real HTTP, a stub of the service."""
+"""Photos from the upload to the gallery, with the real SDK and a stub of Cloudinary."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,21 +10,15 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from conftest import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client as sdk
-from uploads.moderation.cloudinary.tests.stub import Cloud, Handler
+from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
+from uploads.services import delete_photo, review_photo
+from uploads.templatetags.photos import image_url
 from users.models import User
 
-Work = Callable[[], None]
-
-
-def said(content: str, malware: str) -> list[dict[str, str]]:
-    """Returns both kinds' results as Cloudinary lists them."""
-    return [{"kind": "aws_rek", "status": content}, {"kind": "perception_point", "status": malware}]
-
-
-REJECTED = said("rejected", "aborted")
+REJECTED = moderation("rejected", "aborted")
 
 
 def status(photo: Photo) -> str:
@@ -38,18 +31,18 @@ def details(photo: Photo) -> str:
 
 
 @pytest.mark.control("moderation")
-def test_photo_is_published_after_every_kind_has_approved(
-    cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, work: Work
+def test_photo_is_published_after_all_kinds_approve(
+    cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
-    # The article's check of the first kind alone would publish here, before the malware scan has answered.
-    cloud.moderation = said("approved", "pending")
+    # A check of the first kind alone would publish the photo before the malware scan has a result.
+    cloud.moderation = moderation("approved", "pending")
     photo = make_photo()
-    work()
+    run_worker()
     assert status(photo) == Status.PENDING
-    work()
+    run_worker()
     assert status(photo) == Status.PENDING
     assert client.get(photo.get_absolute_url()).status_code == 404
-    assert photo.display_url.startswith("/photos/")
+    assert image_url(photo, "display").startswith("/photos/")
     cloud.decide("approved", "approved")
     Photo.objects.update(due_at=timezone.now())
     call_command("moderate_photos")
@@ -60,31 +53,31 @@ def test_photo_is_published_after_every_kind_has_approved(
 
 @pytest.mark.control("moderation")
 @pytest.mark.parametrize(
-    ("moderation", "expected"),
+    ("entries", "expected"),
     [
         (REJECTED, Status.REJECTED),
-        (said("aborted", "approved"), Status.REVIEW),
-        (said("splendid", "approved"), Status.REVIEW),
-        (said("approved", "approved")[:1], Status.REVIEW),
+        (moderation("aborted", "approved"), Status.REVIEW),
+        (moderation("splendid", "approved"), Status.REVIEW),
+        (moderation("approved", "approved")[:1], Status.REVIEW),
         (None, Status.REVIEW),
         ("approved", Status.REVIEW),
     ],
 )
-def test_what_is_not_clear_goes_to_a_person(
-    cloud: Cloud, make_photo: MakePhoto, work: Work, moderation: Any, expected: str
+def test_photo_without_all_approvals_stays_hidden(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, entries: Any, expected: str
 ) -> None:
-    cloud.moderation = moderation
+    cloud.moderation = entries
     photo = make_photo()
-    work()
+    run_worker()
     assert status(photo) == expected
-    work()
+    run_worker()
     assert status(photo) == expected
 
 
 @pytest.mark.control("moderation")
-def test_upload_says_everything_that_keeps_the_photo_hidden(cloud: Cloud, make_photo: MakePhoto, work: Work) -> None:
+def test_upload_requests_a_private_moderated_asset(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
     photo = make_photo()
-    work()
+    run_worker()
     (sent,) = cloud.uploads
     assert sent["public_id"] == str(photo.pk)
     assert sent["type"] == "authenticated"
@@ -95,7 +88,7 @@ def test_upload_says_everything_that_keeps_the_photo_hidden(cloud: Cloud, make_p
     assert sent["file"] == ("upload.jpg", default_storage.open(photo.path("display")).read())
 
 
-def answer_late(handler: Handler) -> None:
+def respond_late(handler: Handler) -> None:
     time.sleep(1.5)
     handler.reply(401, {})
 
@@ -107,93 +100,95 @@ def answer_late(handler: Handler) -> None:
         lambda handler: handler.reply(429, {"error": {"message": "Slow down"}}, Retry_After="60"),
         lambda handler: handler.reply(307, {}, Location=f"{handler.server.url}{handler.path}"),
         lambda handler: handler.connection.close(),
-        answer_late,
+        respond_late,
     ],
 )
-def test_photos_outlast_an_outage(
-    cloud: Cloud, make_photo: MakePhoto, work: Work, monkeypatch: pytest.MonkeyPatch, fault: Any
+def test_outage_only_delays_photos(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     monkeypatch.setitem(sdk.OPTIONS, "timeout", sdk.OPTIONS["timeout"] / 20)
     photos = [make_photo(), make_photo()]
     cloud.faults = [fault]
-    work()
-    assert len(cloud.calls) == 1  # the second photo needs no try of its own
+    run_worker()
+    assert len(cloud.calls) == 1  # no call for the second photo
     assert {status(photo) for photo in photos} == {Status.PENDING}
-    assert all("tried again" in details(photo) or "limit" in details(photo) for photo in photos)
-    work()
+    assert all("tried again" in details(photo) or "rate limit" in details(photo) for photo in photos)
+    run_worker()
     cloud.decide("approved", "approved")
-    work()
+    run_worker()
     assert {status(photo) for photo in photos} == {Status.APPROVED}
     assert len(cloud.uploads) == 2
 
 
 @pytest.mark.control("V16.5.3")
-def test_upload_of_unknown_outcome_is_asked_for_not_repeated(cloud: Cloud, make_photo: MakePhoto, work: Work) -> None:
+def test_upload_with_unknown_outcome_is_not_repeated(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
 
-    def store_and_hang_up(handler: Handler) -> None:
+    def store_and_disconnect(handler: Handler) -> None:
         handler.server.assets[str(photo.pk)] = {"public_id": str(photo.pk), "version": 1, "moderation": REJECTED}
         handler.connection.close()
 
-    cloud.faults = [store_and_hang_up]
-    work()
-    work()
+    cloud.faults = [store_and_disconnect]
+    run_worker()
+    run_worker()
     assert status(photo) == Status.REJECTED
     assert [call for call in cloud.calls if "upload" in call] == ["POST image/upload"]
 
 
 @pytest.mark.control("moderation")
-def test_reviewer_gets_what_has_waited_too_long(
-    cloud: Cloud, settings: Settings, make_photo: MakePhoto, work: Work
+def test_stuck_photo_goes_to_a_reviewer(
+    cloud: Cloud, settings: Settings, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
     photo = make_photo(created_at=timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS, minutes=1))
-    work()
+    run_worker()
     assert status(photo) == Status.REVIEW
     assert "No verdict within" in details(photo)
     cloud.decide("approved", "approved")
-    work()
+    run_worker()
     assert status(photo) == Status.APPROVED
 
 
 @pytest.mark.control("moderation")
-def test_rejected_photo_is_shown_to_reviewers_alone_who_can_overturn_it(
-    cloud: Cloud, login: Login, user: User, reviewer: User, make_photo: MakePhoto, work: Work
+def test_rejected_photo_is_hidden_until_a_reviewer_approves_it(
+    cloud: Cloud, login: Login, user: User, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
     cloud.moderation = REJECTED
     photo = make_photo()
-    work()
+    run_worker()
     page, thumbnail = photo.get_absolute_url(), f"{photo.get_absolute_url()}thumbnail/"
     client = login(user)
     assert "Not accepted: content." in client.get("/photos/mine/").content.decode()
     assert client.get(page).status_code == client.get(thumbnail).status_code == 404
     assert login(reviewer).get(thumbnail).status_code == 200
-    photo.record({"manual": "approved"}, by=reviewer)
-    work()
+    review_photo(photo, reviewer, "approved")
+    run_worker()
     assert status(photo) == Status.APPROVED
     assert cloud.assets[str(photo.pk)]["moderation"][-1] == {"kind": "manual", "status": "approved"}
-    assert f"/v{cloud.assets[str(photo.pk)]['version']}/{photo.pk}.jpg" in photo.display_url
+    assert f"/v{cloud.assets[str(photo.pk)]['version']}/{photo.pk}.jpg" in image_url(photo, "display")
 
 
 @pytest.mark.control("moderation")
-@pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("goodbye", ["owner deletes", "reviewer rejects", "retention ends"])
-def test_asset_goes_with_the_photo_even_after_an_outage(
-    cloud: Cloud, settings: Settings, reviewer: User, make_photo: MakePhoto, work: Work, goodbye: str
+@pytest.mark.usefixtures("run_on_commit")
+@pytest.mark.parametrize("removal", ["owner deletes", "reviewer rejects", "retention ends"])
+def test_removed_photo_is_destroyed_at_cloudinary(
+    cloud: Cloud, settings: Settings, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, removal: str
 ) -> None:
     cloud.moderation = REJECTED
     photo = make_photo()
-    work()
+    run_worker()
     settings.REJECTED_RETENTION_DAYS = 0
-    if goodbye == "owner deletes":
-        photo.discard()
-    elif goodbye == "reviewer rejects":
-        photo.record({"manual": "rejected"}, by=reviewer)
+    if removal == "owner deletes":
+        delete_photo(photo)
+    elif removal == "reviewer rejects":
+        review_photo(photo, reviewer, "rejected")
     else:
         call_command("clean_photos")
     cloud.faults = [lambda handler: handler.reply(503, "")]
-    work()
+    run_worker()
     assert cloud.assets
-    work()
+    run_worker()
     assert not cloud.assets
     assert not default_storage.exists(photo.path("display"))
     photo.refresh_from_db()
