@@ -1,4 +1,4 @@
-"""Where allauth asks the project: addresses, limits, mails, and the secrets of second factors."""
+"""allauth's hooks: IP address, rate limits, emails, and the encryption of second factors."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from config.encryption import decrypt, encrypt
-from config.logs import log_event
-from config.proxy import client_ip
+from core.encryption import decrypt, encrypt
+from core.http import client_ip
+from core.logging import log_event
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -19,11 +19,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return client_ip(request)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
-        # allauth's own key starts with the Host header: another port in it would give fresh attempts.
+        # Private, but there is no public hook. allauth's key includes the Host header: another port, more attempts.
         return credentials["email"].lower()
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Asks for the second factor where there is one: else a password alone could replace it."""
+        """Do not offer the password to users with a second factor: a password alone could then replace the factor."""
         methods = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
@@ -33,8 +33,11 @@ class AccountAdapter(DefaultAccountAdapter):
         error: ValidationError = super().validation_error(code, *args)
         return error
 
+    def format_email_subject(self, subject: str) -> str:
+        return str(super().format_email_subject(subject.capitalize()))
+
     def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
-        """Sends each text as HTML too: one frame for all, with links to nowhere but this site."""
+        """Add an HTML version, made from the text. Only URLs of this site become links."""
         mail: EmailMultiAlternatives = super().render_mail(template_prefix, email, context, headers)
         origin = self.request.build_absolute_uri("/")
         texts = [text.strip() for text in str(mail.body).split("\n\n") if text.strip()]
@@ -52,6 +55,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return decrypt(encrypted_text)
 
     def build_totp_svg(self, url: str) -> str:
-        """Returns the QR code as an element of the page: as an image it would need an exception in the CSP."""
+        """Return the QR code as an inline SVG element. An <img> with a data: URL would need an exception in the CSP."""
         svg: str = super().build_totp_svg(url)
         return svg[svg.index("<svg") :]

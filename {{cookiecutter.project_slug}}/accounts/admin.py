@@ -1,4 +1,4 @@
-"""The administration's door, and what staff may see and do of other people's sessions and second factors."""
+"""The admin's log-in, and what staff may see and do with other users' emails, sessions and second factors."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from allauth.account.admin import EmailAddressAdmin
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 
-# From there, since those modules register pages that show secrets, and leave sessions alive when they delete them.
+# Importing allauth's admin modules registers its pages, which show secrets and cannot end sessions. Replaced below.
 from allauth.mfa.admin import Authenticator
 from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
@@ -15,23 +15,23 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from config.logs import log_event
+from core.logging import log_event
 
 
 def change_password(request: HttpRequest, extra_context: object = None) -> Any:
     return redirect("account_change_password")
 
 
-# The site's own pages, which count attempts, ask for a second factor and send notices.
+# The site's own pages limit attempts, ask for a second factor and send notifications.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = change_password  # type: ignore[method-assign]
 admin.site.unregister([Authenticator, EmailAddress, UserSession])
-# Else whoever may look at addresses could declare them verified.
+# Without this, the permission to view emails would be enough to mark them as verified.
 EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 
 class GuardedAdmin(admin.ModelAdmin):
-    """Keeps what is a superuser's from the hands of other staff, who could become one by it."""
+    """Hide the rows of superusers from other staff, who could use them to take over a superuser's account."""
 
     list_select_related = ("user",)
 
@@ -61,7 +61,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Deleting the row would leave the session itself alive.
+        # Deleting the row would not end the session.
         return False
 
     def has_end_permission(self, request: HttpRequest) -> bool:
@@ -72,12 +72,12 @@ class UserSessionAdmin(ReadOnlyAdmin):
         for session in queryset:
             session.end()
             log_event("session_expired", request, reason="ended by staff", owner=session.user_id)
-        self.message_user(request, "The sessions are ended.", messages.SUCCESS)
+        self.message_user(request, "The sessions have ended.", messages.SUCCESS)
 
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin):
-    """Shows no secrets; deleting a factor lets somebody in who has lost it, after asking them in another way."""
+    """Show no secrets. Staff delete a lost factor after verifying the user's identity in another way."""
 
     list_display = fields = ("user", "type", "created_at", "last_used_at")
 

@@ -5,6 +5,4 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import events
-
-        events.connect()
+        from accounts import signals  # noqa: F401

@@ -1,4 +1,4 @@
-"""allauth's forms, where they need a word more."""
+"""allauth's forms with small corrections."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 class LoginForm(forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What password managers look for where one logs in.
+        # Password managers look for this value in a log-in form.
         self.fields["login"].widget.attrs["autocomplete"] = "username"
 
 
@@ -23,8 +23,8 @@ class SignupForm(forms.SignupForm):
             try:
                 return super().try_save(request)
             except IntegrityError:
-                # Somebody signed up with the address a moment ago.
+                # A concurrent sign-up with the same email was faster.
                 self.account_already_exists = True
-        # Takes as long as a new account: else the time would tell whose address has one.
+        # Hash the password as for a new account. Otherwise the response time would reveal that the account exists.
         get_user_model()().set_password(self.cleaned_data["password1"])
         return super().try_save(request)

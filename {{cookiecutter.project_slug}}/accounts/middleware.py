@@ -1,11 +1,11 @@
-"""Staff without a proved second factor are strangers, and nobody logs in while attempts can't be counted."""
+"""Second factor for staff, and no log-in while attempts cannot be counted."""
 
 import logging
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from asgiref.sync import sync_to_async
@@ -17,16 +17,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from config.logs import log_event
-from config.middleware import GetResponse
+from core.logging import log_event
+from core.middleware import GetResponse
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-# Pages that concern nothing but one's own account.
+# Pages about the user's own account.
 ACCOUNT_PAGES = "/accounts/"
 
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
-    """Returns the name of the page where a member of staff sets up or proves a second factor, if that is missing."""
+    """Return the URL name of the page where a staff user sets up or proves a second factor, None if neither is due."""
     if not (user.is_staff or user.is_superuser):
         return None
     if not is_mfa_enabled(user, FACTORS):
@@ -35,14 +35,14 @@ def missing_step(request: HttpRequest, user: Any) -> str | None:
     return None if proved else "mfa_reauthenticate"
 
 
-def known(request: HttpRequest, user: Any) -> Any:
+def user_with_second_factor(request: HttpRequest, user: Any) -> Any:
     return AnonymousUser() if missing_step(request, user) else user
 
 
 class SecondFactorMiddleware:
-    """Lets staff be staff only in a session with a second factor; their own account pages lead there.
+    """Treat staff as anonymous until their session has proved a second factor, except on their own account's pages.
 
-    To every other page they are anonymous until then, so no view or permission can forget to ask.
+    Every other page sees an anonymous user, so no view or permission check can forget to ask.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -50,8 +50,8 @@ class SecondFactorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith(ACCOUNT_PAGES):
-            # Lazily, so that images are served without a look at the session.
-            find = partial(known, request, request.user)
+            # Lazy, so that a response that needs no user does not load the session.
+            find = partial(user_with_second_factor, request, request.user)
             request.user, request.auser = SimpleLazyObject(find), sync_to_async(find)  # type: ignore[assignment]
         elif request.path_info == settings.LOGIN_URL and (step := missing_step(request, request.user)):
             following = {"next": request.GET.get("next", "/")}
@@ -59,8 +59,8 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
 
-class LimitsMiddleware:
-    """Answers 503 while the cache, which counts attempts, is down; logs what was over a limit."""
+class RateLimitFailClosedMiddleware:
+    """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -74,7 +74,7 @@ class LimitsMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         try:
             cache.get("reached")
-        except Exception:  # whatever a cache's driver raises means the same here
-            logging.getLogger("accounts").exception("attempts can't be counted")
+        except Exception:  # each cache driver raises exceptions of its own
+            logging.getLogger("accounts").exception("cache unavailable, attempts cannot be counted")
             return render(request, "503.html", status=503)
         return None

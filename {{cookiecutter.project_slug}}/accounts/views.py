@@ -1,10 +1,9 @@
-"""What allauth leaves to the project: deleting the account, and ending one session."""
+"""Account pages that allauth does not have: delete the account, and end a single session."""
 
 from typing import cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
-from allauth.usersessions.internal.flows.sessions import end_sessions
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
@@ -12,14 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from config.logs import log_event
+from core.logging import log_event
 from users.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(app="allauth.account")
 def delete_account(request: HttpRequest) -> HttpResponse:
-    """Deletes one's account; staff keep theirs, since the record of who decided what hangs on it."""
+    """Delete the user's own account. Staff cannot: the record of their decisions refers to their account."""
     user = cast("User", request.user)
     if user.is_staff:
         raise PermissionDenied
@@ -37,5 +36,7 @@ def delete_account(request: HttpRequest) -> HttpResponse:
 def end_session(request: HttpRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     log_event("session_expired", request, reason="ended by its owner")
-    end_sessions(request, [session])
+    if session.is_current():
+        logout(request)
+    session.end()
     return redirect("usersessions_list")

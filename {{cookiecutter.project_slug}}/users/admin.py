@@ -1,4 +1,4 @@
-"""Accounts in the administration."""
+"""User accounts in the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -22,15 +22,15 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # Else staff who may change accounts could take a superuser's …
+        # Otherwise staff with this permission could take over a superuser's account.
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # The record of who decided what hangs on staff's accounts; take `active` away instead.
+        # The record of staff decisions refers to their accounts. Clear `active` instead.
         return super().has_delete_permission(request, obj) and not (obj and obj.is_staff)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        # … or make themselves one.
+        # Otherwise they could make themselves superusers.
         rights = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
         return (*self.readonly_fields, *rights)

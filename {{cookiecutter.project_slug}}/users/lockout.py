@@ -1,17 +1,17 @@
-"""What django-axes needs to know of this project."""
+"""The hooks of django-axes."""
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from config.logs import log_event
+from core.logging import log_event
 
 
 def username(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
-    """Returns the account that is tried, in lower case: else each spelling would have tries of its own.
+    """Return the requested account in lower case. Otherwise each spelling would have attempts of its own.
 
-    Cut to the length of the column: PostgreSQL would refuse a longer one, and the failure would not count.
+    The name is cut to the length of its column: PostgreSQL would reject a longer one, and the failure would not count.
     """
     values = credentials or (request.POST if request else {})
     return str(values.get("username") or values.get("email") or "").strip().lower()[:255]

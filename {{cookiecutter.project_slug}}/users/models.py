@@ -1,4 +1,4 @@
-"""The project's own user: logs in by e-mail, and can be changed later without pain."""
+"""The user model of the project. Users log in with their email."""
 
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         if not email:
-            raise ValueError("A user needs an e-mail address.")
+            raise ValueError("A user needs an email.")
         user = self.model(email=email, **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
@@ -27,11 +27,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    email = models.EmailField("e-mail", unique=True, error_messages={"unique": "An account has this e-mail already."})
+    email = models.EmailField(unique=True, error_messages={"unique": "An account with this email already exists."})
     is_active = models.BooleanField(
-        "active", default=True, help_text="Clear this instead of deleting an account: it is logged out at once."
+        "active", default=True, help_text="Clear this instead of deleting the account. It ends all sessions at once."
     )
-    is_staff = models.BooleanField("staff", default=False, help_text="May enter the administration.")
+    is_staff = models.BooleanField("staff", default=False, help_text="Can log in to the admin.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -40,7 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = (
-            # The same mailbox in other letters must not become a second account.
+            # The same email in another case must not become a second account.
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_email_is_lower_case"),
         )
 

@@ -1,4 +1,4 @@
-"""Log-in, log-out, passwords, and the limits before them."""
+"""Log-in, log-out, password changes and rate limits."""
 
 import re
 from typing import Any
@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.core.cache.backends.dummy import DummyCache
 from pytest_django import Settings
 
-from accounts.tests.people import LOGIN, is_logged_in, log_in, verify_address
-from conftest import PASSWORD, HTTPSClient
+from accounts.tests.people import LOGIN, is_logged_in, log_in, verify_email
+from core.testing import PASSWORD, HTTPSClient
 from users.models import User
 
 NEW = "a harbour at noon"
@@ -18,23 +18,23 @@ pytestmark = pytest.mark.django_db
 
 
 class DeadCache(DummyCache):
-    """A cache that can't be reached."""
+    """A cache that cannot be reached."""
 
-    def dead(self, *args: Any, **kwargs: Any) -> Any:
+    def fail(self, *args: Any, **kwargs: Any) -> Any:
         raise ConnectionError
 
-    get = set = add = delete = touch = dead
+    get = set = add = delete = touch = fail
 
 
 @pytest.fixture
 def member(user: User) -> User:
-    """Returns a user whose address is verified."""
-    verify_address(user)
+    """Return a user with a verified email."""
+    verify_email(user)
     return user
 
 
 @pytest.mark.control("V7.2.4")
-def test_log_in_gives_a_new_session(client: HTTPSClient, member: User) -> None:
+def test_log_in_starts_a_new_session(client: HTTPSClient, member: User) -> None:
     planted = str(client.session.session_key)
     assert log_in(client, "Owner@Example.com").headers["Location"] == "/photos/mine/"
     assert client.cookies["__Host-sessionid"].value != planted
@@ -43,7 +43,7 @@ def test_log_in_gives_a_new_session(client: HTTPSClient, member: User) -> None:
 
 
 @pytest.mark.control("V3.5.3")
-def test_log_out_takes_a_form(client: HTTPSClient, member: User) -> None:
+def test_log_out_requires_a_form(client: HTTPSClient, member: User) -> None:
     log_in(client, member.email)
     assert client.get("/accounts/logout/").status_code == 200
     assert is_logged_in(client)
@@ -56,54 +56,58 @@ def test_log_out_takes_a_form(client: HTTPSClient, member: User) -> None:
     "target",
     ["//evil.example", "https:evil.example", "https:///evil.example", "\\\\evil.example", "/\\evil.example"],
 )
-def test_log_in_leads_nowhere_else(client: HTTPSClient, member: User, target: str) -> None:
-    answer = client.post(LOGIN, {"login": member.email, "password": PASSWORD, "next": target})
-    assert answer.headers["Location"] == "/photos/mine/"
+def test_log_in_never_redirects_to_another_site(client: HTTPSClient, member: User, target: str) -> None:
+    response = client.post(LOGIN, {"login": member.email, "password": PASSWORD, "next": target})
+    assert response.headers["Location"] == "/photos/mine/"
 
 
 @pytest.mark.control("V6.3.1")
-def test_sixth_try_is_refused_whatever_the_spelling_and_host(client: HTTPSClient, member: User) -> None:
+def test_sixth_attempt_is_blocked_for_any_spelling_and_host(client: HTTPSClient, member: User) -> None:
     for number, spelling in enumerate(("owner", "Owner", "OWNER", "oWner", " owner")):
         log_in(client, f"{spelling}@example.com", "wrong", headers={"host": f"testserver:{number + 1}"})
     for flood in range(1000):
         cache.set(f"flood{flood}", True)
-    answer = log_in(client, member.email)
-    assert "Too many failed login attempts" in answer.content.decode()
+    response = log_in(client, member.email)
+    assert "Too many failed login attempts" in response.content.decode()
     assert not is_logged_in(client)
 
 
 @pytest.mark.control("V6.1.1")
-def test_limits_are_those_that_are_documented(settings: Settings) -> None:
+def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     assert settings.ACCOUNT_RATE_LIMITS == {"login_failed": "10/m/ip,5/5m/key"}
-    text = (settings.BASE_DIR / "SECURITY.md").read_text(encoding="utf-8")
+    text = (settings.BASE_DIR / "accounts" / "SECURITY.md").read_text(encoding="utf-8")
     assert "Five wrong passwords or codes within five minutes" in text
     assert "ten within a minute" in text
 
 
 @pytest.mark.control("V15.3.4")
-def test_tries_are_counted_by_the_address_that_the_proxy_saw(client: HTTPSClient, settings: Settings) -> None:
+def test_attempts_are_counted_by_the_ip_address_the_proxy_saw(client: HTTPSClient, settings: Settings) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
     for number in range(12):
         forwarded = {"x-forwarded-for": f"9.9.9.{number}, 203.0.113.7", "x-forwarded-proto": "https"}
-        answer = log_in(client, f"guess{number}@example.com", "wrong", headers=forwarded)
-    assert "Too many failed login attempts" in answer.content.decode()
+        response = log_in(client, f"guess{number}@example.com", "wrong", headers=forwarded)
+    assert "Too many failed login attempts" in response.content.decode()
     forwarded["x-forwarded-for"] = "203.0.113.8"
-    answer = log_in(client, "guess@example.com", "wrong", headers=forwarded)
-    assert "are not correct" in answer.content.decode()
+    response = log_in(client, "guess@example.com", "wrong", headers=forwarded)
+    assert "are not correct" in response.content.decode()
 
 
 @pytest.mark.control("V16.5.3")
-def test_nobody_logs_in_while_tries_cannot_be_counted(client: HTTPSClient, member: User, settings: Settings) -> None:
+def test_log_in_is_blocked_while_attempts_cannot_be_counted(
+    client: HTTPSClient, member: User, settings: Settings
+) -> None:
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.DeadCache"}}
-    answer = log_in(client, member.email)
-    assert answer.status_code == 503
-    assert "Briefly unavailable" in answer.content.decode()
+    response = log_in(client, member.email)
+    assert response.status_code == 503
+    assert "Temporarily unavailable" in response.content.decode()
     assert not is_logged_in(client)
     assert client.get("/").status_code == client.get(LOGIN).status_code == 200
 
 
 @pytest.mark.control("V16.3.1")
-def test_changes_and_limits_are_logged(client: HTTPSClient, member: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_password_change_and_rate_limits_are_logged(
+    client: HTTPSClient, member: User, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     log_in(client, member.email)
     client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW})
@@ -118,7 +122,7 @@ def test_changes_and_limits_are_logged(client: HTTPSClient, member: User, caplog
 
 @pytest.mark.control("V6.2.3")
 @pytest.mark.control("V7.4.3")
-def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HTTPSClient, member: User) -> None:
+def test_password_change_needs_old_one_and_ends_other_sessions(client: HTTPSClient, member: User) -> None:
     other = HTTPSClient()
     log_in(other, member.email)
     log_in(client, member.email)
@@ -131,7 +135,7 @@ def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HT
 
 
 @pytest.mark.control("V6.4.3")
-def test_reset_link_works_once_and_logs_nobody_in(client: HTTPSClient, member: User) -> None:
+def test_reset_link_works_once_and_does_not_log_in(client: HTTPSClient, member: User) -> None:
     locations = {
         client.post("/accounts/password/reset/", {"email": email}).headers["Location"]
         for email in (member.email, "nobody@example.com")

@@ -1,4 +1,4 @@
-"""Breached passwords, against a stub of the service."""
+"""The check for breached passwords, with a stub of Pwned Passwords."""
 
 import hashlib
 import logging
@@ -9,9 +9,9 @@ from threading import Thread
 
 import pytest
 
-from accounts import passwords
-from accounts.passwords import BreachedPasswordValidator
-from conftest import PASSWORD, HTTPSClient
+from accounts import password_validation
+from accounts.password_validation import BreachedPasswordValidator
+from core.testing import PASSWORD, HTTPSClient
 from users.models import User
 
 BREACHED = "correct horse"
@@ -20,13 +20,13 @@ PADDED = hashlib.sha1(b"padding", usedforsecurity=False).hexdigest().upper()
 
 
 class Stub(BaseHTTPRequestHandler):
-    """Answers as Pwned Passwords does, and remembers what it was asked."""
+    """Answer as Pwned Passwords does, and record the requests."""
 
-    asked: list[str]
+    requests: list[str]
     status: int
 
     def do_GET(self) -> None:
-        self.asked.append(f"{self.path} {self.headers['Add-Padding']}")
+        self.requests.append(f"{self.path} {self.headers['Add-Padding']}")
         self.send_response(self.status)
         self.end_headers()
         self.wfile.write(f"{'0' * 35}:3\r\n{DIGEST[5:]}:1\r\n{PADDED[5:]}:0\r\n".encode())
@@ -37,31 +37,33 @@ class Stub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
-    Stub.asked, Stub.status = [], 200
+    Stub.requests, Stub.status = [], 200
     with HTTPServer(("127.0.0.1", 0), Stub) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr(passwords, "HOST", f"127.0.0.1:{server.server_port}")
-        monkeypatch.setattr(passwords, "HTTPSConnection", HTTPConnection)
+        monkeypatch.setattr(password_validation, "HOST", f"127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(password_validation, "HTTPSConnection", HTTPConnection)
         yield Stub
         server.shutdown()
 
 
 @pytest.mark.control("V6.2.12")
 @pytest.mark.django_db
-def test_breached_password_is_refused_and_never_sent(stub: type[Stub], client: HTTPSClient) -> None:
-    answer = client.post("/accounts/signup/", {"email": "new@example.com", "password1": BREACHED})
-    assert "published in a data breach" in answer.content.decode()
+def test_breached_password_is_rejected_and_never_sent(stub: type[Stub], client: HTTPSClient) -> None:
+    response = client.post("/accounts/signup/", {"email": "new@example.com", "password1": BREACHED})
+    assert "published in a data breach" in response.content.decode()
     assert not User.objects.exists()
-    for fine in ("padding", PASSWORD):
-        BreachedPasswordValidator().validate(fine)
-    assert stub.asked[0] == f"/range/{DIGEST[:5]} true"
+    for accepted in ("padding", PASSWORD):
+        BreachedPasswordValidator().validate(accepted)
+    assert stub.requests[0] == f"/range/{DIGEST[:5]} true"
 
 
 @pytest.mark.control("V6.2.12")
-def test_service_that_is_down_stops_nobody_and_is_logged(stub: type[Stub], caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_breach_check_accepts_the_password_and_is_logged(
+    stub: type[Stub], caplog: pytest.LogCaptureFixture
+) -> None:
     stub.status = 503
     BreachedPasswordValidator().validate(BREACHED)
-    passwords.HOST = "127.0.0.1:1"
+    password_validation.HOST = "127.0.0.1:1"
     BreachedPasswordValidator().validate(BREACHED)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert DIGEST[:5] not in caplog.text

@@ -1,4 +1,4 @@
-"""Second factors: how they are kept, what they can't be tricked into, and that staff have one."""
+"""Second factors: storage, attacks on them, and the requirement for staff."""
 
 import re
 from io import StringIO
@@ -6,7 +6,6 @@ from io import StringIO
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
 from django.core import mail
 from django.core.management import call_command
@@ -14,9 +13,9 @@ from django.core.management.base import CommandError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, verify_address
-from config.tests.test_access import ROUTES, outcome, row_for
-from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
+from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, recovery_codes, verify_email
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
+from core.tests.access import ROUTES, outcome, row_for
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
@@ -24,72 +23,71 @@ CODE = "/accounts/2fa/authenticate/"
 
 @pytest.fixture
 def staff(make_user: MakeUser) -> User:
-    """Returns an administrator with a verified address and no second factor."""
+    """Return a superuser with a verified email and without a second factor."""
     person = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    verify_address(person)
+    verify_email(person)
     return person
 
 
 @pytest.mark.control("V6.3.3")
 @pytest.mark.parametrize("role", ["is_staff", "is_superuser"])
-def test_staff_without_a_second_factor_are_strangers_on_every_page(
+def test_staff_without_second_factor_are_treated_as_anonymous(
     role: str, client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
 ) -> None:
     photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
-    Client.force_login(client, person)  # our own would add the second factor
+    Client.force_login(client, person)  # HTTPSClient's would add a second factor
     for route in ROUTES:
         if not route.startswith("/accounts/"):
             assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
-    assert "Authenticator App" in page.content.decode()
+    assert "Authenticator app" in page.content.decode()
 
 
 @pytest.mark.control("V6.3.3")
-@pytest.mark.usefixtures("at_once")
-def test_administrator_sets_up_a_second_factor_and_gets_in(client: HTTPSClient, staff: User) -> None:
-    EmailAddress.objects.all().delete()  # as createsuperuser leaves it
+@pytest.mark.usefixtures("run_on_commit")
+def test_superuser_reaches_the_admin_after_second_factor_setup(client: HTTPSClient, staff: User) -> None:
+    EmailAddress.objects.all().delete()  # createsuperuser creates none
     log_in(client, staff.email)
-    mailed = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert mailed
-    client.post("/accounts/confirm-email/", {"code": mailed[0]})
+    emailed = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert emailed
+    client.post("/accounts/confirm-email/", {"code": emailed[0]})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    before, session = HTTPSClient(), client.session
-    log_in(before, staff.email)
-    session["mfa.totp.secret"] = SECRET
-    session.save()
-    client.post("/accounts/2fa/totp/activate/", {"code": code()})
+    older = HTTPSClient()
+    log_in(older, staff.email)
+    secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
+    client.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
     assert client.get("/admin/").status_code == 200
-    # The session from before is over, and a password alone opens nothing any more.
-    assert before.get("/accounts/email/").status_code == 302
-    log_in(before, staff.email)
-    assert before.get("/admin/").status_code == 302
+    # The older session has ended, and a password alone is no longer enough.
+    assert older.get("/accounts/email/").status_code == 302
+    log_in(older, staff.email)
+    assert older.get("/admin/").status_code == 302
     assert "Authenticator app activated" in str(mail.outbox[-1].body)
 
 
 @pytest.mark.control("V6.3.3")
-def test_session_from_before_has_to_prove_the_second_factor(client: HTTPSClient, staff: User) -> None:
+def test_older_session_must_prove_the_second_factor(client: HTTPSClient, staff: User) -> None:
     log_in(client, staff.email)
     add_second_factor(staff)
     assert client.get("/admin/").status_code == 302
     assert client.get("/accounts/login/").headers["Location"] == "/accounts/2fa/reauthenticate/?next=%2F"
-    # Not with the password, which adding another factor would otherwise ask for.
-    answer = client.post("/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD})
-    assert answer.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    # By default, allauth would accept the password here.
+    response = client.post("/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD})
+    assert response.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
     client.post("/accounts/2fa/reauthenticate/", {"code": code()})
     assert client.get("/admin/").status_code == 200
 
 
 @pytest.mark.control("V6.5.1")
-def test_codes_work_once(client: HTTPSClient, user: User) -> None:
-    verify_address(user)
+def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
     add_second_factor(user)
-    for once in (code(), RecoveryCodes.activate(user).get_unused_codes()[0]):
+    for value in (code(), recovery_codes(user)[0]):
         for works in (True, False):
             client = HTTPSClient()
             assert log_in(client, user.email).headers["Location"] == CODE
             assert not is_logged_in(client)
-            client.post(CODE, {"code": once})
+            client.post(CODE, {"code": value})
             assert is_logged_in(client) is works
 
 
@@ -99,7 +97,7 @@ def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User)
     factor = add_second_factor(staff)
     for browser in (other, client):
         log_in(browser, staff.email)
-        browser.post(CODE, {"code": RecoveryCodes.activate(staff).get_unused_codes()[0]})
+        browser.post(CODE, {"code": recovery_codes(staff)[0]})
         assert browser.get("/admin/").status_code == 200
     client.post("/accounts/2fa/reauthenticate/", {"code": code()})
     client.post("/accounts/2fa/totp/deactivate/")
@@ -110,8 +108,8 @@ def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User)
 
 
 @pytest.mark.control("V6.6.3")
-def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
-    verify_address(user)
+def test_second_factor_code_attempts_are_limited(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
     add_second_factor(user)
     log_in(client, user.email)
     for _ in range(5):
@@ -122,19 +120,19 @@ def test_codes_cannot_be_guessed(client: HTTPSClient, user: User) -> None:
 
 @pytest.mark.control("V7.5.1")
 @pytest.mark.parametrize(
-    "address",
+    "url",
     ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/", "/accounts/delete/"],
 )
-def test_sensitive_changes_ask_once_more_who_it_is(client: HTTPSClient, login: Login, user: User, address: str) -> None:
-    verify_address(user)
-    answer = login(user).post(address)
-    assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+def test_sensitive_change_requires_reauthentication(client: HTTPSClient, login: Login, user: User, url: str) -> None:
+    verify_email(user)
+    response = login(user).post(url)
+    assert response.headers["Location"].startswith("/accounts/reauthenticate/")
 
 
 @pytest.mark.control("fernet")
-def test_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> None:
+def test_second_factor_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> None:
     add_second_factor(user)
-    seed = RecoveryCodes.activate(user).get_unused_codes()
+    unused = recovery_codes(user)
     assert SECRET not in str(list(Authenticator.objects.values_list("data", flat=True)))
     old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
     settings.FIELD_ENCRYPTION_KEYS = [new, old]
@@ -148,10 +146,10 @@ def test_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> No
     settings.FIELD_ENCRYPTION_KEYS = [new]
     totp, codes = Authenticator.objects.order_by("-type")
     assert totp.wrap().validate_code(code())
-    assert codes.wrap().get_unused_codes() == seed
+    assert codes.wrap().get_unused_codes() == unused
 
 
-def test_lost_factor_is_removed_by_staff_who_may_and_its_owner_is_told(login: Login, staff: User, user: User) -> None:
+def test_staff_remove_a_lost_factor_and_its_owner_is_notified(login: Login, staff: User, user: User) -> None:
     factor = add_second_factor(user)
     client = login(staff)
     page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()

@@ -1,4 +1,4 @@
-"""Sessions in sight of their owner and of staff, and the end of an account."""
+"""Sessions as their owner and staff see and end them, and the deletion of accounts."""
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -6,15 +6,15 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
 from django.core import mail
 
-from accounts.tests.people import is_logged_in, log_in, verify_address
-from conftest import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
+from accounts.tests.people import is_logged_in, log_in, verify_email
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from users.models import User
 
 
 @pytest.fixture
 def clients(user: User) -> list[HTTPSClient]:
-    """Returns three browsers of one person."""
-    verify_address(user)
+    """Return three browsers in which the same user is logged in."""
+    verify_email(user)
     browsers = [HTTPSClient() for _ in range(3)]
     for number, browser in enumerate(browsers):
         log_in(browser, user.email, headers={"user-agent": f"Browser {number}"})
@@ -22,23 +22,25 @@ def clients(user: User) -> list[HTTPSClient]:
 
 
 @pytest.mark.control("V7.5.2")
-def test_own_sessions_are_ended_one_by_one_or_all(clients: list[HTTPSClient], stranger: User) -> None:
+def test_user_ends_own_sessions_singly_or_all_others(clients: list[HTTPSClient], other_user: User) -> None:
     own, second, _ = clients
     page = own.get("/accounts/sessions/").content.decode()
     assert "Browser 1" in page
-    address = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
+    url = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
     thief = HTTPSClient()
-    thief.force_login(stranger)
-    assert thief.post(address).status_code == 404
+    thief.force_login(other_user)
+    assert thief.post(url).status_code == 404
     assert is_logged_in(second)
-    own.post(address)
+    own.post(url)
     assert [is_logged_in(client) for client in clients] == [True, False, True]
     own.post("/accounts/sessions/")
     assert [is_logged_in(client) for client in clients] == [True, False, False]
+    own.post(f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/")
+    assert not is_logged_in(own)
 
 
 @pytest.mark.control("V7.4.5")
-def test_staff_who_may_end_anybodys_session(clients: list[HTTPSClient], login: Login, make_user: MakeUser) -> None:
+def test_staff_need_a_permission_to_end_sessions(clients: list[HTTPSClient], login: Login, make_user: MakeUser) -> None:
     staff = make_user("staff@example.com", is_staff=True)
     sessions = [session.pk for session in UserSession.objects.filter(user__email="owner@example.com")]
     for permission, ends in (("view_usersession", False), ("delete_usersession", True)):
@@ -49,17 +51,15 @@ def test_staff_who_may_end_anybodys_session(clients: list[HTTPSClient], login: L
 
 
 @pytest.mark.control("V8.2.1")
-def test_address_is_declared_verified_only_by_staff_who_may_and_never_a_superusers(
-    login: Login, make_user: MakeUser
-) -> None:
+def test_staff_need_a_permission_to_mark_an_email_verified(login: Login, make_user: MakeUser) -> None:
     staff, admin = make_user("staff@example.com", is_staff=True), make_user("admin@example.com", is_superuser=True)
-    address, other = (EmailAddress.objects.create(user=user, email=user.email) for user in (staff, admin))
+    email, other = (EmailAddress.objects.create(user=user, email=user.email) for user in (staff, admin))
     for permission, verifies in (("view_emailaddress", False), ("change_emailaddress", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
-        fields = {"action": "make_verified", "_selected_action": [address.pk, other.pk]}
+        fields = {"action": "make_verified", "_selected_action": [email.pk, other.pk]}
         login(staff).post("/admin/account/emailaddress/", fields)
-        address.refresh_from_db()
-        assert address.verified is verifies
+        email.refresh_from_db()
+        assert email.verified is verifies
         assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
     other.refresh_from_db()
     assert not other.verified
@@ -72,8 +72,8 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     client = clients[0]
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     assert "cannot be undone" in client.get("/accounts/delete/").content.decode()
-    answer = client.post("/accounts/delete/")
-    assert "Clear-Site-Data" in answer.headers
+    response = client.post("/accounts/delete/")
+    assert "Clear-Site-Data" in response.headers
     assert not User.objects.filter(pk=user.pk).exists()
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert not any(map(is_logged_in, clients))

@@ -1,4 +1,4 @@
-"""Sign-up, proof of the address, and what neither tells a stranger."""
+"""Sign-up, verification of the email, and that neither reveals which accounts exist."""
 
 import re
 import time
@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core import mail
 
 from accounts.tests.people import LOGIN, is_logged_in
-from conftest import PASSWORD, HTTPSClient, MakeUser
+from core.testing import PASSWORD, HTTPSClient, MakeUser
+from users.hashers import Argon2idHasher
 from users.models import User
-from users.passwords import Argon2idHasher
 
 SIGNUP, CONFIRM = "/accounts/signup/", "/accounts/confirm-email/"
 pytestmark = pytest.mark.django_db
@@ -22,47 +22,47 @@ def sign_up(client: HTTPSClient, email: str = "new@example.com", **fields: str) 
     return client.post(SIGNUP, {"email": email, "password1": PASSWORD, **fields}, follow=True)
 
 
-def mailed_code() -> str:
+def emailed_code() -> str:
     found = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
     assert found
     return found[0]
 
 
 @pytest.mark.control("V6.5.3")
-def test_sign_up_takes_the_code_from_the_mail(client: HTTPSClient) -> None:
+def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient) -> None:
     sign_up(client, "New@Example.com", is_staff="1", is_superuser="1")
     assert not is_logged_in(client)
     message: Any = mail.outbox[0]
     assert message.to == ["new@example.com"]
-    assert f"<strong>{mailed_code()}</strong>" in message.alternatives[0].content
+    assert f"<strong>{emailed_code()}</strong>" in message.alternatives[0].content
     assert f"Hello from {settings.SITE_NAME}!" in message.body
-    client.post(CONFIRM, {"code": mailed_code()})
+    client.post(CONFIRM, {"code": emailed_code()})
     assert is_logged_in(client)
     user = User.objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
 
 
 @pytest.mark.control("V6.5.5")
-def test_code_is_too_old_after_ten_minutes(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_up_code_expires_after_ten_minutes(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
     sign_up(client)
     later = time.time() + 601
     monkeypatch.setattr("time.time", lambda: later)
-    client.post(CONFIRM, {"code": mailed_code()})
+    client.post(CONFIRM, {"code": emailed_code()})
     assert not is_logged_in(client)
 
 
 @pytest.mark.control("V6.6.3")
-def test_code_cannot_be_guessed(client: HTTPSClient) -> None:
+def test_sign_up_code_attempts_are_limited(client: HTTPSClient) -> None:
     sign_up(client)
     for _ in range(3):
         client.post(CONFIRM, {"code": "BBBB-BBBB"})
-    client.post(CONFIRM, {"code": mailed_code()})
+    client.post(CONFIRM, {"code": emailed_code()})
     assert not is_logged_in(client)
 
 
 @pytest.mark.control("V6.3.8")
 @pytest.mark.parametrize(
-    ("address", "fields"),
+    ("url", "fields"),
     [
         (LOGIN, {"login": "owner@example.com", "password": "wrong"}),
         (LOGIN, {"login": "nobody@example.com", "password": "wrong"}),
@@ -71,13 +71,13 @@ def test_code_cannot_be_guessed(client: HTTPSClient) -> None:
         (SIGNUP, {"email": "nobody@example.com", "password1": PASSWORD}),
     ],
 )
-def test_time_tells_nothing_since_the_hasher_runs_exactly_once(
-    client: HTTPSClient, user: User, make_user: MakeUser, address: str, fields: dict[str, str]
+def test_password_is_hashed_exactly_once_for_any_account(
+    client: HTTPSClient, user: User, make_user: MakeUser, url: str, fields: dict[str, str]
 ) -> None:
     make_user("disabled@example.com", is_active=False)
     with (
         patch.object(Argon2idHasher, "encode", autospec=True, side_effect=Argon2idHasher.encode) as encode,
         patch.object(Argon2idHasher, "verify", autospec=True, side_effect=Argon2idHasher.verify) as verify,
     ):
-        assert client.post(address, fields).status_code in {200, 302}
+        assert client.post(url, fields).status_code in {200, 302}
     assert encode.call_count + verify.call_count == 1

@@ -30,23 +30,22 @@ class Migration(migrations.Migration):
                 (
                     "email",
                     models.EmailField(
-                        error_messages={"unique": "An account has this e-mail already."},
+                        error_messages={"unique": "An account with this email already exists."},
                         max_length=254,
                         unique=True,
-                        verbose_name="e-mail",
                     ),
                 ),
                 (
                     "is_active",
                     models.BooleanField(
                         default=True,
-                        help_text="Clear this instead of deleting an account: it is logged out at once.",
+                        help_text="Clear this instead of deleting the account. It ends all sessions at once.",
                         verbose_name="active",
                     ),
                 ),
                 (
                     "is_staff",
-                    models.BooleanField(default=False, help_text="May enter the administration.", verbose_name="staff"),
+                    models.BooleanField(default=False, help_text="Can log in to the admin.", verbose_name="staff"),
                 ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 (

@@ -1,4 +1,4 @@
-"""Log-in, log-out and passwords by Django's own pages, and the guard before them."""
+"""Django's log-in, log-out and password pages, and the lock-out."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from conftest import PASSWORD, HTTPSClient
+from core.testing import PASSWORD, HTTPSClient
 from users.models import User
 
 LOGIN = "/accounts/login/"
@@ -22,7 +22,7 @@ def try_login(client: HTTPSClient, email: str, password: str = PASSWORD, address
 
 
 @pytest.mark.control("V7.2.4")
-def test_log_in_gives_a_new_session(client: HTTPSClient, user: User) -> None:
+def test_log_in_starts_a_new_session(client: HTTPSClient, user: User) -> None:
     planted = client.session.session_key
     answer = try_login(client, "Owner@Example.com")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/photos/mine/")
@@ -31,7 +31,7 @@ def test_log_in_gives_a_new_session(client: HTTPSClient, user: User) -> None:
 
 @pytest.mark.control("V6.3.1")
 @pytest.mark.parametrize("address", [LOGIN, "/admin/login/"])
-def test_sixth_try_is_locked_out_whatever_the_spelling(
+def test_sixth_attempt_is_locked_out_for_any_spelling(
     client: HTTPSClient, user: User, address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for spelling in ("owner", "Owner", "OWNER", "oWner", "owneR"):
@@ -44,7 +44,7 @@ def test_sixth_try_is_locked_out_whatever_the_spelling(
 
 
 @pytest.mark.control("V6.3.1")
-def test_lock_out_ends_by_itself_and_nobody_can_prolong_it(client: HTTPSClient, user: User) -> None:
+def test_lock_out_expires_and_cannot_be_prolonged(client: HTTPSClient, user: User) -> None:
     for _ in range(5):
         try_login(client, user.email, "wrong")
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
@@ -54,13 +54,13 @@ def test_lock_out_ends_by_itself_and_nobody_can_prolong_it(client: HTTPSClient, 
 
 
 @pytest.mark.control("V6.3.1")
-def test_endless_name_is_counted_too(client: HTTPSClient, db: None) -> None:
+def test_overlong_name_is_counted_too(client: HTTPSClient, db: None) -> None:
     assert [try_login(client, "\u0130" * 254).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
     assert len(AccessAttempt.objects.get().username) <= 255
 
 
 @pytest.mark.control("V15.3.4")
-def test_lock_out_counts_by_the_address_that_the_proxy_saw(client: HTTPSClient, user: User, settings: Settings) -> None:
+def test_lock_out_counts_by_the_ip_address_the_proxy_saw(client: HTTPSClient, user: User, settings: Settings) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
     for spoofed in range(6):
         forwarded = f"9.9.9.{spoofed}, 203.0.113.7"
@@ -72,20 +72,20 @@ def test_lock_out_counts_by_the_address_that_the_proxy_saw(client: HTTPSClient, 
 
 @pytest.mark.control("V3.7.2")
 @pytest.mark.parametrize("target", ["//evil.example", "https:evil.example", "\\\\evil.example", "/%09/evil.example"])
-def test_log_in_leads_nowhere_else(client: HTTPSClient, user: User, target: str) -> None:
+def test_log_in_never_redirects_to_another_site(client: HTTPSClient, user: User, target: str) -> None:
     answer = client.post(LOGIN, {"username": user.email, "password": PASSWORD, "next": target})
     assert answer.headers["Location"].startswith(("/photos/", "/%09/"))
 
 
 @pytest.mark.control("V3.5.3")
-def test_log_out_takes_a_form(client: HTTPSClient, user: User) -> None:
+def test_log_out_requires_a_form(client: HTTPSClient, user: User) -> None:
     try_login(client, user.email)
     assert client.get("/accounts/logout/").status_code == 405
     assert client.get("/photos/mine/").status_code == 200
 
 
 @pytest.mark.control("V6.2.3")
-def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HTTPSClient, user: User) -> None:
+def test_password_change_needs_old_one_and_ends_other_sessions(client: HTTPSClient, user: User) -> None:
     other = HTTPSClient()
     try_login(other, user.email)
     try_login(client, user.email)
@@ -98,7 +98,7 @@ def test_password_change_asks_for_the_old_one_and_ends_other_sessions(client: HT
 
 
 @pytest.mark.control("V14.2.1")
-def test_reset_link_works_once_within_an_hour_and_tells_nothing_of_accounts(
+def test_reset_link_works_once_and_reveals_no_accounts(
     client: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = client.post("/accounts/password_reset/", {"email": "nobody@example.com"})

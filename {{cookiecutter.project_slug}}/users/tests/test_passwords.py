@@ -1,4 +1,4 @@
-"""How passwords are judged and kept."""
+"""Password rules and hashes, and user accounts in the admin."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from conftest import PASSWORD, Login, MakeUser
+from core.testing import PASSWORD, Login, MakeUser
 from users.models import User
 
 
@@ -26,26 +26,26 @@ from users.models import User
         ("my-harbour-site-4711", "password_names_site"),
     ],
 )
-def test_weak_password_is_refused_with_its_reason(password: str, code: str, settings: Settings) -> None:
+def test_weak_password_is_rejected_with_its_reason(password: str, code: str, settings: Settings) -> None:
     settings.SITE_NAME = "Harbour Site"
-    with pytest.raises(ValidationError) as refusal:
+    with pytest.raises(ValidationError) as rejection:
         validate_password(password, User(email="owner@example.com"))
-    assert code in {error.code for error in refusal.value.error_list}
+    assert code in {error.code for error in rejection.value.error_list}
     validate_password("twelve chars", User(email="owner@example.com"))
 
 
 @pytest.mark.control("V6.2.9")
 @pytest.mark.control("V6.2.6")
-def test_long_password_counts_to_its_last_letter() -> None:
+def test_long_password_is_checked_to_its_last_character() -> None:
     password = "ü" + "long-" * 25
     validate_password(password, User(email="owner@example.com"))
-    kept = make_password(password)
-    assert check_password(password, kept)
-    assert not check_password(password[:-1] + "x", kept)
+    stored = make_password(password)
+    assert check_password(password, stored)
+    assert not check_password(password[:-1] + "x", stored)
 
 
 @pytest.mark.control("V11.4.2")
-def test_password_is_kept_as_argon2id(user: User) -> None:
+def test_password_is_stored_as_argon2id(user: User) -> None:
     algorithm, variety, _, costs, *_ = user.password.split("$")
     assert (algorithm, variety) == ("argon2", "argon2id")
     memory, passes, lanes = (int(cost[2:]) for cost in costs.split(","))
@@ -55,7 +55,7 @@ def test_password_is_kept_as_argon2id(user: User) -> None:
 
 
 @pytest.mark.control("V11.4.1")
-def test_password_kept_by_a_weak_hash_does_not_log_in(user: User) -> None:
+def test_password_stored_with_a_weak_hash_is_not_accepted(user: User) -> None:
     user.password = "md5$salt$" + hashlib.md5(b"saltanything", usedforsecurity=False).hexdigest()
     assert not user.check_password("anything")
 
@@ -67,7 +67,7 @@ def test_new_database_has_no_accounts() -> None:
 
 
 @pytest.mark.control("identity")
-def test_same_address_in_other_letters_is_the_same_account(user: User) -> None:
+def test_email_in_another_case_is_the_same_account(user: User) -> None:
     assert User.objects.get_by_natural_key("OWNER@Example.com") == user
     with pytest.raises(ValidationError):
         User.objects.create_user("OWNER@example.com", None)
@@ -76,26 +76,26 @@ def test_same_address_in_other_letters_is_the_same_account(user: User) -> None:
     assert user.email == "other@example.com"
 
 
-def test_staff_can_manage_accounts_in_the_administration(login: Login, make_user: MakeUser) -> None:
+def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     client = login(admin)
-    answer = client.post("/admin/users/user/add/", {"email": "New@example.com", "usable_password": "false"})
-    assert answer.status_code == 302
+    response = client.post("/admin/users/user/add/", {"email": "New@example.com", "usable_password": "false"})
+    assert response.status_code == 302
     added = User.objects.get(email="new@example.com")
     assert client.get(f"/admin/users/user/{added.pk}/change/").status_code == 200
 
 
 @pytest.mark.control("V8.2.1")
-def test_staff_who_may_change_accounts_become_no_superuser(login: Login, make_user: MakeUser) -> None:
+def test_staff_cannot_make_themselves_superusers(login: Login, make_user: MakeUser) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    clerk = make_user("clerk@example.com", is_staff=True)
-    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
-    client = login(clerk)
-    form = {"email": clerk.email, "is_active": "on", "is_superuser": "on"}
-    client.post(f"/admin/users/user/{clerk.pk}/change/", form)
+    staff = make_user("staff@example.com", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client = login(staff)
+    form = {"email": staff.email, "is_active": "on", "is_superuser": "on"}
+    client.post(f"/admin/users/user/{staff.pk}/change/", form)
     new = {"password1": "a harbour at noon", "password2": "a harbour at noon"}
     client.post(f"/admin/users/user/{admin.pk}/password/", new)
-    clerk.refresh_from_db()
+    staff.refresh_from_db()
     admin.refresh_from_db()
-    assert not clerk.is_superuser
+    assert not staff.is_superuser
     assert admin.check_password(PASSWORD)

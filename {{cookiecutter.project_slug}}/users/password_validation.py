@@ -1,23 +1,9 @@
-"""How passwords are hashed, and the rules that go beyond Django's own."""
-
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.exceptions import ValidationError
 
 
-class Argon2idHasher(Argon2PasswordHasher):
-    """Argon2id with the least that OWASP's Password Storage sheet asks for: 19 MiB, 2 passes.
-
-    Django's default takes 100 MiB, which is what each log-in at the same time would cost.
-    """
-
-    time_cost = 2
-    memory_cost = 19_456  # KiB
-    parallelism = 1
-
-
 class SiteNameValidator:
-    """Refuses passwords built from the name of the site, which guessers try first."""
+    """Reject passwords that contain the name of the site: attackers try it first."""
 
     def validate(self, password: str, user: object = None) -> None:
         plain = "".join(filter(str.isalnum, password)).lower()

@@ -1,0 +1,75 @@
+"""Log security events of accounts, and react to a changed second factor or encryption key."""
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.account.internal.flows.login import record_authentication  # private, but no public function does this
+from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from cryptography.fernet import InvalidToken
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.dispatch import Signal, receiver
+from django.http import HttpRequest
+
+from core.encryption import decrypt, encrypt, encryption_key_rotated, is_encrypted_with_newest_key
+from core.logging import log_event
+
+# The names come from OWASP's Logging Vocabulary, as far as it has one for the event.
+EVENTS = {
+    account.user_signed_up: "user_created",
+    account.email_changed: "user_updated",
+    account.password_changed: "authn_password_change",
+    account.password_set: "authn_password_set",
+    account.password_reset: "authn_password_reset",
+    mfa.authentication_failed: "authn_login_fail",
+    mfa.authenticator_added: "authn_factor_added",
+    mfa.authenticator_removed: "authn_factor_removed",
+    mfa.authenticator_reset: "authn_factor_renewed",
+    mfa.authenticator_used: "authn_factor_used",
+}
+
+
+@receiver(list(EVENTS))
+def log_change(signal: Signal, request: HttpRequest, user: Any, authenticator: Any = None, **kwargs: Any) -> None:
+    factor = {"factor": authenticator.type} if authenticator else {}
+    log_event(EVENTS[signal], request, user=user.pk, **factor)
+
+
+@receiver([mfa.authenticator_added, mfa.authenticator_removed])
+def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
+    """Count a new factor as proved in this session, and end the user's other sessions."""
+    if signal is mfa.authenticator_added:
+        if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+            return
+        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    get_adapter().end_sessions(others)
+
+
+@receiver(encryption_key_rotated)
+def rotate_second_factors(**kwargs: Any) -> int:
+    """Re-encrypt secrets that another key than the newest encrypted, one locked row at a time; return the number.
+
+    Raise CommandError with the ids of the rows that no key decrypts, after all other rows.
+    """
+    rotated, failed = 0, []
+    for pk in list(Authenticator.objects.values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            old = {name: row.data[name] for name in ("secret", "seed") if name in row.data} if row else {}
+            try:
+                outdated = {name: token for name, token in old.items() if not is_encrypted_with_newest_key(token)}
+                new = {name: encrypt(decrypt(token)) for name, token in outdated.items()}
+            except InvalidToken:
+                failed.append(pk)
+                continue
+            if row and new:
+                row.data |= new
+                row.save(update_fields=["data"])
+                rotated += 1
+    if failed:
+        raise CommandError(f"mfa.Authenticator {failed}: no key decrypts them")
+    return rotated
