@@ -1,1 +1,1 @@
-"""What people and CI run alike; the standard library is all it needs."""
+"""Commands for developers and CI. They use only the standard library."""

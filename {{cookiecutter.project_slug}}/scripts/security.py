@@ -1,8 +1,9 @@
-"""Runs every scan, or those named, and ends with a table. Reports stand in reports/."""
+"""Run all scans, or the named ones, and print a table of the results. The reports are in reports/."""
 
 import os
 import shutil
 import sys
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from scripts import (
@@ -26,41 +27,46 @@ SCANS = {
 }
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the table, with the path of the report."""
+
+    tool: str
+    result: str
+    report: str
+
+
 def main(names: list[str]) -> int:
     if unknown := set(names) - SCANS.keys():
-        sys.exit(f"No such scan: {', '.join(sorted(unknown))}. There are: {', '.join(SCANS)}.")
-    rows = [("tool", "result", "report"), ("---", "---", "---")]
-    for name in names or SCANS:
-        print(f"== {name}", flush=True)
-        rows.append((name, *look(name)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = "".join("| " + " | ".join(map(str.ljust, row, widths)) + " |\n" for row in rows)
+        sys.exit(f"Unknown scan: {', '.join(sorted(unknown))}. Known scans: {', '.join(SCANS)}.")
+    rows = [run_scan(name) for name in names or SCANS]
+    cells = [("tool", "result", "report"), ("---", "---", "---"), *map(astuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    table = "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in cells)
     (REPORTS / "summary.md").write_text(f"### Scans\n\n{table}\n", encoding="utf-8")
     print(f"\n{table}", end="")
-    results = [result for _, result, _ in rows[2:]]
-    missed = any(result.startswith("not run") for result in results)
-    if missed:
-        print("\nA scan that did not run has found nothing because it did not look; in CI it fails.")
-    return int(any(result.startswith("found") for result in results) or (missed and "CI" in os.environ))
+    if missed := any(row.result.startswith("not run") for row in rows):
+        print("\nA scan that did not run shows nothing about this project; in CI it counts as a failure.")
+    return int(any(row.result.startswith("found") for row in rows) or (missed and "CI" in os.environ))
 
 
-def look(name: str) -> tuple[str, str]:
-    """Returns the result of a scan and the path of its report."""
+def run_scan(name: str) -> Row:
+    print(f"== {name}", flush=True)
     folder = REPORTS / name
-    shutil.rmtree(folder, ignore_errors=True)  # an old report must never pass for a new one
+    shutil.rmtree(folder, ignore_errors=True)  # an old report must not be taken for a new one
     folder.mkdir(parents=True)
     try:
         found = SCANS[name](folder)
-        result = f"found {len(found)}" if found else "passed"
     except scans.NotRun as reason:
-        found, result = [], f"not run: {reason}"
+        result = f"not run: {reason}"
     except Exception as error:
-        # A report in a form that nobody expected says nothing, and so passes nothing.
-        found, result = [], f"not run: {type(error).__name__}: {error}"
-    for line in found:
-        print(line)
+        # A report in an unexpected form shows nothing, so the scan must not pass.
+        result = f"not run: {type(error).__name__}: {error}"
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in found)
+        result = f"found {len(found)}" if found else "passed"
     reports = sorted(folder.glob("*.*"), key=lambda path: (path.suffix != ".html", path))
-    return result.replace("|", "/"), reports[0].as_posix() if reports else ""
+    return Row(name, result.replace("|", "/"), reports[0].as_posix() if reports else "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""zizmor: holes in the workflows, such as an unpinned action or a token that may do too much."""
+"""Find vulnerabilities in the workflows with zizmor, such as an unpinned action or a token with too many rights."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from scripts.scans import expect, run
 
 
 def scan(reports: Path) -> list[str]:
-    # Without --strict-collection it passes over a file that it cannot read.
+    # Without --strict-collection, zizmor skips a file that it cannot read.
     done = run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format", "sarif", ".")
     sarif = expect(done, 0)
     (reports / "workflows.sarif").write_text(sarif, encoding="utf-8")
