@@ -1,4 +1,4 @@
-"""Remove what was not chosen, write .env with fresh secrets, and say what to do next."""
+"""Remove the files of features that were not chosen, write .env with new secrets, and print the next steps."""
 
 import base64
 import json
@@ -10,21 +10,26 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
-# The files of each feature: they stay when the prompt got this answer.
+# The files of each feature. They stay if the prompt has this answer.
 FEATURE_PATHS = {
     ("auth_app", True): ["accounts"],
-    ("__django_login", "yes"): ["users/lockout.py", "users/templates", "users/tests/test_login.py"],
+    ("__django_login", "yes"): [
+        "users/SECURITY.md",
+        "users/lockout.py",
+        "users/templates",
+        "users/tests/test_login.py",
+    ],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
 }
 
-# What working in the template's own folder leaves there; none of it is the template's.
+# Files left by work in the raw folder. They are not part of the template.
 LEFTOVERS = ".env .venv **/__pycache__ **/.*_cache **/.DS_Store *.sqlite3* media reports staticfiles uv.lock".split()
 
 ENV = """\
-# Secrets of this machine, made when the project was generated. Never commit this file.
-# .env.example describes every variable.
+# Secrets for this machine, created with the project. Do not commit this file.
+# .env.example describes all variables.
 DEBUG=on
 SECRET_KEY={secret_key}
 FIELD_ENCRYPTION_KEYS={encryption_key}
@@ -44,12 +49,12 @@ Next:
   uv run poe start                           then open http://localhost:8000/
   uv run python manage.py createsuperuser    in a second terminal, to review photos
 
-.env holds fresh secrets for this machine alone. README.md has the rest.
+.env contains new secrets for this machine only. README.md describes the rest.
 """
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder; a path that is missing raises."""
+    """Remove a file or a folder; raise OSError if it does not exist."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -57,7 +62,7 @@ def remove(path: Path) -> None:
 
 
 def write_env() -> None:
-    """Write the secrets, readable by their owner alone from the first moment."""
+    """Write the secrets to a file that only its owner can read from the start."""
     text = ENV.format(
         secret_key=secrets.token_urlsafe(64),
         encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -74,11 +79,11 @@ for pattern in LEFTOVERS:
 for (prompt, answer), paths in FEATURE_PATHS.items():
     if ANSWERS[prompt] != answer:
         for path in paths:
-            remove(Path(path))  # raises when the path is missing: a stale table is a bug
+            remove(Path(path))  # a missing path means that the table is out of date
 
 write_env()
 
-# A console that cannot show a character shows its number.
+# A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 words = {key: "yes" if value else "no" for key, value in ANSWERS.items() if isinstance(value, bool)}
 print(SUMMARY.format(**ANSWERS | words))
