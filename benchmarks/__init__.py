@@ -1,4 +1,4 @@
-"""The figures that the README quotes: each module prints a Markdown table, `uv run python -m benchmarks.<name>`."""
+"""Measurements of the template. Each module prints a Markdown table; README.md describes them."""
 
 import contextlib
 import sys
@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.baking import Answers, copy_template, run
+from tests.support.baking import Answers, copy_template, run
 
 
 def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:
-    """Generate a project as people do, as a process of its own, and return its folder."""
+    """Generate a project by the cookiecutter command, and return its folder."""
     chosen = [f"{key}={value}" for key, value in answers.items()]
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(output), str(template), *chosen]
     run(home, *command, HOME=str(home), USERPROFILE=str(home))
@@ -19,14 +19,14 @@ def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path
 
 @contextlib.contextmanager
 def generated(answers: Answers) -> Iterator[Path]:
-    """Yield a freshly generated project, in a temporary folder that goes with it."""
+    """Yield a generated project in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         yield generate(copy_template(home / "template"), home, answers, home)
 
 
 def print_table(header: list[str], rows: list[list[object]]) -> None:
-    """Print a Markdown table; figures get as many digits as they deserve."""
+    """Print a Markdown table; floats get two decimals."""
     print("|", " | ".join(header), "|")
     print("|", " | ".join("---" if isinstance(cell, str) else "---:" for cell in rows[0]), "|")
     for row in rows:

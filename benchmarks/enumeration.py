@@ -1,4 +1,4 @@
-"""Whether time tells who has an account: the same form for addresses with and without one, in turns."""
+"""Response times of forms for emails with and without an account, which must not reveal accounts."""
 
 import statistics
 import threading
@@ -6,12 +6,12 @@ import time
 from urllib.parse import urlencode
 
 from benchmarks import generated, print_table
-from tests.accounts.conftest import Mailbox, Person
-from tests.baking import ALL_ON
-from tests.live import PASSWORD, Site, serve
+from tests.support.accounts import Mailbox, Person
+from tests.support.baking import ALL_ON
+from tests.support.live import PASSWORD, Site, serve
 
 ROUNDS = 40
-PEOPLE = f"""
+CREATE_USERS = f"""
 from allauth.account.models import EmailAddress
 for number in range({ROUNDS}):
     user = User.objects.create_user(f"known{{number}}@example.com", "{PASSWORD}")
@@ -19,15 +19,15 @@ for number in range({ROUNDS}):
 """
 FORMS = {
     "log-in with a wrong password": ("/accounts/login/", "login", {"password": "wrong"}),
-    "reset of the password": ("/accounts/password/reset/", "email", {}),
-    # Last: afterwards every address has an account.
+    "password reset": ("/accounts/password/reset/", "email", {}),
+    # Last, since every email has an account afterwards.
     "sign-up": ("/accounts/signup/", "email", {"password1": PASSWORD}),
 }
 
 
-def seconds(site: Site, path: str, fields: dict[str, str], address: str) -> float:
-    """Send a form from a network address of its own, and return how long the answer took."""
-    person = Person(site, address=address)
+def seconds(site: Site, path: str, fields: dict[str, str], ip_address: str) -> float:
+    """Send a form from an IP address, and return the response time."""
+    person = Person(site, ip_address=ip_address)
     body = urlencode({"csrfmiddlewaretoken": person.token(path)} | fields).encode()
     started = time.perf_counter()
     person.request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -35,12 +35,12 @@ def seconds(site: Site, path: str, fields: dict[str, str], address: str) -> floa
 
 
 def main() -> None:
-    """Print the medians and their ratio."""
+    """Alternate between both kinds of email, and print the medians and their ratio."""
     rows: list[list[object]] = []
     with Mailbox() as mailbox, generated(ALL_ON | {"cloudinary_moderation": False}) as project:
         threading.Thread(target=mailbox.serve_forever, daemon=True).start()
         changes = {"EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}", "TRUSTED_PROXY_COUNT": "1"}
-        with serve(project, PEOPLE, CHECK_BREACHED_PASSWORDS="off", **changes) as site:
+        with serve(project, CREATE_USERS, CHECK_BREACHED_PASSWORDS="off", **changes) as site:
             for name, (path, field, rest) in FORMS.items():
                 times: dict[str, list[float]] = {"known": [], "unknown": []}
                 for number in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""How many gallery pages a second a worker serves, against a bare `startproject` page, and where the time goes."""
+"""Gallery pages per second of one worker, compared with a page of a bare `startproject`, and the time of each part."""
 
 import json
 import shutil
@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import generated, print_table
-from tests.baking import ALL_OFF, production, run
-from tests.live import PREPARE, gunicorn
-from tests.pictures import encode, landscape
+from tests.support.baking import ALL_OFF, production, run
+from tests.support.images import encode, landscape
+from tests.support.live import PREPARE, gunicorn
 
 ROUNDS = 5
 SECONDS = 3
 CLIENTS = 4
-# A worker that is recycled would drop its connections.
+# A recycled worker would close its connections.
 STEADY = ("--max-requests", "0")
-# As behind a proxy that ends TLS: so both are measured without it.
+# Both servers run as behind a proxy that terminates TLS.
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n\r\n"
 
 BARE_URLS = """
@@ -36,16 +36,17 @@ ALLOWED_HOSTS = ["localhost"]
 
 FILL = """
 from pathlib import Path
-from uploads.images import sanitize
+from uploads import services
+from uploads.images import validate_and_reencode
 owner = User.objects.create_user("owner@example.com", None)
 content = open({photo!r}, "rb")
-rebuilt = sanitize(content, "a.jpg", Path({photo!r}).stat().st_size)
+image = validate_and_reencode(content, "a.jpg", Path({photo!r}).stat().st_size)
 for number in range(40):
-    Photo.objects.accept(owner, f"Photo {{number}}", "a.jpg", rebuilt)
+    services.create_photo(owner, f"Photo {{number}}", "a.jpg", image)
 Photo.objects.update(status="approved")
 """
 
-# Inside the project, without a server: a page, and what it is made of, each alone.
+# Times a page and each of its parts, inside the project, without a server.
 SPLIT = """
 import json, time
 from django.core.handlers.wsgi import WSGIHandler
@@ -58,7 +59,7 @@ from uploads.views import PAGE_SIZE
 handler, factory = WSGIHandler(), RequestFactory()
 request = factory.get("/", secure=True, headers={"host": "localhost"})
 
-def ask(path):
+def get(path):
     environ = factory.get(path, secure=True, headers={"host": "localhost"}).environ
     handler(environ, lambda *_: None).close()
 
@@ -75,21 +76,21 @@ def measure(work, times=300):
         work()
     return (time.perf_counter() - started) / times
 
-whole = measure(lambda: ask("/"))
+whole = measure(lambda: get("/"))
 page = fetch()
 parts = {
-    "all middlewares (a health page)": measure(lambda: ask("/health/live/")),
+    "all middlewares (a health page)": measure(lambda: get("/health/live/")),
     "a new connection to the database": measure(lambda: (connection.close(), connection.ensure_connection())),
     "two queries, 24 rows": measure(fetch),
     "template": measure(lambda: render_to_string("uploads/gallery.html", {"page": page}, request)),
 }
-print(json.dumps(parts | {"user, session, the rest": whole - sum(parts.values()), "the whole page": whole}))
+print(json.dumps(parts | {"user, session and the rest": whole - sum(parts.values()), "the whole page": whole}))
 """
 
 
-def ask(port: int, deadline: float) -> int:
-    """Ask for the page over one connection that stays open, and count the answers; as little work as can be."""
-    answers = 0
+def count_responses(port: int, deadline: float) -> int:
+    """Request the page over one persistent connection until the deadline, and return the number of responses."""
+    responses = 0
     with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as stream:
         while time.perf_counter() < deadline:
             connection.sendall(REQUEST)
@@ -100,19 +101,19 @@ def ask(port: int, deadline: float) -> int:
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split()[1])
             stream.read(length)
-            answers += 1
-    return answers
+            responses += 1
+    return responses
 
 
 def requests_per_second(port: int) -> float:
-    """Return how many answers all clients together get."""
+    """Return the responses per second of all clients together."""
     deadline = time.perf_counter() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return sum(clients.map(ask, [port] * CLIENTS, [deadline] * CLIENTS)) / SECONDS
+        return sum(clients.map(count_responses, [port] * CLIENTS, [deadline] * CLIENTS)) / SECONDS
 
 
 def start_bare(folder: Path, settings_of: Path) -> dict[str, str]:
-    """Make a project as Django does, with one page, and return its environment."""
+    """Create a project by `startproject` with one page, and return its environment."""
     folder.mkdir()
     run(folder, "django-admin", "startproject", "config", ".")
     (folder / "config" / "urls.py").write_text(BARE_URLS, encoding="utf-8")
@@ -123,7 +124,7 @@ def start_bare(folder: Path, settings_of: Path) -> dict[str, str]:
 
 
 def start_full(project: Path, folder: Path) -> dict[str, str]:
-    """Fill a gallery and return the project's environment."""
+    """Add photos to the gallery, and return the project's environment."""
     environment = production(project) | {
         "ALLOWED_HOSTS": "localhost",
         "MEDIA_ROOT": str(folder / "media"),
@@ -139,7 +140,7 @@ def start_full(project: Path, folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Take turns between both servers, print the medians, and then what one page of the gallery is made of."""
+    """Alternate between both servers, print the medians, and then the time of each part of a gallery page."""
     rates: dict[str, list[float]] = {"a bare startproject page": [], "the gallery, 24 photos": []}
     with tempfile.TemporaryDirectory() as temporary, generated(ALL_OFF) as project:
         folder = Path(temporary)
@@ -159,7 +160,7 @@ def main() -> None:
     medians = {name: statistics.median(rate) for name, rate in rates.items()}
     base = medians["a bare startproject page"]
     print_table(
-        [f"one worker, median of {ROUNDS}", "requests a second", "ratio"],
+        [f"one worker, median of {ROUNDS}", "requests per second", "ratio"],
         [[name, round(rate), rate / base] for name, rate in medians.items()],
     )
     print()

@@ -1,4 +1,4 @@
-"""How long generation takes, against the engine alone: the same tree without hooks and without line statements."""
+"""Duration of generation, compared with cookiecutter on the same tree without hooks and line statements."""
 
 import re
 import statistics
@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 from benchmarks import generate, print_table
-from tests.baking import ALL_OFF, ALL_ON, RAW, Answers, copy_template
+from tests.support.baking import ALL_OFF, ALL_ON, RAW, Answers, copy_template
 
 ROUNDS = 15
 
 
 def strip(template: Path) -> None:
-    """Take away what the engine would not do by itself."""
+    """Remove the hooks and the line statements from a template."""
     for hook in (template / "hooks").iterdir():
         hook.unlink()
     answers = template / "cookiecutter.json"
@@ -26,7 +26,7 @@ def strip(template: Path) -> None:
 
 
 def seconds(template: Path, answers: Answers, home: Path) -> float:
-    """Generate once and return how long it took."""
+    """Generate a project, and return the duration."""
     with tempfile.TemporaryDirectory() as output:
         started = time.perf_counter()
         generate(template, Path(output), answers, home)
@@ -34,13 +34,13 @@ def seconds(template: Path, answers: Answers, home: Path) -> float:
 
 
 def main() -> None:
-    """Take turns, so that a busy moment slows all alike, and print the medians."""
+    """Alternate between the runs, so that other load affects all alike, and print the medians."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         template, bare = copy_template(home / "template"), copy_template(home / "bare")
         strip(bare)
         runs = {
-            "the engine on the same tree, bare": (bare, ALL_ON),
+            "cookiecutter alone, on the same tree": (bare, ALL_ON),
             "everything chosen": (template, ALL_ON),
             "nothing chosen": (template, ALL_OFF),
         }
@@ -49,7 +49,7 @@ def main() -> None:
             for name, (source, answers) in runs.items():
                 times[name].append(seconds(source, answers, home))
     medians = {name: statistics.median(taken) for name, taken in times.items()}
-    base = medians["the engine on the same tree, bare"]
+    base = medians["cookiecutter alone, on the same tree"]
     print_table(
         [f"generation, median of {ROUNDS}", "seconds", "ratio"],
         [[name, median, median / base] for name, median in medians.items()],

@@ -1,4 +1,4 @@
-"""What most tests start from: the template, and a project for every combination of its features."""
+"""Fixtures for most tests: a copy of the template, and projects of every combination of features."""
 
 import shutil
 from functools import cache
@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import Project, bake, copy_template, name
+from tests.support.baking import Project, bake, copy_template, name
 
-pytest_plugins = ["tests.live", "tests.browsing", "tests.postgresql"]
+pytest_plugins = ["tests.support.live", "tests.support.browsing", "tests.support.postgresql"]
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clean copy of the template; nobody changes it."""
+    """Return a clean copy of the template, which tests share and do not change."""
     return copy_template(tmp_path_factory.mktemp("template") / "secure-django")
 
 
 @pytest.fixture(scope="session")
 def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return the project of a combination as it was generated; nobody changes it."""
+    """Return the generated project of a combination, which tests share and do not change."""
 
     @cache
     def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
@@ -30,12 +30,12 @@ def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Projec
 
 @pytest.fixture
 def project(pristine: Project, tmp_path: Path) -> Project:
-    """Return a copy of the project of a combination, for tools that leave something behind."""
+    """Return a copy of the project of a combination, for tests that write to it."""
     return lambda answers: shutil.copytree(pristine(answers), tmp_path / "my-secure-site")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with a home folder of its own, for commands that leave answers there."""
+    """Return an environment with a home folder of its own, where cookiecutter keeps its files."""
     (tmp_path / "home").mkdir()
     return {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}

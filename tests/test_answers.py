@@ -1,4 +1,4 @@
-"""Answers that cannot work are refused with what to type instead; all others work everywhere."""
+"""Invalid answers are rejected with what to type instead; all valid answers work."""
 
 import html
 import json
@@ -14,12 +14,12 @@ from cookiecutter.exceptions import FailedHookException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.baking import ALL_OFF, ALL_ON, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
+from tests.support.baking import ALL_OFF, ALL_ON, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
 
 LONG = "x" * 64
 
-REFUSED = {
-    # Slugs that are no distribution name
+REJECTED = {
+    # Slugs that are not distribution names
     ("project_slug", "My Site"): "type my-site",
     ("project_slug", "MySite"): "type mysite",
     ("project_slug", "größe"): "type grosse",
@@ -33,7 +33,7 @@ REFUSED = {
     ("project_slug", "安全"): "type secure-site",
     ("project_slug", " "): "empty",
     ("project_slug", f"{LONG}x"): "type xxx",
-    # … that uv would take for a dependency, or Django's own commands for a module
+    # Slugs that are names of dependencies or modules
     ("project_slug", "django"): "type my-django",
     ("project_slug", "Django"): "type django",
     ("project_slug", "pillow"): "type my-pillow",
@@ -47,12 +47,12 @@ REFUSED = {
     ("project_slug", "scripts"): "type my-scripts",
     ("project_slug", "test"): "type my-test",
     ("project_slug", "secrets"): "type my-secrets",
-    # … that Windows reserves
+    # Slugs that are reserved Windows names
     ("project_slug", "con"): "type my-con",
     ("project_slug", "nul"): "type my-nul",
     ("project_slug", "com1"): "type my-com1",
     ("project_slug", "aux.site"): "type my-aux-site",
-    # Names and sentences that would end a string or a line
+    # Text that would end a string or a line
     ("project_name", 'The "Best" Site'): "type it without",
     ("project_name", "back\\slash"): "type it without",
     ("project_name", "trailing\\"): "type it without",
@@ -68,7 +68,7 @@ REFUSED = {
     ("description", "one\nSECRET_KEY = 1"): "type it without",
     ("description", "null\x00"): "type it without",
     ("description", ""): "type at least",
-    # Domains that are none
+    # Invalid domain names
     ("domain_name", ""): "type at least",
     ("domain_name", "localhost"): "type one like",
     ("domain_name", "https://example.com"): "type one like",
@@ -84,7 +84,7 @@ REFUSED = {
     ("domain_name", ".".join(["a" * 60] * 5)): "type one like",
     ("domain_name", "Example.COM"): "type example.com",
     ("domain_name", "müller.example"): "type xn--mller-kva.example",
-    # E-mail addresses that are none
+    # Invalid email addresses
     ("author_email", ""): "type at least",
     ("author_email", "nobody"): "type one like",
     ("author_email", "@example.com"): "type one like",
@@ -111,44 +111,46 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("answer", "instead"), REFUSED.items(), ids=lambda value: ascii(value)[:60])
-def test_answer_that_cannot_work_is_refused_with_what_to_type_instead(
-    answer: tuple[str, str], instead: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("answer", "advice"), REJECTED.items(), ids=lambda value: ascii(value)[:60])
+def test_invalid_answer_is_rejected_with_what_to_type(
+    answer: tuple[str, str], advice: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     prompt, value = answer
     with pytest.raises(FailedHookException):
         bake(template, tmp_path, **{"project_slug": "my-site", "author_name": "Ann", prompt: value})
     problems = [line for line in capfd.readouterr().err.splitlines() if line.startswith(f"  {prompt}: ")]
     assert len(problems) == 1
-    assert instead in problems[0]
-    assert {path.name for path in tmp_path.iterdir()} <= {".cookiecutter", "my"}, "an empty folder of my/site at most"
+    assert advice in problems[0]
+    assert {path.name for path in tmp_path.iterdir()} <= {".cookiecutter", "my"}, "at most an empty folder from my/site"
     assert not list(tmp_path.rglob("*.py"))
 
 
-def test_all_problems_are_told_at_once(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_invalid_answers_are_reported_at_once(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(FailedHookException):
         bake(template, tmp_path, project_name='"', project_slug="X", domain_name="x", author_email="x")
     problems = re.findall(r"^  (\w+): ", capfd.readouterr().err, re.MULTILINE)
     assert problems == ["project_name", "project_slug", "domain_name", "author_name", "author_email"]
 
 
-def test_an_empty_slug_leaves_nothing(template: Path, tmp_path: Path) -> None:
+def test_empty_slug_generates_nothing(template: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="already exists"):
         bake(template, tmp_path, project_slug="")
     assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}
 
 
 @pytest.mark.parametrize("code", ["{{ 7 * 7 }}", "{% now 'utc' %}", "{# note #}", "# % if x"])
-def test_template_code_that_somebody_typed_is_refused(
+def test_template_code_in_an_answer_is_rejected(
     code: str, template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
-    """What is typed at a prompt is not rendered, but it would be at an update; --replay takes the same way in."""
+    """Cookiecutter does not render typed answers, but it does in updates, which load them like --replay."""
     bake(template, tmp_path)
     replay = next((tmp_path / ".cookiecutter" / "replay").iterdir())
     context = json.loads(replay.read_text(encoding="utf-8"))
     context["cookiecutter"] |= {"description": f"We say {code}", "project_slug": "replayed"}
     replay.write_text(json.dumps(context), encoding="utf-8")
-    with pytest.raises(AssertionError, match=r"description: holds template code; type it without braces"):
+    with pytest.raises(AssertionError, match=r"description: contains template code; type it without braces"):
         run(
             tmp_path,
             "cookiecutter",
@@ -173,18 +175,18 @@ def test_template_code_that_somebody_typed_is_refused(
         ("W" * 80, "w" * 64),
     ],
 )
-def test_slug_comes_from_the_name(project_name: str, slug: str, template: Path, tmp_path: Path) -> None:
+def test_slug_is_made_from_the_name(project_name: str, slug: str, template: Path, tmp_path: Path) -> None:
     assert bake(template, tmp_path, project_name=project_name).name == slug
 
 
 @pytest.mark.parametrize("slug", ["photos", "3d", "my_site", "my.site", LONG])
-def test_every_distribution_name_in_lower_case_works(slug: str, template: Path, tmp_path: Path) -> None:
+def test_lowercase_distribution_name_works_as_slug(slug: str, template: Path, tmp_path: Path) -> None:
     project = bake(template, tmp_path, project_slug=slug)
     assert tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == slug
 
 
 def dependencies(project: Path) -> set[str]:
-    """Return what is installed for a project: its dependencies, and what those depend on in turn."""
+    """Return the direct and indirect dependencies of a project."""
     pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     waiting = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
     seen = set()
@@ -200,14 +202,16 @@ def dependencies(project: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
-def test_no_dependency_can_be_the_slug(answers: Answers, pristine: Project, tmp_path: Path) -> None:
+def test_names_of_dependencies_and_folders_are_rejected_as_slug(
+    answers: Answers, pristine: Project, tmp_path: Path
+) -> None:
     project = pristine(answers)
     folders = {path.name for path in project.iterdir() if path.is_dir() and not path.name.startswith(".")}
     hook = Path(__file__).parents[1] / "hooks" / "pre_gen_project.py"
     source = hook.read_text(encoding="utf-8").replace("{{ cookiecutter | jsonify }}", "{}")
     (tmp_path / "hook.py").write_text(source, encoding="utf-8")
-    refused_slug = runpy.run_path(str(tmp_path / "hook.py"))["refused_slug"]
-    assert not [package for package in sorted(dependencies(project) | folders) if not refused_slug(package)]
+    slug_problem = runpy.run_path(str(tmp_path / "hook.py"))["slug_problem"]
+    assert not [package for package in sorted(dependencies(project) | folders) if not slug_problem(package)]
 
 
 SHOW = """
@@ -228,10 +232,10 @@ print(json.dumps({
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 @pytest.mark.parametrize("site", NAMES.values(), ids=NAMES)
-def test_unusual_name_works_in_settings_pyproject_pages_and_documents(
+def test_unusual_names_work_in_settings_pages_and_documents(
     site: str, answers: Answers, template: Path, tmp_path: Path
 ) -> None:
-    description = f'"{site}": a \\backslash, a "quote" and a trailing one \\'
+    description = f'"""{site}""": a \\backslash, a "quote" and a trailing one \\'
     names = {"project_name": site, "author_name": site, "description": description, "domain_name": DOMAIN}
     project = bake(template, tmp_path, **names, **answers)
 

@@ -1,4 +1,4 @@
-"""What people do and see in Chromium, in front of a real server: with and without scripts, by keyboard, on a phone."""
+"""Upload and review in Chromium: with and without JavaScript, by keyboard, at phone width."""
 
 from importlib.resources import files
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import Browse, fill_in, log_in, publish
-from tests.live import ADMIN, OWNER, STRANGER, Site
-from tests.pictures import camera_file, encode, landscape
+from tests.support.browsing import Browse, fill_in, log_in, publish
+from tests.support.images import camera_file, encode, landscape
+from tests.support.live import ADMIN, OTHER_USER, OWNER, Site
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password_reset/", "/missing/"]
 OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password_change/"]
 
-# What a person reaches with the Tab key, and whether the focus can be seen there.
+# Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
 FOCUSED = """() => {
   const at = document.activeElement;
   at.dataset.reached = true;
@@ -27,17 +27,15 @@ UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, sele
   .map((element) => element.outerHTML)"""
 
 
-@pytest.mark.parametrize("scripts", [{}, {"java_script_enabled": False}], ids=["with scripts", "without scripts"])
-def test_photo_goes_from_upload_through_review_to_everybody(
-    scripts: dict[str, Any], site: Site, browse: Browse
-) -> None:
-    owner, staff, anybody = (browse(site.url, **scripts) for _ in range(3))
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["with JavaScript", "without JavaScript"])
+def test_photo_is_uploaded_reviewed_and_published(options: dict[str, Any], site: Site, browse: Browse) -> None:
+    owner, staff, visitor = (browse(site.url, **options) for _ in range(3))
     log_in(owner, OWNER)
     log_in(staff, ADMIN)
-    publish(owner, staff, anybody, f"Evening {len(scripts)}")
+    publish(owner, staff, visitor, f"Evening {len(options)}")
 
 
-def test_upload_shows_a_preview_and_how_far_it_is(site: Site, browse: Browse) -> None:
+def test_upload_shows_a_preview_and_its_progress(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     log_in(page, OWNER)
     fill_in(page, "Slowly", camera_file(landscape(3, (2400, 1800)), "marker"))
@@ -54,7 +52,7 @@ def test_upload_shows_a_preview_and_how_far_it_is(site: Site, browse: Browse) ->
     page.wait_for_function("bar => bar.value > 0.1 && bar.value < 0.9", arg=progress.element_handle())
     expect(page.get_by_role("status")).to_contain_text("% sent")
     expect(page.get_by_role("heading", name="My photos")).to_be_visible()
-    expect(page.get_by_text("Your photo has arrived.")).to_be_visible()
+    expect(page.get_by_text("Your photo was uploaded.")).to_be_visible()
 
 
 def test_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
@@ -70,11 +68,9 @@ def test_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
     expect(page.get_by_role("button", name="Upload")).to_be_enabled()
 
 
-@pytest.mark.parametrize("scripts", [{}, {"java_script_enabled": False}], ids=["with scripts", "without scripts"])
-def test_refusal_stands_beside_the_field_and_keeps_the_title(
-    scripts: dict[str, Any], site: Site, browse: Browse
-) -> None:
-    page = browse(site.url, **scripts)
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["with JavaScript", "without JavaScript"])
+def test_upload_error_is_shown_at_the_field(options: dict[str, Any], site: Site, browse: Browse) -> None:
+    page = browse(site.url, **options)
     log_in(page, OWNER)
     fill_in(page, "Kept title", encode(landscape(1, (64, 48)), "GIF"))
     page.get_by_role("button", name="Upload").click()
@@ -84,7 +80,7 @@ def test_refusal_stands_beside_the_field_and_keeps_the_title(
     expect(page.get_by_label("Title")).to_have_value("Kept title")
 
 
-def test_file_that_is_too_large_is_refused_before_it_is_sent_and_after(site: Site, browse: Browse) -> None:
+def test_large_file_is_rejected_by_browser_and_server(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     log_in(page, OWNER)
     fill_in(page, "Large", b"x" * (11 * 1024**2))
@@ -95,15 +91,15 @@ def test_file_that_is_too_large_is_refused_before_it_is_sent_and_after(site: Sit
     expect(page.get_by_label("Title")).to_have_value("Large")
 
 
-def look_over(page: Page) -> None:
-    """Find what people with a keyboard, a screen reader or a phone would stumble over."""
+def check_accessibility(page: Page) -> None:
+    """Check a page with axe, its width, and that the Tab key reaches every control with a visible focus."""
     page.evaluate(AXE)
     found = page.evaluate("axe.run()")["violations"]
     assert not found, [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found]
     width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= page.evaluate("innerWidth"), f"{width} pixels wide"
+    assert width <= page.evaluate("innerWidth"), f"the page is {width} pixels wide"
 
-    for _ in range(2):  # a page that sets the focus itself begins in the middle
+    for _ in range(2):  # twice, for pages that set the focus themselves
         focus = "seen"
         while focus == "seen":
             page.keyboard.press("Tab")
@@ -113,22 +109,22 @@ def look_over(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_work_for_everybody_at_phone_width(scheme: str, site: Site, browse: Browse) -> None:
-    owner = site.visitor(STRANGER)
+def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Browse) -> None:
+    owner = site.visitor(OTHER_USER)
     for title in ("W" * 120, "Public"):
         assert owner.upload(encode(landscape(5, (640, 480))), title=title).status == 302
     site.python("Photo.objects.filter(title='Public').update(status='approved')")
     photo = site.python("print(Photo.objects.filter(title='Public')[0].get_absolute_url())").strip()
 
-    anybody, person = (browse(site.url, color_scheme=scheme, **PHONE) for _ in range(2))
-    log_in(person, STRANGER)
-    for page, paths in ((anybody, [*PUBLIC_PAGES, photo]), (person, [*OWN_PAGES, photo])):
+    visitor, person = (browse(site.url, color_scheme=scheme, **PHONE) for _ in range(2))
+    log_in(person, OTHER_USER)
+    for page, paths in ((visitor, [*PUBLIC_PAGES, photo]), (person, [*OWN_PAGES, photo])):
         for path in paths:
             page.goto(path)
-            look_over(page)
+            check_accessibility(page)
 
 
-def test_skip_link_leads_past_the_menu(site: Site, browse: Browse) -> None:
+def test_skip_link_moves_the_focus_past_the_menu(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""What the template's own documents say is so."""
+"""What the template's own documents state is true."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,16 @@ import pytest
 
 from benchmarks.mutations import FEATURES as FEATURE_MUTATIONS
 from benchmarks.mutations import FOUNDATION as FOUNDATION_MUTATIONS
-from benchmarks.size import count
-from tests.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Project, bake
+from benchmarks.size import BUDGETS, count
+from tests.support.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Project, bake
+from tests.support.corpus import FILES
+from tests.support.readme import section
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIGURES = section(ROOT / "benchmarks" / "README.md", "Figures")
 
 
-def test_readme_shows_the_prompts_and_the_summary_as_they_are(
+def test_readme_shows_the_real_prompts_and_summary(
     template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bake(template, tmp_path, project_name="Field Notes")
@@ -23,13 +26,14 @@ def test_readme_shows_the_prompts_and_the_summary_as_they_are(
         assert not [it for it in shown if it not in README], prompt
 
 
-def test_first_screen_holds_two_commands_that_end_in_green_tests() -> None:
-    generate, test = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[0].splitlines()
-    assert generate.split("#")[0].split() == ["uvx", "cookiecutter", "gh:org/secure-django"]
-    assert generate.endswith("uvx cookiecutter .")
-    assert test.startswith("cd field-notes && uv run poe test ")
+def test_readme_starts_with_commands_that_work() -> None:
+    clone, published = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[:2]
+    assert clone == "uvx cookiecutter .\nuv run pytest\n"
+    slug = "my-secure-site"
+    assert published == f"uvx cookiecutter gh:org/secure-django\ncd {slug} && uv run poe test\n"
+    assert slug in PROMPTS["project_slug"]
     commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
-    assert "uv run poe test\n" in commands, "which test_readme.py runs"
+    assert "uv run poe test\n" in commands, "test_readme.py runs this command"
 
 
 def test_readme_explains_every_feature_and_its_choices() -> None:
@@ -38,20 +42,61 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
         assert not [it for it in answers if isinstance(it, str) and it != "none" and f"`{it}`" not in README]
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
-def test_files_that_a_document_names_are_there(document: str, template: Path) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "benchmarks/README.md",
+        "docs/decisions.md",
+        "tests/README.md",
+    ],
+)
+def test_files_named_in_documents_exist(document: str, template: Path) -> None:
     text = (template / document).read_text(encoding="utf-8")
-    linked = [template / path for path in re.findall(r"(?:\]\(|src(?:set)?=\")(?!https?:)([^)#\"]+)[)\"]", text)]
-    emitted = [template / RAW / path for path in re.findall(r"`([a-z]+/tests/test_\w+\.py)`", text)]
-    own = [template / path for path in re.findall(r"`((?:hooks|tests)/[\w.]+)`", text)]
+    folder = (template / document).parent
+    linked = [folder / path for path in re.findall(r"(?:\]\(|src(?:set)?=\")(?!https?:)([^)#\"]+)[)\"]", text)]
+    emitted = [template / RAW / path for path in re.findall(r"`([a-z]+/tests/(?:test_)?\w+\.py)`", text)]
+    own = [template / path for path in re.findall(r"`((?:benchmarks|hooks|tests)/[\w./]+)`", text)]
     assert not [path for path in linked + emitted + own if not path.exists()]
 
 
-def test_combination_that_the_readme_shows_is_the_default() -> None:
-    assert ALL_ON == {"cloudinary_moderation": True, "auth_app": True, "ci_scanning": "github"}
+def test_map_of_the_tests_is_complete() -> None:
+    tests = ROOT / "tests"
+    listed = set(re.findall(r"^\| `([\w./]+)` \|", (tests / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    modules = {path.name for path in tests.glob("test_*.py")}
+    assert listed == modules | {f"{path.parent.name}/" for path in tests.glob("*/__init__.py")} - {"support/"}
 
 
-def test_figures_that_need_no_clock_are_what_is_counted(pristine: Project) -> None:
-    for answers in (ALL_OFF, ALL_ON):
-        assert " | `size` | {:,} / {:,} / {:,} | ".format(*count(pristine(answers))) in README
-    assert f"breaks {len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS)} controls" in README
+def test_modules_of_the_benchmarks_are_documented() -> None:
+    modules = {path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")}
+    document = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert not [module for module in modules if f"`{module}`" not in document]
+
+
+def test_figures_match_what_is_counted(pristine: Project) -> None:
+    mutations = len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS)
+    assert f" | {mutations} of {mutations} | " in FIGURES
+    assert f"breaks {mutations} controls" in README
+    rejected = sum(bool(file.error) for file in FILES.values())
+    assert f"- {len(FILES)} malformed or malicious files are uploaded: {rejected} are rejected" in README
+    for name, (answers, budget) in BUDGETS.items():
+        files, lines, tests = count(pristine(answers))
+        assert lines <= budget
+        (row,) = [row for row in FIGURES.splitlines() if row.startswith(f"| `size`, {name} |")]
+        assert row.endswith(f" | {files} / {lines:,} / {tests:,} | at most {budget:,} lines |")
+
+
+def test_numbers_of_lines_and_controls_in_the_readme(pristine: Project) -> None:
+    lines = re.search(r"at most (\d,\d{3}) lines of Python, (\d,\d{3}) with every feature", README)
+    controls = re.search(r"(\d+) controls, (\d+) with every feature", README)
+    assert lines
+    assert controls
+    for number, answers in enumerate((ALL_OFF, ALL_ON), start=1):
+        project = pristine(answers)
+        assert count(project)[1] <= int(lines[number].replace(",", ""))
+        documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
+        text = "".join(document.read_text(encoding="utf-8") for document in documents)
+        assert len(set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))) == int(controls[number])

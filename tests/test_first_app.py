@@ -1,4 +1,4 @@
-"""The emitted README's "Your first app", followed to the letter."""
+"""The emitted guide to a first app, followed step by step."""
 
 import re
 import sys
@@ -6,30 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, Project, run
+from tests.support.baking import ALL_OFF, Project, run
 
-ACCESS = "config/tests/test_access.py"
-# A fenced block, and the paragraph before it, which ends with the file that the block belongs to.
+ACCESS = "core/tests/test_access.py"
+# A fenced block and the paragraph before it, which names the block's file last.
 BLOCK = re.compile(r"^([^\n]*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# What the owner of the project would try, as a test of the project itself.
-ATTACK = """
+# Tests of the new app, run inside the project.
+APP_TESTS = """
 import pytest
-from conftest import HTTPSClient
+from core.testing import HTTPSClient
 from notes.models import Note
 
 @pytest.fixture
-def address(user):
+def url(user):
     return f"/notes/{Note.objects.create(owner=user, text='<script>').pk}/"
 
-def test_anonymous(client, address):
-    assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+def test_anonymous(client, url):
+    assert client.get(url)["Location"] == f"/accounts/login/?next={url}"
 
-def test_stranger(login, stranger, address):
-    assert login(stranger).get(address).status_code == 404
+def test_other_user(login, other_user, url):
+    assert login(other_user).get(url).status_code == 404
 
-def test_owner(login, user, address):
-    page = login(user).get(address)
+def test_owner(login, user, url):
+    page = login(user).get(url)
     assert "<p>&lt;script&gt;</p>" in page.content.decode()
     assert "default-src 'none'" in page["Content-Security-Policy"]
     assert page["X-Frame-Options"] == "DENY"
@@ -38,7 +38,7 @@ def test_owner(login, user, address):
 
 
 def write(project: Path, paragraph: str, text: str) -> None:
-    """Write the block where its paragraph says: to the end of a list with a name, or into a new file."""
+    """Append a block to the list that its paragraph names, or write it to a new file."""
     name, path = re.findall(r"(?:[Tt]o `(\w+)` in )?`([\w/]+\.\w+)`", paragraph)[-1]
     file = project / path
     if name:
@@ -50,12 +50,10 @@ def write(project: Path, paragraph: str, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def test_first_app_is_private_at_once_and_red_until_its_address_is_declared(project: Project) -> None:
+def test_first_app_is_private_and_needs_access_rules(project: Project) -> None:
     folder = project(ALL_OFF)
-    _, _, section = (folder / "README.md").read_text(encoding="utf-8").partition("\n## Your first app\n")
-    section, _, _ = section.partition("\n## ")
-
-    for paragraph, language, text in BLOCK.findall(section):
+    guide = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    for paragraph, language, text in BLOCK.findall(guide):
         if language != "sh":
             write(folder, paragraph, text)
             continue
@@ -70,7 +68,7 @@ def test_first_app_is_private_at_once_and_red_until_its_address_is_declared(proj
             (folder / path).unlink()
 
     (folder / "notes" / "tests").mkdir()
-    (folder / "notes" / "tests" / "test_note.py").write_text(ATTACK, encoding="utf-8")
+    (folder / "notes" / "tests" / "test_note.py").write_text(APP_TESTS, encoding="utf-8")
     assert "failed" not in run(folder, "pytest", "-q", ACCESS, "notes")
     run(folder, "ruff", "check", "--no-cache", "--exclude", "notes/tests")
     run(folder, "ruff", "format", "--check", "--no-cache", "--exclude", "notes/tests")

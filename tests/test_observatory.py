@@ -1,4 +1,4 @@
-"""What an outside judge says: MDN's HTTP Observatory, run on this machine."""
+"""The score of MDN's HTTP Observatory, run locally."""
 
 import contextlib
 import shutil
@@ -11,9 +11,9 @@ from threading import Thread
 
 import pytest
 
-from tests.baking import run
-from tests.live import OWNER, Site, gunicorn
-from tests.pictures import encode, landscape
+from tests.support.baking import run
+from tests.support.images import encode, landscape
+from tests.support.live import OWNER, Site, gunicorn
 
 OBSERVATORY = "@mdn/mdn-http-observatory@1.4.8"
 TLS_HANDSHAKE = b"\x16"
@@ -21,10 +21,10 @@ TLS_HANDSHAKE = b"\x16"
 
 @pytest.fixture(scope="module")
 def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which the judge is installed, without the scripts that would fetch lists from elsewhere."""
+    """Return a folder with the Observatory installed, without its scripts that download lists."""
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not on the path")
+        pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("observatory")
     done = subprocess.run(
         [npm, "install", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error", OBSERVATORY],
@@ -34,15 +34,15 @@ def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     if done.returncode:
-        pytest.skip(f"npm cannot install the judge: {done.stderr.strip().splitlines()[-1]}")
-    # Nobody is on the list of preloaded sites; that costs the last 5 of 145 points.
+        pytest.skip(f"npm cannot install the Observatory: {done.stderr.strip().splitlines()[-1]}")
+    # Without the HSTS preload list, the last 5 of 145 points cannot be reached.
     (folder / "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json").write_text("{}", encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
 def front_port(site: Site) -> Iterator[int]:
-    """Return a port that speaks HTTP and HTTPS, as 80 and 443 together do: the judge follows the redirect."""
+    """Return a port for both HTTP and HTTPS, since the Observatory follows the redirect on one port."""
 
     class Relay(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -70,14 +70,14 @@ def front_port(site: Site) -> Iterator[int]:
         front.shutdown()
 
 
-def test_observatory_takes_no_point_away_from_any_page(observatory: Path, site: Site, front_port: int) -> None:
-    """A page gets 100 points, 30 for its headers, 5 more where it sets cookies, 5 where scripts carry a hash."""
-    assert site.visitor(OWNER).upload(encode(landscape(2, (320, 240))), title="judged").status == 302
-    site.python("Photo.objects.filter(title='judged').update(status='approved')")
-    photo = site.python("print(Photo.objects.get(title='judged').get_absolute_url())").strip()
+def test_observatory_deducts_no_points(observatory: Path, site: Site, front_port: int) -> None:
+    """A page gets 100 points, 30 for its headers, 5 more if it sets cookies, 5 if scripts have a hash."""
+    assert site.visitor(OWNER).upload(encode(landscape(2, (320, 240))), title="scored").status == 302
+    site.python("Photo.objects.filter(title='scored').update(status='approved')")
+    photo = site.python("print(Photo.objects.get(title='scored').get_absolute_url())").strip()
     pages = ["/", photo, "/accounts/login/", "/accounts/password_reset/", "/admin/login/", "/photos/upload/"]
     targets = [f"localhost:{front_port}{page}" for page in pages]
-    shutil.copy(Path(__file__).with_name("observatory.mjs"), observatory)
+    shutil.copy(Path(__file__).parent / "support" / "observatory.mjs", observatory)
     trust = str(site.log.with_name("authority.pem"))
     report = run(observatory, "node", "observatory.mjs", *targets, NODE_EXTRA_CA_CERTS=trust).splitlines()
     assert [line.split()[1] for line in report] == targets

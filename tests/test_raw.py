@@ -1,4 +1,4 @@
-"""The folder `{{cookiecutter.project_slug}}` reads as a Django project with every feature on."""
+"""The folder `{{cookiecutter.project_slug}}` is itself a Django project with every feature on."""
 
 import ast
 import re
@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.baking import PROMPTS, RAW, paths, run
+from tests.support.baking import PROMPTS, RAW, paths, run
 
 
 @pytest.fixture
 def raw(template: Path, tmp_path: Path) -> Path:
-    """Return a copy of the folder, as it stands."""
+    """Return a copy of the folder without rendering it."""
     return shutil.copytree(template / RAW, tmp_path / "raw")
 
 
-def test_every_file_parses_as_it_stands(raw: Path) -> None:
+def test_raw_files_parse(raw: Path) -> None:
     parsers: dict[str, Any] = {
         ".py": ast.parse,
         ".toml": tomllib.loads,
@@ -42,8 +42,8 @@ def test_raw_types(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     run(raw, sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
 
 
-def test_features_are_switched_by_plain_line_statements_alone(raw: Path) -> None:
-    """An else or a not would make the raw folder a configuration that nobody receives."""
+def test_features_use_only_if_and_endif_statements(raw: Path) -> None:
+    """With `else` or `not`, the raw folder would no longer be a valid configuration."""
     allowed = re.compile(r"# % (if cookiecutter\.\w+( == \"\w+\")?|endif)")
     statements = {
         line.strip()
@@ -54,12 +54,12 @@ def test_features_are_switched_by_plain_line_statements_alone(raw: Path) -> None
     assert not [statement for statement in statements if not allowed.fullmatch(statement)]
 
 
-def test_no_file_needs_a_raw_block_and_none_is_named_by_a_condition(raw: Path) -> None:
+def test_no_raw_blocks_and_no_conditional_file_names(raw: Path) -> None:
     assert not [path for path in paths(raw) if re.search(r"\{%-? *(end)?raw", (raw / path).read_text(encoding="utf-8"))]
     assert not [path for path in paths(raw) if "{" in path or set(path) & set('<>:"|?*\\')]
 
 
-def test_answers_that_are_used_are_asked_or_derived(raw: Path) -> None:
+def test_used_answers_are_defined(raw: Path) -> None:
     used = {
         match
         for path in paths(raw)

@@ -1,14 +1,14 @@
-"""A team fixes its own defaults, and projects come out the same without a prompt."""
+"""A team's own defaults, and generation without prompts."""
 
 import json
 import shutil
 import tomllib
 from pathlib import Path
 
-from tests.baking import PROMPTS, paths, run
+from tests.support.baking import PROMPTS, paths, run
 
 
-def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+def test_user_config_sets_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     config = """
     default_context:
       author_name: The museum's web team
@@ -24,7 +24,7 @@ def test_user_config_fixes_a_teams_defaults(template: Path, tmp_path: Path, home
     assert not [it for it in metadata["dependencies"] if it.startswith(("cloudinary", "django-allauth"))]
 
 
-def test_a_forks_defaults_are_what_its_people_get(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+def test_fork_sets_the_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     fork = shutil.copytree(template, tmp_path / "museum-django")
     defaults = {"author_name": "Museum", "auth_app": False, "ci_scanning": ["none", "gitlab", "github"]}
     (fork / "cookiecutter.json").write_text(json.dumps(PROMPTS | defaults), encoding="utf-8")
@@ -35,7 +35,7 @@ def test_a_forks_defaults_are_what_its_people_get(template: Path, tmp_path: Path
     assert not {"accounts", ".github"} & {path.name for path in (tmp_path / "my-secure-site").iterdir()}
 
 
-def test_replay_gives_the_same_project_with_new_secrets(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+def test_replay_gives_same_project_with_new_secrets(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     run(tmp_path, "cookiecutter", "--no-input", "-o", "first", str(template), "project_name=Museum", **home)
     run(tmp_path, "cookiecutter", "--replay", "-o", "second", str(template), **home)
     first, second = tmp_path / "first" / "museum", tmp_path / "second" / "museum"
@@ -44,8 +44,6 @@ def test_replay_gives_the_same_project_with_new_secrets(template: Path, tmp_path
     assert differing == [".env"]
 
 
-def test_an_unknown_answer_is_ignored_so_the_summary_is_what_to_check(
-    template: Path, tmp_path: Path, home: dict[str, str]
-) -> None:
+def test_unknown_answer_is_ignored_and_summary_shows_it(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     summary = run(tmp_path, "cookiecutter", "--no-input", str(template), "auth_ap=no", **home)
     assert "auth_app               yes" in summary

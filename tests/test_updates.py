@@ -1,4 +1,4 @@
-"""Projects go from one release to the next by cruft, which generates twice, hooks included, and lets Git merge."""
+"""Updates of a project by cruft, which generates both releases and merges the difference with Git."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import ALL_OFF, COMBINATIONS, RAW, ROOT, Answers, bake, commit, name, paths, run
-from tests.releases import (
+from tests.support.baking import ALL_OFF, COMBINATIONS, RAW, ROOT, Answers, bake, commit, name, paths, run
+from tests.support.releases import (
     NEW_MIGRATION,
     NEXT,
     NEXT_RELEASE,
@@ -24,6 +24,7 @@ from tests.releases import (
 )
 
 MANAGE = ("python", "manage.py")
+UPDATING = "docs/updating.md"
 
 TEAM: list[Edit] = [
     ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
@@ -38,7 +39,7 @@ TEAM: list[Edit] = [
         '    path("about/", TemplateView.as_view(template_name="about.html")),\n    path("admin/", admin.site.urls),\n',
     ),
     (
-        "config/tests/test_access.py",
+        "core/tests/access.py",
         "/health/live/   ",
         "/about/  log-in 200 200 200 200\n/health/live/   ",
     ),
@@ -54,7 +55,7 @@ TEAMS_CHOICE: Edit = ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEO
 
 @pytest.fixture(scope="session")
 def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a repository of the template with two releases, the newer one checked out."""
+    """Return a repository of the template with two releases; the newer one is checked out."""
     folder = shutil.copytree(template, tmp_path_factory.mktemp("origin") / "secure-django")
     publish(folder)
     publish_next(folder)
@@ -62,7 +63,7 @@ def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def created(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
-    """Generate by cruft, and commit at once."""
+    """Generate a project by cruft, and commit it."""
     release = ("--checkout", f"v{RELEASE}")
     run(folder, "cruft", "create", str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
     commit(folder / "my-secure-site", "Start")
@@ -70,19 +71,19 @@ def created(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) 
 
 
 def linked(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
-    """Generate by cookiecutter, and link as the project's own README says; nothing is committed before the edits."""
+    """Generate a project by cookiecutter and link it as its documents say, without a commit before the edits."""
     run(origin, "git", "worktree", "add", "--quiet", str(folder / "released"), f"v{RELEASE}")
     project = bake(folder / "released", folder, **answers)
-    readme = (project / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^uvx (cruft link) https://github.com/org/secure-django (--checkout \S+)$", readme, re.MULTILINE)
+    guide = (project / UPDATING).read_text(encoding="utf-8")
+    found = re.search(r"^uvx (cruft link) https://github.com/org/secure-django (--checkout \S+)$", guide, re.MULTILINE)
     assert found
     command, release = found[1].split(), found[2].split()
     run(project, *command, str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
     return project
 
 
-def contested(project: Path) -> dict[str, list[str]]:
-    """Return what could not be merged: in each file the lines between markers, or the changed lines of its rejects."""
+def conflicts(project: Path) -> dict[str, list[str]]:
+    """Return the conflicts of each file: the lines between markers, or the changed lines of a .rej file."""
     found = {}
     for path in sorted(paths(project)):
         if path.startswith(".git/"):
@@ -96,8 +97,8 @@ def contested(project: Path) -> dict[str, list[str]]:
 
 
 def keep_ours(project: Path) -> None:
-    """Resolve what was contested as the team wants it."""
-    for path in contested(project):
+    """Resolve all conflicts in favour of the team's version."""
+    for path in conflicts(project):
         file = project / path
         if file.suffix == ".rej":
             file.unlink()
@@ -109,7 +110,7 @@ def keep_ours(project: Path) -> None:
             file.write_text(resolved, encoding="utf-8")
 
 
-# How the project was made, and what its update leaves to be decided.
+# How the project was made, and the conflicts that its update leaves.
 type Case = tuple[Callable[..., Path], dict[str, list[str]]]
 
 MARKED = {
@@ -126,11 +127,11 @@ CASES: list[Case] = [(created, {}), (linked, REJECTED), (linked, {}), (created, 
 
 
 @pytest.mark.parametrize(("answers", "case"), [*zip(COMBINATIONS, cycle(CASES))], ids=map(name, COMBINATIONS))
-def test_teams_project_takes_the_next_release(
+def test_edited_project_updates_to_the_next_release(
     answers: Answers, case: Case, origin: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
-    start, undecided = case
-    edits = TEAM + [TEAMS_CHOICE] * bool(undecided)
+    start, expected = case
+    edits = TEAM + [TEAMS_CHOICE] * bool(expected)
     project = start(origin, tmp_path, answers, home)
     secrets = (project / ".env").read_bytes()
     change(project, edits)
@@ -141,33 +142,33 @@ def test_teams_project_takes_the_next_release(
     commit(project, "Work")
 
     run(project, "cruft", "update", "--skip-apply-ask", **home)
-    assert contested(project) == undecided
+    assert conflicts(project) == expected
     keep_ours(project)
     assert (project / ".env").read_bytes() == secrets
     for path, _, new in edits + NEXT_RELEASE[2:]:
         assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
     changed = {line[3:] for line in run(project, "git", "status", "--porcelain").splitlines()}
-    recorded = {".cruft.json", "README.md", "pyproject.toml", NEW_MIGRATION}
+    recorded = {".cruft.json", UPDATING, "pyproject.toml", NEW_MIGRATION}
     assert changed == recorded | {path for path, _, _ in NEXT_RELEASE[1:]}
-    assert f"--checkout v{NEXT}" in (project / "README.md").read_text(encoding="utf-8")
+    assert f"--checkout v{NEXT}" in (project / UPDATING).read_text(encoding="utf-8")
     run(project, "ruff", "check", "--no-cache")
 
-    if answers["ci_scanning"] == "gitlab":  # where CI runs changes nothing of what is slow here
-        start_by_what_it_says(project)
+    if answers["ci_scanning"] == "gitlab":  # the slow checks do not depend on the CI choice
+        start_after_update(project)
         run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
-        if answers["auth_app"] and answers["cloudinary_moderation"]:  # slow; test_day.py does it with nothing chosen
+        if answers["auth_app"] and answers["cloudinary_moderation"]:  # slow; test_end_to_end.py covers the rest
             assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider")
 
 
-def start_by_what_it_says(project: Path) -> None:
-    """Try to start after the update, and do what each refusal asks for."""
+def start_after_update(project: Path) -> None:
+    """Start the project after its update, and do what each error message says."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["tool"]["secure-django"] == {"version": NEXT}
     first = metadata["tool"]["poe"]["tasks"]["start"]["sequence"][0]["cmd"].split()
-    with pytest.raises(AssertionError, match="REPORT_ADDRESS: Environment variable not set"):
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
         run(project, *first)
     with (project / ".env").open("a", encoding="utf-8") as env:
-        env.write("REPORT_ADDRESS=reports@example.com\n")
+        env.write("REPORT_EMAIL=reports@example.com\n")
     with pytest.raises(AssertionError, match="makemigrations --merge"):
         run(project, *first)
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
@@ -177,28 +178,26 @@ def start_by_what_it_says(project: Path) -> None:
     run(project, *MANAGE, "migrate", "--check")
 
 
-def test_emitted_readme_says_where_to_look_after_an_update(template: Path, tmp_path: Path) -> None:
-    _, _, section = (
-        (bake(template, tmp_path, **ALL_OFF) / "README.md")
-        .read_text(encoding="utf-8")
-        .partition("\n## Updates of the template\n")
-    )
+def test_guide_to_updates_names_every_step(template: Path, tmp_path: Path) -> None:
+    guide = (bake(template, tmp_path, **ALL_OFF) / UPDATING).read_text(encoding="utf-8")
     for word in ("/CHANGELOG.md", ".env.example", ".rej", "makemigrations --merge", "uv run poe start", f"v{RELEASE}"):
-        assert word in section
+        assert word in guide
 
 
-def test_release_is_the_same_wherever_it_stands() -> None:
+def test_release_number_is_the_same_everywhere() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    releases = re.findall(r"^## (\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d)\n\n\*\*What to do:\*\* ", changelog, re.MULTILINE)
-    assert len(releases) == changelog.count("\n## "), "each release says what to do"
+    releases = re.findall(
+        r"^## (\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d|unreleased)\n\n\*\*What to do:\*\* ", changelog, re.MULTILINE
+    )
+    assert len(releases) == changelog.count("\n## "), "a release lacks its date or its What to do"
     assert releases == sorted(releases, key=lambda it: [int(part) for part in it[0].split(".")], reverse=True)
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert releases[0][0] == RELEASE == metadata["project"]["version"]
 
 
-@pytest.mark.parametrize("document", ["README.md", f"{RAW}/README.md"])
-def test_cruft_is_given_addresses_that_git_understands(document: str) -> None:
-    """It hands `gh:` to Git, which takes that for a host."""
+@pytest.mark.parametrize("document", ["README.md", f"{RAW}/{UPDATING}"])
+def test_cruft_commands_use_urls_that_git_understands(document: str) -> None:
+    """Git takes `gh:`, which cruft passes on, for a host name."""
     text = (ROOT / document).read_text(encoding="utf-8")
     commands = re.findall(r"^uvx cruft (?:create|link) (\S+)", text, re.MULTILINE)
     assert commands

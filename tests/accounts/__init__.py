@@ -1,1 +1,1 @@
-"""The accounts app, as it runs in production: in a browser, and under attack."""
+"""Tests of the accounts app on a production server: in a browser, and under attack."""

@@ -1,4 +1,4 @@
-"""Attacks on accounts that fail, against four processes that share nothing but the database."""
+"""Attacks on accounts, against four server processes that share only the database."""
 
 import re
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from urllib.parse import quote, urljoin
 
 import pytest
 
-from tests.accounts.conftest import Mailbox, Person
-from tests.live import ADMIN, OWNER, PASSWORD, STRANGER, Answer, Site
+from tests.support.accounts import Mailbox, Person
+from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Response, Site
 
 NEW = "a harbour at noon"
 WITH_FACTORS = f"""
@@ -25,38 +25,38 @@ print(RecoveryCodes.activate(user).get_unused_codes()[0])
 """
 
 
-def at_once[Item, Result](action: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    """Do something to all items, eight at a time."""
+def run_parallel[Item, Result](action: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    """Call a function for all items, in eight threads."""
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(action, items))
 
 
-def judged(answers: list[Answer]) -> int:
-    """Return how many log-ins were tried, rather than refused unseen."""
-    refused = [answer for answer in answers if "Too many failed login attempts" in answer.text or answer.status == 429]
-    tried = [answer for answer in answers if "are not correct" in answer.text]
-    assert len(refused) + len(tried) == len(answers)
-    return len(tried)
+def count_checked(responses: list[Response]) -> int:
+    """Return how many log-ins had their password checked, rather than being blocked before that."""
+    blocked = [it for it in responses if "Too many failed login attempts" in it.text or it.status == 429]
+    checked = [it for it in responses if "are not correct" in it.text]
+    assert len(blocked) + len(checked) == len(responses)
+    return len(checked)
 
 
-def test_thirty_guesses_from_everywhere_at_one_account(site: Site) -> None:
-    guessers = [Person(site, address=f"203.0.113.{number}") for number in range(30)]
-    answers = at_once(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers)
-    assert 1 <= judged(answers) <= 5
+def test_guesses_at_one_account_from_many_ips_are_limited(site: Site) -> None:
+    guessers = [Person(site, ip_address=f"203.0.113.{number}") for number in range(30)]
+    responses = run_parallel(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers)
+    assert 1 <= count_checked(responses) <= 5
     site.python("from django.core.cache import cache\nfor n in range(1000): cache.set(f'flood{n}', n)")
-    answers = at_once(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers[:8])
-    assert judged(answers) == 0
+    responses = run_parallel(lambda guesser: guesser.log_in("victim@example.com", "wrong"), guessers[:8])
+    assert count_checked(responses) == 0
 
 
-def test_thirty_guesses_at_many_accounts_from_one_address_that_lies(site: Site) -> None:
-    guessers = [Person(site, address=f"10.9.8.{number}, 192.0.2.7") for number in range(30)]
-    answers = at_once(lambda guesser: guesser.log_in(f"{guesser.address[7]}@example.com", "wrong"), guessers)
-    assert 1 <= judged(answers) <= 10
-    assert "are not correct" in Person(site).log_in("somebody@example.com", "wrong").text
+def test_guesses_at_many_accounts_from_one_ip_are_limited(site: Site) -> None:
+    guessers = [Person(site, ip_address=f"10.9.8.{number}, 192.0.2.7") for number in range(30)]
+    responses = run_parallel(lambda guesser: guesser.log_in(f"{guesser.ip_address[7]}@example.com", "wrong"), guessers)
+    assert 1 <= count_checked(responses) <= 10
+    assert "are not correct" in Person(site).log_in("unknown@example.com", "wrong").text
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["totp", "recovery"])
-def test_one_code_lets_one_of_eight_in(site: Site, which: int) -> None:
+def test_code_works_once_for_parallel_log_ins(site: Site, which: int) -> None:
     email = f"racer{which}@example.com"
     people = [Person(site) for _ in range(8)]
     code = site.python(WITH_FACTORS % email).split()[which]
@@ -69,12 +69,12 @@ def test_one_code_lets_one_of_eight_in(site: Site, which: int) -> None:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return people[number].request("POST", "/accounts/2fa/authenticate/", fields.encode(), form).status
 
-    statuses = at_once(send, list(range(8)))
+    statuses = run_parallel(send, list(range(8)))
     assert set(statuses) <= {200, 302}
     assert sum(person.is_logged_in for person in people) == 1
 
 
-def test_two_sign_ups_at_once_are_no_error(site: Site) -> None:
+def test_parallel_sign_ups_with_one_email_succeed_once(site: Site) -> None:
     people = [Person(site) for _ in range(6)]
     tokens = [person.token("/accounts/signup/") for person in people]
 
@@ -83,28 +83,28 @@ def test_two_sign_ups_at_once_are_no_error(site: Site) -> None:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return people[number].request("POST", "/accounts/signup/", fields.encode(), form).status
 
-    assert set(at_once(send, list(range(6)))) <= {302, 429}
+    assert set(run_parallel(send, list(range(6)))) <= {302, 429}
     assert site.python("print(User.objects.filter(email='twice@example.com').count())").strip() == "1"
 
 
-def test_a_planted_session_stays_outside(site: Site) -> None:
+def test_fixed_session_id_is_replaced_at_log_in(site: Site) -> None:
     attacker, victim = Person(site), Person(site)
     attacker.log_in(OWNER, "wrong")
     attacker.get("/accounts/2fa/webauthn/login/", Accept="application/json")
     assert attacker.cookies["__Host-sessionid"]
     victim.cookies.load(attacker.cookies.output(header=""))
-    assert victim.log_in(STRANGER).status == 302
+    assert victim.log_in(OTHER_USER).status == 302
     assert victim.is_logged_in
     assert not attacker.is_logged_in
 
 
-def test_a_stolen_cookie_is_worthless_after_log_out(site: Site) -> None:
+def test_stolen_cookie_is_invalid_after_log_out(site: Site) -> None:
     victim, thief = Person(site), Person(site)
-    victim.log_in(STRANGER)
+    victim.log_in(OTHER_USER)
     thief.cookies.load(victim.cookies.output(header=""))
     assert thief.is_logged_in
-    answer = victim.post("/accounts/logout/", {})
-    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    response = victim.post("/accounts/logout/", {})
+    assert response.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
     assert not thief.is_logged_in
 
 
@@ -122,17 +122,17 @@ def test_a_stolen_cookie_is_worthless_after_log_out(site: Site) -> None:
         "javascript:alert(1)",
     ],
 )
-def test_no_next_page_is_elsewhere(site: Site, target: str) -> None:
-    for address in ("/accounts/login/", "/accounts/logout/"):
+def test_next_url_on_another_host_is_ignored(site: Site, target: str) -> None:
+    for path in ("/accounts/login/", "/accounts/logout/"):
         person = Person(site)
-        if address == "/accounts/logout/":
-            person.log_in(STRANGER)
-        answer = person.post(address, {"login": STRANGER, "password": PASSWORD, "next": target}, page=address)
-        assert answer.status == 302
-        assert urljoin(site.url, answer.location.replace("\\", "/")).startswith(f"{site.url}/")
+        if path == "/accounts/logout/":
+            person.log_in(OTHER_USER)
+        response = person.post(path, {"login": OTHER_USER, "password": PASSWORD, "next": target}, page=path)
+        assert response.status == 302
+        assert urljoin(site.url, response.location.replace("\\", "/")).startswith(f"{site.url}/")
 
 
-def test_a_reset_link_works_once_and_skips_no_second_factor(site: Site, mailbox: Mailbox) -> None:
+def test_reset_link_works_once_and_keeps_second_factor(site: Site, mailbox: Mailbox) -> None:
     site.python(WITH_FACTORS % "forgetful@example.com")
     person = Person(site)
     person.post("/accounts/password/reset/", {"email": "forgetful@example.com"})
@@ -145,20 +145,20 @@ def test_a_reset_link_works_once_and_skips_no_second_factor(site: Site, mailbox:
     assert "invalid" in Person(site).get(link).text
 
 
-def test_an_address_with_an_account_answers_like_any_other(site: Site) -> None:
-    def seen(path: str, email: str, **fields: str) -> tuple[object, ...]:
+def test_response_does_not_reveal_whether_an_email_is_known(site: Site) -> None:
+    def observe(path: str, email: str, **fields: str) -> tuple[object, ...]:
         person = Person(site)
-        answer = person.post(path, {"email": email, **fields})
-        page = person.get(answer.location).text.replace(email, "")
+        response = person.post(path, {"email": email, **fields})
+        page = person.get(response.location).text.replace(email, "")
         varying = r'value="\w{64}"|nonce-?="?[\w-]+'
-        headers = sorted(name for name in answer.headers if name != "Date")
-        return answer.status, answer.location, headers, re.sub(varying, "", page), sorted(person.cookies)
+        headers = sorted(name for name in response.headers if name != "Date")
+        return response.status, response.location, headers, re.sub(varying, "", page), sorted(person.cookies)
 
     for path, fields in (("/accounts/signup/", {"password1": PASSWORD}), ("/accounts/password/reset/", {})):
-        assert seen(path, OWNER, **fields) == seen(path, "other@example.com", **fields)
+        assert observe(path, OWNER, **fields) == observe(path, "other@example.com", **fields)
 
 
-def test_a_notice_links_nowhere_but_to_the_site(site: Site, mailbox: Mailbox) -> None:
+def test_notice_does_not_link_to_an_attackers_url(site: Site, mailbox: Mailbox) -> None:
     site.python(WITH_FACTORS % "lured@example.com")
     bait = "https://evil.example/login"
     person = Person(site)
@@ -172,23 +172,23 @@ def test_a_notice_links_nowhere_but_to_the_site(site: Site, mailbox: Mailbox) ->
     assert "href" not in notice
 
 
-def test_nobody_gets_in_while_attempts_cannot_be_counted(site: Site) -> None:
+def test_log_in_is_refused_while_attempts_cannot_be_counted(site: Site) -> None:
     person = Person(site)
     rename = "from django.db import connection\nconnection.cursor().execute('ALTER TABLE {} RENAME TO {}')"
     site.python(rename.format("django_cache", "gone"))
     try:
         for _ in range(7):
-            answer = person.log_in(STRANGER)
-            assert answer.status == 503
-            assert "Briefly unavailable" in answer.text
+            response = person.log_in(OTHER_USER)
+            assert response.status == 503
+            assert "Temporarily unavailable" in response.text
         assert not person.is_logged_in
         assert person.get("/").status == 200
     finally:
         site.python(rename.format("gone", "django_cache"))
-    assert person.log_in(STRANGER).status == 302
+    assert person.log_in(OTHER_USER).status == 302
 
 
-def test_an_administrator_without_a_second_factor_gets_nowhere(site: Site) -> None:
+def test_superuser_without_second_factor_is_anonymous(site: Site) -> None:
     site.python(f"""
 from allauth.account.models import EmailAddress
 user = User.objects.create_superuser("late@example.com", "{PASSWORD}")

@@ -1,4 +1,4 @@
-"""What people do with their account, in Chromium; the browser may object to nothing."""
+"""What users do with their accounts, in Chromium."""
 
 import base64
 import hashlib
@@ -9,32 +9,32 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.accounts.conftest import ADDRESSES, LEAVER, Mailbox
-from tests.browsing import Browse
-from tests.live import ADMIN, OWNER, PASSWORD, Site
+from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox
+from tests.support.browsing import Browse
+from tests.support.live import ADMIN, OWNER, PASSWORD, Site
 
 NEW = "a harbour at noon"
 
 
 @pytest.fixture
 def visit(site: Site, browse: Browse) -> Browse:
-    """Return a way to come with a fresh browser from an address of one's own."""
+    """Return a function that opens the site in a new browser context with an IP address of its own."""
     return lambda: browse(
-        site.url, extra_http_headers={"X-Forwarded-For": next(ADDRESSES), "X-Forwarded-Proto": "https"}
+        site.url, extra_http_headers={"X-Forwarded-For": next(IP_ADDRESSES), "X-Forwarded-Proto": "https"}
     )
 
 
-def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+def log_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.goto("/accounts/login/")
     expect(page.get_by_label("Email")).to_have_attribute("autocomplete", "username")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign In", exact=True).click()
+    page.get_by_role("button", name="Log in", exact=True).click()
 
 
-def sign_out(page: Page) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+def log_out(page: Page) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
 def confirm(page: Page, label: str, value: str) -> None:
@@ -43,7 +43,7 @@ def confirm(page: Page, label: str, value: str) -> None:
 
 
 def totp(secret: str) -> str:
-    """Return what an authenticator app shows, with some seconds left to type it."""
+    """Return the code that an authenticator app shows; wait if it is about to expire."""
     if time.time() % 30 > 24:
         time.sleep(7)
     digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
@@ -57,7 +57,7 @@ def open_second_factors(page: Page) -> None:
 
 
 def add_authenticator_app(page: Page) -> str:
-    """Set up an authenticator app on the page of second factors and return its secret."""
+    """Set up an authenticator app on the second-factor page and return its secret."""
     page.get_by_role("link", name="Activate").click()
     confirm(page, "Password", PASSWORD)
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
@@ -68,7 +68,7 @@ def add_authenticator_app(page: Page) -> str:
     return secret
 
 
-def test_somebody_signs_up_and_sets_up_an_authenticator_app(visit: Browse, mailbox: Mailbox) -> None:
+def test_user_signs_up_and_adds_an_authenticator_app(visit: Browse, mailbox: Mailbox) -> None:
     page = visit()
     page.get_by_role("link", name="Sign up").click()
     page.get_by_label("Email").fill("new@example.com")
@@ -80,19 +80,19 @@ def test_somebody_signs_up_and_sets_up_an_authenticator_app(visit: Browse, mailb
     secret = add_authenticator_app(page)
     recovery = page.get_by_label("Unused codes").input_value().split()[0]
     expect(page.get_by_role("link", name="Download codes")).to_be_visible()
-    sign_out(page)
+    log_out(page)
 
     for code, works in ((totp(secret), True), (recovery, True), (recovery, False)):
-        sign_in(page, "new@example.com")
+        log_in(page, "new@example.com")
         page.get_by_label("Code").fill(code)
-        page.get_by_role("button", name="Sign In", exact=True).click()
+        page.get_by_role("button", name="Log in", exact=True).click()
         if works:
-            sign_out(page)
+            log_out(page)
         else:
             expect(page.get_by_text("Incorrect code")).to_be_visible()
 
 
-def test_a_passkey_is_all_that_it_takes(visit: Browse) -> None:
+def test_user_logs_in_with_a_passkey(visit: Browse) -> None:
     page = visit()
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
@@ -101,33 +101,33 @@ def test_a_passkey_is_all_that_it_takes(visit: Browse) -> None:
     )
     options = {"protocol": "ctap2", "transport": "internal", **able}
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    sign_in(page, OWNER)
+    log_in(page, OWNER)
     open_second_factors(page)
     page.locator("section", has_text="Security Keys").get_by_role("link", name="Add").click()
     confirm(page, "Password", PASSWORD)
     page.get_by_label("Passwordless").check()
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_text("Security key added")).to_be_visible()
-    sign_out(page)
+    log_out(page)
 
-    page.get_by_role("link", name="Sign in").click()
-    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_role("button", name="Log in with a passkey").click()
     expect(page.get_by_role("heading", name="My photos")).to_be_visible()
-    sign_out(page)
-    sign_in(page, OWNER)
+    log_out(page)
+    log_in(page, OWNER)
     page.get_by_role("button", name="Use a security key").click()
     expect(page.get_by_role("heading", name="My photos")).to_be_visible()
 
 
-def test_somebody_ends_a_session_changes_the_password_and_leaves(visit: Browse, mailbox: Mailbox) -> None:
+def test_user_ends_session_changes_password_deletes_account(visit: Browse, mailbox: Mailbox) -> None:
     page, other = visit(), visit()
     for browser in (other, page):
-        sign_in(browser, LEAVER)
+        log_in(browser, LEAVER)
     page.get_by_role("link", name="Account").click()
     page.get_by_role("link", name="Sessions").click()
-    page.get_by_role("button", name="End this session").click()
+    page.get_by_role("button", name="End session").click()
     other.goto("/photos/mine/")
-    expect(other.get_by_role("heading", name="Sign In")).to_be_visible()
+    expect(other.get_by_role("heading", name="Log in")).to_be_visible()
 
     page.get_by_role("link", name="Password").click()
     page.get_by_label("Current Password").fill(PASSWORD)
@@ -141,18 +141,18 @@ def test_somebody_ends_a_session_changes_the_password_and_leaves(visit: Browse, 
 
     page.get_by_role("link", name="Delete account").click()
     confirm(page, "Password", NEW)
-    page.get_by_role("button", name="Delete my account for good").click()
+    page.get_by_role("button", name="Delete account permanently").click()
     expect(page.get_by_role("heading", name="Account deleted")).to_be_visible()
-    sign_in(page, LEAVER, NEW)
+    log_in(page, LEAVER, NEW)
     expect(page.get_by_text("are not correct")).to_be_visible()
 
 
-def test_a_new_superuser_is_led_to_a_second_factor_and_into_the_administration(visit: Browse, mailbox: Mailbox) -> None:
+def test_new_superuser_adds_second_factor_and_opens_admin(visit: Browse, mailbox: Mailbox) -> None:
     page = visit()
     page.goto("/admin/")
     page.get_by_label("Email").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign In", exact=True).click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     confirm(page, "Code", mailbox.code_for(ADMIN))
     expect(page.get_by_text("Staff need a second factor")).to_be_visible()
     page.goto("/admin/uploads/photo/")

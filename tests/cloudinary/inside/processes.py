@@ -1,8 +1,11 @@
-"""Workers that die at every step, four at once, and one that is weighed; runs inside a generated project."""
+"""Tests of worker processes that are copied into a generated project: workers that die, run in parallel, use memory.
 
-# Imports are those of the generated project.
+Run it with the name of a task: kill-between-statements, kill-during-calls, run-four-workers or measure-memory.
+"""
+
+# These imports exist in a generated project only; test_emitted.py checks the types there.
 # mypy: ignore-errors
-# ruff: noqa: ARG005, B023, E402, I001, T201
+# ruff: noqa: E402, I001, T201
 
 import os
 import signal
@@ -13,7 +16,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
+from typing import Any
+from unittest.mock import patch
 
 import django
 
@@ -27,33 +31,39 @@ from django.db import connection, connections
 from django.utils import timezone
 from PIL import Image
 
-from uploads import outbox
-from uploads.images import sanitize
+from uploads.images import validate_and_reencode
 from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client, environment
 from uploads.moderation.cloudinary.models import Asset
-from uploads.moderation.cloudinary.tests.stub import CLOUD, KEY, SECRET, Cloud, Handler
+from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, moderation
+from uploads.outbox import claim_due_photos, process_due_photos
+from uploads.services import create_photo, delete_photo, review_photo
 from users.models import User
 
-cloud = Cloud()
-Thread(target=cloud.serve_forever, args=(0.01,), daemon=True).start()
-settings.CLOUDINARY = environment.url(f"cloudinary://{KEY}:{SECRET}@{CLOUD}?upload_prefix={cloud.url}")
-client.transport = client.configure()
-call_command("migrate", verbosity=0)
-owner = User.objects.create_user("owner@example.com")
-reviewer = User.objects.create_user("reviewer@example.com")
-
+OWNER, REVIEWER = "owner@example.com", "reviewer@example.com"
 KILLED = 9
+
+cloud = Cloud()
+
+
+def set_up() -> None:
+    cloud.start()
+    settings.CLOUDINARY = environment.url(cloud.cloudinary_url)
+    client.transport = client.configure()
+    call_command("migrate", verbosity=0)
+    User.objects.create_user(OWNER)
+    User.objects.create_user(REVIEWER)
 
 
 def make_photo() -> Photo:
     buffer = BytesIO()
     Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
-    return Photo.objects.accept(owner, "Teal", "a.jpg", sanitize(buffer, "a.jpg", buffer.tell()))
+    image = validate_and_reencode(buffer, "a.jpg", buffer.tell())
+    return create_photo(User.objects.get(email=OWNER), "Teal", "a.jpg", image)
 
 
 def fork(task: Callable[[], object]) -> int:
-    """Run a task in a process of its own, with connections of its own; return its id."""
+    """Run a task in a child process with its own database connections; return the process ID."""
     connections.close_all()
     if pid := os.fork():
         return pid
@@ -65,33 +75,38 @@ def fork(task: Callable[[], object]) -> int:
     os._exit(0)
 
 
-def ended(pid: int) -> int:
+def wait(pid: int) -> int:
+    """Return the exit code of a child process, or KILLED."""
     status = os.waitpid(pid, 0)[1]
     return KILLED if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def work_until(statement: int) -> Callable[[], None]:
-    """Return a pass that dies just before this statement to the database: so between any two steps it takes."""
+def die_before(statement: int) -> Callable[[], None]:
+    """Return a pass of the worker that is killed just before the database statement of this number."""
     count = 0
 
-    def watch(execute: Callable, sql: str, *rest: object) -> object:
+    def watch(execute: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         nonlocal count
         count += 1
         if count > statement:
             os.kill(os.getpid(), signal.SIGKILL)
-        return execute(sql, *rest)
+        return execute(*arguments)
 
     def task() -> None:
         with connection.execute_wrapper(watch):
-            outbox.work()
+            process_due_photos()
 
     return task
 
 
-def one_pass() -> None:
+def make_due() -> None:
     Photo.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(days=1))
+
+
+def one_pass() -> None:
+    make_due()
     Photo.objects.update(claimed_until=None)
-    outbox.work()
+    process_due_photos()
 
 
 def start_over() -> None:
@@ -101,39 +116,44 @@ def start_over() -> None:
     cloud.calls.clear()
 
 
-def settle() -> None:
+def finish() -> None:
+    """Approve every kind, and run the worker until nothing is left to do."""
     if Photo.objects.exclude(claimed_until=None).exists():
-        assert outbox.claim() == []  # a dead worker's claim holds for a while
+        assert claim_due_photos() == []  # the dead worker's claim has not expired
     for _ in range(4):
         for asset in cloud.assets.values():
-            asset["moderation"] = [{"kind": kind, "status": "approved"} for kind in ("aws_rek", "perception_point")]
+            asset["moderation"] = moderation("approved", "approved")
         one_pass()
     assert not Photo.objects.exclude(due_at=None, claimed_until=None).exists()
 
 
-def before_sending() -> Status:
+def new_photo() -> Status:
     make_photo()
     return Status.APPROVED
 
 
-def before_asking() -> Status:
+def uploaded_photo() -> Status:
     make_photo()
     one_pass()
     return Status.APPROVED
 
 
-def after_a_decision() -> Status:
+def approved_photo() -> Status:
     photo = make_photo()
     one_pass()
-    photo.record({"manual": "approved"}, by=reviewer)
+    review_photo(photo, User.objects.get(email=REVIEWER), "approved")
     return Status.APPROVED
 
 
-def after_deleting() -> Status:
+def deleted_photo() -> Status:
     photo = make_photo()
     one_pass()
-    photo.discard()
+    delete_photo(photo)
     return Status.DELETED
+
+
+# Each creates a photo and returns its final status.
+SCENARIOS = (new_photo, uploaded_photo, approved_photo, deleted_photo)
 
 
 def check(expected: Status) -> None:
@@ -143,105 +163,119 @@ def check(expected: Status) -> None:
     assert set(cloud.assets) == (set() if expected == Status.DELETED else {str(photo.pk)})
 
 
-def die_between_statements() -> None:
-    for prepare in (before_sending, before_asking, after_a_decision, after_deleting):
+def kill_between_statements() -> None:
+    for scenario in SCENARIOS:
         for statement in range(200):
             start_over()
-            expected = prepare()
-            Photo.objects.update(due_at=timezone.now() - timedelta(days=1))
-            outcome = ended(fork(work_until(statement)))
-            if prepare in (before_sending, before_asking):
+            expected = scenario()
+            make_due()
+            exit_code = wait(fork(die_before(statement)))
+            if scenario in {new_photo, uploaded_photo}:
                 assert not Photo.objects.published().exists()
-            settle()
+            finish()
             check(expected)
-            if outcome == 0:
-                print(f"{prepare.__name__}: killed at each of {statement} steps")
+            if exit_code == 0:
+                print(f"{scenario.__name__}: killed at each of {statement} statements")
                 break
-            assert outcome == KILLED
+            assert exit_code == KILLED
 
 
-def die_in_a_call() -> None:
-    """Die while Cloudinary has the request: before it does anything with it, and after."""
-    for prepare in (before_sending, before_asking, after_a_decision, after_deleting):
-        for late in (False, True):
+def kill_during_calls() -> None:
+    """Kill the worker while Cloudinary has its request: before the request has an effect, and after."""
+    for scenario in SCENARIOS:
+        for has_effect in (False, True):
             start_over()
-            expected = prepare()
-            Photo.objects.update(due_at=timezone.now() - timedelta(days=1))
-            victim = 0
-
-            def kill(handler: Handler, *, late: bool = late) -> None:
-                if late:
-                    handler.reply = lambda *args, **headers: None
-                    if handler.path.endswith("/image/upload"):
-                        handler.upload(handler.fields())
-                    elif handler.path.endswith("/image/destroy"):
-                        handler.destroy(handler.fields())
-                os.kill(victim, signal.SIGKILL)
-
-            cloud.faults = [kill]
-            victim = fork(outbox.work)
-            assert ended(victim) == KILLED
-            settle()
+            expected = scenario()
+            make_due()
+            workers: list[int] = []
+            cloud.faults = [kill(workers, has_effect=has_effect)]
+            workers.append(fork(process_due_photos))
+            assert wait(workers[0]) == KILLED
+            finish()
             check(expected)
-    print("killed inside each call")
+    print("killed during each call")
 
 
-def be_four() -> None:
+def kill(workers: list[int], *, has_effect: bool) -> Fault:
+    """Return a fault that kills the worker instead of responding."""
+
+    def fault(handler: Handler) -> None:
+        if has_effect:
+            with patch.object(handler, "reply"):
+                if handler.path.endswith("/image/upload"):
+                    handler.upload(handler.fields())
+                elif handler.path.endswith("/image/destroy"):
+                    handler.destroy(handler.fields())
+        os.kill(workers[0], signal.SIGKILL)
+
+    return fault
+
+
+def run_four_workers() -> None:
+    """Run four workers at once on the same photos; no call may be made twice."""
     start_over()
     photos = {str(make_photo().pk) for _ in range(60)}
 
     def work() -> None:
-        while outbox.work():
+        while process_due_photos():
             pass
 
-    def together() -> None:
-        assert [ended(pid) for pid in [fork(work) for _ in range(4)]] == [0] * 4
+    def work_in_parallel() -> None:
+        assert [wait(pid) for pid in [fork(work) for _ in range(4)]] == [0] * 4
 
-    together()
+    work_in_parallel()
     assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(photos)
     cloud.decide("approved", "approved")
     cloud.calls.clear()
     Photo.objects.update(due_at=timezone.now())
-    together()
+    work_in_parallel()
     assert Photo.objects.published().count() == len(photos)
     assert len(cloud.calls) <= len(photos) / 5, cloud.calls
     Photo.objects.update(due_at=None)
     for photo in Photo.objects.all():
-        photo.discard()
+        delete_photo(photo)
     cloud.calls.clear()
-    together()
+    work_in_parallel()
     assert not cloud.assets
     assert not Asset.objects.exists()
     assert len(cloud.calls) == len(photos)
-    print("four workers did nothing twice")
+    print("four workers made no call twice")
 
 
 def memory(field: str) -> float:
-    """Return a field of the process' memory, in MiB."""
+    """Return a memory field of this process, in MiB."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field)]
     return int(line.split()[1]) / 1024
 
 
-def weigh() -> None:
+def measure_memory() -> None:
+    # The stub keeps what it receives, so the worker runs in another process.
+    assert wait(fork(measure_upload)) == 0
+
+
+def measure_upload() -> None:
     start_over()
     make_photo()
-    outbox.work()
+    process_due_photos()
     photo = make_photo()
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(os.urandom(10 * 1024**2))
-    resting = memory("VmRSS")
+    before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    outbox.work()
-    cost = memory("VmHWM") - resting
+    process_due_photos()
+    cost = memory("VmHWM") - before
     assert Photo.objects.filter(due_at__gt=timezone.now(), asset__version__gt=0).count() == 2
-    print(f"a photo of 10 MiB costs {cost:.1f} MiB above {resting:.1f}")
+    print(f"a photo of 10 MiB costs {cost:.1f} MiB above {before:.1f}")
     assert cost <= 40, cost
 
 
+TASKS = {
+    "kill-between-statements": kill_between_statements,
+    "kill-during-calls": kill_during_calls,
+    "run-four-workers": run_four_workers,
+    "measure-memory": measure_memory,
+}
+
 if __name__ == "__main__":
-    tasks = {"steps": die_between_statements, "calls": die_in_a_call, "four": be_four}
-    if sys.argv[1] == "memory":
-        # The stub keeps what it is sent, so the worker is weighed in a process of its own.
-        assert ended(fork(weigh)) == 0
-    else:
-        tasks[sys.argv[1]]()
+    set_up()
+    TASKS[sys.argv[1]]()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of this suite's own, thrown away afterwards."""
+"""A temporary PostgreSQL server for the tests."""
 
 import os
 import shutil
@@ -14,24 +14,24 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.live import START_SECONDS
+from tests.support.live import START_SECONDS
 
 type Database = Callable[[], str]
 
 
 def programs() -> Path | None:
-    """Return the folder of the server's programs; Debian keeps them off the path."""
+    """Return the folder of PostgreSQL's programs, which Debian does not put on PATH."""
     found = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
     return Path(found).parent if found else None
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Database]:
-    """Return what makes a new database and returns its URL."""
+    """Return a function that creates a database and returns its URL."""
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed")
-    # It refuses to run as root.
+    # PostgreSQL refuses to run as root.
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch:
         if user:
@@ -50,22 +50,22 @@ def postgresql() -> Iterator[Database]:
         command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
         with log.open("wb") as output:
             server = subprocess.Popen(command, cwd=scratch, user=user, stdout=output, stderr=output)
-        address = f"postgres://site@127.0.0.1:{port}/"
+        url = f"postgres://site@127.0.0.1:{port}/"
         try:
-            wait_until_it_answers(address, server, log)
-            yield lambda: address + new_database(address)
+            wait_until_ready(url, server, log)
+            yield lambda: url + new_database(url)
         finally:
-            # Without waiting for clients that somebody left behind.
+            # SIGINT is PostgreSQL's fast shutdown: it does not wait for open connections.
             server.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
             server.wait(START_SECONDS)
 
 
-def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once the server takes connections; when it ends instead, its log says why."""
+def wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server accepts connections; fail with its log if it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            psycopg.connect(address + "postgres").close()
+            psycopg.connect(url + "postgres").close()
         except psycopg.OperationalError:
             time.sleep(0.05)
         else:
@@ -73,9 +73,9 @@ def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Pa
     pytest.fail(f"PostgreSQL did not start:\n{log.read_text(encoding='utf-8')}")
 
 
-def new_database(address: str) -> str:
-    """Make a database and return its name."""
+def new_database(url: str) -> str:
+    """Create a database and return its name."""
     name = f"site_{uuid4().hex}"
-    with psycopg.connect(address + "postgres", autocommit=True) as connection:
+    with psycopg.connect(url + "postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return name

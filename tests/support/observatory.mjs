@@ -1,4 +1,4 @@
-// Prints MDN's HTTP Observatory's score of each host/path that is named, and the tests that took points away.
+// Print the score of MDN's HTTP Observatory for each host/path, and the tests that deducted points.
 import { scan } from "@mdn/mdn-http-observatory";
 
 for (const target of process.argv.slice(2)) {

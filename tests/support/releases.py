@@ -1,15 +1,15 @@
-"""Two releases of the template: the one that is here, and a next one that changes what most releases will."""
+"""Two releases of the template: the present one, and a made-up next one with typical changes."""
 
 from pathlib import Path
 
-from tests.baking import PROMPTS, RAW, commit, run
+from tests.support.baking import PROMPTS, RAW, commit, run
 
 RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
 
-# An edit: the file, what stands in it once, and what takes its place.
+# A file, a text that it holds exactly once, and the text that replaces it.
 type Edit = tuple[str, str, str]
 
-# Where the team of test_updates.py edits too.
+# The team of test_updates.py edits this line as well.
 RESET_TIMEOUT = "PASSWORD_RESET_TIMEOUT = 3600"
 
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
@@ -27,14 +27,14 @@ NEXT_RELEASE: list[Edit] = [
     (
         "config/settings.py",
         "CSP_REPORT_ONLY = env.bool",
-        'REPORT_ADDRESS = env.str("REPORT_ADDRESS")\nCSP_REPORT_ONLY = env.bool',
+        'REPORT_EMAIL = env.str("REPORT_EMAIL")\nCSP_REPORT_ONLY = env.bool',
     ),
     (
-        "config/tests/settings.py",
+        "core/tests/settings.py",
         '    "EMAIL_URL": ',
-        '    "REPORT_ADDRESS": "reports@example.com",\n    "EMAIL_URL": ',
+        '    "REPORT_EMAIL": "reports@example.com",\n    "EMAIL_URL": ',
     ),
-    (".env.example", "\n# Required without DEBUG\n", "REPORT_ADDRESS=\n\n# Required without DEBUG\n"),
+    (".env.example", "\n# Required without DEBUG\n", "REPORT_EMAIL=\n\n# Required without DEBUG\n"),
     (
         "templates/base.html",
         '  <meta name="color-scheme"',
@@ -42,14 +42,14 @@ NEXT_RELEASE: list[Edit] = [
     ),
     (
         "uploads/models.py",
-        "    has_bytes = models.BooleanField(",
-        "    views = models.PositiveIntegerField(default=0)\n    has_bytes = models.BooleanField(",
+        "    has_files = models.BooleanField(",
+        "    views = models.PositiveIntegerField(default=0)\n    has_files = models.BooleanField(",
     ),
 ]
 
 
 def change(project: Path, edits: list[Edit]) -> None:
-    """Make the edits; one that does not fit is a bug."""
+    """Apply the edits; each must match exactly once."""
     for path, old, new in edits:
         before = (project / path).read_text(encoding="utf-8")
         assert before.count(old) == 1, f"{path}: {old}"
@@ -57,13 +57,13 @@ def change(project: Path, edits: list[Edit]) -> None:
 
 
 def publish(template: Path) -> None:
-    """Make a folder with the template a repository, its release a tag."""
+    """Create a repository of the template with a tag for its release."""
     commit(template, "Release")
     run(template, "git", "tag", f"v{RELEASE}")
 
 
 def publish_next(template: Path) -> None:
-    """Add the next release to the repository."""
+    """Commit and tag the next release."""
     change(template / RAW, NEXT_RELEASE)
     (template / RAW / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
     commit(template, "Next release")

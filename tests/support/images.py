@@ -1,4 +1,4 @@
-"""Pictures that look like photos, and files as cameras write them."""
+"""Images that look like photos, and files as cameras write them."""
 
 import math
 from io import BytesIO
@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageColor, ImageDraw, ImageFilter
 
-# Sky above, sky at the horizon, the nearest hill.
+# The colours of the upper sky, the horizon and the nearest hill.
 PALETTES = [
     ("#20396b", "#f2a65e", "#171f38"),
     ("#4f8fc0", "#e3eef2", "#23492f"),
@@ -21,17 +21,20 @@ PALETTES = [
 
 
 def landscape(seed: int, size: tuple[int, int] = (1600, 1200), grain: float = 0.05) -> Image.Image:
-    """Return hills under a sky, another one for each seed; with a grain of 0.15, files are as heavy as photos."""
+    """Return a landscape that depends on the seed only.
+
+    `grain` is the share of noise: from about 0.15 on, encoded files are as large as those of real photos.
+    """
     random = Random(seed)  # noqa: S311
     width, height = size
     top, horizon, near = (ImageColor.getrgb(color)[:3] for color in PALETTES[seed % len(PALETTES)])
     sky = Image.linear_gradient("L").resize(size)
-    picture = Image.composite(Image.new("RGB", size, horizon), Image.new("RGB", size, top), sky)
+    image = Image.composite(Image.new("RGB", size, horizon), Image.new("RGB", size, top), sky)
 
     glow = Image.new("L", size)
     x, y, radius = random.uniform(0.2, 0.8) * width, random.uniform(0.25, 0.5) * height, height / 14
     ImageDraw.Draw(glow).ellipse((x - radius, y - radius, x + radius, y + radius), fill=235)
-    picture.paste("#fff6dd", mask=glow.filter(ImageFilter.GaussianBlur(radius / 12)))
+    image.paste("#fff6dd", mask=glow.filter(ImageFilter.GaussianBlur(radius / 12)))
 
     for layer in range(5):
         depth = (layer + 1) / 5
@@ -41,21 +44,21 @@ def landscape(seed: int, size: tuple[int, int] = (1600, 1200), grain: float = 0.
             (at, height * (0.45 + 0.11 * layer + sum(a * math.sin(f * at / width + p) for f, p, a in waves)))
             for at in range(0, width + 8, 8)
         ]
-        ImageDraw.Draw(picture).polygon([*ridge, (width, height), (0, height)], fill=color)
+        ImageDraw.Draw(image).polygon([*ridge, (width, height), (0, height)], fill=color)
 
     noise = Image.effect_noise(size, 24).convert("RGB")
-    return Image.blend(picture.filter(ImageFilter.GaussianBlur(0.7)), noise, grain)
+    return Image.blend(image.filter(ImageFilter.GaussianBlur(0.7)), noise, grain)
 
 
-def encode(picture: Image.Image, form: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
-    """Return a picture as the bytes of a file."""
+def encode(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
+    """Return an image, encoded as the content of a file; the options go to Pillow's `save`."""
     buffer = BytesIO()
-    picture.save(buffer, form, **options)
+    image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
-def camera_file(picture: Image.Image, marker: str, orientation: int = 1) -> bytes:
-    """Return a JPEG as a telephone writes it: time, place, owner and a preview in it, `marker` all over."""
+def camera_file(image: Image.Image, marker: str, orientation: int = 1) -> bytes:
+    """Return a JPEG with the metadata that a phone writes: time, location, author; `marker` is in all its texts."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = f"{marker} Make"
     exif[ExifTags.Base.Artist] = f"{marker} Artist"
@@ -72,4 +75,4 @@ def camera_file(picture: Image.Image, marker: str, orientation: int = 1) -> byte
         }
     )
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{marker}</x:xmpmeta>".encode()
-    return encode(picture, exif=exif, comment=f"{marker} <?php".encode(), xmp=xmp, quality=90)
+    return encode(image, exif=exif, comment=f"{marker} <?php".encode(), xmp=xmp, quality=90)

@@ -1,4 +1,4 @@
-"""Projects made from a clean copy of the template, one for every combination of its features."""
+"""Generate projects from a clean copy of the template, and run commands in them."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 from cookiecutter.main import cookiecutter
 from cryptography.fernet import Fernet
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
@@ -30,17 +30,17 @@ FEATURES: dict[str, list[Any]] = {
 COMBINATIONS: list[Answers] = [dict(zip(FEATURES, values, strict=True)) for values in product(*FEATURES.values())]
 ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
 
-# Where CI runs changes scans alone, which a test shows; so what is slow looks at one of each.
+# The CI choice changes only scans and documents (test_generation.py shows it), so slow tests use one choice.
 PYTHON_COMBINATIONS = [answers for answers in COMBINATIONS if answers["ci_scanning"] == ALL_ON["ci_scanning"]]
 
 
 def name(answers: Answers) -> str:
-    """Return a combination as people read it in the list of tests."""
+    """Return a readable name of a combination, used as a test id."""
     return "+".join(key if value is True else value for key, value in answers.items() if value) or "nothing"
 
 
 def copy_template(target: Path) -> Path:
-    """Copy the files that git tracks, or would, so that caches and secrets of this checkout stay out."""
+    """Copy the files that git tracks or would track, without the caches and secrets of this checkout."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -57,7 +57,7 @@ def copy_template(target: Path) -> Path:
 
 
 def bake(template: Path, output: Path, **answers: object) -> Path:
-    """Generate a project, with the engine's own files kept beside it, and return its folder."""
+    """Generate a project and return its folder; cookiecutter keeps its own files beside it."""
     home = output / ".cookiecutter"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "config.yaml"
@@ -72,12 +72,12 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
 
 
 def paths(project: Path) -> set[str]:
-    """Return every file of a project, relative and with slashes."""
+    """Return the relative POSIX paths of all files of a project."""
     return {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
 
 
 def production(project: Path) -> dict[str, str]:
-    """Return the least that a project needs to start in production."""
+    """Return the smallest environment in which a project starts with production settings."""
     environment = {
         "ENV_FILE": "none",
         "SECRET_KEY": secrets.token_urlsafe(64),
@@ -93,18 +93,17 @@ def production(project: Path) -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what this suite's own tools have put there, its tools first on the path."""
-    # Nor what CI sets: most commands here are a person's.
-    ours = ("PYTEST_", "DJANGO_", "VIRTUAL_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours) and key != "CI"}
+    """Return the environment without the variables of pytest, Django, uv and CI, with this suite's tools on PATH."""
+    prefixes = ("PYTEST_", "DJANGO_", "VIRTUAL_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes) and key != "CI"}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
-    """Run a command of this environment in the folder and return its output; a failure shows it whole.
+    """Run a command in a folder and return its output; a failure raises AssertionError with the whole output.
 
-    `typed` is what a person answers to its questions.
+    `typed` is the standard input, for commands that ask questions.
     """
     done = subprocess.run(
         command,
@@ -122,7 +121,7 @@ def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str
 
 
 def commit(folder: Path, message: str = "Change") -> None:
-    """Record everything that Git sees, in a repository that is made when there is none."""
+    """Commit all files of a folder, and create its Git repository if there is none."""
     run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "add", "--all")
     identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")

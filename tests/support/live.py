@@ -1,4 +1,4 @@
-"""A generated project as it runs in production: gunicorn with TLS, and visitors who come without a browser."""
+"""A generated project on a production server (gunicorn with TLS), and an HTTP client with cookies."""
 
 import http.client
 import re
@@ -20,15 +20,15 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import trustme
 
-from tests.baking import ALL_OFF, Project, clean_environment, production, run
+from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
 
 type Server = subprocess.Popen[bytes]
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
-OWNER, STRANGER, ADMIN = "owner@example.com", "stranger@example.com", "admin@example.com"
-# Browsers open connections ahead that hold a thread, and figures of a process need one that stays.
+OWNER, OTHER_USER, ADMIN = "owner@example.com", "other-user@example.com", "admin@example.com"
+# Browsers open spare connections, each of which holds a thread. Measurements need a process that is not recycled.
 STEADY = ("--threads", "16", "--max-requests", "0")
-# Generous: on a busy machine a start takes several times as long as on an idle one.
+# On a busy machine, a start takes several times as long as on an idle one.
 START_SECONDS = 60
 
 PREPARE = """
@@ -36,16 +36,16 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 call_command("collectstatic", interactive=False, verbosity=0)
 """
-PEOPLE = f"""
-for email in ("{OWNER}", "{STRANGER}"):
+CREATE_USERS = f"""
+for email in ("{OWNER}", "{OTHER_USER}"):
     User.objects.create_user(email, "{PASSWORD}")
 User.objects.create_superuser("{ADMIN}", "{PASSWORD}")
 """
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A response, read to its end."""
+class Response:
+    """An HTTP response with its whole body."""
 
     status: int
     headers: Message
@@ -53,18 +53,18 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Return the body as text."""
+        """Return the body, decoded as UTF-8."""
         return self.body.decode()
 
     @property
     def location(self) -> str:
-        """Return where a redirect leads; an empty string without one."""
+        """Return the URL of a redirect, or an empty string."""
         return self.headers.get("Location", "")
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running project: its folder, its address, and the environment that it was started with."""
+    """A running project: its folder, its URL, and the environment of its server."""
 
     project: Path
     url: str
@@ -75,67 +75,67 @@ class Site:
 
     @property
     def port(self) -> int:
-        """Return the port of the address."""
+        """Return the port of the URL."""
         return urlsplit(self.url).port or 443
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """Run a management command and return what it prints."""
+        """Run a management command and return its output."""
         return run(self.project, sys.executable, "manage.py", *arguments, **self.environment | environment)
 
     def python(self, code: str) -> str:
-        """Run code inside the project, its models imported, and return what it prints."""
+        """Run code in the project's shell, which imports the models, and return its output."""
         return self.manage("shell", "--verbosity", "0", "--command", code)
 
     def visitor(self, email: str = "") -> "Visitor":
-        """Return somebody new, logged in through the log-in page when an address is given."""
+        """Return a new client, logged in through the log-in page if an email is given."""
         visitor = Visitor(self)
         if email:
-            answer = visitor.post("/accounts/login/", {"username": email, "login": email, "password": PASSWORD})
-            assert answer.status == 302, answer.text
+            response = visitor.post("/accounts/login/", {"username": email, "login": email, "password": PASSWORD})
+            assert response.status == 302, response.text
         return visitor
 
     def workers(self) -> list[int]:
-        """Return the process ids of the server's workers (Linux)."""
+        """Return the process IDs of the server's workers (Linux only)."""
         found = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text(encoding="ascii")
         return [int(pid) for pid in found.split()]
 
 
 @dataclass
 class Visitor:
-    """A browser without a screen: keeps cookies, follows no redirect."""
+    """An HTTP client that keeps cookies and does not follow redirects."""
 
     site: Site
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
 
     def request(
         self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: dict[str, str] | None = None
-    ) -> Answer:
-        """Send one request over a connection of its own; a header given here wins over what a browser would send."""
+    ) -> Response:
+        """Send a request over a new connection; `headers` override the client's own."""
         connection = http.client.HTTPSConnection("localhost", self.site.port, timeout=60, context=self.site.tls)
         sent = {"Referer": self.site.url + path}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
         try:
             connection.request(method, path, body or None, sent | (headers or {}))
-            response = connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read())
+            received = connection.getresponse()
+            response = Response(received.status, received.headers, received.read())
         finally:
             connection.close()
-        for cookie in answer.headers.get_all("Set-Cookie", []):
+        for cookie in response.headers.get_all("Set-Cookie", []):
             self.cookies.load(cookie)
-        return answer
+        return response
 
-    def get(self, path: str, **headers: str) -> Answer:
-        """Get a page."""
+    def get(self, path: str, **headers: str) -> Response:
+        """Send a GET request."""
         return self.request("GET", path, headers=headers)
 
-    def post(self, path: str, fields: dict[str, str], page: str = "") -> Answer:
-        """Send a form with the token of its page, by default the one at `path`."""
+    def post(self, path: str, fields: dict[str, str], page: str = "") -> Response:
+        """Send a form with the CSRF token of `page`, by default of the page at `path`."""
         body = urlencode({"csrfmiddlewaretoken": self.token(page or path)} | fields).encode()
         return self.request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
 
-    def upload(self, content: bytes, name: str = "photo.jpg", title: str = "A photo", token: str = "") -> Answer:
-        """Send a file through the upload form; its name stands in the header as it is given."""
+    def upload(self, content: bytes, name: str = "photo.jpg", title: str = "A photo", token: str = "") -> Response:
+        """Send a file through the upload form; the header holds `name` unescaped."""
         boundary = secrets.token_hex(16)
         fields = {"csrfmiddlewaretoken": token or self.token("/photos/upload/"), "title": title}
         parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode() for key, text in fields.items()]
@@ -146,7 +146,7 @@ class Visitor:
         return self.request("POST", "/photos/upload/", body + f"--{boundary}--\r\n".encode(), headers)
 
     def token(self, page: str) -> str:
-        """Return the token against forgery from the form of a page."""
+        """Return the CSRF token of the form on a page."""
         found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(page).text)
         assert found, f"no form at {page}"
         return found[1]
@@ -154,7 +154,7 @@ class Visitor:
 
 @contextmanager
 def gunicorn(project: Path, environment: dict[str, str], log: Path, *options: str) -> Iterator[tuple[Server, int]]:
-    """Run a project's gunicorn by its own gunicorn.conf.py, on a free port of this machine; yield process and port."""
+    """Run gunicorn with the project's gunicorn.conf.py on a free local port; yield the process and the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"fd://{listener.fileno()}", *options],
@@ -175,8 +175,8 @@ def gunicorn(project: Path, environment: dict[str, str], log: Path, *options: st
                 server.wait()
 
 
-def certify(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Write a key with its certificate for this machine, and return the file and what trusts it."""
+def issue_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Write a key and a certificate for localhost; return their file and an SSL context that trusts them."""
     authority = trustme.CA()
     certificate = folder / "certificate.pem"
     authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -187,13 +187,13 @@ def certify(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 @contextmanager
-def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]:
-    """Serve a project with TLS: `people` is code that runs in it first, `changes` are those to its environment."""
+def serve(project: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[Site]:
+    """Serve a project with TLS; `setup` is code to run in it first, `changes` are environment variables."""
     if sys.platform == "win32":
         pytest.skip("gunicorn does not run on Windows")
     state = project.parent / "state"
     state.mkdir()
-    certificate, tls = certify(state)
+    certificate, tls = issue_certificate(state)
     log = state / "server.log"
     environment = production(project) | {
         "ALLOWED_HOSTS": "localhost",
@@ -202,15 +202,15 @@ def serve(project: Path, people: str = PEOPLE, **changes: str) -> Iterator[Site]
         "WEB_CONCURRENCY": "1",
         **changes,
     }
-    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + people, **environment)
+    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + setup, **environment)
     with gunicorn(project, environment, log, "--certfile", str(certificate), *STEADY) as (server, port):
         site = Site(project, f"https://localhost:{port}", environment, tls, server, log)
-        wait_until_it_answers(site)
+        wait_until_ready(site)
         yield site
 
 
-def wait_until_it_answers(site: Site) -> None:
-    """Return once the server answers; when it ends instead, its log says why."""
+def wait_until_ready(site: Site) -> None:
+    """Wait until the server answers; fail with its log if it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while site.server.poll() is None and time.monotonic() < deadline:
         try:
@@ -224,7 +224,7 @@ def wait_until_it_answers(site: Site) -> None:
 
 @pytest.fixture(scope="session")
 def site(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Return a project without features, served for all tests of a process: they add to it, but change nothing."""
+    """Return a running project without features; tests share it, so they may only add data."""
     folder = tmp_path_factory.mktemp("live") / "my-secure-site"
     with serve(shutil.copytree(pristine(ALL_OFF), folder)) as served:
         yield served

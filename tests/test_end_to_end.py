@@ -1,4 +1,4 @@
-"""A maintainer's whole day by the two READMEs alone: from an empty machine to a site behind nginx, and its evidence."""
+"""The commands of all documents in order: generate, update, test, scan, and deploy behind nginx."""
 
 import os
 import re
@@ -16,13 +16,13 @@ from textwrap import indent
 
 import pytest
 
-from tests.baking import ROOT, clean_environment, commit, production, run
-from tests.live import ADMIN, PASSWORD, START_SECONDS, Site, certify
-from tests.pictures import encode, landscape
-from tests.releases import NEXT, RELEASE, change, publish, publish_next
-from tests.test_readme import alone, commands, end
+from tests.support.baking import ROOT, clean_environment, commit, production, run
+from tests.support.images import encode, landscape
+from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Site, issue_certificate
+from tests.support.readme import commands, development_port, terminate
+from tests.support.releases import NEXT, RELEASE, change, publish, publish_next
 
-ADDRESS = "https://github.com/org/"
+TEMPLATE_URL = "https://github.com/org/"
 NGINX = """
 {user}
 pid nginx.pid;
@@ -47,26 +47,26 @@ http {{
 
 
 class Machine:
-    """A person's computer: a home folder of its own, and a network on which the template is found at its address."""
+    """A computer with a home folder of its own, on which Git finds the template at its URL."""
 
     def __init__(self, folder: Path, repositories: Path) -> None:
-        """Set it up in a folder."""
+        """Create the home folder; `repositories` contains the template."""
         self.home = folder / "home"
         self.home.mkdir()
         config = ["[user]", "name = Ann", "email = ann@example.com", "[init]", "defaultBranch = main"]
-        config += [f'[url "{repositories.as_posix()}/"]', f"insteadOf = {ADDRESS}"]
+        config += [f'[url "{repositories.as_posix()}/"]', f"insteadOf = {TEMPLATE_URL}"]
         (self.home / ".gitconfig").write_text("\n".join(config), encoding="utf-8")
-        # What uv has downloaded for other tests need not come again.
+        # Share uv's cache with the other tests, to download packages once.
         cache = subprocess.run(["uv", "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()
         self.environment = {"HOME": str(self.home), "USERPROFILE": str(self.home), "UV_CACHE_DIR": cache}
 
-    def type(self, folder: Path, line: str, answers: str = "", **environment: str) -> str:
-        """Run a line as it stands in a document, and return what it prints; one that fails is an AssertionError."""
+    def run(self, folder: Path, line: str, answers: str = "", **environment: str) -> str:
+        """Run a command line of a document and return its output; a failure raises AssertionError."""
         return run(folder, *shlex.split(line, comments=True), typed=answers, **self.environment | environment)
 
 
 def block(readme: Path, language: str, before: str) -> str:
-    """Return the code block of a document that follows these words."""
+    """Return the first code block of a language after the text `before`."""
     _, _, text = readme.read_text(encoding="utf-8").partition(before)
     found = re.search(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found, before
@@ -74,17 +74,17 @@ def block(readme: Path, language: str, before: str) -> str:
 
 
 def only(lines: list[str], start: str) -> str:
-    """Return the one line that starts so."""
+    """Return the only line with this start."""
     (line,) = [line for line in lines if line.startswith(start)]
     return line
 
 
-def generated_for_a_team(machine: Machine, folder: Path) -> Path:
-    """Generate without a prompt, by a team's own defaults, and put the result under version control."""
+def generate_for_a_team(machine: Machine, folder: Path) -> Path:
+    """Generate a project without prompts, with a team's defaults, and commit it."""
     readme = ROOT / "README.md"
     team = block(readme, "yaml", "**Defaults.**")
     (machine.home / ".cookiecutterrc").write_text(team, encoding="utf-8")
-    summary = machine.type(folder, only(commands(readme, "For a team"), "uvx cookiecutter --no-input"))
+    summary = machine.run(folder, only(commands(readme, "For a team"), "uvx cookiecutter --no-input"))
     for choice in ("The museum's web team", "cloudinary_moderation  no", "auth_app               no", "gitlab"):
         assert choice in summary
     project = folder / "field-notes"
@@ -92,31 +92,37 @@ def generated_for_a_team(machine: Machine, folder: Path) -> Path:
     return project
 
 
-def updated(machine: Machine, project: Path, origin: Path) -> None:
-    """Change something, and take the next release."""
+def update(machine: Machine, project: Path, origin: Path) -> None:
+    """Edit the project, and update it to the next release."""
     change(project, [("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"')])
     commit(project, "Move to Zurich")
-    lines = commands(project / "README.md", "Updates of the template")
-    # The answers that it was made from; the last line takes the commit that stands there.
-    machine.type(project, only(lines, "uvx cruft link"), "Field Notes\n" + "\n" * 6 + "n\n" + "\n\n")
+    guide = project / "docs" / "updating.md"
+    # The answers of the project; the last line accepts the commit that cruft suggests.
+    machine.run(
+        project,
+        only(commands(guide, "Link the project once"), "uvx cruft link"),
+        "Field Notes\n" + "\n" * 6 + "n\n" + "\n\n",
+    )
     commit(project, "Link")
     publish_next(origin)
-    machine.type(project, only(lines, "uvx cruft update"))
+    machine.run(project, only(commands(guide, "Take a release"), "uvx cruft update"))
     commit(project, f"Take release {NEXT}")
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert "Europe/Zurich" in settings
-    assert "REPORT_ADDRESS" in settings
+    assert "REPORT_EMAIL" in settings
     start = only(commands(project / "README.md", "Start"), "uv run poe start")
-    with pytest.raises(AssertionError, match="REPORT_ADDRESS: Environment variable not set"):
-        machine.type(project, start)
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
+        machine.run(project, start)
     with (project / ".env").open("a", encoding="utf-8") as env:
-        env.write("REPORT_ADDRESS=reports@example.com\n")
+        env.write("REPORT_EMAIL=reports@example.com\n")
 
 
-def shown(project: Path, report: str) -> None:
-    """Read the evidence: every control of SECURITY.md was shown by the run, and none is red."""
-    text = (project / "SECURITY.md").read_text(encoding="utf-8")
-    provided, _, missing = text.partition("## Not provided")
+def check_evidence(project: Path, report: str) -> None:
+    """Check that the tests showed every control of SECURITY.md, and that none failed."""
+    documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
+    parts = [document.read_text(encoding="utf-8").partition("## Not provided") for document in documents]
+    provided = "".join(before for before, _, _ in parts)
+    missing = "".join(after for _, _, after in parts)
     controls = set(re.findall(r"^\| (\S+) \| .+ \| `test_", provided, re.MULTILINE))
     _, _, summary = report.partition(" controls =")
     assert f"\n{len(controls)} controls shown\n0 red\n" in summary
@@ -124,33 +130,33 @@ def shown(project: Path, report: str) -> None:
 
 
 @contextmanager
-def deployed(machine: Machine, project: Path, folder: Path) -> Iterator[Site]:
-    """Export a release, start it as its README says, and put nginx with TLS before it."""
-    readme, state, release = project / "README.md", folder / "state", folder / "release"
+def deploy(machine: Machine, project: Path, folder: Path) -> Iterator[Site]:
+    """Export a release, start it as docs/deployment.md says, and run nginx with TLS in front of it."""
+    guide, state, release = project / "docs" / "deployment.md", folder / "state", folder / "release"
     state.mkdir()
     subprocess.run(["git", "checkout-index", "--all", f"--prefix={release}/"], cwd=project, check=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = production(release) | {
         "ALLOWED_HOSTS": "localhost",
-        # Only since nobody but root may listen at HTTPS's own port.
+        # Needed since only root may listen on port 443.
         "CSRF_TRUSTED_ORIGINS": f"https://localhost:{port}",
         "MEDIA_ROOT": str(state / "media"),
-        "REPORT_ADDRESS": "reports@example.com",
-        **dict(re.findall(r"^\d\. `([A-Z_]+)=(\d+)`", readme.read_text(encoding="utf-8"), re.MULTILINE)),
+        "REPORT_EMAIL": "reports@example.com",
+        **dict(re.findall(r"^\d\. `([A-Z_]+)=(\d+)`", guide.read_text(encoding="utf-8"), re.MULTILINE)),
     }
-    *before, start = commands(readme, "Deploy")[:5]
+    *before, start = commands(guide, "Releases")
     for line in before:
-        machine.type(release, line, **environment)
+        machine.run(release, line, **environment)
     superuser = {"DJANGO_SUPERUSER_EMAIL": ADMIN, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    machine.type(release, "uv run --no-dev python manage.py createsuperuser --no-input", **environment | superuser)
+    machine.run(release, "uv run --no-dev python manage.py createsuperuser --no-input", **environment | superuser)
 
-    certificate, tls = certify(state)
+    certificate, tls = issue_certificate(state)
     configuration = NGINX.format(
         user="user root;" if os.geteuid() == 0 else "",
         port=port,
         certificate=certificate,
-        location=indent(block(readme, "nginx", "For nginx:"), " " * 8),
+        location=indent(block(guide, "nginx", "For nginx:"), " " * 8),
     )
     (state / "nginx.conf").write_text(configuration, encoding="utf-8")
     log = state / "server.log"
@@ -169,27 +175,27 @@ def deployed(machine: Machine, project: Path, folder: Path) -> Iterator[Site]:
         try:
             site = Site(release, f"https://localhost:{port}", environment, tls, server, log)
             deadline = time.monotonic() + START_SECONDS
-            while not answers(site):
+            while not is_ready(site):
                 assert server.poll() is nginx.poll() is None, log.read_text(encoding="utf-8")
                 assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
                 time.sleep(0.1)
             yield site
         finally:
             try:
-                end(nginx)
+                terminate(nginx)
             finally:
-                end(server)
+                terminate(server)
 
 
-def answers(site: Site) -> bool:
-    """Tell whether proxy and server are both there."""
+def is_ready(site: Site) -> bool:
+    """Tell whether the proxy and the server both respond."""
     with suppress(OSError):
         return site.visitor().get("/health/ready/").status == HTTPStatus.OK
     return False
 
 
-def behaves(site: Site) -> None:
-    """Visit the site as people and as somebody who lies about the address that they come from."""
+def check_behaviour(site: Site) -> None:
+    """Check headers, uploads, size limits, and the lock-out despite spoofed IP addresses."""
     page = site.visitor().get("/")
     assert page.status == HTTPStatus.OK
     assert page.headers["Strict-Transport-Security"] == "max-age=3600; includeSubDomains"
@@ -200,41 +206,41 @@ def behaves(site: Site) -> None:
     assert "First light" in admin.get("/photos/mine/").text
     assert "First light" in admin.get("/admin/uploads/photo/").text
     assert "First light" not in site.visitor().get("/").text
-    # Over the site's limit, within nginx's: the site's own words. Over both: nginx does not pass it on.
-    refused, stopped = (admin.upload(bytes(size * 1024**2 + 9999)) for size in (10, 12))
-    assert (refused.status, stopped.status) == (HTTPStatus.CONTENT_TOO_LARGE,) * 2
-    assert "This file is too large." in refused.text
-    assert "nginx" in stopped.text
+    # The site rejects a file above its own limit; nginx rejects a body above its higher limit.
+    by_site, by_nginx = (admin.upload(bytes(size * 1024**2 + 9999)) for size in (10, 12))
+    assert (by_site.status, by_nginx.status) == (HTTPStatus.CONTENT_TOO_LARGE,) * 2
+    assert "This file is too large." in by_site.text
+    assert "nginx" in by_nginx.text
 
     form = {"username": ADMIN, "password": "wrong"}
     statuses = []
     for attempt in range(6):
-        liar = site.visitor()
-        body = {**form, "csrfmiddlewaretoken": liar.token("/accounts/login/")}
+        visitor = site.visitor()
+        body = {**form, "csrfmiddlewaretoken": visitor.token("/accounts/login/")}
         text = "&".join(f"{key}={value}" for key, value in body.items()).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": f"192.0.2.{attempt}"}
-        statuses.append(liar.request("POST", "/accounts/login/", text, headers).status)
+        statuses.append(visitor.request("POST", "/accounts/login/", text, headers).status)
     assert statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS
     assert HTTPStatus.TOO_MANY_REQUESTS not in statuses[:4]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 @pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
-def test_a_maintainers_day_by_the_documents_alone(
+def test_documents_lead_from_generation_to_deployment(
     template: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django.git")
     publish(origin)
     machine = Machine(tmp_path, origin.parent)
 
-    project = generated_for_a_team(machine, tmp_path)
+    project = generate_for_a_team(machine, tmp_path)
     assert f'version = "{RELEASE}"' in (project / "pyproject.toml").read_text(encoding="utf-8")
-    updated(machine, project, origin)
+    update(machine, project, origin)
     test, _, scan = commands(project / "README.md", "Test, check, scan")
-    shown(project, machine.type(project, test))
-    report = machine.type(project, scan)
+    check_evidence(project, machine.run(project, test))
+    report = machine.run(project, scan)
     for name in ("bandit", "leaks", "sbom"):
         assert re.search(rf"^\| {name} +\| passed +\| reports/", report, re.MULTILINE), report
     commit(project, "Lock")
-    with alone(tmp_path_factory.getbasetemp().parent), deployed(machine, project, tmp_path) as site:
-        behaves(site)
+    with development_port(tmp_path_factory.getbasetemp().parent), deploy(machine, project, tmp_path) as site:
+        check_behaviour(site)

@@ -1,4 +1,4 @@
-"""Chromium in front of a served project, with an eye on what the browser objects to, and what people do in it."""
+"""Chromium with a check for policy violations and script errors, and the steps that tests share."""
 
 import re
 import shutil
@@ -10,63 +10,63 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from tests.live import PASSWORD
-from tests.pictures import camera_file, landscape
+from tests.support.images import camera_file, landscape
+from tests.support.live import PASSWORD
 
 type Browse = Callable[..., Page]
 
-REPORT = """
+REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   reportViolation(`${event.violatedDirective} ${event.blockedURI} at ${location.pathname}`));
 """
 
 
 def chromium() -> str | None:
-    """Return the path of this machine's Chromium, if it has one."""
+    """Return the path of an installed Chromium, or None."""
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start this machine's Chromium."""
+    """Start the installed Chromium."""
     executable = chromium()
     if executable is None:
-        pytest.skip("no Chromium on the path")
-    # Root, as in CI's containers, has no sandbox.
+        pytest.skip("Chromium is not installed")
+    # Chromium's sandbox does not work for root, as in CI's containers.
     return playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Return a browser for all tests of a process."""
+    """Return a browser that all tests share."""
     with sync_playwright() as playwright:
         yield launch(playwright)
 
 
 @pytest.fixture
-def objections() -> list[str]:
-    """Return what browsers object to during a test: violations of the policy, scripts' errors, other hosts."""
+def violations() -> list[str]:
+    """Return the problems of a test: violations of the CSP, script errors, requests to other hosts."""
     return []
 
 
 @pytest.fixture
-def browse(browser: Browser, objections: list[str]) -> Iterator[Browse]:
-    """Return a way to start at an address with a fresh browser; in the end, nobody may have objected to anything."""
+def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
+    """Return a function that opens a URL in a new browser context; fail on any violation at the end."""
     contexts = []
 
     def start(url: str, **options: Any) -> Page:  # noqa: ANN401
-        def object_if(objectionable: bool, what: str) -> None:  # noqa: FBT001
-            if objectionable:
-                objections.append(what)
+        def record_if(violated: bool, what: str) -> None:  # noqa: FBT001
+            if violated:
+                violations.append(what)
 
         context = browser.new_context(base_url=url, ignore_https_errors=True, **options)
         contexts.append(context)
         context.set_default_timeout(15_000)
-        context.expose_binding("reportViolation", lambda _, text: objections.append(text))
-        context.add_init_script(REPORT)
-        context.on("weberror", lambda error: objections.append(str(error.error)))
-        context.on("request", lambda request: object_if(not request.url.startswith(url), request.url))
-        # Without scripts, the console alone tells of a violation.
-        context.on("console", lambda message: object_if("Content Security" in message.text, message.text))
+        context.expose_binding("reportViolation", lambda _, text: violations.append(text))
+        context.add_init_script(REPORT_VIOLATIONS)
+        context.on("weberror", lambda error: violations.append(str(error.error)))
+        context.on("request", lambda request: record_if(not request.url.startswith(url), request.url))
+        # With JavaScript switched off, only the console reports a violation.
+        context.on("console", lambda message: record_if("Content Security" in message.text, message.text))
         page = context.new_page()
         page.goto("/")
         return page
@@ -74,27 +74,27 @@ def browse(browser: Browser, objections: list[str]) -> Iterator[Browse]:
     yield start
     for context in contexts:
         context.close()
-    assert not objections
+    assert not violations
 
 
 def log_in(page: Page, email: str) -> None:
-    """Log in as people do."""
+    """Log in through the log-in page."""
     page.get_by_role("link", name="Log in").click()
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
 def fill_in(page: Page, title: str, content: bytes) -> None:
-    """Open the upload page and fill its form in."""
+    """Open the upload page and fill in its form."""
     page.get_by_role("link", name="Upload", exact=True).click()
     page.get_by_label("Title").fill(title)
     page.get_by_label("Photo").set_input_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": content})
 
 
 def approve(page: Page, title: str) -> None:
-    """Approve a photo in the administration, logged in as its staff."""
+    """Approve a photo in the admin; `page` belongs to a logged-in reviewer."""
     page.get_by_role("link", name="Admin").click()
     page.get_by_role("link", name="Photos", exact=True).click()
     page.get_by_role("row", name=title).get_by_role("checkbox").check()
@@ -103,29 +103,29 @@ def approve(page: Page, title: str) -> None:
     expect(page.get_by_text(re.compile(r"^1 photos? approved"))).to_be_visible()
 
 
-def publish(owner: Page, staff: Page, anybody: Page, title: str) -> None:
-    """Walk a photo from a camera to everybody: `owner` uploads, `staff` approves, `anybody` gets it, freed of metadata.
+def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
+    """Upload a photo as `owner`, approve it as `staff`, and check that `visitor` sees it without metadata.
 
-    The first two are logged in and may be the same.
+    `owner` and `staff` are logged in and may be the same page.
     """
     fill_in(owner, title, camera_file(landscape(4), "Private-Marker", orientation=6))
     owner.get_by_role("button", name="Upload").click()
     photo = owner.get_by_role("listitem").filter(has_text=title)
     expect(photo).to_contain_text("Waiting for review")
-    anybody.reload()
-    expect(anybody.get_by_text(title)).to_have_count(0)
+    visitor.reload()
+    expect(visitor.get_by_text(title)).to_have_count(0)
 
     approve(staff, title)
     owner.goto("/photos/mine/")
     expect(photo).to_contain_text("Published")
-    anybody.reload()
-    anybody.get_by_role("link", name=title).click()
-    picture = anybody.get_by_role("img", name=title)
-    expect(picture).to_be_visible()
+    visitor.reload()
+    visitor.get_by_role("link", name=title).click()
+    image = visitor.get_by_role("img", name=title)
+    expect(image).to_be_visible()
 
-    file = anybody.request.get(picture.get_attribute("src") or "").body()
+    file = visitor.request.get(image.get_attribute("src") or "").body()
     assert b"Private-Marker" not in file
     shown = Image.open(BytesIO(file))
     assert not shown.getexif()
     assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
-    assert shown.height > shown.width, "the camera was held upright"
+    assert shown.height > shown.width, "the EXIF orientation is applied"

@@ -1,4 +1,4 @@
-"""How fast uploads are rebuilt, against Pillow alone: decode the same files and encode them as JPEG."""
+"""Speed of validating and re-encoding images, compared with Pillow's own decoding and JPEG encoding."""
 
 import os
 import statistics
@@ -10,14 +10,14 @@ from io import BytesIO
 from PIL import Image
 
 from benchmarks import generated, print_table
-from tests.baking import ALL_OFF
-from tests.pictures import camera_file, encode, landscape
+from tests.support.baking import ALL_OFF
+from tests.support.images import camera_file, encode, landscape
 
 ROUNDS = 7
-# As heavy as files of cameras: 12 megapixels take 5 MB.
+# Files are as large as those of cameras: 12 megapixels take 5 MB.
 GRAIN = 0.25
 FILES = {
-    "photo of a telephone, JPEG, 12 megapixels": ("a.jpg", camera_file(landscape(1, (4000, 3000), GRAIN), "x", 6)),
+    "photo of a phone, JPEG, 12 megapixels": ("a.jpg", camera_file(landscape(1, (4000, 3000), GRAIN), "x", 6)),
     "photo, JPEG, 2 megapixels": ("a.jpg", encode(landscape(2, (1600, 1200), GRAIN), quality=90)),
     "progressive JPEG, 6 megapixels": (
         "a.jpg",
@@ -28,42 +28,45 @@ FILES = {
 }
 
 
-def plain(content: bytes) -> bytes:
-    """Decode and encode, with nothing between."""
+def pillow_alone(content: bytes) -> bytes:
+    """Decode an image and encode it as JPEG."""
     with Image.open(BytesIO(content)) as image:
         return encode(image.convert("RGB"), quality=85)
 
 
 def seconds(work: Callable[..., object], *arguments: object) -> float:
-    """Return how long something takes."""
+    """Return the duration of a call."""
     started = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - started
 
 
 def main() -> None:
-    """Take turns on each file, and print how much the gate gets through, as a share of Pillow alone."""
+    """Alternate between both for each file, and print the throughput as a share of Pillow's."""
     rows: list[list[object]] = []
     totals = [0.0, 0.0]
     with generated(ALL_OFF) as project:
         sys.path.insert(0, str(project))
         os.chdir(project)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.tests.settings"
+        os.environ["DJANGO_SETTINGS_MODULE"] = "core.tests.settings"
         import django  # noqa: PLC0415  # settings come first
 
         django.setup()
-        from uploads.images import sanitize  # type: ignore[import-not-found]  # noqa: PLC0415
+        from uploads.images import validate_and_reencode  # type: ignore[import-not-found]  # noqa: PLC0415
 
         for name, (file_name, content) in FILES.items():
             pairs = [
-                (seconds(plain, content), seconds(sanitize, BytesIO(content), file_name, len(content)))
+                (
+                    seconds(pillow_alone, content),
+                    seconds(validate_and_reencode, BytesIO(content), file_name, len(content)),
+                )
                 for _ in range(ROUNDS)
             ]
-            alone, gate = (statistics.median(column) for column in zip(*pairs, strict=True))
-            totals = [totals[0] + alone, totals[1] + gate]
-            rows.append([name, alone * 1000, gate * 1000, alone / gate])
+            alone, project_time = (statistics.median(column) for column in zip(*pairs, strict=True))
+            totals = [totals[0] + alone, totals[1] + project_time]
+            rows.append([name, alone * 1000, project_time * 1000, alone / project_time])
     rows.append(["all together", totals[0] * 1000, totals[1] * 1000, totals[0] / totals[1]])
-    print_table([f"file, median of {ROUNDS}", "Pillow, ms", "gate, ms", "throughput"], rows)
+    print_table([f"file, median of {ROUNDS}", "Pillow, ms", "upload validation, ms", "throughput"], rows)
 
 
 if __name__ == "__main__":

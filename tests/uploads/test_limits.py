@@ -1,4 +1,4 @@
-"""Limits that somebody pushes against: the quota by parallel requests, the size by bodies that do not end."""
+"""Attacks on the upload limits: parallel requests against the quota, huge bodies against the size limit."""
 
 import shutil
 import socket
@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.baking import ALL_OFF, Project
-from tests.hostile.corpus import jpeg
-from tests.hostile.test_hostile import SYSTEM_TELLS, megabytes, stored
-from tests.live import OWNER, Site, serve
+from tests.support.baking import ALL_OFF, Project
+from tests.support.corpus import jpeg
+from tests.support.live import OWNER, Site, serve
+from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, stored_files
 
 QUOTA = 5
 HUGE = 300 * 1024**2
@@ -23,7 +23,7 @@ FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Le
 
 
 def huge_body(token: str) -> Iterator[bytes]:
-    """Yield a form with a file that fills 300 MB, piece by piece."""
+    """Yield the body of a form of 300 MB in pieces."""
     fields = {"csrfmiddlewaretoken": token, "title": "Huge title"}
     head = "".join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
@@ -40,7 +40,7 @@ def huge_body(token: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(("workers", "database"), [("1", "sqlite"), ("2", "sqlite"), ("4", "postgresql")])
-def test_parallel_uploads_do_not_race_past_the_quota(
+def test_parallel_uploads_cannot_exceed_the_quota(
     workers: str, database: str, pristine: Project, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     project = shutil.copytree(pristine(ALL_OFF), tmp_path / "my-secure-site")
@@ -51,30 +51,30 @@ def test_parallel_uploads_do_not_race_past_the_quota(
         owner = site.visitor(OWNER)
         token = owner.token("/photos/upload/")
         with ThreadPoolExecutor(16) as threads:
-            answers = list(threads.map(lambda _: owner.upload(jpeg(), token=token), range(32)))
-        assert sorted(answer.status for answer in answers) == [302] * QUOTA + [429] * (32 - QUOTA)
+            responses = list(threads.map(lambda _: owner.upload(jpeg(), token=token), range(32)))
+        assert sorted(response.status for response in responses) == [302] * QUOTA + [429] * (32 - QUOTA)
         assert site.python("print(Photo.objects.count())").strip() == str(QUOTA)
-        assert len(stored(site)) == 2 * QUOTA, "files of refused photos"
+        assert len(stored_files(site)) == 2 * QUOTA, "files of rejected uploads were stored"
 
 
-def test_body_of_300_megabytes_is_answered_without_keeping_it(site: Site) -> None:
+def test_body_of_300_mb_is_rejected_and_not_stored(site: Site) -> None:
     owner = site.visitor(OWNER)
     token = owner.token("/photos/upload/")
-    (worker,) = site.workers() if SYSTEM_TELLS else (0,)
+    (worker,) = site.workers() if CAN_MEASURE else (0,)
     resting = megabytes(worker, "VmRSS") if worker else 0
     if worker:
-        Path(f"/proc/{worker}/clear_refs").write_text("5", encoding="ascii")
-    before = stored(site)
-    answer = owner.request("POST", "/photos/upload/", huge_body(token), FORM)
-    assert answer.status == HTTPStatus.CONTENT_TOO_LARGE
-    assert "This file is too large." in answer.text
-    assert 'value="Huge title"' in answer.text
-    assert stored(site) == before
+        reset_peak(worker)
+    before = stored_files(site)
+    response = owner.request("POST", "/photos/upload/", huge_body(token), FORM)
+    assert response.status == HTTPStatus.CONTENT_TOO_LARGE
+    assert "This file is too large." in response.text
+    assert 'value="Huge title"' in response.text
+    assert stored_files(site) == before
     if worker:
         assert megabytes(worker, "VmHWM") - resting < 20
 
 
-def test_body_of_a_stranger_is_not_even_waited_for(site: Site) -> None:
+def test_anonymous_upload_is_answered_before_its_body_arrives(site: Site) -> None:
     head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **FORM}.items())
     connection = socket.create_connection(("127.0.0.1", site.port), timeout=20)
     with site.tls.wrap_socket(connection, server_hostname="localhost") as stream:
@@ -85,9 +85,9 @@ def test_body_of_a_stranger_is_not_even_waited_for(site: Site) -> None:
 @pytest.mark.parametrize(
     "kind", ["application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x", "x"]
 )
-def test_form_that_is_none_is_no_error_of_ours(kind: str, site: Site) -> None:
+def test_malformed_form_gets_a_client_error(kind: str, site: Site) -> None:
     owner = site.visitor(OWNER)
     fields = urlencode({"csrfmiddlewaretoken": owner.token("/photos/upload/")} | {f"f{n}": "" for n in range(2000)})
-    answer = owner.request("POST", "/photos/upload/", fields.encode(), {"Content-Type": kind})
-    assert answer.status in {400, 403}
-    assert "<h1>" in answer.text
+    response = owner.request("POST", "/photos/upload/", fields.encode(), {"Content-Type": kind})
+    assert response.status in {400, 403}
+    assert "<h1>" in response.text

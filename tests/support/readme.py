@@ -1,0 +1,50 @@
+"""Read and run the commands of an emitted README."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def section(document: Path, heading: str) -> str:
+    """Return the text below a second-level heading of a Markdown document."""
+    text = document.read_text(encoding="utf-8")
+    match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match, f"{document.name} has no section {heading}"
+    return match[1]
+
+
+def commands(document: Path, heading: str) -> list[str]:
+    """Return the lines of the shell blocks below a second-level heading."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", section(document, heading), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@contextmanager
+def development_port(folder: Path) -> Iterator[None]:
+    """Hold port 8000, which the test processes share; `folder` is common to all of them."""
+    lock = folder / "port"
+    while True:
+        try:
+            lock.mkdir()
+            break
+        except FileExistsError:
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.rmdir()
+
+
+def terminate(process: subprocess.Popen[Any]) -> None:
+    """End a process and its children; it must lead a process group."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=True)
+    process.wait(timeout=20)

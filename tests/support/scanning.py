@@ -1,0 +1,135 @@
+"""Stand-ins for the servers and tools that the scans use, and the result of a scan."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from tests.support.baking import clean_environment
+
+type Install = Callable[[str], StandIn]
+
+ADVISORY = {
+    "id": "GHSA-aaaa-bbbb-cccc",
+    "summary": "Anyone can run any command",
+    "modified": "2026-01-01T00:00:00Z",
+    "published": "2026-01-01T00:00:00Z",
+    "affected": [
+        {
+            "package": {"ecosystem": "PyPI", "name": "whitenoise"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "99.1"}]}],
+        }
+    ],
+}
+
+# The program of a stand-in. It records its arguments, the file that contains the key, and the files to scan.
+STAND_IN = """\
+import json, os, pathlib, sys
+arguments = sys.argv[1:]
+note = {"arguments": arguments}
+if "--propertyfile" in arguments:
+    file = pathlib.Path(arguments[arguments.index("--propertyfile") + 1])
+    note |= {"properties": file.read_text(), "mode": oct(file.parent.stat().st_mode)}
+if "--scan" in arguments:
+    folder = pathlib.Path(arguments[arguments.index("--scan") + 1])
+    note["scanned"] = {path.name: path.read_text() for path in folder.iterdir()}
+pathlib.Path(os.environ["NOTE"]).write_text(json.dumps(note))
+if report := os.environ.get("REPORT"):
+    folder = pathlib.Path("reports/dependency-check")
+    for kind in ("html", "sarif", "json"):
+        (folder / f"dependency-check-report.{kind}").write_text(report)
+sys.exit(int(os.environ.get("EXIT_CODE", "0")))
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The exit code of a run of scans, its output, and the result of each scan."""
+
+    code: int
+    output: str
+    results: dict[str, str] = field(default_factory=dict)
+
+
+def scan(folder: Path, *names: str, **environment: str) -> Outcome:
+    """Run scans in a project as on a developer's machine, unless the environment contains CI."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.security", *names],
+        cwd=folder,
+        env=clean_environment() | environment,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    rows = re.findall(r"^\| ([\w-]+) +\| (.+?) +\|.*\|$", done.stdout, re.MULTILINE)
+    return Outcome(done.returncode, done.stdout, dict(rows[2:]))
+
+
+@dataclass
+class Advisories:
+    """A server that answers like OSV, with one advisory for the vulnerable package."""
+
+    url: str
+    vulnerable: str = ""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def answer(self, queries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the advisories for each query, as OSV's /v1/querybatch does."""
+        self.asked += queries
+        known = {key: ADVISORY[key] for key in ("id", "modified")}
+        return {
+            "results": [{"vulns": [known]} if it["package"]["name"] == self.vulnerable else {} for it in queries],
+        }
+
+
+@contextmanager
+def serve_advisories() -> Iterator[Advisories]:
+    """Serve advisories on this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self, content: dict[str, Any]) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(advisories.answer(content["queries"]))
+
+        def do_GET(self) -> None:
+            self.answer(ADVISORY)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    advisories = Advisories(f"http://127.0.0.1:{server.server_port}/")
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield advisories
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An executable that replaces a tool: the environment that finds it, and the file with its last call."""
+
+    environment: dict[str, str]
+    file: Path
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """Return what the last call recorded."""
+        note: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
+        return note

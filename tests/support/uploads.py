@@ -1,0 +1,30 @@
+"""Measure what an upload costs a server (on Linux) and find the files that it stores."""
+
+import os
+from pathlib import Path
+
+from tests.support.live import Site
+
+CAN_MEASURE = Path("/proc/self/clear_refs").exists()
+
+
+def seconds(pid: int) -> float:
+    """Return the processor time of a process, in seconds."""
+    times = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, times[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def megabytes(pid: int, name: str) -> float:
+    """Return a memory figure of a process in MiB: `VmRSS` is the present one, `VmHWM` the peak."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def reset_peak(pid: int) -> None:
+    """Start a new measurement of the peak memory of a process."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def stored_files(site: Site) -> set[Path]:
+    """Return every file in the site's media folder."""
+    return {path for path in Path(site.environment["MEDIA_ROOT"]).rglob("*") if path.is_file()}

@@ -1,0 +1,46 @@
+"""The import contracts of an emitted project hold, and every forbidden kind of import breaks them."""
+
+import re
+
+import pytest
+
+from tests.support.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, name, run
+
+LINT = ("lint-imports", "--no-logo", "--no-cache")
+
+
+@pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
+    assert "2 kept, 0 broken" in run(pristine(answers), *LINT)
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        # Apps and config
+        ("core.http", "config.environment"),
+        ("users.models", "config.settings"),
+        ("uploads.services", "config.settings"),
+        ("accounts.views", "config.urls"),
+        # Apps and the apps above them
+        ("core.http", "users.models"),
+        ("core.http", "uploads.models"),
+        ("users.admin", "uploads.models"),
+        ("uploads.views", "accounts.views"),
+        # Modules of uploads
+        ("uploads.models", "uploads.services"),
+        ("uploads.models", "uploads.moderation.rules"),
+        ("uploads.models", "uploads.moderation.backends"),
+        ("uploads.services", "uploads.admin"),
+        ("uploads.services", "uploads.views"),
+        ("uploads.services", "uploads.outbox"),
+        ("uploads.moderation.backends", "uploads.services"),
+        ("uploads.moderation.cloudinary.backend", "uploads.services"),
+    ],
+)
+def test_forbidden_import_breaks_a_contract(importer: str, imported: str, project: Project) -> None:
+    folder = project(ALL_ON)
+    with (folder / f"{importer.replace('.', '/')}.py").open("a", encoding="utf-8") as file:
+        file.write(f"import {imported}\n")
+    with pytest.raises(AssertionError, match=rf"BROKEN(?s:.)+{re.escape(importer)}\s+->\s+{re.escape(imported)}\b"):
+        run(folder, *LINT)
