@@ -44,6 +44,12 @@ def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.db.transaction.on_commit", lambda function, **kwargs: function())
 
 
+@pytest.fixture(autouse=True)
+def send_emails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send emails in the test's own thread and transaction."""
+    monkeypatch.setattr("core.mail.send_later", lambda send, *args: send(*args))
+
+
 @pytest.fixture
 def make_user(db: None, password_hash: str) -> MakeUser:
     return lambda email="owner@example.com", **fields: User.objects.create(

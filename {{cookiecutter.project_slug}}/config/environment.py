@@ -148,7 +148,7 @@ def email_url(value: str) -> dict[str, Any]:
         ports = {"smtp": 25, "submission": 587, "smtps": 465}
         # Looked up even if the URL has a port: an unknown scheme must not become an unencrypted connection.
         port = ports[url.scheme]
-        options = {"host": url.hostname, "port": url.port or port, "timeout": 10}
+        options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
     except (KeyError, ValueError):
         options = {}
     if not options.get("host"):
