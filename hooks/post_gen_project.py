@@ -13,12 +13,6 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 # The files of each feature. They stay if the prompt has this answer.
 FEATURE_PATHS = {
     ("auth_app", True): ["accounts"],
-    ("__django_login", "yes"): [
-        "users/SECURITY.md",
-        "users/lockout.py",
-        "users/templates",
-        "users/tests/test_login.py",
-    ],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],

@@ -1,40 +1,29 @@
-"""allauth's hooks: IP address, rate limits, emails, and the encryption of second factors."""
+"""allauth's hooks for accounts: reauthentication, emails, and the encryption of second factors."""
 
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from core.encryption import decrypt, encrypt
-from core.http import client_ip
-from core.logging import log_event
+from users import adapters
 
 
-class AccountAdapter(DefaultAccountAdapter):
-    def get_client_ip(self, request: HttpRequest) -> str:
-        return client_ip(request)
-
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
-        # Private, but there is no public hook. allauth's key includes the Host header: another port, more attempts.
-        return credentials["email"].lower()
-
+class AccountAdapter(adapters.AccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Do not offer the password to users with a second factor: a password alone could then replace the factor."""
         methods = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
-    def validation_error(self, code: str, *args: object) -> ValidationError:
-        if code in {"too_many_login_attempts", "rate_limited"}:
-            log_event("authn_login_lock", self.request)
-        error: ValidationError = super().validation_error(code, *args)
-        return error
-
-    def format_email_subject(self, subject: str) -> str:
-        return str(super().format_email_subject(subject.capitalize()))
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        # Notices tell where a change came from. They are not limited, or an attacker could suppress them first.
+        is_notice = "user_agent" in context
+        if not is_notice and not ratelimit.consume(self.request, action="email", key=email.lower()):
+            raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
+        super().send_mail(template_prefix, email, context)
 
     def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
         """Add an HTML version, made from the text. Only URLs of this site become links."""

@@ -1,10 +1,9 @@
-"""The admin's log-in, and what staff may see and do with other users' emails, sessions and second factors."""
+"""What staff may see and do with other users' emails, sessions and second factors."""
 
 from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.admin import EmailAddressAdmin
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 
 # Importing allauth's admin modules registers its pages, which show secrets and cannot end sessions. Replaced below.
@@ -13,19 +12,11 @@ from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.shortcuts import redirect
 
+import users.admin  # noqa: F401  # removes allauth's page of emails first
 from core.logging import log_event
 
-
-def change_password(request: HttpRequest, extra_context: object = None) -> Any:
-    return redirect("account_change_password")
-
-
-# The site's own pages limit attempts, ask for a second factor and send notifications.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.password_change = change_password  # type: ignore[method-assign]
-admin.site.unregister([Authenticator, EmailAddress, UserSession])
+admin.site.unregister([Authenticator, UserSession])
 # Without this, the permission to view emails would be enough to mark them as verified.
 EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
@@ -85,7 +76,8 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         self.delete_queryset(request, Authenticator.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
-        for authenticator in queryset:
+        removed = list(queryset)
+        super().delete_queryset(request, queryset)
+        for authenticator in removed:
             log_event("authn_factor_removed", request, factor=authenticator.type, owner=authenticator.user_id)
             get_adapter().send_notification_mail("accounts/email/factor_removed", authenticator.user)
-        super().delete_queryset(request, queryset)

@@ -3,16 +3,11 @@
 from typing import Any
 
 from allauth.account import forms
+from allauth.account.adapter import get_adapter
+from allauth.core import context, ratelimit
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 from django.http import HttpRequest
-
-
-class LoginForm(forms.LoginForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Password managers look for this value in a log-in form.
-        self.fields["login"].widget.attrs["autocomplete"] = "username"
 
 
 class SignupForm(forms.SignupForm):
@@ -28,3 +23,11 @@ class SignupForm(forms.SignupForm):
         # Hash the password as for a new account. Otherwise the response time would reveal that the account exists.
         get_user_model()().set_password(self.cleaned_data["password1"])
         return super().try_save(request)
+
+
+class ConfirmEmailVerificationCodeForm(forms.ConfirmEmailVerificationCodeForm):
+    def clean_code(self) -> str:
+        # allauth counts in the session, which parallel requests read before any of them writes.
+        if not ratelimit.consume(context.request, action="emailed_code", key=f"{self.email} {self.expected_code}"):
+            raise get_adapter().validation_error("rate_limited")
+        return str(super().clean_code())

@@ -1,6 +1,5 @@
-"""Second factor for staff, and no log-in while attempts cannot be counted."""
+"""Second factor for staff."""
 
-import logging
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -11,13 +10,11 @@ from allauth.mfa.utils import is_mfa_enabled
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from core.logging import log_event
 from core.middleware import GetResponse
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
@@ -57,24 +54,3 @@ class SecondFactorMiddleware:
             following = {"next": request.GET.get("next", "/")}
             return redirect(f"{reverse(step)}?{urlencode(following)}")
         return self.get_response(request)
-
-
-class RateLimitFailClosedMiddleware:
-    """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if response.status_code == 429 and request.path_info.startswith(ACCOUNT_PAGES):
-            log_event("excess_rate_limit_exceeded", request)
-        return response
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        try:
-            cache.get("reached")
-        except Exception:  # each cache driver raises exceptions of its own
-            logging.getLogger("accounts").exception("cache unavailable, attempts cannot be counted")
-            return render(request, "503.html", status=503)
-        return None

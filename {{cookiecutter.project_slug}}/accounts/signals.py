@@ -21,9 +21,6 @@ from core.logging import log_event
 EVENTS = {
     account.user_signed_up: "user_created",
     account.email_changed: "user_updated",
-    account.password_changed: "authn_password_change",
-    account.password_set: "authn_password_set",
-    account.password_reset: "authn_password_reset",
     mfa.authentication_failed: "authn_login_fail",
     mfa.authenticator_added: "authn_factor_added",
     mfa.authenticator_removed: "authn_factor_removed",

@@ -24,11 +24,10 @@ def delete_account(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method != "POST":
         return render(request, "accounts/delete.html")
-    get_adapter().send_notification_mail("accounts/email/account_deleted", user)
-    log_event("user_deleted", request)
-    account = User.objects.get(pk=user.pk)
+    User.objects.get(pk=user.pk).delete()
     logout(request)
-    account.delete()
+    log_event("user_deleted", request, user=user.pk)
+    get_adapter().send_notification_mail("accounts/email/account_deleted", user)
     return render(request, "accounts/deleted.html")
 
 

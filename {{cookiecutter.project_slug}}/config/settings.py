@@ -93,15 +93,12 @@ INSTALLED_APPS = [
     # Lets the middleware, with its security headers, serve static files in development too.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    # % if cookiecutter.auth_app
-    "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    # % if cookiecutter.auth_app
+    "django.contrib.humanize",
     "allauth.mfa",
     "allauth.usersessions",
-    # % endif
-    # % if cookiecutter.__django_login
-    "axes",
     # % endif
 ]
 
@@ -124,13 +121,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    # % if cookiecutter.auth_app
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.RateLimitFailClosedMiddleware",
-    # % endif
-    # % if cookiecutter.__django_login
-    "axes.middleware.AxesMiddleware",
-    # % endif
+    "core.middleware.RateLimitFailClosedMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -238,63 +230,48 @@ PASSWORD_HASHERS = [
 ]
 # In seconds. Django's default is three days, too long for a link that opens an account.
 PASSWORD_RESET_TIMEOUT = 3600
-AUTHENTICATION_BACKENDS = [
-    # % if cookiecutter.__django_login
-    # First, so that a locked-out log-in never reaches the password check.
-    "axes.backends.AxesStandaloneBackend",
-    # % endif
-    # % if cookiecutter.auth_app
-    # The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
-    "allauth.account.auth_backends.AuthenticationBackend",
-    # % endif
-    # % if cookiecutter.__django_login
-    "django.contrib.auth.backends.ModelBackend",
-    # % endif
-]
+# The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+# The log-in form asks for these too.
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# allauth's own generator adds each email to a table in which an old email would keep its access.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# The session timeouts above decide how long a session lasts.
+ACCOUNT_SESSION_REMEMBER = True
+# Per IP address, and per account from any IP address. The others are allauth's defaults.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}
 
 # % if cookiecutter.auth_app
 # Accounts
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm", "signup": "accounts.forms.SignupForm"}
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {
+    "signup": "accounts.forms.SignupForm",
+    "confirm_email_verification_code": "accounts.forms.ConfirmEmailVerificationCodeForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 # In seconds. The default is 15 minutes; ASVS 6.5.5 allows 10.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
-ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
-ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 # One email for each account: a new one replaces the old one once it is verified.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# The session timeouts above decide how long a session lasts.
-ACCOUNT_SESSION_REMEMBER = True
-# Wrong passwords and codes: per IP address, and per account from any IP address. The others are allauth's defaults.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+# Per recipient, and per emailed code.
+ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
 # Passkeys work on http://localhost while developing.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
-
-# % endif
-# % if cookiecutter.__django_login
-# Log-in attempts, counted in the database for all processes
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-# A failure during a lock-out does not extend it, or an attacker could lock out a user for ever.
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_RESET_ON_SUCCESS = True
-# Per IP address and account together, so that an attacker cannot lock the account for its owner.
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "core.http.client_ip"
-AXES_USERNAME_CALLABLE = "users.lockout.username"
-AXES_LOCKOUT_CALLABLE = "users.lockout.locked_out"
-# Log-ins are logged as events; axes' own table would keep IP addresses and browsers for ever.
-AXES_DISABLE_ACCESS_LOG = True
 
 # % endif
 # Files
@@ -345,9 +322,5 @@ LOGGING = {
         # They repeat untrusted input. The project logs an event of its own.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # % if cookiecutter.__django_login
-        # Its lines contain emails and IP addresses. The project logs events of its own.
-        "axes": {"level": "CRITICAL"},
-        # % endif
     },
 }

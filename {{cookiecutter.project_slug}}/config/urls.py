@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from core import views
 
@@ -12,12 +13,12 @@ urlpatterns = [
     # % if cookiecutter.auth_app
     path("accounts/", include("accounts.urls")),
     # % endif
-    # % if cookiecutter.__django_login
-    path("accounts/", include("django.contrib.auth.urls")),
-    # % endif
+    path("accounts/", include("users.urls")),
     # % if cookiecutter.cloudinary_moderation
     path("webhooks/", include("uploads.moderation.cloudinary.urls")),
     # % endif
+    # The site's own page limits attempts and notifies the user.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("health/live/", views.health_live, name="health_live"),
     path("health/ready/", views.health_ready, name="health_ready"),

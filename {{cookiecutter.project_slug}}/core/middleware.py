@@ -1,13 +1,17 @@
-"""Headers that Django does not set itself, and the time limits of a session."""
+"""Headers that Django does not set itself, the time limits of a session, and rate limits that fail closed."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+
+from core.logging import log_event
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -64,3 +68,24 @@ class SessionTimeoutMiddleware:
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
             session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
         return response
+
+
+class RateLimitFailClosedMiddleware:
+    """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 429:
+            log_event("excess_rate_limit_exceeded", request)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        try:
+            cache.get("reached")
+        except Exception:  # each cache driver raises exceptions of its own
+            logging.getLogger(__name__).exception("cache unavailable, attempts cannot be counted")
+            return render(request, "503.html", status=503)
+        return None

@@ -1,12 +1,20 @@
-"""Log-in and log-out as security events."""
+"""Log-in, log-out and changes of the password as security events."""
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.signals import password_changed, password_reset, password_set
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.dispatch import receiver
+from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
 from core.logging import log_event
+
+PASSWORD_EVENTS = {
+    password_changed: "authn_password_change",
+    password_reset: "authn_password_reset",
+    password_set: "authn_password_set",
+}
 
 
 @receiver(user_logged_in)
@@ -28,3 +36,11 @@ def on_logout(request: HttpRequest, user: Any, **kwargs: Any) -> None:
 @receiver(user_login_failed)
 def on_login_failed(request: HttpRequest | None = None, **kwargs: Any) -> None:
     log_event("authn_login_fail", request)
+
+
+@receiver(list(PASSWORD_EVENTS))
+def on_password_changed(signal: Signal, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    log_event(PASSWORD_EVENTS[signal], request, user=user.pk)
+    if signal is password_reset:
+        # Private, but the only way. By itself, allauth lifts the block only for emails in its own table.
+        get_adapter()._delete_login_attempts_cached_email(request, email=user.email)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.test import Client
 
 if TYPE_CHECKING:
@@ -19,23 +18,31 @@ type Login = Callable[[User], HTTPSClient]
 type MakeImage = Callable[..., bytes]
 type Upload = Callable[..., Any]
 
+LOGIN = "/accounts/login/"
 PASSWORD = "correct horse battery staple"
 
 
+def log_in(client: Client, email: str, password: str = PASSWORD, **extra: Any) -> Any:
+    return client.post(LOGIN, {"login": email, "password": password}, **extra)
+
+
+def is_logged_in(client: Client) -> bool:
+    return client.get("/photos/mine/").status_code == 200
+
+
 class HTTPSClient(Client):
-    """A test client that sends every request by HTTPS. Staff log in with their second factor, if there is one."""
+    """A test client that sends every request by HTTPS."""
 
+    # % if cookiecutter.auth_app
     def force_login(self, user: Any, backend: str | None = None) -> None:
-        super().force_login(user, backend or settings.AUTHENTICATION_BACKENDS[-1])
-
-        # % if cookiecutter.auth_app
+        """Log in, staff with their second factor."""
         from accounts.tests.people import prove_second_factor
 
+        super().force_login(user, backend)
         if user.is_staff:
             prove_second_factor(self, user)
 
-        # % endif
-
+    # % endif
     def generic(self, *args: Any, **kwargs: Any) -> Any:
         return super().generic(*args, **kwargs | {"secure": True})
 

@@ -1,10 +1,16 @@
 """User accounts in the admin."""
 
+from allauth.account.admin import EmailAddress  # importing it registers its page
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
 
 from users.models import User
+
+# The site's own log-in limits attempts.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -14,22 +14,12 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
 from core.encryption import encrypt
-from core.testing import PASSWORD
 
-LOGIN = "/accounts/login/"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def verify_email(user: Any) -> None:
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-
-
-def log_in(client: Any, email: str, password: str = PASSWORD, **extra: Any) -> Any:
-    return client.post(LOGIN, {"login": email, "password": password}, **extra)
-
-
-def is_logged_in(client: Any) -> bool:
-    return bool(client.get("/photos/mine/").status_code == 200)
 
 
 def code(secret: str = SECRET) -> str:

@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.tests.people import SECRET, add_second_factor, code, is_logged_in, log_in, recovery_codes, verify_email
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
+from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
 from core.tests.access import ROUTES, outcome, row_for
 from users.models import User
 
@@ -41,7 +41,7 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
             assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
-    assert "Authenticator app" in page.content.decode()
+    assert "Authenticator App" in page.content.decode()
 
 
 @pytest.mark.control("V6.3.3")

@@ -6,8 +6,8 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
 from django.core import mail
 
-from accounts.tests.people import is_logged_in, log_in, verify_email
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
+from accounts.tests.people import verify_email
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
 from users.models import User
 
 
@@ -63,6 +63,22 @@ def test_staff_need_a_permission_to_mark_an_email_verified(login: Login, make_us
         assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
     other.refresh_from_db()
     assert not other.verified
+
+
+def test_failed_deletion_is_neither_logged_nor_reported(
+    clients: list[HTTPSClient], user: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(user: User) -> None:
+        raise OSError
+
+    monkeypatch.setattr(User, "delete", fail)
+    client = clients[0]
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    with pytest.raises(OSError):  # noqa: PT011
+        client.post("/accounts/delete/")
+    assert is_logged_in(client)
+    assert "user_deleted" not in caplog.messages
+    assert not mail.outbox
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(

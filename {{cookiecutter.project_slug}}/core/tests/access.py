@@ -28,26 +28,19 @@ route                                        anonym owner  other    staff  revie
 # % if cookiecutter.cloudinary_moderation
 /webhooks/cloudinary/                        401    401    401      401    401
 # % endif
-# % if cookiecutter.__django_login
-/accounts/login/                             200    200    200      200    200
-/accounts/logout/                            log-in away   away     away   away
-/accounts/password_change/*                  log-in 200    200      200    200
-/accounts/password_reset/*                   200    200    200      200    200
-/accounts/reset/*                            200    200    200      200    200
-/admin/login/                                200    200    200      away   away
-/admin/password_change/                      log-in log-in log-in   200    200
-# % endif
-# % if cookiecutter.auth_app
 /accounts/login/                             200    away   away     away   away
-/accounts/signup/                            200    away   away     away   away
 /accounts/logout/                            away   200    200      200    200
 /accounts/inactive/                          200    200    200      200    200
-/accounts/confirm-email/                     away   away   away     away   away
-/accounts/login/code/confirm/                away   away   away     away   away
-/accounts/email/                             log-in 200    200      200    200
 /accounts/password/change/                   log-in 200    200      200    200
 /accounts/password/set/                      log-in away   away     away   away
 /accounts/password/reset/*                   200    200    200      200    200
+/admin/login/                                log-in 403    403      away   away
+/admin/password_change/                      log-in away   away     away   away
+# % if cookiecutter.auth_app
+/accounts/signup/                            200    away   away     away   away
+/accounts/confirm-email/                     away   away   away     away   away
+/accounts/login/code/confirm/                away   away   away     away   away
+/accounts/email/                             log-in 200    200      200    200
 /accounts/reauthenticate/                    log-in 200    200      away   away
 /accounts/delete/                            log-in reauth reauth   403    403
 /accounts/sessions/                          log-in 200    200      200    200
@@ -64,8 +57,6 @@ route                                        anonym owner  other    staff  revie
 /accounts/2fa/webauthn/login/                away   away   away     away   away
 /accounts/2fa/webauthn/reauthenticate/       log-in away   away     away   away
 /accounts/2fa/webauthn/keys/<pk>/*           log-in reauth reauth   404    404
-/admin/login/                                log-in 403    403      away   away
-/admin/password_change/                      log-in log-in log-in   away   away
 # % endif
 /admin/                                      log-in log-in log-in   200    200
 /admin/logout/                               log-in away   away     away   away
@@ -83,9 +74,6 @@ route                                        anonym owner  other    staff  revie
 /admin/users/user/*                          log-in log-in log-in   403    403
 /admin/*/<object_id>/history/                log-in log-in log-in   away   away
 /admin/auth/group/*                          log-in log-in log-in   403    403
-# % if cookiecutter.__django_login
-/admin/axes/*                                log-in log-in log-in   403    403
-# % endif
 # % if cookiecutter.auth_app
 /admin/account/emailaddress/*                log-in log-in log-in   403    403
 /admin/mfa/authenticator/*                   log-in log-in log-in   403    403

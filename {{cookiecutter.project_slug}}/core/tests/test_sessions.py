@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from core.testing import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto, is_logged_in
 from users.models import User
 
 Travel = Callable[[timedelta], None]
@@ -20,10 +20,6 @@ def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
     real = timezone.now
     monkeypatch.setattr("django.utils.timezone.now", lambda: real() + sum(moves, timedelta()))
     return moves.append
-
-
-def is_logged_in(client: HTTPSClient) -> bool:
-    return client.get("/photos/mine/").status_code == 200
 
 
 @pytest.mark.control("V7.3.1")

@@ -1,0 +1,36 @@
+"""allauth's hooks for the log-in: IP address, rate limits, redirects and emails."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from core import mail
+from core.http import client_ip
+from core.logging import log_event
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_ip(request)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
+        # Private, but there is no public hook. allauth's key includes the Host header: another port, more attempts.
+        return credentials["email"].lower()
+
+    def is_safe_url(self, url: str) -> bool:
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # urllib cannot parse it, such as https://[::1]evil
+            return False
+
+    def validation_error(self, code: str, *args: object) -> ValidationError:
+        if code in {"too_many_login_attempts", "rate_limited"}:
+            log_event("authn_login_lock", self.request)
+        error: ValidationError = super().validation_error(code, *args)
+        return error
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        # Rendered on the thread too: the time of a password reset must not tell whether the account exists.
+        mail.send_later(super().send_mail, template_prefix, email, context)
