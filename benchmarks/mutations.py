@@ -20,6 +20,7 @@ from tests.support.baking import ALL_OFF, ALL_ON, Answers, clean_environment
 
 PARALLEL = 2
 SETTINGS = "config/settings.py"
+ADAPTERS = "users/adapters.py"
 MIDDLEWARE = "core/middleware.py"
 ENVIRONMENT = "config/environment.py"
 LOGS = "core/logging.py"
@@ -167,10 +168,45 @@ FOUNDATION = [
         "    # For imported passwords, which",
         '    "django.contrib.auth.hashers.MD5PasswordHasher",\n    # For imported passwords, which',
     ),
-    Mutation("log-in attempts not limited", SETTINGS, "AXES_FAILURE_LIMIT = 5", "AXES_FAILURE_LIMIT = 5000"),
-    Mutation("log-in attempts counted per spelling of the email", "users/lockout.py", ".strip().lower()", ""),
+    Mutation("log-in attempts not limited", SETTINGS, '"10/m/ip,5/5m/key"', '"1000/m/ip,500/5m/key"'),
+    Mutation("old passwords guessed in a session", SETTINGS, '5/h/key"}', '5/h/key", "change_password": "500/m/user"}'),
+    Mutation("password resets not limited per email", SETTINGS, '"20/m/ip,5/h/key"', '"20/m/ip"'),
+    Mutation("log-in attempts counted per Host header", ADAPTERS, "_get_login_attempts_cache_key", "_unused"),
     Mutation(
-        "log-in attempts counted per spoofed IP address", SETTINGS, 'AXES_CLIENT_IP_CALLABLE = "core.http.client_ip"\n'
+        "log-in attempts counted per spoofed IP address",
+        ADAPTERS,
+        "return client_ip(request)",
+        'return request.headers.get("X-Forwarded-For", "192.0.2.1")',
+    ),
+    Mutation(
+        "log-in allowed while attempts cannot be counted",
+        MIDDLEWARE,
+        'return render(request, "503.html", status=503)',
+        "return None",
+    ),
+    Mutation("blocked log-ins not logged", ADAPTERS, 'log_event("authn_login_lock", self.request)', "pass"),
+    Mutation("URL that cannot be parsed fails", ADAPTERS, "except ValueError:", "except ZeroDivisionError:"),
+    Mutation("emails sent by the request", ADAPTERS, "mail.send_later(super().send_mail, ", "super().send_mail("),
+    Mutation("emails sent before the commit", "core/mail.py", "transaction.on_commit(partial(enqueue, ", "enqueue(("),
+    Mutation("unlimited number of emails waits", "core/mail.py", "waiting.acquire(blocking=False)", "True"),
+    Mutation("failures of emails not logged", "core/mail.py", 'logger.exception("email not sent")', "pass"),
+    Mutation(
+        "account changes without an email",
+        SETTINGS,
+        "ACCOUNT_EMAIL_NOTIFICATIONS = True",
+        "ACCOUNT_EMAIL_NOTIFICATIONS = False",
+    ),
+    Mutation(
+        "old email keeps its access",
+        SETTINGS,
+        'ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"',
+        "",
+    ),
+    Mutation("all pages of allauth", "users/urls.py", ' if pattern.name.removeprefix("account_") in NAMES]', "]"),
+    Mutation(
+        "admin with a log-in of its own",
+        "users/admin.py",
+        "admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]\n",
     ),
     Mutation("log-in not required", SETTINGS, '    "django.contrib.auth.middleware.LoginRequiredMiddleware",\n'),
     Mutation("staff may change a superuser's account", "users/admin.py", "return allowed and (", "return allowed or ("),
@@ -319,11 +355,6 @@ FOUNDATION = [
         'if False and mailer and "console"',
     ),
     Mutation(
-        "lock-out without an end", SETTINGS, "AXES_COOLOFF_TIME = timedelta(minutes=15)", "AXES_COOLOFF_TIME = None"
-    ),
-    Mutation("lock-out by account alone", SETTINGS, '[["username", "ip_address"]]', '["username"]'),
-    Mutation("admin without a lock-out", SETTINGS, '    "axes.backends.AxesStandaloneBackend",\n'),
-    Mutation(
         "reset links valid for three days",
         SETTINGS,
         "PASSWORD_RESET_TIMEOUT = 3600",
@@ -344,7 +375,6 @@ FOUNDATION = [
     Mutation(
         "403 responses not logged", "core/views.py", '    log_event("authz_fail", request, level=logging.WARNING)\n'
     ),
-    Mutation("lock-outs not logged", "users/lockout.py", '    log_event("authn_login_lock", request)\n'),
     Mutation(
         "stored files readable by all system users",
         SETTINGS,
@@ -461,16 +491,19 @@ FEATURES = [
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
     ),
-    Mutation("log-in attempts not limited, auth app", SETTINGS, '"10/m/ip,5/5m/key"', '"1000/m/ip,500/5m/key"'),
     Mutation(
-        "log-in attempts counted per Host header", "accounts/adapters.py", "_get_login_attempts_cache_key", "_unused"
+        "emailed codes counted in the session only",
+        "accounts/forms.py",
+        'if not ratelimit.consume(context.request, action="emailed_code", key=f"{self.email} {self.expected_code}"):',
+        "if False:",
     ),
     Mutation(
-        "log-in attempts counted per spoofed IP address, auth app",
+        "requested emails not limited",
         "accounts/adapters.py",
-        "return client_ip(request)",
-        'return request.headers.get("X-Forwarded-For", "192.0.2.1")',
+        'is_notice = "user_agent" in context',
+        "is_notice = True",
     ),
+    Mutation("notices limited", "accounts/adapters.py", 'is_notice = "user_agent" in context', "is_notice = False"),
     Mutation(
         "second factors not encrypted", "accounts/adapters.py", "        return encrypt(text)", "        return text"
     ),
@@ -487,12 +520,6 @@ FEATURES = [
         'return None if proved else "mfa_reauthenticate"',
         "return None",
     ),
-    Mutation(
-        "log-in allowed while attempts cannot be counted",
-        "accounts/middleware.py",
-        'return render(request, "503.html", status=503)',
-        "return None",
-    ),
     Mutation("breached passwords accepted", SETTINGS, "if CHECK_BREACHED_PASSWORDS:", "if False:"),
     Mutation(
         "other users' sessions can be ended",
@@ -504,12 +531,6 @@ FEATURES = [
         "account deleted without reauthentication",
         "accounts/views.py",
         '@reauthentication_required(app="allauth.account")\n',
-    ),
-    Mutation(
-        "account changes without an email",
-        SETTINGS,
-        "ACCOUNT_EMAIL_NOTIFICATIONS = True",
-        "ACCOUNT_EMAIL_NOTIFICATIONS = False",
     ),
 ]
 

@@ -12,8 +12,8 @@ from tests.support.live import ADMIN, OTHER_USER, OWNER, Site
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password_reset/", "/missing/"]
-OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password_change/"]
+PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password/reset/", "/missing/"]
+OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password/change/"]
 
 # Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
 FOCUSED = """() => {

@@ -34,7 +34,6 @@ from tests.support.baking import (
 FEATURE_PATHS = {
     "cloudinary_moderation": ["uploads/moderation/cloudinary"],
     "auth_app": ["accounts"],
-    "django_login": ["users/SECURITY.md", "users/lockout.py", "users/templates", "users/tests/test_login.py"],
     "github": [".github", "scripts/workflows.py"],
     "gitlab": [".gitlab-ci.yml"],
 }
@@ -42,17 +41,15 @@ FEATURE_PATHS = {
 # Words that only appear with a feature.
 TRACES = {
     "cloudinary_moderation": r"cloudinary",
-    "auth_app": r"allauth|passkey|totp|[\"']accounts[\"'.]|accounts\.\w",
-    "django_login": r"\baxes\b|axes_",
+    "auth_app": r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)|[\"']accounts[\"'.]|accounts\.\w",
     "github": r"\.github/|github_|github actions|dependabot",
     "gitlab": r"gitlab",
 }
 
 
 def chosen(answers: Answers) -> set[str]:
-    """Return the features of a combination, including the log-in that replaces the auth app."""
-    features = {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
-    return features if answers["auth_app"] else features | {"django_login"}
+    """Return the features of a combination."""
+    return {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
 
 
 def text_files(project: Path) -> dict[str, str]:

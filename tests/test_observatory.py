@@ -75,7 +75,7 @@ def test_observatory_deducts_no_points(observatory: Path, site: Site, front_port
     assert site.visitor(OWNER).upload(encode(landscape(2, (320, 240))), title="scored").status == 302
     site.python("Photo.objects.filter(title='scored').update(status='approved')")
     photo = site.python("print(Photo.objects.get(title='scored').get_absolute_url())").strip()
-    pages = ["/", photo, "/accounts/login/", "/accounts/password_reset/", "/admin/login/", "/photos/upload/"]
+    pages = ["/", photo, "/accounts/login/", "/accounts/password/reset/", "/admin/login/", "/photos/upload/"]
     targets = [f"localhost:{front_port}{page}" for page in pages]
     shutil.copy(Path(__file__).parent / "support" / "observatory.mjs", observatory)
     trust = str(site.log.with_name("authority.pem"))

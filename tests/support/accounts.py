@@ -2,11 +2,17 @@
 
 import re
 import socketserver
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
+
+import pytest
 
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Response, Visitor
 
@@ -22,24 +28,36 @@ User.objects.create_superuser("{ADMIN}", "{PASSWORD}")
 IP_ADDRESSES = (f"198.51.100.{number}" for number in count(1))
 
 
+def plain_text(message: EmailMessage) -> str:
+    """Return the plain text of a message."""
+    body: Any = message.get_body(("plain",))
+    return str(body.get_content())
+
+
 class Mailbox(socketserver.ThreadingTCPServer):
-    """An SMTP server that keeps the messages it receives."""
+    """An SMTP server that keeps the messages it receives, and takes `delay` seconds for each."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0) -> None:
         """Listen on a free local port."""
         super().__init__(("127.0.0.1", 0), Delivery)
+        self.delay = delay
         self.messages: list[EmailMessage] = []
 
-    def last_to(self, email: str) -> EmailMessage:
-        """Return the newest message to a recipient."""
-        return next(message for message in reversed(self.messages) if message["To"] == email)
+    def last_to(self, email: str, pattern: str = "") -> EmailMessage:
+        """Return the newest message to a recipient whose plain text contains a pattern; wait until there is one."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            for message in reversed(self.messages):
+                if message["To"] == email and re.search(pattern, plain_text(message)):
+                    return message
+            time.sleep(0.02)
+        pytest.fail(f"no message to {email} contains {pattern}")
 
     def find(self, pattern: str, email: str) -> str:
-        """Return the first match of a pattern in the plain text of the newest message to a recipient."""
-        body: Any = self.last_to(email).get_body(("plain",))
-        found = re.search(pattern, body.get_content())
+        """Return the first match of a pattern in the plain text of the newest message that contains it."""
+        found = re.search(pattern, plain_text(self.last_to(email, pattern)))
         assert found
         return found[0]
 
@@ -55,6 +73,7 @@ class Delivery(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Receive messages until the client disconnects."""
+        time.sleep(self.server.delay)
         self.wfile.write(b"220 localhost\r\n")
         for line in self.rfile:
             command = line[:4].upper()
@@ -76,6 +95,11 @@ class Person(Visitor):
         proxy = {"X-Forwarded-For": self.ip_address, "X-Forwarded-Proto": "https"}
         return super().request(method, path, body, proxy | (headers or {}))
 
+    def prepare(self, page: str, fields: dict[str, str]) -> Callable[[], Response]:
+        """Open a page, and return a function that sends its form."""
+        body = urlencode({"csrfmiddlewaretoken": self.token(page)} | fields).encode()
+        return lambda: self.request("POST", page, body, {"Content-Type": "application/x-www-form-urlencoded"})
+
     def log_in(self, email: str, password: str = PASSWORD) -> Response:
         """Send the log-in form."""
         return self.post("/accounts/login/", {"login": email, "password": password})
@@ -84,3 +108,22 @@ class Person(Visitor):
     def is_logged_in(self) -> bool:
         """Tell whether a page that requires a log-in opens."""
         return self.get("/photos/mine/").status == 200
+
+
+def run_parallel[Item, Result](action: Callable[[Item], Result], items: list[Item], threads: int = 8) -> list[Result]:
+    """Call a function for all items, in threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(action, items))
+
+
+def send_parallel(requests: list[Callable[[], Response]], threads: int = 25) -> list[Response]:
+    """Send prepared requests at the same time."""
+    return run_parallel(lambda send: send(), requests, threads)
+
+
+def count_checked(responses: list[Response]) -> int:
+    """Return how many log-ins had their password checked, rather than being blocked before that."""
+    blocked = [it for it in responses if "Too many failed login attempts" in it.text or it.status == 429]
+    checked = [it for it in responses if "are not correct" in it.text]
+    assert len(blocked) + len(checked) == len(responses)
+    return len(checked)

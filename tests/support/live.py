@@ -90,7 +90,7 @@ class Site:
         """Return a new client, logged in through the log-in page if an email is given."""
         visitor = Visitor(self)
         if email:
-            response = visitor.post("/accounts/login/", {"username": email, "login": email, "password": PASSWORD})
+            response = visitor.post("/accounts/login/", {"login": email, "password": PASSWORD})
             assert response.status == 302, response.text
         return visitor
 

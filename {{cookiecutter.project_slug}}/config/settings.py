@@ -233,6 +233,7 @@ PASSWORD_RESET_TIMEOUT = 3600
 # The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "users.forms.LoginForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 # The log-in form asks for these too.
@@ -252,7 +253,7 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20
 # Accounts
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
-ACCOUNT_FORMS = {
+ACCOUNT_FORMS |= {
     "signup": "accounts.forms.SignupForm",
     "confirm_email_verification_code": "accounts.forms.ConfirmEmailVerificationCodeForm",
 }

@@ -10,6 +10,7 @@ from core import mail
 from core.mail import executor, send_later
 
 
+@pytest.mark.control("V2.3.3")
 @pytest.mark.django_db
 def test_email_waits_for_the_transaction(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,

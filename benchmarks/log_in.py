@@ -1,0 +1,155 @@
+"""Attacks on the log-in of both kinds of project: how many guesses and emails get through, and what times reveal."""
+
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from benchmarks import generated, print_table
+from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
+from tests.support.baking import ALL_OFF, ALL_ON, Answers
+from tests.support.live import PASSWORD, Site, serve
+
+KINDS: dict[str, Answers] = {
+    "log-in only": ALL_OFF,
+    "accounts": ALL_ON | {"cloudinary_moderation": False},
+}
+ROUNDS = 200
+MAIL_SECONDS = 0.25
+LOGIN, RESET, SIGNUP = "/accounts/login/", "/accounts/password/reset/", "/accounts/signup/"
+CHANGE, CONFIRM = "/accounts/password/change/", "/accounts/confirm-email/"
+CREATE_USERS = f"""
+from django.contrib.auth.hashers import make_password
+password = make_password("{PASSWORD}")
+names = ["victim1", "victim2", "victim3", "member", "spammed", *(f"known{{number}}" for number in range({ROUNDS}))]
+User.objects.bulk_create([User(email=f"{{name}}@example.com", password=password) for name in names])
+"""
+VERIFY_EMAILS = """
+from allauth.account.models import EmailAddress
+users = User.objects.all()
+EmailAddress.objects.bulk_create([EmailAddress(user=it, email=it.email, verified=True, primary=True) for it in users])
+"""
+
+type Row = tuple[str, float, float, float]
+
+
+def guesses(site: Site, ips: list[str], emails: list[str]) -> int:
+    """Send a wrong password from each IP address to the email of the same position; return how many were checked."""
+    people = [(Person(site, ip_address=ip), email) for ip, email in zip(ips, emails, strict=True)]
+    requests = [person.prepare(LOGIN, {"login": email, "password": "wrong"}) for person, email in people]
+    return count_checked(send_parallel(requests))
+
+
+def ipv6(count: int, network: str) -> list[str]:
+    """Return IP addresses of one /64 network."""
+    return [f"2001:db8:0:{network}::{number:x}" for number in range(1, count + 1)]
+
+
+def measure_guesses(site: Site) -> Iterator[Row]:
+    """Yield the number of passwords that were checked, and its limits."""
+    victims = [[f"victim{number}@example.com"] * 50 for number in (1, 2, 3)]
+    many = [f"someone{number}@example.com" for number in range(200)]
+    yield "50 guesses, one account, one IP address", guesses(site, ["192.0.2.1"] * 50, victims[0]), 1, 5
+    ips = [f"192.0.2.{number}" for number in range(50, 100)]
+    yield "50 guesses, one account, 50 IP addresses", guesses(site, ips, victims[1]), 1, 5
+    yield "50 guesses, one account, one IPv6 /64", guesses(site, ipv6(50, "1"), victims[2]), 1, 5
+    yield "50 accounts, one IPv6 /64", guesses(site, ipv6(50, "2"), many[:50]), 1, 10
+    yield "200 accounts, one IP address", guesses(site, ["192.0.2.3"] * 200, many), 1, 10
+    member = Person(site)
+    member.log_in("member@example.com")
+    fields = {"oldpassword": "wrong", "password1": "a harbour at noon", "password2": "a harbour at noon"}
+    responses = send_parallel([member.prepare(CHANGE, fields)] * 40)
+    checked = sum("Please type your current password" in response.text for response in responses)
+    yield "40 guesses at the old password in one session", checked, 1, 5
+
+
+def measure_emails(site: Site, mailbox: Mailbox, *, sign_up: bool) -> Iterator[Row]:
+    """Yield the number of emails sent or codes checked, and its limits."""
+
+    def count(email: str) -> int:
+        time.sleep(61 * MAIL_SECONDS / 2)
+        return sum(message["To"] == email for message in mailbox.messages)
+
+    known = [f"known{number}@example.com" for number in range(60)]
+    responses = send_parallel([Person(site, ip_address="192.0.2.4").prepare(RESET, {"email": it}) for it in known])
+    yield (
+        "60 resets, 60 accounts, one IP address: accepted",
+        sum(it.status == HTTPStatus.FOUND for it in responses),
+        1,
+        20,
+    )
+    email = {"email": "victim1@example.com"}
+    send_parallel([Person(site).prepare(RESET, email) for _ in range(60)])
+    yield "60 resets, one account, 60 IP addresses: emails", count(email["email"]), 1, 5
+    if sign_up:
+        email = {"email": "spammed@example.com"}
+        pages = [(RESET, email), (SIGNUP, email | {"password1": PASSWORD})] * 10
+        send_parallel([Person(site).prepare(page, fields) for page, fields in pages])
+        yield "10 resets and 10 sign-ups for one email: emails", count(email["email"]), 1, 5
+        person = Person(site)
+        person.post(SIGNUP, {"email": "new@example.com", "password1": PASSWORD})
+        responses = send_parallel([person.prepare(CONFIRM, {"code": "BBBB-BBBB"})] * 40)
+        yield "40 guesses at an emailed code in one session", sum("Incorrect code" in it.text for it in responses), 0, 3
+
+
+def seconds(send: Callable[[], object]) -> float:
+    """Return the response time of a prepared request."""
+    started = time.perf_counter()
+    send()
+    return time.perf_counter() - started
+
+
+def measure_times(site: Site, forms: dict[str, tuple[str, str, dict[str, str]]]) -> Iterator[Row]:
+    """Yield the response times for emails with an account, relative to emails without one."""
+    for name, (page, field, rest) in forms.items():
+        times: dict[str, list[float]] = {"known": [], "unknown": []}
+        for number in range(ROUNDS):
+            for kind in sorted(times, reverse=number % 2 == 1):
+                person = Person(site, ip_address=f"203.0.113.{number}")
+                fields = {field: f"{kind}{number}@example.com"} | rest
+                times[kind].append(seconds(person.prepare(page, fields)))
+        known, unknown = (statistics.median(taken) * 1000 for taken in times.values())
+        yield f"{name}: {known:.1f} ms with an account, {unknown:.1f} ms without; ratio", known / unknown, 0.9, 1.1
+
+
+def measure(answers: Answers) -> Iterator[Row]:
+    """Generate and serve a project, and yield its measurements."""
+    sign_up = bool(answers["auth_app"])
+    with Mailbox(MAIL_SECONDS) as mailbox, generated(answers) as project:
+        threading.Thread(target=mailbox.serve_forever, daemon=True).start()
+        changes = {
+            "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}",
+            "TRUSTED_PROXY_COUNT": "1",
+            "WEB_CONCURRENCY": "2",
+        }
+        changes |= {"CHECK_BREACHED_PASSWORDS": "off"} if sign_up else {}
+        with serve(project, CREATE_USERS + (VERIFY_EMAILS if sign_up else ""), **changes) as site:
+            forms = {
+                "log-in": (LOGIN, "login", {"password": "wrong"}),
+                "password reset": (RESET, "email", {}),
+            }
+            yield from measure_times(site, forms)
+            time.sleep(60)  # until the limits of the IP addresses have expired
+            yield from measure_guesses(site)
+            yield from measure_emails(site, mailbox, sign_up=sign_up)
+        mailbox.shutdown()
+
+
+def main(words: list[str]) -> None:
+    """Print the table; exit with an error if a figure is out of its limits. Arguments select kinds of project."""
+    rows: list[list[object]] = []
+    failed = False
+    for kind, answers in KINDS.items():
+        for name, value, least, most in measure(answers) if not words or kind in words else ():
+            rows.append([kind, name, value, f"{least} to {most}"])
+            print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+            failed |= not least <= value <= most
+    print_table(["project", "attack", "result", "accepted"], rows)
+    if failed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
