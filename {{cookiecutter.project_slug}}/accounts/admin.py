@@ -10,10 +10,11 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.admin import Authenticator
 from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 import users.admin  # noqa: F401  # removes allauth's page of emails first
+from core.admin import ModelAdmin
 from core.logging import log_event
 
 admin.site.unregister([Authenticator, UserSession])
@@ -21,14 +22,14 @@ admin.site.unregister([Authenticator, UserSession])
 EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 
-class GuardedAdmin(admin.ModelAdmin):
-    """Hide the rows of superusers from other staff, who could use them to take over a superuser's account."""
+class GuardedAdmin(ModelAdmin):
+    """Show the rows of staff to superusers only: other staff could use them to take over an account."""
 
     list_select_related = ("user",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else rows.exclude(user__is_superuser=True)
+        return rows if request.user.is_superuser else rows.exclude(Q(user__is_staff=True) | Q(user__is_superuser=True))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

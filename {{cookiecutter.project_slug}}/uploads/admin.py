@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from core.admin import ModelAdmin
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.services import review_photo
@@ -59,7 +60,7 @@ class RejectForm(forms.Form):
 
 
 @admin.register(Photo)
-class PhotoAdmin(admin.ModelAdmin):
+class PhotoAdmin(ModelAdmin):
     list_display = ("preview", "title", "owner", "status", "reason", "waiting")
     list_display_links = ("preview", "title")
     list_filter = (QueueFilter,)
