@@ -1,6 +1,7 @@
 """Read the environment, and report all of its problems at once, never a value."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -58,6 +59,8 @@ def secret_key(value: str) -> None:
         raise ValidationError("Is still the placeholder from .env.example.")
     if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure-"):
         raise ValidationError("Must be at least 50 random characters.")
+    if len({value[start : start + 5] for start in range(len(value))}) < 0.6 * len(value):
+        raise ValidationError("Must be random, not a repeated word.")
 
 
 def secret_keys(value: str) -> list[str]:
@@ -89,8 +92,8 @@ def hosts(value: str) -> list[str]:
 
 def origins(value: str) -> list[str]:
     names = items(value)
-    if not all(re.fullmatch(r"https?://[^/\s]+", name) for name in names):
-        raise ValidationError("Must be origins, such as https://admin.example.com.")
+    if not all(re.fullmatch(r"https?://[^/\s*]+", name) for name in names):
+        raise ValidationError("Must be origins without '*', such as https://admin.example.com.")
     return names
 
 
@@ -134,6 +137,8 @@ def cache_url(value: str) -> dict[str, Any]:
         options = {"MAX_ENTRIES": 100_000}
         return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": location, "OPTIONS": options}
     if scheme in {"redis", "rediss"} and location:
+        if find_spec("redis") is None:
+            raise ValidationError("Needs a package: uv add redis.")
         options = {"socket_connect_timeout": 2, "socket_timeout": 2}
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value, "OPTIONS": options}
     raise ValidationError("Must be db://django_cache, redis://… or rediss://….")

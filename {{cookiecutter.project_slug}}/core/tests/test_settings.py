@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
+from environs import ValidationError
 
-from config.environment import database_url
+from config.environment import cache_url, database_url
 from config.settings import env
 from core.testing import start
 
@@ -60,7 +61,16 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "DATABASE_URL": "sqlite:///bad-value.sqlite3",
             "EMAIL_URL": "smtp+tls://bad-value:587",
         },
-        {"ALLOWED_HOSTS": ",", "EMAIL_URL": "console://"},
+        {
+            "SECRET_KEY": "bad-value" * 8,
+            "SECRET_KEY_FALLBACKS": "correct horse bad-value battery" * 2,
+            "ALLOWED_HOSTS": ",",
+            "CSRF_TRUSTED_ORIGINS": "https://*.bad-value.example",
+            "EMAIL_URL": "console://",
+            "MEDIA_ROOT": "uploads/static/bad-value",
+        },
+        {"MEDIA_ROOT": "static"},
+        {"MEDIA_ROOT": "media/../staticfiles/"},
     ],
 )
 def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> None:
@@ -69,6 +79,13 @@ def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> Non
     for name in bad:
         assert f"  {name}: " in result.stderr
     assert "bad-value" not in result.stderr
+
+
+@pytest.mark.control("V13.2.3")
+def test_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match="uv add redis"):
+        cache_url("redis://localhost")
 
 
 @pytest.mark.control("V13.2.3")
