@@ -14,3 +14,8 @@ forwarded_allow_ips = ""
 max_requests = 1000
 max_requests_jitter = 100
 control_socket_disable = True
+# gunicorn logs JSON lines as well. Its own format would put untrusted text and whole tracebacks into the log.
+logconfig_dict = {
+    "formatters": {"generic": {"()": "core.logging.JSONFormatter"}},
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": False}},
+}

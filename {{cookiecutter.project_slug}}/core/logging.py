@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from django.conf import settings
 from django.http import HttpRequest
 
 # The token of a password reset link. A reader of the log could use it.
 RESET_LINK = re.compile(r"(/reset/)\S+")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# Of a text in a log line, in characters. A client can send much more.
+MAX_LENGTH = 2000
 
 security = logging.getLogger("security")
 
@@ -32,7 +35,10 @@ def log_event(event: str, request: HttpRequest | None = None, *, level: int = lo
 
 
 class JSONFormatter(logging.Formatter):
-    """Format each record as one line of ASCII JSON, so that a line break in a value stays inside its string."""
+    """Format each record as one line of ASCII JSON, so that a line break in a value stays inside its string.
+
+    It needs no settings: gunicorn uses it before Django is set up.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -44,7 +50,11 @@ class JSONFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= {"error": record.exc_info[0].__name__, "at": locations(record.exc_info[2])}
-        return json.dumps(line, default=str)
+        return json.dumps({name: shorten(value) for name, value in line.items()}, default=str)
+
+
+def shorten(value: object) -> object:
+    return f"{value[:MAX_LENGTH]}…" if isinstance(value, str) and len(value) > MAX_LENGTH else value
 
 
 def mask_reset_link(text: str) -> str:
@@ -62,4 +72,4 @@ def locations(trace: TracebackType | None) -> list[str]:
 
 
 def is_project_file(path: Path) -> bool:
-    return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts
+    return path.is_relative_to(BASE_DIR) and "site-packages" not in path.parts

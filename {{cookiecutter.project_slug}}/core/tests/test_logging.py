@@ -2,12 +2,15 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from core.logging import JSONFormatter, is_project_file
+from core.logging import MAX_LENGTH, JSONFormatter, is_project_file
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
@@ -27,6 +30,38 @@ def test_input_cannot_forge_a_log_line() -> None:
     assert len(text.splitlines()) == 1
     assert json.loads(text)["event"].startswith("Not Found: /a\r\n")
     assert json.loads(line(msg='Not Found: /reset/x", "event": "\r\n'))["event"].startswith("Not Found: /reset/…")
+
+
+@pytest.mark.control("V16.4.1")
+def test_long_value_is_cut_in_the_log() -> None:
+    entry = json.loads(line(msg="Invalid request: %s", args=("a" * 100_000,), fields={"path": "/" * 100_000}))
+    assert len(entry["event"]) == len(entry["path"]) == MAX_LENGTH + 1
+
+
+@pytest.mark.control("V16.4.1")
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+def test_gunicorn_logs_json_without_settings() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import logging.config, runpy\n"
+            "from gunicorn.glogging import CONFIG_DEFAULTS\n"
+            "config = CONFIG_DEFAULTS | runpy.run_path('gunicorn.conf.py')['logconfig_dict']\n"
+            "logging.config.dictConfig(config)\n"
+            "try: 1 / 0\n"
+            "except ZeroDivisionError: logging.getLogger('gunicorn.error').exception('a\\nb' * 9000)",
+        ],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (text,) = (result.stdout + result.stderr).splitlines()
+    assert json.loads(text)["error"] == "ZeroDivisionError"
+    assert len(text) < 2 * MAX_LENGTH
 
 
 @pytest.mark.control("V16.2.5")
