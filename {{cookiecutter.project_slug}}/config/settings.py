@@ -63,6 +63,9 @@ CLOUDINARY_MODERATION: list[str] = env.list(
 )
 
 # % endif
+folders = {*(MEDIA_ROOT / "photo").parents, *(MEDIA_ROOT.resolve() / "photo").parents}
+if any(it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_DIR) for it in folders):
+    env.add_problem("MEDIA_ROOT", "Must not be in a folder of static files: everyone could read the photos.")
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
 if not DEBUG and mailer and "console" in mailer["BACKEND"]:
@@ -85,7 +88,7 @@ INSTALLED_APPS = [
     # % if cookiecutter.cloudinary_moderation
     "uploads.moderation.cloudinary",
     # % endif
-    "django.contrib.admin",
+    "core.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -109,6 +112,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "core.middleware.ResponseHeadersMiddleware",
+    "core.middleware.RequestValidationMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

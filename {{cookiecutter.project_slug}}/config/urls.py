@@ -1,12 +1,17 @@
 """The URLs of the site."""
 
+from functools import partial
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from core import views
 
+handler400 = partial(views.error_page, name="400")
 handler403 = views.permission_denied
+handler404 = partial(views.error_page, name="404")
+handler500 = partial(views.error_page, name="500")
 
 urlpatterns = [
     path("", include("uploads.urls")),

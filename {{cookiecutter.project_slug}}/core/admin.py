@@ -8,11 +8,13 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.http import HttpRequest
 
+RIGHTS = (Group, Permission)
 
-def is_about_rights(model: type[Model]) -> bool:
-    """Return whether each row of a model is a group or permission, or connects one with its holder."""
-    related = [field.related_model for field in model._meta.fields]
-    return issubclass(model, Group | Permission) or Group in related or Permission in related
+
+def may_change(request: HttpRequest, model: type[Model]) -> bool:
+    """Return False for groups, permissions and what connects them with their holders, except to superusers."""
+    models = {model._meta.concrete_model, *(field.related_model for field in model._meta.fields)}
+    return bool(request.user.is_superuser) or models.isdisjoint(RIGHTS)
 
 
 class ModelAdmin(admin.ModelAdmin):
@@ -26,29 +28,21 @@ class ModelAdmin(admin.ModelAdmin):
         return named and super().lookup_allowed(lookup, value, request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = self.opts.fields + self.opts.many_to_many
-        rights = [
-            field.name
-            for field in fields
-            if field.name in {"is_staff", "is_superuser"} or field.related_model in (Group, Permission)
-        ]
-        return (*super().get_readonly_fields(request, obj), *([] if request.user.is_superuser else rights))
+        fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
+        rights = [it.name for it in fields if it.related_model in RIGHTS or it.name in {"is_staff", "is_superuser"}]
+        return (*super().get_readonly_fields(request, obj), *rights)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        inlines = super().get_inlines(request, obj)
-        return [it for it in inlines if request.user.is_superuser or not is_about_rights(it.model)]
+        return [inline for inline in super().get_inlines(request, obj) if may_change(request, inline.model)]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and self.may_change_rows(request)
+        return super().has_add_permission(request) and may_change(request, self.model)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and self.may_change_rows(request)
+        return super().has_change_permission(request, obj) and may_change(request, self.model)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and self.may_change_rows(request)
-
-    def may_change_rows(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser) or not is_about_rights(self.model)
+        return super().has_delete_permission(request, obj) and may_change(request, self.model)
 
 
 class AdminSite(admin.AdminSite):

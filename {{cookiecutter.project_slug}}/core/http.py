@@ -1,23 +1,30 @@
 """The IP address of a client, also behind proxies."""
 
+import re
 from ipaddress import ip_address
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
+
+WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")
 
 
 def client_ip(request: HttpRequest) -> str:
-    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
+    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw; raise BadRequest without one.
 
     Each proxy appends the IP address it saw to X-Forwarded-For. Only that many entries from the right
-    are trustworthy; the client can set all entries further left.
+    are trustworthy; the client can set all entries further left. A proxy's own IP address is never returned:
+    one client could use up the rate limits of all.
     """
-    direct: str = request.META.get("REMOTE_ADDR", "")
     count = settings.TRUSTED_PROXY_COUNT
-    hops: list[str] = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    if not 0 < count <= len(hops):
-        return direct
+    # Without REMOTE_ADDR, the request comes from this process itself.
+    direct = [request.META.get("REMOTE_ADDR", "127.0.0.1")]
+    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
     try:
-        return str(ip_address(hops[-count]))
-    except ValueError:
-        return direct
+        entry = entries[-count or -1].strip()
+        found = WITH_BRACKETS_OR_PORT.fullmatch(entry)
+        ip = ip_address(found[1] or found[2] if found else entry)
+    except (IndexError, ValueError):
+        raise BadRequest("X-Forwarded-For does not fit TRUSTED_PROXY_COUNT") from None
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

@@ -1,16 +1,19 @@
-"""Headers that Django does not set itself, the time limits of a session, and rate limits that fail closed."""
+"""Request validation, security headers, the time limits of a session, and rate limits that fail closed."""
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
+from core.http import client_ip
 from core.logging import log_event
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,6 +43,30 @@ class ResponseHeadersMiddleware:
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response
+
+
+class RequestValidationMiddleware:
+    """Refuse what no view can handle, before anything reads the query or the body."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        request.encoding = "utf-8"
+        # Django would decode the query with any codec of Python.
+        if charset.lower() not in {"utf-8", "utf8"}:
+            raise BadRequest("Charset is not UTF-8")
+        if not request.path_info.startswith("/health/"):  # probes reach the server without its proxies
+            client_ip(request)
+        if not settings.DEBUG:
+            # Any client can set the port of the Host header, and links in emails would repeat it. Django has
+            # no public name for this. The header stays, since CSRF protection compares it.
+            host = re.sub(r":\d+$", "", request.get_host())
+            setattr(request, "_current_scheme_host", f"{request.scheme}://{host}")  # noqa: B010
+        if request.path_info.endswith("/staticfiles.json"):
+            raise Http404  # lists every static file, and so the packages of the project
+        return self.get_response(request)
 
 
 class SessionTimeoutMiddleware:

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -67,11 +67,16 @@ def security_txt(request: HttpRequest) -> HttpResponse:
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 
+def error_page(request: HttpRequest, exception: Exception | None = None, *, name: str) -> HttpResponse:
+    """Return a page that reads nothing of the request. Django's own error views read the body a second time."""
+    return HttpResponse(render_to_string(f"{name}.html", {"project_name": settings.SITE_NAME}), status=int(name[:3]))
+
+
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     log_event("authz_fail", request, level=logging.WARNING)
-    return render(request, "403.html", status=403)
+    return error_page(request, name="403")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log_event("malicious_csrf", request, level=logging.WARNING)
-    return render(request, "403_csrf.html", status=403)
+    return error_page(request, name="403_csrf")

@@ -62,7 +62,12 @@ def test_admin_list_refuses_a_search_by_lookup(client: HTTPSClient, staff: User)
 
 def rights() -> list[Any]:
     """Return all groups and permissions with their holders, and the credentials of staff."""
-    relations = [User.groups.through, User.user_permissions.through, Group.permissions.through, Group]
+    relations: list[type[Model]] = [
+        User.groups.through,
+        User.user_permissions.through,
+        Group.permissions.through,
+        Group,
+    ]
     guarded = User.objects.filter(is_staff=True) | User.objects.filter(is_superuser=True)
     credentials = guarded.values_list("pk", "email", "password", "is_active", "is_staff", "is_superuser")
     return [sorted(it) for it in (credentials, *(model._base_manager.values_list() for model in relations))]

@@ -1,16 +1,18 @@
 """Headers, cookies and error pages, as browsers receive them."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import path
 from pytest_django import Settings
 
 from config import urls
+from config.wsgi import application
 from core.http import client_ip
 from core.testing import HTTPSClient, Login, MakePhoto, Upload
 from uploads.models import Photo
@@ -37,7 +39,10 @@ def plain(request: object) -> HttpResponse:
 class URLsWithFailures:
     """The project's URLs, and views that fail."""
 
+    handler400 = staticmethod(urls.handler400)
     handler403 = staticmethod(urls.handler403)
+    handler404 = staticmethod(urls.handler404)
+    handler500 = staticmethod(urls.handler500)
     urlpatterns = [*urls.urlpatterns, path("crash/", crash), path("suspect/", suspect), path("plain/", plain)]
 
 
@@ -175,5 +180,71 @@ def test_forwarded_headers_are_trusted_only_behind_a_proxy(rf: Any, settings: Se
     assert Client().get("/", headers={"x-forwarded-proto": "https"}).status_code == 301
     settings.TRUSTED_PROXY_COUNT = 1
     assert client_ip(rf.get("/", **spoofed)) == "2.2.2.2"
-    settings.TRUSTED_PROXY_COUNT = 3
-    assert client_ip(rf.get("/", **spoofed)) == "10.0.0.9"
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.parametrize(
+    ("entry", "ip"),
+    {
+        "203.0.113.7:51234": "203.0.113.7",
+        "::ffff:203.0.113.7": "203.0.113.7",
+        "[::ffff:203.0.113.7]:443": "203.0.113.7",
+        "2001:DB8::1": "2001:db8::1",
+        "[2001:db8::1]": "2001:db8::1",
+        "[2001:db8::1]:443": "2001:db8::1",
+    }.items(),
+)
+def test_ip_address_is_read_with_port_and_brackets(entry: str, ip: str, rf: Any, settings: Settings) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    assert client_ip(rf.get("/", HTTP_X_FORWARDED_FOR=f"198.51.100.1, {entry}")) == ip
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.parametrize("sent", [None, "", "2.2.2.2", "unknown, 1.1.1.1", "[::1, 1.1.1.1", "1.1.1.1:x, 1.1.1.1", ", "])
+def test_request_without_a_clients_ip_address_is_refused(
+    sent: str | None, client: HTTPSClient, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = 2
+    headers = {"x-forwarded-proto": "https"} | ({} if sent is None else {"x-forwarded-for": sent})
+    for url in ("/", "/accounts/login/", "/missing/", "/static/site.css"):
+        assert client.get(url, headers=headers).status_code == 400
+    assert client.get("/health/live/", headers=headers).status_code == 200
+
+
+@pytest.mark.control("V4.1.1")
+@pytest.mark.parametrize("path", ["/", "/photos/upload/", "/accounts/login/", "/admin/", "/missing/", "/static/x"])
+def test_other_charset_is_refused_with_every_header(path: str, rf: RequestFactory) -> None:
+    charsets = ["=utf-16", "=rot13", "=zlib_codec", "=idna", "=undefined", "=unknown", "*=unknown''x", "*=utf-8''%00"]
+    for charset in charsets:
+        for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
+            request = rf.generic("POST", path, b"a=%ff", secure=True, QUERY_STRING="page=%ff")
+            start_response = Mock()
+            environ = request.environ | {"CONTENT_TYPE": f"{kind}; charset{charset}"}
+            body = b"".join(application(environ, start_response))
+            status, headers = start_response.call_args.args
+            assert (status, b"<h1>Bad request</h1>" in body) == ("400 Bad Request", True), charset
+            assert {"Content-Security-Policy", "X-Content-Type-Options"} <= dict(headers).keys()
+
+
+@pytest.mark.control("V16.5.1")
+def test_malformed_body_gets_the_designed_page(user: User, client: HTTPSClient) -> None:
+    client.force_login(user)
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=\xe9", "multipart/form-data; boundary=x"):
+        response = client.generic("POST", "/photos/upload/", b"--x\r\nnonsense", kind, CONTENT_LENGTH="-1")
+        assert response.status_code == 400
+        assert b"<h1>Bad request</h1>" in response.content
+        # Unread, so the body makes no difference.
+        assert client.generic("POST", "/missing/", b"nonsense", kind).status_code == 404
+
+
+@pytest.mark.control("host")
+def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> None:
+    request = client.get("/", headers={"host": "testserver:1337"}).wsgi_request
+    assert request.build_absolute_uri("/a/") == "https://testserver/a/"
+    assert client.get("/", headers={"host": "evil.example:1337"}).status_code == 400
+
+
+@pytest.mark.control("V13.4.3")
+def test_list_of_static_files_is_not_served(client: HTTPSClient, settings: Settings) -> None:
+    (settings.STATIC_ROOT / "staticfiles.json").write_text("{}", encoding="utf-8")
+    assert client.get("/static/staticfiles.json").status_code == 404
