@@ -13,7 +13,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser, Upload
-from uploads.images import validate_and_reencode
+from uploads.images import ReencodedImage, validate_and_reencode
 from uploads.models import Photo
 from uploads.services import create_photo
 from users.models import User
@@ -108,14 +108,19 @@ def upload(make_image: MakeImage) -> Upload:
     return send
 
 
+@pytest.fixture(scope="session")
+def reencoded_image() -> ReencodedImage:
+    """Return an image for photos. A decoder process takes long to start, so all tests share its result."""
+    Image.new("RGB", (64, 48), "teal").save(buffer := BytesIO(), "JPEG")
+    return validate_and_reencode(buffer, "a.jpg", buffer.tell())
+
+
 @pytest.fixture
-def make_photo(user: User, make_image: MakeImage) -> MakePhoto:
+def make_photo(user: User, reencoded_image: ReencodedImage) -> MakePhoto:
     """Create a photo of `user`. Keywords set fields afterwards, without any validation."""
 
     def make(owner: User = user, **fields: Any) -> Photo:
-        content = make_image()
-        image = validate_and_reencode(BytesIO(content), "a.jpg", len(content))
-        photo = create_photo(owner, "Teal", "holiday.jpg", image)
+        photo = create_photo(owner, "Teal", "holiday.jpg", reencoded_image)
         Photo.objects.filter(pk=photo.pk).update(**fields)
         photo.refresh_from_db()
         return photo

@@ -47,8 +47,9 @@ CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
 # % endif
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", "media")
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 10 * 1024**2, validate=validate.Range(min=1))
-UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 40_000_000, validate=validate.Range(min=1))
+UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 50_000_000, validate=validate.Range(min=1))
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
+UPLOAD_DECODE_SECONDS = env.int("UPLOAD_DECODE_SECONDS", 10, validate=validate.Range(min=1))
 REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
 MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
 
@@ -293,12 +294,8 @@ STORAGES = {
 # There is no MEDIA_URL: a view serves photos to those who may see them.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-FILE_UPLOAD_HANDLERS = [
-    # First: stops reading at UPLOAD_MAX_BYTES. Django itself has no limit for files.
-    "uploads.uploadhandler.MaxSizeUploadHandler",
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
-]
+# Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
+FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
 
 # Photos
 

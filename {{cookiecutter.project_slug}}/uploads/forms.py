@@ -1,11 +1,28 @@
+import errno
+import logging
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 
-from uploads.images import ReencodedImage, upload_error, validate_and_reencode
+from uploads.images import FORMATS, retry_after, upload_error, validate_and_reencode
+from uploads.limits import decoding_turn
 from uploads.services import check_quota, create_photo
 from users.models import User
+
+# The status of each error that is not about the file, and of one that is. All others are 200.
+STATUSES = {
+    "too_large": 413,
+    "quota": 429,
+    "budget": 429,
+    "in_progress": 429,
+    "busy": 503,
+    "unavailable": 503,
+    "storage_full": 503,
+}
+
+logger = logging.getLogger(__name__)
 
 
 class UploadForm(forms.Form):
@@ -15,7 +32,9 @@ class UploadForm(forms.Form):
         label="Photo",
         required=False,  # clean_image() tells a missing file from one that was cut off
         allow_empty_file=True,  # upload validation has a message of its own
-        widget=forms.FileInput(attrs={"accept": ".jpg,.jpeg,.png,.webp", "required": True}),
+        widget=forms.FileInput(
+            attrs={"accept": ",".join(sum((extensions for _, extensions in FORMATS.values()), ())), "required": True}
+        ),
         help_text="JPEG, PNG or WebP.",
     )
 
@@ -23,26 +42,34 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.owner, self.too_large = owner, too_large
 
-    def clean_image(self) -> ReencodedImage:
+    def clean_image(self) -> UploadedFile:
         if self.too_large:
             raise upload_error("too_large")
-        file = self.cleaned_data["image"]
+        file: UploadedFile | None = self.cleaned_data["image"]
         if file is None:
             raise upload_error("missing")
         # Before the file is decoded. create_photo() checks again under a lock.
         check_quota(self.owner)
-        self.original_name: str = file.name
-        return validate_and_reencode(file.file, file.name, file.size)
+        return file
 
     def save(self) -> bool:
-        """Create the photo. Return False, with an error on the form, if the quota was reached meanwhile."""
-        title, image = self.cleaned_data["title"], self.cleaned_data["image"]
+        """Create the photo. Return False, with an error on the form, if that is not possible."""
+        title, file = self.cleaned_data["title"], self.cleaned_data["image"]
         try:
-            create_photo(self.owner, title, self.original_name, image)
+            with decoding_turn(self.owner):
+                image = validate_and_reencode(file.file, file.name, file.size)
+            create_photo(self.owner, title, file.name, image)
         except ValidationError as error:
-            self.add_error("image", error)
+            # An error that passes is not about the file, so upload.js keeps the file and can send it again.
+            self.add_error(None if retry_after(error) else "image", error)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            logger.exception("no space left for photos")
+            self.add_error(None, upload_error("storage_full", retry_after=300))
         return self.is_valid()
 
-    def error_codes(self) -> list[str]:
-        """Return the codes of the errors of the file."""
-        return [str(error.code) for error in self.errors.as_data().get("image", [])]
+    def upload_errors(self) -> list[ValidationError]:
+        """Return the errors of the upload. Those of the title are not worth an event."""
+        errors = self.errors.as_data()
+        return errors.get("__all__", []) + errors.get("image", [])

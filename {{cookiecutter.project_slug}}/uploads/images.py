@@ -1,52 +1,65 @@
-"""Upload validation: an untrusted file is validated, decoded and encoded again as JPEG."""
+"""Upload validation: an untrusted file is checked, and then decoded and encoded as JPEG in a process of its own."""
 
+import json
 import os
 import re
-import warnings
+import subprocess
+import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import PurePath
-from threading import Lock
-from typing import IO
+from pathlib import Path, PurePath
+from threading import Timer
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from PIL import Image, ImageOps
 
-# The accepted formats of Pillow, each with its file extensions.
-# Many phones write MPO as .jpg: a JPEG followed by further images, which are not read.
-EXTENSIONS = {
-    "JPEG": {".jpg", ".jpeg"},
-    "MPO": {".jpg", ".jpeg"},
-    "PNG": {".png"},
-    "WEBP": {".webp"},
+# The accepted formats: how their files start, and their file extensions.
+FORMATS = {
+    "JPEG": (rb"\xff\xd8", (".jpg", ".jpeg", ".jpe", ".jfif")),
+    "PNG": (rb"\x89PNG\r\n\x1a\n", (".png",)),
+    "WebP": (rb"RIFF.{4}WEBP", (".webp",)),
+}
+# Other formats of cameras and phones: how their files start, and what to do about it.
+OTHER_FORMATS = {
+    rb".{4}ftyp.{0,40}avi[fs]": "This is an AVIF file: export the photo as JPEG.",
+    rb".{4}ftyp.{0,40}(hei|hev|mif1)": "This is a HEIC file: choose Most Compatible in the camera's settings, "
+    "or export the photo as JPEG.",
+    rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": "This is a RAW or TIFF file: export the photo as JPEG.",
+    rb"GIF8": "This is a GIF file: save a single frame as PNG.",
 }
 # The longest edge of each variant, in pixels.
 VARIANTS = {"display": 2000, "thumbnail": 480}
-JPEG_QUALITY = 85
-# The markers whose segment libjpeg skips by its length. After any other marker it goes on byte by byte.
-JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-# Progressive JPEGs of common programs have about ten scans.
-MAX_JPEG_SCANS = 64
-# Common programs write up to some hundred segments of metadata into a JPEG, and one chunk for each 8 KiB into a PNG.
-MAX_SEGMENTS = 10_000
 
-# Pillow warns about each malformed tag, so that one file could write thousands of lines to the log.
-warnings.filterwarnings("ignore", module="PIL")
-# An image at the pixel limit takes up to 700 MB while it is decoded: one at a time in each process.
-decoding = Lock()
+DECODER = Path(__file__).with_name("decoder.py")
+# Limits of a decoder process. The largest accepted photos take a second and 700 MB.
+CPU_SECONDS = 3
+WALL_SECONDS = 6
+MEMORY_BYTES = 1024**3
+# More than any answer has. A decoder that an attacker controls could otherwise fill this process's memory.
+MAX_ANSWER_BYTES = 32 * 1024**2
+# How the CPU limit ends a process.
+SIGXCPU = 24
 
 ERROR_MESSAGES = {
     "missing": "Choose a photo.",
     "empty": "This file is empty. Choose another one.",
     "too_large": "This file is too large. The limit is {megabytes:g} MB. Save a smaller copy and try again.",
-    "unsupported_type": "Only JPEG, PNG and WebP photos are accepted. Save the photo in one of these formats.",
+    "unsupported_type": "Only JPEG, PNG and WebP photos are accepted. {advice}",
     "wrong_extension": "The file name does not match its content, which is {format}. Change the file extension.",
     "animated": "Animations are not accepted. Save a single frame and try again.",
     "too_many_pixels": "This photo has too many pixels. The limit is {megapixels:g} megapixels. Make it smaller first.",
-    "quota": "You have reached the limit of {photos} photos in one hour. Try again later.",
     "damaged": "This file is damaged and cannot be read. Save the photo again and retry.",
+    "too_much_memory": "This photo takes too much memory to process. Save a smaller copy as JPEG and try again.",
+    "too_slow": "This photo takes too long to process. Save a smaller copy as JPEG and try again.",
+    "crashed": "This photo cannot be processed. Open it in an image editor, save it as JPEG and try again.",
+    "quota": "You have reached the limit of {photos} photos in one hour. Try again later.",
+    "budget": "Your photos took much time to process. Try again in {minutes} minutes.",
+    "in_progress": "Another photo of yours is still being processed. Try again in a few seconds.",
+    "busy": "The site is busy. Try again in a few seconds.",
+    "unavailable": "Uploads are unavailable at the moment. Try again in a minute.",
+    "storage_full": "There is no space for new photos at the moment. Try again later.",
 }
 
 
@@ -59,14 +72,19 @@ class ReencodedImage:
     height: int
 
 
-def upload_error(code: str, **values: object) -> ValidationError:
-    """Return the error for a code of ERROR_MESSAGES."""
+def upload_error(code: str, *, retry_after: int = 0, **values: object) -> ValidationError:
+    """Return the error for a code of ERROR_MESSAGES. It passes after `retry_after` seconds, or never (0)."""
     message = ERROR_MESSAGES[code].format(
         megabytes=round(settings.UPLOAD_MAX_BYTES / 1024**2, 1),
         megapixels=round(settings.UPLOAD_MAX_PIXELS / 1_000_000, 1),
         **values,
     )
-    return ValidationError(message, code=code)
+    return ValidationError(message, code=code, params={"retry_after": retry_after})
+
+
+def retry_after(error: ValidationError) -> int:
+    """Return how many seconds it takes until the error has passed, 0 if it does not pass."""
+    return int((error.params or {}).get("retry_after", 0))
 
 
 def validate_and_reencode(file: IO[bytes], name: str, size: int) -> ReencodedImage:
@@ -78,107 +96,68 @@ def validate_and_reencode(file: IO[bytes], name: str, size: int) -> ReencodedIma
         raise upload_error("empty")
     if size > settings.UPLOAD_MAX_BYTES:
         raise upload_error("too_large")
-    check_segments(file)
-    try:
-        # Only these parsers: Pillow has forty more, each with vulnerabilities of its own.
-        image = Image.open(file, formats=("JPEG", "PNG", "WEBP"))
-    except Image.DecompressionBombError:
-        raise upload_error("too_many_pixels") from None
-    except Exception:  # a parser can raise anything at an untrusted file
-        raise upload_error("unsupported_type") from None
-    with image:
-        check_extension(image, name)
-        check_pixels(image)
-        check_frames(image)
-        with decoding:
-            return reencode(image)
-
-
-def check_segments(file: IO[bytes]) -> None:
-    """Refuse JPEGs with thousands of scans, which take hours to decode, and files with millions of empty segments."""
     file.seek(0)
-    start, segments, scans = file.read(8), 0, 0
-    if start == b"\x89PNG\r\n\x1a\n":
-        while len(chunk := file.read(8)) == 8 and segments <= MAX_SEGMENTS:
-            file.seek(int.from_bytes(chunk[:4]) + 4, os.SEEK_CUR)
-            # Chunks of metadata weigh more: each can decompress to a megabyte.
-            segments += 1 if chunk[4:] == b"IDAT" else 50
-    elif start.startswith(b"\xff\xd8"):
-        file.seek(2)
-        segments, scans = count_jpeg_segments(file.read())
-    if segments > MAX_SEGMENTS or scans > MAX_JPEG_SCANS:
-        raise upload_error("damaged")
+    content = file.read()
+    check_type(content, name)
+    return parse_answer(run_decoder(content))
 
 
-def count_jpeg_segments(data: bytes) -> tuple[int, int]:
-    """Return the numbers of segments and scans in a JPEG without its first two bytes, as a decoder counts them."""
-    segments = scans = position = 0
-    while segments <= MAX_SEGMENTS:
-        marker = JPEG_MARKER.search(data, position)
-        if not scans:
-            # Before the first scan, Pillow reads all bytes between segments one by one.
-            segments += (marker.start() if marker else len(data)) - position
-        if not marker or (marker[1] == b"\xd9" and scans):
-            break
-        # A decoder does not stop at an end marker before the first scan.
-        length = 0 if marker[1] == b"\xd9" else int.from_bytes(data[marker.end() : marker.end() + 2])
-        position = marker.end() + length
-        scans += marker[1] == b"\xda"
-        segments += 1
-    return segments, scans
+def check_type(content: bytes, name: str) -> None:
+    """Refuse a file that is no photo, or that other programs, by its name, would take for something else."""
+    for format, (signature, extensions) in FORMATS.items():
+        if re.match(signature, content, re.DOTALL):
+            if PurePath(name).suffix.lower() not in extensions:
+                raise upload_error("wrong_extension", format=format)
+            return
+    known = (advice for start, advice in OTHER_FORMATS.items() if re.match(start, content, re.DOTALL))
+    raise upload_error("unsupported_type", advice=next(known, "Save the photo in one of these formats."))
 
 
-def check_extension(image: Image.Image, name: str) -> None:
-    """Refuse a file that other programs, by its name, would take for something else than an image."""
-    if PurePath(name).suffix.lower() not in EXTENSIONS[str(image.format)]:
-        raise upload_error("wrong_extension", format=image.format)
+def run_decoder(content: bytes) -> bytes:
+    """Return the answer of a new decoder process, which gets nothing of this process but the content."""
+    limits = [CPU_SECONDS, MEMORY_BYTES, settings.UPLOAD_MAX_PIXELS, *VARIANTS.values()]
+    environment = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {}
+    started = time.monotonic()
+    with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
+        [sys.executable, "-I", str(DECODER), *map(str, limits)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+    ) as decoder:
+        stdin: Any = decoder.stdin
+        stdout: Any = decoder.stdout
+        timer = Timer(WALL_SECONDS, decoder.kill)
+        timer.start()
+        try:
+            with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
+                stdin.write(content)
+            answer: bytes = stdout.read(MAX_ANSWER_BYTES)
+            if len(answer) == MAX_ANSWER_BYTES:
+                decoder.kill()
+            decoder.wait()
+        finally:
+            timer.cancel()
+    if decoder.returncode == -SIGXCPU or time.monotonic() - started >= WALL_SECONDS:
+        raise upload_error("too_slow")
+    if decoder.returncode:
+        raise upload_error("crashed")
+    return answer
 
 
-def check_pixels(image: Image.Image) -> None:
-    """Refuse decompression bombs before they are decoded."""
-    if image.width * image.height > settings.UPLOAD_MAX_PIXELS:
-        raise upload_error("too_many_pixels")
-
-
-def check_frames(image: Image.Image) -> None:
-    """Refuse animations: reviewers would only see the first frame, and decoding all frames can be a bomb."""
-    if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
-        raise upload_error("animated")
-
-
-def reencode(image: Image.Image) -> ReencodedImage:
-    """Decode the whole image, which finds truncated files, and copy its pixels into new JPEG files.
-
-    Metadata with places and names, comments, color profiles and trailing bytes are left behind.
-    """
+def parse_answer(answer: bytes) -> ReencodedImage:
+    """Return the image of a decoder's answer. The answer is untrusted: an attacker may control the decoder."""
     try:
-        if image.mode.startswith("I"):
-            # 16-bit grey: Pillow's own conversion would clip the values at 255 instead of scaling them.
-            image = image.convert("I").point(lambda value: value / 256).convert("L")
-        # Where possible, a JPEG is decoded at a fraction of its size, which saves most of the memory.
-        image.thumbnail((VARIANTS["display"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
-        with suppress(Exception):  # an image with malformed metadata is accepted without rotation
-            ImageOps.exif_transpose(image, in_place=True)
-        display = flatten_to_rgb(image)
-    except Exception:  # a decoder can raise anything at an untrusted file
-        raise upload_error("damaged") from None
-    thumbnail = display.copy()
-    thumbnail.thumbnail((VARIANTS["thumbnail"],) * 2, Image.Resampling.HAMMING, reducing_gap=1.0)
-    return ReencodedImage({"display": encode(display), "thumbnail": encode(thumbnail)}, *display.size)
-
-
-def flatten_to_rgb(image: Image.Image) -> Image.Image:
-    """Return a new RGB image with the pixels of `image`, transparency replaced by white."""
-    canvas = Image.new("RGB", image.size, "white")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        canvas.paste(image, mask=image.getchannel("A"))
-    else:
-        canvas.paste(image if image.mode == "RGB" else image.convert("RGB"))
-    return canvas
-
-
-def encode(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+        head, files = answer.split(b"\n", 1)
+        result = json.loads(head)
+        if "error" in result:
+            error = upload_error(result["error"])
+        else:
+            width, height, split = map(int, [*result["size"], result["lengths"][0]])
+            if 0 < width <= VARIANTS["display"] and 0 < height <= VARIANTS["display"]:
+                return ReencodedImage({"display": files[:split], "thumbnail": files[split:]}, width, height)
+            error = upload_error("crashed")
+    except (ValueError, TypeError, LookupError, RecursionError):
+        error = upload_error("crashed")
+    raise error

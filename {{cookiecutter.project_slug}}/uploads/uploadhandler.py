@@ -1,19 +1,22 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 
 
-class MaxSizeUploadHandler(FileUploadHandler):
-    """Stop an upload when the files of the request exceed UPLOAD_MAX_BYTES together.
+class MaxSizeUploadHandler(MemoryFileUploadHandler):
+    """Keep the files of a request in memory, and stop when they exceed UPLOAD_MAX_BYTES together.
 
-    The rest of the request body is read and discarded. Without that, the connection would be reset
-    and the browser would not show the response.
+    Temporary files would remain when a process is killed. The rest of a body that is too large is read and discarded.
+    Without that, the connection would be reset and the browser would not show the response.
     """
 
     received = 0
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+    def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
+        self.activated = True
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self.received += len(raw_data)
         if self.received > settings.UPLOAD_MAX_BYTES:
             setattr(self.request, "upload_too_large", True)  # noqa: B010
@@ -21,7 +24,4 @@ class MaxSizeUploadHandler(FileUploadHandler):
             while self.request and self.request.read(2**16):
                 pass
             raise StopUpload(connection_reset=False)
-        return raw_data
-
-    def file_complete(self, file_size: int) -> Any:
-        return None  # the next handler returns the file
+        return super().receive_data_chunk(raw_data, start)

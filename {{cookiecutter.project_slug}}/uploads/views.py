@@ -6,17 +6,19 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.csp import CSP
+from django.utils.log import log_response
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.logging import log_event
-from uploads.forms import UploadForm
-from uploads.images import VARIANTS
+from uploads.forms import STATUSES, UploadForm
+from uploads.images import VARIANTS, retry_after
 from uploads.models import Photo, Status
 from uploads.services import delete_photo
 from users.models import User
@@ -45,18 +47,24 @@ def mine(request: UserRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: UserRequest) -> HttpResponse:
-    form, status = UploadForm(owner=request.user), 200
+    form, status, wait = UploadForm(owner=request.user), 200, 0
     if request.method == "POST":
         data, files = request.POST, request.FILES  # reading finds out whether the body is too large
         form = UploadForm(data, files, owner=request.user, too_large=hasattr(request, "upload_too_large"))
         if form.is_valid() and form.save():
             messages.success(request, "Your photo was uploaded. It will be published once it is approved.")
             return redirect("uploads:mine")
-        for code in form.error_codes():
-            log_event("upload_validation", request, code=code)
-            status = {"too_large": 413, "quota": 429}.get(code, 200)
+        for error in form.upload_errors():
+            log_event("upload_validation", request, code=error.code)
+            status, wait = STATUSES.get(str(error.code), 200), retry_after(error)
     context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}
-    return render(request, "uploads/upload.html", context, status=status)
+    response = render(request, "uploads/upload.html", context, status=status)
+    if wait:
+        response.headers["Retry-After"] = str(wait)
+    if form.has_error(NON_FIELD_ERRORS, "busy"):
+        # A busy site is not an error. Without this line, Django would log one for each response 503.
+        log_response("Busy: %s", request.path, response=response, request=request, level="info")
+    return response
 
 
 @login_not_required

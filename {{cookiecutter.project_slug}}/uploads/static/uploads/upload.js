@@ -2,6 +2,8 @@
 // The form works without this script, and the server validates every upload itself.
 
 const PREVIEW_SIDE = 640; // pixels
+const RETRIES = 3;
+const LONGEST_WAIT = 10; // seconds; a user would not wait longer for a retry
 const LOST = "The connection was lost and the photo was not uploaded. Try again.";
 
 async function preview(file, canvas) {
@@ -60,6 +62,10 @@ function enhance(form) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    send(RETRIES);
+  });
+
+  function send(retries) {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", form.action);
     xhr.setRequestHeader("X-Requested-With", "XMLHttpRequest");
@@ -78,6 +84,16 @@ function enhance(form) {
         location.assign(xhr.responseURL);
         return;
       }
+      const wait = Number(xhr.getResponseHeader("Retry-After"));
+      if (retries && wait && wait <= LONGEST_WAIT) {
+        say(`The site is busy. The upload is tried again in ${wait} seconds.`);
+        const timer = setTimeout(send, wait * 1000, retries - 1);
+        cancel.onclick = () => {
+          clearTimeout(timer);
+          xhr.onabort();
+        };
+        return;
+      }
       const answer = xhr.response?.getElementById("upload");
       if (answer) replace(form, answer);
       else stop(explain(xhr));
@@ -92,7 +108,7 @@ function enhance(form) {
     cancel.focus();
     say("Uploading.");
     xhr.send(new FormData(form));
-  });
+  }
 }
 
 /** Replace the form by the one with errors, and focus the first error. */

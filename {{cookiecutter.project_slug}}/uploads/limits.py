@@ -1,0 +1,99 @@
+"""Who may have a photo decoded now. Decoding is what costs most, so it is bounded for the process and per account."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Semaphore
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+
+from uploads.images import WALL_SECONDS, upload_error
+from users.models import User
+
+# In each process one upload is decoded and others wait, so that threads remain for pages.
+decoding, waiting = Semaphore(1), Semaphore(2)
+WAIT_SECONDS = 4
+# What a browser that was turned away is told to wait.
+RETRY_SECONDS = 5
+# The time span of UPLOAD_DECODE_SECONDS.
+BUDGET_SECONDS = 600
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def decoding_turn(owner: User) -> Iterator[None]:
+    """Hold the account's only upload and the process's only decoder, and charge the account for the time.
+
+    Raise ValidationError if the account has to wait, the process is busy, or the cache that counts is down.
+    """
+    # Longer than an upload waits and is decoded. It ends by itself if this process dies.
+    lock = f"upload:{owner.pk}"
+    with counting():
+        if not cache.add(lock, 1, WAIT_SECONDS + WALL_SECONDS + 20):
+            raise upload_error("in_progress", retry_after=RETRY_SECONDS)
+    try:
+        with counting():
+            spent = check_budget(owner)
+        with decoder_of_this_process():
+            started = time.monotonic()
+            with counting():
+                # In advance, so that a decoder that brings this process down is paid for too.
+                charge(owner, spent, WALL_SECONDS)
+            try:
+                yield
+            finally:
+                with suppress(Exception):  # the charge in advance remains
+                    charge(owner, spent, time.monotonic() - started)
+    finally:
+        with suppress(Exception):
+            cache.delete(lock)
+
+
+@contextmanager
+def counting() -> Iterator[None]:
+    """Refuse the upload while the cache does not count: the limits must not become unlimited."""
+    try:
+        yield
+    except ValidationError:
+        raise
+    except Exception:  # each cache driver raises exceptions of its own
+        logger.exception("cache unavailable, uploads cannot be counted")
+        raise upload_error("unavailable", retry_after=60) from None
+
+
+def check_budget(owner: User) -> list[tuple[float, float]]:
+    """Return when the account's uploads were decoded lately and for how many seconds. Raise over the budget."""
+    now = time.time()
+    spent = [(at, cost) for at, cost in cache.get(f"decoded:{owner.pk}", []) if at > now - BUDGET_SECONDS]
+    if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:
+        left = int(spent[0][0] + BUDGET_SECONDS - now) + 1
+        raise upload_error("budget", retry_after=left, minutes=left // 60 + 1)
+    return spent
+
+
+def charge(owner: User, spent: list[tuple[float, float]], seconds: float) -> None:
+    key, entries = f"decoded:{owner.pk}", [*spent, (time.time(), seconds)]
+    cache.set(key, entries, BUDGET_SECONDS)
+    # Django's database cache hides errors when it writes.
+    if cache.get(key) != entries:
+        raise RuntimeError("The cache did not store the value.")
+
+
+@contextmanager
+def decoder_of_this_process() -> Iterator[None]:
+    if not waiting.acquire(blocking=False):
+        raise upload_error("busy", retry_after=RETRY_SECONDS)
+    try:
+        turn = decoding.acquire(timeout=WAIT_SECONDS)
+    finally:
+        waiting.release()
+    if not turn:
+        raise upload_error("busy", retry_after=RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        decoding.release()
