@@ -1,16 +1,37 @@
 """Upload validation."""
 
+import json
 import struct
+import sys
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
-from PIL import ExifTags, Image, ImageChops
+from PIL import ExifTags, Image, ImageChops, ImageCms
 from pytest_django import Settings
 
 from core.testing import MakeImage
-from uploads.images import VARIANTS, ReencodedImage, validate_and_reencode
+from uploads import images
+from uploads.images import VARIANTS, ReencodedImage, run_decoder, validate_and_reencode
+
+# Code that confines itself like the decoder and then tries what only an attacker would do.
+PROBE = f"""
+import json, os, runpy, socket
+runpy.run_path({str(images.DECODER)!r})["confine"](1, 2**28)
+
+def works(attempt):
+    try:
+        attempt()
+    except (OSError, MemoryError):
+        return False
+    return True
+
+variables = [name for name in os.environ if name != "LC_CTYPE"]
+attempts = [lambda: open({__file__!r}), socket.socket, lambda: bytearray(2**28)]
+print(json.dumps([variables, *map(works, attempts)]))
+"""
 
 
 def reencode(content: bytes, name: str = "a.jpg") -> ReencodedImage:
@@ -31,7 +52,7 @@ def with_declared_size(content: bytes, width: int, height: int) -> bytes:
 
 @pytest.mark.control("V5.2.2")
 @pytest.mark.parametrize(
-    ("format", "name"), [("JPEG", "a.jpg"), ("JPEG", "A.JPEG"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("MPO", "a.jpg")]
+    ("format", "name"), [("JPEG", "a.jpg"), ("JPEG", "A.JFIF"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("MPO", "a.jpg")]
 )
 def test_accepted_photo_is_reencoded_as_jpeg(make_image: MakeImage, format: str, name: str) -> None:
     photo = reencode(make_image(format, size=(3000, 1500)), name)
@@ -68,11 +89,36 @@ def test_photo_is_rotated_and_transparency_becomes_white(make_image: MakeImage) 
     assert max(ImageChops.difference(out, gradient).tobytes()) <= 4
 
 
+def test_colour_profile_is_applied_or_ignored_if_broken(make_image: MakeImage) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # With the tags of the red and green primaries swapped, the file's red means green.
+    swapped = profile.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    Image.new("RGB", (8, 8), "red").save(file := BytesIO(), "PNG", icc_profile=swapped)
+    out = Image.open(BytesIO(reencode(file.getvalue(), "a.png").files["display"]))
+    assert max(ImageChops.difference(out, Image.new("RGB", (8, 8), "lime")).tobytes()) < 10
+    reencode(make_image(icc_profile=profile[:200]))
+    reencode(make_image(mode="L", icc_profile=profile))
+
+
 @pytest.mark.control("V5.2.2")
-def test_other_formats_and_extensions_are_refused(make_image: MakeImage) -> None:
-    assert code_of(make_image("GIF")) == "unsupported_type"
-    assert code_of(make_image("TIFF")) == "unsupported_type"
-    assert code_of(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "unsupported_type"
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "Most Compatible"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "AVIF"),
+        (b"II*\0\x10\0\0\0CR\x02\0", "RAW or TIFF"),
+        (b"GIF89a", "GIF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "one of these formats"),
+    ],
+)
+def test_other_format_is_refused_with_advice(content: bytes, advice: str) -> None:
+    with pytest.raises(ValidationError, match=advice) as error:
+        reencode(content)
+    assert error.value.code == "unsupported_type"
+
+
+@pytest.mark.control("V5.2.2")
+def test_extension_of_another_format_is_refused(make_image: MakeImage) -> None:
     assert code_of(make_image("PNG"), "a.jpg") == "wrong_extension"
     assert code_of(make_image(), "a.jpg.php") == "wrong_extension"
     assert code_of(make_image(), "a") == "wrong_extension"
@@ -83,6 +129,7 @@ def test_damaged_files_and_animations_are_refused(make_image: MakeImage) -> None
     assert code_of(b"") == "empty"
     whole = make_image(size=(640, 480))
     assert code_of(whole[: len(whole) // 2]) == "damaged"
+    assert code_of(whole[:20]) == "damaged"
     frames = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), "red")]}
     for format in ("PNG", "WEBP"):
         assert code_of(make_image(format, **frames), f"a.{format}") == "animated"
@@ -96,20 +143,49 @@ def test_decompression_bomb_is_refused_before_decoding(make_image: MakeImage, se
 
 
 @pytest.mark.control("V5.2.6")
-def test_endless_scans_and_segments_are_refused(make_image: MakeImage) -> None:
-    content = make_image(progressive=True)
-    last = content[content.rindex(b"\xff\xda") : -2]
-    comment = b"\xff\xfe\x00\x04\xff\xd9"  # contains what looks like the end of the image
-    reencode(content[:-2] + comment + last * 20 + content[-2:])
-    assert code_of(content[:-2] + comment + last * 60 + content[-2:]) == "damaged"
-    # After a marker without a length, libjpeg reads on. Skipping a length there would miss the scans.
-    assert code_of(content[:-2] + b"\xff\x02\xff\xff" + last * 60 + content[-2:]) == "damaged"
-    tables = b"\xff\xd8\xff\xd9"  # an end marker before the first scan, which a decoder ignores
-    assert code_of(tables + content[:-2] + last * 60 + content[-2:]) == "damaged"
-    for part in (b"\xff\xfe\x00\x02", b"\xff\x00"):
-        assert code_of(content[:2] + part * 10_001 + content[2:]) == "damaged"
-    png = make_image("PNG")
-    assert code_of(png[:33] + b"\0\0\0\0noTe\0\0\0\0" * 201 + png[33:], "a.png") == "damaged"
+def test_image_that_takes_too_much_time_is_refused(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "CPU_SECONDS", 1)
+    content = make_image(size=(4000, 4000), mode="L", progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    assert code_of(content[:-2] + scan * 2000 + content[-2:]) == "too_slow"
+    # Arithmetic coding takes even longer, and no camera uses it.
+    assert code_of(content.replace(b"\xff\xc2", b"\xff\xca", 1)) == "damaged"
+
+
+@pytest.mark.control("V5.2.6")
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux limits the address space.")
+def test_image_that_takes_too_much_memory_is_refused(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MEMORY_BYTES", 2**27)
+    assert code_of(with_declared_size(make_image("PNG"), 7000, 7000), "a.png") == "too_much_memory"
+
+
+@pytest.mark.control("V15.2.5")
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("import os; os.abort()", "crashed"),
+        ("print('no JSON')", "crashed"),
+        ('print(\'{"size": [9999999999, 1], "lengths": [1]}\')', "crashed"),
+        ("import sys; sys.stdout.buffer.write(bytes(2**26))", "crashed"),
+        ("import time; time.sleep(60)", "too_slow"),
+    ],
+)
+def test_failing_decoder_costs_one_refusal(
+    script: str, code: str, make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
+    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "too_slow" else 60)
+    images.DECODER.write_text(script, encoding="utf-8")
+    assert code_of(make_image()) == code
+
+
+@pytest.mark.control("V15.2.5")
+@pytest.mark.skipif(sys.platform != "linux", reason="Other systems lack some of the limits.")
+def test_decoder_has_no_secrets_files_network_or_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "DECODER", tmp_path / "probe.py")
+    images.DECODER.write_text(PROBE, encoding="utf-8")
+    monkeypatch.setenv("A_SECRET", "secret")
+    assert json.loads(run_decoder(b"")) == [[], False, False, False]
 
 
 @pytest.mark.control("V5.2.1")

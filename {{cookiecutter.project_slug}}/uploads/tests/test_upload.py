@@ -1,8 +1,9 @@
 """The upload form, the quota, and where files are stored."""
 
+import errno
 import os
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,7 +12,8 @@ from PIL import Image
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakeImage, Upload
-from uploads.images import validate_and_reencode
+from uploads import images, limits
+from uploads.images import ReencodedImage
 from uploads.models import Photo, Status
 from uploads.services import create_photo
 from users.models import User
@@ -19,6 +21,10 @@ from users.models import User
 
 def stored(media: Path) -> list[str]:
     return sorted(path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file())
+
+
+def codes(response: Any) -> list[str | None]:
+    return [error.code for error in response.context["form"].upload_errors()]
 
 
 @pytest.mark.control("V5.3.2")
@@ -58,7 +64,7 @@ def test_too_large_file_is_refused_and_the_title_kept(
     settings.UPLOAD_MAX_BYTES = 1000
     response = upload(login(user), b"x" * 3_000_000, title="Kept title")
     assert response.status_code == 413
-    assert response.context["form"].error_codes() == ["too_large"]
+    assert codes(response) == ["too_large"]
     assert not response.context["form"].files
     assert 'value="Kept title"' in response.content.decode()
 
@@ -81,20 +87,108 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
     client.post(f"/photos/{Photo.objects.get().pk}/delete/")
     upload(client)
     response = upload(client, b"never decoded")
-    assert (response.status_code, response.context["form"].error_codes()) == (429, ["quota"])
+    assert (response.status_code, codes(response)) == (429, ["quota"])
     assert "limit of 2 photos in one hour" in response.content.decode()
     assert Photo.objects.count() == 2
 
 
 @pytest.mark.control("V5.2.4")
 def test_photo_over_the_quota_leaves_no_files(
-    user: User, make_image: MakeImage, media: Path, settings: Settings
+    user: User, reencoded_image: ReencodedImage, media: Path, settings: Settings
 ) -> None:
     settings.UPLOADS_PER_HOUR = 0
-    image = validate_and_reencode(BytesIO(make_image()), "a.jpg", 1)
     with pytest.raises(ValidationError, match="limit of 0 photos"):
-        create_photo(user, "Teal", "a.jpg", image)
+        create_photo(user, "Teal", "a.jpg", reencoded_image)
     assert not stored(media)
+
+
+@pytest.mark.control("V15.2.2")
+def test_busy_site_keeps_the_title_and_counts_nothing(
+    login: Login, user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = login(user)
+    monkeypatch.setattr(limits, "WAIT_SECONDS", 0)
+    for occupied in (limits.decoding, limits.waiting, limits.waiting):
+        occupied.acquire()
+        response = upload(client, title="Kept title")
+        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "5", ["busy"])
+        assert 'value="Kept title"' in response.content.decode()
+    for occupied in (limits.decoding, limits.waiting, limits.waiting):
+        occupied.release()
+    assert "ERROR" not in {record.levelname for record in caplog.records}
+    assert limits.check_budget(user) == []
+    assert upload(client).status_code == 302
+
+
+@pytest.mark.control("V15.2.2")
+def test_account_has_one_upload_at_a_time(
+    login: Login, user: User, other_user: User, upload: Upload, make_image: MakeImage
+) -> None:
+    with limits.decoding_turn(other_user):
+        limits.decoding.release()  # as if it ran in another process
+        assert upload(login(user)).status_code == 302
+        response = upload(login(other_user))
+        limits.decoding.acquire()
+    assert (response.status_code, response.headers["Retry-After"], codes(response)) == (429, "5", ["in_progress"])
+    assert upload(login(other_user)).status_code == 302
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.parametrize("script", ["import os; os.abort()", ""])
+def test_refused_upload_counts_by_its_decoding_time(
+    script: str, login: Login, user: User, other_user: User, upload: Upload, settings: Settings, tmp_path: Path
+) -> None:
+    settings.UPLOAD_DECODE_SECONDS = 0.001
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "DECODER", tmp_path / "decoder.py")
+        images.DECODER.write_text(script, encoding="utf-8")
+        assert codes(upload(login(user))) == ["crashed"]
+    response = upload(login(user))
+    assert (response.status_code, codes(response)) == (429, ["budget"])
+    assert 590 < int(response.headers["Retry-After"]) <= 600
+    assert upload(login(other_user)).status_code == 302
+
+
+@pytest.mark.control("V16.5.3")
+@pytest.mark.parametrize("failing", ["add", "get", "set"])
+def test_upload_is_refused_while_the_cache_is_down(
+    failing: str, login: Login, user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        if failing != "set":  # Django's database cache hides errors when it writes
+            raise OSError("connection refused")
+
+    client = login(user)
+    monkeypatch.setattr(f"django.core.cache.backends.db.DatabaseCache.{failing}", fail)
+    monkeypatch.delattr(images, "run_decoder")  # decoding would fail
+    response = upload(client, title="Kept title")
+    assert (response.status_code, codes(response)) == (503, ["unavailable"])
+    assert 'value="Kept title"' in response.content.decode()
+
+
+def test_full_disk_is_reported_and_the_title_kept(
+    login: Login, user: User, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = default_storage.save
+
+    def fail(name: str, content: Any) -> str:
+        if "thumbnail" in name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return str(save(name, content))
+
+    monkeypatch.setattr(default_storage, "save", fail)
+    response = upload(login(user), title="Kept title")
+    assert (response.status_code, codes(response)) == (503, ["storage_full"])
+    assert 'value="Kept title"' in response.content.decode()
+    assert not Photo.objects.exists()
+    assert not stored(media)
+
+
+def test_upload_writes_no_temporary_file(
+    login: Login, user: User, upload: Upload, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("tempfile.NamedTemporaryFile")  # writing one would fail
+    assert upload(login(user), make_image() + bytes(3_000_000)).status_code == 302
 
 
 @pytest.mark.control("V15.3.3")
@@ -109,4 +203,4 @@ def test_upload_page_shows_the_enforced_limits(login: Login, user: User, setting
     settings.UPLOAD_MAX_BYTES = 3 * 1024**2
     text = login(user).get("/photos/upload/").content.decode()
     assert f'data-max-bytes="{3 * 1024**2}"' in text
-    assert ".jpg,.jpeg,.png,.webp" in text
+    assert ".jpg,.jpeg,.jpe,.jfif,.png,.webp" in text
