@@ -25,6 +25,8 @@ MIDDLEWARE = "core/middleware.py"
 ENVIRONMENT = "config/environment.py"
 LOGS = "core/logging.py"
 IMAGES = "uploads/images.py"
+DECODER = "uploads/decoder.py"
+LIMITS = "uploads/limits.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
@@ -238,21 +240,27 @@ FOUNDATION = [
         "return value",
     ),
     # Upload validation
-    Mutation("any image format decoded", IMAGES, 'formats=("JPEG", "PNG", "WEBP")', "formats=None"),
-    Mutation("file extension not checked", IMAGES, "        check_extension(image, name)\n"),
-    Mutation("pixels not counted", IMAGES, "        check_pixels(image)\n"),
-    Mutation("frames not counted", IMAGES, "        check_frames(image)\n"),
-    Mutation("JPEG scans not counted", IMAGES, " or scans > MAX_JPEG_SCANS"),
-    Mutation("segments and chunks not counted", IMAGES, "segments > MAX_SEGMENTS or "),
-    Mutation(
-        "JPEG scans counted up to the first end marker",
-        IMAGES,
-        '(marker[1] == b"\\xd9" and scans)',
-        'marker[1] == b"\\xd9"',
-    ),
+    Mutation("any image format decoded", IMAGES, "    raise upload_error(\"unsupported_type\", advice", "    return\n    raise upload_error(\"unsupported_type\", advice"),
+    Mutation("file extension not checked", IMAGES, "if PurePath(name).suffix.lower() not in extensions:", "if False:"),
+    Mutation("pixels not counted", DECODER, "if image.width * image.height > max_pixels:", "if False:"),
+    Mutation("frames not counted", DECODER, 'if getattr(image, "n_frames", 1) != 1:', "if False:"),
+    Mutation("arithmetic coding decoded", DECODER, "JpegImagePlugin.MARKER.pop(marker)", "pass"),
+    Mutation("CPU time of a decoder not limited", DECODER, '"CPU": cpu_seconds, '),
+    Mutation("memory of a decoder not limited", DECODER, '"AS": memory_bytes, '),
+    Mutation("files open to a decoder", DECODER, ', "NOFILE": 0'),
+    Mutation("wall-clock time of a decoder not limited", IMAGES, "        timer.start()\n"),
+    Mutation("answer of a decoder not limited", IMAGES, "stdout.read(MAX_ANSWER_BYTES)", "stdout.read()"),
+    Mutation("answer of a decoder trusted", IMAGES, 'if 0 < width <= VARIANTS["display"] and', "if True or"),
+    Mutation("environment given to a decoder", IMAGES, "        env=environment,\n"),
+    Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode:", "if False:"),
+    Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
+    Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),
+    Mutation("decoding time not counted", LIMITS, "if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:", "if False:"),
+    Mutation("refused uploads not counted", LIMITS, "                    charge(owner, spent, time.monotonic() - started)", "                    charge(owner, spent, 0)"),
+    Mutation("uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != entries:", "    if False:"),
     Mutation(
         "metadata kept",
-        IMAGES,
+        DECODER,
         'image.save(buffer, "JPEG", quality=JPEG_QUALITY)',
         'image.save(buffer, "JPEG", quality=JPEG_QUALITY, exif=image.getexif(), comment=image.info.get("comment"))',
     ),
@@ -355,6 +363,11 @@ FOUNDATION = [
         'if False and mailer and "console"',
     ),
     Mutation(
+        "lock-out without an end", SETTINGS, "AXES_COOLOFF_TIME = timedelta(minutes=15)", "AXES_COOLOFF_TIME = None"
+    ),
+    Mutation("lock-out by account alone", SETTINGS, '[["username", "ip_address"]]', '["username"]'),
+    Mutation("admin without a lock-out", SETTINGS, '    "axes.backends.AxesStandaloneBackend",\n'),
+    Mutation(
         "reset links valid for three days",
         SETTINGS,
         "PASSWORD_RESET_TIMEOUT = 3600",
@@ -375,6 +388,7 @@ FOUNDATION = [
     Mutation(
         "403 responses not logged", "core/views.py", '    log_event("authz_fail", request, level=logging.WARNING)\n'
     ),
+    Mutation("lock-outs not logged", "users/lockout.py", '    log_event("authn_login_lock", request)\n'),
     Mutation(
         "stored files readable by all system users",
         SETTINGS,
@@ -491,11 +505,15 @@ FEATURES = [
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
     ),
+    Mutation("log-in attempts not limited, auth app", SETTINGS, '"10/m/ip,5/5m/key"', '"1000/m/ip,500/5m/key"'),
     Mutation(
-        "emailed codes counted in the session only",
-        "accounts/forms.py",
-        'if not ratelimit.consume(context.request, action="emailed_code", key=f"{self.email} {self.expected_code}"):',
-        "if False:",
+        "log-in attempts counted per Host header", "accounts/adapters.py", "_get_login_attempts_cache_key", "_unused"
+    ),
+    Mutation(
+        "log-in attempts counted per spoofed IP address, auth app",
+        "accounts/adapters.py",
+        "return client_ip(request)",
+        'return request.headers.get("X-Forwarded-For", "192.0.2.1")',
     ),
     Mutation(
         "requested emails not limited",
@@ -522,6 +540,13 @@ FEATURES = [
     ),
     Mutation("breached passwords accepted", SETTINGS, "if CHECK_BREACHED_PASSWORDS:", "if False:"),
     Mutation(
+        "log-in allowed while attempts cannot be counted",
+        "accounts/middleware.py",
+        'return render(request, "503.html", status=503)',
+        "return None",
+    ),
+    Mutation("breached passwords accepted", SETTINGS, "if CHECK_BREACHED_PASSWORDS:", "if False:"),
+    Mutation(
         "other users' sessions can be ended",
         "accounts/views.py",
         "get_object_or_404(UserSession, pk=pk, user=request.user)",
@@ -531,6 +556,12 @@ FEATURES = [
         "account deleted without reauthentication",
         "accounts/views.py",
         '@reauthentication_required(app="allauth.account")\n',
+    ),
+    Mutation(
+        "account changes without an email",
+        SETTINGS,
+        "ACCOUNT_EMAIL_NOTIFICATIONS = True",
+        "ACCOUNT_EMAIL_NOTIFICATIONS = False",
     ),
 ]
 

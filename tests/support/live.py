@@ -199,6 +199,7 @@ def serve(project: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[
         "ALLOWED_HOSTS": "localhost",
         "MEDIA_ROOT": str(state / "media"),
         "UPLOADS_PER_HOUR": "1000",
+        "UPLOAD_DECODE_SECONDS": "100000",
         "WEB_CONCURRENCY": "1",
         **changes,
     }

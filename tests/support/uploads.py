@@ -9,9 +9,9 @@ CAN_MEASURE = Path("/proc/self/clear_refs").exists()
 
 
 def seconds(pid: int) -> float:
-    """Return the processor time of a process, in seconds."""
+    """Return the processor time of a process and of its children that ended, in seconds."""
     times = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(map(int, times[11:13])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, times[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid: int, name: str) -> float:

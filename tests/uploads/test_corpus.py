@@ -7,14 +7,14 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tests.support.corpus import FILES, File
+from tests.support.corpus import BOMBS, FILES, File
 from tests.support.live import OWNER, Site, Visitor
 from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, seconds, stored_files
 
-# Processor time for a file, which other processes do not affect. A decompression bomb would take minutes.
-MAX_SECONDS = 2
-# Of all accepted files, a WebP of 40 megapixels takes the most: 660 MB. A decompression bomb would take gigabytes.
-MAX_MEGABYTES = 750
+# Processor time for a file, which other processes do not affect: 3 seconds of a decoder, and what surrounds it.
+MAX_SECONDS = 3.5
+# Of the server itself. The address space of a decoder is limited to 1 GiB, whatever the image.
+MAX_MEGABYTES = 100
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,16 @@ def resource_limits(site: Site) -> Iterator[None]:
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_malicious_file_is_rejected_or_reencoded(file: File, site: Site, uploader: Visitor) -> None:
     content, token, before = file.make(), uploader.token("/photos/upload/"), stored_files(site)
-    logged = site.log.stat().st_size
+    logged, slow = site.log.stat().st_size, file in BOMBS.values()
     response = uploader.upload(content, file.name, token=token)
 
     log = site.log.read_bytes()[logged:].decode().splitlines()
     errors = [line["code"] for line in map(json.loads, log) if line["event"] == "upload_validation"]
-    assert errors == ([file.error] if file.error else [])
+    # Slow machines do not finish every image that others do.
+    if errors != ["too_slow"] or not slow:
+        assert errors == ([file.error] if file.error else [])
     new = stored_files(site) - before
-    if file.error:
+    if errors:
         assert response.status == (413 if file.error == "too_large" else 200)
         assert not new
     else:

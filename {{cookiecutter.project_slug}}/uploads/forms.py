@@ -30,7 +30,7 @@ class UploadForm(forms.Form):
     title = forms.CharField(max_length=120, help_text="Shown with the photo. Up to 120 characters.")
     image = forms.FileField(
         label="Photo",
-        required=False,  # clean_image() tells a missing file from one that was cut off
+        required=False,  # clean_image() tells a missing file from one that was refused
         allow_empty_file=True,  # upload validation has a message of its own
         widget=forms.FileInput(
             attrs={"accept": ",".join(sum((extensions for _, extensions in FORMATS.values()), ())), "required": True}
@@ -38,19 +38,25 @@ class UploadForm(forms.Form):
         help_text="JPEG, PNG or WebP.",
     )
 
-    def __init__(self, *args: Any, owner: User, too_large: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: User, refusal: ValidationError | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.owner, self.too_large = owner, too_large
+        self.owner, self.refusal = owner, refusal
 
-    def clean_image(self) -> UploadedFile:
-        if self.too_large:
-            raise upload_error("too_large")
+    def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
-        if file is None:
+        if file is None and not self.refusal:
             raise upload_error("missing")
         # Before the file is decoded. create_photo() checks again under a lock.
         check_quota(self.owner)
         return file
+
+    def clean(self) -> None:
+        if self.refusal:
+            self.refuse(self.refusal)
+
+    def refuse(self, error: ValidationError) -> None:
+        # An error that passes is not about the file, so upload.js keeps the file and can send it again.
+        self.add_error(None if retry_after(error) else "image", error)
 
     def save(self) -> bool:
         """Create the photo. Return False, with an error on the form, if that is not possible."""
@@ -60,13 +66,12 @@ class UploadForm(forms.Form):
                 image = validate_and_reencode(file.file, file.name, file.size)
             create_photo(self.owner, title, file.name, image)
         except ValidationError as error:
-            # An error that passes is not about the file, so upload.js keeps the file and can send it again.
-            self.add_error(None if retry_after(error) else "image", error)
+            self.refuse(error)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             logger.exception("no space left for photos")
-            self.add_error(None, upload_error("storage_full", retry_after=300))
+            self.refuse(upload_error("storage_full", retry_after=300))
         return self.is_valid()
 
     def upload_errors(self) -> list[ValidationError]:

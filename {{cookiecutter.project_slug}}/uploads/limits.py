@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from threading import Semaphore
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 
@@ -24,15 +25,23 @@ BUDGET_SECONDS = 600
 logger = logging.getLogger(__name__)
 
 
+def check_turn(owner: User | AnonymousUser) -> None:
+    """Raise the error that `decoding_turn` would raise, before the file is read."""
+    with counting():
+        if cache.get(f"upload:{owner.pk}"):
+            raise upload_error("in_progress", retry_after=RETRY_SECONDS)
+        check_budget(owner)
+
+
 @contextmanager
 def decoding_turn(owner: User) -> Iterator[None]:
     """Hold the account's only upload and the process's only decoder, and charge the account for the time.
 
     Raise ValidationError if the account has to wait, the process is busy, or the cache that counts is down.
     """
-    # Longer than an upload waits and is decoded. It ends by itself if this process dies.
     lock = f"upload:{owner.pk}"
     with counting():
+        # It expires by itself if this process dies, later than any upload ends.
         if not cache.add(lock, 1, WAIT_SECONDS + WALL_SECONDS + 20):
             raise upload_error("in_progress", retry_after=RETRY_SECONDS)
     try:
@@ -65,7 +74,7 @@ def counting() -> Iterator[None]:
         raise upload_error("unavailable", retry_after=60) from None
 
 
-def check_budget(owner: User) -> list[tuple[float, float]]:
+def check_budget(owner: User | AnonymousUser) -> list[tuple[float, float]]:
     """Return when the account's uploads were decoded lately and for how many seconds. Raise over the budget."""
     now = time.time()
     spent = [(at, cost) for at, cost in cache.get(f"decoded:{owner.pk}", []) if at > now - BUDGET_SECONDS]

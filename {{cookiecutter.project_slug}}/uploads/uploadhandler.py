@@ -1,14 +1,17 @@
-from typing import Any
+from typing import Any, Never
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
+
+from uploads.images import upload_error
+from uploads.limits import check_turn
 
 
 class MaxSizeUploadHandler(MemoryFileUploadHandler):
-    """Keep the files of a request in memory, and stop when they exceed UPLOAD_MAX_BYTES together.
+    """Keep the files of a request in memory, if the account may upload now and they fit into UPLOAD_MAX_BYTES together.
 
-    Temporary files would remain when a process is killed. The rest of a body that is too large is read and discarded.
-    Without that, the connection would be reset and the browser would not show the response.
+    Temporary files would remain when a process is killed.
     """
 
     received = 0
@@ -16,12 +19,26 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         self.activated = True
 
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            check_turn(self.request.user)  # type: ignore[union-attr]  # Django sets the request
+        except ValidationError as error:
+            self.stop(error)
+        super().new_file(*args, **kwargs)
+
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self.received += len(raw_data)
         if self.received > settings.UPLOAD_MAX_BYTES:
-            setattr(self.request, "upload_too_large", True)  # noqa: B010
-            # Django would read the rest by lines, and one line can be as long as the body.
-            while self.request and self.request.read(2**16):
-                pass
-            raise StopUpload(connection_reset=False)
+            self.stop(upload_error("too_large"))
         return super().receive_data_chunk(raw_data, start)
+
+    def stop(self, error: ValidationError) -> Never:
+        """Let the view report the error, and discard the rest of the request body.
+
+        Without that, the connection would be reset and the browser would not show the response.
+        """
+        setattr(self.request, "upload_refusal", error)  # noqa: B010
+        # Django would read the rest by lines, and one line can be as long as the body.
+        while self.request and self.request.read(2**16):
+            pass
+        raise StopUpload(connection_reset=False)

@@ -49,8 +49,8 @@ def mine(request: UserRequest) -> HttpResponse:
 def upload(request: UserRequest) -> HttpResponse:
     form, status, wait = UploadForm(owner=request.user), 200, 0
     if request.method == "POST":
-        data, files = request.POST, request.FILES  # reading finds out whether the body is too large
-        form = UploadForm(data, files, owner=request.user, too_large=hasattr(request, "upload_too_large"))
+        data, files = request.POST, request.FILES  # reading finds out whether the upload handler refuses the file
+        form = UploadForm(data, files, owner=request.user, refusal=getattr(request, "upload_refusal", None))
         if form.is_valid() and form.save():
             messages.success(request, "Your photo was uploaded. It will be published once it is approved.")
             return redirect("uploads:mine")
