@@ -1,10 +1,15 @@
 """Measurements of the template. Each module prints a Markdown table; README.md describes them."""
 
 import contextlib
+import importlib
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import django
 
 from tests.support.baking import Answers, copy_template, run
 
@@ -23,6 +28,14 @@ def generated(answers: Answers) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         yield generate(copy_template(home / "template"), home, answers, home)
+
+
+def import_project(project: Path, module: str) -> Any:  # noqa: ANN401
+    """Return a module of a generated project."""
+    sys.path.insert(0, str(project))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "core.tests.settings"
+    django.setup()
+    return importlib.import_module(module)
 
 
 def print_table(header: list[str], rows: list[list[object]]) -> None:

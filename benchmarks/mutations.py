@@ -240,7 +240,12 @@ FOUNDATION = [
         "return value",
     ),
     # Upload validation
-    Mutation("any image format decoded", IMAGES, "    raise upload_error(\"unsupported_type\", advice", "    return\n    raise upload_error(\"unsupported_type\", advice"),
+    Mutation(
+        "any image format decoded",
+        IMAGES,
+        '    raise upload_error("unsupported_type", advice',
+        '    return\n    raise upload_error("unsupported_type", advice',
+    ),
     Mutation("file extension not checked", IMAGES, "if PurePath(name).suffix.lower() not in extensions:", "if False:"),
     Mutation("pixels not counted", DECODER, "if image.width * image.height > max_pixels:", "if False:"),
     Mutation("frames not counted", DECODER, 'if getattr(image, "n_frames", 1) != 1:', "if False:"),
@@ -255,9 +260,21 @@ FOUNDATION = [
     Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode:", "if False:"),
     Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
     Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),
-    Mutation("decoding time not counted", LIMITS, "if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:", "if False:"),
-    Mutation("refused uploads not counted", LIMITS, "                    charge(owner, spent, time.monotonic() - started)", "                    charge(owner, spent, 0)"),
-    Mutation("uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != entries:", "    if False:"),
+    Mutation(
+        "decoding time not counted",
+        LIMITS,
+        "if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:",
+        "if False:",
+    ),
+    Mutation(
+        "refused uploads not counted",
+        LIMITS,
+        "                    charge(owner, spent, time.monotonic() - started)",
+        "                    charge(owner, spent, 0)",
+    ),
+    Mutation(
+        "uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != entries:", "    if False:"
+    ),
     Mutation(
         "metadata kept",
         DECODER,
