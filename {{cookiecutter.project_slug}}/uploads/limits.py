@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 def check_turn(owner: User | AnonymousUser) -> None:
     """Raise the error that `decoding_turn` would raise, before the file is read."""
+    if not waiting.acquire(blocking=False):
+        raise upload_error("busy", retry_after=RETRY_SECONDS)
+    waiting.release()
     with counting():
         if cache.get(f"upload:{owner.pk}"):
             raise upload_error("in_progress", retry_after=RETRY_SECONDS)

@@ -1,0 +1,59 @@
+"""The upload page in Chromium while the site is busy: it waits, tries again, and keeps the chosen file."""
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.browsing import Browse, fill_in, log_in
+from tests.support.images import encode, landscape
+from tests.support.live import OWNER, Site
+
+
+def be_busy(page: Page, times: int) -> list[str]:
+    """Answer the first uploads as a busy site does, and return a list that grows with each upload."""
+    seen: list[str] = []
+    form = page.content()
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        seen.append(route.request.url)
+        if len(seen) <= times:
+            busy = form.replace(
+                '<canvas role="img"', '<ul class="errorlist nonfield"><li>Busy.</li></ul><canvas role="img"'
+            )
+            route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="text/html", body=busy)
+        else:
+            route.continue_()
+
+    page.route("**/photos/upload/", answer)
+    return seen
+
+
+@pytest.mark.parametrize(("busy", "arrives"), [(3, True), (4, False)])
+def test_busy_upload_is_tried_again_three_times(busy: int, arrives: bool, site: Site, browse: Browse) -> None:  # noqa: FBT001
+    page = browse(site.url)
+    log_in(page, OWNER)
+    fill_in(page, f"Patience {busy}", encode(landscape(1, (640, 480))))
+    seen = be_busy(page, busy)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_have_text("The site is busy. The upload is tried again in 1 seconds.")
+    if arrives:
+        expect(page.get_by_role("listitem").filter(has_text=f"Patience {busy}")).to_be_visible()
+    else:
+        expect(page.get_by_text("Busy.")).to_be_focused()
+        assert page.get_by_label("Photo").evaluate("input => input.files.length") == 1
+    assert len(seen) == 4
+
+
+def test_waiting_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    log_in(page, OWNER)
+    fill_in(page, "Never", encode(landscape(1, (640, 480))))
+    seen = be_busy(page, 1)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_contain_text("tried again")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("status")).to_have_text("Upload cancelled.")
+    page.wait_for_timeout(1500)
+    assert len(seen) == 1
