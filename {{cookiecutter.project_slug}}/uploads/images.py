@@ -1,6 +1,7 @@
 """Upload validation: an untrusted file is checked, and then decoded and encoded as JPEG in a process of its own."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -41,6 +42,8 @@ MEMORY_BYTES = 1024**3
 MAX_ANSWER_BYTES = 32 * 1024**2
 # How the CPU limit ends a process.
 SIGXCPU = 24
+
+logger = logging.getLogger(__name__)
 
 ERROR_MESSAGES = {
     "missing": "Choose a photo.",
@@ -142,6 +145,7 @@ def run_decoder(content: bytes) -> bytes:
     if decoder.returncode == -SIGXCPU or time.monotonic() - started >= WALL_SECONDS:
         raise upload_error("too_slow")
     if decoder.returncode:
+        logger.warning("the decoder ended with code %d", decoder.returncode)
         raise upload_error("crashed")
     return answer
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from threading import Semaphore
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 
@@ -25,7 +24,7 @@ BUDGET_SECONDS = 600
 logger = logging.getLogger(__name__)
 
 
-def check_turn(owner: User | AnonymousUser) -> None:
+def check_turn(owner: User) -> None:
     """Raise the error that `decoding_turn` would raise, before the file is read."""
     if not waiting.acquire(blocking=False):
         raise upload_error("busy", retry_after=RETRY_SECONDS)
@@ -77,7 +76,7 @@ def counting() -> Iterator[None]:
         raise upload_error("unavailable", retry_after=60) from None
 
 
-def check_budget(owner: User | AnonymousUser) -> list[tuple[float, float]]:
+def check_budget(owner: User) -> list[tuple[float, float]]:
     """Return when the account's uploads were decoded lately and for how many seconds. Raise over the budget."""
     now = time.time()
     spent = [(at, cost) for at, cost in cache.get(f"decoded:{owner.pk}", []) if at > now - BUDGET_SECONDS]

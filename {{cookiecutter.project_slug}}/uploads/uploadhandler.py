@@ -9,9 +9,9 @@ from uploads.limits import check_turn
 
 
 class MaxSizeUploadHandler(MemoryFileUploadHandler):
-    """Keep the files of a request in memory, if the account may upload now and they fit into UPLOAD_MAX_BYTES together.
+    """Keep the files of a request in memory, and stop when they exceed UPLOAD_MAX_BYTES together.
 
-    Temporary files would remain when a process is killed.
+    Temporary files would remain when a process is killed. A photo is not even read if its account has to wait.
     """
 
     received = 0
@@ -20,10 +20,12 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
         self.activated = True
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            check_turn(self.request.user)  # type: ignore[union-attr]  # Django sets the request
-        except ValidationError as error:
-            self.stop(error)
+        request: Any = self.request
+        if request.resolver_match.view_name == "uploads:upload":
+            try:
+                check_turn(request.user)
+            except ValidationError as error:
+                self.stop(error)
         super().new_file(*args, **kwargs)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
