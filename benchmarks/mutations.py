@@ -117,8 +117,8 @@ FOUNDATION = [
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
         "core/http.py",
-        "return str(ip_address(hops[-count]))",
-        "return str(ip_address(hops[0]))",
+        "entries[-count or -1].strip()",
+        "entries[0].strip()",
     ),
     # Starting
     Mutation("DEBUG on", SETTINGS, 'DEBUG = env.bool("DEBUG", False)', "DEBUG = True"),
@@ -213,14 +213,19 @@ FOUNDATION = [
     Mutation("log-in not required", SETTINGS, '    "django.contrib.auth.middleware.LoginRequiredMiddleware",\n'),
     Mutation("staff may change a superuser's account", "users/admin.py", "return allowed and (", "return allowed or ("),
     # Logs, errors, encryption
-    Mutation("log lines not escaped", LOGS, "return json.dumps(line, default=str)", "return str(line['event'])"),
+    Mutation(
+        "log lines not escaped",
+        LOGS,
+        "json.dumps({name: shorten(value) for name, value in line.items()}, default=str)",
+        "str(line['event'])",
+    ),
     Mutation("error messages logged", LOGS, '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
     Mutation(
         "CSRF failures not logged",
         "core/views.py",
         '    log_event("malicious_csrf", request, level=logging.WARNING)\n',
     ),
-    Mutation("rejected files not logged", VIEWS, 'log_event("upload_validation", request, code=code)', "pass"),
+    Mutation("rejected files not logged", VIEWS, 'log_event("upload_validation", request, code=error.code)', "pass"),
     Mutation(
         "health check fails with a traceback",
         "core/views.py",
@@ -278,8 +283,8 @@ FOUNDATION = [
     Mutation(
         "metadata kept",
         DECODER,
-        'image.save(buffer, "JPEG", quality=JPEG_QUALITY)',
-        'image.save(buffer, "JPEG", quality=JPEG_QUALITY, exif=image.getexif(), comment=image.info.get("comment"))',
+        "image = flatten_to_srgb(image, profile)",
+        'image = image.convert("RGB")',
     ),
     Mutation("file size not checked", IMAGES, "if size > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
