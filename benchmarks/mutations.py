@@ -283,8 +283,8 @@ FOUNDATION = [
     Mutation(
         "metadata kept",
         DECODER,
-        "image = flatten_to_srgb(image, profile)",
-        'image = image.convert("RGB")',
+        'image.save(buffer := BytesIO(), "JPEG", quality=JPEG_QUALITY)',
+        'image.save(buffer := BytesIO(), "JPEG", quality=JPEG_QUALITY, comment=content[:1000])',
     ),
     Mutation("file size not checked", IMAGES, "if size > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
