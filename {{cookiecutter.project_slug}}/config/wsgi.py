@@ -15,7 +15,7 @@ django_application = get_wsgi_application()
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     try:
-        WSGIRequest(environ)
+        WSGIRequest(environ.copy())
     except Exception:  # by some charsets, before any middleware; RequestValidationMiddleware refuses this one
         environ["CONTENT_TYPE"] = "text/plain; charset=malformed"
     return django_application(environ, start_response)

@@ -54,9 +54,9 @@ class RequestValidationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
-        # Django would decode the query with any codec of Python.
-        if charset.lower() not in {"utf-8", "utf8"}:
-            raise BadRequest("Charset is not UTF-8")
+        # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL in a session key.
+        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(request.COOKIES.values()):
+            raise BadRequest("Charset or cookie is malformed")
         if not request.path_info.startswith("/health/"):  # probes reach the server without its proxies
             client_ip(request)
         if not settings.DEBUG:

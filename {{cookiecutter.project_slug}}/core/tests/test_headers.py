@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
+from django.core.signals import request_started
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -213,7 +214,10 @@ def test_request_without_a_clients_ip_address_is_refused(
 
 @pytest.mark.control("V4.1.1")
 @pytest.mark.parametrize("path", ["/", "/photos/upload/", "/accounts/login/", "/admin/", "/missing/", "/static/x"])
-def test_other_charset_is_refused_with_every_header(path: str, rf: RequestFactory) -> None:
+def test_other_charset_is_refused_with_every_header(
+    path: str, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_started, "send", Mock())  # it would close the test's connection to the database
     charsets = ["=utf-16", "=rot13", "=zlib_codec", "=idna", "=undefined", "=unknown", "*=unknown''x", "*=utf-8''%00"]
     for charset in charsets:
         for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
@@ -235,6 +239,12 @@ def test_malformed_body_gets_the_designed_page(user: User, client: HTTPSClient) 
         assert b"<h1>Bad request</h1>" in response.content
         # Unread, so the body makes no difference.
         assert client.generic("POST", "/missing/", b"nonsense", kind).status_code == 404
+
+
+@pytest.mark.control("V4.1.1")
+def test_cookie_with_nul_is_refused(client: HTTPSClient) -> None:
+    cookie = '__Host-sessionid="' + "\\000" * 32 + '"'
+    assert client.get("/photos/mine/", headers={"cookie": cookie}).status_code == 400
 
 
 @pytest.mark.control("host")

@@ -1,0 +1,91 @@
+"""Copied into a generated project with accounts: what staff try in order to get another user's session or rights."""
+
+# Imports are those of the generated project.
+# mypy: ignore-errors
+# ruff: noqa: ARG002, I001, INP001
+
+import string
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+
+from core.admin import AdminSite, ModelAdmin
+from core.testing import HTTPSClient, MakeUser
+from users.models import User
+
+
+@pytest.fixture
+def staff(make_user: MakeUser) -> User:
+    user = make_user("staff@example.com", is_staff=True)
+    user.user_permissions.set(Permission.objects.exclude(content_type__app_label="auth", codename__contains="group"))
+    return user
+
+
+def log_in(user: User) -> tuple[HTTPSClient, UserSession]:
+    client = HTTPSClient()
+    client.force_login(user)
+    key = client.session.session_key
+    return client, UserSession.objects.create(user=user, session_key=key, ip="203.0.113.7", user_agent="Browser")
+
+
+def test_session_key_is_not_found_by_binary_search(client: HTTPSClient, staff: User, user: User) -> None:
+    _, row = log_in(user)
+    client.force_login(staff)
+    changelist = "/admin/usersessions/usersession/"
+    assert user.email in client.get(changelist).content.decode()
+    for letter in string.digits + string.ascii_lowercase:
+        for lookup in ("gte", "lt", "startswith", "regex"):
+            url = f"{changelist}?id__exact={row.pk}&session_key__{lookup}={letter}"
+            assert client.get(url).status_code == 400
+    for model, query in (("mfa/authenticator", "data__secret__startswith=a"), ("users/user", "password__startswith=a")):
+        assert client.get(f"/admin/{model}/?{query}").status_code == 400
+
+
+def test_credentials_of_staff_are_out_of_reach(client: HTTPSClient, staff: User, make_user: MakeUser) -> None:
+    other = make_user("other-staff@example.com", is_staff=True)
+    other_client, session = log_in(other)
+    email = EmailAddress.objects.create(user=other, email=other.email, verified=True, primary=True)
+    factor = Authenticator.objects.get(user=other)
+    client.force_login(staff)
+    client.post(f"/admin/account/emailaddress/{email.pk}/change/", {"email": "evil@example.com", "primary": "on"})
+    client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    fields = {"action": "delete_selected", "_selected_action": [factor.pk], "post": "yes"}
+    client.post("/admin/mfa/authenticator/", fields)
+    client.post("/admin/usersessions/usersession/", {"action": "end", "_selected_action": [session.pk]})
+    fields = {"password1": "a new harbour at noon", "password2": "a new harbour at noon", "usable_password": "true"}
+    assert client.post(f"/admin/users/user/{other.pk}/password/", fields).status_code == 403
+    email.refresh_from_db()
+    assert (email.email, Authenticator.objects.filter(pk=factor.pk).exists()) == (other.email, True)
+    assert other_client.get("/photos/mine/").status_code == 200
+    assert User.objects.get(pk=other.pk).password == other.password
+
+
+def test_admin_classes_of_other_packages_get_the_rules(rf: object, staff: User) -> None:
+    class Members(admin.TabularInline):
+        model = User.groups.through
+
+    class OpenAdmin(admin.ModelAdmin):
+        inlines = (Members,)
+
+        def lookup_allowed(self, *args: object) -> bool:
+            return True
+
+        def has_change_permission(self, request: object, obj: object = None) -> bool:
+            return True
+
+    site = AdminSite()
+    site.register([Session, Group], OpenAdmin)
+    site.register(Permission)
+    request = rf.get("/")
+    request.user = staff
+    for model in (Session, Group, Permission):
+        model_admin = site.get_model_admin(model)
+        assert isinstance(model_admin, ModelAdmin)
+        assert not model_admin.lookup_allowed("pk__gte", "a", request)
+        assert not model_admin.get_inlines(request, None)
+        assert model_admin.has_change_permission(request) is (model is Session)
