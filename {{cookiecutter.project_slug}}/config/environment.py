@@ -13,6 +13,10 @@ from environs import EnvValidationError, FileAwareEnv, ValidationError
 
 # How the values start that .env.example holds in place of secrets.
 PLACEHOLDER = "replace-this"
+S3_URL = re.compile(
+    r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
+    r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
+)
 
 
 class Environment(FileAwareEnv):
@@ -21,7 +25,8 @@ class Environment(FileAwareEnv):
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
         self.problems: dict[str, list[str]] = {}
-        for parser in (secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url):
+        parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
+        for parser in parsers:
             self.add_parser(parser.__name__, parser)
 
     # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
@@ -137,8 +142,8 @@ def cache_url(value: str) -> dict[str, Any]:
         options = {"MAX_ENTRIES": 100_000}
         return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": location, "OPTIONS": options}
     if scheme in {"redis", "rediss"} and location:
-        if find_spec("redis") is None:
-            raise ValidationError("Needs a package: uv add redis.")
+        if not find_spec("redis"):
+            raise ValidationError("Needs `uv sync --extra redis`.")
         options = {"socket_connect_timeout": 2, "socket_timeout": 2}
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value, "OPTIONS": options}
     raise ValidationError("Must be db://django_cache, redis://… or rediss://….")
@@ -161,3 +166,23 @@ def email_url(value: str) -> dict[str, Any]:
     options |= {"username": unquote(url.username or ""), "password": unquote(url.password or "")}
     options |= {"use_tls": url.scheme == "submission", "use_ssl": url.scheme == "smtps"}
     return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+
+
+def storage_url(value: str) -> dict[str, Any]:
+    """Return the entry of Django's STORAGES for STORAGE_URL; it is empty for an empty value."""
+    url = S3_URL.fullmatch(value)
+    if value and not (url and find_spec("storages")):
+        raise ValidationError("Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION. Needs `uv sync --extra s3`.")
+    if not url:
+        return {}
+    options = {name: part and unquote(part) for name, part in url.groupdict().items()}
+    host, port = options.pop("host"), options.pop("port") or ""
+    options["endpoint_url"] = f"{'http' if is_local(host) else 'https'}://{host}{port}"
+    return {"BACKEND": "uploads.storage.ObjectStorage", "OPTIONS": options}
+
+
+def sentry_dsn(value: str) -> str:
+    url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.:-]+/\d+"
+    if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
+        raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --extra sentry`.")
+    return value

@@ -36,12 +36,14 @@ database = env.database_url(
     "DATABASE_URL", f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}" if DEBUG else REQUIRED
 )
 cache = env.cache_url("CACHE_URL", "db://django_cache")
+storage = env.storage_url("STORAGE_URL", "")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "webmaster@localhost" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
 CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
+SENTRY_DSN = env.sentry_dsn("SENTRY_DSN", "")
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
 # % endif
@@ -108,11 +110,13 @@ INSTALLED_APPS = [
 
 # The first ones add headers to every response of the later ones, static files, redirects and errors included.
 MIDDLEWARE = [
+    "core.middleware.RequestLogMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "core.middleware.ResponseHeadersMiddleware",
+    "core.middleware.HealthCheckMiddleware",
     "core.middleware.RequestValidationMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -158,6 +162,8 @@ TIME_ZONE = "UTC"
 # Transport: HTTPS only
 
 SECURE_SSL_REDIRECT = not DEBUG
+# Load balancers send health checks over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 if DEBUG:
     # A browser that received this header from localhost would refuse plain HTTP to every other project there.
@@ -181,6 +187,9 @@ CSP_POLICY: dict[str, list[str]] = {
     "base-uri": [CSP.NONE],
     "object-src": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
+    # The same endpoint, for older browsers and for newer ones.
+    "report-uri": ["/csp-report/"],
+    "report-to": ["csp"],
 }
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
@@ -288,12 +297,18 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # The default lets every other site read static files.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage
+    or {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
+        "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# There is no MEDIA_URL: a view serves photos to those who may see them.
-FILE_UPLOAD_PERMISSIONS = 0o600
-FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+# There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to a signed URL of the bucket.
+BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
+if BUCKET_URL:
+    CSP_POLICY["img-src"].append(BUCKET_URL)
 # Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
 
@@ -319,6 +334,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text" if DEBUG else "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
+        # The development server logs requests itself.
+        "access": {"level": "WARNING" if DEBUG else "INFO"},
         # Without Django's handler that mails tracebacks.
         "django": {"handlers": []},
         # They repeat untrusted input. The project logs an event of its own.

@@ -27,5 +27,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/live/", views.health_live, name="health_live"),
     path("health/ready/", views.health_ready, name="health_ready"),
+    path("csp-report/", views.csp_report, name="csp_report"),
     path(".well-known/security.txt", views.security_txt, name="security_txt"),
 ]

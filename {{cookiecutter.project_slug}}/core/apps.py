@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin
 
 
@@ -6,7 +7,10 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import checks, signals  # noqa: F401
+        from core import checks, errors, signals  # noqa: F401
+
+        if settings.SENTRY_DSN:
+            errors.start(settings.SENTRY_DSN)
 
 
 class AdminConfig(admin.AdminConfig):

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MAX_LENGTH = 2000
 
 security = logging.getLogger("security")
+# The id of the request, or of the worker's pass. Every log line contains it.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def log_event(event: str, request: HttpRequest | None = None, *, level: int = logging.INFO, **fields: object) -> None:
@@ -47,6 +50,8 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "event": mask_reset_link(record.getMessage()),
         }
+        if number := request_id.get():
+            line["request"] = number
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= {"error": record.exc_info[0].__name__, "at": locations(record.exc_info[2])}

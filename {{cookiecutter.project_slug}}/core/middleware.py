@@ -1,20 +1,24 @@
-"""Request validation, security headers, the time limits of a session, and rate limits that fail closed."""
+"""The request log, health checks, request validation, security headers, session timeouts, and rate limits."""
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.urls import resolve
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.deprecation import MiddlewareMixin
 
 from core.http import client_ip
-from core.logging import log_event
+from core.logging import log_event, request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -22,6 +26,45 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 # An active session is saved at most this often.
 RENEW_AFTER = timedelta(minutes=1)
+# What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
+REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
+
+access = logging.getLogger("access")
+
+
+class RequestLogMiddleware:
+    """Give the request an id, a trusted proxy's or a new one, and log the response without path and query string."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = request.headers.get("X-Request-ID", "") if settings.TRUSTED_PROXY_COUNT else ""
+        request_id.set(sent if REQUEST_ID.fullmatch(sent) else uuid4().hex)
+        started = time.monotonic()
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id.get()
+        fields = {
+            "method": request.method,
+            "status": response.status_code,
+            "milliseconds": round((time.monotonic() - started) * 1000),
+            "route": request.resolver_match and request.resolver_match.view_name,
+            # Only if a view asked for it: request.user would load the session for every image.
+            "user": getattr(getattr(request, "_cached_user", None), "pk", None),
+        }
+        access.info("request", extra={"fields": fields})
+        return response
+
+
+class HealthCheckMiddleware(MiddlewareMixin):
+    """Answer health checks before any middleware reads Host, which load balancers cannot set."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if request.path_info not in {"/health/live/", "/health/ready/"}:
+            return None
+        request.resolver_match = resolve(request.path_info)
+        response: HttpResponse = request.resolver_match.func(request)
+        return response
 
 
 class ResponseHeadersMiddleware:
@@ -37,6 +80,7 @@ class ResponseHeadersMiddleware:
             response.content = render(request, "405.html").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
         if response.cookies and "Cache-Control" not in response.headers:
             # A response that sets a cookie is meant for one visitor.
             add_never_cache_headers(response)

@@ -1,22 +1,31 @@
-"""Health checks, security.txt and error pages."""
+"""Health checks, reports of browsers, security.txt and error pages."""
 
+import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
-from core.logging import log_event
+from core.http import client_ip
+from core.logging import log_event, mask_reset_link
 
 READY_TIMEOUT_SECONDS = 2
+REPORT_MAX_BYTES, REPORTS_PER_MINUTE = 16 * 1024, 20
+REPORTED = {"effectiveDirective", "blockedURL", "documentURL", "effective-directive", "blocked-uri", "document-uri"}
 
 logger = logging.getLogger(__name__)
 executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health")
@@ -34,23 +43,58 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when database and cache answer in time, else 503 without naming the one that failed."""
+    """Answer 200 when all services answer in time, else 503. Only the log names the one that failed."""
+    reached = ["an earlier check"]
     try:
-        # A thread gives a deadline to a database or cache that accepts connections but never answers.
-        executor.submit(check_services).result(READY_TIMEOUT_SECONDS)
+        # A thread gives a deadline to a service that accepts connections but never answers.
+        executor.submit(check_services, reached).result(READY_TIMEOUT_SECONDS)
     except Exception:  # a timeout, or whatever a driver raises
-        logger.exception("not ready")
+        logger.exception("not ready: %s", reached[-1])
         return HttpResponse("not ready", status=503, content_type="text/plain")
     return HttpResponse("ok", content_type="text/plain")
 
 
-def check_services() -> None:
+def check_services(reached: list[str]) -> None:
+    """Raise an error if a service fails; append the name of each one to `reached` before it is checked."""
     try:
+        reached.append("database")
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        reached.append("cache")
         cache.get("health")
+        reached.append("storage")
+        if not default_storage.exists(""):
+            # The first file creates the folder. For a bucket, exists() has raised an error.
+            default_storage.delete(default_storage.save("health", ContentFile(b"")))
+        reached.append("static files")
+        staticfiles_storage.url("site.css")
     finally:
         connection.close()
+
+
+@login_not_required
+@csrf_exempt  # browsers send reports without a token
+@require_POST
+def csp_report(request: HttpRequest) -> HttpResponse:
+    """Log violations of the Content-Security-Policy that a browser reports. Nothing is stored."""
+    body = request.read(REPORT_MAX_BYTES + 1)
+    if len(body) > REPORT_MAX_BYTES:
+        return HttpResponse(status=413)
+    try:
+        key = f"csp-report:{client_ip(request)}:{timezone.now():%H:%M}"
+        cache.add(key, 0, timeout=60)
+        if cache.incr(key) > REPORTS_PER_MINUTE:
+            return HttpResponse(status=429)
+        report = json.loads(body)
+        # `report-to` sends a list, and `report-uri` one report with other names.
+        for violation in [it["body"] for it in report[:10]] if isinstance(report, list) else [report["csp-report"]]:
+            texts = {name: str(violation[name]) for name in REPORTED & violation.keys()}
+            cleaned = {name: mask_reset_link(re.split("[?#]", text)[0])[:200] for name, text in texts.items()}
+            # Without the request: reading its user would keep the session alive.
+            log_event("csp_violation", level=logging.WARNING, violation=cleaned)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return HttpResponse(status=400)
+    return HttpResponse(status=204)
 
 
 @login_not_required

@@ -2,10 +2,12 @@
 
 import logging
 from datetime import timedelta
+from uuid import uuid4
 
 from django.db.models import Q
 from django.utils import timezone
 
+from core.logging import request_id
 from uploads.models import Photo
 from uploads.moderation.backends import get_moderation_backend, next_attempt
 from uploads.services import apply_verdicts
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 def process_due_photos() -> int:
     """Claim a batch of due photos, process them, and return their number."""
+    request_id.set(uuid4().hex)
     photos = claim_due_photos()
     if photos:
         known_due = {photo.pk: photo.due_at for photo in photos}

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.csp import CSP
 from django.utils.log import log_response
@@ -85,11 +85,16 @@ def delete(request: UserRequest, photo_id: UUID) -> HttpResponse:
 @require_safe
 # If a browser ever took the file for a page, that page could do nothing.
 @csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
-def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse:
+def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse | HttpResponseRedirect:
     """Serve a file to visitors who may see the photo. A published one needs no session."""
     found = visible_photo(request, photo_id)
     if variant not in VARIANTS or not found.has_files:
         raise Http404
+    if settings.BUCKET_URL:
+        # The type of an image, so that SessionTimeoutMiddleware writes no session.
+        link = HttpResponseRedirect(default_storage.url(found.path(variant)), content_type="image/jpeg")
+        link.headers["Cache-Control"] = "no-store"
+        return link
     try:
         content = default_storage.open(found.path(variant))
     except FileNotFoundError:

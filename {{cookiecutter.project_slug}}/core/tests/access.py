@@ -25,6 +25,7 @@ route                                        anonym owner  other    staff  revie
 /health/live/                                200    200    200      200    200
 /health/ready/                               200    200    200      200    200
 /.well-known/security.txt                    200    200    200      200    200
+/csp-report/                                 400    400    400      400    400
 # % if cookiecutter.cloudinary_moderation
 /webhooks/cloudinary/                        401    401    401      401    401
 # % endif

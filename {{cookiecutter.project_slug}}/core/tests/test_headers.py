@@ -144,6 +144,42 @@ def test_pages_of_logged_in_users_are_not_stored(responses: dict[str, Any]) -> N
     assert "Cache-Control" not in responses["page"].headers
 
 
+@pytest.mark.control("V3.4.7")
+def test_csp_violation_is_logged_without_query_strings(
+    responses: dict[str, Any], client: HTTPSClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = responses["page"].headers["Content-Security-Policy"]
+    assert "report-uri /csp-report/; report-to csp" in policy
+    assert responses["page"].headers["Reporting-Endpoints"] == 'csp="/csp-report/"'
+    urls = "https://testserver/accounts/reset/MQ/token/?key=private", "https://evil.example/a.js?key=private#private"
+    old = {"document-uri": urls[0], "blocked-uri": urls[1], "effective-directive": "script-src", "referrer": "private"}
+    new = {"documentURL": urls[0], "blockedURL": urls[1], "effectiveDirective": "script-src", "sample": "private"}
+    for report in ({"csp-report": old}, [{"type": "csp-violation", "body": new, "user_agent": "private"}]):
+        caplog.clear()
+        assert client.post("/csp-report/", report, content_type="application/json").status_code == 204
+        (record,) = [record for record in caplog.records if record.name == "security"]
+        values = sorted(getattr(record, "fields")["violation"].values())  # noqa: B009
+        assert values == ["https://evil.example/a.js", "https://testserver/accounts/reset/…", "script-src"]
+
+
+@pytest.mark.control("V3.4.7")
+def test_csp_reports_are_limited(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
+    client = login(user)
+    caplog.clear()
+
+    def post(body: str) -> int:
+        return client.post("/csp-report/", body, content_type="application/csp-report").status_code
+
+    session = dict(client.session)
+    assert post(" " * 16_385) == 413
+    for body in ("", "[]]", "[" * 9_000, "7", "[7]", '{"csp-report": 7}', '[{"body": null}]'):
+        assert post(body) == 400
+    assert post('[{"body": {}}' + ', {"body": {}}' * 1_000 + "]") == 204
+    assert [record.name for record in caplog.records].count("security") == 10
+    assert {post("[]") for _ in range(20)} == {204, 429}
+    assert dict(client.session) == session
+
+
 @pytest.mark.control("V12.2.1")
 def test_plain_http_is_redirected_to_https() -> None:
     response = Client().get("/photos/mine/?page=2")

@@ -2,9 +2,12 @@
 
 import time
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
+from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
 
 from core import views
@@ -16,21 +19,52 @@ def test_live_needs_no_service(client: HTTPSClient) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_checks_database_and_cache(client: HTTPSClient) -> None:
-    assert client.get("/health/ready/").content == b"ok"
+def test_ready_checks_all_services(client: HTTPSClient) -> None:
+    for _ in range(2):  # the first check creates the folder of photos
+        assert client.get("/health/ready/").content == b"ok"
+    assert default_storage.listdir("") == ([], [])
+
+
+@pytest.mark.control("V13.4.5")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("service", "client_of_service", "method"),
+    [
+        ("database", "connection", "cursor"),
+        ("cache", "cache", "get"),
+        ("storage", "default_storage", "exists"),
+        ("static files", "staticfiles_storage", "url"),
+    ],
+)
+def test_only_the_log_names_the_service_that_failed(
+    service: str,
+    client_of_service: str,
+    method: str,
+    client: HTTPSClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusing = Mock(**{f"{method}.side_effect": OSError("host.internal refused")})
+    monkeypatch.setattr(views, client_of_service, refusing)
+    response = client.get("/health/ready/")
+    assert (response.status_code, response.content) == (503, b"not ready")
+    assert f"not ready: {service}" in caplog.messages
+
+
+@pytest.mark.control("V13.4.5")
+def test_health_checks_alone_need_no_https_and_no_host() -> None:
+    for client in (Client(), HTTPSClient()):
+        assert client.get("/health/live/", headers={"host": "10.0.0.5"}).content == b"ok"
+        for path in ("/", "/health/live", "/health/live/x/", "/health/live/%0A", "/health//live/", "/csp-report/"):
+            assert client.get(path, headers={"host": "10.0.0.5"}).status_code == 400, path
+    assert Client().get("/health/live/x/").status_code == 301
 
 
 @pytest.mark.control("V13.4.5")
 @pytest.mark.control("V16.5.2")
 def test_ready_fails_in_time_without_details(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise OSError("database.internal refused")
-
-    monkeypatch.setattr(views, "check_services", refuse)
-    response = client.get("/health/ready/")
-    assert (response.status_code, response.content) == (503, b"not ready")
     monkeypatch.setattr(views, "READY_TIMEOUT_SECONDS", 0.01)
-    monkeypatch.setattr(views, "check_services", lambda: time.sleep(0.2))
+    monkeypatch.setattr(views, "check_services", lambda reached: time.sleep(0.2))
     response = client.get("/health/ready/")
     assert (response.status_code, response.content) == (503, b"not ready")
 

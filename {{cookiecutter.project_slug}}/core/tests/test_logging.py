@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from pytest_django import Settings
 
+from core import errors
 from core.logging import MAX_LENGTH, JSONFormatter, is_project_file
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
@@ -110,3 +112,60 @@ def test_csrf_failures_and_guessed_ids_are_logged(
     client.get(make_photo().get_absolute_url())
     events = [record.getMessage() for record in caplog.records if record.name == "security"]
     assert events == ["authn_login_success", "malicious_csrf", "authz_fail"]
+
+
+def requests_in(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [getattr(record, "fields") for record in caplog.records if record.name == "access"]  # noqa: B009
+
+
+@pytest.mark.control("V16.2.1")
+def test_request_is_logged_by_route_and_id(
+    login: Login, user: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = login(user)
+    response = client.get("/photos/mine/?page=private")
+    client.get(f"/photos/{make_photo(status='approved').pk}/thumbnail/")
+    page, image = requests_in(caplog)
+    assert page.pop("milliseconds") >= 0
+    assert page == {"method": "GET", "status": 200, "route": "uploads:mine", "user": user.pk}
+    assert (image["route"], image["user"]) == ("uploads:file", None)
+    assert "private" not in caplog.text
+    number = response.headers["X-Request-ID"]
+    assert len(number) == 32
+    assert client.get("/").headers["X-Request-ID"] != number
+    missing = client.get("/missing/")
+    assert f"this number: {missing.headers['X-Request-ID']}" in missing.content.decode()
+    assert json.loads(line(msg="later"))["request"] == missing.headers["X-Request-ID"]
+
+
+@pytest.mark.control("V16.4.1")
+@pytest.mark.django_db
+def test_request_id_is_taken_only_from_a_trusted_proxy(client: HTTPSClient, settings: Settings) -> None:
+    sent = "0123456789abcdef0123456789abcdef"
+    assert client.get("/", headers={"x-request-id": sent}).headers["X-Request-ID"] != sent
+    settings.TRUSTED_PROXY_COUNT = 1
+    assert client.get("/", headers={"x-request-id": sent}).headers["X-Request-ID"] == sent
+    for forged in ("short", sent + "\n", sent + "<b>", "ä" * 32, "a" * 65):
+        assert client.get("/", headers={"x-request-id": forged}).headers["X-Request-ID"] != forged
+
+
+@pytest.mark.control("V14.2.3")
+def test_error_report_contains_no_values() -> None:
+    frames = [{"function": "upload", "lineno": 7}]
+    reported = errors.strip(
+        {
+            "level": "error",
+            "exception": {"values": [{"type": "ValueError", "value": PASSWORD, "stacktrace": {"frames": frames}}]},
+            "request": {"headers": {"Cookie": PASSWORD}, "query_string": PASSWORD, "data": PASSWORD},
+            "user": {"email": PASSWORD},
+            "logentry": {"message": PASSWORD},
+            "breadcrumbs": {"values": [PASSWORD]},
+            "extra": {"sys.argv": [PASSWORD]},
+        },
+        {},
+    )
+    assert reported
+    assert PASSWORD not in str(reported)
+    assert reported["exception"]["values"][0]["stacktrace"]["frames"] == frames
+    assert errors.strip({"logentry": {"message": PASSWORD}}, {}) is None

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from environs import ValidationError
 
-from config.environment import cache_url, database_url
+from config.environment import cache_url, database_url, sentry_dsn, storage_url
 from config.settings import env
 from core.testing import start
 
@@ -51,6 +51,8 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "UPLOAD_MAX_BYTES": "-1",
             "SECURE_HSTS_SECONDS": "-1",
             "CSP_REPORT_ONLY": "bad-value",
+            "STORAGE_URL": "s3://key:bad-value@s3.example.com/photos",
+            "SENTRY_DSN": "http://bad-value@example.com/1",
         },
         # Values that other projects would start with.
         {
@@ -93,6 +95,29 @@ def test_placeholder_from_the_example_is_refused() -> None:
     placeholder = re.search(r"^SECRET_KEY=(.+)$", EXAMPLE, re.MULTILINE)
     assert placeholder
     assert "SECRET_KEY: Is still the placeholder" in start(SECRET_KEY=placeholder[1]).stderr
+
+
+@pytest.mark.control("V13.2.3")
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = {
+        cache_url: ("redis", "redis://localhost"),
+        storage_url: ("s3", "s3://s3.example.com/photos?region=eu"),
+        sentry_dsn: ("sentry", "https://key@example.com/1"),
+    }
+    for parse, (extra, url) in urls.items():
+        monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+        with pytest.raises(ValidationError, match=f"uv sync --extra {extra}"):
+            parse(url)
+        monkeypatch.setattr("config.environment.find_spec", lambda name: True)
+        assert parse(url)
+    options = storage_url("s3://key:a%2Fb@s3.example.com:9000/photos?region=eu")["OPTIONS"]
+    assert options == {
+        "access_key": "key",
+        "secret_key": "a/b",
+        "endpoint_url": "https://s3.example.com:9000",
+        "bucket_name": "photos",
+        "region_name": "eu",
+    }
 
 
 @pytest.mark.control("V13.4.2")

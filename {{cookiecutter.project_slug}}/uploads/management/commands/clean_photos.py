@@ -43,7 +43,8 @@ def delete_orphaned_files(cutoff: datetime) -> int:
 def is_older_than(cutoff: datetime, folder: str) -> bool:
     """Return False for an upload whose photo is about to be saved."""
     try:
-        names = [folder, *(str(PurePath(folder, name)) for name in default_storage.listdir(folder)[1])]
-        return all(default_storage.get_modified_time(name) < cutoff for name in names)
+        names = [str(PurePath(folder, name)) for name in default_storage.listdir(folder)[1]]
+        # Object storage has no empty folders, and no times of folders.
+        return all(default_storage.get_modified_time(name) < cutoff for name in names or [folder])
     except FileNotFoundError:
         return False  # deleted in the meantime

@@ -33,6 +33,7 @@ RESULTS = {
     "rejected": Result.REJECTED,
     "aborted": Result.ABORTED,
 }
+OTHER_STORAGE = "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
 
 
 class CloudinaryBackend:
@@ -74,6 +75,9 @@ class Batch:
     def process(self, photo: Photo) -> Outcome:
         try:
             return self.attempt(photo)
+        except FileNotFoundError:
+            logger.error(OTHER_STORAGE)
+            return postpone(photo, CloudinaryError(OTHER_STORAGE))
         except CloudinaryError as error:
             return postpone(photo, error)
         except Exception:
@@ -130,13 +134,10 @@ def get_verdicts(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
 
 
 def upload(photo: Photo, asset: Asset, moderation: str) -> Answer:
-    # The row is saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
-    asset.save()
-    try:
-        with default_storage.open(photo.path("display")) as file:
-            return client.upload(str(photo.pk), file, moderation)
-    except FileNotFoundError:
-        raise PhotoRefusedError("The photo's file is missing.") from None
+    with default_storage.open(photo.path("display")) as file:
+        # The row is saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
+        asset.save()
+        return client.upload(str(photo.pk), file, moderation)
 
 
 def save_version(asset: Asset, answer: Answer) -> None:

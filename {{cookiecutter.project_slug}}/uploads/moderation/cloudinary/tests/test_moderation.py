@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,22 @@ def test_outage_only_delays_photos(
     cloud.decide("approved", "approved")
     run_worker()
     assert {status(photo) for photo in photos} == {Status.APPROVED}
+    assert len(cloud.uploads) == 2
+
+
+@pytest.mark.control("V16.5.3")
+def test_worker_with_another_storage_leaves_photos_waiting(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, media: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = [make_photo(), make_photo()]
+    elsewhere = media.rename(media.with_name("elsewhere"))
+    run_worker()
+    assert {status(photo) for photo in photos} == {Status.PENDING}
+    assert not cloud.calls
+    assert "another storage" in caplog.text
+    assert all("another storage" in details(photo) for photo in photos)
+    elsewhere.rename(media)
+    run_worker()
     assert len(cloud.uploads) == 2
 
 

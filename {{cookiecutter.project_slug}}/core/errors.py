@@ -1,0 +1,32 @@
+"""Errors sent to Sentry: where an error happened, without its text, variables, request and user."""
+
+from typing import Any
+
+from core.logging import request_id
+
+KEPT = {"event_id", "timestamp", "platform", "level", "logger", "release", "server_name", "exception"}
+
+
+def start(dsn: str) -> None:
+    import sentry_sdk
+    from sentry_sdk.integrations.excepthook import ExcepthookIntegration
+    from sentry_sdk.integrations.logging import LoggingIntegration
+
+    options: dict[str, Any] = {
+        # Django logs the errors of views. Other integrations read requests, users and arguments of commands.
+        "default_integrations": False,
+        "integrations": [ExcepthookIntegration(), LoggingIntegration(level=None)],
+        "send_default_pii": False,
+        "max_request_body_size": "never",
+        "include_local_variables": False,
+        "before_send": strip,
+    }
+    sentry_sdk.init(dsn, **options)
+
+
+def strip(event: dict[str, Any], hint: object) -> dict[str, Any] | None:
+    """Return what may leave the site; the request's id leads to the rest in the log."""
+    for error in event.get("exception", {}).get("values", ()):
+        error["value"] = ""
+    kept = {name: event[name] for name in KEPT & event.keys()} | {"tags": {"request_id": request_id.get()}}
+    return kept if "exception" in kept else None
