@@ -8,7 +8,12 @@ import pytest
 
 from tests.support.baking import Project, bake, copy_template, name
 
-pytest_plugins = ["tests.support.live", "tests.support.browsing", "tests.support.postgresql"]
+pytest_plugins = [
+    "tests.support.live",
+    "tests.support.browsing",
+    "tests.support.postgresql",
+    "tests.support.services",
+]
 
 
 @pytest.fixture(scope="session")

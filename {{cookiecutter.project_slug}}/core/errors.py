@@ -28,5 +28,7 @@ def strip(event: dict[str, Any], hint: object) -> dict[str, Any] | None:
     """Return what may leave the site; the request's id leads to the rest in the log."""
     for error in event.get("exception", {}).get("values", ()):
         error["value"] = ""
+        for frame in error.get("stacktrace", {}).get("frames", ()):
+            frame.pop("vars", None)
     kept = {name: event[name] for name in KEPT & event.keys()} | {"tags": {"request_id": request_id.get()}}
     return kept if "exception" in kept else None

@@ -10,7 +10,6 @@ import re
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 
 from django.http import HttpRequest
@@ -67,14 +66,8 @@ def mask_reset_link(text: str) -> str:
 
 
 def locations(trace: TracebackType | None) -> list[str]:
-    """Return file, line and function of the project's innermost frame and of the innermost frame of all.
+    """Return file, line and function of each frame.
 
     The exception's text and the frames' variables can hold personal data and secrets, so they are not logged.
     """
-    frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if is_project_file(Path(frame.filename))]
-    return list(dict.fromkeys(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in own[-1:] + frames[-1:]))
-
-
-def is_project_file(path: Path) -> bool:
-    return path.is_relative_to(BASE_DIR) and "site-packages" not in path.parts
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]

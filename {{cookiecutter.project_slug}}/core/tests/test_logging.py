@@ -8,11 +8,10 @@ import sys
 from typing import Any
 
 import pytest
-from django.conf import settings
 from pytest_django import Settings
 
 from core import errors
-from core.logging import MAX_LENGTH, JSONFormatter, is_project_file
+from core.logging import MAX_LENGTH, JSONFormatter
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
@@ -76,8 +75,6 @@ def test_error_is_logged_by_location_without_its_text() -> None:
     assert entry["error"] == "ValueError"
     assert "test_logging.py" in entry["at"][0]
     assert PASSWORD not in text
-    assert is_project_file(settings.BASE_DIR / "uploads" / "views.py")
-    assert not is_project_file(settings.BASE_DIR / ".venv" / "lib" / "site-packages" / "django" / "urls.py")
 
 
 @pytest.mark.control("V16.2.5")
@@ -152,7 +149,7 @@ def test_request_id_is_taken_only_from_a_trusted_proxy(client: HTTPSClient, sett
 
 @pytest.mark.control("V14.2.3")
 def test_error_report_contains_no_values() -> None:
-    frames = [{"function": "upload", "lineno": 7}]
+    frames: list[dict[str, object]] = [{"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}]
     reported = errors.strip(
         {
             "level": "error",
@@ -167,5 +164,5 @@ def test_error_report_contains_no_values() -> None:
     )
     assert reported
     assert PASSWORD not in str(reported)
-    assert reported["exception"]["values"][0]["stacktrace"]["frames"] == frames
+    assert reported["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "upload", "lineno": 7}]
     assert errors.strip({"logentry": {"message": PASSWORD}}, {}) is None

@@ -1,0 +1,159 @@
+"""Object storage, Redis and Sentry, each with a real server of the project."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, Project, production, run
+from tests.support.images import encode, landscape
+from tests.support.live import OTHER_USER, OWNER, PASSWORD, serve
+from tests.support.services import Buckets, ErrorCollector, fetch, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+
+PHOTO = encode(landscape(1, (320, 240)))
+SWEEP = """
+from datetime import timedelta
+from django.utils import timezone
+from unittest.mock import patch
+from django.core.management import call_command
+later = timezone.now() + timedelta(hours=2)
+with patch("django.utils.timezone.now", lambda: later):
+    call_command("clean_photos")
+"""
+
+
+def stored(storage_url: str) -> list[str]:
+    """Return the names of all files in a bucket."""
+    _, _, address = storage_url.partition("@")
+    body = fetch(f"http://{address.partition('?')[0]}?list-type=2").read().decode()
+    return re.findall(r"<Key>(.+?)</Key>", body)
+
+
+def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buckets) -> None:
+    storage_url = buckets()
+    with serve(project(ALL_OFF), STORAGE_URL=storage_url) as site:
+        owner = site.visitor(OWNER)
+        assert owner.upload(PHOTO, title="Harbour").status == 302
+        assert not Path(site.environment["MEDIA_ROOT"]).exists()
+        display, thumbnail = stored(storage_url)
+        photo = f"/photos/{display.partition('/')[0]}/"
+
+        link = owner.get(photo + "display/")
+        assert (link.status, link.headers["Cache-Control"]) == (302, "no-store")
+        assert link.location.startswith(storage_url.replace("s3://key:a%2Fsecret@", "http://").partition("?")[0])
+        assert "X-Amz-Expires=60&" in link.location
+        file = fetch(link.location)
+        assert (file.status, file.headers["Content-Type"]) == (200, "image/jpeg")
+        assert file.read().startswith(b"\xff\xd8")
+        grants = fetch(link.location.partition("?")[0] + "?acl").read().decode()
+        assert "AllUsers" not in grants
+        (images,) = re.findall(r"img-src (.+?);", owner.get("/").headers["Content-Security-Policy"])
+        assert images == f"'self' {link.location.partition(display)[0]}"
+        for person in (site.visitor(), site.visitor(OTHER_USER)):
+            hidden = person.get(photo + "display/")
+            assert (hidden.status, hidden.location) == (404, "")
+
+        # Orphaned files of an upload that was interrupted, and the files of a deleted photo.
+        site.python("Photo.objects.all().delete()")
+        assert "orphaned folders: 0" in site.manage("clean_photos")
+        assert "orphaned folders: 1" in site.python(SWEEP)
+        assert stored(storage_url) == []
+        assert thumbnail.endswith("/thumbnail.jpg")
+        assert owner.upload(PHOTO, title="Harbour").status == 302
+        (photo,) = {f"/photos/{name.partition('/')[0]}/" for name in stored(storage_url)}
+        assert owner.post(f"{photo}delete/", {}, page=photo).status == 302
+        assert stored(storage_url) == []
+
+
+def test_missing_bucket_is_named_by_readiness(project: Project, buckets: Buckets) -> None:
+    storage_url = buckets().replace("/photos-", "/missing-")
+    with serve(project(ALL_OFF), STORAGE_URL=storage_url) as site:
+        ready = site.visitor().get("/health/ready/")
+        assert (ready.status, ready.text) == (503, "not ready")
+        lines = [json.loads(line) for line in site.log.read_text(encoding="utf-8").splitlines() if line[0] == "{"]
+        (line,) = [line for line in lines if line["event"] == "not ready: storage"]
+        assert line["error"] == "NoSuchBucket"
+        assert line["request"] == ready.headers["X-Request-ID"]
+        # The site answers as before, except to uploads.
+        assert site.visitor().get("/").status == 200
+        assert site.visitor(OWNER).upload(PHOTO).status == 500
+        assert "a/secret" not in site.log.read_text(encoding="utf-8")
+
+
+def test_collected_files_are_readable_and_photos_are_not(project: Project) -> None:
+    with serve(project(ALL_OFF)) as site:
+        assert site.visitor(OWNER).upload(PHOTO).status == 302
+        modes = {
+            name: {path.stat().st_mode & 0o777 for path in Path(folder).rglob("*") if path.is_file()}
+            for name, folder in (("static", site.project / "staticfiles"), ("media", site.environment["MEDIA_ROOT"]))
+        }
+        assert modes["media"] == {0o600}
+        assert all(mode & 0o044 == 0o044 for mode in modes["static"])
+        assert site.visitor().get("/health/ready/").status == 200
+
+
+def test_lost_manifest_is_named_by_readiness(project: Project) -> None:
+    with serve(project(ALL_OFF)) as site:
+        assert site.visitor().get("/health/ready/").status == 200
+        (site.project / "staticfiles" / "staticfiles.json").unlink()
+        (worker,) = site.workers()
+        # A worker reads the manifest when it starts.
+        run(site.project, "kill", "-TERM", str(worker))
+        wait_until(lambda: site.workers() not in ([], [worker]), "no new worker")
+        assert site.visitor().get("/health/ready/").status == 503
+        assert '"not ready: static files"' in site.log.read_text(encoding="utf-8")
+
+
+def test_error_reaches_sentry_without_values(project: Project, error_collector: ErrorCollector) -> None:
+    with serve(project(ALL_OFF), SENTRY_DSN=error_collector.dsn) as site:
+        owner = site.visitor(OWNER)
+        assert owner.upload(PHOTO, title="canary-title").status == 302
+        photo = site.python("print(Photo.objects.get().pk)").strip()
+        file = Path(site.environment["MEDIA_ROOT"]) / photo / "display.jpg"
+        file.unlink()
+        file.mkdir()
+        broken = owner.get(
+            f"/photos/{photo}/display/?canary-query=1", Referer="https://localhost/canary-referer", Canary="canary"
+        )
+        assert broken.status == 500
+        wait_until(lambda: error_collector.bodies, "no error was sent")
+        number = broken.headers["X-Request-ID"]
+        assert f"this number: {number}" in broken.text
+        # An upload whose body, fields and file cannot be stored.
+        shutil.rmtree(site.environment["MEDIA_ROOT"])
+        Path(site.environment["MEDIA_ROOT"]).write_text("", encoding="utf-8")
+        assert owner.upload(PHOTO, name="canary-name.jpg", title="canary-title").status == 500
+        wait_until(lambda: len(error_collector.bodies) > 1, "no error was sent")
+        with pytest.raises(AssertionError):
+            site.manage("rotate_encryption", DATABASE_URL="postgres://canary:canary@127.0.0.1:9/canary")
+        wait_until(lambda: len(error_collector.bodies) > 2, "no error was sent")
+        sent = "\n".join(error_collector.bodies)
+        for known in ("IsADirectoryError", "NotADirectoryError", "OperationalError", number, "views.py"):
+            assert known in sent
+        names = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "EMAIL_URL", "DATABASE_URL")
+        private = [site.environment[name] for name in names]
+        private += [morsel.value for morsel in owner.cookies.values()]
+        private += ["canary", OWNER, PASSWORD, photo, "127.0.0.1", "Python-urllib"]
+        assert not [word for word in private if word in re.sub(r"(?m)^Host: .*$", "", sent)]
+
+
+def test_missing_extra_stops_the_start(project: Project) -> None:
+    folder = project(ALL_OFF)
+    # Modules that cannot be found, as without the extras.
+    hide = "import sys; sys.modules.update(dict.fromkeys(['redis', 'storages', 'sentry_sdk']))\n"
+    manage = folder / "manage.py"
+    manage.write_text(hide + manage.read_text(encoding="utf-8"), encoding="utf-8")
+    environment = production(folder) | {
+        "CACHE_URL": "redis://localhost",
+        "STORAGE_URL": "s3://localhost/photos?region=eu",
+        "SENTRY_DSN": "https://key@localhost/1",
+    }
+    with pytest.raises(AssertionError) as stopped:
+        run(folder, sys.executable, "manage.py", "check", **environment)
+    for extra in ("redis", "s3", "sentry"):
+        assert f"uv sync --extra {extra}" in str(stopped.value)

@@ -1,0 +1,137 @@
+"""Services for the tests of production: Redis, object storage, and a stub that receives errors like Sentry."""
+
+import gzip
+import http.client
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from tests.support.live import START_SECONDS
+
+type Buckets = Callable[[], str]
+
+
+def free_port() -> int:
+    """Return a local port that no process uses."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
+    """Wait until the condition is true; fail with `what` after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def accepts_connections(port: int) -> bool:
+    """Tell whether a server listens on a local port."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@contextmanager
+def running(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the end of the context; wait until it listens on its port."""
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_until(lambda: server.poll() is not None or accepts_connections(port), command[0])
+            assert server.poll() is None, log.read_text(encoding="utf-8")
+            yield server
+        finally:
+            server.terminate()
+            server.wait(START_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a Redis server."""
+    if not shutil.which("redis-server"):
+        pytest.skip("Redis is not installed")
+    port, log = free_port(), tmp_path_factory.mktemp("redis") / "log"
+    with running(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port, log):
+        yield f"redis://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
+    """Return a function that creates a bucket in object storage and returns its STORAGE_URL."""
+    port, log = free_port(), tmp_path_factory.mktemp("storage") / "log"
+
+    def create() -> str:
+        name = f"photos-{uuid4().hex}"
+        assert fetch(f"http://127.0.0.1:{port}/{name}", "PUT").status == 200
+        return f"s3://key:a%2Fsecret@127.0.0.1:{port}/{name}?region=us-east-1"
+
+    with running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, log):
+        yield create
+
+
+def fetch(url: str, method: str = "GET") -> http.client.HTTPResponse:
+    """Send a request over plain HTTP and return the response, whose body can still be read."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection.request(method, f"{parts.path}?{parts.query}")
+    return connection.getresponse()
+
+
+class ErrorCollector(ThreadingHTTPServer):
+    """Receive errors like Sentry; `bodies` holds what was sent, with the headers."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        """Listen on a free port."""
+        super().__init__(("127.0.0.1", 0), ErrorHandler)
+        self.bodies: list[str] = []
+
+    @property
+    def dsn(self) -> str:
+        """Return the value of SENTRY_DSN that leads to this server."""
+        return f"http://publickey@127.0.0.1:{self.server_port}/1"
+
+
+class ErrorHandler(BaseHTTPRequestHandler):
+    """Record each request of an ErrorCollector."""
+
+    server: ErrorCollector
+
+    def do_POST(self) -> None:
+        """Keep the body, and answer as Sentry does."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.server.bodies.append(f"{self.headers}\n{body.decode()}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Write nothing."""
+
+
+@pytest.fixture
+def error_collector() -> Iterator[ErrorCollector]:
+    """Return a running stub of Sentry."""
+    with ErrorCollector() as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
