@@ -219,6 +219,55 @@ FOUNDATION = [
         "json.dumps({name: shorten(value) for name, value in line.items()}, default=str)",
         "str(line['event'])",
     ),
+    Mutation(
+        "request id accepted from any client",
+        MIDDLEWARE,
+        'request.headers.get("X-Request-ID", "") if settings.TRUSTED_PROXY_COUNT else ""',
+        'request.headers.get("X-Request-ID", "")',
+    ),
+    Mutation("any text accepted as request id", MIDDLEWARE, "sent if REQUEST_ID.fullmatch(sent)", "sent if sent"),
+    Mutation(
+        "path with query string logged", MIDDLEWARE, '"method": request.method', '"method": request.get_full_path()'
+    ),
+    Mutation("log lines without request id", LOGS, "if number := request_id.get():", "if number := None:"),
+    Mutation("request log reads the user", MIDDLEWARE, 'getattr(request, "_cached_user", None)', "request.user"),
+    Mutation("CSP violations reported nowhere", SETTINGS, '    "report-uri": ["/csp-report/"],\n'),
+    Mutation(
+        "CSP report endpoint not named",
+        MIDDLEWARE,
+        'response.headers["Reporting-Endpoints"] = \'csp="/csp-report/"\'',
+        "pass",
+    ),
+    Mutation("query strings of CSP reports logged", "core/views.py", 're.split("[?#]", text)[0]', "text"),
+    Mutation("size of CSP reports not limited", "core/views.py", "if len(body) > REPORT_MAX_BYTES:", "if False:"),
+    Mutation(
+        "number of CSP reports not limited", "core/views.py", "if cache.incr(key) > REPORTS_PER_MINUTE:", "if False:"
+    ),
+    Mutation("violations in a CSP report not limited", "core/views.py", "report[:10]", "report"),
+    Mutation(
+        "any host accepted everywhere",
+        MIDDLEWARE,
+        'if request.path_info not in {"/health/live/", "/health/ready/"}:',
+        "if False:",
+    ),
+    Mutation("health checks need the site's Host", SETTINGS, '    "core.middleware.HealthCheckMiddleware",\n'),
+    Mutation("health checks need HTTPS", SETTINGS, 'SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\\Z"]\n'),
+    Mutation("health subpages answer over plain HTTP", SETTINGS, 'r"^health/(live|ready)/\\Z"', 'r"^health/"'),
+    Mutation("storage not checked by readiness", "core/views.py", 'if not default_storage.exists(""):', "if False:"),
+    Mutation("manifest not checked by readiness", "core/views.py", '        staticfiles_storage.url("site.css")\n'),
+    Mutation("error texts sent to Sentry", "core/errors.py", '        error["value"] = ""\n'),
+    Mutation(
+        "variables sent to Sentry", "core/errors.py", '            frame.pop("vars", None)\n', "            pass\n"
+    ),
+    Mutation("requests sent to Sentry", "core/errors.py", "for name in KEPT & event.keys()", "for name in event"),
+    Mutation(
+        "signed URLs given before the access check",
+        VIEWS,
+        "    found = visible_photo(request, photo_id)\n    if variant",
+        "    found = get_object_or_404(Photo, pk=photo_id)\n    if variant",
+    ),
+    Mutation("signed URLs stored by caches", VIEWS, '        link.headers["Cache-Control"] = "no-store"\n'),
+    Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
     Mutation("error messages logged", LOGS, '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
     Mutation(
         "CSRF failures not logged",
@@ -333,7 +382,7 @@ FOUNDATION = [
         '@csp_override({"default-src": [CSP.NONE], "sandbox": True})',
         "@csp_override({})",
     ),
-    Mutation("photos served as HTML", VIEWS, 'content_type="image/jpeg"', 'content_type="text/html"'),
+    Mutation("photos served as HTML", VIEWS, 'content, content_type="image/jpeg"', 'content, content_type="text/html"'),
     Mutation(
         "published before all kinds approved",
         RULES,
@@ -408,8 +457,8 @@ FOUNDATION = [
     Mutation(
         "stored files readable by all system users",
         SETTINGS,
-        "FILE_UPLOAD_PERMISSIONS = 0o600",
-        "FILE_UPLOAD_PERMISSIONS = 0o666",
+        '"file_permissions_mode": 0o600',
+        '"file_permissions_mode": 0o666',
     ),
     Mutation("cache database without immediate transactions", ENVIRONMENT, '"transaction_mode": "IMMEDIATE", '),
     Mutation(

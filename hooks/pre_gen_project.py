@@ -32,6 +32,8 @@ TAKEN = set(
 
     allauth argon2 axes dotenv environ importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
     kingfisher-bin
+
+    boto3 botocore dateutil django-storages jmespath python-dateutil s3transfer sentry-sdk storages
     """.split()
 )
 

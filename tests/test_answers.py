@@ -7,6 +7,7 @@ import runpy
 import sys
 import tomllib
 from importlib.metadata import requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,8 @@ def test_lowercase_distribution_name_works_as_slug(slug: str, template: Path, tm
 def dependencies(project: Path) -> set[str]:
     """Return the direct and indirect dependencies of a project."""
     pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    waiting = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    extras = chain.from_iterable(pyproject["project"]["optional-dependencies"].values())
+    waiting = [*pyproject["project"]["dependencies"], *extras, *pyproject["dependency-groups"]["dev"]]
     seen = set()
     while waiting:
         requirement = Requirement(waiting.pop())

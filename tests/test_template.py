@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def test_template_dependencies_are_pinned() -> None:
 @pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
 def test_pins_match_the_requirements_of_emitted_projects(answers: Answers, pristine: Project) -> None:
     emitted = tomllib.loads((pristine(answers) / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = requirements(emitted["project"]["dependencies"] + emitted["dependency-groups"]["dev"])
+    extras = chain.from_iterable(emitted["project"]["optional-dependencies"].values())
+    wanted = requirements([*emitted["project"]["dependencies"], *extras, *emitted["dependency-groups"]["dev"]])
     assert wanted.keys() <= PINNED.keys()
     for package, requirement in wanted.items():
         (pin,) = PINNED[package].specifier

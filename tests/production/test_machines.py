@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -177,7 +178,7 @@ def cluster(project: Project, tmp_path: Path, postgresql: Database, redis: str, 
         stack.callback(proxy.wait, 30)
         stack.callback(proxy.terminate)
         for listening in (port, *(machine.port for machine in machines)):
-            wait_until(lambda listening=listening: accepts_connections(listening), "a server did not start")
+            wait_until(partial(accepts_connections, listening), "a server did not start")
         yield Cluster(
             Site(
                 source, f"https://localhost:{port}", environment, tls, machines[0].processes[0], tmp_path / "nginx.log"

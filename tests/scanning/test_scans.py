@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +260,7 @@ def locked_dependencies(folder: Path) -> set[tuple[str, str]]:
     }
     (root,) = (package for package in packages.values() if "virtual" in package["source"])
     found: set[str] = set()
-    waiting = list(root["dependencies"])
+    waiting = [*root["dependencies"], *chain.from_iterable(root["optional-dependencies"].values())]
     while waiting:
         wanted = waiting.pop()
         package = packages[wanted["name"]]

@@ -51,8 +51,8 @@ def scan(reports: Path) -> list[str]:
 
 def locked_packages() -> str:
     """Return the packages as lines of `name==1.2.3`, the only form that Dependency-Check reads completely."""
-    options = ("--frozen", "--no-dev", "--no-hashes", "--no-annotate", "--no-header", "--no-emit-project")
-    export = expect(run("uv", "export", "--quiet", *options), 0)
+    options = ("--no-hashes", "--no-annotate", "--no-header", "--no-emit-project")
+    export = expect(run("uv", "export", "--quiet", "--frozen", "--no-dev", "--all-extras", *options), 0)
     lines = [line.partition(";")[0].strip() for line in export.splitlines()]
     # Dependency-Check and the CVEs know versions of digits and dots: 2.9.0.post0 becomes 2.9.0.
     packages = [re.match(r"([\w.-]+)==(?:\d+!)?(\d+(?:\.\d+)*)", line) for line in lines]

@@ -121,7 +121,8 @@ def audit(reports: Path) -> list[str]:
 def sbom(reports: Path) -> list[str]:
     """Write the SBOM: every package that this project runs on, in CycloneDX format."""
     bill = reports / "sbom.cdx.json"
-    expect(run("uv", "export", "--quiet", "--frozen", "--no-dev", "--format", "cyclonedx1.5", "-o", str(bill)), 0)
+    options = ("--frozen", "--no-dev", "--all-extras", "--format", "cyclonedx1.5")
+    expect(run("uv", "export", "--quiet", *options, "-o", str(bill)), 0)
     if not json.loads(bill.read_text(encoding="utf-8")).get("components"):
         raise NotRun("uv listed no package")
     return []
