@@ -231,7 +231,7 @@ def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     assert 429 in [visitor.post("/accounts/login/", form).status for _ in range(7)]
     sent = visitor.get("/", **{"X-Request-ID": "0" * 32}).headers["X-Request-ID"]
     assert sent != "0" * 32
-    logged = [line for machine in cluster.machines for line in machine.requests if line["request"] == sent]
+    logged = [line for machine in cluster.machines for line in machine.requests if line["request_id"] == sent]
     assert [(line["route"], line["status"]) for line in logged] == [("uploads:gallery", 200)]
 
 

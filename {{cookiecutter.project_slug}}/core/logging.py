@@ -50,7 +50,7 @@ class JSONFormatter(logging.Formatter):
             "event": mask_reset_link(record.getMessage()),
         }
         if number := request_id.get():
-            line["request"] = number
+            line["request_id"] = number
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0]:
             line |= {"error": record.exc_info[0].__name__, "at": locations(record.exc_info[2])}

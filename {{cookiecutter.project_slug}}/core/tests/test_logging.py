@@ -133,7 +133,7 @@ def test_request_is_logged_by_route_and_id(
     assert client.get("/").headers["X-Request-ID"] != number
     missing = client.get("/missing/")
     assert f"this number: {missing.headers['X-Request-ID']}" in missing.content.decode()
-    assert json.loads(line(msg="later"))["request"] == missing.headers["X-Request-ID"]
+    assert json.loads(line(msg="later"))["request_id"] == missing.headers["X-Request-ID"]
 
 
 @pytest.mark.control("V16.4.1")
