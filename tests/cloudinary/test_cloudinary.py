@@ -102,21 +102,22 @@ def notify(site: Site, stub: Any, body: bytes, headers: dict[str, str] | None = 
 
 @contextmanager
 def running_worker(site: Site, folder: Path) -> Iterator[None]:
-    """Run a worker process. At the end, check that it stops when told and that it reported one photo at a time."""
+    """Run a worker process. At the end, check that it stops when told and that it processed one photo at a time."""
     worker = subprocess.Popen(
-        [sys.executable, "manage.py", "moderate_photos", "--loop"],
+        [sys.executable, "manage.py", "worker"],
         cwd=folder,
         env=clean_environment() | site.environment,
-        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     try:
         yield
     finally:
         worker.send_signal(signal.SIGTERM)
-        lines = worker.communicate(timeout=START_SECONDS)[0].splitlines()
+        lines = worker.communicate(timeout=START_SECONDS)[1].splitlines()
     assert worker.returncode == 0
-    assert set(lines) == {"photos processed: 1"}
+    events = {json.loads(line)["event"] for line in lines}
+    assert {event for event in events if event.startswith("photos processed")} == {"photos processed: 1"}
 
 
 def test_photo_from_the_upload_to_the_gallery(pristine: Project, stub: Any, cloud: Any, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_photo_from_the_upload_to_the_gallery(pristine: Project, stub: Any, clou
         response = site.visitor(OWNER).upload(encode(landscape(1, (640, 480))), title="Harbour")
         assert response.location == "/photos/mine/"
         assert cloud.calls == []
-        site.manage("moderate_photos")
+        site.manage("worker", "--once")
         assert "Harbour" not in site.visitor().get("/").text
 
         with running_worker(site, folder):

@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from core.admin import ModelAdmin
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
+from uploads.outbox import overdue_photos
 from uploads.services import review_photo
 from users.models import User
 
@@ -83,6 +84,14 @@ class PhotoAdmin(ModelAdmin):
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("uploads.review_photo")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if request.method == "GET" and (count := overdue_photos().count()):
+            photos = f"{count} photo{pluralize(count, ' has,s have')}"
+            text = f"{photos} waited for automatic moderation for more than an hour. The worker's log says why."
+            self.message_user(request, text, messages.WARNING)
+        return response
 
     @admin.display(description="waiting since", ordering="created_at")
     def waiting(self, photo: Photo) -> str:

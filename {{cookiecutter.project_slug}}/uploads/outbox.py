@@ -4,17 +4,19 @@ import logging
 from datetime import timedelta
 from uuid import uuid4
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from core.logging import request_id
-from uploads.models import Photo
+from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend, next_attempt
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
 # Longer than any pass takes. After this, another worker processes the photos of a worker that died.
 CLAIM = timedelta(minutes=15)
+# Machines decide sooner. If a photo waits for longer, the worker or the service is down.
+OVERDUE = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def process_due_photos() -> int:
                 Photo.objects.filter(pk=photo.pk, due_at=known_due[photo.pk]).update(due_at=next_due)
         finally:
             Photo.objects.filter(pk__in=keys, claimed_until=until).update(claimed_until=None)
+        logger.info("photos processed: %d", len(photos))
     return len(photos)
 
 
@@ -49,3 +52,9 @@ def claim_due_photos() -> list[Photo]:
     keys = list(free.order_by("due_at").values_list("pk", flat=True)[:BATCH_SIZE])
     claimed = [key for key in keys if free.filter(pk=key).update(claimed_until=now + CLAIM)]
     return list(Photo.objects.filter(pk__in=claimed))
+
+
+def overdue_photos() -> QuerySet[Photo]:
+    """Return the photos that have waited for the worker, or for its service, for more than an hour."""
+    late = timezone.now() - OVERDUE
+    return Photo.objects.filter(status=Status.PENDING, due_at__isnull=False, created_at__lt=late)

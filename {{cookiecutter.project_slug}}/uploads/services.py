@@ -31,7 +31,7 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
     photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
     backend = get_moderation_backend()
     try:
-        # Files first: a photo without files would be lost, and files without a photo are removed by clean_photos.
+        # Files first: a photo without files would be lost, and files without a photo are removed by the sweeper.
         for variant, content in image.files.items():
             default_storage.save(photo.path(variant), ContentFile(content))
         with transaction.atomic():
@@ -93,7 +93,7 @@ def update_status(photo: Photo, reason: str) -> None:
 
 
 def delete_photo(photo: Photo) -> None:
-    """Delete the photo's files and texts at once. clean_photos deletes the row later."""
+    """Delete the photo's files and texts at once. The sweeper deletes the row later."""
     with transaction.atomic():
         remove_files(photo)
         photo.status, photo.title, photo.original_name, photo.reason = Status.DELETED, "", "", ""

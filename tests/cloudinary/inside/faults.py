@@ -24,7 +24,6 @@ from unittest.mock import patch
 import cloudinary
 import pytest
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -50,6 +49,7 @@ from uploads.moderation.cloudinary.tests.stub import (
 )
 from uploads.moderation.rules import VerdictValue
 from uploads.services import apply_verdicts, delete_photo, review_photo
+from uploads.sweeper import sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -244,7 +244,7 @@ def test_fault_delays_the_destruction_of_an_asset(
     delete_photo(photo)
     cloud.faults = [FAULTS[fault]]
     run_worker()
-    call_command("clean_photos")
+    sweep()
     assert Photo.objects.filter(pk=photo.pk).exists()
     run_worker()
     assert not cloud.assets

@@ -1,18 +1,21 @@
-"""The rule that publishes, the review in the admin, the outbox and the clean-up."""
+"""The rule that publishes, the review in the admin, and the worker."""
 
+import os
+import time
 from datetime import timedelta
-from io import StringIO
 from itertools import product
+from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
 from core.testing import Login, MakePhoto, MakeUser
 from uploads import outbox
+from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from uploads.services import apply_verdicts, delete_photo, review_photo
@@ -96,26 +99,53 @@ def test_due_photo_is_claimed_by_one_worker(make_photo: MakePhoto) -> None:
     assert outbox.claim_due_photos() == [photo]
     assert outbox.claim_due_photos() == []
     Photo.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    for count in (1, 0):
-        out = StringIO()
-        call_command("moderate_photos", stdout=out)
-        assert out.getvalue() == f"photos processed: {count}\n"
+    call_command("worker", "--once")
     photo.refresh_from_db()
     assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
 
 
-def test_clean_photos_deletes_orphaned_and_expired_files(
+def test_worker_sweeps_orphaned_and_expired_files(
     make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, orphan, expired, deleted = (make_photo() for _ in range(4))
     Photo.objects.filter(pk=orphan.pk).delete()
     apply_verdicts(expired, {MANUAL: VerdictValue("rejected")})
     delete_photo(deleted)
-    call_command("clean_photos")
+    call_command("worker", "--once")
     assert default_storage.exists(orphan.path("display"))  # it may be an upload whose photo is about to be saved
     later = timezone.now() + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
-    call_command("clean_photos")
-    call_command("clean_photos")
+    call_command("worker", "--once")
+    call_command("worker", "--once")
     assert default_storage.listdir("")[0] == [str(kept.pk)]
     assert set(Photo.objects.values_list("pk", "has_files")) == {(kept.pk, True), (expired.pk, False)}
+
+
+def test_worker_check_fails_only_if_the_worker_hangs(
+    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(worker, "HEARTBEAT", tmp_path / "heartbeat")
+    with pytest.raises(CommandError, match="no heartbeat"):
+        call_command("worker", "--check")
+    worker.HEARTBEAT.touch()
+    long_ago = timezone.now() - timedelta(days=1)
+    make_photo(created_at=long_ago, due_at=long_ago)
+    call_command("worker", "--check")
+    os.utime(worker.HEARTBEAT, times=(time.time() - worker.STALE_SECONDS - 1,) * 2)
+    with pytest.raises(CommandError, match="no heartbeat"):
+        call_command("worker", "--check")
+
+
+def test_staff_and_the_log_learn_of_overdue_photos(
+    login: Login, reviewer: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = timezone.now()
+    photo = make_photo(due_at=now)
+    assert "automatic moderation" not in login(reviewer).get(QUEUE).content.decode()
+    # Cloudinary is down: the photo waits for a later attempt.
+    Photo.objects.update(created_at=now - timedelta(hours=2), due_at=now + timedelta(minutes=15))
+    assert "1 photo has waited for automatic moderation" in login(reviewer).get(QUEUE).content.decode()
+    call_command("worker", "--once")
+    assert "photos overdue for moderation: 1" in caplog.messages
+    review_photo(photo, reviewer, "approved")
+    assert "automatic moderation" not in login(reviewer).get(QUEUE).content.decode()

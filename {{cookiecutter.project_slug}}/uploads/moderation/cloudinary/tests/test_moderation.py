@@ -16,6 +16,7 @@ from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client as sdk
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
 from uploads.services import delete_photo, review_photo
+from uploads.sweeper import sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -46,7 +47,7 @@ def test_photo_is_published_after_all_kinds_approve(
     assert image_url(photo, "display").startswith("/photos/")
     cloud.decide("approved", "approved")
     Photo.objects.update(due_at=timezone.now())
-    call_command("moderate_photos")
+    call_command("worker", "--once")
     assert status(photo) == Status.APPROVED
     assert "https://res.cloudinary.com/cloud/image/authenticated/s--" in client.get("/").content.decode()
     assert len(cloud.uploads) == 1
@@ -201,7 +202,7 @@ def test_removed_photo_is_destroyed_at_cloudinary(
     elif removal == "reviewer rejects":
         review_photo(photo, reviewer, "rejected")
     else:
-        call_command("clean_photos")
+        sweep()
     cloud.faults = [lambda handler: handler.reply(503, "")]
     run_worker()
     assert cloud.assets

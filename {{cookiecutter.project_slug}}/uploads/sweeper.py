@@ -1,11 +1,12 @@
+"""The sweeper: it deletes orphaned files, the files of expired photos, and deleted photos."""
+
+import logging
 import re
 from datetime import datetime, timedelta
 from pathlib import PurePath
-from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from uploads.models import Photo, Status
@@ -14,18 +15,18 @@ from uploads.services import delete_files, expire_rejected_photos
 # The folder of a photo is named by its id. Other folders are left alone.
 FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+logger = logging.getLogger(__name__)
 
-class Command(BaseCommand):
-    help = "Delete orphaned files, the files of expired photos, and deleted photos. Run it every hour."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
-        expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
-        hour_ago = now - timedelta(hours=1)
-        # Not while the worker has something to do for a deleted photo.
-        rows, _ = Photo.objects.filter(status=Status.DELETED, due_at=None, created_at__lt=hour_ago).delete()
-        orphaned = delete_orphaned_files(hour_ago)
-        self.stdout.write(f"expired photos: {expired}; deleted photos: {rows}; orphaned folders: {orphaned}")
+def sweep() -> None:
+    """Delete what is no longer needed. Several workers may do this at once."""
+    now = timezone.now()
+    expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
+    hour_ago = now - timedelta(hours=1)
+    # Not while the worker has something to do for a deleted photo.
+    rows, _ = Photo.objects.filter(status=Status.DELETED, due_at=None, created_at__lt=hour_ago).delete()
+    orphaned = delete_orphaned_files(hour_ago)
+    logger.info("expired photos: %d; deleted photos: %d; orphaned folders: %d", expired, rows, orphaned)
 
 
 def delete_orphaned_files(cutoff: datetime) -> int:

@@ -1,0 +1,83 @@
+import faulthandler
+import logging
+import signal
+import tempfile
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
+
+from uploads.outbox import BATCH_SIZE, CLAIM, overdue_photos, process_due_photos
+from uploads.sweeper import sweep
+
+logger = logging.getLogger(__name__)
+PAUSE_SECONDS = 5
+SWEEP_SECONDS = 3600
+# A pass that takes longer hangs: after this time, another worker claims its photos.
+STALE_SECONDS = int(CLAIM.total_seconds())
+HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
+
+
+class Command(BaseCommand):
+    help = "Moderate photos that are due and sweep once an hour. Several workers can run at once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--once", action="store_true", help="do what is due, sweep, and stop (for cron)")
+        mode.add_argument("--check", action="store_true", help="fail if the worker on this machine hangs or is gone")
+
+    def handle(self, *args: Any, once: bool, check: bool, **options: Any) -> None:
+        if check:
+            check_heartbeat()
+        elif once:
+            while process_due_photos() == BATCH_SIZE:
+                pass
+            sweep_and_report()
+        else:
+            run()
+
+
+def run() -> None:
+    """Work until a signal stops the process. An error, such as a stopped database, only ends a pass."""
+    stop = Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    pause, next_sweep = 0, 0.0
+    while not stop.wait(pause):
+        beat()
+        pause = PAUSE_SECONDS
+        try:
+            if process_due_photos() == BATCH_SIZE:
+                pause = 0
+            if time.monotonic() >= next_sweep:
+                next_sweep = time.monotonic() + SWEEP_SECONDS
+                beat()
+                sweep_and_report()
+        except Exception:
+            logger.exception("A pass failed")
+        # Reconnects after the database was restarted.
+        close_old_connections()
+    faulthandler.cancel_dump_traceback_later()
+
+
+def beat() -> None:
+    HEARTBEAT.touch()
+    # Ends a process that hangs, so that its supervisor starts another one.
+    faulthandler.dump_traceback_later(STALE_SECONDS, exit=True)
+
+
+def check_heartbeat() -> None:
+    """Fail only if the worker hangs. Photos that wait for a service are no reason to restart it."""
+    if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
+        raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
+
+
+def sweep_and_report() -> None:
+    sweep()
+    if overdue := overdue_photos().count():
+        logger.warning("photos overdue for moderation: %d", overdue)
