@@ -19,7 +19,8 @@ FEATURE_PATHS = {
 }
 
 # Files left by work in the raw folder. They are not part of the template.
-LEFTOVERS = ".env .venv **/__pycache__ **/.*_cache **/.DS_Store *.sqlite3* media reports staticfiles uv.lock".split()
+LEFTOVERS = [".env", ".venv", "**/__pycache__", "**/.*_cache", "**/.DS_Store", "*.sqlite3*", "uv.lock"]
+LEFTOVERS += ["media", "reports", "secrets", "staticfiles"]
 
 ENV = """\
 # Secrets for this machine, created with the project. Do not commit this file.
