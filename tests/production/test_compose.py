@@ -1,0 +1,177 @@
+"""The image and compose.yaml: hardened as written, and run for real from an empty machine to a restored backup."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, Answers, Project, name, run
+from tests.support.containers import Engine, engine
+from tests.support.images import encode, landscape
+from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
+
+SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
+# What a process of a container may do: its user, its capabilities, and whether it can write to its root.
+RIGHTS = """
+import os
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines())
+print(os.getuid(), status["CapBnd"], status["NoNewPrivs"])
+for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
+    try:
+        open(path, "w")
+    except OSError:
+        continue
+    print("could write", path)
+"""
+
+
+def secrets_of(project: Path) -> None:
+    """Make the project's secrets, as docs/deployment.md says."""
+    mail, cloud = "submission://user:password@mail.example.com", "cloudinary://1234:secret@example"
+    run(project, sys.executable, "-m", "scripts.make_secrets", EMAIL_URL=mail, CLOUDINARY_URL=cloud)
+
+
+@pytest.mark.parametrize("answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name)
+def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    secrets_of(folder)
+    run(folder, "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+    if shutil.which("docker-compose"):  # it also finds names that nothing defines
+        config = json.loads(run(folder, "docker-compose", "config", "--format", "json"))
+    else:
+        config = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
+    services: dict[str, Any] = config["services"]
+    assert set(services) == {"proxy", "site", "worker", "migrate", "database"}
+    for key, service in services.items():
+        assert service["read_only"], key
+        assert service["cap_drop"] == ["ALL"], key
+        assert service["security_opt"] == ["no-new-privileges:true"], key
+        assert service["logging"]["options"]["max-size"], key
+        assert service["mem_limit"], key
+        assert service["restart"] == ("no" if key == "migrate" else "unless-stopped")
+        assert service["image"] == "my-secure-site" or service["image"][-1].isdigit() or "-" in service["image"]
+        assert ("ports" in service) == (key == "proxy")
+    assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
+    assert config["networks"]["inside"]["internal"]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder / "secrets", *(folder / "secrets").iterdir()]}
+    if os.name == "posix":
+        assert modes.pop("secrets") == 0o700
+        assert modes.pop("tls") == 0o755
+        assert set(modes.values()) == {0o444}
+    assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(modes) - {"secrets", "tls"}
+
+
+def test_secrets_are_never_overwritten(project: Project) -> None:
+    folder = project(ALL_ON)
+    secrets_of(folder)
+    before = {path: path.read_bytes() for path in (folder / "secrets").rglob("*") if path.is_file()}
+    (folder / "secrets" / "secret_key").unlink()
+    secrets_of(folder)
+    after = {path: path.read_bytes() for path in (folder / "secrets").rglob("*") if path.is_file()}
+    assert [path.name for path in before if before[path] != after[path]] == ["secret_key"]
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_dockerfile_has_no_findings(answers: Answers, pristine: Project) -> None:
+    run(pristine(answers), "hadolint", "Dockerfile")
+
+
+def check_image(podman: Engine, project: Path) -> None:
+    """Check what the image holds, and what its processes may do."""
+    files = podman.run(project, "podman", "run", "--rm", "my-secure-site", "find", "/app", "/venv", "-type", "f")
+    found = set(files.splitlines())
+    assert {"/app/manage.py", "/app/staticfiles/staticfiles.json", "/venv/bin/gunicorn"} <= found
+    assert any(path.startswith("/app/core/__pycache__/") for path in found)
+    unwanted = ("/tests/", "/.env", "/.git/", "/app/secrets/", "/app/scripts/", "/app/deploy/", "/conftest.py")
+    assert not [path for path in found if path.startswith("/app/") and any(part in path for part in unwanted)]
+    assert not [path for path in found if "/site-packages/pytest/" in path or "/bin/ruff" in path]
+    writable = podman.run(project, "podman", "run", "--rm", "my-secure-site", "find", "/app", "/venv", "-writable")
+    assert not [path for path in writable.splitlines() if "/" in path]
+    for service in ("site", "worker"):
+        rights = podman.compose(project, "exec", "-T", service, "python", "-c", RIGHTS)
+        assert rights.split() == ["10001", "0" * 16, "1"]
+
+
+def publish(site: Site) -> None:
+    """Upload a photo through the proxy, and approve it."""
+    admin = site.visitor(ADMIN)
+    assert admin.upload(encode(landscape(1, (320, 240))), title="First light").location == "/photos/mine/"
+    assert "First light" not in site.visitor().get("/").text
+    (photo,) = set(re_photo(admin.get("/admin/uploads/photo/").text))
+    admin.post("/admin/uploads/photo/", {"action": "approve", "_selected_action": photo})
+    assert is_published(site)
+
+
+def re_photo(page: str) -> list[str]:
+    """Return the ids of the photos on a page of the admin."""
+    return [part[:36] for part in page.split('name="_selected_action" value="')[1:]]
+
+
+def is_published(site: Site) -> bool:
+    """Tell whether everyone sees the photo and its file."""
+    page = site.visitor().get("/").text
+    if "First light" not in page:
+        return False
+    file = page.partition('src="/photos/')[2].partition('"')[0]
+    return site.visitor().get(f"/photos/{file}").body.startswith(b"\xff\xd8")
+
+
+def check_proxy(site: Site) -> None:
+    """Check the limits, the headers and the redirect of the proxy."""
+    visitor = site.visitor(ADMIN)
+    too_large = visitor.upload(bytes(11 * 1024**2))
+    assert "This file is too large." in too_large.text, "the site's own page"
+    page = site.visitor().get("/", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"})
+    assert page.status == 200
+    assert len(page.headers.get_all("Content-Security-Policy", [])) == 1
+    assert page.headers["Strict-Transport-Security"].startswith("max-age=3600")
+    assert page.headers["Server"] == "nginx"
+
+
+def test_site_runs_from_compose_up_to_a_restored_backup(project: Project, tmp_path: Path) -> None:
+    folder, storage = project(ALL_OFF), tmp_path / "containers"
+    storage.mkdir()
+    with engine(storage) as podman:
+        podman.make_stand_ins()
+        run(folder, "uv", "lock")
+        secrets_of(folder)
+        certificate, tls = issue_certificate(tmp_path)
+        for file in ("fullchain.pem", "privkey.pem"):
+            (folder / "secrets" / "tls" / file).unlink()
+            shutil.copy(certificate, folder / "secrets" / "tls" / file)
+            (folder / "secrets" / "tls" / file).chmod(0o444)
+        override = {"services": {"site": {"environment": {"ALLOWED_HOSTS": "localhost"}}}}
+        (folder / "compose.override.yaml").write_text(json.dumps(override), encoding="utf-8")
+        Path("/var/www/acme").mkdir(parents=True, exist_ok=True)
+        print("image built in seconds:", podman.build(folder, "docker.io/library/my-secure-site"))  # noqa: T201
+        podman.run(folder, "podman", "tag", "docker.io/library/my-secure-site", "localhost/my-secure-site")
+        try:
+            podman.compose(folder, "up", "--detach", "--wait")
+            password = f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}"
+            podman.compose(folder, "exec", "-T", "-e", password, "site", "python", "manage.py", *SUPERUSER.split())
+            site = Site(folder, "https://localhost", {}, tls, podman.service, tmp_path / "log")
+            check_image(podman, folder)
+            publish(site)
+            check_proxy(site)
+            podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "worker", "--check")
+
+            backups = tmp_path / "backups"
+            command = (sys.executable, "-m", "scripts.backups")
+            backup = podman.run(folder, *command, "create", "--compose", str(backups)).splitlines()[-1]
+            assert sorted(path.name for path in Path(backup).iterdir()) == ["database", "photos.tar"]
+            podman.compose(folder, "down", "--volumes")
+            podman.compose(folder, "up", "--detach", "--wait")
+            assert not is_published(site)
+            podman.run(folder, *command, "restore", "--compose", backup)
+            assert is_published(site)
+            assert site.visitor(ADMIN).get("/photos/mine/").status == 200
+        except AssertionError:
+            print(podman.compose(folder, "logs", "--no-color"))  # noqa: T201
+            raise
+        finally:
+            podman.compose(folder, "down", "--volumes")

@@ -1,0 +1,162 @@
+"""Run a project's compose.yaml with podman, on stand-ins for the base images that no registry is needed for."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from tests.support.baking import clean_environment, run
+from tests.support.live import Server
+
+PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
+PACKAGES = "ca-certificates,curl,libpq5,nginx-light,postgresql,python3,python3-venv"
+BASE = Path.home() / ".cache" / "secure-django" / "stand-in-1.tar"
+
+# What the entrypoint of the official image does with the variables that compose.yaml sets.
+POSTGRESQL = """\
+#!/bin/sh
+set -e
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
+data=/var/lib/postgresql/18/docker
+if [ ! -s "$data/PG_VERSION" ]; then
+    mkdir -p "$data"
+    initdb --pgdata="$data" --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth=scram-sha-256
+    pg_ctl --pgdata="$data" --options="-c listen_addresses=''" --wait start
+    PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") createdb --username="$POSTGRES_USER" "$POSTGRES_DB"
+    pg_ctl --pgdata="$data" --wait stop
+    sed -i '/^local/s/scram-sha-256/trust/' "$data/pg_hba.conf"
+    echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
+fi
+exec postgres -D "$data" -c listen_addresses='*'
+"""
+# Each image has what the project relies on: programs, users, the owners of folders.
+IMAGES = {
+    "python:3.14-slim-trixie": """\
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+""",
+    "nginx:1.30-alpine": """\
+RUN echo "nginx:x:101:101::/nonexistent:/usr/sbin/nologin" >> /etc/passwd && echo "nginx:x:101:" >> /etc/group
+CMD ["nginx", "-g", "daemon off;"]
+""",
+    "postgres:18-trixie": """\
+COPY --chmod=755 postgresql.sh /usr/local/bin/
+RUN install --directory --owner=postgres --group=postgres --mode=1777 /var/lib/postgresql \\
+    && ln --symbolic /usr/lib/postgresql/*/bin/* /usr/local/bin/
+CMD ["postgresql.sh"]
+""",
+    "ghcr.io/astral-sh/uv:0.13": "COPY uv /uv\n",
+}
+
+
+class Engine:
+    """A podman with storage and a Docker socket of its own."""
+
+    service: Server
+
+    def __init__(self, folder: Path) -> None:
+        """Write the configuration into the folder."""
+        self.folder = folder
+        storage = f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+        (folder / "storage.conf").write_text(storage, encoding="utf-8")
+        # crun fails where control groups have two versions at once.
+        limits = '["nofile=20000:20000", "nproc=90000:90000"]'
+        containers = f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n'
+        (folder / "containers.conf").write_text(containers, encoding="utf-8")
+        # The emitted script calls `docker compose`.
+        (folder / "docker").write_text('#!/bin/sh\nshift\nexec docker-compose "$@"\n', encoding="utf-8")
+        (folder / "docker").chmod(0o755)
+        self.environment = {
+            "BUILDAH_ISOLATION": "chroot",
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "DISABLE_HC_SYSTEMD": "true",
+            "DOCKER_HOST": f"unix://{folder}/podman.sock",
+            "PATH": f"{folder}{os.pathsep}{clean_environment()['PATH']}",
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "true",
+        }
+
+    def run(self, folder: Path, *command: str, **environment: str) -> str:
+        """Run a command with this podman and return its output."""
+        return run(folder, *command, **self.environment | environment)
+
+    def compose(self, project: Path, *command: str) -> str:
+        """Run a command of docker-compose for a project."""
+        return self.run(project, "docker-compose", *command)
+
+    def make_stand_ins(self) -> None:
+        """Make the images that projects build on, from Debian's packages and this machine's uv."""
+        if not BASE.exists():
+            BASE.parent.mkdir(parents=True, exist_ok=True)
+            partial = BASE.with_suffix(f".{os.getpid()}.tar")
+            run(self.folder, "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(partial))
+            partial.rename(BASE)
+        self.run(self.folder, "podman", "import", str(BASE), "localhost/base")
+        context = self.folder / "context"
+        context.mkdir()
+        shutil.copy(os.environ.get("UV") or str(shutil.which("uv")), context / "uv")
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", context)
+        (context / "postgresql.sh").write_text(POSTGRESQL, encoding="utf-8")
+        for name, lines in IMAGES.items():
+            base = "scratch" if "/" in name else "localhost/base"
+            (context / "Dockerfile").write_text(f"FROM {base}\n{lines}", encoding="utf-8")
+            self.build(context, name if "/" in name else f"docker.io/library/{name}")
+
+    def build(self, context: Path, name: str) -> float:
+        """Build an image from a folder with a Dockerfile, and return the seconds that it took."""
+        start = time.monotonic()
+        # Docker's format, since the other one has no HEALTHCHECK.
+        options = ("--format", "docker", "--pull=never", "--network", "host", "--tag", name)
+        self.run(context, "buildah", "build", *options, str(context))
+        return time.monotonic() - start
+
+    def check_health(self, stop: Event) -> None:
+        """Do what systemd's timers do for podman elsewhere: run the health checks."""
+        while not stop.wait(1):
+            listed = subprocess.run(
+                ["podman", "ps", "--quiet"],
+                env=clean_environment() | self.environment,
+                check=False,
+                capture_output=True,
+                text=True,
+            ).stdout
+            for container in listed.split():
+                subprocess.run(
+                    ["podman", "healthcheck", "run", container],
+                    env=clean_environment() | self.environment,
+                    check=False,
+                    capture_output=True,
+                )
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[Engine]:
+    """Run podman's service; at the end, remove all containers and images."""
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if missing or os.geteuid():
+        pytest.skip(f"not installed, or not root: {', '.join(missing)}")
+    podman, stop = Engine(folder), Event()
+    environment = clean_environment() | podman.environment
+    with (folder / "podman.log").open("wb") as log:
+        podman.service = subprocess.Popen(
+            ["podman", "system", "service", "--time", "0", podman.environment["DOCKER_HOST"]],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    checks = Thread(target=podman.check_health, args=[stop])
+    checks.start()
+    try:
+        yield podman
+    finally:
+        stop.set()
+        checks.join()
+        podman.service.terminate()
+        podman.service.wait()
+        subprocess.run(["podman", "system", "reset", "--force"], env=environment, check=False, capture_output=True)
