@@ -30,7 +30,6 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--compose", action="store_true", help="work on the containers of compose.yaml")
     options = parser.parse_args()
-    os.umask(0o077)
     if options.action == "create":
         create(options.folder, options.compose)
     else:
@@ -40,7 +39,7 @@ def main() -> None:
 def create(target: Path, compose: bool) -> None:
     folder = target / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
     partial = folder.with_suffix(".partial")
-    partial.mkdir(parents=True)
+    partial.mkdir(mode=0o700, parents=True)
     # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
     save_database(partial / "database", compose)
     save_photos(partial / "photos.tar", compose)
