@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, Answers, Project, name, run
-from tests.support.containers import Engine, engine
-from tests.support.images import encode, landscape
+from tests.support.containers import Engine, engine, https_port
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
+from tests.support.publishing import is_published, publish
 
 SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
 # What a process of a container may do: its user, its capabilities, and whether it can write to its root.
@@ -97,30 +97,6 @@ def check_image(podman: Engine, project: Path) -> None:
         assert rights.split() == ["10001", "0" * 16, "1"]
 
 
-def publish(site: Site) -> None:
-    """Upload a photo through the proxy, and approve it."""
-    admin = site.visitor(ADMIN)
-    assert admin.upload(encode(landscape(1, (320, 240))), title="First light").location == "/photos/mine/"
-    assert "First light" not in site.visitor().get("/").text
-    (photo,) = set(re_photo(admin.get("/admin/uploads/photo/").text))
-    admin.post("/admin/uploads/photo/", {"action": "approve", "_selected_action": photo})
-    assert is_published(site)
-
-
-def re_photo(page: str) -> list[str]:
-    """Return the ids of the photos on a page of the admin."""
-    return [part[:36] for part in page.split('name="_selected_action" value="')[1:]]
-
-
-def is_published(site: Site) -> bool:
-    """Tell whether everyone sees the photo and its file."""
-    page = site.visitor().get("/").text
-    if "First light" not in page:
-        return False
-    file = page.partition('src="/photos/')[2].partition('"')[0]
-    return site.visitor().get(f"/photos/{file}").body.startswith(b"\xff\xd8")
-
-
 def check_proxy(site: Site) -> None:
     """Check the limits, the headers and the redirect of the proxy."""
     visitor = site.visitor(ADMIN)
@@ -133,10 +109,12 @@ def check_proxy(site: Site) -> None:
     assert page.headers["Server"] == "nginx"
 
 
-def test_site_runs_from_compose_up_to_a_restored_backup(project: Project, tmp_path: Path) -> None:
+def test_site_runs_from_compose_up_to_a_restored_backup(
+    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder, storage = project(ALL_OFF), tmp_path / "containers"
     storage.mkdir()
-    with engine(storage) as podman:
+    with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
         podman.make_stand_ins()
         run(folder, "uv", "lock")
         secrets_of(folder)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ import pytest
 
 from tests.support.baking import clean_environment, run
 from tests.support.live import Server
+from tests.support.readme import development_port
 
 PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
-PACKAGES = "ca-certificates,curl,libpq5,nginx-light,postgresql,python3,python3-venv"
-BASE = Path.home() / ".cache" / "secure-django" / "stand-in-1.tar"
+PACKAGES = "adduser,ca-certificates,curl,dbus,git,libpq5,nginx,openssl,postgresql,python3,python3-venv,systemd-sysv"
+BASE = Path.home() / ".cache" / "secure-django" / "debian-2.tar"
 
 # What the entrypoint of the official image does with the variables that compose.yaml sets.
 POSTGRESQL = """\
@@ -92,11 +94,7 @@ class Engine:
 
     def make_stand_ins(self) -> None:
         """Make the images that projects build on, from Debian's packages and this machine's uv."""
-        if not BASE.exists():
-            BASE.parent.mkdir(parents=True, exist_ok=True)
-            partial = BASE.with_suffix(f".{os.getpid()}.tar")
-            run(self.folder, "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(partial))
-            partial.rename(BASE)
+        make_base()
         self.run(self.folder, "podman", "import", str(BASE), "localhost/base")
         context = self.folder / "context"
         context.mkdir()
@@ -135,12 +133,34 @@ class Engine:
                 )
 
 
+def need(*programs: str) -> None:
+    """Skip the test without root, or without one of the programs."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if sys.platform != "linux" or os.geteuid() or missing:
+        pytest.skip(f"not Linux, not root, or not installed: {', '.join(missing)}")
+
+
+@contextmanager
+def https_port(folder: Path) -> Iterator[None]:
+    """Hold ports 80 and 443, which the test processes share; `folder` is common to all of them."""
+    (folder / "https").mkdir(exist_ok=True)
+    with development_port(folder / "https"):
+        yield
+
+
+def make_base() -> None:
+    """Make the files of a small Debian, which is kept for later runs."""
+    if not BASE.exists():
+        BASE.parent.mkdir(parents=True, exist_ok=True)
+        partial = BASE.with_suffix(f".{os.getpid()}.tar")
+        run(BASE.parent, "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(partial))
+        partial.rename(BASE)
+
+
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
     """Run podman's service; at the end, remove all containers and images."""
-    missing = [program for program in PROGRAMS if not shutil.which(program)]
-    if missing or os.geteuid():
-        pytest.skip(f"not installed, or not root: {', '.join(missing)}")
+    need(*PROGRAMS)
     podman, stop = Engine(folder), Event()
     environment = clean_environment() | podman.environment
     with (folder / "podman.log").open("wb") as log:

@@ -1,0 +1,156 @@
+"""The systemd units, and docs/deployment.md on a machine of its own: a Debian with systemd in its own namespaces."""
+
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, commit, name, run
+from tests.support.containers import BASE, https_port, make_base, need
+from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, issue_certificate
+from tests.support.publishing import is_published, publish
+from tests.support.readme import section
+
+# pivot_root instead of chroot, which would forbid the units their user namespaces.
+BOOT = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+mount -t sysfs -o ro sysfs "$1/sys"
+mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
+mount -t tmpfs -o mode=755 tmpfs "$1/run"
+mount -t tmpfs tmpfs "$1/tmp"
+cd "$1"
+pivot_root . mnt
+umount --lazy /mnt
+exec env -i container=podman PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --log-target=console --show-status=false
+"""
+NAMESPACES = ["--mount", "--pid", "--cgroup", "--uts", "--ipc"]
+
+
+class Machine:
+    """A Debian that systemd runs. It shares the network with this machine."""
+
+    def __init__(self, root: Path, server: Server) -> None:
+        """Take the folder with its files, and the process that holds it."""
+        self.root = root
+        self.server = server
+
+    def run(self, lines: str, **environment: str) -> str:
+        """Run lines of a document as root in the project's folder, and return their output."""
+        pid = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text(encoding="ascii").split()[0]
+        settings = {
+            "HOME": "/root",
+            "PATH": "/usr/sbin:/usr/bin",
+            "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+            **environment,
+        }
+        variables = [f"{key}={value}" for key, value in settings.items()]
+        shell = ["env", "--ignore-environment", *variables, "bash", "-euxo", "pipefail", "-c"]
+        enter = ["nsenter", "--target", pid, *NAMESPACES, "--root", "--wd"]
+        return run(self.root, *enter, *shell, f"cd /srv/my-secure-site 2>/dev/null || cd /srv\n{lines}")
+
+
+@contextmanager
+def boot(folder: Path) -> Iterator[Machine]:
+    """Boot a new machine."""
+    need("mmdebstrap", "nsenter", "unshare")
+    make_base()
+    root = folder / "root"
+    root.mkdir()
+    run(folder, "tar", "--extract", f"--file={BASE}", f"--directory={root}")
+    for path in ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"):
+        shutil.copy(path, root / path[1:])
+    # The ports belong to the site.
+    (root / "etc/nginx/sites-enabled/default").unlink()
+    with (folder / "machine.log").open("wb") as log:
+        server = subprocess.Popen(
+            ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash", "-c", BOOT, "boot", str(root)],
+            stdout=log,
+            stderr=log,
+        )
+    machine, deadline = Machine(root, server), time.monotonic() + START_SECONDS
+    try:
+        while True:
+            try:
+                machine.run("systemctl is-system-running --wait | grep -E 'running|degraded'")
+                break
+            except (AssertionError, IndexError):
+                assert time.monotonic() < deadline, (folder / "machine.log").read_text(errors="replace")
+                time.sleep(0.5)
+        yield machine
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+
+def blocks(project: Path, heading: str) -> list[str]:
+    """Return the shell blocks below a heading of docs/deployment.md."""
+    text = section(project / "docs" / "deployment.md", heading)
+    return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_path: Path) -> None:
+    for path in (pristine(answers) / "deploy").glob("site-*.*"):
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name)
+        else:
+            # The programs are not installed here.
+            text = re.sub(r"/srv/my-secure-site/\.venv/bin/\w+", "/bin/true", path.read_text(encoding="utf-8"))
+            (tmp_path / path.name).write_text(text, encoding="utf-8")
+    units = sorted(path.name for path in tmp_path.glob("*.service"))
+    assert units == ["site-backup.service", "site-web.service", "site-worker.service"]
+    assert run(tmp_path, "systemd-analyze", "verify", *(f"./{unit}" for unit in [*units, "site-backup.timer"])) == ""
+    for unit in units:
+        run(tmp_path, "systemd-analyze", "security", "--offline=true", "--threshold=25", f"./{unit}")
+    filters = (tmp_path / "site-.service.d" / "hardening.conf").read_text(encoding="utf-8")
+    assert "@sandbox" in filters, "or the image decoder silently loses its own"
+
+
+def test_deployment_document_leads_to_a_restored_photo(
+    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = project(ALL_OFF)
+    settings = folder / "deploy" / "production.env"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("ALLOWED_HOSTS=example.com", "ALLOWED_HOSTS=localhost"), encoding="utf-8")
+    run(folder, "uv", "lock")
+    commit(folder)
+    certificate, tls = issue_certificate(tmp_path)
+    with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
+        prepare, clone = blocks(folder, "Copy the project")
+        machine.run(prepare)
+        run(folder, "git", "push", "--quiet", str(machine.root / "srv" / "my-secure-site.git"), "HEAD:main")
+        machine.run(clone)
+        (make,) = blocks(folder, "Secrets")
+        machine.run(make, EMAIL_URL="submission://user:password@mail.example.com")
+        for file in ("fullchain.pem", "privkey.pem"):
+            shutil.copyfile(certificate, machine.root / "srv" / "my-secure-site" / "secrets" / "tls" / file)
+        *start, superuser = blocks(folder, "Systemd")
+        for block in start:
+            machine.run(block)
+        environment = {"DJANGO_SUPERUSER_EMAIL": ADMIN, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        machine.run(f"{superuser.strip()} --no-input", **environment)
+        site = Site(folder, "https://localhost", {}, tls, machine.server, tmp_path / "machine.log")
+        publish(site)
+
+        machine.run(blocks(folder, "Backup")[0])
+        machine.run("systemctl stop site-web site-worker && rm -r /var/lib/site/media")
+        machine.run("runuser -u postgres -- dropdb site && runuser -u postgres -- createdb --owner=site site")
+        assert site.visitor().get("/").status == 502
+        assert "Please try again" in site.visitor().get("/").text
+        machine.run(blocks(folder, "Restore")[1])
+        assert is_published(site)
+        machine.run(blocks(folder, "Update")[1])
+        assert is_published(site)
+        assert "active" in machine.run("systemctl is-active site-web site-worker site-backup.timer")

@@ -1,0 +1,28 @@
+"""Publish a photo on a site as staff do, and see whether everyone sees it."""
+
+import re
+
+from tests.support.images import encode, landscape
+from tests.support.live import ADMIN, Site
+
+TITLE = "First light"
+QUEUE = "/admin/uploads/photo/"
+
+
+def publish(site: Site) -> None:
+    """Upload a photo, and approve it."""
+    admin = site.visitor(ADMIN)
+    assert admin.upload(encode(landscape(1, (320, 240))), title=TITLE).location == "/photos/mine/"
+    assert TITLE not in site.visitor().get("/").text
+    (photo,) = re.findall(r'name="_selected_action" value="([0-9a-f-]{36})"', admin.get(QUEUE).text)
+    admin.post(QUEUE, {"action": "approve", "_selected_action": photo})
+    assert is_published(site)
+
+
+def is_published(site: Site) -> bool:
+    """Tell whether a visitor sees the photo and its file."""
+    page = site.visitor().get("/").text
+    if TITLE not in page:
+        return False
+    file = page.partition('src="/photos/')[2].partition('"')[0]
+    return site.visitor().get(f"/photos/{file}").body.startswith(b"\xff\xd8")
