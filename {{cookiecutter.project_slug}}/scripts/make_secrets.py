@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path("secrets")
+DOMAIN = "{{ cookiecutter.domain_name }}"
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def make_certificate() -> None:
     if not folder.exists():
         folder.mkdir(mode=0o755)
         key, certificate = folder / "privkey.pem", folder / "fullchain.pem"
-        names = ("-subj", "/CN={{ cookiecutter.domain_name }}", "-addext", "subjectAltName=DNS:{{ cookiecutter.domain_name }}")
+        names = ("-subj", "/CN=localhost", "-addext", f"subjectAltName=DNS:{DOMAIN}")
         command = ["openssl", "req", "-x509", "-nodes", "-days", "30", "-newkey", "rsa:2048", *names]
         # Fixed arguments, and openssl from the system's path.
         subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)  # noqa: S603

@@ -142,7 +142,7 @@ def test_staff_and_the_log_learn_of_overdue_photos(
     now = timezone.now()
     photo = make_photo(due_at=now)
     assert "automatic moderation" not in login(reviewer).get(QUEUE).content.decode()
-    # Cloudinary is down: the photo waits for a later attempt.
+    # The service is down: the photo waits for a later attempt.
     Photo.objects.update(created_at=now - timedelta(hours=2), due_at=now + timedelta(minutes=15))
     assert "1 photo has waited for automatic moderation" in login(reviewer).get(QUEUE).content.decode()
     call_command("worker", "--once")
