@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import yaml
@@ -109,6 +110,19 @@ def check_proxy(site: Site) -> None:
     assert page.headers["Server"] == "nginx"
 
 
+def check_spoofed_address(site: Site) -> None:
+    """Check that an attacker who invents IP addresses is locked out like any other."""
+    statuses = []
+    for attempt in range(6):
+        visitor = site.visitor()
+        form = {"username": ADMIN, "login": ADMIN, "password": "wrong"}
+        body = urlencode({"csrfmiddlewaretoken": visitor.token("/accounts/login/"), **form}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": f"192.0.2.{attempt}"}
+        statuses.append(visitor.request("POST", "/accounts/login/", body, headers).status)
+    assert statuses[-1] == 429
+    assert 429 not in statuses[:4]
+
+
 def test_site_runs_from_compose_up_to_a_restored_backup(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -148,6 +162,7 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             podman.run(folder, *command, "restore", "--compose", backup)
             assert is_published(site)
             assert site.visitor(ADMIN).get("/photos/mine/").status == 200
+            check_spoofed_address(site)
         except AssertionError:
             print(podman.compose(folder, "logs", "--no-color"))  # noqa: T201
             raise

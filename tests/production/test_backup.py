@@ -1,0 +1,56 @@
+"""A backup of PostgreSQL and the photos, restored on an empty machine."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, Project, production, run
+from tests.support.postgresql import Database
+
+BACKUPS = (sys.executable, "-m", "scripts.backups")
+CREATE = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+user = User.objects.create_superuser("admin@example.com", "correct horse battery staple")
+photo = Photo(owner=user, title="First light", original_name="IMG_1.jpg", width=1, height=1, size=1)
+photo.save()
+default_storage.save(photo.path("display"), ContentFile(b"pixels"))
+"""
+# The encrypted name is read with the kept key.
+SHOW = """
+from django.core.files.storage import default_storage
+photo = Photo.objects.get()
+print(photo.owner.email, photo.title, photo.original_name, default_storage.open(photo.path("display")).read())
+"""
+
+
+@pytest.mark.skipif(not shutil.which("pg_dump"), reason="PostgreSQL is not installed")
+def test_backup_is_restored_on_an_empty_machine(project: Project, tmp_path: Path, postgresql: Database) -> None:
+    folder = project(ALL_OFF)
+    environment = production(folder) | {"DATABASE_URL": postgresql(), "MEDIA_ROOT": str(tmp_path / "media")}
+    shell = (sys.executable, "manage.py", "shell", "--verbosity", "0", "--command")
+    run(folder, sys.executable, "manage.py", "migrate", **environment)
+    run(folder, *shell, CREATE, **environment)
+    backup = run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).splitlines()[-1]
+    assert environment["FIELD_ENCRYPTION_KEYS"].encode() not in (Path(backup) / "database").read_bytes()
+
+    # Another machine has the keys alone.
+    empty = environment | {"DATABASE_URL": postgresql(), "MEDIA_ROOT": str(tmp_path / "other")}
+    run(folder, *BACKUPS, "restore", backup, **empty)
+    run(folder, sys.executable, "manage.py", "migrate", **empty)
+    shown = run(folder, *shell, SHOW, **empty).strip()
+    assert shown == "admin@example.com First light IMG_1.jpg b'pixels'"
+
+
+def test_only_the_newest_backups_are_kept(project: Project, tmp_path: Path) -> None:
+    folder = project(ALL_OFF)
+    environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media")}
+    for day in range(10, 30):
+        (tmp_path / "backups" / f"2026-01-{day}T030000Z").mkdir(parents=True)
+    newest = run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).strip()
+    kept = sorted(path.name for path in (tmp_path / "backups").iterdir())
+    assert len(kept) == 14
+    assert kept[-1] == Path(newest).name
+    assert kept[0] == "2026-01-17T030000Z"
