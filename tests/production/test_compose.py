@@ -16,6 +16,7 @@ from tests.support.containers import Engine, engine, https_port
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.publishing import is_published, publish
 
+posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
 SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
 # What a process of a container may do: its user, its capabilities, and whether it can write to its root.
 RIGHTS = """
@@ -34,9 +35,10 @@ for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
 def secrets_of(project: Path) -> None:
     """Make the project's secrets, as docs/deployment.md says."""
     mail, cloud = "submission://user:password@mail.example.com", "cloudinary://1234:secret@example"
-    run(project, sys.executable, "-m", "scripts.make_secrets", EMAIL_URL=mail, CLOUDINARY_URL=cloud)
+    run(project, "deploy/make-secrets", EMAIL_URL=mail, CLOUDINARY_URL=cloud)
 
 
+@posix
 @pytest.mark.parametrize("answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name)
 def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) -> None:
     folder = project(answers)
@@ -60,13 +62,13 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
     assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
     assert config["networks"]["inside"]["internal"]
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder / "secrets", *(folder / "secrets").iterdir()]}
-    if os.name == "posix":
-        assert modes.pop("secrets") == 0o700
-        assert modes.pop("tls") == 0o755
-        assert set(modes.values()) == {0o444}
-    assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(modes) - {"secrets", "tls"}
+    assert modes.pop("secrets") == 0o700
+    assert modes.pop("tls") == 0o755
+    assert set(modes.values()) == {0o444}
+    assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(modes)
 
 
+@posix
 def test_secrets_are_never_overwritten(project: Project) -> None:
     folder = project(ALL_ON)
     secrets_of(folder)
@@ -75,6 +77,10 @@ def test_secrets_are_never_overwritten(project: Project) -> None:
     secrets_of(folder)
     after = {path: path.read_bytes() for path in (folder / "secrets").rglob("*") if path.is_file()}
     assert [path.name for path in before if before[path] != after[path]] == ["secret_key"]
+    (folder / "secrets" / "email_url").unlink()
+    with pytest.raises(AssertionError, match="EMAIL_URL"):
+        run(folder, "deploy/make-secrets")  # no answer makes no file
+    assert not (folder / "secrets" / "email_url").exists()
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

@@ -31,10 +31,12 @@ COMMANDS = (
 )
 NOT_HERE = {
     "apk add --no-cache python3 uv": "the image is Alpine Linux; the next command needs both packages",
-    "apk add --no-cache openssl python3": "the image is Alpine Linux",
+    "apk add --no-cache openssl": "the image is Alpine Linux",
     # tests/production/test_compose.py runs the same with podman.
-    'uv run python -c "import core.tests.settings; from scripts import make_secrets; make_secrets.main()"': "no Docker",
-    "python3 -m scripts.make_secrets": "no Docker",
+    "uv run python -c \"import core.tests.settings, subprocess; subprocess.run('deploy/make-secrets', check=True)\"": (
+        "no Docker"
+    ),
+    "deploy/make-secrets": "no Docker",
     "docker compose up --build --detach --wait": "no Docker",
     "docker compose exec -T proxy curl --fail --insecure https://localhost/health/ready/": "no Docker",
     "curl --fail --insecure https://localhost/health/ready/": "no Docker",
