@@ -39,7 +39,7 @@ REJECTED = {
     ("project_slug", "Django"): "type django",
     ("project_slug", "pillow"): "type my-pillow",
     ("project_slug", "python.dotenv"): "type my-python-dotenv",
-    ("project_slug", "django_axes"): "type my-django-axes",
+    ("project_slug", "django_allauth"): "type my-django-allauth",
     ("project_slug", "allauth"): "type my-allauth",
     ("project_slug", "config"): "type my-config",
     ("project_slug", "users"): "type my-users",
