@@ -49,9 +49,9 @@ class Mailbox(socketserver.ThreadingTCPServer):
         """Return the newest message to a recipient whose plain text contains a pattern; wait until there is one."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            for message in reversed(self.messages):
-                if message["To"] == email and re.search(pattern, plain_text(message)):
-                    return message
+            own: list[EmailMessage] = [message for message in self.messages if message["To"] == email]
+            if found := [message for message in own if re.search(pattern, plain_text(message))]:
+                return found[-1]
             time.sleep(0.02)
         pytest.fail(f"no message to {email} contains {pattern}")
 
