@@ -17,7 +17,6 @@ from django.http import HttpRequest
 # The token of a password reset link. A reader of the log could use it.
 RESET_LINK = re.compile(r"(/reset/)\S+")
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 # Of a text in a log line, in characters. A client can send much more.
 MAX_LENGTH = 2000
 
@@ -28,7 +27,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 def log_event(event: str, request: HttpRequest | None = None, *, level: int = logging.INFO, **fields: object) -> None:
     """Log a security event with the user and path of the request, and with `fields`."""
-    user = getattr(request, "user", None)
+    # Only if a view asked for the user: request.user would load a session, and renew it.
+    user = getattr(request, "_cached_user", None)
     if user is not None and user.is_authenticated:
         fields.setdefault("user", user.pk)
     if request is not None:

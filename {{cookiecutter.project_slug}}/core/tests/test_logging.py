@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.conf import settings as project
 from pytest_django import Settings
 
 from core import errors
@@ -54,7 +55,7 @@ def test_gunicorn_logs_json_without_settings() -> None:
             "try: 1 / 0\n"
             "except ZeroDivisionError: logging.getLogger('gunicorn.error').exception('a\\nb' * 9000)",
         ],
-        cwd=settings.BASE_DIR,
+        cwd=project.BASE_DIR,
         env=environment,
         capture_output=True,
         text=True,

@@ -86,7 +86,7 @@ def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> Non
 @pytest.mark.control("V13.2.3")
 def test_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("config.environment.find_spec", lambda name: None)
-    with pytest.raises(ValidationError, match="uv add redis"):
+    with pytest.raises(ValidationError, match="uv sync --extra redis"):
         cache_url("redis://localhost")
 
 
