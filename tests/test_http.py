@@ -121,6 +121,9 @@ def test_security_headers_are_on_every_response_once(kind: str, responses: dict[
         return
     for directive in ("base-uri", "object-src", "frame-ancestors"):
         assert directives.pop(directive) == {"'none'"}
+    assert (directives.pop("report-uri"), directives.pop("report-to")) == ({"/csp-report/"}, {"csp"})
+    assert headers.get_all("Reporting-Endpoints") == ['csp="/csp-report/"']
+    assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Request-ID"])
     sources = set().union(*directives.values())
     assert directives.keys() == {"script-src", "style-src", "img-src", "connect-src", "form-action"}
     assert not {source for source in sources if source != "'self'" and not source.startswith("'nonce-")}
