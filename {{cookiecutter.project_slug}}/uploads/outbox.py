@@ -13,8 +13,9 @@ from uploads.moderation.backends import get_moderation_backend, next_attempt
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
-# Longer than any pass takes. After this, another worker processes the photos of a worker that died.
-CLAIM = timedelta(minutes=15)
+# Far longer than the calls for one photo take; each outcome renews the claim of the whole batch. After this, another
+# worker processes the photos of a worker that died.
+CLAIM = timedelta(minutes=5)
 # Machines decide sooner. If a photo waits for longer, the worker or the service is down.
 OVERDUE = timedelta(hours=1)
 
@@ -27,7 +28,7 @@ def process_due_photos() -> int:
     photos = claim_due_photos()
     if photos:
         known_due = {photo.pk: photo.due_at for photo in photos}
-        keys, until = list(known_due), photos[0].claimed_until
+        claimed, until = Photo.objects.filter(pk__in=list(known_due)), photos[0].claimed_until
         try:
             for outcome in get_moderation_backend().process(photos):
                 photo, next_due = outcome.photo, outcome.next_due
@@ -39,8 +40,10 @@ def process_due_photos() -> int:
                     next_due = next_attempt(photo)
                 # A webhook or a reviewer may have made the photo due again in the meantime.
                 Photo.objects.filter(pk=photo.pk, due_at=known_due[photo.pk]).update(due_at=next_due)
+                before, until = until, timezone.now() + CLAIM
+                claimed.filter(claimed_until=before).update(claimed_until=until)
         finally:
-            Photo.objects.filter(pk__in=keys, claimed_until=until).update(claimed_until=None)
+            claimed.filter(claimed_until=until).update(claimed_until=None)
         logger.info("photos processed: %d", len(photos))
     return len(photos)
 
@@ -51,7 +54,8 @@ def claim_due_photos() -> list[Photo]:
     free = Photo.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
     keys = list(free.order_by("due_at").values_list("pk", flat=True)[:BATCH_SIZE])
     claimed = [key for key in keys if free.filter(pk=key).update(claimed_until=now + CLAIM)]
-    return list(Photo.objects.filter(pk__in=claimed))
+    # In random order, so that a photo whose call always fails cannot end every pass before the others.
+    return list(Photo.objects.filter(pk__in=claimed).order_by("?"))
 
 
 def overdue_photos() -> QuerySet[Photo]:

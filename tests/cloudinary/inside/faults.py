@@ -4,18 +4,22 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN401, ARG001, D101, D102, D107, I001, N815, PLR0913, PLR0917
 
+import gzip
 import hashlib
 import json
 import os
 import socket
 import struct
 import time
+import zlib
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from itertools import product
+from io import BytesIO
+from itertools import cycle, islice, product
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -59,8 +63,10 @@ DELIVERY = "https://res.cloudinary.com/cloud/image/authenticated/s--"
 
 
 @pytest.fixture(autouse=True)
-def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeout(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setitem(sdk.OPTIONS, "timeout", 0.3)
+    if "endless" in request.node.name:
+        monkeypatch.setattr(sdk, "MAX_SECONDS", 0.6)
 
 
 class OtherHost(HTTPServer):
@@ -110,13 +116,50 @@ def send_half(handler: Handler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
-def reply(status: int, body: dict[str, Any] | str, **headers: str) -> Fault:
+def drip(start: str, repeated: str = " ") -> Fault:
+    """Return a fault that sends the start at once and then a byte at a time, for longer than any call may take."""
+
+    def fault(handler: Handler) -> None:
+        with suppress(OSError):
+            handler.wfile.write(start.encode())
+            for byte in islice(cycle(repeated), 200):
+                handler.wfile.write(byte.encode())
+                time.sleep(0.02)
+
+    return fault
+
+
+def flood(handler: Handler) -> None:
+    """Send a body of 200 MB, of which the first megabyte is a whole JSON object."""
+    with suppress(OSError):
+        handler.wfile.write(OK + b'\r\n{"public_id": "x", "version": 1}')
+        for _ in range(200):
+            handler.wfile.write(b" " * 1024**2)
+
+
+def good_with(**headers: str) -> Fault:
+    """Return a fault that answers well, with extra headers."""
+
+    def fault(handler: Handler) -> None:
+        handler.rfile = BytesIO(handler.body)
+        with patch.dict(handler.server.headers, headers):
+            handler.do_POST()
+
+    return fault
+
+
+def reply(status: int, body: dict[str, Any] | str | bytes, **headers: str) -> Fault:
     return lambda handler: handler.reply(status, body, **headers)
 
 
 def error(status: int, message: str = CANARY, **headers: str) -> Fault:
     return reply(status, {"error": {"message": message}}, **headers)
 
+
+LONG_NUMBER = "9" * 5000
+BOMB = gzip.compress(b" " * 64 * 1024**2)
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 FAULTS: dict[str, Fault] = {
     "stalled": lambda _: time.sleep(0.5),
@@ -146,6 +189,50 @@ FAULTS: dict[str, Fault] = {
     "200 sent by half": send_half,
     "204": reply(204, ""),
     "reset": reset,
+    "200 with a list as ID": reply(200, {"public_id": ["x"], "version": 1, "resources": [{"public_id": ["x"]}]}),
+    "200 with an object as ID": reply(200, {"public_id": {}, "version": 1, "resources": [{"public_id": {}}]}),
+    "200 with a number as list": reply(200, {"resources": 5}),
+    "200 with an object as list": reply(200, {"resources": {"public_id": "x"}}),
+    "200 with a list of lists": reply(200, {"resources": [[], 5, None, "x"]}),
+    "200 with an object as result": reply(200, {"result": {}}),
+    "200 with a BOM": reply(200, '\ufeff{"resources": []}'),
+    "200 in UTF-16": reply(200, '{"resources": []}'.encode("utf-16")),
+    "200 in UTF-32": reply(200, '{"resources": []}'.encode("utf-32")),
+    "200 in Latin-1": reply(200, '{"é": []}'.encode("latin-1")),
+    "200 with deep JSON": reply(200, "[" * 100_000),
+    "200 with a deep object": reply(200, '{"a":' * 100_000 + "1" + "}" * 100_000),
+    "200 with a long number": reply(200, f'{{"version": {LONG_NUMBER}}}'),
+    "200 with a decompression bomb": reply(200, BOMB, Content_Encoding="gzip"),
+    "200 with a bomb in a bomb": reply(200, gzip.compress(BOMB), Content_Encoding="gzip, gzip"),
+    "200 with a bomb in deflate": reply(200, zlib.compress(b" " * 64 * 1024**2), Content_Encoding="deflate"),
+    "200 with empty members": reply(200, gzip.compress(b"") * 5000, Content_Encoding="gzip"),
+    "200 with broken compression": reply(200, b"x" * 99, Content_Encoding="gzip"),
+    "200 with six compressions": reply(200, b"x", Content_Encoding="gzip, gzip, gzip, gzip, gzip, gzip"),
+    "500 with a decompression bomb": reply(500, BOMB, Content_Encoding="gzip"),
+    "200 that fills memory": flood,
+    "429 with a long delay in digits": error(429, Retry_After=LONG_NUMBER),
+    "429 with a date of digits": error(429, X_FeatureRateLimit_Reset=f"Mon, 1 Jan {LONG_NUMBER} 00:00:00 GMT"),
+    "good with long rate headers": good_with(
+        X_FeatureRateLimit_Limit=LONG_NUMBER, X_FeatureRateLimit_Remaining=LONG_NUMBER, Retry_After="1"
+    ),
+    "good with rate headers of 4000 digits": good_with(
+        X_FeatureRateLimit_Limit="9" * 4000, X_FeatureRateLimit_Remaining="1" * 4000, Retry_After="1"
+    ),
+    "good with odd rate headers": good_with(
+        X_FeatureRateLimit_Limit="²", X_FeatureRateLimit_Remaining="-1", X_FeatureRateLimit_Reset="x" * 1000
+    ),
+    "no HTTP": lambda handler: handler.wfile.write(b"220 mail.example.com ESMTP\r\n"),
+    "a long status line": lambda handler: handler.wfile.write(b"HTTP/1.1 200 " + b"x" * 70_000),
+    "many headers": lambda handler: handler.wfile.write(OK + b"X: y\r\n" * 101 + b"\r\n{}"),
+    "two lengths": lambda handler: handler.wfile.write(OK + b"Content-Length: 2, 3\r\n\r\n{}"),
+    "a chunk without a length": lambda handler: handler.wfile.write(CHUNKED.encode() + b"x\r\n"),
+    "an endless status line": drip("HTTP/1.1 200 "),
+    "endless headers": drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n"),
+    "endless interim answers": drip("", "HTTP/1.1 100 Continue\r\n\r\n"),
+    "an endless body": drip('HTTP/1.1 200 OK\r\n\r\n{"public_id": "x", "version": 1}'),
+    "an endless body with a length": drip("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{"),
+    "endless chunks": drip(CHUNKED, "1\r\n \r\n"),
+    "an endless trailer": drip(f"{CHUNKED}2\r\n{{}}\r\n0\r\n", "X: y\r\n"),
 }
 
 
@@ -233,9 +320,7 @@ def test_fault_delays_the_record_of_an_approval(
     assert cloud.assets[str(photo.pk)]["moderation"][-1] == {"kind": "manual", "status": "approved"}
 
 
-@pytest.mark.parametrize(
-    "fault", [name for name in FAULTS if name not in {"200 about another asset", "200 with an empty object"}]
-)
+@pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith("good")])
 def test_fault_delays_the_destruction_of_an_asset(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, fault: str
 ) -> None:
@@ -422,6 +507,97 @@ def test_refused_photo_does_not_delay_the_others(cloud: Cloud, make_photo: MakeP
     run_worker()
     assert len(cloud.uploads) == 2
     assert sorted(Photo.objects.values_list("status", flat=True)) == [Status.PENDING, Status.PENDING, Status.REVIEW]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "1"},
+        {"version": True, "public_id": ["x"]},
+        {"version": -1},
+        {"version": 2**63},
+        {"version": 10**4000},
+        {"version": None, "moderation": 5},
+        {"public_id": "other"},
+    ],
+    ids=str,
+)
+def test_bad_entry_delays_its_photo_only(
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any],
+) -> None:
+    bad, *photos = [make_photo() for _ in range(4)]
+    run_worker()
+    cloud.decide("approved", "approved")
+    good = dict(cloud.assets[str(bad.pk)])
+    cloud.assets[str(bad.pk)].update(change)
+    run_worker()
+    assert {reload(photo).status for photo in photos} == {Status.APPROVED}
+    assert reload(bad).status == Status.PENDING
+    assert "Traceback" not in caplog.text
+    Photo.objects.filter(pk=bad.pk).update(created_at=timezone.now() - timedelta(days=2))
+    run_worker()
+    assert reload(bad).status == Status.REVIEW
+    cloud.assets[str(bad.pk)] = good
+    run_worker()
+    assert reload(bad).status == Status.APPROVED
+
+
+@pytest.mark.parametrize("fault", ["500", "reset", "an endless body", "200 with a decompression bomb"])
+def test_failing_photo_does_not_stop_the_others(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, fault: str
+) -> None:
+    # The newest photo, so that it would come first without the random order.
+    *photos, failing = [make_photo() for _ in range(4)]
+    upload = Handler.upload
+
+    def fail_for_one(handler: Handler, fields: dict[str, Any]) -> None:
+        if fields["public_id"] == str(failing.pk):
+            FAULTS[fault](handler)
+        else:
+            upload(handler, fields)
+
+    with patch.object(Handler, "upload", fail_for_one):
+        for _ in range(20):
+            run_worker()
+            cloud.decide("approved", "approved")
+            if Photo.objects.published().count() == len(photos):
+                break
+    assert {reload(photo).status for photo in photos} == {Status.APPROVED}
+    assert reload(failing).status == Status.PENDING
+    approve_all(cloud, run_worker)
+    check_all_published(cloud, [failing, *photos])
+
+
+@pytest.mark.parametrize("status", ["\x00", "\ud800", "x" * 5000, "\u202e"])
+def test_odd_status_goes_to_a_reviewer(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    cloud.moderation = moderation(status, "approved")
+    photo = make_photo()
+    run_worker()
+    assert reload(photo).status == Status.REVIEW
+    assert details(photo).isascii()
+    assert "Traceback" not in caplog.text
+
+
+def test_query_that_reports_an_existing_asset_decides(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    photo = make_photo()
+    run_worker()
+    cloud.decide("approved", "approved")
+    cloud.assets[str(photo.pk)]["existing"] = True
+    run_worker()
+    assert reload(photo).status == Status.APPROVED
+
+
+def test_claim_outlasts_the_calls_for_a_photo() -> None:
+    # A query for all photos, and for one photo: a query, an upload and the record of an approval.
+    assert timedelta(seconds=4 * sdk.MAX_SECONDS * 2) < outbox.CLAIM
 
 
 def test_reviewer_can_restore_a_vanished_asset(

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -248,9 +249,31 @@ def memory(field: str) -> float:
     return int(line.split()[1]) / 1024
 
 
+def cost_of_a_pass() -> float:
+    """Return how much the peak memory of a pass exceeds the memory before, in MiB."""
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    process_due_photos()
+    return memory("VmHWM") - before
+
+
 def measure_memory() -> None:
     # The stub keeps what it receives, so the worker runs in another process.
     assert wait(fork(measure_upload)) == 0
+    gzip = zlib.compressobj(wbits=31)
+    bomb = b"".join(gzip.compress(b" " * 1024**2) for _ in range(1000)) + gzip.flush()
+    for status in (200, 500):
+        start_over()
+        make_photo()
+        cloud.faults = [lambda handler, status=status: handler.reply(status, bomb, Content_Encoding="gzip")]
+        assert wait(fork(measure_answer)) == 0
+        assert cloud.faults == []
+
+
+def measure_answer() -> None:
+    cost = cost_of_a_pass()
+    print(f"an answer of 1000 MiB, compressed to 1 MiB, costs {cost:.1f} MiB")
+    assert cost <= 20, cost
 
 
 def measure_upload() -> None:
@@ -260,12 +283,9 @@ def measure_upload() -> None:
     photo = make_photo()
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(os.urandom(10 * 1024**2))
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    process_due_photos()
-    cost = memory("VmHWM") - before
+    cost = cost_of_a_pass()
     assert Photo.objects.filter(due_at__gt=timezone.now(), asset__version__gt=0).count() == 2
-    print(f"a photo of 10 MiB costs {cost:.1f} MiB above {before:.1f}")
+    print(f"a photo of 10 MiB costs {cost:.1f} MiB")
     assert cost <= 40, cost
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from core.testing import Login, MakePhoto, MakeUser
 from uploads import outbox
 from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
+from uploads.moderation.backends import Outcome, StaffReviewBackend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
@@ -102,6 +104,32 @@ def test_due_photo_is_claimed_by_one_worker(make_photo: MakePhoto) -> None:
     call_command("worker", "--once")
     photo.refresh_from_db()
     assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
+
+
+@pytest.mark.control("moderation")
+def test_claim_lasts_as_long_as_the_pass(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [make_photo(due_at=timezone.now()) for _ in range(4)]
+
+    class SlowBackend(StaffReviewBackend):
+        def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
+            for photo in photos:
+                later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
+                monkeypatch.setattr("django.utils.timezone.now", lambda now=later: now)
+                assert outbox.claim_due_photos() == []
+                yield Outcome(photo, next_due=None)
+
+    monkeypatch.setattr(outbox, "get_moderation_backend", SlowBackend)
+    assert outbox.process_due_photos() == len(photos)
+    assert not Photo.objects.exclude(claimed_until=None).exists()
+
+
+@pytest.mark.control("moderation")
+def test_photo_of_a_dead_worker_is_free_after_minutes(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = make_photo(due_at=timezone.now())
+    assert outbox.claim_due_photos() == [photo]
+    later = timezone.now() + timedelta(minutes=5, seconds=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    assert outbox.process_due_photos() == 1
 
 
 def test_worker_sweeps_orphaned_and_expired_files(

@@ -5,7 +5,6 @@ All state is in the Photo and Asset rows, so an interrupted step is repeated by 
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,20 +18,14 @@ from uploads.images import VARIANTS
 from uploads.models import Photo, Status
 from uploads.moderation.backends import Outcome, next_attempt
 from uploads.moderation.cloudinary import client
-from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoRefusedError
+from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoError, PhotoRefusedError
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.rules import MANUAL, Result, VerdictValue
 
 logger = logging.getLogger(__name__)
 
-# Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
-RESULTS = {
-    "queued": Result.PENDING,
-    "pending": Result.PENDING,
-    "approved": Result.APPROVED,
-    "rejected": Result.REJECTED,
-    "aborted": Result.ABORTED,
-}
+# By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
+RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
 OTHER_STORAGE = "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
 
 
@@ -64,44 +57,40 @@ class Batch:
     def __init__(self, photos: Sequence[Photo]) -> None:
         self.assets = Asset.objects.in_bulk([photo.pk for photo in photos])
         self.queried = [str(photo.pk) for photo in photos if photo.has_files and photo.pk in self.assets]
-        self.answers: dict[str, Answer] = {}
+        self.listed: dict[str, dict[str, Any]] = {}
         self.query_error: CloudinaryError | None = None
         self.outage: CloudinaryError | None = None
         try:
-            self.answers = client.find_assets(self.queried) if self.queried else {}
+            self.listed = client.list_assets(self.queried) if self.queried else {}
         except CloudinaryError as error:
             self.query_error = error
 
     def process(self, photo: Photo) -> Outcome:
+        key = str(photo.pk)
+        if error := self.outage or (self.query_error if key in self.queried else None):
+            return postpone(photo, error)
         try:
-            return self.attempt(photo)
+            answer = client.find_asset(key, self.listed.get(key, {})) if key in self.queried else None
+            return take_step(photo, self.assets.get(photo.pk) or Asset(photo=photo), answer)
         except FileNotFoundError:
             logger.error(OTHER_STORAGE)
             return postpone(photo, CloudinaryError(OTHER_STORAGE))
         except CloudinaryError as error:
+            if not isinstance(error, PhotoError):
+                self.outage = error
             return postpone(photo, error)
         except Exception:
             # An error with one photo must not hold up the photos after it.
             logger.exception("A photo could not be processed")
             return Outcome(photo, next_attempt(photo))
 
-    def attempt(self, photo: Photo) -> Outcome:
-        if self.outage:
-            raise self.outage
-        if self.query_error and str(photo.pk) in self.queried:
-            raise self.query_error
-        try:
-            return take_step(photo, self.assets.get(photo.pk) or Asset(photo=photo), self.answers.get(str(photo.pk)))
-        except CloudinaryError as error:
-            if not isinstance(error, PhotoRefusedError):
-                self.outage = error
-            raise
-
 
 def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
     """Do what the photo needs next: destroy its asset, record a reviewer's approval, or get verdicts."""
     if not photo.has_files:
         return destroy(photo, asset)
+    if answer:
+        save_version(asset, answer)
     if photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists():
         return record_approval(photo, asset, answer)
     return get_verdicts(photo, asset, answer)
@@ -115,7 +104,8 @@ def destroy(photo: Photo, asset: Asset) -> Outcome:
 
 
 def record_approval(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
-    save_version(asset, answer or upload(photo, asset, MANUAL))
+    if not answer:
+        upload(photo, asset, MANUAL)
     client.approve(str(photo.pk))
     return Outcome(photo, next_due=None)
 
@@ -123,10 +113,8 @@ def record_approval(photo: Photo, asset: Asset, answer: Answer | None) -> Outcom
 def get_verdicts(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
     if answer is None and not asset.version:
         answer = upload(photo, asset, "|".join(settings.CLOUDINARY_MODERATION))
-    if answer:
-        save_version(asset, answer)
         if answer.existing:
-            # Such an answer to an upload has no verdicts: ask again at once.
+            # Such an answer has no verdicts: ask again at once.
             return Outcome(photo, timezone.now())
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
@@ -137,7 +125,9 @@ def upload(photo: Photo, asset: Asset, moderation: str) -> Answer:
     with default_storage.open(photo.path("display")) as file:
         # The row is saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
         asset.save()
-        return client.upload(str(photo.pk), file, moderation)
+        answer = client.upload(str(photo.pk), file, moderation)
+    save_version(asset, answer)
+    return answer
 
 
 def save_version(asset: Asset, answer: Answer) -> None:
@@ -147,11 +137,9 @@ def save_version(asset: Asset, answer: Answer) -> None:
 
 def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:
     """Return a verdict for each kind that the photo needs, except a reviewer's."""
-    by_kind = defaultdict(list)
-    for entry in entries:
-        by_kind[str(entry.get("kind")).partition(":")[0]].append(entry)
     kinds = photo.verdicts.exclude(kind=MANUAL).values_list("kind", flat=True)
-    return {kind: read_verdict(by_kind[kind]) for kind in kinds}
+    named = [(str(entry.get("kind")).partition(":")[0], entry) for entry in entries]
+    return {kind: read_verdict([entry for name, entry in named if name == kind]) for kind in kinds}
 
 
 def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
@@ -160,24 +148,21 @@ def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
     result = RESULTS.get(statuses[0], Result.UNKNOWN) if len(statuses) == 1 else Result.UNKNOWN
     details = [json.dumps(entry["response"]) for entry in entries if entry.get("response")]
     if result == Result.UNKNOWN:
-        details.insert(0, f"Status from Cloudinary: {', '.join(statuses)}.")
+        # As JSON, since a database refuses some characters.
+        details.insert(0, f"Status from Cloudinary: {json.dumps(statuses)}.")
     return VerdictValue(result, " ".join(details)[:1000])
 
 
 def make_outcome(photo: Photo, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]) -> Outcome:
     """Return the outcome; verdicts that have been pending for too long go to a reviewer."""
     if photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):
-        verdicts = {kind: send_to_reviewer(verdict) for kind, verdict in verdicts.items()}
+        late = f"No verdict within {settings.MODERATION_STUCK_HOURS} hours."
+        pending = {kind: verdict.detail for kind, verdict in verdicts.items() if verdict.result == Result.PENDING}
+        unknown = {kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip()) for kind, detail in pending.items()}
+        verdicts = {**verdicts, **unknown}
     rejected = {kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED}
     reason = f"Not accepted: {'file' if rejected == {'perception_point'} else 'content'}."
     return Outcome(photo, next_due, verdicts, reason)
-
-
-def send_to_reviewer(verdict: VerdictValue) -> VerdictValue:
-    if verdict.result != Result.PENDING:
-        return verdict
-    late = f"No verdict within {settings.MODERATION_STUCK_HOURS} hours."
-    return VerdictValue(Result.UNKNOWN, f"{late} {verdict.detail}".strip())
 
 
 def postpone(photo: Photo, error: CloudinaryError) -> Outcome:

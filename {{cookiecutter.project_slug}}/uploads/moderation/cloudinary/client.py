@@ -1,10 +1,15 @@
 """Calls to Cloudinary through its SDK, over a transport that handles errors which the SDK ignores."""
 
 import json
+import socket
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
+from threading import Event, Thread
 from typing import IO, Any
 
 import cloudinary
@@ -14,15 +19,20 @@ from cloudinary.utils import cloudinary_url, get_http_connector
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from urllib3 import BaseHTTPResponse, PoolManager
+from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
 # Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
 # of its own (in seconds, for the connection and for each read).
 OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
+# For a whole call, since an answer that arrives byte by byte never reaches the timeout of a read.
+MAX_SECONDS = 30
+# Of an answer, after decompression. The details of 20 assets need about 200 kB.
+MAX_BYTES = 1024**2
 MAX_WAIT = timedelta(hours=1)
 
 UNREACHABLE = "Cloudinary cannot be reached or has an internal error. The call is tried again automatically."
+UNREADABLE = "Cloudinary's answer about this photo cannot be read. The call is tried again automatically."
 RATE_LIMITED = "Cloudinary's rate limit is reached. Moderation continues when the limit allows it."
 ADVICE = {
     401: "Cloudinary rejects the API key or its secret. Correct CLOUDINARY_URL and restart the worker.",
@@ -42,60 +52,89 @@ class Answer:
     existing: bool  # the upload found the asset and changed nothing
 
 
+@dataclass(eq=False)
 class CloudinaryError(Exception):
     """A failed call: `advice` is for reviewers, `retry_at` is the time that Cloudinary named."""
 
-    def __init__(self, advice: str, retry_at: datetime | None = None) -> None:
-        super().__init__(advice)
-        self.advice, self.retry_at = advice, retry_at
+    advice: str
+    retry_at: datetime | None = None
 
 
 class AssetNotFoundError(CloudinaryError):
     """The asset or the cloud does not exist."""
 
 
-class PhotoRefusedError(CloudinaryError):
-    """Cloudinary refuses this photo; calls for other photos can succeed."""
+class PhotoError(CloudinaryError):
+    """The answer about one photo is unusable; calls for other photos can succeed."""
+
+
+class PhotoRefusedError(PhotoError):
+    """Cloudinary refuses this photo, so a reviewer decides."""
 
 
 class Transport:
     """The SDK's connection pool, with the checks that the SDK lacks.
 
-    A redirect would send the signed body to another host. A repeated POST could upload twice. The SDK accepts any
-    status with a JSON body as success, and drops the headers of error responses.
+    A redirect would send the signed body to another host. A repeated POST could upload twice. An answer can be a
+    decompression bomb, or arrive byte by byte without an end. The SDK accepts any status with a JSON body as success,
+    and drops the headers of error responses.
     """
 
     def __init__(self, pool: PoolManager) -> None:
         self.pool = pool
+        self.socket: Any = None
         self.next_query_at = timezone.now()
 
     def request(self, method: str, url: str, **options: Any) -> BaseHTTPResponse:
+        pool: Any = self.pool.connection_from_url(url)
+        pool.ConnectionCls = partial(self.create_connection, type(pool).ConnectionCls)
+        options |= {"redirect": False, "retries": False, "preload_content": False}
+        start, done = time.monotonic(), Event()
+        Thread(target=self.hang_up, args=[done], daemon=True).start()
         try:
-            response = self.pool.request(method, url, redirect=False, retries=False, **options)
+            with self.pool.request(method, url, **options) as response:
+                content = response.read(MAX_BYTES)
+            if time.monotonic() - start > MAX_SECONDS:
+                raise TimeoutError
         except (HTTPError, OSError):
             raise CloudinaryError(UNREACHABLE) from None
+        finally:
+            done.set()
         self.slow_down(response)
-        body = json_object(response)
-        if response.status == 200 and body and "error" not in body:
-            return response
-        raise error_for(response, body)
+        with suppress(ValueError, RecursionError):
+            # Read like the SDK, which needs UTF-8 without a BOM. It gets no headers, since it would parse them.
+            body = json.loads(content.decode())
+            if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
+                return HTTPResponse(content, status=200)
+        raise error_for(response, content)
+
+    def create_connection(self, connection_class: Any, **options: Any) -> Any:
+        connection = connection_class(**options)
+
+        def connect() -> None:
+            connection_class.connect(connection)
+            self.socket = connection.sock
+
+        connection.connect = connect
+        return connection
+
+    def hang_up(self, done: Event) -> None:
+        """End a call that takes longer than MAX_SECONDS."""
+        seconds = MAX_SECONDS
+        while not done.wait(seconds):
+            seconds = 1  # there may be no connection yet
+            with suppress(TypeError, OSError):
+                # Not the method of a TLS socket, which must not be called from another thread.
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
     def slow_down(self, response: BaseHTTPResponse) -> None:
         """Spread the second half of the hour's calls over the rest of the hour."""
-        limit, remaining = (response.headers.get(f"X-FeatureRateLimit-{name}", "") for name in ("Limit", "Remaining"))
         reset = retry_time(response)
-        if reset and limit.isdecimal() and remaining.isdecimal() and int(remaining) * 2 < int(limit):
-            now = timezone.now()
-            self.next_query_at = now + (reset - now) / max(int(remaining), 1)
-
-
-def json_object(response: BaseHTTPResponse) -> dict[str, Any]:
-    """Return the JSON object of a response, or an empty one for any other body."""
-    try:
-        body = json.loads(response.data)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
+        with suppress(KeyError, ValueError):
+            limit, remaining = (int(response.headers[f"X-FeatureRateLimit-{name}"]) for name in ("Limit", "Remaining"))
+            if reset and remaining * 2 < limit:
+                now = timezone.now()
+                self.next_query_at = now + (reset - now) / max(remaining, 1)
 
 
 def retry_time(response: BaseHTTPResponse) -> datetime | None:
@@ -111,16 +150,16 @@ def retry_time(response: BaseHTTPResponse) -> datetime | None:
     return now + min(max(wait, timedelta(0)), MAX_WAIT)
 
 
-def error_for(response: BaseHTTPResponse, body: Mapping[str, Any]) -> CloudinaryError:
+def error_for(response: BaseHTTPResponse, content: bytes) -> CloudinaryError:
     """Return the error for a failed response, without the response's own text, which is untrusted."""
     status = response.status
     no_calls_left = response.headers.get("X-FeatureRateLimit-Remaining") == "0"
-    if status == 429 or (status == 420 and (no_calls_left or "rate limit" in str(body.get("error")).lower())):
+    if status == 429 or (status == 420 and (no_calls_left or b"rate limit" in content.lower())):
         return CloudinaryError(RATE_LIMITED, retry_time(response))
-    if status == 404:
-        return AssetNotFoundError(ADVICE[404])
     if status in ADVICE:
-        return CloudinaryError(ADVICE[status])
+        return (AssetNotFoundError if status == 404 else CloudinaryError)(ADVICE[status])
+    if status == 200:
+        return PhotoError(UNREADABLE)
     if 400 <= status < 500 and status != 423:
         return PhotoRefusedError(f"Cloudinary refuses this photo (HTTP status {status}).")
     return CloudinaryError(UNREACHABLE, retry_time(response))
@@ -142,7 +181,7 @@ transport = configure()
 
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     """Upload a photo unless Cloudinary holds it already."""
-    body: dict[str, Any] = uploader.upload(
+    body = uploader.upload(
         file,
         public_id=public_id,
         overwrite=False,
@@ -156,29 +195,30 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     return read_answer(body, public_id)
 
 
-def find_assets(public_ids: list[str]) -> dict[str, Answer]:
-    """Return the existing ones of at most 100 assets, with their moderation."""
+def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what one call tells about at most 100 assets."""
     if timezone.now() < transport.next_query_at:
         raise CloudinaryError(RATE_LIMITED, transport.next_query_at)
-    listing: Any = api.resources_by_ids(public_ids, moderations=True, **OPTIONS).get("resources")
-    listed = {entry.get("public_id"): entry for entry in listing or () if isinstance(entry, dict)}
-    found = {}
-    for public_id in public_ids:
-        body = listed.get(public_id) or {}
-        if not body.get("moderation"):
-            # A listing can lack what the asset's own details contain.
-            try:
-                body = api.resource(public_id, **OPTIONS)
-            except AssetNotFoundError:
-                continue
-        found[public_id] = read_answer(body, public_id)
-    return found
+    try:
+        entries: Any = api.resources_by_ids(public_ids, moderations=True, **OPTIONS).get("resources")
+    except PhotoError:
+        return {}
+    entries = entries if isinstance(entries, list) else []
+    return {str(entry.get("public_id")): entry for entry in entries if isinstance(entry, dict)}
+
+
+def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
+    """Return an asset by its entry in the list, or else by its own details; None if it does not exist."""
+    try:
+        return read_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
+    except AssetNotFoundError:
+        return None
 
 
 def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
     version, entries = body.get("version"), body.get("moderation")
-    if body.get("public_id") != public_id or not isinstance(version, int):
-        raise CloudinaryError(UNREACHABLE)
+    if body.get("public_id") != public_id or not isinstance(version, int) or not 0 < version < 2**63:
+        raise PhotoError(UNREADABLE)
     moderation = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return Answer(version, moderation, existing=bool(body.get("existing")))
 
@@ -190,13 +230,14 @@ def approve(public_id: str) -> None:
 
 def destroy(public_id: str) -> None:
     """Delete an asset and its cached copies. A missing asset is no error."""
-    uploader.destroy(public_id, invalidate=True, **OPTIONS)
+    if uploader.destroy(public_id, invalidate=True, **OPTIONS).get("result") not in ("ok", "not found"):
+        raise PhotoError(UNREADABLE)
 
 
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.
-    url: str = cloudinary_url(
+    url, _ = cloudinary_url(
         public_id,
         type="authenticated",
         version=version,
@@ -205,5 +246,5 @@ def delivery_url(public_id: str, version: int, size: int) -> str:
         long_url_signature=True,
         secure=True,
         transformation={"width": size, "height": size, "crop": "limit", "quality": "auto", "fetch_format": "auto"},
-    )[0]
-    return url
+    )
+    return str(url)

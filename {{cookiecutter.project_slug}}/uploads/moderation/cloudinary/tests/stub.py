@@ -133,13 +133,13 @@ class Handler(BaseHTTPRequestHandler):
             assets[public_id]["moderation"] = [*assets[public_id].get("moderation", ()), manual]
         return self.reply(200, assets[public_id])
 
-    def reply(self, status: int, answer: dict[str, Any] | str, **headers: str) -> None:
-        body = answer if isinstance(answer, str) else json.dumps(answer)
+    def reply(self, status: int, answer: dict[str, Any] | str | bytes, **headers: str) -> None:
+        body = json.dumps(answer) if isinstance(answer, dict) else answer
         self.send_response(status)
         for name, value in (self.server.headers | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(body.encode() if isinstance(body, str) else body)
 
     def fields(self) -> dict[str, Any]:
         """Return the form's fields; a file is its name and its bytes."""

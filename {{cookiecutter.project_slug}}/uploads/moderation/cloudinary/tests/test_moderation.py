@@ -1,6 +1,10 @@
 """Photos from the upload to the gallery, with the real SDK and a stub of Cloudinary."""
 
+import gzip
+import json
 import time
+import tracemalloc
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +123,73 @@ def test_outage_only_delays_photos(
     cloud.decide("approved", "approved")
     run_worker()
     assert {status(photo) for photo in photos} == {Status.APPROVED}
+    assert len(cloud.uploads) == 2
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ('{"public_id": [], "version": 1, "resources": [{"public_id": []}]}', {}),
+        ('{"resources": 5}', {}),
+        ('\ufeff{"resources": []}', {}),
+        ('{"resources": []}'.encode("utf-16"), {}),
+        ('{"version": ' + "9" * 5000 + "}", {}),
+        ("{}", {"X_FeatureRateLimit_Limit": "9" * 5000, "X_FeatureRateLimit_Remaining": "1", "Retry_After": "60"}),
+        (gzip.compress(b" " * 64 * 1024**2), {"Content_Encoding": "gzip"}),
+    ],
+    ids=["list as ID", "number as list", "BOM", "UTF-16", "long number", "long header", "decompression bomb"],
+)
+def test_unreadable_answer_delays_one_photo(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, body: str | bytes, headers: dict[str, str]
+) -> None:
+    photos = [make_photo(), make_photo()]
+    expected = [[Status.PENDING, Status.PENDING], [Status.APPROVED, Status.PENDING], [Status.APPROVED] * 2]
+    for statuses in expected:
+        # The first pass uploads, the others ask. The answers about the other photo are good.
+        cloud.faults = [lambda handler: handler.reply(200, body, **headers)]
+        tracemalloc.start()
+        run_worker()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 16 * 1024**2
+        assert sorted(map(status, photos)) == statuses
+        cloud.decide("approved", "approved")
+    assert len(cloud.uploads) == 2
+
+
+@pytest.mark.control("V16.5.2")
+def test_compressed_answer_is_read(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+    photo = make_photo()
+    answer = {"public_id": str(photo.pk), "version": 1, "moderation": moderation("approved", "approved")}
+    body = gzip.compress(json.dumps(answer).encode())
+    cloud.faults = [lambda handler: handler.reply(200, body, Content_Encoding="gzip")]
+    run_worker()
+    assert status(photo) == Status.APPROVED
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize("start", ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n"], ids=["headers", "body"])
+def test_endless_answer_is_cut(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    monkeypatch.setattr(sdk, "MAX_SECONDS", 0.5)
+    photos = [make_photo(), make_photo()]
+
+    def drip(handler: Handler) -> None:
+        handler.wfile.write(start.encode())
+        with suppress(OSError):
+            for _ in range(100):
+                handler.wfile.write(b" ")
+                time.sleep(0.05)
+
+    cloud.faults = [drip]
+    started = time.monotonic()
+    run_worker()
+    assert time.monotonic() - started < 2
+    assert len(cloud.calls) == 1  # no call for the second photo
+    assert all("tried again" in details(photo) for photo in photos)
+    run_worker()
     assert len(cloud.uploads) == 2
 
 
