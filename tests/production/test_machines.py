@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 ANSWERS = ALL_OFF | {"cloudinary_moderation": True}
-WORKER = ("manage.py", "moderate_photos", "--loop")
+WORKER = ("manage.py", "worker")
 NGINX = """
 {user}
 pid nginx.pid;

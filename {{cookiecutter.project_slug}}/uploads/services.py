@@ -120,7 +120,7 @@ def expire_rejected_photos(cutoff: datetime) -> int:
 def remove_files(photo: Photo) -> None:
     """Mark the photo as having no files, and delete them once the transaction is committed."""
     photo.has_files = False
-    # Robust: clean_photos deletes what an unavailable storage keeps.
+    # Robust: the sweeper deletes what an unavailable storage keeps.
     transaction.on_commit(lambda: delete_files(photo), robust=True)
 
 

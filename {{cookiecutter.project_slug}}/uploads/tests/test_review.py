@@ -2,8 +2,8 @@
 
 import os
 import time
-from datetime import timedelta
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
