@@ -100,7 +100,7 @@ def test_staff_cannot_give_rights_or_take_over_staff(
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     client.force_login(staff)
     pages = [reverse(f"{name}_add")]
-    for row in model._base_manager.all():
+    for row in model._base_manager.order_by("pk"):
         pages += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "delete")]
         pages += [reverse("admin:auth_user_password_change", args=[row.pk])] if model is User else []
     before = rights()
