@@ -34,5 +34,5 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         return allowed and (request.user.is_superuser or not (obj and (obj.is_staff or obj.is_superuser)))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # The record of staff decisions refers to their accounts. Clear `active` instead.
+        # The record of staff decisions refers to them. Clear `active` instead.
         return super().has_delete_permission(request, obj) and not (obj and (obj.is_staff or obj.is_superuser))
