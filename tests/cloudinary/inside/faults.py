@@ -66,7 +66,7 @@ DELIVERY = "https://res.cloudinary.com/cloud/image/authenticated/s--"
 def short_timeout(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setitem(sdk.OPTIONS, "timeout", 0.3)
     if "endless" in request.node.name:
-        monkeypatch.setattr(sdk, "MAX_SECONDS", 0.6)
+        monkeypatch.setattr(sdk, "MAX_SECONDS", 0.3)
 
 
 class OtherHost(HTTPServer):

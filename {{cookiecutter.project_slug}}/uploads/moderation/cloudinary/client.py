@@ -102,10 +102,10 @@ class Transport:
             done.set()
         self.slow_down(response)
         with suppress(ValueError, RecursionError):
-            # Read like the SDK, which needs UTF-8 without a BOM. It gets no headers, since it would parse them.
+            # As the SDK reads it: UTF-8 without a BOM.
             body = json.loads(content.decode())
             if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
-                return HTTPResponse(content, status=200)
+                return HTTPResponse(content, response.headers, 200)
         raise error_for(response, content)
 
     def create_connection(self, connection_class: Any, **options: Any) -> Any:
