@@ -518,7 +518,7 @@ FEATURES = [
         '"type": "upload", "timeout"',
     ),
     Mutation("Cloudinary requests without a timeout", f"{CLOUDINARY}/client.py", ', "timeout": 20}', "}"),
-    Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", "redirect=False, retries=False, ", ""),
+    Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", '"redirect": False, "retries": False, ', ""),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", "overwrite=False", "overwrite=True"),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", "sign_url=True", "sign_url=False"),
     Mutation(
