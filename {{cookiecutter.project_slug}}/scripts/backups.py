@@ -16,12 +16,9 @@ import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 KEPT = 14
-COMPOSE = ["docker", "compose"]
-EXEC = [*COMPOSE, "exec", "-T"]
-RESTORE = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
 
 
 def main() -> None:
@@ -30,10 +27,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--compose", action="store_true", help="work on the containers of compose.yaml")
     options = parser.parse_args()
-    if options.action == "create":
-        create(options.folder, options.compose)
-    else:
-        restore(options.folder, options.compose)
+    action = create if options.action == "create" else restore
+    action(options.folder, options.compose)
 
 
 def create(target: Path, compose: bool) -> None:
@@ -41,8 +36,9 @@ def create(target: Path, compose: bool) -> None:
     partial = folder.with_suffix(".partial")
     partial.mkdir(mode=0o700, parents=True)
     # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
-    save_database(partial / "database", compose)
-    save_photos(partial / "photos.tar", compose)
+    with (partial / "database").open("xb") as database, (partial / "photos.tar").open("xb") as photos:
+        save_database(database, compose)
+        save_photos(photos, compose)
     partial.rename(folder)
     for old in sorted(path for path in target.iterdir() if not path.suffix)[:-KEPT]:
         shutil.rmtree(old)
@@ -52,50 +48,48 @@ def create(target: Path, compose: bool) -> None:
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
     if compose:
-        run([*COMPOSE, "stop", "proxy", "site", "worker"])
-    restore_photos(folder / "photos.tar", compose)
-    restore_database(folder / "database", compose)
+        docker_compose("stop", "proxy", "site", "worker")
+    with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
+        restore_photos(photos, compose)
+        restore_database(database, compose)
     if compose:
-        run([*COMPOSE, "up", "--detach", "--wait"])
+        docker_compose("up", "--detach", "--wait")
 
 
-def save_database(file: Path, compose: bool) -> None:
-    if compose:
-        write(file, [*EXEC, "database", "pg_dump", "--username=site", "--format=custom", "site"])
-    elif sqlite := sqlite_file():
+def save_database(file: IO[bytes], compose: bool) -> None:
+    if not compose and (sqlite := sqlite_file()):
         with closing(sqlite3.connect(sqlite)) as database:
-            database.execute("VACUUM INTO ?", (str(file),))
+            database.execute("VACUUM INTO ?", (file.name,))
     else:
-        write(file, *postgresql("pg_dump", "--format=custom"))
+        postgresql(compose, "pg_dump", "--format=custom", stdout=file)
 
 
-def restore_database(file: Path, compose: bool) -> None:
-    if compose:
-        read(file, [*EXEC, "database", "pg_restore", "--username=site", *RESTORE, "--dbname=site"])
-    elif sqlite := sqlite_file():
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(sqlite)) as target:
+def restore_database(file: IO[bytes], compose: bool) -> None:
+    if not compose and (sqlite := sqlite_file()):
+        with closing(sqlite3.connect(file.name)) as source, closing(sqlite3.connect(sqlite)) as target:
             source.backup(target)
     else:
-        read(file, *postgresql("pg_restore", *RESTORE, "--dbname"))
+        options = ("--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error", "--dbname")
+        postgresql(compose, "pg_restore", *options, stdin=file)
 
 
-def save_photos(file: Path, compose: bool) -> None:
+def save_photos(file: IO[bytes], compose: bool) -> None:
     if compose:
         # tar's code 1 means that a photo came or went meanwhile.
-        write(file, [*EXEC, "site", "sh", "-c", "tar -cf - -C /media . || [ $? = 1 ]"])
+        docker_compose("exec", "-T", "site", "sh", "-c", "tar -cf - -C /media . || [ $? = 1 ]", stdout=file)
         return
     root = project_settings().MEDIA_ROOT
-    with tarfile.open(file, "x") as archive:
+    with tarfile.open(fileobj=file, mode="w") as archive:
         for path in root.rglob("*"):
             with suppress(FileNotFoundError):  # deleted in the meantime
                 archive.add(path, path.relative_to(root), recursive=False)
 
 
-def restore_photos(file: Path, compose: bool) -> None:
+def restore_photos(file: IO[bytes], compose: bool) -> None:
     if compose:
-        read(file, [*COMPOSE, "run", "--rm", "-T", "--no-deps", "site", "tar", "-xmf", "-", "-C", "/media"])
+        docker_compose("run", "--rm", "-T", "--no-deps", "site", "tar", "-xmf", "-", "-C", "/media", stdin=file)
         return
-    with tarfile.open(file) as archive:
+    with tarfile.open(fileobj=file) as archive:
         for member in archive:
             member.mtime = time.time()
             archive.extract(member, project_settings().MEDIA_ROOT, filter="data")
@@ -112,28 +106,25 @@ def sqlite_file() -> str:
     return str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
 
 
-def postgresql(program: str, *options: str) -> tuple[list[str], dict[str, str]]:
-    """Return a command for the project's database, and the environment that holds the password."""
+def postgresql(compose: bool, program: str, *options: str, **streams: IO[bytes]) -> None:
+    """Run a program with options and, after them, the name of the database. Only the environment has the password."""
+    if compose:
+        docker_compose("exec", "-T", "database", program, "--username=site", *options, "site", **streams)
+        return
     from django.db.backends.postgresql.client import DatabaseClient
 
     database = project_settings().DATABASES["default"]
     (_, *arguments), environment = DatabaseClient.settings_to_cmd_args_env(database, options)
-    return [program, *arguments], environment or {}
+    run(program, *arguments, env=os.environ | (environment or {}), **streams)
 
 
-def write(file: Path, command: list[str], environment: dict[str, str] | None = None) -> None:
-    with file.open("xb") as output:
-        run(command, environment, stdout=output)
+def docker_compose(*arguments: str, **streams: IO[bytes]) -> None:
+    run("docker", "compose", *arguments, **streams)
 
 
-def read(file: Path, command: list[str], environment: dict[str, str] | None = None) -> None:
-    with file.open("rb") as source:
-        run(command, environment, stdin=source)
-
-
-def run(command: list[str], environment: dict[str, str] | None = None, **streams: Any) -> None:
+def run(*command: str, **options: Any) -> None:
     # No shell; the programs and their arguments come from this file and the project's settings.
-    subprocess.run(command, env=os.environ | (environment or {}), check=True, **streams)  # noqa: S603
+    subprocess.run(command, check=True, **options)  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -46,7 +46,14 @@ def scan(reports: Path) -> list[str]:
             Path(private, "nvd.properties").write_text(f"nvd.api.key={key}\n", encoding="utf-8")
             source = ["--propertyfile", f"{'/src/private' if in_docker else private}/nvd.properties"]
         code = run(*command, *options(reports), *source, capture=False).returncode
-    return findings(code, reports / "dependency-check-report.json")
+    report = reports / "dependency-check-report.json"
+    # It counts whatever the code: after a failed update the code is 14 even when vulnerabilities were found.
+    found = vulnerabilities(json.loads(report.read_text(encoding="utf-8"))) if report.exists() else []
+    if code == 15:  # --failOnCVSS
+        return found or ["uv.lock: a vulnerability without a score: see the report"]
+    if found or (code == 0 and report.exists()):
+        return found
+    raise NotRun(REASONS.get(code, f"exit code {code}: see its messages above"))
 
 
 def locked_packages() -> str:
@@ -81,17 +88,6 @@ def options(reports: Path) -> list[str]:
         # These analyzers need an account or do not cover Python.
         *("--disableOssIndex", "--disableRetireJS", "--disableKnownExploited", "--failOnCVSS", str(LIMIT)),
     ]
-
-
-def findings(code: int, report: Path) -> list[str]:
-    """Return the vulnerabilities; raise NotRun if exit code and report leave it open whether there are any."""
-    # The report counts whatever the code: after a failed update it is 14 even when vulnerabilities were found.
-    found = vulnerabilities(json.loads(report.read_text(encoding="utf-8"))) if report.exists() else []
-    if code == 15:  # --failOnCVSS
-        return found or ["uv.lock: a vulnerability without a score: see the report"]
-    if found or (code == 0 and report.exists()):
-        return found
-    raise NotRun(REASONS.get(code, f"exit code {code}: see its messages above"))
 
 
 def vulnerabilities(report: dict[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from scripts import (
@@ -27,30 +26,22 @@ SCANS = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of the table, with the path of the report."""
-
-    tool: str
-    result: str
-    report: str
-
-
 def main(names: list[str]) -> int:
     if unknown := set(names) - SCANS.keys():
         sys.exit(f"Unknown scan: {', '.join(sorted(unknown))}. Known scans: {', '.join(SCANS)}.")
     rows = [run_scan(name) for name in names or SCANS]
-    cells = [("tool", "result", "report"), ("---", "---", "---"), *map(astuple, rows)]
+    cells = [("tool", "result", "report"), ("---", "---", "---"), *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     table = "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in cells)
     (REPORTS / "summary.md").write_text(f"### Scans\n\n{table}\n", encoding="utf-8")
     print(f"\n{table}", end="")
-    if missed := any(row.result.startswith("not run") for row in rows):
+    if missed := any(result.startswith("not run") for _, result, _ in rows):
         print("\nA scan that did not run shows nothing about this project; in CI it counts as a failure.")
-    return int(any(row.result.startswith("found") for row in rows) or (missed and "CI" in os.environ))
+    return int(any(result.startswith("found") for _, result, _ in rows) or (missed and "CI" in os.environ))
 
 
-def run_scan(name: str) -> Row:
+def run_scan(name: str) -> tuple[str, str, str]:
+    """Run a scan; return its row of the table: its name, the result and the path of the report."""
     print(f"== {name}", flush=True)
     folder = REPORTS / name
     shutil.rmtree(folder, ignore_errors=True)  # an old report must not be taken for a new one
@@ -59,14 +50,13 @@ def run_scan(name: str) -> Row:
         found = SCANS[name](folder)
     except scans.NotRun as reason:
         result = f"not run: {reason}"
-    except Exception as error:
-        # A report in an unexpected form shows nothing, so the scan must not pass.
+    except Exception as error:  # a report in an unexpected form shows nothing, so the scan must not pass
         result = f"not run: {type(error).__name__}: {error}"
     else:
         sys.stdout.writelines(f"{line}\n" for line in found)
         result = f"found {len(found)}" if found else "passed"
     reports = sorted(folder.glob("*.*"), key=lambda path: (path.suffix != ".html", path))
-    return Row(name, result.replace("|", "/"), reports[0].as_posix() if reports else "")
+    return name, result.replace("|", "/"), reports[0].as_posix() if reports else ""
 
 
 if __name__ == "__main__":
