@@ -67,15 +67,14 @@ class HealthCheckMiddleware(MiddlewareMixin):
         return response
 
 
-class ResponseHeadersMiddleware:
+class ResponseHeadersMiddleware(MiddlewareMixin):
     """Refuse unused methods, and add to every response the headers that no other middleware adds."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         allowed = request.method in ALLOWED_METHODS
-        response = self.get_response(request) if allowed else HttpResponseNotAllowed(ALLOWED_METHODS)
+        return None if allowed else HttpResponseNotAllowed(ALLOWED_METHODS)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 405 and not response.streaming:
             response.content = render(request, "405.html").content
             response.headers["Content-Length"] = str(len(response.content))
@@ -89,13 +88,10 @@ class ResponseHeadersMiddleware:
         return response
 
 
-class RequestValidationMiddleware:
+class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
         # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL in a session key.
@@ -110,21 +106,16 @@ class RequestValidationMiddleware:
             setattr(request, "_current_scheme_host", f"{request.scheme}://{host}")  # noqa: B010
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
-        return self.get_response(request)
 
 
-class SessionTimeoutMiddleware:
+class SessionTimeoutMiddleware(MiddlewareMixin):
     """End a session after SESSION_COOKIE_AGE seconds without a page, and after SESSION_ABSOLUTE_AGE in any case.
 
     The expiry is stored with the session and enforced by its store, so a request costs no extra query.
     Image requests do not renew a session: each thumbnail would write one.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         is_image = response.headers.get("Content-Type", "").startswith("image/")
         if is_image or not request.session.accessed or not request.user.is_authenticated:
             return response
@@ -141,14 +132,10 @@ class SessionTimeoutMiddleware:
         return response
 
 
-class RateLimitFailClosedMiddleware:
+class RateLimitFailClosedMiddleware(MiddlewareMixin):
     """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 429:
             log_event("excess_rate_limit_exceeded", request)
         return response
