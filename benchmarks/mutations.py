@@ -159,7 +159,7 @@ FOUNDATION = [
         SETTINGS,
         '    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},\n',
     ),
-    Mutation("short passwords accepted", SETTINGS, "PASSWORD_MIN_LENGTH = 12", "PASSWORD_MIN_LENGTH = 8"),
+    Mutation("short passwords accepted", SETTINGS, '{"min_length": 12}', '{"min_length": 8}'),
     Mutation(
         "site's name accepted in passwords", SETTINGS, '    {"NAME": "users.password_validation.SiteNameValidator"},\n'
     ),

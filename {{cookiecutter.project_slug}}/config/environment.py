@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
@@ -24,12 +24,11 @@ class Environment(FileAwareEnv):
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
-        self.problems: dict[str, list[str]] = {}
         parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
         for parser in parsers:
             self.add_parser(parser.__name__, parser)
 
-    # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
+    # Private names, so environs is bounded at its next major version. Its own method raises for an unreadable file.
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
             value = super()._get_value(env_key, default)
@@ -39,51 +38,41 @@ class Environment(FileAwareEnv):
         return default if value == "" else value
 
     def add_problem(self, name: str, message: str) -> None:
-        self.problems.setdefault(name, []).append(message)
+        self._errors[name].append(message)
 
     def stop_on_problems(self) -> None:
         """Raise ImproperlyConfigured with all problems; manage.py and gunicorn both stop at it."""
-        problems = dict(self.problems)
         try:
             self.seal()
         except EnvValidationError as error:
-            messages: Any = error.error_messages
-            for name in messages:
-                problems[name] = [*problems.get(name, []), *messages[name]]
-        if problems:
-            lines = [f"  {name}: {' '.join(messages)}" for name, messages in sorted(problems.items())]
-            raise ImproperlyConfigured(
-                "The project cannot start with this environment (.env.example documents each variable):\n"
-                + "\n".join(lines)
-            ) from None
+            problems: Any = error.error_messages
+            lines = ["The project cannot start with this environment (.env.example documents each variable):"]
+            lines += [f"  {name}: {' '.join(messages)}" for name, messages in sorted(problems.items())]
+            raise ImproperlyConfigured("\n".join(lines)) from None
 
 
-def secret_key(value: str) -> None:
-    """Validate one signing key by the rules of Django's check security.W009."""
+def secret_key(value: str) -> str:
+    """Return a signing key that fulfils the rules of Django's check security.W009."""
     if value.startswith(PLACEHOLDER):
         raise ValidationError("Is still the placeholder from .env.example.")
     if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure-"):
         raise ValidationError("Must be at least 50 random characters.")
     if len({value[start : start + 5] for start in range(len(value))}) < 0.6 * len(value):
         raise ValidationError("Must be random, not a repeated word.")
+    return value
 
 
 def secret_keys(value: str) -> list[str]:
-    keys = items(value)
-    for key in keys:
-        secret_key(key)
-    return keys
+    return [secret_key(key) for key in items(value)]
 
 
 def fernet_keys(value: str) -> list[str]:
     keys = items(value)
-    for key in keys or [""]:
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ValidationError(
-                "Each key must be 32 bytes in URL-safe base64. .env.example has the command that makes one."
-            ) from None
+    try:
+        MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        message = "Each key must be 32 bytes in URL-safe base64. .env.example has the command that makes one."
+        raise ValidationError(message) from None
     return keys
 
 

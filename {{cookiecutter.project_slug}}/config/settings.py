@@ -32,10 +32,9 @@ SECRET_KEY_FALLBACKS = env.secret_keys("SECRET_KEY_FALLBACKS", "")
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED)
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
-database = env.database_url(
-    "DATABASE_URL", f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}" if DEBUG else REQUIRED
-)
-cache = env.cache_url("CACHE_URL", "db://django_cache")
+sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
+DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else REQUIRED)}
+CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
 storage = env.storage_url("STORAGE_URL", "")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "webmaster@localhost" if DEBUG else REQUIRED)
@@ -153,8 +152,6 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": database}
-CACHES = {"default": cache}
 MAILERS = {"default": mailer}
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -220,13 +217,9 @@ SESSION_ABSOLUTE_AGE = timedelta(hours=8)
 AUTH_USER_MODEL = "users.User"
 LOGIN_REDIRECT_URL = "uploads:mine"
 LOGOUT_REDIRECT_URL = "uploads:gallery"
-PASSWORD_MIN_LENGTH = 12
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": PASSWORD_MIN_LENGTH},
-    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     # Add rules of your own here.

@@ -16,7 +16,6 @@ from django.http import HttpRequest
 
 # The token of a password reset link. A reader of the log could use it.
 RESET_LINK = re.compile(r"(/reset/)\S+")
-
 # Of a text in a log line, in characters. A client can send much more.
 MAX_LENGTH = 2000
 
@@ -66,8 +65,5 @@ def mask_reset_link(text: str) -> str:
 
 
 def locations(trace: TracebackType | None) -> list[str]:
-    """Return file, line and function of each frame.
-
-    The exception's text and the frames' variables can hold personal data and secrets, so they are not logged.
-    """
+    """Return file, line and function of each frame, not its variables, which can hold personal data and secrets."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]

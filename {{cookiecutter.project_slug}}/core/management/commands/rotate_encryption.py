@@ -24,7 +24,11 @@ class Command(BaseCommand):
             rotated = 0
             for pk in outdated_keys(model, column):
                 try:
-                    rotated += re_encrypt(model, column, pk)
+                    # The lock keeps a concurrent change. A row that is gone by now needs none.
+                    with transaction.atomic():
+                        for row in model._base_manager.select_for_update().filter(pk=pk):
+                            row.save(update_fields=[column])
+                            rotated += 1
                 except InvalidToken:
                     failed += 1
                     self.stderr.write(f"{model._meta.label} {pk}: no key decrypts its {column}")
@@ -40,12 +44,3 @@ def outdated_keys(model: type[models.Model], column: str) -> list[Any]:
     token = ExpressionWrapper(F(column), output_field=TextField())
     rows = model._base_manager.exclude(**{f"{column}__isnull": True}).annotate(token=token).values_list("pk", "token")
     return [pk for pk, token in rows.iterator() if not is_encrypted_with_newest_key(token)]
-
-
-def re_encrypt(model: type[models.Model], column: str, pk: Any) -> int:
-    """Save one row again under a lock, so that a concurrent change is not lost; return 1, or 0 if the row is gone."""
-    with transaction.atomic():
-        row = model._base_manager.select_for_update().filter(pk=pk).first()
-        if row is not None:
-            row.save(update_fields=[column])
-    return int(row is not None)
