@@ -72,15 +72,12 @@ def bandit(reports: Path) -> list[str]:
 def leaks(reports: Path) -> list[str]:
     """Find secrets in any commit of the history with Kingfisher. A secret that was pushed must be rotated."""
     repository = expect(run("git", "rev-parse", "--git-common-dir"), 0).strip()
+    # Only commits: secrets belong in .env, and .git holds CI's short-lived token.
+    scan = ("kingfisher", "scan", repository, "--exclude", f"{repository}/*", "--rules-path", "scripts/leaks.yml")
+    # A found secret must reach neither the reports nor a service that could check it.
+    private = ("--redact", "--no-validate", "--no-update-check")
     for kind in ("html", "sarif", "json"):
-        done = run(
-            # Only commits: secrets belong in .env, and .git holds CI's short-lived token.
-            *("kingfisher", "scan", repository, "--exclude", f"{repository}/*", "--rules-path", "scripts/leaks.yml"),
-            # A found secret must reach neither the reports nor a service that could check it.
-            *("--redact", "--no-validate", "--no-update-check"),
-            *("--format", kind, "--output", str(reports / f"leaks.{kind}")),
-        )
-        expect(done, 0, 200)
+        expect(run(*scan, *private, "--format", kind, "--output", str(reports / f"leaks.{kind}")), 0, 200)
     report = json.loads((reports / "leaks.json").read_text(encoding="utf-8"))
     (audited,) = report["audit"]["repositories"]
     if audited["git"]["shallow"]:
@@ -89,13 +86,9 @@ def leaks(reports: Path) -> list[str]:
         raise NotRun("no commit was scanned")
     # The history keeps a rotated secret. Its fingerprint is the same in every file and commit.
     rotated = {line.split()[0] for line in ROTATED.read_text(encoding="utf-8").splitlines() if line.strip()}
-    return [
-        "{path}:{line}: {rule} in commit {commit:.10} ({fingerprint})".format(
-            **found, rule=match["rule"]["name"], commit=found["git_metadata"]["commit"]["id"]
-        )
-        for match in report["findings"]
-        if (found := match["finding"])["fingerprint"] not in rotated
-    ]
+    line = "{path}:{line}: {rule} in commit {git_metadata[commit][id]:.10} ({fingerprint})"
+    found = [match["finding"] | {"rule": match["rule"]["name"]} for match in report["findings"]]
+    return [line.format_map(finding) for finding in found if finding["fingerprint"] not in rotated]
 
 
 def audit(reports: Path) -> list[str]:
@@ -108,14 +101,10 @@ def audit(reports: Path) -> list[str]:
     report = json.loads(text)
     if not report["summary"]["audited_packages"]:
         raise NotRun("uv audited no package")
-    found = [
-        "uv.lock: {dependency[name]} {dependency[version]}: {id} {summary}, fixed in {fixed}".format_map(
-            vulnerability | {"fixed": ", ".join(vulnerability["fix_versions"]) or "no release"}
-        )
-        for vulnerability in report["vulnerabilities"]
-    ]
+    line = "uv.lock: {dependency[name]} {dependency[version]}: {id} {summary}, fixed in {fixed}"
+    known = [it | {"fixed": ", ".join(it["fix_versions"]) or "no release"} for it in report["vulnerabilities"]]
     # Packages that the index lists as archived, deprecated or quarantined.
-    return found + [f"uv.lock: {status}" for status in report["adverse_statuses"]]
+    return [*map(line.format_map, known), *(f"uv.lock: {status}" for status in report["adverse_statuses"])]
 
 
 def sbom(reports: Path) -> list[str]:

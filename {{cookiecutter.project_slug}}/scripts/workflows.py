@@ -12,8 +12,5 @@ def scan(reports: Path) -> list[str]:
     sarif = expect(done, 0)
     (reports / "workflows.sarif").write_text(sarif, encoding="utf-8")
     (result,) = json.loads(sarif)["runs"]
-    return [
-        "{artifactLocation[uri]}:{region[startLine]}: ".format_map(found["locations"][0]["physicalLocation"])
-        + f"{found['ruleId']}: {found['message']['text']}"
-        for found in result["results"]
-    ]
+    line = "{place[artifactLocation][uri]}:{place[region][startLine]}: {ruleId}: {message[text]}"
+    return [line.format(**found, place=found["locations"][0]["physicalLocation"]) for found in result["results"]]
