@@ -71,8 +71,8 @@ FOUNDATION = [
     Mutation(
         "full referrer sent to other sites",
         SETTINGS,
-        'X_FRAME_OPTIONS = "DENY"\n',
-        'X_FRAME_OPTIONS = "DENY"\nSECURE_REFERRER_POLICY = "unsafe-url"\n',
+        "CSRF_COOKIE_HTTPONLY = True\n",
+        'CSRF_COOKIE_HTTPONLY = True\nSECURE_REFERRER_POLICY = "unsafe-url"\n',
     ),
     Mutation("permissions policy removed", SETTINGS, '    "django_permissions_policy.PermissionsPolicyMiddleware",\n'),
     Mutation("security middleware removed", SETTINGS, '    "django.middleware.security.SecurityMiddleware",\n'),
@@ -424,8 +424,8 @@ FOUNDATION = [
     Mutation(
         "no Cross-Origin-Opener-Policy",
         SETTINGS,
-        'X_FRAME_OPTIONS = "DENY"\n',
-        'X_FRAME_OPTIONS = "DENY"\nSECURE_CROSS_ORIGIN_OPENER_POLICY = None\n',
+        "CSRF_COOKIE_HTTPONLY = True\n",
+        "CSRF_COOKIE_HTTPONLY = True\nSECURE_CROSS_ORIGIN_OPENER_POLICY = None\n",
     ),
     Mutation(
         "console email backend in production",

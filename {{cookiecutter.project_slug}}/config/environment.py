@@ -121,10 +121,7 @@ def database_url(value: str) -> dict[str, Any]:
 
 
 def cache_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's CACHES for CACHE_URL.
-
-    Only caches that all processes share are allowed, since they hold the rate limits.
-    """
+    """Return the entry of Django's CACHES for CACHE_URL: a cache that all processes share, for the rate limits."""
     scheme, _, location = value.partition("://")
     if value == "db://django_cache":
         # With the default of 300 entries, an attacker could evict the rate limits of an account.
@@ -144,9 +141,8 @@ def email_url(value: str) -> dict[str, Any]:
         return {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
     try:
         url = urlsplit(value)
-        ports = {"smtp": 25, "submission": 587, "smtps": 465}
         # Looked up even if the URL has a port: an unknown scheme must not become an unencrypted connection.
-        port = ports[url.scheme]
+        port = {"smtp": 25, "submission": 587, "smtps": 465}[url.scheme]
         options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
     except (KeyError, ValueError):
         options = {}

@@ -17,8 +17,6 @@ from config.environment import Environment, is_local, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# The environment
-
 env = Environment()
 # Variables of the process override the file. The file's values are not copied into the process environment.
 env.read_env(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"), recurse=False)
@@ -190,7 +188,6 @@ CSP_POLICY: dict[str, list[str]] = {
 }
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
-X_FRAME_OPTIONS = "DENY"
 DEVICES = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
 CAPABILITIES = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
 PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in DEVICES + CAPABILITIES}
@@ -289,13 +286,10 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # The default lets every other site read static files.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+# FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
+owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
 STORAGES = {
-    "default": storage
-    or {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        # FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
-        "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
-    },
+    "default": storage or {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": owner_only},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to a signed URL of the bucket.

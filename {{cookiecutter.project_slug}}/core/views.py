@@ -101,10 +101,9 @@ def csp_report(request: HttpRequest) -> HttpResponse:
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Name the contact for vulnerability reports (RFC 9116); the expiry date moves on with each request."""
-    expires = (timezone.now() + timedelta(days=30)).replace(microsecond=0).isoformat()
     lines = [
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
-        f"Expires: {expires}",
+        f"Expires: {timezone.now() + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
         f"Canonical: https://{settings.DOMAIN_NAME}/.well-known/security.txt",
         "Preferred-Languages: en",
     ]

@@ -14,14 +14,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = 0
-        columns = [
-            (model, field.name)
-            for model in apps.get_models()
-            for field in model._meta.local_fields
-            if isinstance(field, EncryptedTextField)
-        ]
-        for model, column in columns:
-            rotated = 0
+        fields = [field for model in apps.get_models() for field in model._meta.local_fields]
+        for field in [it for it in fields if isinstance(it, EncryptedTextField)]:
+            model, column, rotated = field.model, field.name, 0
             for pk in outdated_keys(model, column):
                 try:
                     # The lock keeps a concurrent change. A row that is gone by now needs none.
