@@ -95,12 +95,9 @@ def vulnerabilities(report: dict[str, Any]) -> list[str]:
     dependencies = report["dependencies"]
     if not any("@" in package["id"] for dependency in dependencies for package in dependency.get("packages", [])):
         raise NotRun("it read no package")
-    return [
-        f"uv.lock: {dependency['fileName']}: {vulnerability['name']}, CVSS {score(vulnerability)}"
-        for dependency in dependencies
-        for vulnerability in dependency.get("vulnerabilities", [])
-        if score(vulnerability) >= LIMIT
-    ]
+    known = [(it["fileName"], found) for it in dependencies for found in it.get("vulnerabilities", [])]
+    scores = [(f"{file}: {found['name']}", score(found)) for file, found in known]
+    return [f"uv.lock: {name}, CVSS {cvss}" for name, cvss in scores if cvss >= LIMIT]
 
 
 def score(vulnerability: dict[str, Any]) -> float:
