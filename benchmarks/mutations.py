@@ -402,8 +402,8 @@ FOUNDATION = [
     Mutation(
         "files kept after a rejection",
         SERVICES,
-        "                remove_files(locked)\n            locked.save()",
-        "                pass\n            locked.save()",
+        "                    remove_files(locked)\n",
+        "                    pass\n",
     ),
     Mutation(
         "due photos claimed twice",
@@ -474,7 +474,7 @@ FOUNDATION = [
         '"Reject selected photos…", permissions=["review"]',
         '"Reject selected photos…"',
     ),
-    Mutation("photos without files can be approved", SERVICES, "        if locked.has_files:", "        if True:"),
+    Mutation("photos without files can be approved", SERVICES, "if locked.has_files and verdicts:", "if verdicts:"),
     Mutation(
         "emails stored in two spellings",
         "users/models.py",

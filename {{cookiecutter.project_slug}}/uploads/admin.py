@@ -19,7 +19,6 @@ from django.utils.html import format_html
 from core.admin import ModelAdmin
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
-from uploads.outbox import overdue_photos
 from uploads.services import review_photo
 from users.models import User
 
@@ -87,7 +86,7 @@ class PhotoAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
-        if request.method == "GET" and (count := overdue_photos().count()):
+        if request.method == "GET" and (count := Photo.objects.overdue().count()):
             photos = f"{count} photo{pluralize(count, ' has,s have')}"
             text = f"{photos} waited for automatic moderation for more than an hour. The worker's log says why."
             self.message_user(request, text, messages.WARNING)
@@ -120,24 +119,17 @@ class PhotoAdmin(ModelAdmin):
         if form.is_valid():
             self.review(request, queryset, "rejected", form.cleaned_data["reason"])
             return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Reject photos",
-            "form": form,
-            "photos": queryset,
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "opts": self.opts,
-        }
+        context = self.admin_site.each_context(request) | {"title": "Reject photos", "opts": self.opts}
+        context |= {"form": form, "photos": queryset, "checkbox": ACTION_CHECKBOX_NAME}
         return TemplateResponse(request, "admin/uploads/photo/reject.html", context)
 
     def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
-        reviewer, decided = cast(User, request.user), 0
-        for photo in queryset.filter(has_files=True):
-            review_photo(photo, reviewer, result, reason)
+        photos = [photo for photo in queryset if photo.has_files]
+        for photo in photos:
+            review_photo(photo, cast(User, request.user), result, reason)
             self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
-            decided += 1
-        self.message_user(request, f"{decided} photo{pluralize(decided)} {result}.", messages.SUCCESS)
-        if gone := queryset.count() - decided:
+        self.message_user(request, f"{len(photos)} photo{pluralize(photos)} {result}.", messages.SUCCESS)
+        if gone := len(queryset) - len(photos):
             self.message_user(request, f"{gone} photo{pluralize(gone)} without files left unchanged.", messages.WARNING)
 
 

@@ -1,6 +1,7 @@
 """Photos, and the verdicts that decide who may see them."""
 
 import uuid
+from datetime import timedelta
 from typing import Self
 
 from django.conf import settings
@@ -28,6 +29,11 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
 
     def published(self) -> Self:
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
+
+    def overdue(self) -> Self:
+        # Machines decide sooner. If a photo waits for longer, the worker or the service is down.
+        hour_ago = timezone.now() - timedelta(hours=1)
+        return self.filter(status=Status.PENDING, due_at__isnull=False, created_at__lt=hour_ago)
 
 
 class Photo(models.Model):
@@ -71,18 +77,13 @@ class Photo(models.Model):
         return f"{self.id}/{variant}.jpg"
 
     def is_visible_to(self, user: User | AnonymousUser) -> bool:
-        """Return whether the user may see the photo.
-
-        Published photos are visible to everyone. Owners see their photos unless they were rejected,
-        and reviewers see all photos that still have files.
-        """
+        """Return True for everyone if it is published, for its owner unless rejected, and for reviewers."""
         if self.status == Status.APPROVED:
             return True
         if self.status == Status.DELETED or not self.has_files:
             return False
-        if self.status != Status.REJECTED and self.belongs_to(user):
-            return True
-        return user.has_perm("uploads.review_photo")
+        is_owner = self.status != Status.REJECTED and self.belongs_to(user)
+        return is_owner or user.has_perm("uploads.review_photo")
 
     def belongs_to(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.owner_id == user.pk

@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 from uuid import uuid4
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from core.logging import request_id
-from uploads.models import Photo, Status
+from uploads.models import Photo
 from uploads.moderation.backends import get_moderation_backend, next_attempt
 from uploads.services import apply_verdicts
 
@@ -16,8 +16,6 @@ BATCH_SIZE = 20
 # Far longer than the calls for one photo take; each outcome renews the claim of the whole batch. After this, another
 # worker processes the photos of a worker that died.
 CLAIM = timedelta(minutes=5)
-# Machines decide sooner. If a photo waits for longer, the worker or the service is down.
-OVERDUE = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +54,3 @@ def claim_due_photos() -> list[Photo]:
     claimed = [key for key in keys if free.filter(pk=key).update(claimed_until=now + CLAIM)]
     # In random order, so that a photo whose call always fails cannot end every pass before the others.
     return list(Photo.objects.filter(pk__in=claimed).order_by("?"))
-
-
-def overdue_photos() -> QuerySet[Photo]:
-    """Return the photos that have waited for the worker, or for its service, for more than an hour."""
-    late = timezone.now() - OVERDUE
-    return Photo.objects.filter(status=Status.PENDING, due_at__isnull=False, created_at__lt=late)

@@ -47,8 +47,10 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
     return photo
 
 
-def apply_verdicts(photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason: str = "") -> None:
-    """Store a backend's verdicts by kind and update the status. Repeating it changes nothing.
+def apply_verdicts(
+    photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason: str = "", reviewer: User | None = None
+) -> None:
+    """Store verdicts by kind and update the status. Repeating it changes nothing.
 
     `reason` is for the owner if the photo is rejected.
     """
@@ -56,40 +58,26 @@ def apply_verdicts(photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
         # Without files there is nothing left to decide.
         if locked.has_files and verdicts:
-            save_verdicts(locked, verdicts)
-            update_status(locked, reason)
+            for kind, verdict in verdicts.items():
+                values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
+                if not locked.verdicts.filter(kind=kind, **values).exists():
+                    locked.verdicts.update_or_create(kind=kind, defaults=values)
+            before, locked.status = locked.status, decide(dict(locked.verdicts.values_list("kind", "result")))
+            # Even if the status stays the same, a reviewer's reason replaces a backend's.
+            if reviewer or locked.status != before:
+                locked.reason = reason if locked.status == Status.REJECTED else ""
+            if reviewer:
+                locked.due_at = get_moderation_backend().next_due()
+                if locked.status == Status.REJECTED:
+                    # A person has decided, so the files are no longer needed.
+                    remove_files(locked)
             locked.save()
     photo.refresh_from_db()
 
 
 def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "") -> None:
     """Store a reviewer's decision, `approved` or `rejected`. It overrides all other verdicts."""
-    with transaction.atomic():
-        locked = Photo.objects.select_for_update().get(pk=photo.pk)
-        if locked.has_files:
-            save_verdicts(locked, {MANUAL: VerdictValue(result, reason)}, reviewer)
-            update_status(locked, reason)
-            # Even if the status stays the same: a reviewer's reason replaces a backend's.
-            locked.reason = reason if locked.status == Status.REJECTED else ""
-            locked.due_at = get_moderation_backend().next_due()
-            if locked.status == Status.REJECTED:
-                # A person has decided, so the files are no longer needed.
-                remove_files(locked)
-            locked.save()
-    photo.refresh_from_db()
-
-
-def save_verdicts(photo: Photo, verdicts: Mapping[str, VerdictValue], reviewer: User | None = None) -> None:
-    for kind, verdict in verdicts.items():
-        values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
-        if not photo.verdicts.filter(kind=kind, **values).exists():
-            photo.verdicts.update_or_create(kind=kind, defaults=values)
-
-
-def update_status(photo: Photo, reason: str) -> None:
-    before, photo.status = photo.status, decide(dict(photo.verdicts.values_list("kind", "result")))
-    if photo.status != before:
-        photo.reason = reason if photo.status == Status.REJECTED else ""
+    apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason=reason, reviewer=reviewer)
 
 
 def delete_photo(photo: Photo) -> None:
@@ -97,7 +85,6 @@ def delete_photo(photo: Photo) -> None:
     with transaction.atomic():
         remove_files(photo)
         photo.status, photo.title, photo.original_name, photo.reason = Status.DELETED, "", "", ""
-        photo.due_at = get_moderation_backend().next_due()
         # Not the claim: a worker may be uploading the photo at this moment.
         photo.save(update_fields=["has_files", "status", "title", "original_name", "reason", "due_at"])
 
@@ -111,15 +98,14 @@ def expire_rejected_photos(cutoff: datetime) -> int:
             # Read again under a lock: a reviewer may have approved it meanwhile.
             if photo := photos.select_for_update().filter(pk=key).first():
                 remove_files(photo)
-                photo.due_at = get_moderation_backend().next_due()
                 photo.save(update_fields=["has_files", "due_at"])
                 expired += 1
     return expired
 
 
 def remove_files(photo: Photo) -> None:
-    """Mark the photo as having no files, and delete them once the transaction is committed."""
-    photo.has_files = False
+    """Delete the files once the transaction is committed, and let the backend know that they are gone."""
+    photo.has_files, photo.due_at = False, get_moderation_backend().next_due()
     # Robust: the sweeper deletes what an unavailable storage keeps.
     transaction.on_commit(lambda: delete_files(photo), robust=True)
 

@@ -1,9 +1,8 @@
-"""The sweeper: it deletes orphaned files, the files of expired photos, and deleted photos."""
+"""The sweeper deletes orphaned files, the files of expired photos, and deleted photos; it reports overdue ones."""
 
 import logging
 import re
 from datetime import datetime, timedelta
-from pathlib import PurePath
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -11,9 +10,6 @@ from django.utils import timezone
 
 from uploads.models import Photo, Status
 from uploads.services import delete_files, expire_rejected_photos
-
-# The folder of a photo is named by its id. Other folders are left alone.
-FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +23,17 @@ def sweep() -> None:
     rows, _ = Photo.objects.filter(status=Status.DELETED, due_at=None, created_at__lt=hour_ago).delete()
     orphaned = delete_orphaned_files(hour_ago)
     logger.info("expired photos: %d; deleted photos: %d; orphaned folders: %d", expired, rows, orphaned)
+    if overdue := Photo.objects.overdue().count():
+        logger.warning("photos overdue for moderation: %d", overdue)
 
 
 def delete_orphaned_files(cutoff: datetime) -> int:
     """Delete folders without a photo that has files; return their number."""
     if not default_storage.exists(""):
         return 0
-    folders = {folder for folder in default_storage.listdir("")[0] if FOLDER.fullmatch(folder)}
+    # The folder of a photo is named by its id. Other folders are left alone.
+    uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    folders = {folder for folder in default_storage.listdir("")[0] if re.fullmatch(uuid, folder)}
     kept = {str(key) for key in Photo.objects.filter(has_files=True).values_list("pk", flat=True)}
     orphaned = [folder for folder in folders - kept if is_older_than(cutoff, folder)]
     for folder in orphaned:
@@ -44,7 +44,7 @@ def delete_orphaned_files(cutoff: datetime) -> int:
 def is_older_than(cutoff: datetime, folder: str) -> bool:
     """Return False for an upload whose photo is about to be saved."""
     try:
-        names = [str(PurePath(folder, name)) for name in default_storage.listdir(folder)[1]]
+        names = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
         # Object storage has no empty folders, and no times of folders.
         return all(default_storage.get_modified_time(name) < cutoff for name in names or [folder])
     except FileNotFoundError:

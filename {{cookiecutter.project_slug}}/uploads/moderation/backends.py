@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Protocol
 
 from django.conf import settings
@@ -13,8 +12,6 @@ from django.utils.module_loading import import_string
 
 from uploads.models import Photo
 from uploads.moderation.rules import MANUAL, VerdictValue
-
-MIN_WAIT, MAX_WAIT = timedelta(seconds=10), timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,9 @@ class StaffReviewBackend:
 def next_attempt(photo: Photo) -> datetime:
     """Return when to process a photo again: the longer it has waited, the later."""
     now = timezone.now()
-    return now + min(max((now - photo.created_at) / 2, MIN_WAIT), MAX_WAIT)
+    return now + min(max((now - photo.created_at) / 2, timedelta(seconds=10)), timedelta(minutes=15))
 
 
 def get_moderation_backend() -> ModerationBackend:
-    return load_backend(settings.PHOTO_MODERATION_BACKEND)
-
-
-@cache
-def load_backend(path: str) -> ModerationBackend:
-    backend: ModerationBackend = import_string(path)()
+    backend: ModerationBackend = import_string(settings.PHOTO_MODERATION_BACKEND)()
     return backend

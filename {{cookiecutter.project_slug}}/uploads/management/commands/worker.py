@@ -12,12 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
-from uploads.outbox import BATCH_SIZE, overdue_photos, process_due_photos
+from uploads.outbox import BATCH_SIZE, process_due_photos
 from uploads.sweeper import sweep
 
 logger = logging.getLogger(__name__)
-PAUSE_SECONDS = 5
-SWEEP_SECONDS = 3600
 # Longer than the slowest pass takes.
 STALE_SECONDS = 15 * 60
 HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
@@ -37,7 +35,7 @@ class Command(BaseCommand):
         elif once:
             while process_due_photos() == BATCH_SIZE:
                 pass
-            sweep_and_report()
+            sweep()
         else:
             run()
 
@@ -50,14 +48,14 @@ def run() -> None:
     pause, next_sweep = 0, 0.0
     while not stop.wait(pause):
         beat()
-        pause = PAUSE_SECONDS
+        pause = 5
         try:
             if process_due_photos() == BATCH_SIZE:
                 pause = 0
             if time.monotonic() >= next_sweep:
-                next_sweep = time.monotonic() + SWEEP_SECONDS
+                next_sweep = time.monotonic() + 3600
                 beat()
-                sweep_and_report()
+                sweep()
         except Exception:
             logger.exception("A pass failed")
         # Reconnects after the database was restarted.
@@ -75,9 +73,3 @@ def check_heartbeat() -> None:
     """Fail only if the worker hangs. Photos that wait for a service are no reason to restart it."""
     if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
         raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
-
-
-def sweep_and_report() -> None:
-    sweep()
-    if overdue := overdue_photos().count():
-        logger.warning("photos overdue for moderation: %d", overdue)
