@@ -266,7 +266,7 @@ FOUNDATION = [
         "    found = visible_photo(request, photo_id)\n    if variant",
         "    found = get_object_or_404(Photo, pk=photo_id)\n    if variant",
     ),
-    Mutation("signed URLs stored by caches", VIEWS, '        link.headers["Cache-Control"] = "no-store"\n'),
+    Mutation("signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"),
     Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
     Mutation("error messages logged", LOGS, '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
     Mutation(
@@ -323,8 +323,8 @@ FOUNDATION = [
     Mutation(
         "refused uploads not counted",
         LIMITS,
-        "                    charge(owner, spent, time.monotonic() - started)",
-        "                    charge(owner, spent, 0)",
+        "charge(owner, spent, time.monotonic() - started)",
+        "charge(owner, spent, 0)",
     ),
     Mutation(
         "uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != entries:", "    if False:"
@@ -332,8 +332,8 @@ FOUNDATION = [
     Mutation(
         "metadata kept",
         DECODER,
-        'image.save(buffer := BytesIO(), "JPEG", quality=JPEG_QUALITY)',
-        'image.save(buffer := BytesIO(), "JPEG", quality=JPEG_QUALITY, comment=content[:1000])',
+        'image.save(buffer := BytesIO(), "JPEG", quality=85)',
+        'image.save(buffer := BytesIO(), "JPEG", quality=85, comment=content[:1000])',
     ),
     Mutation("file size not checked", IMAGES, "if size > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
@@ -354,7 +354,7 @@ FOUNDATION = [
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
-        "if found.status != Status.APPROVED and not found.is_visible_to(request.user):",
+        "if not found.is_visible_to(request.user):",
         "if False:",
     ),
     Mutation(

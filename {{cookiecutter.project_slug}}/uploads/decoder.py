@@ -11,7 +11,6 @@ import os
 import struct
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 
@@ -27,12 +26,11 @@ from PIL import (
 )
 
 # Only these parsers, by the first byte: Pillow has forty more, each with vulnerabilities of its own.
-PARSERS: dict[bytes, Callable[[BytesIO], ImageFile.ImageFile]] = {
+PARSERS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\xff": JpegImagePlugin.JpegImageFile,
     b"\x89": PngImagePlugin.PngImageFile,
     b"R": WebPImagePlugin.WebPImageFile,
 }
-JPEG_QUALITY = 85
 
 
 class RefusedError(Exception):
@@ -73,10 +71,7 @@ def restrict_with_landlock() -> None:
 
 
 def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tuple[int, int], bytes]]:
-    """Return the size and the JPEG file of each variant.
-
-    Metadata with places and names, comments, and trailing bytes are left behind.
-    """
+    """Return the size and the JPEG file of each variant, without metadata, comments and trailing bytes."""
     image: Image.Image = PARSERS[content[:1]](BytesIO(content))
     # Before the image is decoded: a decompression bomb is a small file.
     if image.width * image.height > max_pixels:
@@ -99,7 +94,7 @@ def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tu
             with suppress(OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
                 ImageOps.exif_transpose(image, in_place=True)  # malformed metadata: no rotation
             image = flatten_to_srgb(image, profile)
-        image.save(buffer := BytesIO(), "JPEG", quality=JPEG_QUALITY)
+        image.save(buffer := BytesIO(), "JPEG", quality=85)
         variants.append((image.size, buffer.getvalue()))
     return variants
 
@@ -110,22 +105,12 @@ def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     colors = image.convert(image.mode.removesuffix("A")) if alpha else image
     if profile:
         with suppress(ImageCms.PyCMSError, OSError):  # an invalid profile, or one for another mode, is ignored
-            colors = convert_to_srgb(colors, profile)
+            source, target = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+            intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+            colors = ImageCms.profileToProfile(colors, source, target, intent, "RGB", flags=flags) or colors
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(colors.convert("RGB"), mask=alpha)
     return canvas
-
-
-def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    transform = ImageCms.buildTransform(
-        ImageCms.ImageCmsProfile(BytesIO(profile)),
-        ImageCms.createProfile("sRGB"),
-        image.mode,
-        "RGB",
-        ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    return transform.apply(image)
 
 
 def main() -> None:
@@ -136,11 +121,10 @@ def main() -> None:
         # Arithmetic coding: no camera uses it, and a kilobyte of it can take 14 seconds to decode.
         JpegImagePlugin.MARKER.pop(marker)
     confine(cpu_seconds, memory_bytes)
-    files: list[bytes] = []
+    files: tuple[bytes, ...] = ()
     try:
-        variants = reencode(sys.stdin.buffer.read(), max_pixels, edges)
-        files = [file for _, file in variants]
-        answer: dict[str, object] = {"size": variants[0][0], "lengths": list(map(len, files))}
+        sizes, files = zip(*reencode(sys.stdin.buffer.read(), max_pixels, edges), strict=True)
+        answer: dict[str, object] = {"size": sizes[0], "lengths": [len(file) for file in files]}
     except RefusedError as error:
         answer = {"error": str(error)}
     except MemoryError:

@@ -14,13 +14,10 @@ from users.models import User
 # The status of each error that is not about the file, and of one that is. All others are 200.
 STATUSES = {
     "too_large": 413,
-    "quota": 429,
-    "budget": 429,
-    "in_progress": 429,
-    "busy": 503,
-    "unavailable": 503,
-    "storage_full": 503,
+    **dict.fromkeys(["quota", "budget", "in_progress"], 429),
+    **dict.fromkeys(["busy", "unavailable", "storage_full"], 503),
 }
+EXTENSIONS = ",".join(extension for _, extensions in FORMATS.values() for extension in extensions)
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +29,7 @@ class UploadForm(forms.Form):
         label="Photo",
         required=False,  # clean_image() tells a missing file from one that was refused
         allow_empty_file=True,  # upload validation has a message of its own
-        widget=forms.FileInput(
-            attrs={"accept": ",".join(sum((extensions for _, extensions in FORMATS.values()), ())), "required": True}
-        ),
+        widget=forms.FileInput({"accept": EXTENSIONS, "required": True}),
         help_text="JPEG, PNG or WebP.",
     )
 

@@ -91,10 +91,7 @@ def retry_after(error: ValidationError) -> int:
 
 
 def validate_and_reencode(file: IO[bytes], name: str, size: int) -> ReencodedImage:
-    """Return a new image with the pixels of `file`, which has `size` bytes.
-
-    Raise ValidationError with a code of ERROR_MESSAGES if the file is not acceptable.
-    """
+    """Return a new image with the pixels of `file`, or raise the `upload_error` that says why it is refused."""
     if not size:
         raise upload_error("empty")
     if size > settings.UPLOAD_MAX_BYTES:
@@ -152,16 +149,12 @@ def run_decoder(content: bytes) -> bytes:
 
 def parse_answer(answer: bytes) -> ReencodedImage:
     """Return the image of a decoder's answer. The answer is untrusted: an attacker may control the decoder."""
-    try:
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
         head, files = answer.split(b"\n", 1)
         result = json.loads(head)
         if "error" in result:
-            error = upload_error(result["error"])
-        else:
-            width, height, split = map(int, [*result["size"], result["lengths"][0]])
-            if 0 < width <= VARIANTS["display"] and 0 < height <= VARIANTS["display"]:
-                return ReencodedImage({"display": files[:split], "thumbnail": files[split:]}, width, height)
-            error = upload_error("crashed")
-    except (ValueError, TypeError, LookupError, RecursionError):
-        error = upload_error("crashed")
-    raise error
+            raise upload_error(result["error"])
+        width, height, split = map(int, [*result["size"], result["lengths"][0]])
+        if 0 < width <= VARIANTS["display"] and 0 < height <= VARIANTS["display"]:
+            return ReencodedImage({"display": files[:split], "thumbnail": files[split:]}, width, height)
+    raise upload_error("crashed")

@@ -16,10 +16,8 @@ from users.models import User
 # In each process one upload is decoded and others wait, so that threads remain for pages.
 decoding, waiting = Semaphore(1), Semaphore(2)
 WAIT_SECONDS = 4
-# What a browser that was turned away is told to wait.
-RETRY_SECONDS = 5
-# The time span of UPLOAD_DECODE_SECONDS.
-BUDGET_SECONDS = 600
+RETRY_SECONDS = 5  # what a browser that was turned away is told to wait
+BUDGET_SECONDS = 600  # the time span of UPLOAD_DECODE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +35,7 @@ def check_turn(owner: User) -> None:
 
 @contextmanager
 def decoding_turn(owner: User) -> Iterator[None]:
-    """Hold the account's only upload and the process's only decoder, and charge the account for the time.
-
-    Raise ValidationError if the account has to wait, the process is busy, or the cache that counts is down.
-    """
+    """Hold the account's only upload and the process's only decoder, and charge the account for the time."""
     lock = f"upload:{owner.pk}"
     with counting():
         # It expires by itself if this process dies, later than any upload ends.
@@ -49,16 +44,17 @@ def decoding_turn(owner: User) -> Iterator[None]:
     try:
         with counting():
             spent = check_budget(owner)
-        with decoder_of_this_process():
-            started = time.monotonic()
+        acquire_decoder()
+        started = time.monotonic()
+        try:
             with counting():
                 # In advance, so that a decoder that brings this process down is paid for too.
                 charge(owner, spent, WALL_SECONDS)
-            try:
-                yield
-            finally:
-                with suppress(Exception):  # the charge in advance remains
-                    charge(owner, spent, time.monotonic() - started)
+            yield
+        finally:
+            decoding.release()
+            with suppress(Exception):  # the charge in advance remains
+                charge(owner, spent, time.monotonic() - started)
     finally:
         with suppress(Exception):
             cache.delete(lock)
@@ -94,17 +90,11 @@ def charge(owner: User, spent: list[tuple[float, float]], seconds: float) -> Non
         raise RuntimeError("The cache did not store the value.")
 
 
-@contextmanager
-def decoder_of_this_process() -> Iterator[None]:
-    if not waiting.acquire(blocking=False):
-        raise upload_error("busy", retry_after=RETRY_SECONDS)
-    try:
-        turn = decoding.acquire(timeout=WAIT_SECONDS)
-    finally:
-        waiting.release()
-    if not turn:
-        raise upload_error("busy", retry_after=RETRY_SECONDS)
-    try:
-        yield
-    finally:
-        decoding.release()
+def acquire_decoder() -> None:
+    if waiting.acquire(blocking=False):
+        try:
+            if decoding.acquire(timeout=WAIT_SECONDS):
+                return
+        finally:
+            waiting.release()
+    raise upload_error("busy", retry_after=RETRY_SECONDS)

@@ -92,23 +92,21 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse | H
         raise Http404
     if settings.BUCKET_URL:
         # The type of an image, so that SessionTimeoutMiddleware writes no session.
-        link = HttpResponseRedirect(default_storage.url(found.path(variant)), content_type="image/jpeg")
-        link.headers["Cache-Control"] = "no-store"
-        return link
+        url, headers = default_storage.url(found.path(variant)), {"Cache-Control": "no-store"}
+        return HttpResponseRedirect(url, content_type="image/jpeg", headers=headers)
     try:
         content = default_storage.open(found.path(variant))
     except FileNotFoundError:
         raise Http404 from None
-    response = FileResponse(content, content_type="image/jpeg", filename=f"{found.id}-{variant}.jpg")
-    published = found.status == Status.APPROVED
-    response.headers["Cache-Control"] = "private, max-age=600" if published else "no-store"
-    return response
+    headers = {"Cache-Control": "private, max-age=600" if found.status == Status.APPROVED else "no-store"}
+    name = f"{found.id}-{variant}.jpg"
+    return FileResponse(content, content_type="image/jpeg", filename=name, headers=headers)
 
 
 def visible_photo(request: HttpRequest, photo_id: UUID) -> Photo:
     """Return the photo, or raise Http404 for a hidden one, so that guessing ids reveals nothing."""
     found: Photo = get_object_or_404(Photo, pk=photo_id)
-    if found.status != Status.APPROVED and not found.is_visible_to(request.user):
+    if not found.is_visible_to(request.user):
         log_event("authz_fail", request, level=logging.WARNING)
         raise Http404
     return found
