@@ -14,16 +14,8 @@ import warnings
 from contextlib import suppress
 from io import BytesIO
 
-from PIL import (
-    Image,
-    ImageCms,
-    ImageFile,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,  # noqa: F401  # Pillow imports it to read EXIF data, when files are no longer accessible
-    WebPImagePlugin,
-)
+import PIL.TiffImagePlugin  # noqa: F401  # Pillow imports it to read EXIF data, when files are no longer accessible
+from PIL import Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 # Only these parsers, by the first byte: Pillow has forty more, each with vulnerabilities of its own.
 PARSERS: dict[bytes, type[ImageFile.ImageFile]] = {

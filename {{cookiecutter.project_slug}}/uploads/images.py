@@ -8,10 +8,9 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from threading import Timer
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -66,8 +65,7 @@ ERROR_MESSAGES = {
 }
 
 
-@dataclass(frozen=True)
-class ReencodedImage:
+class ReencodedImage(NamedTuple):
     """JPEG bytes by variant, and the width and height of the `display` variant in pixels."""
 
     files: dict[str, bytes]
@@ -130,15 +128,12 @@ def run_decoder(content: bytes) -> bytes:
         stdout: Any = decoder.stdout
         timer = Timer(WALL_SECONDS, decoder.kill)
         timer.start()
-        try:
-            with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
-                stdin.write(content)
-            answer: bytes = stdout.read(MAX_ANSWER_BYTES)
-            if len(answer) == MAX_ANSWER_BYTES:
-                decoder.kill()
-            decoder.wait()
-        finally:
-            timer.cancel()
+        with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
+            stdin.write(content)
+        answer: bytes = stdout.read(MAX_ANSWER_BYTES)
+        if len(answer) == MAX_ANSWER_BYTES:
+            decoder.kill()
+    timer.cancel()
     if decoder.returncode == -SIGXCPU or time.monotonic() - started >= WALL_SECONDS:
         raise upload_error("too_slow")
     if decoder.returncode:

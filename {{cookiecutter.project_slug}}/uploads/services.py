@@ -92,15 +92,13 @@ def delete_photo(photo: Photo) -> None:
 def expire_rejected_photos(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
     photos = Photo.objects.filter(status=Status.REJECTED, has_files=True).exclude(verdicts__updated_at__gt=cutoff)
-    expired = 0
-    for key in photos.values_list("pk", flat=True):
-        with transaction.atomic():
-            # Read again under a lock: a reviewer may have approved it meanwhile.
-            if photo := photos.select_for_update().filter(pk=key).first():
-                remove_files(photo)
-                photo.save(update_fields=["has_files", "due_at"])
-                expired += 1
-    return expired
+    # Under a lock, since a reviewer may approve one of them at this moment.
+    with transaction.atomic():
+        expired = photos.select_for_update()
+        for photo in expired:
+            remove_files(photo)
+            photo.save(update_fields=["has_files", "due_at"])
+    return len(expired)
 
 
 def remove_files(photo: Photo) -> None:

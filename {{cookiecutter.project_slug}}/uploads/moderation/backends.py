@@ -1,9 +1,8 @@
 """Moderation backends: who gives the verdicts on photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.urls import reverse
@@ -14,20 +13,17 @@ from uploads.models import Photo
 from uploads.moderation.rules import MANUAL, VerdictValue
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The verdicts by kind that one pass found, and when the photo is due again (None: never)."""
 
     photo: Photo
     next_due: datetime | None
-    verdicts: Mapping[str, VerdictValue] = field(default_factory=dict)
-    # For the owner, if the photo is rejected.
-    reason: str = ""
+    verdicts: Mapping[str, VerdictValue] = {}
+    reason: str = ""  # for the owner, if the photo is rejected
 
 
 class ModerationBackend(Protocol):
-    # The verdicts that a new photo needs.
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # of the verdicts that a new photo needs
 
     def next_due(self) -> datetime | None:
         """Return when the worker must process a photo that was created, reviewed or deleted (None: never)."""

@@ -1,18 +1,15 @@
 """The rule that turns verdicts into a status."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uploads.models import Status, Verdict
 
 Result = Verdict.Result
-
-# The kind of a person's verdict.
-MANUAL = "manual"
+MANUAL = "manual"  # the kind of a person's verdict
 
 
-@dataclass(frozen=True)
-class VerdictValue:
+class VerdictValue(NamedTuple):
     """A result, one of Verdict.Result, with a detail for reviewers."""
 
     result: str

@@ -31,7 +31,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, once: bool, check: bool, **options: Any) -> None:
         if check:
-            check_heartbeat()
+            # Only if the worker hangs: photos that wait for a service are no reason to restart it.
+            if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
+                raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
         elif once:
             while process_due_photos() == BATCH_SIZE:
                 pass
@@ -67,9 +69,3 @@ def beat() -> None:
     HEARTBEAT.touch()
     # Ends a process that hangs, so that its supervisor starts another one.
     faulthandler.dump_traceback_later(STALE_SECONDS, exit=True)
-
-
-def check_heartbeat() -> None:
-    """Fail only if the worker hangs. Photos that wait for a service are no reason to restart it."""
-    if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
-        raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
