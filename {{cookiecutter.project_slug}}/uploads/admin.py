@@ -44,7 +44,6 @@ class QueueFilter(admin.SimpleListFilter):
 
 class VerdictInline(admin.TabularInline):
     model = Verdict
-    extra = 0
     can_delete = False
     fields = readonly_fields = ("kind", "result", "detail", "decided_by", "updated_at")
 

@@ -29,8 +29,7 @@ OTHER_FORMATS = {
     rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": "This is a RAW or TIFF file: export the photo as JPEG.",
     rb"GIF8": "This is a GIF file: save a single frame as PNG.",
 }
-# The longest edge of each variant, in pixels.
-VARIANTS = {"display": 2000, "thumbnail": 480}
+VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in pixels
 
 DECODER = Path(__file__).with_name("decoder.py")
 # Limits of a decoder process. The largest accepted photos take a second and 700 MB.
@@ -39,8 +38,7 @@ WALL_SECONDS = 6
 MEMORY_BYTES = 1024**3
 # More than any answer has. A decoder that an attacker controls could otherwise fill this process's memory.
 MAX_ANSWER_BYTES = 32 * 1024**2
-# How the CPU limit ends a process.
-SIGXCPU = 24
+SIGXCPU = 24  # how the CPU limit ends a process
 
 logger = logging.getLogger(__name__)
 

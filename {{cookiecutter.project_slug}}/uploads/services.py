@@ -50,10 +50,7 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
 def apply_verdicts(
     photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason: str = "", reviewer: User | None = None
 ) -> None:
-    """Store verdicts by kind and update the status. Repeating it changes nothing.
-
-    `reason` is for the owner if the photo is rejected.
-    """
+    """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing."""
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
         # Without files there is nothing left to decide.

@@ -9,18 +9,15 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
 
     object_parameters = {"ContentType": "image/jpeg"}
     security_token = None
-    # In seconds, for a browser to follow the redirect.
-    querystring_expire = 60
+    querystring_expire = 60  # seconds, for a browser to follow the redirect
     client_config = Config(
         signature_version="s3v4",
-        # With the bucket in the path, the CSP allows this bucket alone.
-        s3={"addressing_style": "path"},
+        s3={"addressing_style": "path"},  # so that the CSP allows this bucket alone
         # In seconds. With the defaults, a silent server would block a request for minutes.
         connect_timeout=3,
         read_timeout=10,
         retries={"total_max_attempts": 2},
-        # Many compatible servers do not know AWS's checksums.
-        request_checksum_calculation="when_required",
+        request_checksum_calculation="when_required",  # many servers do not know AWS's checksums
     )
 
     def exists(self, name: str) -> bool:

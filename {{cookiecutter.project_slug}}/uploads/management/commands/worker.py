@@ -16,8 +16,7 @@ from uploads.outbox import BATCH_SIZE, process_due_photos
 from uploads.sweeper import sweep
 
 logger = logging.getLogger(__name__)
-# Longer than the slowest pass takes.
-STALE_SECONDS = 15 * 60
+STALE_SECONDS = 15 * 60  # longer than the slowest pass takes
 HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
 
 
@@ -60,8 +59,7 @@ def run() -> None:
                 sweep()
         except Exception:
             logger.exception("A pass failed")
-        # Reconnects after the database was restarted.
-        close_old_connections()
+        close_old_connections()  # reconnects after the database was restarted
     faulthandler.cancel_dump_traceback_later()
 
 
