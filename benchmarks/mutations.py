@@ -519,8 +519,8 @@ FEATURES = [
     ),
     Mutation("Cloudinary requests without a timeout", f"{CLOUDINARY}/client.py", ', "timeout": 20}', "}"),
     Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", '"redirect": False, "retries": False, ', ""),
-    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", "overwrite=False", "overwrite=True"),
-    Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", "sign_url=True", "sign_url=False"),
+    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": False', '"overwrite": True'),
+    Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(
         "Cloudinary URL shown before approval",
         f"{CLOUDINARY}/backend.py",
@@ -549,7 +549,7 @@ FEATURES = [
     Mutation(
         "Cloudinary asset kept after deletion",
         f"{CLOUDINARY}/backend.py",
-        "        client.destroy(str(photo.pk))\n",
+        "            client.destroy(key)\n",
     ),
     Mutation(
         "invalid kinds of moderation accepted",
@@ -584,7 +584,7 @@ FEATURES = [
     ),
     Mutation("notices limited", "accounts/adapters.py", 'is_notice = "user_agent" in context', "is_notice = False"),
     Mutation(
-        "second factors not encrypted", "accounts/adapters.py", "        return encrypt(text)", "        return text"
+        "second factors not encrypted", "accounts/adapters.py", "staticmethod(encryption.encrypt)", "staticmethod(str)"
     ),
     Mutation("second factor not required for staff", SETTINGS, '    "accounts.middleware.SecondFactorMiddleware",\n'),
     Mutation(

@@ -5,10 +5,9 @@ from typing import Any
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from core.encryption import decrypt, encrypt
+from core import encryption
 from users import adapters
 
 
@@ -27,21 +26,18 @@ class AccountAdapter(adapters.AccountAdapter):
 
     def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
         """Add an HTML version, made from the text. Only URLs of this site become links."""
-        mail: EmailMultiAlternatives = super().render_mail(template_prefix, email, context, headers)
+        mail = super().render_mail(template_prefix, email, context, headers)
         origin = self.request.build_absolute_uri("/")
-        texts = [text.strip() for text in str(mail.body).split("\n\n") if text.strip()]
-        paragraphs = [(text, text.startswith(origin) and not any(map(str.isspace, text))) for text in texts]
+        texts = [text.strip() for text in mail.body.split("\n\n")]
+        paragraphs = [(text, text.startswith(origin) and text.split() == [text]) for text in texts if text]
         values = {"subject": mail.subject, "paragraphs": paragraphs, "code": context.get("code")}
         mail.attach_alternative(render_to_string("account/email/message.html", values), "text/html")
         return mail
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    def encrypt(self, text: str) -> str:
-        return encrypt(text)
-
-    def decrypt(self, encrypted_text: str) -> str:
-        return decrypt(encrypted_text)
+    encrypt = staticmethod(encryption.encrypt)
+    decrypt = staticmethod(encryption.decrypt)
 
     def build_totp_svg(self, url: str) -> str:
         """Return the QR code as an inline SVG element. An <img> with a data: URL would need an exception in the CSP."""

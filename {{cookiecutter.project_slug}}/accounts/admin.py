@@ -74,11 +74,10 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
     list_display = fields = ("user", "type", "created_at", "last_used_at")
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        self.delete_queryset(request, Authenticator.objects.filter(pk=obj.pk))
+        super().delete_model(request, obj)
+        log_event("authn_factor_removed", request, factor=obj.type, owner=obj.user_id)
+        get_adapter().send_notification_mail("accounts/email/factor_removed", obj.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
-        removed = list(queryset)
-        super().delete_queryset(request, queryset)
-        for authenticator in removed:
-            log_event("authn_factor_removed", request, factor=authenticator.type, owner=authenticator.user_id)
-            get_adapter().send_notification_mail("accounts/email/factor_removed", authenticator.user)
+        for authenticator in queryset:
+            self.delete_model(request, authenticator)

@@ -1,5 +1,6 @@
 """allauth's forms with small corrections."""
 
+from contextlib import suppress
 from typing import Any
 
 from allauth.account import forms
@@ -15,11 +16,9 @@ class SignupForm(forms.SignupForm):
 
     def try_save(self, request: HttpRequest) -> Any:
         if not self.account_already_exists:
-            try:
+            with suppress(IntegrityError):  # a concurrent sign-up with the same email was faster
                 return super().try_save(request)
-            except IntegrityError:
-                # A concurrent sign-up with the same email was faster.
-                self.account_already_exists = True
+        self.account_already_exists = True
         # Hash the password as for a new account. Otherwise the response time would reveal that the account exists.
         get_user_model()().set_password(self.cleaned_data["password1"])
         return super().try_save(request)

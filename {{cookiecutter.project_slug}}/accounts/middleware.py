@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
@@ -13,13 +12,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 
-from core.middleware import GetResponse
-
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-# Pages about the user's own account.
-ACCOUNT_PAGES = "/accounts/"
 
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
@@ -36,21 +32,17 @@ def user_with_second_factor(request: HttpRequest, user: Any) -> Any:
     return AnonymousUser() if missing_step(request, user) else user
 
 
-class SecondFactorMiddleware:
+class SecondFactorMiddleware(MiddlewareMixin):
     """Treat staff as anonymous until their session has proved a second factor, except on their own account's pages.
 
     Every other page sees an anonymous user, so no view or permission check can forget to ask.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(ACCOUNT_PAGES):
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if not request.path_info.startswith("/accounts/"):
             # Lazy, so that a response that needs no user does not load the session.
             find = partial(user_with_second_factor, request, request.user)
             request.user, request.auser = SimpleLazyObject(find), sync_to_async(find)  # type: ignore[assignment]
         elif request.path_info == settings.LOGIN_URL and (step := missing_step(request, request.user)):
-            following = {"next": request.GET.get("next", "/")}
-            return redirect(f"{reverse(step)}?{urlencode(following)}")
-        return self.get_response(request)
+            return redirect(reverse(step, query={"next": request.GET.get("next", "/")}))
+        return None

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
 
 from django.core.exceptions import ValidationError
@@ -25,9 +26,8 @@ class BreachedPasswordValidator:
             logging.getLogger("accounts").warning("breached passwords not checked: %s", type(error).__name__)
             return
         if found:
-            raise ValidationError(
-                "This password was published in a data breach. Choose another one.", code="password_breached"
-            )
+            message = "This password was published in a data breach. Choose another one."
+            raise ValidationError(message, code="password_breached")
 
     def get_help_text(self) -> str:
         return "Your password cannot be one that was published in a data breach."
@@ -35,8 +35,7 @@ class BreachedPasswordValidator:
 
 def breached_suffixes(prefix: str) -> set[str]:
     """Return the suffixes of all known hashes with a prefix; raise OSError, HTTPException or ValueError."""
-    connection = HTTPSConnection(HOST, timeout=TIMEOUT)
-    try:
+    with closing(HTTPSConnection(HOST, timeout=TIMEOUT)) as connection:
         # With padding, the length of the encrypted response does not reveal the prefix.
         connection.request("GET", f"/range/{prefix}", headers={"Add-Padding": "true", "User-Agent": "Django"})
         response = connection.getresponse()
@@ -45,5 +44,3 @@ def breached_suffixes(prefix: str) -> set[str]:
         lines = (line.split(":") for line in response.read(MAX_BYTES).decode().splitlines())
         # Padding lines have a count of zero.
         return {suffix for suffix, count in lines if int(count) > 0}
-    finally:
-        connection.close()

@@ -56,17 +56,15 @@ def rotate_second_factors(**kwargs: Any) -> int:
     for pk in list(Authenticator.objects.values_list("pk", flat=True)):
         with transaction.atomic():
             row = Authenticator.objects.select_for_update().filter(pk=pk).first()
-            old = {name: row.data[name] for name in ("secret", "seed") if name in row.data} if row else {}
-            try:
-                outdated = {name: token for name, token in old.items() if not is_encrypted_with_newest_key(token)}
-                new = {name: encrypt(decrypt(token)) for name, token in outdated.items()}
-            except InvalidToken:
-                failed.append(pk)
-                continue
-            if row and new:
-                row.data |= new
-                row.save(update_fields=["data"])
-                rotated += 1
+            tokens = {name: row.data[name] for name in ("secret", "seed") if name in row.data} if row else {}
+            outdated = [name for name, token in tokens.items() if not is_encrypted_with_newest_key(token)]
+            if row and outdated:
+                try:
+                    row.data |= {name: encrypt(decrypt(tokens[name])) for name in outdated}
+                    row.save(update_fields=["data"])
+                    rotated += 1
+                except InvalidToken:
+                    failed.append(pk)
     if failed:
         raise CommandError(f"mfa.Authenticator {failed}: no key decrypts them")
     return rotated

@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from core import mail
@@ -25,11 +24,10 @@ class AccountAdapter(DefaultAccountAdapter):
         except ValueError:  # urllib cannot parse it, such as https://[::1]evil
             return False
 
-    def validation_error(self, code: str, *args: object) -> ValidationError:
+    def validation_error(self, code: str, *args: object) -> Any:
         if code in {"too_many_login_attempts", "rate_limited"}:
             log_event("authn_login_lock", self.request)
-        error: ValidationError = super().validation_error(code, *args)
-        return error
+        return super().validation_error(code, *args)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Rendered on the thread too: the time of a password reset must not tell whether the account exists.

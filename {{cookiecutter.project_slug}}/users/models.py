@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        if not email:
-            raise ValueError("A user needs an email.")
         user = self.model(email=email, **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
@@ -39,10 +38,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
 
     class Meta:
-        constraints = (
-            # The same email in another case must not become a second account.
-            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_email_is_lower_case"),
-        )
+        # The same email in another case must not become a second account.
+        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="users_email_is_lower_case")]
 
     def __str__(self) -> str:
         return self.email

@@ -44,95 +44,67 @@ class CloudinaryBackend:
         return reverse("uploads:file", args=[photo.pk, variant])
 
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
-        batch = Batch(photos)
+        assets = Asset.objects.in_bulk([photo.pk for photo in photos])
+        # One query asks about all photos that were sent before.
+        queried = [str(photo.pk) for photo in photos if photo.has_files and photo.pk in assets]
+        listed: dict[str, dict[str, Any]] = {}
+        query_error: CloudinaryError | None = None
+        # Ends all further calls.
+        outage: CloudinaryError | None = None
+        try:
+            listed = client.list_assets(queried) if queried else {}
+        except CloudinaryError as error:
+            query_error = error
         for photo in photos:
-            yield batch.process(photo)
-        if error := batch.outage or batch.query_error:
-            logger.warning("%s", error.advice)
-
-
-class Batch:
-    """The photos of one pass. One query asks about all that were sent before; an outage ends all further calls."""
-
-    def __init__(self, photos: Sequence[Photo]) -> None:
-        self.assets = Asset.objects.in_bulk([photo.pk for photo in photos])
-        self.queried = [str(photo.pk) for photo in photos if photo.has_files and photo.pk in self.assets]
-        self.listed: dict[str, dict[str, Any]] = {}
-        self.query_error: CloudinaryError | None = None
-        self.outage: CloudinaryError | None = None
-        try:
-            self.listed = client.list_assets(self.queried) if self.queried else {}
-        except CloudinaryError as error:
-            self.query_error = error
-
-    def process(self, photo: Photo) -> Outcome:
-        key = str(photo.pk)
-        if error := self.outage or (self.query_error if key in self.queried else None):
-            return postpone(photo, error)
-        try:
-            answer = client.find_asset(key, self.listed.get(key, {})) if key in self.queried else None
-            return take_step(photo, self.assets.get(photo.pk) or Asset(photo=photo), answer)
-        except FileNotFoundError:
-            logger.error(OTHER_STORAGE)
-            return postpone(photo, CloudinaryError(OTHER_STORAGE))
-        except CloudinaryError as error:
-            if not isinstance(error, PhotoError):
-                self.outage = error
-            return postpone(photo, error)
-        except Exception:
-            # An error with one photo must not hold up the photos after it.
-            logger.exception("A photo could not be processed")
-            return Outcome(photo, next_attempt(photo))
+            key = str(photo.pk)
+            if earlier := outage or (query_error if key in queried else None):
+                yield postpone(photo, earlier)
+                continue
+            try:
+                answer = client.find_asset(key, listed.get(key, {})) if key in queried else None
+                outcome = take_step(photo, assets.get(photo.pk) or Asset(photo=photo), answer)
+            except FileNotFoundError:
+                logger.error(OTHER_STORAGE)
+                outcome = postpone(photo, CloudinaryError(OTHER_STORAGE))
+            except CloudinaryError as error:
+                outage = outage if isinstance(error, PhotoError) else error
+                outcome = postpone(photo, error)
+            except Exception:
+                # An error with one photo must not hold up the photos after it.
+                logger.exception("A photo could not be processed")
+                outcome = Outcome(photo, next_attempt(photo))
+            yield outcome
+        if problem := outage or query_error:
+            logger.warning("%s", problem.advice)
 
 
 def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
     """Do what the photo needs next: destroy its asset, record a reviewer's approval, or get verdicts."""
+    key = str(photo.pk)
     if not photo.has_files:
-        return destroy(photo, asset)
+        if not asset._state.adding:
+            client.destroy(key)
+            asset.delete()
+        return Outcome(photo, next_due=None)
+    approved = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists()
+    is_missing = answer is None and (approved or not asset.version)
+    if is_missing:
+        with default_storage.open(photo.path("display")) as file:
+            # Saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
+            asset.save()
+            answer = client.upload(key, file, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
     if answer:
-        save_version(asset, answer)
-    if photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists():
-        return record_approval(photo, asset, answer)
-    return get_verdicts(photo, asset, answer)
-
-
-def destroy(photo: Photo, asset: Asset) -> Outcome:
-    if not asset._state.adding:
-        client.destroy(str(photo.pk))
-        asset.delete()
-    return Outcome(photo, next_due=None)
-
-
-def record_approval(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
-    if not answer:
-        upload(photo, asset, MANUAL)
-    client.approve(str(photo.pk))
-    return Outcome(photo, next_due=None)
-
-
-def get_verdicts(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
-    if answer is None and not asset.version:
-        answer = upload(photo, asset, "|".join(settings.CLOUDINARY_MODERATION))
-        if answer.existing:
-            # Such an answer has no verdicts: ask again at once.
-            return Outcome(photo, timezone.now())
+        asset.version = answer.version
+        asset.save()
+    if approved:
+        client.approve(key)
+        return Outcome(photo, next_due=None)
+    if is_missing and answer and answer.existing:
+        # Such an answer has no verdicts: ask again at once.
+        return Outcome(photo, timezone.now())
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
     return make_outcome(photo, next_attempt(photo) if pending else None, verdicts)
-
-
-def upload(photo: Photo, asset: Asset, moderation: str) -> Answer:
-    with default_storage.open(photo.path("display")) as file:
-        # The row is saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
-        asset.save()
-        answer = client.upload(str(photo.pk), file, moderation)
-    save_version(asset, answer)
-    return answer
-
-
-def save_version(asset: Asset, answer: Answer) -> None:
-    asset.version = answer.version
-    asset.save()
 
 
 def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:

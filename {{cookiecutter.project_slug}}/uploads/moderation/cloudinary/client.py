@@ -181,17 +181,10 @@ transport = configure()
 
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     """Upload a photo unless Cloudinary holds it already."""
-    body = uploader.upload(
-        file,
-        public_id=public_id,
-        overwrite=False,
-        allowed_formats=["jpg"],
-        filename="upload.jpg",
-        moderation=moderation,
-        # Cloudinary cannot reach a developer's machine.
-        notification_url=None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}",
-        **OPTIONS,
-    )
+    # Cloudinary cannot reach a developer's machine.
+    webhook = None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
+    options = {**OPTIONS, "overwrite": False, "allowed_formats": ["jpg"], "filename": "upload.jpg"}
+    body = uploader.upload(file, public_id=public_id, moderation=moderation, notification_url=webhook, **options)
     return read_answer(body, public_id)
 
 
@@ -200,11 +193,10 @@ def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
     if timezone.now() < transport.next_query_at:
         raise CloudinaryError(RATE_LIMITED, transport.next_query_at)
     try:
-        entries: Any = api.resources_by_ids(public_ids, moderations=True, **OPTIONS).get("resources")
-    except PhotoError:
+        entries = api.resources_by_ids(public_ids, moderations=True, **OPTIONS)["resources"]
+        return {entry["public_id"]: entry for entry in entries}
+    except (PhotoError, KeyError, TypeError):  # unreadable: each photo's own details are read instead
         return {}
-    entries = entries if isinstance(entries, list) else []
-    return {str(entry.get("public_id")): entry for entry in entries if isinstance(entry, dict)}
 
 
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
@@ -237,14 +229,6 @@ def destroy(public_id: str) -> None:
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.
-    url, _ = cloudinary_url(
-        public_id,
-        type="authenticated",
-        version=version,
-        format="jpg",
-        sign_url=True,
-        long_url_signature=True,
-        secure=True,
-        transformation={"width": size, "height": size, "crop": "limit", "quality": "auto", "fetch_format": "auto"},
-    )
-    return str(url)
+    signed = {"type": "authenticated", "secure": True, "sign_url": True, "long_url_signature": True}
+    scaled = {"width": size, "height": size, "crop": "limit", "quality": "auto", "fetch_format": "auto"}
+    return str(cloudinary_url(public_id, version=version, format="jpg", transformation=scaled, **signed)[0])
