@@ -28,10 +28,9 @@ def process_due_photos() -> int:
         known_due = {photo.pk: photo.due_at for photo in photos}
         claimed, until = Photo.objects.filter(pk__in=list(known_due)), photos[0].claimed_until
         try:
-            for outcome in get_moderation_backend().process(photos):
-                photo, next_due = outcome.photo, outcome.next_due
+            for photo, next_due, verdicts, reason in get_moderation_backend().process(photos):
                 try:
-                    apply_verdicts(photo, outcome.verdicts, reason=outcome.reason)
+                    apply_verdicts(photo, verdicts, reason=reason)
                 except Exception:
                     # One photo's error must not hold up the others.
                     logger.exception("The verdicts of a photo could not be stored")

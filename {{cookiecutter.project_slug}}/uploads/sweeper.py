@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -35,17 +36,13 @@ def delete_orphaned_files(cutoff: datetime) -> int:
     uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     folders = {folder for folder in default_storage.listdir("")[0] if re.fullmatch(uuid, folder)}
     kept = {str(key) for key in Photo.objects.filter(has_files=True).values_list("pk", flat=True)}
-    orphaned = [folder for folder in folders - kept if is_older_than(cutoff, folder)]
-    for folder in orphaned:
-        delete_files(Photo(id=folder))
-    return len(orphaned)
-
-
-def is_older_than(cutoff: datetime, folder: str) -> bool:
-    """Return False for an upload whose photo is about to be saved."""
-    try:
-        names = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
-        # Object storage has no empty folders, and no times of folders.
-        return all(default_storage.get_modified_time(name) < cutoff for name in names or [folder])
-    except FileNotFoundError:
-        return False  # deleted in the meantime
+    orphaned = 0
+    for folder in folders - kept:
+        with suppress(FileNotFoundError):  # deleted in the meantime
+            names = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
+            # A new file may belong to an upload whose photo is about to be saved.
+            # Object storage has no empty folders, and no times of folders.
+            if all(default_storage.get_modified_time(name) < cutoff for name in names or [folder]):
+                delete_files(Photo(id=folder))
+                orphaned += 1
+    return orphaned

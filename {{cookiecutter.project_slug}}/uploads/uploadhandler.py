@@ -35,9 +35,8 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
         return super().receive_data_chunk(raw_data, start)
 
     def stop(self, error: ValidationError) -> Never:
-        """Let the view report the error, and discard the rest of the request body."""
+        """Let the view report the error. Unread, the rest of the body would reset the connection before that."""
         setattr(self.request, "upload_refusal", error)  # noqa: B010
-        # Otherwise the connection would be reset, and the browser would not show the response.
         # Django would read the rest by lines, and one line can be as long as the body.
         while self.request and self.request.read(2**16):
             pass
