@@ -15,14 +15,12 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 
-FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
     """Return the URL name of the page where a staff user sets up or proves a second factor, None if neither is due."""
     if not (user.is_staff or user.is_superuser):
         return None
-    if not is_mfa_enabled(user, FACTORS):
+    if not is_mfa_enabled(user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]):
         return "mfa_index"
     proved = any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
     return None if proved else "mfa_reauthenticate"

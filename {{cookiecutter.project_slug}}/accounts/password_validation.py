@@ -20,14 +20,12 @@ class BreachedPasswordValidator:
 
     def validate(self, password: str, user: object = None) -> None:
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
+        message = "This password was published in a data breach. Choose another one."
         try:
-            found = digest[5:] in breached_suffixes(digest[:5])
+            if digest[5:] in breached_suffixes(digest[:5]):
+                raise ValidationError(message, code="password_breached")
         except (OSError, HTTPException, ValueError) as error:
             logging.getLogger("accounts").warning("breached passwords not checked: %s", type(error).__name__)
-            return
-        if found:
-            message = "This password was published in a data breach. Choose another one."
-            raise ValidationError(message, code="password_breached")
 
     def get_help_text(self) -> str:
         return "Your password cannot be one that was published in a data breach."

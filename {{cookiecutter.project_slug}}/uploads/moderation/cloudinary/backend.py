@@ -48,9 +48,7 @@ class CloudinaryBackend:
         # One query asks about all photos that were sent before.
         queried = [str(photo.pk) for photo in photos if photo.has_files and photo.pk in assets]
         listed: dict[str, dict[str, Any]] = {}
-        query_error: CloudinaryError | None = None
-        # Ends all further calls.
-        outage: CloudinaryError | None = None
+        query_error, outage = None, None  # an outage ends all further calls
         try:
             listed = client.list_assets(queried) if queried else {}
         except CloudinaryError as error:
@@ -87,8 +85,8 @@ def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
             asset.delete()
         return Outcome(photo, next_due=None)
     approved = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists()
-    is_missing = answer is None and (approved or not asset.version)
-    if is_missing:
+    must_upload = answer is None and (approved or not asset.version)
+    if must_upload:
         with default_storage.open(photo.path("display")) as file:
             # Saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
             asset.save()
@@ -99,7 +97,7 @@ def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
     if approved:
         client.approve(key)
         return Outcome(photo, next_due=None)
-    if is_missing and answer and answer.existing:
+    if must_upload and answer and answer.existing:
         # Such an answer has no verdicts: ask again at once.
         return Outcome(photo, timezone.now())
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
