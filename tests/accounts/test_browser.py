@@ -85,7 +85,7 @@ def test_user_signs_up_and_adds_an_authenticator_app(visit: Browse, mailbox: Mai
     for code, works in ((totp(secret), True), (recovery, True), (recovery, False)):
         log_in(page, "new@example.com")
         page.get_by_label("Code").fill(code)
-        page.get_by_role("button", name="Log in", exact=True).click()
+        page.get_by_role("button", name="Sign In", exact=True).click()
         if works:
             log_out(page)
         else:

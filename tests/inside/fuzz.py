@@ -24,7 +24,8 @@ from django.db import transaction
 from config.wsgi import application
 from core.logging import MAX_LENGTH, JSONFormatter
 from core.testing import HTTPSClient, MakeUser
-from core.tests.test_access import ROUTES, FillRoute, fill_route
+from core.tests.access import ROUTES
+from core.tests.test_access import FillRoute, fill_route
 from users.models import User
 
 __all__ = ["fill_route"]
@@ -209,9 +210,10 @@ def test_no_request_fails_or_goes_without_headers(
     monkeypatch.setattr(signals.request_started, "send", lambda **_: [])
     monkeypatch.setattr(signals.request_finished, "send", lambda **_: [])
     # It asks in a thread, which sees another database than the test.
-    monkeypatch.setattr("core.views.check_services", lambda: None)
+    monkeypatch.setattr("core.views.check_services", lambda reached: None)
     chance, log = random.Random(SEED), StringIO()
-    (handler,) = [it for it in logging.getLogger().handlers if isinstance(it.formatter, JSONFormatter)]
+    streams = [it for it in logging.getLogger().handlers if isinstance(it, logging.StreamHandler)]
+    (handler,) = [it for it in streams if isinstance(it.formatter, JSONFormatter)]
     before = handler.setStream(log)
     statuses: Counter[int] = Counter()
     bad: list[str] = []

@@ -13,6 +13,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
+from django.test import RequestFactory
 
 from core.admin import AdminSite, ModelAdmin
 from core.testing import HTTPSClient, MakeUser
@@ -65,7 +66,7 @@ def test_credentials_of_staff_are_out_of_reach(client: HTTPSClient, staff: User,
     assert User.objects.get(pk=other.pk).password == other.password
 
 
-def test_admin_classes_of_other_packages_get_the_rules(rf: object, staff: User) -> None:
+def test_admin_classes_of_other_packages_get_the_rules(rf: RequestFactory, staff: User) -> None:
     class Members(admin.TabularInline):
         model = User.groups.through
 

@@ -24,11 +24,12 @@ class Environment(FileAwareEnv):
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
+        self.problems: dict[str, list[str]] = {}
         parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
         for parser in parsers:
             self.add_parser(parser.__name__, parser)
 
-    # Private names, so environs is bounded at its next major version. Its own method raises for an unreadable file.
+    # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
             value = super()._get_value(env_key, default)
@@ -38,16 +39,19 @@ class Environment(FileAwareEnv):
         return default if value == "" else value
 
     def add_problem(self, name: str, message: str) -> None:
-        self._errors[name].append(message)
+        self.problems.setdefault(name, []).append(message)
 
     def stop_on_problems(self) -> None:
         """Raise ImproperlyConfigured with all problems; manage.py and gunicorn both stop at it."""
         try:
             self.seal()
         except EnvValidationError as error:
-            problems: Any = error.error_messages
+            messages: Any = error.error_messages
+            for name in messages:
+                self.problems[name] = self.problems.get(name, []) + messages[name]
+        if self.problems:
             lines = ["The project cannot start with this environment (.env.example documents each variable):"]
-            lines += [f"  {name}: {' '.join(messages)}" for name, messages in sorted(problems.items())]
+            lines += [f"  {name}: {' '.join(messages)}" for name, messages in sorted(self.problems.items())]
             raise ImproperlyConfigured("\n".join(lines)) from None
 
 

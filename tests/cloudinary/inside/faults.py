@@ -116,6 +116,15 @@ def send_half(handler: Handler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
+def send(raw: bytes) -> Fault:
+    """Return a fault that sends these bytes, which need not be HTTP."""
+
+    def fault(handler: Handler) -> None:
+        handler.wfile.write(raw)
+
+    return fault
+
+
 def drip(start: str, repeated: str = " ") -> Fault:
     """Return a fault that sends the start at once and then a byte at a time, for longer than any call may take."""
 
@@ -221,11 +230,11 @@ FAULTS: dict[str, Fault] = {
     "good with odd rate headers": good_with(
         X_FeatureRateLimit_Limit="²", X_FeatureRateLimit_Remaining="-1", X_FeatureRateLimit_Reset="x" * 1000
     ),
-    "no HTTP": lambda handler: handler.wfile.write(b"220 mail.example.com ESMTP\r\n"),
-    "a long status line": lambda handler: handler.wfile.write(b"HTTP/1.1 200 " + b"x" * 70_000),
-    "many headers": lambda handler: handler.wfile.write(OK + b"X: y\r\n" * 101 + b"\r\n{}"),
-    "two lengths": lambda handler: handler.wfile.write(OK + b"Content-Length: 2, 3\r\n\r\n{}"),
-    "a chunk without a length": lambda handler: handler.wfile.write(CHUNKED.encode() + b"x\r\n"),
+    "no HTTP": send(b"220 mail.example.com ESMTP\r\n"),
+    "a long status line": send(b"HTTP/1.1 200 " + b"x" * 70_000),
+    "many headers": send(OK + b"X: y\r\n" * 101 + b"\r\n{}"),
+    "two lengths": send(OK + b"Content-Length: 2, 3\r\n\r\n{}"),
+    "a chunk without a length": send(CHUNKED.encode() + b"x\r\n"),
     "an endless status line": drip("HTTP/1.1 200 "),
     "endless headers": drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n"),
     "endless interim answers": drip("", "HTTP/1.1 100 Continue\r\n\r\n"),

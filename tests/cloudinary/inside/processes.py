@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,7 @@ def measure_memory() -> None:
     for status in (200, 500):
         start_over()
         make_photo()
-        cloud.faults = [lambda handler, status=status: handler.reply(status, bomb, Content_Encoding="gzip")]
+        cloud.faults = [partial(Handler.reply, status=status, answer=bomb, Content_Encoding="gzip")]
         assert wait(fork(measure_answer)) == 0
         assert cloud.faults == []
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from django.conf import settings
@@ -57,5 +58,10 @@ def next_attempt(photo: Photo) -> datetime:
 
 
 def get_moderation_backend() -> ModerationBackend:
-    backend: ModerationBackend = import_string(settings.PHOTO_MODERATION_BACKEND)()
+    return load_backend(settings.PHOTO_MODERATION_BACKEND)
+
+
+@cache
+def load_backend(path: str) -> ModerationBackend:
+    backend: ModerationBackend = import_string(path)()
     return backend
