@@ -48,10 +48,7 @@ def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authentic
 
 @receiver(encryption_key_rotated)
 def rotate_second_factors(**kwargs: Any) -> int:
-    """Re-encrypt secrets that another key than the newest encrypted, one locked row at a time; return the number.
-
-    Raise CommandError with the ids of the rows that no key decrypts, after all other rows.
-    """
+    """Re-encrypt secrets with the newest key, row by row; return the number. Raise CommandError if any row failed."""
     rotated, failed = 0, []
     for pk in list(Authenticator.objects.values_list("pk", flat=True)):
         with transaction.atomic():

@@ -1,5 +1,3 @@
-"""Send the notification that Cloudinary would send, to try the webhook on a developer's machine."""
-
 import hashlib
 import json
 import time
@@ -15,7 +13,7 @@ from uploads.moderation.cloudinary.views import api_secrets
 
 
 class Command(BaseCommand):
-    help = "Post a signed notification to the development server."
+    help = "Post the signed notification that Cloudinary would send to the development server."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("photo", nargs="?", help="ID of a photo (default: the newest photo)")
