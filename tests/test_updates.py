@@ -30,8 +30,8 @@ TEAM: list[Edit] = [
     ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
     (
         "config/urls.py",
-        "from django.urls import include, path\n",
-        "from django.urls import include, path\nfrom django.views.generic import TemplateView\n",
+        "from django.views.generic import RedirectView\n",
+        "from django.views.generic import RedirectView, TemplateView\n",
     ),
     (
         "config/urls.py",

@@ -57,6 +57,7 @@ def test_superuser_reaches_the_admin_after_second_factor_setup(client: HTTPSClie
     log_in(older, staff.email)
     secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
     client.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
+    assert secret not in str(Authenticator.objects.get(type=Authenticator.Type.TOTP).data)
     assert client.get("/admin/").status_code == 200
     # The older session has ended, and a password alone is no longer enough.
     assert older.get("/accounts/email/").status_code == 302
