@@ -210,7 +210,7 @@ def test_no_request_fails_or_goes_without_headers(
     monkeypatch.setattr(signals.request_started, "send", lambda **_: [])
     monkeypatch.setattr(signals.request_finished, "send", lambda **_: [])
     # It asks in a thread, which sees another database than the test.
-    monkeypatch.setattr("core.views.check_services", lambda reached: None)
+    monkeypatch.setattr("core.views.check_services", lambda _: None)
     chance, log = random.Random(SEED), StringIO()
     streams = [it for it in logging.getLogger().handlers if isinstance(it, logging.StreamHandler)]
     (handler,) = [it for it in streams if isinstance(it.formatter, JSONFormatter)]
