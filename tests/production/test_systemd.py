@@ -17,13 +17,15 @@ from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, iss
 from tests.support.publishing import is_published, publish
 from tests.support.readme import section
 
-# pivot_root instead of chroot, which would forbid the units their user namespaces.
+# pivot_root instead of chroot, which would forbid the units their user namespaces. A /dev/shm of its own, because
+# RemoveIPC empties it for the user of a unit that ends, and that number is another user's on this machine.
 BOOT = """
 set -e
 mount --make-rprivate /
 mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
+mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
 mount -t sysfs -o ro sysfs "$1/sys"
 mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$1/run"

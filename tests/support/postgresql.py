@@ -46,7 +46,14 @@ def postgresql() -> Iterator[Database]:
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            # In the folder of the data: whatever cleans /dev/shm on this machine does not touch it.
+            "dynamic_shared_memory_type": "mmap",
+        }
         command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
         with log.open("wb") as output:
             server = subprocess.Popen(command, cwd=scratch, user=user, stdout=output, stderr=output)

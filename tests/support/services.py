@@ -60,9 +60,9 @@ def running(command: list[str], port: int, log: Path) -> Iterator[subprocess.Pop
             server.wait(START_SECONDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of a Redis server."""
+    """Return the URL of an empty Redis server: failed log-ins that it counts would block those of the next test."""
     if not shutil.which("redis-server"):
         pytest.skip("Redis is not installed")
     port, log = free_port(), tmp_path_factory.mktemp("redis") / "log"

@@ -9,13 +9,19 @@ KEPT = {"event_id", "timestamp", "platform", "level", "logger", "release", "serv
 
 def start(dsn: str) -> None:
     import sentry_sdk
+    from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.excepthook import ExcepthookIntegration
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     options: dict[str, Any] = {
         # Django logs the errors of views. Other integrations read requests, users and arguments of commands.
         "default_integrations": False,
-        "integrations": [ExcepthookIntegration(), LoggingIntegration(level=None)],
+        "integrations": [
+            ExcepthookIntegration(),
+            # Sends the error that ends a process; its own callback would print a line between those of JSON.
+            AtexitIntegration(callback=lambda pending, timeout: None),
+            LoggingIntegration(level=None),
+        ],
         "send_default_pii": False,
         "max_request_body_size": "never",
         "include_local_variables": False,
