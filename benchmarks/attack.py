@@ -85,7 +85,7 @@ class PlainVisitor(Visitor):
     ) -> Response:
         """Send a request over a new connection."""
         connection = HTTPConnection("localhost", self.site.port, timeout=60)
-        sent = {"Referer": self.site.url + path, "X-Forwarded-Proto": "https"}
+        sent = {"Referer": self.site.url + path, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
         try:
@@ -102,7 +102,7 @@ class PlainVisitor(Visitor):
 def log_in(site: Site, email: str) -> Visitor:
     """Return a visitor who is logged in."""
     visitor = PlainVisitor(site)
-    response = visitor.post("/accounts/login/", {"username": email, "password": PASSWORD})
+    response = visitor.post("/accounts/login/", {"login": email, "password": PASSWORD})
     if response.status != ACCEPTED:
         raise RuntimeError(response.text)
     return visitor
