@@ -97,8 +97,7 @@ class RequestValidationMiddleware(MiddlewareMixin):
         # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL in a session key.
         if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(request.COOKIES.values()):
             raise BadRequest("Charset or cookie is malformed")
-        if not request.path_info.startswith("/health/"):  # probes reach the server without its proxies
-            client_ip(request)
+        client_ip(request)  # health checks, which come without proxies, are answered before
         if not settings.DEBUG:
             # Any client can set the port of the Host header, and links in emails would repeat it. Django has
             # no public name for this. The header stays, since CSRF protection compares it.
