@@ -196,5 +196,5 @@ def test_command_posts_to_the_development_server(project: Project, cloud: Any, t
         wait_until(lambda: accepts_connections(port))
         assert "HTTP status 200" in run(folder, *manage, "notify_webhook", "--port", port, **environment)
     finally:
-        server.terminate()
+        server.kill()
         server.wait()

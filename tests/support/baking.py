@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
+# Longer than any command takes.
+RUN_SECONDS = 400
+
 type Answers = dict[str, Any]
 type Project = Callable[[Answers], Path]
 
@@ -103,19 +106,25 @@ def clean_environment() -> dict[str, str]:
 def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
     """Run a command in a folder and return its output; a failure raises AssertionError with the whole output.
 
-    `typed` is the standard input, for commands that ask questions.
+    `typed` is the standard input, for commands that ask questions. A command that hangs is killed.
     """
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=clean_environment() | environment,
-        input=typed,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=clean_environment() | environment,
+            input=typed,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=RUN_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
+        message = f"{' '.join(command)} did not end within {RUN_SECONDS} seconds:\n{output}"
+        raise AssertionError(message) from None
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
