@@ -3,20 +3,14 @@
 They share PostgreSQL, Redis, object storage and a stub of Cloudinary.
 """
 
-import importlib.util
-import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from threading import Event
@@ -26,11 +20,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
+from tests.support.baking import ALL_OFF, Project, production, run
+from tests.support.cluster import Machine, load_stub, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import CREATE_USERS, OWNER, PASSWORD, PREPARE, Site, Visitor, issue_certificate
 from tests.support.postgresql import Database
-from tests.support.services import Buckets, accepts_connections, fetch, free_port, wait_until
+from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows"),
@@ -38,70 +33,7 @@ pytestmark = [
 ]
 
 ANSWERS = ALL_OFF | {"cloudinary_moderation": True}
-WORKER = ("manage.py", "worker")
 LOGIN, TOO_MANY = "/accounts/login/", "Too many failed login attempts"
-NGINX = """
-{user}
-pid nginx.pid;
-error_log nginx.log;
-daemon off;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    upstream machines {{
-        server 127.0.0.1:{first};
-        server 127.0.0.1:{second};
-    }}
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_certificate {certificate};
-        ssl_certificate_key {certificate};
-        location / {{
-            proxy_pass http://machines;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Request-ID $request_id;
-            client_max_body_size 32m;
-        }}
-    }}
-}}
-"""
-
-
-@dataclass
-class Machine:
-    """A copy of the project with a server and a worker in one process group each."""
-
-    folder: Path
-    port: int
-    processes: list[subprocess.Popen[bytes]]
-
-    @property
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the server's log of requests."""
-        lines = (self.folder.parent / "server.log").read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["logger"] == "access"]
-
-    def kill(self) -> None:
-        """End all processes at once, as a power failure does."""
-        for process in self.processes:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def close(self) -> None:
-        """Stop what still runs."""
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for process in self.processes:
-            process.wait(30)
 
 
 @dataclass
@@ -113,40 +45,9 @@ class Cluster:
     cloud: Any
 
 
-def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Machine:
-    """Start a server and a worker in a copy of the project."""
-    copy = shutil.copytree(source, folder / "my-secure-site")
-    port = free_port()
-    environment = clean_environment() | environment | {"MEDIA_ROOT": str(folder / "media")}
-    commands = {
-        "server": [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"],
-        "worker": [sys.executable, *WORKER],
-    }
-    processes = []
-    for name, command in commands.items():
-        with (folder / f"{name}.log").open("wb") as log:
-            processes.append(
-                subprocess.Popen(
-                    command, cwd=copy, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-                )
-            )
-    return Machine(copy, port, processes)
-
-
-def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path, so its types are unknown here
-    """Return the module of the emitted tests that holds the stub of Cloudinary."""
-    path = project / "uploads" / "moderation" / "cloudinary" / "tests" / "stub.py"
-    spec = importlib.util.spec_from_file_location("stub", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def cluster(project: Project, tmp_path: Path, postgresql: Database, redis: str, buckets: Buckets) -> Iterator[Cluster]:
-    source, port = project(ANSWERS), free_port()
+    source = project(ANSWERS)
     stub = load_stub(source)
     certificate, tls = issue_certificate(tmp_path)
     with ExitStack() as stack:
@@ -154,7 +55,6 @@ def cluster(project: Project, tmp_path: Path, postgresql: Database, redis: str, 
         cloud.moderation = stub.moderation("approved", "approved")
         environment = production(source) | {
             "ALLOWED_HOSTS": "localhost",
-            "CSRF_TRUSTED_ORIGINS": f"https://localhost:{port}",
             "DATABASE_URL": postgresql(),
             "CACHE_URL": redis,
             "STORAGE_URL": buckets(),
@@ -169,26 +69,10 @@ def cluster(project: Project, tmp_path: Path, postgresql: Database, redis: str, 
             (tmp_path / name).mkdir()
             machines.append(start_machine(source, tmp_path / name, environment))
             stack.enter_context(closing(machines[-1]))
-        configuration = NGINX.format(
-            user="user root;" if os.geteuid() == 0 else "",
-            port=port,
-            certificate=certificate,
-            first=machines[0].port,
-            second=machines[1].port,
-        )
-        (tmp_path / "nginx.conf").write_text(configuration, encoding="utf-8")
-        proxy = subprocess.Popen(["nginx", "-p", str(tmp_path), "-c", "nginx.conf", "-e", "nginx.log"])
-        stack.callback(proxy.wait, 30)
-        stack.callback(proxy.terminate)
-        for listening in (port, *(machine.port for machine in machines)):
-            wait_until(partial(accepts_connections, listening), "a server did not start")
-        yield Cluster(
-            Site(
-                source, f"https://localhost:{port}", environment, tls, machines[0].processes[0], tmp_path / "nginx.log"
-            ),
-            machines,
-            cloud,
-        )
+        port = stack.enter_context(proxy(tmp_path, certificate, source, [machine.port for machine in machines]))
+        log = tmp_path / "nginx.log"
+        site = Site(source, f"https://localhost:{port}", environment, tls, machines[0].processes[0], log)
+        yield Cluster(site, machines, cloud)
 
 
 def stored_photos(site: Site) -> Counter[str]:

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,9 +27,39 @@ def programs() -> Path | None:
     return Path(found).parent if found else None
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Database]:
-    """Return a function that creates a database and returns its URL."""
+@dataclass
+class PostgreSQL:
+    """A server that can be stopped and started again; `url` ends where the name of a database belongs."""
+
+    url: str
+    command: list[str]
+    user: str | None
+    log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start the server, and wait until it accepts connections."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.log.parent, user=self.user, stdout=output, stderr=output
+            )
+        wait_until_ready(self.url, self.process, self.log)
+
+    def stop(self) -> None:
+        """Stop the server without waiting for open connections."""
+        if self.process:
+            # SIGINT is PostgreSQL's fast shutdown.
+            self.process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+            self.process.wait(START_SECONDS)
+
+    def create_database(self) -> str:
+        """Create a database, and return its URL."""
+        return self.url + new_database(self.url)
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """Run a new server in a temporary folder."""
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed")
@@ -55,16 +87,19 @@ def postgresql() -> Iterator[Database]:
             "dynamic_shared_memory_type": "mmap",
         }
         command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
-        with log.open("wb") as output:
-            server = subprocess.Popen(command, cwd=scratch, user=user, stdout=output, stderr=output)
-        url = f"postgres://site@127.0.0.1:{port}/"
+        server = PostgreSQL(f"postgres://site@127.0.0.1:{port}/", command, user, log)
         try:
-            wait_until_ready(url, server, log)
-            yield lambda: url + new_database(url)
+            server.start()
+            yield server
         finally:
-            # SIGINT is PostgreSQL's fast shutdown: it does not wait for open connections.
-            server.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
-            server.wait(START_SECONDS)
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Database]:
+    """Return a function that creates a database and returns its URL."""
+    with running_postgresql() as server:
+        yield server.create_database
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

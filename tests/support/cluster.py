@@ -1,0 +1,140 @@
+"""Machines that serve one project behind a proxy, for tests and measurements."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.support.baking import clean_environment
+from tests.support.services import accepts_connections, free_port, wait_until
+
+WORKER = ("manage.py", "worker")
+NGINX = """
+{user}
+pid nginx.pid;
+error_log nginx.log;
+daemon off;
+worker_rlimit_nofile 4096;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    upstream machines {{
+        {servers}
+    }}
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate};
+        location / {{
+            proxy_pass http://machines;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Request-ID $request_id;
+            proxy_set_header Connection close;
+            client_max_body_size 32m;
+        }}
+        error_page 502 504 /unavailable.html;
+        location = /unavailable.html {{
+            internal;
+            root {pages};
+        }}
+    }}
+}}
+"""
+
+
+@dataclass
+class Machine:
+    """A copy of the project with a server and a worker in one process group each."""
+
+    folder: Path
+    port: int
+    processes: list[subprocess.Popen[bytes]]
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the server's log of requests."""
+        lines = (self.folder.parent / "server.log").read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if line["logger"] == "access"]
+
+    def kill(self) -> None:
+        """End all processes at once, as a power failure does."""
+        for process in self.processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.processes:
+            process.wait(30)
+
+
+def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Machine:
+    """Start a server and a worker in a copy of the project."""
+    copy = shutil.copytree(source, folder / "my-secure-site")
+    port = free_port()
+    environment = clean_environment() | environment | {"MEDIA_ROOT": str(folder / "media")}
+    commands = {
+        "server": [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"],
+        "worker": [sys.executable, *WORKER],
+    }
+    processes = []
+    for name, command in commands.items():
+        with (folder / f"{name}.log").open("wb") as log:
+            processes.append(
+                subprocess.Popen(
+                    command, cwd=copy, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                )
+            )
+    return Machine(copy, port, processes)
+
+
+def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path, so its types are unknown here
+    """Return the module of the emitted tests that holds the stub of Cloudinary."""
+    path = project / "uploads" / "moderation" / "cloudinary" / "tests" / "stub.py"
+    spec = importlib.util.spec_from_file_location("stub", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def proxy(folder: Path, certificate: Path, project: Path, ports: list[int]) -> Iterator[int]:
+    """Run nginx in front of the servers at these ports, as the project's own configuration does; yield its port."""
+    port = free_port()
+    configuration = NGINX.format(
+        user="user root;" if os.geteuid() == 0 else "",
+        port=port,
+        certificate=certificate,
+        servers=" ".join(f"server 127.0.0.1:{it};" for it in ports),
+        pages=project / "deploy",
+    )
+    (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
+    with subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]) as nginx:
+        try:
+            for listening in (port, *ports):
+                wait_until(partial(accepts_connections, listening), "a server did not start")
+            yield port
+        finally:
+            nginx.terminate()
