@@ -1,0 +1,306 @@
+"""Break a generated project at random places, and count how often its own tests notice.
+
+`mutations` breaks the controls that its authors thought of; this breaks anything: conditions, comparisons, statements,
+decorators, arguments, entries of lists, and constants. A mutant that no test notices is a survivor.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+from benchmarks import generated, print_table
+from tests.support.baking import ALL_ON, clean_environment, run
+
+APPS = ("config", "core", "users", "accounts", "uploads")
+COUNT = 200
+# A mutant that makes the tests endless is noticed too.
+TIMEOUT_SECONDS = 180
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+# What is run in a process of its own, where coverage does not see it.
+UNSEEN = {
+    "config/": ["core/tests/test_settings.py"],
+    "core/checks.py": ["core/tests/test_settings.py"],
+    "uploads/decoder.py": ["uploads/tests/test_images.py"],
+}
+OPPOSITES: dict[type[ast.cmpop], str] = {
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+    ast.Lt: "<=",
+    ast.LtE: "<",
+    ast.Gt: ">=",
+    ast.GtE: ">",
+    ast.In: "not in",
+    ast.NotIn: "in",
+    ast.Is: "is not",
+    ast.IsNot: "is",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of the text of a file between two offsets, in bytes."""
+
+    path: str
+    line: int
+    kind: str
+    start: int
+    end: int
+    text: str
+
+    def apply(self, source: bytes) -> bytes:
+        """Return the changed source."""
+        return source[: self.start] + self.text.encode() + source[self.end :]
+
+
+class Finder(ast.NodeVisitor):
+    """Find all mutants of a module."""
+
+    def __init__(self, path: str, source: bytes) -> None:
+        """Take a module."""
+        self.path, self.source, self.found = path, source, list[Mutant]()
+        self.starts = [0]
+        for line in source.splitlines(keepends=True):
+            self.starts.append(self.starts[-1] + len(line))
+        self.visit(ast.parse(source))
+
+    def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
+        """Return where a node starts and ends."""
+        end = self.starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        return self.starts[node.lineno - 1] + node.col_offset, end
+
+    def add(self, kind: str, node: ast.expr | ast.stmt | ast.keyword, text: str, *, comma: bool = False) -> None:
+        """Add a mutant that replaces a node, and the comma after it or before it."""
+        start, end = self.span(node)
+        if comma:
+            after = len(self.source[end:]) - len(self.source[end:].lstrip())
+            if self.source[end + after : end + after + 1] == b",":
+                end += after + 1
+            else:
+                start = len(self.source[:start].rstrip().removesuffix(b","))
+        self.found.append(Mutant(self.path, node.lineno, kind, start, end, text))
+
+    def negate(self, test: ast.expr) -> None:
+        """Add the mutant whose condition is the opposite."""
+        start, end = self.span(test)
+        self.add("condition negated", test, f"(not ({self.source[start:end].decode()}))")
+
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp) -> None:
+        """Negate the condition."""
+        self.negate(node.test)
+        self.generic_visit(node)
+
+    visit_While = visit_IfExp = visit_If  # noqa: N815 - the names are ast's
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        """Negate the conditions."""
+        for test in node.ifs:
+            self.negate(test)
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """Change the operator between two values."""
+        left, right = self.span(node.left)[1], self.span(node.comparators[0])[0]
+        if len(node.ops) == 1 and not set(b"()") & set(self.source[left:right]):
+            text = f" {OPPOSITES[type(node.ops[0])]} "
+            self.found.append(Mutant(self.path, node.lineno, "comparison changed", left, right, text))
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:
+        """Remove decorators."""
+        for decorator in node.decorator_list:
+            start, end = self.span(decorator)
+            self.found.append(Mutant(self.path, decorator.lineno, "decorator removed", start - 1, end, ""))
+        self.generic_visit(node)
+
+    visit_ClassDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Remove named arguments."""
+        for keyword in node.keywords:
+            if keyword.arg:
+                self.add("argument removed", keyword, "", comma=True)
+        self.generic_visit(node)
+
+    def visit_List(self, node: ast.List | ast.Set | ast.Tuple) -> None:
+        """Remove entries."""
+        for element in node.elts:
+            self.add("entry removed", element, "", comma=True)
+        self.generic_visit(node)
+
+    visit_Set = visit_List  # noqa: N815
+
+    def visit_Tuple(self, node: ast.Tuple) -> None:
+        """Remove entries of what is a list rather than a pair."""
+        if len(node.elts) > 2:  # noqa: PLR2004
+            self.visit_List(node)
+        else:
+            self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise | ast.AugAssign | ast.Delete | ast.Expr) -> None:
+        """Remove the statement."""
+        self.add("statement removed", node, "pass")
+        self.generic_visit(node)
+
+    visit_AugAssign = visit_Delete = visit_Raise  # noqa: N815
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """Remove calls; leave docstrings alone."""
+        if isinstance(node.value, ast.Call):
+            self.visit_Raise(node)
+        elif not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Leave formatted strings alone."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Leave the annotation alone."""
+        if node.value:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """Leave annotations alone."""
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """Change the value."""
+        self.constant(node)
+
+    def constant(self, node: ast.Constant) -> None:
+        """Add the mutant of a constant."""
+        start, _ = self.span(node)
+        match node.value:
+            case bool():
+                self.add("constant changed", node, str(not node.value))
+            case int():
+                self.add("constant changed", node, str(node.value + 1))
+            case str() if self.source[start : start + 1] in {b'"', b"r"}:
+                self.add("constant changed", node, '"mutated"' if node.value else '"m"')
+
+
+def find(project: Path) -> list[Mutant]:
+    """Return all mutants of a project that Python can parse."""
+    found = []
+    for app in APPS:
+        for path in sorted((project / app).rglob("*.py")):
+            name = path.relative_to(project).as_posix()
+            if "/tests/" in name or "/migrations/" in name or name == "core/testing.py":
+                continue
+            source = path.read_bytes()
+            for mutant in Finder(name, source).found:
+                try:
+                    compile(mutant.apply(source), name, "exec")
+                except SyntaxError:
+                    continue
+                found.append(mutant)
+    return found
+
+
+def trace(project: Path) -> dict[tuple[str, int], set[str]]:
+    """Run the tests, and return which of them run a line of a file."""
+    settings = "[run]\ndynamic_context = test_function\nsource = .\n[json]\nshow_contexts = true\n"
+    (project / ".coveragerc").write_text(settings, encoding="utf-8")
+    run(project, "coverage", "run", *PYTEST[1:])
+    run(project, "coverage", "json", "--quiet", "-o", "coverage.json")
+    report = json.loads((project / "coverage.json").read_text(encoding="utf-8"))
+    tests: dict[tuple[str, int], set[str]] = {}
+    for path, file in report["files"].items():
+        for line, contexts in file["contexts"].items():
+            # A context is the test's dotted name; the empty one is what runs at import.
+            tests[path, int(line)] = {context.rpartition(".")[0] for context in contexts}
+    return tests
+
+
+def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]]) -> list[str]:
+    """Return the test modules that can notice a mutant; none means all of them."""
+    modules = tests.get((mutant.path, mutant.line), {""})
+    if "" in modules:
+        return []
+    unseen = [module for start, it in UNSEEN.items() if mutant.path.startswith(start) for module in it]
+    return sorted({*(module.replace(".", "/") + ".py" for module in modules), *unseen})
+
+
+def is_noticed(mutant: Mutant, project: Path, modules: list[str]) -> bool:
+    """Tell whether a test fails in a project with the mutant."""
+    path = project / mutant.path
+    source = path.read_bytes()
+    path.write_bytes(mutant.apply(source))
+    own = mutant.path.split("/")[0]
+    # First the tests of the mutant's own app, which are the likeliest to fail.
+    command = [*PYTEST, *sorted(modules or (*APPS, "scripts")[1:5], key=lambda it: not it.startswith(own))]
+    try:
+        done = subprocess.run(
+            command, cwd=project, env=clean_environment(), check=False, capture_output=True, timeout=TIMEOUT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_bytes(source)
+    return done.returncode != 0
+
+
+def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
+    """Yield each mutant of a sample with whether it is noticed."""
+    tests = trace(project)
+    copies: Queue[Path] = Queue()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
+        for number in range(os.cpu_count() or 1):
+            copies.put(shutil.copytree(project, Path(folder) / str(number) / project.name))
+
+        def check(mutant: Mutant) -> bool:
+            copy = copies.get()
+            try:
+                return is_noticed(mutant, copy, chosen_tests(mutant, tests))
+            finally:
+                copies.put(copy)
+
+        yield from zip(sample, threads.map(check, sample), strict=True)
+
+
+def main() -> None:
+    """Print the survivors and the share that was noticed; exit with an error below the minimum."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--minimum", type=float, default=0.85, help="the share that must be noticed")
+    parser.add_argument("paths", nargs="*", help="break only files whose path starts with one of these")
+    options = parser.parse_args()
+    started, noticed = time.monotonic(), Counter[str]()
+    totals, survivors = Counter[str](), list[list[object]]()
+    with generated(ALL_ON) as project:
+        mutants = [it for it in find(project) if not options.paths or it.path.startswith(tuple(options.paths))]
+        sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))  # noqa: S311
+        print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", file=sys.stderr, flush=True)
+        for mutant, found in measure(project, sample):
+            app = mutant.path.split("/")[0]
+            totals[app] += 1
+            noticed[app] += found
+            if not found:
+                line = (project / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
+                before = (project / mutant.path).read_bytes()[mutant.start : mutant.end].decode()
+                change = f"`{before[:60]}` → `{mutant.text[:60]}`".replace("\n", " ")
+                survivors.append([f"{mutant.path}:{mutant.line}", mutant.kind, change, f"`{line[:80]}`"])
+                print(*survivors[-1], sep="  ", file=sys.stderr, flush=True)
+    print_table(["survivor", "kind", "change", "line"], survivors or [["none", "", "", ""]])
+    print()
+    print_table(["app", "mutants", "noticed"], [[app, totals[app], noticed[app] / totals[app]] for app in totals])
+    share = noticed.total() / totals.total()
+    print(f"\n{share:.1%} noticed, seed {options.seed} ({time.monotonic() - started:.0f} seconds).")
+    if share < options.minimum:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
