@@ -607,6 +607,12 @@ FEATURES = [
         "get_object_or_404(UserSession, pk=pk)",
     ),
     Mutation(
+        "sessions shown as last seen at their start",
+        "accounts/views.py",
+        "datetime.fromisoformat(renewed) if renewed else session.created_at",
+        "session.created_at",
+    ),
+    Mutation(
         "account deleted without reauthentication",
         "accounts/views.py",
         '@reauthentication_required(app="allauth.account")\n',

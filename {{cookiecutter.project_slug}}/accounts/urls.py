@@ -4,6 +4,7 @@ from accounts import views
 
 urlpatterns = [
     path("delete/", views.delete_account, name="account_delete"),
+    path("sessions/", views.SessionsView.as_view(), name="usersessions_list"),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
     path("", include("allauth.urls")),
 ]

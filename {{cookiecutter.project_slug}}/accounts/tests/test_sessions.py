@@ -1,10 +1,13 @@
 """Sessions as their owner and staff see and end them, and the deletion of accounts."""
 
+from datetime import timedelta
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
 from django.core import mail
+from django.utils import timezone
 
 from accounts.tests.people import verify_email
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
@@ -24,9 +27,8 @@ def clients(user: User) -> list[HTTPSClient]:
 @pytest.mark.control("V7.5.2")
 def test_user_ends_own_sessions_singly_or_all_others(clients: list[HTTPSClient], other_user: User) -> None:
     own, second, _ = clients
-    page = own.get("/accounts/sessions/").content.decode()
-    assert "Browser 1" in page
     url = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
+    assert url in own.get("/accounts/sessions/").content.decode()
     thief = HTTPSClient()
     thief.force_login(other_user)
     assert thief.post(url).status_code == 404
@@ -37,6 +39,18 @@ def test_user_ends_own_sessions_singly_or_all_others(clients: list[HTTPSClient],
     assert [is_logged_in(client) for client in clients] == [True, False, False]
     own.post(f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/")
     assert not is_logged_in(own)
+
+
+@pytest.mark.control("V7.5.2")
+def test_sessions_show_when_each_was_last_seen(clients: list[HTTPSClient]) -> None:
+    own, second, _ = clients
+    session = second.session
+    session["renewed"] = (timezone.now() - timedelta(hours=2)).isoformat()
+    session.save()
+    page = own.get("/accounts/sessions/").content.decode()
+    assert page.count("Unknown browser") == 3
+    assert page.count("This session") == 1
+    assert page.count("Last seen 2\xa0hours ago") == 1
 
 
 @pytest.mark.control("V7.4.5")
