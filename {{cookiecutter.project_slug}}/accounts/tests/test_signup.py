@@ -36,6 +36,7 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient) -> None:
     assert message.to == ["new@example.com"]
     assert f"<strong>{emailed_code()}</strong>" in message.alternatives[0].content
     assert f"Hello from {settings.SITE_NAME}!" in message.body
+    assert "testserver" not in message.body
     client.post(CONFIRM, {"code": emailed_code()})
     assert is_logged_in(client)
     user = User.objects.get()

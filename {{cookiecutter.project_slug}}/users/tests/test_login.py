@@ -193,6 +193,31 @@ def test_password_change_needs_old_one_and_ends_other_sessions(client: HTTPSClie
     assert "Your password has been changed" in str(mail.outbox[-1].body)
 
 
+MOZILLA, WEBKIT = "Mozilla/5.0 ({}) ", "AppleWebKit/537.36 (KHTML, like Gecko) "
+MAC, IPHONE = "Macintosh; Intel Mac OS X 10_15_7", "iPhone; CPU iPhone OS 18_5 like Mac OS X"
+WINDOWS, ANDROID = "Windows NT 10.0; Win64; x64", "Linux; Android 10; K"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        (MOZILLA.format("X11; Linux x86_64; rv:140.0") + "Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (MOZILLA.format(WINDOWS) + WEBKIT + "Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge on Windows"),
+        (MOZILLA.format(ANDROID) + WEBKIT + "Chrome/140.0.0.0 Mobile Safari/537.36", "Chrome on Android"),
+        (MOZILLA.format(MAC) + WEBKIT + "Version/18.5 Safari/605.1.15", "Safari on macOS"),
+        (MOZILLA.format(IPHONE) + WEBKIT + "CriOS/140.0.0.0 Mobile/15E148 Safari/604.1", "Chrome on iOS"),
+        ("Log in again at https://evil.example", "Unknown browser"),
+    ],
+)
+def test_notice_names_the_browser_in_words(client: HTTPSClient, member: User, user_agent: str, words: str) -> None:
+    log_in(client, member.email)
+    fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    client.post(CHANGE, fields, headers={"user-agent": user_agent})
+    body = str(mail.outbox[-1].body)
+    assert f"Browser: {words}\nIP address: 127.0.0.1\n" in body
+    assert "evil" not in body
+
+
 @pytest.mark.control("V6.4.3")
 @pytest.mark.control("V14.2.1")
 def test_reset_link_works_once_within_an_hour(
