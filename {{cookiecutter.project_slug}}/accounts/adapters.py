@@ -5,6 +5,8 @@ from typing import Any
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.template.loader import render_to_string
 
 from core import encryption
@@ -38,6 +40,12 @@ class AccountAdapter(adapters.AccountAdapter):
 class SecondFactorAdapter(DefaultMFAAdapter):
     encrypt = staticmethod(encryption.encrypt)
     decrypt = staticmethod(encryption.decrypt)
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        return f"Passkey {Authenticator.objects.filter(user=user, type=type).count() + 1}"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}
 
     def build_totp_svg(self, url: str) -> str:
         """Return the QR code as an inline SVG element. An <img> with a data: URL would need an exception in the CSP."""

@@ -41,7 +41,7 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
             assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
-    assert "Authenticator App" in page.content.decode()
+    assert "Authenticator app" in page.content.decode()
 
 
 @pytest.mark.control("V6.3.3")
