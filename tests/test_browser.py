@@ -1,30 +1,17 @@
 """Upload and review in Chromium: with and without JavaScript, by keyboard, at phone width."""
 
-from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.support.browsing import Browse, fill_in, log_in, publish
+from tests.support.browsing import Browse, check_accessibility, fill_in, log_in, publish
 from tests.support.images import camera_file, encode, landscape
 from tests.support.live import ADMIN, OTHER_USER, OWNER, Site
 
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password/reset/", "/missing/"]
 OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password/change/"]
-
-# Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
-FOCUSED = """() => {
-  const at = document.activeElement;
-  at.dataset.reached = true;
-  return at === document.body ? "" : getComputedStyle(at).outlineStyle === "none" ? `unseen: ${at.outerHTML}` : "seen";
-}"""
-UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-  .filter((element) => element.checkVisibility() && !element.disabled && element.type !== "hidden")
-  .filter((element) => !element.dataset.reached)
-  .map((element) => element.outerHTML)"""
 
 
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["with JavaScript", "without JavaScript"])
@@ -89,23 +76,6 @@ def test_large_file_is_rejected_by_browser_and_server(site: Site, browse: Browse
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("This file is too large. The limit is 10 MB")).to_be_visible()
     expect(page.get_by_label("Title")).to_have_value("Large")
-
-
-def check_accessibility(page: Page) -> None:
-    """Check a page with axe, its width, and that the Tab key reaches every control with a visible focus."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run()")["violations"]
-    assert not found, [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found]
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= page.evaluate("innerWidth"), f"the page is {width} pixels wide"
-
-    for _ in range(2):  # twice, for pages that set the focus themselves
-        focus = "seen"
-        while focus == "seen":
-            page.keyboard.press("Tab")
-            focus = page.evaluate(FOCUSED)
-        assert not focus
-    assert not page.evaluate(UNREACHED)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

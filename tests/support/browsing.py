@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +20,18 @@ REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   reportViolation(`${event.violatedDirective} ${event.blockedURI} at ${location.pathname}`));
 """
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+# Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
+FOCUSED = """() => {
+  const at = document.activeElement;
+  at.dataset.reached = true;
+  return at === document.body ? "" : getComputedStyle(at).outlineStyle === "none" ? `unseen: ${at.outerHTML}` : "seen";
+}"""
+UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+  .filter((element) => element.checkVisibility() && !element.disabled && element.type !== "hidden")
+  .filter((element) => !element.dataset.reached)
+  .map((element) => element.outerHTML)"""
 
 
 def chromium() -> str | None:
@@ -129,3 +142,20 @@ def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
     assert not shown.getexif()
     assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
     assert shown.height > shown.width, "the EXIF orientation is applied"
+
+
+def check_accessibility(page: Page) -> None:
+    """Check a page with axe, its width, and that the Tab key reaches every control with a visible focus."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    assert not found, [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.evaluate("innerWidth"), f"the page is {width} pixels wide"
+
+    for _ in range(2):  # twice, for pages that set the focus themselves
+        focus = "seen"
+        while focus == "seen":
+            page.keyboard.press("Tab")
+            focus = page.evaluate(FOCUSED)
+        assert not focus
+    assert not page.evaluate(UNREACHED)

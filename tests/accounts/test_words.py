@@ -1,0 +1,28 @@
+"""Words of allauth that do not fit a generated project: another name for a passkey, the host as the site's name."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from tests.support.baking import ALL_ON, Project
+
+OTHER_WORDS = re.compile(r"security key|master key|contact us|current_site|has given", re.IGNORECASE)
+# No page of a generated project shows these.
+UNUSED = {"account/verification_sent.html", "account/verified_email_required.html", "mfa/webauthn/base.html"}
+
+
+def test_templates_with_other_words_are_replaced(pristine: Project) -> None:
+    project = pristine(ALL_ON)
+    own = {
+        path.relative_to(folder).as_posix()
+        for folder in (project / "users/templates", project / "accounts/templates")
+        for path in folder.rglob("*.*")
+    }
+    allauth = Path(str(files("allauth") / "templates"))
+    found = {
+        path.relative_to(allauth).as_posix()
+        for app in ("account", "mfa", "usersessions")
+        for path in (allauth / app).rglob("*.*")
+        if OTHER_WORDS.search(path.read_text(encoding="utf-8"))
+    }
+    assert found - own == UNUSED
