@@ -1,4 +1,4 @@
-"""Account pages that allauth does not have: delete the account, list sessions as last seen, and end one."""
+"""Account pages that allauth does not have: emails about photos, deletion, sessions as last seen, and the end of one."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -7,14 +7,26 @@ from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.logging import log_event
 from users.models import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def notifications(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "accounts/notifications.html")
+    # This field alone: staff may disable the account at this moment.
+    User.objects.filter(pk=request.user.pk).update(decision_emails="decision_emails" in request.POST)
+    messages.success(request, _("Saved."))
+    return redirect("account_notifications")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

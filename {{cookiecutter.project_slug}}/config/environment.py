@@ -142,7 +142,7 @@ def cache_url(value: str) -> dict[str, Any]:
 def email_url(value: str) -> dict[str, Any]:
     """Return the entry of Django's MAILERS for EMAIL_URL."""
     if value == "console://":
-        return {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+        return {"BACKEND": "core.mail.ConsoleBackend"}
     try:
         url = urlsplit(value)
         # Looked up even if the URL has a port: an unknown scheme must not become an unencrypted connection.

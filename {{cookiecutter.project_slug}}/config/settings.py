@@ -35,7 +35,7 @@ DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else RE
 CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
 storage = env.storage_url("STORAGE_URL", "")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "webmaster@localhost" if DEBUG else REQUIRED)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "noreply@{{ cookiecutter.domain_name }}" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
@@ -68,7 +68,7 @@ if any(it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_D
     env.add_problem("MEDIA_ROOT", "Must not be in a folder of static files: everyone could read the photos.")
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
-if not DEBUG and mailer and "console" in mailer["BACKEND"]:
+if not DEBUG and mailer and "Console" in mailer["BACKEND"]:
     env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
 env.stop_on_problems()
 

@@ -1,4 +1,7 @@
-"""Emails on a thread of their own, so that a slow or unreachable mail server neither delays nor breaks a request."""
+"""Emails on a thread of their own, so that a slow or unreachable mail server neither delays nor breaks a request.
+
+While developing, emails are printed.
+"""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from threading import BoundedSemaphore
+from typing import Any
 
+from django.core.mail.backends.console import EmailBackend
 from django.db import connections, transaction
 
 logger = logging.getLogger(__name__)
@@ -35,3 +40,11 @@ def run(send: Callable[[], object]) -> None:
     finally:
         waiting.release()
         connections.close_all()
+
+
+class ConsoleBackend(EmailBackend):
+    """Print the text alone. Django prints the whole message, with its HTML version, encoded."""
+
+    def write_message(self, message: Any) -> None:
+        head = f"From: {message.from_email}\nTo: {', '.join(message.to)}\nSubject: {message.subject}"
+        self.stream.write(f"{head}\n\n{message.body.strip()}\n{'-' * 79}\n")

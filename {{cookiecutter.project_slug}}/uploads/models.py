@@ -52,6 +52,8 @@ class Photo(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
+    # When the owner is told of the decision by email. None: already told, or nothing to tell.
+    notify_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = PhotoQuerySet.as_manager()
 

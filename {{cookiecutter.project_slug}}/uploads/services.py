@@ -59,10 +59,16 @@ def apply_verdicts(
                 values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
                 if not locked.verdicts.filter(kind=kind, **values).exists():
                     locked.verdicts.update_or_create(kind=kind, defaults=values)
-            before, locked.status = locked.status, decide(dict(locked.verdicts.values_list("kind", "result")))
+            before = locked.status, locked.reason
+            locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
             # Even if the status stays the same, a reviewer's reason replaces a backend's.
-            if reviewer or locked.status != before:
+            if reviewer or locked.status != before[0]:
                 locked.reason = reason if locked.status == Status.REJECTED else ""
+            if (locked.status, locked.reason) != before:
+                is_news = locked.status == Status.REJECTED or (reviewer and locked.status == Status.APPROVED)
+                # In an hour, so that one email tells of all decisions until then.
+                due = locked.notify_at or timezone.now() + timedelta(hours=1)
+                locked.notify_at = due if is_news else None
             if reviewer:
                 locked.due_at = get_moderation_backend().next_due()
                 if locked.status == Status.REJECTED:

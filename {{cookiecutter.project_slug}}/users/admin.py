@@ -22,7 +22,7 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     list_filter = ("is_active", "is_staff", "groups")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("email", "password")}),
+        (None, {"fields": ("email", "password", "decision_emails")}),
         ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )

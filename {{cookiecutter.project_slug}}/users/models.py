@@ -31,6 +31,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         "active", default=True, help_text="Clear this instead of deleting the account. It ends all sessions at once."
     )
     is_staff = models.BooleanField("staff", default=False, help_text="Can log in to the admin.")
+    decision_emails = models.BooleanField(
+        "emails about decisions", default=True, help_text="Tell this user by email what was decided about their photos."
+    )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -43,6 +43,7 @@ route                                        anonym owner  other    staff  revie
 /accounts/login/code/confirm/                away   away   away     away   away
 /accounts/email/                             log-in 200    200      200    200
 /accounts/reauthenticate/                    log-in 200    200      away   away
+/accounts/notifications/                     log-in 200    200      200    200
 /accounts/delete/                            log-in reauth reauth   403    403
 /accounts/sessions/                          log-in 200    200      200    200
 /accounts/sessions/<pk>/end/                 log-in 404    404      404    404

@@ -1,13 +1,15 @@
-"""Emails are sent on a thread of their own."""
+"""Emails are sent on a thread of their own, and printed while developing."""
 
+from io import StringIO
 from threading import BoundedSemaphore
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from core import mail
-from core.mail import executor, send_later
+from core.mail import ConsoleBackend, executor, send_later
 
 
 @pytest.mark.control("V2.3.3")
@@ -34,3 +36,11 @@ def test_too_many_waiting_emails_are_discarded(
     monkeypatch.setattr(mail, "waiting", BoundedSemaphore(0))
     send_later(pytest.fail)
     assert caplog.messages == ["email discarded: too many are waiting"]
+
+
+def test_console_shows_the_text_of_an_email_alone() -> None:
+    message = EmailMultiAlternatives("Your code", "Hello!\n\nABCD-ÉFGH\n", "site@example.com", ["owner@example.com"])
+    message.attach_alternative("<p>ABCD-ÉFGH</p>", "text/html")
+    ConsoleBackend(stream=(printed := StringIO())).send_messages([message])
+    head = ["From: site@example.com", "To: owner@example.com", "Subject: Your code"]
+    assert printed.getvalue().splitlines() == [*head, "", "Hello!", "", "ABCD-ÉFGH", "-" * 79]

@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                ("notify_at", models.DateTimeField(blank=True, db_index=True, null=True)),
                 (
                     "owner",
                     models.ForeignKey(

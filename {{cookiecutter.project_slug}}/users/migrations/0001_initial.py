@@ -47,6 +47,14 @@ class Migration(migrations.Migration):
                     "is_staff",
                     models.BooleanField(default=False, help_text="Can log in to the admin.", verbose_name="staff"),
                 ),
+                (
+                    "decision_emails",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Tell this user by email what was decided about their photos.",
+                        verbose_name="emails about decisions",
+                    ),
+                ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 (
                     "groups",

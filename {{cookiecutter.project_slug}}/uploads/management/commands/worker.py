@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
+from uploads.notices import send_due_notices
 from uploads.outbox import BATCH_SIZE, process_due_photos
 from uploads.sweeper import sweep
 
@@ -21,7 +22,7 @@ HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
 
 
 class Command(BaseCommand):
-    help = "Moderate photos that are due and sweep once an hour. Several workers can run at once."
+    help = "Moderate photos that are due, email their owners, and sweep once an hour. Several workers can run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         mode = parser.add_mutually_exclusive_group()
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             while process_due_photos() == BATCH_SIZE:
                 pass
             sweep()
+            send_due_notices()
         else:
             run()
 
@@ -57,6 +59,7 @@ def run() -> None:
                 next_sweep = time.monotonic() + 3600
                 beat()
                 sweep()
+            send_due_notices()
         except Exception:
             logger.exception("A pass failed")
         close_old_connections()  # reconnects after the database was restarted

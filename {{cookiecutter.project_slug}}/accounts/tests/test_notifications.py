@@ -1,0 +1,33 @@
+"""The switch for emails about decisions."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from core.testing import Login, MakePhoto
+from uploads.models import Photo
+from uploads.notices import send_due_notices
+from uploads.services import review_photo
+from users.models import User
+
+PAGE = "/accounts/notifications/"
+
+
+@pytest.mark.control("notices")
+def test_user_switches_emails_about_decisions_off_and_on(
+    login: Login, user: User, other_user: User, reviewer: User, make_photo: MakePhoto
+) -> None:
+    client = login(user)
+    for fields, emails in (({}, 0), ({"decision_emails": "on"}, 1)):
+        assert "Saved." in client.post(PAGE, fields, follow=True).content.decode()
+        assert (" checked" in client.get(PAGE).content.decode()) is bool(emails)
+        review_photo(make_photo(), reviewer, "approved")
+        Photo.objects.filter(notify_at__isnull=False).update(notify_at=timezone.now() - timedelta(seconds=1))
+        send_due_notices()
+        assert len(mail.outbox) == emails
+    assert f"https://{{ cookiecutter.domain_name }}{PAGE}" in str(mail.outbox[0].body)
+    client.post(PAGE)
+    other_user.refresh_from_db()
+    assert other_user.decision_emails

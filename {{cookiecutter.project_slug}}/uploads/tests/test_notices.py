@@ -1,0 +1,150 @@
+"""Owners are told of decisions by email: each of the right ones, once, and at most once an hour."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import call_command
+from django.utils import timezone
+
+from core.testing import MakePhoto, MakeUser
+from uploads.models import Photo
+from uploads.moderation.rules import MANUAL, VerdictValue
+from uploads.notices import send_due_notices
+from uploads.services import apply_verdicts, delete_photo, review_photo
+from users.models import User
+
+type RunWorker = Callable[[int], list[Any]]
+
+
+@pytest.fixture
+def run_worker(monkeypatch: pytest.MonkeyPatch) -> RunWorker:
+    """Run the worker some minutes after the start of the test, and return the emails that it sent."""
+    start = timezone.now()
+
+    def run(minutes: int) -> list[Any]:
+        monkeypatch.setattr("django.utils.timezone.now", lambda: start + timedelta(minutes=minutes))
+        before = len(mail.outbox)
+        call_command("worker", "--once")
+        return mail.outbox[before:]
+
+    return run
+
+
+@pytest.mark.control("notices")
+def test_decisions_of_an_hour_are_told_in_one_email(
+    user: User, other_user: User, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    published, refused, other = make_photo(title="Harbor"), make_photo(title="Fog"), make_photo(other_user, title="Sun")
+    review_photo(published, reviewer, "approved")
+    assert run_worker(30) == []
+    review_photo(refused, reviewer, "rejected", "Too <blurred>")
+    review_photo(other, reviewer, "approved")
+    (email,) = run_worker(61)
+    assert (email.to, email.subject) == ([user.email], "[{{ cookiecutter.project_name }}] Decisions on your photos")
+    assert f'"Harbor" is published:\nhttps://{{ cookiecutter.domain_name }}{published.get_absolute_url()}\n' in email.body
+    assert '"Fog" was not accepted.\nReason: Too <blurred>\n' in email.body
+    assert "Sun" not in email.body
+    (email,) = run_worker(91)
+    assert (email.to, email.subject) == ([other_user.email], "[{{ cookiecutter.project_name }}] A decision on your photo")
+    assert run_worker(200) == []
+
+
+@pytest.mark.control("notices")
+def test_changed_decision_is_told_and_a_repeated_one_is_not(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    photo = make_photo()
+    review_photo(photo, reviewer, "approved")
+    assert len(run_worker(61)) == 1
+    review_photo(photo, reviewer, "approved")
+    assert run_worker(200) == []
+    review_photo(photo, reviewer, "rejected", "Not yours")
+    (email,) = run_worker(261)
+    assert "Not yours" in email.body
+    assert "is published" not in email.body
+
+
+@pytest.mark.control("notices")
+def test_automatic_approval_is_not_told_but_a_rejection_is(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    approved, rejected, corrected = make_photo(title="One"), make_photo(title="Two"), make_photo(title="Three")
+    apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
+    for photo in (rejected, corrected):
+        apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
+    apply_verdicts(corrected, {MANUAL: VerdictValue("approved")})
+    (email,) = run_worker(61)
+    assert [title in email.body for title in ("One", "Two", "Three")] == [False, True, False]
+    review_photo(rejected, reviewer, "approved")
+    assert '"Two" is published' in run_worker(122)[0].body
+
+
+@pytest.mark.control("notices")
+def test_notice_is_withheld_from_those_who_want_or_need_none(
+    user: User, reviewer: User, make_user: MakeUser, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    unwanted = {"inactive": {"is_active": False}, "silent": {"decision_emails": False}, "nameless": {"email": ""}}
+    owners = [make_user(f"{name}@example.com") for name in [*unwanted, "leaver"]]
+    photos = [make_photo(owner) for owner in (*owners, user)]
+    for photo in photos:
+        review_photo(photo, reviewer, "approved")
+    for owner, fields in zip(owners, unwanted.values(), strict=False):
+        User.objects.filter(pk=owner.pk).update(**fields)
+    owners[-1].delete()
+    delete_photo(photos[-1])
+    assert run_worker(61) == []
+    User.objects.update(is_active=True, decision_emails=True)
+    assert run_worker(200) == []
+
+
+@pytest.mark.control("notices")
+def test_notice_is_lost_rather_than_sent_twice(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review_photo(make_photo(), reviewer, "approved")
+
+    def die(*args: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "send_messages", die)
+        with pytest.raises(SystemExit):
+            run_worker(61)
+    assert run_worker(62) == []
+
+
+@pytest.mark.control("notices")
+def test_second_worker_sends_nothing(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        review_photo(make_photo(), reviewer, "approved")
+    send = EmailBackend.send_messages
+
+    def send_beside_another_worker(self: EmailBackend, messages: list[Any]) -> int:
+        send_due_notices()
+        return int(send(self, messages))
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send_beside_another_worker)
+    assert len(run_worker(61)) == 1
+
+
+def test_notice_waits_while_the_mail_server_is_down(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review_photo(make_photo(), reviewer, "approved")
+
+    def fail(self: EmailBackend) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "open", fail)
+        with pytest.raises(ConnectionRefusedError):
+            run_worker(61)
+        assert run_worker(62) == []  # the next attempt is later
+    assert len(run_worker(72)) == 1
+    assert not Photo.objects.exclude(notify_at=None).exists()
