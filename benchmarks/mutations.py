@@ -32,6 +32,7 @@ RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
+NOTICES = "uploads/notices.py"
 CLOUDINARY = "uploads/moderation/cloudinary"
 
 
@@ -411,6 +412,14 @@ FOUNDATION = [
         "if free.filter(pk=key).update(claimed_until=now + CLAIM)",
         "if True",
     ),
+    Mutation("decision told again at each pass", NOTICES, ".update(notify_at=None)", ".count()"),
+    Mutation("deleted photo told", NOTICES, "Photo.objects.not_deleted()", "Photo.objects"),
+    Mutation("disabled owner told", NOTICES, "owner.is_active and ", ""),
+    Mutation("owner told who wants no emails", NOTICES, " and owner.decision_emails", ""),
+    Mutation("other users' photos told", NOTICES, "notices().filter(owner=owner)", "notices()"),
+    Mutation("email for each decision", SERVICES, "timezone.now() + timedelta(hours=1)", "timezone.now()"),
+    Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
+    Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),
     Mutation("quota not checked before decoding", "uploads/forms.py", "        check_quota(self.owner)\n"),
     Mutation("session timestamps kept at log-in", "core/signals.py", "request.session.pop(name, None)", "pass"),
     Mutation(
@@ -430,8 +439,8 @@ FOUNDATION = [
     Mutation(
         "console email backend in production",
         SETTINGS,
-        'if not DEBUG and mailer and "console"',
-        'if False and mailer and "console"',
+        'if not DEBUG and mailer and "Console"',
+        'if False and mailer and "Console"',
     ),
     Mutation(
         "reset links valid for three days",
@@ -611,6 +620,9 @@ FEATURES = [
         "accounts/views.py",
         "datetime.fromisoformat(renewed) if renewed else session.created_at",
         "session.created_at",
+    ),
+    Mutation(
+        "switch for emails changes every user", "accounts/views.py", "objects.filter(pk=user.pk).up", "objects.up"
     ),
     Mutation(
         "account deleted without reauthentication",

@@ -1,4 +1,4 @@
-"""Account pages that allauth does not have: emails about photos, deletion, sessions as last seen, and the end of one."""
+"""Account pages that allauth does not have: emails about photos, deletion, and sessions as last seen."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -23,8 +23,9 @@ from users.models import User
 def notifications(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/notifications.html")
+    user = cast("User", request.user)
     # This field alone: staff may disable the account at this moment.
-    User.objects.filter(pk=request.user.pk).update(decision_emails="decision_emails" in request.POST)
+    User.objects.filter(pk=user.pk).update(decision_emails="decision_emails" in request.POST)
     messages.success(request, _("Saved."))
     return redirect("account_notifications")
 

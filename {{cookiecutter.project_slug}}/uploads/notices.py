@@ -1,5 +1,6 @@
 """Emails that tell owners what was decided about their photos: one for all decisions within an hour."""
 
+import logging
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,38 +15,44 @@ from users.models import User
 
 BATCH_SIZE = 20  # owners
 
+logger = logging.getLogger(__name__)
+
+
+def notices() -> PhotoQuerySet:
+    return Photo.objects.not_deleted().filter(owner__isnull=False, notify_at__isnull=False)
+
 
 def due_notices() -> PhotoQuerySet:
-    return Photo.objects.not_deleted().filter(owner__isnull=False, notify_at__lte=timezone.now())
+    return notices().filter(notify_at__lte=timezone.now())
 
 
 def send_due_notices() -> None:
-    """Send one email to each owner of a batch. An error ends the batch: the other owners are still due."""
+    """Send one email to each owner of a batch. An error ends the batch: the owners after it are still due."""
     owners = list(due_notices().order_by("owner_id").values_list("owner_id", flat=True).distinct()[:BATCH_SIZE])
-    if not owners:
-        return
-    mailer = mailers.default
+    is_connected = False
     try:
-        # Before a notice is marked, so that a mail server that is down loses none.
-        mailer.open()
+        if owners:
+            # Connected before a notice is marked, so that a mail server that is down loses none.
+            with mailers.default as mailer:
+                is_connected = True
+                for owner_id in owners:
+                    if email := claim_notices(owner_id):
+                        mailer.send_messages([email])
     except OSError:
-        due_notices().update(notify_at=timezone.now() + timedelta(minutes=10))
-        raise
-    with mailer:
-        for owner_id in owners:
-            if email := claim_notices(owner_id):
-                mailer.send_messages([email])
+        logger.exception("email not sent")
+        if not is_connected:
+            due_notices().update(notify_at=timezone.now() + timedelta(minutes=10))
 
 
 def claim_notices(owner_id: int) -> EmailMessage | None:
     """Mark an owner's decisions as told, then return the email. If the process dies now, it is lost, never repeated."""
     with transaction.atomic():
-        # Only one worker at a time tells an owner; otherwise two could send a part each. Waiting for a photo, which
-        # its reviewer or the deletion of the account may have locked, could end in a deadlock: an error comes first.
+        # Without this lock, two workers could each send a part. Neither waits for locks: a reviewer, or the deletion of
+        # the account, may hold that of a photo and wait for the other one, which would be a deadlock.
         owner = User.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=owner_id).first()
         if owner is None or not due_notices().filter(owner=owner).exists():
             return None
-        photos = list(owner.photos.not_deleted().select_for_update(nowait=True).filter(notify_at__isnull=False))
+        photos = list(notices().filter(owner=owner).select_for_update(nowait=True))
         Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(notify_at=None)
     if not (photos and owner.is_active and owner.email and owner.decision_emails):
         return None

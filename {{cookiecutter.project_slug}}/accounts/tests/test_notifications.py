@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ def test_user_switches_emails_about_decisions_off_and_on(
         Photo.objects.filter(notify_at__isnull=False).update(notify_at=timezone.now() - timedelta(seconds=1))
         send_due_notices()
         assert len(mail.outbox) == emails
-    assert f"https://{{ cookiecutter.domain_name }}{PAGE}" in str(mail.outbox[0].body)
+    assert f"https://{settings.DOMAIN_NAME}{PAGE}" in str(mail.outbox[0].body)
     client.post(PAGE)
     other_user.refresh_from_db()
     assert other_user.decision_emails

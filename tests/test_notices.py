@@ -1,0 +1,69 @@
+"""Emails about decisions from several workers at once, one of which dies."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.accounts import Mailbox, plain_text
+from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
+
+OWNERS, PHOTOS = 60, 3
+CREATE = f"""
+from datetime import timedelta
+from django.utils import timezone
+from uploads.models import Photo, Status
+reviewer = User.objects.create_user("reviewer@example.com")
+for number in range({OWNERS}):
+    owner = User.objects.create_user(f"owner{{number}}@example.com")
+    for photo in range({PHOTOS}):
+        Photo.objects.create(
+            owner=owner, title=f"Photo {{number}}-{{photo}}", width=1, height=1, size=1,
+            status=Status.APPROVED, notify_at=timezone.now() - timedelta(seconds=photo),
+        )
+"""
+WORK = """
+from uploads.notices import due_notices, send_due_notices
+while due_notices().exists():
+    send_due_notices()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is needed")
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_workers_tell_each_owner_once(
+    database: str, project: Project, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = project(ALL_OFF)
+    with Mailbox() as mailbox:
+        threading.Thread(target=mailbox.serve_forever, daemon=True).start()
+        environment = production(folder) | {
+            "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}",
+            "MEDIA_ROOT": str(tmp_path / "media"),
+        }
+        if database == "postgresql":
+            environment["DATABASE_URL"] = request.getfixturevalue(database)()
+        manage = [sys.executable, "manage.py"]
+        run(folder, *manage, "migrate", "--verbosity", "0", **environment)
+        run(folder, *manage, "shell", "--verbosity", "0", "--command", CREATE, **environment)
+        command = [*manage, "shell", "--verbosity", "0", "--command", WORK]
+        workers = [subprocess.Popen(command, cwd=folder, env=clean_environment() | environment) for _ in range(4)]
+        deadline = time.monotonic() + 60
+        while len(mailbox.messages) < OWNERS // 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        workers[0].kill()
+        assert [worker.wait(60) for worker in workers][1:] == [0, 0, 0]
+        mailbox.shutdown()
+    told = Counter(message["To"] for message in mailbox.messages)
+    assert set(told.values()) == {1}
+    assert OWNERS - 1 <= len(told) <= OWNERS
+    for message in mailbox.messages:
+        number = re.findall(r"\d+", message["To"])[0]
+        titles = set(re.findall(r'"Photo (\S+)"', plain_text(message)))
+        assert titles == {f"{number}-{photo}" for photo in range(PHOTOS)}
