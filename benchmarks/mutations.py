@@ -416,7 +416,7 @@ FOUNDATION = [
     Mutation("deleted photo told", NOTICES, "Photo.objects.not_deleted()", "Photo.objects"),
     Mutation("disabled owner told", NOTICES, "owner.is_active and ", ""),
     Mutation("owner told who wants no emails", NOTICES, " and owner.decision_emails", ""),
-    Mutation("other users' photos told", NOTICES, "notices().filter(owner=owner)", "notices()"),
+    Mutation("other users' photos told", NOTICES, "list(notices().filter(owner=owner)", "list(notices()"),
     Mutation("email for each decision", SERVICES, "timezone.now() + timedelta(hours=1)", "timezone.now()"),
     Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
     Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),

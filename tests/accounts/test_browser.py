@@ -264,3 +264,18 @@ def test_account_pages_are_accessible_at_phone_width(scheme: str, visit: Browse,
     log_in(page, email)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     check_accessibility(page)
+
+
+def test_user_switches_emails_off_with_the_keyboard_alone(site: Site, browse: Browse) -> None:
+    headers = {"X-Forwarded-For": next(IP_ADDRESSES), "X-Forwarded-Proto": "https"}
+    page = browse(site.url, extra_http_headers=headers, java_script_enabled=False)
+    log_in(page, OTHER_USER)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Notifications").press("Enter")
+    switch = page.get_by_role("checkbox", name="Email me about decisions on my photos")
+    expect(switch).to_be_checked()
+    for checked in (False, True):
+        switch.press("Space")
+        switch.press("Enter")
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        expect(switch).to_be_checked(checked=checked)
