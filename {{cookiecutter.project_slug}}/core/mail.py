@@ -1,7 +1,4 @@
-"""Emails on a thread of their own, so that a slow or unreachable mail server neither delays nor breaks a request.
-
-While developing, emails are printed.
-"""
+"""Emails on a thread of their own, so that a slow or unreachable mail server neither delays nor breaks a request."""
 
 import logging
 from collections.abc import Callable

@@ -13,8 +13,6 @@ from django.utils.translation import ngettext
 from uploads.models import Photo, PhotoQuerySet
 from users.models import User
 
-BATCH_SIZE = 20  # owners
-
 logger = logging.getLogger(__name__)
 
 
@@ -28,7 +26,7 @@ def due_notices() -> PhotoQuerySet:
 
 def send_due_notices() -> None:
     """Send one email to each owner of a batch. An error ends the batch: the owners after it are still due."""
-    owners = list(due_notices().order_by("owner_id").values_list("owner_id", flat=True).distinct()[:BATCH_SIZE])
+    owners = list(due_notices().order_by("owner_id").values_list("owner_id", flat=True).distinct()[:20])
     is_connected = False
     try:
         if owners:
