@@ -1,8 +1,9 @@
-"""Remove the files of features that were not chosen, write .env with new secrets, and print the next steps."""
+"""Remove what was not chosen, write .env with new secrets and .cruft.json for updates, and print the next steps."""
 
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -17,6 +18,9 @@ FEATURE_PATHS = {
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
 }
+
+# An address of Git that works on every machine.
+ADDRESS = re.compile(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:")
 
 # Files left by work in the raw folder. They are not part of the template.
 LEFTOVERS = [".env", ".venv", "**/__pycache__", "**/.*_cache", "**/.DS_Store", "*.sqlite3*", "uv.lock"]
@@ -67,6 +71,26 @@ def write_env() -> None:
         file.write(text)
 
 
+def template_address() -> str:
+    """Return where the template was cloned from, without credentials, or else where it is published."""
+    config = Path(ANSWERS.get("_repo_dir", ""), ".git", "config")
+    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+    origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', text, re.MULTILINE)
+    if origin and ADDRESS.match(origin[1]):
+        return re.sub(r"^(https://)[^/]*@", r"\1", origin[1])
+    return str(ANSWERS["_repository"])
+
+
+def write_record() -> None:
+    """Record the template, the release and the answers in the format of cruft. Cookiecutter does not tell the commit."""
+    release = f"v{ANSWERS['_version']}"
+    answers = {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}
+    record = {"template": template_address(), "commit": release, "checkout": release}
+    record |= {"context": {"cookiecutter": answers}, "directory": None}
+    with Path(".cruft.json").open("w", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+
+
 for pattern in LEFTOVERS:
     for leftover in list(Path().glob(pattern)):
         remove(leftover)
@@ -75,8 +99,11 @@ for (prompt, answer), paths in FEATURE_PATHS.items():
     if ANSWERS[prompt] != answer:
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
+if ANSWERS["ci_scanning"] == "github":
+    remove(Path("renovate.json"))  # Dependabot updates the same
 
 write_env()
+write_record()
 
 # A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
