@@ -82,11 +82,16 @@ def template_address() -> str:
 
 
 def write_record() -> None:
-    """Record the template, the release and the answers in the format of cruft. Cookiecutter does not tell the commit."""
+    """Record the template, the release and the answers for updates, in the format of cruft."""
     release = f"v{ANSWERS['_version']}"
     answers = {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}
-    record = {"template": template_address(), "commit": release, "checkout": release}
-    record |= {"context": {"cookiecutter": answers}, "directory": None}
+    record = {
+        "template": template_address(),
+        "commit": release,  # Cookiecutter does not tell the commit; Git and cruft take a tag as well
+        "checkout": release,
+        "context": {"cookiecutter": answers},
+        "directory": None,
+    }
     with Path(".cruft.json").open("w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
 

@@ -46,7 +46,7 @@ def problems() -> Iterator[str]:
         if problem:
             yield f"{prompt}: {problem}"
     if any(Path(name).exists() for name in ("manage.py", ".env")):
-        yield f"{Path.cwd().name}: holds a project already; type another project_slug, or update it with poe template-update"
+        yield f"{Path.cwd().name}: holds a project already; type another project_slug, or run poe template-update there"
 
 
 def text_problem(answer: str) -> str | None:

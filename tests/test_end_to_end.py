@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.baking import ROOT, commit, run
 from tests.support.readme import commands
-from tests.support.releases import NEXT, RELEASE, change, publish, publish_next
+from tests.support.releases import NEXT, RELEASE, TODO, change, publish, publish_next
 
 TEMPLATE_URL = "https://github.com/org/"
 
@@ -66,15 +66,9 @@ def update(machine: Machine, project: Path, origin: Path) -> None:
     change(project, [("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"')])
     commit(project, "Move to Zurich")
     guide = project / "docs" / "updating.md"
-    # The answers of the project; the last line accepts the commit that cruft suggests.
-    machine.run(
-        project,
-        only(commands(guide, "Link the project once"), "uvx cruft link"),
-        "Field Notes\n" + "\n" * 6 + "n\n" + "\n\n",
-    )
-    commit(project, "Link")
     publish_next(origin)
-    machine.run(project, only(commands(guide, "Take a release"), "uvx cruft update"))
+    report = machine.run(project, only(commands(guide, "Take a release"), "uv run poe template-update"))
+    assert f"- {NEXT}: {TODO}" in report
     commit(project, f"Take release {NEXT}")
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert "Europe/Zurich" in settings

@@ -36,6 +36,7 @@ FEATURE_PATHS = {
     "auth_app": ["accounts"],
     "github": [".github", "scripts/workflows.py"],
     "gitlab": [".gitlab-ci.yml"],
+    "renovate": ["renovate.json"],
 }
 
 # Words that only appear with a feature.
@@ -44,17 +45,19 @@ TRACES = {
     "auth_app": r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)|[\"']accounts[\"'.]|accounts\.\w",
     "github": r"\.github/|github_|github actions|dependabot",
     "gitlab": r"gitlab",
+    "renovate": r"renovate",
 }
 
 
 def chosen(answers: Answers) -> set[str]:
     """Return the features of a combination."""
-    return {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
+    found = {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
+    return found if "github" in found else found | {"renovate"}
 
 
 def text_files(project: Path) -> dict[str, str]:
-    """Return the text of every file, except for the secrets."""
-    return {path: (project / path).read_text(encoding="utf-8") for path in paths(project) - {".env"}}
+    """Return the text of every file, except for the secrets and the record of all answers."""
+    return {path: (project / path).read_text(encoding="utf-8") for path in paths(project) - {".env", ".cruft.json"}}
 
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
@@ -92,7 +95,7 @@ def test_only_the_files_of_chosen_features_are_generated(answers: Answers, templ
         for path in paths(template / RAW)
         if not any(path == gone or path.startswith(f"{gone}/") for gone in unwanted)
     }
-    assert paths(pristine(answers)) == expected | {".env"}
+    assert paths(pristine(answers)) == expected | {".env", ".cruft.json"}
 
 
 def test_feature_paths_exist(template: Path) -> None:
@@ -132,7 +135,7 @@ def test_ci_choice_changes_only_scans_and_documents(ci_scanning: str, answers: A
     plain, scanned = (text_files(pristine(it)) for it in (answers, answers | {"ci_scanning": ci_scanning}))
     differing = {path for path in plain.keys() | scanned.keys() if plain.get(path) != scanned.get(path)}
     unexpected = {path for path in differing if not path.startswith(("scripts/", ".git"))}
-    assert unexpected <= {"README.md", "pyproject.toml", "core/tests/evidence.py"}
+    assert unexpected <= {"README.md", "docs/updating.md", "renovate.json", "pyproject.toml", "core/tests/evidence.py"}
     assert tomllib.loads(plain["pyproject.toml"])["project"] == tomllib.loads(scanned["pyproject.toml"])["project"]
 
 

@@ -1,33 +1,41 @@
-"""Updates of a project by cruft, which generates both releases and merges the difference with Git."""
+"""Updates of edited projects from one release to the next: by the command, by the workflows of CI, and by cruft."""
 
 import json
+import os
 import re
 import shutil
 import tomllib
-from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, COMBINATIONS, RAW, ROOT, Answers, bake, commit, name, paths, run
+from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, bake, commit, paths, run
 from tests.support.releases import (
+    NEW_IN_FEATURE,
     NEW_MIGRATION,
     NEXT,
     NEXT_RELEASE,
     RELEASE,
     RESET_TIMEOUT,
+    TODO,
     Edit,
     change,
     publish,
     publish_next,
 )
+from tests.support.updating import Machine, jobs_of, run_jobs
 
 MANAGE = ("python", "manage.py")
-UPDATING = "docs/updating.md"
+URL = "https://github.com/org/secure-django"
+UPDATE = ("poe", "template-update")
+CI = ".github/workflows/ci.yml"
 
-TEAM: list[Edit] = [
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for uv and gh are shell scripts")
+
+# Edits of five teams.
+OWN_SETTINGS: list[Edit] = [
     ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
+    ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800"),
     (
         "config/urls.py",
         "from django.views.generic import RedirectView\n",
@@ -38,149 +46,284 @@ TEAM: list[Edit] = [
         '    path("admin/", admin.site.urls),\n',
         '    path("about/", TemplateView.as_view(template_name="about.html")),\n    path("admin/", admin.site.urls),\n',
     ),
-    (
-        "core/tests/access.py",
-        "/health/live/   ",
-        "/about/  log-in 200 200 200 200\n/health/live/   ",
-    ),
-    ("templates/base.html", "<p>{{ project_name }}</p>", "<p>{{ project_name }}, <a href='/about/'>about us</a></p>"),
+]
+OWN_MODEL: list[Edit] = [
     (
         "uploads/models.py",
         "    status = models.CharField(",
         "    place = models.CharField(max_length=80, blank=True)\n    status = models.CharField(",
     ),
 ]
-TEAMS_CHOICE: Edit = ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800")
+OWN_WORKFLOW: list[Edit] = [(CI, "  pull_request:\n", "  pull_request:\n  workflow_dispatch:\n")]
 
 
 @pytest.fixture(scope="session")
 def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a repository of the template with two releases; the newer one is checked out."""
-    folder = shutil.copytree(template, tmp_path_factory.mktemp("origin") / "secure-django")
+    """Return a repository of the template with two releases, and an unreleased change on its main branch."""
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("repositories") / "secure-django")
     publish(folder)
     publish_next(folder)
+    (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
+    commit(folder, "Prepare more")
     return folder
 
 
-def created(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
-    """Generate a project by cruft, and commit it."""
-    release = ("--checkout", f"v{RELEASE}")
-    run(folder, "cruft", "create", str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
-    commit(folder / "my-secure-site", "Start")
-    return folder / "my-secure-site"
+@pytest.fixture
+def machine(origin: Path, tmp_path: Path) -> Machine:
+    """Return a machine that finds the template at its published address."""
+    return Machine(tmp_path, origin.parent)
 
 
-def linked(origin: Path, folder: Path, answers: Answers, home: dict[str, str]) -> Path:
-    """Generate a project by cookiecutter and link it as its documents say, without a commit before the edits."""
-    run(origin, "git", "worktree", "add", "--quiet", str(folder / "released"), f"v{RELEASE}")
-    project = bake(folder / "released", folder, **answers)
-    guide = (project / UPDATING).read_text(encoding="utf-8")
-    found = re.search(r"^uvx (cruft link) https://github.com/org/secure-django (--checkout \S+)$", guide, re.MULTILINE)
-    assert found
-    command, release = found[1].split(), found[2].split()
-    run(project, *command, str(origin), *release, "-y", "--extra-context", json.dumps(answers), **home)
+def started(template: Path, machine: Machine, answers: Answers) -> Path:
+    """Generate a project of the first release, and commit it."""
+    project = bake(template, machine.folder, **answers)
+    commit(project, "Start")
     return project
 
 
 def conflicts(project: Path) -> dict[str, list[str]]:
-    """Return the conflicts of each file: the lines between markers, or the changed lines of a .rej file."""
+    """Return the lines between conflict markers by file, without the markers."""
     found = {}
     for path in sorted(paths(project)):
-        if path.startswith(".git/"):
-            continue
         text = (project / path).read_text(encoding="utf-8", errors="replace")
-        if path.endswith((".rej", ".orig")):
-            found[path] = re.findall(r"^[+-](?![+-]).*", text, re.MULTILINE)
-        elif block := re.findall(r"^<<<<<<< .*?^>>>>>>> \w+$", text, re.MULTILINE | re.DOTALL):
-            found[path] = "\n".join(block).splitlines()
+        blocks = re.findall(r"^<<<<<<< .*?\n(.*?)^=======\n(.*?)^>>>>>>> ", text, re.MULTILINE | re.DOTALL)
+        if blocks and not path.startswith(".git/"):
+            found[path] = [line for block in blocks for side in block for line in side.splitlines()]
     return found
 
 
-def keep_ours(project: Path) -> None:
-    """Resolve all conflicts in favour of the team's version."""
-    for path in conflicts(project):
-        file = project / path
-        if file.suffix == ".rej":
-            file.unlink()
-        else:
-            text = file.read_text(encoding="utf-8")
-            resolved = re.sub(
-                r"^<<<<<<< .*?\n(.*?)^=======\n.*?^>>>>>>> .*?\n", r"\1", text, flags=re.MULTILINE | re.DOTALL
-            )
-            file.write_text(resolved, encoding="utf-8")
-
-
-# How the project was made, and the conflicts that its update leaves.
-type Case = tuple[Callable[..., Path], dict[str, list[str]]]
-
-MARKED = {
-    "config/settings.py": [
-        "<<<<<<< ours",
-        "PASSWORD_RESET_TIMEOUT = 1800",
-        "=======",
-        "PASSWORD_RESET_TIMEOUT = 2400",
-        ">>>>>>> theirs",
-    ]
-}
-REJECTED = {"config/settings.py.rej": ["-PASSWORD_RESET_TIMEOUT = 3600", "+PASSWORD_RESET_TIMEOUT = 2400"]}
-CASES: list[Case] = [(created, {}), (linked, REJECTED), (linked, {}), (created, MARKED)]
-
-
-@pytest.mark.parametrize(("answers", "case"), [*zip(COMBINATIONS, cycle(CASES))], ids=map(name, COMBINATIONS))
-def test_edited_project_updates_to_the_next_release(
-    answers: Answers, case: Case, origin: Path, tmp_path: Path, home: dict[str, str]
+def assert_nothing_is_lost(
+    project: Path, *edits: Edit, renamed: str = "templates/base.html", without: str = ""
 ) -> None:
-    start, expected = case
-    edits = TEAM + [TEAMS_CHOICE] * bool(expected)
-    project = start(origin, tmp_path, answers, home)
+    """Check that the project has the edits of the team and those of the release, and their record."""
+    for path, _, new in (*edits, *NEXT_RELEASE[2:]):
+        file = project / (renamed if path == "templates/base.html" else path)
+        if not (without and path.startswith(without)) and file.suffix != ".yml":
+            assert new.splitlines()[0] in file.read_text(encoding="utf-8"), path
+    assert (project / NEW_MIGRATION).is_file()
+    assert not (project / "unreleased.md").exists()
+    assert json.loads((project / ".cruft.json").read_text(encoding="utf-8"))["commit"] == f"v{NEXT}"
+
+
+def test_renamed_template_receives_the_release(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
+    run(project, "git", "mv", "templates/base.html", "templates/layout.html")
+    for file in project.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace('extends "base.html"', 'extends "layout.html"'), encoding="utf-8")
+    commit(project, "Rename the layout")
     secrets = (project / ".env").read_bytes()
-    change(project, edits)
+    request = run_jobs(project, machine, tests="core users")
+    assert request.pushed
+    assert "Check and tests: success" in request.body, request.log
+    pulled = machine.clone("template-update")
+    assert_nothing_is_lost(pulled, renamed="templates/layout.html", without="accounts/")
+    assert not (pulled / "templates" / "base.html").exists()
+    assert (project / ".env").read_bytes() == secrets
+    assert not (pulled / ".env").exists()
+
+
+def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
+    change(project, OWN_SETTINGS)
     (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
+    commit(project, "Work")
+    secrets = (project / ".env").read_bytes()
+    request = run_jobs(project, machine)
+    assert not request.pushed
+    assert "Conflicts, which Git marks in the files:\n- config/settings.py\n" in request.page
+    assert "uv run poe template-update" in request.page
+
+    with pytest.raises(AssertionError, match="ended with 1") as failure:
+        machine.run(project, *UPDATE)
+    report = str(failure.value)
+    assert f"Merged v{NEXT} over v{RELEASE}. Nothing is committed yet" in report
+    assert report.endswith(f"What to do, from the changelog:\n- {NEXT}: {TODO}\n")
+    assert conflicts(project) == {"config/settings.py": ["PASSWORD_RESET_TIMEOUT = 1800", NEXT_RELEASE[2][2]]}
+    assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == ["config/settings.py"]
+    assert_nothing_is_lost(project, *OWN_SETTINGS, without="accounts/")
+    assert (project / ".env").read_bytes() == secrets
+
+
+def test_removed_folder_stays_removed_and_is_reported(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_ON | {"ci_scanning": "gitlab"})
+    run(project, "git", "rm", "-rq", "accounts")
+    commit(project, "Remove the accounts")
+    request = run_jobs(project, machine)
+    left_out = "removed from this project, so left out:\n- accounts/README.md\n- accounts/next.md\n"
+    assert left_out in request.body
+    assert request.pushed
+    for option in (
+        "merge_request.create",
+        f"merge_request.title=Update the template to v{NEXT}",
+        "Check and tests passed",
+    ):
+        assert option in request.options
+    pulled = machine.clone("template-update")
+    assert not (pulled / "accounts").exists()
+    assert_nothing_is_lost(pulled, without="accounts/")
+
+
+def test_own_migration_merges_with_that_of_the_release(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF)
+    change(project, OWN_MODEL)
     run(project, *MANAGE, "makemigrations", "--name", "photo_place")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
-    run(project, "ruff", "format", "--no-cache")
-    commit(project, "Work")
-
-    run(project, "cruft", "update", "--skip-apply-ask", **home)
-    assert conflicts(project) == expected
-    keep_ours(project)
-    assert (project / ".env").read_bytes() == secrets
-    for path, _, new in edits + NEXT_RELEASE[2:]:
-        assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
-    changed = {line[3:] for line in run(project, "git", "status", "--porcelain").splitlines()}
-    recorded = {".cruft.json", UPDATING, "pyproject.toml", NEW_MIGRATION}
-    assert changed == recorded | {path for path, _, _ in NEXT_RELEASE[1:]}
-    assert f"--checkout v{NEXT}" in (project / UPDATING).read_text(encoding="utf-8")
-    run(project, "ruff", "check", "--no-cache")
-
-    if answers["ci_scanning"] == "gitlab":  # the slow checks do not depend on the CI choice
-        start_after_update(project)
-        run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
-        if answers["auth_app"] and answers["cloudinary_moderation"]:  # slow; test_end_to_end.py covers the rest
-            assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider")
-
-
-def start_after_update(project: Path) -> None:
-    """Start the project after its update, and do what each error message says."""
-    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    assert metadata["tool"]["secure-django"] == {"version": NEXT}
-    first = metadata["tool"]["poe"]["tasks"]["start"]["sequence"][0]["cmd"].split()
+    commit(project, "Add the place")
+    assert f"- {NEXT}: {TODO}" in machine.run(project, *UPDATE, f"v{NEXT}")
+    assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
     with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
-        run(project, *first)
+        run(project, *MANAGE, "migrate")
     with (project / ".env").open("a", encoding="utf-8") as env:
         env.write("REPORT_EMAIL=reports@example.com\n")
     with pytest.raises(AssertionError, match="makemigrations --merge"):
-        run(project, *first)
+        run(project, *MANAGE, "migrate")
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
-    with pytest.raises(AssertionError, match="--check ended with 1"):
-        run(project, *MANAGE, "migrate", "--check")
-    assert "Applying uploads.0002_photo_views... OK" in run(project, *first)
-    run(project, *MANAGE, "migrate", "--check")
+    assert "Applying uploads.0002_photo_views... OK" in run(project, *MANAGE, "migrate")
+    run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
+    assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider", "uploads")
+
+
+@pytest.mark.parametrize("own_token", [False, True], ids=["token of the job", "own token"])
+def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_ON)
+    change(project, OWN_WORKFLOW)
+    commit(project, "Run CI by hand too")
+    request = run_jobs(project, machine, own_token=own_token)
+    pulled = machine.clone("template-update")
+    assert_nothing_is_lost(pulled)
+    assert (pulled / NEW_IN_FEATURE).is_file()
+    assert ("    name: All style" in (pulled / CI).read_text(encoding="utf-8")) == own_token
+    assert ("git apply --3way workflows.patch" in request.body) != own_token
+    run(
+        pulled,
+        "git",
+        "apply",
+        "--3way",
+        *(["--reverse"] if own_token else []),
+        str(request.artifact / "workflows.patch"),
+    )
+    assert "  workflow_dispatch:\n" in (pulled / CI).read_text(encoding="utf-8")
+    # Again: nothing is new. Then with commits of the team: they stay.
+    assert not run_jobs(project, machine, own_token=own_token).pushed
+    run(pulled, "git", "reset", "--quiet", "--hard")
+    (pulled / "fix.md").write_text("# Fix\n", encoding="utf-8")
+    commit(pulled, "Fix")
+    run(pulled, "git", "push", "--quiet", "origin", "template-update")
+    refused = run_jobs(project, machine, own_token=own_token)
+    assert "has commits of yours" in refused.log
+    assert (machine.clone("template-update") / "fix.md").is_file()
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_ci_says_how_to_allow_requests(ci_scanning: str, template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    request = run_jobs(project, machine, allowed=False)
+    assert request.failed
+    assert {"github": "Settings > Actions > General", "gitlab": "TEMPLATE_UPDATE_TOKEN"}[ci_scanning] in request.log
+    assert "uv run poe template-update" in request.log
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_job_with_the_templates_code_may_not_write(ci_scanning: str, template: Path, machine: Machine) -> None:
+    update, request = jobs_of(started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning}))
+    assert "TOKEN" not in json.dumps(update)
+    assert "uv " not in json.dumps(request).replace("uv run poe template-update", "")
+    if ci_scanning == "github":
+        assert update["permissions"] == {"contents": "read"}
+        uses = [step["uses"] for job in (update, request) for step in job["steps"] if "uses" in step]
+        assert all(action.startswith("actions/") for action in uses)
+
+
+def refuse(project: Path, machine: Machine, *arguments: str) -> str:
+    """Return why the command refuses: one line, and nothing changes."""
+    before = run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else ""
+    with pytest.raises(AssertionError, match="ended with 1") as failure:
+        machine.run(project, "python", "-m", "scripts.template_update", *arguments)
+    (reason,) = str(failure.value).splitlines()[1:]
+    assert before == (run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else "")
+    return reason
+
+
+def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> None:
+    project = bake(template, machine.folder, **ALL_OFF)
+    assert "commit this project to a repository first" in refuse(project, machine)
+    commit(project, "Start")
+    assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(project, machine, "7.0.0")
+    (project / "note.txt").touch()
+    assert "commit or stash them first" in refuse(project, machine)
+    (project / "note.txt").unlink()
+    change(project, [(".cruft.json", f'"commit": "v{RELEASE}"', '"commit": "v0.1.0"')])
+    commit(project, "Record another release")
+    assert "has no v0.1.0" in refuse(project, machine)
+    (project / ".cruft.json").unlink()
+    commit(project, "Remove the record")
+    assert ".cruft.json is missing" in refuse(project, machine)
+
+
+def test_project_in_a_folder_of_its_repository_updates(template: Path, machine: Machine) -> None:
+    project = bake(template, machine.folder / "company" / "sites", **ALL_OFF)
+    commit(machine.folder / "company", "Start")
+    run(project, "git", "mv", "config/urls.py", "config/routes.py")
+    commit(machine.folder / "company", "Rename")
+    machine.run(project, *UPDATE)
+    assert_nothing_is_lost(project, without="accounts/")
+    assert not (project.parent / "config").exists()
+    commit(machine.folder / "company", "Update")
+    assert "Nothing to do" in machine.run(project, *UPDATE)
+
+
+def test_cruft_updates_from_the_record_too(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_ON)
+    change(project, OWN_SETTINGS[:1])
+    commit(project, "Work")
+    secrets = (project / ".env").read_bytes()
+    machine.run(project, "cruft", "update", "--skip-apply-ask", "--checkout", f"v{NEXT}")
+    assert not conflicts(project)
+    for path, _, new in OWN_SETTINGS[:1] + NEXT_RELEASE[2:]:
+        assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
+    assert (project / ".env").read_bytes() == secrets
+    record = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"[0-9a-f]{40}", record["commit"])
+    commit(project, "Update by cruft")
+    assert "Nothing to do" in machine.run(project, *UPDATE)
+
+
+# The record
+
+
+@pytest.mark.parametrize(
+    ("cloned_from", "recorded"),
+    [
+        ("https://github.com/org/secure-django.git", "https://github.com/org/secure-django.git"),
+        ("https://ci:made-up@git.example.com/it/secure-django", "https://git.example.com/it/secure-django"),
+        ("git@git.example.com:it/secure-django.git", "git@git.example.com:it/secure-django.git"),
+        ("ssh://git@git.example.com/it/secure-django", "ssh://git@git.example.com/it/secure-django"),
+        ("/srv/secure-django", URL),
+        ("file:///srv/secure-django", URL),
+        ("C:/Users/ann/secure-django", URL),
+        ("", URL),
+    ],
+)
+def test_record_has_an_address_that_works_everywhere(
+    cloned_from: str, recorded: str, template: Path, tmp_path: Path
+) -> None:
+    clone = shutil.copytree(template, tmp_path / "clone")
+    run(clone, "git", "init", "--quiet")
+    if cloned_from:
+        run(clone, "git", "remote", "add", "fork", "https://example.org/fork")
+        run(clone, "git", "remote", "add", "origin", cloned_from)
+    project = bake(clone, tmp_path, **ALL_OFF, project_name="Ann’s Photos")
+    record = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
+    assert record["template"] == recorded
+    assert record["commit"] == record["checkout"] == f"v{RELEASE}"
+    assert record["context"]["cookiecutter"].items() >= (ALL_OFF | {"project_name": "Ann’s Photos"}).items()
+    assert str(tmp_path) not in json.dumps(record)
 
 
 def test_guide_to_updates_names_every_step(template: Path, tmp_path: Path) -> None:
-    guide = (bake(template, tmp_path, **ALL_OFF) / UPDATING).read_text(encoding="utf-8")
-    for word in ("/CHANGELOG.md", ".env.example", ".rej", "makemigrations --merge", "uv run poe start", f"v{RELEASE}"):
+    guide = (bake(template, tmp_path, **ALL_OFF) / "docs" / "updating.md").read_text(encoding="utf-8")
+    for word in ("/CHANGELOG.md", ".env.example", "git reset --hard", "makemigrations --merge", "uv run poe start"):
         assert word in guide
 
 
@@ -195,10 +338,7 @@ def test_release_number_is_the_same_everywhere() -> None:
     assert releases[0][0] == RELEASE == metadata["project"]["version"]
 
 
-@pytest.mark.parametrize("document", ["README.md", f"{RAW}/{UPDATING}"])
-def test_cruft_commands_use_urls_that_git_understands(document: str) -> None:
-    """Git takes `gh:`, which cruft passes on, for a host name."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    commands = re.findall(r"^uvx cruft (?:create|link) (\S+)", text, re.MULTILINE)
-    assert commands
-    assert {*commands} == {"https://github.com/org/secure-django"}
+def test_command_uses_the_pinned_cookiecutter() -> None:
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
+    (pin,) = [it for it in pins if it.startswith("cookiecutter==")]
+    assert f'"{pin}"' in (ROOT / RAW / "scripts" / "template_update.py").read_text(encoding="utf-8")

@@ -12,7 +12,9 @@ type Edit = tuple[str, str, str]
 # The team of test_updates.py edits this line as well.
 RESET_TIMEOUT = "PASSWORD_RESET_TIMEOUT = 3600"
 
+TODO = "set `REPORT_EMAIL`."
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
+NEW_IN_FEATURE = "accounts/next.md"
 MIGRATION = """\
 from django.db import migrations, models
 
@@ -23,6 +25,7 @@ class Migration(migrations.Migration):
 """
 NEXT_RELEASE: list[Edit] = [
     ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
+    ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {TODO}\n\n## {RELEASE}, "),
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 2400"),
     (
         "config/settings.py",
@@ -40,6 +43,8 @@ NEXT_RELEASE: list[Edit] = [
         '  <meta name="color-scheme"',
         '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
     ),
+    ("accounts/README.md", "# Accounts\n", "# Accounts, next\n"),
+    (".github/workflows/ci.yml", "    name: Style, imports", "    name: All style, imports"),
     (
         "uploads/models.py",
         "    has_files = models.BooleanField(",
@@ -66,5 +71,6 @@ def publish_next(template: Path) -> None:
     """Commit and tag the next release."""
     change(template / RAW, NEXT_RELEASE)
     (template / RAW / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
+    (template / RAW / NEW_IN_FEATURE).write_text("# Next\n", encoding="utf-8")
     commit(template, "Next release")
     run(template, "git", "tag", f"v{NEXT}")

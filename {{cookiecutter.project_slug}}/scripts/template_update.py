@@ -7,7 +7,6 @@ as it applies any commit: a three-way merge that follows renames.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,17 +16,19 @@ from typing import Any
 RECORD = Path(".cruft.json")
 # uv.lock does not cover this tool, so the cooldown of pyproject.toml is repeated.
 COOKIECUTTER = ("uv", "tool", "run", "--exclude-newer", "7 days", "--from", "cookiecutter==2.7.1", "cookiecutter")
-IDENTITY = ("-c", "user.name=secure-django", "-c", "user.email=template@localhost")
+GIT = ("git", "-c", "user.name=secure-django", "-c", "user.email=template@localhost", "-c", "merge.renames=true")
 TODO = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
 
 
-def run(*command: str, folder: Path | None = None, codes: tuple[int, ...] = (0,), **environment: str) -> str:
+def run(
+    *command: str, folder: Path | None = None, env: dict[str, str] | None = None, codes: tuple[int, ...] = (0,)
+) -> str:
     """Return a command's output; end with its error if its exit code is not one of `codes`."""
     done = subprocess.run(  # noqa: S603 - no shell
-        command, cwd=folder, env=os.environ | environment, capture_output=True, encoding="utf-8", errors="replace"
+        command, cwd=folder, env=os.environ | (env or {}), capture_output=True, encoding="utf-8", errors="replace"
     )
     if done.returncode not in codes:
-        sys.exit(f"{' '.join(command[:2])} ended with {done.returncode}:\n{done.stdout}{done.stderr}".strip())
+        sys.exit(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
@@ -43,40 +44,37 @@ def find_release(template: Path, recorded: str, wanted: str) -> str | None:
     return release if run("git", "rev-list", "-1", f"{recorded}..{release}", folder=template) else None
 
 
-def generate(template: Path, release: str, record: dict[str, Any], *parent: str) -> tuple[str, dict[str, Any]]:
-    """Generate a release, commit it beside the history of this project, and return the commit and the record."""
+def generate(template: Path, release: str, record: dict[str, Any], *parent: str) -> tuple[str, Any]:
+    """Generate a release, commit it beside this project's history, and return the commit and the new context."""
     output = template.parent / release
-    config = template.parent / "config.json"  # a team's defaults must not replace recorded answers
+    config = template.parent / "config.json"  # defaults of this machine must not reach the project
     config.write_text(json.dumps({"cookiecutters_dir": str(output), "replay_dir": str(output)}), encoding="utf-8")
     run("git", "checkout", "--quiet", "--detach", release, folder=template)
     answers = [f"{key}={value}" for key, value in record["context"]["cookiecutter"].items() if key[0] != "_"]
     options = ("--no-input", "--config-file", str(config), "--output-dir", str(output / "project"))
     run(*COOKIECUTTER, *options, str(template), *answers)
     (project,) = (output / "project").iterdir()
-    new = json.loads((project / RECORD).read_text(encoding="utf-8"))
+    context = json.loads((project / RECORD).read_text(encoding="utf-8"))["context"]
     for left_out in (RECORD, Path(".env")):
         (project / left_out).unlink()
     own = {"GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(), "GIT_WORK_TREE": str(project)}
     own["GIT_INDEX_FILE"] = str(output / "index")
-    run("git", "add", "--all", "--force", folder=project, **own)
-    tree = run("git", "write-tree", folder=project, **own).strip()
-    return run("git", *IDENTITY, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), new
+    run("git", "add", "--all", "--force", folder=project, env=own)
+    tree = run("git", "write-tree", folder=project, env=own).strip()
+    return run(*GIT, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), context
 
 
 def merge(old: str, new: str) -> tuple[list[str], list[str]]:
     """Merge the difference; return the paths in conflict, and those left out since this project removed them."""
     prefix = run("git", "rev-parse", "--show-prefix").strip()
     shift = [f"-Xsubtree={prefix}"] if prefix else []
-    run("git", *IDENTITY, "-c", "merge.renames=true", "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
-    folders = [set(run("git", "ls-tree", "-rd", "--name-only", tree).splitlines()) for tree in (old, f"HEAD:{prefix}")]
-    removed = folders[0] - folders[1]
+    run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
+    before, now = (run("git", "ls-tree", "-rd", "--name-only", tree).splitlines() for tree in (old, f"HEAD:{prefix}"))
+    removed = set(map(PurePosixPath, before)) - set(map(PurePosixPath, now))
     states = run("git", "status", "--porcelain", "--no-renames", "-z").split("\0")[:-1]
     paths = {state[3:].removeprefix(prefix): state[:2] for state in states}
-    left_out = [
-        path
-        for path, state in paths.items()
-        if state == "DU" or removed & {str(parent) for parent in PurePosixPath(path).parents}
-    ]
+    # DU: deleted by us, updated by them.
+    left_out = [path for path, state in paths.items() if state == "DU" or removed & {*PurePosixPath(path).parents}]
     if left_out:
         run("git", "rm", "--quiet", "--force", "--", *left_out)
     marked = [path for path, state in paths.items() if "U" in state or state in {"AA", "DD"}]
@@ -84,8 +82,9 @@ def merge(old: str, new: str) -> tuple[list[str], list[str]]:
 
 
 def main(wanted: str = "") -> int:
-    git = shutil.which("git")
-    if not git or subprocess.run((git, "rev-parse", "HEAD"), capture_output=True).returncode:  # noqa: S603
+    try:
+        run("git", "rev-parse", "HEAD")
+    except (OSError, SystemExit):
         sys.exit("Git merges the release: install Git, and commit this project to a repository first.")
     if run("git", "status", "--porcelain"):
         sys.exit("There are changes that are not committed: commit or stash them first.")
@@ -98,13 +97,15 @@ def main(wanted: str = "") -> int:
         run("git", "clone", "--quiet", "--", record["template"], str(template))
         release = find_release(template, recorded, wanted)
         if release is None:
-            print(f"Nothing to do: the project has {recorded} already.")
+            print(f"Nothing to do: this project has {recorded}.")
             return 0
         old, _ = generate(template, recorded, record)
-        new, generated = generate(template, release, record, "-p", old)
-        logs = [run("git", "show", f"{it}:CHANGELOG.md", folder=template) for it in (recorded, release)]
+        new, context = generate(template, release, record, "-p", old)
+        known, todo = (
+            TODO.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=template)) for it in (recorded, release)
+        )
     conflicts, left_out = merge(old, new)
-    record |= {"commit": release, "checkout": release, "context": generated["context"]}
+    record |= {"commit": release, "checkout": release, "context": context}
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
     run("git", "add", str(RECORD))
     print(f"Merged {release} over {recorded}. Nothing is committed yet: see `git diff HEAD`.")
@@ -112,9 +113,8 @@ def main(wanted: str = "") -> int:
         print("\nChanged by the release, but removed from this project, so left out:", *left_out, sep="\n- ")
     if conflicts:
         print("\nConflicts, which Git marks in the files:", *conflicts, sep="\n- ")
-    known = TODO.findall(logs[0])
-    todo = [f"{number}: {text.strip()}" for number, text in TODO.findall(logs[1]) if (number, text) not in known]
-    print("\nWhat to do, from the changelog:", *(todo or ["nothing"]), sep="\n- ")
+    new_todo = [f"{number}: {text.strip()}" for number, text in todo if (number, text) not in known]
+    print("\nWhat to do, from the changelog:", *(new_todo or ["nothing"]), sep="\n- ")
     return int(bool(conflicts))
 
 

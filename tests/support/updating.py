@@ -1,0 +1,178 @@
+"""A machine that updates projects, and CI's jobs that do it, with stand-ins for uv and gh."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.baking import clean_environment, run
+
+# This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed.
+UV = """\
+#!/bin/bash
+case "$1" in
+  run)
+    shift
+    while [[ "$1" == -* ]]; do shift; done
+    if [[ "$2" == check || "$2" == test ]] && [ -z "${RUN_TESTS:-}" ]; then exit 0; fi
+    exec "$@" ;;
+  tool)
+    while [ "$1" != cookiecutter ]; do shift; done
+    exec "$@" ;;
+  lock) echo locked > uv.lock ;;
+esac
+"""
+GH = """\
+#!/bin/bash
+echo "gh $*"
+if [ "$1 $2" = "pr create" ]; then exec test -n "$ALLOWED"; fi
+"""
+PIPX = "#!/bin/bash\n"
+
+
+class Machine:
+    """A folder with a home folder, on which Git finds the template at its published address."""
+
+    def __init__(self, folder: Path, repositories: Path) -> None:
+        """Create the home folder and the stand-ins; `repositories` contains the template."""
+        self.folder = folder
+        self.remote = folder / "remote.git"
+        home, programs = folder / "home", folder / "bin"
+        home.mkdir()
+        programs.mkdir()
+        config = ["[user]", "name = Ann", "email = ann@example.com", f'[url "{repositories.as_posix()}/"]']
+        (home / ".gitconfig").write_text("\n".join([*config, "insteadOf = https://github.com/org/"]), encoding="utf-8")
+        for name, text in {"uv": UV, "gh": GH, "pipx": PIPX}.items():
+            (programs / name).write_text(text, encoding="utf-8")
+            (programs / name).chmod(0o755)
+        path = os.pathsep.join([str(programs), clean_environment()["PATH"]])
+        self.environment = {"HOME": str(home), "PATH": path}
+
+    def run(self, folder: Path, *command: str) -> str:
+        """Run a command and return its output; a failure raises AssertionError."""
+        return run(folder, *command, **self.environment)
+
+    def clone(self, branch: str) -> Path:
+        """Clone a branch of the project's remote repository."""
+        target = self.folder / f"clone-{len(list(self.folder.glob('clone-*')))}"
+        run(self.folder, "git", "clone", "--quiet", "--branch", branch, str(self.remote), str(target))
+        return target
+
+
+@dataclass
+class Request:
+    """What CI's jobs did: the output, the run's page, the body and options of the request, and the artifact."""
+
+    artifact: Path
+    log: str = ""
+    page: str = ""
+    body: str = ""
+    failed: bool = False
+    pushed: bool = False
+    tests: str = ""
+    options: str = ""
+
+
+def jobs_of(project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the job that merges and the job that opens the request."""
+    workflow = project / ".github" / "workflows" / "template-update.yml"
+    if workflow.is_file():
+        jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]
+        return jobs["update"], jobs["request"]
+    pipeline = yaml.safe_load((project / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    return pipeline["template-update"], pipeline["template-request"]
+
+
+def run_jobs(
+    project: Path, machine: Machine, *, tests: str = "", own_token: bool = False, allowed: bool = True
+) -> Request:
+    """Run both jobs in new clones of the project, as CI does; `tests` names the apps whose tests run."""
+    if not machine.remote.is_dir():
+        run(machine.folder, "git", "clone", "--quiet", "--bare", str(project), str(machine.remote))
+        run(machine.remote, "git", "config", "receive.advertisePushOptions", "true")
+    before = run(machine.remote, "git", "for-each-ref")
+    clone = machine.clone("main")
+    request = Request(clone / "reports" / "template-update")
+    page = machine.folder / "page.md"
+    page.write_text("", encoding="utf-8")
+    environment = {"GITHUB_STEP_SUMMARY": str(page), "GITHUB_OUTPUT": str(machine.folder / "output")}
+    environment |= {"RUN_TESTS": tests, "PYTEST_ADDOPTS": tests, "ALLOWED": "yes" if allowed else ""}
+    update, opening = jobs_of(project)
+    if "steps" in update:
+        on_github(request, machine, clone, (update, opening), environment | {"OWN_TOKEN": "yes" if own_token else ""})
+    else:
+        on_gitlab(request, machine, clone, (update, opening), environment)
+    request.page = page.read_text(encoding="utf-8")
+    request.pushed = run(machine.remote, "git", "for-each-ref") != before
+    return request
+
+
+def on_github(
+    request: Request, machine: Machine, clone: Path, jobs: tuple[dict[str, Any], ...], environment: dict[str, str]
+) -> None:
+    """Run the steps of both jobs; a step runs under the condition that its `if` states."""
+    output = Path(environment["GITHUB_OUTPUT"])
+    output.write_text("", encoding="utf-8")
+    for step in jobs[0]["steps"]:
+        condition = step.get("if", "")
+        released = "release=" in output.read_text(encoding="utf-8")
+        wanted = {"": not request.failed, "${{ !cancelled() }}": True, "${{ failure() }}": request.failed}
+        wanted["${{ steps.patch.outputs.release }}"] = released and not request.failed
+        if "run" in step and wanted[condition]:
+            code = execute(request, machine, clone, step["run"], environment)
+            if step.get("id") == "tests":
+                request.tests = "failure" if code else "success"
+            elif code:
+                request.failed = True
+    found = re.search(r"^release=(.+)$", output.read_text(encoding="utf-8"), re.MULTILINE)
+    if request.failed or not found:
+        return
+    second = machine.clone("main")
+    shutil.copytree(request.artifact, second / "reports" / "template-update")
+    fixed = {key: value for key, value in jobs[1]["env"].items() if "${{" not in value}
+    fixed |= {"TITLE": f"Update the template to {found[1]}", "TESTS": request.tests, "RUN": "https://run"}
+    for step in jobs[1]["steps"]:
+        if "run" in step and not request.failed:
+            request.failed = bool(execute(request, machine, second, step["run"], environment | fixed))
+    request.body = (second / "reports" / "template-update" / "body.md").read_text(encoding="utf-8")
+
+
+def on_gitlab(
+    request: Request, machine: Machine, clone: Path, jobs: tuple[dict[str, Any], ...], environment: dict[str, str]
+) -> None:
+    """Run the scripts of both jobs, each in one shell."""
+    options = machine.folder / "options"
+    hook = machine.remote / "hooks" / "pre-receive"
+    hook.write_text(f'#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ > "{options}"\n', encoding="utf-8")
+    hook.chmod(0o755)
+    request.failed = bool(execute(request, machine, clone, "\n".join(jobs[0]["script"]), environment))
+    request.body = (request.artifact / "todo.txt").read_text(encoding="utf-8")
+    if request.failed:
+        return
+    second = machine.clone("main")
+    shutil.copytree(request.artifact, second / "reports" / "template-update")
+    environment |= jobs[1]["variables"] | {"REPOSITORY": str(machine.remote), "CI_DEFAULT_BRANCH": "main"}
+    environment |= {"TEMPLATE_UPDATE_TOKEN": environment["ALLOWED"], "CI_PIPELINE_URL": "https://run"}
+    request.failed = bool(execute(request, machine, second, "\n".join(jobs[1]["script"]), environment))
+    if options.is_file():
+        request.options = options.read_text(encoding="utf-8")
+
+
+def execute(request: Request, machine: Machine, folder: Path, script: str, environment: dict[str, str]) -> int:
+    """Run a script as CI does, and return its exit code."""
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env=clean_environment() | environment | machine.environment,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    request.log += done.stdout
+    return done.returncode
