@@ -1,0 +1,66 @@
+"""What keeps a project's parts fresh and not too fresh: dated images, and a cooldown for new releases."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# Security fixes of these packages are not delayed.
+AT_ONCE = {"cryptography", "django", "django-allauth", "pillow"}
+WEEK = "7 days"
+
+
+def images(folder: Path) -> dict[str, str]:
+    """Return every image that a file names, with the file."""
+    patterns = {
+        "Dockerfile": r"^FROM (\S+)|--from=(\S+/\S+)",
+        "*.y*ml": r"^ *image: +(\S+)|services: \[(.+?)\]",
+    }
+    found = {}
+    for pattern, expression in patterns.items():
+        for file in folder.rglob(pattern):
+            for groups in re.findall(expression, file.read_text(encoding="utf-8"), re.MULTILINE):
+                for image in "".join(groups).split(", "):
+                    found[image] = file.relative_to(folder).as_posix()
+    return found
+
+
+def undated_images(folder: Path) -> list[str]:
+    """Return the images without a version, except the one that compose.yaml builds from the project."""
+    versioned, built = re.compile(r"[^:]+:v?\d[^:]*"), '"my-secure-site"'
+    return [
+        f"{file}: {image}"
+        for image, file in images(folder).items()
+        if image != built and not versioned.fullmatch(image)
+    ]
+
+
+def cooldowns(folder: Path) -> list[str]:
+    """Return each file that takes new releases at once."""
+    found = []
+    dependabot, renovate, metadata = (
+        folder / name for name in (".github/dependabot.yml", "renovate.json", "pyproject.toml")
+    )
+    if dependabot.is_file():
+        updates: list[dict[str, Any]] = yaml.safe_load(dependabot.read_text(encoding="utf-8"))["updates"]
+        found += [
+            f"{dependabot.name}: {update['package-ecosystem']} in {update['directory']}"
+            for update in updates
+            if update.get("cooldown") != {"default-days": 7}
+        ]
+    if renovate.is_file():
+        config = json.loads(renovate.read_text(encoding="utf-8"))
+        ages = [part.get("minimumReleaseAge", WEEK) for part in config["packageRules"]]
+        if {config.get("minimumReleaseAge"), *ages} != {WEEK}:
+            found.append(renovate.name)
+    uv = tomllib.loads(metadata.read_text(encoding="utf-8"))["tool"]["uv"]
+    exceptions = {package for package, span in uv.get("exclude-newer-package", {}).items() if span != WEEK}
+    if uv.get("exclude-newer") != WEEK or exceptions - AT_ONCE:
+        found.append(metadata.name)
+    command = folder / "scripts" / "template_update.py"
+    if f'"--exclude-newer", "{WEEK}"' not in command.read_text(encoding="utf-8"):
+        found.append(command.name)
+    return found

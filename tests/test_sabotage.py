@@ -1,0 +1,157 @@
+"""The template's own checks notice sabotage: each passes on the template, and fails on a sabotaged copy."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, COMBINATIONS, RAW, ROOT, Answers, Project, bake, name, paths, run
+from tests.support.records import FILES, edited_migrations, record, unlisted_files
+from tests.support.releases import change
+from tests.support.renewal import cooldowns, images, undated_images
+
+HOOKS = ["pre_gen_project", "post_gen_project"]
+
+# Python imports it at its start. It notes each use of the network, and each program that a hook starts.
+# Cookiecutter's own process is exempt from the rest: it starts the hooks, and urllib3 opens a socket when imported.
+WATCH = """\
+import os, sys
+
+CONTACTS = ("socket.connect", "socket.get", "socket.send")
+PROGRAMS = ("socket.", "subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.startfile", "os.system")
+REFUSED = CONTACTS if sys.orig_argv[1:2] == ["-m"] else CONTACTS + PROGRAMS
+
+def watch(event, arguments):
+    if event.startswith(REFUSED):
+        with open(os.environ["NOTE"], "a", encoding="utf-8") as note:
+            note.write(f"{event}\\n")
+        raise RuntimeError(f"generation may not use {event}")
+
+sys.addaudithook(watch)
+"""
+
+
+def copy(template: Path, tmp_path: Path) -> Path:
+    """Return a copy of the template to sabotage."""
+    return shutil.copytree(template, tmp_path / "copy")
+
+
+def outside_contacts(template: Path, folder: Path) -> str:
+    """Generate a project with the network refused, and return what was tried nevertheless."""
+    (folder / "watch").mkdir()
+    (folder / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
+    note = folder / "note.txt"
+    note.touch()
+    command = (sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", str(template))
+    environment = {"PYTHONPATH": str(folder / "watch"), "NOTE": str(note), "HOME": str(folder)}
+    run(folder, *command, **environment, USERPROFILE=str(folder))
+    return note.read_text(encoding="utf-8")
+
+
+def test_generation_uses_no_network(template: Path, tmp_path: Path) -> None:
+    assert outside_contacts(template, tmp_path) == ""
+    assert (tmp_path / "my-secure-site" / "manage.py").is_file()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "__import__('socket').create_connection(('127.0.0.1', 9))",
+        "__import__('urllib.request').request.urlopen('http://127.0.0.1:9/')",
+        "__import__('subprocess').run(['curl', 'http://127.0.0.1:9/'])",
+        "__import__('os').system('curl http://127.0.0.1:9/')",
+    ],
+)
+def test_hook_that_uses_the_network_is_noticed(contact: str, hook: str, template: Path, tmp_path: Path) -> None:
+    if "system" in contact and os.name == "nt":
+        contact = contact.replace("curl", "curl.exe")
+    sabotaged = copy(template, tmp_path)
+    with (sabotaged / "hooks" / f"{hook}.py").open("a", encoding="utf-8") as file:
+        file.write(f"\ntry:\n    {contact}\nexcept BaseException:\n    pass\n")
+    assert outside_contacts(sabotaged, tmp_path)
+
+
+def test_files_of_the_raw_folder_are_listed(template: Path) -> None:
+    """Record a new file on purpose with: uv run python -m tests.support.records."""
+    assert not unlisted_files(template)
+
+
+def test_unlisted_file_is_noticed(template: Path, tmp_path: Path) -> None:
+    sabotaged = copy(template, tmp_path)
+    (sabotaged / RAW / "core" / "extra.py").write_text("EXTRA = True\n", encoding="utf-8")
+    assert unlisted_files(sabotaged) == {"core/extra.py"}
+    listed = set((ROOT / FILES).read_text(encoding="utf-8").splitlines()) | {".cruft.json", ".env"}
+    assert paths(bake(sabotaged, tmp_path / "output")) - listed == {"core/extra.py"}
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+def test_only_listed_files_are_generated(answers: Answers, pristine: Project) -> None:
+    listed = set((ROOT / FILES).read_text(encoding="utf-8").splitlines()) | {".cruft.json", ".env"}
+    assert paths(pristine(answers)) <= listed
+
+
+def test_released_migrations_are_never_edited(template: Path) -> None:
+    assert not edited_migrations(template)
+
+
+def test_edit_of_a_released_migration_is_noticed(template: Path, tmp_path: Path) -> None:
+    sabotaged = copy(template, tmp_path)
+    changelog = sabotaged / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n## ", 1), encoding="utf-8")
+    assert "99.0.0 is not recorded" in edited_migrations(sabotaged)
+    record(sabotaged)
+    assert not edited_migrations(sabotaged)
+    migration = "uploads/migrations/0001_initial.py"
+    with (sabotaged / RAW / migration).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    (sabotaged / RAW / "uploads" / "migrations" / "0002_later.py").touch()
+    record(sabotaged)
+    assert edited_migrations(sabotaged) == [f"{migration} of 99.0.0"], "a recorded release is not recorded again"
+    (sabotaged / RAW / migration).unlink()
+    assert edited_migrations(sabotaged) == [f"{migration} of 99.0.0"]
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+def test_images_have_versions_and_releases_a_cooldown(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    assert len(images(project)) >= 5
+    assert not undated_images(project)
+    assert not cooldowns(project)
+    assert (project / "renovate.json").is_file() != (project / ".github" / "dependabot.yml").is_file()
+
+
+# The check, the choice of CI, the file, a text in it, and its replacement.
+type Sabotage = tuple[Callable[[Path], list[str]], str, str, str, str]
+
+COOLDOWN = "    cooldown:\n      default-days: 7\n    groups:\n      packages"
+AGE = '"minimumReleaseAge": "7 days"'
+SABOTAGES: list[Sabotage] = [
+    (undated_images, "github", "Dockerfile", "FROM python:3.14-slim-trixie AS", "FROM python:latest AS"),
+    (undated_images, "github", "Dockerfile", "FROM python:3.14-slim-trixie AS", "FROM python AS"),
+    (undated_images, "github", "scripts/dependency-check/Dockerfile", ":12.2.2", ""),
+    (undated_images, "github", "compose.yaml", "nginx:1.30-alpine", "nginx:latest"),
+    (undated_images, "github", "compose.yaml", "nginx:1.30-alpine", "nginx"),
+    (undated_images, "github", ".github/workflows/ci.yml", "postgres:18-alpine", "postgres:latest"),
+    (undated_images, "gitlab", ".gitlab-ci.yml", "[postgres:18-alpine]", "[postgres]"),
+    (undated_images, "gitlab", ".gitlab-ci.yml", "uv:0.13-python$PYTHON-trixie", "uv:latest"),
+    (cooldowns, "github", ".github/dependabot.yml", COOLDOWN, "    groups:\n      packages"),
+    (cooldowns, "github", "pyproject.toml", 'exclude-newer = "7 days"\n', ""),
+    (cooldowns, "github", "pyproject.toml", "django = false\n", "django = false\nrequests = false\n"),
+    (cooldowns, "github", "scripts/template_update.py", '"--exclude-newer", "7 days", ', ""),
+    (cooldowns, "gitlab", "renovate.json", f"{AGE},", ""),
+    (cooldowns, "none", "renovate.json", AGE, AGE.replace("7", "0")),
+]
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda it: f"{it[2]}-{it[4].strip() or 'removed'}")
+def test_latest_image_or_lost_cooldown_is_noticed(sabotage: Sabotage, project: Project) -> None:
+    check, ci_scanning, path, old, new = sabotage
+    folder = project(ALL_OFF | {"ci_scanning": ci_scanning})
+    before = check(folder)
+    change(folder, [(path, old, new)])
+    assert check(folder) != before == []
