@@ -30,8 +30,6 @@ URL = "https://github.com/org/secure-django"
 UPDATE = ("poe", "template-update")
 CI = ".github/workflows/ci.yml"
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for uv and gh are shell scripts")
-
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
     ("config/settings.py", 'TIME_ZONE = "UTC"', 'TIME_ZONE = "Europe/Zurich"'),
@@ -71,6 +69,8 @@ def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(origin: Path, tmp_path: Path) -> Machine:
     """Return a machine that finds the template at its published address."""
+    if os.name != "posix":
+        pytest.skip("the stand-ins for uv and gh are shell scripts")
     return Machine(tmp_path, origin.parent)
 
 
@@ -335,7 +335,28 @@ def test_release_number_is_the_same_everywhere() -> None:
     assert len(releases) == changelog.count("\n## "), "a release lacks its date or its What to do"
     assert releases == sorted(releases, key=lambda it: [int(part) for part in it[0].split(".")], reverse=True)
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert releases[0][0] == RELEASE == metadata["project"]["version"]
+    newest = next((number for number, date in releases if date != "unreleased"), releases[0][0])
+    assert newest == RELEASE == metadata["project"]["version"], (
+        "projects record this number as the tag of their release"
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
+def test_new_release_is_a_dated_version_without_a_tag(template: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(template, tmp_path / "template")
+    commit(folder)
+    log = folder / "CHANGELOG.md"
+    start = log.read_text(encoding="utf-8")
+    log.write_text(start.replace("\n## ", "\n## 99.0.0, unreleased\n\n- More.\n\n## ", 1), encoding="utf-8")
+    assert run(folder, ".ci/new-release") == "tag=\n"
+    log.write_text(start.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n- More.\n\n## ", 1), encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"_version in cookiecutter\.json is another"):
+        run(folder, ".ci/new-release")
+    change(folder, [("cookiecutter.json", f'"_version": "{RELEASE}"', '"_version": "99.0.0"')])
+    assert run(folder, ".ci/new-release") == "tag=v99.0.0\n"
+    assert run(folder, ".ci/new-release", "--notes") == "- More.\n"
+    run(folder, "git", "tag", "v99.0.0")
+    assert run(folder, ".ci/new-release") == "tag=\n"
 
 
 def test_command_uses_the_pinned_cookiecutter() -> None:
