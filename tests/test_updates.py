@@ -251,7 +251,7 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
     commit(project, "Start")
     assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(project, machine, "7.0.0")
     (project / "note.txt").touch()
-    assert "commit or stash them first" in refuse(project, machine)
+    assert refuse(project, machine) == "Commit or stash your changes first: note.txt."
     (project / "note.txt").unlink()
     change(project, [(".cruft.json", f'"commit": "v{RELEASE}"', '"commit": "v0.1.0"')])
     commit(project, "Record another release")

@@ -86,8 +86,8 @@ def main(wanted: str = "") -> int:
         run("git", "rev-parse", "HEAD")
     except (OSError, SystemExit):
         sys.exit("Git merges the release: install Git, and commit this project to a repository first.")
-    if run("git", "status", "--porcelain"):
-        sys.exit("There are changes that are not committed: commit or stash them first.")
+    if changed := run("git", "status", "--porcelain").splitlines():
+        sys.exit(f"Commit or stash your changes first: {', '.join(line[3:] for line in changed)}.")
     if not RECORD.is_file():
         sys.exit(f"{RECORD} is missing. It records the template, the release and the answers: restore it.")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
