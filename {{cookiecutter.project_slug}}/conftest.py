@@ -70,7 +70,8 @@ def other_user(make_user: MakeUser) -> User:
 @pytest.fixture
 def reviewer(make_user: MakeUser) -> User:
     person = make_user("reviewer@example.com", is_staff=True)
-    person.user_permissions.set(Permission.objects.filter(codename__in=["view_photo", "review_photo"]))
+    rights = Permission.objects.filter(content_type__app_label="uploads", codename__in=["view_photo", "review_photo"])
+    person.user_permissions.set(rights)
     return person
 
 

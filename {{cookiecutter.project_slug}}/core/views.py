@@ -20,11 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from core.http import client_ip
 from core.logging import log_event, mask_reset_link
+from core.ratelimit import rate_limit
 
 READY_TIMEOUT_SECONDS = 2
-REPORT_MAX_BYTES, REPORTS_PER_MINUTE = 16 * 1024, 20
+REPORT_MAX_BYTES = 16 * 1024
 REPORTED = {"effectiveDirective", "blockedURL", "documentURL", "effective-directive", "blocked-uri", "document-uri"}
 
 logger = logging.getLogger(__name__)
@@ -75,16 +75,13 @@ def check_services(reached: list[str]) -> None:
 @login_not_required
 @csrf_exempt  # browsers send reports without a token
 @require_POST
+@rate_limit(20, seconds=60, per="ip")
 def csp_report(request: HttpRequest) -> HttpResponse:
     """Log violations of the Content-Security-Policy that a browser reports. Nothing is stored."""
     body = request.read(REPORT_MAX_BYTES + 1)
     if len(body) > REPORT_MAX_BYTES:
         return HttpResponse(status=413)
     try:
-        key = f"csp-report:{client_ip(request)}:{timezone.now():%H:%M}"
-        cache.add(key, 0, timeout=60)
-        if cache.incr(key) > REPORTS_PER_MINUTE:
-            return HttpResponse(status=429)
         report = json.loads(body)
         # `report-to` sends a list, and `report-uri` one report with other names.
         for violation in [it["body"] for it in report[:10]] if isinstance(report, list) else [report["csp-report"]]:

@@ -42,6 +42,12 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> str:
     return done.stdout
 
 
+def table(lines: list[tuple[str, str, str]]) -> str:
+    """Return lines of cells as a table in Markdown."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
+
+
 def reach(url: str) -> None:
     """Raise NotRun within seconds if a data source cannot be reached; the tools would retry for minutes."""
     try:

@@ -29,10 +29,10 @@ SCANS = {
 def main(names: list[str]) -> int:
     if unknown := set(names) - SCANS.keys():
         sys.exit(f"Unknown scan: {', '.join(sorted(unknown))}. Known scans: {', '.join(SCANS)}.")
+    # A console that cannot show a character shows its code point.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     rows = [run_scan(name) for name in names or SCANS]
-    cells = [("tool", "result", "report"), ("---", "---", "---"), *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    table = "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in cells)
+    table = scans.table([("tool", "result", "report"), ("---", "---", "---"), *rows])
     (REPORTS / "summary.md").write_text(f"### Scans\n\n{table}\n", encoding="utf-8")
     print(f"\n{table}", end="")
     if missed := any(result.startswith("not run") for _, result, _ in rows):

@@ -21,15 +21,9 @@ from uploads.forms import STATUSES, UploadForm
 from uploads.images import VARIANTS, retry_after
 from uploads.models import Photo, Status
 from uploads.services import delete_photo
-from users.models import User
+from users.http import UserRequest
 
 PAGE_SIZE = 24
-
-
-class UserRequest(HttpRequest):
-    """A request that has passed LoginRequiredMiddleware."""
-
-    user: User
 
 
 @login_not_required

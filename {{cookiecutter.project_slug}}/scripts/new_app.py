@@ -1,0 +1,96 @@
+"""Make an app from scripts/app_template, and name it in the settings, the URLs, the imports and the access table.
+
+    python -m scripts.new_app notes
+
+`notes`, `Notes` and `Note` in the files of the template become the app, its title and its model.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+
+from scripts.scans import NotRun, expect, run
+
+TEMPLATE = Path("scripts/app_template")
+NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# Git ignores two of these folders; the others would hide names that the template uses.
+RESERVED = {"media", "models", "reports", "tests"}
+ROWS = """\
+/notes/                                      log-in 200    200      200    200
+/notes/create/                               log-in 200    200      200    200
+/notes/<pk>/*                                log-in 404    404      404    404
+/admin/notes/note/*                          log-in log-in log-in   403    403
+"""
+# Each entry goes after the text that the expression finds in the file.
+ENTRIES = [
+    ("config/settings.py", r"^INSTALLED_APPS = \[\n", '    "notes",\n'),
+    ("config/urls.py", r"^urlpatterns = \[\n", '    path("notes/", include("notes.urls")),\n'),
+    ("core/tests/access.py", r'^TABLE = """\n[^"]*', ROWS),
+    ("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
+    ("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
+]
+COMMANDS = (
+    ("ruff", "check", "--quiet", "--fix", "--output-format=concise"),
+    (sys.executable, "manage.py", "makemigrations"),
+    ("ruff", "format", "--quiet"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    name = parser.parse_args().name
+    if reason := problem(name):
+        sys.exit(f"{name} {reason}. Nothing was changed.")
+    before = {path: Path(path).read_text(encoding="utf-8") for path, _, _ in ENTRIES}
+    try:
+        create(name, dict(before))
+    except NotRun as reason:
+        shutil.rmtree(name, ignore_errors=True)
+        for path, text in before.items():
+            write(Path(path), text)
+        sys.exit(f"{name} does not work: {reason}. Nothing was changed.")
+    print(f"{name}/ is ready. `uv run poe start` applies its migration; then open http://localhost:8000/{name}/")
+
+
+def problem(name: str) -> str | None:
+    if not NAME.fullmatch(name) or iskeyword(name):
+        return "is not a valid name: use 2 to 30 lowercase letters, digits and single underscores"
+    if name in RESERVED or Path(name).exists() or find_spec(name):
+        return "is the name of a module, a package or a folder"
+    return None
+
+
+def create(name: str, texts: dict[str, str]) -> None:
+    singular = name if name.endswith("ss") else name.removesuffix("s")
+    model = singular.title().replace("_", "")
+    words = {"notes": name, "Notes": name.replace("_", " ").capitalize(), "Note": model, "note": model.lower()}
+
+    def rename(text: str) -> str:
+        return re.sub("notes|Notes|Note|note", lambda found: words[found[0]], text)
+
+    for path, place, entry in ENTRIES:
+        if not (found := re.search(place, texts[path], re.MULTILINE)):
+            raise NotRun(f"{path} has no place for it")
+        lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
+        texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
+    for source in TEMPLATE.rglob("*.*"):
+        target = Path(name, rename(source.relative_to(TEMPLATE).as_posix().removesuffix("-tpl")))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        texts[target.as_posix()] = rename(source.read_text(encoding="utf-8"))
+    for path, text in texts.items():
+        write(Path(path), text)
+    for command in COMMANDS:
+        expect(run(*command, name, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
