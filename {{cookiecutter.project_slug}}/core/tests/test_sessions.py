@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, is_logged_in
 from users.models import User
@@ -23,20 +23,25 @@ def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
 
 
 @pytest.mark.control("V7.3.1")
-def test_idle_session_ends(login: Login, user: User, travel: Travel) -> None:
-    client = login(user)
-    for minutes, alive in ((1, True), (29, True), (29, True), (31, False)):
-        travel(timedelta(minutes=minutes))
+def test_idle_session_ends(login: Login, user: User, travel: Travel, settings: Settings) -> None:
+    assert settings.SESSION_COOKIE_AGE <= 30 * 60
+    client, idle, minute = login(user), timedelta(seconds=settings.SESSION_COOKIE_AGE), timedelta(minutes=1)
+    for time, alive in ((minute, True), (idle - minute, True), (idle - minute, True), (idle + minute, False)):
+        travel(time)
         assert is_logged_in(client) is alive
 
 
 @pytest.mark.control("V7.3.2")
-def test_active_session_ends_until_the_next_log_in(login: Login, user: User, travel: Travel) -> None:
-    for minutes in (19, 20):
+def test_active_session_ends_until_the_next_log_in(
+    login: Login, user: User, travel: Travel, settings: Settings
+) -> None:
+    assert settings.SESSION_ABSOLUTE_AGE <= timedelta(hours=8)
+    pages = 2 * settings.SESSION_ABSOLUTE_AGE // timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    for part in (0.95, 1):
         client = login(user)
-        for _ in range(24):
+        for _ in range(pages):
             assert is_logged_in(client)
-            travel(timedelta(minutes=minutes))
+            travel(part * settings.SESSION_ABSOLUTE_AGE / pages)
     assert not is_logged_in(client)
 
 

@@ -158,7 +158,10 @@ def test_image_that_takes_too_much_time_is_refused(make_image: MakeImage, monkey
 
 @pytest.mark.control("V5.2.6")
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux limits the address space.")
-def test_image_that_takes_too_much_memory_is_refused(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_that_takes_too_much_memory_is_refused(
+    make_image: MakeImage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.UPLOAD_MAX_PIXELS = 50_000_000
     monkeypatch.setattr(images, "MEMORY_BYTES", 2**27)
     assert code_of(with_declared_size(make_image("PNG"), 7000, 7000), "a.png") == "too_much_memory"
 

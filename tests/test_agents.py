@@ -1,0 +1,96 @@
+"""The rules of the emitted AGENTS.md: the test that each one names fails when the rule is broken."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, COMBINATIONS, Answers, Project, name, run
+from tests.support.releases import Edit, change
+
+VIEWS = "uploads/views.py"
+# For each rule, by the start of its text: an edit that breaks it. tests/test_imports.py breaks the rule about imports.
+BREAKS: dict[str, Edit] = {
+    "Every URL has a row": (
+        "config/urls.py",
+        "urlpatterns = [\n",
+        'urlpatterns = [\n    path("report/", views.health_live),\n',
+    ),
+    "A page requires log-in": (VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
+    "A query for a user's objects": (
+        VIEWS,
+        "get_object_or_404(request.user.photos.not_deleted(), pk=photo_id)",
+        "get_object_or_404(Photo, pk=photo_id)",
+    ),
+    "No inline script": (
+        "templates/base.html",
+        '<main id="main"',
+        '<main id="main" onclick="this.focus()"',
+    ),
+    "The Content-Security-Policy": (
+        "config/settings.py",
+        '"style-src": [CSP.SELF]',
+        '"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]',
+    ),
+    "Every form that posts": ("uploads/templates/uploads/_delete.html", "    {% csrf_token %}\n", ""),
+    "A form names its fields": (
+        VIEWS,
+        "if form.is_valid() and form.save():",
+        'if form.is_valid() and form.save():\n            Photo.objects.update(status=request.POST["status"])',
+    ),
+    "Secrets come from": (
+        "config/settings.py",
+        'env.str("SECRET_KEY", ',
+        f'env.str("SECRET_KEY", "{"changeable" * 6}", ',
+    ),
+    "Personal data is stored": (
+        "uploads/models.py",
+        "original_name = EncryptedTextField(",
+        "original_name = models.TextField(",
+    ),
+    "Only `uploads/services.py`": (
+        VIEWS,
+        "delete_photo(get_object_or_404(request.user.photos.not_deleted(), pk=photo_id))",
+        "get_object_or_404(request.user.photos.not_deleted(), pk=photo_id).delete()",
+    ),
+    "Logs hold ids": ("core/logging.py", '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
+    "A control has a test": (
+        "core/tests/test_headers.py",
+        '@pytest.mark.control("V12.2.1")\n',
+        "",
+    ),
+}
+RULE = re.compile(r"^\| (.+\.) \| `(test_\w+)` \|$", re.MULTILINE)
+
+
+def rules(project: Path) -> list[tuple[str, str]]:
+    """Return each rule with its test."""
+    return RULE.findall((project / "AGENTS.md").read_text(encoding="utf-8"))
+
+
+def file_of(test: str, project: Path) -> str:
+    """Return the path of the only file that defines the test."""
+    files = [path for path in project.rglob("tests/test_*.py") if f"def {test}(" in path.read_text(encoding="utf-8")]
+    assert len(files) == 1, test
+    return files[0].relative_to(project).as_posix()
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+def test_every_rule_names_a_test_and_is_broken_below(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    found = rules(project)
+    assert len(found) == len(BREAKS)
+    assert not [rule for rule, _ in found if not rule.startswith(tuple(BREAKS))]
+    assert all(file_of(test, project) for _, test in found)
+    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 36
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_broken_rule_is_noticed_by_its_test(rule: str, project: Project) -> None:
+    folder = project(ALL_OFF)
+    (test,) = [test for text, test in rules(folder) if text.startswith(rule)]
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{file_of(test, folder)}::{test}")
+    change(folder, [BREAKS[rule]])
+    with pytest.raises(AssertionError, match=rf"\nFAILED \S+::{test}\b"):
+        run(folder, *command)

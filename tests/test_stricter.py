@@ -1,0 +1,49 @@
+"""A team's stricter settings leave the emitted tests green: they ask for at least what the template sets."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, paths, run
+from tests.support.releases import Edit, change
+
+SETTINGS = "config/settings.py"
+STRICTER: list[Edit] = [
+    (
+        SETTINGS,
+        "CSRF_COOKIE_HTTPONLY = True\n",
+        'CSRF_COOKIE_HTTPONLY = True\nSESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"\n',
+    ),
+    (SETTINGS, "SESSION_COOKIE_AGE = 30 * 60", "SESSION_COOKIE_AGE = 15 * 60"),
+    (SETTINGS, "SESSION_ABSOLUTE_AGE = timedelta(hours=8)", "SESSION_ABSOLUTE_AGE = timedelta(hours=4)"),
+    (SETTINGS, '"min_length": 12', '"min_length": 16'),
+    (SETTINGS, "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 900"),
+    (SETTINGS, '"10/m/ip,5/5m/key"', '"5/m/ip,3/15m/key"'),
+    (SETTINGS, '"20/m/ip,5/h/key"', '"10/m/ip,3/h/key"'),
+    (SETTINGS, "365 * 24 * 3600", "2 * 365 * 24 * 3600"),
+    (SETTINGS, '"SECURE_HSTS_PRELOAD", False', '"SECURE_HSTS_PRELOAD", True'),
+    (SETTINGS, '"UPLOADS_PER_HOUR", 30', '"UPLOADS_PER_HOUR", 5'),
+    (SETTINGS, '"UPLOAD_MAX_BYTES", 10 * 1024**2', '"UPLOAD_MAX_BYTES", 5 * 1024**2'),
+    (SETTINGS, '"UPLOAD_MAX_PIXELS", 50_000_000', '"UPLOAD_MAX_PIXELS", 20_000_000'),
+    (SETTINGS, '"REJECTED_RETENTION_DAYS", 30', '"REJECTED_RETENTION_DAYS", 7'),
+    (SETTINGS, '"img-src": [CSP.SELF],', '"img-src": [CSP.SELF],\n    "frame-src": [CSP.NONE],'),
+]
+
+
+def without_accounts(folder: Path, pristine: Project) -> None:
+    """Delete accounts/ and the lines that name it, as a project that never had them shows them."""
+    shutil.rmtree(folder / "accounts")
+    for path in paths(pristine(ALL_ON | {"auth_app": False})) - {".env"}:
+        shutil.copy(pristine(ALL_ON | {"auth_app": False}) / path, folder / path)
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["all", "accounts removed"])
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_stricter_settings_leave_the_tests_green(
+    answers: Answers, removed: bool, project: Project, pristine: Project
+) -> None:
+    folder = project(answers)
+    change(folder, STRICTER)
+    run(folder, sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")

@@ -1,0 +1,52 @@
+"""Rate limits of views: per user or IP address, with a time to wait, and closed while the cache is down."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from pytest_django import Settings
+
+from core.ratelimit import rate_limit
+from core.testing import HTTPSClient
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@rate_limit(2, seconds=60)
+def per_user(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def post(client: HTTPSClient, ip: str) -> Any:
+    return client.post("/csp-report/", "[]", content_type="application/reports+json", REMOTE_ADDR=ip)
+
+
+@pytest.mark.control("V2.4.1")
+def test_limit_is_per_user_and_for_changes_only(rf: Any, user: User, other_user: User) -> None:
+    def status(method: str, person: Any) -> int:
+        request = rf.generic(method, "/")
+        request.user = person
+        return per_user(request).status_code
+
+    assert [status("POST", user) for _ in range(3)] == [200, 200, 429]
+    assert status("POST", other_user) == status("GET", user) == 200
+    with pytest.raises(ImproperlyConfigured):
+        status("POST", AnonymousUser())
+
+
+@pytest.mark.control("V2.4.1")
+def test_ipv6_network_is_limited_as_one_ip_address(client: HTTPSClient) -> None:
+    assert {post(client, f"2001:db8::{number}").status_code for number in range(20)} == {204}
+    response = post(client, "2001:db8::ffff")
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert "<h1>Too many attempts</h1>" in response.content.decode()
+    assert post(client, "2001:db8:0:1::1").status_code == post(client, "192.0.2.1").status_code == 204
+
+
+@pytest.mark.control("V16.5.3")
+def test_limited_view_is_closed_while_the_cache_is_down(client: HTTPSClient, settings: Settings) -> None:
+    settings.CACHES = {"default": {"BACKEND": "users.tests.test_login.DeadCache"}}
+    assert post(client, "192.0.2.1").status_code == 503

@@ -1,0 +1,24 @@
+"""No template needs an exception in the Content-Security-Policy, and every form has a token."""
+
+import re
+
+import pytest
+from django.conf import settings
+
+# A script with a nonce is allowed. Emails are not pages, and need their styles inline.
+INLINE = re.compile(r"<style|\s(?:style|on\w+)=|javascript:|<script(?![^>]*\s(?:src|nonce)=)", re.IGNORECASE)
+FORM = re.compile(r'<form[^>]*method="post".*?</form>', re.IGNORECASE | re.DOTALL)
+PATHS = [path for path in settings.BASE_DIR.glob("[a-z]*/**/*.html") if "templates" in path.parts]
+TEMPLATES = {path: path.read_text(encoding="utf-8") for path in PATHS if not {"email", "site-packages"} & {*path.parts}}
+
+
+@pytest.mark.control("V3.4.3")
+def test_templates_have_no_inline_scripts_or_styles() -> None:
+    assert not [f"{path}: {found}" for path, text in TEMPLATES.items() for found in INLINE.findall(text)]
+
+
+@pytest.mark.control("V3.5.1")
+def test_every_form_has_a_csrf_token() -> None:
+    forms = [(path, form) for path, text in TEMPLATES.items() for form in FORM.findall(text)]
+    assert forms
+    assert not [path for path, form in forms if "% csrf_token %" not in form]
