@@ -1,76 +1,98 @@
-"""The emitted guide to a first app, followed step by step."""
+"""`poe app`: two apps in a generated project, attacks on them, refused names, and the emitted guide."""
 
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project, run
+from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, Project, clean_environment, name, paths, run
+from tests.support.readme import commands
+from tests.support.releases import change
 
-ACCESS = "core/tests/test_access.py"
-# A fenced block and the paragraph before it, which names the block's file last.
-BLOCK = re.compile(r"^([^\n]*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-# Tests of the new app, run inside the project.
-APP_TESTS = """
-import pytest
-from core.testing import HTTPSClient
-from notes.models import Note
-
-@pytest.fixture
-def url(user):
-    return f"/notes/{Note.objects.create(owner=user, text='<script>').pk}/"
-
-def test_anonymous(client, url):
-    assert client.get(url)["Location"] == f"/accounts/login/?next={url}"
-
-def test_other_user(login, other_user, url):
-    assert login(other_user).get(url).status_code == 404
-
-def test_owner(login, user, url):
-    page = login(user).get(url)
-    assert "<p>&lt;script&gt;</p>" in page.content.decode()
-    assert "default-src 'none'" in page["Content-Security-Policy"]
-    assert page["X-Frame-Options"] == "DENY"
-    assert "no-store" in page["Cache-Control"]
-"""
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+# The names `auth` and `nones` only fail once Django and Ruff see the app.
+REFUSED = ["", "a", "1st", "Notes", "my-notes", "a b", "nötes", "../notes", "notes.py", "x" * 31, "_notes", "notes_"]
+REFUSED += ["class", "json", "django", "allauth", "core", "uploads", "manage", "conftest", "docs", "static", "media"]
+REFUSED += ["reports", "tests", "auth", "nones"]
 
 
-def write(project: Path, paragraph: str, text: str) -> None:
-    """Append a block to the list that its paragraph names, or write it to a new file."""
-    name, path = re.findall(r"(?:[Tt]o `(\w+)` in )?`([\w/]+\.\w+)`", paragraph)[-1]
-    file = project / path
-    if name:
-        before = file.read_text(encoding="utf-8")
-        found = re.search(rf'^{name} = (?:\[|""")\n.*?(?=^(?:\]|""")$)', before, re.MULTILINE | re.DOTALL)
-        assert found, f"{path} has no {name}"
-        text = before[: found.end()] + text + before[found.end() :]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+def make(folder: Path, app: str) -> subprocess.CompletedProcess[str]:
+    """Run the command that `poe app` runs."""
+    command = [sys.executable, "-m", "scripts.new_app", app]
+    return subprocess.run(
+        command, cwd=folder, env=clean_environment(), check=False, capture_output=True, encoding="utf-8"
+    )
 
 
-def test_first_app_is_private_and_needs_access_rules(project: Project) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file."""
+    return {path: (folder / path).read_bytes() for path in paths(folder) if "_cache/" not in path + "/"}
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_two_new_apps_pass_everything_and_resist_attacks(
+    answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = project(answers)
+    for app in ("notes", "shopping_lists"):
+        assert make(folder, app).stdout.startswith(f"{app}/ is ready.")
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, "ruff", "format", "--check", "--no-cache")
+    assert "2 kept, 0 broken" in run(folder, "lint-imports", "--no-logo", "--no-cache")
+    run(folder, sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+    manage = (sys.executable, "manage.py")
+    run(folder, *manage, "check", "--deploy", "--fail-level", "WARNING", DJANGO_SETTINGS_MODULE="core.tests.settings")
+    run(folder, *manage, "makemigrations", "--check", "--dry-run", DJANGO_SETTINGS_MODULE="core.tests.settings")
+    shutil.copy(ROOT / "tests" / "inside" / "app_attacks.py", folder / "core" / "tests" / "test_app_attacks.py")
+    run(folder, *PYTEST)
+
+
+def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
     folder = project(ALL_OFF)
-    guide = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
-    for paragraph, language, text in BLOCK.findall(guide):
-        if language != "sh":
-            write(folder, paragraph, text)
-            continue
-        for command in text.splitlines():
-            words = command.removeprefix("uv run ").split()
-            if words[-1] == ACCESS:
-                with pytest.raises(AssertionError, match=r"/notes/<note_id>/.*missing in the table"):
-                    run(folder, *words)
-            else:
-                run(folder, *words)
-        for path in re.findall(r"`(notes/\w+\.py)`", paragraph if "delete" in paragraph else ""):
-            (folder / path).unlink()
+    before = contents(folder)
+    for app in REFUSED:
+        done = make(folder, app)
+        assert done.returncode == 1, app
+        assert re.fullmatch(rf"{re.escape(app)} (is|does) .+\. Nothing was changed\.\n", done.stderr), done.stderr
+        assert contents(folder) == before, app
 
-    (folder / "notes" / "tests").mkdir()
-    (folder / "notes" / "tests" / "test_note.py").write_text(APP_TESTS, encoding="utf-8")
-    assert "failed" not in run(folder, "pytest", "-q", ACCESS, "notes")
-    run(folder, "ruff", "check", "--no-cache", "--exclude", "notes/tests")
-    run(folder, "ruff", "format", "--check", "--no-cache", "--exclude", "notes/tests")
-    run(folder, sys.executable, "-m", "mypy", "notes", "config/urls.py", "--exclude", "notes/tests")
-    run(folder, "python", "manage.py", "makemigrations", "--check", "--dry-run")
+
+def test_names_of_variables_and_of_models_work(project: Project) -> None:
+    folder = project(ALL_OFF)
+    apps = ["pages", "clients", "photos", "diary", "press"]
+    for app in apps:
+        assert make(folder, app).returncode == 0, app
+    run(folder, *PYTEST, "core/tests/test_access.py", "core/tests/test_admin.py", *apps)
+    models = [re.search(r"^class (\w+)\(", (folder / app / "models.py").read_text(), re.MULTILINE) for app in apps]
+    assert [model and model[1] for model in models] == ["Page", "Client", "Photo", "Diary", "Press"]
+
+
+def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) -> None:
+    folder = project(ALL_OFF)
+    change(folder, [("config/urls.py", "urlpatterns = [", "urlpatterns = [  # URLs")])
+    before = contents(folder)
+    done = make(folder, "notes")
+    assert done.stderr == "notes does not work: config/urls.py has no place for it. Nothing was changed.\n"
+    assert contents(folder) == before
+
+
+def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
+    folder = project(ALL_OFF)
+    guide = folder / "docs" / "your-first-app.md"
+    text = guide.read_text(encoding="utf-8")
+    (command, *_) = re.findall(r"^uv run poe .+$", text, re.MULTILINE)
+    assert command == "uv run poe app notes"
+    assert 'cmd = "python -m scripts.new_app"' in (folder / "pyproject.toml").read_text(encoding="utf-8")
+    make(folder, "notes")
+    named = set(re.findall(r"^\| `([\w./]+)` \|", text, re.MULTILINE))
+    assert not [path for path in named if not (folder / path).exists()]
+    made = {path.name for path in (folder / "notes").iterdir()} - {"__init__.py", "__pycache__"}
+    assert {Path(path).parts[1] for path in named if path.startswith("notes/")} == made
+    views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
+    assert all(code in views for code in re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL))
+    assert (template / RAW / "scripts" / "app_template").is_dir()
+    assert "uv run poe app NAME" in (folder / "README.md").read_text(encoding="utf-8")
+    assert commands(folder / "README.md", "Start")

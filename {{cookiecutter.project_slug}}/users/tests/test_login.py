@@ -108,8 +108,8 @@ def test_sixth_attempt_is_blocked_for_any_spelling_and_host(client: HTTPSClient,
 @pytest.mark.control("V6.1.1")
 def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     for action, limits in {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}.items():
-        rates = zip(parse_rates(settings.ACCOUNT_RATE_LIMITS[action]), parse_rates(limits), strict=True)
-        assert all(ours.per == it.per and ours.amount <= it.amount and ours.duration >= it.duration for ours, it in rates)
+        for rate, limit in zip(*map(parse_rates, (settings.ACCOUNT_RATE_LIMITS[action], limits)), strict=True):
+            assert (rate.per, rate.amount <= limit.amount, rate.duration >= limit.duration) == (limit.per, True, True)
     text = (settings.BASE_DIR / "users" / "SECURITY.md").read_text(encoding="utf-8")
     assert "Five wrong passwords within five minutes" in text
     assert "ten within a minute" in text
