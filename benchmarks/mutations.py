@@ -241,9 +241,23 @@ FOUNDATION = [
     ),
     Mutation("query strings of CSP reports logged", "core/views.py", 're.split("[?#]", text)[0]', "text"),
     Mutation("size of CSP reports not limited", "core/views.py", "if len(body) > REPORT_MAX_BYTES:", "if False:"),
+    Mutation("number of CSP reports not limited", "core/views.py", '@rate_limit(20, seconds=60, per="ip")\n'),
     Mutation(
-        "number of CSP reports not limited", "core/views.py", "if cache.incr(key) > REPORTS_PER_MINUTE:", "if False:"
+        "views not limited",
+        "core/ratelimit.py",
+        "(limited if request.method in methods else view)(request",
+        "view(request",
     ),
+    Mutation(
+        "IPv6 addresses limited one by one",
+        SETTINGS,
+        "CSRF_COOKIE_HTTPONLY = True\n",
+        "CSRF_COOKIE_HTTPONLY = True\nALLAUTH_RATE_LIMIT_IPV6_PREFIX = 128\n",
+    ),
+    Mutation(
+        "inline event handler in a page", "templates/base.html", '<main id="main"', '<main id="main" onclick="x()"'
+    ),
+    Mutation("form without a token", "uploads/templates/uploads/_delete.html", "    {% csrf_token %}\n"),
     Mutation("violations in a CSP report not limited", "core/views.py", "report[:10]", "report"),
     Mutation(
         "any host accepted everywhere",

@@ -113,6 +113,14 @@ def test_bandit_reports_a_shell_call_with_file_and_line(folder: Path) -> None:
         assert "B105" in text, "low severity, so only in the report"
 
 
+def test_finding_is_printed_on_a_console_that_cannot_show_it(folder: Path) -> None:
+    code = "import subprocess\n\n\ndef listing(folder):\n    subprocess.call('ls ' + folder, shell=True)\n"
+    (folder / "config" / "網.py").write_text(code, encoding="utf-8")
+    outcome = scan(folder, "bandit", PYTHONIOENCODING="cp1252")
+    assert "\\u7db2.py:5: B602 " in outcome.output
+    assert outcome.results == {"bandit": "found 1"}
+
+
 def test_ruff_reports_a_password_in_the_code(folder: Path) -> None:
     # Bandit rates it as low severity, so Ruff reports it.
     (folder / "config" / "planted.py").write_text('PASSWORD = "tiger"\n', encoding="utf-8")

@@ -186,6 +186,24 @@ def test_every_shell_step_is_a_known_command(pristine: Project) -> None:
     assert found - notes == {*COMMANDS, *NOT_HERE}
 
 
+def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Install) -> None:
+    called = dict.fromkeys(words.split()[3] for words in COMMANDS if words.startswith("uv run poe "))
+    tool = stand_in("poe")
+    for code, result in ((0, "passed"), (3, "failed")):
+        environment = clean_environment() | tool.environment | {"EXIT_CODE": str(code)}
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.ci"],
+            cwd=folder,
+            env=environment,
+            check=False,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == bool(code)
+        rows = re.findall(r"^\| ([\w-]+) +\| (\w+) +\| \d+ +\|$", done.stdout, re.MULTILINE)
+        assert rows == [(task, result) for task in called]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
     installed: Path, tmp_path: Path, osv: Advisories, stand_in: Install

@@ -5,7 +5,6 @@
 `notes`, `Notes` and `Note` in the files of the template become the app, its title and its model.
 """
 
-import argparse
 import re
 import shutil
 import sys
@@ -40,10 +39,7 @@ COMMANDS = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name")
-    name = parser.parse_args().name
+def main(name: str) -> None:
     if reason := problem(name):
         sys.exit(f"{name} {reason}. Nothing was changed.")
     before = {path: Path(path).read_text(encoding="utf-8") for path, _, _ in ENTRIES}
@@ -51,8 +47,7 @@ def main() -> None:
         create(name, dict(before))
     except NotRun as reason:
         shutil.rmtree(name, ignore_errors=True)
-        for path, text in before.items():
-            write(Path(path), text)
+        write(before)
         sys.exit(f"{name} does not work: {reason}. Nothing was changed.")
     print(f"{name}/ is ready. `uv run poe start` applies its migration; then open http://localhost:8000/{name}/")
 
@@ -79,18 +74,18 @@ def create(name: str, texts: dict[str, str]) -> None:
         lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
         texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
     for source in TEMPLATE.rglob("*.*"):
-        target = Path(name, rename(source.relative_to(TEMPLATE).as_posix().removesuffix("-tpl")))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        texts[target.as_posix()] = rename(source.read_text(encoding="utf-8"))
-    for path, text in texts.items():
-        write(Path(path), text)
+        target = rename(f"notes/{source.relative_to(TEMPLATE).as_posix()}").removesuffix("-tpl")
+        texts[target] = rename(source.read_text(encoding="utf-8"))
+    write(texts)
     for command in COMMANDS:
         expect(run(*command, name, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
 
 
-def write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+def write(texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(" ".join(sys.argv[1:]))

@@ -26,7 +26,7 @@ def run(*command: str, capture: bool = True, **environment: str) -> subprocess.C
         raise NotRun(f"{command[0]} is not installed")
     return subprocess.run(  # noqa: S603 - no shell, and all arguments come from this project
         [program, *command[1:]],
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
         capture_output=capture,
         encoding="utf-8",
         errors="replace",
