@@ -268,7 +268,9 @@ FOUNDATION = [
     ),
     Mutation("signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"),
     Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
-    Mutation("error messages logged", LOGS, '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
+    Mutation("error messages logged", LOGS, '"error": type(error).__name__', '"error": str(error)'),
+    Mutation("tracebacks of any length logged", LOGS, "ends(at, FRAMES)", "at"),
+    Mutation("causes of errors not logged", LOGS, "if causes else {}", "if not causes else {}"),
     Mutation(
         "CSRF failures not logged",
         "core/views.py",
@@ -598,6 +600,16 @@ FEATURES = [
         "accounts/middleware.py",
         'return None if proved else "mfa_reauthenticate"',
         "return None",
+    ),
+    Mutation(
+        "second factor added after any log-in", "accounts/adapters.py", "and not is_mfa_enabled(user):", "and user:"
+    ),
+    Mutation("log-in counts forever", "accounts/adapters.py", "time.time() - logged_in >=", "logged_in < 0 *"),
+    Mutation(
+        "set-up of a second factor leads to another site",
+        "accounts/middleware.py",
+        'target if url_has_allowed_host_and_scheme(target, None) else "/"',
+        "target",
     ),
     Mutation("breached passwords accepted", SETTINGS, "if CHECK_BREACHED_PASSWORDS:", "if False:"),
     Mutation(
