@@ -191,8 +191,8 @@ if __name__ == "__main__":
         slug = Path(ANSWERS["project_slug"])
         if len(slug.parts) > 1 and not slug.is_absolute() and ".." not in slug.parts:
             remove = [sys.executable, "-c", REMOVE_FOLDERS, str(slug)]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.Popen(remove, cwd=ANSWERS["_output_dir"], **quiet)  # noqa: S603
+            null = subprocess.DEVNULL
+            subprocess.Popen(remove, cwd=ANSWERS["_output_dir"], stdout=null, stderr=null)  # noqa: S603
         lines = ["Nothing was generated:", *(f"  {problem}" for problem in found)]
         sys.exit(
             "\n".join([*lines, "", "This command has all answers, corrected:", "", f"  {command_line(answers)}", ""])

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-MANAGE = [sys.executable, "manage.py"]
-
 
 def main(port: str = "8000") -> int:
     if not Path(os.environ.get("ENV_FILE") or ".env").exists() and not os.environ.get("SECRET_KEY"):
@@ -19,15 +17,18 @@ def main(port: str = "8000") -> int:
         sys.exit(f"Port {port} is in use or invalid: choose another one, as in `uv run poe start 9200`.")
     # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM is passed on.
     signal.signal(signal.SIGINT, lambda *_: None)
-    if status := subprocess.call([*MANAGE, "migrate"]):
+    if status := manage("migrate").wait():
         return status
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    worker = subprocess.Popen([*MANAGE, "worker"])
-    server = subprocess.Popen([*MANAGE, "runserver", port])
+    worker, server = manage("worker"), manage("runserver", port)
     server.wait()
     worker.terminate()
     worker.wait()
     return 0
+
+
+def manage(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "manage.py", *command])  # noqa: S603 - no shell
 
 
 if __name__ == "__main__":

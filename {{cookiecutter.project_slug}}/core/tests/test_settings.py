@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import socket
 import time
 from pathlib import Path
@@ -126,6 +127,27 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
     result = start(ALLOWED_HOSTS="example.com", DEBUG="on")
     assert result.returncode == 1
     assert "DEBUG: Must be off" in result.stderr
+
+
+@pytest.mark.control("V3.4.1")
+def test_hsts_without_subdomains_is_a_decision() -> None:
+    result = start("check", "--deploy", "--fail-level", "WARNING", SECURE_HSTS_INCLUDE_SUBDOMAINS="off")
+    assert result.returncode == 0, result.stderr
+    result = start(SECURE_HSTS_INCLUDE_SUBDOMAINS="off", SECURE_HSTS_PRELOAD="on")
+    assert result.returncode == 1
+    assert "SECURE_HSTS_PRELOAD: Needs SECURE_HSTS_INCLUDE_SUBDOMAINS" in result.stderr
+
+
+def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env").write_text("BIND=0.0.0.0:9000\nWEB_CONCURRENCY=3\n", encoding="utf-8")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("BIND")
+    monkeypatch.setenv("WEB_CONCURRENCY", "5")
+    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
+    monkeypatch.undo()
+    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
 
 
 @pytest.mark.control("V16.5.2")
