@@ -168,8 +168,11 @@ if DEBUG:
 if TRUSTED_PROXY_COUNT:
     # Trusted only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# hstspreload.org asks projects not to send `preload` by default: leaving the list takes months.
-SILENCED_SYSTEM_CHECKS = [] if SECURE_HSTS_PRELOAD else ["security.W021"]
+# It takes an SQLite database that is locked for one without JSON. Each version that Python comes with has JSON.
+SILENCED_SYSTEM_CHECKS = ["fields.E180"]
+if not SECURE_HSTS_PRELOAD:
+    # hstspreload.org asks projects not to send `preload` by default: leaving the list takes months.
+    SILENCED_SYSTEM_CHECKS.append("security.W021")
 if not SECURE_HSTS_INCLUDE_SUBDOMAINS:
     # Only the team knows whether each of its subdomains has HTTPS.
     SILENCED_SYSTEM_CHECKS.append("security.W005")

@@ -4,7 +4,9 @@ import os
 import re
 import runpy
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,18 @@ def test_sqlite_takes_its_write_lock_at_the_start(tmp_path: Path) -> None:
     first.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
     with pytest.raises(OperationalError, match="locked"):
         second.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}/site.sqlite3"
+    with closing(sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        result = start("migrate", DATABASE_URL=f"{url}?timeout=0")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("The SQLite database is locked: ")
+    assert "Traceback" not in result.stderr
+    assert "JSON" not in result.stderr
 
 
 @pytest.mark.control("V16.5.2")
