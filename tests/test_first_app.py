@@ -12,6 +12,8 @@ ACCESS = "core/tests/test_access.py"
 # A fenced block and the paragraph before it, which names the block's file last.
 BLOCK = re.compile(r"^([^\n]*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+RULE = ["/notes/<note_id>/", "log-in", "404", "404", "404", "404"]
+
 # Tests of the new app, run inside the project.
 APP_TESTS = """
 import pytest
@@ -60,8 +62,12 @@ def test_first_app_is_private_and_needs_access_rules(project: Project) -> None:
         for command in text.splitlines():
             words = command.removeprefix("uv run ").split()
             if words[-1] == ACCESS:
-                with pytest.raises(AssertionError, match=r"/notes/<note_id>/.*missing in the table"):
+                with pytest.raises(AssertionError) as failure:
                     run(folder, *words)
+                *_, output = str(failure.value).partition(" FAILURES ")
+                assert "no access rule for /notes/<note_id>/\n" in output
+                assert RULE in [line.split() for line in output.splitlines()]
+                assert len(output.splitlines()) < 20, "the advice is in the last lines"
             else:
                 run(folder, *words)
         for path in re.findall(r"`(notes/\w+\.py)`", paragraph if "delete" in paragraph else ""):

@@ -38,8 +38,9 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
     photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
     Client.force_login(client, person)  # HTTPSClient's would add a second factor
     for route in ROUTES:
-        if not route.startswith("/accounts/"):
-            assert outcome(client, re.sub(r"<\w+>", photo, route)) == row_for(route)[1], route
+        row = row_for(route)
+        if row and not route.startswith("/accounts/"):
+            assert outcome(client, re.sub(r"<\w+>", photo, route)) == row[1], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
     assert "Authenticator App" in page.content.decode()
