@@ -64,7 +64,7 @@ FOUNDATION = [
     Mutation("CSP only reports", SETTINGS, "SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY", "SECURE_CSP = {}"),
     Mutation("framing middleware removed", SETTINGS, '    "django.middleware.clickjacking.XFrameOptionsMiddleware",\n'),
     Mutation("HSTS switched off", SETTINGS, "365 * 24 * 3600", "0"),
-    Mutation("HSTS without subdomains", SETTINGS, '"SECURE_HSTS_INCLUDE_SUBDOMAINS", True', '"SECURE_HSTS_INCLUDE_SUBDOMAINS", False'),
+    Mutation("HSTS without subdomains", SETTINGS, 'bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)', "bool('', False)"),
     Mutation(
         "HTTP not redirected to HTTPS", SETTINGS, "SECURE_SSL_REDIRECT = not DEBUG", "SECURE_SSL_REDIRECT = False"
     ),

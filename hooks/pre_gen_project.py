@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -23,9 +22,11 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", 
 # Removes the empty folders that Cookiecutter leaves of a slug with a slash, once it has removed the innermost one.
 REMOVE_FOLDERS = """
 import os, sys, time
+os.chdir(sys.argv[1])
 for _ in range(100):
-    if not os.path.exists(sys.argv[1]):
-        os.removedirs(os.path.dirname(sys.argv[1]))
+    if not os.path.exists(sys.argv[2]):
+        sys.excepthook = lambda *_: None
+        os.removedirs(os.path.dirname(sys.argv[2]))
         break
     time.sleep(0.1)
 """
@@ -190,9 +191,10 @@ if __name__ == "__main__":
     if found:
         slug = Path(ANSWERS["project_slug"])
         if len(slug.parts) > 1 and not slug.is_absolute() and ".." not in slug.parts:
-            remove = [sys.executable, "-c", REMOVE_FOLDERS, str(slug)]
-            null = subprocess.DEVNULL
-            subprocess.Popen(remove, cwd=ANSWERS["_output_dir"], stdout=null, stderr=null)  # noqa: S603
+            words = [sys.executable, "-c", REMOVE_FOLDERS, ANSWERS["_output_dir"], str(slug)]
+            # Windows joins them to one line as they are.
+            words = [quoted(word) for word in words] if os.name == "nt" else words
+            os.spawnv(os.P_NOWAIT, sys.executable, words)  # noqa: S606 - no shell
         lines = ["Nothing was generated:", *(f"  {problem}" for problem in found)]
         sys.exit(
             "\n".join([*lines, "", "This command has all answers, corrected:", "", f"  {command_line(answers)}", ""])
