@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import transaction
@@ -36,11 +36,10 @@ def answer(
     reviewer: User,
     make_user: MakeUser,
     fill_route: FillRoute,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Answer:
+) -> Iterator[Answer]:
     """Return a function that tells how a route answers a person."""
     # Hundreds of requests would bury the failure in their log lines.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    logging.disable()
     staff = make_user("staff@example.com", is_staff=True)
     accounts = {"owner": user, "other": other_user, "staff": staff, "reviewer": reviewer}
 
@@ -53,7 +52,8 @@ def answer(
             transaction.set_rollback(True)
         return found
 
-    return answer
+    yield answer
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.control("V8.2.1")
