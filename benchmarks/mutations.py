@@ -65,7 +65,7 @@ FOUNDATION = [
     Mutation("CSP only reports", SETTINGS, "SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY", "SECURE_CSP = {}"),
     Mutation("framing middleware removed", SETTINGS, '    "django.middleware.clickjacking.XFrameOptionsMiddleware",\n'),
     Mutation("HSTS switched off", SETTINGS, "365 * 24 * 3600", "0"),
-    Mutation("HSTS without subdomains", SETTINGS, "HSTS_INCLUDE_SUBDOMAINS = True", "HSTS_INCLUDE_SUBDOMAINS = False"),
+    Mutation("HSTS without subdomains", SETTINGS, 'bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)', "bool('', False)"),
     Mutation(
         "HTTP not redirected to HTTPS", SETTINGS, "SECURE_SSL_REDIRECT = not DEBUG", "SECURE_SSL_REDIRECT = False"
     ),
@@ -283,7 +283,9 @@ FOUNDATION = [
     ),
     Mutation("signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"),
     Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
-    Mutation("error messages logged", LOGS, '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
+    Mutation("error messages logged", LOGS, '"error": type(error).__name__', '"error": str(error)'),
+    Mutation("tracebacks of any length logged", LOGS, "ends(at, FRAMES)", "at"),
+    Mutation("causes of errors not logged", LOGS, "if causes else {}", "if not causes else {}"),
     Mutation(
         "CSRF failures not logged",
         "core/views.py",
@@ -621,6 +623,16 @@ FEATURES = [
         "accounts/middleware.py",
         'return None if proved else "mfa_reauthenticate"',
         "return None",
+    ),
+    Mutation(
+        "second factor added after any log-in", "accounts/adapters.py", "and not is_mfa_enabled(user):", "and user:"
+    ),
+    Mutation("log-in counts forever", "accounts/adapters.py", "time.time() - logged_in >=", "logged_in < 0 *"),
+    Mutation(
+        "set-up of a second factor leads to another site",
+        "accounts/middleware.py",
+        'target if url_has_allowed_host_and_scheme(target, None) else "/"',
+        "target",
     ),
     Mutation("breached passwords accepted", SETTINGS, "if CHECK_BREACHED_PASSWORDS:", "if False:"),
     Mutation(

@@ -45,9 +45,11 @@ SUMMARY = """
 
 Next:
   cd {project_slug}
-  uv run poe start                           then open http://localhost:8000/
-  uv run python manage.py createsuperuser    in a second terminal, to review photos
+  git init
+  uv run poe admin    creates the first administrator
+  uv run poe start    then open http://localhost:8000/
 
+Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.
 """
 

@@ -1,10 +1,12 @@
-"""Reject invalid answers, each with one line that says what to type instead."""
+"""Reject invalid answers, each with one line that says what to type instead, and with a command that works."""
 
 import json
+import os
 import re
+import shlex
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
@@ -17,6 +19,17 @@ MAILBOX = re.compile(r"[\w!#$%&'*+/=?^`|~-]+(?:\.[\w!#$%&'*+/=?^`|~-]+)*", re.AS
 TEMPLATE_CODE = re.compile(r"\{[%#\{]|# %")
 # Windows reserves these names, with any extension.
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+# Removes the empty folders that Cookiecutter leaves of a slug with a slash, once it has removed the innermost one.
+REMOVE_FOLDERS = """
+import os, sys, time
+os.chdir(sys.argv[1])
+for _ in range(100):
+    if not os.path.exists(sys.argv[2]):
+        sys.excepthook = lambda *_: None
+        os.removedirs(os.path.dirname(sys.argv[2]))
+        break
+    time.sleep(0.1)
+"""
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
     """
@@ -38,15 +51,37 @@ TAKEN = set(
 )
 
 
-def problems() -> Iterator[str]:
-    """Yield one line for each invalid answer."""
+def corrected(answers: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return one line for each invalid answer, and the answers with a valid one in its place."""
+    problems, good = [], dict(answers)
     for prompt, check in CHECKS.items():
-        answer = ANSWERS[prompt]
+        answer = answers[prompt]
         problem = text_problem(answer) or check(answer)
         if problem:
-            yield f"{prompt}: {problem}"
+            problems.append(f"{prompt}: {problem}")
+            good[prompt] = better_answer(prompt, problem, good)
     if any(Path(name).exists() for name in ("manage.py", ".env")):
-        yield f"{Path.cwd().name}: holds a project already; type another project_slug, or run poe template-update there"
+        folder = Path.cwd().name
+        problems.append(
+            f"{folder}: holds a project already; type another project_slug, or run poe template-update there"
+        )
+        good["project_slug"] = f"my-{good['project_slug']}"[:64].rstrip("-._")
+    return problems, good
+
+
+def better_answer(prompt: str, problem: str, good: dict[str, str]) -> str:
+    """Return the answer that the problem names, what is valid of the given one, or the prompt's default."""
+    defaults = {
+        "project_name": "My Secure Site",
+        "description": "A Django site where people share photos.",
+        "domain_name": "example.com",
+        "author_name": f"The {good['project_name']} team",
+        "author_email": f"security@{good['domain_name']}",
+    }
+    named = re.search(r"; type ([a-z0-9.-]+)$", problem)
+    spaced = " ".join("".join(it if it.isprintable() else " " for it in good[prompt]).split())
+    cleaned = re.sub(r"[{}#%\"\\]", "", spaced) if "type it without" in problem else ""
+    return named[1] if named else cleaned.strip() or defaults.get(prompt) or slug_of(good["project_name"])
 
 
 def text_problem(answer: str) -> str | None:
@@ -67,19 +102,34 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+def slug_of(text: str) -> str:
+    """Return a text as a valid slug."""
+    letters = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", letters)[:60].strip("-") or "secure-site"
+    return f"my-{slug}" if is_reserved(slug) or is_taken(slug) else slug
+
+
+def is_reserved(slug: str) -> bool:
+    """Return whether Windows refuses a folder of this name."""
+    return slug.partition(".")[0] in RESERVED
+
+
+def is_taken(slug: str) -> bool:
+    """Return whether Python or the project has a module or package of this name."""
+    name = re.sub(r"[-._]", "_", slug)
+    return name in sys.stdlib_module_names or name in {taken.replace("-", "_") for taken in TAKEN}
+
+
 def slug_problem(slug: str) -> str | None:
     """Return what makes the slug invalid as a folder or distribution name."""
-    letters = unicodedata.normalize("NFKD", slug.casefold()).encode("ascii", "ignore").decode()
-    better = re.sub(r"[^a-z0-9]+", "-", letters)[:60].strip("-") or "secure-site"
     if not SLUG.fullmatch(slug):
-        return f"is not a valid distribution name in lowercase; type {better}"
+        return f"is not a valid distribution name in lowercase; type {slug_of(slug)}"
     if len(slug) > 64:
-        return f"is longer than 64 characters; type {better}"
-    if slug.partition(".")[0] in RESERVED:
-        return f"is a reserved Windows name; type my-{better}"
-    name = re.sub(r"[-._]", "_", slug)
-    if name in sys.stdlib_module_names or name in {taken.replace("-", "_") for taken in TAKEN}:
-        return f"is the name of a folder or package that the project uses; type my-{better}"
+        return f"is longer than 64 characters; type {slug_of(slug)}"
+    if is_reserved(slug):
+        return f"is a reserved Windows name; type {slug_of(f'my-{slug}')}"
+    if is_taken(slug):
+        return f"is the name of a folder or package that the project uses; type {slug_of(slug)}"
     return None
 
 
@@ -87,8 +137,9 @@ def domain_problem(domain: str) -> str | None:
     """Return what makes the domain unusable for browsers and mail servers."""
     if DOMAIN.fullmatch(domain) and len(domain) <= 253:
         return None
+    better = re.sub(r"^\w+://|[:/].*", "", domain).strip(".").lower()
     try:
-        better = domain.lower().encode("idna").decode()
+        better = better.encode("idna").decode()
     except UnicodeError:
         better = domain
     if better != domain and DOMAIN.fullmatch(better):
@@ -104,7 +155,7 @@ def email_problem(email: str) -> str | None:
     return "is not a valid email address; type one like security@example.com"
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[str], str | None]] = {
     "project_name": name_problem,
     "project_slug": slug_problem,
     "description": lambda _: None,
@@ -113,9 +164,40 @@ CHECKS = {
     "author_email": email_problem,
 }
 
+
+def quoted(argument: str) -> str:
+    """Return an argument for the shell that the command is pasted into."""
+    if os.name != "nt":
+        return shlex.quote(argument)
+    # In double quotes, so that cmd ignores & and |. A program reads two quotes as one.
+    return '"' + re.sub(r'(\\+)(?="|$)', r"\1\1", argument).replace('"', '""') + '"'
+
+
+def command_line(good: dict[str, str]) -> str:
+    """Return the command that generates the project from these answers."""
+    words = ["uvx", "cookiecutter", ANSWERS["_template"], "--no-input"]
+    if ANSWERS.get("_checkout"):
+        words += ["--checkout", ANSWERS["_checkout"]]
+    # The folder of the shell; Windows tells a program only its own.
+    if ANSWERS["_output_dir"] != os.environ.get("PWD"):
+        words += ["--output-dir", ANSWERS["_output_dir"]]
+    words = [word if re.fullmatch(r"[\w./:@-]+", word) else quoted(word) for word in words]
+    prompts = [*CHECKS, *(prompt for prompt in good if prompt not in CHECKS and not prompt.startswith("_"))]
+    return " ".join([*words, *(f"{prompt}={quoted(str(good[prompt]))}" for prompt in prompts)])
+
+
 if __name__ == "__main__":
     # A console that cannot show a character shows its code point.
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    found = list(problems())
+    found, answers = corrected(ANSWERS)
     if found:
-        sys.exit("\n".join(["Nothing was generated:", *(f"  {problem}" for problem in found)]))
+        slug = Path(ANSWERS["project_slug"])
+        if len(slug.parts) > 1 and not slug.is_absolute() and ".." not in slug.parts:
+            words = [sys.executable, "-c", REMOVE_FOLDERS, ANSWERS["_output_dir"], str(slug)]
+            # Windows joins them to one line as they are.
+            words = [quoted(word) for word in words] if os.name == "nt" else words
+            os.spawnv(os.P_NOWAIT, sys.executable, words)  # noqa: S606 - no shell
+        lines = ["Nothing was generated:", *(f"  {problem}" for problem in found)]
+        sys.exit(
+            "\n".join([*lines, "", "This command has all answers, corrected:", "", f"  {command_line(answers)}", ""])
+        )

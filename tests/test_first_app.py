@@ -96,3 +96,15 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     assert (template / RAW / "scripts" / "app_template").is_dir()
     assert "uv run poe app NAME" in (folder / "README.md").read_text(encoding="utf-8")
     assert commands(folder / "README.md", "Start")
+
+
+def test_url_without_an_access_rule_is_named_with_the_row_to_add(project: Project) -> None:
+    folder = project(ALL_OFF)
+    old = '    path("csp-report/", views.csp_report, name="csp_report"),\n'
+    change(folder, [("config/urls.py", old, old + old.replace("csp-report/", "reports/"))])
+    with pytest.raises(AssertionError) as failure:
+        run(folder, *PYTEST, "core/tests/test_access.py")
+    *_, output = str(failure.value).partition(" FAILURES ")
+    assert "no access rule for /reports/\n" in output
+    assert ["/reports/", *["400"] * 5] in [line.split() for line in output.splitlines()]
+    assert len(output.splitlines()) < 25, "the advice is in the last lines"

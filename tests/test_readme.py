@@ -51,12 +51,11 @@ def test_readme_commands_work(
     folder = project(answers)
     readme = folder / "README.md"
 
-    start, superuser = commands(readme, "Start")
-    assert start == "uv run poe start"
+    admin, start = commands(readme, "Start")
+    assert (admin, start) == ("uv run poe admin", "uv run poe start")
+    run(folder, *admin.split(), "--no-input", **SUPERUSER)
     with development_port(tmp_path_factory.getbasetemp().parent), served(folder, start) as page:
         assert "<h1>Gallery</h1>" in page
-        assert superuser == "uv run python manage.py createsuperuser"
-        run(folder, *superuser.split(), "--no-input", **SUPERUSER)
         if answers == ALL_OFF and chromium():  # without Chromium, only the commands are tested
             browse: Browse = request.getfixturevalue("browse")
             staff, visitor = browse("http://localhost:8000"), browse("http://localhost:8000")

@@ -1,9 +1,13 @@
 """Settings of `gunicorn config.wsgi`. Run gunicorn behind a proxy that buffers requests."""
 
 import os
+from pathlib import Path
 
-bind = os.environ.get("BIND", "127.0.0.1:8000")
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+from dotenv import dotenv_values
+
+env = dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env")) | os.environ
+bind = env.get("BIND") or "127.0.0.1:8000"
+workers = int(env.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = 4
 # Seconds until an unresponsive worker is replaced; processing the largest photo takes less.

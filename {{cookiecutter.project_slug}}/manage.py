@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError
 
 
 def main() -> None:
@@ -15,6 +16,10 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # The message is enough; a traceback would hide it.
         sys.exit(str(error))
+    except DatabaseError as error:
+        if "database is locked" not in str(error):
+            raise
+        sys.exit("The SQLite database is locked: another process writes to it. Repeat the command later.")
 
 
 if __name__ == "__main__":

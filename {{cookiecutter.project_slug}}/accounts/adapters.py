@@ -1,11 +1,15 @@
 """allauth's hooks for accounts: reauthentication, emails, and the encryption of second factors."""
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
+from allauth.account.authentication import get_authentication_records
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.template.loader import render_to_string
 
@@ -18,6 +22,14 @@ class AccountAdapter(adapters.AccountAdapter):
         """Do not offer the password to users with a second factor: a password alone could then replace the factor."""
         methods = super().get_reauthentication_methods(user)
         return [method for method in methods if method["id"] != "reauthenticate"] or methods
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Let a log-in that is as new as a reauthentication must be set up the first second factor."""
+        user = self.request.user
+        if app == "allauth.mfa" and not is_mfa_enabled(user):
+            logged_in = max((record["at"] for record in get_authentication_records(self.request, user)), default=0)
+            return bool(time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT)
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Notices tell where a change came from. They are not limited, or an attacker could suppress them first.

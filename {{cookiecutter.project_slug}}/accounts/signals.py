@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.account.internal.flows.login import record_authentication  # private, but no public function does this
+from allauth.account.models import EmailAddress
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.adapter import get_adapter
@@ -11,11 +12,13 @@ from allauth.usersessions.models import UserSession
 from cryptography.fernet import InvalidToken
 from django.core.management.base import CommandError
 from django.db import transaction
+from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
 from core.encryption import decrypt, encrypt, encryption_key_rotated, is_encrypted_with_newest_key
 from core.logging import log_event
+from users.models import User
 
 # The names come from OWASP's Logging Vocabulary, as far as it has one for the event.
 EVENTS = {
@@ -35,13 +38,21 @@ def log_change(signal: Signal, request: HttpRequest, user: Any, authenticator: A
     log_event(EVENTS[signal], request, user=user.pk, **factor)
 
 
+@receiver(post_save, sender=User)
+def verify_email_of_superuser(instance: User, created: bool, raw: bool, **kwargs: Any) -> None:
+    """Verify the email of a new superuser. Only the shell makes one in a single step, and its user vouches for it."""
+    if created and instance.is_superuser and not raw:
+        EmailAddress.objects.create(user=instance, email=instance.email, verified=True, primary=True)
+
+
 @receiver([mfa.authenticator_added, mfa.authenticator_removed])
 def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
     """Count a new factor as proved in this session, and end the user's other sessions."""
     if signal is mfa.authenticator_added:
         if authenticator.type == Authenticator.Type.RECOVERY_CODES:
             return
-        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+        fields = {"id": authenticator.pk, "type": authenticator.type}
+        record_authentication(request, user, "mfa", reauthenticated=True, **fields)
     others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
     get_adapter().end_sessions(others)
 

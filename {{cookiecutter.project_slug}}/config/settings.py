@@ -37,6 +37,7 @@ storage = env.storage_url("STORAGE_URL", "")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "noreply@{{ cookiecutter.domain_name }}" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
 CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
@@ -70,6 +71,8 @@ if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
 if not DEBUG and mailer and "Console" in mailer["BACKEND"]:
     env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
+if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+    env.add_problem("SECURE_HSTS_PRELOAD", "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.")
 env.stop_on_problems()
 
 # The project
@@ -159,16 +162,20 @@ TIME_ZONE = "UTC"
 SECURE_SSL_REDIRECT = not DEBUG
 # Load balancers send health checks over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 if DEBUG:
     # A browser that received this header from localhost would refuse plain HTTP to every other project there.
     SECURE_HSTS_SECONDS = 0
 if TRUSTED_PROXY_COUNT:
     # Trusted only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# It takes an SQLite database that is locked for one without JSON. Each version that Python comes with has JSON.
+SILENCED_SYSTEM_CHECKS = ["fields.E180"]
 if not SECURE_HSTS_PRELOAD:
     # hstspreload.org asks projects not to send `preload` by default: leaving the list takes months.
-    SILENCED_SYSTEM_CHECKS = ["security.W021"]
+    SILENCED_SYSTEM_CHECKS.append("security.W021")
+if not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+    # Only the team knows whether each of its subdomains has HTTPS.
+    SILENCED_SYSTEM_CHECKS.append("security.W005")
 
 # Headers
 

@@ -7,10 +7,10 @@ never form data, email addresses, IP addresses or session keys.
 import json
 import logging
 import re
-import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import TracebackType
+from traceback import walk_tb
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -18,6 +18,8 @@ from django.http import HttpRequest
 RESET_LINK = re.compile(r"(/reset/)\S+")
 # Of a text in a log line, in characters. A client can send much more.
 MAX_LENGTH = 2000
+# Of the frames of an exception, and of its causes: so many of the first and of the last. A recursion has thousands.
+FRAMES, CAUSES = 20, 2
 
 security = logging.getLogger("security")
 # The id of the request, or of the worker's pass. Every log line contains it.
@@ -51,8 +53,9 @@ class JSONFormatter(logging.Formatter):
         if number := request_id.get():
             line["request_id"] = number
         line |= getattr(record, "fields", {})
-        if record.exc_info and record.exc_info[0]:
-            line |= {"error": record.exc_info[0].__name__, "at": locations(record.exc_info[2])}
+        if record.exc_info and record.exc_info[1]:
+            error, *causes = map(describe, chain(record.exc_info[1]))
+            line |= error | ({"causes": ends(causes, CAUSES)} if causes else {})
         return json.dumps({name: shorten(value) for name, value in line.items()}, default=str)
 
 
@@ -64,6 +67,21 @@ def mask_reset_link(text: str) -> str:
     return RESET_LINK.sub(r"\1…", text)
 
 
-def locations(trace: TracebackType | None) -> list[str]:
-    """Return file, line and function of each frame, not its variables, which can hold personal data and secrets."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+def chain(error: BaseException | None) -> list[BaseException]:
+    """Return an exception and what it was raised from or during, as a traceback shows them."""
+    found: dict[int, BaseException] = {}
+    while error is not None and id(error) not in found:
+        found[id(error)] = error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return list(found.values())
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return class and frames, without the text and the variables, which can hold personal data and secrets."""
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    at = [f"{code.co_filename}:{line} {code.co_qualname}" for code, line in frames]
+    return {"error": type(error).__name__, "at": ends(at, FRAMES)}
+
+
+def ends(items: list[Any], count: int) -> list[Any]:
+    return items if len(items) <= 2 * count else [*items[:count], "…", *items[-count:]]

@@ -48,10 +48,10 @@ class HTTPSClient(Client):
         return super().generic(*args, **kwargs | {"secure": True})
 
 
-def start(**changes: str) -> subprocess.CompletedProcess[str]:
+def start(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the production environment of the tests, with changes."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "manage.py", *(command or ["check"])],
         cwd=settings.BASE_DIR,
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | changes,
         capture_output=True,

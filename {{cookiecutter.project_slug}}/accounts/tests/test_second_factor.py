@@ -1,10 +1,10 @@
 """Second factors: storage, attacks on them, and the requirement for staff."""
 
 import re
+import time
 from io import StringIO
 
 import pytest
-from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.core import mail
@@ -19,6 +19,7 @@ from core.tests.access import ROUTES, outcome, row_for
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
+ACTIVATE = "/accounts/2fa/totp/activate/"
 
 
 @pytest.fixture
@@ -37,34 +38,50 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
     photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
     Client.force_login(client, person)  # HTTPSClient's would add a second factor
     for route in ROUTES:
-        if not route.startswith("/accounts/"):
+        row = row_for(route)
+        if row and not route.startswith("/accounts/"):
             url = re.sub(r"<\w+>", photo, route.replace("<pk>", "1"))
-            assert outcome(client, url) == row_for(route)[1], route
+            assert outcome(client, url) == row[1], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
     assert "Authenticator app" in page.content.decode()
 
 
 @pytest.mark.control("V6.3.3")
+@pytest.mark.django_db
 @pytest.mark.usefixtures("run_on_commit")
-def test_superuser_reaches_the_admin_after_second_factor_setup(client: HTTPSClient, staff: User) -> None:
-    EmailAddress.objects.all().delete()  # createsuperuser creates none
-    log_in(client, staff.email)
-    emailed = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert emailed
-    client.post("/accounts/confirm-email/", {"code": emailed[0]})
-    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    older = HTTPSClient()
-    log_in(older, staff.email)
-    secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
-    client.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
+def test_first_administrator_reaches_the_page_they_wanted(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", email="Admin@example.com", interactive=False, verbosity=0)
+    older, url = HTTPSClient(), "/admin/uploads/photo/"
+    for browser in (older, client):
+        login_page = browser.get(url, follow=True).redirect_chain[-1][0]
+        page = browser.post(login_page, {"login": "admin@example.com", "password": PASSWORD, "next": url}, follow=True)
+        assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2Fadmin%2Fuploads%2Fphoto%2F"
+    # Neither an emailed code nor the password once more.
+    secret = client.get(ACTIVATE).context["form"].secret
+    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
+    assert f'href="{url}">Continue' in page.content.decode()
+    assert len(page.context["unused_codes"]) == 10
     assert secret not in str(Authenticator.objects.get(type=Authenticator.Type.TOTP).data)
-    assert client.get("/admin/").status_code == 200
+    assert client.get(url).status_code == 200
     # The older session has ended, and a password alone is no longer enough.
     assert older.get("/accounts/email/").status_code == 302
-    log_in(older, staff.email)
-    assert older.get("/admin/").status_code == 302
+    log_in(older, "admin@example.com")
+    assert older.get(url).status_code == 302
     assert "Authenticator app activated" in str(mail.outbox[-1].body)
+
+
+@pytest.mark.control("V3.7.2")
+@pytest.mark.usefixtures("run_on_commit")
+@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_second_factor_setup_never_leads_to_another_site(client: HTTPSClient, staff: User, target: str) -> None:
+    log_in(client, staff.email)
+    client.get("/accounts/login/", {"next": target})
+    secret = client.get(ACTIVATE).context["form"].secret
+    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True).content.decode()
+    assert 'href="/">Continue' in page
+    assert "evil" not in page
 
 
 @pytest.mark.control("V6.3.3")
@@ -129,6 +146,23 @@ def test_sensitive_change_requires_reauthentication(client: HTTPSClient, login: 
     verify_email(user)
     response = login(user).post(url)
     assert response.headers["Location"].startswith("/accounts/reauthenticate/")
+
+
+@pytest.mark.control("V7.5.1")
+def test_only_a_new_log_in_sets_up_the_first_second_factor(
+    client: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify_email(user)
+    log_in(client, user.email)
+    assert client.get(ACTIVATE).status_code == 200
+    assert client.post("/accounts/delete/").headers["Location"].startswith("/accounts/reauthenticate/")
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: now + 301)
+        assert client.get(ACTIVATE).headers["Location"].startswith("/accounts/reauthenticate/")
+    # A second one needs the first one, however new the log-in is.
+    add_second_factor(user)
+    assert client.get("/accounts/2fa/webauthn/add/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
 
 
 @pytest.mark.control("fernet")

@@ -5,6 +5,9 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from django.conf import settings as project
 from pytest_django import Settings
 
 from core import errors
-from core.logging import MAX_LENGTH, JSONFormatter
+from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
@@ -66,16 +69,51 @@ def test_gunicorn_logs_json_without_settings() -> None:
     assert len(text) < 2 * MAX_LENGTH
 
 
-@pytest.mark.control("V16.2.5")
-def test_error_is_logged_by_location_without_its_text() -> None:
+def logged(raise_error: Callable[[], object]) -> tuple[str, dict[str, Any]]:
+    """Return the log line of an error, as text and parsed."""
     try:
-        raise ValueError(PASSWORD)
+        raise_error()
+    except Exception as error:
+        text = line(msg="Internal Server Error", exc_info=(type(error), error, error.__traceback__))
+    return text, json.loads(text)
+
+
+def fail(depth: int = 0) -> None:
+    password = PASSWORD
+    if depth:
+        fail(depth - 1)
+    raise ValueError(password)
+
+
+def fail_again() -> None:
+    try:
+        fail()
     except ValueError as error:
-        text = line(msg="Internal Server Error", exc_info=(ValueError, error, error.__traceback__))
-    entry = json.loads(text)
-    assert entry["error"] == "ValueError"
-    assert "test_logging.py" in entry["at"][0]
+        raise KeyError(PASSWORD) from error
+
+
+@pytest.mark.control("V16.2.5")
+def test_error_is_logged_by_every_frame_without_its_text() -> None:
+    text, entry = logged(fail_again)
+    (cause,) = entry["causes"]
+    assert (entry["error"], cause["error"]) == ("KeyError", "ValueError")
+    assert [place.split()[1] for place in entry["at"]] == ["logged", "fail_again"]
+    assert [place.split()[1] for place in cause["at"]] == ["fail_again", "fail"]
+    assert f"{__file__}:{fail.__code__.co_firstlineno + 4} fail" == cause["at"][-1]
     assert PASSWORD not in text
+    assert "causes" not in logged(fail)[1]
+
+
+@pytest.mark.control("V16.2.5")
+def test_long_traceback_keeps_its_first_and_last_frames() -> None:
+    _, entry = logged(partial(fail, 500))
+    assert len(entry["at"]) == 2 * FRAMES + 1
+    assert entry["at"][0].endswith(" logged")
+    assert entry["at"][-1].endswith(f":{fail.__code__.co_firstlineno + 4} fail")
+    circle = [ValueError(PASSWORD) for _ in range(500)]
+    for error, cause in pairwise([*circle, circle[0]]):
+        error.__cause__ = cause
+    assert len(json.loads(line(msg="", exc_info=(ValueError, circle[0], None)))["causes"]) == 2 * CAUSES + 1
 
 
 @pytest.mark.control("V16.2.5")

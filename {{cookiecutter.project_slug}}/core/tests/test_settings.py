@@ -2,8 +2,11 @@
 
 import os
 import re
+import runpy
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,6 +131,27 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
     assert "DEBUG: Must be off" in result.stderr
 
 
+@pytest.mark.control("V3.4.1")
+def test_hsts_without_subdomains_is_a_decision() -> None:
+    result = start("check", "--deploy", "--fail-level", "WARNING", SECURE_HSTS_INCLUDE_SUBDOMAINS="off")
+    assert result.returncode == 0, result.stderr
+    result = start(SECURE_HSTS_INCLUDE_SUBDOMAINS="off", SECURE_HSTS_PRELOAD="on")
+    assert result.returncode == 1
+    assert "SECURE_HSTS_PRELOAD: Needs SECURE_HSTS_INCLUDE_SUBDOMAINS" in result.stderr
+
+
+def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env").write_text("BIND=0.0.0.0:9000\nWEB_CONCURRENCY=3\n", encoding="utf-8")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("BIND")
+    monkeypatch.setenv("WEB_CONCURRENCY", "5")
+    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
+    monkeypatch.undo()
+    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
+
+
 @pytest.mark.control("V16.5.2")
 @pytest.mark.django_db
 def test_sqlite_takes_its_write_lock_at_the_start(tmp_path: Path) -> None:
@@ -136,6 +160,18 @@ def test_sqlite_takes_its_write_lock_at_the_start(tmp_path: Path) -> None:
     first.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
     with pytest.raises(OperationalError, match="locked"):
         second.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}/site.sqlite3"
+    with closing(sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        result = start("migrate", DATABASE_URL=f"{url}?timeout=0")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("The SQLite database is locked: ")
+    assert "Traceback" not in result.stderr
+    assert "JSON" not in result.stderr
 
 
 @pytest.mark.control("V16.5.2")

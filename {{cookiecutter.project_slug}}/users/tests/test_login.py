@@ -61,6 +61,24 @@ def test_log_in_starts_a_new_session(client: HTTPSClient, member: User) -> None:
     assert not is_logged_in(client)
 
 
+@pytest.mark.django_db
+def test_visitor_is_told_how_to_get_an_account(client: HTTPSClient) -> None:
+    page, gallery = client.get(LOGIN).content.decode(), client.get("/").content.decode()
+    assert "No account yet?" in page
+    # No visitor is invited to a page that only asks for an account they cannot create.
+    assert ("Upload a photo" in gallery) == ("Ask the staff of" not in page)
+
+
+def test_new_user_sets_a_first_password_by_email(login: Login, make_user: MakeUser) -> None:
+    admin = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    admin.post("/admin/users/user/add/", {"email": "new@example.com", "usable_password": "false"})
+    client = HTTPSClient()
+    client.post(RESET, {"email": "new@example.com"})
+    form = client.get(reset_link()).headers["Location"]
+    client.post(form, {"password1": NEW, "password2": NEW})
+    assert User.objects.get(email="new@example.com").check_password(NEW)
+
+
 @pytest.mark.control("V3.5.3")
 def test_log_out_requires_a_form(client: HTTPSClient, member: User) -> None:
     log_in(client, member.email)

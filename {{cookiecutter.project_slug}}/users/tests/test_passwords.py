@@ -7,6 +7,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from pytest_django import Settings
 
 from core.testing import PASSWORD, Login, MakeUser
@@ -66,6 +67,21 @@ def test_password_stored_with_a_weak_hash_is_not_accepted(user: User) -> None:
 @pytest.mark.django_db
 def test_new_database_has_no_accounts() -> None:
     assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_first_administrator_is_created_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", email="admin@example.com", interactive=False)
+    with pytest.raises(SystemExit) as done:
+        call_command("createsuperuser", email="Admin@example.com", interactive=False)
+    assert not done.value.code
+    assert "Admin@example.com is an administrator already." in capsys.readouterr().out
+    administrator = User.objects.get()
+    assert administrator.is_staff
+    assert administrator.check_password(PASSWORD)
 
 
 @pytest.mark.control("identity")

@@ -32,7 +32,7 @@ function enhance(form) {
   const submit = form.querySelector("button[type=submit]");
   const status = form.querySelector("[role=status]");
   const limit = Number(form.dataset.maxBytes);
-  const megabytes = Math.round(limit / 1024 ** 2);
+  const megabytes = Math.round((limit / 1024 ** 2) * 10) / 10;
 
   function say(text) {
     if (status.textContent !== text) status.textContent = text; // a screen reader would read an unchanged text again
@@ -47,10 +47,11 @@ function enhance(form) {
 
   input.addEventListener("change", async () => {
     const [file] = input.files;
-    const tooLarge = file?.size > limit;
-    input.setCustomValidity(tooLarge ? `This file is larger than the limit of ${megabytes} MB.` : "");
+    const refusal = file?.size > limit ? `This file is larger than the limit of ${megabytes} MB.` : "";
+    input.setCustomValidity(refusal); // the browser does not send the form
+    input.setAttribute("aria-invalid", Boolean(refusal));
     canvas.hidden = true;
-    say("");
+    say(refusal); // stays, unlike the browser's own message
     if (!file || !input.reportValidity()) return;
     try {
       await preview(file, canvas);

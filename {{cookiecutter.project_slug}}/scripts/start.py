@@ -1,0 +1,35 @@
+"""Apply migrations, and run the development server and the worker until Ctrl-C: poe start [port]."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(port: str = "8000") -> int:
+    if not Path(os.environ.get("ENV_FILE") or ".env").exists() and not os.environ.get("SECRET_KEY"):
+        sys.exit("Copy .env.example to .env and set DEBUG=on.")
+    try:
+        socket.create_server(("127.0.0.1", int(port))).close()
+    except (OSError, OverflowError, ValueError):
+        sys.exit(f"Port {port} is in use or invalid: choose another one, as in `uv run poe start 9200`.")
+    # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM is passed on.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    if status := manage("migrate").wait():
+        return status
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    worker, server = manage("worker"), manage("runserver", port)
+    server.wait()
+    worker.terminate()
+    worker.wait()
+    return 0
+
+
+def manage(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "manage.py", *command])  # noqa: S603 - no shell
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

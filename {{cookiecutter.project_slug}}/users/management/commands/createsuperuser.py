@@ -1,0 +1,16 @@
+"""Django's command, which may run again: a deployment can create its administrator each time."""
+
+from typing import Any
+
+from django.contrib.auth.management.commands import createsuperuser
+
+from users.models import User
+
+
+class Command(createsuperuser.Command):
+    # Private, but the only place between the question for the email and the one for the password.
+    def _validate_username(self, username: str, *args: Any) -> str | None:
+        if User.objects.filter(email=username.lower(), is_superuser=True).exists():
+            self.stdout.write(f"{username} is an administrator already. Nothing was changed.")
+            raise SystemExit
+        return super()._validate_username(username, *args)  # type: ignore[misc, no-any-return]
