@@ -1,6 +1,6 @@
 """Staff review: the queue of photos, the page of each one, and decisions with a record of who, when and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -59,18 +59,8 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 class RejectForm(forms.Form):
-    reasons = (
-        "It is blurred or too dark.",
-        "It shows people who may not have agreed.",
-        "It is advertising.",
-        "It shows violence or nudity.",
-        "It is another person's work.",
-    )
-    reason = forms.CharField(
-        max_length=200,
-        help_text="Choose one or write your own. The owner reads it.",
-        widget=forms.TextInput(attrs={"accesskey": "r", "autocomplete": "off", "list": "reasons"}),
-    )
+    field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
+    reason = forms.CharField(max_length=200, widget=field, help_text="One of the list, or a text. The owner reads it.")
 
 
 @admin.register(Photo)
@@ -87,9 +77,6 @@ class PhotoAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("title",)  # shows the search, which get_search_results answers
     actions = ("approve", "reject")
-
-    class Media:
-        css = {"all": ["uploads/review.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
         photos = super().get_queryset(request).exclude(status=Status.DELETED)
@@ -168,9 +155,9 @@ class PhotoAdmin(ModelAdmin):
         following = waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid() or "approve" in request.POST:
-            result, reason = ("rejected", form.cleaned_data["reason"]) if form.is_bound else ("approved", "")
+            result, reason = ("rejected", form.cleaned_data["reason"]) if form.is_valid() else ("approved", "")
             shown = self.get_queryset(request).filter(pk=photo.pk)
-            if not self.review(request, {str(photo.pk)}, shown, result, reason):
+            if not self.review(request, shown, result, reason, [str(photo.pk)]):
                 return redirect(request.path)
             if following:
                 return redirect("admin:uploads_photo_change", following.pk)
@@ -184,27 +171,29 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.action(description="Approve selected photos", permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
-        self.review(request, selected(request), queryset, "approved")
+        self.review(request, queryset, "approved")
 
     @admin.action(description="Reject selected photos…", permissions=["review"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
-            self.review(request, selected(request), queryset, "rejected", form.cleaned_data["reason"])
+            self.review(request, queryset, "rejected", form.cleaned_data["reason"])
             return None
         return self.page(request, "reject", title="Reject photos", photos=queryset, form=form)
 
     def review(
-        self, request: HttpRequest, keys: set[Any], photos: QuerySet[Photo], result: str, reason: str = ""
+        self, request: HttpRequest, photos: QuerySet[Photo], result: str, reason: str = "", keys: Sequence[str] = ()
     ) -> bool:
-        """Decide on the chosen photos that are still as the reviewer's page showed them; say how many were not."""
-        left = keys.copy()
+        """Decide on the photos that are still as the reviewer's page showed them, and say how many were not."""
+        # Photos that another reviewer has decided are selected, but no longer in the queryset of the queue.
+        left: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
+        selected = len(left)
         for photo in photos[: self.list_per_page]:
             seen = request.POST.get(f"status-{photo.pk}", photo.status)
             if review_photo(photo, cast(User, request.user), result, reason, seen):
                 self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
                 left.discard(str(photo.pk))
-        if done := len(keys) - len(left):
+        if done := selected - len(left):
             self.message_user(request, f"{done} photo{pluralize(done)} {result}.", messages.SUCCESS)
         if left:
             others = Verdict.objects.filter(photo__in=left).exclude(decided_by=None)
@@ -213,8 +202,3 @@ class PhotoAdmin(ModelAdmin):
             text = f"{len(left)} photo{pluralize(left)} left unchanged: {why}."
             self.message_user(request, text, messages.WARNING)
         return not left
-
-
-def selected(request: HttpRequest) -> set[Any]:
-    """Return the keys of the selected photos. Photos that another reviewer decided are no longer in the list."""
-    return set(request.POST.getlist(ACTION_CHECKBOX_NAME))

@@ -48,12 +48,7 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
 
 
 def apply_verdicts(
-    photo: Photo,
-    verdicts: Mapping[str, VerdictValue],
-    *,
-    reason: str = "",
-    reviewer: User | None = None,
-    seen: str = "",
+    photo: Photo, verdicts: Mapping[str, VerdictValue], reason: str = "", reviewer: User | None = None, seen: str = ""
 ) -> bool:
     """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing.
 
