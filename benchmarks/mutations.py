@@ -499,7 +499,18 @@ FOUNDATION = [
         '"Reject selected photos…", permissions=["review"]',
         '"Reject selected photos…"',
     ),
-    Mutation("photos without files can be approved", SERVICES, "if locked.has_files and verdicts:", "if verdicts:"),
+    Mutation(
+        "photos without files can be approved", SERVICES, "decided = locked.has_files and seen in", "decided = seen in"
+    ),
+    Mutation("decision of another reviewer overwritten", SERVICES, ' and seen in ("", locked.status)'),
+    Mutation(
+        "decision on the photo's page without the permission",
+        ADMIN,
+        ' or (request.method == "POST" and not may_review)',
+    ),
+    Mutation(
+        "decision by a link", ADMIN, 'or "approve" in request.POST:', 'or "approve" in {**request.POST, **request.GET}:'
+    ),
     Mutation(
         "emails stored in two spellings",
         "users/models.py",

@@ -85,6 +85,9 @@ def take(site: Site, browser: Browser) -> None:
         page.set_viewport_size({"width": 1400, "height": 700})
         page.goto("/admin/uploads/photo/")
         save(page, f"review-{scheme}")
+        page.get_by_role("link", name=WAITING[-1]).first.click()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        save(page, f"decision-{scheme}")
 
 
 def main() -> None:

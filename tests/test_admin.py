@@ -1,12 +1,20 @@
-"""Staff attack the admin of a project with every feature on."""
+"""Staff attack the admin of a project with every feature on, and review photos among many."""
 
 import shutil
 import sys
 
-from tests.support.baking import ALL_ON, ROOT, Project, run
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Project, run
+from tests.support.postgresql import Database
 
 
 def test_staff_get_neither_sessions_nor_rights(project: Project) -> None:
     folder = project(ALL_ON)
     shutil.copy(ROOT / "tests" / "inside" / "staff_attacks.py", folder / "core" / "tests" / "test_staff_attacks.py")
     run(folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "core/tests/test_staff_attacks.py")
+
+
+def test_review_reads_no_whole_table(project: Project, postgresql: Database) -> None:
+    folder = project(ALL_OFF)
+    shutil.copy(ROOT / "tests" / "inside" / "review_plans.py", folder / "uploads" / "tests" / "test_review_plans.py")
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "uploads/tests/test_review_plans.py"]
+    run(folder, sys.executable, *arguments, TEST_DATABASE_URL=postgresql())

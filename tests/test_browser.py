@@ -10,6 +10,9 @@ from tests.support.images import camera_file, encode, landscape
 from tests.support.live import ADMIN, OTHER_USER, OWNER, Site
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+SMALL_PHONE = PHONE | {"viewport": {"width": 390, "height": 844}}
+QUEUE = "/admin/uploads/photo/"
 PUBLIC_PAGES = ["/", "/accounts/login/", "/accounts/password/reset/", "/missing/"]
 OWN_PAGES = ["/photos/upload/", "/photos/mine/", "/accounts/password/change/"]
 
@@ -105,6 +108,92 @@ def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Br
         for path in paths:
             page.goto(path)
             check_accessibility(page)
+
+
+def add_waiting(site: Site, *titles: str) -> None:
+    """Add photos of the owner that have waited for longer than all others."""
+    owner = site.visitor(OWNER)
+    for title in titles:
+        assert owner.upload(encode(landscape(5, (640, 480))), title=title).status == 302
+    years = "{title: 1990 + number for number, title in enumerate(" + repr(titles) + ")}"
+    site.python(f"""
+from datetime import UTC, datetime
+for title, year in {years}.items():
+    Photo.objects.filter(title=title).update(created_at=datetime(year, 1, 1, tzinfo=UTC))
+""")
+
+
+def press_access_key(page: Page, key: str) -> None:
+    """Press Alt and a key. Playwright's own method sends no character, which is what Chromium acts on."""
+    keyboard = page.context.new_cdp_session(page)
+    for kind in ("rawKeyDown", "char", "keyUp"):
+        event = {"type": kind, "modifiers": 1, "key": key, "text": key, "unmodifiedText": key}
+        keyboard.send("Input.dispatchKeyEvent", event)
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["with JavaScript", "without JavaScript"])
+def test_photos_are_reviewed_by_keyboard_alone(options: dict[str, Any], site: Site, browse: Browse) -> None:
+    titles = [f"{name} {len(options)}" for name in ("Skipped", "Approved", "Rejected", "Listed")]
+    add_waiting(site, *titles)
+    staff = browse(site.url, **options)
+    log_in(staff, ADMIN)
+    staff.goto(QUEUE)
+    staff.get_by_role("link", name=titles[0]).first.focus()
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_role("img", name=titles[0])).to_be_in_viewport()
+    press_access_key(staff, "s")
+    expect(staff.get_by_role("img", name=titles[1])).to_be_in_viewport()
+    press_access_key(staff, "a")
+    expect(staff.get_by_role("img", name=titles[2])).to_be_in_viewport()
+    expect(staff.get_by_text("1 photo approved.")).to_be_visible()
+    press_access_key(staff, "r")
+    expect(staff.get_by_label("Reason")).to_be_focused()
+    staff.keyboard.press("Enter")  # not without a reason
+    expect(staff.get_by_role("heading", name=titles[2], exact=True)).to_be_visible()
+    staff.keyboard.type("Too dark")
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_text("1 photo rejected.")).to_be_visible()
+    expect(staff.get_by_role("heading", name=titles[3], exact=True)).to_be_visible()
+
+    staff.goto(QUEUE)
+    staff.get_by_role("row", name=titles[3]).get_by_role("checkbox").focus()
+    staff.keyboard.press("Space")
+    staff.get_by_label("Action:").focus()
+    staff.keyboard.type("Reject")
+    staff.get_by_role("button", name="Run").focus()
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_role("listitem").filter(has_text=titles[3]).locator("img")).to_be_visible()
+    press_access_key(staff, "r")
+    staff.keyboard.type("Too dark")
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_text("1 photo rejected.")).to_be_visible()
+    found = site.python(f"""
+for title in {titles}: print(*Photo.objects.filter(title=title).values_list("status", "reason")[0], sep=",")
+""")
+    assert found.split("\n")[:4] == ["pending,", "approved,", "rejected,Too dark", "rejected,Too dark"]
+    site.python(f"Photo.objects.filter(title={titles[0]!r}).delete()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", [DESKTOP, SMALL_PHONE], ids=["1280 px", "390 px"])
+def test_review_pages_are_accessible(device: dict[str, Any], scheme: str, site: Site, browse: Browse) -> None:
+    titles = [f"{letter}{scheme}{len(device)}" + letter * 90 for letter in "WM"]
+    add_waiting(site, *titles)
+    staff = browse(site.url, color_scheme=scheme, **device)
+    log_in(staff, ADMIN)
+    staff.goto(QUEUE)
+    check_accessibility(staff)
+    table = staff.locator("#changelist .results")
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth"), "a column is cut off"
+    staff.get_by_role("link", name=titles[0]).first.click()
+    check_accessibility(staff)
+    staff.goto(QUEUE)
+    staff.get_by_role("row", name=titles[0]).get_by_role("checkbox").check()
+    staff.get_by_label("Action:").select_option("reject")
+    staff.get_by_role("button", name="Run").click()
+    expect(staff.get_by_role("heading", name="Reject photos")).to_be_visible()
+    check_accessibility(staff)
+    site.python(f"Photo.objects.filter(title__in={titles}).delete()")
 
 
 def test_skip_link_moves_the_focus_past_the_menu(site: Site, browse: Browse) -> None:

@@ -1,26 +1,42 @@
-"""Staff review: the queue of photos, and decisions with a record of who, when and why."""
+"""Staff review: the queue of photos, the page of each one, and decisions with a record of who, when and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import FETCH_PEERS, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from core.admin import ModelAdmin
-from uploads.models import Photo, Status, Verdict
+from uploads.models import WAITING, Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.services import review_photo
 from users.models import User
+
+
+class FirstThousand(Paginator):
+    """Count and show at most LIMIT photos, so that a page costs the same however many there are."""
+
+    LIMIT = 1000
+
+    @cached_property
+    def count(self) -> int:
+        return cast(QuerySet[Photo], self.object_list).order_by()[: self.LIMIT].count()
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -39,39 +55,51 @@ class QueueFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
         if self.value() == "all":
             return queryset
-        return queryset.filter(status__in=[self.value()] if self.value() else [Status.PENDING, Status.REVIEW])
-
-
-class VerdictInline(admin.TabularInline):
-    model = Verdict
-    can_delete = False
-    fields = readonly_fields = ("kind", "result", "detail", "decided_by", "updated_at")
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return True  # to all who may see the photo
+        return queryset.filter(status__in=[self.value()] if self.value() else WAITING)
 
 
 class RejectForm(forms.Form):
-    reason = forms.CharField(max_length=200, help_text="The owner reads this.")
+    field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
+    reason = forms.CharField(max_length=200, widget=field, help_text="Choose one or write your own. The owner reads it.")
 
 
 @admin.register(Photo)
 class PhotoAdmin(ModelAdmin):
-    list_display = ("preview", "title", "owner", "status", "reason", "waiting")
-    list_display_links = ("preview", "title")
+    list_display = ("preview", "details", "state", "waiting")
+    list_display_links = ("preview", "details")
     list_filter = (QueueFilter,)
     list_select_related = ("owner",)
-    ordering = ("created_at",)
-    search_fields = ("title", "owner__email")
-    fields = readonly_fields = ("image", "title", "owner", "original_name", "status", "reason", "created_at")
-    inlines = (VerdictInline,)
+    list_max_show_all = list_per_page = 100
+    # Each list and search uses an index: no column sorts.
+    sortable_by = ()
+    paginator = FirstThousand
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("title",)  # shows the search, which get_search_results answers
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        return super().get_queryset(request).exclude(status=Status.DELETED).fetch_mode(FETCH_PEERS)
+        photos = super().get_queryset(request).exclude(status=Status.DELETED)
+        return photos.defer("original_name").fetch_mode(FETCH_PEERS)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        # The queue begins with the oldest photo, the other lists with the newest.
+        return ("-created_at", "-id") if request.GET.get("show") else ("created_at", "id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
+    ) -> tuple[QuerySet[Photo], bool]:
+        # One indexed comparison each. Django's own search reads every photo for each word.
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if "@" in term:
+            return queryset.filter(owner__email=term.lower()), False
+        with suppress(ValueError):
+            return queryset.filter(pk=UUID(term.rstrip("/").rpartition("/")[2])), False
+        # In two steps, so that PostgreSQL reads the index of the titles and not all photos in the order of the list.
+        found = queryset.filter(title__startswith=term).order_by().values("pk")[: FirstThousand.LIMIT]
+        return queryset.filter(pk__in=found), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -84,56 +112,93 @@ class PhotoAdmin(ModelAdmin):
         return request.user.has_perm("uploads.review_photo")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {"title": "Photos"} | (extra_context or {}))
         if request.method == "GET" and (count := Photo.objects.overdue().count()):
             photos = f"{count} photo{pluralize(count, ' has,s have')}"
             text = f"{photos} waited for automatic moderation for more than an hour. The worker's log says why."
             self.message_user(request, text, messages.WARNING)
         return response
 
-    @admin.display(description="waiting since", ordering="created_at")
+    @admin.display(description="uploaded")
     def waiting(self, photo: Photo) -> str:
         late = timezone.now() - photo.created_at > timedelta(hours=settings.MODERATION_STUCK_HOURS)
         hidden = photo.status in {Status.PENDING, Status.REVIEW}
-        return f"{photo.created_at:%Y-%m-%d %H:%M}{' (too long)' if late and hidden else ''}"
+        return f"{photo.created_at:%Y-%m-%d %H:%M}{', waits too long' if late and hidden else ''}"
 
     @admin.display(description="photo")
     def preview(self, photo: Photo) -> str:
-        return image_tag(photo, "thumbnail", width=120)
+        if not photo.has_files:
+            return "deleted"
+        url = get_moderation_backend().image_url(photo, "thumbnail")
+        return format_html('<img src="{}" alt="{}" loading="lazy">', url, photo.title)
 
-    @admin.display(description="photo")
-    def image(self, photo: Photo) -> str:
-        return image_tag(photo, "display", width=640)
+    @admin.display(description="title and owner")
+    def details(self, photo: Photo) -> str:
+        return format_html("{}<small>{}</small>", photo.title, photo.owner or "deleted account")
+
+    @admin.display(description="status")
+    def state(self, photo: Photo) -> str:
+        return format_html("{}<small>{}</small>", photo.get_status_display(), photo.reason)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a photo with all that is known of it. After a decision, go on to the next one that waits."""
+        may_review = self.has_review_permission(request)
+        if not self.has_view_permission(request) or (request.method == "POST" and not may_review):
+            raise PermissionDenied
+        photo = self.get_object(request, object_id)
+        if not photo:
+            self.message_user(request, "This photo was deleted.", messages.WARNING)
+            return redirect("admin:uploads_photo_changelist")
+        waiting = Photo.objects.waiting().exclude(pk=photo.pk)
+        following = waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
+        form = RejectForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid() or "approve" in request.POST:
+            result, reason = ("rejected", form.cleaned_data["reason"]) if form.is_valid() else ("approved", "")
+            shown = self.get_queryset(request).filter(pk=photo.pk)
+            if not self.review(request, shown, result, reason, [str(photo.pk)]):
+                return redirect(request.path)
+            if following:
+                return redirect("admin:uploads_photo_change", following.pk)
+            self.message_user(request, "No other photo waits for review.")
+            return redirect("admin:uploads_photo_changelist")
+        return self.page(request, "change_form", title=photo, photo=photo, form=form, following=following)
+
+    def page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+        context |= self.admin_site.each_context(request)
+        return TemplateResponse(request, f"admin/uploads/photo/{template}.html", context)
 
     @admin.action(description="Approve selected photos", permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
-        self.review(request, queryset, "approved", "")
+        self.review(request, queryset, "approved")
 
     @admin.action(description="Reject selected photos…", permissions=["review"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        if queryset.count() > self.list_per_page:
-            self.message_user(request, f"Reject at most {self.list_per_page} photos at a time.", messages.ERROR)
-            return None
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
             self.review(request, queryset, "rejected", form.cleaned_data["reason"])
             return None
-        context = self.admin_site.each_context(request) | {"title": "Reject photos", "opts": self.opts}
-        context |= {"form": form, "photos": queryset, "checkbox": ACTION_CHECKBOX_NAME}
-        return TemplateResponse(request, "admin/uploads/photo/reject.html", context)
+        return self.page(request, "reject", title="Reject photos", photos=queryset, form=form)
 
-    def review(self, request: HttpRequest, queryset: QuerySet[Photo], result: str, reason: str) -> None:
-        photos = [photo for photo in queryset if photo.has_files]
-        for photo in photos:
-            review_photo(photo, cast(User, request.user), result, reason)
-            self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
-        self.message_user(request, f"{len(photos)} photo{pluralize(photos)} {result}.", messages.SUCCESS)
-        if gone := len(queryset) - len(photos):
-            self.message_user(request, f"{gone} photo{pluralize(gone)} without files left unchanged.", messages.WARNING)
-
-
-def image_tag(photo: Photo, variant: str, width: int) -> str:
-    if not photo.has_files:
-        return "deleted"
-    url = get_moderation_backend().image_url(photo, variant)
-    return format_html('<img src="{}" alt="{}" width="{}" loading="lazy">', url, photo.title, width)
+    def review(
+        self, request: HttpRequest, photos: QuerySet[Photo], result: str, reason: str = "", keys: Sequence[str] = ()
+    ) -> bool:
+        """Decide on the photos that are still as the reviewer's page showed them, and say how many were not."""
+        # Photos that another reviewer has decided are selected, but no longer in the queryset of the queue.
+        left: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
+        selected = len(left)
+        for photo in photos[: self.list_per_page]:
+            seen = request.POST.get(f"status-{photo.pk}", photo.status)
+            if review_photo(photo, cast(User, request.user), result, reason, seen):
+                self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
+                left.discard(str(photo.pk))
+        if done := selected - len(left):
+            self.message_user(request, f"{done} photo{pluralize(done)} {result}.", messages.SUCCESS)
+        if left:
+            others = Verdict.objects.filter(photo__in=left).exclude(decided_by=None)
+            names = sorted(set(others.values_list("decided_by__email", flat=True)))
+            why = f"already decided by {', '.join(names)}" if names else "changed or deleted meanwhile"
+            text = f"{len(left)} photo{pluralize(left)} left unchanged: {why}."
+            self.message_user(request, text, messages.WARNING)
+        return not left

@@ -23,12 +23,19 @@ class Status(models.TextChoices):
     DELETED = "deleted", "Deleted"
 
 
+WAITING = (Status.PENDING, Status.REVIEW)
+
+
 class PhotoQuerySet(models.QuerySet["Photo"]):
     def not_deleted(self) -> Self:
         return self.exclude(status=Status.DELETED).fetch_mode(models.FETCH_PEERS)
 
     def published(self) -> Self:
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
+
+    def waiting(self) -> Self:
+        """Return the photos that wait for a decision, oldest first."""
+        return self.filter(status__in=WAITING).order_by("created_at", "id")
 
     def overdue(self) -> Self:
         # Machines decide sooner. If a photo waits for longer, the worker or the service is down.
@@ -59,7 +66,14 @@ class Photo(models.Model):
 
     class Meta:
         ordering = ("-created_at", "id")
-        indexes = (models.Index(fields=["status", "-created_at"]), models.Index(fields=["due_at"]))
+        indexes = (
+            models.Index(fields=["status", "-created_at"]),
+            models.Index(fields=["due_at"]),
+            # The review: photos that wait, all photos, and titles by their first letters (on PostgreSQL).
+            models.Index("created_at", "id", condition=models.Q(status__in=WAITING), name="uploads_photo_waiting"),
+            models.Index("created_at", "id", name="uploads_photo_created"),
+            models.Index(fields=["title"], opclasses=["varchar_pattern_ops"], name="uploads_photo_title"),
+        )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),
             models.CheckConstraint(

@@ -48,13 +48,17 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
 
 
 def apply_verdicts(
-    photo: Photo, verdicts: Mapping[str, VerdictValue], *, reason: str = "", reviewer: User | None = None
-) -> None:
-    """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing."""
+    photo: Photo, verdicts: Mapping[str, VerdictValue], reason: str = "", reviewer: User | None = None, seen: str = ""
+) -> bool:
+    """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing.
+
+    Return False and change nothing if there are no files, or if the photo no longer has the status that was `seen`.
+    """
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
         # Without files there is nothing left to decide.
-        if locked.has_files and verdicts:
+        decided = locked.has_files and seen in ("", locked.status)
+        if decided and verdicts:
             for kind, verdict in verdicts.items():
                 values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
                 if not locked.verdicts.filter(kind=kind, **values).exists():
@@ -76,11 +80,12 @@ def apply_verdicts(
                     remove_files(locked)
             locked.save()
     photo.refresh_from_db()
+    return decided
 
 
-def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "") -> None:
+def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "", seen: str = "") -> bool:
     """Store a reviewer's decision, `approved` or `rejected`. It overrides all other verdicts."""
-    apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason=reason, reviewer=reviewer)
+    return apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason=reason, reviewer=reviewer, seen=seen)
 
 
 def delete_photo(photo: Photo) -> None:

@@ -22,6 +22,7 @@ route                                        anonym owner  other    staff  revie
 /photos/<photo_id>/                          404    200    404      404    200
 /photos/<photo_id>/delete/                   log-in away   404      404    404
 /photos/<photo_id>/<variant>/                404    200    404      404    200
+/favicon.ico                                 away   away   away     away   away
 /health/live/                                200    200    200      200    200
 /health/ready/                               200    200    200      200    200
 /.well-known/security.txt                    200    200    200      200    200

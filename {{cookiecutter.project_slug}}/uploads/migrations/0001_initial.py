@@ -118,6 +118,23 @@ class Migration(migrations.Migration):
             model_name="photo",
             index=models.Index(fields=["due_at"], name="uploads_pho_due_at_222915_idx"),
         ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("status__in", ("pending", "review"))),
+                name="uploads_photo_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(models.F("created_at"), models.F("id"), name="uploads_photo_created"),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(fields=["title"], name="uploads_photo_title", opclasses=["varchar_pattern_ops"]),
+        ),
         migrations.AddConstraint(
             model_name="photo",
             constraint=models.CheckConstraint(

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.testing import Login, MakePhoto, MakeUser
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads import outbox
 from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
@@ -24,6 +26,15 @@ from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
+
+
+def page(photo: Photo) -> str:
+    return f"{QUEUE}{photo.pk}/change/"
+
+
+def said(response: Any) -> list[str]:
+    """Return the messages that the response told its reader to expect, or showed."""
+    return [message.message for message in get_messages(response.wsgi_request)]
 
 
 @pytest.mark.control("moderation")
@@ -80,6 +91,92 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     assert photo.status == Status.REJECTED  # without files there is nothing to publish
 
 
+@pytest.mark.control("moderation")
+def test_photo_page_decides_and_goes_on_to_the_next(
+    login: Login, user: User, reviewer: User, make_photo: MakePhoto
+) -> None:
+    first, second, third = make_photo(), make_photo(status=Status.REVIEW), make_photo()
+    apply_verdicts(second, {"machine": VerdictValue("unknown", "no label")})
+    client = login(reviewer)
+    shown = client.get(page(second)).content.decode()
+    assert all(text in shown for text in (f"{second.pk}/display/", "holiday.jpg", user.email, "64 × 48", "no label"))
+    assert f'href="{page(third)}" accesskey="s"' in shown
+    assert client.post(page(second), {"approve": ""}).headers["Location"] == page(third)
+    assert client.post(page(third), {"reason": ""}).status_code == 200  # a rejection needs a reason
+    assert client.post(page(third), {"reason": "Too dark"}).headers["Location"] == page(first)
+    response = client.post(page(first), {"approve": ""})
+    assert response.headers["Location"] == QUEUE
+    assert said(response)[-1] == "No other photo waits for review."
+    decided = Photo.objects.order_by("created_at").values_list("status", "reason")
+    assert list(decided) == [("approved", ""), ("approved", ""), ("rejected", "Too dark")]
+    assert LogEntry.objects.filter(user=reviewer, object_id=third.pk, change_message="rejected: Too dark").exists()
+
+
+@pytest.mark.control("moderation")
+def test_second_decision_overwrites_nothing(
+    login: Login, reviewer: User, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    photo = make_photo()
+    client = login(reviewer)
+    field = f'name="status-{photo.pk}" value="pending"'
+    assert field in client.get(page(photo)).content.decode()
+    chosen = {"action": "reject", "_selected_action": photo.pk}
+    assert field in client.post(QUEUE + "?show=all", chosen).content.decode()
+    review_photo(photo, make_user("first@example.com"), "approved")
+    rejection = {"reason": "Mine", f"status-{photo.pk}": "pending"}
+    for url in (page(photo), QUEUE + "?show=all", QUEUE):
+        response = client.post(url, chosen | rejection)
+        assert said(response)[-1] == "1 photo left unchanged: already decided by first@example.com."
+        assert response.headers["Location"] == url
+    assert not review_photo(photo, reviewer, "rejected", seen="pending")
+    photo.refresh_from_db()
+    assert (photo.status, photo.has_files) == (Status.APPROVED, True)
+    assert not LogEntry.objects.exists()
+
+
+def test_messages_count_what_was_decided(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
+    one, two, gone, deleted = (make_photo() for _ in range(4))
+    Photo.objects.filter(pk=gone.pk).update(has_files=False)
+    delete_photo(deleted)
+    client = login(reviewer)
+    chosen = {"action": "approve", "_selected_action": [one.pk, two.pk, gone.pk, deleted.pk]}
+    unchanged = "2 photos left unchanged: changed or deleted meanwhile."
+    assert said(client.post(QUEUE, chosen)) == ["2 photos approved.", unchanged]
+    assert said(client.post(page(one), {"reason": "Too dark"}))[-1] == "1 photo rejected."
+    assert LogEntry.objects.count() == 3
+
+
+@pytest.mark.control("V3.5.3")
+def test_link_or_other_site_decides_nothing(client: HTTPSClient, reviewer: User, make_photo: MakePhoto) -> None:
+    photo = make_photo()
+    client.force_login(reviewer)
+    assert client.get(page(photo) + "?approve=&reason=Mine").status_code == 200
+    client.handler.enforce_csrf_checks = True
+    assert client.post(page(photo), {"approve": ""}).status_code == 403
+    photo.refresh_from_db()
+    assert photo.status == Status.PENDING
+
+
+def test_search_compares_whole_values_or_beginnings(
+    login: Login, user: User, other_user: User, reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = make_photo(title="Fog in October"), make_photo(other_user, title="Noon")
+    client = login(reviewer)
+    for text, found in (
+        (f" {user.email.upper()} ", {mine}),
+        (user.email[1:], set()),
+        (f"https://localhost/photos/{other.pk}/", {other}),
+        (str(mine.pk), {mine}),
+        ("Fog", {mine}),
+        ("October", set()),
+        ("", {mine, other}),
+    ):
+        changelist = client.get(QUEUE, {"q": text}).context["cl"]
+        assert set(changelist.result_list) == found, text
+    monkeypatch.setattr("uploads.admin.FirstThousand.LIMIT", 1)
+    assert "This list ends here" in client.get(QUEUE).content.decode()
+
+
 @pytest.mark.control("V8.2.1")
 def test_staff_without_permission_cannot_review(
     login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User, caplog: pytest.LogCaptureFixture
@@ -91,6 +188,9 @@ def test_staff_without_permission_cannot_review(
     clerk.user_permissions.set(reviewer.user_permissions.filter(codename="view_photo"))
     for action in ("approve", "reject"):
         login(clerk).post(QUEUE, {"action": action, "_selected_action": [photo.pk], "reason": "Mine"})
+    assert "Approve" not in login(clerk).get(page(photo)).content.decode()
+    for decision in ({"approve": ""}, {"reason": "Mine"}):
+        assert login(clerk).post(page(photo), decision).status_code == 403
     photo.refresh_from_db()
     assert photo.status == Status.PENDING
 
