@@ -49,6 +49,8 @@ class Photo(models.Model):
     height = models.PositiveIntegerField("height in pixels")
     size = models.PositiveIntegerField("size in bytes")
     has_files = models.BooleanField(default=True)
+    # Set when `has_files` is cleared. The worker deletes the files, then clears this.
+    must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
@@ -57,7 +59,21 @@ class Photo(models.Model):
 
     class Meta:
         ordering = ("-created_at", "id")
-        indexes = (models.Index(fields=["status", "-created_at"]), models.Index(fields=["due_at"]))
+        indexes = (
+            models.Index(fields=["status", "-created_at"]),
+            models.Index(fields=["due_at"]),
+            # Small: nearly all photos are in neither of them.
+            models.Index(
+                fields=["must_delete_files"],
+                name="uploads_photo_files_to_delete",
+                condition=models.Q(must_delete_files=True),
+            ),
+            models.Index(
+                fields=["created_at"],
+                name="uploads_photo_rejected",
+                condition=models.Q(status="rejected", has_files=True),
+            ),
+        )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),
             models.CheckConstraint(
@@ -74,7 +90,8 @@ class Photo(models.Model):
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        return f"{self.id}/{variant}.jpg"
+        # In 256 folders, each of which the sweeper can list.
+        return f"{str(self.id)[:2]}/{self.id}-{variant}.jpg"
 
     def is_visible_to(self, user: User | AnonymousUser) -> bool:
         """Return True for everyone if it is published, for its owner unless rejected, and for reviewers."""

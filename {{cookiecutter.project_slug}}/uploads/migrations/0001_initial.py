@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ("height", models.PositiveIntegerField(verbose_name="height in pixels")),
                 ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
                 ("has_files", models.BooleanField(default=True)),
+                ("must_delete_files", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),
@@ -116,6 +117,22 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="photo",
             index=models.Index(fields=["due_at"], name="uploads_pho_due_at_222915_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(
+                condition=models.Q(("must_delete_files", True)),
+                fields=["must_delete_files"],
+                name="uploads_photo_files_to_delete",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(
+                condition=models.Q(("has_files", True), ("status", "rejected")),
+                fields=["created_at"],
+                name="uploads_photo_rejected",
+            ),
         ),
         migrations.AddConstraint(
             model_name="photo",
