@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,9 +29,17 @@ def programs() -> Path | None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Database]:
     """Return a function that creates a database and returns its URL."""
-    folder = programs()
-    if folder is None:
+    if programs() is None:
         pytest.skip("PostgreSQL is not installed")
+    with postgresql_server() as database:
+        yield database
+
+
+@contextmanager
+def postgresql_server() -> Iterator[Database]:
+    """Run a server; yield a function that creates a database and returns its URL."""
+    folder = programs()
+    assert folder, "PostgreSQL is not installed"
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch:
