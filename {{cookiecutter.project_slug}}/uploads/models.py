@@ -52,6 +52,7 @@ class Photo(models.Model):
     # Set when `has_files` is cleared. The worker deletes the files, then clears this.
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
 
@@ -69,9 +70,9 @@ class Photo(models.Model):
                 condition=models.Q(must_delete_files=True),
             ),
             models.Index(
-                fields=["created_at"],
-                name="uploads_photo_rejected",
-                condition=models.Q(status="rejected", has_files=True),
+                fields=["rejected_at"],
+                name="uploads_photo_to_expire",
+                condition=models.Q(rejected_at__isnull=False, has_files=True),
             ),
         )
         constraints = (

@@ -63,6 +63,8 @@ def apply_verdicts(
                 if not locked.verdicts.filter(kind=kind, **values).exists():
                     locked.verdicts.update_or_create(kind=kind, defaults=values)
             before, locked.status = locked.status, decide(dict(locked.verdicts.values_list("kind", "result")))
+            if locked.status != before:
+                locked.rejected_at = timezone.now() if locked.status == Status.REJECTED else None
             # Even if the status stays the same, a reviewer's reason replaces a backend's.
             if reviewer or locked.status != before:
                 locked.reason = reason if locked.status == Status.REJECTED else ""
@@ -92,8 +94,7 @@ def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
 
 def expire_rejected_photos(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos = Photo.objects.filter(status=Status.REJECTED, has_files=True, created_at__lt=cutoff)
-    photos, expired = photos.exclude(verdicts__updated_at__gt=cutoff).order_by(), 0
+    photos, expired = Photo.objects.filter(has_files=True, rejected_at__lt=cutoff).order_by(), 0
     while keys := list(photos.values_list("pk", flat=True)[:EXPIRE_BATCH]):
         # Under all conditions again, since a reviewer may approve one of them at this moment.
         expired += remove_files(photos.filter(pk__in=keys))

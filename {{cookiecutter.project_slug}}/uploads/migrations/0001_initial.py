@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ("has_files", models.BooleanField(default=True)),
                 ("must_delete_files", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("rejected_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 (
@@ -129,9 +130,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="photo",
             index=models.Index(
-                condition=models.Q(("has_files", True), ("status", "rejected")),
-                fields=["created_at"],
-                name="uploads_photo_rejected",
+                condition=models.Q(("has_files", True), ("rejected_at__isnull", False)),
+                fields=["rejected_at"],
+                name="uploads_photo_to_expire",
             ),
         ),
         migrations.AddConstraint(

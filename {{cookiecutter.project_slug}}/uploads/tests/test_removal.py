@@ -89,13 +89,15 @@ def test_sweeper_deletes_orphaned_files_and_spares_new_ones(
 def test_rejected_photo_loses_its_files_after_its_retention(
     make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long_ago = timezone.now() - timedelta(days=settings.REJECTED_RETENTION_DAYS + 1)
-    expired, recent, approved = (make_photo(created_at=long_ago) for _ in range(3))
-    for photo, verdict in ((expired, "rejected"), (recent, "rejected"), (approved, "approved")):
-        apply_verdicts(photo, {MANUAL: VerdictValue(verdict)})
-    expired.verdicts.update(updated_at=long_ago)
-    approved.verdicts.update(updated_at=long_ago)
-    call_command("worker", "--once")
-    call_command("worker", "--once")
-    assert [has_file(photo) for photo in (expired, recent, approved)] == [False, True, True]
+    now = timezone.now()
+    expired, approved, recent = (make_photo() for _ in range(3))
+    for photo in (expired, approved):
+        apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
+    later = now + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
+    apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
+    sweeper.sweep(0)
+    sweeper.delete_removed_files()
+    assert [has_file(photo) for photo in (expired, approved, recent)] == [False, True, True]
     assert set(Photo.objects.filter(has_files=False)) == {expired}
