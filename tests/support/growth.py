@@ -37,7 +37,6 @@ def fill(photos):
         status="CASE WHEN s < 80 THEN 'approved' WHEN s < 90 THEN 'review' WHEN s < 95 THEN 'pending' "
         "ELSE 'rejected' END",
         has_files="s < 95",
-        rejected_at="CASE WHEN s < 95 THEN NULL ELSE now() - interval '60 days' END",
         created_at=f"now() - interval '2 hours' - n * interval '300 days' / {photos}",
     )
     with connection.cursor() as cursor:

@@ -16,10 +16,12 @@ import tarfile
 import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 KEPT = 14
+say = partial(print, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -110,10 +112,6 @@ def show_progress(archive: tarfile.TarFile, count: int) -> None:
     vars(archive).update(members=[], inodes={})
     if count % 10000 == 0:
         say(f"{count} files")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def project_settings() -> Any:

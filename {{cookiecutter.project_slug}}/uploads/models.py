@@ -52,6 +52,7 @@ class Photo(models.Model):
     # Set when `has_files` is cleared. The worker deletes the files, then clears this.
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # By a backend. The worker deletes the files after a while and clears this.
     rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
@@ -63,17 +64,8 @@ class Photo(models.Model):
         indexes = (
             models.Index(fields=["status", "-created_at"]),
             models.Index(fields=["due_at"]),
-            # Small: nearly all photos are in neither of them.
-            models.Index(
-                fields=["must_delete_files"],
-                name="uploads_photo_files_to_delete",
-                condition=models.Q(must_delete_files=True),
-            ),
-            models.Index(
-                fields=["rejected_at"],
-                name="uploads_photo_to_expire",
-                condition=models.Q(rejected_at__isnull=False, has_files=True),
-            ),
+            models.Index(fields=["rejected_at"]),
+            models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),
         )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),

@@ -18,7 +18,7 @@ from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from users.models import User
 
-EXPIRE_BATCH = 1000
+BATCH_SIZE = 1000  # photos that one statement changes or deletes
 
 
 def check_quota(owner: User) -> None:
@@ -72,7 +72,7 @@ def apply_verdicts(
                 locked.due_at = get_moderation_backend().next_due()
                 if locked.status == Status.REJECTED:
                     # A person has decided, so the files are no longer needed.
-                    locked.has_files, locked.must_delete_files = False, True
+                    locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
             locked.save()
     photo.refresh_from_db()
 
@@ -94,17 +94,17 @@ def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
 
 def expire_rejected_photos(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos, expired = Photo.objects.filter(has_files=True, rejected_at__lt=cutoff).order_by(), 0
-    while keys := list(photos.values_list("pk", flat=True)[:EXPIRE_BATCH]):
-        # Under all conditions again, since a reviewer may approve one of them at this moment.
+    photos, expired = Photo.objects.filter(rejected_at__lt=cutoff).order_by(), 0
+    while keys := list(photos.values_list("pk", flat=True)[:BATCH_SIZE]):
+        # Under the condition again, since a reviewer may approve one of them at this moment.
         expired += remove_files(photos.filter(pk__in=keys))
     return expired
 
 
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
-    """Show the photos' files to nobody from now on, and let the worker delete them and the backend's copies."""
+    """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
     due_at = get_moderation_backend().next_due()
-    return photos.update(has_files=False, must_delete_files=True, due_at=due_at, **changes)
+    return photos.update(has_files=False, must_delete_files=True, rejected_at=None, due_at=due_at, **changes)
 
 
 def delete_files(photo: Photo) -> None:

@@ -12,9 +12,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from uploads.models import Photo, Status
-from uploads.services import delete_files, expire_rejected_photos
+from uploads.services import BATCH_SIZE, delete_files, expire_rejected_photos
 
-BATCH_SIZE = 500
 TURN_SECONDS = 300
 FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
 
@@ -23,16 +22,18 @@ logger = logging.getLogger(__name__)
 
 def delete_removed_files() -> int:
     """Delete the files of a batch of removed photos, and return their number. Several workers may do this at once."""
-    # In random order, so that a file that cannot be deleted does not end every pass before the others.
     photos, deleted = Photo.objects.filter(must_delete_files=True).only("pk").order_by("?")[:BATCH_SIZE], []
-    try:
-        for photo in photos:
+    for photo in photos:
+        try:
             delete_files(photo)
-            deleted.append(photo.pk)
-    finally:
-        if deleted:
-            Photo.objects.filter(pk__in=deleted).update(must_delete_files=False)
-            logger.info("photos whose files were deleted: %d", len(deleted))
+        except Exception:
+            # The storage may be down. If only this photo fails, the random order lets the others go first next time.
+            logger.exception("The files of a photo could not be deleted")
+            break
+        deleted.append(photo.pk)
+    if deleted:
+        Photo.objects.filter(pk__in=deleted).update(must_delete_files=False)
+        logger.info("photos whose files were deleted: %d", len(deleted))
     return len(deleted)
 
 
@@ -46,21 +47,16 @@ def sweep(turn: int) -> None:
     now = timezone.now()
     expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
     hour_ago = now - timedelta(hours=1)
-    deleted = delete_rows_of_deleted_photos(hour_ago)
-    orphaned = delete_orphaned_files(f"{turn % 256:02x}", hour_ago)
-    logger.info("expired photos: %d; deleted photos: %d; orphaned files: %d", expired, deleted, orphaned)
-    if overdue := Photo.objects.overdue().count():
-        logger.warning("photos overdue for moderation: %d", overdue)
-
-
-def delete_rows_of_deleted_photos(cutoff: datetime) -> int:
     # Not while the worker has something to do for a deleted photo.
-    rows = Photo.objects.filter(status=Status.DELETED, due_at=None, must_delete_files=False, created_at__lt=cutoff)
+    rows = Photo.objects.filter(status=Status.DELETED, due_at=None, must_delete_files=False, created_at__lt=hour_ago)
     deleted = 0
     while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
         Photo.objects.filter(pk__in=keys).delete()
         deleted += len(keys)
-    return deleted
+    orphaned = delete_orphaned_files(f"{turn % 256:02x}", hour_ago)
+    logger.info("expired photos: %d; deleted photos: %d; orphaned files: %d", expired, deleted, orphaned)
+    if overdue := Photo.objects.overdue().count():
+        logger.warning("photos overdue for moderation: %d", overdue)
 
 
 def delete_orphaned_files(folder: str, cutoff: datetime) -> int:

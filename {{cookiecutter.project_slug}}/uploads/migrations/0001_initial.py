@@ -121,18 +121,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="photo",
-            index=models.Index(
-                condition=models.Q(("must_delete_files", True)),
-                fields=["must_delete_files"],
-                name="uploads_photo_files_to_delete",
-            ),
+            index=models.Index(fields=["rejected_at"], name="uploads_pho_rejecte_02d58e_idx"),
         ),
         migrations.AddIndex(
             model_name="photo",
             index=models.Index(
-                condition=models.Q(("has_files", True), ("rejected_at__isnull", False)),
-                fields=["rejected_at"],
-                name="uploads_photo_to_expire",
+                condition=models.Q(("must_delete_files", True)), fields=["id"], name="uploads_photo_must_delete"
             ),
         ),
         migrations.AddConstraint(

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
 from uploads import outbox, sweeper
+from uploads.services import BATCH_SIZE
 
 logger = logging.getLogger(__name__)
 STALE_SECONDS = 15 * 60  # longer than the slowest pass takes
@@ -43,7 +44,7 @@ class Command(BaseCommand):
 def work() -> bool:
     """Do one batch of all work, and return whether there is more."""
     more = outbox.process_due_photos() == outbox.BATCH_SIZE
-    return sweeper.delete_removed_files() == sweeper.BATCH_SIZE or more
+    return sweeper.delete_removed_files() == BATCH_SIZE or more
 
 
 def run() -> None:
