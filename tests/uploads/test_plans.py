@@ -11,7 +11,7 @@ from tests.support.postgresql import Database
 
 PHOTOS, USERS = 50_000, 5_000
 TABLES = {"uploads_photo", "uploads_verdict", "users_user"}
-MOST_ROWS = 1000  # that a plan may read for a page or a batch; a folder of the storage has 200 photos
+MOST_ROWS = 2000  # that a statement may read for a page or a batch
 
 # Python that runs in the project. Add whatever else must not read the whole table.
 WORK = {
