@@ -5,8 +5,8 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
-from django.db import models, transaction
-from django.db.models import Case, ExpressionWrapper, F, Value, When
+from django.db import connection, models, transaction
+from django.db.models import ExpressionWrapper, F
 
 from core.encryption import EncryptedTextField, encryption_key_rotated, rotate
 
@@ -32,9 +32,13 @@ class Command(BaseCommand):
     def rotate_field(self, model: type[models.Model], name: str, rotate: Callable[[Any], Any]) -> None:
         """Rotate the field of all rows in batches, and show the progress."""
         # The field's class without encryption: values are read and written as they are stored.
-        plain = getattr(models, model._meta.get_field(name).get_internal_type())()
+        field, pk_field = model._meta.get_field(name), model._meta.pk
+        plain = getattr(models, field.get_internal_type())()
         stored = model._base_manager.annotate(stored=ExpressionWrapper(F(name), output_field=plain))
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").values_list("pk", "stored")
+        # SQL with names of the models alone. The ORM needs eight times as much processor time.
+        table, column, key = map(connection.ops.quote_name, (model._meta.db_table, field.column, pk_field.column))
+        update = f"UPDATE {table} SET {column} = %s WHERE {key} = %s"  # noqa: S608  # nosec B608
         label, checked, rotated, shown = f"{model._meta.label}.{name}", 0, 0, time.monotonic()
         batch = list(rows[:BATCH_SIZE])
         while batch:
@@ -50,9 +54,12 @@ class Command(BaseCommand):
                 # Under a lock, and again if the row has changed since it was read.
                 locked = rows.select_for_update().filter(pk__in=outdated)
                 after = {pk: after[pk] if value == before[pk] else rotate(value) for pk, value in locked}
-                if after:
-                    cases = (When(pk=pk, then=Value(value, plain)) for pk, value in after.items())
-                    model._base_manager.filter(pk__in=after).update(**{name: Case(*cases, output_field=plain)})
+                changes = [
+                    (plain.get_db_prep_save(value, connection), pk_field.get_db_prep_save(pk, connection))
+                    for pk, value in after.items()
+                ]
+                with connection.cursor() as cursor:
+                    cursor.executemany(update, changes)
             checked, rotated = checked + len(batch), rotated + len(after)
             if time.monotonic() > shown + PROGRESS_SECONDS:
                 shown = time.monotonic()
