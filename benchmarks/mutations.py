@@ -30,6 +30,7 @@ LIMITS = "uploads/limits.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
+SWEEPER = "uploads/sweeper.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
 NOTICES = "uploads/notices.py"
@@ -362,8 +363,8 @@ FOUNDATION = [
     Mutation(
         "file stored under its uploaded name",
         MODELS,
-        'return f"{self.id}/{variant}.jpg"',
-        'return f"{self.original_name}/{variant}.jpg"',
+        "/{self.id}-{variant}.jpg",
+        "/{self.original_name}-{variant}.jpg",
     ),
     # Photos
     Mutation("quota not counted", SERVICES, ">= settings.UPLOADS_PER_HOUR", ">= 10**9"),
@@ -419,8 +420,42 @@ FOUNDATION = [
     Mutation(
         "files kept after a rejection",
         SERVICES,
-        "                    remove_files(locked)\n",
-        "                    pass\n",
+        "locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None",
+        "pass",
+    ),
+    Mutation(
+        "photos kept when their owner is deleted",
+        "uploads/signals.py",
+        "delete_photos(instance.photos.all(), owner=None)",
+        "pass",
+    ),
+    Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
+    Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
+    Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
+    Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
+    Mutation(
+        "new file deleted before its photo is saved",
+        SWEEPER,
+        'if default_storage.get_modified_time(f"{folder}/{name}") < cutoff:',
+        "if True:",
+    ),
+    Mutation(
+        "files of rejected photos kept for ever",
+        SERVICES,
+        "timezone.now() if locked.status == Status.REJECTED else None",
+        "None",
+    ),
+    Mutation(
+        "files of photos that a reviewer approves expire",
+        SERVICES,
+        "timezone.now() if locked.status == Status.REJECTED else None",
+        "locked.rejected_at or timezone.now()",
+    ),
+    Mutation(
+        "change during a rotation of keys overwritten",
+        "core/management/commands/rotate_encryption.py",
+        "after[pk] if value == before[pk] else rotate(value)",
+        "after[pk]",
     ),
     Mutation(
         "due photos claimed twice",

@@ -49,7 +49,7 @@ def test_only_the_newest_backups_are_kept(project: Project, tmp_path: Path) -> N
     environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media")}
     for day in range(10, 30):
         (tmp_path / "backups" / f"2026-01-{day}T030000Z").mkdir(parents=True)
-    newest = run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).strip()
+    newest = run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).splitlines()[-1]
     kept = sorted(path.name for path in (tmp_path / "backups").iterdir())
     assert len(kept) == 14
     assert kept[-1] == Path(newest).name

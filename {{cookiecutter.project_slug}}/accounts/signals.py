@@ -1,5 +1,6 @@
 """Log security events of accounts, and react to a changed second factor or encryption key."""
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account import signals as account
@@ -9,14 +10,11 @@ from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
-from cryptography.fernet import InvalidToken
-from django.core.management.base import CommandError
-from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
-from core.encryption import decrypt, encrypt, encryption_key_rotated, is_encrypted_with_newest_key
+from core.encryption import encryption_key_rotated, rotate
 from core.logging import log_event
 from users.models import User
 
@@ -58,21 +56,9 @@ def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authentic
 
 
 @receiver(encryption_key_rotated)
-def rotate_second_factors(**kwargs: Any) -> int:
-    """Re-encrypt secrets with the newest key, row by row; return the number. Raise CommandError if any row failed."""
-    rotated, failed = 0, []
-    for pk in list(Authenticator.objects.values_list("pk", flat=True)):
-        with transaction.atomic():
-            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
-            tokens = {name: row.data[name] for name in ("secret", "seed") if name in row.data} if row else {}
-            outdated = [name for name, token in tokens.items() if not is_encrypted_with_newest_key(token)]
-            if row and outdated:
-                try:
-                    row.data |= {name: encrypt(decrypt(tokens[name])) for name in outdated}
-                    row.save(update_fields=["data"])
-                    rotated += 1
-                except InvalidToken:
-                    failed.append(pk)
-    if failed:
-        raise CommandError(f"mfa.Authenticator {failed}: no key decrypts them")
-    return rotated
+def second_factors(**kwargs: Any) -> tuple[type[Authenticator], str, Callable[[dict[str, Any]], dict[str, Any]]]:
+    return Authenticator, "data", rotate_secrets
+
+
+def rotate_secrets(data: dict[str, Any]) -> dict[str, Any]:
+    return data | {name: rotate(data[name]) for name in ("secret", "seed") if name in data}

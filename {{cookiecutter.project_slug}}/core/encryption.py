@@ -10,7 +10,8 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
 
-# Sent by rotate_encryption. Receivers re-encrypt what they store outside of encrypted fields, and return the number.
+# Sent by rotate_encryption. A receiver returns a model, the name of a field that holds tokens and is no
+# EncryptedTextField, and the function that rotates the tokens in a value of the field.
 encryption_key_rotated = Signal()
 
 
@@ -29,12 +30,13 @@ def decrypt(token: str) -> str:
     return fernet(*settings.FIELD_ENCRYPTION_KEYS).decrypt(token.encode()).decode()
 
 
-def is_encrypted_with_newest_key(token: str) -> bool:
+def rotate(token: str) -> str:
+    """Return the token if the newest key decrypts it, otherwise a new one; raise InvalidToken when no key fits."""
     try:
         fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
     except InvalidToken:
-        return False
-    return True
+        return encrypt(decrypt(token))
+    return token
 
 
 class EncryptedTextField(models.TextField):

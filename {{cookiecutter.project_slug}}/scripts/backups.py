@@ -11,14 +11,17 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tarfile
 import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 KEPT = 14
+say = partial(print, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -37,7 +40,9 @@ def create(target: Path, compose: bool) -> None:
     partial.mkdir(mode=0o700, parents=True)
     # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
     with (partial / "database").open("xb") as database, (partial / "photos.tar").open("xb") as photos:
+        say("Saving the database")
         save_database(database, compose)
+        say("Saving the photos")
         save_photos(photos, compose)
     partial.rename(folder)
     for old in sorted(path for path in target.iterdir() if not path.suffix)[:-KEPT]:
@@ -50,7 +55,9 @@ def restore(folder: Path, compose: bool) -> None:
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
+        say("Restoring the photos")
         restore_photos(photos, compose)
+        say("Restoring the database")
         restore_database(database, compose)
     if compose:
         docker_compose("up", "--detach", "--wait")
@@ -76,23 +83,35 @@ def restore_database(file: IO[bytes], compose: bool) -> None:
 def save_photos(file: IO[bytes], compose: bool) -> None:
     if compose:
         # tar's code 1 means that a photo came or went meanwhile.
-        docker_compose("exec", "-T", "site", "sh", "-c", "tar -cf - -C /media . || [ $? = 1 ]", stdout=file)
+        docker_compose(
+            "exec", "-T", "site", "sh", "-c", "tar --checkpoint=100000 -cf - -C /media . || [ $? = 1 ]", stdout=file
+        )
         return
     root = project_settings().MEDIA_ROOT
     with tarfile.open(fileobj=file, mode="w") as archive:
-        for path in root.rglob("*"):
+        for count, path in enumerate(root.rglob("*"), start=1):
             with suppress(FileNotFoundError):  # deleted in the meantime
                 archive.add(path, path.relative_to(root), recursive=False)
+            show_progress(archive, count)
 
 
 def restore_photos(file: IO[bytes], compose: bool) -> None:
     if compose:
-        docker_compose("run", "--rm", "-T", "--no-deps", "site", "tar", "-xmf", "-", "-C", "/media", stdin=file)
+        command = ("tar", "--checkpoint=100000", "-xmf", "-", "-C", "/media")
+        docker_compose("run", "--rm", "-T", "--no-deps", "site", *command, stdin=file)
         return
     with tarfile.open(fileobj=file) as archive:
-        for member in archive:
+        for count, member in enumerate(archive, start=1):
             member.mtime = time.time()
             archive.extract(member, project_settings().MEDIA_ROOT, filter="data")
+            show_progress(archive, count)
+
+
+def show_progress(archive: tarfile.TarFile, count: int) -> None:
+    # The archive remembers all of its files, which nothing here needs: gigabytes for a million photos.
+    vars(archive).update(members=[], inodes={})
+    if count % 10000 == 0:
+        say(f"{count} files")
 
 
 def project_settings() -> Any:

@@ -60,7 +60,9 @@ class QueueFilter(admin.SimpleListFilter):
 
 class RejectForm(forms.Form):
     field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
-    reason = forms.CharField(max_length=200, widget=field, help_text="Choose one or write your own. The owner reads it.")
+    reason = forms.CharField(
+        max_length=200, widget=field, help_text="Choose one or write your own. The owner reads it."
+    )
 
 
 @admin.register(Photo)

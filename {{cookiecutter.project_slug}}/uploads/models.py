@@ -56,7 +56,11 @@ class Photo(models.Model):
     height = models.PositiveIntegerField("height in pixels")
     size = models.PositiveIntegerField("size in bytes")
     has_files = models.BooleanField(default=True)
+    # Set when `has_files` is cleared. The worker deletes the files, then clears this.
+    must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # By a backend. The worker deletes the files after a while and clears this.
+    rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
     due_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     # When the owner is told of the decision by email. None: already told, or nothing to tell.
@@ -69,6 +73,8 @@ class Photo(models.Model):
         indexes = (
             models.Index(fields=["status", "-created_at"]),
             models.Index(fields=["due_at"]),
+            models.Index(fields=["rejected_at"]),
+            models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),
             # The review: photos that wait, all photos, and titles by their first letters (on PostgreSQL).
             models.Index("created_at", "id", condition=models.Q(status__in=WAITING), name="uploads_photo_waiting"),
             models.Index("created_at", "id", name="uploads_photo_created"),
@@ -90,7 +96,8 @@ class Photo(models.Model):
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        return f"{self.id}/{variant}.jpg"
+        # In 256 folders, each of which the sweeper can list.
+        return f"{str(self.id)[:2]}/{self.id}-{variant}.jpg"
 
     def is_visible_to(self, user: User | AnonymousUser) -> bool:
         """Return True for everyone if it is published, for its owner unless rejected, and for reviewers."""

@@ -1,14 +1,15 @@
 """What happens to a photo. Views, the admin, commands and the worker change photos through these functions alone."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from uploads.images import VARIANTS, ReencodedImage, upload_error
@@ -16,6 +17,8 @@ from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from users.models import User
+
+BATCH_SIZE = 1000  # photos that one statement changes or deletes
 
 
 def check_quota(owner: User) -> None:
@@ -65,6 +68,8 @@ def apply_verdicts(
                     locked.verdicts.update_or_create(kind=kind, defaults=values)
             before = locked.status, locked.reason
             locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
+            if locked.status != before[0]:
+                locked.rejected_at = timezone.now() if locked.status == Status.REJECTED else None
             # Even if the status stays the same, a reviewer's reason replaces a backend's.
             if reviewer or locked.status != before[0]:
                 locked.reason = reason if locked.status == Status.REJECTED else ""
@@ -77,7 +82,7 @@ def apply_verdicts(
                 locked.due_at = get_moderation_backend().next_due()
                 if locked.status == Status.REJECTED:
                     # A person has decided, so the files are no longer needed.
-                    remove_files(locked)
+                    locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
             locked.save()
     photo.refresh_from_db()
     return decided
@@ -89,38 +94,33 @@ def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "", se
 
 
 def delete_photo(photo: Photo) -> None:
-    """Delete the photo's files and texts at once. The sweeper deletes the row later."""
-    with transaction.atomic():
-        remove_files(photo)
-        photo.status, photo.title, photo.original_name, photo.reason = Status.DELETED, "", "", ""
-        # Not the claim: a worker may be uploading the photo at this moment.
-        photo.save(update_fields=["has_files", "status", "title", "original_name", "reason", "due_at"])
+    delete_photos(Photo.objects.filter(pk=photo.pk))
+
+
+def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
+    """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
+    # Not the claim: a worker may be uploading a photo at this moment.
+    remove_files(photos, status=Status.DELETED, title="", original_name="", reason="", **changes)
 
 
 def expire_rejected_photos(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos = Photo.objects.filter(status=Status.REJECTED, has_files=True).exclude(verdicts__updated_at__gt=cutoff)
-    # Under a lock, since a reviewer may approve one of them at this moment.
-    with transaction.atomic():
-        expired = photos.select_for_update()
-        for photo in expired:
-            remove_files(photo)
-            photo.save(update_fields=["has_files", "due_at"])
-    return len(expired)
+    photos, expired = Photo.objects.filter(rejected_at__lt=cutoff).order_by(), 0
+    while keys := list(photos.values_list("pk", flat=True)[:BATCH_SIZE]):
+        # Under the condition again, since a reviewer may approve one of them at this moment.
+        expired += remove_files(photos.filter(pk__in=keys))
+    return expired
 
 
-def remove_files(photo: Photo) -> None:
-    """Delete the files once the transaction is committed, and let the backend know that they are gone."""
-    photo.has_files, photo.due_at = False, get_moderation_backend().next_due()
-    # Robust: the sweeper deletes what an unavailable storage keeps.
-    transaction.on_commit(lambda: delete_files(photo), robust=True)
+def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
+    """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
+    due_at = get_moderation_backend().next_due()
+    return photos.update(has_files=False, must_delete_files=True, rejected_at=None, due_at=due_at, **changes)
 
 
 def delete_files(photo: Photo) -> None:
     for variant in VARIANTS:
         default_storage.delete(photo.path(variant))
-    with suppress(OSError):  # the folder holds other files
-        default_storage.delete(str(photo.id))
 
 
 def request_check(photo_id: UUID) -> None:

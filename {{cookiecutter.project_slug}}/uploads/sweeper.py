@@ -1,48 +1,80 @@
-"""The sweeper deletes orphaned files, the files of expired photos, and deleted photos; it reports overdue ones."""
+"""The sweeper deletes files and rows that are no longer needed, in batches; it reports overdue photos."""
 
 import logging
 import re
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from uploads.models import Photo, Status
-from uploads.services import delete_files, expire_rejected_photos
+from uploads.services import BATCH_SIZE, delete_files, expire_rejected_photos
+
+TURN_SECONDS = 300
+FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
 
 logger = logging.getLogger(__name__)
 
 
-def sweep() -> None:
+def delete_removed_files() -> int:
+    """Delete the files of a batch of removed photos, and return their number. Several workers may do this at once."""
+    photos, deleted = Photo.objects.filter(must_delete_files=True).only("pk").order_by("?")[:BATCH_SIZE], []
+    for photo in photos:
+        try:
+            delete_files(photo)
+        except Exception:
+            # The storage may be down. If only this photo fails, the random order lets the others go first next time.
+            logger.exception("The files of a photo could not be deleted")
+            break
+        deleted.append(photo.pk)
+    if deleted:
+        Photo.objects.filter(pk__in=deleted).update(must_delete_files=False)
+        logger.info("photos whose files were deleted: %d", len(deleted))
+    return len(deleted)
+
+
+def current_turn() -> int:
+    """Return the number of the present five minutes. Each turn checks another one of the storage's 256 folders."""
+    return int(time.time() // TURN_SECONDS)
+
+
+def sweep(turn: int) -> None:
     """Delete what is no longer needed. Several workers may do this at once."""
     now = timezone.now()
     expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
     hour_ago = now - timedelta(hours=1)
     # Not while the worker has something to do for a deleted photo.
-    rows, _ = Photo.objects.filter(status=Status.DELETED, due_at=None, created_at__lt=hour_ago).delete()
-    orphaned = delete_orphaned_files(hour_ago)
-    logger.info("expired photos: %d; deleted photos: %d; orphaned folders: %d", expired, rows, orphaned)
+    rows = Photo.objects.filter(status=Status.DELETED, due_at=None, must_delete_files=False, created_at__lt=hour_ago)
+    deleted = 0
+    while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        Photo.objects.filter(pk__in=keys).delete()
+        deleted += len(keys)
+    orphaned = delete_orphaned_files(f"{turn % 256:02x}", hour_ago)
+    logger.info("expired photos: %d; deleted photos: %d; orphaned files: %d", expired, deleted, orphaned)
     if overdue := Photo.objects.overdue().count():
         logger.warning("photos overdue for moderation: %d", overdue)
 
 
-def delete_orphaned_files(cutoff: datetime) -> int:
-    """Delete folders without a photo that has files; return their number."""
-    if not default_storage.exists(""):
-        return 0
-    # The folder of a photo is named by its id. Other folders are left alone.
-    uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    folders = {folder for folder in default_storage.listdir("")[0] if re.fullmatch(uuid, folder)}
-    kept = {str(key) for key in Photo.objects.filter(has_files=True).values_list("pk", flat=True)}
+def delete_orphaned_files(folder: str, cutoff: datetime) -> int:
+    """Delete the folder's files of photos that have none, unless they are newer than `cutoff`; return their number."""
+    names: list[str] = []
+    with suppress(FileNotFoundError):  # no photo's id begins like this
+        names = default_storage.listdir(folder)[1]
+    # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
+    ids = UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
+    photos = Photo.objects.filter(has_files=True, pk__range=ids).order_by() if names else Photo.objects.none()
+    kept = {str(key) for key in photos.values_list("pk", flat=True)}
     orphaned = 0
-    for folder in folders - kept:
-        with suppress(FileNotFoundError):  # deleted in the meantime
-            names = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
-            # A new file may belong to an upload whose photo is about to be saved.
-            # Object storage has no empty folders, and no times of folders.
-            if all(default_storage.get_modified_time(name) < cutoff for name in names or [folder]):
-                delete_files(Photo(id=folder))
-                orphaned += 1
+    for name in names:
+        # Other files are left alone.
+        if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:
+            with suppress(FileNotFoundError):  # deleted in the meantime
+                # A new file may belong to an upload whose photo is about to be saved.
+                if default_storage.get_modified_time(f"{folder}/{name}") < cutoff:
+                    default_storage.delete(f"{folder}/{name}")
+                    orphaned += 1
     return orphaned

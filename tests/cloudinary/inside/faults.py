@@ -53,7 +53,7 @@ from uploads.moderation.cloudinary.tests.stub import (
 )
 from uploads.moderation.rules import VerdictValue
 from uploads.services import apply_verdicts, delete_photo, review_photo
-from uploads.sweeper import sweep
+from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -338,7 +338,8 @@ def test_fault_delays_the_destruction_of_an_asset(
     delete_photo(photo)
     cloud.faults = [FAULTS[fault]]
     run_worker()
-    sweep()
+    delete_removed_files()
+    sweep(0)
     assert Photo.objects.filter(pk=photo.pk).exists()
     run_worker()
     assert not cloud.assets

@@ -175,7 +175,7 @@ def test_second_factor_secrets_are_encrypted_and_rotated(user: User, settings: S
     for count in (2, 0):
         out = StringIO()
         call_command("rotate_encryption", stdout=out)
-        assert f"rotate_second_factors: {count} re-encrypted" in out.getvalue()
+        assert f"mfa.Authenticator.data: {count} re-encrypted" in out.getvalue()
     settings.FIELD_ENCRYPTION_KEYS = [old]
     with pytest.raises(CommandError):
         call_command("rotate_encryption")

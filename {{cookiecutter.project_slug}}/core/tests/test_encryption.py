@@ -1,14 +1,16 @@
 """Encrypted fields and key rotation."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
+from core.management.commands import rotate_encryption
 from core.testing import MakePhoto
 from uploads.models import Photo
 
@@ -48,3 +50,49 @@ def test_rotation_re_encrypts_once_and_reports_failures(make_photo: MakePhoto, s
     with pytest.raises(CommandError):
         call_command("rotate_encryption", stderr=err)
     assert str(photo.pk) in err.getvalue()
+
+
+@pytest.mark.control("fernet")
+def test_rotation_keeps_changes_made_meanwhile(
+    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed, deleted, other = (make_photo() for _ in range(3))
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    begin = transaction.atomic
+
+    def change_first() -> Any:
+        """Change rows between the command's read and its write."""
+        monkeypatch.setattr(transaction, "atomic", begin)
+        settings.FIELD_ENCRYPTION_KEYS = [old]  # like a web process that was not restarted
+        Photo.objects.filter(pk=changed.pk).update(original_name="changed.jpg")
+        settings.FIELD_ENCRYPTION_KEYS = [new, old]
+        Photo.objects.filter(pk=deleted.pk).delete()
+        return begin()
+
+    monkeypatch.setattr(transaction, "atomic", change_first)
+    call_command("rotate_encryption", stdout=(out := StringIO()))
+    assert "original_name: 2 re-encrypted" in out.getvalue()
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    names = dict(Photo.objects.values_list("pk", "original_name"))
+    assert names == {changed.pk: "changed.jpg", other.pk: "holiday.jpg"}
+
+
+def test_stopped_rotation_goes_on(make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        make_photo()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEYS]
+    monkeypatch.setattr(rotate_encryption, "BATCH_SIZE", 2)
+    monkeypatch.setattr(rotate_encryption, "PROGRESS_SECONDS", -1)
+
+    class Stopped(StringIO):
+        def write(self, text: str) -> int:
+            if "4 checked" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        call_command("rotate_encryption", stdout=Stopped())
+    call_command("rotate_encryption", stdout=(out := StringIO()))
+    assert "5 checked, 1 re-encrypted so far" in out.getvalue()
+    assert "original_name: 1 re-encrypted" in out.getvalue()

@@ -53,7 +53,9 @@ class Migration(migrations.Migration):
                 ("height", models.PositiveIntegerField(verbose_name="height in pixels")),
                 ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
                 ("has_files", models.BooleanField(default=True)),
+                ("must_delete_files", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("rejected_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 ("notify_at", models.DateTimeField(blank=True, db_index=True, null=True)),
@@ -134,6 +136,16 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="photo",
             index=models.Index(fields=["title"], name="uploads_photo_title", opclasses=["varchar_pattern_ops"]),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(fields=["rejected_at"], name="uploads_pho_rejecte_02d58e_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(
+                condition=models.Q(("must_delete_files", True)), fields=["id"], name="uploads_photo_must_delete"
+            ),
         ),
         migrations.AddConstraint(
             model_name="photo",

@@ -14,7 +14,6 @@ from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads import outbox
@@ -22,7 +21,7 @@ from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import Outcome, StaffReviewBackend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
-from uploads.services import apply_verdicts, delete_photo, review_photo
+from uploads.services import apply_verdicts, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
@@ -73,7 +72,6 @@ def test_reviewer_approves_in_bulk_and_is_recorded(login: Login, reviewer: User,
 
 
 @pytest.mark.control("moderation")
-@pytest.mark.usefixtures("run_on_commit")
 def test_reviewer_rejects_with_a_reason_for_the_owner(
     login: Login, user: User, reviewer: User, make_photo: MakePhoto
 ) -> None:
@@ -84,6 +82,7 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
     assert (photo.status, photo.has_files) == (Status.REJECTED, False)
+    call_command("worker", "--once")
     assert not default_storage.exists(photo.path("display"))
     assert "Too blurred" in login(user).get("/photos/mine/").content.decode()
     assert LogEntry.objects.filter(user=reviewer, change_message="rejected: Too blurred").exists()
@@ -230,23 +229,6 @@ def test_photo_of_a_dead_worker_is_free_after_minutes(make_photo: MakePhoto, mon
     later = timezone.now() + timedelta(minutes=5, seconds=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     assert outbox.process_due_photos() == 1
-
-
-def test_worker_sweeps_orphaned_and_expired_files(
-    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, orphan, expired, deleted = (make_photo() for _ in range(4))
-    Photo.objects.filter(pk=orphan.pk).delete()
-    apply_verdicts(expired, {MANUAL: VerdictValue("rejected")})
-    delete_photo(deleted)
-    call_command("worker", "--once")
-    assert default_storage.exists(orphan.path("display"))  # it may be an upload whose photo is about to be saved
-    later = timezone.now() + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
-    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
-    call_command("worker", "--once")
-    call_command("worker", "--once")
-    assert default_storage.listdir("")[0] == [str(kept.pk)]
-    assert set(Photo.objects.values_list("pk", "has_files")) == {(kept.pk, True), (expired.pk, False)}
 
 
 def test_worker_check_fails_only_if_the_worker_hangs(

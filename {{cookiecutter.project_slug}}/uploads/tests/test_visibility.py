@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 
 from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
@@ -90,18 +91,11 @@ def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
 
 
 @pytest.mark.control("V3.5.3")
-@pytest.mark.usefixtures("run_on_commit")
 def test_owner_deletes_a_photo_with_files_and_texts(login: Login, user: User, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
     assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
     assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
     photo.refresh_from_db()
     assert (photo.status, photo.title, photo.original_name) == (Status.DELETED, "", "")
+    call_command("worker", "--once")
     assert not default_storage.exists(photo.path("display"))
-
-
-def test_photos_are_deleted_with_their_owner(user: User, make_photo: MakePhoto) -> None:
-    photo = make_photo(status=Status.APPROVED)
-    user.delete()
-    photo.refresh_from_db()
-    assert (photo.status, photo.owner) == (Status.DELETED, None)

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
+from uploads import outbox, sweeper
 from uploads.notices import send_due_notices
-from uploads.outbox import BATCH_SIZE, process_due_photos
-from uploads.sweeper import sweep
+from uploads.services import BATCH_SIZE
 
 logger = logging.getLogger(__name__)
 STALE_SECONDS = 15 * 60  # longer than the slowest pass takes
@@ -22,7 +22,7 @@ HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
 
 
 class Command(BaseCommand):
-    help = "Moderate photos that are due, email their owners, and sweep once an hour. Several workers can run at once."
+    help = "Moderate photos that are due, email their owners, and sweep. Several workers can run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         mode = parser.add_mutually_exclusive_group()
@@ -35,12 +35,18 @@ class Command(BaseCommand):
             if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
                 raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
         elif once:
-            while process_due_photos() == BATCH_SIZE:
+            while work():
                 pass
-            sweep()
+            sweeper.sweep(sweeper.current_turn())
             send_due_notices()
         else:
             run()
+
+
+def work() -> bool:
+    """Do one batch of all work, and return whether there is more."""
+    more = outbox.process_due_photos() == outbox.BATCH_SIZE
+    return sweeper.delete_removed_files() == BATCH_SIZE or more
 
 
 def run() -> None:
@@ -48,17 +54,17 @@ def run() -> None:
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    pause, next_sweep = 0, 0.0
+    pause, swept = 0, 0
     while not stop.wait(pause):
         beat()
         pause = 5
         try:
-            if process_due_photos() == BATCH_SIZE:
+            if work():
                 pause = 0
-            if time.monotonic() >= next_sweep:
-                next_sweep = time.monotonic() + 3600
+            if (turn := sweeper.current_turn()) != swept:
+                swept = turn
                 beat()
-                sweep()
+                sweeper.sweep(turn)
             send_due_notices()
         except Exception:
             logger.exception("A pass failed")

@@ -20,7 +20,7 @@ from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client as sdk
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
 from uploads.services import delete_photo, review_photo
-from uploads.sweeper import sweep
+from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -259,7 +259,6 @@ def test_rejected_photo_is_hidden_until_a_reviewer_approves_it(
 
 
 @pytest.mark.control("moderation")
-@pytest.mark.usefixtures("run_on_commit")
 @pytest.mark.parametrize("removal", ["owner deletes", "reviewer rejects", "retention ends"])
 def test_removed_photo_is_destroyed_at_cloudinary(
     cloud: Cloud, settings: Settings, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, removal: str
@@ -273,7 +272,8 @@ def test_removed_photo_is_destroyed_at_cloudinary(
     elif removal == "reviewer rejects":
         review_photo(photo, reviewer, "rejected")
     else:
-        sweep()
+        sweep(0)
+    delete_removed_files()
     cloud.faults = [lambda handler: handler.reply(503, "")]
     run_worker()
     assert cloud.assets

@@ -1,0 +1,102 @@
+"""How PostgreSQL finds photos among 50,000: by an index, reading about as many rows as are needed, without the disk."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.baking import ALL_ON, Project, production, run
+from tests.support.growth import FILL
+from tests.support.postgresql import Database
+
+PHOTOS, USERS = 50_000, 5_000
+TABLES = {"uploads_photo", "uploads_verdict", "users_user"}
+MOST_ROWS = 2000  # that a statement may read for a page or a batch
+
+# Python that runs in the project. Add whatever else must not read the whole table.
+WORK = {
+    "my photos": 'client.get("/photos/mine/")',
+    "a photo's page": "HTTPSClient().get(photo.get_absolute_url())",
+    "the quota": "services.check_quota(owner)",
+    "the claim of due photos": "assert outbox.claim_due_photos()",
+    "the removal of files": "services.delete_photo(removed); assert sweeper.delete_removed_files() == 1",
+    "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("7f")[1]',
+    "a sweep that expires photos": "sweeper.sweep(0); assert Photo.objects.filter(must_delete_files=True).count() == 9",
+    "the deletion of a user": "owner.delete()",
+}
+# Explains each statement again, as it was, and takes back what that changed.
+SETUP = """
+import json
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage as files
+from django.core.management import call_command
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
+from core.testing import HTTPSClient
+from uploads import outbox, services, sweeper
+
+call_command("migrate", verbosity=0)
+call_command("collectstatic", interactive=False, verbosity=0)
+users = {users}
+"""
+EXPLAIN = """
+photo, removed, *due = Photo.objects.filter(status="approved")[:30]
+owner = photo.owner
+client = HTTPSClient()
+client.force_login(owner)
+files.save("7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
+Photo.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
+long_ago = timezone.now() - timedelta(days=60)
+Photo.objects.filter(pk__in=Photo.objects.filter(status="rejected")[:9]).update(has_files=True, rejected_at=long_ago)
+
+def explain(sql):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql)
+        plan = cursor.fetchone()[0][0]["Plan"]
+        transaction.set_rollback(True)
+    return sql, plan
+
+plans = {}
+for name, code in work.items():
+    with CaptureQueriesContext(connection) as captured:
+        exec(code)
+        statements = [it["sql"] for it in captured]
+    kinds = ("SELECT", "UPDATE", "DELETE")
+    plans[name] = [explain(sql) for sql in statements if sql.startswith(kinds) and '"uploads_' in sql]
+print(json.dumps(plans))
+"""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all nodes of a plan."""
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
+
+
+def problems(node: dict[str, Any]) -> Iterator[str]:
+    """Yield what makes a node of a plan slow when the tables grow."""
+    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in TABLES:
+        yield f"reads all of {node['Relation Name']}"
+    if node.get("Sort Space Type") == "Disk":
+        yield "sorts on disk"
+    read = node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+    if read > MOST_ROWS:
+        yield f"{node['Node Type']} of {read} rows"
+
+
+def test_photos_are_found_by_an_index(project: Project, postgresql: Database) -> None:
+    folder = project(ALL_ON)
+    environment = production(folder) | {"ALLOWED_HOSTS": "testserver", "DATABASE_URL": postgresql()}
+    code = f"{SETUP.format(users=USERS)}{FILL}fill({PHOTOS})\nwork = {WORK!r}\n{EXPLAIN}"
+    printed = run(folder, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment)
+    plans: dict[str, list[tuple[str, dict[str, Any]]]] = json.loads(printed.splitlines()[-1])
+    assert all(plans[name] for name in WORK), "some work reads no photos"
+    found = [
+        (name, problem, sql)
+        for name, statements in plans.items()
+        for sql, plan in statements
+        for node in nodes(plan)
+        for problem in problems(node)
+    ]
+    assert found == []

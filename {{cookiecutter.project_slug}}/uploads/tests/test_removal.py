@@ -1,0 +1,101 @@
+"""What becomes of photos, files and rows that are no longer needed."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from core.testing import HTTPSClient, MakePhoto, MakeUser
+from uploads import sweeper
+from uploads.models import Photo, Status
+from uploads.moderation.rules import MANUAL, VerdictValue
+from uploads.services import apply_verdicts, delete_photo
+
+
+def has_file(photo: Photo) -> bool:
+    return default_storage.exists(photo.path("display")) or default_storage.exists(photo.path("thumbnail"))
+
+
+@pytest.mark.control("V14.2.7")
+def test_photos_of_a_deleted_user_vanish_at_once(
+    client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    counts = []
+    for number in (1, 4):
+        owner = make_user(f"owner-{number}@example.com")
+        photos = [make_photo(owner=owner, status=status) for status in Status.values[:number]]
+        with CaptureQueriesContext(connection) as queries:
+            owner.delete()
+        counts.append(len(queries))
+        for photo in photos:
+            assert client.get(photo.get_absolute_url()).status_code == 404
+            assert client.get(f"{photo.get_absolute_url()}display/").status_code == 404
+            photo.refresh_from_db()
+            assert (photo.status, photo.owner, photo.title, photo.original_name) == (Status.DELETED, None, "", "")
+        call_command("worker", "--once")
+        assert not any(map(has_file, photos))
+    assert counts[0] == counts[1] < 50
+
+
+@pytest.mark.control("V14.2.7")
+def test_files_that_cannot_be_deleted_are_tried_again(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [make_photo() for _ in range(3)]
+    for photo in photos:
+        delete_photo(photo)
+    later = timezone.now() + timedelta(hours=2)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    with monkeypatch.context() as context:
+        context.setattr(default_storage, "delete", lambda name: 1 / 0)
+        call_command("worker", "--once")
+    sweeper.sweep(0)
+    assert Photo.objects.count() == 3
+    assert sweeper.delete_removed_files() == 3
+    assert not any(map(has_file, photos))
+    assert sweeper.delete_removed_files() == 0
+    sweeper.sweep(0)
+    assert not Photo.objects.exists()
+
+
+@pytest.mark.control("V14.2.7")
+def test_sweeper_deletes_orphaned_files_and_spares_new_ones(
+    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, orphan, removed = make_photo(), make_photo(), make_photo(has_files=False)
+    Photo.objects.filter(pk=orphan.pk).delete()
+    other = default_storage.save(f"{orphan.path('display')[:2]}/notes.txt", ContentFile(b"not a photo's"))
+
+    def sweep_all() -> int:
+        hour_ago = timezone.now() - timedelta(hours=1)
+        return sum(sweeper.delete_orphaned_files(f"{turn:02x}", hour_ago) for turn in range(256))
+
+    # They may belong to an upload whose photo is about to be saved.
+    assert sweep_all() == 0
+    later = timezone.now() + timedelta(minutes=61)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    assert sweep_all() == 4
+    assert [has_file(photo) for photo in (kept, orphan, removed)] == [True, False, False]
+    assert default_storage.exists(other)
+
+
+@pytest.mark.control("V14.2.7")
+def test_rejected_photo_loses_its_files_after_its_retention(
+    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    expired, approved, recent = (make_photo() for _ in range(3))
+    for photo in (expired, approved):
+        apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
+    later = now + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
+    apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
+    sweeper.sweep(0)
+    sweeper.delete_removed_files()
+    assert [has_file(photo) for photo in (expired, approved, recent)] == [False, True, True]
+    assert set(Photo.objects.filter(has_files=False)) == {expired}
