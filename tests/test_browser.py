@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.support.browsing import Browse, check_accessibility, fill_in, log_in, publish
 from tests.support.images import camera_file, encode, landscape

@@ -21,7 +21,7 @@ from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import Outcome, StaffReviewBackend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
-from uploads.services import apply_verdicts, review_photo
+from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
