@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if self.failed:
             raise CommandError(f"{self.failed} rows could not be decrypted. Keep the old keys and add the missing one.")
 
-    def rotate_field(self, model: type[models.Model], name: str, rotate: Callable[[Any], Any]) -> None:
+    def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
         """Rotate the field of all rows in batches, and show the progress."""
         # The field's class without encryption: values are read and written as they are stored.
         field, pk_field = model._meta.get_field(name), model._meta.pk
