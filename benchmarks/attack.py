@@ -206,7 +206,7 @@ def served(folder: Path) -> Iterator[Site]:
         setup = PREPARE + USERS.replace("PHOTO", str(folder / "photo.jpg"))
         run(project, sys.executable, "manage.py", "shell", "-v0", "--command", setup, **environment)
         log = project / "server.log"
-        with gunicorn(project, environment, log, "--max-requests", "0") as (server, port):
+        with gunicorn(project, environment, log) as (server, port):
             time.sleep(3)
             yield Site(project, f"https://localhost:{port}", environment, create_default_context(), server, log)
 

@@ -1,6 +1,11 @@
-"""Gallery pages per second of one worker, compared with a page of a bare `startproject`, and the time of each part."""
+"""Requests per second of the public pages, compared in the same run with a bare `startproject` and with nginx.
 
-import json
+PostgreSQL and Redis, gunicorn as generated projects run it, every feature on, photos at Cloudinary.
+"""
+
+import contextlib
+import os
+import re
 import shutil
 import socket
 import statistics
@@ -8,20 +13,19 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from benchmarks import generated, print_table
-from tests.support.baking import ALL_OFF, production, run
+from tests.support.baking import ALL_ON, production, run
 from tests.support.images import encode, landscape
 from tests.support.live import PREPARE, gunicorn
+from tests.support.postgresql import running_postgresql
+from tests.support.services import accepts_connections, free_port, redis_server, running, wait_until
 
-ROUNDS = 5
-SECONDS = 3
+ROUNDS = 3
+SECONDS = 2
 CLIENTS = 4
-# A recycled worker would close its connections.
-STEADY = ("--max-requests", "0")
-# Both servers run as behind a proxy that terminates TLS.
-REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n\r\n"
 
 BARE_URLS = """
 from django.http import HttpResponse
@@ -34,68 +38,65 @@ DEBUG = False
 ALLOWED_HOSTS = ["localhost"]
 """
 
+# Prints the name and the value of a session's cookie, the cursor of the second page, and the id of a photo.
 FILL = """
 from pathlib import Path
+from django.test import Client
 from uploads import services
 from uploads.images import validate_and_reencode
+from uploads.moderation.cloudinary.models import Asset
+from uploads.paging import SIZE, make_cursor
 owner = User.objects.create_user("owner@example.com", None)
 content = open({photo!r}, "rb")
 image = validate_and_reencode(content, "a.jpg", Path({photo!r}).stat().st_size)
-for number in range(40):
+for number in range(60):
     services.create_photo(owner, f"Photo {{number}}", "a.jpg", image)
 Photo.objects.update(status="approved")
+photos = list(Photo.objects.all())
+Asset.objects.bulk_create(Asset(photo=photo, version=1700000000) for photo in photos)
+client = Client()
+client.force_login(owner)
+(cookie,) = client.cookies.values()
+print("found", cookie.key, cookie.value, make_cursor(photos[SIZE - 1]), photos[0].pk)
 """
-
-# Times a page and each of its parts, inside the project, without a server.
-SPLIT = """
-import json, time
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.paginator import Paginator
-from django.db import connection
-from django.template.loader import render_to_string
-from django.test import RequestFactory
-from uploads.views import PAGE_SIZE
-
-handler, factory = WSGIHandler(), RequestFactory()
-request = factory.get("/", secure=True, headers={"host": "localhost"})
-
-def get(path):
-    environ = factory.get(path, secure=True, headers={"host": "localhost"}).environ
-    handler(environ, lambda *_: None).close()
-
-def fetch():
-    page = Paginator(Photo.objects.published(), PAGE_SIZE).get_page(1)
-    page.object_list = list(page.object_list)
-    return page
-
-def measure(work, times=300):
-    for _ in range(50):
-        work()
-    started = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - started) / times
-
-whole = measure(lambda: get("/"))
-page = fetch()
-parts = {
-    "all middlewares (a health page)": measure(lambda: get("/health/live/")),
-    "a new connection to the database": measure(lambda: (connection.close(), connection.ensure_connection())),
-    "two queries, 24 rows": measure(fetch),
-    "template": measure(lambda: render_to_string("uploads/gallery.html", {"page": page}, request)),
-}
-print(json.dumps(parts | {"user, session and the rest": whole - sum(parts.values()), "the whole page": whole}))
+NGINX = """
+daemon off;
+pid nginx.pid;
+error_log stderr warn;
+worker_processes 2;
+events {{}}
+http {{
+    access_log off;
+    default_type image/jpeg;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    keepalive_requests 1000000;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ root {folder}; }}
+    }}
+}}
 """
 
 
-def count_responses(port: int, deadline: float) -> int:
-    """Request the page over one persistent connection until the deadline, and return the number of responses."""
+def make_request(path: str, **headers: str) -> bytes:
+    """Return a request as a proxy that terminates TLS sends it."""
+    fixed = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in (fixed | headers).items()]
+    return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode()
+
+
+def count_responses(port: int, request: bytes, status: bytes, deadline: float) -> int:
+    """Send the request over one persistent connection until the deadline, and return the number of responses."""
     responses = 0
     with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as stream:
         while time.perf_counter() < deadline:
-            connection.sendall(REQUEST)
-            if not stream.readline().startswith(b"HTTP/1.1 200 "):
-                raise RuntimeError
+            connection.sendall(request)
+            if not (line := stream.readline()).startswith(b"HTTP/1.1 " + status):
+                raise RuntimeError(line)
             length = 0
             while (line := stream.readline()) != b"\r\n":
                 if line.lower().startswith(b"content-length:"):
@@ -105,69 +106,109 @@ def count_responses(port: int, deadline: float) -> int:
     return responses
 
 
-def requests_per_second(port: int) -> float:
-    """Return the responses per second of all clients together."""
-    deadline = time.perf_counter() + SECONDS
+def measure(port: int, request: bytes, status: bytes) -> tuple[float, float]:
+    """Return the responses per second of all clients together, and the servers' CPU time for each in seconds."""
+    before, deadline = servers_seconds(), time.perf_counter() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return sum(clients.map(count_responses, [port] * CLIENTS, [deadline] * CLIENTS)) / SECONDS
+        work = [clients.submit(count_responses, port, request, status, deadline) for _ in range(CLIENTS)]
+        responses = sum(it.result() for it in work)
+    return responses / SECONDS, (servers_seconds() - before) / responses
 
 
-def start_bare(folder: Path, settings_of: Path) -> dict[str, str]:
-    """Create a project by `startproject` with one page, and return its environment."""
+def servers_seconds() -> float:
+    """Return the CPU time of all processes below this one: gunicorn, PostgreSQL, Redis and nginx."""
+    found: dict[int, list[str]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # the process has ended
+            found[int(file.parent.name)] = file.read_text(encoding="utf-8").rpartition(")")[2].split()
+    below, before = {os.getpid()}, set[int]()
+    while below != before:
+        before = below
+        below = below | {pid for pid, fields in found.items() if int(fields[1]) in below}
+    ticks = sum(int(field) for pid in below - {os.getpid()} for field in found[pid][11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def make_bare(folder: Path, settings_of: Path) -> Path:
+    """Create a project by `startproject` with one page."""
     folder.mkdir()
     run(folder, "django-admin", "startproject", "config", ".")
     (folder / "config" / "urls.py").write_text(BARE_URLS, encoding="utf-8")
     with (folder / "config" / "settings.py").open("a", encoding="utf-8") as settings:
         settings.write(BARE_SETTINGS)
     shutil.copy(settings_of / "gunicorn.conf.py", folder)
-    return {"WEB_CONCURRENCY": "1"}
+    # Its log goes through the project's formatter.
+    shutil.copytree(settings_of / "core", folder / "core")
+    return folder
 
 
-def start_full(project: Path, folder: Path) -> dict[str, str]:
-    """Add photos to the gallery, and return the project's environment."""
-    environment = production(project) | {
-        "ALLOWED_HOSTS": "localhost",
-        "MEDIA_ROOT": str(folder / "media"),
-        "TRUSTED_PROXY_COUNT": "1",
-        "UPLOADS_PER_HOUR": "1000",
-        "WEB_CONCURRENCY": "1",
-    }
+def fill(project: Path, folder: Path, environment: dict[str, str]) -> list[str]:
+    """Publish photos; return what FILL prints."""
     photo = folder / "photo.jpg"
     photo.write_bytes(encode(landscape(1, (640, 480))))
     code = PREPARE + FILL.format(photo=str(photo))
-    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment)
-    return environment
+    printed = run(project, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment)
+    found = re.search(r"^found (.+)$", printed, re.MULTILINE)
+    if not found:
+        raise RuntimeError(printed)
+    return found[1].split()
 
 
 def main() -> None:
-    """Alternate between both servers, print the medians, and then the time of each part of a gallery page."""
-    rates: dict[str, list[float]] = {"a bare startproject page": [], "the gallery, 24 photos": []}
-    with tempfile.TemporaryDirectory() as temporary, generated(ALL_OFF) as project:
+    """Alternate between all pages, and print the medians with their ratios."""
+    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
-        environment = start_full(project, folder)
-        bare = start_bare(folder / "bare", project)
-        with (
-            gunicorn(folder / "bare", bare, folder / "bare.log", *STEADY) as (_, bare_port),
-            gunicorn(project, environment, folder / "full.log", *STEADY) as (_, full_port),
-        ):
-            time.sleep(3)
-            for port in (bare_port, full_port):
-                requests_per_second(port)
-            for _ in range(ROUNDS):
-                for name, port in zip(rates, (bare_port, full_port), strict=True):
-                    rates[name].append(requests_per_second(port))
-        split = run(project, sys.executable, "manage.py", "shell", "-v0", "--command", SPLIT, **environment)
-    medians = {name: statistics.median(rate) for name, rate in rates.items()}
-    base = medians["a bare startproject page"]
+        project = stack.enter_context(generated(ALL_ON))
+        environment = production(project) | {
+            "ALLOWED_HOSTS": "localhost",
+            "MEDIA_ROOT": str(folder / "media"),
+            "TRUSTED_PROXY_COUNT": "1",
+            "UPLOADS_PER_HOUR": "1000",
+            "DATABASE_URL": stack.enter_context(running_postgresql()).create_database(),
+            "CACHE_URL": stack.enter_context(redis_server(folder)),
+        }
+        cookie, session, cursor, photo = fill(project, folder, environment)
+        _, bare = stack.enter_context(gunicorn(make_bare(folder / "bare", project), {}, folder / "bare.log"))
+        _, site = stack.enter_context(gunicorn(project, environment, folder / "site.log"))
+        proxy = free_port()
+        configuration = folder / "nginx.conf"
+        configuration.write_text(NGINX.format(port=proxy, folder=folder / "media"), encoding="utf-8")
+        folder.chmod(0o755)
+        command = ["nginx", "-p", str(folder), "-c", str(configuration), "-g", "user root;", "-e", "stderr"]
+        stack.enter_context(running(command, proxy, folder / "nginx.log"))
+        for port in (bare, site):
+            wait_until(partial(accepts_connections, port), "gunicorn did not start")
+        thumbnail, logged_in = f"/photos/{photo}/thumbnail/", f"{cookie}={session}"
+        pages = {
+            "a bare `startproject` page": (bare, make_request("/"), b"200"),
+            "gallery, anonymous, cached": (site, make_request("/"), b"200"),
+            "gallery, anonymous, not cached": (site, make_request("/?not=cached"), b"200"),
+            "gallery, anonymous, second page": (site, make_request(f"/?older={cursor}"), b"200"),
+            "gallery, logged in": (site, make_request("/", Cookie=logged_in), b"200"),
+            "my photos": (site, make_request("/photos/mine/", Cookie=logged_in), b"200"),
+            "page of a photo": (site, make_request(f"/photos/{photo}/"), b"200"),
+            "thumbnail": (site, make_request(thumbnail), b"200"),
+            "thumbnail that the browser has": (
+                site,
+                make_request(thumbnail, If_None_Match=f'"{photo}-thumbnail"'),
+                b"304",
+            ),
+            "the same file by nginx": (proxy, make_request(f"/{photo}/thumbnail.jpg"), b"200"),
+        }
+        measured: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
+        for _ in range(1 + ROUNDS):
+            for name, page in pages.items():
+                measured[name].append(measure(*page))
+    # The first round warms up.
+    rates = {name: statistics.median(rate for rate, _ in them[1:]) for name, them in measured.items()}
+    times = {name: statistics.median(seconds for _, seconds in them[1:]) for name, them in measured.items()}
+    base, file = "a bare `startproject` page", "the same file by nginx"
     print_table(
-        [f"one worker, median of {ROUNDS}", "requests per second", "ratio"],
-        [[name, round(rate), rate / base] for name, rate in medians.items()],
-    )
-    print()
-    parts = json.loads(split.splitlines()[-1])
-    print_table(
-        ["one page of the gallery, inside the process", "milliseconds", "share"],
-        [[name, seconds * 1000, seconds / parts["the whole page"]] for name, seconds in parts.items()],
+        [f"median of {ROUNDS}", "per second", "of the bare page", "of nginx", "CPU ms", "the bare page's share of it"],
+        [
+            [name, round(rate), rate / rates[base], rate / rates[file], times[name] * 1000, times[base] / times[name]]
+            for name, rate in rates.items()
+        ],
     )
 
 

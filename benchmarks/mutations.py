@@ -30,6 +30,7 @@ LIMITS = "uploads/limits.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
+SHARED = "core/shared_pages.py"
 SWEEPER = "uploads/sweeper.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
@@ -279,8 +280,8 @@ FOUNDATION = [
     Mutation(
         "signed URLs given before the access check",
         VIEWS,
-        "    found = visible_photo(request, photo_id)\n    if variant",
-        "    found = get_object_or_404(Photo, pk=photo_id)\n    if variant",
+        '    found = visible_photo(request, photo_id, Photo.objects.only("status", "owner_id", "has_files"))\n',
+        "    found = get_object_or_404(Photo, pk=photo_id)\n",
     ),
     Mutation("signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"),
     Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
@@ -390,10 +391,50 @@ FOUNDATION = [
     Mutation(
         "other users' photos listed under My photos",
         VIEWS,
-        "Paginator(request.user.photos.not_deleted(), PAGE_SIZE)",
-        "Paginator(Photo.objects.not_deleted(), PAGE_SIZE)",
+        "prepare(request.user.photos.not_deleted())",
+        "prepare(Photo.objects.not_deleted())",
     ),
     Mutation("photo deleted by a GET request", VIEWS, "@require_POST\n"),
+    Mutation("shared page served to visitors with a session", SHARED, "request.COOKIES.keys() -", "set() and"),
+    Mutation("shared page served for any query", SHARED, 'request.META.get("QUERY_STRING") or ', ""),
+    Mutation("page with a nonce shared", SHARED, "get_nonce(request), ", ""),
+    Mutation("page with a CSRF token shared", SHARED, 'request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), ', ""),
+    Mutation("page with a message shared", SHARED, ", len(messages)", ""),
+    Mutation("page that sets a cookie shared", SHARED, "page.cookies, ", ""),
+    Mutation("page that filled a session shared", SHARED, " and request.session.is_empty()", ""),
+    Mutation("page for one visitor shared", SHARED, ' and "Cache-Control" not in page', ""),
+    Mutation("page of an older generation served", SHARED, "if made_in != generation:", "if not content:"),
+    Mutation(
+        "page stored under the newest generation",
+        SHARED,
+        "cache.set(key, (generation, content)",
+        "cache.set(key, (cache.get(GENERATION), content)",
+    ),
+    Mutation(
+        "gallery down with the cache",
+        SHARED,
+        "            return view(request)\n        made_in",
+        "            raise\n        made_in",
+    ),
+    Mutation(
+        "deleted photo stays in the shared gallery",
+        SERVICES,
+        "        transaction.on_commit(discard_shared_pages, robust=True)\n        #",
+        "        #",
+    ),
+    Mutation(
+        "rejected photo stays in the shared gallery",
+        SERVICES,
+        "                transaction.on_commit(discard_shared_pages, robust=True)\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "takedown fails with the cache",
+        SERVICES,
+        "        transaction.on_commit(discard_shared_pages, robust=True)\n        #",
+        "        transaction.on_commit(discard_shared_pages)\n        #",
+    ),
+    Mutation("304 for hidden photos", VIEWS, "    if found.status == Status.APPROVED:\n", "    if True:\n"),
     Mutation(
         "photos served without the CSP sandbox",
         VIEWS,
@@ -595,8 +636,8 @@ FEATURES = [
     Mutation(
         "Cloudinary URL shown before approval",
         f"{CLOUDINARY}/backend.py",
-        "photo.status == Status.APPROVED and (asset",
-        "(asset",
+        "photo.status == Status.APPROVED and (version",
+        "(version",
     ),
     Mutation(
         "unknown results approve a photo",

@@ -14,9 +14,6 @@ threads = 4
 timeout = 60
 # Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted.
 forwarded_allow_ips = ""
-# Image libraries fragment memory, so workers are restarted regularly.
-max_requests = 1000
-max_requests_jitter = 100
 control_socket_disable = True
 # gunicorn logs JSON lines as well. Its own format would put untrusted text and whole tracebacks into the log.
 logconfig_dict = {

@@ -54,13 +54,13 @@ def test_forms_ignore_fields_that_they_do_not_offer(
             transaction.set_rollback(True)
 
 
-def test_gallery_needs_two_queries_for_any_number_of_photos(
+def test_gallery_needs_one_query_for_any_number_of_photos(
     client: HTTPSClient, make_photo: MakePhoto, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for count in (1, 9):
         for _ in range(count):
             make_photo(status="approved")
-        with django_assert_num_queries(2):  # the number of photos, and one page of them
+        with django_assert_num_queries(1):
             client.get("/")
 
 

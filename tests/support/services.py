@@ -65,8 +65,15 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of an empty Redis server: failed log-ins that it counts would block those of the next test."""
     if not shutil.which("redis-server"):
         pytest.skip("Redis is not installed")
-    port, log = free_port(), tmp_path_factory.mktemp("redis") / "log"
-    with running(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port, log):
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run a server that writes its log into the folder; yield its URL."""
+    port = free_port()
+    with running(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port, folder / "log"):
         yield f"redis://127.0.0.1:{port}"
 
 

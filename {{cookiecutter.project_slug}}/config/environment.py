@@ -121,6 +121,8 @@ def database_url(value: str) -> dict[str, Any]:
     elif config["ENGINE"] == "django.db.backends.postgresql":
         # In seconds. The system's own timeout would block a request for minutes.
         options = {"connect_timeout": 3} | options
+        # A new connection takes longer than a page. Each request checks the one that it reuses.
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return config | {"OPTIONS": options}
 
 

@@ -153,6 +153,8 @@ TEMPLATES = [
     }
 ]
 
+# How long visitors without cookies share a page. Not on SQLite, where storing the page would wait for other writers.
+SHARED_PAGE_SECONDS = 0 if DEBUG or DATABASES["default"]["ENGINE"].endswith("sqlite3") else 10
 MAILERS = {"default": mailer}
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -47,7 +47,10 @@ class Photo(models.Model):
     """A photo, hidden until all of its verdicts are approvals. The worker processes photos that have a `due_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="photos")
+    # Found by the index below that begins with it.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="photos", db_index=False
+    )
     title = models.CharField(max_length=120)
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
@@ -71,7 +74,8 @@ class Photo(models.Model):
     class Meta:
         ordering = ("-created_at", "id")
         indexes = (
-            models.Index(fields=["status", "-created_at"]),
+            models.Index(fields=["status", "-created_at", "id"]),
+            models.Index(fields=["owner", "-created_at", "id"]),
             models.Index(fields=["due_at"]),
             models.Index(fields=["rejected_at"]),
             models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from core.shared_pages import discard_shared_pages
 from uploads.images import VARIANTS, ReencodedImage, upload_error
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
@@ -84,6 +85,8 @@ def apply_verdicts(
                     # A person has decided, so the files are no longer needed.
                     locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
             locked.save()
+            if Status.APPROVED in {before[0], locked.status}:
+                transaction.on_commit(discard_shared_pages, robust=True)
     photo.refresh_from_db()
     return decided
 
@@ -99,6 +102,7 @@ def delete_photo(photo: Photo) -> None:
 
 def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
     """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
+    transaction.on_commit(discard_shared_pages, robust=True)
     # Not the claim: a worker may be uploading a photo at this moment.
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="", **changes)
 

@@ -8,34 +8,37 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.storage import default_storage
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import get_conditional_response
 from django.utils.csp import CSP
 from django.utils.log import log_response
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.logging import log_event
+from core.shared_pages import shared_page
 from uploads.forms import STATUSES, UploadForm
 from uploads.images import VARIANTS, retry_after
-from uploads.models import Photo, Status
+from uploads.models import Photo, PhotoQuerySet, Status
+from uploads.moderation.backends import get_moderation_backend
+from uploads.paging import get_page
 from uploads.services import delete_photo
 from users.http import UserRequest
-
-PAGE_SIZE = 24
 
 
 @login_not_required
 @require_safe
+@shared_page
 def gallery(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Photo.objects.published().defer("original_name"), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = get_page(get_moderation_backend().prepare(Photo.objects.published()), request.GET)
     return render(request, "uploads/gallery.html", {"page": page})
 
 
 @require_safe
 def mine(request: UserRequest) -> HttpResponse:
-    page = Paginator(request.user.photos.not_deleted(), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = get_page(get_moderation_backend().prepare(request.user.photos.not_deleted()), request.GET)
     return render(request, "uploads/mine.html", {"page": page})
 
 
@@ -64,7 +67,7 @@ def upload(request: UserRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
-    found = visible_photo(request, photo_id)
+    found = visible_photo(request, photo_id, get_moderation_backend().prepare(Photo.objects.defer("original_name")))
     return render(request, "uploads/photo.html", {"photo": found, "may_delete": found.belongs_to(request.user)})
 
 
@@ -79,27 +82,34 @@ def delete(request: UserRequest, photo_id: UUID) -> HttpResponse:
 @require_safe
 # If a browser ever took the file for a page, that page could do nothing.
 @csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
-def file(request: HttpRequest, photo_id: UUID, variant: str) -> FileResponse | HttpResponseRedirect:
+def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase:
     """Serve a file to visitors who may see the photo. A published one needs no session."""
-    found = visible_photo(request, photo_id)
+    found = visible_photo(request, photo_id, Photo.objects.only("status", "owner_id", "has_files"))
     if variant not in VARIANTS or not found.has_files:
         raise Http404
+    headers = {"Cache-Control": "no-store"}
     if settings.BUCKET_URL:
         # The type of an image, so that SessionTimeoutMiddleware writes no session.
-        url, headers = default_storage.url(found.path(variant)), {"Cache-Control": "no-store"}
+        url = default_storage.url(found.path(variant))
         return HttpResponseRedirect(url, content_type="image/jpeg", headers=headers)
+    if found.status == Status.APPROVED:
+        # A file never changes. A browser that has it asks whether it may still show it.
+        headers = {"Cache-Control": "private, max-age=600", "ETag": f'"{found.id}-{variant}"'}
+        full = HttpResponse(headers=headers)
+        answer = get_conditional_response(request, headers["ETag"], response=full)
+        if answer and answer is not full:
+            return answer
     try:
         content = default_storage.open(found.path(variant))
     except FileNotFoundError:
         raise Http404 from None
-    headers = {"Cache-Control": "private, max-age=600" if found.status == Status.APPROVED else "no-store"}
     name = f"{found.id}-{variant}.jpg"
     return FileResponse(content, content_type="image/jpeg", filename=name, headers=headers)
 
 
-def visible_photo(request: HttpRequest, photo_id: UUID) -> Photo:
+def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:
     """Return the photo, or raise Http404 for a hidden one, so that guessing ids reveals nothing."""
-    found: Photo = get_object_or_404(Photo, pk=photo_id)
+    found: Photo = get_object_or_404(photos, pk=photo_id)
     if not found.is_visible_to(request.user):
         log_event("authz_fail", request, level=logging.WARNING)
         raise Http404

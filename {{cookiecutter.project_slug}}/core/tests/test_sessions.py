@@ -53,7 +53,7 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
     published, hidden = make_photo(status="approved"), make_photo()
     client = login(user)
     client.get("/photos/mine/")
-    with django_assert_num_queries(4) as queries:  # session, user, number of photos, photos of the page
+    with django_assert_num_queries(3) as queries:  # session, user, photos of the page
         client.get("/photos/mine/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     travel(timedelta(minutes=5))

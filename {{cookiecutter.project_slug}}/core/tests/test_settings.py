@@ -174,6 +174,12 @@ def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
     assert "JSON" not in result.stderr
 
 
+def test_connections_to_postgresql_are_kept_and_checked() -> None:
+    database = database_url("postgres://user@localhost/site")
+    assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
+    assert not database_url("sqlite:////site.sqlite3").get("CONN_MAX_AGE")
+
+
 @pytest.mark.control("V16.5.2")
 @pytest.mark.django_db
 def test_silent_postgresql_does_not_hang() -> None:

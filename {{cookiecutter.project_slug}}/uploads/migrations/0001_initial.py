@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                 (
                     "owner",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="photos",
@@ -114,7 +115,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="photo",
-            index=models.Index(fields=["status", "-created_at"], name="uploads_pho_status_661a91_idx"),
+            index=models.Index(fields=["status", "-created_at", "id"], name="uploads_pho_status_f8b418_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="photo",
+            index=models.Index(fields=["owner", "-created_at", "id"], name="uploads_pho_owner_i_215785_idx"),
         ),
         migrations.AddIndex(
             model_name="photo",

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from uploads.models import Photo
+from uploads.models import Photo, PhotoQuerySet
 from uploads.moderation.rules import MANUAL, VerdictValue
 
 
@@ -32,6 +32,9 @@ class ModerationBackend(Protocol):
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
         """Take the next step for each due photo, and yield what it found."""
 
+    def prepare(self, photos: PhotoQuerySet) -> PhotoQuerySet:
+        """Return photos with what `image_url` reads, so that it needs no query for each."""
+
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return the URL of an image. Callers ask only for viewers who may see the photo."""
 
@@ -46,6 +49,9 @@ class StaffReviewBackend:
 
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
         return (Outcome(photo, next_due=None) for photo in photos)
+
+    def prepare(self, photos: PhotoQuerySet) -> PhotoQuerySet:
+        return photos
 
     def image_url(self, photo: Photo, variant: str) -> str:
         return reverse("uploads:file", args=[photo.id, variant])

@@ -53,6 +53,31 @@ def test_published_photo_is_visible_to_everyone(client: HTTPSClient, make_photo:
     assert client.get(f"{photo.get_absolute_url()}display/").headers["Cache-Control"] == "private, max-age=600"
 
 
+@pytest.mark.control("V14.2.2")
+def test_browser_asks_before_it_shows_a_file_again(
+    client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = make_photo(status=Status.APPROVED)
+    url = f"{photo.get_absolute_url()}thumbnail/"
+    etag = client.get(url).headers["ETag"]
+    assert etag != client.get(f"{photo.get_absolute_url()}display/").headers["ETag"]
+    with monkeypatch.context() as patch:
+        patch.setattr(default_storage, "open", None)  # the file is not opened
+        for known in (etag, f'"other", W/{etag}', "*"):
+            response = client.get(url, headers={"if-none-match": known})
+            assert (response.status_code, response.content) == (304, b"")
+            assert response.headers["Cache-Control"] == "private, max-age=600"
+            assert response.headers["ETag"] == etag
+    assert client.get(url, headers={"if-none-match": '"other"'}).status_code == 200
+    for status in (Status.PENDING, Status.REVIEW, Status.REJECTED, Status.DELETED):
+        Photo.objects.update(status=status)
+        assert client.get(url, headers={"if-none-match": etag}).status_code == 404
+    Photo.objects.update(status=Status.PENDING)
+    hidden = login(user).get(url, headers={"if-none-match": etag})
+    assert (hidden.status_code, hidden.headers["Cache-Control"]) == (200, "no-store")
+    assert "ETag" not in hidden.headers
+
+
 @pytest.mark.control("V3.2.1")
 @pytest.mark.control("V5.3.1")
 @pytest.mark.control("V5.4.1")

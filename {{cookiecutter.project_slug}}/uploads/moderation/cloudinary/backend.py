@@ -11,11 +11,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
 from uploads.images import VARIANTS
-from uploads.models import Photo, Status
+from uploads.models import Photo, PhotoQuerySet, Status
 from uploads.moderation.backends import Outcome, next_attempt
 from uploads.moderation.cloudinary import client
 from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoError, PhotoRefusedError
@@ -37,10 +38,13 @@ class CloudinaryBackend:
     def next_due(self) -> datetime:
         return timezone.now()
 
+    def prepare(self, photos: PhotoQuerySet) -> PhotoQuerySet:
+        return photos.annotate(asset_version=F("asset__version"))
+
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
-        if photo.status == Status.APPROVED and (asset := getattr(photo, "asset", None)) and asset.version:
-            return client.delivery_url(str(photo.pk), asset.version, VARIANTS[variant])
+        if photo.status == Status.APPROVED and (version := asset_version(photo)):
+            return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return reverse("uploads:file", args=[photo.pk, variant])
 
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
@@ -74,6 +78,12 @@ class CloudinaryBackend:
             yield outcome
         if problem := outage or query_error:
             logger.warning("%s", problem.advice)
+
+
+def asset_version(photo: Photo) -> int | None:
+    """Return what `prepare` has read, or read it now."""
+    read: int | None = getattr(photo, "asset_version", -1)
+    return read if read != -1 else getattr(getattr(photo, "asset", None), "version", None)
 
 
 def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event, Thread
 from typing import IO, Any
 
@@ -226,6 +226,8 @@ def destroy(public_id: str) -> None:
         raise PhotoError(UNREADABLE)
 
 
+# Signing takes longer than the rest of a photo's entry in a page.
+@lru_cache(maxsize=4096)
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.

@@ -1,0 +1,75 @@
+"""Pages that visitors without cookies share for some seconds.
+
+Only the body of a page is stored. Headers and cookies belong to each response.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from hashlib import sha256
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.messages import get_messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csp import get_nonce
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import get_language
+
+type View = Callable[[HttpRequest], HttpResponse]
+
+GENERATION = "shared-pages"
+
+logger = logging.getLogger(__name__)
+retry_at = 0.0  # a cache that does not answer delays one page, not each
+
+
+def shared_page(view: View) -> View:
+    """Share what the view answers to requests without a query string. What it shows must only depend on the URL."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponse:
+        global retry_at
+        # Sessions and messages need a cookie, and an unknown cookie may change the page too.
+        personal = request.META.get("QUERY_STRING") or request.COOKIES.keys() - {settings.CSRF_COOKIE_NAME}
+        if personal or not settings.SHARED_PAGE_SECONDS or time.monotonic() < retry_at:
+            return view(request)
+        key = f"page:{get_language()}:{request.build_absolute_uri()}"
+        try:
+            # Before the view's queries: a page that is stored after the generation has changed is never served.
+            found = cache.get_many([GENERATION, key])
+            generation = found.get(GENERATION) or cache.get_or_set(GENERATION, uuid4().hex, None)
+        except Exception:  # each cache driver raises exceptions of its own
+            logger.exception("cache unavailable, pages are not shared")
+            retry_at = time.monotonic() + settings.SHARED_PAGE_SECONDS
+            return view(request)
+        made_in, content = found.get(key, ("", b""))
+        if made_in != generation:
+            page = view(request)
+            if not is_for_everyone(request, page):
+                return page
+            content = page.content
+            with suppress(Exception):
+                cache.set(key, (generation, content), settings.SHARED_PAGE_SECONDS)
+        etag = f'"{sha256(content).hexdigest()}"'
+        response = HttpResponse(content, headers={"Cache-Control": "private, no-cache", "ETag": etag})
+        patch_vary_headers(response, ["Cookie"])
+        return get_conditional_response(request, etag, response=response) or response
+
+    return wrapped
+
+
+def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
+    """Return whether the page contains nothing of this visitor: no nonce, CSRF token, message or session."""
+    messages = get_messages(request)
+    used = get_nonce(request), request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), page.cookies, len(messages)
+    return page.status_code == 200 and not any(used) and request.session.is_empty() and "Cache-Control" not in page
+
+
+def discard_shared_pages() -> None:
+    """Make sure that no page made before this call is served after it."""
+    if settings.SHARED_PAGE_SECONDS:
+        cache.set(GENERATION, uuid4().hex, None)

@@ -1,0 +1,52 @@
+"""Pages of photos, newest first. A page begins at a photo, not at a number, so it never counts or skips rows."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from uploads.models import Photo, PhotoQuerySet
+
+SIZE = 24
+# Not the encrypted name, which would be decrypted for each photo.
+FIELDS = ("title", "status", "reason", "width", "height", "has_files", "created_at")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# When a photo was created, in microseconds, and its id.
+CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
+
+
+class Page(NamedTuple):
+    photos: list[Photo]
+    newer: str  # the cursors of the neighboring pages, empty without one
+    older: str
+
+
+def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
+    """Return the page `older` or `newer` than the cursor in the query, the first page without a valid cursor."""
+    older, newer = (CURSOR.fullmatch(query.get(name, "")) for name in ("older", "newer"))
+    rows = photos.only(*FIELDS)
+    if cursor := older or newer:
+        at, key = EPOCH + timedelta(microseconds=int(cursor[1])), UUID(cursor[2])
+        # The bound on the time is a condition of its own, so that the database begins there in its index.
+        if older:
+            rows = rows.filter(Q(created_at__lt=at) | Q(id__gt=key), created_at__lte=at)
+        else:
+            rows = rows.filter(Q(created_at__gt=at) | Q(id__lt=key), created_at__gte=at).reverse()
+    found = list(rows[: SIZE + 1])
+    if cursor and not found:
+        return get_page(photos, QueryDict())
+    more, found = len(found) > SIZE, found[:SIZE]
+    if cursor and not older:
+        found.reverse()
+    return Page(
+        found,
+        newer=make_cursor(found[0]) if older or (newer and more) else "",
+        older=make_cursor(found[-1]) if more or (newer and not older) else "",
+    )
+
+
+def make_cursor(photo: Photo) -> str:
+    return f"{(photo.created_at - EPOCH) // timedelta(microseconds=1)}-{photo.id.hex}"
