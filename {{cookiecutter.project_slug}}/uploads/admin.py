@@ -59,10 +59,8 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 class RejectForm(forms.Form):
-    field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
-    reason = forms.CharField(
-        max_length=200, widget=field, help_text="Choose one or write your own. The owner reads it."
-    )
+    text = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
+    reason = forms.CharField(max_length=200, widget=text, help_text="Choose one or write your own. The owner reads it.")
 
 
 @admin.register(Photo)
