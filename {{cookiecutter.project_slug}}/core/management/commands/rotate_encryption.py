@@ -32,14 +32,15 @@ class Command(BaseCommand):
     def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
         """Rotate the field of all rows in batches, and show the progress."""
         # The field's class without encryption: values are read and written as they are stored.
-        field, pk_field = model._meta.get_field(name), model._meta.pk
+        meta: Any = model._meta
+        field, pk_field = meta.get_field(name), meta.pk
         plain = getattr(models, field.get_internal_type())()
         stored = model._base_manager.annotate(stored=ExpressionWrapper(F(name), output_field=plain))
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").values_list("pk", "stored")
         # SQL with names of the models alone. The ORM needs eight times as much processor time.
-        table, column, key = map(connection.ops.quote_name, (model._meta.db_table, field.column, pk_field.column))
+        table, column, key = map(connection.ops.quote_name, (meta.db_table, field.column, pk_field.column))
         update = f"UPDATE {table} SET {column} = %s WHERE {key} = %s"  # noqa: S608  # nosec B608
-        label, checked, rotated, shown = f"{model._meta.label}.{name}", 0, 0, time.monotonic()
+        label, checked, rotated, shown = f"{meta.label}.{name}", 0, 0, time.monotonic()
         batch = list(rows[:BATCH_SIZE])
         while batch:
             before, after = dict(batch), {}
@@ -48,7 +49,7 @@ class Command(BaseCommand):
                     after[pk] = rotate(value)
                 except InvalidToken:
                     self.failed += 1
-                    self.stderr.write(f"{model._meta.label} {pk}: no key decrypts its {name}")
+                    self.stderr.write(f"{meta.label} {pk}: no key decrypts its {name}")
             outdated = [pk for pk, value in after.items() if value != before[pk]]
             with transaction.atomic():
                 # Under a lock, and again if the row has changed since it was read.
