@@ -1,7 +1,4 @@
-"""Pages that visitors without cookies share for some seconds.
-
-Only the body of a page is stored. Headers and cookies belong to each response.
-"""
+"""A page that visitors without cookies share. Only its body is stored: headers and cookies belong to each response."""
 
 import logging
 import time
@@ -28,18 +25,18 @@ retry_at = 0.0  # a cache that does not answer delays one page, not each
 
 
 def shared_page(view: View) -> View:
-    """Share what the view answers to requests without a query string. What it shows must only depend on the URL."""
+    """Share what the view answers for SHARED_PAGE_SECONDS. It must depend on nothing but the URL and the language."""
 
     @wraps(view)
     def wrapped(request: HttpRequest) -> HttpResponse:
         global retry_at
-        # Sessions and messages need a cookie, and an unknown cookie may change the page too.
+        # Sessions and messages need a cookie, and there are endless queries.
         personal = request.META.get("QUERY_STRING") or request.COOKIES.keys() - {settings.CSRF_COOKIE_NAME}
         if personal or not settings.SHARED_PAGE_SECONDS or time.monotonic() < retry_at:
             return view(request)
         key = f"page:{get_language()}:{request.build_absolute_uri()}"
         try:
-            # Before the view's queries: a page that is stored after the generation has changed is never served.
+            # Before the view's queries: what is stored after the generation has changed is never served.
             found = cache.get_many([GENERATION, key])
             generation = found.get(GENERATION) or cache.get_or_set(GENERATION, uuid4().hex, None)
         except Exception:  # each cache driver raises exceptions of its own
@@ -63,7 +60,7 @@ def shared_page(view: View) -> View:
 
 
 def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
-    """Return whether the page contains nothing of this visitor: no nonce, CSRF token, message or session."""
+    """Return whether the page contains nothing of its visitor: no nonce, CSRF token, message or session."""
     messages = get_messages(request)
     used = get_nonce(request), request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), page.cookies, len(messages)
     return page.status_code == 200 and not any(used) and request.session.is_empty() and "Cache-Control" not in page
