@@ -2,15 +2,20 @@
 
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 from benchmarks import generated, print_table
 from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
-from tests.support.baking import ALL_OFF, ALL_ON, Answers
-from tests.support.live import PASSWORD, Site, serve
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, production, run
+from tests.support.cluster import proxy
+from tests.support.live import PASSWORD, PREPARE, Site, gunicorn, issue_certificate
+from tests.support.postgresql import running_postgresql
 
 KINDS: dict[str, Answers] = {
     "log-in only": ALL_OFF,
@@ -114,18 +119,36 @@ def measure_times(site: Site, forms: dict[str, tuple[str, str, dict[str, str]]])
         yield f"{name}: {known:.1f} ms with an account, {unknown:.1f} ms without; ratio", known / unknown, 0.9, 1.1
 
 
+@contextmanager
+def served(project: Path, setup: str, environment: dict[str, str]) -> Iterator[Site]:
+    """Serve a project as in production: PostgreSQL, and gunicorn as generated behind nginx with TLS."""
+    with tempfile.TemporaryDirectory() as temporary, running_postgresql() as database:
+        folder = Path(temporary)
+        environment = production(project) | {
+            "ALLOWED_HOSTS": "localhost",
+            "DATABASE_URL": database.create_database(),
+            # nginx, and a proxy before it that says whose request it is.
+            "TRUSTED_PROXY_COUNT": "2",
+            **environment,
+        }
+        run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + setup, **environment)
+        certificate, tls = issue_certificate(folder)
+        log = folder / "server.log"
+        with (
+            gunicorn(project, environment, log) as (server, inner),
+            proxy(folder, certificate, project, [inner]) as port,
+        ):
+            yield Site(project, f"https://localhost:{port}", environment, tls, server, log)
+
+
 def measure(answers: Answers) -> Iterator[Row]:
     """Generate and serve a project, and yield its measurements."""
     sign_up = bool(answers["auth_app"])
     with Mailbox(MAIL_SECONDS) as mailbox, generated(answers) as project:
         threading.Thread(target=mailbox.serve_forever, daemon=True).start()
-        changes = {
-            "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}",
-            "TRUSTED_PROXY_COUNT": "1",
-            "WEB_CONCURRENCY": "2",
-        }
+        changes = {"EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}"}
         changes |= {"CHECK_BREACHED_PASSWORDS": "off"} if sign_up else {}
-        with serve(project, CREATE_USERS + (VERIFY_EMAILS if sign_up else ""), **changes) as site:
+        with served(project, CREATE_USERS + (VERIFY_EMAILS if sign_up else ""), changes) as site:
             forms = {
                 "log-in": (LOGIN, "login", {"password": "wrong"}),
                 "password reset": (RESET, "email", {}),
