@@ -15,6 +15,15 @@ MOST_ROWS = 2000  # that a statement may read for a page or a batch
 
 # Python that runs in the project. Add whatever else must not read the whole table.
 WORK = {
+    "the gallery": 'HTTPSClient().get("/")',
+    "the gallery's later pages": 'HTTPSClient().get("/?older=" + cursor); HTTPSClient().get("/?newer=" + cursor)',
+    "my photos, a later page": 'client.get("/photos/mine/?older=" + cursor)',
+    "the queue": 'staff.get("/admin/uploads/photo/")',
+    "all photos in the admin": 'staff.get("/admin/uploads/photo/?show=all")',
+    "published photos in the admin": 'staff.get("/admin/uploads/photo/?show=approved")',
+    "a photo in the queue": 'staff.get(f"/admin/uploads/photo/{photo.pk}/change/")',
+    "a search by title": 'staff.get("/admin/uploads/photo/?show=all&q=Photo+4711")',
+    "a search by email": 'staff.get(f"/admin/uploads/photo/?show=all&q={owner.email}")',
     "my photos": 'client.get("/photos/mine/")',
     "a photo's page": "HTTPSClient().get(photo.get_absolute_url())",
     "the quota": "services.check_quota(owner)",
@@ -44,6 +53,10 @@ photo, removed, *due = Photo.objects.filter(status="approved")[:30]
 owner = photo.owner
 client = HTTPSClient()
 client.force_login(owner)
+staff = HTTPSClient()
+staff.force_login(User.objects.create_superuser("admin@example.com"))
+middle = Photo.objects.filter(status="approved")[20_000]
+cursor = f"{int(middle.created_at.timestamp() * 1_000_000)}-{middle.pk.hex}"
 files.save("7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
 Photo.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
 long_ago = timezone.now() - timedelta(days=60)
