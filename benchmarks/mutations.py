@@ -419,8 +419,8 @@ FOUNDATION = [
     Mutation(
         "deleted photo stays in the shared gallery",
         SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n    #",
-        "    #",
+        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef expire",
+        "\n\ndef expire",
     ),
     Mutation(
         "rejected photo stays in the shared gallery",
@@ -431,8 +431,8 @@ FOUNDATION = [
     Mutation(
         "takedown fails with the cache",
         SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n    #",
-        "    transaction.on_commit(discard_shared_pages)\n    #",
+        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef expire",
+        "    transaction.on_commit(discard_shared_pages)\n\n\ndef expire",
     ),
     Mutation("304 for hidden photos", VIEWS, "    if found.status == Status.APPROVED:\n", "    if True:\n"),
     Mutation(

@@ -172,7 +172,7 @@ def test_new_superuser_adds_second_factor_and_opens_admin(visit: Browse) -> None
     page.get_by_role("link", name="Activate").click()
     add_authenticator_app(page)
     page.get_by_role("link", name="Continue").click()
-    expect(page.get_by_role("heading", name="Select photo to change")).to_be_visible()
+    expect(page.get_by_role("heading", name="Photos", level=1)).to_be_visible()
     page.get_by_role("link", name="Home").click()
     page.get_by_role("link", name="Authenticators").click()
     page.get_by_role("link", name=ADMIN).first.click()

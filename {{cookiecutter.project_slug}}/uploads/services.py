@@ -102,9 +102,9 @@ def delete_photo(photo: Photo) -> None:
 
 def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
     """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
-    transaction.on_commit(discard_shared_pages, robust=True)
     # Not the claim: a worker may be uploading a photo at this moment.
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="", **changes)
+    transaction.on_commit(discard_shared_pages, robust=True)
 
 
 def expire_rejected_photos(cutoff: datetime) -> int:
