@@ -63,7 +63,7 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     folder = project(answers)
     example = (folder / ".env.example").read_text(encoding="utf-8")
     first, _, _ = example.partition("\n# Required without DEBUG\n")
-    secrets = re.findall(r"^# uv run (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
+    secrets = re.findall(r"^# uv run --no-dev (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
     assert [variable for _, variable, _ in secrets] == ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"]
     for command, variable, placeholder in secrets:
         secret = run(folder, *shlex.split(command)).strip()

@@ -30,10 +30,12 @@ from django.test.utils import CaptureQueriesContext
 from uploads.models import Photo
 owner = User.objects.get(email="owner@example.com")
 with connection.cursor() as cursor:
-    cursor.execute("INSERT INTO users_user (email, password, is_superuser, is_staff, is_active, decision_emails, date_joined) "
+    cursor.execute("INSERT INTO users_user "
+        "(email, password, is_superuser, is_staff, is_active, decision_emails, date_joined) "
         "SELECT n || '@example.com', '', false, false, true, true, now() FROM generate_series(1, 100) n")
     cursor.execute("INSERT INTO uploads_photo "
-        "(id, owner_id, title, original_name, status, reason, width, height, size, has_files, must_delete_files, created_at) "
+        "(id, owner_id, title, original_name, status, reason, "
+        "width, height, size, has_files, must_delete_files, created_at) "
         "SELECT gen_random_uuid(), (SELECT min(id) FROM users_user) + n %% 100, 'A', '', "
         "(ARRAY['approved', 'pending', 'rejected', 'deleted'])[1 + n %% 4], '', 1, 1, 1, true, false, "
         "now() - n * interval '1 second' FROM generate_series(1, 30000) n", [])

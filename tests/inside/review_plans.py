@@ -5,6 +5,7 @@
 # ruff: noqa: ARG001, I001, INP001
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -20,10 +21,10 @@ PHOTOS = 50_000
 # One in 200 waits, and one in 20 was rejected.
 FILL = """
 INSERT INTO uploads_photo
-  (id, owner_id, title, original_name, status, reason, width, height, size, has_files, created_at)
+  (id, owner_id, title, original_name, status, reason, width, height, size, has_files, must_delete_files, created_at)
 SELECT gen_random_uuid(), %(owner)s + number %% 1000, 'Title ' || number, %(name)s,
   CASE WHEN number %% 200 = 0 THEN 'pending' WHEN number %% 20 = 0 THEN 'rejected' ELSE 'approved' END,
-  '', 64, 48, 1000, true, now() - number * interval '1 second'
+  '', 64, 48, 1000, true, false, now() - number * interval '1 second'
 FROM generate_series(1, %(photos)s) AS number
 """
 
@@ -33,7 +34,7 @@ def waiting(db: None) -> Photo:
     """Add photos of a thousand users, and return one that waits."""
     users = User.objects.bulk_create(User(email=f"user{number}@example.com") for number in range(1000))
     with connection.cursor() as cursor:
-        values = {"owner": users[0].pk, "name": encrypt("holiday.jpg"), "photos": PHOTOS}
+        values: Any = {"owner": users[0].pk, "name": encrypt("holiday.jpg"), "photos": PHOTOS}
         cursor.execute(FILL, values)
         cursor.execute("ANALYZE")
         # As for an SSD. For a slow disk, PostgreSQL prefers to read this small table as a whole.
@@ -51,7 +52,7 @@ def rows_read(sql: str) -> int:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
         (plan,) = json.loads(json.dumps(cursor.fetchone()[0]))
     return max(
-        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        int(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
         for node in nodes(plan["Plan"])
     )
 

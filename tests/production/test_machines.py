@@ -78,7 +78,9 @@ def cluster(project: Project, tmp_path: Path, postgresql: Database, redis: str, 
 def stored_photos(site: Site) -> Counter[str]:
     """Return the number of files in the bucket by photo."""
     address = site.environment["STORAGE_URL"].partition("@")[2].partition("?")[0]
-    keys = re.findall(r"<Key>(.+?)/.+?</Key>", fetch(f"http://{address}?list-type=2&max-keys=1000").read().decode())
+    keys = re.findall(
+        r"<Key>../(.{36})-.+?</Key>", fetch(f"http://{address}?list-type=2&max-keys=1000").read().decode()
+    )
     return Counter(keys)
 
 

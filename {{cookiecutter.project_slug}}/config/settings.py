@@ -16,6 +16,9 @@ from environs import validate
 from config.environment import Environment, is_local, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+SITE_NAME = "{{ cookiecutter.project_name }}"
+DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
+SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
 env = Environment()
 # Variables of the process override the file. The file's values are not copied into the process environment.
@@ -35,7 +38,7 @@ DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else RE
 CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
 storage = env.storage_url("STORAGE_URL", "")
 mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "noreply@{{ cookiecutter.domain_name }}" if DEBUG else REQUIRED)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
@@ -76,10 +79,6 @@ if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
 env.stop_on_problems()
 
 # The project
-
-SITE_NAME = "{{ cookiecutter.project_name }}"
-DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
-SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
 INSTALLED_APPS = [
     "core",
