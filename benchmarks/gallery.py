@@ -23,7 +23,7 @@ from tests.support.live import PREPARE, gunicorn
 from tests.support.postgresql import running_postgresql
 from tests.support.services import accepts_connections, free_port, redis_server, running, wait_until
 
-ROUNDS = 3
+ROUNDS = 7
 SECONDS = 2
 CLIENTS = 4
 

@@ -54,7 +54,7 @@ BREAKS: dict[str, Edit] = {
         "delete_photo(get_object_or_404(request.user.photos.not_deleted(), pk=photo_id))",
         "get_object_or_404(request.user.photos.not_deleted(), pk=photo_id).delete()",
     ),
-    "Logs hold ids": ("core/logging.py", '"error": record.exc_info[0].__name__', '"error": str(record.exc_info[1])'),
+    "Logs hold ids": ("core/logging.py", '"error": type(error).__name__', '"error": str(error)'),
     "A control has a test": (
         "core/tests/test_headers.py",
         '@pytest.mark.control("V12.2.1")\n',

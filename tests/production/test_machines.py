@@ -101,7 +101,7 @@ def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     assert len(cluster.cloud.uploads) == 4
     for photo in photos:
         assert owner.post(f"/photos/{photo}/delete/", {}, page=f"/photos/{photo}/").status == 302
-    assert not stored_photos(site)
+    wait_until(lambda: not stored_photos(site), "still in the bucket")
     wait_until(lambda: not cluster.cloud.assets, "still at Cloudinary")
     assert all({"uploads:upload", "uploads:file"} <= {it["route"] for it in it.requests} for it in cluster.machines)
 
