@@ -264,10 +264,15 @@ FOUNDATION = [
     Mutation(
         "any host accepted everywhere",
         MIDDLEWARE,
-        'if request.path_info not in {"/health/live/", "/health/ready/"}:',
+        'if request.path_info in {"/health/live/", "/health/ready/"}:',
+        "if True:",
+    ),
+    Mutation(
+        "health checks need the site's Host",
+        MIDDLEWARE,
+        'if request.path_info in {"/health/live/", "/health/ready/"}:',
         "if False:",
     ),
-    Mutation("health checks need the site's Host", SETTINGS, '    "core.middleware.HealthCheckMiddleware",\n'),
     Mutation("health checks need HTTPS", SETTINGS, 'SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\\Z"]\n'),
     Mutation("health subpages answer over plain HTTP", SETTINGS, 'r"^health/(live|ready)/\\Z"', 'r"^health/"'),
     Mutation("storage not checked by readiness", "core/views.py", 'if not default_storage.exists(""):', "if False:"),

@@ -1,10 +1,10 @@
-"""The request log, health checks, request validation, security headers, session timeouts, and rate limits."""
+"""The request log, security headers, request validation, session timeouts, and rate limits."""
 
 import logging
 import re
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -20,8 +20,6 @@ from django.utils.deprecation import MiddlewareMixin
 from core.http import client_ip
 from core.logging import log_event, request_id
 
-GetResponse = Callable[[HttpRequest], HttpResponse]
-
 # No view needs another method. A function view without a restriction would even answer TRACE.
 ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 # An active session is saved at most this often.
@@ -32,17 +30,14 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
 access = logging.getLogger("access")
 
 
-class RequestLogMiddleware:
+class RequestLogMiddleware(MiddlewareMixin):
     """Give the request an id, a trusted proxy's or a new one, and log the response without path and query string."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> Any:
         sent = request.headers.get("X-Request-ID", "") if settings.TRUSTED_PROXY_COUNT else ""
         request_id.set(sent if REQUEST_ID.fullmatch(sent) else uuid4().hex)
         started = time.monotonic()
-        response = self.get_response(request)
+        response: Any = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
         fields = {
             "method": request.method,
@@ -53,17 +48,6 @@ class RequestLogMiddleware:
             "user": getattr(getattr(request, "_cached_user", None), "pk", None),
         }
         access.info("request", extra={"fields": fields})
-        return response
-
-
-class HealthCheckMiddleware(MiddlewareMixin):
-    """Answer health checks before any middleware reads Host, which load balancers cannot set."""
-
-    def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        if request.path_info not in {"/health/live/", "/health/ready/"}:
-            return None
-        request.resolver_match = resolve(request.path_info)
-        response: HttpResponse = request.resolver_match.func(request)
         return response
 
 
@@ -91,13 +75,18 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if request.path_info in {"/health/live/", "/health/ready/"}:
+            # Load balancers can set neither Host nor the headers of proxies.
+            request.resolver_match = resolve(request.path_info)
+            response: HttpResponse = request.resolver_match.func(request)
+            return response
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
         # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL in a session key.
         if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(request.COOKIES.values()):
             raise BadRequest("Charset or cookie is malformed")
-        client_ip(request)  # health checks, which come without proxies, are answered before
+        client_ip(request)
         if not settings.DEBUG:
             # Any client can set the port of the Host header, and links in emails would repeat it. Django has
             # no public name for this. The header stays, since CSRF protection compares it.
@@ -105,6 +94,7 @@ class RequestValidationMiddleware(MiddlewareMixin):
             setattr(request, "_current_scheme_host", f"{request.scheme}://{host}")  # noqa: B010
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
+        return None
 
 
 class SessionTimeoutMiddleware(MiddlewareMixin):
