@@ -39,15 +39,13 @@ class UploadForm(forms.Form):
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
-        if file is None and not self.refusal:
+        if self.refusal:
+            raise self.refusal
+        if file is None:
             raise upload_error("missing")
         # Before the file is decoded. create_photo() checks again under a lock.
         check_quota(self.owner)
         return file
-
-    def clean(self) -> None:
-        if self.refusal:
-            self.refuse(self.refusal)
 
     def refuse(self, error: ValidationError) -> None:
         # An error that passes is not about the file, so upload.js keeps the file and can send it again.
