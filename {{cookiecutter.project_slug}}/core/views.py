@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from core.context_processors import project
 from core.logging import log_event, mask_reset_link
 from core.ratelimit import rate_limit
 
@@ -109,7 +110,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 def error_page(request: HttpRequest, exception: Exception | None = None, *, name: str) -> HttpResponse:
     """Return a page that reads nothing of the request. Django's own error views read the body a second time."""
-    return HttpResponse(render_to_string(f"{name}.html", {"project_name": settings.SITE_NAME}), status=int(name[:3]))
+    return HttpResponse(render_to_string(f"{name}.html", project(request)), status=int(name[:3]))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
