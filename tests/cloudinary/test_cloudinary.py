@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -166,35 +165,3 @@ def attack(site: Site, stub: Any, body: bytes) -> None:
     chunked = {"Transfer-Encoding": "chunked"}
     assert site.visitor().request("POST", stub.WEBHOOK, iter([b"{}"]), chunked).status in {400, 401}
     assert "Traceback" not in site.log.read_text(encoding="utf-8")
-
-
-def accepts_connections(port: str) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", int(port))).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-def test_command_posts_to_the_development_server(project: Project, cloud: Any, tmp_path: Path) -> None:
-    folder = project(ANSWERS)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    environment = production(folder) | {"CLOUDINARY_URL": cloud.cloudinary_url}
-    environment |= {"DEBUG": "on", "ALLOWED_HOSTS": "localhost"}
-    manage = (sys.executable, "manage.py")
-    run(folder, *manage, "migrate", "-v0", **environment)
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*manage, "runserver", "--noreload", port],
-            cwd=folder,
-            env=clean_environment() | environment,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait_until(lambda: accepts_connections(port))
-        assert "HTTP status 200" in run(folder, *manage, "notify_webhook", "--port", port, **environment)
-    finally:
-        server.kill()
-        server.wait()
