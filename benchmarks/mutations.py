@@ -234,7 +234,7 @@ FOUNDATION = [
     ),
     Mutation("log lines without request id", LOGS, "if number := request_id.get():", "if number := None:"),
     Mutation("request log reads the user", MIDDLEWARE, 'getattr(request, "_cached_user", None)', "request.user"),
-    Mutation("CSP violations reported nowhere", SETTINGS, '    "report-uri": ["/csp-report/"],\n'),
+    Mutation("CSP violations reported nowhere", SETTINGS, '"report-uri": ["/csp-report/"],'),
     Mutation(
         "CSP report endpoint not named",
         MIDDLEWARE,
@@ -273,7 +273,7 @@ FOUNDATION = [
         'if request.path_info in {"/health/live/", "/health/ready/"}:',
         "if False:",
     ),
-    Mutation("health checks need HTTPS", SETTINGS, 'SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\\Z"]\n'),
+    Mutation("health checks need HTTPS", SETTINGS, '= [r"^health/(live|ready)/\\Z"]', "= []"),
     Mutation("health subpages answer over plain HTTP", SETTINGS, 'r"^health/(live|ready)/\\Z"', 'r"^health/"'),
     Mutation("storage not checked by readiness", "core/views.py", 'if not default_storage.exists(""):', "if False:"),
     Mutation("manifest not checked by readiness", "core/views.py", '        staticfiles_storage.url("site.css")\n'),
@@ -517,7 +517,7 @@ FOUNDATION = [
     Mutation("email for each decision", SERVICES, "timezone.now() + timedelta(hours=1)", "timezone.now()"),
     Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
     Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),
-    Mutation("quota not checked before decoding", "uploads/forms.py", "        check_quota(self.owner)\n"),
+    Mutation("quota not checked before decoding", "uploads/forms.py", "check_quota(self.owner)", "pass"),
     Mutation("session timestamps kept at log-in", "core/signals.py", "request.session.pop(name, None)", "pass"),
     Mutation(
         "public view added",

@@ -10,10 +10,8 @@ bind = env.get("BIND") or "127.0.0.1:8000"
 workers = int(env.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = 4
-# Seconds until an unresponsive worker is replaced; processing the largest photo takes less.
-timeout = 60
-# Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted.
-forwarded_allow_ips = ""
+timeout = 60  # seconds until an unresponsive worker is replaced; processing the largest photo takes less
+forwarded_allow_ips = ""  # only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted
 control_socket_disable = True
 # gunicorn logs JSON lines as well. Its own format would put untrusted text and whole tracebacks into the log.
 logconfig_dict = {

@@ -14,8 +14,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # The message is enough; a traceback would hide it.
-        sys.exit(str(error))
+        sys.exit(str(error))  # the message is enough; a traceback would hide it
     except DatabaseError as error:
         if "database is locked" not in str(error):
             raise

@@ -53,8 +53,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Deleting the row would not end the session.
-        return False
+        return False  # deleting the row would not end the session
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usersessions.delete_usersession")

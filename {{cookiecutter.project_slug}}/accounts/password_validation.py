@@ -40,5 +40,4 @@ def breached_suffixes(prefix: str) -> set[str]:
         if response.status != 200:
             raise ValueError(response.status)
         lines = (line.split(":") for line in response.read(MAX_BYTES).decode().splitlines())
-        # Padding lines have a count of zero.
-        return {suffix for suffix, count in lines if int(count) > 0}
+        return {suffix for suffix, count in lines if int(count) > 0}  # padding lines have a count of zero

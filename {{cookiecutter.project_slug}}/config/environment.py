@@ -11,8 +11,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
-# How the values start that .env.example holds in place of secrets.
-PLACEHOLDER = "replace-this"
+PLACEHOLDER = "replace-this"  # how values start that .env.example holds in place of secrets
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"

@@ -25,8 +25,7 @@ env = Environment()
 env.read_env(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"), recurse=False)
 
 DEBUG = env.bool("DEBUG", False)
-# environs' marker for a variable without a default.
-REQUIRED: Any = ...
+REQUIRED: Any = ...  # environs' marker for a variable without a default
 
 SECRET_KEY = env.str("SECRET_KEY", validate=secret_key)
 SECRET_KEY_FALLBACKS = env.secret_keys("SECRET_KEY_FALLBACKS", "")
@@ -160,8 +159,7 @@ TIME_ZONE = "UTC"
 # Transport: HTTPS only
 
 SECURE_SSL_REDIRECT = not DEBUG
-# Load balancers send health checks over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]
+SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]  # load balancers send health checks over plain HTTP
 if DEBUG:
     # A browser that received this header from localhost would refuse plain HTTP to every other project there.
     SECURE_HSTS_SECONDS = 0
@@ -174,8 +172,7 @@ if not SECURE_HSTS_PRELOAD:
     # hstspreload.org asks projects not to send `preload` by default: leaving the list takes months.
     SILENCED_SYSTEM_CHECKS.append("security.W021")
 if not SECURE_HSTS_INCLUDE_SUBDOMAINS:
-    # Only the team knows whether each of its subdomains has HTTPS.
-    SILENCED_SYSTEM_CHECKS.append("security.W005")
+    SILENCED_SYSTEM_CHECKS.append("security.W005")  # only the team knows whether each of its subdomains has HTTPS
 
 # Headers
 
@@ -189,8 +186,7 @@ CSP_POLICY: dict[str, list[str]] = {
     "base-uri": [CSP.NONE],
     "object-src": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
-    # The same endpoint, for older browsers and for newer ones.
-    "report-uri": ["/csp-report/"],
+    "report-uri": ["/csp-report/"],  # the same endpoint, for older browsers and for newer ones
     "report-to": ["csp"],
 }
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
@@ -211,10 +207,8 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
 # The cookie of the default storage has a fixed name without the prefix.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-# Idle timeout in seconds (OWASP: 15 to 30 minutes).
-SESSION_COOKIE_AGE = 30 * 60
-# Absolute timeout (OWASP: 4 to 8 hours).
-SESSION_ABSOLUTE_AGE = timedelta(hours=8)
+SESSION_COOKIE_AGE = 30 * 60  # seconds; the idle timeout (OWASP: 15 to 30 minutes)
+SESSION_ABSOLUTE_AGE = timedelta(hours=8)  # the absolute timeout (OWASP: 4 to 8 hours)
 
 # Passwords and log-in
 
@@ -247,16 +241,14 @@ ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"login": "users.forms.LoginForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
-# The log-in form asks for these too.
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the log-in form asks for these too
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # allauth's own generator adds each email to a table in which an old email would keep its access.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# The session timeouts above decide how long a session lasts.
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a session lasts
 # Per IP address, and per account from any IP address. The others are allauth's defaults.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}
 
@@ -270,20 +262,16 @@ ACCOUNT_FORMS |= {
 }
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-# In seconds. The default is 15 minutes; ASVS 6.5.5 allows 10.
-ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600  # seconds; the default is 15 minutes, ASVS 6.5.5 allows 10
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
-# One email for each account: a new one replaces the old one once it is verified.
-ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verified
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# Per recipient, and per emailed code.
-ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}
+ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}  # per recipient, and per emailed code
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
-# Passkeys work on http://localhost while developing.
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG  # passkeys work on http://localhost while developing
 
 # % endif
 # Files
@@ -291,8 +279,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# The default lets every other site read static files.
-WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # the default lets every other site read static files
 # FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
 owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
 STORAGES = {
@@ -328,10 +315,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text" if DEBUG else "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # The development server logs requests itself.
-        "access": {"level": "WARNING" if DEBUG else "INFO"},
-        # Without Django's handler that mails tracebacks.
-        "django": {"handlers": []},
+        "access": {"level": "WARNING" if DEBUG else "INFO"},  # the development server logs requests itself
+        "django": {"handlers": []},  # without Django's handler that mails tracebacks
         # They repeat untrusted input. The project logs an event of its own.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

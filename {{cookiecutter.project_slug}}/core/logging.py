@@ -14,10 +14,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-# The token of a password reset link. A reader of the log could use it.
-RESET_LINK = re.compile(r"(/reset/)\S+")
-# Of a text in a log line, in characters. A client can send much more.
-MAX_LENGTH = 2000
+RESET_LINK = re.compile(r"(/reset/)\S+")  # the token of a password reset link: a reader of the log could use it
+MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
 # Of the frames of an exception, and of its causes: so many of the first and of the last. A recursion has thousands.
 FRAMES, CAUSES = 20, 2
 

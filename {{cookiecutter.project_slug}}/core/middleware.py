@@ -22,8 +22,7 @@ from core.logging import log_event, request_id
 
 # No view needs another method. A function view without a restriction would even answer TRACE.
 ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
-# An active session is saved at most this often.
-RENEW_AFTER = timedelta(minutes=1)
+RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
 
@@ -65,8 +64,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
         if response.cookies and "Cache-Control" not in response.headers:
-            # A response that sets a cookie is meant for one visitor.
-            add_never_cache_headers(response)
+            add_never_cache_headers(response)  # meant for one visitor
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

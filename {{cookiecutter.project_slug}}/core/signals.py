@@ -21,8 +21,7 @@ PASSWORD_EVENTS = {
 def on_login(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
     if request is not None:
-        # A log-in restarts both time limits of the session.
-        for name in ("started", "renewed"):
+        for name in ("started", "renewed"):  # a log-in restarts both time limits of the session
             request.session.pop(name, None)
 
 

@@ -9,8 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# OSV_URL names a mirror.
-OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"
+OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
 BANDIT = ("bandit", "--quiet", "-c", "pyproject.toml", "-r", ".")
 ROTATED = Path("scripts/leaks-rotated.txt")
 

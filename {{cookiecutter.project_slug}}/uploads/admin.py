@@ -70,8 +70,7 @@ class PhotoAdmin(ModelAdmin):
     list_filter = (QueueFilter,)
     list_select_related = ("owner",)
     list_max_show_all = list_per_page = 100
-    # Each list and search uses an index: no column sorts.
-    sortable_by = ()
+    sortable_by = ()  # each list and search uses an index: no column sorts
     paginator = FirstThousand
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -105,8 +104,7 @@ class PhotoAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Photo | None = None) -> bool:
-        # Reviewers reject photos instead, which deletes the files and tells the owner.
-        return False
+        return False  # reviewers reject photos: this deletes the files and tells the owner
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("uploads.review_photo")

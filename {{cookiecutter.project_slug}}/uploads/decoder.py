@@ -65,8 +65,7 @@ def restrict_with_landlock() -> None:
 def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tuple[int, int], bytes]]:
     """Return the size and the JPEG file of each variant, without metadata, comments and trailing bytes."""
     image: Image.Image = PARSERS[content[:1]](BytesIO(content))
-    # Before the image is decoded: a decompression bomb is a small file.
-    if image.width * image.height > max_pixels:
+    if image.width * image.height > max_pixels:  # before the image is decoded: a decompression bomb is a small file
         raise RefusedError("too_many_pixels")
     # Reviewers would only see the first frame, and decoding all frames can be a bomb.
     if getattr(image, "n_frames", 1) != 1:

@@ -43,8 +43,7 @@ class UploadForm(forms.Form):
             raise self.refusal
         if file is None:
             raise upload_error("missing")
-        # Before the file is decoded. create_photo() checks again under a lock.
-        check_quota(self.owner)
+        check_quota(self.owner)  # before the file is decoded; create_photo() checks again under a lock
         return file
 
     def refuse(self, error: ValidationError) -> None:

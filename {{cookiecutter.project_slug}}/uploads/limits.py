@@ -74,8 +74,7 @@ def check_budget(owner: User) -> list[tuple[float, float]]:
 def charge(owner: User, spent: list[tuple[float, float]], seconds: float) -> None:
     key, entries = f"decoded:{owner.pk}", [*spent, (time.time(), seconds)]
     cache.set(key, entries, BUDGET_SECONDS)
-    # Django's database cache hides errors when it writes.
-    if cache.get(key) != entries:
+    if cache.get(key) != entries:  # Django's database cache hides errors when it writes
         raise RuntimeError("The cache did not store the value.")
 
 

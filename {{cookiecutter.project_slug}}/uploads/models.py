@@ -100,8 +100,7 @@ class Photo(models.Model):
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        # In 256 folders, each of which the sweeper can list.
-        return f"{str(self.id)[:2]}/{self.id}-{variant}.jpg"
+        return f"{str(self.id)[:2]}/{self.id}-{variant}.jpg"  # in 256 folders, each of which the sweeper can list
 
     def is_visible_to(self, user: User | AnonymousUser) -> bool:
         """Return True for everyone if it is published, for its owner unless rejected, and for reviewers."""

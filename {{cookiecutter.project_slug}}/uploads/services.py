@@ -60,8 +60,7 @@ def apply_verdicts(
     """
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
-        # Without files there is nothing left to decide.
-        decided = locked.has_files and seen in ("", locked.status)
+        decided = locked.has_files and seen in ("", locked.status)  # without files there is nothing left to decide
         if decided and verdicts:
             for kind, verdict in verdicts.items():
                 values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}

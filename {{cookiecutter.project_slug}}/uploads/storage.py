@@ -13,8 +13,7 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
     client_config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},  # so that the CSP allows this bucket alone
-        # In seconds. With the defaults, a silent server would block a request for minutes.
-        connect_timeout=3,
+        connect_timeout=3,  # seconds; with the defaults, a silent server would block a request for minutes
         read_timeout=10,
         retries={"total_max_attempts": 2},
         request_checksum_calculation="when_required",  # many servers do not know AWS's checksums

@@ -70,8 +70,7 @@ def delete_orphaned_files(folder: str, cutoff: datetime) -> int:
     kept = {str(key) for key in photos.values_list("pk", flat=True)}
     orphaned = 0
     for name in names:
-        # Other files are left alone.
-        if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:
+        if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:  # other files are left alone
             with suppress(FileNotFoundError):  # deleted in the meantime
                 # A new file may belong to an upload whose photo is about to be saved.
                 if default_storage.get_modified_time(f"{folder}/{name}") < cutoff:

@@ -3,8 +3,7 @@ from django.apps import AppConfig
 
 class CloudinaryConfig(AppConfig):
     name = "uploads.moderation.cloudinary"
-    # The SDK is installed as a Django app too and has the plain label.
-    label = "cloudinary_moderation"
+    label = "cloudinary_moderation"  # the SDK, a Django app too, has the plain label
 
     def ready(self) -> None:
         from uploads.moderation.cloudinary import checks  # noqa: F401

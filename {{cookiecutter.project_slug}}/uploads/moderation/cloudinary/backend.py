@@ -108,8 +108,7 @@ def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
         client.approve(key)
         return Outcome(photo, next_due=None)
     if must_upload and answer and answer.existing:
-        # Such an answer has no verdicts: ask again at once.
-        return Outcome(photo, timezone.now())
+        return Outcome(photo, timezone.now())  # such an answer has no verdicts: ask again at once
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
     return make_outcome(photo, next_attempt(photo) if pending else None, verdicts)

@@ -25,10 +25,8 @@ from urllib3.exceptions import HTTPError
 # Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
 # of its own (in seconds, for the connection and for each read).
 OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
-# For a whole call, since an answer that arrives byte by byte never reaches the timeout of a read.
-MAX_SECONDS = 30
-# Of an answer, after decompression. The details of 20 assets need about 200 kB.
-MAX_BYTES = 1024**2
+MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never reaches a read's timeout
+MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
 MAX_WAIT = timedelta(hours=1)
 
 UNREACHABLE = "Cloudinary cannot be reached or has an internal error. The call is tried again automatically."
@@ -102,8 +100,7 @@ class Transport:
             done.set()
         self.slow_down(response)
         with suppress(ValueError, RecursionError):
-            # As the SDK reads it: UTF-8 without a BOM.
-            body = json.loads(content.decode())
+            body = json.loads(content.decode())  # as the SDK reads it: UTF-8 without a BOM
             if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
                 return HTTPResponse(content, response.headers, 200)
         raise error_for(response, content)
@@ -226,8 +223,7 @@ def destroy(public_id: str) -> None:
         raise PhotoError(UNREADABLE)
 
 
-# Signing takes longer than the rest of a photo's entry in a page.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # signing takes longer than the rest of a photo's entry in a page
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.

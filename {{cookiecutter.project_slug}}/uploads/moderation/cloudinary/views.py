@@ -21,8 +21,7 @@ from core.logging import log_event
 from uploads.services import request_check
 
 MAX_BYTES = 256 * 1024
-# In seconds, into the past and the future. Cloudinary repeats a failed notification for nine minutes.
-WINDOW = 15 * 60
+WINDOW = 15 * 60  # seconds, in the past and the future; Cloudinary repeats a failed notification for nine minutes
 # By the length of the signature in hexadecimal. Cloudinary defines the scheme, a plain digest.
 DIGESTS = {40: hashlib.sha1, 64: hashlib.sha256}
 
