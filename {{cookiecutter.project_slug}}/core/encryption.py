@@ -10,8 +10,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
 
-# Sent by rotate_encryption. A receiver returns a model, the name of a field that holds tokens and is no
-# EncryptedTextField, and the function that rotates the tokens in a value of the field.
+# Sent by rotate_encryption. A receiver returns a model, a field with tokens, and what rotates those in a value of it.
 encryption_key_rotated = Signal()
 
 

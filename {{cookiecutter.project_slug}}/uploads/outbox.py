@@ -13,8 +13,7 @@ from uploads.moderation.backends import get_moderation_backend, next_attempt
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
-# Far longer than the calls for one photo take; each outcome renews the claim of the whole batch. After this, another
-# worker processes the photos of a worker that died.
+# Longer than the calls for one photo take; each outcome renews it. Then another worker takes over from one that died.
 CLAIM = timedelta(minutes=5)
 
 logger = logging.getLogger(__name__)

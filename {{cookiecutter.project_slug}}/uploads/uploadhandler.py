@@ -7,10 +7,7 @@ from uploads.images import upload_error
 
 
 class MaxSizeUploadHandler(MemoryFileUploadHandler):
-    """Keep the files of a request in memory, and stop when they exceed UPLOAD_MAX_BYTES together.
-
-    Temporary files would remain when a process is killed.
-    """
+    """Keep a request's files in memory, up to UPLOAD_MAX_BYTES. Temporary files would outlive a killed process."""
 
     received = 0
 

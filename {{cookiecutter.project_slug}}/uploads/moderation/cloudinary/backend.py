@@ -1,7 +1,4 @@
-"""The moderation backend that sends photos to Cloudinary and reads its verdicts.
-
-All state is in the Photo and Asset rows, so an interrupted step is repeated by a later pass.
-"""
+"""Send photos to Cloudinary and read its verdicts. All state is in rows: a later pass repeats an interrupted step."""
 
 import json
 import logging

@@ -1,7 +1,4 @@
-"""Cloudinary's webhook. A notification only schedules a check of a photo; it never sets a verdict.
-
-So the order and the number of notifications do not matter, and a forged one cannot publish a photo.
-"""
+"""Cloudinary's webhook. A notification only schedules a check of a photo: order, number and origin do not matter."""
 
 import hashlib
 import hmac
