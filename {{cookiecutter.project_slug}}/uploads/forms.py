@@ -39,12 +39,14 @@ class UploadForm(forms.Form):
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
-        if self.refusal:
-            raise self.refusal
-        if file is None:
+        if file is None and not self.refusal:
             raise upload_error("missing")
         check_quota(self.owner)  # before the file is decoded; create_photo() checks again under a lock
         return file
+
+    def clean(self) -> None:
+        if self.refusal:
+            self.refuse(self.refusal)
 
     def refuse(self, error: ValidationError) -> None:
         # An error that passes is not about the file, so upload.js keeps the file and can send it again.
