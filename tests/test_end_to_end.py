@@ -105,4 +105,4 @@ def test_documents_lead_from_generation_to_passed_scans(template: Path, tmp_path
     check_evidence(project, machine.run(project, test))
     report = machine.run(project, scan)
     for name in ("bandit", "leaks", "sbom"):
-        assert re.search(rf"^\| {name} +\| passed +\| reports/", report, re.MULTILINE), report
+        assert re.search(rf"^\| {name} +\| passed +\| \d+ +\|", report, re.MULTILINE), report

@@ -1,5 +1,6 @@
 """Every scan finds its problems, and no scan passes without having run."""
 
+import json
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from tests.support.scanning import Advisories, Install, scan
 SCANS = ["bandit", "leaks", "audit", "dependency-check", "workflows", "sbom"]
 # Nothing listens on the discard port.
 UNREACHABLE = {"OSV_URL": "http://127.0.0.1:9/", "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz"}
+FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
 
 # The expression with which Dependency-Check's PipAnalyzer reads a requirements.txt, as Java writes it.
 PIP_ANALYZER = re.compile(r"^([^#].*?)(?:[=~>]=([\.\*0-9]+?))?$", re.MULTILINE)
@@ -52,7 +54,17 @@ def test_scans_without_network_are_not_run_and_do_not_fail(folder: Path) -> None
         assert f"reports/{tool}/{tool}.html" in outcome.output
     table = (folder / "reports" / "summary.md").read_text(encoding="utf-8").removeprefix("### Scans\n\n")
     assert table in outcome.output + "\n"
+    assert max(map(len, outcome.output.splitlines())) <= 100
     assert run(folder, "git", "status", "--porcelain") == "", "Git ignores reports and data"
+
+
+def test_table_shows_seconds_and_which_scan_sees_more(folder: Path) -> None:
+    output = scan(folder, **UNREACHABLE).output
+    assert re.search(r"^\| tool +\| result +\| seconds \| looks for +\|$", output, re.MULTILINE)
+    (seconds,) = re.findall(r"^\| bandit +\| passed +\| (\d+) +\| insecure calls", output, re.MULTILINE)
+    assert 0 < int(seconds) < 60
+    assert re.search(r"^\| audit .+ known vulnerabilities \(OSV\) ", output, re.MULTILINE)
+    assert re.search(r"^\| dependency-check .+ which knows fewer \|$", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("tool", ["audit", "dependency-check"])
@@ -223,9 +235,9 @@ def test_shallow_clone_is_reported_as_not_run(folder: Path, tmp_path: Path) -> N
 
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".git")
-    assert re.match("not run: .*not a git repository", scan(folder, "leaks").results["leaks"])
+    assert scan(folder, "leaks").results["leaks"] == "not run: needs a Git repository: run git init, and commit"
     run(folder, "git", "init", "--quiet")
-    assert scan(folder, "leaks").results["leaks"] == "not run: no commit was scanned"
+    assert scan(folder, "leaks").results["leaks"] == "not run: no commit was scanned: it looks only at commits"
 
 
 # uv audit
@@ -340,7 +352,7 @@ def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stan
         assert expected in arguments
 
 
-def test_nvd_key_is_not_on_the_command_line(folder: Path, stand_in: Install, osv: Advisories) -> None:
+def test_feed_comes_first_and_the_key_is_not_on_the_command_line(folder: Path, stand_in: Install, osv: Advisories) -> None:
     tool = stand_in("dependency-check")
     key = secrets.token_hex(16)
     environment = {**clean_environment(), **tool.environment, "NVD_API_KEY": key, "REPORT": CLEAN}
@@ -356,7 +368,11 @@ def test_nvd_key_is_not_on_the_command_line(folder: Path, stand_in: Install, osv
     assert done.returncode == 0, done.stdout
     assert tool.note["properties"] == f"nvd.api.key={key}\n"
     assert not [argument for argument in tool.note["arguments"] if key in argument]
-    assert "--nvdDatafeed" not in tool.note["arguments"]
+    assert "--nvdDatafeed" not in tool.note["arguments"], "the API brings what is newer than the feed"
+    assert tool.note["arguments"][-2:] == ["--nvdValidForHours", "0"], "however new the feed is"
+    feed = json.loads(tool.file.with_name("feed").read_text(encoding="utf-8"))["arguments"]
+    assert feed[-3:] == ["--nvdDatafeed", FEED, "--updateonly"]
+    assert feed[feed.index("--data") + 1] == tool.note["arguments"][tool.note["arguments"].index("--data") + 1]
     if os.name == "posix":
         assert tool.note["mode"] == "0o40700"
     assert not Path(tool.note["arguments"][tool.note["arguments"].index("--propertyfile") + 1]).exists()

@@ -40,7 +40,10 @@ if "--propertyfile" in arguments:
 if "--scan" in arguments:
     folder = pathlib.Path(arguments[arguments.index("--scan") + 1])
     note["scanned"] = {path.name: path.read_text() for path in folder.iterdir()}
-pathlib.Path(os.environ["NOTE"]).write_text(json.dumps(note))
+file = pathlib.Path(os.environ["NOTE"])
+if "--updateonly" in arguments:
+    sys.exit(file.with_name("feed").write_text(json.dumps(note)) and 1)
+file.write_text(json.dumps(note))
 if report := os.environ.get("REPORT"):
     folder = pathlib.Path("reports/dependency-check")
     for kind in ("html", "sarif", "json"):
@@ -51,7 +54,7 @@ sys.exit(int(os.environ.get("EXIT_CODE", "0")))
 
 @dataclass(frozen=True)
 class Outcome:
-    """The exit code of a run of scans, its output, and the result of each scan."""
+    """The exit code of a run of scans, its output, and the result of each scan, with the reason if it did not run."""
 
     code: int
     output: str
@@ -69,8 +72,10 @@ def scan(folder: Path, *names: str, **environment: str) -> Outcome:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    rows = re.findall(r"^\| ([\w-]+) +\| (.+?) +\|.*\|$", done.stdout, re.MULTILINE)
-    return Outcome(done.returncode, done.stdout, dict(rows[2:]))
+    table = done.stdout.rpartition("\n| tool")[2]
+    results = dict(re.findall(r"^\| ([\w-]+) +\| (.+?) +\|.*\|$", table, re.MULTILINE)[1:])
+    results |= dict(re.findall(r"^([\w-]+): (not run: .*)$", table, re.MULTILINE))
+    return Outcome(done.returncode, done.stdout, results)
 
 
 @dataclass

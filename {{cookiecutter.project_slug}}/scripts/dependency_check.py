@@ -1,4 +1,7 @@
-"""Run OWASP Dependency-Check on the locked packages; a known vulnerability fails from CVSS 7 on."""
+"""Run OWASP Dependency-Check on the locked packages; a known vulnerability fails from CVSS 7 on.
+
+The NVD analyzes only a part of the new CVEs, so this is a second look after `audit`.
+"""
 
 import json
 import os
@@ -42,9 +45,12 @@ def scan(reports: Path) -> list[str]:
         command = container(tool, reports, private) if in_docker else [tool]
         source = ["--nvdDatafeed", mirror or FEED]
         if key:
+            # The API often fails to deliver the whole NVD: the feed comes first, and the API brings what is newer.
+            run(*command, *options(reports), *source, "--updateonly", capture=False)
             # Every process on the machine could read the key on the command line.
             Path(private, "nvd.properties").write_text(f"nvd.api.key={key}\n", encoding="utf-8")
-            source = ["--propertyfile", f"{'/src/private' if in_docker else private}/nvd.properties"]
+            properties = f"{'/src/private' if in_docker else private}/nvd.properties"
+            source = ["--propertyfile", properties, "--nvdValidForHours", "0"]
         code = run(*command, *options(reports), *source, capture=False).returncode
     report = reports / "dependency-check-report.json"
     # It counts whatever the code: after a failed update the code is 14 even when vulnerabilities were found.

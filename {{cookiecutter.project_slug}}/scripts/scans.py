@@ -41,7 +41,7 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> str:
     return done.stdout
 
 
-def table(lines: list[tuple[str, str, str]]) -> str:
+def table(lines: list[tuple[str, ...]]) -> str:
     """Return lines of cells as a table in Markdown."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
@@ -76,7 +76,10 @@ def bandit(reports: Path) -> list[str]:
 
 def leaks(reports: Path) -> list[str]:
     """Find secrets in any commit of the history with Kingfisher. A secret that was pushed must be rotated."""
-    repository = expect(run("git", "rev-parse", "--git-common-dir"), 0).strip()
+    git = run("git", "rev-parse", "--git-common-dir")
+    if git.returncode:
+        raise NotRun("needs a Git repository: run git init, and commit")
+    repository = git.stdout.strip()
     # Only commits: secrets belong in .env, and .git holds CI's short-lived token.
     scan = ("kingfisher", "scan", repository, "--exclude", f"{repository}/*", "--rules-path", "scripts/leaks.yml")
     # A found secret must reach neither the reports nor a service that could check it.
@@ -88,7 +91,7 @@ def leaks(reports: Path) -> list[str]:
     if audited["git"]["shallow"]:
         raise NotRun("a shallow clone lacks the history: run git fetch --unshallow")
     if audited["scan"]["status"] != "completed" or not audited["git"]["fetched_commit_count"]:
-        raise NotRun("no commit was scanned")
+        raise NotRun("no commit was scanned: it looks only at commits")
     # The history keeps a rotated secret. Its fingerprint is the same in every file and commit.
     rotated = {line.split()[0] for line in ROTATED.read_text(encoding="utf-8").splitlines() if line.strip()}
     line = "{path}:{line}: {rule} in commit {git_metadata[commit][id]:.10} ({fingerprint})"
