@@ -46,8 +46,7 @@ SUMMARY = """
 Next:
   cd {project_slug}
   git init
-  uv run poe admin    creates the first administrator
-  uv run poe start    then open http://localhost:8000/
+  uv run poe start    asks for the first administrator; then open http://localhost:8000/
 
 Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.

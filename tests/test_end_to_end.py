@@ -74,7 +74,7 @@ def update(machine: Machine, project: Path, origin: Path) -> None:
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert "Europe/Zurich" in settings
     assert "REPORT_EMAIL" in settings
-    _, start = commands(project / "README.md", "Start")
+    (start,) = commands(project / "README.md", "Start")
     with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
         machine.run(project, start)
     with (project / ".env").open("a", encoding="utf-8") as env:

@@ -1,17 +1,12 @@
 """What users do with their accounts, in Chromium."""
 
-import base64
-import hashlib
-import hmac
-import struct
-import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox, plain_text
-from tests.support.browsing import Browse, check_accessibility
+from tests.support.browsing import Browse, add_authenticator_app, check_accessibility, totp
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
 
 NEW = "a harbour at noon"
@@ -52,28 +47,9 @@ def confirm(page: Page, label: str, value: str) -> None:
     page.get_by_role("button", name="Confirm").click()
 
 
-def totp(secret: str) -> str:
-    """Return the code that an authenticator app shows; wait if it is about to expire."""
-    if time.time() % 30 > 24:
-        time.sleep(7)
-    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
-    (value,) = struct.unpack_from(">I", digest, digest[-1] & 15)
-    return f"{(value & 0x7FFFFFFF) % 10**6:06}"
-
-
 def open_second_factors(page: Page) -> None:
     page.get_by_role("link", name="Account").click()
     page.get_by_role("link", name="Second factor").click()
-
-
-def add_authenticator_app(page: Page) -> str:
-    """Set up an authenticator app and return its secret."""
-    expect(page.get_by_role("img", name="QR code")).to_be_visible()
-    secret = page.get_by_label("Authenticator secret").input_value()
-    page.get_by_label("Authenticator code").fill(totp(secret))
-    page.get_by_role("button", name="Activate").click()
-    expect(page.get_by_text("Authenticator app activated")).to_be_visible()
-    return secret
 
 
 def test_user_signs_up_and_adds_an_authenticator_app(visit: Browse, mailbox: Mailbox) -> None:

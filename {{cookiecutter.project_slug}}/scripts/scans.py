@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
@@ -41,7 +42,7 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> str:
     return done.stdout
 
 
-def table(lines: list[tuple[str, ...]]) -> str:
+def table(lines: Sequence[tuple[str, ...]]) -> str:
     """Return lines of cells as a table in Markdown."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Apply migrations, and run the development server and the worker until Ctrl-C: poe start [port]."""
+"""Apply migrations, ask for the first administrator, and run the development server and the worker until Ctrl-C."""
 
 import os
 import signal
@@ -18,6 +18,8 @@ def main(port: str = "8000") -> int:
     # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM is passed on.
     signal.signal(signal.SIGINT, lambda *_: None)
     if status := manage("migrate").wait():
+        return status
+    if sys.stdin.isatty() and (status := manage("createsuperuser", "--first").wait()):
         return status
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     worker, server = manage("worker"), manage("runserver", port)

@@ -79,6 +79,7 @@ def test_first_administrator_is_created_once(
         call_command("createsuperuser", email="Admin@example.com", interactive=False)
     assert not done.value.code
     assert "Admin@example.com is an administrator already." in capsys.readouterr().out
+    call_command("createsuperuser", email="other@example.com", interactive=False, first=True)
     administrator = User.objects.get()
     assert administrator.is_staff
     assert administrator.check_password(PASSWORD)
