@@ -1,7 +1,9 @@
 """Break a generated project at random places, and count how often its own tests notice.
 
 `mutations` breaks the controls that its authors thought of; this breaks anything: conditions, comparisons, statements,
-decorators, arguments, entries of lists, and constants. A mutant that no test notices is a survivor.
+decorators, arguments, entries of lists, and constants. A mutant that no test notices is a survivor. One that only keeps
+the project from starting shows nothing about the tests, and does not count. Type annotations, the type of a `cast` and
+the arguments of `@dataclass` are left alone, since nothing that runs depends on them.
 """
 
 import argparse
@@ -9,6 +11,7 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +32,10 @@ COUNT = 200
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 180
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+# A test that fails, or whose fixtures do. A module that cannot be imported has no test.
+FAILED = re.compile(rb"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
+NOTICED, SURVIVES, STILLBORN = "noticed", "survives", "does not start"
+SLOW = {"core/tests/test_settings.py", "core/tests/test_access.py"}
 # What is run in a process of its own, where coverage does not see it.
 UNSEEN = {
     "config/": ["core/tests/test_settings.py"],
@@ -51,9 +58,10 @@ OPPOSITES: dict[type[ast.cmpop], str] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of the text of a file between two offsets, in bytes."""
+    """A change of the text of a file between two offsets, in bytes. `statement` is the line that coverage names."""
 
     path: str
+    statement: int
     line: int
     kind: str
     start: int
@@ -70,11 +78,21 @@ class Finder(ast.NodeVisitor):
 
     def __init__(self, path: str, source: bytes) -> None:
         """Take a module."""
-        self.path, self.source, self.found = path, source, list[Mutant]()
+        self.path, self.source, self.found, self.statement = path, source, list[Mutant](), 1
         self.starts = [0]
         for line in source.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
         self.visit(ast.parse(source))
+
+    def visit(self, node: ast.AST) -> None:
+        """Remember the statement that a node is in."""
+        if isinstance(node, ast.stmt):
+            self.statement = node.lineno
+        super().visit(node)
+
+    def change(self, kind: str, line: int, start: int, end: int, text: str) -> None:
+        """Add a mutant."""
+        self.found.append(Mutant(self.path, self.statement, line, kind, start, end, text))
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
         """Return where a node starts and ends."""
@@ -90,7 +108,7 @@ class Finder(ast.NodeVisitor):
                 end += after + 1
             else:
                 start = len(self.source[:start].rstrip().removesuffix(b","))
-        self.found.append(Mutant(self.path, node.lineno, kind, start, end, text))
+        self.change(kind, node.lineno, start, end, text)
 
     def negate(self, test: ast.expr) -> None:
         """Add the mutant whose condition is the opposite."""
@@ -115,20 +133,30 @@ class Finder(ast.NodeVisitor):
         left, right = self.span(node.left)[1], self.span(node.comparators[0])[0]
         if len(node.ops) == 1 and not set(b"()") & set(self.source[left:right]):
             text = f" {OPPOSITES[type(node.ops[0])]} "
-            self.found.append(Mutant(self.path, node.lineno, "comparison changed", left, right, text))
+            self.change("comparison changed", node.lineno, left, right, text)
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:
         """Remove decorators."""
         for decorator in node.decorator_list:
             start, end = self.span(decorator)
-            self.found.append(Mutant(self.path, decorator.lineno, "decorator removed", start - 1, end, ""))
-        self.generic_visit(node)
+            self.change("decorator removed", decorator.lineno, start - 1, end, "")
+            if not ast.unparse(decorator).startswith("dataclass("):
+                self.visit(decorator)
+        parts = (node.keywords if isinstance(node, ast.ClassDef) else [node.args]) + node.body
+        for part in parts:
+            self.visit(part)
 
     visit_ClassDef = visit_FunctionDef  # noqa: N815
 
+    def visit_TypeAlias(self, node: ast.TypeAlias) -> None:
+        """Leave types alone."""
+
     def visit_Call(self, node: ast.Call) -> None:
         """Remove named arguments."""
+        if ast.unparse(node.func) == "cast":
+            self.visit(node.args[1])
+            return
         for keyword in node.keywords:
             if keyword.arg:
                 self.add("argument removed", keyword, "", comma=True)
@@ -209,10 +237,13 @@ def find(project: Path) -> list[Mutant]:
 
 
 def trace(project: Path) -> dict[tuple[str, int], set[str]]:
-    """Run the tests, and return which of them run a line of a file."""
+    """Run the tests, which must pass, and return which of them run a line of a file."""
     settings = "[run]\ndynamic_context = test_function\nsource = .\n[json]\nshow_contexts = true\n"
     (project / ".coveragerc").write_text(settings, encoding="utf-8")
-    run(project, "coverage", "run", *PYTEST[1:])
+    try:
+        run(project, "coverage", "run", *PYTEST[1:])
+    except AssertionError as error:
+        sys.exit(f"The tests fail without a mutant:\n{error}")
     run(project, "coverage", "json", "--quiet", "-o", "coverage.json")
     report = json.loads((project / "coverage.json").read_text(encoding="utf-8"))
     tests: dict[tuple[str, int], set[str]] = {}
@@ -225,44 +256,56 @@ def trace(project: Path) -> dict[tuple[str, int], set[str]]:
 
 def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]]) -> list[str]:
     """Return the test modules that can notice a mutant; none means all of them."""
-    modules = tests.get((mutant.path, mutant.line), {""})
+    modules = tests.get((mutant.path, mutant.statement), {""})
     if "" in modules:
         return []
     unseen = [module for start, it in UNSEEN.items() if mutant.path.startswith(start) for module in it]
     return sorted({*(module.replace(".", "/") + ".py" for module in modules), *unseen})
 
 
-def is_noticed(mutant: Mutant, project: Path, modules: list[str]) -> bool:
-    """Tell whether a test fails in a project with the mutant."""
+def outcome(mutant: Mutant, project: Path, modules: list[str]) -> str:
+    """Tell what the tests make of a project with the mutant: it is noticed, survives, or does not start."""
     path = project / mutant.path
     source = path.read_bytes()
     path.write_bytes(mutant.apply(source))
     own = mutant.path.split("/")[0]
-    # First the tests of the mutant's own app, which are the likeliest to fail.
-    command = [*PYTEST, *sorted(modules or (*APPS, "scripts")[1:5], key=lambda it: not it.startswith(own))]
+    # First the tests of the mutant's own app, which are the likeliest to fail, and last those that start processes.
+    order = sorted(modules or all_tests(project), key=lambda it: (it in SLOW, not it.startswith(own)))
     try:
         done = subprocess.run(
-            command, cwd=project, env=clean_environment(), check=False, capture_output=True, timeout=TIMEOUT_SECONDS
+            [*PYTEST, *order],
+            cwd=project,
+            env=clean_environment(),
+            check=False,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return True
+        return NOTICED
     finally:
         path.write_bytes(source)
-    return done.returncode != 0
+    if not done.returncode:
+        return SURVIVES
+    return NOTICED if FAILED.search(done.stdout) else STILLBORN
 
 
-def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
-    """Yield each mutant of a sample with whether it is noticed."""
+def all_tests(project: Path) -> list[str]:
+    """Return all test modules of a project."""
+    return [it.relative_to(project).as_posix() for app in APPS for it in (project / app).rglob("tests/test_*.py")]
+
+
+def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
+    """Yield each mutant of a sample with its outcome."""
     tests = trace(project)
     copies: Queue[Path] = Queue()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
         for number in range(os.cpu_count() or 1):
             copies.put(shutil.copytree(project, Path(folder) / str(number) / project.name))
 
-        def check(mutant: Mutant) -> bool:
+        def check(mutant: Mutant) -> str:
             copy = copies.get()
             try:
-                return is_noticed(mutant, copy, chosen_tests(mutant, tests))
+                return outcome(mutant, copy, chosen_tests(mutant, tests))
             finally:
                 copies.put(copy)
 
@@ -277,26 +320,26 @@ def main() -> None:
     parser.add_argument("--minimum", type=float, default=0.85, help="the share that must be noticed")
     parser.add_argument("paths", nargs="*", help="break only files whose path starts with one of these")
     options = parser.parse_args()
-    started, noticed = time.monotonic(), Counter[str]()
-    totals, survivors = Counter[str](), list[list[object]]()
+    started, totals, survivors = time.monotonic(), Counter[tuple[str, str]](), list[list[object]]()
     with generated(ALL_ON) as project:
         mutants = [it for it in find(project) if not options.paths or it.path.startswith(tuple(options.paths))]
         sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))  # noqa: S311
         print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", file=sys.stderr, flush=True)
-        for mutant, found in measure(project, sample):
-            app = mutant.path.split("/")[0]
-            totals[app] += 1
-            noticed[app] += found
-            if not found:
-                line = (project / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
+        for mutant, result in measure(project, sample):
+            totals[mutant.path.split("/")[0], result] += 1
+            if result == SURVIVES:
                 before = (project / mutant.path).read_bytes()[mutant.start : mutant.end].decode()
+                line = (project / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
                 change = f"`{before[:60]}` → `{mutant.text[:60]}`".replace("\n", " ")
                 survivors.append([f"{mutant.path}:{mutant.line}", mutant.kind, change, f"`{line[:80]}`"])
                 print(*survivors[-1], sep="  ", file=sys.stderr, flush=True)
     print_table(["survivor", "kind", "change", "line"], survivors or [["none", "", "", ""]])
     print()
-    print_table(["app", "mutants", "noticed"], [[app, totals[app], noticed[app] / totals[app]] for app in totals])
-    share = noticed.total() / totals.total()
+    results = (NOTICED, SURVIVES, STILLBORN)
+    apps = sorted({app for app, _ in totals})
+    print_table(["app", *results], [[app, *(totals[app, result] for result in results)] for app in apps])
+    noticed, survived, _ = (sum(totals[app, result] for app in apps) for result in results)
+    share = noticed / max(noticed + survived, 1)
     print(f"\n{share:.1%} noticed, seed {options.seed} ({time.monotonic() - started:.0f} seconds).")
     if share < options.minimum:
         sys.exit(1)
