@@ -2,10 +2,12 @@
 
 import hashlib
 import logging
+import runpy
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from unittest.mock import Mock
 
 import pytest
 
@@ -55,6 +57,15 @@ def test_breached_password_is_rejected_and_never_sent(stub: type[Stub], client: 
     for accepted in ("padding", PASSWORD):
         BreachedPasswordValidator().validate(accepted)
     assert stub.requests[0] == f"/range/{DIGEST[:5]} true"
+
+
+@pytest.mark.control("V6.2.12")
+def test_breach_check_uses_https_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = runpy.run_path(password_validation.__file__)
+    assert (original["HOST"], original["HTTPSConnection"]) == ("api.pwnedpasswords.com", HTTPSConnection)
+    monkeypatch.setattr(password_validation, "HTTPSConnection", connect := Mock(side_effect=OSError))
+    BreachedPasswordValidator().validate(PASSWORD)
+    connect.assert_called_once_with(password_validation.HOST, timeout=password_validation.TIMEOUT)
 
 
 @pytest.mark.control("V6.2.12")

@@ -1,5 +1,6 @@
 """Sessions as their owner and staff see and end them, and the deletion of accounts."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -97,8 +98,9 @@ def test_failed_deletion_is_neither_logged_nor_reported(
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(
-    clients: list[HTTPSClient], user: User, make_photo: MakePhoto
+    clients: list[HTTPSClient], user: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     photo = make_photo(status="approved")
     client = clients[0]
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
@@ -109,3 +111,4 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
+    assert "user_deleted" in caplog.messages

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from config import urls
 from config.wsgi import application
+from core.checks import check_environment
 from core.http import client_ip
 from core.testing import HTTPSClient, Login, MakePhoto, Upload
 from uploads.models import Photo
@@ -181,6 +182,14 @@ def test_csp_reports_are_limited(login: Login, user: User, caplog: pytest.LogCap
     assert [record.name for record in caplog.records].count("security") == 10
     assert {post("[]") for _ in range(20)} == {204, 429}
     assert dict(client.session) == session
+
+
+@pytest.mark.control("V3.4.3")
+def test_policy_that_only_reports_is_warned_of(settings: Settings) -> None:
+    settings.CSP_REPORT_ONLY = False
+    assert "core.W001" not in [message.id for message in check_environment()]
+    settings.CSP_REPORT_ONLY = True
+    assert "core.W001" in [message.id for message in check_environment()]
 
 
 @pytest.mark.control("V12.2.1")

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
+from django.test import RequestFactory
 from pytest_django import Settings
 
 from core import errors
-from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter
+from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
 from users.models import User
 
@@ -117,9 +118,11 @@ def test_long_traceback_keeps_its_first_and_last_frames() -> None:
 
 
 @pytest.mark.control("V16.2.5")
-def test_reset_link_is_masked_in_the_log() -> None:
-    text = line(msg="Not Found: %s", args=("/accounts/reset/MQ/dik1n7-8fc0259ddbf7a360/",))
-    assert json.loads(text)["event"] == "Not Found: /accounts/reset/…"
+def test_reset_link_is_masked_in_the_log(rf: RequestFactory, caplog: pytest.LogCaptureFixture) -> None:
+    link = "/accounts/reset/MQ/dik1n7-8fc0259ddbf7a360/"
+    assert json.loads(line(msg="Not Found: %s", args=(link,)))["event"] == "Not Found: /accounts/reset/…"
+    log_event("authz_fail", rf.get(link), level=logging.WARNING)
+    assert json.loads(JSONFormatter().format(caplog.records[-1]))["path"] == "/accounts/reset/…"
 
 
 @pytest.mark.control("V16.3.1")

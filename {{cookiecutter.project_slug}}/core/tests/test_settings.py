@@ -8,14 +8,16 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from environs import ValidationError
 
-from config.environment import cache_url, database_url, sentry_dsn, storage_url
+from config.environment import cache_url, database_url, email_url, sentry_dsn, storage_url
 from config.settings import env
 from core.testing import start
 
@@ -141,6 +143,52 @@ def test_hsts_without_subdomains_is_a_decision() -> None:
     assert "SECURE_HSTS_PRELOAD: Needs SECURE_HSTS_INCLUDE_SUBDOMAINS" in result.stderr
 
 
+def in_environment(monkeypatch: pytest.MonkeyPatch, **changes: str) -> dict[str, Any]:
+    """Return the settings of the tests' production environment with changes."""
+    with monkeypatch.context() as patch:
+        for name, value in changes.items():
+            patch.setenv(name, value)
+        return runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
+
+
+@pytest.mark.control("V4.1.3")
+def test_scheme_is_read_from_a_proxy_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "SECURE_PROXY_SSL_HEADER" not in in_environment(monkeypatch)
+    found = in_environment(monkeypatch, TRUSTED_PROXY_COUNT="1")
+    assert found["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+def test_development_needs_no_https_and_no_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"DEBUG": "on", "ALLOWED_HOSTS": "", "DATABASE_URL": "", "EMAIL_URL": "", "DEFAULT_FROM_EMAIL": ""}
+    found = in_environment(monkeypatch, **changes)
+    assert found["MAILERS"] == {"default": {"BACKEND": "core.mail.ConsoleBackend"}}
+    assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
+    assert "localhost" in found["ALLOWED_HOSTS"]
+    for name in ("SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
+        assert not found[name], name
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "encryption"),
+    [
+        ("submission://me:a%2Fb@mail.example.com", "mail.example.com", 587, (True, False)),
+        ("smtps://me:a%2Fb@mail.example.com", "mail.example.com", 465, (False, True)),
+        ("smtp://me:a%2Fb@localhost:2525", "localhost", 2525, (False, False)),
+    ],
+)
+def test_mail_server_is_read_with_its_encryption(url: str, host: str, port: int, encryption: object) -> None:
+    mailer = email_url(url)
+    options = mailer["OPTIONS"]
+    assert mailer["BACKEND"].endswith("smtp.EmailBackend")
+    assert (options["host"], options["port"], options["username"], options["password"]) == (host, port, "me", "a/b")
+    assert (options["use_tls"], options["use_ssl"]) == encryption
+
+
+@pytest.mark.django_db
+def test_models_have_their_migrations() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
 def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "env").write_text("BIND=0.0.0.0:9000\nWEB_CONCURRENCY=3\n", encoding="utf-8")
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
@@ -148,6 +196,7 @@ def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WEB_CONCURRENCY", "5")
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
+    assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)

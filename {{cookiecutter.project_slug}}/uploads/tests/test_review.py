@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads import outbox
+from uploads.admin import PhotoAdmin
 from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import Outcome, StaffReviewBackend
@@ -143,6 +144,16 @@ def test_messages_count_what_was_decided(login: Login, reviewer: User, make_phot
     assert said(client.post(QUEUE, chosen)) == ["2 photos approved.", unchanged]
     assert said(client.post(page(one), {"reason": "Too dark"}))[-1] == "1 photo rejected."
     assert LogEntry.objects.count() == 3
+
+
+def test_bulk_decision_has_a_ceiling(
+    login: Login, reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PhotoAdmin.list_per_page <= PhotoAdmin.list_max_show_all <= 100
+    monkeypatch.setattr(PhotoAdmin, "list_per_page", 1)
+    chosen = {"action": "reject", "_selected_action": [make_photo().pk, make_photo().pk], "reason": "Too dark"}
+    assert said(login(reviewer).post(QUEUE, chosen))[0] == "1 photo rejected."
+    assert Photo.objects.waiting().count() == 1
 
 
 @pytest.mark.control("V3.5.3")

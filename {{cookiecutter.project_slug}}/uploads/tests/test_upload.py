@@ -38,7 +38,7 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
     assert stored(media) == [photo.path("display"), photo.path("thumbnail")]
-    assert os.name == "nt" or all(path.stat().st_mode & 0o77 == 0 for path in media.rglob("*.jpg"))
+    assert os.name == "nt" or all(path.stat().st_mode & 0o77 == 0 for path in media.rglob("*"))
     assert (photo.width, photo.height) == Image.open(default_storage.open(photo.path("display"))).size
 
 

@@ -1,8 +1,10 @@
 """Password rules and hashes, and user accounts in the admin."""
 
 import hashlib
+from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Permission
 from django.contrib.auth.password_validation import validate_password
@@ -102,6 +104,14 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
     assert response.status_code == 302
     added = User.objects.get(email="new@example.com")
     assert client.get(f"/admin/users/user/{added.pk}/change/").status_code == 200
+
+
+def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser) -> None:
+    request, accounts = rf.get("/"), admin.site.get_model_admin(User)
+    request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    assert accounts.has_delete_permission(request, user)
+    for role in ({"is_staff": True}, {"is_superuser": True}):
+        assert not accounts.has_delete_permission(request, make_user(f"{role}@example.com", **role))
 
 
 @pytest.mark.control("V8.2.1")

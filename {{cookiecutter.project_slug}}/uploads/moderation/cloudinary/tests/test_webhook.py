@@ -1,5 +1,6 @@
 """Notifications schedule a check of a photo, and forged ones do nothing."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -43,8 +44,12 @@ def test_notification_only_schedules_a_check(photo: Photo, notify: Notify, diges
         ({"content_length": "many"}, 400),
     ],
 )
-def test_forged_notification_is_refused(photo: Photo, notify: Notify, changes: Any, expected: int) -> None:
+def test_forged_notification_is_refused(
+    photo: Photo, notify: Notify, changes: Any, expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     assert notify(approval(photo.pk), **changes).status_code == expected
+    assert ("authn_webhook_fail" in caplog.messages) is (expected == 401)
     photo.refresh_from_db()
     assert photo.due_at is None
 
