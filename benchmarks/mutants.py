@@ -30,7 +30,7 @@ from tests.support.baking import ALL_ON, clean_environment, run
 APPS = ("config", "core", "users", "accounts", "uploads")
 COUNT = 200
 # A mutant that makes the tests endless is noticed too.
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 900
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 # A test that fails, or whose fixtures do. A module that cannot be imported has no test.
 FAILED = re.compile(rb"^(?:FAILED|ERROR) \S+::", re.MULTILINE)

@@ -147,7 +147,7 @@ def walk(folder: Path, browse: Browse) -> None:
     for number, (options, mouse) in enumerate(ways):
         email = f"{number}@example.com" if number else ADMIN
         if number:
-            admin = "uv run poe admin --no-input".split()
+            admin = ["uv", "run", "poe", "admin", "--no-input"]
             run(folder, *admin, DJANGO_SUPERUSER_EMAIL=email, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
             # The link in the empty gallery is part of the way.
             run(folder, "uv", "run", "python", "manage.py", "shell", "-c", "Photo.objects.all().delete()")
@@ -155,7 +155,6 @@ def walk(folder: Path, browse: Browse) -> None:
         publish_the_first_photo(visit, email, f"First light {number}")
         visitor = browse(URL)
         expect(visitor.get_by_role("link", name=f"First light {number}")).to_be_visible()
-        print(f"{COMMANDS} commands, {len(visit.pages)} pages, {visit.clicks} clicks")
         assert len(visit.pages) <= PAGES, visit.pages
         assert visit.clicks <= CLICKS
 
@@ -170,7 +169,7 @@ def test_readme_commands_work(
     (start,) = commands(readme, "Start")
     assert len(["uvx cookiecutter .", f"cd {folder.name}", start]) <= COMMANDS
     if sys.platform == "win32":  # it has no terminal for tests
-        admin = "uv run poe admin --no-input".split()
+        admin = ["uv", "run", "poe", "admin", "--no-input"]
         run(folder, *admin, DJANGO_SUPERUSER_EMAIL=ADMIN, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     with development_port(tmp_path_factory.getbasetemp().parent), served(folder, start) as page:
         assert "<h1>Gallery</h1>" in page

@@ -352,7 +352,9 @@ def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stan
         assert expected in arguments
 
 
-def test_feed_comes_first_and_the_key_is_not_on_the_command_line(folder: Path, stand_in: Install, osv: Advisories) -> None:
+def test_feed_comes_first_and_the_key_is_not_on_the_command_line(
+    folder: Path, stand_in: Install, osv: Advisories
+) -> None:
     tool = stand_in("dependency-check")
     key = secrets.token_hex(16)
     environment = {**clean_environment(), **tool.environment, "NVD_API_KEY": key, "REPORT": CLEAN}
