@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from core import encryption
 from users import adapters
@@ -54,7 +55,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     decrypt = staticmethod(encryption.decrypt)
 
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
-        return f"Passkey {Authenticator.objects.filter(user=user, type=type).count() + 1}"
+        return _("Passkey {number}").format(number=Authenticator.objects.filter(user=user, type=type).count() + 1)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}

@@ -12,6 +12,7 @@ from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 import users.admin  # noqa: F401  # removes allauth's page of emails first
 from core.admin import ModelAdmin
@@ -58,12 +59,12 @@ class UserSessionAdmin(ReadOnlyAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usersessions.delete_usersession")
 
-    @admin.action(description="End selected sessions", permissions=["end"])
+    @admin.action(description=_("End selected sessions"), permissions=["end"])
     def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
         for session in queryset:
             session.end()
             log_event("session_expired", request, reason="ended by staff", owner=session.user_id)
-        self.message_user(request, "The sessions have ended.", messages.SUCCESS)
+        self.message_user(request, _("The sessions have ended."), messages.SUCCESS)
 
 
 @admin.register(Authenticator)

@@ -6,6 +6,7 @@ from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 HOST = "api.pwnedpasswords.com"
 TIMEOUT = 2  # seconds, for the connection and again for the response
@@ -20,7 +21,7 @@ class BreachedPasswordValidator:
 
     def validate(self, password: str, user: object = None) -> None:
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
-        message = "This password was published in a data breach. Choose another one."
+        message = _("This password was published in a data breach. Choose another one.")
         try:
             if digest[5:] in breached_suffixes(digest[:5]):
                 raise ValidationError(message, code="password_breached")
@@ -28,7 +29,7 @@ class BreachedPasswordValidator:
             logging.getLogger("accounts").warning("breached passwords not checked: %s", type(error).__name__)
 
     def get_help_text(self) -> str:
-        return "Your password cannot be one that was published in a data breach."
+        return _("Your password cannot be one that was published in a data breach.")
 
 
 def breached_suffixes(prefix: str) -> set[str]:

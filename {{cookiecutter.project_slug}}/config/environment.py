@@ -5,9 +5,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
 
 import dj_database_url
 from cryptography.fernet import Fernet, MultiFernet
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
@@ -25,7 +27,7 @@ class Environment(FileAwareEnv):
         super().__init__(eager=False, strip_whitespace=True)
         self.problems: dict[str, list[str]] = {}
         parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
-        for parser in parsers:
+        for parser in (*parsers, language, time_zone):
             self.add_parser(parser.__name__, parser)
 
     # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
@@ -175,4 +177,16 @@ def sentry_dsn(value: str) -> str:
     url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.:-]+/\d+"
     if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
         raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --extra sentry`.")
+    return value
+
+
+def language(value: str) -> str:
+    if value not in LANG_INFO.keys() | {"en-us"}:
+        raise ValidationError("Must be a language that Django knows, such as de or pt-br.")
+    return value
+
+
+def time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValidationError("Must be a time zone such as Europe/Berlin.")
     return value

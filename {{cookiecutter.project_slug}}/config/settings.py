@@ -44,6 +44,8 @@ SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
 CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
 SENTRY_DSN = env.sentry_dsn("SENTRY_DSN", "")
+LANGUAGE_CODE = env.language("LANGUAGE_CODE", "en")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
 # % endif
@@ -145,7 +147,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            # Each template may use `translate` and `blocktranslate` without loading them.
+            "builtins": ["django.templatetags.i18n"],
         },
     }
 ]
@@ -153,8 +157,8 @@ TEMPLATES = [
 # How long visitors without cookies share a page. Not on SQLite, where storing the page would wait for other writers.
 SHARED_PAGE_SECONDS = 0 if DEBUG or DATABASES["default"]["ENGINE"].endswith("sqlite3") else 10
 MAILERS = {"default": mailer}
-LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+# Translations of the project's own texts: see docs/languages.md.
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Transport: HTTPS only
 

@@ -16,17 +16,34 @@ from django.core.paginator import Paginator
 from django.db.models import FETCH_PEERS, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from core.admin import ModelAdmin
 from uploads.models import WAITING, Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.services import review_photo
 from users.models import User
+
+DONE = {
+    "approved": ngettext_lazy("{count} photo approved.", "{count} photos approved.", "count"),
+    "rejected": ngettext_lazy("{count} photo rejected.", "{count} photos rejected.", "count"),
+}
+DECIDED = ngettext_lazy(
+    "{count} photo left unchanged: already decided by {names}.",
+    "{count} photos left unchanged: already decided by {names}.",
+    "count",
+)
+CHANGED = ngettext_lazy(
+    "{count} photo left unchanged: changed or deleted meanwhile.",
+    "{count} photos left unchanged: changed or deleted meanwhile.",
+    "count",
+)
 
 
 class FirstThousand(Paginator):
@@ -42,14 +59,14 @@ class FirstThousand(Paginator):
 class QueueFilter(admin.SimpleListFilter):
     """Show photos that wait for a reviewer by default."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "show"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("approved", "Published"), ("rejected", "Not accepted"), ("all", "All")]
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
+        return [("approved", _("Published")), ("rejected", _("Not accepted")), ("all", _("All"))]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        yield {"selected": self.value() is None, "query_string": "?", "display": "Waiting"}
+        yield {"selected": self.value() is None, "query_string": "?", "display": _("Waiting")}
         yield from list(super().choices(changelist))[1:]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
@@ -59,8 +76,13 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 class RejectForm(forms.Form):
-    text = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
-    reason = forms.CharField(max_length=200, widget=text, help_text="Choose one or write your own. The owner reads it.")
+    field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        widget=field,
+        help_text=_("Choose one or write your own. The owner reads it."),
+    )
 
 
 @admin.register(Photo)
@@ -110,31 +132,35 @@ class PhotoAdmin(ModelAdmin):
         return request.user.has_perm("uploads.review_photo")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, {"title": "Photos"} | (extra_context or {}))
+        response = super().changelist_view(request, {"title": _("Photos")} | (extra_context or {}))
         if request.method == "GET" and (count := Photo.objects.overdue().count()):
-            photos = f"{count} photo{pluralize(count, ' has,s have')}"
-            text = f"{photos} waited for automatic moderation for more than an hour. The worker's log says why."
-            self.message_user(request, text, messages.WARNING)
+            text = ngettext(
+                "{count} photo has waited for automatic moderation for more than an hour. The worker's log says why.",
+                "{count} photos have waited for automatic moderation for more than an hour. The worker's log says why.",
+                count,
+            )
+            self.message_user(request, text.format(count=count), messages.WARNING)
         return response
 
-    @admin.display(description="uploaded")
+    @admin.display(description=_("uploaded"))
     def waiting(self, photo: Photo) -> str:
         late = timezone.now() - photo.created_at > timedelta(hours=settings.MODERATION_STUCK_HOURS)
         hidden = photo.status in {Status.PENDING, Status.REVIEW}
-        return f"{photo.created_at:%Y-%m-%d %H:%M}{', waits too long' if late and hidden else ''}"
+        date = localize(timezone.localtime(photo.created_at))
+        return gettext("{date}, waits too long").format(date=date) if late and hidden else date
 
-    @admin.display(description="photo")
+    @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:
         if not photo.has_files:
-            return "deleted"
+            return gettext("deleted")
         url = get_moderation_backend().image_url(photo, "thumbnail")
         return format_html('<img src="{}" alt="{}" loading="lazy">', url, photo.title)
 
-    @admin.display(description="title and owner")
+    @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
-        return format_html("{}<small>{}</small>", photo.title, photo.owner or "deleted account")
+        return format_html("{}<small>{}</small>", photo.title, photo.owner or _("deleted account"))
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def state(self, photo: Photo) -> str:
         return format_html("{}<small>{}</small>", photo.get_status_display(), photo.reason)
 
@@ -147,7 +173,7 @@ class PhotoAdmin(ModelAdmin):
             raise PermissionDenied
         photo = self.get_object(request, object_id)
         if not photo:
-            self.message_user(request, "This photo was deleted.", messages.WARNING)
+            self.message_user(request, _("This photo was deleted."), messages.WARNING)
             return redirect("admin:uploads_photo_changelist")
         waiting = Photo.objects.waiting().exclude(pk=photo.pk)
         following = waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
@@ -159,7 +185,7 @@ class PhotoAdmin(ModelAdmin):
                 return redirect(request.path)
             if following:
                 return redirect("admin:uploads_photo_change", following.pk)
-            self.message_user(request, "No other photo waits for review.")
+            self.message_user(request, _("No other photo waits for review."))
             return redirect("admin:uploads_photo_changelist")
         return self.page(request, "change_form", title=photo, photo=photo, form=form, following=following)
 
@@ -167,17 +193,17 @@ class PhotoAdmin(ModelAdmin):
         context |= self.admin_site.each_context(request)
         return TemplateResponse(request, f"admin/uploads/photo/{template}.html", context)
 
-    @admin.action(description="Approve selected photos", permissions=["review"])
+    @admin.action(description=_("Approve selected photos"), permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
         self.review(request, queryset, "approved")
 
-    @admin.action(description="Reject selected photos…", permissions=["review"])
+    @admin.action(description=_("Reject selected photos…"), permissions=["review"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
             self.review(request, queryset, "rejected", form.cleaned_data["reason"])
             return None
-        return self.page(request, "reject", title="Reject photos", photos=queryset, form=form)
+        return self.page(request, "reject", title=_("Reject photos"), photos=queryset, form=form)
 
     def review(
         self, request: HttpRequest, photos: QuerySet[Photo], result: str, reason: str = "", keys: Sequence[str] = ()
@@ -189,14 +215,13 @@ class PhotoAdmin(ModelAdmin):
         for photo in photos[: self.list_per_page]:
             seen = request.POST.get(f"status-{photo.pk}", photo.status)
             if review_photo(photo, cast(User, request.user), result, reason, seen):
-                self.log_change(request, photo, f"{result}: {reason}".removesuffix(": "))
+                self.log_change(request, photo, f"{Verdict.Result(result).label}: {reason}".removesuffix(": "))
                 left.discard(str(photo.pk))
         if done := selected - len(left):
-            self.message_user(request, f"{done} photo{pluralize(done)} {result}.", messages.SUCCESS)
+            self.message_user(request, DONE[result].format(count=done), messages.SUCCESS)
         if left:
             others = Verdict.objects.filter(photo__in=left).exclude(decided_by=None)
-            names = sorted(set(others.values_list("decided_by__email", flat=True)))
-            why = f"already decided by {', '.join(names)}" if names else "changed or deleted meanwhile"
-            text = f"{len(left)} photo{pluralize(left)} left unchanged: {why}."
+            names = ", ".join(sorted(set(others.values_list("decided_by__email", flat=True))))
+            text = (DECIDED if names else CHANGED).format(count=len(left), names=names)
             self.message_user(request, text, messages.WARNING)
         return not left

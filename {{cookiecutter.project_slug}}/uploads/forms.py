@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
 
 from uploads.images import FORMATS, retry_after, upload_error, validate_and_reencode
 from uploads.limits import decoding_turn
@@ -24,13 +25,15 @@ logger = logging.getLogger(__name__)
 
 class UploadForm(forms.Form):
     # Before the file, so that the title is kept even when the file is too large.
-    title = forms.CharField(max_length=120, help_text="Shown with the photo. Up to 120 characters.")
+    title = forms.CharField(
+        label=_("Title"), max_length=120, help_text=_("Shown with the photo. Up to 120 characters.")
+    )
     image = forms.FileField(
-        label="Photo",
+        label=_("Photo"),
         required=False,  # clean_image() tells a missing file from one that was refused
         allow_empty_file=True,  # upload validation has a message of its own
         widget=forms.FileInput({"accept": EXTENSIONS, "required": True}),
-        help_text="JPEG, PNG or WebP.",
+        help_text=_("JPEG, PNG or WebP."),
     )
 
     def __init__(self, *args: Any, owner: User, refusal: ValidationError | None = None, **kwargs: Any) -> None:

@@ -14,6 +14,9 @@ from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.template.defaultfilters import floatformat
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 # The accepted formats: how their files start, and their file extensions.
 FORMATS = {
@@ -23,11 +26,12 @@ FORMATS = {
 }
 # Other formats of cameras and phones: how their files start, and what to do about it.
 OTHER_FORMATS = {
-    rb".{4}ftyp.{0,40}avi[fs]": "This is an AVIF file: export the photo as JPEG.",
-    rb".{4}ftyp.{0,40}(hei|hev|mif1)": "This is a HEIC file: choose Most Compatible in the camera's settings, "
-    "or export the photo as JPEG.",
-    rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": "This is a RAW or TIFF file: export the photo as JPEG.",
-    rb"GIF8": "This is a GIF file: save a single frame as PNG.",
+    rb".{4}ftyp.{0,40}avi[fs]": _("This is an AVIF file: export the photo as JPEG."),
+    rb".{4}ftyp.{0,40}(hei|hev|mif1)": _(
+        "This is a HEIC file: choose Most Compatible in the camera's settings, or export the photo as JPEG."
+    ),
+    rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": _("This is a RAW or TIFF file: export the photo as JPEG."),
+    rb"GIF8": _("This is a GIF file: save a single frame as PNG."),
 }
 VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in pixels
 
@@ -43,23 +47,33 @@ SIGXCPU = 24  # how the CPU limit ends a process
 logger = logging.getLogger(__name__)
 
 ERROR_MESSAGES = {
-    "missing": "Choose a photo.",
-    "empty": "This file is empty. Choose another one.",
-    "too_large": "This file is too large. The limit is {megabytes:g} MB. Save a smaller copy and try again.",
-    "unsupported_type": "Only JPEG, PNG and WebP photos are accepted. {advice}",
-    "wrong_extension": "The file name does not match its content, which is {format}. Change the file extension.",
-    "animated": "Animations are not accepted. Save a single frame and try again.",
-    "too_many_pixels": "This photo has too many pixels. The limit is {megapixels:g} megapixels. Make it smaller first.",
-    "damaged": "This file is damaged and cannot be read. Save the photo again and retry.",
-    "too_much_memory": "This photo takes too much memory to process. Save a smaller copy as JPEG and try again.",
-    "too_slow": "This photo takes too long to process. Save a smaller copy as JPEG and try again.",
-    "crashed": "This photo cannot be processed. Open it in an image editor, save it as JPEG and try again.",
-    "quota": "You have reached the limit of {photos} photos in one hour. Try again later.",
-    "budget": "Your photos took much time to process. Try again in {minutes} minutes.",
-    "in_progress": "Another photo of yours is still being processed. Try again in a few seconds.",
-    "busy": "The site is busy. Try again in a few seconds.",
-    "unavailable": "Uploads are unavailable at the moment. Try again in a minute.",
-    "storage_full": "There is no space for new photos at the moment. Try again later.",
+    "missing": _("Choose a photo."),
+    "empty": _("This file is empty. Choose another one."),
+    "too_large": _("This file is too large. The limit is {megabytes} MB. Save a smaller copy and try again."),
+    "unsupported_type": _("Only JPEG, PNG and WebP photos are accepted. {advice}"),
+    "wrong_extension": _("The file name does not match its content, which is {format}. Change the file extension."),
+    "animated": _("Animations are not accepted. Save a single frame and try again."),
+    "too_many_pixels": _(
+        "This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller first."
+    ),
+    "damaged": _("This file is damaged and cannot be read. Save the photo again and retry."),
+    "too_much_memory": _("This photo takes too much memory to process. Save a smaller copy as JPEG and try again."),
+    "too_slow": _("This photo takes too long to process. Save a smaller copy as JPEG and try again."),
+    "crashed": _("This photo cannot be processed. Open it in an image editor, save it as JPEG and try again."),
+    "quota": ngettext_lazy(
+        "You have reached the limit of {photos} photo in one hour. Try again later.",
+        "You have reached the limit of {photos} photos in one hour. Try again later.",
+        "photos",
+    ),
+    "budget": ngettext_lazy(
+        "Your photos took much time to process. Try again in {minutes} minute.",
+        "Your photos took much time to process. Try again in {minutes} minutes.",
+        "minutes",
+    ),
+    "in_progress": _("Another photo of yours is still being processed. Try again in a few seconds."),
+    "busy": _("The site is busy. Try again in a few seconds."),
+    "unavailable": _("Uploads are unavailable at the moment. Try again in a minute."),
+    "storage_full": _("There is no space for new photos at the moment. Try again later."),
 }
 
 
@@ -74,8 +88,8 @@ class ReencodedImage(NamedTuple):
 def upload_error(code: str, *, retry_after: int = 0, **values: object) -> ValidationError:
     """Return the error for a code of ERROR_MESSAGES. It passes after `retry_after` seconds, or never (0)."""
     message = ERROR_MESSAGES[code].format(
-        megabytes=round(settings.UPLOAD_MAX_BYTES / 1024**2, 1),
-        megapixels=round(settings.UPLOAD_MAX_PIXELS / 1_000_000, 1),
+        megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2),
+        megapixels=floatformat(settings.UPLOAD_MAX_PIXELS / 1_000_000),
         **values,
     )
     return ValidationError(message, code=code, params={"retry_after": retry_after})
@@ -106,7 +120,7 @@ def check_type(content: bytes, name: str) -> None:
                 raise upload_error("wrong_extension", format=format)
             return
     known = (advice for start, advice in OTHER_FORMATS.items() if re.match(start, content, re.DOTALL))
-    raise upload_error("unsupported_type", advice=next(known, "Save the photo in one of these formats."))
+    raise upload_error("unsupported_type", advice=next(known, _("Save the photo in one of these formats.")))
 
 
 def run_decoder(content: bytes) -> bytes:

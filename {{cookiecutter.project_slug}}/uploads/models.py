@@ -9,18 +9,19 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core.encryption import EncryptedTextField
 from users.models import User
 
 
 class Status(models.TextChoices):
-    PENDING = "pending", "Waiting for review"
-    REVIEW = "review", "Needs a reviewer"
-    APPROVED = "approved", "Published"
-    REJECTED = "rejected", "Not accepted"
+    PENDING = "pending", _("Waiting for review")
+    REVIEW = "review", _("Needs a reviewer")
+    APPROVED = "approved", _("Published")
+    REJECTED = "rejected", _("Not accepted")
     # Without files, title and names. The row stays for an hour, since it counts towards the quota.
-    DELETED = "deleted", "Deleted"
+    DELETED = "deleted", _("Deleted")
 
 
 WAITING = (Status.PENDING, Status.REVIEW)
@@ -72,6 +73,7 @@ class Photo(models.Model):
     objects = PhotoQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("photo"), _("photos")
         ordering = ("-created_at", "id")
         indexes = (
             models.Index(fields=["status", "-created_at", "id"]),
@@ -119,11 +121,11 @@ class Verdict(models.Model):
     """The result of one kind of moderation: a service's, or a person's (kind `manual`)."""
 
     class Result(models.TextChoices):
-        PENDING = "pending"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        ABORTED = "aborted"
-        UNKNOWN = "unknown"
+        PENDING = "pending", _("Pending")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        ABORTED = "aborted", _("Aborted")
+        UNKNOWN = "unknown", _("Unknown")
 
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="verdicts")
     kind = models.CharField(max_length=40)

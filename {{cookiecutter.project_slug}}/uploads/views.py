@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import get_conditional_response
 from django.utils.csp import CSP
 from django.utils.log import log_response
+from django.utils.translation import gettext as _
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -49,7 +50,7 @@ def upload(request: UserRequest) -> HttpResponse:
         data, files = request.POST, request.FILES  # reading finds out whether the upload handler refuses the file
         form = UploadForm(data, files, owner=request.user, refusal=getattr(request, "upload_refusal", None))
         if form.is_valid() and form.save():
-            messages.success(request, "Your photo was uploaded. It will be published once it is approved.")
+            messages.success(request, _("Your photo was uploaded. It will be published once it is approved."))
             return redirect("uploads:mine")
         for error in form.upload_errors():
             log_event("upload_validation", request, code=error.code)
@@ -74,7 +75,7 @@ def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
 @require_POST
 def delete(request: UserRequest, photo_id: UUID) -> HttpResponse:
     delete_photo(get_object_or_404(request.user.photos.not_deleted(), pk=photo_id))
-    messages.success(request, "The photo was deleted.")
+    messages.success(request, _("The photo was deleted."))
     return redirect("uploads:mine")
 
 

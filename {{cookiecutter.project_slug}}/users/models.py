@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class UserManager(BaseUserManager["User"]):
@@ -26,21 +27,28 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    email = models.EmailField(unique=True, error_messages={"unique": "An account with this email already exists."})
+    email = models.EmailField(
+        _("email"), unique=True, error_messages={"unique": _("An account with this email already exists.")}
+    )
     is_active = models.BooleanField(
-        "active", default=True, help_text="Clear this instead of deleting the account. It ends all sessions at once."
+        _("active"),
+        default=True,
+        help_text=_("Clear this instead of deleting the account. It ends all sessions at once."),
     )
-    is_staff = models.BooleanField("staff", default=False, help_text="Can log in to the admin.")
+    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("Can log in to the admin."))
     decision_emails = models.BooleanField(
-        "emails about decisions", default=True, help_text="Tell this user by email what was decided about their photos."
+        _("emails about decisions"),
+        default=True,
+        help_text=_("Tell this user by email what was decided about their photos."),
     )
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
 
     class Meta:
+        verbose_name, verbose_name_plural = _("user"), _("users")
         # The same email in another case must not become a second account.
         constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="users_email_is_lower_case")]
 

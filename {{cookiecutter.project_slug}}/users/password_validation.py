@@ -1,5 +1,6 @@
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 
 class SiteNameValidator:
@@ -13,4 +14,4 @@ class SiteNameValidator:
                 raise ValidationError(self.get_help_text(), code="password_names_site")
 
     def get_help_text(self) -> str:
-        return "Your password cannot contain the name of this site."
+        return _("Your password cannot contain the name of this site.")

@@ -58,6 +58,8 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "CSP_REPORT_ONLY": "bad-value",
             "STORAGE_URL": "s3://key:bad-value@s3.example.com/photos",
             "SENTRY_DSN": "http://bad-value@example.com/1",
+            "LANGUAGE_CODE": "bad-value",
+            "TIME_ZONE": "bad-value",
         },
         # Values that other projects would start with.
         {

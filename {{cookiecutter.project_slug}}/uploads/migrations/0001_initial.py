@@ -71,6 +71,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "photo",
+                "verbose_name_plural": "photos",
                 "ordering": ("-created_at", "id"),
                 "permissions": (("review_photo", "Can approve and reject photos"),),
             },

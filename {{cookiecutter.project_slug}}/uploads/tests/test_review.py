@@ -69,7 +69,7 @@ def test_reviewer_approves_in_bulk_and_is_recorded(login: Login, reviewer: User,
     client.post(QUEUE, {"action": "approve", "_selected_action": [photo.pk for photo in photos]})
     assert Photo.objects.published().count() == 2
     assert set(Verdict.objects.values_list("result", "decided_by")) == {("approved", reviewer.pk)}
-    assert LogEntry.objects.filter(user=reviewer, change_message="approved").count() == 2
+    assert LogEntry.objects.filter(user=reviewer, change_message="Approved").count() == 2
 
 
 @pytest.mark.control("moderation")
@@ -86,7 +86,7 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     call_command("worker", "--once")
     assert not default_storage.exists(photo.path("display"))
     assert "Too blurred" in login(user).get("/photos/mine/").content.decode()
-    assert LogEntry.objects.filter(user=reviewer, change_message="rejected: Too blurred").exists()
+    assert LogEntry.objects.filter(user=reviewer, change_message="Rejected: Too blurred").exists()
     review_photo(photo, reviewer, "approved")
     assert photo.status == Status.REJECTED  # without files there is nothing to publish
 
@@ -109,7 +109,7 @@ def test_photo_page_decides_and_goes_on_to_the_next(
     assert said(response)[-1] == "No other photo waits for review."
     decided = Photo.objects.order_by("created_at").values_list("status", "reason")
     assert list(decided) == [("approved", ""), ("approved", ""), ("rejected", "Too dark")]
-    assert LogEntry.objects.filter(user=reviewer, object_id=third.pk, change_message="rejected: Too dark").exists()
+    assert LogEntry.objects.filter(user=reviewer, object_id=third.pk, change_message="Rejected: Too dark").exists()
 
 
 @pytest.mark.control("moderation")

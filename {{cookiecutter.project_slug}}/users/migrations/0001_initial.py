@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                         error_messages={"unique": "An account with this email already exists."},
                         max_length=254,
                         unique=True,
+                        verbose_name="email",
                     ),
                 ),
                 (
@@ -55,7 +56,10 @@ class Migration(migrations.Migration):
                         verbose_name="emails about decisions",
                     ),
                 ),
-                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "date_joined",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="date joined"),
+                ),
                 (
                     "groups",
                     models.ManyToManyField(
@@ -80,6 +84,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),

@@ -11,6 +11,8 @@ from django.core.files.storage import default_storage
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from uploads.images import VARIANTS
 from uploads.models import Photo, PhotoQuerySet, Status
@@ -24,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
-OTHER_STORAGE = "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
+OTHER_STORAGE = gettext_noop(
+    "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
+)
 
 
 class CloudinaryBackend:
@@ -125,19 +129,19 @@ def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
     details = [json.dumps(entry["response"]) for entry in entries if entry.get("response")]
     if result == Result.UNKNOWN:
         # As JSON, since a database refuses some characters.
-        details.insert(0, f"Status from Cloudinary: {json.dumps(statuses)}.")
+        details.insert(0, _("Status from Cloudinary: {statuses}.").format(statuses=json.dumps(statuses)))
     return VerdictValue(result, " ".join(details)[:1000])
 
 
 def make_outcome(photo: Photo, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]) -> Outcome:
     """Return the outcome; verdicts that have been pending for too long go to a reviewer."""
     if photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):
-        late = f"No verdict within {settings.MODERATION_STUCK_HOURS} hours."
+        late = _("No verdict within {hours} hours.").format(hours=settings.MODERATION_STUCK_HOURS)
         pending = {kind: verdict.detail for kind, verdict in verdicts.items() if verdict.result == Result.PENDING}
         unknown = {kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip()) for kind, detail in pending.items()}
         verdicts = {**verdicts, **unknown}
     rejected = {kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED}
-    reason = f"Not accepted: {'file' if rejected == {'perception_point'} else 'content'}."
+    reason = _("Not accepted: file.") if rejected == {"perception_point"} else _("Not accepted: content.")
     return Outcome(photo, next_due, verdicts, reason)
 
 
@@ -145,5 +149,5 @@ def postpone(photo: Photo, error: CloudinaryError) -> Outcome:
     """Return an outcome that tells reviewers why the photo still waits."""
     result = Result.UNKNOWN if isinstance(error, PhotoRefusedError) else Result.PENDING
     waiting = photo.verdicts.filter(result=Result.PENDING).exclude(kind=MANUAL).values_list("kind", flat=True)
-    verdicts = dict.fromkeys(waiting, VerdictValue(result, error.advice))
+    verdicts = dict.fromkeys(waiting, VerdictValue(result, _(error.advice)))
     return make_outcome(photo, error.retry_at or next_attempt(photo), verdicts)

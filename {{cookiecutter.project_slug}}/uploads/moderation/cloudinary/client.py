@@ -19,6 +19,8 @@ from cloudinary.utils import cloudinary_url, get_http_connector
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
@@ -29,15 +31,17 @@ MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never 
 MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
 MAX_WAIT = timedelta(hours=1)
 
-UNREACHABLE = "Cloudinary cannot be reached or has an internal error. The call is tried again automatically."
-UNREADABLE = "Cloudinary's answer about this photo cannot be read. The call is tried again automatically."
-RATE_LIMITED = "Cloudinary's rate limit is reached. Moderation continues when the limit allows it."
+UNREACHABLE = _("Cloudinary cannot be reached or has an internal error. The call is tried again automatically.")
+UNREADABLE = _("Cloudinary's answer about this photo cannot be read. The call is tried again automatically.")
+RATE_LIMITED = _("Cloudinary's rate limit is reached. Moderation continues when the limit allows it.")
 ADVICE = {
-    401: "Cloudinary rejects the API key or its secret. Correct CLOUDINARY_URL and restart the worker.",
-    403: "The API key lacks a permission. Change the key's permissions in Cloudinary's console.",
-    404: "Cloudinary does not know this cloud name. Correct CLOUDINARY_URL and restart the worker.",
-    420: "Cloudinary rejects this moderation: an add-on is not registered, or its quota is used up. "
-    "Register the add-on in Cloudinary's console under Add-ons, or change CLOUDINARY_MODERATION.",
+    401: _("Cloudinary rejects the API key or its secret. Correct CLOUDINARY_URL and restart the worker."),
+    403: _("The API key lacks a permission. Change the key's permissions in Cloudinary's console."),
+    404: _("Cloudinary does not know this cloud name. Correct CLOUDINARY_URL and restart the worker."),
+    420: _(
+        "Cloudinary rejects this moderation: an add-on is not registered, or its quota is used up. "
+        "Register the add-on in Cloudinary's console under Add-ons, or change CLOUDINARY_MODERATION."
+    ),
 }
 
 
@@ -158,7 +162,7 @@ def error_for(response: BaseHTTPResponse, content: bytes) -> CloudinaryError:
     if status == 200:
         return PhotoError(UNREADABLE)
     if 400 <= status < 500 and status != 423:
-        return PhotoRefusedError(f"Cloudinary refuses this photo (HTTP status {status}).")
+        return PhotoRefusedError(gettext("Cloudinary refuses this photo (HTTP status {status}).").format(status=status))
     return CloudinaryError(UNREACHABLE, retry_time(response))
 
 

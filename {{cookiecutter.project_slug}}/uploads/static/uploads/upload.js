@@ -4,7 +4,6 @@
 const PREVIEW_SIDE = 640; // pixels
 const RETRIES = 3;
 const LONGEST_WAIT = 10; // seconds; a user would not wait longer for a retry
-const LOST = "The connection was lost and the photo was not uploaded. Try again.";
 
 async function preview(file, canvas) {
   // A canvas, since the Content-Security-Policy does not allow images from blob: URLs.
@@ -17,10 +16,10 @@ async function preview(file, canvas) {
 }
 
 /** Return the message of an error page, or at least the status code. */
-function explain(xhr) {
-  if (xhr.status === 413) return "The photo is too large.";
+function explain(xhr, texts) {
+  if (xhr.status === 413) return texts.tooLarge;
   const sentence = xhr.response?.querySelector("main h1 + p")?.textContent;
-  return sentence ?? `The photo was not uploaded (error ${xhr.status}). Try again later.`;
+  return sentence ?? texts.failed.replace("{status}", xhr.status);
 }
 
 function enhance(form) {
@@ -31,8 +30,8 @@ function enhance(form) {
   const cancel = form.querySelector("button[type=button]");
   const submit = form.querySelector("button[type=submit]");
   const status = form.querySelector("[role=status]");
-  const limit = Number(form.dataset.maxBytes);
-  const megabytes = Math.round((limit / 1024 ** 2) * 10) / 10;
+  const texts = form.dataset; // in the language of the site
+  const limit = Number(texts.maxBytes);
 
   function say(text) {
     if (status.textContent !== text) status.textContent = text; // a screen reader would read an unchanged text again
@@ -47,7 +46,7 @@ function enhance(form) {
 
   input.addEventListener("change", async () => {
     const [file] = input.files;
-    const refusal = file?.size > limit ? `This file is larger than the limit of ${megabytes} MB.` : "";
+    const refusal = file?.size > limit ? texts.larger : "";
     input.setCustomValidity(refusal); // the browser does not send the form
     input.setAttribute("aria-invalid", Boolean(refusal));
     canvas.hidden = true;
@@ -57,7 +56,7 @@ function enhance(form) {
       await preview(file, canvas);
       canvas.hidden = file !== input.files[0]; // the user may have chosen another file meanwhile
     } catch {
-      say("This file cannot be previewed. It may not be a photo.");
+      say(texts.noPreview);
     }
   });
 
@@ -74,11 +73,11 @@ function enhance(form) {
 
     xhr.upload.onprogress = ({ loaded, total }) => {
       bar.value = loaded / total;
-      say(`Uploading, ${Math.floor((4 * loaded) / total) * 25} % sent.`); // in quarters, so that screen readers announce few changes
+      say(texts.sent.replace("{percent}", Math.floor((4 * loaded) / total) * 25)); // in quarters, so that screen readers announce few changes
     };
     xhr.upload.onload = () => {
       bar.removeAttribute("value");
-      say("Uploaded. The photo is being checked.");
+      say(texts.checking);
     };
     xhr.onload = () => {
       if (xhr.responseURL !== form.action) {
@@ -87,7 +86,7 @@ function enhance(form) {
       }
       const wait = Number(xhr.getResponseHeader("Retry-After"));
       if (retries && wait && wait <= LONGEST_WAIT) {
-        say(`The site is busy. The upload is tried again in ${wait} seconds.`);
+        say(texts.busy.replace("{seconds}", wait));
         const timer = setTimeout(send, wait * 1000, retries - 1);
         cancel.onclick = () => {
           clearTimeout(timer);
@@ -97,17 +96,17 @@ function enhance(form) {
       }
       const answer = xhr.response?.getElementById("upload");
       if (answer) replace(form, answer);
-      else stop(explain(xhr));
+      else stop(explain(xhr, texts));
     };
-    xhr.onerror = () => stop(LOST);
-    xhr.onabort = () => stop("Upload cancelled.");
+    xhr.onerror = () => stop(texts.lost);
+    xhr.onabort = () => stop(texts.cancelled);
     cancel.onclick = () => xhr.abort();
 
     bar.value = 0;
     running.hidden = false;
     submit.disabled = true;
     cancel.focus();
-    say("Uploading.");
+    say(texts.started);
     xhr.send(new FormData(form));
   }
 }

@@ -1,0 +1,168 @@
+"""Every text that people read is translated: in a made-up language that marks each one, and in German."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, run
+
+INSIDE = ROOT / "tests" / "inside"
+# Without the modules that start processes, which these marks do not reach.
+MARKED = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "core.tests.languages", "--show-capture=no", "--tb=no")
+MARKED += ("--ignore=core/tests/test_settings.py", "--ignore=core/tests/test_backup.py")
+
+# What the makers of an app write into its first German translation.
+GERMAN = {
+    "Gallery": "Galerie",
+    "Skip to content": "Zum Inhalt",
+    "Title": "Titel",
+    "Choose a photo.": "Wähle ein Foto.",
+    "This file is too large. The limit is {megabytes} MB. Save a smaller copy and try again.": (
+        "{megabytes} MB, mehr nicht."
+    ),
+    "A decision on your photo": "Eine Entscheidung über dein Foto",
+    "%(width)s × %(height)s pixels": "%(width)s × %(height)s Bildpunkte",
+    "Uploading.": "Wird hochgeladen.",
+    "Waiting for review": "Wartet auf Prüfung",
+}
+PAGES = """
+from django.test import Client
+from users.models import User
+from uploads.models import Photo
+from uploads.images import upload_error
+from datetime import datetime, UTC
+user, _ = User.objects.get_or_create(email="owner@example.com")
+photo = Photo.objects.create(
+    owner=user, title="Hafen", width=640, height=480, size=1, created_at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
+)
+client = Client(headers={"host": "localhost"})
+print(client.get("/").content.decode())
+print(client.get("/missing/").content.decode())
+client.force_login(user)
+for path in ("/photos/upload/", "/photos/mine/", photo.get_absolute_url()):
+    print(client.get(path).content.decode())
+print(client.post("/photos/upload/").content.decode())
+print(upload_error("too_large").message)
+"""
+
+
+def read_marked(folder: Path) -> tuple[list[str], set[str], int]:
+    """Run a project's own tests with marks; return texts without, templates that none rendered, and the pages read."""
+    shutil.copy(INSIDE / "languages.py", folder / "core" / "tests" / "languages.py")
+    shutil.copy(INSIDE / "every_page.py", folder / "core" / "tests" / "test_every_page.py")
+    report = run(folder, sys.executable, *MARKED)
+    assert "test_every_page" not in report, report  # no failure there
+    pages = re.findall(r"^read (\d+) pages$", report, re.MULTILINE)
+    texts = re.findall(r"^unmarked: (.+)$", report, re.MULTILINE)
+    return texts, set(re.findall(r"^not rendered: (.+)$", report, re.MULTILINE)), int(pages[0])
+
+
+def test_no_page_or_email_has_an_untranslated_text(project: Project) -> None:
+    """Both kinds of project together render every template."""
+    unused: list[set[str]] = []
+    for answers, least in ((ALL_ON, 2000), (ALL_OFF, 1000)):
+        folder = project(answers)
+        texts, not_rendered, pages = read_marked(folder)
+        assert not texts, "\n".join(texts)
+        assert pages > least
+        unused.append(not_rendered)
+        shutil.rmtree(folder)
+    # The accounts app replaces some templates.
+    assert not unused[0] & unused[1]
+    assert not [path for path in unused[0] if path.startswith("accounts/")]
+
+
+def test_untranslated_texts_are_found(project: Project) -> None:
+    """Put one text each into a page, a form, a message and an email."""
+    folder = project(ALL_OFF)
+    edits = {
+        "templates/base.html": ('{% translate "Skip to content" %}', "Skip to content"),
+        "templates/404.html": ('{% translate "Page not found" %}</h1>', "Page not found</h1>"),
+        "uploads/forms.py": ('label=_("Photo")', 'label="Photo file"'),
+        "uploads/views.py": ('_("The photo was deleted.")', '"The photo was deleted."'),
+        "users/templates/account/email/base_message.txt": (
+            "{% blocktranslate %}Sent by {{ project_name }}{% endblocktranslate %}",
+            "Sent by {{ project_name }}",
+        ),
+        "uploads/templates/uploads/upload.html": ('"{% translate "Uploading." %}"', '"Uploading."'),
+    }
+    for path, (old, new) in edits.items():
+        text = (folder / path).read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        (folder / path).write_text(text.replace(old, new), encoding="utf-8")
+    texts, _, _ = read_marked(folder)
+    found = [text.partition(" on [")[0] for text in texts]
+    assert found == [
+        "'Page not found'",
+        "'Photo file'",
+        "'Sent by My Secure Site'",
+        "'Skip to content'",
+        "'The photo was deleted.'",
+        "'Uploading.'",
+    ]
+
+
+def translate(file: Path) -> None:
+    """Fill in the German texts of a .po file."""
+    text = file.read_text(encoding="utf-8")
+    for english, german in GERMAN.items():
+        entry = f'msgid "{english}"\n'
+        lines = text.partition(entry)[2] or text.partition(joined(english))[2]
+        assert lines, english
+        start = len(text) - len(lines)
+        changed = re.sub(
+            r'^(msgstr|msgstr\[\d\]) ""$', rf'\1 "{german}"', lines.partition("\n\n")[0], flags=re.MULTILINE
+        )
+        text = text[:start] + changed + lines[len(lines.partition("\n\n")[0]) :]
+    file.write_text(text, encoding="utf-8")
+
+
+def joined(english: str) -> str:
+    """Return the second form of a msgid: gettext puts a long one on lines of its own."""
+    words, lines = english.split(" "), [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > 75:
+            lines.append("")
+        lines[-1] += f"{word} "
+    lines[-1] = lines[-1].removesuffix(" ")
+    return 'msgid ""\n' + "".join(f'"{line}"\n' for line in lines)
+
+
+@pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext is not installed")
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_team_translates_its_site_into_german(answers: Answers, project: Project) -> None:
+    """Follow docs/languages.md."""
+    folder = project(answers)
+    commands = re.findall(r"^uv run (python .*)$", (folder / "docs" / "languages.md").read_text("utf-8"), re.MULTILINE)
+    assert len(commands) == 2
+    run(folder, sys.executable, *commands[0].split()[1:])
+    catalog = folder / "locale" / "de" / "LC_MESSAGES" / "django.po"
+    assert catalog.read_text(encoding="utf-8").count("msgid ") > 180
+    assert "scripts/" not in catalog.read_text(encoding="utf-8")
+    translate(catalog)
+    run(folder, sys.executable, *commands[1].split()[1:])
+    run(folder, sys.executable, "manage.py", "migrate", DEBUG="on")
+    germany = {"DEBUG": "on", "LANGUAGE_CODE": "de", "TIME_ZONE": "Europe/Berlin"}
+    pages = run(folder, sys.executable, "manage.py", "shell", "-c", PAGES, **germany)
+    assert pages.count('<html lang="de">') == pages.count("<html") == 6
+    assert "<h1>Galerie</h1>" in pages
+    assert 'data-started="Wird hochgeladen."' in pages
+    assert "Titel:</label>" in pages
+    assert "Wähle ein Foto." in pages
+    assert "Wartet auf Prüfung" in pages
+    assert "Mehr als 10 MB." in pages
+    # An hour after midnight, by German time and in German.
+    assert ">1. November 2026</time> · 640 × 480 Bildpunkte" in pages
+    # Django's own translation, and a text that the team has not translated yet.
+    assert "Bis zu" not in pages
+    assert "Dieses Feld ist zwingend erforderlich." in pages
+    assert "Upload a photo" in pages
+    english = run(folder, sys.executable, "manage.py", "shell", "-c", PAGES, DEBUG="on")
+    assert english.count('<html lang="en">') == 6
+    assert "Oct. 31, 2026" in english
+    assert "Galerie" not in english
+    hebrew = run(folder, sys.executable, "manage.py", "shell", "-c", PAGES, DEBUG="on", LANGUAGE_CODE="he")
+    assert hebrew.count('<html lang="he" dir="rtl">') == 6
