@@ -11,8 +11,8 @@ from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, 
 
 INSIDE = ROOT / "tests" / "inside"
 # Without the modules that start processes, which these marks do not reach.
-MARKED = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "core.tests.languages", "--show-capture=no", "--tb=no")
-MARKED += ("--ignore=core/tests/test_settings.py", "--ignore=core/tests/test_backup.py")
+MARKED = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "core.tests.languages", "--show-capture=no", "--tb=no"]
+MARKED += ["--ignore=core/tests/test_settings.py", "--ignore=core/tests/test_backup.py"]
 
 # What the makers of an app write into its first German translation.
 GERMAN = {
@@ -21,7 +21,7 @@ GERMAN = {
     "Title": "Titel",
     "Choose a photo.": "Wähle ein Foto.",
     "This file is too large. The limit is {megabytes} MB. Save a smaller copy and try again.": (
-        "{megabytes} MB, mehr nicht."
+        "Mehr als {megabytes} MB."
     ),
     "A decision on your photo": "Eine Entscheidung über dein Foto",
     "%(width)s × %(height)s pixels": "%(width)s × %(height)s Bildpunkte",
@@ -29,6 +29,7 @@ GERMAN = {
     "Waiting for review": "Wartet auf Prüfung",
 }
 PAGES = """
+from core.views import error_page
 from django.test import Client
 from users.models import User
 from uploads.models import Photo
@@ -40,7 +41,7 @@ photo = Photo.objects.create(
 )
 client = Client(headers={"host": "localhost"})
 print(client.get("/").content.decode())
-print(client.get("/missing/").content.decode())
+print(error_page(None, name="404").content.decode())
 client.force_login(user)
 for path in ("/photos/upload/", "/photos/mine/", photo.get_absolute_url()):
     print(client.get(path).content.decode())
@@ -107,10 +108,10 @@ def test_untranslated_texts_are_found(project: Project) -> None:
 
 def translate(file: Path) -> None:
     """Fill in the German texts of a .po file."""
+    run(file.parent, "msgcat", "--no-wrap", f"--output-file={file}", str(file))
     text = file.read_text(encoding="utf-8")
     for english, german in GERMAN.items():
-        entry = f'msgid "{english}"\n'
-        lines = text.partition(entry)[2] or text.partition(joined(english))[2]
+        lines = text.partition(f'msgid "{english}"\n')[2]
         assert lines, english
         start = len(text) - len(lines)
         changed = re.sub(
@@ -118,17 +119,6 @@ def translate(file: Path) -> None:
         )
         text = text[:start] + changed + lines[len(lines.partition("\n\n")[0]) :]
     file.write_text(text, encoding="utf-8")
-
-
-def joined(english: str) -> str:
-    """Return the second form of a msgid: gettext puts a long one on lines of its own."""
-    words, lines = english.split(" "), [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > 75:
-            lines.append("")
-        lines[-1] += f"{word} "
-    lines[-1] = lines[-1].removesuffix(" ")
-    return 'msgid ""\n' + "".join(f'"{line}"\n' for line in lines)
 
 
 @pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext is not installed")
