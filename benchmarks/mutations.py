@@ -577,8 +577,8 @@ FOUNDATION = [
     Mutation(
         "rejection without the permission",
         ADMIN,
-        '"Reject selected photos…", permissions=["review"]',
-        '"Reject selected photos…"',
+        '_("Reject selected photos…"), permissions=["review"]',
+        '_("Reject selected photos…")',
     ),
     Mutation(
         "photos without files can be approved", SERVICES, "decided = locked.has_files and seen in", "decided = seen in"

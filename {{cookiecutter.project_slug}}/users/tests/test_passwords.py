@@ -107,11 +107,11 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
 
 
 def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser) -> None:
-    request, accounts = rf.get("/"), admin.site.get_model_admin(User)
+    request, user_admin = rf.get("/"), admin.site.get_model_admin(User)
     request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    assert accounts.has_delete_permission(request, user)
+    assert user_admin.has_delete_permission(request, user)
     for role in ({"is_staff": True}, {"is_superuser": True}):
-        assert not accounts.has_delete_permission(request, make_user(f"{role}@example.com", **role))
+        assert not user_admin.has_delete_permission(request, make_user(f"{role}@example.com", **role))
 
 
 @pytest.mark.control("V8.2.1")
