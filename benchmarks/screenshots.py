@@ -21,7 +21,7 @@ TITLES = [
     "Above the river",
     "After the storm",
     "The long meadow",
-    "Harbour lights",
+    "Harbor lights",
     "Copper evening",
     "Fog in October",
     "Before sunrise",
@@ -69,7 +69,7 @@ def save(page: Page, name: str) -> None:
 
 
 def take(site: Site, browser: Browser) -> None:
-    """Take all screenshots, in the light and the dark colour scheme."""
+    """Take all screenshots, in the light and the dark color scheme."""
     schemes: list[Literal["light", "dark"]] = ["light", "dark"]
     for scheme in schemes:
         context = browser.new_context(base_url=site.url, ignore_https_errors=True, color_scheme=scheme)
@@ -78,7 +78,7 @@ def take(site: Site, browser: Browser) -> None:
         page.goto("/")
         save(page, f"gallery-{scheme}")
         log_in(page, ADMIN)
-        page.set_viewport_size({"width": 1120, "height": 860})
+        page.set_viewport_size({"width": 1120, "height": 920})
         fill_in(page, "Across the bay", encode(landscape(13, (1200, 900))))
         page.get_by_role("img", name="Preview").wait_for()
         save(page, f"upload-{scheme}")
