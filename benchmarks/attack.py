@@ -21,7 +21,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from ssl import create_default_context
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks import generated, print_table
 from tests.support.baking import ALL_OFF, production, run
@@ -36,7 +36,7 @@ from tests.support.corpus import (
     padded_start,
 )
 from tests.support.images import encode, landscape
-from tests.support.live import PASSWORD, PREPARE, Response, Site, Visitor, gunicorn
+from tests.support.live import PASSWORD, PREPARE, Site, Visitor, gunicorn
 from tests.support.uploads import megabytes
 
 type Results = Queue[Any]
@@ -80,23 +80,11 @@ Photo.objects.update(status="approved", created_at="2026-01-01T00:00:00Z")
 class PlainVisitor(Visitor):
     """A client that speaks HTTP like a proxy that ends TLS."""
 
-    def request(
-        self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: dict[str, str] | None = None
-    ) -> Response:
-        """Send a request over a new connection."""
-        connection = HTTPConnection("localhost", self.site.port, timeout=60)
-        sent = {"Referer": self.site.url + path, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
-        if self.cookies:
-            sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
-        try:
-            connection.request(method, path, body or None, sent | (headers or {}))
-            received = connection.getresponse()
-            response = Response(received.status, received.headers, received.read())
-        finally:
-            connection.close()
-        for cookie in response.headers.get_all("Set-Cookie", []):
-            self.cookies.load(cookie)
-        return response
+    own_headers: ClassVar[dict[str, str]] = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+
+    def connection(self) -> HTTPConnection:
+        """Return a new connection to the server behind the proxy."""
+        return HTTPConnection("localhost", self.site.port, timeout=60)
 
 
 def log_in(site: Site, email: str) -> Visitor:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
-# The files of each feature. They stay if the prompt has this answer.
+# The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
     ("auth_app", True): ["accounts"],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
+    ("ci_scanning", "gitlab", "none"): ["renovate.json"],  # on GitHub, Dependabot updates the same
 }
 
 # An address of Git that works on every machine.
@@ -101,12 +102,10 @@ for pattern in LEFTOVERS:
     for leftover in list(Path().glob(pattern)):
         remove(leftover)
 
-for (prompt, answer), paths in FEATURE_PATHS.items():
-    if ANSWERS[prompt] != answer:
+for (prompt, *answers), paths in FEATURE_PATHS.items():
+    if ANSWERS[prompt] not in answers:
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
-if ANSWERS["ci_scanning"] == "github":
-    remove(Path("renovate.json"))  # Dependabot updates the same
 
 write_env()
 write_record()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.baking import ROOT, commit, run
 from tests.support.readme import commands
-from tests.support.releases import NEXT, RELEASE, TODO, change, publish, publish_next
+from tests.support.releases import ACTION, NEXT, RELEASE, change, publish, publish_next
 
 TEMPLATE_URL = "https://github.com/org/"
 
@@ -69,7 +69,7 @@ def update(machine: Machine, project: Path, origin: Path) -> None:
     guide = project / "docs" / "updating.md"
     publish_next(origin)
     report = machine.run(project, only(commands(guide, "Take a release"), "uv run poe template-update"))
-    assert f"- {NEXT}: {TODO}" in report
+    assert f"- {NEXT}: {ACTION}" in report
     commit(project, f"Take release {NEXT}")
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert "Europe/Zurich" in settings

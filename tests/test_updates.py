@@ -11,13 +11,13 @@ import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, bake, commit, paths, run
 from tests.support.releases import (
+    ACTION,
     NEW_IN_FEATURE,
     NEW_MIGRATION,
     NEXT,
     NEXT_RELEASE,
     RELEASE,
     RESET_TIMEOUT,
-    TODO,
     Edit,
     change,
     publish,
@@ -138,7 +138,7 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
         machine.run(project, *UPDATE)
     report = str(failure.value)
     assert f"Merged v{NEXT} over v{RELEASE}. Nothing is committed yet" in report
-    assert report.endswith(f"What to do, from the changelog:\n- {NEXT}: {TODO}\n")
+    assert report.endswith(f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n")
     assert conflicts(project) == {"config/settings.py": ["PASSWORD_RESET_TIMEOUT = 1800", NEXT_RELEASE[2][2]]}
     assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == ["config/settings.py"]
     assert_nothing_is_lost(project, *OWN_SETTINGS, without="accounts/")
@@ -170,7 +170,7 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     run(project, *MANAGE, "makemigrations", "--name", "photo_place")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     commit(project, "Add the place")
-    assert f"- {NEXT}: {TODO}" in machine.run(project, *UPDATE, f"v{NEXT}")
+    assert f"- {NEXT}: {ACTION}" in machine.run(project, *UPDATE, f"v{NEXT}")
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
     with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
         run(project, *MANAGE, "migrate")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -106,13 +107,18 @@ class Visitor:
 
     site: Site
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
+    own_headers: ClassVar[dict[str, str]] = {}
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection to the site."""
+        return http.client.HTTPSConnection("localhost", self.site.port, timeout=60, context=self.site.tls)
 
     def request(
         self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: dict[str, str] | None = None
     ) -> Response:
         """Send a request over a new connection; `headers` override the client's own."""
-        connection = http.client.HTTPSConnection("localhost", self.site.port, timeout=60, context=self.site.tls)
-        sent = {"Referer": self.site.url + path}
+        connection = self.connection()
+        sent = {"Referer": self.site.url + path, **self.own_headers}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
         try:

@@ -12,7 +12,7 @@ type Edit = tuple[str, str, str]
 # The team of test_updates.py edits this line as well.
 RESET_TIMEOUT = "PASSWORD_RESET_TIMEOUT = 3600"
 
-TODO = "set `REPORT_EMAIL`."
+ACTION = "set `REPORT_EMAIL`."
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
 NEW_IN_FEATURE = "accounts/next.md"
 MIGRATION = """\
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
 """
 NEXT_RELEASE: list[Edit] = [
     ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
-    ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {TODO}\n\n## {RELEASE}, "),
+    ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, "),
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 2400"),
     (
         "config/settings.py",

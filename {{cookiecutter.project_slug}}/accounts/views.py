@@ -9,6 +9,7 @@ from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -50,8 +51,10 @@ class SessionsView(ListUserSessionsView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Take the time of the last page from the session itself. allauth's own tracking writes at each request."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
+        stored = Session.objects.in_bulk([session.session_key for session in context["sessions"]])
         for session in context["sessions"]:
-            renewed = type(self.request.session)(session.session_key).get("renewed")
+            data = stored[session.session_key].get_decoded() if session.session_key in stored else {}
+            renewed = data.get("renewed")
             session.last_seen_at = datetime.fromisoformat(renewed) if renewed else session.created_at
         return context
 

@@ -19,7 +19,7 @@ def main(port: str = "8000") -> int:
     signal.signal(signal.SIGINT, lambda *_: None)
     if status := manage("migrate").wait():
         return status
-    if sys.stdin.isatty() and (status := manage("createsuperuser", "--first").wait()):
+    if sys.stdin.isatty() and (status := manage("createsuperuser", "--first", "--skip-checks").wait()):
         return status
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     worker, server = manage("worker"), manage("runserver", port)

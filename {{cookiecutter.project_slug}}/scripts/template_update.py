@@ -17,7 +17,7 @@ RECORD = Path(".cruft.json")
 # uv.lock does not cover this tool, so the cooldown of pyproject.toml is repeated.
 COOKIECUTTER = ("uv", "tool", "run", "--exclude-newer", "7 days", "--from", "cookiecutter==2.7.1", "cookiecutter")
 GIT = ("git", "-c", "user.name=secure-django", "-c", "user.email=template@localhost", "-c", "merge.renames=true")
-TODO = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
+ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
 
 
 def run(
@@ -101,8 +101,8 @@ def main(wanted: str = "") -> int:
             return 0
         old, _ = generate(template, recorded, record)
         new, context = generate(template, release, record, "-p", old)
-        known, todo = (
-            TODO.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=template)) for it in (recorded, release)
+        known, actions = (
+            ACTIONS.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=template)) for it in (recorded, release)
         )
     conflicts, left_out = merge(old, new)
     record |= {"commit": release, "checkout": release, "context": context}
@@ -113,8 +113,8 @@ def main(wanted: str = "") -> int:
         print("\nChanged by the release, but removed from this project, so left out:", *left_out, sep="\n- ")
     if conflicts:
         print("\nConflicts, which Git marks in the files:", *conflicts, sep="\n- ")
-    new_todo = [f"{number}: {text.strip()}" for number, text in todo if (number, text) not in known]
-    print("\nWhat to do, from the changelog:", *(new_todo or ["nothing"]), sep="\n- ")
+    new_actions = [f"{number}: {text.strip()}" for number, text in actions if (number, text) not in known]
+    print("\nWhat to do, from the changelog:", *(new_actions or ["nothing"]), sep="\n- ")
     return int(bool(conflicts))
 
 
