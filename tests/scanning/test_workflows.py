@@ -168,6 +168,15 @@ def test_forks_and_private_repositories_skip_code_scanning(pristine: Project) ->
 # Commands
 
 
+def test_every_job_on_gitlab_keeps_its_reports(pristine: Project) -> None:
+    """A job's own `artifacts` replace the default ones."""
+    pipeline = yaml.safe_load((pristine(ON_GITLAB[0]) / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    kept = {key: job["artifacts"] for key, job in pipeline.items() if "artifacts" in job}
+    assert set(kept) == {"default", "test", "scan", "dependency-check"}
+    for key, artifacts in kept.items():
+        assert (artifacts["paths"], artifacts["when"]) == (["reports/"], "always"), key
+
+
 def test_every_shell_step_is_a_known_command(pristine: Project) -> None:
     found = {step["run"] for answers in ON_GITHUB for step in steps(pristine(answers)) if "run" in step}
     found -= {
