@@ -51,6 +51,7 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
         "CHANGELOG.md",
         "benchmarks/README.md",
         "docs/decisions.md",
+        "docs/evidence.md",
         "tests/README.md",
     ],
 )

@@ -1,5 +1,6 @@
 """The commands of the documents in order: generate, update, test and scan. production/ follows the deployment."""
 
+import json
 import re
 import shlex
 import shutil
@@ -91,6 +92,8 @@ def check_evidence(project: Path, report: str) -> None:
     _, _, summary = report.partition(" controls =")
     assert f"\n{len(controls)} controls shown\n0 red\n" in summary
     assert f"\n{len(re.findall(r'^[|] V', missing, re.MULTILINE))} not provided" in summary
+    evidence = json.loads((project / "reports" / "controls.json").read_text(encoding="utf-8"))
+    assert set(evidence["shown"]) == {it["id"] for it in evidence["controls"]} == controls
 
 
 def test_documents_lead_from_generation_to_passed_scans(template: Path, tmp_path: Path) -> None:

@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, Project, clean_environment, name, paths, run
+from tests.support.browsing import Browse, check_accessibility, log_in
+from tests.support.live import OWNER, serve
 from tests.support.readme import commands
 from tests.support.releases import change
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 # The names `auth` and `nones` only fail once Django and Ruff see the app.
 REFUSED = ["", "a", "1st", "Notes", "my-notes", "a b", "nötes", "../notes", "notes.py", "x" * 31, "_notes", "notes_"]
 REFUSED += ["class", "json", "django", "allauth", "core", "uploads", "manage", "conftest", "docs", "static", "media"]
@@ -48,6 +53,31 @@ def test_two_new_apps_pass_everything_and_resist_attacks(
     run(folder, *manage, "makemigrations", "--check", "--dry-run", DJANGO_SETTINGS_MODULE="core.tests.settings")
     shutil.copy(ROOT / "tests" / "inside" / "app_attacks.py", folder / "core" / "tests" / "test_app_attacks.py")
     run(folder, *PYTEST)
+
+
+def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    with serve(folder) as site:
+        for scheme, options in (("light", PHONE), ("dark", PHONE), ("light", DESKTOP)):
+            page = browse(site.url, color_scheme=scheme, **options)
+            log_in(page, OWNER)
+            page.goto("/notes/")
+            check_accessibility(page)
+            page.get_by_role("link", name="Add").click()
+            check_accessibility(page)
+            page.get_by_label("Title").fill("W" * 60)
+            page.get_by_label("Text").fill("Words")
+            page.get_by_role("button", name="Save").click()
+            check_accessibility(page)  # the note's page
+            page.get_by_role("link", name="Edit").click()
+            check_accessibility(page)
+            page.get_by_label("Title").evaluate("input => { input.required = false; input.value = ' ' }")
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_label("Title")).to_have_attribute("aria-invalid", "true")
+            check_accessibility(page)
+            page.goto("/notes/")
+            check_accessibility(page)
 
 
 def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:

@@ -1,9 +1,15 @@
-"""A pytest plugin that ends a run with a summary of the controls in SECURITY.md."""
+"""A pytest plugin: the controls in SECURITY.md with their tests, as a summary and in reports/controls.json."""
+
+import json
 
 # % if cookiecutter.ci_scanning == "github"
 import os
 
 # % endif
+import re
+import tomllib
+from datetime import UTC, datetime
+
 import pytest
 from django.conf import settings
 
@@ -14,21 +20,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    outcomes: dict[str, set[str]] = {}
-    for outcome in ("passed", "failed", "error"):
+    tests: dict[str, dict[str, str]] = {}
+    for outcome in ("skipped", "passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
             # A file that cannot be imported has no properties. It counts as red, since its controls were not shown.
             for _, control in getattr(report, "user_properties", [("file", report.nodeid)]):
-                outcomes.setdefault(str(control), set()).add(outcome)
-    red = sorted(control for control, seen in outcomes.items() if seen != {"passed"})
+                tests.setdefault(str(control), {})[report.nodeid] = outcome
+    red = sorted(control for control, seen in tests.items() if {"failed", "error"} & set(seen.values()))
+    shown = sorted(control for control, seen in tests.items() if "passed" in seen.values() and control not in red)
     documents = [settings.BASE_DIR / "SECURITY.md", *settings.BASE_DIR.glob("[a-z]*/**/SECURITY.md")]
-    missing = [path.read_text(encoding="utf-8").partition("## Not provided")[2] for path in documents]
-    table = {
-        "controls shown": sorted(outcomes.keys() - set(red)),
+    parts = [path.read_text(encoding="utf-8").partition("## Not provided") for path in documents]
+    missing = re.findall(r"^\| (V\S+) \| (.+) \| (.+) \|$", "".join(part[2] for part in parts), re.MULTILINE)
+    stops: dict[str, list[str]] = {}
+    for control, what in re.findall(r"^\| (\S+) \| (.+) \| `test_", "".join(part[0] for part in parts), re.MULTILINE):
+        stops.setdefault(control, []).append(what)
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+    evidence = {
+        "project": project["project"]["name"],
+        "template_release": project["tool"]["secure-django"]["version"],
+        "tested": datetime.now(UTC).isoformat(timespec="seconds"),
+        "shown": shown,
         "red": red,
-        "not provided, each with its reason in SECURITY.md": [
-            row.split()[1] for text in missing for row in text.splitlines() if row.startswith("| V")
-        ],
+        "controls": [{"id": it, "stops": stops.get(it, []), "tests": tests.get(it, {})} for it in stops | tests],
+        "not_provided": [{"id": control, "what": what, "why": why} for control, what, why in missing],
+    }
+    (settings.BASE_DIR / "reports").mkdir(exist_ok=True)
+    (settings.BASE_DIR / "reports" / "controls.json").write_text(json.dumps(evidence, indent=2), encoding="utf-8")
+    table = {
+        "controls shown": shown,
+        "red": red,
+        "not provided, each with its reason in SECURITY.md": [control for control, _, _ in missing],
     }
     terminalreporter.section("controls")
     for what, ids in table.items():

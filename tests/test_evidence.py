@@ -1,0 +1,83 @@
+"""What auditors get: reports/controls.json of a test run, and the guide to collecting it."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Project, run
+
+GUIDE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+PLANTED = """
+import pytest
+
+@pytest.mark.control("V3.3.1")
+@pytest.mark.parametrize("value", [1, 2])
+def test_passes(value: int) -> None:
+    pass
+
+@pytest.mark.control("V3.3.2")
+@pytest.mark.parametrize("value", [1, 2])
+def test_fails_once(value: int) -> None:
+    assert value == 1
+
+@pytest.mark.control("V3.3.3")
+def test_is_skipped() -> None:
+    pytest.skip("needs PostgreSQL")
+"""
+GH = """\
+#!/bin/sh
+case "$1 $2" in
+    "run list") [ "$8" = main ] && echo "run of $4" ;;
+    "run download") [ "$3" = "run of $5" ] && mkdir -p "$9" && cp "{evidence}" "$9/controls.json" ;;
+esac
+"""
+
+
+@pytest.fixture
+def evidence(project: Project) -> Path:
+    """Return the file that a project's tests write when a test of V3.3.2 fails and one of V3.3.3 is skipped."""
+    site = project(ALL_OFF)
+    (site / "core" / "tests" / "test_planted.py").write_text(PLANTED, encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"1 controls shown\n1 red: V3\.3\.2\n"):
+        run(site, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "core/tests/test_planted.py")
+    return site / "reports" / "controls.json"
+
+
+def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> None:
+    content = json.loads(evidence.read_text(encoding="utf-8"))
+    assert set(content) == set(json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0]))
+    assert (content["shown"], content["red"]) == (["V3.3.1"], ["V3.3.2"])
+    controls = {it["id"]: it for it in content["controls"]}
+    document = (evidence.parents[1] / "SECURITY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| (\S+) \| .+ \| `test_", document, re.MULTILINE)) < controls.keys()
+    assert controls["V3.3.1"]["stops"] == ["cookies sent over plain HTTP"]
+    outcomes = {control: list(it["tests"].values()) for control, it in controls.items() if it["tests"]}
+    expected = {"V3.3.1": ["passed", "passed"], "V3.3.2": ["passed", "failed"], "V3.3.3": ["skipped"]}
+    assert outcomes == expected
+    (scan,) = [it for it in content["not_provided"] if it["id"] == "V5.4.3"]
+    assert scan["what"] == "a virus scan of uploads"
+    assert scan["why"]
+
+
+def test_guide_collects_and_compares_evidence(evidence: Path, tmp_path: Path, pristine: Project) -> None:
+    workflow = (pristine(ALL_ON) / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert "name: controls-${{ matrix.python }}\n" in workflow
+    assert '"3.14"]' in workflow
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gh").write_text(GH.format(evidence=evidence), encoding="utf-8")
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    collect = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)[0]
+    run(tmp_path, "bash", "-c", collect, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    (compare,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    with pytest.raises(AssertionError, match="1 shown"):
+        run(tmp_path, sys.executable, "-c", compare)
+    files = sorted((tmp_path / "evidence").rglob("controls.json"))
+    assert [it.parent.name for it in files] == ["shop", "site"]
+    content = json.loads(files[0].read_text(encoding="utf-8"))
+    for file in files:
+        file.write_text(json.dumps(content | {"shown": [it["id"] for it in content["controls"]]}), encoding="utf-8")
+    assert len(run(tmp_path, sys.executable, "-c", compare).splitlines()) == len(files)
