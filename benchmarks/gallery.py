@@ -193,7 +193,7 @@ def main() -> None:
                 make_request(thumbnail, If_None_Match=f'"{photo}-thumbnail"'),
                 b"304",
             ),
-            "the same file by nginx": (proxy, make_request(f"/{photo}/thumbnail.jpg"), b"200"),
+            "the same file by nginx": (proxy, make_request(f"/{photo[:2]}/{photo}-thumbnail.jpg"), b"200"),
         }
         measured: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
         for _ in range(1 + ROUNDS):

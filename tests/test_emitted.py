@@ -72,6 +72,7 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     run(folder, sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", MIXED, ids=name)
 def test_emitted_tests_pass_on_postgresql(answers: Answers, project: Project, postgresql: Database) -> None:
     report = run(project(answers), *PYTEST, TEST_DATABASE_URL=postgresql())

@@ -96,6 +96,7 @@ def check_evidence(project: Path, report: str) -> None:
     assert set(evidence["shown"]) == {it["id"] for it in evidence["controls"]} == controls
 
 
+@pytest.mark.slow
 def test_documents_lead_from_generation_to_passed_scans(template: Path, tmp_path: Path) -> None:
     origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django.git")
     publish(origin)

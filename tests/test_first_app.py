@@ -37,6 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in paths(folder) if "_cache/" not in path + "/"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_two_new_apps_pass_everything_and_resist_attacks(
     answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory

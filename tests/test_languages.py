@@ -61,6 +61,7 @@ def read_marked(folder: Path) -> tuple[list[str], set[str], int]:
     return texts, set(re.findall(r"^not rendered: (.+)$", report, re.MULTILINE)), int(pages[0])
 
 
+@pytest.mark.slow
 def test_no_page_or_email_has_an_untranslated_text(project: Project) -> None:
     """Both kinds of project together render every template."""
     unused: list[set[str]] = []

@@ -159,6 +159,7 @@ def walk(folder: Path, browse: Browse) -> None:
         assert visit.clicks <= CLICKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_readme_commands_work(
     answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest

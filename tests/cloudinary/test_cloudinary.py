@@ -62,6 +62,7 @@ def wait_until(condition: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
+@pytest.mark.slow
 def test_every_fault_and_every_attack_is_handled(project: Project) -> None:
     folder = project(ANSWERS)
     shutil.copy(INSIDE / "faults.py", folder / FEATURE / "tests" / "test_faults.py")

@@ -131,6 +131,7 @@ def check_spoofed_address(site: Site) -> None:
     assert blocked == [False] * 10 + [True] * 2
 
 
+@pytest.mark.slow
 def test_site_runs_from_compose_up_to_a_restored_backup(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

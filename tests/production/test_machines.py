@@ -84,6 +84,7 @@ def stored_photos(site: Site) -> Counter[str]:
     return Counter(keys)
 
 
+@pytest.mark.slow
 def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     site = cluster.site
     owner = site.visitor(OWNER)
@@ -106,6 +107,7 @@ def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     assert all({"uploads:upload", "uploads:file"} <= {it["route"] for it in it.requests} for it in cluster.machines)
 
 
+@pytest.mark.slow
 def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     visitor = cluster.site.visitor()
     report = {"Content-Type": "application/csp-report"}
@@ -133,6 +135,7 @@ def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     assert [(line["route"], line["status"]) for line in logged] == [("uploads:gallery", 200)]
 
 
+@pytest.mark.slow
 def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:
     site, image, first_uploads = cluster.site, encode(landscape(1, (640, 480))), Event()
     emails = [f"visitor{number}@example.com" for number in range(6)]

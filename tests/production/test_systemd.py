@@ -121,6 +121,7 @@ def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_p
     assert "@sandbox" in filters, "or the image decoder silently loses its own"
 
 
+@pytest.mark.slow
 def test_deployment_document_leads_to_a_restored_photo(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -213,6 +213,7 @@ def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Inst
         assert rows == [(task, result) for task in called]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
     installed: Path, tmp_path: Path, osv: Advisories, stand_in: Install
