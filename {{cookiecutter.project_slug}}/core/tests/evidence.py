@@ -1,11 +1,6 @@
 """A pytest plugin: the controls in SECURITY.md with their tests, as a summary and in reports/controls.json."""
 
 import json
-
-# % if cookiecutter.ci_scanning == "github"
-import os
-
-# % endif
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -55,6 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, ids in table.items():
         terminalreporter.write_line(f"{len(ids)} {what}" + (f": {', '.join(ids)}" if ids == red != [] else ""))
     # % if cookiecutter.ci_scanning == "github"
+    import os
+
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
         rows = "".join(f"| {len(ids)} {what} | {', '.join(ids)} |\n" for what, ids in table.items())
         with open(page, "a", encoding="utf-8") as file:

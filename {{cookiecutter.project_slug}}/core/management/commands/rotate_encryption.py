@@ -39,7 +39,8 @@ class Command(BaseCommand):
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").values_list("pk", "stored")
         # SQL with names of the models alone. The ORM needs eight times as much processor time.
         table, column, key = map(connection.ops.quote_name, (meta.db_table, field.column, pk_field.column))
-        update = f"UPDATE {table} SET {column} = %s WHERE {key} = %s"  # noqa: S608  # nosec B608
+        update = f"UPDATE {table} SET {column} = new.column2 FROM (VALUES "  # noqa: S608  # nosec B608
+        where = f") AS new WHERE {table}.{key} = new.column1"
         label, checked, rotated, shown = f"{meta.label}.{name}", 0, 0, time.monotonic()
         batch = list(rows[:BATCH_SIZE])
         while batch:
@@ -55,12 +56,14 @@ class Command(BaseCommand):
                 # Under a lock, and again if the row has changed since it was read.
                 locked = rows.select_for_update().filter(pk__in=outdated)
                 after = {pk: after[pk] if value == before[pk] else rotate(value) for pk, value in locked}
-                changes = [
-                    (plain.get_db_prep_save(value, connection), pk_field.get_db_prep_save(pk, connection))
-                    for pk, value in after.items()
+                parameters = [
+                    kind.get_db_prep_save(it, connection)
+                    for row in after.items()
+                    for kind, it in zip((pk_field, plain), row, strict=True)
                 ]
-                with connection.cursor() as cursor:
-                    cursor.executemany(update, changes)
+                if after:
+                    with connection.cursor() as cursor:
+                        cursor.execute(update + ", ".join(["(%s, %s)"] * len(after)) + where, parameters)
             checked, rotated = checked + len(batch), rotated + len(after)
             if time.monotonic() > shown + PROGRESS_SECONDS:
                 shown = time.monotonic()
