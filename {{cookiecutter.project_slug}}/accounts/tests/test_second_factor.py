@@ -50,7 +50,10 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
 @pytest.mark.control("V6.3.3")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("run_on_commit")
-def test_first_administrator_reaches_the_page_they_wanted(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_administrator_reaches_the_page_they_wanted(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", email="Admin@example.com", interactive=False, verbosity=0)
     older, url = HTTPSClient(), "/admin/uploads/photo/"
@@ -70,6 +73,8 @@ def test_first_administrator_reaches_the_page_they_wanted(client: HTTPSClient, m
     log_in(older, "admin@example.com")
     assert older.get(url).status_code == 302
     assert "Authenticator app activated" in str(mail.outbox[-1].body)
+    added = [record for record in caplog.records if record.getMessage() == "authn_factor_added"]
+    assert vars(added[0])["fields"]["factor"] == "totp"
 
 
 @pytest.mark.control("V3.7.2")
@@ -111,7 +116,10 @@ def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
 
 
 @pytest.mark.control("V7.4.3")
-def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User) -> None:
+def test_removing_a_factor_ends_other_sessions(
+    client: HTTPSClient, staff: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     other = HTTPSClient()
     factor = add_second_factor(staff)
     for browser in (other, client):
@@ -124,6 +132,8 @@ def test_removing_a_factor_ends_other_sessions(client: HTTPSClient, staff: User)
     assert other.get("/accounts/email/").status_code == 302
     assert client.get("/accounts/email/").status_code == 200
     assert client.get("/admin/").status_code == 302
+    events = [record.getMessage() for record in caplog.records if record.name == "security"]
+    assert {"authn_factor_used", "authn_factor_removed"} <= set(events)
 
 
 @pytest.mark.control("V6.6.3")

@@ -29,7 +29,8 @@ def emailed_code() -> str:
 
 
 @pytest.mark.control("V6.5.3")
-def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient) -> None:
+def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     sign_up(client, "New@Example.com", is_staff="1", is_superuser="1")
     assert not is_logged_in(client)
     message: Any = mail.outbox[0]
@@ -41,6 +42,7 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient) -> None:
     assert is_logged_in(client)
     user = User.objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
+    assert "user_created" in caplog.messages
 
 
 @pytest.mark.control("V6.5.5")

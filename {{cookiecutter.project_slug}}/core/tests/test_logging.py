@@ -167,6 +167,7 @@ def test_request_is_logged_by_route_and_id(
     client.get(f"/photos/{make_photo(status='approved').pk}/thumbnail/")
     page, image = requests_in(caplog)
     assert page.pop("milliseconds") >= 0
+    assert {record.getMessage() for record in caplog.records if record.name == "access"} == {"request"}
     assert page == {"method": "GET", "status": 200, "route": "uploads:mine", "user": user.pk}
     assert (image["route"], image["user"]) == ("uploads:file", None)
     assert "private" not in caplog.text

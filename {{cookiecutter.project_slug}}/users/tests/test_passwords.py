@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.hashers import check_password, make_password
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
@@ -103,7 +103,12 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
     response = client.post("/admin/users/user/add/", {"email": "New@example.com", "usable_password": "false"})
     assert response.status_code == 302
     added = User.objects.get(email="new@example.com")
-    assert client.get(f"/admin/users/user/{added.pk}/change/").status_code == 200
+    group = Group.objects.create(name="reviewers")
+    form = {"email": added.email, "is_active": "on", "is_staff": "on", "groups": [group.pk]}
+    assert client.post(f"/admin/users/user/{added.pk}/change/", form).status_code == 302
+    filters = {"is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
+    page = client.get("/admin/users/user/", filters)
+    assert list(page.context["cl"].result_list) == [added]
 
 
 def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser) -> None:

@@ -6,7 +6,8 @@ import re
 import time
 import tracemalloc
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,22 @@ def test_outage_only_delays_photos(
     run_worker()
     assert {status(photo) for photo in photos} == {Status.APPROVED}
     assert len(cloud.uploads) == 2
+
+
+@pytest.mark.parametrize(("remaining", "asks"), [("60", True), ("40", False)])
+def test_last_calls_of_the_hour_are_spread(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, remaining: str, asks: bool
+) -> None:
+    reset = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    cloud.headers = {
+        "X_FeatureRateLimit_Limit": "100",
+        "X_FeatureRateLimit_Remaining": remaining,
+        "X_FeatureRateLimit_Reset": reset,
+    }
+    make_photo()
+    for _ in range(3):
+        run_worker()
+    assert (len(cloud.calls) > 2) is asks
 
 
 @pytest.mark.control("V16.5.2")
