@@ -36,6 +36,12 @@ def test_too_many_waiting_emails_are_discarded(
     monkeypatch.setattr(mail, "waiting", BoundedSemaphore(0))
     send_later(pytest.fail)
     assert caplog.messages == ["email discarded: too many are waiting"]
+    monkeypatch.setattr(mail, "waiting", BoundedSemaphore(1))
+    sent: list[int] = []
+    for number in (1, 2):
+        send_later(sent.append, number)
+        executor.submit(int).result()
+    assert sent == [1, 2]
 
 
 def test_console_shows_the_text_of_an_email_alone() -> None:

@@ -27,10 +27,11 @@ from users.models import User
         ("8150927364820193", "password_entirely_numeric"),
         ("owner@example.com", "password_too_similar"),
         ("my-harbour-site-4711", "password_names_site"),
+        ("blue-boat-4711-and-so-on", "password_names_site"),
     ],
 )
 def test_weak_password_is_rejected_with_its_reason(password: str, code: str, settings: Settings) -> None:
-    settings.SITE_NAME = "Harbour Site"
+    settings.SITE_NAME, settings.DOMAIN_NAME = "Harbour Site", "blue.example"
     with pytest.raises(ValidationError) as rejection:
         validate_password(password, User(email="owner@example.com"))
     assert code in {error.code for error in rejection.value.error_list}
