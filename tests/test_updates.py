@@ -178,6 +178,8 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
         env.write("REPORT_EMAIL=reports@example.com\n")
     with pytest.raises(AssertionError, match="makemigrations --merge"):
         run(project, *MANAGE, "migrate")
+    guide = (project / "docs" / "updating.md").read_text(encoding="utf-8")
+    assert guide.index("makemigrations --merge") < guide.index("poe start"), "the start migrates"
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
     assert "Applying uploads.0002_photo_views... OK" in run(project, *MANAGE, "migrate")
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
