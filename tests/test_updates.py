@@ -218,6 +218,27 @@ def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, templ
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_release_that_a_team_refused_is_not_offered_again(ci_scanning: str, template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    assert run_jobs(project, machine).pushed
+    machine.close_request()
+    clone = machine.clone("main")
+    (clone / "note.md").write_text("# Note\n", encoding="utf-8")
+    commit(clone, "Go on")
+    run(clone, "git", "push", "--quiet", "origin", "main")
+    again = run_jobs(project, machine)
+    assert not again.pushed
+    assert not again.failed
+    # On GitHub the next release is offered in any case, on GitLab any release once the branch is gone.
+    if ci_scanning == "github":
+        machine.close_request("Update the template to v0.9.0")
+    else:
+        run(machine.remote, "git", "branch", "--quiet", "-D", "template-update")
+    assert run_jobs(project, machine).pushed
+    assert (machine.clone("template-update") / "note.md").is_file()
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_ci_says_how_to_allow_requests(ci_scanning: str, template: Path, machine: Machine) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
     request = run_jobs(project, machine, allowed=False)
