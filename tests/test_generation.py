@@ -1,6 +1,7 @@
 """Generated projects: the right files, no trace of features that were not chosen, and fresh secrets."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -137,6 +138,14 @@ def test_ci_choice_changes_only_scans_and_documents(ci_scanning: str, answers: A
     unexpected = {path for path in differing if not path.startswith(("scripts/", ".git"))}
     assert unexpected <= {"README.md", "docs/updating.md", "renovate.json", "pyproject.toml", "core/tests/evidence.py"}
     assert tomllib.loads(plain["pyproject.toml"])["project"] == tomllib.loads(scanned["pyproject.toml"])["project"]
+
+
+@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
+def test_every_manager_of_renovate_finds_its_version(ci_scanning: str, pristine: Project) -> None:
+    files = text_files(pristine(ALL_OFF | {"ci_scanning": ci_scanning}))
+    managers = json.loads(files.pop("renovate.json"))["customManagers"]
+    patterns = [pattern.replace("(?<", "(?P<") for manager in managers for pattern in manager["matchStrings"]]
+    assert not [pattern for pattern in patterns if not any(re.search(pattern, text) for text in files.values())]
 
 
 def test_env_file_is_complete_and_private(pristine: Project) -> None:
