@@ -49,7 +49,10 @@ def evidence(project: Project) -> Path:
 
 def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> None:
     content = json.loads(evidence.read_text(encoding="utf-8"))
-    assert set(content) == set(json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0]))
+    example = json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0])
+    assert set(content) == set(example)
+    for path, _, test in (it.partition("::") for control in example["controls"] for it in control["tests"]):
+        assert f"def {test}(" in (evidence.parents[1] / path).read_text(encoding="utf-8")
     assert (content["shown"], content["red"]) == (["V3.3.1"], ["V3.3.2"])
     controls = {it["id"]: it for it in content["controls"]}
     document = (evidence.parents[1] / "SECURITY.md").read_text(encoding="utf-8")
