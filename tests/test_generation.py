@@ -148,6 +148,13 @@ def test_every_manager_of_renovate_finds_its_version(ci_scanning: str, pristine:
     assert not [pattern for pattern in patterns if not any(re.search(pattern, text) for text in files.values())]
 
 
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_every_setting_is_assigned_once(answers: Answers, pristine: Project) -> None:
+    tree = ast.parse((pristine(answers) / "config" / "settings.py").read_text(encoding="utf-8"))
+    names = [ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    assert not [it for it in names if names.count(it) > 1]
+
+
 def test_env_file_is_complete_and_private(pristine: Project) -> None:
     env = pristine(ALL_ON) / ".env"
     values = dotenv_values(env, interpolate=False)
