@@ -1,4 +1,4 @@
-"""Copied into a generated project with accounts: what staff try in order to get another user's session or rights."""
+"""Copied into a generated project with accounts: what staff try in order to get another user's session or permissions."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
