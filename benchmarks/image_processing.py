@@ -18,7 +18,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PHONE = landscape(1, (4000, 3000), GRAIN)
 FILES = {
     "photo of a phone, JPEG, 12 megapixels": ("a.jpg", camera_file(PHONE, "x")),
-    "the same with a colour profile": ("a.jpg", encode(PHONE, quality=90, icc_profile=PROFILE)),
+    "the same with a color profile": ("a.jpg", encode(PHONE, quality=90, icc_profile=PROFILE)),
     "photo, JPEG, 2 megapixels": ("a.jpg", encode(landscape(2, (1600, 1200), GRAIN), quality=90)),
     "progressive JPEG, 6 megapixels": (
         "a.jpg",
@@ -30,7 +30,7 @@ FILES = {
 
 
 def pillow_alone(content: bytes) -> list[bytes]:
-    """Do what a decoder does with the image, in this process: scale, convert the colours, encode two variants."""
+    """Do what a decoder does with the image, in this process: scale, convert the colors, encode two variants."""
     files: list[bytes] = []
     with Image.open(BytesIO(content)) as file:
         image: Image.Image = file

@@ -1,6 +1,6 @@
-"""Colours and sharpness of re-encoded photos, compared with conversions that take more time.
+"""Colors and sharpness of re-encoded photos, compared with conversions that take more time.
 
-The colour profiles are those of Debian's packages colord-data, argyll and icc-profiles-free.
+The color profiles are those of Debian's packages colord-data, argyll and icc-profiles-free.
 """
 
 import math
@@ -30,7 +30,7 @@ PROFILES = {
     "ProPhoto RGB": ("ProPhotoRGB.icc", "RGB"),
     "FOGRA39 (CMYK)": ("FOGRA39L_coated.icc", "CMYK"),
     "SWOP (CMYK)": ("SWOP_TR003_coated_3.icc", "CMYK"),
-    "grey": ("Gray.icc", "L"),
+    "gray": ("Gray.icc", "L"),
 }
 SRGB = ImageCms.createProfile("sRGB")
 WHITE = 0.95047, 1.0, 1.08883
@@ -53,7 +53,7 @@ def to_lab(pixel: tuple[int, ...]) -> Color:
 
 
 def delta_e(one: Color, two: Color) -> float:
-    """Return the colour difference CIEDE2000 (Sharma, Wu and Dalal, 2005)."""
+    """Return the color difference CIEDE2000 (Sharma, Wu and Dalal, 2005)."""
     mean_chroma = (math.hypot(*one[1:]) + math.hypot(*two[1:])) / 2
     g = 0.5 * (1 - math.sqrt(mean_chroma**7 / (mean_chroma**7 + 25**7)))
     (a1, b1), (a2, b2) = (((1 + g) * color[1], color[2]) for color in (one, two))
@@ -105,7 +105,7 @@ def find(name: str) -> bytes:
 
 
 def scene(seed: int) -> Image.Image:
-    """Return a landscape of 6 megapixels below rows of saturated colours."""
+    """Return a landscape of 6 megapixels below rows of saturated colors."""
     image = landscape(seed, (3000, 2000))
     hues = Image.linear_gradient("L").rotate(90).resize((3000, 400))
     full = Image.new("L", hues.size, 255)
@@ -128,7 +128,7 @@ def colors(images: Any) -> Iterator[list[object]]:  # noqa: ANN401  # a module o
         profile = find(file)
         values = []
         for seed in range(3):
-            # The values stay as they are, so that the colours fill the space of the profile.
+            # The values stay as they are, so that the colors fill the space of the profile.
             content = encode(scene(seed).convert(mode), quality=95, icc_profile=profile)
             out = decode_again(images, content)
             scaled = Image.open(BytesIO(content))

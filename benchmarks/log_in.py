@@ -64,7 +64,7 @@ def measure_guesses(site: Site) -> Iterator[Row]:
     yield "200 accounts, one IP address", guesses(site, ["192.0.2.3"] * 200, many), 1, 10
     member = Person(site)
     member.log_in("member@example.com")
-    fields = {"oldpassword": "wrong", "password1": "a harbour at noon", "password2": "a harbour at noon"}
+    fields = {"oldpassword": "wrong", "password1": "a harbor at noon", "password2": "a harbor at noon"}
     responses = send_parallel([member.prepare(CHANGE, fields)] * 40)
     checked = sum("Please type your current password" in response.text for response in responses)
     yield "40 guesses at the old password in one session", checked, 1, 5

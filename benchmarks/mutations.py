@@ -509,7 +509,7 @@ FOUNDATION = [
         "if free.filter(pk=key).update(claimed_until=now + CLAIM)",
         "if True",
     ),
-    Mutation("decision told again at each pass", NOTICES, ".update(notify_at=None)", ".count()"),
+    Mutation("decision reported again at each pass", NOTICES, ".update(notify_at=None)", ".count()"),
     Mutation("deleted photo told", NOTICES, "Photo.objects.not_deleted()", "Photo.objects"),
     Mutation("disabled owner told", NOTICES, "owner.is_active and ", ""),
     Mutation("owner told who wants no emails", NOTICES, " and owner.decision_emails", ""),

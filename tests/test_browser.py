@@ -45,7 +45,7 @@ def test_upload_shows_a_preview_and_its_progress(site: Site, browse: Browse) -> 
     expect(page.get_by_text("Your photo was uploaded.")).to_be_visible()
 
 
-def test_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
+def test_upload_can_be_canceled(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     log_in(page, OWNER)
     fill_in(page, "Never", camera_file(landscape(3, (2400, 1800)), "marker"))
@@ -54,7 +54,7 @@ def test_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
     network.send("Network.emulateNetworkConditions", conditions)
     page.get_by_role("button", name="Upload").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_have_text("Upload cancelled.")
+    expect(page.get_by_role("status")).to_have_text("Upload canceled.")
     expect(page.get_by_role("button", name="Upload")).to_be_enabled()
 
 

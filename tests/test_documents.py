@@ -8,7 +8,7 @@ import pytest
 from benchmarks.mutations import FEATURES as FEATURE_MUTATIONS
 from benchmarks.mutations import FOUNDATION as FOUNDATION_MUTATIONS
 from benchmarks.size import BUDGETS, count
-from tests.support.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Project, bake
+from tests.support.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Answers, Project, bake, name
 from tests.support.corpus import FILES
 from tests.support.readme import section
 
@@ -83,9 +83,9 @@ def test_figures_match_what_is_counted(pristine: Project) -> None:
     assert f"breaks {mutations} controls" in README
     rejected = sum(bool(file.error) for file in FILES.values())
     assert f"- {len(FILES)} malformed or malicious files are uploaded: {rejected} are rejected" in README
-    for name, (answers, budget) in BUDGETS.items():
+    for kind, (answers, budget) in BUDGETS.items():
         files, lines, tests = count(pristine(answers))
-        (row,) = [row for row in FIGURES.splitlines() if row.startswith(f"| `size`, {name} |")]
+        (row,) = [row for row in FIGURES.splitlines() if row.startswith(f"| `size`, {kind} |")]
         assert row.endswith(f" | {files} / {lines:,} / {tests:,} | at most {budget:,} lines |")
 
 
@@ -100,3 +100,14 @@ def test_numbers_of_lines_and_controls_in_the_readme(pristine: Project) -> None:
         documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
         text = "".join(document.read_text(encoding="utf-8") for document in documents)
         assert len(set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))) == int(controls[number])
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_every_variable_that_a_project_reads_is_documented(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    code = "".join(path.read_text(encoding="utf-8") for path in project.rglob("*.py"))
+    read = set(re.findall(r"\b(?:os\.environ(?:\.get\(|\[)|env\.\w+\()\"([A-Z]\w+)\"", code))
+    documents = [project / ".env.example", project / "README.md"]
+    documented = set(re.findall(r"\b[A-Z_]{4,}\b", "".join(it.read_text(encoding="utf-8") for it in documents)))
+    assert {"BIND", "DEBUG", "ENV_FILE", "OSV_URL", "TEST_DATABASE_URL"} <= read
+    assert read - documented <= {"GITHUB_STEP_SUMMARY", "SYSTEMROOT"}, "these come from GitHub and Windows"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Project, run
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, run
 
 GUIDE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 PLANTED = """
@@ -49,7 +49,10 @@ def evidence(project: Project) -> Path:
 
 def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> None:
     content = json.loads(evidence.read_text(encoding="utf-8"))
-    assert set(content) == set(json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0]))
+    example = json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0])
+    assert set(content) == set(example)
+    for path, _, test in (it.partition("::") for control in example["controls"] for it in control["tests"]):
+        assert f"def {test}(" in (evidence.parents[1] / path).read_text(encoding="utf-8")
     assert (content["shown"], content["red"]) == (["V3.3.1"], ["V3.3.2"])
     controls = {it["id"]: it for it in content["controls"]}
     document = (evidence.parents[1] / "SECURITY.md").read_text(encoding="utf-8")
@@ -61,6 +64,17 @@ def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> N
     (scan,) = [it for it in content["not_provided"] if it["id"] == "V5.4.3"]
     assert scan["what"] == "a virus scan of uploads"
     assert scan["why"]
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_control_of_the_accounts_is_shown_or_not_provided(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
+    parts = [document.read_text(encoding="utf-8").partition("## Not provided") for document in documents]
+    row = re.compile(r"^\| (V\S+) \|", re.MULTILINE)
+    shown, missing = ({it for part in parts for it in row.findall(part[number])} for number in (0, 2))
+    assert {"V6.2.12", "V6.3.3"} <= (shown if answers["auth_app"] else missing)
+    assert not shown & missing
 
 
 def test_guide_collects_and_compares_evidence(evidence: Path, tmp_path: Path, pristine: Project) -> None:

@@ -1,6 +1,7 @@
 """Generated projects: the right files, no trace of features that were not chosen, and fresh secrets."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -137,6 +138,21 @@ def test_ci_choice_changes_only_scans_and_documents(ci_scanning: str, answers: A
     unexpected = {path for path in differing if not path.startswith(("scripts/", ".git"))}
     assert unexpected <= {"README.md", "docs/updating.md", "renovate.json", "pyproject.toml", "core/tests/evidence.py"}
     assert tomllib.loads(plain["pyproject.toml"])["project"] == tomllib.loads(scanned["pyproject.toml"])["project"]
+
+
+@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
+def test_every_manager_of_renovate_finds_its_version(ci_scanning: str, pristine: Project) -> None:
+    files = text_files(pristine(ALL_OFF | {"ci_scanning": ci_scanning}))
+    managers = json.loads(files.pop("renovate.json"))["customManagers"]
+    patterns = [pattern.replace("(?<", "(?P<") for manager in managers for pattern in manager["matchStrings"]]
+    assert not [pattern for pattern in patterns if not any(re.search(pattern, text) for text in files.values())]
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_every_setting_is_assigned_once(answers: Answers, pristine: Project) -> None:
+    tree = ast.parse((pristine(answers) / "config" / "settings.py").read_text(encoding="utf-8"))
+    names = [ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    assert not [it for it in names if names.count(it) > 1]
 
 
 def test_env_file_is_complete_and_private(pristine: Project) -> None:

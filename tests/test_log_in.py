@@ -10,7 +10,7 @@ from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
 from tests.support.baking import ALL_OFF, Project
 from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
 
-NEW = "a harbour at noon"
+NEW = "a harbor at noon"
 CHANGE, LOGIN, RESET = "/accounts/password/change/", "/accounts/login/", "/accounts/password/reset/"
 
 

@@ -13,6 +13,9 @@ import yaml
 
 from tests.support.baking import PROMPTS, RAW, paths, run
 
+# Settings that only a project without the feature needs.
+SETTINGS_WITHOUT = re.compile(r"^# % if not cookiecutter\.\w+\n((?:[A-Z_]+ = .+\n)+)# % endif$", re.MULTILINE)
+
 
 @pytest.fixture
 def raw(template: Path, tmp_path: Path) -> Path:
@@ -43,15 +46,25 @@ def test_raw_types(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def test_features_use_only_if_and_endif_statements(raw: Path) -> None:
-    """With `else` or `not`, the raw folder would no longer be a valid configuration."""
+    """With `else`, or with `not` around anything but settings, the raw folder would not be a valid configuration."""
     allowed = re.compile(r"# % (if cookiecutter\.\w+( == \"\w+\")?|endif)")
     statements = {
         line.strip()
         for path in paths(raw)
-        for line in (raw / path).read_text(encoding="utf-8").splitlines()
+        for line in SETTINGS_WITHOUT.sub("", (raw / path).read_text(encoding="utf-8")).splitlines()
         if line.strip().startswith("# %")
     }
     assert not [statement for statement in statements if not allowed.fullmatch(statement)]
+
+
+def test_settings_without_a_feature_are_set_again_with_it(raw: Path) -> None:
+    """Then the raw folder has the feature's values."""
+    text = (raw / "config" / "settings.py").read_text(encoding="utf-8")
+    blocks = list(SETTINGS_WITHOUT.finditer(text))
+    assert blocks
+    for block in blocks:
+        names = re.findall(r"^(\w+) = ", block[1], re.MULTILINE)
+        assert not [name for name in names if f"\n{name} = " not in text[block.end() :]]
 
 
 def test_no_raw_blocks_and_no_conditional_file_names(raw: Path) -> None:

@@ -30,7 +30,7 @@ def refusal(folder: Path, *arguments: str) -> str:
 def test_missing_env_file_is_named(project: Project) -> None:
     folder = project(ALL_OFF)
     (folder / ".env").unlink()
-    assert refusal(folder) == "Copy .env.example to .env and set DEBUG=on.\n"
+    assert refusal(folder) == "Copy .env.example to .env, set DEBUG=on, and fill in the variables under Required.\n"
 
 
 def test_port_in_use_is_named(project: Project) -> None:

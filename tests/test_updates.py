@@ -178,6 +178,8 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
         env.write("REPORT_EMAIL=reports@example.com\n")
     with pytest.raises(AssertionError, match="makemigrations --merge"):
         run(project, *MANAGE, "migrate")
+    guide = (project / "docs" / "updating.md").read_text(encoding="utf-8")
+    assert guide.index("makemigrations --merge") < guide.index("poe start"), "the start migrates"
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
     assert "Applying uploads.0002_photo_views... OK" in run(project, *MANAGE, "migrate")
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
@@ -213,6 +215,27 @@ def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, templ
     refused = run_jobs(project, machine, own_token=own_token)
     assert "has commits of yours" in refused.log
     assert (machine.clone("template-update") / "fix.md").is_file()
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_release_that_a_team_refused_is_not_offered_again(ci_scanning: str, template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    assert run_jobs(project, machine).pushed
+    machine.close_request()
+    clone = machine.clone("main")
+    (clone / "note.md").write_text("# Note\n", encoding="utf-8")
+    commit(clone, "Go on")
+    run(clone, "git", "push", "--quiet", "origin", "main")
+    again = run_jobs(project, machine)
+    assert not again.pushed
+    assert not again.failed
+    # On GitHub the next release is offered in any case, on GitLab any release once the branch is gone.
+    if ci_scanning == "github":
+        machine.close_request("Update the template to v0.9.0")
+    else:
+        run(machine.remote, "git", "branch", "--quiet", "-D", "template-update")
+    assert run_jobs(project, machine).pushed
+    assert (machine.clone("template-update") / "note.md").is_file()
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])

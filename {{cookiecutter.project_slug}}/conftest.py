@@ -70,8 +70,9 @@ def other_user(make_user: MakeUser) -> User:
 @pytest.fixture
 def reviewer(make_user: MakeUser) -> User:
     person = make_user("reviewer@example.com", is_staff=True)
-    rights = Permission.objects.filter(content_type__app_label="uploads", codename__in=["view_photo", "review_photo"])
-    person.user_permissions.set(rights)
+    codenames = ["view_photo", "review_photo"]
+    permissions = Permission.objects.filter(content_type__app_label="uploads", codename__in=codenames)
+    person.user_permissions.set(permissions)
     return person
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.accounts import Mailbox, Person, count_checked, run_parallel
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
 
-NEW = "a harbour at noon"
+NEW = "a harbor at noon"
 WITH_FACTORS = f"""
 from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes

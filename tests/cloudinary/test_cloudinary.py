@@ -127,11 +127,11 @@ def test_photo_from_the_upload_to_the_gallery(pristine: Project, stub: Any, clou
     with serve(folder, CLOUDINARY_URL=cloud.cloudinary_url, **STRAY) as site:
         # No worker runs yet, and Cloudinary is down. Neither affects the upload.
         cloud.faults = [lambda handler: handler.reply(503, "")]
-        response = site.visitor(OWNER).upload(encode(landscape(1, (640, 480))), title="Harbour")
+        response = site.visitor(OWNER).upload(encode(landscape(1, (640, 480))), title="Harbor")
         assert response.location == "/photos/mine/"
         assert cloud.calls == []
         site.manage("worker", "--once")
-        assert "Harbour" not in site.visitor().get("/").text
+        assert "Harbor" not in site.visitor().get("/").text
 
         with running_worker(site, folder):
             site.python(
@@ -145,7 +145,7 @@ def test_photo_from_the_upload_to_the_gallery(pristine: Project, stub: Any, clou
             attack(site, stub, body)
             assert notify(site, stub, body) == 200
             # One pass of the worker, which pauses for five seconds.
-            assert wait_until(lambda: "Harbour" in site.visitor().get("/").text) < 10
+            assert wait_until(lambda: "Harbor" in site.visitor().get("/").text) < 10
             assert "https://res.cloudinary.com/cloud/image/authenticated/s--" in site.visitor().get("/").text
         assert len(cloud.uploads) == 1
 

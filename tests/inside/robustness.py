@@ -36,7 +36,7 @@ def urls(patterns: list[Any], values: Mapping[str, object], prefix: str = "/") -
 def test_forms_ignore_fields_that_they_do_not_offer(
     target: str, client: HTTPSClient, user: User, other_user: User, make_photo: MakePhoto
 ) -> None:
-    new, photo = "a harbour at noon", make_photo()
+    new, photo = "a harbor at noon", make_photo()
     fields = dict.fromkeys(("password", "old_password", "oldpassword"), PASSWORD)
     fields |= dict.fromkeys(("new_password1", "new_password2", "password1", "password2"), new)
     fields |= {"is_staff": "1", "is_superuser": "1", "user_permissions": "1", "groups": "1", "status": "approved"}

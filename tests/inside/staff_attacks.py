@@ -1,4 +1,4 @@
-"""Copied into a generated project with accounts: what staff try in order to get another user's session or rights."""
+"""Copied into a generated project with accounts: what staff try to get another user's session or permissions."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -58,7 +58,7 @@ def test_credentials_of_staff_are_out_of_reach(client: HTTPSClient, staff: User,
     fields = {"action": "delete_selected", "_selected_action": [factor.pk], "post": "yes"}
     client.post("/admin/mfa/authenticator/", fields)
     client.post("/admin/usersessions/usersession/", {"action": "end", "_selected_action": [session.pk]})
-    fields = {"password1": "a new harbour at noon", "password2": "a new harbour at noon", "usable_password": "true"}
+    fields = {"password1": "a new harbor at noon", "password2": "a new harbor at noon", "usable_password": "true"}
     assert client.post(f"/admin/users/user/{other.pk}/password/", fields).status_code == 403
     email.refresh_from_db()
     assert (email.email, Authenticator.objects.filter(pk=factor.pk).exists()) == (other.email, True)

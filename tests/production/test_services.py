@@ -42,7 +42,7 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
     storage_url = buckets()
     with serve(project(ALL_OFF), STORAGE_URL=storage_url) as site:
         owner = site.visitor(OWNER)
-        assert owner.upload(PHOTO, title="Harbour").status == 302
+        assert owner.upload(PHOTO, title="Harbor").status == 302
         assert not Path(site.environment["MEDIA_ROOT"]).exists()
         display, thumbnail = stored(storage_url)
         photo = f"/photos/{display.removesuffix('-display.jpg')[3:]}/"
@@ -68,7 +68,7 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
         assert "orphaned files: 2" in site.python(SWEEP)
         assert stored(storage_url) == []
         assert thumbnail.endswith("-thumbnail.jpg")
-        assert owner.upload(PHOTO, title="Harbour").status == 302
+        assert owner.upload(PHOTO, title="Harbor").status == 302
         (photo, _) = [f"/photos/{name.removesuffix('-display.jpg')[3:]}/" for name in stored(storage_url)]
         assert owner.post(f"{photo}delete/", {}, page=photo).status == 302
         site.manage("worker", "--once")

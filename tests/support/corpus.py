@@ -56,7 +56,7 @@ def chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 
 def header(width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0) -> bytes:
-    """Return a PNG's header chunk; `color` is 0 for grey, 2 for RGB, 3 for a palette, 6 for RGBA."""
+    """Return a PNG's header chunk; `color` is 0 for gray, 2 for RGB, 3 for a palette, 6 for RGBA."""
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace))
 
 
@@ -152,7 +152,7 @@ def padded_start(part: bytes) -> bytes:
 
 
 def profiles() -> bytes:
-    """Return a PNG with 4,500 colour profiles of a megabyte each, compressed."""
+    """Return a PNG with 4,500 color profiles of a megabyte each, compressed."""
     return in_png(profile_chunk(deflated(10**6)) * 4500)
 
 
@@ -201,7 +201,7 @@ def padded(size: int) -> bytes:
 
 
 def srgb_profile() -> bytes:
-    """Return a colour profile."""
+    """Return a color profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -243,7 +243,7 @@ def empty_png(width: int, height: int) -> bytes:
 
 
 def profile_chunk(data: bytes) -> bytes:
-    """Return a PNG chunk with a colour profile; `data` is compressed by zlib."""
+    """Return a PNG chunk with a color profile; `data` is compressed by zlib."""
     return chunk(b"iCCP", b"profile\0\0" + data)
 
 
@@ -329,7 +329,7 @@ BOMBS = {
     "bomb: 64 scans": File(partial(many_scans, 64)),
     "bomb: 160 scans of CMYK": File(partial(many_scans, 160, "CMYK"), "too_slow"),
     "bomb: arithmetic coding": File(arithmetic, "damaged"),
-    "bomb: arithmetic coding of colours": File(partial(arithmetic, 64, 3), "damaged"),
+    "bomb: arithmetic coding of colors": File(partial(arithmetic, 64, 3), "damaged"),
     "bomb: 1 by 50 million pixels": File(lambda: drawn(1, 50_000_000, color=0), name="photo.png"),
     "bomb: 1,000 scans": File(many_scans, "too_slow"),
     "bomb: 1,000 scans after tables": File(lambda: b"\xff\xd8\xff\xd9" + many_scans(), "too_slow"),
@@ -345,7 +345,7 @@ BOMBS = {
         }.items()
     },
     "bomb: 10 MB without an end": File(lambda: jpeg()[:2] + b"\xff\x00" * 5_000_000, "damaged"),
-    "bomb: 4,500 colour profiles": File(profiles, "damaged", "photo.png"),
+    "bomb: 4,500 color profiles": File(profiles, "damaged", "photo.png"),
     "bomb: millions of segments": File(lambda: in_jpeg(*[(0xE5, b"")] * 2_600_000)),
     "bomb: 500 hidden scans": File(hidden_scans, "too_slow"),
     "bomb: surplus pixel data": File(
@@ -361,7 +361,7 @@ BOMBS = {
     "bomb: many compressed texts": File(
         lambda: in_png(*[chunk(b"zTXt", b"key\0\0" + deflated(10**6))] * 100), "damaged", "photo.png"
     ),
-    "bomb: compressed colour profile": File(lambda: in_png(profile_chunk(deflated(10**9))), "damaged", "photo.png"),
+    "bomb: compressed color profile": File(lambda: in_png(profile_chunk(deflated(10**9))), "damaged", "photo.png"),
     "bomb: 800,000 chunks": File(lambda: in_png(chunk(b"noTe") * 800_000), name="photo.png"),
     "valid: 150 chunks": File(lambda: in_png(chunk(b"noTe") * 150), name="photo.png"),
     "valid: pixels in 9,000 chunks": File(lambda: in_png(chunk(b"IDAT") * 9000), name="photo.png"),
@@ -376,7 +376,7 @@ BOMBS = {
 HIDDEN = {
     "hidden: in a comment": File(lambda: in_jpeg((0xFE, MARKER))),
     "hidden: in all metadata of a camera": File(lambda: camera_file(image(), MARKER.decode())),
-    "hidden: in a colour profile": File(lambda: encode(image(), icc_profile=MARKER * 20)),
+    "hidden: in a color profile": File(lambda: encode(image(), icc_profile=MARKER * 20)),
     "hidden: in all segments": File(lambda: in_jpeg(*[(marker, MARKER) for marker in range(0xE2, 0xF0)])),
     "hidden: in text chunks of a PNG": File(
         lambda: encode(image(), "PNG", pnginfo=text_chunks(Comment=MARKER.decode(), Software=MARKER.decode())),
@@ -400,9 +400,9 @@ HIDDEN = {
 ODD = {
     **{f"odd: EXIF orientation {turn}": File(partial(camera_file, image(), "x", turn)) for turn in range(1, 10)},
     "odd: JFIF": File(jpeg, name="photo.jfif"),
-    "odd: grey with a profile for colours": File(lambda: encode(image().convert("L"), icc_profile=srgb_profile())),
+    "odd: gray with a profile for colors": File(lambda: encode(image().convert("L"), icc_profile=srgb_profile())),
     "odd: CMYK": File(lambda: encode(image().convert("CMYK"))),
-    "odd: grey": File(lambda: encode(image().convert("L"))),
+    "odd: gray": File(lambda: encode(image().convert("L"))),
     "odd: progressive": File(lambda: encode(image(), progressive=True)),
     "odd: two images in one file": File(lambda: animated("MPO", 2)),
     "odd: 16 bits": File(lambda: encode(image().convert("I;16"), "PNG"), name="photo.png"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageColor, ImageDraw, ImageFilter
 
-# The colours of the upper sky, the horizon and the nearest hill.
+# The colors of the upper sky, the horizon and the nearest hill.
 PALETTES = [
     ("#20396b", "#f2a65e", "#171f38"),
     ("#4f8fc0", "#e3eef2", "#23492f"),

@@ -1,5 +1,6 @@
 """A machine that updates projects, and CI's jobs that do it, with stand-ins for uv and gh."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from tests.support.baking import clean_environment, run
+from tests.support.releases import NEXT
 
 # This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed.
 UV = """\
@@ -27,10 +29,17 @@ case "$1" in
   lock) echo locked > uv.lock ;;
 esac
 """
+# The request of the branch is in a file.
 GH = """\
 #!/bin/bash
+request="$HOME/request.json"
+case "$1 $2" in
+  "pr view") exec jq --raw-output "$7" "$request" ;;
+  "pr create")
+    if [ -z "$ALLOWED" ]; then exit 1; fi
+    jq --null-input --arg title "$6" '{state: "OPEN", title: $title}' > "$request" ;;
+esac
 echo "gh $*"
-if [ "$1 $2" = "pr create" ]; then exec test -n "$ALLOWED"; fi
 """
 PIPX = "#!/bin/bash\n"
 
@@ -62,6 +71,11 @@ class Machine:
         target = self.folder / f"clone-{len(list(self.folder.glob('clone-*')))}"
         run(self.folder, "git", "clone", "--quiet", "--branch", branch, str(self.remote), str(target))
         return target
+
+    def close_request(self, title: str = f"Update the template to v{NEXT}") -> None:
+        """Close the request, as a team does on GitHub. GitLab has no stand-in: there only the branch counts."""
+        request = {"state": "CLOSED", "title": title}
+        (self.folder / "home" / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 
 @dataclass

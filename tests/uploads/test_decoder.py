@@ -144,14 +144,14 @@ def distance(one: Image.Image, two: Image.Image, place: tuple[int, int]) -> int:
 def test_transparency_and_16_bits_are_right(decoder: Path) -> None:
     clear = Image.new("RGBA", (9, 9), (255, 0, 0, 0))
     half = Image.new("LA", (9, 9), (0, 128))
-    grey = Image.new("I;16", (9, 9), 32768)
+    gray = Image.new("I;16", (9, 9), 32768)
     expected = {
         255: [
             encode(clear, "PNG"),
             encode(clear, "WEBP", lossless=True),
             encode(clear.convert("P"), "PNG", transparency=0),
         ],
-        127: [encode(half, "PNG"), encode(grey, "PNG")],
+        127: [encode(half, "PNG"), encode(gray, "PNG")],
     }
     for level, files in expected.items():
         for content in files:

@@ -46,7 +46,7 @@ def test_busy_upload_is_tried_again_three_times(busy: int, arrives: bool, site: 
     assert len(seen) == 4
 
 
-def test_waiting_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
+def test_waiting_upload_can_be_canceled(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     log_in(page, OWNER)
     fill_in(page, "Never", encode(landscape(1, (640, 480))))
@@ -54,6 +54,6 @@ def test_waiting_upload_can_be_cancelled(site: Site, browse: Browse) -> None:
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("status")).to_contain_text("tried again")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_have_text("Upload cancelled.")
+    expect(page.get_by_role("status")).to_have_text("Upload canceled.")
     page.wait_for_timeout(1500)
     assert len(seen) == 1

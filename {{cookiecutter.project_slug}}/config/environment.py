@@ -57,7 +57,7 @@ class Environment(FileAwareEnv):
 
 
 def secret_key(value: str) -> str:
-    """Return a signing key that fulfils the rules of Django's check security.W009."""
+    """Return a signing key that fulfills the rules of Django's check security.W009."""
     if value.startswith(PLACEHOLDER):
         raise ValidationError("Is still the placeholder from .env.example.")
     if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure-"):

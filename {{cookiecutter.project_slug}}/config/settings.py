@@ -241,16 +241,18 @@ PASSWORD_HASHERS = [
 PASSWORD_RESET_TIMEOUT = 3600
 # The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# % if not cookiecutter.auth_app
 ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# % endif
 ACCOUNT_FORMS = {"login": "users.forms.LoginForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the log-in form asks for these too
-ACCOUNT_EMAIL_VERIFICATION = "none"
 # allauth's own generator adds each email to a table in which an old email would keep its access.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a session lasts
 # Per IP address, and per account from any IP address. The others are allauth's defaults.

@@ -8,13 +8,13 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.http import HttpRequest
 
-RIGHTS = (Group, Permission)
+RESERVED = (Group, Permission)
 
 
 def may_change(request: HttpRequest, model: type[Model]) -> bool:
     """Return False for groups, permissions and what connects them with their holders, except to superusers."""
     models = {model._meta.concrete_model, *(field.related_model for field in model._meta.fields)}
-    return bool(request.user.is_superuser) or models.isdisjoint(RIGHTS)
+    return bool(request.user.is_superuser) or models.isdisjoint(RESERVED)
 
 
 class ModelAdmin(admin.ModelAdmin):
@@ -29,8 +29,8 @@ class ModelAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
-        rights = [it.name for it in fields if it.related_model in RIGHTS or it.name in {"is_staff", "is_superuser"}]
-        return (*super().get_readonly_fields(request, obj), *rights)
+        reserved = [it.name for it in fields if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}]
+        return (*super().get_readonly_fields(request, obj), *reserved)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [inline for inline in super().get_inlines(request, obj) if may_change(request, inline.model)]

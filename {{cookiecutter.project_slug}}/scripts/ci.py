@@ -1,4 +1,4 @@
-"""Run what CI runs, in its order, and print a table of the results. Only CI builds the image and tests PostgreSQL."""
+"""Run check, test and security, and print a table of the results."""
 
 import sys
 import time

@@ -9,8 +9,9 @@ from pathlib import Path
 
 
 def main(port: str = "8000") -> int:
-    if not Path(os.environ.get("ENV_FILE") or ".env").exists() and not os.environ.get("SECRET_KEY"):
-        sys.exit("Copy .env.example to .env and set DEBUG=on.")
+    env_file = Path(__file__).parents[1] / (os.environ.get("ENV_FILE") or ".env")
+    if not env_file.exists() and not os.environ.get("SECRET_KEY"):
+        sys.exit("Copy .env.example to .env, set DEBUG=on, and fill in the variables under Required.")
     try:
         socket.create_server(("127.0.0.1", int(port))).close()
     except (OSError, OverflowError, ValueError):
@@ -21,8 +22,8 @@ def main(port: str = "8000") -> int:
         return status
     if sys.stdin.isatty() and (status := manage("createsuperuser", "--first", "--skip-checks").wait()):
         return status
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     worker, server = manage("worker"), manage("runserver", port)
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     server.wait()
     worker.terminate()
     worker.wait()

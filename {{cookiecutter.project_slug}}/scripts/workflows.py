@@ -1,4 +1,4 @@
-"""Find vulnerabilities in the workflows with zizmor, such as an unpinned action or a token with too many rights."""
+"""Find vulnerabilities in the workflows with zizmor, such as unpinned actions or a token with too many permissions."""
 
 import json
 from pathlib import Path

@@ -72,7 +72,7 @@ def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tu
         raise RefusedError("animated")
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion would clip the values at 255 instead of scaling them.
+        # 16-bit gray: Pillow's own conversion would clip the values at 255 instead of scaling them.
         image = image.convert("I").point(lambda value: value / 256).convert("L")
     elif image.mode in ("1", "P") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -91,7 +91,7 @@ def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tu
 
 
 def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a new sRGB image with the colours of `image`, transparency replaced by white."""
+    """Return a new sRGB image with the colors of `image`, transparency replaced by white."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colors = image.convert(image.mode.removesuffix("A")) if alpha else image
     if profile:

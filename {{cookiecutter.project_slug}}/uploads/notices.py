@@ -43,7 +43,7 @@ def send_due_notices() -> None:
 
 
 def claim_notices(owner_id: int) -> EmailMessage | None:
-    """Mark an owner's decisions as told, then return the email. If the process dies now, it is lost, never repeated."""
+    """Mark an owner's decisions as reported, and return the email. If the process dies now, it is lost."""
     with transaction.atomic():
         # Without this lock, two workers could each send a part. Neither waits for locks: a reviewer, or the deletion of
         # the account, may hold that of a photo and wait for the other one, which would be a deadlock.

@@ -34,7 +34,7 @@ def process_due_photos() -> int:
                     # One photo's error must not hold up the others.
                     logger.exception("The verdicts of a photo could not be stored")
                     next_due = next_attempt(photo)
-                # A webhook or a reviewer may have made the photo due again in the meantime.
+                # Another process may have made the photo due again in the meantime.
                 Photo.objects.filter(pk=photo.pk, due_at=known_due[photo.pk]).update(due_at=next_due)
                 before, until = until, timezone.now() + CLAIM
                 claimed.filter(claimed_until=before).update(claimed_until=until)

@@ -95,7 +95,7 @@ def test_requested_emails_are_limited_but_never_notices(client: HTTPSClient, use
     assert statuses == [200, *[302] * (sent - 1), *[429] * (6 - sent)]
     assert all(message.to == [email] for message in mail.outbox)
     log_in(client, user.email)
-    new = {"oldpassword": PASSWORD, "password1": "a harbour at noon", "password2": "a harbour at noon"}
+    new = {"oldpassword": PASSWORD, "password1": "a harbor at noon", "password2": "a harbor at noon"}
     client.post("/accounts/password/change/", new)
     assert mail.outbox[-1].to == [user.email]
     assert len(mail.outbox) == sent + 1

@@ -1,4 +1,4 @@
-"""The admin answers only the lookups that it offers, and only superusers give rights."""
+"""The admin answers only the lookups that it offers, and only superusers give permissions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -60,7 +60,7 @@ def test_admin_list_refuses_a_search_by_lookup(client: HTTPSClient, staff: User)
     assert client.get("/admin/users/user/?is_staff__exact=1").status_code == 200
 
 
-def rights() -> list[Any]:
+def permissions() -> list[Any]:
     """Return all groups and permissions with their holders, and the credentials of staff."""
     relations: list[type[Model]] = [
         User.groups.through,
@@ -74,7 +74,7 @@ def rights() -> list[Any]:
 
 
 def escalate(client: HTTPSClient, page: str) -> None:
-    """Submit a form with its own values, and with rights and credentials on top."""
+    """Submit a form with its own values, and with permissions and credentials on top."""
     response = client.get(page)
     fields: dict[str, Any] = {"post": "yes"}
     if response.context and (adminform := response.context.get("adminform")):
@@ -91,7 +91,7 @@ def escalate(client: HTTPSClient, page: str) -> None:
 
 @pytest.mark.control("V8.2.1")
 @REGISTERED
-def test_staff_cannot_give_rights_or_take_over_staff(
+def test_staff_cannot_give_permissions_or_take_over_staff(
     model: type[Model], client: HTTPSClient, staff: User, user: User, make_user: MakeUser, make_photo: MakePhoto
 ) -> None:
     superuser = make_user("admin@example.com", is_staff=True, is_superuser=True)
@@ -103,11 +103,11 @@ def test_staff_cannot_give_rights_or_take_over_staff(
     for row in model._base_manager.order_by("pk"):
         pages += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "delete")]
         pages += [reverse("admin:auth_user_password_change", args=[row.pk])] if model is User else []
-    before = rights()
+    before = permissions()
     for page in pages:
         escalate(client, page)
-        assert rights() == before, page
+        assert permissions() == before, page
     client.force_login(superuser)
     for page in pages[:2]:
         escalate(client, page)
-    assert (rights() != before) is (model in {User, Group})
+    assert (permissions() != before) is (model in {User, Group})

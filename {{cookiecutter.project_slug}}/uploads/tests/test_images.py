@@ -92,7 +92,7 @@ def test_photo_is_rotated_and_transparency_becomes_white(make_image: MakeImage) 
     assert max(ImageChops.difference(out, gradient).tobytes()) <= 4
 
 
-def test_colour_profile_is_applied_or_ignored_if_broken(make_image: MakeImage) -> None:
+def test_color_profile_is_applied_or_ignored_if_broken(make_image: MakeImage) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     # With the tags of the red and green primaries swapped, the file's red means green.
     swapped = profile.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")

@@ -40,7 +40,7 @@ def run_worker(monkeypatch: pytest.MonkeyPatch) -> RunWorker:
 
 
 @pytest.mark.control("notices")
-def test_decisions_of_an_hour_are_told_in_one_email(
+def test_decisions_of_an_hour_are_reported_in_one_email(
     user: User, other_user: User, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
     published, refused, other = make_photo(title="Harbor"), make_photo(title="Fog"), make_photo(other_user, title="Sun")
@@ -59,7 +59,7 @@ def test_decisions_of_an_hour_are_told_in_one_email(
 
 
 @pytest.mark.control("notices")
-def test_changed_decision_is_told_and_a_repeated_one_is_not(
+def test_changed_decision_is_reported_and_a_repeated_one_is_not(
     reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
     photo = make_photo()
@@ -74,7 +74,7 @@ def test_changed_decision_is_told_and_a_repeated_one_is_not(
 
 
 @pytest.mark.control("notices")
-def test_automatic_approval_is_not_told_but_a_rejection_is(
+def test_automatic_approval_is_not_reported_but_a_rejection_is(
     reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
     approved, rejected, corrected = make_photo(title="One"), make_photo(title="Two"), make_photo(title="Three")

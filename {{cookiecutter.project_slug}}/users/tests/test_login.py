@@ -20,7 +20,7 @@ from users.hashers import Argon2idHasher
 from users.models import User
 
 CHANGE, RESET = "/accounts/password/change/", "/accounts/password/reset/"
-NEW = "a harbour at noon"
+NEW = "a harbor at noon"
 pytestmark = pytest.mark.django_db
 
 

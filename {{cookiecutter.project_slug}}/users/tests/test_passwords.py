@@ -26,12 +26,12 @@ from users.models import User
         ("1q2w3e4r5t6y", "password_too_common"),
         ("8150927364820193", "password_entirely_numeric"),
         ("owner@example.com", "password_too_similar"),
-        ("my-harbour-site-4711", "password_names_site"),
+        ("my-harbor-site-4711", "password_names_site"),
         ("blue-boat-4711-and-so-on", "password_names_site"),
     ],
 )
 def test_weak_password_is_rejected_with_its_reason(password: str, code: str, settings: Settings) -> None:
-    settings.SITE_NAME, settings.DOMAIN_NAME = "Harbour Site", "blue.example"
+    settings.SITE_NAME, settings.DOMAIN_NAME = "Harbor Site", "blue.example"
     with pytest.raises(ValidationError) as rejection:
         validate_password(password, User(email="owner@example.com"))
     assert code in {error.code for error in rejection.value.error_list}
@@ -128,7 +128,7 @@ def test_staff_cannot_make_themselves_superusers(login: Login, make_user: MakeUs
     client = login(staff)
     form = {"email": staff.email, "is_active": "on", "is_superuser": "on"}
     client.post(f"/admin/users/user/{staff.pk}/change/", form)
-    new = {"password1": "a harbour at noon", "password2": "a harbour at noon"}
+    new = {"password1": "a harbor at noon", "password2": "a harbor at noon"}
     client.post(f"/admin/users/user/{admin.pk}/password/", new)
     staff.refresh_from_db()
     admin.refresh_from_db()

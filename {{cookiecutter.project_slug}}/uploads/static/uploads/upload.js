@@ -99,7 +99,7 @@ function enhance(form) {
       else stop(explain(xhr, texts));
     };
     xhr.onerror = () => stop(texts.lost);
-    xhr.onabort = () => stop(texts.cancelled);
+    xhr.onabort = () => stop(texts.canceled);
     cancel.onclick = () => xhr.abort();
 
     bar.value = 0;
