@@ -37,6 +37,7 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: p
     assert message.to == ["new@example.com"]
     assert f"<strong>{emailed_code()}</strong>" in message.alternatives[0].content
     assert f"Hello from {settings.SITE_NAME}!" in message.body
+    assert f"<title>{message.subject}</title>" in message.alternatives[0].content
     assert "testserver" not in message.body
     client.post(CONFIRM, {"code": emailed_code()})
     assert is_logged_in(client)

@@ -149,8 +149,9 @@ def test_csrf_failures_and_guessed_ids_are_logged(
     client.force_login(other_user)
     client.post("/photos/upload/")
     client.get(make_photo().get_absolute_url())
-    events = [record.getMessage() for record in caplog.records if record.name == "security"]
-    assert events == ["authn_login_success", "malicious_csrf", "authz_fail"]
+    records = [record for record in caplog.records if record.name == "security"]
+    assert [record.getMessage() for record in records] == ["authn_login_success", "malicious_csrf", "authz_fail"]
+    assert vars(records[-1])["fields"]["user"] == other_user.pk
 
 
 def requests_in(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

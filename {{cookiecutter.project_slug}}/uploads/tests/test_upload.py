@@ -152,7 +152,12 @@ def test_refused_upload_counts_by_its_decoding_time(
 @pytest.mark.control("V16.5.3")
 @pytest.mark.parametrize("failing", ["add", "get", "set"])
 def test_upload_is_refused_while_the_cache_is_down(
-    failing: str, login: Login, user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    failing: str,
+    login: Login,
+    user: User,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         if failing != "set":  # Django's database cache hides errors when it writes
@@ -164,6 +169,7 @@ def test_upload_is_refused_while_the_cache_is_down(
     response = upload(client, title="Kept title")
     assert (response.status_code, codes(response)) == (503, ["unavailable"])
     assert 'value="Kept title"' in response.content.decode()
+    assert "cache unavailable, uploads cannot be counted" in caplog.messages
 
 
 def test_full_disk_is_reported_and_the_title_kept(
