@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 KEPT = 14
+NAMES = "????-??-??T??????Z"
 say = partial(print, file=sys.stderr, flush=True)
 
 
@@ -36,16 +37,22 @@ def main() -> None:
 
 def create(target: Path, compose: bool) -> None:
     folder = target / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    partial = folder.with_suffix(".partial")
-    partial.mkdir(mode=0o700, parents=True)
-    # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
-    with (partial / "database").open("xb") as database, (partial / "photos.tar").open("xb") as photos:
-        say("Saving the database")
-        save_database(database, compose)
-        say("Saving the photos")
-        save_photos(photos, compose)
-    partial.rename(folder)
-    for old in sorted(path for path in target.iterdir() if not path.suffix)[:-KEPT]:
+    for killed in target.glob(f"{NAMES}.partial"):
+        shutil.rmtree(killed)
+    unfinished = folder.with_suffix(".partial")
+    unfinished.mkdir(mode=0o700, parents=True)
+    try:
+        # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
+        with (unfinished / "database").open("xb") as database, (unfinished / "photos.tar").open("xb") as photos:
+            say("Saving the database")
+            save_database(database, compose)
+            say("Saving the photos")
+            save_photos(photos, compose)
+    except BaseException:
+        shutil.rmtree(unfinished)  # the disk may be full
+        raise
+    unfinished.rename(folder)
+    for old in sorted(target.glob(NAMES))[:-KEPT]:
         shutil.rmtree(old)
     print(folder)
 
