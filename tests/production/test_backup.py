@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.baking import ALL_OFF, Project, production, run
@@ -42,6 +43,36 @@ def test_backup_is_restored_on_an_empty_machine(project: Project, tmp_path: Path
     run(folder, sys.executable, "manage.py", "migrate", **empty)
     shown = run(folder, *shell, SHOW, **empty).strip()
     assert shown == "admin@example.com First light IMG_1.jpg b'pixels'"
+
+
+@pytest.mark.skipif(not shutil.which("pg_dump"), reason="PostgreSQL is not installed")
+def test_restore_replaces_what_is_newer(project: Project, tmp_path: Path, postgresql: Database) -> None:
+    folder = project(ALL_OFF)
+    environment = production(folder) | {"DATABASE_URL": postgresql(), "MEDIA_ROOT": str(tmp_path / "media")}
+    run(folder, sys.executable, "manage.py", "migrate", **environment)
+    backup = Path(run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).splitlines()[-1])
+
+    # What the migration of a new app makes.
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE note (owner bigint REFERENCES users_user)")
+    dump = (backup / "database").read_bytes()
+    (backup / "database").write_bytes(dump[:-2000])
+    with pytest.raises(AssertionError, match="pg_restore"):
+        run(folder, *BACKUPS, "restore", str(backup), **environment)
+    assert tables(environment) >= {"note", "users_user"}, "a restore that fails changes nothing"
+
+    (backup / "database").write_bytes(dump)
+    for _ in range(2):  # also what a restore has made
+        run(folder, *BACKUPS, "restore", str(backup), **environment)
+        assert "note" not in tables(environment)
+        run(folder, sys.executable, "manage.py", "migrate", "--check", **environment)
+        backup = Path(run(folder, *BACKUPS, "create", str(tmp_path / "again"), **environment).splitlines()[-1])
+
+
+def tables(environment: dict[str, str]) -> set[str]:
+    """Return the names of the tables of a database."""
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        return {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
 
 
 def test_only_the_newest_backups_are_kept(project: Project, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +17,9 @@ from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, Answers, Project
 from tests.support.containers import Engine, engine, https_port
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.publishing import is_published, publish
+from tests.support.readme import commands
 
+DOCUMENT = Path("docs") / "deployment.md"
 posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
 SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
 # What a process of a container may do: its user, its capabilities, and whether it can write to its root.
@@ -30,6 +34,7 @@ for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
         continue
     print("could write", path)
 """
+FALLBACKS = "from config import settings; print(*settings.SECRET_KEY_FALLBACKS)"
 
 
 def secrets_of(project: Path) -> None:
@@ -60,12 +65,35 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
         assert service["image"] == "my-secure-site" or service["image"][-1].isdigit() or "-" in service["image"]
         assert ("ports" in service) == (key == "proxy")
     assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
+    assert set(services["migrate"]["networks"]) == set(services["database"]["networks"]) == {"inside"}
     assert config["networks"]["inside"]["internal"]
+    assert config["networks"]["edge"]["enable_ipv6"], "or all visitors by IPv6 have the IP address of Docker"
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder / "secrets", *(folder / "secrets").iterdir()]}
     assert modes.pop("secrets") == 0o700
     assert modes.pop("tls") == 0o755
     assert set(modes.values()) == {0o444}
     assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(modes)
+
+
+@posix
+def test_kept_secrets_are_readable_only_in_their_folder(project: Project) -> None:
+    folder = project(ALL_OFF)
+    (folder / "secrets").mkdir(mode=0o755)
+    kept = folder / "secrets" / "secret_key"
+    kept.write_text("kept", encoding="utf-8")
+    kept.chmod(0o600)
+    secrets_of(folder)
+    assert kept.read_text(encoding="utf-8") == "kept"
+    assert (kept.parent.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o700, 0o444)
+
+
+@pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
+def test_commands_of_the_document_exist(pristine: Project) -> None:
+    text = (pristine(ALL_OFF) / DOCUMENT).read_text(encoding="utf-8")
+    found = re.findall(r"docker compose (\w+)([^`\n]*)", text)
+    assert len(found) > 8
+    for command, options in found:
+        run(Path.cwd(), "docker-compose", command, "--help", *options.split())  # stops at an unknown option
 
 
 @posix
@@ -131,6 +159,20 @@ def check_spoofed_address(site: Site) -> None:
     assert blocked == [False] * 10 + [True] * 2
 
 
+def check_update(podman: Engine, project: Path, site: Site) -> None:
+    """Check that an update reaches the proxy, whose files a container holds even if they were replaced."""
+    page = project / "deploy" / "unavailable.html"
+    text = page.read_text(encoding="utf-8")
+    page.unlink()  # as Git does
+    page.write_text(text.replace("Please try", "Do try"), encoding="utf-8")
+    pull, build, *rest = [it for it in commands(project / DOCUMENT, "Update") if it.startswith("docker ")]
+    assert ["pull" in pull, "build" in build] == [True, True], "neither of them works without a registry"
+    for command in rest:
+        podman.run(project, *command.split())
+    podman.compose(project, "stop", "site")
+    assert "Do try again" in site.visitor().get("/").text
+
+
 @pytest.mark.slow
 def test_site_runs_from_compose_up_to_a_restored_backup(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
@@ -146,6 +188,8 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             (folder / "secrets" / "tls" / file).unlink()
             shutil.copy(certificate, folder / "secrets" / "tls" / file)
             (folder / "secrets" / "tls" / file).chmod(0o444)
+        fallback = "an-old-key-" + secrets.token_hex(32)
+        (folder / "secrets" / "optional.env").write_text(f"SECRET_KEY_FALLBACKS='{fallback}'\n", encoding="utf-8")
         override = {"services": {"site": {"environment": {"ALLOWED_HOSTS": "localhost"}}}}
         (folder / "compose.override.yaml").write_text(json.dumps(override), encoding="utf-8")
         Path("/var/www/acme").mkdir(parents=True, exist_ok=True)
@@ -157,6 +201,7 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             podman.compose(folder, "exec", "-T", "-e", password, "site", "python", "manage.py", *SUPERUSER.split())
             site = Site(folder, "https://localhost", {}, tls, podman.service, tmp_path / "log")
             check_image(podman, folder)
+            assert podman.compose(folder, "exec", "-T", "site", "python", "-c", FALLBACKS).strip() == fallback
             publish(site)
             check_proxy(site)
             podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "worker", "--check")
@@ -168,10 +213,13 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             podman.compose(folder, "down", "--volumes")
             podman.compose(folder, "up", "--detach", "--wait")
             assert not is_published(site)
+            newer = "CREATE TABLE note (owner bigint REFERENCES users_user)"
+            podman.compose(folder, "exec", "-T", "database", "psql", "--username=site", "--command", newer)
             podman.run(folder, *command, "restore", "--compose", backup)
             assert is_published(site)
             assert site.visitor(ADMIN).get("/photos/mine/").status == 200
             check_spoofed_address(site)
+            check_update(podman, folder, site)
         except AssertionError:
             print(podman.compose(folder, "logs", "--no-color"))  # noqa: T201
             raise

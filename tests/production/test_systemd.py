@@ -151,11 +151,23 @@ def test_deployment_document_leads_to_a_restored_photo(
 
         machine.run(blocks(folder, "Backup")[0])
         machine.run("systemctl stop site-web site-worker && rm -r /var/lib/site/media")
-        machine.run("runuser -u postgres -- dropdb site && runuser -u postgres -- createdb --owner=site site")
+        # What the migration of a new app makes.
+        newer = "CREATE TABLE note (owner bigint REFERENCES users_user)"
+        machine.run(f"runuser -u site -- psql --command='{newer}' site")
         assert site.visitor().get("/").status == 502
         assert "Please try again" in site.visitor().get("/").text
         machine.run(blocks(folder, "Restore")[1])
         assert is_published(site)
-        machine.run(blocks(folder, "Update")[1])
-        assert is_published(site)
+        assert "note" not in machine.run("runuser -u site -- psql --command='\\dt' site")
+
+        pull, _, update, roll_back = blocks(folder, "Update")
+        page = folder / "deploy" / "unavailable.html"
+        page.write_text(page.read_text(encoding="utf-8").replace("Please try", "Do try"), encoding="utf-8")
+        commit(folder)
+        run(folder, "git", "push", "--quiet", str(machine.root / "srv" / "my-secure-site.git"), "HEAD:main")
+        for block, shown in ((pull, "Do try"), (roll_back, "Please try"), (pull, "Do try")):
+            machine.run(block)
+            machine.run(update)
+            assert is_published(site)
+            assert shown in machine.run("cat /srv/unavailable/unavailable.html")
         assert "active" in machine.run("systemctl is-active site-web site-worker site-backup.timer")

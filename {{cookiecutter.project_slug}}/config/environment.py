@@ -136,7 +136,7 @@ def cache_url(value: str) -> dict[str, Any]:
         return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": location, "OPTIONS": options}
     if scheme in {"redis", "rediss"} and location:
         if not find_spec("redis"):
-            raise ValidationError("Needs `uv sync --extra redis`.")
+            raise ValidationError("Needs `uv sync --all-extras`.")
         options = {"socket_connect_timeout": 2, "socket_timeout": 2}
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value, "OPTIONS": options}
     raise ValidationError("Must be db://django_cache, redis://… or rediss://….")
@@ -164,7 +164,7 @@ def storage_url(value: str) -> dict[str, Any]:
     """Return the entry of Django's STORAGES for STORAGE_URL; it is empty for an empty value."""
     url = S3_URL.fullmatch(value)
     if value and not (url and find_spec("storages")):
-        raise ValidationError("Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION. Needs `uv sync --extra s3`.")
+        raise ValidationError("Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION. Needs `uv sync --all-extras`.")
     if not url:
         return {}
     options = {name: part and unquote(part) for name, part in url.groupdict().items()}
@@ -176,7 +176,7 @@ def storage_url(value: str) -> dict[str, Any]:
 def sentry_dsn(value: str) -> str:
     url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.:-]+/\d+"
     if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
-        raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --extra sentry`.")
+        raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`.")
     return value
 
 

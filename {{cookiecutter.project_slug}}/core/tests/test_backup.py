@@ -36,9 +36,22 @@ def test_backup_restores_rows_and_files(
     assert (rows(database), photo.read_bytes()) == ([("Teal",)], b"pixels")
 
 
-def test_interrupted_backup_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_backup_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.backups.save_photos", lambda *_: 1 / 0)
     monkeypatch.setattr("scripts.backups.save_database", lambda *_: None)
+    (tmp_path / "2026-01-01T033000Z.partial").mkdir()  # its process was killed
     with pytest.raises(ZeroDivisionError):
         create(tmp_path, compose=False)
-    assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_old_backups_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.backups.save_photos", lambda *_: None)
+    monkeypatch.setattr("scripts.backups.save_database", lambda *_: None)
+    foreign = {".ssh", "2025", "film.partial"}
+    for name in foreign | {f"2026-01-{day}T033000Z" for day in range(10, 25)}:
+        (tmp_path / name).mkdir()
+    create(tmp_path, compose=False)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names >= foreign
+    assert sorted(names - foreign)[:-1] == [f"2026-01-{day}T033000Z" for day in range(12, 25)]
