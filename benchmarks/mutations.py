@@ -682,6 +682,9 @@ FEATURES = [
     ),
     Mutation("email codes valid for 15 minutes", SETTINGS, "BY_CODE_TIMEOUT = 600", "BY_CODE_TIMEOUT = 900"),
     Mutation(
+        "email replaced by staff keeps access", "users/admin.py", "EmailAddress.objects.filter(user=obj).delete()", "pass"
+    ),
+    Mutation(
         "sensitive changes without reauthentication",
         SETTINGS,
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
