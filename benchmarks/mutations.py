@@ -477,6 +477,8 @@ FOUNDATION = [
     ),
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
+    Mutation("expired sessions kept", "core/expiry.py", ".SessionStore.clear_expired()", ".SessionStore"),
+    Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(
@@ -682,7 +684,22 @@ FEATURES = [
     ),
     Mutation("email codes valid for 15 minutes", SETTINGS, "BY_CODE_TIMEOUT = 600", "BY_CODE_TIMEOUT = 900"),
     Mutation(
-        "email replaced by staff keeps access", "users/admin.py", "EmailAddress.objects.filter(user=obj).delete()", "pass"
+        "email replaced by staff keeps access",
+        "users/admin.py",
+        "EmailAddress.objects.filter(user=obj).delete()",
+        "pass",
+    ),
+    Mutation(
+        "rows of ended sessions kept",
+        "accounts/signals.py",
+        "settings.SESSION_ABSOLUTE_AGE).delete()",
+        "settings.SESSION_ABSOLUTE_AGE)",
+    ),
+    Mutation(
+        "sessions stored in number by passkey log-ins",
+        "accounts/urls.py",
+        'rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)',
+        "login_webauthn",
     ),
     Mutation(
         "sensitive changes without reauthentication",

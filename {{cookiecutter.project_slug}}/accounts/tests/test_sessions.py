@@ -7,8 +7,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.tests.people import verify_email
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
@@ -52,6 +55,23 @@ def test_sessions_show_when_each_was_last_seen(clients: list[HTTPSClient]) -> No
     assert page.count("Unknown browser") == 3
     assert page.count("This session") == 1
     assert page.count("Last seen 2\xa0hours ago") == 1
+
+
+@pytest.mark.control("V14.2.7")
+def test_rows_of_ended_sessions_are_deleted(clients: list[HTTPSClient], settings: Settings) -> None:
+    old = timezone.now() - settings.SESSION_ABSOLUTE_AGE - timedelta(minutes=1)
+    UserSession.objects.filter(user_agent="Browser 0").update(created_at=old)
+    call_command("worker", "--once")
+    assert set(UserSession.objects.values_list("user_agent", flat=True)) == {"Browser 1", "Browser 2"}
+
+
+@pytest.mark.control("V2.4.1")
+def test_passkey_log_in_stores_few_sessions(db: None) -> None:
+    url, headers = "/accounts/2fa/webauthn/login/", {"x-requested-with": "XMLHttpRequest"}
+    for method in ("get", "head"):
+        statuses = [getattr(HTTPSClient(), method)(url, headers=headers).status_code for _ in range(40)]
+        assert 429 in statuses
+    assert Session.objects.count() <= 30
 
 
 @pytest.mark.control("V7.4.5")
