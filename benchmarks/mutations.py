@@ -479,6 +479,12 @@ FOUNDATION = [
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
     Mutation("expired sessions kept", "core/expiry.py", ".SessionStore.clear_expired()", ".SessionStore"),
     Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
+    Mutation(
+        "upload of a deleted account fails",
+        "uploads/forms.py",
+        "except User.DoesNotExist:",
+        "except ZeroDivisionError:",
+    ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(
