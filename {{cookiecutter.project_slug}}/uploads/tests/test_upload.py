@@ -151,7 +151,12 @@ def test_refused_upload_counts_by_its_decoding_time(
 
 @pytest.mark.control("V14.2.7")
 def test_upload_of_an_account_deleted_meanwhile_is_refused(
-    login: Login, user: User, upload: Upload, media: Path, reencoded_image: ReencodedImage, monkeypatch: pytest.MonkeyPatch
+    login: Login,
+    user: User,
+    upload: Upload,
+    media: Path,
+    reencoded_image: ReencodedImage,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = login(user)
     monkeypatch.setattr("uploads.forms.validate_and_reencode", lambda *args: user.delete() and reencoded_image)
