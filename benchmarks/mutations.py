@@ -472,7 +472,7 @@ FOUNDATION = [
     Mutation(
         "photos kept when their owner is deleted",
         "uploads/signals.py",
-        "delete_photos(instance.photos.all(), owner=None)",
+        "delete_photos(instance.photos.all())",
         "pass",
     ),
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
@@ -484,6 +484,19 @@ FOUNDATION = [
         "uploads/forms.py",
         "except User.DoesNotExist:",
         "except ZeroDivisionError:",
+    ),
+    Mutation("title of a deleted photo kept in the record", ADMIN, "Photo(pk=photo.pk), str(", "photo, str("),
+    Mutation(
+        "texts of verdicts kept after deletion",
+        SERVICES,
+        'Verdict.objects.filter(photo__in=photos).update(detail="")',
+        "pass",
+    ),
+    Mutation(
+        "malformed selection of photos decides",
+        ADMIN,
+        "[UUID(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)]",
+        "pass",
     ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),

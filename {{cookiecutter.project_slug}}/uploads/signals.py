@@ -12,5 +12,4 @@ from users.models import User
 def delete_photos_of_user(instance: Any, **kwargs: Any) -> None:
     # The lock that create_photo takes: otherwise, an upload at this moment would leave a photo without its owner.
     User.objects.select_for_update().filter(pk=instance.pk).first()
-    # Without the owner already: otherwise, Django would write every row a second time.
-    delete_photos(instance.photos.all(), owner=None)
+    delete_photos(instance.photos.all())
