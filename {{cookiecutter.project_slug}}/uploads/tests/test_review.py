@@ -156,6 +156,16 @@ def test_bulk_decision_has_a_ceiling(
     assert Photo.objects.waiting().count() == 1
 
 
+@pytest.mark.control("moderation")
+def test_malformed_selection_decides_nothing(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
+    photo, client = make_photo(), login(reviewer)
+    for selected in (["foo"], ["foo", photo.pk]):
+        for across in ("0", "1"):
+            fields = {"action": "approve", "_selected_action": selected, "select_across": across}
+            assert client.post(QUEUE, fields).status_code == 400
+    assert not Photo.objects.published().exists()
+
+
 @pytest.mark.control("V3.5.3")
 def test_link_or_other_site_decides_nothing(client: HTTPSClient, reviewer: User, make_photo: MakePhoto) -> None:
     photo = make_photo()
