@@ -498,6 +498,13 @@ FOUNDATION = [
         "[UUID(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)]",
         "pass",
     ),
+    Mutation(
+        "account of former staff deleted with its record",
+        "users/models.py",
+        " or LogEntry.objects.filter(user=self).exists())",
+        ")",
+    ),
+    Mutation("hidden photos visible to former reviewers", MODELS, "(user.is_staff and user.has_perm", "(user.has_perm"),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(
@@ -719,6 +726,9 @@ FEATURES = [
         "accounts/urls.py",
         'rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)',
         "login_webauthn",
+    ),
+    Mutation(
+        "former staff delete their account", "accounts/views.py", "if not user.is_deletable:", "if user.is_staff:"
     ),
     Mutation(
         "sensitive changes without reauthentication",

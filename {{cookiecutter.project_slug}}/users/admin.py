@@ -43,4 +43,4 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # The record of staff decisions refers to them. Clear `active` instead.
-        return super().has_delete_permission(request, obj) and not (obj and (obj.is_staff or obj.is_superuser))
+        return super().has_delete_permission(request, obj) and (obj is None or obj.is_deletable)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from django.core import mail
@@ -115,6 +116,15 @@ def test_failed_deletion_is_neither_logged_nor_reported(
     assert is_logged_in(client)
     assert "user_deleted" not in caplog.messages
     assert not mail.outbox
+
+
+@pytest.mark.control("V16.4.2")
+def test_former_staff_cannot_delete_their_record(clients: list[HTTPSClient], user: User) -> None:
+    LogEntry.objects.log_actions(user.pk, [user], CHANGE, "Approved", single_object=True)
+    clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert "/accounts/delete/" not in clients[0].get("/accounts/sessions/").content.decode()
+    assert clients[0].post("/accounts/delete/").status_code == 403
+    assert LogEntry.objects.exists()
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(

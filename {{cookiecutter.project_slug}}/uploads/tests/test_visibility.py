@@ -4,7 +4,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 
-from core.testing import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads.models import Photo, Status
 from users.models import User
 
@@ -40,6 +40,18 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
             assert "no-store" in response.headers["Cache-Control"]
     Photo.objects.update(has_files=False)
     assert client.get(photo.get_absolute_url()).status_code == 404
+
+
+@pytest.mark.control("V8.2.2")
+def test_former_reviewer_does_not_see_hidden_photo(
+    client: HTTPSClient, reviewer: User, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    photo = make_photo()
+    User.objects.filter(pk=reviewer.pk).update(is_staff=False)
+    reviewer.refresh_from_db()
+    for person in (reviewer, make_user("root@example.com", is_superuser=True)):
+        client.force_login(person)
+        assert [client.get(url).status_code for url in urls(photo)] == [404] * 3
 
 
 @pytest.mark.control("V14.3.2")
