@@ -378,8 +378,8 @@ FOUNDATION = [
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
-        "if not found.is_visible_to(request.user):",
-        "if False:",
+        "if found and found.is_visible_to(request.user):",
+        "if found:",
     ),
     Mutation(
         "other users' photos can be deleted",
@@ -505,6 +505,12 @@ FOUNDATION = [
         ")",
     ),
     Mutation("hidden photos visible to former reviewers", MODELS, "(user.is_staff and user.has_perm", "(user.has_perm"),
+    Mutation(
+        "hidden photo told by its headers",
+        VIEWS,
+        "level=logging.WARNING, user=request.user.pk)",
+        "level=logging.WARNING)",
+    ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(

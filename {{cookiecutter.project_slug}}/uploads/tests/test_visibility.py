@@ -30,6 +30,18 @@ def test_hidden_photo_is_not_found_by_other_users(
 
 
 @pytest.mark.control("V8.2.2")
+def test_hidden_photo_answers_like_a_missing_one(login: Login, other_user: User, make_photo: MakePhoto) -> None:
+    photos = [make_photo(), make_photo(status=Status.DELETED), Photo(title="missing")]
+    for visitor in (HTTPSClient(), login(other_user)):
+        visitor.get("/photos/mine/")
+        for responses in zip(*([visitor.get(url) for url in urls(photo)] for photo in photos), strict=True):
+            headers = [dict(response.headers.items()) for response in responses]
+            for varying in ("X-Request-ID", "Expires"):
+                assert len({it.pop(varying, "") != "" for it in headers}) == 1
+            assert headers[0] == headers[1] == headers[2]
+
+
+@pytest.mark.control("V8.2.2")
 def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer: User, make_photo: MakePhoto) -> None:
     photo = make_photo()
     for person in (user, reviewer):
