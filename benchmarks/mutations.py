@@ -378,8 +378,8 @@ FOUNDATION = [
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
-        "if not found.is_visible_to(request.user):",
-        "if False:",
+        "if found and found.is_visible_to(request.user):",
+        "if found:",
     ),
     Mutation(
         "other users' photos can be deleted",
@@ -472,11 +472,45 @@ FOUNDATION = [
     Mutation(
         "photos kept when their owner is deleted",
         "uploads/signals.py",
-        "delete_photos(instance.photos.all(), owner=None)",
+        "delete_photos(instance.photos.all())",
         "pass",
     ),
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
+    Mutation("expired sessions kept", "core/expiry.py", ".SessionStore.clear_expired()", ".SessionStore"),
+    Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
+    Mutation(
+        "upload of a deleted account fails",
+        "uploads/forms.py",
+        "except User.DoesNotExist:",
+        "except ZeroDivisionError:",
+    ),
+    Mutation("title of a deleted photo kept in the record", ADMIN, "Photo(pk=photo.pk), str(", "photo, str("),
+    Mutation(
+        "texts of verdicts kept after deletion",
+        SERVICES,
+        'Verdict.objects.filter(photo__in=photos).update(detail="")',
+        "pass",
+    ),
+    Mutation(
+        "malformed selection of photos decides",
+        ADMIN,
+        "[UUID(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)]",
+        "pass",
+    ),
+    Mutation(
+        "account of former staff deleted with its record",
+        "users/models.py",
+        " or LogEntry.objects.filter(user=self).exists())",
+        ")",
+    ),
+    Mutation("hidden photos visible to former reviewers", MODELS, "(user.is_staff and user.has_perm", "(user.has_perm"),
+    Mutation(
+        "hidden photo told by its headers",
+        VIEWS,
+        "level=logging.WARNING, user=request.user.pk)",
+        "level=logging.WARNING)",
+    ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(
@@ -681,6 +715,27 @@ FEATURES = [
         'ACCOUNT_EMAIL_VERIFICATION = "none"',
     ),
     Mutation("email codes valid for 15 minutes", SETTINGS, "BY_CODE_TIMEOUT = 600", "BY_CODE_TIMEOUT = 900"),
+    Mutation(
+        "email replaced by staff keeps access",
+        "users/admin.py",
+        "EmailAddress.objects.filter(user=obj).delete()",
+        "pass",
+    ),
+    Mutation(
+        "rows of ended sessions kept",
+        "accounts/signals.py",
+        "settings.SESSION_ABSOLUTE_AGE).delete()",
+        "settings.SESSION_ABSOLUTE_AGE)",
+    ),
+    Mutation(
+        "sessions stored in number by passkey log-ins",
+        "accounts/urls.py",
+        'rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)',
+        "login_webauthn",
+    ),
+    Mutation(
+        "former staff delete their account", "accounts/views.py", "if not user.is_deletable:", "if user.is_staff:"
+    ),
     Mutation(
         "sensitive changes without reauthentication",
         SETTINGS,

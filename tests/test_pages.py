@@ -1,6 +1,8 @@
 """Pages of photos on PostgreSQL and Redis: what visitors share, takedowns, lost connections, query plans."""
 
 import re
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, run
 from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, Response, Site, serve
 from tests.support.postgresql import Database
@@ -131,6 +133,13 @@ def test_photo_taken_down_is_gone_from_the_next_page(site: Site) -> None:
     for photo, deleted in gone.items():
         assert [at for at, shown in seen if at < deleted and photo in shown]
         assert not [at for at, shown in seen if at > deleted and photo in shown]
+
+
+def test_no_photo_survives_the_deletion_of_its_account(project: Project, postgresql: Database) -> None:
+    folder = project(ALL_OFF)
+    shutil.copy(ROOT / "tests" / "inside" / "deletion.py", folder / "uploads" / "tests" / "test_deletion.py")
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "uploads/tests/test_deletion.py"]
+    run(folder, sys.executable, *arguments, TEST_DATABASE_URL=postgresql())
 
 
 def test_lost_connections_are_replaced(site: Site) -> None:

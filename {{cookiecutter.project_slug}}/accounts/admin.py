@@ -38,7 +38,8 @@ class GuardedAdmin(ModelAdmin):
 
 @admin.register(EmailAddress)
 class GuardedEmailAddressAdmin(GuardedAdmin, EmailAddressAdmin):
-    readonly_fields = ("user",)
+    # A change here would leave the email of the user, which can log in and reset the password too.
+    readonly_fields = ("user", "email")
 
 
 class ReadOnlyAdmin(GuardedAdmin):

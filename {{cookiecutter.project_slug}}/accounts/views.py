@@ -34,9 +34,9 @@ def notifications(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(app="allauth.account")
 def delete_account(request: HttpRequest) -> HttpResponse:
-    """Delete the user's own account. Staff cannot: the record of their decisions refers to their account."""
+    """Delete the user's own account. Staff cannot, also former staff: the record of their decisions stays."""
     user = cast("User", request.user)
-    if user.is_staff:
+    if not user.is_deletable:
         raise PermissionDenied
     if request.method != "POST":
         return render(request, "accounts/delete.html")

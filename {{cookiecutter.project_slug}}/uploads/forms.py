@@ -3,7 +3,7 @@ import logging
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
@@ -64,6 +64,8 @@ class UploadForm(forms.Form):
             create_photo(self.owner, title, file.name, image)
         except ValidationError as error:
             self.refuse(error)
+        except User.DoesNotExist:
+            raise PermissionDenied from None  # the account was deleted meanwhile
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -111,7 +111,8 @@ class Photo(models.Model):
         if self.status == Status.DELETED or not self.has_files:
             return False
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)
-        return is_owner or user.has_perm("uploads.review_photo")
+        # Not by the permission alone: only staff must prove a second factor, and it may outlive their status.
+        return is_owner or (user.is_staff and user.has_perm("uploads.review_photo"))
 
     def belongs_to(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.owner_id == user.pk

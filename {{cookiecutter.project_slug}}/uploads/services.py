@@ -99,10 +99,12 @@ def delete_photo(photo: Photo) -> None:
     delete_photos(Photo.objects.filter(pk=photo.pk))
 
 
-def delete_photos(photos: QuerySet[Photo], **changes: Any) -> None:
+def delete_photos(photos: QuerySet[Photo]) -> None:
     """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
     # Not the claim: a worker may be uploading a photo at this moment.
-    remove_files(photos, status=Status.DELETED, title="", original_name="", reason="", **changes)
+    remove_files(photos, status=Status.DELETED, title="", original_name="", reason="")
+    # After the photos, as apply_verdicts locks them: it changes no verdict of a photo without files.
+    Verdict.objects.filter(photo__in=photos).update(detail="")
     transaction.on_commit(discard_shared_pages, robust=True)
 
 

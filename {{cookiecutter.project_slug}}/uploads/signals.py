@@ -5,9 +5,11 @@ from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from uploads.services import delete_photos
+from users.models import User
 
 
 @receiver(pre_delete, sender=settings.AUTH_USER_MODEL)
 def delete_photos_of_user(instance: Any, **kwargs: Any) -> None:
-    # Without the owner already: otherwise, Django would write every row a second time.
-    delete_photos(instance.photos.all(), owner=None)
+    # The lock that create_photo takes: otherwise, an upload at this moment would leave a photo without its owner.
+    User.objects.select_for_update().filter(pk=instance.pk).first()
+    delete_photos(instance.photos.all())

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from core.expiry import delete_expired_rows
 from uploads.models import Photo, Status
 from uploads.services import BATCH_SIZE, delete_files, expire_rejected_photos
 
@@ -55,6 +56,7 @@ def sweep(turn: int) -> None:
         deleted += len(keys)
     orphaned = delete_orphaned_files(f"{turn % 256:02x}", hour_ago)
     logger.info("expired photos: %d; deleted photos: %d; orphaned files: %d", expired, deleted, orphaned)
+    delete_expired_rows()
     if overdue := Photo.objects.overdue().count():
         logger.warning("photos overdue for moderation: %d", overdue)
 

@@ -2,6 +2,7 @@
 
 from allauth.account.admin import EmailAddress  # importing it registers its page
 from allauth.account.decorators import secure_admin_login
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
@@ -29,6 +30,12 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
 
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            # allauth's own table: with an email in it, a user can log in and reset the password.
+            EmailAddress.objects.filter(user=obj).delete()
+
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # Otherwise staff with this permission could take over another staff account, by its password or email.
         allowed = super().has_change_permission(request, obj)
@@ -36,4 +43,4 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # The record of staff decisions refers to them. Clear `active` instead.
-        return super().has_delete_permission(request, obj) and not (obj and (obj.is_staff or obj.is_superuser))
+        return super().has_delete_permission(request, obj) and (obj is None or obj.is_deletable)

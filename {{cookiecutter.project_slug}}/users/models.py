@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -54,6 +55,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def is_deletable(self) -> bool:
+        """Return False for staff and former staff: the record of their decisions would go with the account."""
+        return not (self.is_staff or self.is_superuser or LogEntry.objects.filter(user=self).exists())
 
     def clean(self) -> None:
         self.email = self.email.lower()

@@ -6,9 +6,13 @@ from datetime import timedelta
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.tests.people import verify_email
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
@@ -54,6 +58,23 @@ def test_sessions_show_when_each_was_last_seen(clients: list[HTTPSClient]) -> No
     assert page.count("Last seen 2\xa0hours ago") == 1
 
 
+@pytest.mark.control("V14.2.7")
+def test_rows_of_ended_sessions_are_deleted(clients: list[HTTPSClient], settings: Settings) -> None:
+    old = timezone.now() - settings.SESSION_ABSOLUTE_AGE - timedelta(minutes=1)
+    UserSession.objects.filter(user_agent="Browser 0").update(created_at=old)
+    call_command("worker", "--once")
+    assert set(UserSession.objects.values_list("user_agent", flat=True)) == {"Browser 1", "Browser 2"}
+
+
+@pytest.mark.control("V2.4.1")
+def test_passkey_log_in_stores_few_sessions(db: None) -> None:
+    url, headers = "/accounts/2fa/webauthn/login/", {"x-requested-with": "XMLHttpRequest"}
+    for method in ("get", "head"):
+        statuses = [getattr(HTTPSClient(), method)(url, headers=headers).status_code for _ in range(40)]
+        assert 429 in statuses
+    assert Session.objects.count() <= 30
+
+
 @pytest.mark.control("V7.4.5")
 def test_staff_need_a_permission_to_end_sessions(clients: list[HTTPSClient], login: Login, make_user: MakeUser) -> None:
     staff = make_user("staff@example.com", is_staff=True)
@@ -95,6 +116,15 @@ def test_failed_deletion_is_neither_logged_nor_reported(
     assert is_logged_in(client)
     assert "user_deleted" not in caplog.messages
     assert not mail.outbox
+
+
+@pytest.mark.control("V16.4.2")
+def test_former_staff_cannot_delete_their_record(clients: list[HTTPSClient], user: User) -> None:
+    LogEntry.objects.log_actions(user.pk, [user], CHANGE, "Approved", single_object=True)
+    clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert "/accounts/delete/" not in clients[0].get("/accounts/sessions/").content.decode()
+    assert clients[0].post("/accounts/delete/").status_code == 403
+    assert LogEntry.objects.exists()
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.urls import reverse
@@ -58,6 +59,21 @@ def test_admin_list_refuses_a_search_by_lookup(client: HTTPSClient, staff: User)
     for query in ("date_joined__gte=2020-01-01", "email__startswith=a", "photos__original_name__isnull=0"):
         assert client.get(f"/admin/users/user/?{query}").status_code == 400
     assert client.get("/admin/users/user/?is_staff__exact=1").status_code == 200
+
+
+@pytest.mark.control("V16.4.2")
+def test_account_of_former_staff_is_kept_for_its_record(client: HTTPSClient, staff: User, make_user: MakeUser) -> None:
+    boss = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    kept = [staff, boss, make_user("root@example.com", is_superuser=True)]
+    other = make_user("other@example.com")
+    LogEntry.objects.log_actions(staff.pk, [other], CHANGE, "Approved", single_object=True)
+    User.objects.filter(pk=staff.pk).update(is_staff=False)
+    client.force_login(boss)
+    for user in (*kept, other):
+        client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
+    fields = {"action": "delete_selected", "_selected_action": [user.pk for user in kept], "post": "yes"}
+    client.post("/admin/users/user/", fields)
+    assert set(User.objects.all()) == set(kept)
 
 
 def permissions() -> list[Any]:

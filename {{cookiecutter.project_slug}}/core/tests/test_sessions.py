@@ -4,6 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -61,6 +65,21 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
         assert client.get(f"/photos/{published.pk}/thumbnail/").status_code == 200
     with django_assert_num_queries(3):  # photo, session, user; no write
         assert client.get(f"/photos/{hidden.pk}/thumbnail/").status_code == 200
+
+
+@pytest.mark.control("V14.2.7")
+def test_sweep_deletes_expired_sessions_and_cache_rows(login: Login, user: User, travel: Travel) -> None:
+    def rows() -> tuple[int, int]:
+        call_command("worker", "--once")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM django_cache WHERE cache_key LIKE '%203.0.113.7'")
+            return Session.objects.count(), cursor.fetchone()[0]
+
+    login(user)
+    cache.set("limit:203.0.113.7", [1], timeout=60)
+    assert rows() == (1, 1)
+    travel(timedelta(hours=1))
+    assert rows() == (0, 0)
 
 
 @pytest.mark.control("V7.4.1")

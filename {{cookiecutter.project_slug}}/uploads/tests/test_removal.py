@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
@@ -11,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.testing import HTTPSClient, MakePhoto, MakeUser
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads import sweeper
-from uploads.models import Photo, Status
+from uploads.models import Photo, Status, Verdict
 from uploads.moderation.rules import MANUAL, VerdictValue
 from uploads.services import apply_verdicts, delete_photo
+from users.models import User
 
 
 def has_file(photo: Photo) -> bool:
@@ -41,6 +43,21 @@ def test_photos_of_a_deleted_user_vanish_at_once(
         call_command("worker", "--once")
         assert not any(map(has_file, photos))
     assert counts[0] == counts[1] < 50
+
+
+@pytest.mark.control("V14.2.7")
+def test_texts_of_a_photo_do_not_outlive_it(login: Login, user: User, reviewer: User, make_photo: MakePhoto) -> None:
+    deleted, other = make_photo(), make_photo()
+    reason = {"reason": "Shows Jane Doe"}
+    for photo in (deleted, other):
+        login(reviewer).post(f"/admin/uploads/photo/{photo.pk}/change/", reason)
+    delete_photo(deleted)
+    assert list(Verdict.objects.order_by("detail").values_list("detail", flat=True)) == ["", "Shows Jane Doe"]
+    user.delete()
+    texts = str([*Verdict.objects.values(), *LogEntry.objects.values(), *Photo.objects.values()])
+    assert str(deleted.pk) in texts
+    assert "Jane Doe" not in texts
+    assert "Teal" not in texts
 
 
 @pytest.mark.control("V14.2.7")

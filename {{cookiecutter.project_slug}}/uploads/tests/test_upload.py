@@ -149,6 +149,22 @@ def test_refused_upload_counts_by_its_decoding_time(
     assert upload(login(other_user)).status_code == 302
 
 
+@pytest.mark.control("V14.2.7")
+def test_upload_of_an_account_deleted_meanwhile_is_refused(
+    login: Login,
+    user: User,
+    upload: Upload,
+    media: Path,
+    reencoded_image: ReencodedImage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = login(user)
+    monkeypatch.setattr("uploads.forms.validate_and_reencode", lambda *args: user.delete() and reencoded_image)
+    assert upload(client).status_code == 403
+    assert not Photo.objects.exists()
+    assert stored(media) == []
+
+
 @pytest.mark.control("V16.5.3")
 @pytest.mark.parametrize("failing", ["add", "get", "set"])
 def test_upload_is_refused_while_the_cache_is_down(

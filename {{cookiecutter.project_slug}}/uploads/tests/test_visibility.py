@@ -4,7 +4,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 
-from core.testing import HTTPSClient, Login, MakePhoto
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from uploads.models import Photo, Status
 from users.models import User
 
@@ -30,6 +30,18 @@ def test_hidden_photo_is_not_found_by_other_users(
 
 
 @pytest.mark.control("V8.2.2")
+def test_hidden_photo_answers_like_a_missing_one(login: Login, other_user: User, make_photo: MakePhoto) -> None:
+    photos = [make_photo(), make_photo(status=Status.DELETED), Photo(title="missing")]
+    for visitor in (HTTPSClient(), login(other_user)):
+        visitor.get("/photos/mine/")
+        for responses in zip(*([visitor.get(url) for url in urls(photo)] for photo in photos), strict=True):
+            headers = [dict(response.headers.items()) for response in responses]
+            for varying in ("X-Request-ID", "Expires"):
+                assert len({it.pop(varying, "") != "" for it in headers}) == 1
+            assert headers[0] == headers[1] == headers[2]
+
+
+@pytest.mark.control("V8.2.2")
 def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer: User, make_photo: MakePhoto) -> None:
     photo = make_photo()
     for person in (user, reviewer):
@@ -40,6 +52,18 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
             assert "no-store" in response.headers["Cache-Control"]
     Photo.objects.update(has_files=False)
     assert client.get(photo.get_absolute_url()).status_code == 404
+
+
+@pytest.mark.control("V8.2.2")
+def test_former_reviewer_does_not_see_hidden_photo(
+    client: HTTPSClient, reviewer: User, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    photo = make_photo()
+    User.objects.filter(pk=reviewer.pk).update(is_staff=False)
+    reviewer.refresh_from_db()
+    for person in (reviewer, make_user("root@example.com", is_superuser=True)):
+        client.force_login(person)
+        assert [client.get(url).status_code for url in urls(photo)] == [404] * 3
 
 
 @pytest.mark.control("V14.3.2")

@@ -273,6 +273,19 @@ def test_reset_link_ends_with_a_change_of_email(client: HTTPSClient, member: Use
     assert not is_logged_in(client)
 
 
+@pytest.mark.control("V14.2.1")
+def test_email_replaced_by_staff_gives_no_access(client: HTTPSClient, member: User, make_user: MakeUser) -> None:
+    old, admin = member.email, HTTPSClient()
+    admin.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    admin.post(f"/admin/users/user/{member.pk}/change/", {"email": "new@example.com", "is_active": "on"})
+    client.post(RESET, {"email": old})
+    assert "/password/reset/key/" not in "".join(str(message.body) for message in mail.outbox)
+    log_in(client, old)
+    assert not is_logged_in(client)
+    client.post(RESET, {"email": "new@example.com"})
+    assert "/password/reset/key/" in str(mail.outbox[-1].body)
+
+
 @pytest.mark.control("V6.3.8")
 def test_reset_does_not_reveal_accounts(client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks: list[Callable[..., object]] = []

@@ -1,0 +1,24 @@
+"""Deletion of what has expired. By itself, Django deletes neither sessions nor the rows of a cache in time."""
+
+from importlib import import_module
+
+from django.conf import settings
+from django.core.cache import caches
+from django.core.cache.backends.db import DatabaseCache
+from django.db import connection
+from django.dispatch import Signal
+from django.utils import timezone
+
+# Sent at each sweep. A receiver deletes expired rows of its app.
+expired_rows_deleted = Signal()
+
+
+def delete_expired_rows() -> None:
+    """Delete expired sessions, and expired rows of a cache in the database: its keys contain IP addresses."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    store = caches["default"]
+    if isinstance(store, DatabaseCache):
+        with connection.cursor() as cursor:
+            # Private, but there is no public method. Django calls it once the table is full.
+            store._cull(connection.alias, cursor, timezone.now(), 0)  # type: ignore[attr-defined]
+    expired_rows_deleted.send(None)
