@@ -117,6 +117,8 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             parse(url)
         monkeypatch.setattr("config.environment.find_spec", lambda name: True)
         assert parse(url)
+    without_port = storage_url("s3://s3.example.com/photos?region=eu")["OPTIONS"]
+    assert without_port["endpoint_url"] == "https://s3.example.com"
     options = storage_url("s3://key:a%2Fb@s3.example.com:9000/photos?region=eu")["OPTIONS"]
     assert options == {
         "access_key": "key",
