@@ -22,7 +22,6 @@ from typing import IO, Any
 
 KEPT = 14
 NAMES = "????-??-??T??????Z"
-IN_DATABASE = ("docker", "compose", "exec", "-T", "database")
 say = partial(print, file=sys.stderr, flush=True)
 
 
@@ -38,8 +37,6 @@ def main() -> None:
 
 def create(target: Path, compose: bool) -> None:
     folder = target / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    for killed in target.glob(f"{NAMES}.partial"):
-        shutil.rmtree(killed)
     unfinished = folder.with_suffix(".partial")
     unfinished.mkdir(mode=0o700, parents=True)
     try:
@@ -49,12 +46,10 @@ def create(target: Path, compose: bool) -> None:
             save_database(database, compose)
             say("Saving the photos")
             save_photos(photos, compose)
-    except BaseException:
-        shutil.rmtree(unfinished)  # the disk may be full
-        raise
-    unfinished.rename(folder)
-    for old in sorted(target.glob(NAMES))[:-KEPT]:
-        shutil.rmtree(old)
+        unfinished.rename(folder)
+    finally:
+        for old in [*target.glob(f"{NAMES}.partial"), *sorted(target.glob(NAMES))[:-KEPT]]:
+            shutil.rmtree(old)
     print(folder)
 
 
@@ -76,25 +71,19 @@ def save_database(file: IO[bytes], compose: bool) -> None:
         with closing(sqlite3.connect(sqlite)) as database:
             database.execute("VACUUM INTO ?", (file.name,))
     else:
-        command, environment = postgresql(compose, "pg_dump", "--format=custom")
-        run(*command, env=environment, stdout=file)
+        postgresql(compose, "pg_dump", "--no-owner", stdout=file)
+        file.write(b"COMMIT;\n")  # for restore_database
 
 
 def restore_database(file: IO[bytes], compose: bool) -> None:
     if not compose and (sqlite := sqlite_file()):
         with closing(sqlite3.connect(file.name)) as source, closing(sqlite3.connect(sqlite)) as target:
             source.backup(target)
-        return
-    # Not pg_restore --clean: it knows only the tables of the backup, and fails if a newer one refers to them.
-    options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1")
-    command, environment = postgresql(compose, "psql", *options)
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, bufsize=0) as psql:  # noqa: S603
-        script: Any = psql.stdin
-        script.write(b"BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n")
-        run(*(IN_DATABASE if compose else ()), "pg_restore", "--no-owner", "--file=-", stdin=file, stdout=script)
-        script.write(b"COMMIT;\n")  # only after the whole dump: a restore that fails changes nothing
-    if psql.returncode:
-        raise subprocess.CalledProcessError(psql.returncode, command)
+    else:
+        # The last line of a whole dump ends the transaction. Otherwise nothing changes, since DISCARD fails inside one.
+        options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1")
+        begin = "--command=BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        postgresql(compose, "psql", *options, begin, "--file=-", "--command=DISCARD ALL", stdin=file)
 
 
 def save_photos(file: IO[bytes], compose: bool) -> None:
@@ -142,15 +131,16 @@ def sqlite_file() -> str:
     return str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
 
 
-def postgresql(compose: bool, program: str, *options: str) -> tuple[list[str], dict[str, str]]:
-    """Return the command of a program on the database, and its environment, which alone has the password."""
+def postgresql(compose: bool, program: str, *options: str, **streams: IO[bytes]) -> None:
+    """Run a program with options and, after them, the name of the database. Only the environment has the password."""
     if compose:
-        return [*IN_DATABASE, program, "--username=site", *options, "site"], dict(os.environ)
+        docker_compose("exec", "-T", "database", program, "--username=site", *options, "site", **streams)
+        return
     from django.db.backends.postgresql.client import DatabaseClient
 
     database = project_settings().DATABASES["default"]
     (_, *arguments), environment = DatabaseClient.settings_to_cmd_args_env(database, options)
-    return [program, *arguments], os.environ | (environment or {})
+    run(program, *arguments, env=os.environ | (environment or {}), **streams)
 
 
 def docker_compose(*arguments: str, **streams: IO[bytes]) -> None:
