@@ -511,6 +511,12 @@ FOUNDATION = [
         "level=logging.WARNING, user=request.user.pk)",
         "level=logging.WARNING)",
     ),
+    Mutation(
+        "each readiness check waits for a service that hangs",
+        "core/views.py",
+        "if shared_check is None or shared_check[0].done():",
+        "if True:",
+    ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
     Mutation(

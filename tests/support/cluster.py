@@ -46,7 +46,7 @@ http {{
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header X-Request-ID $request_id;
             proxy_set_header Connection close;
-            client_max_body_size 32m;
+            client_max_body_size 16m;
         }}
         error_page 502 504 /unavailable.html;
         location = /unavailable.html {{

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from threading import Event
 from unittest.mock import Mock
 
 import pytest
@@ -63,10 +64,17 @@ def test_health_checks_alone_need_no_https_and_no_host() -> None:
 @pytest.mark.control("V13.4.5")
 @pytest.mark.control("V16.5.2")
 def test_ready_fails_in_time_without_details(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "READY_TIMEOUT_SECONDS", 0.01)
-    monkeypatch.setattr(views, "check_services", lambda reached: time.sleep(0.2))
-    response = client.get("/health/ready/")
-    assert (response.status_code, response.content) == (503, b"not ready")
+    monkeypatch.setattr(views, "READY_TIMEOUT_SECONDS", 0.1)
+    hanging = Event()
+    check = Mock(side_effect=lambda reached: hanging.wait())
+    monkeypatch.setattr(views, "check_services", check)
+    started = time.monotonic()
+    responses = [client.get("/health/ready/") for _ in range(20)]
+    seconds = time.monotonic() - started
+    hanging.set()
+    views.executor.submit(int).result()
+    assert {(response.status_code, response.content) for response in responses} == {(503, b"not ready")}
+    assert (check.call_count, seconds < 20 * views.READY_TIMEOUT_SECONDS) == (1, True)
 
 
 def test_security_txt_has_a_contact_and_has_not_expired(client: HTTPSClient) -> None:

@@ -1,0 +1,121 @@
+"""nginx with deploy/site.conf: what its logs hold, and how much of its disk one client can fill."""
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, Project
+from tests.support.live import issue_certificate
+from tests.support.services import accepts_connections, free_port, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32" or not shutil.which("nginx"), reason="nginx is not installed")
+POST = "POST {} HTTP/1.1\r\nHost: example.com\r\nContent-Length: {}\r\n\r\nx"
+GET = "GET {} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Proxy:
+    """A running nginx whose site is down."""
+
+    http: int
+    https: int
+    folder: Path
+    connections: list[ssl.SSLSocket] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close all connections."""
+        while self.connections:
+            self.connections.pop().close()
+
+    def send(self, request: str, family: str = "127.0.0.1") -> ssl.SSLSocket:
+        """Send the begin of a request by HTTPS."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(socket.create_connection((family, self.https), timeout=10))
+        connection.sendall(request.encode())
+        self.connections.append(connection)
+        return connection
+
+    @property
+    def logs(self) -> str:
+        """Return all that nginx has logged."""
+        return "".join(path.read_text(encoding="utf-8") for path in self.folder.glob("*.log"))
+
+
+def status(connection: ssl.SSLSocket) -> str:
+    """Return the status of the answer, or nothing while nginx waits for the rest of the request."""
+    connection.settimeout(0.3)
+    try:
+        return connection.recv(100).decode().partition(" ")[2][:3]
+    except TimeoutError:
+        return ""
+
+
+@pytest.fixture
+def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
+    """Run nginx with the emitted files: only ports and paths are changed."""
+    deploy, http, https = project(ALL_OFF) / "deploy", free_port(), free_port()
+    certificate, _ = issue_certificate(tmp_path)
+    site = (deploy / "site.conf").read_text(encoding="utf-8")
+    for old, new in (
+        (r"listen 80;", f"listen 127.0.0.1:{http};"),
+        (r"listen 443 ssl;", f"listen 127.0.0.1:{https} ssl;"),
+        (r"listen \[::\]:80;", f"listen [::1]:{http};"),
+        (r"listen \[::\]:443 ssl;", f"listen [::1]:{https} ssl;"),
+        (r"/etc/nginx/tls/\w+\.pem", str(certificate)),
+        (r"/run/site/", f"{tmp_path}/"),
+        (r"/srv/unavailable", str(deploy)),
+    ):
+        site, count = re.subn(old, new, site)
+        assert count, old
+    (tmp_path / "site.conf").write_text(site, encoding="utf-8")
+    main = (deploy / "nginx.conf").read_text(encoding="utf-8").replace("/tmp/", f"{tmp_path}/")  # noqa: S108
+    main = main.replace("conf.d/site.conf", f"{tmp_path}/site.conf").replace("mime.types", "/etc/nginx/mime.types")
+    main = main.replace("/dev/stdout", f"{tmp_path}/access.log").replace("stderr error", f"{tmp_path}/error.log error")
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    (tmp_path / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")
+    server = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "start.log")])
+    try:
+        wait_until(lambda: accepts_connections(https), "nginx does not start", 10)
+        running = Proxy(http, https, tmp_path)
+        yield running
+        running.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_logs_hold_no_reset_links_and_no_visitors(proxy: Proxy) -> None:
+    assert status(proxy.send(GET.format("/?page=1"))) == "502"
+    assert status(proxy.send(GET.format("/accounts/password/reset/key/1-secret/"))) == "502"
+    with socket.create_connection(("127.0.0.1", proxy.http)) as plain:
+        plain.sendall(GET.format("/accounts/password/reset/key/1-secret/").encode())
+        assert b"301" in plain.recv(100)
+    large = proxy.send(POST.format("/accounts/login/?next=query", 1000_000) + "x" * 100_000)
+    assert status(large) == ""
+    assert "connect() to unix:" in proxy.logs, "an operator learns that the site is down"
+    assert "secret" not in proxy.logs
+    assert "next=query" not in proxy.logs
+
+
+def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
+    for family, other in (("127.0.0.1", "::1"), ("::1", "127.0.0.1")):
+        slow = [proxy.send(POST.format("/photos/upload/", 15 * 1024**2), family) for _ in range(20)]
+        assert not any(map(status, slow))
+        assert status(proxy.send(POST.format("/photos/upload/", 10), family)) == "429"
+        assert status(proxy.send(POST.format("/photos/upload/", 10), other)) == ""
+        # Pages and other forms are not held up.
+        assert {status(proxy.send(GET.format("/"), family)) for _ in range(30)} == {"502"}
+        proxy.close()
+    assert status(proxy.send(POST.format("/photos/upload/", 17 * 1024**2))) == "413"
+    assert status(proxy.send(POST.format("/accounts/login/", 2 * 1024**2))) == "413"
+    assert "limiting" not in proxy.logs, "the log would name the IP address"
