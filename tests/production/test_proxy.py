@@ -119,3 +119,14 @@ def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
     assert status(proxy.send(POST.format("/photos/upload/", 17 * 1024**2))) == "413"
     assert status(proxy.send(POST.format("/accounts/login/", 2 * 1024**2))) == "413"
     assert "limiting" not in proxy.logs, "the log would name the IP address"
+
+
+def test_large_upload_gets_the_page_of_a_site_that_is_down(proxy: Proxy) -> None:
+    size = 5 * 1024**2
+    connection = proxy.send(POST.format("/photos/upload/", size) + "x" * (size - 1))
+    connection.settimeout(10)
+    answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    while b"</html>" not in answer:
+        answer += connection.recv(65536)
+    assert b"<h1>The site is not available</h1>" in answer

@@ -51,6 +51,7 @@ http {{
         error_page 502 504 /unavailable.html;
         location = /unavailable.html {{
             internal;
+            client_max_body_size 0;
             root {pages};
         }}
     }}
