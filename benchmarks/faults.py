@@ -78,7 +78,7 @@ class Stack:
         """Count a response; an error that is no designed page is kept."""
         status = str(response.status)
         self.seen[status] += 1
-        if response.status >= HTTPStatus.BAD_REQUEST and "<h1>" not in response.text:
+        if response.status >= HTTPStatus.BAD_REQUEST and "<html lang=" not in response.text:  # nginx has pages too
             self.bare.add(f"{status}: {response.text[:80]}")
 
 

@@ -15,7 +15,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
@@ -40,7 +40,11 @@ def details(photo: Photo) -> str:
 
 @pytest.mark.control("moderation")
 def test_photo_is_published_after_all_kinds_approve(
-    cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, run_worker: RunWorker
+    cloud: Cloud,
+    client: HTTPSClient,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     # A check of the first kind alone would publish the photo before the malware scan has a result.
     cloud.moderation = moderation("approved", "pending")
@@ -57,7 +61,9 @@ def test_photo_is_published_after_all_kinds_approve(
     assert status(photo) == Status.APPROVED
     # A short signature has 48 bits.
     signed = r"https://res\.cloudinary\.com/cloud/image/authenticated/s--[\w-]{32}--/"
-    assert re.search(signed, client.get("/").content.decode())
+    with django_assert_num_queries(1):  # none for the asset of a photo
+        page = client.get("/?not=shared").content.decode()
+    assert re.search(signed, page)
     assert len(cloud.uploads) == 1
 
 
