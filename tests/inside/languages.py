@@ -17,10 +17,11 @@ import pytest
 START, END = "⟦", "⟧"
 MARKED = re.compile(f"{START}[^{START}{END}]*{END}")
 READ = {"alt", "aria-label", "label", "placeholder", "title"}
-# What no language translates: URLs, emails, codes, secrets, times, and the names of browsers, formats and algorithms.
+# What no language translates: URLs, emails, ids, codes, secrets, times, and names of browsers, formats and algorithms.
 FIXED = re.compile(
-    r"https?://\S+|[\w.+-]+@[\w.-]+|\b[0-9a-f]{8}\b|\b[A-Z0-9]{3,}(-[A-Z0-9]{3,})*\b|argon2id|[\w.+/]*\*{3,}|UTC"
-    r"|\bargon2\b|Edge|Firefox|Chrome|Safari|macOS|iOS|\bmanual\b|\baws_rek\b|\bperception_point\b"
+    r"https?://\S+|[\w.+-]+@[\w.-]+|\b[0-9a-f]{8}(-[0-9a-f]{4,12}){4}\b|\b[0-9a-f]{8}\b|\b[A-Z0-9]{3,}(-[A-Z0-9]{3,})*\b"
+    r"|argon2id|[\w.+/]*\*{3,}|UTC|\bargon2\b|Edge|Firefox|Chrome|Safari|macOS|iOS|\bmanual\b"
+    r"|\baws_rek\b|\bperception_point\b"
 )
 # Of Django and allauth: texts of icons, names of fields and models, and help that is translated before the marks begin.
 THEIRS: tuple[str, ...] = (
