@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import BadRequest, FieldDoesNotExist
+from django.db import DataError
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -26,6 +28,13 @@ class ModelAdmin(admin.ModelAdmin):
         names = [getattr(it, "parameter_name", it[0] if isinstance(it, list | tuple) else it) for it in offered]
         named = any(lookup == name or lookup.startswith(f"{name}__") for name in names)
         return named and super().lookup_allowed(lookup, value, request)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except (DataError, FieldDoesNotExist, OverflowError):
+            # Django checks neither an empty `_to_field` nor the size of ids in a list.
+            raise BadRequest("Malformed field name or id") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
