@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import BadRequest, FieldDoesNotExist
+from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.db.models import Model
 from django.http import HttpRequest
@@ -29,12 +29,14 @@ class ModelAdmin(admin.ModelAdmin):
         named = any(lookup == name or lookup.startswith(f"{name}__") for name in names)
         return named and super().lookup_allowed(lookup, value, request)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or None)  # Django looks for a field without a name
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except (DataError, FieldDoesNotExist, OverflowError):
-            # Django checks neither an empty `_to_field` nor the size of ids in a list.
-            raise BadRequest("Malformed field name or id") from None
+        except (DataError, OverflowError):  # Django does not check the size of ids in a list
+            raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
