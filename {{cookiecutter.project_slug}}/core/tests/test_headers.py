@@ -120,6 +120,7 @@ def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> Non
             assert policy[directive] == ["'none'"], name
         for directive in ("script-src", "style-src", "connect-src", "form-action"):
             assert [source for source in policy[directive] if not source.startswith("'nonce-")] == ["'self'"], name
+        assert "'self'" in policy["img-src"], name
         assert not {"*", "http:", "https:", "data:", "blob:"} & set().union(*policy.values()), name
         assert "unsafe" not in str(policy), name
 

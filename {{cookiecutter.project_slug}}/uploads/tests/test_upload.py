@@ -188,6 +188,11 @@ def test_upload_is_refused_while_the_cache_is_down(
     assert "cache unavailable, uploads cannot be counted" in caplog.messages
 
 
+def test_upload_without_a_file_is_refused(login: Login, user: User) -> None:
+    response = login(user).post("/photos/upload/", {"title": "Nothing"})
+    assert codes(response) == ["missing"]
+
+
 def test_full_disk_is_reported_and_the_title_kept(
     login: Login, user: User, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
