@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import BadRequest
-from django.db import DataError
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -35,7 +34,7 @@ class ModelAdmin(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except (DataError, OverflowError):  # Django does not check the size of ids in a list
+        except OverflowError:  # SQLite cannot look up such an id, and Django does not check those of a list
             raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
