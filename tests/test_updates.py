@@ -69,8 +69,8 @@ def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(origin: Path, tmp_path: Path) -> Machine:
     """Return a machine that finds the template at its published address."""
-    if os.name != "posix":
-        pytest.skip("the stand-ins for uv and gh are shell scripts")
+    if os.name != "posix" or not shutil.which("jq"):
+        pytest.skip("the stand-ins for uv and gh are shell scripts, and need jq")
     return Machine(tmp_path, origin.parent)
 
 
