@@ -1,8 +1,8 @@
-"""Make an app from scripts/app_template, and name it in the settings, the URLs, the imports and the access table.
+"""Make an app by Django's startapp, and name it in the settings, the URLs, the imports and the access table.
 
     python -m scripts.new_app notes
 
-`notes`, `Notes` and `Note` in the files of the template become the app, its title and its model.
+`notes`, `Notes` and `Note` in the files of scripts/app_template become the app, its title and its model.
 """
 
 import re
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from scripts.scans import NotRun, expect, run
 
-TEMPLATE = Path("scripts/app_template")
 NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Git ignores two of these folders; the others would hide names that the template uses.
 RESERVED = {"media", "models", "reports", "tests"}
@@ -32,6 +31,7 @@ ENTRIES = [
     ("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
     ("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
 ]
+STARTAPP = (sys.executable, "manage.py", "startapp", "--template=scripts/app_template")
 COMMANDS = (
     ("ruff", "check", "--quiet", "--fix", "--output-format=concise"),
     (sys.executable, "manage.py", "makemigrations"),
@@ -73,17 +73,18 @@ def create(name: str, texts: dict[str, str]) -> None:
             raise NotRun(f"{path} has no place for it")
         lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
         texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
-    for source in TEMPLATE.rglob("*.*"):
-        target = rename(f"notes/{source.relative_to(TEMPLATE).as_posix()}").removesuffix("-tpl")
-        texts[target] = rename(source.read_text(encoding="utf-8"))
-    write(texts)
+    execute(*STARTAPP, name)
+    write(texts | {str(path): rename(path.read_text(encoding="utf-8")) for path in Path(name).rglob("*.*")})
     for command in COMMANDS:
-        expect(run(*command, name, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
+        execute(*command, name)
+
+
+def execute(*command: str) -> None:
+    expect(run(*command, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
 
 
 def write(texts: dict[str, str]) -> None:
     for path, text in texts.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
