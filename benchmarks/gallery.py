@@ -26,19 +26,77 @@ from tests.support.services import accepts_connections, free_port, redis_server,
 ROUNDS = 7
 SECONDS = 2
 CLIENTS = 4
+BARE, NGINX_FILE = "a bare `startproject` page", "the same file by nginx"
 
+# The bare project has a page that is a constant text, which all ratios are relative to, and, to show what Django itself
+# costs, the least page with a query for as many rows and the least view that answers with a file.
 BARE_URLS = """
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import render
 from django.urls import path
+from config.models import Item
 
-urlpatterns = [path("", lambda request: HttpResponse("<!doctype html><title>Hello</title><h1>Hello</h1>"))]
+def index(request):
+    return render(request, "index.html", {"items": Item.objects.filter(status="approved")[:25]})
+
+def image(request, pk):
+    item = Item.objects.get(pk=pk, status="approved")
+    return FileResponse(open(item.image, "rb"), content_type="image/jpeg")
+
+urlpatterns = [
+    path("", lambda request: HttpResponse("<!doctype html><title>Hello</title><h1>Hello</h1>")),
+    path("items/", index),
+    path("items/<uuid:pk>/", image, name="item"),
+]
 """
 BARE_SETTINGS = """
+import dj_database_url, os
 DEBUG = False
 ALLOWED_HOSTS = ["localhost"]
+INSTALLED_APPS += ["config"]
+TEMPLATES[0]["DIRS"] = [BASE_DIR]
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
+"""
+BARE_MODELS = """
+import uuid
+from django.db import models
+
+class Item(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    title = models.CharField(max_length=100)
+    status = models.CharField(max_length=20, default="approved")
+    image = models.CharField(max_length=200)
+    width = models.IntegerField(default=480)
+    height = models.IntegerField(default=360)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        indexes = [models.Index("status", models.F("created_at").desc(), "id", name="items")]
+"""
+BARE_PAGE = """<!doctype html>
+<title>Items</title>
+{% if user.is_authenticated %}<p>{{ user.username }}</p>{% endif %}
+<ul>
+{% for item in items %}
+<li><a href="{% url 'item' item.id %}"><img src="{{ item.image }}" alt="{{ item.title }}" \
+width="{{ item.width }}" height="{{ item.height }}"></a>
+{% endfor %}
+</ul>
+"""
+# Prints the value of a session's cookie, and the id of an item.
+BARE_FILL = """
+from django.core.management import call_command
+from django.test import Client
+from config.models import Item
+call_command("migrate", run_syncdb=True, verbosity=0)
+Item.objects.bulk_create(Item(title=f"Item {number}", image="photo.jpg") for number in range(60))
+client = Client()
+client.force_login(User.objects.create_user("owner"))
+print("found", client.cookies["sessionid"].value, Item.objects.first().pk)
 """
 
-# Prints the name and the value of a session's cookie, the cursor of the second page, and the id of a photo.
+# Prints the name and the value of a session's cookie, the cursor of the second page, and the id and a file of a photo.
 FILL = """
 from pathlib import Path
 from django.test import Client
@@ -57,7 +115,8 @@ Asset.objects.bulk_create(Asset(photo=photo, version=1700000000) for photo in ph
 client = Client()
 client.force_login(owner)
 (cookie,) = client.cookies.values()
-print("found", cookie.key, cookie.value, make_cursor(photos[SIZE - 1]), photos[0].pk)
+print("found", cookie.key, cookie.value, make_cursor(photos[SIZE - 1]), photos[0].pk,
+      photos[0].path("thumbnail"))
 """
 NGINX = """
 daemon off;
@@ -129,24 +188,31 @@ def servers_seconds() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def make_bare(folder: Path, settings_of: Path) -> Path:
-    """Create a project by `startproject` with one page."""
+def make_bare(folder: Path, settings_of: Path, environment: dict[str, str], photo: Path) -> tuple[str, str]:
+    """Create a project by `startproject` with three pages; return the value of a session's cookie and an item's id."""
     folder.mkdir()
     run(folder, "django-admin", "startproject", "config", ".")
     (folder / "config" / "urls.py").write_text(BARE_URLS, encoding="utf-8")
+    (folder / "config" / "models.py").write_text(BARE_MODELS, encoding="utf-8")
+    (folder / "index.html").write_text(BARE_PAGE, encoding="utf-8")
     with (folder / "config" / "settings.py").open("a", encoding="utf-8") as settings:
         settings.write(BARE_SETTINGS)
     shutil.copy(settings_of / "gunicorn.conf.py", folder)
+    shutil.copy(photo, folder / "photo.jpg")
     # Its log goes through the project's formatter.
     shutil.copytree(settings_of / "core", folder / "core")
-    return folder
+    session, item = shell(folder, BARE_FILL, environment)
+    return session, item
 
 
-def fill(project: Path, folder: Path, environment: dict[str, str]) -> list[str]:
+def fill(project: Path, photo: Path, environment: dict[str, str]) -> list[str]:
     """Publish photos; return what FILL prints."""
-    photo = folder / "photo.jpg"
     photo.write_bytes(encode(landscape(1, (640, 480))))
-    code = PREPARE + FILL.format(photo=str(photo))
+    return shell(project, PREPARE + FILL.format(photo=str(photo)), environment)
+
+
+def shell(project: Path, code: str, environment: dict[str, str]) -> list[str]:
+    """Run code in a project; return the words that it prints after "found"."""
     printed = run(project, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment)
     found = re.search(r"^found (.+)$", printed, re.MULTILINE)
     if not found:
@@ -159,16 +225,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
         project = stack.enter_context(generated(ALL_ON))
+        database = stack.enter_context(running_postgresql())
         environment = production(project) | {
             "ALLOWED_HOSTS": "localhost",
             "MEDIA_ROOT": str(folder / "media"),
             "TRUSTED_PROXY_COUNT": "1",
             "UPLOADS_PER_HOUR": "1000",
-            "DATABASE_URL": stack.enter_context(running_postgresql()).create_database(),
+            "DATABASE_URL": database.create_database(),
             "CACHE_URL": stack.enter_context(redis_server(folder)),
         }
-        cookie, session, cursor, photo = fill(project, folder, environment)
-        _, bare = stack.enter_context(gunicorn(make_bare(folder / "bare", project), {}, folder / "bare.log"))
+        cookie, session, cursor, photo, file = fill(project, folder / "photo.jpg", environment)
+        bare_environment = {"DATABASE_URL": database.create_database()}
+        bare_session, item = make_bare(folder / "bare", project, bare_environment, folder / "media" / file)
+        _, bare = stack.enter_context(gunicorn(folder / "bare", bare_environment, folder / "bare.log"))
         _, site = stack.enter_context(gunicorn(project, environment, folder / "site.log"))
         proxy = free_port()
         configuration = folder / "nginx.conf"
@@ -180,7 +249,10 @@ def main() -> None:
             wait_until(partial(accepts_connections, port), "gunicorn did not start")
         thumbnail, logged_in = f"/photos/{photo}/thumbnail/", f"{cookie}={session}"
         pages = {
-            "a bare `startproject` page": (bare, make_request("/"), b"200"),
+            BARE: (bare, make_request("/"), b"200"),
+            "bare, a query for 25 rows": (bare, make_request("/items/"), b"200"),
+            "bare, the same, logged in": (bare, make_request("/items/", Cookie=f"sessionid={bare_session}"), b"200"),
+            "bare, a query and a file": (bare, make_request(f"/items/{item}/"), b"200"),
             "gallery, anonymous, cached": (site, make_request("/"), b"200"),
             "gallery, anonymous, not cached": (site, make_request("/?not=cached"), b"200"),
             "gallery, anonymous, second page": (site, make_request(f"/?older={cursor}"), b"200"),
@@ -193,7 +265,7 @@ def main() -> None:
                 make_request(thumbnail, If_None_Match=f'"{photo}-thumbnail"'),
                 b"304",
             ),
-            "the same file by nginx": (proxy, make_request(f"/{photo[:2]}/{photo}-thumbnail.jpg"), b"200"),
+            NGINX_FILE: (proxy, make_request(f"/{file}"), b"200"),
         }
         measured: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
         for _ in range(1 + ROUNDS):
@@ -202,11 +274,17 @@ def main() -> None:
     # The first round warms up.
     rates = {name: statistics.median(rate for rate, _ in them[1:]) for name, them in measured.items()}
     times = {name: statistics.median(seconds for _, seconds in them[1:]) for name, them in measured.items()}
-    base, file = "a bare `startproject` page", "the same file by nginx"
     print_table(
         [f"median of {ROUNDS}", "per second", "of the bare page", "of nginx", "CPU ms", "the bare page's share of it"],
         [
-            [name, round(rate), rate / rates[base], rate / rates[file], times[name] * 1000, times[base] / times[name]]
+            [
+                name,
+                round(rate),
+                rate / rates[BARE],
+                rate / rates[NGINX_FILE],
+                times[name] * 1000,
+                times[BARE] / times[name],
+            ]
             for name, rate in rates.items()
         ],
     )

@@ -1,9 +1,10 @@
-"""Break a generated project at random places, and count how often its own tests notice.
+"""Break a generated project at random places, and count how often the tests inside it notice.
 
 `mutations` breaks the controls that its authors thought of; this breaks anything: conditions, comparisons, statements,
 decorators, arguments, entries of lists, and constants. A mutant that no test notices is a survivor. One that only keeps
-the project from starting shows nothing about the tests, and does not count. Type annotations, the type of a `cast` and
-the arguments of `@dataclass` are left alone, since nothing that runs depends on them.
+the project from starting shows nothing about the tests, and does not count. The tests are the project's own and those
+of the template that run inside a project. Type annotations, the type of a `cast` and the arguments of `@dataclass` are
+left alone, since nothing that runs depends on them, and so are sentences, which no test should repeat.
 """
 
 import argparse
@@ -25,15 +26,22 @@ from pathlib import Path
 from queue import Queue
 
 from benchmarks import generated, print_table
-from tests.support.baking import ALL_ON, clean_environment, run
+from tests.support.baking import ALL_ON, ROOT, clean_environment, run
 
 APPS = ("config", "core", "users", "accounts", "uploads")
 COUNT = 200
 # A mutant that makes the tests endless is noticed too.
-TIMEOUT_SECONDS = 900
+TIMEOUT_SECONDS = 300
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+# The template's tests that run inside a project, and where. The fuzz, which calls everything, would take too long.
+INSIDE = {
+    "tests/inside/robustness.py": "core/tests/test_robustness.py",
+    "tests/inside/staff_attacks.py": "core/tests/test_staff_attacks.py",
+    "tests/cloudinary/inside/faults.py": "uploads/moderation/cloudinary/tests/test_faults.py",
+}
 # A test that fails, or whose fixtures do. A module that cannot be imported has no test.
 FAILED = re.compile(rb"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
+SENTENCE = re.compile(r"[A-Z][a-z ].* ", re.DOTALL)
 NOTICED, SURVIVES, STILLBORN = "noticed", "survives", "does not start"
 SLOW = {"core/tests/test_settings.py", "core/tests/test_access.py"}
 # What is run in a process of its own, where coverage does not see it.
@@ -214,7 +222,7 @@ class Finder(ast.NodeVisitor):
                 self.add("constant changed", node, str(not node.value))
             case int():
                 self.add("constant changed", node, str(node.value + 1))
-            case str() if self.source[start : start + 1] in {b'"', b"r"}:
+            case str() if self.source[start : start + 1] in {b'"', b"r"} and not SENTENCE.match(node.value):
                 self.add("constant changed", node, '"mutated"' if node.value else '"m"')
 
 
@@ -249,31 +257,37 @@ def trace(project: Path) -> dict[tuple[str, int], set[str]]:
     tests: dict[tuple[str, int], set[str]] = {}
     for path, file in report["files"].items():
         for line, contexts in file["contexts"].items():
-            # A context is the test's dotted name; the empty one is what runs at import.
-            tests[path, int(line)] = {context.rpartition(".")[0] for context in contexts}
+            # A context is the test's dotted name; the empty one is what runs at import and in fixtures.
+            tests[path, int(line)] = {re.sub(r"^(.+)\.(\w+)$", node, context) for context in contexts}
     return tests
 
 
-def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]]) -> list[str]:
-    """Return the test modules that can notice a mutant; none means all of them."""
-    modules = tests.get((mutant.path, mutant.statement), {""})
-    if "" in modules:
-        return []
+def node(context: re.Match[str]) -> str:
+    """Return pytest's name of a test from its dotted name."""
+    return f"{context[1].replace('.', '/')}.py::{context[2]}"
+
+
+def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]], project: Path) -> list[str]:
+    """Return the tests that can notice a mutant, or all modules if that is unknown; the likeliest come first."""
+    found = tests.get((mutant.path, mutant.statement), {""})
     unseen = [module for start, it in UNSEEN.items() if mutant.path.startswith(start) for module in it]
-    return sorted({*(module.replace(".", "/") + ".py" for module in modules), *unseen})
+    first = {it.partition("::")[0] for it in found}
+    own = mutant.path.split("/")[0]
+    # After them the tests of the mutant's own app, and last those that start processes.
+    return sorted(
+        all_tests(project) if "" in found else found | set(unseen),
+        key=lambda it: (it in SLOW, it.partition("::")[0] not in first, not it.startswith(own)),
+    )
 
 
-def outcome(mutant: Mutant, project: Path, modules: list[str]) -> str:
-    """Tell what the tests make of a project with the mutant: it is noticed, survives, or does not start."""
+def outcome(mutant: Mutant, project: Path, tests: list[str]) -> str:
+    """Tell what tests make of a project with the mutant: it is noticed, survives, or does not start."""
     path = project / mutant.path
     source = path.read_bytes()
     path.write_bytes(mutant.apply(source))
-    own = mutant.path.split("/")[0]
-    # First the tests of the mutant's own app, which are the likeliest to fail, and last those that start processes.
-    order = sorted(modules or all_tests(project), key=lambda it: (it in SLOW, not it.startswith(own)))
     try:
         done = subprocess.run(
-            [*PYTEST, *order],
+            [*PYTEST, *tests],
             cwd=project,
             env=clean_environment(),
             check=False,
@@ -305,7 +319,7 @@ def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]
         def check(mutant: Mutant) -> str:
             copy = copies.get()
             try:
-                return outcome(mutant, copy, chosen_tests(mutant, tests))
+                return outcome(mutant, copy, chosen_tests(mutant, tests, copy))
             finally:
                 copies.put(copy)
 
@@ -322,6 +336,8 @@ def main() -> None:
     options = parser.parse_args()
     started, totals, survivors = time.monotonic(), Counter[tuple[str, str]](), list[list[object]]()
     with generated(ALL_ON) as project:
+        for module, target in INSIDE.items():
+            shutil.copy(ROOT / module, project / target)
         mutants = [it for it in find(project) if not options.paths or it.path.startswith(tuple(options.paths))]
         sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))  # noqa: S311
         print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", file=sys.stderr, flush=True)

@@ -378,7 +378,7 @@ FOUNDATION = [
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
-        "if found and found.is_visible_to(request.user):",
+        "if found.is_visible_to(request.user):",
         "if found:",
     ),
     Mutation(

@@ -1,6 +1,7 @@
 """Gallery, upload form, and the files of photos."""
 
 import logging
+from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
@@ -110,9 +111,10 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
 
 def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:
     """Return the photo, or raise Http404 for a hidden one, so that guessing ids reveals nothing."""
-    found: Photo | None = photos.filter(pk=photo_id).first()
-    if found and found.is_visible_to(request.user):
-        return found
+    with suppress(Photo.DoesNotExist):
+        found = photos.get(pk=photo_id)
+        if found.is_visible_to(request.user):
+            return found
     # The user is read in each case: otherwise, the headers would tell a hidden photo from a missing one.
     log_event("authz_fail", request, level=logging.WARNING, user=request.user.pk)
     raise Http404
