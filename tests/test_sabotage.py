@@ -142,7 +142,6 @@ SABOTAGES: list[Sabotage] = [
     (cooldowns, "github", ".github/dependabot.yml", COOLDOWN, "    groups:\n      packages"),
     (cooldowns, "github", "pyproject.toml", 'exclude-newer = "7 days"\n', ""),
     (cooldowns, "github", "pyproject.toml", "django = false\n", "django = false\nrequests = false\n"),
-    (cooldowns, "github", "scripts/template_update.py", '"--exclude-newer", "7 days", ', ""),
     (cooldowns, "gitlab", "renovate.json", f"{AGE},", ""),
     (cooldowns, "none", "renovate.json", AGE, AGE.replace("7", "0")),
 ]

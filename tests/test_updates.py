@@ -385,4 +385,5 @@ def test_new_release_is_a_dated_version_without_a_tag(template: Path, tmp_path: 
 def test_command_uses_the_pinned_cookiecutter() -> None:
     pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
     (pin,) = [it for it in pins if it.startswith("cookiecutter==")]
-    assert f'"{pin}"' in (ROOT / RAW / "scripts" / "template_update.py").read_text(encoding="utf-8")
+    command = (ROOT / "update.py").read_text(encoding="utf-8")
+    assert f'"--exclude-newer", "7 days", "--from", "{pin}"' in command

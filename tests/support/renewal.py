@@ -60,7 +60,4 @@ def cooldowns(folder: Path) -> list[str]:
     exceptions = {package for package, span in uv.get("exclude-newer-package", {}).items() if span != WEEK}
     if uv.get("exclude-newer") != WEEK or exceptions - AT_ONCE:
         found.append(metadata.name)
-    command = folder / "scripts" / "template_update.py"
-    if f'"--exclude-newer", "{WEEK}"' not in command.read_text(encoding="utf-8"):
-        found.append(command.name)
     return found
