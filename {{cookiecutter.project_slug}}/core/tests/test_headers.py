@@ -115,7 +115,7 @@ def test_every_response_has_the_security_headers(responses: dict[str, Any]) -> N
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin", name
         assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", name
         assert not DEVICES - set(re.findall(r"([\w-]+)=\(\)", response.headers["Permissions-Policy"])), name
-        assert "Content-Security-Policy-Report-Only" not in response.headers, name
+        assert not {"Content-Security-Policy-Report-Only", "Clear-Site-Data"} & response.headers.keys(), name
         assert "Access-Control-Allow-Origin" not in response.headers, name
 
 
@@ -305,6 +305,12 @@ def test_other_charset_is_refused_with_every_header(
             assert {"Content-Security-Policy", "X-Content-Type-Options"} <= dict(headers).keys()
 
 
+def test_every_spelling_of_utf_8_is_accepted(client: HTTPSClient) -> None:
+    for charset in ("utf-8", "UTF8"):
+        kind = f"application/json; charset={charset}"
+        assert client.post("/csp-report/", "[]", content_type=kind).status_code == 204
+
+
 @pytest.mark.control("V16.5.1")
 def test_malformed_body_gets_the_designed_page(user: User) -> None:
     client = HTTPSClient(enforce_csrf_checks=True, headers={"referer": "https://testserver/"})
@@ -329,6 +335,12 @@ def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> No
     request = client.get("/", headers={"host": "testserver:1337"}).wsgi_request
     assert request.build_absolute_uri("/a/") == "https://testserver/a/"
     assert client.get("/", headers={"host": "evil.example:1337"}).status_code == 400
+
+
+def test_debug_keeps_the_port_of_the_development_server(client: HTTPSClient, settings: Settings) -> None:
+    settings.DEBUG = True
+    request = client.get("/", headers={"host": "localhost:8000"}).wsgi_request
+    assert request.build_absolute_uri("/a/") == "https://localhost:8000/a/"
 
 
 @pytest.mark.control("V13.4.3")

@@ -1,10 +1,13 @@
 """The project does not start in a bad environment, and reports all problems."""
 
+import json
 import os
 import re
 import runpy
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from itertools import permutations
@@ -267,6 +270,20 @@ def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
+
+
+def test_server_without_manage_py_logs_the_warnings() -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    result = subprocess.run(
+        [sys.executable, "-c", "import config.wsgi"],
+        cwd=settings.BASE_DIR,
+        env=variables | {"CSP_REPORT_ONLY": "on"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert ("config", "core.W001") in {(it["logger"], it["event"].split()[0]) for it in lines}
 
 
 @pytest.mark.control("V16.5.2")
