@@ -18,7 +18,7 @@ from config import urls
 from config.wsgi import application
 from core.checks import check_environment
 from core.http import client_ip
-from core.testing import HTTPSClient, Login, MakePhoto, Upload
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser, Upload
 from uploads.models import Photo
 from users.models import User
 
@@ -136,6 +136,12 @@ def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> Non
         assert "'self'" in policy["img-src"], name
         assert not {"*", "http:", "https:", "data:", "blob:"} & set().union(*policy.values()), name
         assert "unsafe" not in str(policy), name
+
+
+def test_scripts_of_the_admin_run_by_their_nonce(login: Login, make_user: MakeUser) -> None:
+    page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get("/admin/users/user/")
+    (nonce,) = set(re.findall(r'nonce="([^"]+)"', page.content.decode()))
+    assert f"'nonce-{nonce}'" in page.headers["Content-Security-Policy"]
 
 
 @pytest.mark.control("V3.3.1")
