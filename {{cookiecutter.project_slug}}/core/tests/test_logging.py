@@ -127,10 +127,12 @@ def test_error_is_logged_by_every_frame_without_its_text() -> None:
 
 @pytest.mark.control("V16.2.5")
 def test_long_traceback_keeps_its_first_and_last_frames() -> None:
-    _, entry = logged(partial(fail, 500))
-    assert (len(entry["at"]), entry["at"][FRAMES]) == (2 * FRAMES + 1, "…")
-    assert entry["at"][0].endswith(" logged")
-    assert entry["at"][-1].endswith(f":{fail.__code__.co_firstlineno + 4} fail")
+    for depth in (2 * FRAMES - 1, 500):
+        _, entry = logged(partial(fail, depth))
+        assert (len(entry["at"]), entry["at"][FRAMES]) == (2 * FRAMES + 1, "…")
+        assert entry["at"][0].endswith(" logged")
+        assert entry["at"][-1].endswith(f":{fail.__code__.co_firstlineno + 4} fail")
+    assert "…" not in logged(partial(fail, 2 * FRAMES - 2))[1]["at"]
     circle = [ValueError(PASSWORD) for _ in range(500)]
     for error, cause in pairwise([*circle, circle[0]]):
         error.__cause__ = cause
@@ -195,6 +197,10 @@ def test_request_is_logged_by_route_and_id(
     assert page == {"method": "GET", "status": 200, "route": "uploads:mine", "user": user.pk}
     assert (image["route"], image["user"]) == ("uploads:file", None)
     assert "private" not in caplog.text
+    routes = {"/health/live/": "health_live", "/health/ready/": "health_ready", "/csp-report/": "csp_report"}
+    for path, route in (routes | {"/.well-known/security.txt": "security_txt"}).items():
+        client.post(path)
+        assert requests_in(caplog)[-1]["route"] == route
     number = response.headers["X-Request-ID"]
     assert len(number) == 32
     assert client.get("/").headers["X-Request-ID"] != number
