@@ -563,7 +563,7 @@ FOUNDATION = [
         "public view added",
         "config/urls.py",
         '    path("health/live/"',
-        '    path("everything/", views.health_live),\n    path("health/live/"',
+        '    path("everything/", views.security_txt),\n    path("health/live/"',
     ),
     Mutation("view made public", VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     Mutation("CSP allows images from anywhere", SETTINGS, '"img-src": [CSP.SELF],', '"img-src": ["*"],'),

@@ -1,22 +1,27 @@
-"""Robustness tests that are copied into a generated project: forms, queries, storage failures, personal data."""
+"""Robustness tests that are copied into a generated project: forms, queries, storage, errors, personal data."""
 
 # These imports exist in a generated project only; test_emitted.py checks the types there.
 # mypy: ignore-errors
 # ruff: noqa: ANN401, EM101, I001, INP001, TRY003
 
+import gzip
+import json
 import logging
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.urls import get_resolver
 from pytest_django import DjangoAssertNumQueries
 
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload, start
 from uploads.models import Photo
 from users.models import User
 
@@ -89,3 +94,48 @@ def test_log_of_an_upload_holds_no_personal_data(
     upload(login(user), name="private-name.jpg", title="Private title")
     for private in (user.email, "private-name", "Private title"):
         assert private not in caplog.text
+
+
+@pytest.mark.parametrize("folder", ["static", "media"])
+def test_photos_are_not_served_through_a_link(folder: str, tmp_path: Path) -> None:
+    link, target = settings.BASE_DIR / folder / "linked", tmp_path
+    if folder == "media":
+        link, target = tmp_path / "linked", settings.BASE_DIR / "static"
+    link.symlink_to(target, target_is_directory=True)
+    try:
+        assert "  MEDIA_ROOT: " in start(MEDIA_ROOT=str(link)).stderr
+    finally:
+        link.unlink()
+
+
+ERRORS = """
+import logging
+logging.getLogger("uploads").error("secret detail")
+try: raise ValueError("secret detail")
+except ValueError: logging.getLogger("django.request").exception("secret detail")
+raise KeyError("secret detail")
+"""
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Receive errors like Sentry."""
+
+    def do_POST(self) -> None:
+        """Keep the body."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+        self.send_response(200)
+        self.end_headers()
+
+
+def test_sentry_receives_each_error_without_its_text() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.bodies = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        dsn = f"http://key@127.0.0.1:{server.server_port}/1"
+        result = start("shell", "--no-imports", "--command", ERRORS, SENTRY_DSN=dsn)
+        server.shutdown()
+    events = [json.loads(body.splitlines()[2]) for body in server.bodies if b'"type":"event"' in body]
+    assert [event["exception"]["values"][-1]["type"] for event in events] == ["ValueError", "KeyError"]
+    assert b"secret detail" not in b"".join(server.bodies)
+    assert "Sentry" not in result.stdout + result.stderr

@@ -22,8 +22,6 @@ def start(dsn: str) -> None:
             AtexitIntegration(callback=lambda pending, timeout: None),
             LoggingIntegration(level=None),
         ],
-        "send_default_pii": False,
-        "max_request_body_size": "never",
         "include_local_variables": False,
         "before_send": strip,
     }

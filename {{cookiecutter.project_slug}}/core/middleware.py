@@ -75,7 +75,7 @@ class RequestValidationMiddleware(MiddlewareMixin):
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info in {"/health/live/", "/health/ready/"}:
-            # Load balancers can set neither Host nor the headers of proxies.
+            # Load balancers can set neither Host nor the headers of proxies, and do not log in.
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response

@@ -36,7 +36,6 @@ lock = Lock()
 shared_check: tuple[Future[None], list[str], float] | None = None
 
 
-@login_not_required
 @never_cache
 @require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
@@ -44,7 +43,6 @@ def health_live(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
-@login_not_required
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
@@ -133,6 +131,6 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return error_page(request, name="403")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str) -> HttpResponse:
     log_event("malicious_csrf", request, level=logging.WARNING)
     return error_page(request, name="403_csrf")

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import request_started
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -17,11 +18,13 @@ from config import urls
 from config.wsgi import application
 from core.checks import check_environment
 from core.http import client_ip
-from core.testing import HTTPSClient, Login, MakePhoto, Upload
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser, Upload
 from uploads.models import Photo
 from users.models import User
 
 pytestmark = pytest.mark.django_db
+DEVICES = {"accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"}
+DEVICES |= {"autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"}
 REFUSED = {"bad request": 400, "wrong host": 400, "forged": 403, "missing": 404, "method": 405, "unused method": 405}
 
 
@@ -39,6 +42,13 @@ def plain(request: object) -> HttpResponse:
     return HttpResponse("A page without a form sets no cookie.")
 
 
+@login_not_required
+def with_cookie(request: object) -> HttpResponse:
+    response = HttpResponse()
+    response.set_cookie("theme", "dark")
+    return response
+
+
 class URLsWithFailures:
     """The project's URLs, and views that fail."""
 
@@ -47,6 +57,7 @@ class URLsWithFailures:
     handler404 = staticmethod(urls.handler404)
     handler500 = staticmethod(urls.handler500)
     urlpatterns = [*urls.urlpatterns, path("crash/", crash), path("suspect/", suspect), path("plain/", plain)]
+    urlpatterns += [path("cookie/", with_cookie)]
 
 
 @pytest.fixture
@@ -73,6 +84,7 @@ def responses(client: HTTPSClient, user: User, make_photo: MakePhoto, settings: 
         "forged": owner.post("/photos/upload/"),
         "own page": owner.get("/photos/mine/"),
         "without a cookie": owner.get("/plain/"),
+        "cookie": client.get("/cookie/"),
     }
 
 
@@ -102,7 +114,8 @@ def test_every_response_has_the_security_headers(responses: dict[str, Any]) -> N
         assert response.headers["Referrer-Policy"] == "same-origin", name
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin", name
         assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", name
-        assert "camera=()" in response.headers["Permissions-Policy"], name
+        assert not DEVICES - set(re.findall(r"([\w-]+)=\(\)", response.headers["Permissions-Policy"])), name
+        assert not {"Content-Security-Policy-Report-Only", "Clear-Site-Data"} & response.headers.keys(), name
         assert "Access-Control-Allow-Origin" not in response.headers, name
 
 
@@ -125,6 +138,12 @@ def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> Non
         assert "unsafe" not in str(policy), name
 
 
+def test_scripts_of_the_admin_run_by_their_nonce(login: Login, make_user: MakeUser) -> None:
+    page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get("/admin/users/user/")
+    (nonce,) = set(re.findall(r'nonce="([^"]+)"', page.content.decode()))
+    assert f"'nonce-{nonce}'" in page.headers["Content-Security-Policy"]
+
+
 @pytest.mark.control("V3.3.1")
 @pytest.mark.control("V3.3.2")
 @pytest.mark.control("V3.3.3")
@@ -144,7 +163,7 @@ def test_cookies_are_bound_to_host_and_https(login: Login, user: User, upload: U
 
 @pytest.mark.control("V14.3.2")
 def test_pages_of_logged_in_users_are_not_stored(responses: dict[str, Any]) -> None:
-    for name in ("own page", "without a cookie", "log-in"):
+    for name in ("own page", "without a cookie", "log-in", "cookie"):
         assert "no-store" in responses[name].headers["Cache-Control"], name
     assert "Cache-Control" not in responses["page"].headers
 
@@ -164,6 +183,7 @@ def test_csp_violation_is_logged_without_query_strings(
         caplog.clear()
         assert client.post("/csp-report/", report, content_type="application/json").status_code == 204
         (record,) = [record for record in caplog.records if record.name == "security"]
+        assert (record.levelname, record.getMessage()) == ("WARNING", "csp_violation")
         values = sorted(getattr(record, "fields")["violation"].values())  # noqa: B009
         assert values == ["https://evil.example/a.js", "https://testserver/accounts/reset/…", "script-src"]
 
@@ -178,20 +198,25 @@ def test_csp_reports_are_limited(login: Login, user: User, caplog: pytest.LogCap
 
     session = dict(client.session)
     assert post(" " * 16_385) == 413
-    for body in ("", "[]]", "[" * 9_000, "7", "[7]", '{"csp-report": 7}', '[{"body": null}]'):
+    for body in (" " * 16_384, "", "[]]", "[" * 9_000, "7", "[7]", '{"csp-report": 7}', '[{"body": null}]'):
         assert post(body) == 400
-    assert post('[{"body": {}}' + ', {"body": {}}' * 1_000 + "]") == 204
-    assert [record.name for record in caplog.records].count("security") == 10
+    long = '[{"body": {"blockedURL": "' + "a" * 300 + '"}}'
+    assert post(long + ', {"body": {}}' * 1_000 + "]") == 204
+    records = [vars(record) for record in caplog.records if record.name == "security"]
+    assert (len(records), records[0]["fields"]["violation"]) == (10, {"blockedURL": "a" * 200})
     assert {post("[]") for _ in range(20)} == {204, 429}
     assert dict(client.session) == session
 
 
 @pytest.mark.control("V3.4.3")
 def test_policy_that_only_reports_is_warned_of(settings: Settings) -> None:
-    settings.CSP_REPORT_ONLY = False
-    assert "core.W001" not in [message.id for message in check_environment()]
-    settings.CSP_REPORT_ONLY = True
-    assert "core.W001" in [message.id for message in check_environment()]
+    sqlite = ["core.I001"] if connection.vendor == "sqlite" else []
+    for settings.DEBUG, settings.CSP_REPORT_ONLY, ids in (
+        (False, False, sqlite),
+        (False, True, ["core.W001", *sqlite]),
+        (True, False, []),
+    ):
+        assert [message.id for message in check_environment()] == ids
 
 
 @pytest.mark.control("V12.2.1")
@@ -207,6 +232,12 @@ def test_plain_http_is_redirected_to_https() -> None:
 def test_unused_methods_are_refused(client: HTTPSClient, address: str) -> None:
     for method in ("TRACE", "CONNECT", "PROPFIND", "PUT", "DELETE", "PATCH"):
         assert client.generic(method, address).status_code == 405
+    assert client.head(address).status_code == client.get(address).status_code != 405
+
+
+@pytest.mark.parametrize("address", ["/", "/health/live/", "/health/ready/", "/.well-known/security.txt"])
+def test_page_without_a_form_refuses_one(client: HTTPSClient, address: str) -> None:
+    assert client.post(address).status_code == 405
 
 
 @pytest.mark.control("V16.5.1")
@@ -280,6 +311,12 @@ def test_other_charset_is_refused_with_every_header(
             assert {"Content-Security-Policy", "X-Content-Type-Options"} <= dict(headers).keys()
 
 
+def test_every_spelling_of_utf_8_is_accepted(client: HTTPSClient) -> None:
+    for charset in ("utf-8", "UTF8"):
+        kind = f"application/json; charset={charset}"
+        assert client.post("/csp-report/", "[]", content_type=kind).status_code == 204
+
+
 @pytest.mark.control("V16.5.1")
 def test_malformed_body_gets_the_designed_page(user: User) -> None:
     client = HTTPSClient(enforce_csrf_checks=True, headers={"referer": "https://testserver/"})
@@ -304,6 +341,12 @@ def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> No
     request = client.get("/", headers={"host": "testserver:1337"}).wsgi_request
     assert request.build_absolute_uri("/a/") == "https://testserver/a/"
     assert client.get("/", headers={"host": "evil.example:1337"}).status_code == 400
+
+
+def test_debug_keeps_the_port_of_the_development_server(client: HTTPSClient, settings: Settings) -> None:
+    settings.DEBUG = True
+    request = client.get("/", headers={"host": "localhost:8000"}).wsgi_request
+    assert request.build_absolute_uri("/a/") == "https://localhost:8000/a/"
 
 
 @pytest.mark.control("V13.4.3")

@@ -3,7 +3,7 @@
 import time
 from datetime import datetime, timedelta
 from threading import Event
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from django.conf import settings
@@ -16,14 +16,19 @@ from core.testing import HTTPSClient
 
 
 def test_live_needs_no_service(client: HTTPSClient) -> None:
-    assert client.get("/health/live/").content == b"ok"
+    response = client.get("/health/live/")
+    assert (response.content, response.headers["Content-Type"]) == (b"ok", "text/plain")
+    assert "no-store" in response.headers["Cache-Control"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_checks_all_services(client: HTTPSClient) -> None:
+def test_ready_checks_all_services(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "default_storage", storage := Mock(wraps=default_storage))
     for _ in range(2):  # the first check creates the folder of photos
-        assert client.get("/health/ready/").content == b"ok"
-    assert default_storage.listdir("") == ([], [])
+        response = client.get("/health/ready/")
+        assert (response.content, response.headers["Content-Type"]) == (b"ok", "text/plain")
+        assert "no-store" in response.headers["Cache-Control"]
+    assert (default_storage.listdir(""), storage.save.call_count) == (([], []), 1)
 
 
 @pytest.mark.control("V13.4.5")
@@ -31,7 +36,7 @@ def test_ready_checks_all_services(client: HTTPSClient) -> None:
 @pytest.mark.parametrize(
     ("service", "client_of_service", "method"),
     [
-        ("database", "connection", "cursor"),
+        ("database", "connection", "cursor.return_value.__enter__.return_value.execute"),
         ("cache", "cache", "get"),
         ("storage", "default_storage", "exists"),
         ("static files", "staticfiles_storage", "url"),
@@ -45,11 +50,13 @@ def test_only_the_log_names_the_service_that_failed(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    refusing = Mock(**{f"{method}.side_effect": OSError("host.internal refused")})
+    refusing = MagicMock(**{f"{method}.side_effect": OSError("host.internal refused")})
     monkeypatch.setattr(views, client_of_service, refusing)
     response = client.get("/health/ready/")
     assert (response.status_code, response.content) == (503, b"not ready")
+    assert response.headers["Content-Type"] == "text/plain"
     assert f"not ready: {service}" in caplog.messages
+    assert service != "database" or refusing.close.called
 
 
 @pytest.mark.control("V13.4.5")
@@ -80,5 +87,8 @@ def test_ready_fails_in_time_without_details(client: HTTPSClient, monkeypatch: p
 def test_security_txt_has_a_contact_and_has_not_expired(client: HTTPSClient) -> None:
     response = client.get("/.well-known/security.txt")
     fields = dict(row.split(": ", 1) for row in response.content.decode().splitlines())
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert fields["Canonical"] == f"https://{settings.DOMAIN_NAME}/.well-known/security.txt"
+    assert "Preferred-Languages" in fields
     assert fields["Contact"] == f"mailto:{settings.SECURITY_CONTACT}"
     assert timezone.now() < datetime.fromisoformat(fields["Expires"]) < timezone.now() + timedelta(days=365)

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextvars import Context
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,8 +18,8 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from core import errors
-from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto
+from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event, request_id
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, log_in
 from users.models import User
 
 
@@ -28,6 +30,18 @@ def line(**record: Any) -> str:
 @pytest.mark.control("V16.4.1")
 def test_production_logs_are_json() -> None:
     assert any(isinstance(handler.formatter, JSONFormatter) for handler in logging.getLogger().handlers)
+    assert not logging.getLogger("django").handlers  # one of Django's would mail tracebacks
+    assert all(logging.getLogger(name).isEnabledFor(logging.INFO) for name in ("access", "security", "uploads"))
+    for name in ("csrf", "DisallowedHost"):
+        assert not logging.getLogger(f"django.security.{name}").isEnabledFor(logging.ERROR)
+
+
+def test_line_holds_time_level_logger_and_fields() -> None:
+    fields = {"number": 7, "other": datetime(2026, 1, 1, tzinfo=UTC)}
+    entry = json.loads(line(created=0.25, levelname="INFO", name="access", msg="done", fields=fields))
+    expected = {"time": "1970-01-01T00:00:00.250+00:00", "level": "INFO", "logger": "access", "event": "done"}
+    assert entry == entry | expected | {"number": 7, "other": "2026-01-01 00:00:00+00:00"}
+    assert "request_id" not in json.loads(Context().run(line, msg=""))
 
 
 @pytest.mark.control("V16.4.1")
@@ -42,6 +56,7 @@ def test_input_cannot_forge_a_log_line() -> None:
 def test_long_value_is_cut_in_the_log() -> None:
     entry = json.loads(line(msg="Invalid request: %s", args=("a" * 100_000,), fields={"path": "/" * 100_000}))
     assert len(entry["event"]) == len(entry["path"]) == MAX_LENGTH + 1
+    assert json.loads(line(msg="a" * MAX_LENGTH))["event"] == "a" * MAX_LENGTH
 
 
 @pytest.mark.control("V16.4.1")
@@ -103,14 +118,21 @@ def test_error_is_logged_by_every_frame_without_its_text() -> None:
     assert f"{__file__}:{fail.__code__.co_firstlineno + 4} fail" == cause["at"][-1]
     assert PASSWORD not in text
     assert "causes" not in logged(fail)[1]
+    hidden = KeyError()
+    hidden.__context__, hidden.__suppress_context__ = ValueError(), True
+    assert "causes" not in json.loads(line(msg="", exc_info=(KeyError, hidden, None)))
+    hidden.__suppress_context__ = False
+    assert json.loads(line(msg="", exc_info=(KeyError, hidden, None)))["causes"] == [{"error": "ValueError", "at": []}]
 
 
 @pytest.mark.control("V16.2.5")
 def test_long_traceback_keeps_its_first_and_last_frames() -> None:
-    _, entry = logged(partial(fail, 500))
-    assert len(entry["at"]) == 2 * FRAMES + 1
-    assert entry["at"][0].endswith(" logged")
-    assert entry["at"][-1].endswith(f":{fail.__code__.co_firstlineno + 4} fail")
+    for depth in (2 * FRAMES - 1, 500):
+        _, entry = logged(partial(fail, depth))
+        assert (len(entry["at"]), entry["at"][FRAMES]) == (2 * FRAMES + 1, "…")
+        assert entry["at"][0].endswith(" logged")
+        assert entry["at"][-1].endswith(f":{fail.__code__.co_firstlineno + 4} fail")
+    assert "…" not in logged(partial(fail, 2 * FRAMES - 2))[1]["at"]
     circle = [ValueError(PASSWORD) for _ in range(500)]
     for error, cause in pairwise([*circle, circle[0]]):
         error.__cause__ = cause
@@ -131,11 +153,13 @@ def test_log_in_and_log_out_are_logged_by_user_id(login: Login, user: User, capl
     caplog.set_level(logging.INFO)
     client = login(user)
     client.post("/accounts/logout/")
-    client.post("/accounts/login/", {"username": user.email, "login": user.email, "password": "wrong " + PASSWORD})
+    log_in(client, user.email, "wrong " + PASSWORD)
+    client.post("/accounts/logout/")  # of nobody
     events = {record.getMessage(): record for record in caplog.records if record.name == "security"}
     assert events.keys() >= {"authn_login_success", "authn_logout", "authn_login_fail"}
     entry = json.loads(JSONFormatter().format(events["authn_logout"]))
     assert (entry["user"], entry["path"]) == (user.pk, "/accounts/logout/")
+    assert vars(events["authn_login_success"])["fields"]["user"] == user.pk
     assert entry["time"].endswith("+00:00")
     assert user.email not in caplog.text
     assert PASSWORD not in caplog.text
@@ -149,9 +173,10 @@ def test_csrf_failures_and_guessed_ids_are_logged(
     client.force_login(other_user)
     client.post("/photos/upload/")
     client.get(make_photo().get_absolute_url())
-    records = [record for record in caplog.records if record.name == "security"]
-    assert [record.getMessage() for record in records] == ["authn_login_success", "malicious_csrf", "authz_fail"]
-    assert vars(records[-1])["fields"]["user"] == other_user.pk
+    assert client.get("/admin/login/").status_code == 403
+    _, *records = [record for record in caplog.records if record.name == "security"]
+    assert [record.getMessage() for record in records] == ["malicious_csrf", "authz_fail", "authz_fail"]
+    assert {(record.levelname, vars(record)["fields"]["user"]) for record in records} == {("WARNING", other_user.pk)}
 
 
 def requests_in(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -167,11 +192,15 @@ def test_request_is_logged_by_route_and_id(
     response = client.get("/photos/mine/?page=private")
     client.get(f"/photos/{make_photo(status='approved').pk}/thumbnail/")
     page, image = requests_in(caplog)
-    assert page.pop("milliseconds") >= 0
+    assert 0 <= page.pop("milliseconds") < 60_000
     assert {record.getMessage() for record in caplog.records if record.name == "access"} == {"request"}
     assert page == {"method": "GET", "status": 200, "route": "uploads:mine", "user": user.pk}
     assert (image["route"], image["user"]) == ("uploads:file", None)
     assert "private" not in caplog.text
+    routes = {"/health/live/": "health_live", "/health/ready/": "health_ready", "/csp-report/": "csp_report"}
+    for path, route in (routes | {"/.well-known/security.txt": "security_txt"}).items():
+        client.post(path)
+        assert requests_in(caplog)[-1]["route"] == route
     number = response.headers["X-Request-ID"]
     assert len(number) == 32
     assert client.get("/").headers["X-Request-ID"] != number
@@ -193,10 +222,12 @@ def test_request_id_is_taken_only_from_a_trusted_proxy(client: HTTPSClient, sett
 
 @pytest.mark.control("V14.2.3")
 def test_error_report_contains_no_values() -> None:
+    request_id.set("0123456789abcdef")
+    kept = dict.fromkeys(("event_id", "timestamp", "platform", "level", "logger", "release", "server_name"), "kept")
     frames: list[dict[str, object]] = [{"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}]
     reported = errors.strip(
-        {
-            "level": "error",
+        kept
+        | {
             "exception": {"values": [{"type": "ValueError", "value": PASSWORD, "stacktrace": {"frames": frames}}]},
             "request": {"headers": {"Cookie": PASSWORD}, "query_string": PASSWORD, "data": PASSWORD},
             "user": {"email": PASSWORD},
@@ -207,6 +238,7 @@ def test_error_report_contains_no_values() -> None:
         {},
     )
     assert reported
-    assert PASSWORD not in str(reported)
-    assert reported["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "upload", "lineno": 7}]
+    shown = {"type": "ValueError", "value": "", "stacktrace": {"frames": [{"function": "upload", "lineno": 7}]}}
+    tags = {"request_id": "0123456789abcdef"}
+    assert reported == kept | {"exception": {"values": [shown]}, "tags": tags}
     assert errors.strip({"logentry": {"message": PASSWORD}}, {}) is None

@@ -1,5 +1,6 @@
 """Emails are sent on a thread of their own, and printed while developing."""
 
+import math
 from io import StringIO
 from threading import BoundedSemaphore
 
@@ -36,12 +37,13 @@ def test_too_many_waiting_emails_are_discarded(
     monkeypatch.setattr(mail, "waiting", BoundedSemaphore(0))
     send_later(pytest.fail)
     assert caplog.messages == ["email discarded: too many are waiting"]
+    caplog.clear()
     monkeypatch.setattr(mail, "waiting", BoundedSemaphore(1))
     sent: list[int] = []
-    for number in (1, 2):
-        send_later(sent.append, number)
+    for send, number in ((sent.append, 1), (math.sqrt, -1), (sent.append, 2)):
+        send_later(send, number)
         executor.submit(int).result()
-    assert sent == [1, 2]
+    assert (sent, caplog.messages) == ([1, 2], ["email not sent"])
 
 
 def test_console_shows_the_text_of_an_email_alone() -> None:

@@ -47,6 +47,9 @@ def test_ipv6_network_is_limited_as_one_ip_address(client: HTTPSClient) -> None:
 
 
 @pytest.mark.control("V16.5.3")
-def test_limited_view_is_closed_while_the_cache_is_down(client: HTTPSClient, settings: Settings) -> None:
+def test_limited_view_is_closed_while_the_cache_is_down(
+    client: HTTPSClient, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.CACHES = {"default": {"BACKEND": "users.tests.test_login.DeadCache"}}
     assert post(client, "192.0.2.1").status_code == 503
+    assert "core.middleware" in {record.name for record in caplog.records if record.exc_info}

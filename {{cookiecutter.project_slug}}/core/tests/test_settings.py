@@ -1,26 +1,40 @@
 """The project does not start in a bad environment, and reports all problems."""
 
+import json
 import os
 import re
 import runpy
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.storage import ManifestFilesMixin
+from django.core.cache import CacheHandler
+from django.core.files.base import ContentFile
+from django.core.files.storage.handler import StorageHandler
 from django.core.management import call_command
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from environs import ValidationError
 
+from config import environment
 from config.environment import cache_url, database_url, email_url, sentry_dsn, storage_url
 from config.settings import env
 from core.testing import start
 
+POSITIVE = (
+    *("UPLOAD_MAX_BYTES", "UPLOAD_MAX_PIXELS", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
+    *("REJECTED_RETENTION_DAYS", "MODERATION_STUCK_HOURS"),
+)
+FIVE_LETTERS, FOUR_LETTERS = ("".join(map("".join, permutations(letters)))[:50] for letters in ("abcde", "abcd"))
 EXAMPLE = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8")
 
 
@@ -53,7 +67,7 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "CACHE_URL": "locmem://bad-value",
             "EMAIL_URL": "bad-value",
             "TRUSTED_PROXY_COUNT": "bad-value",
-            "UPLOAD_MAX_BYTES": "-1",
+            **dict.fromkeys(POSITIVE, "0"),
             "SECURE_HSTS_SECONDS": "-1",
             "CSP_REPORT_ONLY": "bad-value",
             "STORAGE_URL": "s3://key:bad-value@s3.example.com/photos",
@@ -69,6 +83,7 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "CSRF_TRUSTED_ORIGINS": "bad-value",
             "DATABASE_URL": "sqlite:///bad-value.sqlite3",
             "EMAIL_URL": "smtp+tls://bad-value:587",
+            "TRUSTED_PROXY_COUNT": "-1",
         },
         {
             "SECRET_KEY": "bad-value" * 8,
@@ -86,15 +101,8 @@ def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> Non
     result = start(**bad)
     assert result.returncode == 1
     for name in bad:
-        assert f"  {name}: " in result.stderr
+        assert f"\n  {name}: " in result.stderr
     assert "bad-value" not in result.stderr
-
-
-@pytest.mark.control("V13.2.3")
-def test_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
-    with pytest.raises(ValidationError, match="uv sync --all-extras"):
-        cache_url("redis://localhost")
 
 
 @pytest.mark.control("V13.2.3")
@@ -115,7 +123,7 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("config.environment.find_spec", lambda name: None)
         with pytest.raises(ValidationError, match="uv sync --all-extras"):
             parse(url)
-        monkeypatch.setattr("config.environment.find_spec", lambda name: True)
+        monkeypatch.setattr("config.environment.find_spec", {"redis", "storages", "sentry_sdk"}.__contains__)
         assert parse(url)
     without_port = storage_url("s3://s3.example.com/photos?region=eu")["OPTIONS"]
     assert without_port["endpoint_url"] == "https://s3.example.com"
@@ -127,6 +135,28 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         "bucket_name": "photos",
         "region_name": "eu",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        ("secret_key", FIVE_LETTERS, [FIVE_LETTERS[:49], FOUR_LETTERS, f"django-insecure-{FIVE_LETTERS}"]),
+        ("hosts", "example.com, .example.com, 192.0.2.1, [::1]", ["example.com:80", "exam*ple.com", ""]),
+        ("origins", "https://a.example.com, http://localhost:8000", ["example.com", "https://example.com/a"]),
+        ("sentry_dsn", "http://key@localhost:8000/1", ["https://example.com/1"]),
+        ("cache_url", "rediss://:password@localhost:6379/1", ["redis://", "db://other"]),
+        ("language", "en-us", ["en-uk"]),
+    ],
+)
+def test_values_are_accepted_up_to_their_limits(
+    name: str, accepted: str, refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "find_spec", lambda name: True)
+    parse = getattr(environment, name)
+    assert parse(accepted)
+    for value in refused:
+        with pytest.raises(ValidationError):
+            parse(value)
 
 
 @pytest.mark.control("V13.4.2")
@@ -155,6 +185,11 @@ def in_environment(monkeypatch: pytest.MonkeyPatch, **changes: str) -> dict[str,
         return runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
 
 
+def test_smallest_numbers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = in_environment(monkeypatch, SECURE_HSTS_SECONDS="0", **dict.fromkeys(POSITIVE, "1"))
+    assert {found[name] for name in POSITIVE} == {1}
+
+
 @pytest.mark.control("V4.1.3")
 def test_scheme_is_read_from_a_proxy_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SECURE_PROXY_SSL_HEADER" not in in_environment(monkeypatch)
@@ -168,24 +203,55 @@ def test_development_needs_no_https_and_no_mail_server(monkeypatch: pytest.Monke
     assert found["MAILERS"] == {"default": {"BACKEND": "core.mail.ConsoleBackend"}}
     assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
     assert "localhost" in found["ALLOWED_HOSTS"]
-    for name in ("SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
+    assert found["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
+    assert found["LOGGING"]["handlers"]["console"]["formatter"] == "text"
+    secure = "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"
+    for name in (*secure, "COOKIE_PREFIX", "SHARED_PAGE_SECONDS"):
         assert not found[name], name
+    assert not in_environment(monkeypatch, DATABASE_URL="sqlite:////site.sqlite3")["SHARED_PAGE_SECONDS"]
+
+
+def test_images_of_the_bucket_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.environment.find_spec", lambda name: True)
+    found = in_environment(monkeypatch, STORAGE_URL="s3://s3.example.com/photos?region=eu")
+    assert found["BUCKET_URL"] == "https://s3.example.com/photos/"
+    assert found["BUCKET_URL"] in found["SECURE_CSP"]["img-src"]
+    assert found["STORAGES"]["default"]["BACKEND"] == "uploads.storage.ObjectStorage"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
+def test_photos_are_private_and_static_files_are_hashed(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "STATIC_ROOT", media.parent)  # without the manifest of another test
+    storages = StorageHandler(in_environment(monkeypatch)["STORAGES"])
+    storages["default"].save("folder/photo", ContentFile(b""))
+    assert [path.stat().st_mode & 0o077 for path in media.rglob("*")] == [0, 0]
+    assert isinstance(storages["staticfiles"], ManifestFilesMixin)
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "port", "encryption"),
+    ("url", "expected"),
     [
-        ("submission://me:a%2Fb@mail.example.com", "mail.example.com", 587, (True, False)),
-        ("smtps://me:a%2Fb@mail.example.com", "mail.example.com", 465, (False, True)),
-        ("smtp://me:a%2Fb@localhost:2525", "localhost", 2525, (False, False)),
+        ("submission://me:a%2Fb@mail.example.com", ("mail.example.com", 587, "me", "a/b", True, False)),
+        ("smtps://me:a%2Fb@mail.example.com", ("mail.example.com", 465, "me", "a/b", False, True)),
+        ("smtp://me:a%2Fb@localhost:2525", ("localhost", 2525, "me", "a/b", False, False)),
+        ("smtp://localhost", ("localhost", 25, "", "", False, False)),
     ],
 )
-def test_mail_server_is_read_with_its_encryption(url: str, host: str, port: int, encryption: object) -> None:
+def test_mail_server_is_read_with_its_encryption(url: str, expected: object) -> None:
     mailer = email_url(url)
     options = mailer["OPTIONS"]
     assert mailer["BACKEND"].endswith("smtp.EmailBackend")
-    assert (options["host"], options["port"], options["username"], options["password"]) == (host, port, "me", "a/b")
-    assert (options["use_tls"], options["use_ssl"]) == encryption
+    assert 0 < options["timeout"] < 30
+    assert tuple(options[it] for it in ("host", "port", "username", "password", "use_tls", "use_ssl")) == expected
+
+
+def test_cache_is_shared_and_too_large_to_be_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    table: Any = CacheHandler({"default": cache_url("db://django_cache")})["default"]
+    assert (table._table, table._max_entries >= 10_000) == ("django_cache", True)
+    monkeypatch.setattr("config.environment.find_spec", lambda name: True)
+    redis: Any = CacheHandler({"default": cache_url(url := "redis://localhost:6379/1")})["default"]
+    assert redis._servers == [url]
+    assert redis._options.keys() == {"socket_connect_timeout", "socket_timeout"}
 
 
 @pytest.mark.django_db
@@ -204,6 +270,20 @@ def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
+
+
+def test_server_without_manage_py_logs_the_warnings() -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    result = subprocess.run(
+        [sys.executable, "-c", "import config.wsgi"],
+        cwd=settings.BASE_DIR,
+        env=variables | {"CSP_REPORT_ONLY": "on"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert ("config", "core.W001") in {(it["logger"], it["event"].split()[0]) for it in lines}
 
 
 @pytest.mark.control("V16.5.2")
@@ -232,6 +312,7 @@ def test_connections_to_postgresql_are_kept_and_checked() -> None:
     database = database_url("postgres://user@localhost/site")
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
     assert not database_url("sqlite:////site.sqlite3").get("CONN_MAX_AGE")
+    assert database_url("postgres://user@localhost/site?sslmode=require")["OPTIONS"]["sslmode"] == "require"
 
 
 @pytest.mark.control("V16.5.2")
@@ -246,13 +327,25 @@ def test_silent_postgresql_does_not_hang() -> None:
 
 
 @pytest.mark.control("V13.3.1")
-def test_secret_is_read_from_a_file(tmp_path: Path) -> None:
+def test_secret_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "key"
     file.write_text(os.environ["SECRET_KEY"] + "\n", encoding="utf-8")
-    assert start(SECRET_KEY="", SECRET_KEY_FILE=str(file)).returncode == 0
+    assert in_environment(monkeypatch, SECRET_KEY="", SECRET_KEY_FILE=str(file))["SECRET_KEY"] == settings.SECRET_KEY
     result = start(SECRET_KEY="", SECRET_KEY_FILE=f"{file}-missing")
     assert "SECRET_KEY_FILE names a file that cannot be read" in result.stderr
 
 
-def test_example_documents_every_variable() -> None:
+def test_env_file_is_read_unless_the_process_overrides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env").write_text("TIME_ZONE=Pacific/Apia\n", encoding="utf-8")
+    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"), TIME_ZONE="UTC")["TIME_ZONE"] == "UTC"
+    monkeypatch.delenv("TIME_ZONE")
+    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"))["TIME_ZONE"] == "Pacific/Apia"
+    # No file of a folder above.
+    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "folder" / "env"))["TIME_ZONE"] != "Pacific/Apia"
+
+
+def test_example_documents_variables_and_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [name for name in env.dump() if f"\n{name}=" not in EXAMPLE]
+    values = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE.partition("# Optional")[2], re.MULTILINE))
+    documented, default = (in_environment(monkeypatch, **it) for it in (values, dict.fromkeys(values, "")))
+    assert not [name for name in default if name.isupper() and default[name] != documented[name]]

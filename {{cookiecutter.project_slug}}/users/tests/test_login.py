@@ -241,8 +241,13 @@ def test_notice_names_the_browser_in_words(client: HTTPSClient, member: User, us
 @pytest.mark.control("V6.4.3")
 @pytest.mark.control("V14.2.1")
 def test_reset_link_works_once_within_an_hour(
-    client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch
+    client: HTTPSClient,
+    member: User,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     client.post(RESET, {"email": member.email})
     link = reset_link()
     with monkeypatch.context() as patch:
@@ -253,8 +258,11 @@ def test_reset_link_works_once_within_an_hour(
     for _ in range(5):
         log_in(HTTPSClient(), member.email, "wrong")
     assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
+    events = {record.getMessage(): vars(record) for record in caplog.records}
+    assert events["authn_password_reset"]["fields"]["user"] == member.pk
     assert not is_logged_in(client)
-    assert "Your password has been reset" in str(mail.outbox[-1].body)
+    for part in ("Your password has been reset", settings.SITE_NAME, settings.SECURITY_CONTACT):
+        assert part in str(mail.outbox[-1].body)
     assert "has expired" in client.get(link).content.decode()
     log_in(client, member.email, NEW)  # the reset has lifted the block
     assert is_logged_in(client)

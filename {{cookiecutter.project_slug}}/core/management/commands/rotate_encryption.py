@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -56,14 +57,11 @@ class Command(BaseCommand):
                 # Under a lock, and again if the row has changed since it was read.
                 locked = rows.select_for_update().filter(pk__in=outdated)
                 after = {pk: after[pk] if value == before[pk] else rotate(value) for pk, value in locked}
-                parameters = [
-                    kind.get_db_prep_save(it, connection)
-                    for row in after.items()
-                    for kind, it in zip((pk_field, plain), row, strict=True)
-                ]
-                if after:
+                prepare_pk, prepare = pk_field.get_db_prep_save, plain.get_db_prep_save
+                pairs = [(prepare_pk(pk, connection), prepare(value, connection)) for pk, value in after.items()]
+                if pairs:
                     with connection.cursor() as cursor:
-                        cursor.execute(update + ", ".join(["(%s, %s)"] * len(after)) + where, parameters)
+                        cursor.execute(update + ", ".join(["(%s, %s)"] * len(pairs)) + where, [*chain(*pairs)])
             checked, rotated = checked + len(batch), rotated + len(after)
             if time.monotonic() > shown + PROGRESS_SECONDS:
                 shown = time.monotonic()

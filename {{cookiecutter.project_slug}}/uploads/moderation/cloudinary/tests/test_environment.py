@@ -1,10 +1,14 @@
 """Invalid settings for Cloudinary stop the start; without Cloudinary, staff review photos."""
 
 import pytest
+from django.utils.module_loading import import_string
 from environs import ValidationError
 
 from core.testing import start
+from core.tests.test_settings import in_environment
+from uploads.moderation.backends import StaffReviewBackend
 from uploads.moderation.cloudinary import environment
+from uploads.moderation.cloudinary.backend import CloudinaryBackend
 
 
 @pytest.mark.control("V13.2.3")
@@ -14,6 +18,14 @@ def test_start_without_cloudinary_url_fails() -> None:
     assert "  CLOUDINARY_URL: " in result.stderr
     assert "  CLOUDINARY_MODERATION: " in result.stderr
     assert "bad-value" not in result.stderr
+
+
+def test_cloudinary_moderates_and_its_images_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = in_environment(monkeypatch)
+    assert issubclass(import_string(found["PHOTO_MODERATION_BACKEND"]), CloudinaryBackend)
+    assert "https://res.cloudinary.com/cloud/" in found["SECURE_CSP"]["img-src"]
+    without = in_environment(monkeypatch, DEBUG="on", CLOUDINARY_URL="")
+    assert issubclass(import_string(without["PHOTO_MODERATION_BACKEND"]), StaffReviewBackend)
 
 
 def test_debug_start_without_url_reports_staff_review() -> None:
