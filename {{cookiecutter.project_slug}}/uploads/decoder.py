@@ -79,7 +79,7 @@ def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[tuple[tu
     variants: list[tuple[tuple[int, int], bytes]] = []
     for edge in edges:
         # Where possible, a JPEG is decoded at a fraction of its size, which saves most of the memory.
-        image.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
         if not variants:
             image.load()
             with suppress(OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):

@@ -43,7 +43,7 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
             User.objects.select_for_update().get(pk=owner.pk)
             check_quota(owner)
             photo.due_at = backend.next_due()
-            photo.save(force_insert=True)
+            photo.save()
             Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds)
     except BaseException:
         delete_files(photo)

@@ -20,8 +20,9 @@ from core import shared_pages
 from core.shared_pages import shared_page
 from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
+from uploads.moderation.rules import MANUAL, VerdictValue
 from uploads.paging import SIZE
-from uploads.services import delete_photo, review_photo
+from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
 KEY = "a" * 32
@@ -72,6 +73,7 @@ def test_pages_show_each_photo_once(
             pages.append(shown(response))
             back, url = link(response, "newer"), (follow := link(response, "older")) and start + follow
         assert [len(page) for page in pages] == [SIZE, SIZE, 2]
+        assert client.get(start).content.count(b'loading="lazy"') == SIZE - 8
         assert [key for page in pages for key in page] == expected
         for page in reversed(pages[:-1]):
             response = client.get(start + back)
@@ -194,6 +196,9 @@ def test_page_made_before_a_takedown_is_not_served_after_it(
         patch.setattr("uploads.views.render", make_slowly)
         assert shown(client.get("/")) == [str(photos[1].pk)]
     assert shown(client.get("/")) == []
+    approved = make_photo()
+    review_photo(approved, reviewer, "approved")
+    assert shown(client.get("/")) == [str(approved.pk)]
 
 
 @pytest.mark.control("V14.2.2")
@@ -208,5 +213,6 @@ def test_gallery_and_takedown_work_while_the_cache_is_down(
     for _ in range(3):
         assert shown(client.get("/")) == [str(photo.pk)]
     assert down.get_many.call_count == 1
+    apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
     delete_photo(photo)
     assert shown(client.get("/")) == []

@@ -39,7 +39,8 @@ def test_photos_of_a_deleted_user_vanish_at_once(
             assert client.get(photo.get_absolute_url()).status_code == 404
             assert client.get(f"{photo.get_absolute_url()}display/").status_code == 404
             photo.refresh_from_db()
-            assert (photo.status, photo.owner, photo.title, photo.original_name) == (Status.DELETED, None, "", "")
+            assert (photo.status, photo.owner) == (Status.DELETED, None)
+            assert (photo.title, photo.original_name, photo.reason) == ("", "", "")
         call_command("worker", "--once")
         assert not any(map(has_file, photos))
     assert counts[0] == counts[1] < 50
@@ -102,8 +103,9 @@ def test_sweeper_deletes_orphaned_files_and_spares_new_ones(
 
 @pytest.mark.control("V14.2.7")
 def test_rejected_photo_loses_its_files_after_its_retention(
-    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     now = timezone.now()
     expired, approved, recent = (make_photo() for _ in range(3))
     for photo in (expired, approved):
@@ -113,6 +115,7 @@ def test_rejected_photo_loses_its_files_after_its_retention(
     apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     sweeper.sweep(0)
+    assert "expired photos: 1;" in caplog.text
     sweeper.delete_removed_files()
     assert [has_file(photo) for photo in (expired, approved, recent)] == [False, True, True]
     assert set(Photo.objects.filter(has_files=False)) == {expired}

@@ -22,7 +22,7 @@ from uploads.management.commands import worker
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import Outcome, StaffReviewBackend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
-from uploads.services import apply_verdicts, delete_photo, review_photo
+from uploads.services import apply_verdicts, delete_photo, request_check, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
@@ -59,6 +59,34 @@ def test_repeated_verdict_changes_nothing(make_photo: MakePhoto) -> None:
     before = Verdict.objects.values().get()
     apply_verdicts(photo, verdicts)
     assert Verdict.objects.values().get() == before
+
+
+def test_new_decision_alone_sets_reason_and_retention(
+    reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, start = make_photo(), timezone.now()
+    steps: list[tuple[str, list[Any], tuple[str, str, int | None]]] = [
+        ("rejected", [], ("rejected", "", 0)),
+        ("rejected", ["Too dark"], ("rejected", "", 0)),
+        ("approved", [], ("approved", "", None)),
+        ("rejected", ["Too dark"], ("rejected", "Too dark", 3)),
+        ("approved", ["", reviewer], ("approved", "", None)),
+        ("rejected", ["Blurred", reviewer], ("rejected", "Blurred", None)),
+    ]
+    for hour, (result, arguments, expected) in enumerate(steps):
+        monkeypatch.setattr("django.utils.timezone.now", lambda hour=hour: start + timedelta(hours=hour))
+        assert apply_verdicts(photo, {MANUAL: VerdictValue(result)}, *arguments)
+        at = photo.rejected_at and (photo.rejected_at - start) // timedelta(hours=1)
+        assert (photo.status, photo.reason, at) == expected
+    assert not apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
+
+
+def test_check_is_requested_for_one_photo_with_files(make_photo: MakePhoto) -> None:
+    asked, gone, _ = make_photo(), make_photo(has_files=False), make_photo()
+    Photo.objects.update(due_at=None)
+    for photo in (asked, gone):
+        request_check(photo.pk)
+    assert list(Photo.objects.filter(due_at__lte=timezone.now())) == [asked]
 
 
 @pytest.mark.control("moderation")
@@ -274,7 +302,11 @@ def test_staff_and_the_log_learn_of_overdue_photos(
     photo = make_photo(due_at=now)
     assert "automatic moderation" not in login(reviewer).get(QUEUE).content.decode()
     # The service is down: the photo waits for a later attempt.
-    Photo.objects.update(created_at=now - timedelta(hours=2), due_at=now + timedelta(minutes=15))
+    waits = {"created_at": now - timedelta(minutes=61), "due_at": now + timedelta(minutes=15)}
+    for fields in ({"created_at": now - timedelta(minutes=59)}, {"due_at": None}, {"status": Status.REVIEW}):
+        Photo.objects.update(**waits | fields)
+        assert not Photo.objects.overdue()
+    Photo.objects.update(**waits, status=Status.PENDING)
     assert "1 photo has waited for automatic moderation" in login(reviewer).get(QUEUE).content.decode()
     call_command("worker", "--once")
     assert "photos overdue for moderation: 1" in caplog.messages

@@ -1,6 +1,10 @@
 """Photos in object storage, which the view's redirect alone leads to."""
 
+from typing import Any
+from unittest.mock import Mock
+
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -38,3 +42,32 @@ def test_signed_url_is_given_to_those_who_may_see_the_photo(
         assert client.get(hidden).headers["Location"] == SIGNED
     Photo.objects.update(has_files=False)
     assert client.get(hidden).status_code == 404
+
+
+def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
+    storage = pytest.importorskip("uploads.storage").ObjectStorage(
+        access_key="key", secret_key="secret", bucket_name="photos", endpoint_url="https://s3.example.com"
+    )
+    url = storage.url("a.jpg")
+    assert url.startswith("https://s3.example.com/photos/a.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
+    assert "X-Amz-Expires=60&" in url
+    client, requests, status = storage.connection.meta.client, [], 200
+    config = client.meta.config
+    assert config.connect_timeout + config.read_timeout <= 15
+    assert config.retries["total_max_attempts"] <= 2
+
+    def answer(request: Any, **kwargs: Any) -> Any:
+        requests.append(request)
+        return Mock(status_code=status, headers={}, content=b"<a/>")
+
+    client.meta.events.register("before-send.s3", answer)
+    storage.save("a.jpg", ContentFile(b"photo"))
+    assert requests[-1].headers["Content-Type"] == b"image/jpeg"
+    assert "X-Amz-Trailer" not in requests[-1].headers  # a checksum that many servers do not know
+    assert storage.exists("")
+    assert requests[-1].url == "https://s3.example.com/photos?list-type=2&max-keys=1&encoding-type=url"
+    assert storage.exists("a.jpg")
+    status = 404
+    assert not storage.exists("a.jpg")
+    with pytest.raises(Exception, match="ListObjects"):
+        storage.exists("")

@@ -2,19 +2,24 @@
 
 import errno
 import os
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
+from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakeImage, Upload
 from uploads import images, limits
-from uploads.images import ReencodedImage
+from uploads.images import ReencodedImage, retry_after
 from uploads.models import Photo, Status
+from uploads.moderation.backends import get_moderation_backend
 from uploads.services import create_photo
 from users.models import User
 
@@ -36,7 +41,11 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     response = upload(login(user), name=name)
     assert (response.status_code, response.headers["Location"]) == (302, "/photos/mine/")
     photo = Photo.objects.get()
+    assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
+    assert (photo.original_name, photo.size) == (name.split("/")[-1], default_storage.size(photo.path("display")))
+    verdicts = set(photo.verdicts.values_list("kind", "result"))
+    assert verdicts == {(kind, "pending") for kind in get_moderation_backend().kinds}
     assert stored(media) == [photo.path("display"), photo.path("thumbnail")]
     assert os.name == "nt" or all(path.stat().st_mode & 0o77 == 0 for path in media.rglob("*"))
     assert (photo.width, photo.height) == Image.open(default_storage.open(photo.path("display"))).size
@@ -48,7 +57,8 @@ def test_refused_file_is_logged_and_changes_nothing(
     login: Login, user: User, upload: Upload, media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = upload(login(user), b"<script>alert(1)</script>", name="private-name.jpg", title="private title")
-    assert response.status_code == 200
+    assert (response.status_code, "Retry-After" in response.headers) == (200, False)
+    assert list(response.context["form"].errors) == ["image"]
     assert "Only JPEG, PNG and WebP" in response.content.decode()
     assert not Photo.objects.exists()
     assert not stored(media)
@@ -61,10 +71,11 @@ def test_refused_file_is_logged_and_changes_nothing(
 def test_too_large_file_is_refused_and_the_title_kept(
     login: Login, user: User, upload: Upload, settings: Settings
 ) -> None:
-    settings.UPLOAD_MAX_BYTES = 1000
+    settings.UPLOAD_MAX_BYTES = 2 * 1024**2
     response = upload(login(user), b"x" * 3_000_000, title="Kept title")
     assert response.status_code == 413
     assert codes(response) == ["too_large"]
+    assert "2 MB" in response.content.decode()
     assert not response.context["form"].files
     assert 'value="Kept title"' in response.content.decode()
 
@@ -90,6 +101,9 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
     assert (response.status_code, codes(response)) == (429, ["quota"])
     assert "limit of 2 photos in one hour" in response.content.decode()
     assert Photo.objects.count() == 2
+    for minutes, status in ((59, 429), (61, 302)):
+        Photo.objects.update(created_at=timezone.now() - timedelta(minutes=minutes))
+        assert upload(client).status_code == status
 
 
 @pytest.mark.control("V5.2.4")
@@ -113,11 +127,16 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
         response = upload(client, title="Kept title")
         assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "5", ["busy"])
         assert 'value="Kept title"' in response.content.decode()
+        assert list(response.context["form"].errors) == ["__all__"]  # so that upload.js keeps the file
+    assert not response.context["form"].files  # with this many waiting, the file is not even read
+    assert not limits.waiting.acquire(blocking=False)
     for occupied in (limits.decoding, limits.waiting, limits.waiting):
         occupied.release()
     assert "ERROR" not in {record.levelname for record in caplog.records}
     assert limits.check_budget(user) == []
     assert upload(client).status_code == 302
+    ((_, seconds),) = limits.check_budget(user)
+    assert 0 < seconds < images.WALL_SECONDS
 
 
 @pytest.mark.control("V15.2.2")
@@ -130,6 +149,7 @@ def test_account_has_one_upload_at_a_time(
         response = upload(login(other_user))
         limits.decoding.acquire()
     assert (response.status_code, response.headers["Retry-After"], codes(response)) == (429, "5", ["in_progress"])
+    assert not response.context["form"].files
     assert upload(login(other_user)).status_code == 302
 
 
@@ -145,8 +165,22 @@ def test_refused_upload_counts_by_its_decoding_time(
         assert codes(upload(login(user))) == ["crashed"]
     response = upload(login(user))
     assert (response.status_code, codes(response)) == (429, ["budget"])
+    assert not response.context["form"].files
     assert 590 < int(response.headers["Retry-After"]) <= 600
     assert upload(login(other_user)).status_code == 302
+
+
+def test_decoding_time_counts_for_ten_minutes(user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.UPLOAD_DECODE_SECONDS = 10
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    limits.charge(user, [(now - 600, 50), (now - 529.5, 4)], 3)
+    spent = limits.check_budget(user)
+    assert spent == [(now - 529.5, 4), (now, 3)]
+    limits.charge(user, spent, 3)
+    with pytest.raises(ValidationError, match=r"\b2 minutes") as error:
+        limits.check_budget(user)
+    assert retry_after(error.value) == 71
 
 
 @pytest.mark.control("V14.2.7")
@@ -184,6 +218,7 @@ def test_upload_is_refused_while_the_cache_is_down(
     monkeypatch.delattr(images, "run_decoder")  # decoding would fail
     response = upload(client, title="Kept title")
     assert (response.status_code, codes(response)) == (503, ["unavailable"])
+    assert int(response.headers["Retry-After"]) >= 60
     assert 'value="Kept title"' in response.content.decode()
     assert "cache unavailable, uploads cannot be counted" in caplog.messages
 
@@ -193,29 +228,46 @@ def test_upload_without_a_file_is_refused(login: Login, user: User) -> None:
     assert codes(response) == ["missing"]
 
 
+def test_title_has_at_most_120_characters(login: Login, user: User, upload: Upload) -> None:
+    assert upload(login(user), title="x" * 121).status_code == 200
+    assert upload(login(user), title="x" * 120).status_code == 302
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk_is_reported_and_the_title_kept(
-    login: Login, user: User, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
+    error: int,
+    login: Login,
+    user: User,
+    upload: Upload,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     save = default_storage.save
 
     def fail(name: str, content: Any) -> str:
         if "thumbnail" in name:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(error, "No space left on device")
         return str(save(name, content))
 
     monkeypatch.setattr(default_storage, "save", fail)
     response = upload(login(user), title="Kept title")
     assert (response.status_code, codes(response)) == (503, ["storage_full"])
+    assert int(response.headers["Retry-After"]) >= 60
+    assert "no space left for photos" in caplog.messages
     assert 'value="Kept title"' in response.content.decode()
     assert not Photo.objects.exists()
     assert not stored(media)
 
 
-def test_upload_writes_no_temporary_file(
-    login: Login, user: User, upload: Upload, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+def test_upload_of_the_largest_size_writes_no_temporary_file(
+    login: Login, user: User, upload: Upload, make_image: MakeImage, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    content = make_image() + bytes(3_000_000)
+    settings.UPLOAD_MAX_BYTES = len(content)
     monkeypatch.delattr("tempfile.NamedTemporaryFile")  # writing one would fail
-    assert upload(login(user), make_image() + bytes(3_000_000)).status_code == 302
+    assert upload(login(user), content).status_code == 302
+    assert upload(login(user), content + b"x").status_code == 413
 
 
 @pytest.mark.control("V15.3.3")
@@ -230,4 +282,4 @@ def test_upload_page_shows_the_enforced_limits(login: Login, user: User, setting
     settings.UPLOAD_MAX_BYTES = 3 * 1024**2
     text = login(user).get("/photos/upload/").content.decode()
     assert f'data-max-bytes="{3 * 1024**2}"' in text
-    assert ".jpg,.jpeg,.jpe,.jfif,.png,.webp" in text
+    assert 'accept=".jpg,.jpeg,.jpe,.jfif,.png,.webp" required' in text

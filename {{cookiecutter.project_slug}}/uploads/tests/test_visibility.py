@@ -1,6 +1,7 @@
 """Who sees which photo."""
 
 import pytest
+from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 
@@ -17,7 +18,12 @@ def urls(photo: Photo) -> list[str]:
 @pytest.mark.control("V8.2.2")
 @pytest.mark.parametrize("status", [Status.PENDING, Status.REVIEW, Status.REJECTED, Status.DELETED])
 def test_hidden_photo_is_not_found_by_other_users(
-    client: HTTPSClient, login: Login, other_user: User, make_photo: MakePhoto, status: str
+    client: HTTPSClient,
+    login: Login,
+    other_user: User,
+    make_photo: MakePhoto,
+    status: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     photo = make_photo(status=status)
     for url in urls(photo):
@@ -26,6 +32,9 @@ def test_hidden_photo_is_not_found_by_other_users(
     login(other_user)
     for url in urls(photo):
         assert client.get(url).status_code == 404
+    events = [record for record in caplog.records if record.getMessage() == "authz_fail"]
+    expected = [("WARNING", person) for person in (None, other_user.pk) for _ in urls(photo)]
+    assert [(event.levelname, event.__dict__["fields"]["user"]) for event in events] == expected
     assert client.post(f"{photo.get_absolute_url()}delete/").status_code == 404
 
 
@@ -50,6 +59,12 @@ def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer:
             response = client.get(url)
             assert response.status_code == 200
             assert "no-store" in response.headers["Cache-Control"]
+        page = client.get(photo.get_absolute_url()).content.decode()
+        assert (f"{photo.pk}/delete/" in page) == (person == user)
+    Photo.objects.update(status=Status.REJECTED)
+    assert client.get(photo.get_absolute_url()).status_code == 200
+    assert [login(user).get(url).status_code for url in urls(photo)] == [404] * 3
+    login(reviewer)
     Photo.objects.update(has_files=False)
     assert client.get(photo.get_absolute_url()).status_code == 404
 
@@ -71,10 +86,23 @@ def test_published_photo_is_visible_to_everyone(client: HTTPSClient, make_photo:
     photo = make_photo(status=Status.APPROVED)
     for url in urls(photo):
         assert client.get(url).status_code == 200
-    assert photo.title in client.get("/").content.decode()
+    card = f'<img src="{photo.get_absolute_url()}thumbnail/" alt="Teal" width="64" height="48">'
+    assert card in client.get("/").content.decode()
     assert client.get(f"{photo.get_absolute_url()}original/").status_code == 404
     # Not for shared caches: the photo may be rejected or deleted later.
     assert client.get(f"{photo.get_absolute_url()}display/").headers["Cache-Control"] == "private, max-age=600"
+    default_storage.delete(photo.path("display"))
+    Photo.objects.filter(pk=make_photo(status=Status.APPROVED).pk).update(has_files=False)
+    for gone in Photo.objects.all():
+        assert client.get(f"{gone.get_absolute_url()}display/").status_code == 404
+
+
+def test_pages_answer_only_the_methods_they_need(login: Login, user: User, make_photo: MakePhoto) -> None:
+    client, upload = login(user), "/photos/upload/"
+    for url in ("/", "/photos/mine/", *urls(make_photo())):
+        assert client.post(url).status_code == 405
+    for method, status in (("GET", 200), ("HEAD", 200), ("POST", 200), ("OPTIONS", 405)):
+        assert client.generic(method, upload).status_code == status
 
 
 @pytest.mark.control("V14.2.2")
@@ -141,9 +169,12 @@ def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
 
 @pytest.mark.control("V3.5.3")
 def test_owner_deletes_a_photo_with_files_and_texts(login: Login, user: User, make_photo: MakePhoto) -> None:
-    photo = make_photo(status=Status.APPROVED)
+    photo, kept = make_photo(status=Status.APPROVED), make_photo()
     assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
-    assert login(user).post(f"{photo.get_absolute_url()}delete/").status_code == 302
+    response = login(user).post(f"{photo.get_absolute_url()}delete/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/photos/mine/")
+    assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
+    assert list(Photo.objects.not_deleted()) == [kept]
     photo.refresh_from_db()
     assert (photo.status, photo.title, photo.original_name) == (Status.DELETED, "", "")
     call_command("worker", "--once")
