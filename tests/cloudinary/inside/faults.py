@@ -835,7 +835,7 @@ def test_each_cause_of_failure_has_its_advice(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = make_photo()
-    advice = {}
+    advice: dict[str, list[str]] = {}
     causes = ("401",), ("403",), ("420 add-on",), ("429", "420 limit", "420 limit in the headers"), ("500", "423")
     for faults in causes:
         for fault in faults:
@@ -872,7 +872,9 @@ def test_photo_waits_until_the_time_that_the_answer_names(
         headers = headers | {"X_FeatureRateLimit_Reset": reset_at.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     cloud.faults = [error(429, **headers)]
     run_worker()
-    assert abs((reload(photo).due_at - now).total_seconds() - seconds) < 3
+    due_at = reload(photo).due_at
+    assert due_at is not None
+    assert abs((due_at - now).total_seconds() - seconds) < 3
 
 
 @pytest.mark.parametrize(
