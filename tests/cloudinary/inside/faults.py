@@ -836,7 +836,9 @@ def test_each_cause_of_failure_has_its_advice(
 ) -> None:
     photo = make_photo()
     advice: dict[str, list[str]] = {}
-    causes = ("401",), ("403",), ("420 add-on",), ("429", "420 limit", "420 limit in the headers"), ("500", "423")
+    odd = ("429 with a date without a zone", "429 with a date out of range", "429 with an invalid delay")
+    limited = ("429", *odd, "420 limit", "420 limit in the headers")
+    causes = ("401",), ("403",), ("420 add-on",), limited, ("500", "423")
     for faults in causes:
         for fault in faults:
             caplog.clear()

@@ -87,7 +87,6 @@ def test_files_that_cannot_be_deleted_are_tried_again(
     assert not Photo.objects.exists()
 
 
-@pytest.mark.control("V14.2.7")
 def test_only_finished_rows_of_deleted_photos_are_deleted(
     make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

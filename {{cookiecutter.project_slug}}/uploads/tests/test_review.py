@@ -186,7 +186,8 @@ def test_list_shows_photos_of_one_status_in_order(
         for photo in found:
             assert content.count(page(photo)) == 2
             assert (f"{photo.pk}/thumbnail/" in content) is (photo != rejected)
-            assert all(str(text) in content for text in (user.email, photo.get_status_display(), photo.reason))
+            date = localize(timezone.localtime(photo.created_at))
+            assert all(str(text) in content for text in (user.email, photo.get_status_display(), photo.reason, date))
 
 
 def test_list_marks_photos_that_wait_for_too_long(settings: Settings) -> None:
