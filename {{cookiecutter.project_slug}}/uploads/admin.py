@@ -168,9 +168,7 @@ class PhotoAdmin(ModelAdmin):
     def state(self, photo: Photo) -> str:
         return format_html("{}<small>{}</small>", photo.get_status_display(), photo.reason)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show a photo with all that is known of it. After a decision, go on to the next one that waits."""
         may_review = self.has_review_permission(request)
         if not self.has_view_permission(request) or (request.method == "POST" and not may_review):

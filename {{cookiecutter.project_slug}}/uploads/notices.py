@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def notices() -> PhotoQuerySet:
-    return Photo.objects.not_deleted().filter(owner__isnull=False, notify_at__isnull=False)
+    return Photo.objects.not_deleted().filter(notify_at__isnull=False)
 
 
 def due_notices() -> PhotoQuerySet:

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import struct
+import threading
 import time
 import zlib
 from base64 import urlsafe_b64encode
@@ -182,6 +183,7 @@ FAULTS: dict[str, Fault] = {
     "423": error(423),
     "429": error(429, Retry_After="120"),
     "429 with a date out of range": error(429, Retry_After="99999999999999"),
+    "429 with a date without a zone": error(429, X_FeatureRateLimit_Reset="Mon, 01 Jan 2035 00:00:00 -0000"),
     "429 with an invalid delay": error(429, Retry_After="soon"),
     "429 with a very long delay": error(429, Retry_After="9999999"),
     "500": error(500),
@@ -347,6 +349,16 @@ def test_fault_delays_the_destruction_of_an_asset(
     assert not Photo.objects.exclude(due_at=None).exists()
 
 
+def test_missing_asset_counts_as_destroyed(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+    photo = make_photo()
+    run_worker()
+    delete_photo(photo)
+    cloud.assets.clear()
+    run_worker()
+    assert not Asset.objects.exists()
+    assert reload(photo).due_at is None
+
+
 def test_closed_port_only_delays(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,8 +476,11 @@ def test_kinds_of_the_setting_decide(
     cloud: Cloud, make_photo: MakePhoto, reviewer: User, settings: Settings, run_worker: RunWorker, kinds: list[str]
 ) -> None:
     settings.CLOUDINARY_MODERATION = kinds
-    cloud.moderation = [{"kind": kind.partition(":")[0], "status": "approved"} for kind in kinds]
+    cloud.moderation = [{"kind": kind, "status": "approved"} for kind in kinds]
     photo = make_photo()
+    cloud.faults = [FAULTS["400"]]
+    run_worker()
+    assert not photo.verdicts.filter(kind="manual").exclude(result="pending", detail="").exists()
     run_worker()
     assert cloud.uploads[0]["moderation"] == "|".join(kinds)
     # Reviewers decide in the admin, which records who decided. Cloudinary's console does not count.
@@ -672,7 +687,7 @@ def test_change_during_an_upload_is_not_lost(
 
 
 def test_error_with_one_photo_does_not_delay_the_others(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost, failing, *photos = [make_photo() for _ in range(4)]
     default_storage.delete(lost.path("display"))
@@ -687,6 +702,7 @@ def test_error_with_one_photo_does_not_delay_the_others(
         run_worker()
         approve_all(cloud, run_worker)
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
+    assert "A photo could not be processed" in caplog.messages
     assert reload(lost).status == Status.PENDING
     assert "another storage" in details(lost)
     approve_all(cloud, run_worker)
@@ -731,7 +747,7 @@ def test_delivery_url_has_the_documented_signature(cloud: Cloud, make_photo: Mak
         signature, transformation, version, name = url.split("/")[6:]
         digest = hashlib.sha256(f"{transformation}/{name}{SECRET}".encode()).digest()
         assert signature == f"s--{urlsafe_b64encode(digest)[:32].decode()}--"
-        assert f"w_{size}" in transformation
+        assert sorted(transformation.split(",")) == ["c_limit", "f_auto", f"h_{size}", "q_auto", f"w_{size}"]
         assert version == f"v{cloud.assets[str(photo.pk)]['version']}"
 
 
@@ -815,16 +831,91 @@ def test_waits_grow_up_to_a_limit(cloud: Cloud, make_photo: MakePhoto) -> None:
     assert waits == [10, 15, 150, 900, 900]
 
 
-def test_each_cause_of_failure_has_its_advice(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_each_cause_of_failure_has_its_advice(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
+) -> None:
     photo = make_photo()
-    advice = set()
-    for fault in ("401", "403", "420 add-on", "420 limit", "500"):
-        cloud.faults = [FAULTS[fault]]
-        run_worker()
-        assert reload(photo).status == Status.PENDING
-        advice.add(details(photo))
-    assert len(advice) == 5
+    advice: dict[str, list[str]] = {}
+    odd = ("429 with a date without a zone", "429 with a date out of range", "429 with an invalid delay")
+    limited = ("429", *odd, "420 limit", "420 limit in the headers")
+    causes = ("401",), ("403",), ("420 add-on",), limited, ("500", "423")
+    for faults in causes:
+        for fault in faults:
+            caplog.clear()
+            cloud.faults = [FAULTS[fault]]
+            run_worker()
+            assert reload(photo).status == Status.PENDING
+            advice.setdefault(details(photo), []).append(fault)
+            (logged,) = (it.getMessage() for it in caplog.records if it.levelname == "WARNING")
+            assert details(photo) == f"{logged} {logged}"
+    assert tuple(map(tuple, advice.values())) == causes
     assert BASE not in str(advice)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry_After": "120"}, 120),
+        ({"Retry_After": "9999999"}, 3600),
+        ({"Retry_After": "-5"}, 0),
+        ({"X_FeatureRateLimit_Reset": 600}, 600),
+        ({"X_FeatureRateLimit_Reset": -600}, 0),
+        ({"Retry_After": "120", "X_FeatureRateLimit_Reset": 600}, 120),
+        ({}, 10),
+    ],
+)
+def test_photo_waits_until_the_time_that_the_answer_names(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, headers: dict[str, Any], seconds: int
+) -> None:
+    photo = make_photo()
+    now = timezone.now()
+    if "X_FeatureRateLimit_Reset" in headers:
+        reset_at = now + timedelta(seconds=headers["X_FeatureRateLimit_Reset"])
+        headers = headers | {"X_FeatureRateLimit_Reset": reset_at.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    cloud.faults = [error(429, **headers)]
+    run_worker()
+    due_at = reload(photo).due_at
+    assert due_at is not None
+    assert abs((due_at - now).total_seconds() - seconds) < 3
+
+
+@pytest.mark.parametrize(
+    ("entries", "result", "detail"),
+    [
+        ([], "unknown", '["none"].'),
+        ([{"status": "queued"}], "pending", ""),
+        ([{"status": "approved", "response": {"a": 1}}, {"status": "approved"}], "approved", '{"a": 1}'),
+        (
+            [{"status": "rejected", "response": "x"}, {"status": "approved", "response": "y"}],
+            "unknown",
+            '["approved", "rejected"]. "x" "y"',
+        ),
+        ([{"status": "rejected", "response": "x" * 2000}], "rejected", '"' + "x" * 999),
+    ],
+)
+def test_reviewer_reads_what_a_kind_reported(entries: list[Any], result: str, detail: str) -> None:
+    verdict = backend.read_verdict(entries)
+    assert verdict.result == result
+    assert verdict.detail.endswith(detail)
+    assert (verdict.detail == detail) is (result != "unknown")
+
+
+def test_call_leaves_nothing_behind_that_could_end_a_later_one(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    make_photo()
+    run_worker()
+    assert cloud.uploads
+    for thread in threading.enumerate():
+        if "hang_up" in thread.name:
+            thread.join(1)
+            assert not thread.is_alive()
+
+
+def test_sdk_keeps_no_options_from_elsewhere(cloud: Cloud) -> None:
+    cloudinary.config(api_proxy="http://evil.example")
+    sdk.configure()
+    assert cloudinary.config().api_proxy is None
 
 
 def test_queries_slow_down_near_the_rate_limit(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:

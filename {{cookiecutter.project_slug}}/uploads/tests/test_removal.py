@@ -1,6 +1,7 @@
 """What becomes of photos, files and rows that are no longer needed."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -62,22 +63,50 @@ def test_texts_of_a_photo_do_not_outlive_it(login: Login, user: User, reviewer: 
 
 
 @pytest.mark.control("V14.2.7")
-def test_files_that_cannot_be_deleted_are_tried_again(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_deleted_are_tried_again(
+    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     photos = [make_photo() for _ in range(3)]
     for photo in photos:
         delete_photo(photo)
-    later = timezone.now() + timedelta(hours=2)
+    later = timezone.now() + timedelta(minutes=61)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    delete = default_storage.delete
     with monkeypatch.context() as context:
-        context.setattr(default_storage, "delete", lambda name: 1 / 0)
-        assert sweeper.delete_removed_files() == 0
+        calls = iter(range(3))
+        context.setattr(default_storage, "delete", lambda name: delete(name) if next(calls) < 2 else 1 / 0)
+        assert sweeper.delete_removed_files() == 1
+    assert caplog.messages[-1] == "photos whose files were deleted: 1"
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
     sweeper.sweep(0)
-    assert Photo.objects.count() == 3
-    assert sweeper.delete_removed_files() == 3
+    assert Photo.objects.count() == 2
+    assert sweeper.delete_removed_files() == 2
     assert not any(map(has_file, photos))
     assert sweeper.delete_removed_files() == 0
     sweeper.sweep(0)
     assert not Photo.objects.exists()
+
+
+def test_only_finished_rows_of_deleted_photos_are_deleted(
+    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(sweeper, "BATCH_SIZE", 1)
+    now = timezone.now()
+    gone: dict[str, Any] = {"status": Status.DELETED, "due_at": None, "created_at": now - timedelta(minutes=61)}
+    unfinished: list[dict[str, Any]] = [
+        {"status": Status.APPROVED},
+        {"due_at": now},
+        {"must_delete_files": True},
+        {"created_at": now - timedelta(minutes=59)},  # counts towards the quota
+    ]
+    kept = {make_photo(**gone | fields) for fields in unfinished}
+    for _ in range(2):
+        make_photo(**gone)
+    sweeper.sweep(0)
+    assert set(Photo.objects.all()) == kept
+    assert any("deleted photos: 2" in message for message in caplog.messages)
 
 
 @pytest.mark.control("V14.2.7")
@@ -106,13 +135,15 @@ def test_rejected_photo_loses_its_files_after_its_retention(
     make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
+    settings.REJECTED_RETENTION_DAYS = 2
     now = timezone.now()
     expired, approved, recent = (make_photo() for _ in range(3))
     for photo in (expired, approved):
         apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
-    later = now + timedelta(days=settings.REJECTED_RETENTION_DAYS, minutes=1)
+    later = now + timedelta(days=2, minutes=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
+    Photo.objects.filter(pk=recent.pk).update(rejected_at=now + timedelta(minutes=2))
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     sweeper.sweep(0)
     assert "expired photos: 1;" in caplog.text

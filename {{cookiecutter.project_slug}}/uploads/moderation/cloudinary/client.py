@@ -106,7 +106,7 @@ class Transport:
         with suppress(ValueError, RecursionError):
             body = json.loads(content.decode())  # as the SDK reads it: UTF-8 without a BOM
             if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
-                return HTTPResponse(content, response.headers, 200)
+                return HTTPResponse(content, response.headers, response.status)
         raise error_for(response, content)
 
     def create_connection(self, connection_class: Any, **options: Any) -> Any:

@@ -117,6 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.reply(200, asset)
 
     def destroy(self, fields: dict[str, Any]) -> None:
+        assert fields["invalidate"] == "1"  # without it, copies in caches would stay
         gone = self.server.assets.pop(fields["public_id"], None)
         self.reply(200, {"result": "ok" if gone else "not found"})
 
@@ -125,7 +126,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(401, {"error": {"message": "unknown api_key"}})
         assets = self.server.assets
         if not public_id:
-            return self.reply(200, {"resources": [assets[key] for key in query["public_ids[]"] if key in assets]})
+            found = [dict(assets[key]) for key in query["public_ids[]"] if key in assets]
+            if query.get("moderations") != ["true"]:
+                found = [{name: asset[name] for name in asset if name != "moderation"} for asset in found]
+            return self.reply(200, {"resources": found})
         if public_id not in assets:
             return self.reply(404, {"error": {"message": "Resource not found"}})
         if self.command == "POST":

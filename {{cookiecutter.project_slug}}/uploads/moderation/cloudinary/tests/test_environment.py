@@ -35,14 +35,34 @@ def test_debug_start_without_url_reports_staff_review() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["key:secret@cloud", "k@cloud", "k:s@c?timeout=3", "k:s@c?upload_prefix=http://evil.example"]
+    "url",
+    ["key:secret@cloud", "k@cloud", "k:s@c?timeout=3", "k:s@c?upload_prefix=http://evil.example", "k:s@c?timeout="],
 )
 def test_malformed_url_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         environment.url(url if url.startswith("key") else f"cloudinary://{url}")
 
 
-@pytest.mark.parametrize("kinds", ["", "aws_rek|nsfw", "aws_rek|aws_rek", "manual|aws_rek", "duplicate:2"])
+@pytest.mark.parametrize(
+    "options", [{}, {"signature_algorithm": "sha256", "upload_prefix": "https://api-eu.cloudinary.com"}]
+)
+def test_valid_url_becomes_a_configuration(options: dict[str, str]) -> None:
+    query = "&".join(f"{name}={value}" for name, value in options.items())
+    expected = {"api_key": "k-1", "api_secret": "s_2", "cloud_name": "c", **options}
+    assert environment.url(f"cloudinary://k-1:s_2@c?{query}") == expected
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    ["", "aws_rek|nsfw", "aws_rek|aws_rek", "manual|aws_rek", "duplicate:2", "duplicate:0.1|webpurify|duplicate:0.2"],
+)
 def test_invalid_kinds_are_refused(kinds: str) -> None:
     with pytest.raises(ValidationError):
         environment.kinds(kinds.split("|"))
+
+
+@pytest.mark.parametrize(
+    "kinds", ["manual", "aws_rek|webpurify|perception_point|duplicate:0.8|manual", "duplicate:1.0"]
+)
+def test_valid_kinds_are_accepted(kinds: str) -> None:
+    environment.kinds(kinds.split("|"))

@@ -120,7 +120,12 @@ def respond_late(handler: Handler) -> None:
     ],
 )
 def test_outage_only_delays_photos(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch, fault: Fault
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
 ) -> None:
     monkeypatch.setitem(sdk.OPTIONS, "timeout", sdk.OPTIONS["timeout"] / 20)
     photos = [make_photo(), make_photo()]
@@ -128,7 +133,8 @@ def test_outage_only_delays_photos(
     run_worker()
     assert len(cloud.calls) == 1  # no call for the second photo
     assert {status(photo) for photo in photos} == {Status.PENDING}
-    assert all("tried again" in details(photo) or "rate limit" in details(photo) for photo in photos)
+    assert {details(photo).strip() for photo in photos} == {f"{caplog.messages[0]} {caplog.messages[0]}"}
+    assert "tried again" in caplog.text or "rate limit" in caplog.text
     run_worker()
     cloud.decide("approved", "approved")
     run_worker()
