@@ -1,4 +1,4 @@
-"""Robustness tests that are copied into a generated project: forms, queries, storage failures, personal data."""
+"""Robustness tests that are copied into a generated project: forms, migrations, queries, storage, personal data."""
 
 # These imports exist in a generated project only; test_emitted.py checks the types there.
 # mypy: ignore-errors
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.db import transaction
 from django.urls import get_resolver
 from pytest_django import DjangoAssertNumQueries
@@ -52,6 +53,11 @@ def test_forms_ignore_fields_that_they_do_not_offer(
             assert (user.is_staff, user.is_superuser, user.user_permissions.count()) == (False, False, 0), url
             assert (photo.status != "approved", photo.owner) == (True, user), url
             transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_models_need_no_other_migration() -> None:
+    call_command("makemigrations", "--check", "--dry-run")
 
 
 def test_gallery_needs_one_query_for_any_number_of_photos(
