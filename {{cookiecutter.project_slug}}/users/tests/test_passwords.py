@@ -129,7 +129,7 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
         page = client.get(f"/admin/users/user/{path}/")
         assert [name for name in fields if f"field-{name}" not in page.content.decode()] == []
         assert not page.context["adminform"].form.fields.keys() & set(dates)
-    filters = {"q": "NEW@", "is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
+    filters: dict[str, Any] = {"q": "NEW@", "is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
     page = client.get("/admin/users/user/", filters)
     assert list(page.context["cl"].result_list) == [added]
     assert {"email", "is_active", "is_staff", "last_login"} <= set(page.context["cl"].list_display)
