@@ -122,8 +122,8 @@ def test_staff_need_a_permission_to_mark_an_email_verified(login: Login, user: U
 @pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])
 def test_account_pages_answer_only_the_methods_they_know(clients: list[HTTPSClient], url: str) -> None:
     clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
-    statuses = [clients[0].generic(method, url).status_code for method in ("GET", "HEAD", "PUT", "DELETE")]
-    assert statuses == [200, 200, 405, 405]
+    statuses = [clients[0].generic(method, url).status_code for method in ("GET", "HEAD", "OPTIONS")]
+    assert statuses == [200, 200, 405]
 
 
 def test_failed_deletion_is_neither_logged_nor_reported(
