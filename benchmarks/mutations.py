@@ -803,11 +803,7 @@ FEATURES = [
     Mutation(
         "switch for emails changes every user", "accounts/views.py", "objects.filter(pk=user.pk).up", "objects.up"
     ),
-    Mutation(
-        "account deleted without reauthentication",
-        "accounts/views.py",
-        '@reauthentication_required(app="allauth.account")\n',
-    ),
+    Mutation("account deleted without reauthentication", "accounts/views.py", "@reauthentication_required\n"),
 ]
 
 

@@ -68,6 +68,11 @@ def test_forms_ignore_fields_that_they_do_not_offer(
             transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
+def test_models_need_no_other_migration() -> None:
+    call_command("makemigrations", "--check", "--dry-run")
+
+
 def test_gallery_needs_one_query_for_any_number_of_photos(
     client: HTTPSClient, make_photo: MakePhoto, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -32,7 +32,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required(app="allauth.account")
+@reauthentication_required
 def delete_account(request: HttpRequest) -> HttpResponse:
     """Delete the user's own account. Staff cannot, also former staff: the record of their decisions stays."""
     user = cast("User", request.user)

@@ -16,7 +16,7 @@ class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email, **fields)
         user.set_password(password)
-        user.full_clean(exclude=["password"])
+        user.full_clean()
         user.save(using=self._db)
         return user
 
@@ -24,7 +24,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, email: str | None) -> "User":
-        return self.get(email=(email or "").lower())
+        return self.get(email=email and email.lower())
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -23,7 +23,9 @@ def verify_email(user: Any) -> None:
 
 
 def code(secret: str = SECRET) -> str:
-    """Return the current code of an authenticator app (RFC 6238)."""
+    """Return the current code of an authenticator app (RFC 6238), early enough to be used."""
+    if time.time() % 30 > 28:
+        time.sleep(2)
     digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), "sha1")
     (value,) = struct.unpack_from(">I", digest, digest[-1] & 15)
     return f"{(value & 0x7FFFFFFF) % 10**6:06}"

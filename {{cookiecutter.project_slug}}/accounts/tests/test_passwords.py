@@ -10,6 +10,7 @@ from threading import Thread
 from unittest.mock import Mock
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from accounts import password_validation
 from accounts.password_validation import BreachedPasswordValidator
@@ -28,7 +29,10 @@ class Stub(BaseHTTPRequestHandler):
     status: int
 
     def do_GET(self) -> None:
-        self.requests.append(f"{self.path} {self.headers['Add-Padding']}")
+        self.requests.append(f"{self.path} {self.headers['Add-Padding']} {self.headers['User-Agent']}")
+        if not self.status:
+            self.wfile.write(b"not HTTP\r\n")
+            return
         self.send_response(self.status)
         self.end_headers()
         self.wfile.write(f"{'0' * 35}:3\r\n{DIGEST[5:]}:1\r\n{PADDED[5:]}:0\r\n".encode())
@@ -56,7 +60,10 @@ def test_breached_password_is_rejected_and_never_sent(stub: type[Stub], client: 
     assert not User.objects.exists()
     for accepted in ("padding", PASSWORD):
         BreachedPasswordValidator().validate(accepted)
-    assert stub.requests[0] == f"/range/{DIGEST[:5]} true"
+    assert stub.requests[0] == f"/range/{DIGEST[:5]} true Django"
+    with pytest.raises(ValidationError) as rejection:
+        BreachedPasswordValidator().validate(BREACHED)
+    assert rejection.value.code == "password_breached"
 
 
 @pytest.mark.control("V6.2.12")
@@ -72,9 +79,10 @@ def test_breach_check_uses_https_to_the_service(monkeypatch: pytest.MonkeyPatch)
 def test_failed_breach_check_accepts_the_password_and_is_logged(
     stub: type[Stub], caplog: pytest.LogCaptureFixture
 ) -> None:
-    stub.status = 503
-    BreachedPasswordValidator().validate(BREACHED)
+    for stub.status in (503, 0):
+        BreachedPasswordValidator().validate(BREACHED)
     password_validation.HOST = "127.0.0.1:1"
     BreachedPasswordValidator().validate(BREACHED)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert [(it.name, it.levelno) for it in caplog.records] == [("accounts", logging.WARNING)] * 3
+    assert [it.split()[-1] for it in caplog.messages][:2] == ["ValueError", "BadStatusLine"]
     assert DIGEST[:5] not in caplog.text

@@ -2,11 +2,14 @@
 
 import re
 import time
+from functools import partial
 from io import StringIO
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
+from django.conf import settings
 from django.core import mail
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -19,7 +22,7 @@ from core.tests.access import ROUTES, outcome, row_for
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
-ACTIVATE = "/accounts/2fa/totp/activate/"
+ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
 
 
 @pytest.fixture
@@ -68,6 +71,8 @@ def test_first_administrator_reaches_the_page_they_wanted(
     assert len(page.context["unused_codes"]) == 10
     assert secret not in str(Authenticator.objects.get(type=Authenticator.Type.TOTP).data)
     assert client.get(url).status_code == 200
+    assert client.get(ADD_PASSKEY).status_code == 200
+    assert client.session["account_authentication_methods"][-1]["type"] == "totp"  # the recovery codes prove nothing
     # The older session has ended, and a password alone is no longer enough.
     assert older.get("/accounts/email/").status_code == 302
     log_in(older, "admin@example.com")
@@ -75,6 +80,7 @@ def test_first_administrator_reaches_the_page_they_wanted(
     assert "Authenticator app activated" in str(mail.outbox[-1].body)
     added = [record for record in caplog.records if record.getMessage() == "authn_factor_added"]
     assert vars(added[0])["fields"]["factor"] == "totp"
+    assert EmailAddress.objects.values_list("email", "verified", "primary").get() == ("admin@example.com", True, True)
 
 
 @pytest.mark.control("V3.7.2")
@@ -92,9 +98,12 @@ def test_second_factor_setup_never_leads_to_another_site(client: HTTPSClient, st
 @pytest.mark.control("V6.3.3")
 def test_older_session_must_prove_the_second_factor(client: HTTPSClient, staff: User) -> None:
     log_in(client, staff.email)
-    add_second_factor(staff)
-    assert client.get("/admin/").status_code == 302
-    assert client.get("/accounts/login/").headers["Location"] == "/accounts/2fa/reauthenticate/?next=%2F"
+    passkey = Authenticator(user=staff, type=Authenticator.Type.WEBAUTHN, data={})
+    for change in (passkey.save, passkey.delete, partial(add_second_factor, staff)):
+        change()
+        assert client.get("/admin/").status_code == 302
+        page = "reauthenticate/" if Authenticator.objects.exists() else ""
+        assert client.get("/accounts/login/").headers["Location"] == f"/accounts/2fa/{page}?next=%2F"
     # By default, allauth would accept the password here.
     response = client.post("/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD})
     assert response.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
@@ -116,28 +125,37 @@ def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
 
 
 @pytest.mark.control("V7.4.3")
+@pytest.mark.usefixtures("run_on_commit")
 def test_removing_a_factor_ends_other_sessions(
-    client: HTTPSClient, staff: User, caplog: pytest.LogCaptureFixture
+    client: HTTPSClient, staff: User, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    other = HTTPSClient()
+    other, stranger = HTTPSClient(), HTTPSClient()
+    verify_email(user)
+    log_in(stranger, user.email)
     factor = add_second_factor(staff)
     for browser in (other, client):
         log_in(browser, staff.email)
         browser.post(CODE, {"code": recovery_codes(staff)[0]})
         assert browser.get("/admin/").status_code == 200
     client.post("/accounts/2fa/reauthenticate/", {"code": code()})
+    client.post("/accounts/2fa/recovery-codes/generate/")
     client.post("/accounts/2fa/totp/deactivate/")
     assert not Authenticator.objects.filter(pk=factor.pk).exists()
     assert other.get("/accounts/email/").status_code == 302
     assert client.get("/accounts/email/").status_code == 200
     assert client.get("/admin/").status_code == 302
-    events = [record.getMessage() for record in caplog.records if record.name == "security"]
-    assert {"authn_factor_used", "authn_factor_removed"} <= set(events)
+    assert is_logged_in(stranger)
+    events = {(record.getMessage(), vars(record).get("fields", {}).get("factor")) for record in caplog.records}
+    assert events >= {("authn_factor_renewed", "recovery_codes"), ("authn_factor_removed", "totp")}
+    assert "authn_factor_used" in caplog.messages
 
 
 @pytest.mark.control("V6.6.3")
-def test_second_factor_code_attempts_are_limited(client: HTTPSClient, user: User) -> None:
+def test_second_factor_code_attempts_are_limited(
+    client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     verify_email(user)
     add_second_factor(user)
     log_in(client, user.email)
@@ -145,12 +163,15 @@ def test_second_factor_code_attempts_are_limited(client: HTTPSClient, user: User
         client.post(CODE, {"code": "000000"})
     client.post(CODE, {"code": code()})
     assert not is_logged_in(client)
+    failures = [vars(it)["fields"]["user"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    assert set(failures) == {user.pk}
+    assert "authn_login_lock" in caplog.messages
 
 
 @pytest.mark.control("V7.5.1")
 @pytest.mark.parametrize(
     "url",
-    ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/", "/accounts/delete/"],
+    [ACTIVATE, ADD_PASSKEY, "/accounts/delete/"],
 )
 def test_sensitive_change_requires_reauthentication(client: HTTPSClient, login: Login, user: User, url: str) -> None:
     verify_email(user)
@@ -172,7 +193,7 @@ def test_only_a_new_log_in_sets_up_the_first_second_factor(
         assert client.get(ACTIVATE).headers["Location"].startswith("/accounts/reauthenticate/")
     # A second one needs the first one, however new the log-in is.
     add_second_factor(user)
-    assert client.get("/accounts/2fa/webauthn/add/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    assert client.get(ADD_PASSKEY).headers["Location"].startswith("/accounts/2fa/reauthenticate/")
 
 
 @pytest.mark.control("fernet")
@@ -195,11 +216,32 @@ def test_second_factor_secrets_are_encrypted_and_rotated(user: User, settings: S
     assert codes.wrap().get_unused_codes() == unused
 
 
-def test_staff_remove_a_lost_factor_and_its_owner_is_notified(login: Login, staff: User, user: User) -> None:
-    factor = add_second_factor(user)
-    client = login(staff)
-    page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
-    assert factor.data["secret"] not in page
-    assert client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert not Authenticator.objects.filter(user=user).exists()
-    assert mail.outbox[-1].to == [user.email]
+def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
+    login: Login, staff: User, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client, url = login(staff), "/admin/mfa/authenticator/"
+    for action in (None, "delete_selected"):
+        factor = add_second_factor(user)
+        page = client.get(f"{url}{factor.pk}/change/").content.decode()
+        assert [it for it in ("user", "type", "created_at", "last_used_at") if f"field-{it}" not in page] == []
+        assert factor.data["secret"] not in page
+        assert client.post(f"{url}{factor.pk}/change/", {"user": staff.pk, "type": "totp"}).status_code == 403
+        fields = {"post": "yes", "action": action or "", "_selected_action": factor.pk}
+        assert client.post(url if action else f"{url}{factor.pk}/delete/", fields).status_code == 302
+        assert not Authenticator.objects.filter(user=user).exists()
+        assert mail.outbox.pop().to == [user.email]
+    removed = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_factor_removed"]
+    assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [("totp", user.pk, staff.pk)] * 2
+
+
+def test_new_passkey_has_a_number_and_the_name_of_the_site(
+    login: Login, staff: User, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allauth.mfa.webauthn.internal.auth.get_credentials", lambda user: [])
+    for owner in (staff, user):
+        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data={})
+    page = login(staff).get(ADD_PASSKEY)
+    assert "2" in page.context["form"].initial["name"]
+    site = page.context["js_data"]["creation_options"]["publicKey"]["rp"]
+    assert site == {"id": "testserver", "name": settings.SITE_NAME}

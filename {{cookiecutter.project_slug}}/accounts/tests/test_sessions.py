@@ -18,6 +18,8 @@ from accounts.tests.people import verify_email
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
 from users.models import User
 
+LIST = "/admin/usersessions/usersession/"
+
 
 @pytest.fixture
 def clients(user: User) -> list[HTTPSClient]:
@@ -30,19 +32,26 @@ def clients(user: User) -> list[HTTPSClient]:
 
 
 @pytest.mark.control("V7.5.2")
-def test_user_ends_own_sessions_singly_or_all_others(clients: list[HTTPSClient], other_user: User) -> None:
+def test_user_ends_own_sessions_singly_or_all_others(
+    clients: list[HTTPSClient], other_user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     own, second, _ = clients
     url = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
     assert url in own.get("/accounts/sessions/").content.decode()
     thief = HTTPSClient()
     thief.force_login(other_user)
     assert thief.post(url).status_code == 404
+    assert own.get(url).status_code == 405
     assert is_logged_in(second)
     own.post(url)
+    ended = [record for record in caplog.records if record.getMessage() == "session_expired"]
+    assert [vars(record)["fields"]["reason"] for record in ended] == ["ended by its owner"]
     assert [is_logged_in(client) for client in clients] == [True, False, True]
     own.post("/accounts/sessions/")
     assert [is_logged_in(client) for client in clients] == [True, False, False]
-    own.post(f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/")
+    response = own.post(f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/")
+    assert "Clear-Site-Data" in response.headers
     assert not is_logged_in(own)
 
 
@@ -76,14 +85,22 @@ def test_passkey_log_in_stores_few_sessions(db: None) -> None:
 
 
 @pytest.mark.control("V7.4.5")
-def test_staff_need_a_permission_to_end_sessions(clients: list[HTTPSClient], login: Login, make_user: MakeUser) -> None:
+def test_staff_need_a_permission_to_end_sessions(
+    clients: list[HTTPSClient], login: Login, make_user: MakeUser, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     staff = make_user("staff@example.com", is_staff=True)
     sessions = [session.pk for session in UserSession.objects.filter(user__email="owner@example.com")]
     for permission, ends in (("view_usersession", False), ("delete_usersession", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
-        assert "Browser 1" in login(staff).get("/admin/usersessions/usersession/?q=owner").content.decode()
-        login(staff).post("/admin/usersessions/usersession/", {"action": "end", "_selected_action": sessions})
+        page = login(staff).get(f"{LIST}?q=owner").content.decode()
+        assert [it for it in ("user", "created_at", "ip", "user_agent") if f"field-{it}" not in page] == []
+        assert login(staff).post(f"{LIST}{sessions[0]}/delete/", {"post": "yes"}).status_code == 403
+        page = login(staff).post(LIST, {"action": "end", "_selected_action": sessions}, follow=True).content.decode()
         assert any(map(is_logged_in, clients)) is not ends
+        assert ("have ended" in page) is ends
+    ended = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "session_expired"]
+    assert [(it["reason"], it["owner"], it["user"]) for it in ended] == [("ended by staff", user.pk, staff.pk)] * 3
 
 
 @pytest.mark.control("V8.2.1")
@@ -100,6 +117,13 @@ def test_staff_need_a_permission_to_mark_an_email_verified(login: Login, user: U
         assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
     other.refresh_from_db()
     assert not other.verified
+
+
+@pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])
+def test_account_pages_answer_only_the_methods_they_know(clients: list[HTTPSClient], url: str) -> None:
+    clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
+    statuses = [clients[0].generic(method, url).status_code for method in ("GET", "HEAD", "OPTIONS")]
+    assert statuses == [200, 200, 405]
 
 
 def test_failed_deletion_is_neither_logged_nor_reported(
@@ -141,4 +165,5 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
-    assert "user_deleted" in caplog.messages
+    deleted = [record for record in caplog.records if record.getMessage() == "user_deleted"]
+    assert [vars(record)["fields"]["user"] for record in deleted] == [user.pk]

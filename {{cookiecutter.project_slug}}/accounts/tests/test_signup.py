@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
 
@@ -35,6 +36,7 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: p
     assert not is_logged_in(client)
     message: Any = mail.outbox[0]
     assert message.to == ["new@example.com"]
+    assert message.alternatives[0].mimetype == "text/html"
     assert f"<strong>{emailed_code()}</strong>" in message.alternatives[0].content
     assert f"Hello from {settings.SITE_NAME}!" in message.body
     assert f"<title>{message.subject}</title>" in message.alternatives[0].content
@@ -43,7 +45,26 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: p
     assert is_logged_in(client)
     user = User.objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
-    assert "user_created" in caplog.messages
+    created = [record for record in caplog.records if record.getMessage() == "user_created"]
+    assert [vars(record)["fields"]["user"] for record in created] == [user.pk]
+
+
+def test_new_email_replaces_the_old_one_once_verified(
+    client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    old, new = user.email, "new@example.com"
+    verify_email(user)
+    log_in(client, old)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/email/", {"email": new, "action_add": ""})
+    for code, now in (("BBBB-BBBB", old), (emailed_code(), new)):
+        client.post(CONFIRM, {"code": code})
+        user.refresh_from_db()
+        assert user.email == now
+        assert ("user_updated" in caplog.messages) is (now == new)
+    assert [it.email for it in EmailAddress.objects.all()] == [new]
+    assert mail.outbox[-1].to == [old]
 
 
 @pytest.mark.control("V6.5.5")
@@ -93,6 +114,8 @@ def test_requested_emails_are_limited_but_never_notices(client: HTTPSClient, use
     statuses += [client.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(5)]
     sent = len(mail.outbox)
     assert sent <= 5
+    message: Any = mail.outbox[-1]
+    assert '<a href="https://testserver/accounts/' in message.alternatives[0].content
     assert statuses == [200, *[302] * (sent - 1), *[429] * (6 - sent)]
     assert all(message.to == [email] for message in mail.outbox)
     log_in(client, user.email)

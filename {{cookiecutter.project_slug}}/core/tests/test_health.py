@@ -1,4 +1,4 @@
-"""Health checks, migrations, and security.txt."""
+"""Health checks and security.txt."""
 
 import time
 from datetime import datetime, timedelta
@@ -8,7 +8,6 @@ from unittest.mock import MagicMock, Mock
 import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -58,11 +57,6 @@ def test_only_the_log_names_the_service_that_failed(
     assert response.headers["Content-Type"] == "text/plain"
     assert f"not ready: {service}" in caplog.messages
     assert service != "database" or refusing.close.called
-
-
-@pytest.mark.django_db
-def test_migrations_make_the_tables_of_the_models() -> None:
-    call_command("makemigrations", "--check", "--dry-run", "--no-input")
 
 
 @pytest.mark.control("V13.4.5")

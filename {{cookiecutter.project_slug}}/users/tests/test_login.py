@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.core.internal.ratelimit import parse_rates
 from django.core import mail
 from django.core.cache import cache
@@ -16,6 +17,8 @@ from pytest_django import Settings
 
 from core.mail import executor, send_later
 from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
+from core.tests.access import routes
+from users import urls
 from users.hashers import Argon2idHasher
 from users.models import User
 
@@ -65,8 +68,15 @@ def test_log_in_starts_a_new_session(client: HTTPSClient, member: User) -> None:
 def test_visitor_is_told_how_to_get_an_account(client: HTTPSClient) -> None:
     page, gallery = client.get(LOGIN).content.decode(), client.get("/").content.decode()
     assert "No account yet?" in page
+    assert 'autocomplete="username"' in page
     # No visitor is invited to a page that only asks for an account they cannot create.
     assert ("Upload a photo" in gallery) == ("Ask the staff of" not in page)
+
+
+def test_log_in_and_passwords_have_all_their_pages() -> None:
+    pages = {"/login/", "/logout/", "/inactive/", *(f"/password/{page}/" for page in ("change", "set", "reset"))}
+    pages |= {f"/password/reset/{page}/" for page in ("done", "key/<uidb36>-<key>", "key/done")}
+    assert set(routes(urls.urlpatterns)) == pages
 
 
 def test_new_user_sets_a_first_password_by_email(login: Login, make_user: MakeUser) -> None:
@@ -284,12 +294,14 @@ def test_reset_link_ends_with_a_change_of_email(client: HTTPSClient, member: Use
 @pytest.mark.control("V14.2.1")
 def test_email_replaced_by_staff_gives_no_access(client: HTTPSClient, member: User, make_user: MakeUser) -> None:
     old, admin = member.email, HTTPSClient()
-    admin.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    admin.force_login(boss := make_user("admin@example.com", is_staff=True, is_superuser=True))
+    EmailAddress.objects.get_or_create(user=boss, email=boss.email)
     admin.post(f"/admin/users/user/{member.pk}/change/", {"email": "new@example.com", "is_active": "on"})
     client.post(RESET, {"email": old})
     assert "/password/reset/key/" not in "".join(str(message.body) for message in mail.outbox)
     log_in(client, old)
     assert not is_logged_in(client)
+    assert EmailAddress.objects.get().user == boss
     client.post(RESET, {"email": "new@example.com"})
     assert "/password/reset/key/" in str(mail.outbox[-1].body)
 

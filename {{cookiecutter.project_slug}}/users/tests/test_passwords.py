@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from core.testing import PASSWORD, Login, MakeUser
@@ -37,6 +38,7 @@ def test_weak_password_is_rejected_with_its_reason(password: str, code: str, set
     assert code in {error.code for error in rejection.value.error_list}
     (length,) = [it["OPTIONS"]["min_length"] for it in settings.AUTH_PASSWORD_VALIDATORS if "OPTIONS" in it]
     assert length >= 12
+    settings.SITE_NAME = "Cha"  # too short a name to forbid
     validate_password("twelve chars, or as many as you ask for"[:length], User(email="owner@example.com"))
 
 
@@ -73,19 +75,26 @@ def test_new_database_has_no_accounts() -> None:
 
 
 @pytest.mark.django_db
-def test_first_administrator_is_created_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_each_administrator_is_created_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], user: User
 ) -> None:
+    def create(*arguments: str) -> None:
+        call_command("createsuperuser", "--no-input", "--email", *arguments)
+
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-    call_command("createsuperuser", email="admin@example.com", interactive=False)
+    create("admin@example.com", "--first")
     with pytest.raises(SystemExit) as done:
-        call_command("createsuperuser", email="Admin@example.com", interactive=False)
+        create("Admin@example.com")
     assert not done.value.code
     assert "Admin@example.com is an administrator already." in capsys.readouterr().out
-    call_command("createsuperuser", email="other@example.com", interactive=False, first=True)
-    administrator = User.objects.get()
-    assert administrator.is_staff
-    assert administrator.check_password(PASSWORD)
+    create("other@example.com", "--first")
+    with pytest.raises(CommandError):
+        create(user.email)  # an existing account gets no more rights
+    create("second@example.com")
+    administrators = User.objects.filter(is_superuser=True, is_staff=True).order_by("email")
+    assert [it.email for it in administrators] == ["admin@example.com", "second@example.com"]
+    assert administrators[0].check_password(PASSWORD)
+    assert User.objects.count() == 3
 
 
 @pytest.mark.control("identity")
@@ -93,6 +102,8 @@ def test_email_in_another_case_is_the_same_account(user: User) -> None:
     assert User.objects.get_by_natural_key("OWNER@Example.com") == user
     with pytest.raises(ValidationError):
         User.objects.create_user("OWNER@example.com", None)
+    with pytest.raises(User.DoesNotExist):
+        User.objects.get_by_natural_key(None)
     user.email = "Other@Example.com"
     user.save()
     assert user.email == "other@example.com"
@@ -111,9 +122,17 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
     assert response.status_code in {200, 400}  # an error of the form, except on SQLite
     assert list(added.groups.all()) == [group]
     assert client.get(f"/admin/users/user/{added.pk}/change/?_to_field=").status_code == 200
-    filters = {"is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
+    dates = ["last_login", "date_joined"]
+    names = ["email", "decision_emails", "is_active", "is_staff", "is_superuser", "groups", "user_permissions", *dates]
+    pages = {f"{added.pk}/change": ["password", *names], "add": ["email", "usable_password", "password1", "password2"]}
+    for path, fields in pages.items():
+        page = client.get(f"/admin/users/user/{path}/")
+        assert [name for name in fields if f"field-{name}" not in page.content.decode()] == []
+        assert not page.context["adminform"].form.fields.keys() & set(dates)
+    filters: dict[str, Any] = {"q": "NEW@", "is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
     page = client.get("/admin/users/user/", filters)
     assert list(page.context["cl"].result_list) == [added]
+    assert {"email", "is_active", "is_staff", "last_login"} <= set(page.context["cl"].list_display)
 
 
 def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser) -> None:
