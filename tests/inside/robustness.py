@@ -16,7 +16,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings
@@ -134,24 +134,25 @@ raise KeyError("secret detail")
 class Collector(BaseHTTPRequestHandler):
     """Receive errors like Sentry."""
 
+    bodies: ClassVar[list[bytes]] = []
+
     def do_POST(self) -> None:
         """Keep the body."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+        self.bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
         self.send_response(200)
         self.end_headers()
 
 
 def test_sentry_receives_each_error_without_its_text() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        server.bodies = []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         dsn = f"http://key@127.0.0.1:{server.server_port}/1"
         result = start("shell", "--no-imports", "--command", ERRORS, SENTRY_DSN=dsn)
         server.shutdown()
-    events = [json.loads(body.splitlines()[2]) for body in server.bodies if b'"type":"event"' in body]
+    events = [json.loads(body.splitlines()[2]) for body in Collector.bodies if b'"type":"event"' in body]
     assert [event["exception"]["values"][-1]["type"] for event in events] == ["ValueError", "KeyError"]
-    assert b"secret detail" not in b"".join(server.bodies)
+    assert b"secret detail" not in b"".join(Collector.bodies)
     assert "Sentry" not in result.stdout + result.stderr
 
 
