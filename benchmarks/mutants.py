@@ -33,11 +33,13 @@ COUNT = 200
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+# It takes longer than all others together, and tests only what is in its feature.
+FAULTS, FEATURE = "uploads/moderation/cloudinary/tests/test_faults.py", "uploads/moderation/"
 # The template's tests that run inside a project, and where. The fuzz, which calls everything, would take too long.
 INSIDE = {
     "tests/inside/robustness.py": "core/tests/test_robustness.py",
     "tests/inside/staff_attacks.py": "core/tests/test_staff_attacks.py",
-    "tests/cloudinary/inside/faults.py": "uploads/moderation/cloudinary/tests/test_faults.py",
+    "tests/cloudinary/inside/faults.py": FAULTS,
 }
 # A test that fails, or whose fixtures do. A module that cannot be imported has no test.
 FAILED = re.compile(rb"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
@@ -274,8 +276,9 @@ def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]], project
     first = {it.partition("::")[0] for it in found}
     own = mutant.path.split("/")[0]
     # After them the tests of the mutant's own app, and last those that start processes.
+    everything = [it for it in all_tests(project) if it != FAULTS or mutant.path.startswith(FEATURE)]
     return sorted(
-        all_tests(project) if "" in found else found | set(unseen),
+        everything if "" in found else found | set(unseen),
         key=lambda it: (it in SLOW, it.partition("::")[0] not in first, not it.startswith(own)),
     )
 
