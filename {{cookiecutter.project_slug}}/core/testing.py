@@ -1,6 +1,7 @@
 """What the tests of all apps share, beside the fixtures in conftest.py."""
 
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from django.conf import settings
 from django.test import Client
 
 if TYPE_CHECKING:
+    import pytest
+
     from uploads.models import Photo
     from users.models import User
 
@@ -58,3 +61,11 @@ def start(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def in_environment(monkeypatch: "pytest.MonkeyPatch", **changes: str) -> dict[str, Any]:
+    """Return the settings of the tests' production environment with changes."""
+    with monkeypatch.context() as patch:
+        for name, value in changes.items():
+            patch.setenv(name, value)
+        return runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))

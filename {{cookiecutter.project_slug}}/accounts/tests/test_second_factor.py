@@ -130,9 +130,9 @@ def test_removing_a_factor_ends_other_sessions(
     client: HTTPSClient, staff: User, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    other, stranger = HTTPSClient(), HTTPSClient()
+    other, unrelated = HTTPSClient(), HTTPSClient()
     verify_email(user)
-    log_in(stranger, user.email)
+    log_in(unrelated, user.email)
     factor = add_second_factor(staff)
     for browser in (other, client):
         log_in(browser, staff.email)
@@ -145,7 +145,7 @@ def test_removing_a_factor_ends_other_sessions(
     assert other.get("/accounts/email/").status_code == 302
     assert client.get("/accounts/email/").status_code == 200
     assert client.get("/admin/").status_code == 302
-    assert is_logged_in(stranger)
+    assert is_logged_in(unrelated)
     events = {(record.getMessage(), vars(record).get("fields", {}).get("factor")) for record in caplog.records}
     assert events >= {("authn_factor_renewed", "recovery_codes"), ("authn_factor_removed", "totp")}
     assert "authn_factor_used" in caplog.messages

@@ -154,7 +154,7 @@ def test_log_in_and_log_out_are_logged_by_user_id(login: Login, user: User, capl
     client = login(user)
     client.post("/accounts/logout/")
     log_in(client, user.email, "wrong " + PASSWORD)
-    client.post("/accounts/logout/")  # of nobody
+    client.post("/accounts/logout/")  # without a session
     events = {record.getMessage(): record for record in caplog.records if record.name == "security"}
     assert events.keys() >= {"authn_login_success", "authn_logout", "authn_login_fail"}
     entry = json.loads(JSONFormatter().format(events["authn_logout"]))

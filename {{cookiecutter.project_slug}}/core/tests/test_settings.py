@@ -28,7 +28,7 @@ from environs import ValidationError
 from config import environment
 from config.environment import cache_url, database_url, email_url, sentry_dsn, storage_url
 from config.settings import env
-from core.testing import start
+from core.testing import in_environment, start
 
 POSITIVE = (
     *("UPLOAD_MAX_BYTES", "UPLOAD_MAX_PIXELS", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
@@ -175,14 +175,6 @@ def test_hsts_without_subdomains_is_a_decision() -> None:
     result = start(**off, SECURE_HSTS_PRELOAD="on")
     assert result.returncode == 1
     assert "SECURE_HSTS_PRELOAD: Needs SECURE_HSTS_INCLUDE_SUBDOMAINS" in result.stderr
-
-
-def in_environment(monkeypatch: pytest.MonkeyPatch, **changes: str) -> dict[str, Any]:
-    """Return the settings of the tests' production environment with changes."""
-    with monkeypatch.context() as patch:
-        for name, value in changes.items():
-            patch.setenv(name, value)
-        return runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
 
 
 def test_smallest_numbers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

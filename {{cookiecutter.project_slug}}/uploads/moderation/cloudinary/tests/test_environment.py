@@ -4,8 +4,7 @@ import pytest
 from django.utils.module_loading import import_string
 from environs import ValidationError
 
-from core.testing import start
-from core.tests.test_settings import in_environment
+from core.testing import in_environment, start
 from uploads.moderation.backends import StaffReviewBackend
 from uploads.moderation.cloudinary import environment
 from uploads.moderation.cloudinary.backend import CloudinaryBackend
