@@ -28,7 +28,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from core.logging import request_id
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload, start
+from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload, in_environment, start
 from uploads import outbox, sweeper
 from uploads.management.commands import worker
 from uploads.models import Photo
@@ -66,6 +66,14 @@ def test_forms_ignore_fields_that_they_do_not_offer(
             assert (user.is_staff, user.is_superuser, user.user_permissions.count()) == (False, False, 0), url
             assert (photo.status != "approved", photo.owner) == (True, user), url
             transaction.set_rollback(True)
+
+
+def test_example_documents_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8").partition("# Optional")[2]
+    values = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
+    documented, default = (in_environment(monkeypatch, **it) for it in (values, dict.fromkeys(values, "")))
+    assert values
+    assert not [name for name in default if name.isupper() and default[name] != documented[name]]
 
 
 @pytest.mark.django_db

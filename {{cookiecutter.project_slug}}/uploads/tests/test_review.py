@@ -174,7 +174,10 @@ def test_second_decision_overwrites_nothing(
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_messages_count_what_was_decided(login: Login, reviewer: User, make_photo: MakePhoto, count: int) -> None:
+def test_messages_count_what_was_decided(
+    login: Login, reviewer: User, make_photo: MakePhoto, count: int, settings: Settings
+) -> None:
+    settings.UPLOADS_PER_HOUR = 6
     decided, gone, deleted = ([make_photo() for _ in range(count)] for _ in range(3))
     Photo.objects.filter(pk__in=[photo.pk for photo in gone]).update(has_files=False)
     for photo in deleted:
