@@ -344,8 +344,10 @@ def main() -> None:
         mutants = [it for it in find(project) if not options.paths or it.path.startswith(tuple(options.paths))]
         sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))  # noqa: S311
         print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", file=sys.stderr, flush=True)
-        for mutant, result in measure(project, sample):
+        for number, (mutant, result) in enumerate(measure(project, sample), start=1):
             totals[mutant.path.split("/")[0], result] += 1
+            if number % 20 == 0:
+                print(f"{number} of {len(sample)}", file=sys.stderr, flush=True)
             if result == SURVIVES:
                 before = (project / mutant.path).read_bytes()[mutant.start : mutant.end].decode()
                 line = (project / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
