@@ -152,7 +152,7 @@ def test_former_staff_cannot_delete_their_record(clients: list[HTTPSClient], use
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(
-    clients: list[HTTPSClient], user: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+    clients: list[HTTPSClient], user: User, other_user: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     photo = make_photo(status="approved")
@@ -161,7 +161,7 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     assert "cannot be undone" in client.get("/accounts/delete/").content.decode()
     response = client.post("/accounts/delete/")
     assert "Clear-Site-Data" in response.headers
-    assert not User.objects.filter(pk=user.pk).exists()
+    assert list(User.objects.all()) == [other_user]
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)

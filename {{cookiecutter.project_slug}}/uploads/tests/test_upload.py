@@ -147,7 +147,11 @@ def test_account_has_one_upload_at_a_time(
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
+        # Two uploads that arrive at the same moment both pass the first check.
+        with pytest.raises(ValidationError) as second, limits.decoding_turn(other_user):
+            pass
         limits.decoding.acquire()
+    assert second.value.code == "in_progress"
     assert (response.status_code, response.headers["Retry-After"], codes(response)) == (429, "5", ["in_progress"])
     assert not response.context["form"].files
     assert upload(login(other_user)).status_code == 302
