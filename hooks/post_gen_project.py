@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import secrets
 import shutil
@@ -20,19 +19,16 @@ FEATURE_PATHS = {
     ("ci_scanning", "gitlab", "none"): ["renovate.json"],  # on GitHub, Dependabot updates the same
 }
 
-# An address of Git that works on every machine.
-ADDRESS = re.compile(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:")
-
 # Files left by work in the raw folder. They are not part of the template.
 LEFTOVERS = [".env", ".venv", "**/__pycache__", "**/.*_cache", "**/.DS_Store", "*.sqlite3*", "uv.lock"]
 LEFTOVERS += ["media", "reports", "secrets", "staticfiles"]
 
-ENV = """\
+ENV = f"""\
 # Secrets for this machine, created with the project. Do not commit this file.
 # .env.example describes all variables.
 DEBUG=on
-SECRET_KEY={secret_key}
-FIELD_ENCRYPTION_KEYS={encryption_key}
+SECRET_KEY={secrets.token_urlsafe(64)}
+FIELD_ENCRYPTION_KEYS={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
 """
 
 SUMMARY = """
@@ -62,40 +58,15 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def write_env() -> None:
-    """Write the secrets to a file that only its owner can read from the start."""
-    text = ENV.format(
-        secret_key=secrets.token_urlsafe(64),
-        encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    )
-    descriptor = os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-
-
 def template_address() -> str:
     """Return where the template was cloned from, without credentials, or else where it is published."""
     config = Path(ANSWERS.get("_repo_dir", ""), ".git", "config")
     text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
     origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', text, re.MULTILINE)
-    if origin and ADDRESS.match(origin[1]):
+    # Only an address that works on every machine.
+    if origin and re.match(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:", origin[1]):
         return re.sub(r"^(https://)[^/]*@", r"\1", origin[1])
     return str(ANSWERS["_repository"])
-
-
-def write_record() -> None:
-    """Record the template, the release and the answers for updates, in the format of cruft."""
-    release = f"v{ANSWERS['_version']}"
-    answers = {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}
-    record = {
-        "template": template_address(),
-        "commit": release,  # Cookiecutter does not tell the commit; Git and cruft take a tag as well
-        "checkout": release,
-        "context": {"cookiecutter": answers},
-        "directory": None,
-    }
-    with Path(".cruft.json").open("w", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
 
 
 for pattern in LEFTOVERS:
@@ -107,8 +78,20 @@ for (prompt, *answers), paths in FEATURE_PATHS.items():
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
 
-write_env()
-write_record()
+env = Path(".env")
+env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read it
+env.write_text(ENV, encoding="utf-8", newline="\n")
+
+# In the format of cruft. Cookiecutter does not tell the commit; Git and cruft take a tag as well.
+record = {
+    "template": template_address(),
+    "commit": f"v{ANSWERS['_version']}",
+    "checkout": f"v{ANSWERS['_version']}",
+    "context": {"cookiecutter": {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}},
+    "directory": None,
+}
+text = json.dumps(record, ensure_ascii=False, indent=2)
+Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 # A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
