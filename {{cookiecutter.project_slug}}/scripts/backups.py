@@ -89,9 +89,8 @@ def restore_database(file: IO[bytes], compose: bool) -> None:
 def save_photos(file: IO[bytes], compose: bool) -> None:
     if compose:
         # tar's code 1 means that a photo came or went meanwhile.
-        docker_compose(
-            "exec", "-T", "site", "sh", "-c", "tar --checkpoint=100000 -cf - -C /media . || [ $? = 1 ]", stdout=file
-        )
+        command = "tar --checkpoint=100000 -cf - -C /media . || [ $? = 1 ]"
+        docker_compose("exec", "-T", "site", "sh", "-c", command, stdout=file)
         return
     root = project_settings().MEDIA_ROOT
     with tarfile.open(fileobj=file, mode="w") as archive:
@@ -131,7 +130,7 @@ def sqlite_file() -> str:
     return str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
 
 
-def postgresql(compose: bool, program: str, *options: str, **streams: IO[bytes]) -> None:
+def postgresql(compose: bool, program: str, *options: str, **streams: Any) -> None:
     """Run a program with options and, after them, the name of the database. Only the environment has the password."""
     if compose:
         docker_compose("exec", "-T", "database", program, "--username=site", *options, "site", **streams)
@@ -140,16 +139,12 @@ def postgresql(compose: bool, program: str, *options: str, **streams: IO[bytes])
 
     database = project_settings().DATABASES["default"]
     (_, *arguments), environment = DatabaseClient.settings_to_cmd_args_env(database, options)
-    run(program, *arguments, env=os.environ | (environment or {}), **streams)
+    environment = os.environ | (environment or {})
+    subprocess.run([program, *arguments], env=environment, check=True, **streams)  # noqa: S603 - no shell
 
 
-def docker_compose(*arguments: str, **streams: IO[bytes]) -> None:
-    run("docker", "compose", *arguments, **streams)
-
-
-def run(*command: str, **options: Any) -> None:
-    # No shell; the programs and their arguments come from this file and the project's settings.
-    subprocess.run(command, check=True, **options)  # noqa: S603
+def docker_compose(*arguments: str, **streams: Any) -> None:
+    subprocess.run(["docker", "compose", *arguments], check=True, **streams)  # noqa: S603, S607 - no shell
 
 
 if __name__ == "__main__":
