@@ -5,10 +5,11 @@
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from scripts.scans import NotRun, expect, run
 
 RECORD = Path(".cruft.json")
 
@@ -24,17 +25,14 @@ def main(wanted: str = "") -> int:
         if release not in tags:
             sys.exit(f"The template has no release {release}. Its releases: {', '.join(tags) or 'none'}.")
         git("-C", folder, "checkout", "--quiet", "--detach", release)
-        return subprocess.run([sys.executable, f"{folder}/update.py", release], check=False).returncode  # noqa: S603
+        return run(sys.executable, f"{folder}/update.py", release, capture=False).returncode
 
 
 def git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace")  # noqa: S603, S607
-    except OSError:
-        sys.exit("Git merges the release: install Git.")
-    if done.returncode:
-        sys.exit(f"git failed: {done.stderr.strip()}")
-    return done.stdout
+        return expect(run("git", *arguments), 0)
+    except NotRun as reason:
+        sys.exit(f"git failed: {reason}")
 
 
 if __name__ == "__main__":
