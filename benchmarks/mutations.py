@@ -801,7 +801,10 @@ FEATURES = [
         "session.created_at",
     ),
     Mutation(
-        "switch for emails changes every user", "accounts/views.py", "objects.filter(pk=user.pk).up", "objects.up"
+        "switch for emails changes every user",
+        "accounts/views.py",
+        "objects.filter(pk=request.user.pk).up",
+        "objects.up",
     ),
     Mutation("account deleted without reauthentication", "accounts/views.py", "@reauthentication_required\n"),
 ]

@@ -1,7 +1,7 @@
 """Account pages that allauth does not have: emails about photos, deletion, and sessions as last seen."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
@@ -11,31 +11,31 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.logging import log_event
+from users.http import UserRequest
 from users.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def notifications(request: HttpRequest) -> HttpResponse:
+def notifications(request: UserRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/notifications.html")
-    user = cast("User", request.user)
     # This field alone: staff may disable the account at this moment.
-    User.objects.filter(pk=user.pk).update(decision_emails="decision_emails" in request.POST)
+    User.objects.filter(pk=request.user.pk).update(decision_emails="decision_emails" in request.POST)
     messages.success(request, _("Saved."))
     return redirect("account_notifications")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required
-def delete_account(request: HttpRequest) -> HttpResponse:
+def delete_account(request: UserRequest) -> HttpResponse:
     """Delete the user's own account. Staff cannot, also former staff: the record of their decisions stays."""
-    user = cast("User", request.user)
+    user = request.user
     if not user.is_deletable:
         raise PermissionDenied
     if request.method != "POST":
@@ -60,7 +60,7 @@ class SessionsView(ListUserSessionsView):
 
 
 @require_POST
-def end_session(request: HttpRequest, pk: int) -> HttpResponse:
+def end_session(request: UserRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     log_event("session_expired", request, reason="ended by its owner")
     if session.is_current():
