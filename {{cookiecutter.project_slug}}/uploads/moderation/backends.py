@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -23,37 +23,28 @@ class Outcome(NamedTuple):
     reason: str = ""  # for the owner, if the photo is rejected
 
 
-class ModerationBackend(Protocol):
-    kinds: tuple[str, ...]  # of the verdicts that a new photo needs
+class StaffReviewBackend:
+    """Photos wait in the admin for a reviewer. Other backends override these methods."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of the verdicts that a new photo needs."""
+        return (MANUAL,)
 
     def next_due(self) -> datetime | None:
         """Return when the worker must process a photo that was created, reviewed or deleted (None: never)."""
-
-    def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
-        """Take the next step for each due photo, and yield what it found."""
-
-    def prepare(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        """Return photos with what `image_url` reads, so that it needs no query for each."""
-
-    def image_url(self, photo: Photo, variant: str) -> str:
-        """Return the URL of an image. Callers ask only for viewers who may see the photo."""
-
-
-class StaffReviewBackend:
-    """Photos wait in the admin for a reviewer."""
-
-    kinds = (MANUAL,)
-
-    def next_due(self) -> None:
         return None
 
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
+        """Take the next step for each due photo, and yield what it found."""
         return (Outcome(photo, next_due=None) for photo in photos)
 
     def prepare(self, photos: PhotoQuerySet) -> PhotoQuerySet:
+        """Return photos with what `image_url` reads, so that it needs no query for each."""
         return photos
 
     def image_url(self, photo: Photo, variant: str) -> str:
+        """Return the URL of an image. Callers ask only for viewers who may see the photo."""
         return reverse("uploads:file", args=[photo.id, variant])
 
 
@@ -63,11 +54,11 @@ def next_attempt(photo: Photo) -> datetime:
     return now + min(max((now - photo.created_at) / 2, timedelta(seconds=10)), timedelta(minutes=15))
 
 
-def get_moderation_backend() -> ModerationBackend:
+def get_moderation_backend() -> StaffReviewBackend:
     return load_backend(settings.PHOTO_MODERATION_BACKEND)
 
 
 @cache
-def load_backend(path: str) -> ModerationBackend:
-    backend: ModerationBackend = import_string(path)()
+def load_backend(path: str) -> StaffReviewBackend:
+    backend: StaffReviewBackend = import_string(path)()
     return backend

@@ -9,14 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import F
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from uploads.images import VARIANTS
 from uploads.models import Photo, PhotoQuerySet, Status
-from uploads.moderation.backends import Outcome, next_attempt
+from uploads.moderation.backends import Outcome, StaffReviewBackend, next_attempt
 from uploads.moderation.cloudinary import client
 from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoError, PhotoRefusedError
 from uploads.moderation.cloudinary.models import Asset
@@ -31,7 +30,7 @@ OTHER_STORAGE = gettext_noop(
 )
 
 
-class CloudinaryBackend:
+class CloudinaryBackend(StaffReviewBackend):
     @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(kind.partition(":")[0] for kind in settings.CLOUDINARY_MODERATION)
@@ -46,7 +45,7 @@ class CloudinaryBackend:
         """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
         if photo.status == Status.APPROVED and (version := asset_version(photo)):
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
-        return reverse("uploads:file", args=[photo.pk, variant])
+        return super().image_url(photo, variant)
 
     def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
         assets = Asset.objects.in_bulk([photo.pk for photo in photos])
