@@ -11,8 +11,10 @@ import dj_database_url
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
-from environs import EnvValidationError, FileAwareEnv, ValidationError
+from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
+language = validate.OneOf({*LANG_INFO, "en-us"}, error="Must be a language that Django knows, such as de or pt-br.")
+time_zone = validate.OneOf(available_timezones(), error="Must be a time zone such as Europe/Berlin.")
 PLACEHOLDER = "replace-this"  # how values start that .env.example holds in place of secrets
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
@@ -27,7 +29,7 @@ class Environment(FileAwareEnv):
         super().__init__(eager=False, strip_whitespace=True)
         self.problems: dict[str, list[str]] = {}
         parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
-        for parser in (*parsers, language, time_zone):
+        for parser in parsers:
             self.add_parser(parser.__name__, parser)
 
     # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
@@ -177,16 +179,4 @@ def sentry_dsn(value: str) -> str:
     url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.:-]+/\d+"
     if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
         raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`.")
-    return value
-
-
-def language(value: str) -> str:
-    if value not in LANG_INFO.keys() | {"en-us"}:
-        raise ValidationError("Must be a language that Django knows, such as de or pt-br.")
-    return value
-
-
-def time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValidationError("Must be a time zone such as Europe/Berlin.")
     return value

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from django.utils.csp import CSP
 from environs import validate
 
-from config.environment import Environment, is_local, secret_key
+from config.environment import Environment, is_local, language, secret_key, time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SITE_NAME = "{{ cookiecutter.project_name }}"
@@ -36,7 +36,7 @@ sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
 DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else REQUIRED)}
 CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
 storage = env.storage_url("STORAGE_URL", "")
-mailer = env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)
+MAILERS = {"default": env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
@@ -44,8 +44,8 @@ SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
 CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
 SENTRY_DSN = env.sentry_dsn("SENTRY_DSN", "")
-LANGUAGE_CODE = env.language("LANGUAGE_CODE", "en")
-TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en", validate=language)
+TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=time_zone)
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
 # % endif
@@ -73,7 +73,7 @@ if any(it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_D
     env.add_problem("MEDIA_ROOT", "Must not be in a folder of static files: everyone could read the photos.")
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
-if not DEBUG and mailer and "Console" in mailer["BACKEND"]:
+if not DEBUG and MAILERS["default"] == {"BACKEND": "core.mail.ConsoleBackend"}:
     env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
 if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
     env.add_problem("SECURE_HSTS_PRELOAD", "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.")
@@ -156,7 +156,6 @@ TEMPLATES = [
 
 # How long visitors without cookies share a page. Not on SQLite, where storing the page would wait for other writers.
 SHARED_PAGE_SECONDS = 0 if DEBUG or DATABASES["default"]["ENGINE"].endswith("sqlite3") else 10
-MAILERS = {"default": mailer}
 # Translations of the project's own texts: see docs/languages.md.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
@@ -259,8 +258,6 @@ ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a 
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}
 
 # % if cookiecutter.auth_app
-# Accounts
-
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS |= {
     "signup": "accounts.forms.SignupForm",
@@ -280,7 +277,7 @@ MFA_TOTP_ISSUER = SITE_NAME
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG  # passkeys work on http://localhost while developing
 
 # % endif
-# Files
+# Files and photos
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -298,9 +295,6 @@ if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
-
-# Photos
-
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation
