@@ -1,10 +1,8 @@
 """Deletion of what has expired. By itself, Django deletes neither sessions nor the rows of a cache in time."""
 
-from importlib import import_module
-
-from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.db import DatabaseCache
+from django.core.management import call_command
 from django.db import connection
 from django.dispatch import Signal
 from django.utils import timezone
@@ -15,7 +13,7 @@ expired_rows_deleted = Signal()
 
 def delete_expired_rows() -> None:
     """Delete expired sessions, and expired rows of a cache in the database: its keys contain IP addresses."""
-    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    call_command("clearsessions")
     store = caches["default"]
     if isinstance(store, DatabaseCache):
         with connection.cursor() as cursor:

@@ -76,11 +76,10 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 class RejectForm(forms.Form):
-    field = forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"})
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
-        widget=field,
+        widget=forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"}),
         help_text=_("Choose one or write your own. The owner reads it."),
     )
 
@@ -149,9 +148,8 @@ class PhotoAdmin(ModelAdmin):
     @admin.display(description=_("uploaded"))
     def waiting(self, photo: Photo) -> str:
         late = timezone.now() - photo.created_at > timedelta(hours=settings.MODERATION_STUCK_HOURS)
-        hidden = photo.status in {Status.PENDING, Status.REVIEW}
         date = localize(timezone.localtime(photo.created_at))
-        return gettext("{date}, waits too long").format(date=date) if late and hidden else date
+        return gettext("{date}, waits too long").format(date=date) if late and photo.status in WAITING else date
 
     @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:

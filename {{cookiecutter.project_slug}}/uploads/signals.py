@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.conf import settings
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
@@ -8,8 +7,8 @@ from uploads.services import delete_photos
 from users.models import User
 
 
-@receiver(pre_delete, sender=settings.AUTH_USER_MODEL)
-def delete_photos_of_user(instance: Any, **kwargs: Any) -> None:
+@receiver(pre_delete, sender=User)
+def delete_photos_of_user(instance: User, **kwargs: Any) -> None:
     # The lock that create_photo takes: otherwise, an upload at this moment would leave a photo without its owner.
     User.objects.select_for_update().filter(pk=instance.pk).first()
     delete_photos(instance.photos.all())
