@@ -450,8 +450,8 @@ FOUNDATION = [
     Mutation(
         "published before all kinds approved",
         RULES,
-        "if found == {Result.APPROVED}:",
-        "if Result.APPROVED in found:",
+        "or found == {Result.APPROVED}:",
+        "or Result.APPROVED in found:",
     ),
     Mutation(
         "rejection overruled by another approval",

@@ -105,8 +105,7 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
         content = default_storage.open(found.path(variant))
     except FileNotFoundError:
         raise Http404 from None
-    name = f"{found.id}-{variant}.jpg"
-    return FileResponse(content, content_type="image/jpeg", filename=name, headers=headers)
+    return FileResponse(content, content_type="image/jpeg", filename=f"{found.id}-{variant}.jpg", headers=headers)
 
 
 def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:

@@ -22,12 +22,10 @@ def decide(results: Mapping[str, str]) -> str:
     A person's decision overrides the others. Any result that is neither clear nor pending needs a reviewer.
     """
     found = set(results.values())
-    if results.get(MANUAL) == Result.APPROVED:
+    if results.get(MANUAL) == Result.APPROVED or found == {Result.APPROVED}:
         return Status.APPROVED
     if Result.REJECTED in found:
         return Status.REJECTED
-    if found == {Result.APPROVED}:
-        return Status.APPROVED
     if found and found <= {Result.APPROVED, Result.PENDING}:
         return Status.PENDING
     return Status.REVIEW
