@@ -477,7 +477,7 @@ FOUNDATION = [
     ),
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
-    Mutation("expired sessions kept", "core/expiry.py", ".SessionStore.clear_expired()", ".SessionStore"),
+    Mutation("expired sessions kept", "core/expiry.py", 'call_command("clearsessions")', "pass"),
     Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
     Mutation(
         "upload of a deleted account fails",
@@ -576,8 +576,8 @@ FOUNDATION = [
     Mutation(
         "console email backend in production",
         SETTINGS,
-        'if not DEBUG and mailer and "Console"',
-        'if False and mailer and "Console"',
+        'if not DEBUG and MAILERS["default"] == {',
+        'if False and MAILERS["default"] == {',
     ),
     Mutation(
         "reset links valid for three days",

@@ -18,11 +18,10 @@ PASSWORD_EVENTS = {
 
 
 @receiver(user_logged_in)
-def on_login(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
-    if request is not None:
-        for name in ("started", "renewed"):  # a log-in restarts both time limits of the session
-            request.session.pop(name, None)
+    for name in ("started", "renewed"):  # a log-in restarts both time limits of the session
+        request.session.pop(name, None)
 
 
 @receiver(user_logged_out)

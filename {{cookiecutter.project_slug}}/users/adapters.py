@@ -25,7 +25,7 @@ class AccountAdapter(DefaultAccountAdapter):
             return False
 
     def validation_error(self, code: str, *args: object) -> Any:
-        if code in {"too_many_login_attempts", "rate_limited"}:
+        if code == "too_many_login_attempts":
             log_event("authn_login_lock", self.request)
         return super().validation_error(code, *args)
 
