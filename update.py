@@ -55,16 +55,32 @@ def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -
     run("git", "checkout", "--quiet", "--detach", release, folder=TEMPLATE)
     answers = [f"{key}={value}" for key, value in record["context"]["cookiecutter"].items() if key[0] != "_"]
     options = ("--no-input", "--config-file", str(config), "--output-dir", str(output / "project"))
-    run(*COOKIECUTTER, *options, str(TEMPLATE), *answers)
+    try:
+        run(*COOKIECUTTER, *options, str(TEMPLATE), *answers, env={"TMPDIR": str(folder)})  # the hooks leave files
+    except SystemExit as failure:
+        sys.exit(f"{failure}\n{release} cannot be generated. If it refuses an answer, correct the answer in {RECORD}.")
     (project,) = (output / "project").iterdir()
     context = json.loads((project / RECORD).read_text(encoding="utf-8"))["context"]
     for left_out in (RECORD, Path(".env")):
         (project / left_out).unlink()
     own = {"GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(), "GIT_WORK_TREE": str(project)}
     own["GIT_INDEX_FILE"] = str(output / "index")
-    run("git", "add", "--all", "--force", folder=project, env=own)
+    run("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force", folder=project, env=own)
     tree = run("git", "write-tree", folder=project, env=own).strip()
     return run(*GIT, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), context
+
+
+def changes() -> dict[str, str]:
+    """Return the changed paths of the repository, each with the two letters of its state."""
+    lines = run("git", "status", "--porcelain", "--no-renames", "-z").split("\0")[:-1]
+    return {line[3:]: line[:2] for line in lines}
+
+
+def overwritten(old: str, new: str) -> list[str]:
+    """Return the ignored files of this project that files of the release would replace, without a way back."""
+    added = run("git", "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A", old, new).split("\0")
+    untracked = run("git", "ls-files", "--others", "-z").split("\0")
+    return sorted({*added} & {*untracked} - {""})
 
 
 def merge(old: str, new: str) -> tuple[list[str], list[str]]:
@@ -72,10 +88,10 @@ def merge(old: str, new: str) -> tuple[list[str], list[str]]:
     prefix = run("git", "rev-parse", "--show-prefix").strip()
     shift = [f"-Xsubtree={prefix}"] if prefix else []
     run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
-    before, now = (run("git", "ls-tree", "-rd", "--name-only", tree).splitlines() for tree in (old, f"HEAD:{prefix}"))
+    folders = ("git", "ls-tree", "-rd", "--name-only", "--full-tree")
+    before, now = (run(*folders, tree).splitlines() for tree in (old, f"HEAD:{prefix}"))
     removed = set(map(PurePosixPath, before)) - set(map(PurePosixPath, now))
-    states = run("git", "status", "--porcelain", "--no-renames", "-z").split("\0")[:-1]
-    paths = {state[3:].removeprefix(prefix): state[:2] for state in states}
+    paths = {path.removeprefix(prefix): state for path, state in changes().items()}
     # DU: deleted by us, updated by them.
     left_out = [path for path, state in paths.items() if state == "DU" or removed & {*PurePosixPath(path).parents}]
     if left_out:
@@ -86,12 +102,14 @@ def merge(old: str, new: str) -> tuple[list[str], list[str]]:
 
 def main(release: str) -> int:
     """Return 1 if there are conflicts."""
+    # A console that cannot show a character shows its code point.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         run("git", "rev-parse", "HEAD")
     except SystemExit:
         sys.exit("Git merges the release: commit this project to a repository first.")
-    if changed := run("git", "status", "--porcelain").splitlines():
-        sys.exit(f"Commit or stash your changes first: {', '.join(line[3:] for line in changed)}.")
+    if changed := changes():
+        sys.exit(f"Commit or stash your changes first: {', '.join(changed)}.")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     recorded = record["commit"]
     if not is_newer(release, recorded):
@@ -103,6 +121,8 @@ def main(release: str) -> int:
     known, actions = (
         ACTIONS.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=TEMPLATE)) for it in (recorded, release)
     )
+    if in_the_way := overwritten(old, new):
+        sys.exit(f"The release adds files that Git ignores here. Move yours away first: {', '.join(in_the_way)}.")
     conflicts, left_out = merge(old, new)
     record |= {"commit": release, "checkout": release, "context": context}
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
@@ -111,7 +131,7 @@ def main(release: str) -> int:
     if left_out:
         print("\nChanged by the release, but removed from this project, so left out:", *left_out, sep="\n- ")
     if conflicts:
-        print("\nConflicts, which Git marks in the files:", *conflicts, sep="\n- ")
+        print("\nConflicts, which `git status` explains:", *conflicts, sep="\n- ")
     new_actions = [f"{number}: {text.strip()}" for number, text in actions if (number, text) not in known]
     print("\nWhat to do, from the changelog:", *(new_actions or ["nothing"]), sep="\n- ")
     return int(bool(conflicts))

@@ -131,7 +131,7 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     secrets = (project / ".env").read_bytes()
     request = run_jobs(project, machine)
     assert not request.pushed
-    assert "Conflicts, which Git marks in the files:\n- config/settings.py\n" in request.page
+    assert "Conflicts, which `git status` explains:\n- config/settings.py\n" in request.page
     assert "uv run poe template-update" in request.page
 
     with pytest.raises(AssertionError, match="ended with 1") as failure:
@@ -170,7 +170,8 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     run(project, *MANAGE, "makemigrations", "--name", "photo_place")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     commit(project, "Add the place")
-    assert f"- {NEXT}: {ACTION}" in machine.run(project, *UPDATE, f"v{NEXT}")
+    output = run(project, *UPDATE, f"v{NEXT}", **machine.environment | {"PYTHONIOENCODING": "ascii"})
+    assert f"- {NEXT}: {ACTION}".encode("ascii", "backslashreplace").decode() in output
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
     with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
         run(project, *MANAGE, "migrate")
@@ -273,26 +274,62 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
     assert "commit this project to a repository first" in refuse(project, machine)
     commit(project, "Start")
     assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(project, machine, "7.0.0")
-    (project / "note.txt").touch()
-    assert refuse(project, machine) == "Commit or stash your changes first: note.txt."
-    (project / "note.txt").unlink()
+    (project / "my nöte.txt").touch()
+    assert refuse(project, machine) == "Commit or stash your changes first: my nöte.txt."
+    (project / "my nöte.txt").unlink()
+    change(project, [(".gitignore", "# Data\n", f"# Data\n{NEW_MIGRATION}\n")])
+    commit(project, "Ignore a file")
+    (project / NEW_MIGRATION).write_text("mine", encoding="utf-8")
+    assert f"Move yours away first: {NEW_MIGRATION}." in refuse(project, machine)
+    assert (project / NEW_MIGRATION).read_text(encoding="utf-8") == "mine"
     change(project, [(".cruft.json", f'"commit": "v{RELEASE}"', '"commit": "v0.1.0"')])
     commit(project, "Record another release")
     assert "has no v0.1.0" in refuse(project, machine)
+    (project / ".cruft.json").write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    commit(project, "Break the record")
+    assert ".cruft.json is missing or damaged" in refuse(project, machine)
     (project / ".cruft.json").unlink()
     commit(project, "Remove the record")
-    assert ".cruft.json is missing" in refuse(project, machine)
+    assert ".cruft.json is missing or damaged" in refuse(project, machine)
+
+
+def test_refused_answer_is_to_be_corrected_in_the_record(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF)
+    change(project, [(".cruft.json", '"domain_name": "example.com"', '"domain_name": "localhost"')])
+    commit(project, "Record another domain")
+    with pytest.raises(AssertionError, match="correct the answer in") as failure:
+        machine.run(project, *UPDATE)
+    assert "domain_name: is not a valid domain name" in str(failure.value)
+    assert not run(project, "git", "status", "--porcelain")
+
+
+def test_new_file_in_a_renamed_folder_is_to_be_confirmed(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_ON)
+    run(project, "git", "mv", "accounts", "members")
+    commit(project, "Rename the accounts")
+    moved = NEW_IN_FEATURE.replace("accounts", "members")
+    with pytest.raises(AssertionError, match=f"which `git status` explains:\n- {re.escape(moved)}\n\n"):
+        machine.run(project, *UPDATE)
+    assert (project / moved).is_file()
+    assert not (project / "accounts").exists()
 
 
 def test_project_in_a_folder_of_its_repository_updates(template: Path, machine: Machine) -> None:
-    project = bake(template, machine.folder / "company" / "sites", **ALL_OFF)
-    commit(machine.folder / "company", "Start")
+    company, temporary = machine.folder / "company", machine.folder / "tmp"
+    project = bake(template, company / "sites", **ALL_ON)
+    commit(company, "Start")
     run(project, "git", "mv", "config/urls.py", "config/routes.py")
-    commit(machine.folder / "company", "Rename")
-    machine.run(project, *UPDATE)
+    run(project, "git", "rm", "-rq", "accounts")
+    commit(company, "Rename and remove")
+    run(company, "git", "sparse-checkout", "set", project.relative_to(company).as_posix())
+    temporary.mkdir()
+    output = run(project, *UPDATE, **machine.environment | {"TMPDIR": str(temporary)})
+    assert "left out:\n- accounts/README.md\n- accounts/next.md\n" in output
     assert_nothing_is_lost(project, without="accounts/")
+    assert not (project / "accounts").exists()
     assert not (project.parent / "config").exists()
-    commit(machine.folder / "company", "Update")
+    assert not list(temporary.iterdir())
+    commit(company, "Update")
     assert "Nothing to do" in machine.run(project, *UPDATE)
 
 

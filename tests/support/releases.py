@@ -12,7 +12,7 @@ type Edit = tuple[str, str, str]
 # The team of test_updates.py edits this line as well.
 RESET_TIMEOUT = "PASSWORD_RESET_TIMEOUT = 3600"
 
-ACTION = "set `REPORT_EMAIL`."
+ACTION = "set `REPORT_EMAIL` → your address."
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
 NEW_IN_FEATURE = "accounts/next.md"
 MIGRATION = """\

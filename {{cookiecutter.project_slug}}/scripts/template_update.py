@@ -15,9 +15,10 @@ RECORD = Path(".cruft.json")
 
 
 def main(wanted: str = "") -> int:
-    if not RECORD.is_file():
-        sys.exit(f"{RECORD} is missing. It records the template, the release and the answers: restore it.")
-    address = json.loads(RECORD.read_text(encoding="utf-8"))["template"]
+    try:
+        address = json.loads(RECORD.read_text(encoding="utf-8"))["template"]
+    except (OSError, ValueError, KeyError):
+        sys.exit(f"{RECORD} is missing or damaged. It records the template, the release and the answers: restore it.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         git("clone", "--quiet", "--", address, folder)
         tags = re.findall(r"^v\d+\.\d+\.\d+$", git("-C", folder, "tag", "--sort=version:refname"), re.MULTILINE)
