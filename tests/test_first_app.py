@@ -21,7 +21,7 @@ DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 # The names `auth` and `nones` only fail once Django and Ruff see the app.
 REFUSED = ["", "a", "1st", "Notes", "my-notes", "a b", "nötes", "../notes", "notes.py", "x" * 31, "_notes", "notes_"]
 REFUSED += ["class", "json", "django", "allauth", "core", "uploads", "manage", "conftest", "docs", "static", "media"]
-REFUSED += ["reports", "tests", "auth", "nones"]
+REFUSED += ["reports", "tests", "backups", "build", "auth", "nones"]
 
 
 def make(folder: Path, app: str) -> subprocess.CompletedProcess[str]:
@@ -93,12 +93,15 @@ def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
 
 def test_names_of_variables_and_of_models_work(project: Project) -> None:
     folder = project(ALL_OFF)
-    apps = ["pages", "clients", "photos", "diary", "press"]
+    longest = "a_name_of_thirty_letters_there"
+    apps = ["pages", "clients", "photos", "diary", "press", longest]
     for app in apps:
         assert make(folder, app).returncode == 0, app
     run(folder, *PYTEST, "core/tests/test_access.py", "core/tests/test_admin.py", *apps)
     models = [re.search(r"^class (\w+)\(", (folder / app / "models.py").read_text(), re.MULTILINE) for app in apps]
-    assert [model and model[1] for model in models] == ["Page", "Client", "Photo", "Diary", "Press"]
+    assert [model and model[1] for model in models[:-1]] == ["Page", "Client", "Photo", "Diary", "Press"]
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, "ruff", "format", "--check", "--no-cache")
 
 
 def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) -> None:
@@ -108,6 +111,15 @@ def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) ->
     done = make(folder, "notes")
     assert done.stderr == "notes does not work: config/urls.py has no place for it. Nothing was changed.\n"
     assert contents(folder) == before
+    (folder / "config" / "urls.py").rename(folder / "config" / "routes.py")
+    assert make(folder, "notes").stderr == done.stderr
+    assert not (folder / "notes").exists()
+
+
+def test_name_of_an_optional_package_is_refused(project: Project) -> None:
+    program = "from scripts import new_app; new_app.find_spec = lambda name: None; "
+    program += "print([name for name in ('redis', 'sentry_sdk', 'storages') if not new_app.problem(name)])"
+    assert run(project(ALL_OFF), sys.executable, "-c", program) == "[]\n"
 
 
 def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from scripts.scans import NotRun, expect, run
 
 NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# Git ignores two of these folders; the others would hide names that the template uses.
-RESERVED = {"media", "models", "reports", "tests"}
+# Git, Ruff or pytest ignore some of these folders; the others would hide modules of the template or of an extra.
+RESERVED = {"backups", "build", "dist", "media", "models", "redis", "reports", "sentry_sdk", "storages", "tests"}
 ROWS = """\
 /notes/                                      log-in 200    200      200    200
 /notes/create/                               log-in 200    200      200    200
@@ -33,16 +33,16 @@ ENTRIES = [
 ]
 STARTAPP = (sys.executable, "manage.py", "startapp", "--template=scripts/app_template")
 COMMANDS = (
-    ("ruff", "check", "--quiet", "--fix", "--output-format=concise"),
     (sys.executable, "manage.py", "makemigrations"),
     ("ruff", "format", "--quiet"),
+    ("ruff", "check", "--quiet", "--fix", "--output-format=concise"),
 )
 
 
 def main(name: str) -> None:
     if reason := problem(name):
         sys.exit(f"{name} {reason}. Nothing was changed.")
-    before = {path: Path(path).read_text(encoding="utf-8") for path, _, _ in ENTRIES}
+    before = {path: Path(path).read_text(encoding="utf-8") for path, _, _ in ENTRIES if Path(path).is_file()}
     try:
         create(name, dict(before))
     except NotRun as reason:
@@ -69,7 +69,7 @@ def create(name: str, texts: dict[str, str]) -> None:
         return re.sub("notes|Notes|Note|note", lambda found: words[found[0]], text)
 
     for path, place, entry in ENTRIES:
-        if not (found := re.search(place, texts[path], re.MULTILINE)):
+        if not (found := re.search(place, texts.get(path, ""), re.MULTILINE)):
             raise NotRun(f"{path} has no place for it")
         lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
         texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
