@@ -246,6 +246,10 @@ def test_ci_says_how_to_allow_requests(ci_scanning: str, template: Path, machine
     assert request.failed
     assert {"github": "Settings > Actions > General", "gitlab": "TEMPLATE_UPDATE_TOKEN"}[ci_scanning] in request.log
     assert "uv run poe template-update" in request.log
+    allowed = run_jobs(project, machine)
+    assert not allowed.failed
+    opened = {"github": "gh pr create", "gitlab": "merge_request.create"}[ci_scanning]
+    assert opened in allowed.log + allowed.options
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
