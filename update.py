@@ -105,7 +105,7 @@ def main(release: str) -> int:
     # A console that cannot show a character shows its code point.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        run("git", "rev-parse", "HEAD")
+        run("git", "cat-file", "-e", f"HEAD:./{RECORD}")  # another project's repository may be around this one
     except SystemExit:
         sys.exit("Git merges the release: commit this project to a repository first.")
     if changed := changes():

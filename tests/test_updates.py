@@ -276,6 +276,9 @@ def refuse(project: Path, machine: Machine, *arguments: str) -> str:
 def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> None:
     project = bake(template, machine.folder, **ALL_OFF)
     assert "commit this project to a repository first" in refuse(project, machine)
+    (machine.folder / ".gitignore").write_text("*", encoding="utf-8")
+    commit(machine.folder, "Start another project")
+    assert "commit this project to a repository first" in refuse(project, machine)
     commit(project, "Start")
     assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(project, machine, "7.0.0")
     (project / "my nöte.txt").touch()
