@@ -12,6 +12,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import transaction
@@ -29,7 +31,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from core.logging import request_id
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload, in_environment, start
-from uploads import outbox, sweeper
+from uploads import limits, outbox, sweeper
 from uploads.management.commands import worker
 from uploads.models import Photo
 from users.models import User
@@ -116,6 +118,19 @@ def test_log_of_an_upload_holds_no_personal_data(
     upload(login(user), name="private-name.jpg", title="Private title")
     for private in (user.email, "private-name", "Private title"):
         assert private not in caplog.text
+
+
+def test_upload_without_a_place_to_wait_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = threading.Semaphore(0)
+    monkeypatch.setattr(limits, "waiting", full)
+    refusals = ThreadPoolExecutor(1)
+    try:
+        refused = refusals.submit(limits.acquire_decoder)
+        with pytest.raises(ValidationError) as busy:
+            refused.result(timeout=1)
+        assert busy.value.code == "busy"
+    finally:
+        full.release()
 
 
 @pytest.mark.parametrize("folder", ["static", "media"])
