@@ -1,5 +1,6 @@
 """A backup of PostgreSQL and the photos, restored on an empty machine."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_restore_replaces_what_is_newer(project: Project, tmp_path: Path, postgr
         assert "note" not in tables(environment)
         run(folder, sys.executable, "manage.py", "migrate", "--check", **environment)
         backup = Path(run(folder, *BACKUPS, "create", str(tmp_path / "again"), **environment).splitlines()[-1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes of folders")
+def test_folder_that_cannot_be_read_fails_the_backup(project: Project, tmp_path: Path) -> None:
+    folder, photos = project(ALL_OFF), tmp_path / "media" / "aa"
+    photos.mkdir(parents=True)
+    environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media")}
+    run(folder, sys.executable, "manage.py", "migrate", **environment)
+    # Without its capabilities, root obeys the mode as well.
+    as_owner = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    photos.chmod(0)
+    try:
+        with pytest.raises(AssertionError, match="Permission denied"):
+            run(folder, *as_owner, *BACKUPS, "create", str(tmp_path / "backups"), **environment)
+    finally:
+        photos.chmod(0o700)
+    assert not list((tmp_path / "backups").iterdir())
 
 
 def tables(environment: dict[str, str]) -> set[str]:

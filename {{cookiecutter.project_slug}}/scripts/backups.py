@@ -93,11 +93,19 @@ def save_photos(file: IO[bytes], compose: bool) -> None:
         docker_compose("exec", "-T", "site", "sh", "-c", command, stdout=file)
         return
     root = project_settings().MEDIA_ROOT
+    walk = root.walk(on_error=stop_unless_missing)
+    found = (folder / name for folder, folders, files in walk for name in folders + files)
     with tarfile.open(fileobj=file, mode="w") as archive:
-        for count, path in enumerate(root.rglob("*"), start=1):
+        for count, path in enumerate(found, start=1):
             with suppress(FileNotFoundError):  # deleted in the meantime
                 archive.add(path, path.relative_to(root), recursive=False)
             show_progress(archive, count)
+
+
+def stop_unless_missing(error: OSError) -> None:
+    """Raise the error of a folder that cannot be read: without it, the backup would lack photos."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def restore_photos(file: IO[bytes], compose: bool) -> None:
