@@ -32,7 +32,10 @@ def main() -> None:
     parser.add_argument("--compose", action="store_true", help="work on the containers of compose.yaml")
     options = parser.parse_args()
     action = create if options.action == "create" else restore
-    action(options.folder, options.compose)
+    try:
+        action(options.folder, options.compose)
+    except (OSError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError) as error:
+        sys.exit(f"The command failed: {error}")
 
 
 def create(target: Path, compose: bool) -> None:
@@ -55,6 +58,12 @@ def create(target: Path, compose: bool) -> None:
 
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
+    # tar and SQLite take what was cut off for the end, and a photo that is there would be cut off as well.
+    with (folder / "photos.tar").open("rb") as photos:
+        photos.seek(max(0, photos.seek(0, os.SEEK_END) - 1024))
+        is_complete = photos.read() == bytes(1024)
+    if not is_complete or not (folder / "database").stat().st_size:
+        sys.exit(f"{folder} is not complete. Nothing was restored.")
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
