@@ -1,5 +1,6 @@
 """A backup of PostgreSQL and the photos, restored on an empty machine."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -68,6 +69,56 @@ def test_restore_replaces_what_is_newer(project: Project, tmp_path: Path, postgr
         assert "note" not in tables(environment)
         run(folder, sys.executable, "manage.py", "migrate", "--check", **environment)
         backup = Path(run(folder, *BACKUPS, "create", str(tmp_path / "again"), **environment).splitlines()[-1])
+
+
+def test_incomplete_backup_is_not_restored(project: Project, tmp_path: Path) -> None:
+    folder, photo = project(ALL_OFF), tmp_path / "media" / "aa" / "photo.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"pixels" * 1000)
+    environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media")}
+    run(folder, sys.executable, "manage.py", "migrate", **environment)
+    backup = Path(run(folder, *BACKUPS, "create", str(tmp_path / "backups"), **environment).splitlines()[-1])
+    # Where the header of the photo begins, and in the middle of its data.
+    for name, size in (("photos.tar", 512), ("photos.tar", 3000), ("photos.tar", 0), ("database", 0)):
+        cut_off = shutil.copytree(backup, tmp_path / f"{name}-{size}")
+        os.truncate(cut_off / name, size)
+        with pytest.raises(AssertionError, match="is not complete"):
+            run(folder, *BACKUPS, "restore", str(cut_off), **environment)
+        assert photo.read_bytes() == b"pixels" * 1000
+        run(folder, sys.executable, "manage.py", "migrate", "--check", **environment)
+    run(folder, *BACKUPS, "restore", str(backup), **environment)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no shell script")
+def test_wrong_folder_stops_no_container(project: Project, tmp_path: Path) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho $* >> {tmp_path}/commands\n", encoding="utf-8")
+    docker.chmod(0o755)
+    folder = project(ALL_OFF)
+    path = f"{docker.parent}{os.pathsep}{os.environ['PATH']}"
+    with pytest.raises(AssertionError) as failed:
+        run(folder, *BACKUPS, "restore", "--compose", str(tmp_path / "missing"), PATH=path)
+    assert "The command failed: [Errno 2] No such file or directory" in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+    assert not (tmp_path / "commands").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes of folders")
+def test_folder_that_cannot_be_read_fails_the_backup(project: Project, tmp_path: Path) -> None:
+    folder, photos = project(ALL_OFF), tmp_path / "media" / "aa"
+    photos.mkdir(parents=True)
+    environment = production(folder) | {"MEDIA_ROOT": str(tmp_path / "media")}
+    run(folder, sys.executable, "manage.py", "migrate", **environment)
+    # Without its capabilities, root obeys the mode as well.
+    as_owner = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    photos.chmod(0)
+    try:
+        with pytest.raises(AssertionError, match="Permission denied"):
+            run(folder, *as_owner, *BACKUPS, "create", str(tmp_path / "backups"), **environment)
+    finally:
+        photos.chmod(0o700)
+    assert not list((tmp_path / "backups").iterdir())
 
 
 def tables(environment: dict[str, str]) -> set[str]:

@@ -111,6 +111,21 @@ def test_secrets_are_never_overwritten(project: Project) -> None:
     assert not (folder / "secrets" / "email_url").exists()
 
 
+@posix
+def test_certificate_that_failed_is_made_by_the_next_run(project: Project, tmp_path: Path) -> None:
+    folder = project(ALL_OFF)
+    fails_at_req = tmp_path / "openssl"
+    fails_at_req.write_text(f'#!/bin/sh\n[ "$1" != req ] && {shutil.which("openssl")} "$@"\n', encoding="utf-8")
+    fails_at_req.chmod(0o755)
+    mail = "submission://user:password@mail.example.com"
+    with pytest.raises(AssertionError):
+        run(folder, "deploy/make-secrets", EMAIL_URL=mail, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    secrets_of(folder)
+    names = {path.name for path in (folder / "secrets").rglob("*.pem")}
+    assert names == {"fullchain.pem", "privkey.pem"}
+    assert not (folder / "secrets" / "tls.new").exists()
+
+
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_dockerfile_has_no_findings(answers: Answers, pristine: Project) -> None:
     run(pristine(answers), "hadolint", "Dockerfile")

@@ -32,7 +32,10 @@ def main() -> None:
     parser.add_argument("--compose", action="store_true", help="work on the containers of compose.yaml")
     options = parser.parse_args()
     action = create if options.action == "create" else restore
-    action(options.folder, options.compose)
+    try:
+        action(options.folder, options.compose)
+    except (OSError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError) as error:
+        sys.exit(f"The command failed: {error}")
 
 
 def create(target: Path, compose: bool) -> None:
@@ -55,6 +58,12 @@ def create(target: Path, compose: bool) -> None:
 
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
+    # tar and SQLite take what was cut off for the end, and a photo that is there would be cut off as well.
+    with (folder / "photos.tar").open("rb") as photos:
+        photos.seek(max(0, photos.seek(0, os.SEEK_END) - 1024))
+        is_complete = photos.read() == bytes(1024)
+    if not is_complete or not (folder / "database").stat().st_size:
+        sys.exit(f"{folder} is not complete. Nothing was restored.")
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
@@ -93,11 +102,19 @@ def save_photos(file: IO[bytes], compose: bool) -> None:
         docker_compose("exec", "-T", "site", "sh", "-c", command, stdout=file)
         return
     root = project_settings().MEDIA_ROOT
+    walk = root.walk(on_error=stop_unless_missing)
+    found = (folder / name for folder, folders, files in walk for name in folders + files)
     with tarfile.open(fileobj=file, mode="w") as archive:
-        for count, path in enumerate(root.rglob("*"), start=1):
+        for count, path in enumerate(found, start=1):
             with suppress(FileNotFoundError):  # deleted in the meantime
                 archive.add(path, path.relative_to(root), recursive=False)
             show_progress(archive, count)
+
+
+def stop_unless_missing(error: OSError) -> None:
+    """Raise the error of a folder that cannot be read: without it, the backup would lack photos."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def restore_photos(file: IO[bytes], compose: bool) -> None:

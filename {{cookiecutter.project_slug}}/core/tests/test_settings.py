@@ -303,6 +303,7 @@ def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
 def test_connections_to_postgresql_are_kept_and_checked() -> None:
     database = database_url("postgres://user@localhost/site")
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
+    assert database["OPTIONS"].keys() == {"connect_timeout", "tcp_user_timeout"}
     assert not database_url("sqlite:////site.sqlite3").get("CONN_MAX_AGE")
     assert database_url("postgres://user@localhost/site?sslmode=require")["OPTIONS"]["sslmode"] == "require"
 
