@@ -180,9 +180,11 @@ def test_bandit_skips_the_virtual_environment(folder: Path) -> None:
 def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     planted = {
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "SECRET_KEY_FALLBACKS": secrets.token_hex(64),  # as deploy/make-secrets makes it
         "FIELD_ENCRYPTION_KEYS": f"{secrets.token_urlsafe(32)}=",
         "CLOUDINARY_URL": f"cloudinary://382917264518273:{secrets.token_urlsafe(20)}@mycloud",
         "DATABASE_URL": f"postgres://site:{secrets.token_hex(10)}@db.internal:5432/site",
+        "STORAGE_URL": f"s3://photos:{secrets.token_urlsafe(30)}@s3.internal/photos",
     }
     leak = folder / "production.env"
     leak.write_text("".join(f"{key}={value}\n" for key, value in planted.items()), encoding="utf-8")
@@ -201,6 +203,21 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
         hidden = re.split("[:@]", value)[2] if "://" in value else value
         assert hidden not in outcome.output
         assert hidden not in reports
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SECRET_KEY = "{}"',
+        'SECRET_KEY = env.str("SECRET_KEY", default="{}")',
+        'os.environ.setdefault("SECRET_KEY", "{}")',
+        'os.environ["SECRET_KEY"] = "{}"',
+    ],
+)
+def test_secret_key_in_code_is_found(line: str, folder: Path) -> None:
+    (folder / "leak.py").write_text(line.format(secrets.token_urlsafe(50)) + "\n", encoding="utf-8")
+    commit(folder)
+    assert scan(folder, "leaks").results == {"leaks": "found 1"}
 
 
 def test_rotated_secret_passes_and_a_new_secret_fails(folder: Path) -> None:
