@@ -252,6 +252,26 @@ def test_shallow_clone_is_reported_as_not_run(folder: Path, tmp_path: Path) -> N
     assert scan(tmp_path / "shallow", "leaks").results["leaks"].startswith("not run: a shallow clone")
 
 
+@pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
+def test_partial_clone_is_reported_as_not_run(kind: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "leak.txt").write_text(f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8")
+    commit(folder)
+    (folder / "leak.txt").unlink()
+    commit(folder)
+    run(folder, "git", "config", "uploadpack.allowFilter", "true")
+    run(tmp_path, "git", "clone", "--quiet", f"--filter={kind}", folder.as_uri(), "partial")
+    assert scan(tmp_path / "partial", "leaks").results["leaks"].startswith("not run: a partial clone")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_repository_of_another_user_is_reported_with_advice(folder: Path) -> None:
+    os.chown(folder, 12345, 12345)
+    os.chown(folder / ".git", 12345, 12345)
+    expected = f"the repository belongs to another user: run git config --global --add safe.directory {folder}"
+    outcome = scan(folder, "leaks", GIT_CONFIG_GLOBAL=os.devnull)
+    assert outcome.results["leaks"] == f"not run: {expected}"
+
+
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".git")
     assert scan(folder, "leaks").results["leaks"] == "not run: needs a Git repository: run git init, and commit"
