@@ -348,6 +348,17 @@ def test_dependency_check_reads_exactly_the_locked_packages(
     assert len(exported.splitlines()) == len(locked) >= 15
 
 
+def test_dependency_check_names_a_package_without_a_version(folder: Path) -> None:
+    program = (
+        "from scripts import dependency_check, scans\n"
+        "exported = scans.subprocess.CompletedProcess([], 0, 'six==1.17.0\\n./library\\n', '')\n"
+        "dependency_check.run = lambda *_: exported\n"
+        "dependency_check.locked_packages()\n"
+    )
+    with pytest.raises(AssertionError, match=r"NotRun: .+ not name==version: \['\./library'\]\n"):
+        run(folder, sys.executable, "-c", program)
+
+
 @pytest.mark.parametrize(
     "case",
     [
