@@ -474,6 +474,14 @@ def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
     assert outcome.results["workflows"].startswith("not run: ")
 
 
+def test_workflows_that_zizmor_passes_over_are_not_run(folder: Path) -> None:
+    with (folder / ".gitignore").open("a", encoding="utf-8") as file:
+        file.write("ci.yml\n")
+    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read .github/workflows/ci.yml"
+    shutil.rmtree(folder / ".github")
+    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read any workflow"
+
+
 def test_sbom_lists_the_packages_that_the_project_runs_on(folder: Path) -> None:
     assert scan(folder, "sbom").results == {"sbom": "passed"}
     bill = (folder / "reports" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8")
