@@ -28,6 +28,21 @@ def test_fails_once(value: int) -> None:
 def test_is_skipped() -> None:
     pytest.skip("needs PostgreSQL")
 """
+MORE = """
+import pytest
+
+def test_has_a_property(record_property) -> None:
+    record_property("ticket", "A-1")
+
+@pytest.mark.control("V3.3.1")
+def test_passes() -> None:
+    pass
+
+@pytest.mark.control("V3.3.1")
+@pytest.mark.xfail
+def test_fails_as_expected() -> None:
+    assert 1 == 2
+"""
 GH = """\
 #!/bin/sh
 case "$1 $2" in
@@ -64,6 +79,18 @@ def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> N
     (scan,) = [it for it in content["not_provided"] if it["id"] == "V5.4.3"]
     assert scan["what"] == "a virus scan of uploads"
     assert scan["why"]
+
+
+def test_only_markers_are_controls_and_known_failures_are_red(project: Project) -> None:
+    site = project(ALL_OFF)
+    planted = {"test_more.py": MORE, "test_skipped.py": "import pytest\n\npytest.importorskip('missing')\n"}
+    for file, text in planted.items():
+        (site / "core" / "tests" / file).write_text(text, encoding="utf-8")
+    files = [f"core/tests/{file}" for file in planted]
+    run(site, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *files)
+    content = json.loads((site / "reports" / "controls.json").read_text(encoding="utf-8"))
+    assert (content["shown"], content["red"]) == ([], ["V3.3.1"])
+    assert [it["id"] for it in content["controls"] if it["tests"]] == ["V3.3.1"]
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

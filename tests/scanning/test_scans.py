@@ -115,10 +115,12 @@ def test_bandit_reports_a_shell_call_with_file_and_line(folder: Path) -> None:
         'import paramiko\n\nPASSWORD = "tiger"\nHOST = "0.0.0.0"\nparamiko.SSHClient().exec_command("x")\n',
         encoding="utf-8",
     )
+    (folder / "core" / "CVSS.py").write_text('HOST = "0.0.0.0"\n', encoding="utf-8")
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
     assert "config/planted.py:5: B602 " in outcome.output.replace("\\", "/")
     assert "contests/hosts.py:4: B104 " in outcome.output.replace("\\", "/"), "no pattern excludes contests/"
+    assert "core/CVSS.py:1: B104 " in outcome.output.replace("\\", "/"), "no pattern of Bandit's own excludes it"
     for report in ("html", "json", "sarif"):
         text = (folder / "reports" / "bandit" / f"bandit.{report}").read_text(encoding="utf-8")
         assert "B602" in text
@@ -178,9 +180,11 @@ def test_bandit_skips_the_virtual_environment(folder: Path) -> None:
 def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     planted = {
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "SECRET_KEY_FALLBACKS": secrets.token_hex(64),  # as deploy/make-secrets makes it
         "FIELD_ENCRYPTION_KEYS": f"{secrets.token_urlsafe(32)}=",
         "CLOUDINARY_URL": f"cloudinary://382917264518273:{secrets.token_urlsafe(20)}@mycloud",
         "DATABASE_URL": f"postgres://site:{secrets.token_hex(10)}@db.internal:5432/site",
+        "STORAGE_URL": f"s3://photos:{secrets.token_urlsafe(30)}@s3.internal/photos",
     }
     leak = folder / "production.env"
     leak.write_text("".join(f"{key}={value}\n" for key, value in planted.items()), encoding="utf-8")
@@ -199,6 +203,21 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
         hidden = re.split("[:@]", value)[2] if "://" in value else value
         assert hidden not in outcome.output
         assert hidden not in reports
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SECRET_KEY = "{}"',
+        'SECRET_KEY = env.str("SECRET_KEY", default="{}")',
+        'os.environ.setdefault("SECRET_KEY", "{}")',
+        'os.environ["SECRET_KEY"] = "{}"',
+    ],
+)
+def test_secret_key_in_code_is_found(line: str, folder: Path) -> None:
+    (folder / "leak.py").write_text(line.format(secrets.token_urlsafe(50)) + "\n", encoding="utf-8")
+    commit(folder)
+    assert scan(folder, "leaks").results == {"leaks": "found 1"}
 
 
 def test_rotated_secret_passes_and_a_new_secret_fails(folder: Path) -> None:
@@ -231,6 +250,26 @@ def test_shallow_clone_is_reported_as_not_run(folder: Path, tmp_path: Path) -> N
     commit(folder)
     run(tmp_path, "git", "clone", "--quiet", "--depth", "1", folder.as_uri(), "shallow")
     assert scan(tmp_path / "shallow", "leaks").results["leaks"].startswith("not run: a shallow clone")
+
+
+@pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
+def test_partial_clone_is_reported_as_not_run(kind: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "leak.txt").write_text(f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8")
+    commit(folder)
+    (folder / "leak.txt").unlink()
+    commit(folder)
+    run(folder, "git", "config", "uploadpack.allowFilter", "true")
+    run(tmp_path, "git", "clone", "--quiet", f"--filter={kind}", folder.as_uri(), "partial")
+    assert scan(tmp_path / "partial", "leaks").results["leaks"].startswith("not run: a partial clone")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_repository_of_another_user_is_reported_with_advice(folder: Path) -> None:
+    os.chown(folder, 12345, 12345)
+    os.chown(folder / ".git", 12345, 12345)
+    expected = f"the repository belongs to another user: run git config --global --add safe.directory {folder}"
+    outcome = scan(folder, "leaks", GIT_CONFIG_GLOBAL=os.devnull)
+    assert outcome.results["leaks"] == f"not run: {expected}"
 
 
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
@@ -307,6 +346,17 @@ def test_dependency_check_reads_exactly_the_locked_packages(
     locked = {(name, re.match(r"[\d.]*\d", version)[0]) for name, version in locked_dependencies(folder)}  # type: ignore[index]
     assert set(PIP_ANALYZER.findall(exported)) == locked
     assert len(exported.splitlines()) == len(locked) >= 15
+
+
+def test_dependency_check_names_a_package_without_a_version(folder: Path) -> None:
+    program = (
+        "from scripts import dependency_check, scans\n"
+        "exported = scans.subprocess.CompletedProcess([], 0, 'six==1.17.0\\n./library\\n', '')\n"
+        "dependency_check.run = lambda *_: exported\n"
+        "dependency_check.locked_packages()\n"
+    )
+    with pytest.raises(AssertionError, match=r"NotRun: .+ not name==version: \['\./library'\]\n"):
+        run(folder, sys.executable, "-c", program)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +472,14 @@ def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
     outcome = scan(folder, "workflows", CI="true")
     assert outcome.code == 1
     assert outcome.results["workflows"].startswith("not run: ")
+
+
+def test_workflows_that_zizmor_passes_over_are_not_run(folder: Path) -> None:
+    with (folder / ".gitignore").open("a", encoding="utf-8") as file:
+        file.write("ci.yml\n")
+    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read .github/workflows/ci.yml"
+    shutil.rmtree(folder / ".github")
+    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read any workflow"
 
 
 def test_sbom_lists_the_packages_that_the_project_runs_on(folder: Path) -> None:

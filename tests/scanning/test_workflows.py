@@ -276,6 +276,11 @@ def test_commit_hooks_run_with_the_installed_tools(folder: Path) -> None:
         command = hook["entry"].removeprefix("uv run ").split()
         run(folder, *command, *([] if hook.get("pass_filenames") is False else ["manage.py"]))
     (folder / "leak.py").write_text(f'TOKEN = "postgres://site:{os.urandom(12).hex()}@db/site"\n', encoding="utf-8")
-    run(folder, "git", "add", "leak.py")
-    with pytest.raises(AssertionError, match=r"leak\.py"):
-        run(folder, *hooks["secrets"]["entry"].removeprefix("uv run ").split())
+    command = hooks["secrets"]["entry"].removeprefix("uv run ").split()
+    files = [] if hooks["secrets"].get("pass_filenames") is False else ["leak.py", "manage.py"]
+    for _ in ("later commit", "first commit"):
+        run(folder, "git", "add", "leak.py")
+        with pytest.raises(AssertionError, match=r"leak\.py"):
+            run(folder, *command, *files)
+        shutil.rmtree(folder / ".git")
+        run(folder, "git", "init", "--quiet")

@@ -69,8 +69,9 @@ def locked_packages() -> str:
     lines = [line.partition(";")[0].strip() for line in export.splitlines()]
     # Dependency-Check and the CVEs know versions of digits and dots: 2.9.0.post0 becomes 2.9.0.
     packages = [re.match(r"([\w.-]+)==(?:\d+!)?(\d+(?:\.\d+)*)", line) for line in lines]
-    if not packages or None in packages:
-        raise NotRun(f"uv exported a line that is not name==version: {lines}")
+    unread = [line for line, package in zip(lines, packages, strict=True) if not package]
+    if unread or not packages:
+        raise NotRun(f"uv exported no package, or lines that are not name==version: {unread}")
     return "".join(f"{package[1]}=={package[2]}\n" for package in packages if package)
 
 
