@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def main(port: str = "8000") -> int:
+def main(port: str) -> int:
     env_file = Path(__file__).parents[1] / (os.environ.get("ENV_FILE") or ".env")
     if not env_file.exists() and not os.environ.get("SECRET_KEY"):
         sys.exit("Copy .env.example to .env, set DEBUG=on, and fill in the variables under Required.")
@@ -35,4 +35,4 @@ def manage(*command: str) -> subprocess.Popen[bytes]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(" ".join(sys.argv[1:]) or "8000"))
