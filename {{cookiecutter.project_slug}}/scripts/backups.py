@@ -55,6 +55,8 @@ def create(target: Path, compose: bool) -> None:
 
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
+    if not all((folder / name).is_file() for name in ("database", "photos.tar")):  # before the site stops
+        sys.exit(f"{folder} holds no backup: name the folder of one, as in FOLDER/TIME. Nothing was changed.")
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
