@@ -65,7 +65,8 @@ def template_address() -> str:
     origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', text, re.MULTILINE)
     # Only an address that works on every machine.
     if origin and re.match(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:", origin[1]):
-        return re.sub(r"^(https://)[^/]*@", r"\1", origin[1])
+        # The name before @ in an SSH address is no secret, but part of it.
+        return re.sub(r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*", r"\1\2", origin[1])
     return str(ANSWERS["_repository"])
 
 

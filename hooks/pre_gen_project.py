@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
@@ -30,6 +31,7 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
+SWITCHES = {"cloudinary_moderation", "auth_app"}
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
     """
@@ -51,7 +53,7 @@ TAKEN = set(
 )
 
 
-def corrected(answers: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return one line for each invalid answer, and the answers with a valid one in its place."""
     problems, good = [], dict(answers)
     for prompt, check in CHECKS.items():
@@ -60,6 +62,10 @@ def corrected(answers: dict[str, str]) -> tuple[list[str], dict[str, str]]:
         if problem:
             problems.append(f"{prompt}: {problem}")
             good[prompt] = better_answer(prompt, problem, good)
+    for prompt in SWITCHES & answers.keys():
+        if not isinstance(answers[prompt], bool):
+            problems.append(f"{prompt}: is neither true nor false; type one of them")
+            good[prompt] = answers[prompt] != "0"  # cookiecutter makes text of a number
     if any(Path(name).exists() for name in ("manage.py", ".env")):
         folder = Path.cwd().name
         problems.append(
@@ -69,7 +75,7 @@ def corrected(answers: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     return problems, good
 
 
-def better_answer(prompt: str, problem: str, good: dict[str, str]) -> str:
+def better_answer(prompt: str, problem: str, good: dict[str, Any]) -> str:
     """Return the answer that the problem names, what is valid of the given one, or the prompt's default."""
     defaults = {
         "project_name": "My Secure Site",
@@ -79,13 +85,15 @@ def better_answer(prompt: str, problem: str, good: dict[str, str]) -> str:
         "author_email": f"security@{good['domain_name']}",
     }
     named = re.search(r"; type ([a-z0-9.-]+)$", problem)
-    spaced = " ".join("".join(it if it.isprintable() else " " for it in good[prompt]).split())
+    spaced = " ".join("".join(it if it.isprintable() else " " for it in str(good[prompt])).split())
     cleaned = re.sub(r"[{}#%\"\\]", "", spaced) if "type it without" in problem else ""
     return named[1] if named else cleaned.strip() or defaults.get(prompt) or slug_of(good["project_name"])
 
 
-def text_problem(answer: str) -> str | None:
-    """Return what makes this text invalid as any answer."""
+def text_problem(answer: object) -> str | None:
+    """Return what makes this invalid as any answer that is a text."""
+    if not isinstance(answer, str):  # a configuration file can say `true`, or nothing
+        return "is not text; type it in quotes"
     if not answer.strip():
         return "is empty; type at least one word"
     if not answer.isprintable():

@@ -183,6 +183,27 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("prompt", "value", "problem", "suggestion"),
+    [
+        ("description", None, "is not text; type it in quotes", "A Django site where people share photos."),
+        ("author_name", False, "is not text; type it in quotes", "The Site team"),
+        ("auth_app", None, "is neither true nor false; type one of them", True),
+        ("auth_app", "0", "is neither true nor false; type one of them", False),
+        ("cloudinary_moderation", "1", "is neither true nor false; type one of them", True),
+    ],
+)
+def test_wrong_type_in_a_configuration_file_is_named(
+    prompt: str, value: object, problem: str, suggestion: object, tmp_path: Path
+) -> None:
+    answers: dict[str, object] = {"project_name": "Site", "project_slug": "site1", "description": "Text."}
+    answers |= {"domain_name": "example.org", "author_name": "Ann", "author_email": "ann@example.org"}
+    answers |= {"auth_app": True, "cloudinary_moderation": True}
+    problems, good = hook(tmp_path)["corrected"](answers | {prompt: value})
+    assert problems == [f"{prompt}: {problem}"]
+    assert good == answers | {prompt: suggestion}
+
+
+@pytest.mark.parametrize(
     ("system", "answer", "word"),
     [
         ("posix", "It's $HOME", "'It'\"'\"'s $HOME'"),

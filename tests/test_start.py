@@ -37,7 +37,7 @@ def test_port_in_use_is_named(project: Project) -> None:
     folder = project(ALL_OFF)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-        for unusable in (port, "70000", "here", "0.0.0.0 8000"):
+        for unusable in (port, "70000", "here", "0.0.0.0 8000", "--port 9200"):
             sentence = f"Port {unusable} is in use or invalid: choose another one, as in `uv run poe start 9200`.\n"
             assert refusal(folder, *unusable.split()) == sentence
 

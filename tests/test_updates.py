@@ -366,6 +366,8 @@ def test_cruft_updates_from_the_record_too(template: Path, machine: Machine) -> 
         ("https://ci:made-up@git.example.com/it/secure-django", "https://git.example.com/it/secure-django"),
         ("git@git.example.com:it/secure-django.git", "git@git.example.com:it/secure-django.git"),
         ("ssh://git@git.example.com/it/secure-django", "ssh://git@git.example.com/it/secure-django"),
+        ("ssh://git:made-up@git.example.com:22/it/site", "ssh://git@git.example.com:22/it/site"),
+        ("https://git.example.com/it/site?private_token=made-up", "https://git.example.com/it/site"),
         ("/srv/secure-django", URL),
         ("file:///srv/secure-django", URL),
         ("C:/Users/ann/secure-django", URL),

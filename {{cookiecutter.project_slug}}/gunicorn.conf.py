@@ -1,12 +1,16 @@
 """Settings of `gunicorn config.wsgi`. Run gunicorn behind a proxy that buffers requests."""
 
 import os
+import re
+import sys
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 env = dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env")) | os.environ
 bind = env.get("BIND") or "127.0.0.1:8000"
+if not re.fullmatch(r"[1-9]\d{0,3}", env.get("WEB_CONCURRENCY") or "2"):
+    sys.exit("WEB_CONCURRENCY: Must be a number from 1.")  # with 0, gunicorn starts and answers nothing
 workers = int(env.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = 4

@@ -9,13 +9,15 @@ from zoneinfo import available_timezones
 
 import dj_database_url
 from cryptography.fernet import Fernet, MultiFernet
-from django.conf.locale import LANG_INFO
+from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
-language = validate.OneOf({*LANG_INFO, "en-us"}, error="Must be a language that Django knows, such as de or pt-br.")
+language = validate.OneOf({*dict(LANGUAGES), "en-us"}, error="Must be a language of Django, such as de or pt-br.")
 time_zone = validate.OneOf(available_timezones(), error="Must be a time zone such as Europe/Berlin.")
+sender = validate.Regexp(r"([^<>@\n]+ <)?[^\s<>@,]+@[^\s<>@,]+(?(1)>)\Z", error="Must be one email address.")
 PLACEHOLDER = "replace-this"  # how values start that .env.example holds in place of secrets
+HOST, IPV6 = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", r"\[[0-9a-f:]+\]"
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
@@ -31,6 +33,12 @@ class Environment(FileAwareEnv):
         parsers = secret_keys, fernet_keys, hosts, origins, database_url, cache_url, email_url, storage_url, sentry_dsn
         for parser in parsers:
             self.add_parser(parser.__name__, parser)
+
+    def read_file(self, path: Path) -> None:
+        try:
+            self.read_env(path, recurse=False)
+        except (OSError, ValueError):
+            self.add_problem("ENV_FILE", "The file (default: .env) must be UTF-8 text that this user may read.")
 
     # A private method, so environs is bounded at its next major version. Its own one raises for an unreadable file.
     def _get_value(self, env_key: str, default: Any) -> Any:
@@ -86,15 +94,15 @@ def fernet_keys(value: str) -> list[str]:
 def hosts(value: str) -> list[str]:
     """Return host names and IP addresses, as in a Host header; `.example.com` includes its subdomains."""
     names = items(value)
-    if not names or not all(re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\]", name) for name in names):
-        raise ValidationError("Must list host names such as example.com, without scheme, port or '*'.")
+    if not names or not all(re.fullmatch(rf"\.?{HOST}|{IPV6}", name) for name in names):
+        raise ValidationError("Must list host names such as example.com, in lowercase, without scheme, port or '*'.")
     return names
 
 
 def origins(value: str) -> list[str]:
     names = items(value)
-    if not all(re.fullmatch(r"https?://[^/\s*]+", name) for name in names):
-        raise ValidationError("Must be origins without '*', such as https://admin.example.com.")
+    if not all(re.fullmatch(rf"https?://({HOST}|{IPV6})(:\d+)?", name) for name in names):
+        raise ValidationError("Must be origins in lowercase without '*', such as https://admin.example.com.")
     return names
 
 
@@ -115,7 +123,8 @@ def database_url(value: str) -> dict[str, Any]:
         raise ValidationError("Not a valid database URL.") from None
     options: dict[str, Any] = config.get("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
-        if config["NAME"] != ":memory:" and not Path(config["NAME"]).is_absolute():
+        # A URL without a path would mean a database in memory as well.
+        if value != "sqlite://:memory:" and not Path(config["NAME"]).is_absolute():
             # Server and worker may start in different folders.
             raise ValidationError("SQLite needs an absolute path: sqlite:////srv/site.sqlite3.")
         # In SQLite's default mode a busy site silently loses writes to the cache, which holds the rate limits.
@@ -132,17 +141,17 @@ def database_url(value: str) -> dict[str, Any]:
 
 def cache_url(value: str) -> dict[str, Any]:
     """Return the entry of Django's CACHES for CACHE_URL: a cache that all processes share, for the rate limits."""
-    scheme, _, location = value.partition("://")
+    location = value.removeprefix("db://")
     if value == "db://django_cache":
         # With the default of 300 entries, an attacker could evict the rate limits of an account.
         options = {"MAX_ENTRIES": 100_000}
         return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": location, "OPTIONS": options}
-    if scheme in {"redis", "rediss"} and location:
+    if re.fullmatch(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?", value):
         if not find_spec("redis"):
             raise ValidationError("Needs `uv sync --all-extras`.")
         options = {"socket_connect_timeout": 2, "socket_timeout": 2}
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value, "OPTIONS": options}
-    raise ValidationError("Must be db://django_cache, redis://… or rediss://….")
+    raise ValidationError("Must be db://django_cache, redis://HOST:PORT or rediss://HOST:PORT.")
 
 
 def email_url(value: str) -> dict[str, Any]:
@@ -177,7 +186,7 @@ def storage_url(value: str) -> dict[str, Any]:
 
 
 def sentry_dsn(value: str) -> str:
-    url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.:-]+/\d+"
+    url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.-]+(:\d+)?/\d+"
     if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
         raise ValidationError("Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`.")
     return value

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from django.utils.csp import CSP
 from environs import validate
 
-from config.environment import Environment, is_local, language, secret_key, time_zone
+from config.environment import Environment, is_local, language, secret_key, sender, time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SITE_NAME = "{{ cookiecutter.project_name }}"
@@ -22,7 +22,7 @@ SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
 env = Environment()
 # Variables of the process override the file. The file's values are not copied into the process environment.
-env.read_env(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"), recurse=False)
+env.read_file(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"))
 
 DEBUG = env.bool("DEBUG", False)
 REQUIRED: Any = ...  # environs' marker for a variable without a default
@@ -37,7 +37,7 @@ DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else RE
 CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
 storage = env.storage_url("STORAGE_URL", "")
 MAILERS = {"default": env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)}
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED, validate=sender)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
@@ -54,8 +54,9 @@ UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 10 * 1024**2, validate=validate.R
 UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 50_000_000, validate=validate.Range(min=1))
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
 UPLOAD_DECODE_SECONDS = env.int("UPLOAD_DECODE_SECONDS", 10, validate=validate.Range(min=1))
-REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1))
-MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1))
+# At most a hundred years: Python's dates do not reach further back than the year 1.
+REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=36_500))
+MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1, max=876_000))
 
 # % if cookiecutter.cloudinary_moderation
 from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
@@ -71,6 +72,8 @@ CLOUDINARY_MODERATION: list[str] = env.list(
 folders = {*(MEDIA_ROOT / "photo").parents, *(MEDIA_ROOT.resolve() / "photo").parents}
 if any(it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_DIR) for it in folders):
     env.add_problem("MEDIA_ROOT", "Must not be in a folder of static files: everyone could read the photos.")
+if BASE_DIR.is_relative_to(MEDIA_ROOT.resolve()):
+    env.add_problem("MEDIA_ROOT", "Must not contain the project: a backup of the photos would hold its secrets.")
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
 if not DEBUG and MAILERS["default"] == {"BACKEND": "core.mail.ConsoleBackend"}:

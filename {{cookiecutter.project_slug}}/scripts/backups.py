@@ -58,12 +58,14 @@ def create(target: Path, compose: bool) -> None:
 
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
+    if not all((folder / name).is_file() for name in ("database", "photos.tar")):  # before the site stops
+        sys.exit(f"{folder} holds no backup: name the folder of one, as in FOLDER/TIME. Nothing was changed.")
     # tar and SQLite take what was cut off for the end, and a photo that is there would be cut off as well.
     with (folder / "photos.tar").open("rb") as photos:
         photos.seek(max(0, photos.seek(0, os.SEEK_END) - 1024))
         is_complete = photos.read() == bytes(1024)
     if not is_complete or not (folder / "database").stat().st_size:
-        sys.exit(f"{folder} is not complete. Nothing was restored.")
+        sys.exit(f"{folder} is not complete. Nothing was changed.")
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:

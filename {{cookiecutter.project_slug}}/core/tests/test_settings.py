@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import locale, settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.cache import CacheHandler
 from django.core.files.base import ContentFile
@@ -74,6 +74,7 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "SENTRY_DSN": "http://bad-value@example.com/1",
             "LANGUAGE_CODE": "bad-value",
             "TIME_ZONE": "bad-value",
+            "DEFAULT_FROM_EMAIL": "bad-value",
         },
         # Values that other projects would start with.
         {
@@ -84,16 +85,22 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "DATABASE_URL": "sqlite:///bad-value.sqlite3",
             "EMAIL_URL": "smtp+tls://bad-value:587",
             "TRUSTED_PROXY_COUNT": "-1",
+            "REJECTED_RETENTION_DAYS": "999999",
+            "MODERATION_STUCK_HOURS": "99999999",
+            "LANGUAGE_CODE": "zh-cn",  # Django knows it, without a translation
+            "DEFAULT_FROM_EMAIL": "site@example.com\nBcc: bad-value@example.com",
         },
         {
             "SECRET_KEY": "bad-value" * 8,
             "SECRET_KEY_FALLBACKS": "correct horse bad-value battery" * 2,
             "ALLOWED_HOSTS": ",",
             "CSRF_TRUSTED_ORIGINS": "https://*.bad-value.example",
+            "DATABASE_URL": "sqlite:///",
             "EMAIL_URL": "console://",
             "MEDIA_ROOT": "uploads/static/bad-value",
         },
         {"MEDIA_ROOT": "static"},
+        {"MEDIA_ROOT": "core/.."},
         {"MEDIA_ROOT": "media/../staticfiles/"},
     ],
 )
@@ -141,11 +148,20 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "accepted", "refused"),
     [
         ("secret_key", FIVE_LETTERS, [FIVE_LETTERS[:49], FOUR_LETTERS, f"django-insecure-{FIVE_LETTERS}"]),
-        ("hosts", "example.com, .example.com, 192.0.2.1, [::1]", ["example.com:80", "exam*ple.com", ""]),
-        ("origins", "https://a.example.com, http://localhost:8000", ["example.com", "https://example.com/a"]),
-        ("sentry_dsn", "http://key@localhost:8000/1", ["https://example.com/1"]),
-        ("cache_url", "rediss://:password@localhost:6379/1", ["redis://", "db://other"]),
+        ("hosts", "example.com, .example.com, 192.0.2.1, [::1]", ["example.com:80", "exam*ple.com", "EXAMPLE.com", ""]),
+        (
+            "origins",
+            "https://a.example.com, http://localhost:8000",
+            ["example.com", "https://example.com/a", "https://A.example.com"],
+        ),
+        ("sentry_dsn", "http://key@localhost:8000/1", ["https://example.com/1", "https://key@example.com:x/1"]),
+        (
+            "cache_url",
+            "rediss://:password@localhost:6379/1",
+            ["redis://", "redis://:pass/word@localhost", "db://other"],
+        ),
         ("language", "en-us", ["en-uk"]),
+        ("sender", '"Site, the" <site@example.com>', ["Site <site@example.com", "Site site@example.com"]),
     ],
 )
 def test_values_are_accepted_up_to_their_limits(
@@ -259,6 +275,10 @@ def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
     assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
+    for unusable in ("two", "0"):
+        monkeypatch.setenv("WEB_CONCURRENCY", unusable)
+        with pytest.raises(SystemExit, match=r"^WEB_CONCURRENCY: "):
+            runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
@@ -335,6 +355,19 @@ def test_env_file_is_read_unless_the_process_overrides_it(tmp_path: Path, monkey
     assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"))["TIME_ZONE"] == "Pacific/Apia"
     # No file of a folder above.
     assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "folder" / "env"))["TIME_ZONE"] != "Pacific/Apia"
+
+
+def test_unreadable_env_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("TIME_ZONE=UTC\n", encoding="utf-16")
+    for unreadable in (tmp_path / "env", tmp_path):
+        result = start(ENV_FILE=str(unreadable))
+        assert result.returncode == 1
+        assert "\n  ENV_FILE: The file (default: .env) must be UTF-8 text" in result.stderr
+
+
+def test_languages_are_those_that_django_translates() -> None:
+    folders = {path.name.replace("_", "-").lower() for path in Path(locale.__file__).parent.iterdir() if path.is_dir()}
+    assert {*environment.language.choices} - {"en-us"} <= folders
 
 
 def test_example_documents_every_variable() -> None:
