@@ -32,6 +32,10 @@ class AccountAdapter(adapters.AccountAdapter):
             return bool(time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT)
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
+    def get_login_stages(self) -> list[str]:
+        own = {"allauth.mfa.stages.AuthenticateStage": "accounts.stages.AuthenticateStage"}
+        return [own.get(path, path) for path in super().get_login_stages()]
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Notices tell where a change came from. They are not limited, or an attacker could suppress them first.
         is_notice = "user_agent" in context
