@@ -90,3 +90,13 @@ def test_admin_classes_of_other_packages_get_the_rules(rf: RequestFactory, staff
         assert not model_admin.lookup_allowed("pk__gte", "a", request)
         assert not model_admin.get_inlines(request, None)
         assert model_admin.has_change_permission(request) is (model is Session)
+
+
+def test_user_with_a_session_can_be_deleted(client: HTTPSClient, user: User, make_user: MakeUser) -> None:
+    other_client, session = log_in(user)
+    client.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    client.post(f"/admin/usersessions/usersession/{session.pk}/delete/", {"post": "yes"})
+    assert UserSession.objects.filter(pk=session.pk).exists()
+    page = client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
+    assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)
+    assert other_client.get("/photos/mine/").status_code == 302
