@@ -16,7 +16,7 @@ from django.contrib.sessions.models import Session
 from django.test import RequestFactory
 
 from core.admin import AdminSite, ModelAdmin
-from core.testing import HTTPSClient, MakeUser
+from core.testing import HTTPSClient, MakePhoto, MakeUser
 from users.models import User
 
 
@@ -100,3 +100,15 @@ def test_user_with_a_session_can_be_deleted(client: HTTPSClient, user: User, mak
     page = client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
     assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)
     assert other_client.get("/photos/mine/").status_code == 302
+
+
+def test_malformed_ids_and_filters_never_reach_the_database(
+    client: HTTPSClient, staff: User, make_photo: MakePhoto
+) -> None:
+    photo = make_photo()
+    client.force_login(staff)
+    for model, action in (("users/user", "delete_selected"), ("usersessions/usersession", "end")):
+        for selected in ("abc", "\0", "00000000-0000-0000-0000-000000000000"):
+            fields = {"action": action, "_selected_action": [selected]}
+            assert client.post(f"/admin/{model}/", fields).status_code == 400
+    assert str(photo.pk) in client.get("/admin/uploads/photo/?show=%00").content.decode()
