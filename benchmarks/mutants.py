@@ -38,6 +38,7 @@ FAULTS, FEATURE = "uploads/moderation/cloudinary/tests/test_faults.py", "uploads
 # The template's tests that run inside a project, and where. The fuzz, which calls everything, would take too long.
 INSIDE = {
     "tests/inside/robustness.py": "core/tests/test_robustness.py",
+    "tests/inside/account_changes.py": "accounts/tests/test_account_changes.py",
     "tests/inside/staff_attacks.py": "core/tests/test_staff_attacks.py",
     "tests/cloudinary/inside/faults.py": FAULTS,
 }

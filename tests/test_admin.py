@@ -13,6 +13,13 @@ def test_staff_get_neither_sessions_nor_rights(project: Project) -> None:
     run(folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "core/tests/test_staff_attacks.py")
 
 
+def test_account_may_change_during_a_log_in(project: Project) -> None:
+    folder = project(ALL_ON)
+    test = folder / "accounts" / "tests" / "test_account_changes.py"
+    shutil.copy(ROOT / "tests" / "inside" / "account_changes.py", test)
+    run(folder, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
+
+
 def test_review_reads_no_whole_table(project: Project, postgresql: Database) -> None:
     folder = project(ALL_OFF)
     shutil.copy(ROOT / "tests" / "inside" / "review_plans.py", folder / "uploads" / "tests" / "test_review_plans.py")

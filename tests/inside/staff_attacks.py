@@ -16,7 +16,7 @@ from django.contrib.sessions.models import Session
 from django.test import RequestFactory
 
 from core.admin import AdminSite, ModelAdmin
-from core.testing import HTTPSClient, MakeUser
+from core.testing import HTTPSClient, MakePhoto, MakeUser
 from users.models import User
 
 
@@ -90,3 +90,25 @@ def test_admin_classes_of_other_packages_get_the_rules(rf: RequestFactory, staff
         assert not model_admin.lookup_allowed("pk__gte", "a", request)
         assert not model_admin.get_inlines(request, None)
         assert model_admin.has_change_permission(request) is (model is Session)
+
+
+def test_user_with_a_session_can_be_deleted(client: HTTPSClient, user: User, make_user: MakeUser) -> None:
+    other_client, session = log_in(user)
+    client.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    client.post(f"/admin/usersessions/usersession/{session.pk}/delete/", {"post": "yes"})
+    assert UserSession.objects.filter(pk=session.pk).exists()
+    page = client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
+    assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)
+    assert other_client.get("/photos/mine/").status_code == 302
+
+
+def test_malformed_ids_and_filters_never_reach_the_database(
+    client: HTTPSClient, staff: User, make_photo: MakePhoto
+) -> None:
+    photo = make_photo()
+    client.force_login(staff)
+    for model, action in (("users/user", "delete_selected"), ("usersessions/usersession", "end")):
+        for selected in ("abc", "\0", "00000000-0000-0000-0000-000000000000"):
+            fields = {"action": action, "_selected_action": [selected]}
+            assert client.post(f"/admin/{model}/", fields).status_code == 400
+    assert str(photo.pk) in client.get("/admin/uploads/photo/?show=%00").content.decode()

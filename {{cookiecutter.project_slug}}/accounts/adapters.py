@@ -1,16 +1,21 @@
 """allauth's hooks for accounts: reauthentication, emails, and the encryption of second factors."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
@@ -31,6 +36,18 @@ class AccountAdapter(adapters.AccountAdapter):
             logged_in = max((record["at"] for record in get_authentication_records(self.request, user)), default=0)
             return bool(time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT)
         return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def get_login_stages(self) -> list[str]:
+        own = {"allauth.mfa.stages.AuthenticateStage": "accounts.stages.AuthenticateStage"}
+        return [own.get(path, path) for path in super().get_login_stages()]
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        # Another account may confirm the same email at this moment. allauth would leave half of the change.
+        with suppress(IntegrityError), transaction.atomic():
+            return bool(super().confirm_email(request, email_address))
+        context = {"email": email_address.email}
+        self.add_message(request, messages.ERROR, "account/messages/email_confirmation_failed.txt", context)
+        return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Notices tell where a change came from. They are not limited, or an attacker could suppress them first.

@@ -55,7 +55,10 @@ class UserSessionAdmin(ReadOnlyAdmin):
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # deleting the row would not end the session
+        # Deleting the row alone would not end the session. It ends with its user.
+        match = request.resolver_match
+        deletes_user = match is not None and match.view_name.startswith("admin:users_user_")
+        return deletes_user and super().has_delete_permission(request, obj)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usersessions.delete_usersession")

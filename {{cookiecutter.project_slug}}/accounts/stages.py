@@ -1,0 +1,28 @@
+"""The second step of a log-in."""
+
+from typing import Any
+
+from allauth.mfa import stages
+from django.http import HttpRequest, HttpResponse
+
+
+class AuthenticateStage(stages.AuthenticateStage):
+    """Ask for the second factor, and notice what has changed since the first step."""
+
+    def auth_hash(self) -> str:
+        user: Any = self.login.user
+        return str(user.get_session_auth_hash()) if user else ""
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        self.state["auth_hash"] = self.auth_hash()
+        response, goes_on = super().handle()
+        return response, goes_on
+
+    def is_resumable(self, request: HttpRequest) -> bool:
+        # Staff may have deleted the factor. By default, this page and the log-in would redirect to each other.
+        return bool(self._should_handle(request))
+
+    def exit(self) -> HttpResponse:
+        # Whoever knew a password that was changed meanwhile must not get in.
+        response: HttpResponse = super().exit() if self.state.get("auth_hash") == self.auth_hash() else self.abort()
+        return response
