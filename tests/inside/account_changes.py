@@ -50,6 +50,11 @@ def test_factor_deleted_meanwhile_leads_to_the_log_in(half_way: HTTPSClient, use
     assert is_logged_in(half_way)
 
 
+def test_account_deleted_meanwhile_leads_to_the_log_in(half_way: HTTPSClient, user: User) -> None:
+    user.delete()
+    assert half_way.post(CODE, {"code": code()}, follow=True).redirect_chain == [(LOGIN, 302)]
+
+
 @pytest.mark.usefixtures("run_on_commit")
 def test_email_taken_meanwhile_changes_nothing(
     client: HTTPSClient, user: User, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch

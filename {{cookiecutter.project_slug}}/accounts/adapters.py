@@ -71,6 +71,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     encrypt = staticmethod(encryption.encrypt)
     decrypt = staticmethod(encryption.decrypt)
 
+    def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
+        # There is no user if the account was deleted while its log-in waits for the second factor.
+        return user is not None and bool(super().is_mfa_enabled(user, types))
+
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
         return _("Passkey {number}").format(number=Authenticator.objects.filter(user=user, type=type).count() + 1)
 

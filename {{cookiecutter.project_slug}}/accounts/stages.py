@@ -3,6 +3,8 @@
 from typing import Any
 
 from allauth.mfa import stages
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest, HttpResponse
 
 
@@ -20,7 +22,7 @@ class AuthenticateStage(stages.AuthenticateStage):
 
     def is_resumable(self, request: HttpRequest) -> bool:
         # Staff may have deleted the factor. By default, this page and the log-in would redirect to each other.
-        return bool(self._should_handle(request))
+        return is_mfa_enabled(self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN])
 
     def exit(self) -> HttpResponse:
         # Whoever knew a password that was changed meanwhile must not get in.
