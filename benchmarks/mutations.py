@@ -494,8 +494,8 @@ FOUNDATION = [
     ),
     Mutation(
         "malformed selection of photos decides",
-        ADMIN,
-        "[UUID(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)]",
+        "core/admin.py",
+        "self.opts.pk.to_python(key)",
         "pass",
     ),
     Mutation(

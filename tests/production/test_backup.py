@@ -99,7 +99,7 @@ def test_wrong_folder_stops_no_container(project: Project, tmp_path: Path) -> No
     path = f"{docker.parent}{os.pathsep}{os.environ['PATH']}"
     with pytest.raises(AssertionError) as failed:
         run(folder, *BACKUPS, "restore", "--compose", str(tmp_path / "missing"), PATH=path)
-    assert "The command failed: [Errno 2] No such file or directory" in str(failed.value)
+    assert "missing holds no backup: name the folder of one" in str(failed.value)
     assert "Traceback" not in str(failed.value)
     assert not (tmp_path / "commands").exists()
 

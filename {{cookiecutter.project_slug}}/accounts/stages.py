@@ -22,7 +22,7 @@ class AuthenticateStage(stages.AuthenticateStage):
 
     def is_resumable(self, request: HttpRequest) -> bool:
         # Staff may have deleted the factor. By default, this page and the log-in would redirect to each other.
-        return is_mfa_enabled(self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN])
+        return bool(is_mfa_enabled(self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]))
 
     def exit(self) -> HttpResponse:
         # Whoever knew a password that was changed meanwhile must not get in.

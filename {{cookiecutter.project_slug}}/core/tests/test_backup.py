@@ -36,14 +36,6 @@ def test_backup_restores_rows_and_files(
     assert (rows(database), photo.read_bytes()) == ([("Teal",)], b"pixels")
 
 
-def test_restore_of_no_backup_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped: list[tuple[str, ...]] = []
-    monkeypatch.setattr("scripts.backups.docker_compose", lambda *arguments, **_: stopped.append(arguments))
-    with pytest.raises(SystemExit, match="holds no backup"):
-        restore(tmp_path, compose=True)
-    assert not stopped, "the site still runs"
-
-
 def test_interrupted_backup_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.backups.save_photos", lambda *_: 1 / 0)
     monkeypatch.setattr("scripts.backups.save_database", lambda *_: None)
