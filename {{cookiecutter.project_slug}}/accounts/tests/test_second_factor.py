@@ -169,13 +169,10 @@ def test_second_factor_code_attempts_are_limited(
 
 
 @pytest.mark.control("V7.5.1")
-@pytest.mark.parametrize(
-    "url",
-    [ACTIVATE, ADD_PASSKEY, "/accounts/delete/"],
-)
-def test_sensitive_change_requires_reauthentication(client: HTTPSClient, login: Login, user: User, url: str) -> None:
+@pytest.mark.parametrize("url", [ACTIVATE, ADD_PASSKEY, "/accounts/delete/", "/accounts/email/"])
+def test_sensitive_change_requires_reauthentication(login: Login, user: User, url: str) -> None:
     verify_email(user)
-    response = login(user).post(url)
+    response = login(user).post(url, {"action_add": "", "email": "new@example.com"})
     assert response.headers["Location"].startswith("/accounts/reauthenticate/")
 
 
