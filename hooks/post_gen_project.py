@@ -84,10 +84,11 @@ env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read
 env.write_text(ENV, encoding="utf-8", newline="\n")
 
 # In the format of cruft. Cookiecutter does not tell the commit; Git and cruft take a tag as well.
+release = f"v{ANSWERS['_version']}"
 record = {
     "template": template_address(),
-    "commit": f"v{ANSWERS['_version']}",
-    "checkout": f"v{ANSWERS['_version']}",
+    "commit": release,
+    "checkout": release,
     "context": {"cookiecutter": {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}},
     "directory": None,
 }

@@ -31,7 +31,7 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
-SWITCHES = {"cloudinary_moderation", "auth_app"}
+SWITCHES = ("cloudinary_moderation", "auth_app")
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
     """
@@ -62,8 +62,8 @@ def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
         if problem:
             problems.append(f"{prompt}: {problem}")
             good[prompt] = better_answer(prompt, problem, good)
-    for prompt in SWITCHES & answers.keys():
-        if not isinstance(answers[prompt], bool):
+    for prompt in SWITCHES:
+        if not isinstance(answers.get(prompt, True), bool):
             problems.append(f"{prompt}: is neither true nor false; type one of them")
             good[prompt] = answers[prompt] != "0"  # cookiecutter makes text of a number
     if any(Path(name).exists() for name in ("manage.py", ".env")):

@@ -1,7 +1,6 @@
 """Settings of `gunicorn config.wsgi`. Run gunicorn behind a proxy that buffers requests."""
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -9,9 +8,10 @@ from dotenv import dotenv_values
 
 env = dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env")) | os.environ
 bind = env.get("BIND") or "127.0.0.1:8000"
-if not re.fullmatch(r"[1-9]\d{0,3}", env.get("WEB_CONCURRENCY") or "2"):
-    sys.exit("WEB_CONCURRENCY: Must be a number from 1.")  # with 0, gunicorn starts and answers nothing
-workers = int(env.get("WEB_CONCURRENCY") or 2)
+concurrency = env.get("WEB_CONCURRENCY") or "2"
+workers = int(concurrency) if concurrency.isdecimal() else 0
+if not workers:
+    sys.exit("WEB_CONCURRENCY: Must be a number from 1.")  # without workers, gunicorn starts and answers nothing
 worker_class = "gthread"
 threads = 4
 timeout = 60  # seconds until an unresponsive worker is replaced; processing the largest photo takes less

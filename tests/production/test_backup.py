@@ -82,7 +82,7 @@ def test_incomplete_backup_is_not_restored(project: Project, tmp_path: Path) -> 
     for name, size in (("photos.tar", 512), ("photos.tar", 3000), ("photos.tar", 0), ("database", 0)):
         cut_off = shutil.copytree(backup, tmp_path / f"{name}-{size}")
         os.truncate(cut_off / name, size)
-        with pytest.raises(AssertionError, match="is not complete"):
+        with pytest.raises(AssertionError, match="holds no complete backup"):
             run(folder, *BACKUPS, "restore", str(cut_off), **environment)
         assert photo.read_bytes() == b"pixels" * 1000
         run(folder, sys.executable, "manage.py", "migrate", "--check", **environment)
@@ -99,7 +99,7 @@ def test_wrong_folder_stops_no_container(project: Project, tmp_path: Path) -> No
     path = f"{docker.parent}{os.pathsep}{os.environ['PATH']}"
     with pytest.raises(AssertionError) as failed:
         run(folder, *BACKUPS, "restore", "--compose", str(tmp_path / "missing"), PATH=path)
-    assert "missing holds no backup: name the folder of one" in str(failed.value)
+    assert "missing holds no complete backup: name the folder of one" in str(failed.value)
     assert "Traceback" not in str(failed.value)
     assert not (tmp_path / "commands").exists()
 

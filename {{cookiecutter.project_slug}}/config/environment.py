@@ -141,11 +141,10 @@ def database_url(value: str) -> dict[str, Any]:
 
 def cache_url(value: str) -> dict[str, Any]:
     """Return the entry of Django's CACHES for CACHE_URL: a cache that all processes share, for the rate limits."""
-    location = value.removeprefix("db://")
     if value == "db://django_cache":
         # With the default of 300 entries, an attacker could evict the rate limits of an account.
-        options = {"MAX_ENTRIES": 100_000}
-        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": location, "OPTIONS": options}
+        limit = {"MAX_ENTRIES": 100_000}
+        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache", "OPTIONS": limit}
     if re.fullmatch(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?", value):
         if not find_spec("redis"):
             raise ValidationError("Needs `uv sync --all-extras`.")

@@ -58,14 +58,8 @@ def create(target: Path, compose: bool) -> None:
 
 def restore(folder: Path, compose: bool) -> None:
     """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
-    if not all((folder / name).is_file() for name in ("database", "photos.tar")):  # before the site stops
-        sys.exit(f"{folder} holds no backup: name the folder of one, as in FOLDER/TIME. Nothing was changed.")
-    # tar and SQLite take what was cut off for the end, and a photo that is there would be cut off as well.
-    with (folder / "photos.tar").open("rb") as photos:
-        photos.seek(max(0, photos.seek(0, os.SEEK_END) - 1024))
-        is_complete = photos.read() == bytes(1024)
-    if not is_complete or not (folder / "database").stat().st_size:
-        sys.exit(f"{folder} is not complete. Nothing was changed.")
+    if not is_complete(folder):  # before the site stops
+        sys.exit(f"{folder} holds no complete backup: name the folder of one, as in FOLDER/TIME. Nothing was changed.")
     if compose:
         docker_compose("stop", "proxy", "site", "worker")
     with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
@@ -75,6 +69,16 @@ def restore(folder: Path, compose: bool) -> None:
         restore_database(database, compose)
     if compose:
         docker_compose("up", "--detach", "--wait")
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether neither file is cut off: tar and SQLite take that for the end, and would cut off a photo too."""
+    try:
+        with (folder / "photos.tar").open("rb") as photos:
+            photos.seek(-1024, os.SEEK_END)  # the end of an archive is 1024 zeros
+            return photos.read() == bytes(1024) and (folder / "database").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def save_database(file: IO[bytes], compose: bool) -> None:
