@@ -1,6 +1,7 @@
 """Requests per second of the public pages, compared in the same run with a bare `startproject` and with nginx.
 
-PostgreSQL and Redis, gunicorn as generated projects run it, every feature on, photos at Cloudinary.
+PostgreSQL and Redis, gunicorn as generated projects run it behind nginx with TLS, every feature on, photos at
+Cloudinary.
 """
 
 import contextlib
@@ -8,20 +9,21 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import statistics
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from benchmarks import generated, print_table
 from tests.support.baking import ALL_ON, production, run
+from tests.support.cluster import proxy
 from tests.support.images import encode, landscape
-from tests.support.live import PREPARE, gunicorn
+from tests.support.live import PREPARE, gunicorn, issue_certificate
 from tests.support.postgresql import running_postgresql
-from tests.support.services import accepts_connections, free_port, redis_server, running, wait_until
+from tests.support.services import redis_server
 
 ROUNDS = 7
 SECONDS = 2
@@ -96,7 +98,7 @@ client.force_login(User.objects.create_user("owner"))
 print("found", client.cookies["sessionid"].value, Item.objects.first().pk)
 """
 
-# Prints the name and the value of a session's cookie, the cursor of the second page, and the id and a file of a photo.
+# Prints the cookies of a user who is logged in, the cursor of the second page, and the id and a file of a photo.
 FILL = """
 from pathlib import Path
 from django.test import Client
@@ -114,44 +116,26 @@ photos = list(Photo.objects.all())
 Asset.objects.bulk_create(Asset(photo=photo, version=1700000000) for photo in photos)
 client = Client()
 client.force_login(owner)
-(cookie,) = client.cookies.values()
-print("found", cookie.key, cookie.value, make_cursor(photos[SIZE - 1]), photos[0].pk,
-      photos[0].path("thumbnail"))
-"""
-NGINX = """
-daemon off;
-pid nginx.pid;
-error_log stderr warn;
-worker_processes 2;
-events {{}}
-http {{
-    access_log off;
-    default_type image/jpeg;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    keepalive_requests 1000000;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ root {folder}; }}
-    }}
-}}
+client.get("/photos/mine/", secure=True, headers={{"host": "localhost"}})
+cookies = ";".join(f"{{it.key}}={{it.value}}" for it in client.cookies.values())
+print("found", cookies, make_cursor(photos[SIZE - 1]), photos[0].pk, photos[0].path("thumbnail"))
 """
 
 
 def make_request(path: str, **headers: str) -> bytes:
-    """Return a request as a proxy that terminates TLS sends it."""
-    fixed = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in (fixed | headers).items()]
+    """Return a request."""
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in ({"Host": "localhost"} | headers).items()]
     return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode()
 
 
-def count_responses(port: int, request: bytes, status: bytes, deadline: float) -> int:
+def count_responses(tls: ssl.SSLContext, port: int, request: bytes, status: bytes, deadline: float) -> int:
     """Send the request over one persistent connection until the deadline, and return the number of responses."""
     responses = 0
-    with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as stream:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        tls.wrap_socket(plain, server_hostname="localhost") as connection,
+        connection.makefile("rb") as stream,
+    ):
         while time.perf_counter() < deadline:
             connection.sendall(request)
             if not (line := stream.readline()).startswith(b"HTTP/1.1 " + status):
@@ -165,11 +149,11 @@ def count_responses(port: int, request: bytes, status: bytes, deadline: float) -
     return responses
 
 
-def measure(port: int, request: bytes, status: bytes) -> tuple[float, float]:
+def measure(tls: ssl.SSLContext, port: int, request: bytes, status: bytes) -> tuple[float, float]:
     """Return the responses per second of all clients together, and the servers' CPU time for each in seconds."""
     before, deadline = servers_seconds(), time.perf_counter() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as clients:
-        work = [clients.submit(count_responses, port, request, status, deadline) for _ in range(CLIENTS)]
+        work = [clients.submit(count_responses, tls, port, request, status, deadline) for _ in range(CLIENTS)]
         responses = sum(it.result() for it in work)
     return responses / SECONDS, (servers_seconds() - before) / responses
 
@@ -234,20 +218,21 @@ def main() -> None:
             "DATABASE_URL": database.create_database(),
             "CACHE_URL": stack.enter_context(redis_server(folder)),
         }
-        cookie, session, cursor, photo, file = fill(project, folder / "photo.jpg", environment)
+        cookies, cursor, photo, file = fill(project, folder / "photo.jpg", environment)
         bare_environment = {"DATABASE_URL": database.create_database()}
         bare_session, item = make_bare(folder / "bare", project, bare_environment, folder / "media" / file)
-        _, bare = stack.enter_context(gunicorn(folder / "bare", bare_environment, folder / "bare.log"))
-        _, site = stack.enter_context(gunicorn(project, environment, folder / "site.log"))
-        proxy = free_port()
-        configuration = folder / "nginx.conf"
-        configuration.write_text(NGINX.format(port=proxy, folder=folder / "media"), encoding="utf-8")
-        folder.chmod(0o755)
-        command = ["nginx", "-p", str(folder), "-c", str(configuration), "-g", "user root;", "-e", "stderr"]
-        stack.enter_context(running(command, proxy, folder / "nginx.log"))
-        for port in (bare, site):
-            wait_until(partial(accepts_connections, port), "gunicorn did not start")
-        thumbnail, logged_in = f"/photos/{photo}/thumbnail/", f"{cookie}={session}"
+        certificate, tls = issue_certificate(folder)
+        files = (
+            f"keepalive_requests 1000000; location /files/ {{ alias {folder / 'media'}/; default_type image/jpeg; }}"
+        )
+        ports = {}
+        for source, variables in ((folder / "bare", bare_environment), (project, environment)):
+            _, inner = stack.enter_context(gunicorn(source, variables, folder / f"{source.name}.log"))
+            (nginx := folder / f"{source.name}-nginx").mkdir()
+            folder.chmod(0o755)
+            ports[source] = stack.enter_context(proxy(nginx, certificate, project, [inner], files))
+        bare, site = ports.values()
+        thumbnail = f"/photos/{photo}/thumbnail/"
         pages = {
             BARE: (bare, make_request("/"), b"200"),
             "bare, a query for 25 rows": (bare, make_request("/items/"), b"200"),
@@ -256,8 +241,8 @@ def main() -> None:
             "gallery, anonymous, cached": (site, make_request("/"), b"200"),
             "gallery, anonymous, not cached": (site, make_request("/?not=cached"), b"200"),
             "gallery, anonymous, second page": (site, make_request(f"/?older={cursor}"), b"200"),
-            "gallery, logged in": (site, make_request("/", Cookie=logged_in), b"200"),
-            "my photos": (site, make_request("/photos/mine/", Cookie=logged_in), b"200"),
+            "gallery, logged in": (site, make_request("/", Cookie=cookies), b"200"),
+            "my photos": (site, make_request("/photos/mine/", Cookie=cookies), b"200"),
             "page of a photo": (site, make_request(f"/photos/{photo}/"), b"200"),
             "thumbnail": (site, make_request(thumbnail), b"200"),
             "thumbnail that the browser has": (
@@ -265,12 +250,12 @@ def main() -> None:
                 make_request(thumbnail, If_None_Match=f'"{photo}-thumbnail"'),
                 b"304",
             ),
-            NGINX_FILE: (proxy, make_request(f"/{file}"), b"200"),
+            NGINX_FILE: (site, make_request(f"/files/{file}"), b"200"),
         }
         measured: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
         for _ in range(1 + ROUNDS):
             for name, page in pages.items():
-                measured[name].append(measure(*page))
+                measured[name].append(measure(tls, *page))
     # The first round warms up.
     rates = {name: statistics.median(rate for rate, _ in them[1:]) for name, them in measured.items()}
     times = {name: statistics.median(seconds for _, seconds in them[1:]) for name, them in measured.items()}

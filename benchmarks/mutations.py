@@ -402,13 +402,14 @@ FOUNDATION = [
     Mutation("photo deleted by a GET request", VIEWS, "@require_POST\n"),
     Mutation("shared page served to visitors with a session", SHARED, "request.COOKIES.keys() -", "set() and"),
     Mutation("shared page served for any query", SHARED, 'request.META.get("QUERY_STRING") or ', ""),
+    Mutation("photos shared for any query", VIEWS, 'make() if request.META.get("QUERY_STRING") else ', ""),
     Mutation("page with a nonce shared", SHARED, "get_nonce(request), ", ""),
     Mutation("page with a CSRF token shared", SHARED, 'request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), ', ""),
     Mutation("page with a message shared", SHARED, ", len(messages)", ""),
     Mutation("page that sets a cookie shared", SHARED, "page.cookies, ", ""),
     Mutation("page that filled a session shared", SHARED, " and request.session.is_empty()", ""),
     Mutation("page for one visitor shared", SHARED, ' and "Cache-Control" not in page', ""),
-    Mutation("page of an older generation served", SHARED, "if made_in != generation:", "if not content:"),
+    Mutation("page of an older generation served", SHARED, "if made_in != generation:", "if content is None:"),
     Mutation(
         "page stored under the newest generation",
         SHARED,
@@ -418,8 +419,8 @@ FOUNDATION = [
     Mutation(
         "gallery down with the cache",
         SHARED,
-        "            return view(request)\n        made_in",
-        "            raise\n        made_in",
+        "        return make()\n    stored",
+        "        raise\n    stored",
     ),
     Mutation(
         "deleted photo stays in the shared gallery",

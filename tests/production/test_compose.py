@@ -176,7 +176,7 @@ def check_spoofed_address(site: Site) -> None:
 
 def check_update(podman: Engine, project: Path, site: Site) -> None:
     """Check that an update reaches the proxy, whose files a container holds even if they were replaced."""
-    page = project / "deploy" / "unavailable.html"
+    page = project / "deploy" / "error-pages" / "unavailable.html"
     text = page.read_text(encoding="utf-8")
     page.unlink()  # as Git does
     page.write_text(text.replace("Please try", "Do try"), encoding="utf-8")

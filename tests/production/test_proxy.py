@@ -60,6 +60,16 @@ def status(connection: ssl.SSLSocket) -> str:
         return ""
 
 
+def receive_page(connection: ssl.SSLSocket) -> bytes:
+    """Return an answer up to the end of its page; nginx may keep the connection open."""
+    answer = b""
+    while b"</html>" not in answer:
+        part = connection.recv(65536)
+        assert part, answer
+        answer += part
+    return answer
+
+
 @pytest.fixture
 def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
     """Run nginx with the emitted files: only ports and paths are changed."""
@@ -73,7 +83,7 @@ def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
         (r"listen \[::\]:443 ssl;", f"listen [::1]:{https} ssl;"),
         (r"/etc/nginx/tls/\w+\.pem", str(certificate)),
         (r"/run/site/", f"{tmp_path}/"),
-        (r"/srv/unavailable", str(deploy)),
+        (r"/srv/error-pages", str(deploy / "error-pages")),
     ):
         site, count = re.subn(old, new, site)
         assert count, old
@@ -116,17 +126,20 @@ def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
         # Pages and other forms are not held up.
         assert {status(proxy.send(GET.format("/"), family)) for _ in range(30)} == {"502"}
         proxy.close()
-    assert status(proxy.send(POST.format("/photos/upload/", 17 * 1024**2))) == "413"
-    assert status(proxy.send(POST.format("/accounts/login/", 2 * 1024**2))) == "413"
     assert "limiting" not in proxy.logs, "the log would name the IP address"
+
+
+def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
+    for path, megabytes in (("/photos/upload/", 17), ("/accounts/login/", 2)):
+        answer = receive_page(proxy.send(POST.format(path, megabytes * 1024**2)))
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"<h1>Too large</h1>" in answer
+        assert answer.count(b"Content-Security-Policy: default-src 'none'") == 1
 
 
 def test_large_upload_gets_the_page_of_a_site_that_is_down(proxy: Proxy) -> None:
     size = 5 * 1024**2
     connection = proxy.send(POST.format("/photos/upload/", size) + "x" * (size - 1))
-    connection.settimeout(10)
-    answer = connection.recv(65536)
+    answer = receive_page(connection)
     assert answer.startswith(b"HTTP/1.1 502 ")
-    while b"</html>" not in answer:
-        answer += connection.recv(65536)
     assert b"<h1>The site is not available</h1>" in answer

@@ -163,7 +163,7 @@ def test_deployment_document_leads_to_a_restored_photo(
         assert "note" not in machine.run("runuser -u site -- psql --command='\\dt' site")
 
         pull, _, update, roll_back = blocks(folder, "Update")
-        page = folder / "deploy" / "unavailable.html"
+        page = folder / "deploy" / "error-pages" / "unavailable.html"
         page.write_text(page.read_text(encoding="utf-8").replace("Please try", "Do try"), encoding="utf-8")
         commit(folder)
         run(folder, "git", "push", "--quiet", str(machine.root / "srv" / "my-secure-site.git"), "HEAD:main")
@@ -171,5 +171,5 @@ def test_deployment_document_leads_to_a_restored_photo(
             machine.run(block)
             machine.run(update)
             assert is_published(site)
-            assert shown in machine.run("cat /srv/unavailable/unavailable.html")
+            assert shown in machine.run("cat /srv/error-pages/unavailable.html")
         assert "active" in machine.run("systemctl is-active site-web site-worker site-backup.timer")

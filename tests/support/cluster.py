@@ -18,7 +18,7 @@ from tests.support.baking import clean_environment
 from tests.support.services import accepts_connections, free_port, wait_until
 
 WORKER = ("manage.py", "worker")
-NGINX = """
+NGINX = r"""
 {user}
 pid nginx.pid;
 error_log nginx.log;
@@ -48,8 +48,10 @@ http {{
             proxy_set_header Connection close;
             client_max_body_size 16m;
         }}
+        {locations}
+        error_page 413 /too_large.html;
         error_page 502 504 /unavailable.html;
-        location = /unavailable.html {{
+        location ~ ^/(too_large|unavailable)\.html$ {{
             internal;
             client_max_body_size 0;
             root {pages};
@@ -121,7 +123,7 @@ def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path,
 
 
 @contextmanager
-def proxy(folder: Path, certificate: Path, project: Path, ports: list[int]) -> Iterator[int]:
+def proxy(folder: Path, certificate: Path, project: Path, ports: list[int], locations: str = "") -> Iterator[int]:
     """Run nginx in front of the servers at these ports, as the project's own configuration does; yield its port."""
     port = free_port()
     configuration = NGINX.format(
@@ -129,7 +131,8 @@ def proxy(folder: Path, certificate: Path, project: Path, ports: list[int]) -> I
         port=port,
         certificate=certificate,
         servers=" ".join(f"server 127.0.0.1:{it};" for it in ports),
-        pages=project / "deploy",
+        pages=project / "deploy" / "error-pages",
+        locations=locations,
     )
     (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
     with subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]) as nginx:

@@ -81,9 +81,9 @@ class RequestValidationMiddleware(MiddlewareMixin):
             return response
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
-        # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL in a session key.
-        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(request.COOKIES.values()):
-            raise BadRequest("Charset or cookie is malformed")
+        # Django would decode the query with any codec of Python, and PostgreSQL refuses NUL, as in a session's key.
+        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join([request.path_info, *request.COOKIES.values()]):
+            raise BadRequest("Charset, URL or cookie is malformed")
         client_ip(request)
         if not settings.DEBUG:
             # Any client can set the port of the Host header, and links in emails would repeat it. Django has

@@ -1,4 +1,4 @@
-"""A page that visitors without cookies share. Only its body is stored: headers and cookies belong to each response."""
+"""What visitors share. Only content is stored: headers and cookies belong to each response."""
 
 import logging
 import time
@@ -24,33 +24,47 @@ logger = logging.getLogger(__name__)
 retry_at = 0.0  # a cache that does not answer delays one page, not each
 
 
+def get_shared[Content: (str, bytes)](name: str, make: Callable[[], Content | None]) -> Content | None:
+    """Return what `make` makes, or made in the last SHARED_PAGE_SECONDS. It makes None of what must not be shared."""
+    global retry_at
+    if not settings.SHARED_PAGE_SECONDS or time.monotonic() < retry_at:
+        return make()
+    key = f"page:{get_language()}:{name}"
+    try:
+        # Before the queries of `make`: what is stored after the generation has changed is never served.
+        found = cache.get_many([GENERATION, key])
+        generation = found.get(GENERATION) or cache.get_or_set(GENERATION, uuid4().hex, None)
+    except Exception:  # each cache driver raises exceptions of its own
+        logger.exception("cache unavailable, pages are not shared")
+        retry_at = time.monotonic() + settings.SHARED_PAGE_SECONDS
+        return make()
+    stored: tuple[str, Content | None] = found.get(key, ("", None))
+    made_in, content = stored
+    if made_in != generation:
+        content = make()
+        if content is not None:
+            with suppress(Exception):
+                cache.set(key, (generation, content), settings.SHARED_PAGE_SECONDS)
+    return content
+
+
 def shared_page(view: View) -> View:
-    """Share what the view answers for SHARED_PAGE_SECONDS. It must depend on nothing but the URL and the language."""
+    """Share the page among visitors without cookies. It must depend on nothing but the URL and the language."""
 
     @wraps(view)
     def wrapped(request: HttpRequest) -> HttpResponse:
-        global retry_at
         # Sessions and messages need a cookie, and there are endless queries.
-        personal = request.META.get("QUERY_STRING") or request.COOKIES.keys() - {settings.CSRF_COOKIE_NAME}
-        if personal or not settings.SHARED_PAGE_SECONDS or time.monotonic() < retry_at:
+        if request.META.get("QUERY_STRING") or request.COOKIES.keys() - {settings.CSRF_COOKIE_NAME}:
             return view(request)
-        key = f"page:{get_language()}:{request.build_absolute_uri()}"
-        try:
-            # Before the view's queries: what is stored after the generation has changed is never served.
-            found = cache.get_many([GENERATION, key])
-            generation = found.get(GENERATION) or cache.get_or_set(GENERATION, uuid4().hex, None)
-        except Exception:  # each cache driver raises exceptions of its own
-            logger.exception("cache unavailable, pages are not shared")
-            retry_at = time.monotonic() + settings.SHARED_PAGE_SECONDS
-            return view(request)
-        made_in, content = found.get(key, ("", b""))
-        if made_in != generation:
-            page = view(request)
-            if not is_for_everyone(request, page):
-                return page
-            content = page.content
-            with suppress(Exception):
-                cache.set(key, (generation, content), settings.SHARED_PAGE_SECONDS)
+        own: list[HttpResponse] = []
+
+        def make() -> bytes | None:
+            own.append(view(request))
+            return own[0].content if is_for_everyone(request, own[0]) else None
+
+        content = get_shared(request.build_absolute_uri(), make)
+        if content is None:
+            return own[0]
         etag = f'"{sha256(content).hexdigest()}"'
         response = HttpResponse(content, headers={"Cache-Control": "private, no-cache", "ETag": etag})
         patch_vary_headers(response, ["Cookie"])

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response
 from django.utils.csp import CSP
 from django.utils.log import log_response
@@ -20,11 +22,11 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.logging import log_event
-from core.shared_pages import shared_page
+from core.shared_pages import get_shared, shared_page
 from uploads.forms import STATUSES, UploadForm
 from uploads.images import VARIANTS, retry_after
 from uploads.models import Photo, PhotoQuerySet, Status
-from uploads.moderation.backends import get_moderation_backend
+from uploads.moderation.backends import StaffReviewBackend, get_moderation_backend
 from uploads.paging import get_page
 from uploads.services import delete_photo
 from users.http import UserRequest
@@ -34,8 +36,19 @@ from users.http import UserRequest
 @require_safe
 @shared_page
 def gallery(request: HttpRequest) -> HttpResponse:
-    page = get_page(get_moderation_backend().prepare(Photo.objects.published()), request.GET)
-    return render(request, "uploads/gallery.html", {"page": page})
+    def make() -> str:
+        page = get_page(published(get_moderation_backend()), request.GET)
+        return render_to_string("uploads/_photos.html", {"page": page}) if page.photos else ""
+
+    # Of the pages of the gallery, only the first: there are endless queries.
+    photos = make() if request.META.get("QUERY_STRING") else get_shared("gallery", make)
+    return render(request, "uploads/gallery.html", {"photos": photos})
+
+
+@cache
+def published(backend: StaffReviewBackend) -> PhotoQuerySet:
+    """Return the photos of the gallery. Their query is made once: that takes longer than to run it."""
+    return backend.prepare(Photo.objects.published())
 
 
 @require_safe
