@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, run
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, production, run
 from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, Response, Site, serve
 from tests.support.postgresql import Database
@@ -56,6 +56,26 @@ for path in ("/", "/photos/mine/"):
             cursor.execute("EXPLAIN " + sql.replace("%", "%%"), [])
             for (line,) in cursor.fetchall():
                 print("plan", path + query[:6], line)
+"""
+# Prints the process of PostgreSQL that answers in two requests, and in one after a transaction that failed.
+CONNECTIONS = """
+from contextlib import suppress
+from django.db import DatabaseError, close_old_connections, connection
+
+def execute(sql):
+    close_old_connections()
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        print(*cursor.fetchone())
+    close_old_connections()
+
+execute("SELECT pg_backend_pid()")
+execute("SELECT pg_backend_pid()")
+with suppress(DatabaseError):
+    execute("BEGIN; SELECT 1 / 0")
+execute("SELECT pg_backend_pid()")
+connection.close()
+assert not connection.is_usable()
 """
 
 
@@ -153,6 +173,14 @@ def test_lost_connections_are_replaced(site: Site) -> None:
     assert ended
     for _ in range(16):
         assert site.visitor().get("/?a=1").status == 200
+
+
+def test_connection_is_kept_unless_a_transaction_failed(project: Project, postgresql: Database) -> None:
+    folder = project(ALL_OFF)
+    command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", CONNECTIONS]
+    printed = run(folder, *command, **production(folder) | {"DATABASE_URL": postgresql()})
+    first, second, third = printed.split()
+    assert first == second != third
 
 
 def test_gallery_does_not_need_redis(project: Project, postgresql: Database) -> None:

@@ -54,7 +54,7 @@ def shared_page(view: View) -> View:
     @wraps(view)
     def wrapped(request: HttpRequest) -> HttpResponse:
         # Sessions and messages need a cookie, and there are endless queries.
-        if request.META.get("QUERY_STRING") or request.COOKIES.keys() - {settings.CSRF_COOKIE_NAME}:
+        if request.META.get("QUERY_STRING") or request.COOKIES:
             return view(request)
         own: list[HttpResponse] = []
 

@@ -40,14 +40,15 @@ def gallery(request: HttpRequest) -> HttpResponse:
         page = get_page(published(get_moderation_backend()), request.GET)
         return render_to_string("uploads/_photos.html", {"page": page}) if page.photos else ""
 
-    # Of the pages of the gallery, only the first: there are endless queries.
-    photos = make() if request.META.get("QUERY_STRING") else get_shared("gallery", make)
+    # Not in a page that is shared itself, which would be twice as old, and only the first page: queries are endless.
+    alone = request.META.get("QUERY_STRING") or not request.COOKIES
+    photos = make() if alone else get_shared(request.build_absolute_uri("#photos"), make)
     return render(request, "uploads/gallery.html", {"photos": photos})
 
 
 @cache
 def published(backend: StaffReviewBackend) -> PhotoQuerySet:
-    """Return the photos of the gallery. Their query is made once: that takes longer than to run it."""
+    """Return the photos of the gallery. Their query is made once, without `now()`: that takes longer than to run it."""
     return backend.prepare(Photo.objects.published())
 
 

@@ -3,6 +3,7 @@
 from select import select
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -12,6 +13,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Django's own check is a query, which takes each request as long as any other one.
         """
         try:
-            return not (self.connection.closed or select([self.connection], [], [], 0)[0])
+            # A transaction that was left open, and may have failed, makes it unusable too.
+            idle = self.connection and self.connection.info.transaction_status == TransactionStatus.IDLE
+            return bool(idle) and not select([self.connection], [], [], 0)[0]
         except (OSError, ValueError):
             return False

@@ -118,6 +118,7 @@ def test_visitors_without_cookies_share_the_gallery(
 ) -> None:
     make_photo(status=Status.APPROVED, title="Before")
     first = client.get("/")
+    HTTPSClient(headers={"cookie": "unknown=1"}).get("/")
     Photo.objects.update(title="After")
     second = client.get("/", headers={"if-none-match": first.headers["ETag"]})
     assert (second.status_code, second.content) == (304, b"")
@@ -130,6 +131,7 @@ def test_visitors_without_cookies_share_the_gallery(
         ("/", "unknown=1", b"Before"),
         ("/", "__Host-sessionid=1", b"Before"),
         ("/?a=1", "", b"After"),
+        ("/?a=1", "unknown=1", b"After"),
     ):
         response = HTTPSClient(headers={"cookie": cookie}).get(url)
         assert title in response.content
@@ -138,6 +140,19 @@ def test_visitors_without_cookies_share_the_gallery(
     assert b"Before" in own.content
     assert b"Log out" in own.content
     assert b"Log out" not in HTTPSClient().get("/").content
+
+
+@pytest.mark.usefixtures("sharing")
+def test_photos_are_shared_once_and_on_one_host(make_photo: MakePhoto, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["one.example.com", "two.example.com"]
+    make_photo(status=Status.APPROVED, title="Before")
+    headers = {"host": "one.example.com", "cookie": "unknown=1"}
+    HTTPSClient(headers=headers).get("/")
+    Photo.objects.update(title="After")
+    assert b"Before" in HTTPSClient(headers=headers).get("/").content
+    # Two sites may use the same cache. And a shared page with these photos would be served for the same time again.
+    for other in ({"host": "two.example.com"}, {"cookie": ""}):
+        assert b"After" in HTTPSClient(headers=headers | other).get("/").content
 
 
 @pytest.mark.control("V14.2.2")
