@@ -798,6 +798,7 @@ FEATURES = [
     ),
     Mutation("malformed answers of a passkey fail", "accounts/forms.py", "except MALFORMED:", "except OSError:"),
     Mutation("ids of passkeys logged", SETTINGS, '"fido2": {"level": "WARNING"}', '"fido2": {"level": "INFO"}'),
+    Mutation("session kept for the second step", "accounts/stages.py", "self.request.session.cycle_key()", "pass"),
     Mutation("log-in counts forever", "accounts/adapters.py", "time.time() - logged_in >=", "logged_in < 0 *"),
     Mutation(
         "set-up of a second factor leads to another site",
