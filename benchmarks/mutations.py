@@ -781,6 +781,24 @@ FEATURES = [
     Mutation(
         "second factor added after any log-in", "accounts/adapters.py", "and not is_mfa_enabled(user):", "and user:"
     ),
+    Mutation(
+        "answers of a passkey accepted twice",
+        "accounts/forms.py",
+        "is_verified and cache.add(key, True, settings.SESSION_COOKIE_AGE):",
+        "is_verified:",
+    ),
+    Mutation(
+        "answers of a passkey accepted from subdomains",
+        "accounts/forms.py",
+        "if is_own and is_verified and",
+        "if is_verified and",
+    ),
+    Mutation(
+        "log-in by a security key without a PIN", "accounts/forms.py", "if is_own and is_verified and", "if is_own and"
+    ),
+    Mutation("malformed answers of a passkey fail", "accounts/forms.py", "except MALFORMED:", "except OSError:"),
+    Mutation("ids of passkeys logged", SETTINGS, '"fido2": {"level": "WARNING"}', '"fido2": {"level": "INFO"}'),
+    Mutation("session kept for the second step", "accounts/stages.py", "self.request.session.cycle_key()", "pass"),
     Mutation("log-in counts forever", "accounts/adapters.py", "time.time() - logged_in >=", "logged_in < 0 *"),
     Mutation(
         "set-up of a second factor leads to another site",

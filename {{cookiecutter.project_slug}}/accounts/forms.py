@@ -1,14 +1,26 @@
 """allauth's forms with small corrections."""
 
+import struct
 from contextlib import suppress
 from typing import Any
 
 from allauth.account import forms
 from allauth.account.adapter import get_adapter
 from allauth.core import context, ratelimit
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn import forms as webauthn
+from allauth.mfa.webauthn.internal import auth
+from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.db import IntegrityError
+from django.forms import Form
 from django.http import HttpRequest
+
+from core.logging import log_event
+
+# What allauth, fido2 and json raise for answers of a passkey that are malformed.
+MALFORMED = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
 
 
 class SignupForm(forms.SignupForm):
@@ -30,3 +42,46 @@ class ConfirmEmailVerificationCodeForm(forms.ConfirmEmailVerificationCodeForm):
         if not ratelimit.consume(context.request, action="emailed_code", key=f"{self.email} {self.expected_code}"):
             raise get_adapter().validation_error("rate_limited")
         return str(super().clean_code())
+
+
+class CredentialForm(Form):
+    """Refuse an answer of a passkey that is malformed, and do not repeat it on the page."""
+
+    def full_clean(self) -> None:
+        try:
+            super().full_clean()
+        except MALFORMED:
+            self.add_error("credential", get_adapter().validation_error("incorrect_code"))
+        self.data = {name: value for name, value in self.data.items() if name != "credential"}
+
+
+class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
+    pass
+
+
+class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
+    def clean_credential(self) -> Authenticator:
+        state, answer = auth.get_state(), auth.parse_authentication_response(self.cleaned_data["credential"]).response
+        authenticator: Authenticator = super().clean_credential()
+        # The library also accepts an answer that the user gave to a page of a subdomain.
+        is_own = answer.client_data.origin == f"{context.request.scheme}://{context.request.get_host()}"
+        # Without a password, the passkey must have asked for a PIN or the like. A challenge of another page may not.
+        is_verified = self.user is not None or answer.authenticator_data.is_user_verified()
+        # Parallel requests read the challenge from the session before any of them deletes it.
+        key = f"passkey-{state['challenge']}"
+        if is_own and is_verified and cache.add(key, True, settings.SESSION_COOKIE_AGE):
+            return authenticator
+        raise get_adapter().validation_error("incorrect_code")
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound and not self.is_valid():
+            log_event("authn_login_fail", context.request, user=self.user and self.user.pk, factor="webauthn")
+
+
+class LoginPasskeyForm(PasskeyForm, webauthn.LoginWebAuthnForm):
+    pass
+
+
+class ReauthenticatePasskeyForm(PasskeyForm, webauthn.ReauthenticateWebAuthnForm):
+    pass

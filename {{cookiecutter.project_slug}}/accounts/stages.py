@@ -18,6 +18,9 @@ class AuthenticateStage(stages.AuthenticateStage):
     def handle(self) -> tuple[HttpResponse | None, bool]:
         self.state["auth_hash"] = self.auth_hash()
         response, goes_on = super().handle()
+        if response:
+            # Whoever planted the session's cookie must not share a log-in whose password has been proved.
+            self.request.session.cycle_key()
         return response, goes_on
 
     def is_resumable(self, request: HttpRequest) -> bool:

@@ -274,6 +274,12 @@ ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verif
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}  # per recipient, and per emailed code
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.forms.PasskeyForm",
+    "login_webauthn": "accounts.forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "accounts.forms.ReauthenticatePasskeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
@@ -323,5 +329,8 @@ LOGGING = {
         # They repeat untrusted input. The project logs an event of its own.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # % if cookiecutter.auth_app
+        "fido2": {"level": "WARNING"},  # it logs the ids of passkeys
+        # % endif
     },
 }

@@ -124,6 +124,21 @@ def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
             assert is_logged_in(client) is works
 
 
+@pytest.mark.control("V7.2.4")
+def test_second_step_starts_a_new_session(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
+    add_second_factor(user)
+    attacker, cookie = HTTPSClient(), settings.SESSION_COOKIE_NAME
+    attacker.get("/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"})
+    client.cookies[cookie] = attacker.cookies[cookie].value
+    log_in(client, user.email)
+    assert attacker.get(CODE).status_code == 302
+    pending = client.cookies[cookie].value
+    client.post(CODE, {"code": code()})
+    assert is_logged_in(client)
+    assert client.cookies[cookie].value not in {pending, attacker.cookies[cookie].value}
+
+
 @pytest.mark.control("V7.4.3")
 @pytest.mark.usefixtures("run_on_commit")
 def test_removing_a_factor_ends_other_sessions(
