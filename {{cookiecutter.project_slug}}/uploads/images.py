@@ -16,7 +16,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 # The accepted formats: how their files start, and their file extensions.
 FORMATS = {
@@ -53,23 +52,13 @@ ERROR_MESSAGES = {
     "unsupported_type": _("Only JPEG, PNG and WebP photos are accepted. {advice}"),
     "wrong_extension": _("The file name does not match its content, which is {format}. Change the file extension."),
     "animated": _("Animations are not accepted. Save a single frame and try again."),
-    "too_many_pixels": _(
-        "This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller first."
-    ),
+    "too_many_pixels": _("This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller."),
     "damaged": _("This file is damaged and cannot be read. Save the photo again and retry."),
     "too_much_memory": _("This photo takes too much memory to process. Save a smaller copy as JPEG and try again."),
     "too_slow": _("This photo takes too long to process. Save a smaller copy as JPEG and try again."),
     "crashed": _("This photo cannot be processed. Open it in an image editor, save it as JPEG and try again."),
-    "quota": ngettext_lazy(
-        "You have reached the limit of {photos} photo in one hour. Try again later.",
-        "You have reached the limit of {photos} photos in one hour. Try again later.",
-        "photos",
-    ),
-    "budget": ngettext_lazy(
-        "Your photos took much time to process. Try again in {minutes} minute.",
-        "Your photos took much time to process. Try again in {minutes} minutes.",
-        "minutes",
-    ),
+    "quota": _("You have reached the limit of photos in one hour: {photos}. Try again later."),
+    "budget": _("Your photos took much time to process. Try again in {minutes} min."),
     "in_progress": _("Another photo of yours is still being processed. Try again in a few seconds."),
     "busy": _("The site is busy. Try again in a few seconds."),
     "unavailable": _("Uploads are unavailable at the moment. Try again in a minute."),
