@@ -334,7 +334,7 @@ FOUNDATION = [
     Mutation("wall-clock time of a decoder not limited", IMAGES, "        timer.start()\n"),
     Mutation("answer of a decoder not limited", IMAGES, "stdout.read(MAX_ANSWER_BYTES)", "stdout.read()"),
     Mutation("answer of a decoder trusted", IMAGES, 'if 0 < width <= VARIANTS["display"] and', "if True or"),
-    Mutation("environment given to a decoder", IMAGES, "        env=environment,\n"),
+    Mutation("environment given to a decoder", IMAGES, '        env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},\n'),
     Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode:", "if False:"),
     Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
     Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),
@@ -359,7 +359,7 @@ FOUNDATION = [
         'image.save(buffer := BytesIO(), "JPEG", quality=85)',
         'image.save(buffer := BytesIO(), "JPEG", quality=85, comment=content[:1000])',
     ),
-    Mutation("file size not checked", IMAGES, "if size > settings.UPLOAD_MAX_BYTES:", "if False:"),
+    Mutation("file size not checked", IMAGES, "if len(content) > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
         "request body stored beyond the size limit",
         "uploads/uploadhandler.py",

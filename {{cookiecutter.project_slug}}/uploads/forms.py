@@ -60,7 +60,7 @@ class UploadForm(forms.Form):
         title, file = self.cleaned_data["title"], self.cleaned_data["image"]
         try:
             with decoding_turn(self.owner):
-                image = validate_and_reencode(file.file, file.name, file.size)
+                image = validate_and_reencode(file.read(), file.name)
             create_photo(self.owner, title, file.name, image)
         except ValidationError as error:
             self.refuse(error)

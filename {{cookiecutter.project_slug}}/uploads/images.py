@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path, PurePath
 from threading import Timer
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -89,14 +89,12 @@ def retry_after(error: ValidationError) -> int:
     return int((error.params or {}).get("retry_after", 0))
 
 
-def validate_and_reencode(file: IO[bytes], name: str, size: int) -> ReencodedImage:
-    """Return a new image with the pixels of `file`, or raise the `upload_error` that says why it is refused."""
-    if not size:
+def validate_and_reencode(content: bytes, name: str) -> ReencodedImage:
+    """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
+    if not content:
         raise upload_error("empty")
-    if size > settings.UPLOAD_MAX_BYTES:
+    if len(content) > settings.UPLOAD_MAX_BYTES:
         raise upload_error("too_large")
-    file.seek(0)
-    content = file.read()
     check_type(content, name)
     return parse_answer(run_decoder(content))
 
@@ -115,14 +113,13 @@ def check_type(content: bytes, name: str) -> None:
 def run_decoder(content: bytes) -> bytes:
     """Return the answer of a new decoder process, which gets nothing of this process but the content."""
     limits = [CPU_SECONDS, MEMORY_BYTES, settings.UPLOAD_MAX_PIXELS, *VARIANTS.values()]
-    environment = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {}
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
         [sys.executable, "-I", str(DECODER), *map(str, limits)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},
         cwd="/",
     ) as decoder:
         stdin: Any = decoder.stdin
