@@ -116,7 +116,6 @@ def is_local(host: str) -> bool:
 
 
 def database_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's DATABASES for DATABASE_URL."""
     try:
         config: dict[str, Any] = dict(dj_database_url.parse(value))
     except Exception:  # the parser's own message can contain the value
@@ -154,7 +153,6 @@ def cache_url(value: str) -> dict[str, Any]:
 
 
 def email_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's MAILERS for EMAIL_URL."""
     if value == "console://":
         return {"BACKEND": "core.mail.ConsoleBackend"}
     try:
