@@ -13,7 +13,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import FETCH_PEERS, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -90,8 +90,8 @@ class PhotoAdmin(ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        photos = super().get_queryset(request).exclude(status=Status.DELETED)
-        return photos.defer("original_name").fetch_mode(FETCH_PEERS)
+        photos = Photo.objects.not_deleted().defer("original_name").order_by(*self.get_ordering(request))
+        return get_moderation_backend().prepare(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.

@@ -26,7 +26,6 @@ class Outcome(NamedTuple):
 class StaffReviewBackend:
     """Photos wait in the admin for a reviewer. Other backends override these methods."""
 
-    @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of the verdicts that a new photo needs."""
         return (MANUAL,)

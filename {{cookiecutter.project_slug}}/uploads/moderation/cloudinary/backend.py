@@ -25,13 +25,10 @@ logger = logging.getLogger(__name__)
 
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
-OTHER_STORAGE = gettext_noop(
-    "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
-)
+OTHER_STORAGE = gettext_noop("The worker looks at another storage than the site: a file is missing. Check STORAGE_URL.")
 
 
 class CloudinaryBackend(StaffReviewBackend):
-    @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(kind.partition(":")[0] for kind in settings.CLOUDINARY_MODERATION)
 
@@ -43,7 +40,7 @@ class CloudinaryBackend(StaffReviewBackend):
 
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
-        if photo.status == Status.APPROVED and (version := asset_version(photo)):
+        if photo.status == Status.APPROVED and (version := getattr(photo, "asset_version", None)):
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)
 
@@ -78,12 +75,6 @@ class CloudinaryBackend(StaffReviewBackend):
             yield outcome
         if problem := outage or query_error:
             logger.warning("%s", problem.advice)
-
-
-def asset_version(photo: Photo) -> int | None:
-    """Return what `prepare` has read, or read it now."""
-    read: int | None = getattr(photo, "asset_version", -1)
-    return read if read != -1 else getattr(getattr(photo, "asset", None), "version", None)
 
 
 def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
