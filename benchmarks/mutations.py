@@ -334,7 +334,12 @@ FOUNDATION = [
     Mutation("wall-clock time of a decoder not limited", IMAGES, "        timer.start()\n"),
     Mutation("answer of a decoder not limited", IMAGES, "stdout.read(MAX_ANSWER_BYTES)", "stdout.read()"),
     Mutation("answer of a decoder trusted", IMAGES, 'if 0 < width <= VARIANTS["display"] and', "if True or"),
-    Mutation("environment given to a decoder", IMAGES, '        env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},\n'),
+    Mutation(
+        "environment given to a decoder",
+        IMAGES,
+        'env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},',
+        "env=None,",
+    ),
     Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode:", "if False:"),
     Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
     Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),

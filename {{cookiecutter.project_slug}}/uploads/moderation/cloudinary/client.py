@@ -217,7 +217,6 @@ def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
 
 
 def approve(public_id: str) -> None:
-    """Record a reviewer's approval at Cloudinary."""
     api.update(public_id, moderation_status="approved", **OPTIONS)
 
 
