@@ -47,8 +47,6 @@ class FirstThousand(Paginator):
 
 
 class QueueFilter(admin.SimpleListFilter):
-    """Show photos that wait for a reviewer by default."""
-
     title = _("status")
     parameter_name = "show"
 

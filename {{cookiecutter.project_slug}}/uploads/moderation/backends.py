@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.urls import reverse
@@ -59,5 +59,4 @@ def get_moderation_backend() -> StaffReviewBackend:
 
 @cache
 def load_backend(path: str) -> StaffReviewBackend:
-    backend: StaffReviewBackend = import_string(path)()
-    return backend
+    return cast(StaffReviewBackend, import_string(path)())
