@@ -107,8 +107,7 @@ from uploads.images import validate_and_reencode
 from uploads.moderation.cloudinary.models import Asset
 from uploads.paging import SIZE, make_cursor
 owner = User.objects.create_user("owner@example.com", None)
-content = open({photo!r}, "rb")
-image = validate_and_reencode(content, "a.jpg", Path({photo!r}).stat().st_size)
+image = validate_and_reencode(Path({photo!r}).read_bytes(), "a.jpg")
 for number in range(60):
     services.create_photo(owner, f"Photo {{number}}", "a.jpg", image)
 Photo.objects.update(status="approved")

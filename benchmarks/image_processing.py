@@ -74,7 +74,7 @@ def main() -> None:
             pairs = [
                 (
                     seconds(pillow_alone, content),
-                    seconds(validate_and_reencode, BytesIO(content), file_name, len(content)),
+                    seconds(validate_and_reencode, content, file_name),
                 )
                 for _ in range(ROUNDS)
             ]

@@ -145,14 +145,14 @@ def test_photos_are_reviewed_by_keyboard_alone(options: dict[str, Any], site: Si
     expect(staff.get_by_role("img", name=titles[1])).to_be_in_viewport()
     press_access_key(staff, "a")
     expect(staff.get_by_role("img", name=titles[2])).to_be_in_viewport()
-    expect(staff.get_by_text("1 photo approved.")).to_be_visible()
+    expect(staff.get_by_text("Photos approved: 1.")).to_be_visible()
     press_access_key(staff, "r")
     expect(staff.get_by_label("Reason")).to_be_focused()
     staff.keyboard.press("Enter")  # not without a reason
     expect(staff.get_by_role("heading", name=titles[2], exact=True)).to_be_visible()
     staff.keyboard.type("Too dark")
     staff.keyboard.press("Enter")
-    expect(staff.get_by_text("1 photo rejected.")).to_be_visible()
+    expect(staff.get_by_text("Photos rejected: 1.")).to_be_visible()
     expect(staff.get_by_role("heading", name=titles[3], exact=True)).to_be_visible()
 
     staff.goto(QUEUE)
@@ -166,7 +166,7 @@ def test_photos_are_reviewed_by_keyboard_alone(options: dict[str, Any], site: Si
     press_access_key(staff, "r")
     staff.keyboard.type("Too dark")
     staff.keyboard.press("Enter")
-    expect(staff.get_by_text("1 photo rejected.")).to_be_visible()
+    expect(staff.get_by_text("Photos rejected: 1.")).to_be_visible()
     found = site.python(f"""
 for title in {titles}: print(*Photo.objects.filter(title=title).values_list("status", "reason")[0], sep=",")
 """)

@@ -133,7 +133,7 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
     visit.click(page.get_by_role("button", name="Upload"))
     visit.click(page.get_by_role("listitem").filter(has_text=title).get_by_role("link", name="Review"))
     visit.click(page.get_by_role("button", name="Approve"))
-    expect(page.get_by_text("1 photo approved.")).to_be_visible()
+    expect(page.get_by_text("Photos approved: 1.")).to_be_visible()
 
 
 def walk(folder: Path, browse: Browse) -> None:

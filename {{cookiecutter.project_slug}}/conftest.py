@@ -114,7 +114,7 @@ def upload(make_image: MakeImage) -> Upload:
 def reencoded_image() -> ReencodedImage:
     """Return an image for photos. A decoder process takes long to start, so all tests share its result."""
     Image.new("RGB", (64, 48), "teal").save(buffer := BytesIO(), "JPEG")
-    return validate_and_reencode(buffer, "a.jpg", buffer.tell())
+    return validate_and_reencode(buffer.getvalue(), "a.jpg")
 
 
 @pytest.fixture

@@ -116,7 +116,6 @@ def is_local(host: str) -> bool:
 
 
 def database_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's DATABASES for DATABASE_URL."""
     try:
         config: dict[str, Any] = dict(dj_database_url.parse(value))
     except Exception:  # the parser's own message can contain the value
@@ -131,8 +130,7 @@ def database_url(value: str) -> dict[str, Any]:
         modes = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
         options = {"timeout": 20} | options | modes
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # In seconds and milliseconds, for a new connection and for one whose server has vanished. The system's own
-        # timeouts would block a request for minutes.
+        # Seconds and milliseconds. With the system's own, a server that has vanished would block requests for minutes.
         options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
         # A new connection takes longer than a page. Each request checks the one that it reuses.
         config |= {"ENGINE": "core.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
@@ -154,7 +152,6 @@ def cache_url(value: str) -> dict[str, Any]:
 
 
 def email_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's MAILERS for EMAIL_URL."""
     if value == "console://":
         return {"BACKEND": "core.mail.ConsoleBackend"}
     try:

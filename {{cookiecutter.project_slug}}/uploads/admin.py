@@ -13,7 +13,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import FETCH_PEERS, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ModelAdmin
@@ -30,20 +30,10 @@ from uploads.moderation.backends import get_moderation_backend
 from uploads.services import review_photo
 from users.models import User
 
-DONE = {
-    "approved": ngettext_lazy("{count} photo approved.", "{count} photos approved.", "count"),
-    "rejected": ngettext_lazy("{count} photo rejected.", "{count} photos rejected.", "count"),
-}
-DECIDED = ngettext_lazy(
-    "{count} photo left unchanged: already decided by {names}.",
-    "{count} photos left unchanged: already decided by {names}.",
-    "count",
-)
-CHANGED = ngettext_lazy(
-    "{count} photo left unchanged: changed or deleted meanwhile.",
-    "{count} photos left unchanged: changed or deleted meanwhile.",
-    "count",
-)
+DONE = {"approved": _("Photos approved: {count}."), "rejected": _("Photos rejected: {count}.")}
+DECIDED = _("Photos left unchanged: {count}, already decided by {names}.")
+CHANGED = _("Photos left unchanged: {count}, changed or deleted meanwhile.")
+OVERDUE = _("Photos that wait for automatic moderation for more than an hour: {count}. The worker's log says why.")
 
 
 class FirstThousand(Paginator):
@@ -57,8 +47,6 @@ class FirstThousand(Paginator):
 
 
 class QueueFilter(admin.SimpleListFilter):
-    """Show photos that wait for a reviewer by default."""
-
     title = _("status")
     parameter_name = "show"
 
@@ -100,16 +88,14 @@ class PhotoAdmin(ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        photos = super().get_queryset(request).exclude(status=Status.DELETED)
-        return photos.defer("original_name").fetch_mode(FETCH_PEERS)
+        photos = Photo.objects.not_deleted().defer("original_name").order_by(*self.get_ordering(request))
+        return get_moderation_backend().prepare(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.
         return ("-created_at", "-id") if request.GET.get("show") else ("created_at", "id")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
-    ) -> tuple[QuerySet[Photo], bool]:
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str) -> tuple[Any, bool]:
         # One indexed comparison each. Django's own search reads every photo for each word.
         term = search_term.strip()
         if not term:
@@ -134,12 +120,7 @@ class PhotoAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, {"title": _("Photos")} | (extra_context or {}))
         if request.method == "GET" and (count := Photo.objects.overdue().count()):
-            text = ngettext(
-                "{count} photo has waited for automatic moderation for more than an hour. The worker's log says why.",
-                "{count} photos have waited for automatic moderation for more than an hour. The worker's log says why.",
-                count,
-            )
-            self.message_user(request, text.format(count=count), messages.WARNING)
+            self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
         return response
 
     @admin.display(description=_("uploaded"))

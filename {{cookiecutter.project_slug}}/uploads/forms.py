@@ -42,14 +42,12 @@ class UploadForm(forms.Form):
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
-        if file is None and not self.refusal:
+        if self.refusal:
+            self.refuse(self.refusal)
+        elif file is None:
             raise upload_error("missing")
         check_quota(self.owner)  # before the file is decoded; create_photo() checks again under a lock
         return file
-
-    def clean(self) -> None:
-        if self.refusal:
-            self.refuse(self.refusal)
 
     def refuse(self, error: ValidationError) -> None:
         # An error that passes is not about the file, so upload.js keeps the file and can send it again.
@@ -60,7 +58,7 @@ class UploadForm(forms.Form):
         title, file = self.cleaned_data["title"], self.cleaned_data["image"]
         try:
             with decoding_turn(self.owner):
-                image = validate_and_reencode(file.file, file.name, file.size)
+                image = validate_and_reencode(file.read(), file.name)
             create_photo(self.owner, title, file.name, image)
         except ValidationError as error:
             self.refuse(error)
@@ -72,8 +70,3 @@ class UploadForm(forms.Form):
             logger.exception("no space left for photos")
             self.refuse(upload_error("storage_full", retry_after=300))
         return self.is_valid()
-
-    def upload_errors(self) -> list[ValidationError]:
-        """Return the errors of the upload. Those of the title are not worth an event."""
-        errors = self.errors.as_data()
-        return errors.get("__all__", []) + errors.get("image", [])

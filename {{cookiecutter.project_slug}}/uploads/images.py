@@ -10,13 +10,12 @@ import time
 from contextlib import suppress
 from pathlib import Path, PurePath
 from threading import Timer
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 # The accepted formats: how their files start, and their file extensions.
 FORMATS = {
@@ -53,23 +52,13 @@ ERROR_MESSAGES = {
     "unsupported_type": _("Only JPEG, PNG and WebP photos are accepted. {advice}"),
     "wrong_extension": _("The file name does not match its content, which is {format}. Change the file extension."),
     "animated": _("Animations are not accepted. Save a single frame and try again."),
-    "too_many_pixels": _(
-        "This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller first."
-    ),
+    "too_many_pixels": _("This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller."),
     "damaged": _("This file is damaged and cannot be read. Save the photo again and retry."),
     "too_much_memory": _("This photo takes too much memory to process. Save a smaller copy as JPEG and try again."),
     "too_slow": _("This photo takes too long to process. Save a smaller copy as JPEG and try again."),
     "crashed": _("This photo cannot be processed. Open it in an image editor, save it as JPEG and try again."),
-    "quota": ngettext_lazy(
-        "You have reached the limit of {photos} photo in one hour. Try again later.",
-        "You have reached the limit of {photos} photos in one hour. Try again later.",
-        "photos",
-    ),
-    "budget": ngettext_lazy(
-        "Your photos took much time to process. Try again in {minutes} minute.",
-        "Your photos took much time to process. Try again in {minutes} minutes.",
-        "minutes",
-    ),
+    "quota": _("You have reached the limit of photos in one hour: {photos}. Try again later."),
+    "budget": _("Your photos took much time to process. Try again in {minutes} min."),
     "in_progress": _("Another photo of yours is still being processed. Try again in a few seconds."),
     "busy": _("The site is busy. Try again in a few seconds."),
     "unavailable": _("Uploads are unavailable at the moment. Try again in a minute."),
@@ -100,14 +89,12 @@ def retry_after(error: ValidationError) -> int:
     return int((error.params or {}).get("retry_after", 0))
 
 
-def validate_and_reencode(file: IO[bytes], name: str, size: int) -> ReencodedImage:
-    """Return a new image with the pixels of `file`, or raise the `upload_error` that says why it is refused."""
-    if not size:
+def validate_and_reencode(content: bytes, name: str) -> ReencodedImage:
+    """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
+    if not content:
         raise upload_error("empty")
-    if size > settings.UPLOAD_MAX_BYTES:
+    if len(content) > settings.UPLOAD_MAX_BYTES:
         raise upload_error("too_large")
-    file.seek(0)
-    content = file.read()
     check_type(content, name)
     return parse_answer(run_decoder(content))
 
@@ -126,14 +113,13 @@ def check_type(content: bytes, name: str) -> None:
 def run_decoder(content: bytes) -> bytes:
     """Return the answer of a new decoder process, which gets nothing of this process but the content."""
     limits = [CPU_SECONDS, MEMORY_BYTES, settings.UPLOAD_MAX_PIXELS, *VARIANTS.values()]
-    environment = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {}
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
         [sys.executable, "-I", str(DECODER), *map(str, limits)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},
         cwd="/",
     ) as decoder:
         stdin: Any = decoder.stdin

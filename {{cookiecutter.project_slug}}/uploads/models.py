@@ -4,7 +4,6 @@ import uuid
 from datetime import timedelta
 from typing import Self
 
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
@@ -35,7 +34,6 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
 
     def waiting(self) -> Self:
-        """Return the photos that wait for a decision, oldest first."""
         return self.filter(status__in=WAITING).order_by("created_at", "id")
 
     def overdue(self) -> Self:
@@ -49,9 +47,7 @@ class Photo(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Found by the index below that begins with it.
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="photos", db_index=False
-    )
+    owner = models.ForeignKey(User, models.SET_NULL, null=True, related_name="photos", db_index=False)
     title = models.CharField(max_length=120)
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
@@ -132,7 +128,7 @@ class Verdict(models.Model):
     kind = models.CharField(max_length=40)
     result = models.CharField(max_length=8, choices=Result.choices, default=Result.PENDING)
     detail = models.TextField(blank=True, help_text="For reviewers.")
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -44,7 +44,7 @@ def create_photo(owner: User, title: str, original_name: str, image: ReencodedIm
             check_quota(owner)
             photo.due_at = backend.next_due()
             photo.save()
-            Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds)
+            Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds())
     except BaseException:
         delete_files(photo)
         raise
@@ -68,10 +68,9 @@ def apply_verdicts(
                     locked.verdicts.update_or_create(kind=kind, defaults=values)
             before = locked.status, locked.reason
             locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
-            if locked.status != before[0]:
-                locked.rejected_at = timezone.now() if locked.status == Status.REJECTED else None
             # Even if the status stays the same, a reviewer's reason replaces a backend's.
             if reviewer or locked.status != before[0]:
+                locked.rejected_at = timezone.now() if locked.status == Status.REJECTED else None
                 locked.reason = reason if locked.status == Status.REJECTED else ""
             if (locked.status, locked.reason) != before:
                 is_news = locked.status == Status.REJECTED or (reviewer and locked.status == Status.APPROVED)
@@ -129,5 +128,4 @@ def delete_files(photo: Photo) -> None:
 
 
 def request_check(photo_id: UUID) -> None:
-    """Make a photo due now, if it still has files."""
     Photo.objects.filter(pk=photo_id, has_files=True).update(due_at=timezone.now())

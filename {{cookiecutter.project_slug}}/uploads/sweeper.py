@@ -68,8 +68,7 @@ def delete_orphaned_files(folder: str, cutoff: datetime) -> int:
         names = default_storage.listdir(folder)[1]
     # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
     ids = UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
-    photos = Photo.objects.filter(has_files=True, pk__range=ids).order_by() if names else Photo.objects.none()
-    kept = {str(key) for key in photos.values_list("pk", flat=True)}
+    kept = set(map(str, Photo.objects.filter(has_files=True, pk__range=ids).order_by().values_list("pk", flat=True)))
     orphaned = 0
     for name in names:
         if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:  # other files are left alone

@@ -67,7 +67,8 @@ def upload(request: UserRequest) -> HttpResponse:
         if form.is_valid() and form.save():
             messages.success(request, _("Your photo was uploaded. It will be published once it is approved."))
             return redirect("uploads:mine")
-        for error in form.upload_errors():
+        errors = form.errors.as_data()  # those of the title are not worth an event
+        for error in errors.get(NON_FIELD_ERRORS, []) + errors.get("image", []):
             log_event("upload_validation", request, code=error.code)
             status, wait = STATUSES.get(str(error.code), 200), retry_after(error)
     context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}

@@ -60,7 +60,7 @@ def set_up() -> None:
 def make_photo() -> Photo:
     buffer = BytesIO()
     Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
-    image = validate_and_reencode(buffer, "a.jpg", buffer.tell())
+    image = validate_and_reencode(buffer.getvalue(), "a.jpg")
     return create_photo(User.objects.get(email=OWNER), "Teal", "a.jpg", image)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.urls import reverse
@@ -26,7 +26,6 @@ class Outcome(NamedTuple):
 class StaffReviewBackend:
     """Photos wait in the admin for a reviewer. Other backends override these methods."""
 
-    @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of the verdicts that a new photo needs."""
         return (MANUAL,)
@@ -60,5 +59,4 @@ def get_moderation_backend() -> StaffReviewBackend:
 
 @cache
 def load_backend(path: str) -> StaffReviewBackend:
-    backend: StaffReviewBackend = import_string(path)()
-    return backend
+    return cast(StaffReviewBackend, import_string(path)())

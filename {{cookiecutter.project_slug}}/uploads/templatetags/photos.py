@@ -19,7 +19,6 @@ def image_url(photo: Photo, variant: str) -> str:
 
 @register.simple_tag
 def card(photo: Photo, number: int) -> str:
-    """Return the entry of a photo in the gallery."""
     return render_card(photo.id, photo.title, photo.width, photo.height, image_url(photo, "thumbnail"), number > 8)
 
 

@@ -45,7 +45,7 @@ print(json.dumps([process, limits, *map(works, attempts)]))
 
 
 def reencode(content: bytes, name: str = "a.jpg") -> ReencodedImage:
-    return validate_and_reencode(BytesIO(content), name, len(content))
+    return validate_and_reencode(content, name)
 
 
 def code_of(content: bytes, name: str = "a.jpg") -> str:

@@ -165,7 +165,7 @@ def test_second_decision_overwrites_nothing(
     rejection = {"reason": "Mine", f"status-{photo.pk}": "pending"}
     for url in (page(photo), QUEUE + "?show=all", QUEUE):
         response = client.post(url, chosen | rejection)
-        assert said(response)[-1] == "1 photo left unchanged: already decided by first@example.com."
+        assert said(response)[-1] == "Photos left unchanged: 1, already decided by first@example.com."
         assert response.headers["Location"] == url
     assert not review_photo(photo, reviewer, "rejected", seen="pending")
     photo.refresh_from_db()
@@ -247,7 +247,7 @@ def test_bulk_decision_has_a_ceiling(
     assert PhotoAdmin.list_per_page <= PhotoAdmin.list_max_show_all <= 100
     monkeypatch.setattr(PhotoAdmin, "list_per_page", 1)
     chosen = {"action": "reject", "_selected_action": [make_photo().pk, make_photo().pk], "reason": "Too dark"}
-    assert said(login(reviewer).post(QUEUE, chosen))[0] == "1 photo rejected."
+    assert said(login(reviewer).post(QUEUE, chosen))[0] == "Photos rejected: 1."
     assert Photo.objects.waiting().count() == 1
 
 
@@ -375,10 +375,10 @@ def test_staff_and_the_log_learn_of_overdue_photos(
         Photo.objects.update(**waits | fields)
         assert not Photo.objects.overdue()
     Photo.objects.update(**waits, status=Status.PENDING)
-    assert "2 photos" in said(login(reviewer).get(QUEUE))[0]
+    assert " hour: 2." in said(login(reviewer).get(QUEUE))[0]
     call_command("worker", "--once")
     assert "photos overdue for moderation: 2" in caplog.messages
     review_photo(photos[0], reviewer, "approved")
-    assert "1 photo" in said(login(reviewer).get(QUEUE))[0]
+    assert " hour: 1." in said(login(reviewer).get(QUEUE))[0]
     review_photo(photos[1], reviewer, "approved")
     assert said(login(reviewer).get(QUEUE)) == []

@@ -25,13 +25,10 @@ logger = logging.getLogger(__name__)
 
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
-OTHER_STORAGE = gettext_noop(
-    "The worker looks at another storage than the site: it does not find a photo's file. Check STORAGE_URL."
-)
+OTHER_STORAGE = gettext_noop("The worker looks at another storage than the site: a file is missing. Check STORAGE_URL.")
 
 
 class CloudinaryBackend(StaffReviewBackend):
-    @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(kind.partition(":")[0] for kind in settings.CLOUDINARY_MODERATION)
 
@@ -43,7 +40,7 @@ class CloudinaryBackend(StaffReviewBackend):
 
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
-        if photo.status == Status.APPROVED and (version := asset_version(photo)):
+        if photo.status == Status.APPROVED and (version := getattr(photo, "asset_version", None)):
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)
 
@@ -80,12 +77,6 @@ class CloudinaryBackend(StaffReviewBackend):
             logger.warning("%s", problem.advice)
 
 
-def asset_version(photo: Photo) -> int | None:
-    """Return what `prepare` has read, or read it now."""
-    read: int | None = getattr(photo, "asset_version", -1)
-    return read if read != -1 else getattr(getattr(photo, "asset", None), "version", None)
-
-
 def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
     """Do what the photo needs next: destroy its asset, record a reviewer's approval, or get verdicts."""
     key = str(photo.pk)
@@ -102,21 +93,22 @@ def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
             asset.save()
             answer = client.upload(key, file, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
     if answer:
-        asset.version = answer.version
+        asset.version = answer["version"]
         asset.save()
     if approved:
         client.approve(key)
         return Outcome(photo, next_due=None)
-    if must_upload and answer and answer.existing:
-        return Outcome(photo, timezone.now())  # such an answer has no verdicts: ask again at once
-    verdicts = read_verdicts(answer.moderation if answer else (), photo)
+    if must_upload and answer and answer.get("existing"):
+        return Outcome(photo, timezone.now())  # Cloudinary had it, and tells no verdicts: ask again at once
+    verdicts = read_verdicts(answer and answer.get("moderation"), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
     return make_outcome(photo, next_attempt(photo) if pending else None, verdicts)
 
 
-def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:
+def read_verdicts(entries: Any, photo: Photo) -> dict[str, VerdictValue]:
     """Return a verdict for each kind that the photo needs, except a reviewer's."""
     kinds = photo.verdicts.exclude(kind=MANUAL).values_list("kind", flat=True)
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     named = [(str(entry.get("kind")).partition(":")[0], entry) for entry in entries]
     return {kind: read_verdict([entry for name, entry in named if name == kind]) for kind in kinds}
 

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,8 +24,7 @@ from django.utils.translation import gettext_noop as _
 from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
-# Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
-# of its own (in seconds, for the connection and for each read).
+# In every call: a delivery of an `authenticated` asset needs a signed URL, and the uploader has no timeout (seconds).
 OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
 MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never reaches a read's timeout
 MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
@@ -45,13 +44,8 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What Cloudinary reports about an asset: each entry of `moderation` has a kind, a status and a response."""
-
-    version: int
-    moderation: Sequence[Mapping[str, Any]]
-    existing: bool  # the upload found the asset and changed nothing
+# What Cloudinary tells about an asset. Only its id and its version were checked.
+type Answer = Mapping[str, Any]
 
 
 @dataclass(eq=False)
@@ -134,8 +128,7 @@ class Transport:
         with suppress(KeyError, ValueError):
             limit, remaining = (int(response.headers[f"X-FeatureRateLimit-{name}"]) for name in ("Limit", "Remaining"))
             if reset and remaining * 2 < limit:
-                now = timezone.now()
-                self.next_query_at = now + (reset - now) / max(remaining, 1)
+                self.next_query_at = timezone.now() + (reset - timezone.now()) / max(remaining, 1)
 
 
 def retry_time(response: BaseHTTPResponse) -> datetime | None:
@@ -186,7 +179,7 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     webhook = None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
     options = {**OPTIONS, "overwrite": False, "allowed_formats": ["jpg"], "filename": "upload.jpg"}
     body = uploader.upload(file, public_id=public_id, moderation=moderation, notification_url=webhook, **options)
-    return read_answer(body, public_id)
+    return check_answer(body, public_id)
 
 
 def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -203,21 +196,19 @@ def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
     """Return an asset by its entry in the list, or else by its own details; None if it does not exist."""
     try:
-        return read_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
+        return check_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
     except AssetNotFoundError:
         return None
 
 
-def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
-    version, entries = body.get("version"), body.get("moderation")
+def check_answer(body: Mapping[str, Any], public_id: str) -> Answer:
+    version = body.get("version")
     if body.get("public_id") != public_id or not isinstance(version, int) or not 0 < version < 2**63:
         raise PhotoError(UNREADABLE)
-    moderation = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    return Answer(version, moderation, existing=bool(body.get("existing")))
+    return body
 
 
 def approve(public_id: str) -> None:
-    """Record a reviewer's approval at Cloudinary."""
     api.update(public_id, moderation_status="approved", **OPTIONS)
 
 

@@ -36,8 +36,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         log_event("authn_webhook_fail", request)
         return HttpResponse(status=401)
     try:
-        notification = json.loads(request.body)
-        public_id = notification.get("public_id")
+        public_id = json.loads(request.body).get("public_id")
     except (ValueError, RecursionError, AttributeError):
         return HttpResponse(status=400)
     # Every asset gets the same response, so that it does not tell which photos exist.
