@@ -93,22 +93,21 @@ def take_step(photo: Photo, asset: Asset, answer: Answer | None) -> Outcome:
             asset.save()
             answer = client.upload(key, file, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
     if answer:
-        asset.version = answer["version"]
+        asset.version = answer.version
         asset.save()
     if approved:
         client.approve(key)
         return Outcome(photo, next_due=None)
-    if must_upload and answer and answer.get("existing"):
-        return Outcome(photo, timezone.now())  # Cloudinary had it, and tells no verdicts: ask again at once
-    verdicts = read_verdicts(answer and answer.get("moderation"), photo)
+    if must_upload and answer and answer.existing:
+        return Outcome(photo, timezone.now())  # such an answer has no verdicts: ask again at once
+    verdicts = read_verdicts(answer.moderation if answer else (), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
     return make_outcome(photo, next_attempt(photo) if pending else None, verdicts)
 
 
-def read_verdicts(entries: Any, photo: Photo) -> dict[str, VerdictValue]:
+def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:
     """Return a verdict for each kind that the photo needs, except a reviewer's."""
     kinds = photo.verdicts.exclude(kind=MANUAL).values_list("kind", flat=True)
-    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     named = [(str(entry.get("kind")).partition(":")[0], entry) for entry in entries]
     return {kind: read_verdict([entry for name, entry in named if name == kind]) for kind in kinds}
 

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,8 +44,13 @@ ADVICE = {
 }
 
 
-# What Cloudinary tells about an asset. Only its id and its version were checked.
-type Answer = Mapping[str, Any]
+@dataclass(frozen=True)
+class Answer:
+    """What Cloudinary reports about an asset: each entry of `moderation` has a kind, a status and a response."""
+
+    version: int
+    moderation: Sequence[Mapping[str, Any]]
+    existing: bool  # the upload found the asset and changed nothing
 
 
 @dataclass(eq=False)
@@ -179,7 +184,7 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     webhook = None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
     options = {**OPTIONS, "overwrite": False, "allowed_formats": ["jpg"], "filename": "upload.jpg"}
     body = uploader.upload(file, public_id=public_id, moderation=moderation, notification_url=webhook, **options)
-    return check_answer(body, public_id)
+    return read_answer(body, public_id)
 
 
 def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -196,16 +201,17 @@ def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
     """Return an asset by its entry in the list, or else by its own details; None if it does not exist."""
     try:
-        return check_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
+        return read_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
     except AssetNotFoundError:
         return None
 
 
-def check_answer(body: Mapping[str, Any], public_id: str) -> Answer:
-    version = body.get("version")
+def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
+    version, entries = body.get("version"), body.get("moderation")
     if body.get("public_id") != public_id or not isinstance(version, int) or not 0 < version < 2**63:
         raise PhotoError(UNREADABLE)
-    return body
+    moderation = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return Answer(version, moderation, existing=bool(body.get("existing")))
 
 
 def approve(public_id: str) -> None:
