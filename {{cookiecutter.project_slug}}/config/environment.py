@@ -130,7 +130,8 @@ def database_url(value: str) -> dict[str, Any]:
         modes = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
         options = {"timeout": 20} | options | modes
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # Seconds and milliseconds. With the system's own, a server that has vanished would block requests for minutes.
+        # In seconds and milliseconds, for a new connection and for one whose server has vanished. The system's own
+        # timeouts would block a request for minutes.
         options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
         # A new connection takes longer than a page. Each request checks the one that it reuses.
         config |= {"ENGINE": "core.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}

@@ -1,4 +1,7 @@
-"""How large uploads may be, and whose is decoded now. Decoding costs most: it is bounded per process and account."""
+"""How large an upload may be, and who may have a photo decoded now.
+
+Decoding is what costs most, so it is bounded for the process and per account.
+"""
 
 import logging
 import time

@@ -24,7 +24,8 @@ from django.utils.translation import gettext_noop as _
 from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
-# In every call: a delivery of an `authenticated` asset needs a signed URL, and the uploader has no timeout (seconds).
+# Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
+# of its own (in seconds, for the connection and for each read).
 OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
 MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never reaches a read's timeout
 MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
@@ -133,7 +134,8 @@ class Transport:
         with suppress(KeyError, ValueError):
             limit, remaining = (int(response.headers[f"X-FeatureRateLimit-{name}"]) for name in ("Limit", "Remaining"))
             if reset and remaining * 2 < limit:
-                self.next_query_at = timezone.now() + (reset - timezone.now()) / max(remaining, 1)
+                now = timezone.now()
+                self.next_query_at = now + (reset - now) / max(remaining, 1)
 
 
 def retry_time(response: BaseHTTPResponse) -> datetime | None:
