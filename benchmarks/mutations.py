@@ -367,7 +367,7 @@ FOUNDATION = [
     Mutation("file size not checked", IMAGES, "if len(content) > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
         "request body stored beyond the size limit",
-        LIMITS,
+        "uploads/uploadhandler.py",
         "if self.received > settings.UPLOAD_MAX_BYTES:",
         "if False:",
     ),

@@ -299,7 +299,7 @@ BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if sto
 if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
-FILE_UPLOAD_HANDLERS = ["uploads.limits.MaxSizeUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation

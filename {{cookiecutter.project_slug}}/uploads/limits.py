@@ -1,19 +1,14 @@
-"""How large an upload may be, and who may have a photo decoded now.
-
-Decoding is what costs most, so it is bounded for the process and per account.
-"""
+"""Who may have a photo decoded now. Decoding is what costs most, so it is bounded for the process and per account."""
 
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Semaphore
-from typing import Any, Never
 
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 
 from uploads.images import WALL_SECONDS, upload_error
 from users.models import User
@@ -25,41 +20,6 @@ RETRY_SECONDS = 5  # what a browser that was turned away is told to wait
 BUDGET_SECONDS = 600  # the time span of UPLOAD_DECODE_SECONDS
 
 logger = logging.getLogger(__name__)
-
-
-class MaxSizeUploadHandler(MemoryFileUploadHandler):
-    """Keep the files of a request in memory, and stop when they exceed UPLOAD_MAX_BYTES together.
-
-    Temporary files would remain when a process is killed. A photo is not even read if its account has to wait.
-    """
-
-    received = 0
-
-    def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
-        self.activated = True
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        request: Any = self.request
-        if request.resolver_match.view_name == "uploads:upload":
-            try:
-                check_turn(request.user)
-            except ValidationError as error:
-                self.stop(error)
-        super().new_file(*args, **kwargs)
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        self.received += len(raw_data)
-        if self.received > settings.UPLOAD_MAX_BYTES:
-            self.stop(upload_error("too_large"))
-        return super().receive_data_chunk(raw_data, start)
-
-    def stop(self, error: ValidationError) -> Never:
-        """Let the view report the error. Unread, the rest of the body would reset the connection before that."""
-        setattr(self.request, "upload_refusal", error)  # noqa: B010
-        # Django would read the rest by lines, and one line can be as long as the body.
-        while self.request and self.request.read(2**16):
-            pass
-        raise StopUpload(connection_reset=False)
 
 
 def check_turn(owner: User) -> None:
