@@ -116,6 +116,24 @@ def audit(reports: Path) -> list[str]:
     return [*map(line.format_map, known), *(f"uv.lock: {status}" for status in report["adverse_statuses"])]
 
 
+# % if cookiecutter.ci_scanning == "github"
+def workflows(reports: Path) -> list[str]:
+    """Find vulnerabilities in the workflows with zizmor, such as unpinned actions or excessive permissions."""
+    # Without --strict-collection, zizmor skips a file that it cannot read.
+    done = run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format", "sarif", ".")
+    sarif = expect(done, 0)
+    # It also passes over what .gitignore names. Its log lists what it read.
+    files = [path.as_posix() for path in Path(".github/workflows").glob("*.y*ml")]
+    unread = [file for file in files if file not in done.stderr.replace("\\", "/")]
+    if unread or not files:
+        raise NotRun(f"zizmor did not read {', '.join(unread) or 'any workflow'}")
+    (reports / "workflows.sarif").write_text(sarif, encoding="utf-8")
+    (result,) = json.loads(sarif)["runs"]
+    line = "{place[artifactLocation][uri]}:{place[region][startLine]}: {ruleId}: {message[text]}"
+    return [line.format(**found, place=found["locations"][0]["physicalLocation"]) for found in result["results"]]
+
+
+# % endif
 def sbom(reports: Path) -> list[str]:
     """Write the SBOM: every package that this project runs on, in CycloneDX format."""
     bill = reports / "sbom.cdx.json"

@@ -6,13 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from scripts import (
-    dependency_check,
-    scans,
-    # % if cookiecutter.ci_scanning == "github"
-    workflows,
-    # % endif
-)
+from scripts import dependency_check, scans
 
 REPORTS = Path("reports")
 SCANS = {
@@ -21,7 +15,7 @@ SCANS = {
     "audit": (scans.audit, "known vulnerabilities (OSV)"),
     "dependency-check": (dependency_check.scan, "the same in the NVD, which knows fewer"),
     # % if cookiecutter.ci_scanning == "github"
-    "workflows": (workflows.scan, "vulnerable workflows"),
+    "workflows": (scans.workflows, "vulnerable workflows"),
     # % endif
     "sbom": (scans.sbom, "nothing: writes the SBOM"),
 }
