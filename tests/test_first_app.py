@@ -117,9 +117,11 @@ def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) ->
 
 
 def test_name_of_an_optional_package_is_refused(project: Project) -> None:
-    program = "from scripts import new_app; new_app.find_spec = lambda name: None; "
-    program += "print([name for name in ('redis', 'sentry_sdk', 'storages') if not new_app.problem(name)])"
-    assert run(project(ALL_OFF), sys.executable, "-c", program) == "[]\n"
+    folder = project(ALL_OFF)
+    for package in ("redis", "sentry_sdk", "storages"):
+        program = f"from scripts import new_app; new_app.find_spec = lambda name: None; new_app.main('{package}')"
+        with pytest.raises(AssertionError, match=f"{package} is the name of a module, a package or a folder"):
+            run(folder, sys.executable, "-c", program)
 
 
 def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
