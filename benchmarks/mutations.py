@@ -479,7 +479,9 @@ FOUNDATION = [
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
     Mutation("expired sessions kept", "core/expiry.py", 'call_command("clearsessions")', "pass"),
-    Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
+    Mutation(
+        "expired rows of the cache kept", "core/expiry.py", "WHERE expires <", "WHERE expires IS NULL AND expires <"
+    ),
     Mutation(
         "upload of a deleted account fails",
         "uploads/forms.py",
