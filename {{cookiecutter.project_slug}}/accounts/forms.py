@@ -1,5 +1,3 @@
-"""allauth's forms with small corrections."""
-
 from contextlib import suppress
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""The IP address of a client, also behind proxies."""
-
 import re
 from ipaddress import ip_address
 

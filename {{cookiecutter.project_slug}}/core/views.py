@@ -39,7 +39,6 @@ shared_check: tuple[Future[None], list[str], float] | None = None
 @never_cache
 @require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process runs."""
     return HttpResponse("ok", content_type="text/plain")
 
 

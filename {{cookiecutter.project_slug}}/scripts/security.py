@@ -41,7 +41,6 @@ def main(names: list[str]) -> int:
 
 
 def run_scan(name: str) -> tuple[str, str, str]:
-    """Run a scan; return its name, the result and the seconds that it took."""
     print(f"== {name}", flush=True)
     started = time.monotonic()
     folder = REPORTS / name

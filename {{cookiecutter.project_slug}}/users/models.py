@@ -1,5 +1,3 @@
-"""The user model of the project. Users log in with their email."""
-
 from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry

@@ -31,7 +31,6 @@ class Command(BaseCommand):
             raise CommandError(f"{self.failed} rows could not be decrypted. Keep the old keys and add the missing one.")
 
     def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
-        """Rotate the field of all rows in batches, and show the progress."""
         # The field's class without encryption: values are read and written as they are stored.
         meta: Any = model._meta
         field, pk_field = meta.get_field(name), meta.pk
