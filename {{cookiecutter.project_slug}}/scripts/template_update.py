@@ -21,21 +21,18 @@ def main(wanted: str = "") -> int:
     except (OSError, ValueError, KeyError):
         sys.exit(f"{RECORD} is missing or damaged. It records the template, the release and the answers: restore it.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        git("clone", "--quiet", "--", address, folder)
-        tags = re.findall(r"^v\d+\.\d+\.\d+$", git("-C", folder, "tag", "--sort=version:refname"), re.MULTILINE)
+        expect(run("git", "clone", "--quiet", "--", address, folder), 0)
+        listed = expect(run("git", "-C", folder, "tag", "--sort=version:refname"), 0)
+        tags = re.findall(r"^v\d+\.\d+\.\d+$", listed, re.MULTILINE)
         release = f"v{wanted.removeprefix('v')}" if wanted else (tags or ["v1.0.0"])[-1]
         if release not in tags:
             sys.exit(f"The template has no release {release}. Its releases: {', '.join(tags) or 'none'}.")
-        git("-C", folder, "checkout", "--quiet", "--detach", release)
+        expect(run("git", "-C", folder, "checkout", "--quiet", "--detach", release), 0)
         return subprocess.run([sys.executable, f"{folder}/update.py", release], check=False).returncode  # noqa: S603
 
 
-def git(*arguments: str) -> str:
+if __name__ == "__main__":
     try:
-        return expect(run("git", *arguments), 0)
+        sys.exit(main(*sys.argv[1:2]))
     except NotRun as reason:
         sys.exit(f"git failed: {reason}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
