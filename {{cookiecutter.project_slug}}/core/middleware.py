@@ -109,13 +109,12 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        session = request.session
-        started = datetime.fromisoformat(session.setdefault("started", now.isoformat()))
-        renewed = session.get("renewed")
+        started = datetime.fromisoformat(request.session.setdefault("started", now.isoformat()))
+        renewed = request.session.get("renewed")
         if not renewed or now - datetime.fromisoformat(renewed) >= RENEW_AFTER:
-            session["renewed"] = now.isoformat()
+            request.session["renewed"] = now.isoformat()
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
+            request.session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
         return response
 
 
