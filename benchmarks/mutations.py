@@ -119,7 +119,7 @@ FOUNDATION = [
     Mutation("X-Forwarded-Proto trusted without a proxy", SETTINGS, "if TRUSTED_PROXY_COUNT:", "if True:"),
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
-        "core/http.py",
+        MIDDLEWARE,
         "entries[-count or -1].strip()",
         "entries[0].strip()",
     ),
