@@ -1,7 +1,5 @@
 """Make an app by Django's startapp, and name it in the settings, the URLs, the imports and the access table.
 
-    python -m scripts.new_app notes
-
 `notes`, `Notes` and `Note` in the files of scripts/app_template become the app, its title and its model.
 """
 
@@ -76,7 +74,3 @@ def execute(*command: str) -> None:
 def write(texts: dict[str, str]) -> None:
     for path, text in texts.items():
         Path(path).write_text(text, encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main(" ".join(sys.argv[1:]))
