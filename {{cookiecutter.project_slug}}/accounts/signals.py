@@ -1,5 +1,3 @@
-"""Log security events of accounts, and react to a changed second factor or encryption key."""
-
 from collections.abc import Callable
 from typing import Any
 

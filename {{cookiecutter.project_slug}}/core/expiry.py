@@ -1,5 +1,3 @@
-"""Deletion of what has expired. By itself, Django deletes neither sessions nor the rows of a cache in time."""
-
 from django.core.management import call_command
 from django.db import connection
 from django.dispatch import Signal
@@ -10,7 +8,7 @@ expired_rows_deleted = Signal()
 
 
 def delete_expired_rows() -> None:
-    """Delete expired sessions, and expired rows of the cache table: its keys contain IP addresses."""
+    """Delete expired sessions and rows of the cache, which Django keeps: the keys of the cache contain IP addresses."""
     call_command("clearsessions")
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())

@@ -1,5 +1,3 @@
-"""The request log, security headers, request validation, session timeouts, and rate limits."""
-
 import logging
 import re
 import time

@@ -1,5 +1,3 @@
-"""Health checks, reports of browsers, security.txt and error pages."""
-
 import json
 import logging
 import re

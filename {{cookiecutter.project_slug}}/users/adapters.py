@@ -1,5 +1,3 @@
-"""allauth's hooks for the log-in: IP address, rate limits, redirects and emails."""
-
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
