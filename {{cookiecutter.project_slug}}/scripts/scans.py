@@ -1,5 +1,3 @@
-"""The scans with the tools of this project, and the functions that all scans share."""
-
 import json
 import os
 import shutil
