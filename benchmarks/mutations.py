@@ -119,7 +119,7 @@ FOUNDATION = [
     Mutation("X-Forwarded-Proto trusted without a proxy", SETTINGS, "if TRUSTED_PROXY_COUNT:", "if True:"),
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
-        "core/http.py",
+        MIDDLEWARE,
         "entries[-count or -1].strip()",
         "entries[0].strip()",
     ),
@@ -484,7 +484,9 @@ FOUNDATION = [
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
     Mutation("expired sessions kept", "core/expiry.py", 'call_command("clearsessions")', "pass"),
-    Mutation("expired rows of the cache kept", "core/expiry.py", "if isinstance(store, DatabaseCache):", "if False:"),
+    Mutation(
+        "expired rows of the cache kept", "core/expiry.py", "WHERE expires <", "WHERE expires IS NULL AND expires <"
+    ),
     Mutation(
         "upload of a deleted account fails",
         "uploads/forms.py",

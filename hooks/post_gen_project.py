@@ -14,7 +14,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 FEATURE_PATHS = {
     ("auth_app", True): ["accounts"],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
-    ("ci_scanning", "github"): [".github", "scripts/workflows.py"],
+    ("ci_scanning", "github"): [".github"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
     ("ci_scanning", "gitlab", "none"): ["renovate.json"],  # on GitHub, Dependabot updates the same
 }

@@ -35,7 +35,7 @@ from tests.support.baking import (
 FEATURE_PATHS = {
     "cloudinary_moderation": ["uploads/moderation/cloudinary"],
     "auth_app": ["accounts"],
-    "github": [".github", "scripts/workflows.py"],
+    "github": [".github"],
     "gitlab": [".gitlab-ci.yml"],
     "renovate": ["renovate.json"],
 }

@@ -18,13 +18,13 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
     ("importer", "imported"),
     [
         # Apps and config
-        ("core.http", "config.environment"),
+        ("core.middleware", "config.environment"),
         ("users.models", "config.settings"),
         ("uploads.services", "config.settings"),
         ("accounts.views", "config.urls"),
         # Apps and the apps above them
-        ("core.http", "users.models"),
-        ("core.http", "uploads.models"),
+        ("core.middleware", "users.models"),
+        ("core.middleware", "uploads.models"),
         ("users.admin", "uploads.models"),
         ("uploads.views", "accounts.views"),
         # Modules of uploads

@@ -267,7 +267,7 @@ def refuse(project: Path, machine: Machine, *arguments: str) -> str:
     """Return why the command refuses: one line, and nothing changes."""
     before = run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else ""
     with pytest.raises(AssertionError, match="ended with 1") as failure:
-        machine.run(project, "python", "-m", "scripts.template_update", *arguments)
+        machine.run(project, "poe", "--quiet", "template-update", *arguments)
     (reason,) = str(failure.value).splitlines()[1:]
     assert before == (run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else "")
     return reason

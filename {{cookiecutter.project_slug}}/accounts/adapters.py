@@ -1,5 +1,3 @@
-"""allauth's hooks for accounts: reauthentication, emails, and the encryption of second factors."""
-
 import time
 from contextlib import suppress
 from typing import Any

@@ -1,5 +1,3 @@
-"""allauth's forms with small corrections."""
-
 import struct
 from contextlib import suppress
 from typing import Any

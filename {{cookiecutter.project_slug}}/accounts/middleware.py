@@ -1,5 +1,3 @@
-"""Second factor for staff."""
-
 from functools import partial
 from typing import Any
 

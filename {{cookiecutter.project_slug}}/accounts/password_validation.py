@@ -1,5 +1,3 @@
-"""Reject passwords that are known from data breaches."""
-
 import hashlib
 import logging
 from contextlib import closing

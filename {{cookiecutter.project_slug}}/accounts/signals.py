@@ -1,5 +1,3 @@
-"""Log security events of accounts, and react to a changed second factor or encryption key."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -66,8 +64,4 @@ def delete_rows_of_ended_sessions(**kwargs: Any) -> None:
 
 @receiver(encryption_key_rotated)
 def second_factors(**kwargs: Any) -> tuple[type[Authenticator], str, Callable[[dict[str, Any]], dict[str, Any]]]:
-    return Authenticator, "data", rotate_secrets
-
-
-def rotate_secrets(data: dict[str, Any]) -> dict[str, Any]:
-    return data | {name: rotate(data[name]) for name in ("secret", "seed") if name in data}
+    return Authenticator, "data", lambda data: data | {it: rotate(data[it]) for it in ("secret", "seed") if it in data}

@@ -1,5 +1,3 @@
-"""The second step of a log-in."""
-
 from typing import Any
 
 from allauth.mfa import stages

@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.logging import log_event
-from users.http import UserRequest
-from users.models import User
+from users.models import User, UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

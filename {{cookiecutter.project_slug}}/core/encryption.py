@@ -1,5 +1,3 @@
-"""Encrypted text fields, by Fernet."""
-
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +14,6 @@ encryption_key_rotated = Signal()
 
 @lru_cache(maxsize=8)
 def fernet(*keys: str) -> MultiFernet:
-    """Return a cipher that encrypts with the first key and decrypts with any of them."""
     return MultiFernet([Fernet(key) for key in keys])
 
 

@@ -1,9 +1,8 @@
-"""The request log, security headers, request validation, session timeouts, and rate limits."""
-
 import logging
 import re
 import time
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,6 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from core.http import client_ip
 from core.logging import log_event, request_id
 
 # No view needs another method. A function view without a restriction would even answer TRACE.
@@ -25,8 +23,29 @@ ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
+WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")  # an IP address from a proxy
 
 access = logging.getLogger("access")
+
+
+def client_ip(request: HttpRequest) -> str:
+    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw; raise BadRequest without one.
+
+    Each proxy appends the IP address it saw to X-Forwarded-For. Only that many entries from the right
+    are trustworthy; the client can set all entries further left. A proxy's own IP address is never returned:
+    one client could use up the rate limits of all.
+    """
+    count = settings.TRUSTED_PROXY_COUNT
+    # Without REMOTE_ADDR, the request comes from this process itself.
+    direct = [request.META.get("REMOTE_ADDR", "127.0.0.1")]
+    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
+    try:
+        entry = entries[-count or -1].strip()
+        found = WITH_BRACKETS_OR_PORT.fullmatch(entry)
+        ip = ip_address(found[1] or found[2] if found else entry)
+    except (IndexError, ValueError):
+        raise BadRequest("X-Forwarded-For does not fit TRUSTED_PROXY_COUNT") from None
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 class RequestLogMiddleware(MiddlewareMixin):
@@ -109,13 +128,12 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        session = request.session
-        started = datetime.fromisoformat(session.setdefault("started", now.isoformat()))
-        renewed = session.get("renewed")
+        started = datetime.fromisoformat(request.session.setdefault("started", now.isoformat()))
+        renewed = request.session.get("renewed")
         if not renewed or now - datetime.fromisoformat(renewed) >= RENEW_AFTER:
-            session["renewed"] = now.isoformat()
+            request.session["renewed"] = now.isoformat()
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
+            request.session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
         return response
 
 

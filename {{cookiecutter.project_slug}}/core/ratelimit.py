@@ -1,5 +1,3 @@
-"""Rate limits for views."""
-
 from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any

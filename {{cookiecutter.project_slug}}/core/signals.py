@@ -1,5 +1,3 @@
-"""Log-in, log-out and changes of the password as security events."""
-
 from typing import Any
 
 from allauth.account.adapter import get_adapter

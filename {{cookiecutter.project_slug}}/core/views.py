@@ -1,5 +1,3 @@
-"""Health checks, reports of browsers, security.txt and error pages."""
-
 import json
 import logging
 import re
@@ -39,7 +37,6 @@ shared_check: tuple[Future[None], list[str], float] | None = None
 @never_cache
 @require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process runs."""
     return HttpResponse("ok", content_type="text/plain")
 
 

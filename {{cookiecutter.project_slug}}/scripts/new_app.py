@@ -1,7 +1,5 @@
 """Make an app by Django's startapp, and name it in the settings, the URLs, the imports and the access table.
 
-    python -m scripts.new_app notes
-
 `notes`, `Notes` and `Note` in the files of scripts/app_template become the app, its title and its model.
 """
 
@@ -31,17 +29,14 @@ ENTRIES = [
     ("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
     ("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
 ]
-STARTAPP = (sys.executable, "manage.py", "startapp", "--template=scripts/app_template")
-COMMANDS = (
-    (sys.executable, "manage.py", "makemigrations"),
-    ("ruff", "format", "--quiet"),
-    ("ruff", "check", "--quiet", "--fix", "--output-format=concise"),
-)
 
 
 def main(name: str) -> None:
-    if reason := problem(name):
-        sys.exit(f"{name} {reason}. Nothing was changed.")
+    if not NAME.fullmatch(name) or iskeyword(name):
+        rule = "use 2 to 30 lowercase letters, digits and single underscores"
+        sys.exit(f"{name} is not a valid name: {rule}. Nothing was changed.")
+    if name in RESERVED or Path(name).exists() or find_spec(name):
+        sys.exit(f"{name} is the name of a module, a package or a folder. Nothing was changed.")
     before = {path: Path(path).read_text(encoding="utf-8") for path, _, _ in ENTRIES if Path(path).is_file()}
     try:
         create(name, dict(before))
@@ -50,14 +45,6 @@ def main(name: str) -> None:
         write(before)
         sys.exit(f"{name} does not work: {reason}. Nothing was changed.")
     print(f"{name}/ is ready. `uv run poe start` applies its migration; then open http://localhost:8000/{name}/")
-
-
-def problem(name: str) -> str | None:
-    if not NAME.fullmatch(name) or iskeyword(name):
-        return "is not a valid name: use 2 to 30 lowercase letters, digits and single underscores"
-    if name in RESERVED or Path(name).exists() or find_spec(name):
-        return "is the name of a module, a package or a folder"
-    return None
 
 
 def create(name: str, texts: dict[str, str]) -> None:
@@ -73,10 +60,11 @@ def create(name: str, texts: dict[str, str]) -> None:
             raise NotRun(f"{path} has no place for it")
         lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
         texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
-    execute(*STARTAPP, name)
+    execute(sys.executable, "manage.py", "startapp", "--template=scripts/app_template", name)
     write(texts | {str(path): rename(path.read_text(encoding="utf-8")) for path in Path(name).rglob("*.*")})
-    for command in COMMANDS:
-        execute(*command, name)
+    execute(sys.executable, "manage.py", "makemigrations", name)
+    execute("ruff", "format", "--quiet", name)
+    execute("ruff", "check", "--quiet", "--fix", "--output-format=concise", name)
 
 
 def execute(*command: str) -> None:
@@ -86,7 +74,3 @@ def execute(*command: str) -> None:
 def write(texts: dict[str, str]) -> None:
     for path, text in texts.items():
         Path(path).write_text(text, encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main(" ".join(sys.argv[1:]))

@@ -1,5 +1,3 @@
-"""The scans with the tools of this project, and the functions that all scans share."""
-
 import json
 import os
 import shutil
@@ -7,7 +5,6 @@ import subprocess
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 
 OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
@@ -39,12 +36,6 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> str:
         errors = [line for line in lines if line.lower().startswith(("error", "fatal"))]
         raise NotRun(f"exit code {done.returncode}: {(errors or lines or ['no output'])[-1]}")
     return done.stdout
-
-
-def table(lines: Sequence[tuple[str, ...]]) -> str:
-    """Return lines of cells as a table in Markdown."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
 
 
 def reach(url: str) -> None:
@@ -123,6 +114,24 @@ def audit(reports: Path) -> list[str]:
     return [*map(line.format_map, known), *(f"uv.lock: {status}" for status in report["adverse_statuses"])]
 
 
+# % if cookiecutter.ci_scanning == "github"
+def workflows(reports: Path) -> list[str]:
+    """Find vulnerabilities in the workflows with zizmor, such as unpinned actions or excessive permissions."""
+    # Without --strict-collection, zizmor skips a file that it cannot read.
+    done = run("zizmor", "--offline", "--no-progress", "--strict-collection", "--format", "sarif", ".")
+    sarif = expect(done, 0)
+    # It also passes over what .gitignore names. Its log lists what it read.
+    files = [path.as_posix() for path in Path(".github/workflows").glob("*.y*ml")]
+    unread = [file for file in files if file not in done.stderr.replace("\\", "/")]
+    if unread or not files:
+        raise NotRun(f"zizmor did not read {', '.join(unread) or 'any workflow'}")
+    (reports / "workflows.sarif").write_text(sarif, encoding="utf-8")
+    (result,) = json.loads(sarif)["runs"]
+    line = "{place[artifactLocation][uri]}:{place[region][startLine]}: {ruleId}: {message[text]}"
+    return [line.format(**found, place=found["locations"][0]["physicalLocation"]) for found in result["results"]]
+
+
+# % endif
 def sbom(reports: Path) -> list[str]:
     """Write the SBOM: every package that this project runs on, in CycloneDX format."""
     bill = reports / "sbom.cdx.json"

@@ -6,13 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from scripts import (
-    dependency_check,
-    scans,
-    # % if cookiecutter.ci_scanning == "github"
-    workflows,
-    # % endif
-)
+from scripts import dependency_check, scans
 
 REPORTS = Path("reports")
 SCANS = {
@@ -21,7 +15,7 @@ SCANS = {
     "audit": (scans.audit, "known vulnerabilities (OSV)"),
     "dependency-check": (dependency_check.scan, "the same in the NVD, which knows fewer"),
     # % if cookiecutter.ci_scanning == "github"
-    "workflows": (workflows.scan, "vulnerable workflows"),
+    "workflows": (scans.workflows, "vulnerable workflows"),
     # % endif
     "sbom": (scans.sbom, "nothing: writes the SBOM"),
 }
@@ -33,8 +27,10 @@ def main(names: list[str]) -> int:
     # A console that cannot show a character shows its code point.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     rows = [run_scan(name) for name in names or SCANS]
-    lines = [(name, result.partition(":")[0], taken, SCANS[name][1]) for name, result, taken in rows]
-    table = scans.table([("tool", "result", "seconds", "looks for"), ("---",) * 4, *lines])
+    lines = [("tool", "result", "seconds", "looks for"), ("---",) * 4]
+    lines += [(name, result.partition(":")[0], taken, SCANS[name][1]) for name, result, taken in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
     missed = [f"{name}: {result}" for name, result, _ in rows if result.startswith("not run")]
     if missed:
         missed += ["", "A scan that did not run shows nothing, and counts as a failure in CI."]
@@ -45,7 +41,6 @@ def main(names: list[str]) -> int:
 
 
 def run_scan(name: str) -> tuple[str, str, str]:
-    """Run a scan; return its name, the result and the seconds that it took."""
     print(f"== {name}", flush=True)
     started = time.monotonic()
     folder = REPORTS / name

@@ -15,27 +15,21 @@ from scripts.scans import NotRun, expect, run
 RECORD = Path(".cruft.json")
 
 
-def main(wanted: str = "") -> int:
+def main(wanted: str) -> None:
     try:
         address = json.loads(RECORD.read_text(encoding="utf-8"))["template"]
     except (OSError, ValueError, KeyError):
         sys.exit(f"{RECORD} is missing or damaged. It records the template, the release and the answers: restore it.")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        git("clone", "--quiet", "--", address, folder)
-        tags = re.findall(r"^v\d+\.\d+\.\d+$", git("-C", folder, "tag", "--sort=version:refname"), re.MULTILINE)
-        release = f"v{wanted.removeprefix('v')}" if wanted else (tags or ["v1.0.0"])[-1]
-        if release not in tags:
-            sys.exit(f"The template has no release {release}. Its releases: {', '.join(tags) or 'none'}.")
-        git("-C", folder, "checkout", "--quiet", "--detach", release)
-        return subprocess.run([sys.executable, f"{folder}/update.py", release], check=False).returncode  # noqa: S603
-
-
-def git(*arguments: str) -> str:
     try:
-        return expect(run("git", *arguments), 0)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            expect(run("git", "clone", "--quiet", "--", address, folder), 0)
+            listed = expect(run("git", "-C", folder, "tag", "--sort=version:refname"), 0)
+            tags = re.findall(r"^v\d+\.\d+\.\d+$", listed, re.MULTILINE)
+            release = f"v{wanted.removeprefix('v')}" if wanted else (tags or ["v1.0.0"])[-1]
+            if release not in tags:
+                sys.exit(f"The template has no release {release}. Its releases: {', '.join(tags) or 'none'}.")
+            expect(run("git", "-C", folder, "checkout", "--quiet", "--detach", release), 0)
+            done = subprocess.run([sys.executable, f"{folder}/update.py", release], check=False)  # noqa: S603
     except NotRun as reason:
         sys.exit(f"git failed: {reason}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(done.returncode)

@@ -1,13 +1,11 @@
-"""allauth's hooks for the log-in: IP address, rate limits, redirects and emails."""
-
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 from core import mail
-from core.http import client_ip
 from core.logging import log_event
+from core.middleware import client_ip
 
 
 class AccountAdapter(DefaultAccountAdapter):

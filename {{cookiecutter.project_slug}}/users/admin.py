@@ -1,5 +1,3 @@
-"""User accounts in the admin."""
-
 from allauth.account.admin import EmailAddress  # importing it registers its page
 from allauth.account.decorators import secure_admin_login
 from django import forms

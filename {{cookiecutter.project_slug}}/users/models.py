@@ -1,5 +1,3 @@
-"""The user model of the project. Users log in with their email."""
-
 from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
@@ -8,6 +6,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -67,3 +66,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = self.email.lower()
         super().save(*args, **kwargs)
+
+
+class UserRequest(HttpRequest):
+    """A request that has passed LoginRequiredMiddleware."""
+
+    user: User

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from config import urls
 from config.wsgi import application
 from core.checks import check_environment
-from core.http import client_ip
+from core.middleware import client_ip
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser, Upload
 from uploads.models import Photo
 from users.models import User
