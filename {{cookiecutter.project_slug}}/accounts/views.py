@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.logging import log_event
-from users.models import User, UserRequest
+from users.http import UserRequest
+from users.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -29,7 +29,7 @@ from uploads.models import Photo, PhotoQuerySet, Status
 from uploads.moderation.backends import StaffReviewBackend, get_moderation_backend
 from uploads.paging import get_page
 from uploads.services import delete_photo
-from users.models import UserRequest
+from users.http import UserRequest
 
 
 @login_not_required
