@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
@@ -36,6 +37,12 @@ def expect(done: subprocess.CompletedProcess[str], *codes: int) -> str:
         errors = [line for line in lines if line.lower().startswith(("error", "fatal"))]
         raise NotRun(f"exit code {done.returncode}: {(errors or lines or ['no output'])[-1]}")
     return done.stdout
+
+
+def table(lines: Sequence[tuple[str, ...]]) -> str:
+    """Return lines of cells as a table in Markdown."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
 
 
 def reach(url: str) -> None:

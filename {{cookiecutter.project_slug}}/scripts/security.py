@@ -27,10 +27,8 @@ def main(names: list[str]) -> int:
     # A console that cannot show a character shows its code point.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     rows = [run_scan(name) for name in names or SCANS]
-    lines = [("tool", "result", "seconds", "looks for"), ("---",) * 4]
-    lines += [(name, result.partition(":")[0], taken, SCANS[name][1]) for name, result, taken in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)
+    lines = [(name, result.partition(":")[0], taken, SCANS[name][1]) for name, result, taken in rows]
+    table = scans.table([("tool", "result", "seconds", "looks for"), ("---",) * 4, *lines])
     missed = [f"{name}: {result}" for name, result, _ in rows if result.startswith("not run")]
     if missed:
         missed += ["", "A scan that did not run shows nothing, and counts as a failure in CI."]
