@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -38,7 +39,8 @@ class Command(BaseCommand):
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").values_list("pk", "stored")
         # SQL with names of the models alone. The ORM needs eight times as much processor time.
         table, column, key = map(connection.ops.quote_name, (meta.db_table, field.column, pk_field.column))
-        update = f"UPDATE {table} SET {column} = %s WHERE {key} = %s"  # noqa: S608  # nosec B608
+        update = f"UPDATE {table} SET {column} = new.column2 FROM (VALUES "  # noqa: S608  # nosec B608
+        where = f") AS new WHERE {table}.{key} = new.column1"
         label, checked, rotated, shown = f"{meta.label}.{name}", 0, 0, time.monotonic()
         batch = list(rows[:BATCH_SIZE])
         while batch:
@@ -55,9 +57,10 @@ class Command(BaseCommand):
                 locked = rows.select_for_update().filter(pk__in=outdated)
                 after = {pk: after[pk] if value == before[pk] else rotate(value) for pk, value in locked}
                 prepare_pk, prepare = pk_field.get_db_prep_save, plain.get_db_prep_save
-                pairs = [(prepare(value, connection), prepare_pk(pk, connection)) for pk, value in after.items()]
-                with connection.cursor() as cursor:
-                    cursor.executemany(update, pairs)
+                pairs = [(prepare_pk(pk, connection), prepare(value, connection)) for pk, value in after.items()]
+                if pairs:
+                    with connection.cursor() as cursor:
+                        cursor.execute(update + ", ".join(["(%s, %s)"] * len(pairs)) + where, [*chain(*pairs)])
             checked, rotated = checked + len(batch), rotated + len(after)
             if time.monotonic() > shown + PROGRESS_SECONDS:
                 shown = time.monotonic()
