@@ -7,13 +7,13 @@ from allauth.account.adapter import get_adapter
 from allauth.core import context, ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms as webauthn
-from allauth.mfa.webauthn.internal import auth
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import IntegrityError
 from django.forms import Form
 from django.http import HttpRequest
+from fido2.webauthn import AuthenticationResponse
 
 from core.logging import log_event
 
@@ -59,14 +59,14 @@ class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
 
 class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
     def clean_credential(self) -> Authenticator:
-        state, answer = auth.get_state(), auth.parse_authentication_response(self.cleaned_data["credential"]).response
         authenticator: Authenticator = super().clean_credential()
+        answer = AuthenticationResponse.from_dict(self.cleaned_data["credential"]).response
         # The library also accepts an answer that the user gave to a page of a subdomain.
         is_own = answer.client_data.origin == f"{context.request.scheme}://{context.request.get_host()}"
         # Without a password, the passkey must have asked for a PIN or the like. A challenge of another page may not.
         is_verified = self.user is not None or answer.authenticator_data.is_user_verified()
         # Parallel requests read the challenge from the session before any of them deletes it.
-        key = f"passkey-{state['challenge']}"
+        key = f"passkey-{answer.client_data.challenge.hex()}"
         if is_own and is_verified and cache.add(key, True, settings.SESSION_COOKIE_AGE):
             return authenticator
         raise get_adapter().validation_error("incorrect_code")
