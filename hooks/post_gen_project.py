@@ -12,6 +12,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
 # The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
+    ("gallery", True): ["gallery"],
     ("auth_app", True): ["accounts"],
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github"],
@@ -36,6 +37,7 @@ SUMMARY = """
 
   domain_name            {domain_name}
   author                 {author_name} <{author_email}>
+  gallery                {gallery}
   cloudinary_moderation  {cloudinary_moderation}
   auth_app               {auth_app}
   ci_scanning            {ci_scanning}

@@ -31,11 +31,11 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
-SWITCHES = ("cloudinary_moderation", "auth_app")
+SWITCHES = ("gallery", "cloudinary_moderation", "auth_app")
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
     """
-    accounts config core deploy docs manage media reports scripts static templates test tests uploads users
+    accounts config core deploy docs gallery manage media reports scripts static templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit certifi cffi
     charset-normalizer click cloudinary colorama cryptography dj-database-url dj-email-url django django-allauth

@@ -85,6 +85,9 @@ env.stop_on_problems()
 # The project
 
 INSTALLED_APPS = [
+    # % if cookiecutter.gallery
+    "gallery",
+    # % endif
     "core",
     # % if cookiecutter.auth_app
     "accounts",
@@ -215,8 +218,8 @@ SESSION_ABSOLUTE_AGE = timedelta(hours=8)  # the absolute timeout (OWASP: 4 to 8
 # Passwords and log-in
 
 AUTH_USER_MODEL = "users.User"
-LOGIN_REDIRECT_URL = "uploads:mine"
-LOGOUT_REDIRECT_URL = "uploads:gallery"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -16,7 +16,12 @@ handler404 = partial(views.error_page, name="404")
 handler500 = partial(views.error_page, name="500")
 
 urlpatterns = [
-    path("", include("uploads.urls")),
+    # % if cookiecutter.gallery
+    path("", include("gallery.urls")),
+    # % endif
+    # A page of an app at the same path comes before it.
+    path("", views.home, name="home"),
+    path("photos/", include("uploads.urls")),
     # % if cookiecutter.auth_app
     path("accounts/", include("accounts.urls")),
     # % endif

@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -23,6 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.context_processors import project
 from core.logging import log_event, mask_reset_link
 from core.ratelimit import rate_limit
+from core.shared_pages import shared_page
 
 READY_TIMEOUT_SECONDS = 2
 REPORT_MAX_BYTES = 16 * 1024
@@ -32,6 +34,14 @@ logger = logging.getLogger(__name__)
 executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="health")
 lock = Lock()
 shared_check: tuple[Future[None], list[str], float] | None = None
+
+
+@login_not_required
+@require_safe
+@shared_page
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the start page, unless a page of an app has the same path."""
+    return render(request, "home.html")
 
 
 @never_cache

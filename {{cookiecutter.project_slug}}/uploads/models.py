@@ -94,7 +94,7 @@ class Photo(models.Model):
         return self.title or str(self.id)
 
     def get_absolute_url(self) -> str:
-        return reverse("uploads:photo", args=[self.id])
+        return reverse("gallery:photo", args=[self.id])
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""

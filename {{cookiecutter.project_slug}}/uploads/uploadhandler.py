@@ -21,7 +21,7 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         request: Any = self.request
-        if request.resolver_match.view_name == "uploads:upload":
+        if request.resolver_match.view_name == "gallery:upload":
             try:
                 check_turn(request.user)
             except ValidationError as error:

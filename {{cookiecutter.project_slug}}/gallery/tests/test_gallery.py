@@ -21,7 +21,7 @@ from core.shared_pages import shared_page
 from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
 from uploads.moderation.rules import MANUAL, VerdictValue
-from uploads.paging import SIZE
+from gallery.paging import SIZE
 from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
@@ -214,7 +214,7 @@ def test_page_made_before_a_takedown_is_not_served_after_it(
     take_down(photos[0])
     # The next page is stored after the second takedown, and without knowing of it.
     with monkeypatch.context() as patch:
-        patch.setattr("uploads.views.render_to_string", make_slowly)
+        patch.setattr("gallery.views.render_to_string", make_slowly)
         assert shown(client.get("/")) == [str(photos[1].pk)]
     assert shown(client.get("/")) == []
     approved = make_photo()
