@@ -8,15 +8,17 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
-from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser, Upload
+from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
 from uploads.images import ReencodedImage, validate_and_reencode
 from uploads.models import Photo
-from uploads.services import create_photo
+from uploads.purposes import Purpose, register
+from uploads.services import NewPhoto, storing_photos
 from users.models import User
+
+PUBLIC = register(Purpose("test", "test"))
 
 pytest_plugins = ["core.tests.evidence"]
 
@@ -99,17 +101,6 @@ def make_image() -> MakeImage:
     return make
 
 
-@pytest.fixture
-def upload(make_image: MakeImage) -> Upload:
-    """Upload a file through the form, and return the response."""
-
-    def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: str) -> Any:
-        file = SimpleUploadedFile(name, make_image() if content is None else content)
-        return client.post("/photos/upload/", {"title": "Teal", **data, "image": file})
-
-    return send
-
-
 @pytest.fixture(scope="session")
 def reencoded_image() -> ReencodedImage:
     """Return an image for photos. A decoder process takes long to start, so all tests share its result."""
@@ -121,8 +112,10 @@ def reencoded_image() -> ReencodedImage:
 def make_photo(user: User, reencoded_image: ReencodedImage) -> MakePhoto:
     """Create a photo of `user`. Keywords set fields afterwards, without any validation."""
 
-    def make(owner: User = user, **fields: Any) -> Photo:
-        photo = create_photo(owner, "Teal", "holiday.jpg", reencoded_image)
+    def make(owner: User = user, purpose: Purpose = PUBLIC, **fields: Any) -> Photo:
+        new = NewPhoto(SimpleUploadedFile("holiday.jpg", b""), purpose, reencoded_image)
+        with storing_photos(owner, "Teal", {"photo": new}) as photos:
+            photo = photos["photo"]
         Photo.objects.filter(pk=photo.pk).update(**fields)
         photo.refresh_from_db()
         return photo

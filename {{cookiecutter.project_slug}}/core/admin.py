@@ -49,6 +49,7 @@ class ModelAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
         reserved = [it.name for it in fields if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}]
+        reserved += [it.name for it in self.opts.fields if getattr(it, "readonly_in_admin", False)]
         return (*super().get_readonly_fields(request, obj), *reserved)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:

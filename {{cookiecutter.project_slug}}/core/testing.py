@@ -23,6 +23,7 @@ type MakeImage = Callable[..., bytes]
 type Upload = Callable[..., Any]
 
 LOGIN = "/accounts/login/"
+PRIVATE = "/accounts/password/change/"  # a page with a form for users who are logged in
 PASSWORD = "correct horse battery staple"
 
 

@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from uploads.purposes import Purpose, register
+
+# Here, so that every process knows it, the worker included.
+GALLERY = register(Purpose("gallery", _("gallery"), route="gallery:photo"))
+
 
 class GalleryConfig(AppConfig):
     name = "gallery"

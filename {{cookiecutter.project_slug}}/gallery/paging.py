@@ -12,7 +12,7 @@ from uploads.models import Photo, PhotoQuerySet
 
 SIZE = 24
 # Not the encrypted name, which would be decrypted for each photo.
-FIELDS = ("title", "status", "reason", "width", "height", "has_files", "created_at")
+FIELDS = ("purpose", "title", "status", "reason", "width", "height", "has_files", "created_at")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")  # when a photo was created, in microseconds, and its id
 

@@ -51,7 +51,7 @@ class QueueFilter(admin.SimpleListFilter):
     parameter_name = "show"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
-        return [("approved", _("Published")), ("rejected", _("Not accepted")), ("all", _("All"))]
+        return [("approved", _("Approved")), ("rejected", _("Not accepted")), ("all", _("All"))]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         yield {"selected": self.value() is None, "query_string": "?", "display": _("Waiting")}
@@ -131,6 +131,8 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:
+        if not photo.is_moderated:
+            return gettext("private")
         if not photo.has_files:
             return gettext("deleted")
         url = get_moderation_backend().image_url(photo, "thumbnail")
@@ -138,7 +140,8 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
-        return format_html("{}<small>{}</small>", photo.title, photo.owner or _("deleted account"))
+        owner = photo.owner or _("deleted account")
+        return format_html("{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner)
 
     @admin.display(description=_("status"))
     def state(self, photo: Photo) -> str:

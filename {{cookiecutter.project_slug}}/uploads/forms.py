@@ -1,15 +1,23 @@
+"""Photos in the forms of any app. `is_valid()` checks and decodes them, and only `save()` stores them."""
+
 import errno
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext_lazy as _
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.log import log_response
 
-from uploads.images import FORMATS, retry_after, upload_error, validate_and_reencode
+from core.logging import log_event
+from uploads.images import ERROR_MESSAGES, FORMATS, retry_after, upload_error, validate_and_reencode
 from uploads.limits import decoding_turn
-from uploads.services import check_quota, create_photo
+from uploads.models import Photo
+from uploads.purposes import Purpose
+from uploads.services import NewPhoto, check_quota, delete_unused, storing_photos
 from users.models import User
 
 # The status of each error that is not about the file, and of one that is. All others are 200.
@@ -23,50 +31,124 @@ EXTENSIONS = ",".join(extension for _, extensions in FORMATS.values() for extens
 logger = logging.getLogger(__name__)
 
 
-class UploadForm(forms.Form):
-    # Before the file, so that the title is kept even when the file is too large.
-    title = forms.CharField(
-        label=_("Title"), max_length=120, help_text=_("Shown with the photo. Up to 120 characters.")
-    )
-    image = forms.FileField(
-        label=_("Photo"),
-        required=False,  # clean_image() tells a missing file from one that was refused
-        allow_empty_file=True,  # upload validation has a message of its own
-        widget=forms.FileInput({"accept": EXTENSIONS, "required": True}),
-        help_text=_("JPEG, PNG or WebP."),
-    )
+class PhotoInput(forms.ClearableFileInput):
+    """Show the present photo with its status, and a box that removes it."""
 
-    def __init__(self, *args: Any, owner: User, refusal: ValidationError | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.owner, self.refusal = owner, refusal
+    template_name = "uploads/photo_input.html"
 
-    def clean_image(self) -> UploadedFile | None:
-        file: UploadedFile | None = self.cleaned_data["image"]
-        if self.refusal:
-            self.refuse(self.refusal)
-        elif file is None:
+    def is_initial(self, value: Any) -> bool:
+        return isinstance(value, Photo)
+
+
+class PhotoFormField(forms.FileField):
+    widget = PhotoInput
+    owner: User | None = None  # set by the form
+
+    def __init__(self, *, purpose: Purpose, **options: Any) -> None:
+        super().__init__(allow_empty_file=True, **options)  # upload validation has a message of its own
+        self.purpose = purpose
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {"accept": EXTENSIONS}
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Return a NewPhoto without its image, False to remove the present photo, or the present photo."""
+        if self.owner is None:
+            raise TypeError("A form with photos must be a PhotoModelForm, or use PhotoFormMixin: it stores them.")
+        if self.required and not data and not initial:
             raise upload_error("missing")
-        check_quota(self.owner)  # before the file is decoded; create_photo() checks again under a lock
-        return file
+        found = super().clean(data, initial)
+        return NewPhoto(found, self.purpose) if isinstance(found, UploadedFile) else found
 
-    def refuse(self, error: ValidationError) -> None:
-        # An error that passes is not about the file, so upload.js keeps the file and can send it again.
-        self.add_error(None if retry_after(error) else "image", error)
 
-    def save(self) -> bool:
-        """Create the photo. Return False, with an error on the form, if that is not possible."""
-        title, file = self.cleaned_data["title"], self.cleaned_data["image"]
+class PhotoFormMixin(forms.BaseForm):
+    """A form with photos of `owner`, a user. Put it before Django's form class."""
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        for field in self.fields.values():
+            if isinstance(field, PhotoFormField):
+                field.owner = owner
+
+    @property
+    def new_photos(self) -> dict[str, NewPhoto]:
+        return {name: value for name, value in self.cleaned_data.items() if isinstance(value, NewPhoto)}
+
+    def photo_title(self) -> str:
+        """Return the title by which owner and reviewers know the photos."""
+        return str(getattr(self, "instance", ""))
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        # Last, since decoding costs most.
+        if self.is_bound and not self.errors and (new := self.new_photos):
+            try:
+                check_quota(self.owner, len(new))
+                with decoding_turn(self.owner):
+                    for name, photo in new.items():
+                        try:
+                            photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))
+                        except ValidationError as error:
+                            self.add_error(name, error)
+            except ValidationError as error:
+                self.add_error(next(iter(new)), error)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        if getattr(error, "code", None) in ERROR_MESSAGES:
+            log_event("upload_validation", user=self.owner.pk, code=error.code)
+            if retry_after(error):
+                field = None  # it passes, so it is not about the file: upload.js can send this one again
+        super().add_error(field, error)
+
+    def save(self, commit: bool = True) -> Any:
+        """Store the photos and the object in one transaction, and return the object.
+
+        Return None, with an error on the form, if the photos cannot be stored.
+        """
+        if not commit:
+            raise TypeError("Photos are stored with their object: give the form an instance with all other values.")
         try:
-            with decoding_turn(self.owner):
-                image = validate_and_reencode(file.read(), file.name)
-            create_photo(self.owner, title, file.name, image)
+            with storing_photos(self.owner, self.photo_title(), self.new_photos) as photos:
+                return self.save_with(photos)
         except ValidationError as error:
-            self.refuse(error)
+            self.add_error(next(iter(self.new_photos)), error)
         except User.DoesNotExist:
             raise PermissionDenied from None  # the account was deleted meanwhile
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             logger.exception("no space left for photos")
-            self.refuse(upload_error("storage_full", retry_after=300))
-        return self.is_valid()
+            self.add_error(next(iter(self.new_photos)), upload_error("storage_full", retry_after=300))
+        return None
+
+    def save_with(self, photos: Mapping[str, Photo]) -> Any:
+        """Save what belongs to the photos, by the names of their fields, and return it."""
+        return photos
+
+
+class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
+    """A ModelForm of a model with a PhotoField: `PhotoModelForm(request.POST, request.FILES, owner=request.user)`."""
+
+    def save_with(self, photos: Mapping[str, Photo]) -> Any:
+        replaced = [photo for name in self.changed_data if isinstance(photo := self.initial.get(name), Photo)]
+        for name, photo in photos.items():
+            setattr(self.instance, name, photo)
+        saved = forms.ModelForm.save(self)
+        delete_unused(replaced)
+        return saved
+
+
+def render_form(
+    request: HttpRequest, template: str, form: forms.BaseForm, context: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """Render a form that was not saved: with 413, 429 or 503 and Retry-After, if that is why it took no photo."""
+    errors = [error for found in form.errors.as_data().values() for error in found]
+    status = max((STATUSES.get(str(error.code), 200) for error in errors), default=200)
+    response = render(request, template, {"form": form, **(context or {})}, status=status)
+    if wait := max(map(retry_after, errors), default=0):
+        response.headers["Retry-After"] = str(wait)
+    if form.has_error(NON_FIELD_ERRORS, "busy"):
+        # A busy site is not an error. Without this line, Django would log one for each response 503.
+        log_response("Busy: %s", request.path, response=response, request=request, level="info")
+    return response

@@ -1,23 +1,24 @@
 """Photos, and the verdicts that decide who may see them."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.encryption import EncryptedTextField
+from uploads.purposes import purpose_of
 from users.models import User
 
 
 class Status(models.TextChoices):
     PENDING = "pending", _("Waiting for review")
     REVIEW = "review", _("Needs a reviewer")
-    APPROVED = "approved", _("Published")
+    APPROVED = "approved", _("Approved")
     REJECTED = "rejected", _("Not accepted")
     # Without files, title and names. The row stays for an hour, since it counts towards the quota.
     DELETED = "deleted", _("Deleted")
@@ -30,7 +31,7 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def not_deleted(self) -> Self:
         return self.exclude(status=Status.DELETED).fetch_mode(models.FETCH_PEERS)
 
-    def published(self) -> Self:
+    def approved(self) -> Self:
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
 
     def waiting(self) -> Self:
@@ -48,7 +49,10 @@ class Photo(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Found by the index below that begins with it.
     owner = models.ForeignKey(User, models.SET_NULL, null=True, related_name="photos", db_index=False)
-    title = models.CharField(max_length=120)
+    purpose = models.CharField(max_length=200, help_text="What it is for: see uploads/purposes.py.")
+    # Not read from the purpose, which a renamed model or field makes unknown: reviewers must never see a private photo.
+    is_moderated = models.BooleanField(default=True, editable=False)
+    title = models.CharField(max_length=120, blank=True)
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     reason = models.CharField(max_length=200, blank=True, help_text="Why the photo was rejected. The owner reads this.")
@@ -73,6 +77,7 @@ class Photo(models.Model):
         ordering = ("-created_at", "id")
         indexes = (
             models.Index(fields=["status", "-created_at", "id"]),
+            models.Index(fields=["purpose", "status", "-created_at", "id"]),
             models.Index(fields=["owner", "-created_at", "id"]),
             models.Index(fields=["due_at"]),
             models.Index(fields=["rejected_at"]),
@@ -94,21 +99,32 @@ class Photo(models.Model):
         return self.title or str(self.id)
 
     def get_absolute_url(self) -> str:
-        return reverse("gallery:photo", args=[self.id])
+        return purpose_of(self).get_url(self)
+
+    @property
+    def purpose_label(self) -> str:
+        return str(purpose_of(self).label)
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        return f"{str(self.id)[:2]}/{self.id}-{variant}.jpg"  # in 256 folders, each of which the sweeper can list
+        # In 256 folders, each of which the sweeper can list. The storage may hold other files outside of photos/.
+        return f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"
 
-    def is_visible_to(self, user: User | AnonymousUser) -> bool:
-        """Return True for everyone if it is published, for its owner unless rejected, and for reviewers."""
-        if self.status == Status.APPROVED:
-            return True
+    def is_visible_to(self, user: User | AnonymousUser, objects: Sequence[object] | None = None) -> bool:
+        """Return whether its purpose lets the user see it, or, until it is approved, its owner and reviewers.
+
+        `objects` are those that refer to it. Known ones save a query.
+        """
+        purpose = purpose_of(self)
         if self.status == Status.DELETED or not self.has_files:
             return False
+        found = purpose.objects(self) if objects is None else objects
+        if self.status == Status.APPROVED and any(purpose.visible_to(it, user) for it in found):
+            return True
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)
         # Not by the permission alone: only staff must prove a second factor, and it may outlive their status.
-        return is_owner or (user.is_staff and user.has_perm("uploads.review_photo"))
+        is_reviewer = user.is_staff and user.has_perm("uploads.review_photo")
+        return self.is_moderated and bool(found) and (is_owner or is_reviewer)
 
     def belongs_to(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.owner_id == user.pk

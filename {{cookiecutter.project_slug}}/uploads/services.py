@@ -1,6 +1,8 @@
 """What happens to a photo. Views, the admin, commands and the worker change photos through these functions alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,38 +20,74 @@ from uploads.images import VARIANTS, ReencodedImage, upload_error
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
+from uploads.purposes import Purpose, purpose_of
 from users.models import User
 
 BATCH_SIZE = 1000  # photos that one statement changes or deletes
 
 
-def check_quota(owner: User) -> None:
-    """Raise ValidationError if UPLOADS_PER_HOUR photos of the owner were accepted within the last hour."""
+@dataclass
+class NewPhoto:
+    """An uploaded file for a photo, and its image once it is decoded."""
+
+    file: UploadedFile
+    purpose: Purpose
+    image: ReencodedImage | None = None
+
+
+def check_quota(owner: User, new: int = 1) -> None:
+    """Raise ValidationError if, with `new` ones, the owner has more than UPLOADS_PER_HOUR photos of the last hour."""
     hour_ago = timezone.now() - timedelta(hours=1)
-    if owner.photos.filter(created_at__gt=hour_ago).count() >= settings.UPLOADS_PER_HOUR:
+    if owner.photos.filter(created_at__gt=hour_ago).count() + new > settings.UPLOADS_PER_HOUR:
         raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
-def create_photo(owner: User, title: str, original_name: str, image: ReencodedImage) -> Photo:
-    """Store the files, then the photo with the verdicts it needs. Raise ValidationError over the quota."""
-    photo = Photo(owner=owner, title=title, original_name=original_name)
-    photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
-    backend = get_moderation_backend()
+@contextmanager
+def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iterator[dict[str, Photo]]:
+    """Store files and photos in one transaction with the body of the `with` statement, which gets them by name.
+
+    An error leaves neither. Over the quota, it is a ValidationError.
+    """
+    photos, committed = {name: make_photo(owner, title, it) for name, it in new.items()}, []
     try:
         # Files first: a photo without files would be lost, and files without a photo are removed by the sweeper.
-        for variant, content in image.files.items():
-            default_storage.save(photo.path(variant), ContentFile(content))
+        for name, photo in photos.items():
+            for variant, content in new[name].image.files.items():  # type: ignore[union-attr]
+                default_storage.save(photo.path(variant), ContentFile(content))
         with transaction.atomic():
-            # A lock on the owner, so that parallel uploads cannot exceed the quota.
-            User.objects.select_for_update().get(pk=owner.pk)
-            check_quota(owner)
-            photo.due_at = backend.next_due()
-            photo.save()
-            Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds())
+            # The first callback, since one of a later one's errors must not delete the files of stored photos.
+            transaction.on_commit(lambda: committed.append(True))
+            if photos:
+                # A lock on the owner, so that parallel uploads cannot exceed the quota.
+                User.objects.select_for_update().get(pk=owner.pk)
+                check_quota(owner, len(photos))
+            for photo in photos.values():
+                save_photo(photo)
+            yield photos
     except BaseException:
-        delete_files(photo)
+        for photo in () if committed else photos.values():
+            delete_files(photo)
         raise
+
+
+def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
+    image: Any = new.image
+    photo = Photo(owner=owner, purpose=new.purpose.name, title=title[:120], original_name=str(new.file.name))
+    photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
+    photo.is_moderated = new.purpose.is_moderated
     return photo
+
+
+def save_photo(photo: Photo) -> None:
+    """Save a new photo with the verdicts that it needs. Without moderation it is approved at once."""
+    if photo.is_moderated:
+        backend = get_moderation_backend()
+        photo.due_at = backend.next_due()
+        photo.save()
+        Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds())
+    else:
+        photo.status = Status.APPROVED
+        photo.save()
 
 
 def apply_verdicts(
@@ -105,6 +144,12 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
     # After the photos, as apply_verdicts locks them: it changes no verdict of a photo without files.
     Verdict.objects.filter(photo__in=photos).update(detail="")
     transaction.on_commit(discard_shared_pages, robust=True)
+
+
+def delete_unused(photos: Iterable[Photo]) -> None:
+    """Delete those of the photos that no object refers to any longer."""
+    for photo in photos:
+        delete_photos(Photo.objects.not_deleted().filter(purpose_of(photo).unused(), pk=photo.pk))
 
 
 def expire_rejected_photos(cutoff: datetime) -> int:

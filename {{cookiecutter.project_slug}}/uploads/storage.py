@@ -7,7 +7,6 @@ from storages.backends.s3 import S3Storage
 class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no types
     """A private bucket of S3-compatible object storage."""
 
-    object_parameters = {"ContentType": "image/jpeg"}
     security_token = None
     querystring_expire = 60  # seconds, for a browser to follow the redirect
     client_config = Config(
@@ -18,6 +17,12 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
         retries={"total_max_attempts": 2},
         request_checksum_calculation="when_required",  # many servers do not know AWS's checksums
     )
+
+    def get_object_parameters(self, name: str) -> dict[str, str]:
+        """Let browsers show photos, which this site has encoded, and download the files of other apps."""
+        if name.startswith("photos/"):
+            return {"ContentType": "image/jpeg"}
+        return {"ContentType": "application/octet-stream", "ContentDisposition": "attachment"}
 
     def exists(self, name: str) -> bool:
         """Return whether the file exists. Without a name, raise an error unless the bucket exists."""

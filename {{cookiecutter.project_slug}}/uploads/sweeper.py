@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from core.expiry import delete_expired_rows
 from uploads.models import Photo, Status
-from uploads.services import BATCH_SIZE, delete_files, expire_rejected_photos
+from uploads.purposes import PURPOSES
+from uploads.services import BATCH_SIZE, delete_files, delete_photos, expire_rejected_photos
 
 TURN_SECONDS = 300
 FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
@@ -54,27 +55,46 @@ def sweep(turn: int) -> None:
     while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
         Photo.objects.filter(pk__in=keys).delete()
         deleted += len(keys)
-    orphaned = delete_orphaned_files(f"{turn % 256:02x}", hour_ago)
-    logger.info("expired photos: %d; deleted photos: %d; orphaned files: %d", expired, deleted, orphaned)
+    folder = f"{turn % 256:02x}"
+    unused = delete_unused_photos(folder, hour_ago)
+    orphaned = delete_orphaned_files(folder, hour_ago)
+    counts = expired, deleted, unused, orphaned
+    logger.info("expired photos: %d; deleted photos: %d; unused photos: %d; orphaned files: %d", *counts)
     delete_expired_rows()
     if overdue := Photo.objects.overdue().count():
         logger.warning("photos overdue for moderation: %d", overdue)
+
+
+def delete_unused_photos(folder: str, cutoff: datetime) -> int:
+    """Delete the folder's photos that no object refers to, unless they are newer than `cutoff`; return their number."""
+    deleted = 0
+    for purpose in PURPOSES.values():
+        photos = Photo.objects.not_deleted().filter(purpose.unused(), purpose=purpose.name, pk__range=ids_in(folder))
+        while keys := list(photos.filter(created_at__lt=cutoff).order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+            delete_photos(Photo.objects.filter(pk__in=keys))
+            deleted += len(keys)
+    return deleted
+
+
+def ids_in(folder: str) -> tuple[UUID, UUID]:
+    return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
 
 
 def delete_orphaned_files(folder: str, cutoff: datetime) -> int:
     """Delete the folder's files of photos that have none, unless they are newer than `cutoff`; return their number."""
     names: list[str] = []
     with suppress(FileNotFoundError):  # no photo's id begins like this
-        names = default_storage.listdir(folder)[1]
+        names = default_storage.listdir(f"photos/{folder}")[1]
     # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
-    ids = UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
-    kept = set(map(str, Photo.objects.filter(has_files=True, pk__range=ids).order_by().values_list("pk", flat=True)))
+    photos = Photo.objects.filter(has_files=True, pk__range=ids_in(folder)).order_by()
+    kept = set(map(str, photos.values_list("pk", flat=True)))
     orphaned = 0
     for name in names:
         if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:  # other files are left alone
             with suppress(FileNotFoundError):  # deleted in the meantime
                 # A new file may belong to an upload whose photo is about to be saved.
-                if default_storage.get_modified_time(f"{folder}/{name}") < cutoff:
-                    default_storage.delete(f"{folder}/{name}")
+                path = f"photos/{folder}/{name}"
+                if default_storage.get_modified_time(path) < cutoff:
+                    default_storage.delete(path)
                     orphaned += 1
     return orphaned

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from core.logging import log_event
 from uploads.images import VARIANTS
 from uploads.models import Photo, PhotoQuerySet, Status
+from uploads.purposes import purpose_of
 
 
 @login_not_required
@@ -24,16 +25,17 @@ from uploads.models import Photo, PhotoQuerySet, Status
 # If a browser ever took the file for a page, that page could do nothing.
 @csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
 def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase:
-    """Serve a file to visitors who may see the photo. A published one needs no session."""
-    found = visible_photo(request, photo_id, Photo.objects.only("status", "owner_id", "has_files"))
-    if variant not in VARIANTS or not found.has_files:
+    """Serve a file to visitors who may see the photo. One that everyone may see needs no session."""
+    fields = "purpose", "is_moderated", "status", "owner_id", "has_files"
+    found = visible_photo(request, photo_id, Photo.objects.only(*fields))
+    if variant not in VARIANTS:
         raise Http404
     headers = {"Cache-Control": "no-store"}
     if settings.BUCKET_URL:
         # The type of an image, so that SessionTimeoutMiddleware writes no session.
         url = default_storage.url(found.path(variant))
         return HttpResponseRedirect(url, content_type="image/jpeg", headers=headers)
-    if found.status == Status.APPROVED:
+    if found.status == Status.APPROVED and purpose_of(found).is_public:
         # A file never changes. A browser that has it asks whether it may still show it.
         headers = {"Cache-Control": "private, max-age=600", "ETag": f'"{found.id}-{variant}"'}
         full = HttpResponse(headers=headers)

@@ -19,9 +19,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core import shared_pages
 from core.shared_pages import shared_page
 from core.testing import HTTPSClient, Login, MakePhoto
+from gallery.apps import GALLERY
+from gallery.paging import SIZE
+from gallery.tests.conftest import INDEX, MINE
 from uploads.models import Photo, Status
 from uploads.moderation.rules import MANUAL, VerdictValue
-from gallery.paging import SIZE
 from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
@@ -35,11 +37,14 @@ def fill_gallery(user: User) -> FillGallery:
     """Publish photos in pairs of the same time. Return their ids in the gallery's order."""
 
     def fill(count: int) -> list[str]:
-        photos = [Photo(owner=user, status=Status.APPROVED, width=64, height=48, size=1) for _ in range(count)]
+        photos = [
+            Photo(owner=user, purpose=GALLERY.name, status=Status.APPROVED, width=64, height=48, size=1)
+            for _ in range(count)
+        ]
         for number, photo in enumerate(photos):
             photo.created_at = photos[0].created_at + timedelta(seconds=number // 2)
         Photo.objects.bulk_create(photos)
-        return [str(photo.pk) for photo in Photo.objects.published()]
+        return [str(photo.pk) for photo in Photo.objects.approved()]
 
     return fill
 
@@ -64,7 +69,7 @@ def test_pages_show_each_photo_once(
     login: Login, user: User, fill_gallery: FillGallery, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     expected = fill_gallery(2 * SIZE + 2)
-    for client, start, personal in ((HTTPSClient(), "/", 0), (login(user), "/photos/mine/", 2)):
+    for client, start, personal in ((HTTPSClient(), INDEX, 0), (login(user), MINE, 2)):
         client.get(start)
         url, pages = start, []
         while url:
@@ -84,9 +89,9 @@ def test_pages_show_each_photo_once(
 
 def test_page_of_deleted_photos_shows_the_newest(client: HTTPSClient, fill_gallery: FillGallery) -> None:
     ids = fill_gallery(SIZE + 1)
-    older = link(client.get("/"), "older")
+    older = link(client.get(INDEX), "older")
     Photo.objects.filter(pk=ids[-1]).delete()
-    assert shown(client.get(f"/{older}")) == ids[:-1]
+    assert shown(client.get(f"{INDEX}{older}")) == ids[:-1]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +111,9 @@ def test_page_of_deleted_photos_shows_the_newest(client: HTTPSClient, fill_galle
 def test_malformed_cursor_shows_the_newest(cursor: str, client: HTTPSClient, fill_gallery: FillGallery) -> None:
     ids = fill_gallery(2)
     for query in (f"older={cursor}", f"newer={cursor}", f"older={cursor}&newer={cursor}", f"page={cursor}"):
-        assert shown(client.get(f"/?{query}")) == ids
+        assert shown(client.get(f"{INDEX}?{query}")) == ids
     for query in (f"newer={'9' * 17}-{KEY}", f"older=0-{KEY}"):
-        assert shown(client.get(f"/?{query}")) == ids
+        assert shown(client.get(f"{INDEX}?{query}")) == ids
 
 
 @pytest.mark.control("V14.2.2")
@@ -117,15 +122,15 @@ def test_visitors_without_cookies_share_the_gallery(
     client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto
 ) -> None:
     make_photo(status=Status.APPROVED, title="Before")
-    first = client.get("/")
-    HTTPSClient(headers={"cookie": "unknown=1"}).get("/")
+    first = client.get(INDEX)
+    HTTPSClient(headers={"cookie": "unknown=1"}).get(INDEX)
     Photo.objects.update(title="After")
-    second = client.get("/", headers={"if-none-match": first.headers["ETag"]})
+    second = client.get(INDEX, headers={"if-none-match": first.headers["ETag"]})
     assert (second.status_code, second.content) == (304, b"")
     for response in (first, second):
         assert response.headers["Cache-Control"] == "private, no-cache"
         assert response.headers["Vary"] == "Cookie"
-    assert b"Before" in HTTPSClient().get("/").content
+    assert b"Before" in HTTPSClient().get(INDEX).content
     # With a cookie, which may be a session, the photos alone. With a query, of which there are endless ones, nothing.
     for url, cookie, title in (
         ("/", "unknown=1", b"Before"),
@@ -136,10 +141,10 @@ def test_visitors_without_cookies_share_the_gallery(
         response = HTTPSClient(headers={"cookie": cookie}).get(url)
         assert title in response.content
         assert "ETag" not in response.headers
-    own = login(user).get("/")
+    own = login(user).get(INDEX)
     assert b"Before" in own.content
     assert b"Log out" in own.content
-    assert b"Log out" not in HTTPSClient().get("/").content
+    assert b"Log out" not in HTTPSClient().get(INDEX).content
 
 
 @pytest.mark.usefixtures("sharing")
@@ -147,12 +152,12 @@ def test_photos_are_shared_once_and_on_one_host(make_photo: MakePhoto, settings:
     settings.ALLOWED_HOSTS = ["one.example.com", "two.example.com"]
     make_photo(status=Status.APPROVED, title="Before")
     headers = {"host": "one.example.com", "cookie": "unknown=1"}
-    HTTPSClient(headers=headers).get("/")
+    HTTPSClient(headers=headers).get(INDEX)
     Photo.objects.update(title="After")
-    assert b"Before" in HTTPSClient(headers=headers).get("/").content
+    assert b"Before" in HTTPSClient(headers=headers).get(INDEX).content
     # Two sites may use the same cache. And a shared page with these photos would be served for the same time again.
     for other in ({"host": "two.example.com"}, {"cookie": ""}):
-        assert b"After" in HTTPSClient(headers=headers | other).get("/").content
+        assert b"After" in HTTPSClient(headers=headers | other).get(INDEX).content
 
 
 @pytest.mark.control("V14.2.2")
@@ -180,7 +185,7 @@ def test_page_made_for_one_visitor_is_not_shared(kind: str, settings: Settings) 
         return response
 
     settings.ROOT_URLCONF = type("URLs", (), {"urlpatterns": [path("", login_not_required(shared_page(page)))]})
-    first, second = HTTPSClient().get("/"), HTTPSClient().get("/")
+    first, second = HTTPSClient().get(INDEX), HTTPSClient().get(INDEX)
     assert len(made) == 2
     assert "ETag" not in first.headers
     assert "ETag" not in second.headers
@@ -210,16 +215,16 @@ def test_page_made_before_a_takedown_is_not_served_after_it(
         return content
 
     for _ in range(2):
-        assert len(shown(client.get("/"))) == 2
+        assert len(shown(client.get(INDEX))) == 2
     take_down(photos[0])
     # The next page is stored after the second takedown, and without knowing of it.
     with monkeypatch.context() as patch:
         patch.setattr("gallery.views.render_to_string", make_slowly)
-        assert shown(client.get("/")) == [str(photos[1].pk)]
-    assert shown(client.get("/")) == []
+        assert shown(client.get(INDEX)) == [str(photos[1].pk)]
+    assert shown(client.get(INDEX)) == []
     approved = make_photo()
     review_photo(approved, reviewer, "approved")
-    assert shown(client.get("/")) == [str(approved.pk)]
+    assert shown(client.get(INDEX)) == [str(approved.pk)]
 
 
 @pytest.mark.control("V14.2.2")
@@ -232,8 +237,8 @@ def test_gallery_and_takedown_work_while_the_cache_is_down(
     down = Mock(**{f"{name}.side_effect": OSError for name in ("get_many", "get_or_set", "set")})
     monkeypatch.setattr(shared_pages, "cache", down)
     for _ in range(3):
-        assert shown(client.get("/")) == [str(photo.pk)]
+        assert shown(client.get(INDEX)) == [str(photo.pk)]
     assert down.get_many.call_count == 1
     apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
     delete_photo(photo)
-    assert shown(client.get("/")) == []
+    assert shown(client.get(INDEX)) == []

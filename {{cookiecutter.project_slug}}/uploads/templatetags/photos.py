@@ -1,4 +1,8 @@
+from typing import Any
+
 from django import template
+from django.db.models import Model
+from django.template import Context
 
 from uploads.models import Photo
 from uploads.moderation.backends import get_moderation_backend
@@ -10,3 +14,19 @@ register = template.Library()
 def image_url(photo: Photo, variant: str) -> str:
     """Return the URL of the image for a visitor who may see the photo."""
     return get_moderation_backend().image_url(photo, variant)
+
+
+@register.inclusion_tag("uploads/_photo.html", takes_context=True)
+def photo(context: Context, object: Model, field: str, variant: str = "display", alt: str = "") -> dict[str, Any]:
+    """Show the photo of an object's PhotoField to those who may see it; to its owner with its status until then."""
+    found: Photo | None = getattr(object, field)
+    user = context["user"]
+    return {
+        "photo": found,
+        "variant": variant,
+        "alt": alt,
+        "user": user,
+        "perms": context["perms"],
+        "is_shown": found and found.is_visible_to(user, [object]),
+        "is_own": found and found.belongs_to(user),
+    }

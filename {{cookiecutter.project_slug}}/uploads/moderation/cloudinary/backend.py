@@ -20,6 +20,7 @@ from uploads.moderation.cloudinary import client
 from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoError, PhotoRefusedError
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.rules import MANUAL, Result, VerdictValue
+from uploads.purposes import purpose_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class CloudinaryBackend(StaffReviewBackend):
 
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
-        if photo.status == Status.APPROVED and (version := getattr(photo, "asset_version", None)):
+        is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public  # the URL works for everyone
+        if is_public and (version := getattr(photo, "asset_version", None)):
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)
 

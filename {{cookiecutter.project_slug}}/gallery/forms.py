@@ -1,0 +1,15 @@
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from gallery.apps import GALLERY
+from uploads.forms import PhotoFormField, PhotoFormMixin
+
+
+class UploadForm(PhotoFormMixin, forms.Form):
+    title = forms.CharField(
+        label=_("Title"), max_length=120, help_text=_("Shown with the photo. Up to 120 characters.")
+    )
+    image = PhotoFormField(purpose=GALLERY, label=_("Photo"), help_text=_("JPEG, PNG or WebP."))
+
+    def photo_title(self) -> str:
+        return str(self.cleaned_data["title"])

@@ -1,0 +1,68 @@
+"""What photos are for. The purpose of a photo decides who sees it once it is approved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from uploads.models import Photo
+    from users.models import User
+
+type VisibleTo = Callable[[Any, User | AnonymousUser], bool]
+
+
+def everyone(object: Any, user: User | AnonymousUser) -> bool:
+    return True
+
+
+def logged_in(object: Any, user: User | AnonymousUser) -> bool:
+    return user.is_authenticated
+
+
+def no_one(object: Any, user: User | AnonymousUser) -> bool:
+    return False
+
+
+class Purpose:
+    """The purpose of photos that stand for themselves, each with a page at `route`."""
+
+    is_moderated = True
+
+    def __init__(self, name: str, label: Any, *, route: str = "", visible_to: VisibleTo = everyone) -> None:
+        self.name, self.label, self.route, self.visible_to = name, label, route, visible_to
+
+    @property
+    def is_public(self) -> bool:
+        """Return whether everyone may see every approved photo, so that it may be kept in caches."""
+        return self.visible_to is everyone
+
+    def objects(self, photo: Photo) -> Sequence[Any] | QuerySet[Any]:
+        """Return the objects that refer to the photo. Without one, the photo is hidden."""
+        return [photo]
+
+    def get_url(self, photo: Photo) -> str:
+        """Return the URL of the page that shows the photo, empty without one."""
+        return reverse(self.route, args=[photo.pk]) if self.route else ""
+
+    def unused(self) -> Q:
+        """Return the condition of photos that no object refers to."""
+        return Q(pk__in=())
+
+
+PURPOSES: dict[str, Purpose] = {}
+
+
+def register[P: Purpose](purpose: P) -> P:
+    PURPOSES[purpose.name] = purpose
+    return purpose
+
+
+def purpose_of(photo: Photo) -> Purpose:
+    """Return the photo's purpose. If its model or field was renamed or removed, owner and reviewers alone see it."""
+    return PURPOSES.get(photo.purpose) or Purpose(photo.purpose, photo.purpose, visible_to=no_one)

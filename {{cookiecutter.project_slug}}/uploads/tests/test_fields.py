@@ -1,0 +1,303 @@
+"""Photos of an object of another app: its form, who sees them, and what becomes of them."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django import forms
+from django.core import mail
+from django.core.checks import run_checks
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.db import models
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from core.testing import HTTPSClient, Login, MakeImage, Upload
+from uploads import limits, sweeper
+from uploads.checks import check_purposes
+from uploads.forms import PhotoModelForm
+from uploads.models import Photo, Status
+from uploads.purposes import logged_in
+from uploads.services import review_photo
+from uploads.tests.example.models import Thing
+from users.models import User
+
+type AddThing = Callable[..., Thing]
+
+PHOTOS = ("image", "portrait", "plan", "letter")
+
+
+def seen_by(photo: Photo | None, *clients: HTTPSClient) -> list[bool]:
+    assert photo
+    return [client.get(f"/photos/{photo.pk}/display/").status_code == 200 for client in clients]
+
+
+@pytest.fixture
+def file(make_image: MakeImage) -> Callable[[], SimpleUploadedFile]:
+    return lambda: SimpleUploadedFile("holiday.png", make_image("PNG"), "image/png")
+
+
+@pytest.fixture
+def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any]) -> AddThing:
+    """Add a thing with the named photos besides its image, and return it."""
+
+    def add(*names: str) -> Thing:
+        assert upload(login(user), **{name: file() for name in names}).status_code == 302
+        return Thing.objects.latest("pk")
+
+    return add
+
+
+def test_form_stores_replaces_and_removes_the_photos_of_an_object(
+    add_thing: AddThing, login: Login, user: User, file: Callable[[], Any]
+) -> None:
+    thing = add_thing("portrait")
+    image, portrait = thing.image, thing.portrait
+    assert image
+    assert portrait
+    assert (image.purpose, image.title, image.owner) == ("example.thing.image", "Teal", user)
+    assert image.get_absolute_url() == f"/things/{thing.pk}/"
+    client, url = login(user), image.get_absolute_url()
+    page = client.get(url).content.decode()
+    assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [str(image.pk), str(portrait.pk)]
+    assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]  # the image is required
+    # Without a file, both stay.
+    assert client.post(url, {"title": "Other"}).status_code == 302
+    thing.refresh_from_db()
+    assert (thing.image, thing.portrait, thing.title) == (image, portrait, "Other")
+    assert client.post(url, {"title": "Other", "image": file(), "portrait-clear": "on"}).status_code == 302
+    thing.refresh_from_db()
+    assert thing.image != image
+    assert thing.portrait is None
+    # Those without an object are gone at once, for their owner too.
+    assert set(Photo.objects.filter(status=Status.DELETED)) == {image, portrait}
+    assert seen_by(image, client) == seen_by(portrait, client) == [False]
+
+
+@pytest.mark.control("V5.2.2")
+def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
+    login: Login, user: User, upload: Upload, media: Path, settings: Settings
+) -> None:
+    bad = SimpleUploadedFile("plan.jpg", b"<script>")
+    response = upload(login(user), plan=bad)
+    assert list(response.context["form"].errors) == ["plan"]
+    assert "Only JPEG, PNG and WebP" in response.content.decode()
+    settings.UPLOADS_PER_HOUR = 1
+    response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", b"never decoded"))
+    assert (response.status_code, list(response.context["form"].errors)) == (429, ["image"])
+    assert not Thing.objects.exists()
+    assert not Photo.objects.exists()
+    assert not list(media.rglob("*.jpg"))
+
+
+def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
+    user: User, media: Path, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ThingForm(PhotoModelForm):
+        class Meta:
+            model = Thing
+            fields = ("title", "image")
+
+    form = ThingForm({"title": "Teal"}, {"image": file()}, instance=Thing(owner=user), owner=user)
+    assert form.is_valid()
+    assert not Photo.objects.exists()
+    with pytest.raises(TypeError, match="stored with their object"):
+        form.save(commit=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Thing, "save", lambda thing: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            form.save()
+    assert not Photo.objects.exists()
+    assert not list(media.rglob("*.jpg"))
+    assert form.save() == Thing.objects.get()
+
+
+@pytest.mark.django_db
+def test_form_that_would_lose_the_photo_is_a_mistake_that_shows(file: Callable[[], Any]) -> None:
+    form_class: Any = forms.modelform_factory(Thing, fields=("title", "image"))
+    form = form_class({"title": "Teal"}, {"image": file()})
+    with pytest.raises(TypeError, match="must be a PhotoModelForm"):
+        form.is_valid()
+
+
+@pytest.mark.control("V8.2.2")
+def test_photo_of_an_object_is_seen_by_those_who_may_see_it(
+    add_thing: AddThing, login: Login, user: User, other_user: User, reviewer: User
+) -> None:
+    thing = add_thing("portrait", "plan", "letter")
+    thing.guest = other_user
+    thing.save()
+    visitor, owner, guest, staff = HTTPSClient(), HTTPSClient(), HTTPSClient(), HTTPSClient()
+    for client, person in ((owner, user), (guest, other_user), (staff, reviewer)):
+        client.force_login(person)
+    everyone = visitor, owner, guest, staff
+    for photo in (thing.image, thing.portrait, thing.plan):
+        assert seen_by(photo, *everyone) == [False, True, False, True]
+        assert photo
+        review_photo(photo, reviewer, "approved")
+    assert seen_by(thing.image, *everyone) == [True, True, True, True]
+    assert seen_by(thing.portrait, *everyone) == [False, True, True, True]
+    assert seen_by(thing.plan, *everyone) == [False, True, True, True]
+    Thing.objects.update(guest=None)
+    assert seen_by(thing.plan, *everyone) == [False, True, False, True]
+    # A photo that others may not see is in no cache.
+    caching = [
+        guest.get(f"/photos/{photo.pk}/display/").headers["Cache-Control"]
+        for photo in (thing.image, thing.portrait)
+        if photo
+    ]
+    assert caching == ["private, max-age=600", "no-store"]
+
+
+@pytest.mark.control("V8.2.2")
+def test_photo_without_moderation_is_seen_by_nobody_else(
+    add_thing: AddThing, login: Login, user: User, other_user: User, reviewer: User
+) -> None:
+    thing = add_thing("letter")
+    letter = thing.letter
+    assert letter
+    assert (letter.status, letter.verdicts.count(), letter.due_at) == (Status.APPROVED, 0, None)
+    assert not mail.outbox
+    people = [login(person).get(f"/photos/{letter.pk}/display/").status_code for person in (user, other_user, reviewer)]
+    assert people == [404, 404, 404]
+    Thing.objects.update(guest=other_user)
+    assert seen_by(letter, login(other_user)) == [True]
+    for url in ("/admin/uploads/photo/?show=all", f"/admin/uploads/photo/{letter.pk}/change/"):
+        page = login(reviewer).get(url).content.decode()
+        assert "private" in page
+        assert f"{letter.pk}/thumbnail/" not in page
+        assert f"{letter.pk}/display/" not in page
+    # Not even when a renamed field makes its purpose unknown.
+    Photo.objects.update(purpose="example.thing.gone")
+    assert seen_by(letter, login(reviewer), login(other_user)) == [False, False]
+
+
+@pytest.mark.control("V8.2.2")
+def test_photo_of_an_unknown_purpose_is_reported_and_hidden(
+    add_thing: AddThing, login: Login, user: User, other_user: User, reviewer: User
+) -> None:
+    image = add_thing().image
+    assert image
+    review_photo(image, reviewer, "approved")
+    assert check_purposes(databases=["default"]) == []
+    Photo.objects.update(purpose="example.thing.cover")
+    (warning,) = run_checks(tags=["database"], databases=["default"])
+    assert (warning.id, "example.thing.cover" in warning.msg) == ("uploads.W001", True)
+    assert seen_by(image, HTTPSClient()) == seen_by(image, login(other_user)) == [False]
+    assert seen_by(image, login(user)) == seen_by(image, login(reviewer)) == [True]
+
+
+@pytest.mark.control("V14.2.7")
+def test_photo_without_its_object_is_hidden_at_once_and_swept(
+    add_thing: AddThing, login: Login, user: User, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, kept = add_thing().image, add_thing().image
+    assert gone
+    assert kept
+    other = default_storage.save(
+        f"invoices/{str(gone.pk)[:2]}/{gone.pk}-display.jpg", SimpleUploadedFile("a.jpg", b"x")
+    )
+    for photo in (gone, kept):
+        review_photo(photo, reviewer, "approved")
+    Thing.objects.filter(image=gone).delete()
+    assert seen_by(gone, HTTPSClient(), login(user)) == [False, False]
+    assert seen_by(kept, HTTPSClient(), login(user)) == [True, True]
+
+    def sweep() -> int:
+        return sum(
+            sweeper.delete_unused_photos(f"{turn:02x}", timezone.now() - timedelta(hours=1)) for turn in range(256)
+        )
+
+    assert sweep() == 0  # an object may be about to refer to a new one
+    later = timezone.now() + timedelta(minutes=61)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    assert sweep() == 1
+    call_command("worker", "--once")
+    assert [default_storage.exists(photo.path("display")) for photo in (gone, kept)] == [False, True]
+    assert default_storage.exists(other)
+
+
+def test_rejected_photo_shows_its_reason_in_its_form(
+    add_thing: AddThing, login: Login, user: User, reviewer: User
+) -> None:
+    thing = add_thing()
+    assert thing.image
+    review_photo(thing.image, reviewer, "rejected", "Too <blurred>")
+    page = login(user).get(f"/things/{thing.pk}/").content.decode()
+    assert "Too &lt;blurred&gt;" in page
+    assert "/thumbnail/" not in page
+
+
+def test_email_and_review_name_what_the_photo_is_for(
+    add_thing: AddThing, login: Login, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thing = add_thing("portrait")
+    for photo in (thing.image, thing.portrait):
+        assert photo
+        page = login(reviewer).get(f"/admin/uploads/photo/{photo.pk}/change/").content.decode()
+        assert f"thing: {photo.purpose.rpartition('.')[2]}" in page
+        assert f'href="/things/{thing.pk}/"' in page
+        review_photo(photo, reviewer, "approved")
+    later = timezone.now() + timedelta(minutes=61)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    call_command("worker", "--once")
+    (email,) = mail.outbox
+    for name in ("image", "portrait"):
+        assert (
+            f'Your photo "Teal" (thing: {name}) was approved.\nhttps://example.com/things/{thing.pk}/\n' in email.body
+        )
+
+
+def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
+    add_thing: AddThing,
+    login: Login,
+    user: User,
+    other_user: User,
+    reviewer: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    things = [add_thing("portrait", "letter") for _ in range(3)]
+    for thing in things[:2]:
+        assert thing.image
+        review_photo(thing.image, reviewer, "approved")
+    client = login(user)
+    client.get("/things/")
+    with django_assert_num_queries(3):  # session, user, things
+        page = client.get("/things/").content.decode()
+    assert page.count("/thumbnail/") == 3  # all of one's own
+    assert page.count("/display/") == 3
+    assert page.count("Waiting for review") == 4
+    client = login(other_user)
+    assert client.get("/things/").content.count(b"/thumbnail/") == 2
+    assert client.get("/things/").content.count(b"/display/") == 0
+
+
+def test_files_of_other_forms_do_not_wait_for_the_decoder(login: Login, user: User, upload: Upload) -> None:
+    client = login(user)
+    with limits.decoding_turn(user):
+        assert upload(client).status_code == 429
+        response = client.post("/file/", {"file": SimpleUploadedFile("list.csv", b"a,b")})
+    assert (response.status_code, response.content) == (200, b"a,b")
+
+
+def test_photo_without_moderation_needs_to_say_who_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = Thing._meta.get_field("letter")
+    assert field.check() == []
+    monkeypatch.setattr(field, "visible_to", logged_in)
+    assert [error.id for error in field.check()] == ["uploads.E001"]
+
+
+@pytest.mark.django_db
+def test_migrations_know_a_plain_foreign_key() -> None:
+    field: Any = Thing._meta.get_field("plan")
+    _, path, _, options = field.deconstruct()
+    assert path == "django.db.models.ForeignKey"
+    assert not {"visible_to", "moderated"} & options.keys()
+    assert isinstance(field.clone(), models.ForeignKey)
+    call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
