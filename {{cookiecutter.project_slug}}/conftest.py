@@ -7,18 +7,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
-from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from pytest_django import Settings
 
 from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
 from uploads.images import ReencodedImage, validate_and_reencode
 from uploads.models import Photo
-from uploads.purposes import Purpose, register
-from uploads.services import NewPhoto, storing_photos
+from uploads.purposes import Purpose
+from uploads.tests.photos import PUBLIC, create_photo
 from users.models import User
-
-PUBLIC = register(Purpose("test", "test"))
 
 pytest_plugins = ["core.tests.evidence"]
 
@@ -113,9 +110,7 @@ def make_photo(user: User, reencoded_image: ReencodedImage) -> MakePhoto:
     """Create a photo of `user`. Keywords set fields afterwards, without any validation."""
 
     def make(owner: User = user, purpose: Purpose = PUBLIC, **fields: Any) -> Photo:
-        new = NewPhoto(SimpleUploadedFile("holiday.jpg", b""), purpose, reencoded_image)
-        with storing_photos(owner, "Teal", {"photo": new}) as photos:
-            photo = photos["photo"]
+        photo = create_photo(owner, purpose, reencoded_image)
         Photo.objects.filter(pk=photo.pk).update(**fields)
         photo.refresh_from_db()
         return photo

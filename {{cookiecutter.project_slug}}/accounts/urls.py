@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from accounts import views
 from core.ratelimit import rate_limit
+from users.urls import restrict_methods
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
 limited_login = rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)
@@ -15,3 +16,4 @@ urlpatterns = [
     path("2fa/webauthn/login/", limited_login, name="mfa_login_webauthn"),
     path("", include("allauth.urls")),
 ]
+restrict_methods(urlpatterns)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
 from core import views
@@ -14,6 +15,8 @@ handler400 = partial(views.error_page, name="400")
 handler403 = views.permission_denied
 handler404 = partial(views.error_page, name="404")
 handler500 = partial(views.error_page, name="500")
+
+favicon = login_not_required(require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")))
 
 urlpatterns = [
     # % if cookiecutter.gallery
@@ -30,9 +33,9 @@ urlpatterns = [
     path("webhooks/", include("uploads.moderation.cloudinary.urls")),
     # % endif
     # The site's own page limits attempts and notifies the user.
-    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/password_change/", require_safe(RedirectView.as_view(pattern_name="account_change_password"))),
     path("admin/", admin.site.urls),
-    path("favicon.ico", login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg"))),
+    path("favicon.ico", favicon),
     path("health/live/", views.health_live, name="health_live"),
     path("health/ready/", views.health_ready, name="health_ready"),
     path("csp-report/", views.csp_report, name="csp_report"),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
 
 RESERVED = (Group, Permission)
 
@@ -67,6 +68,10 @@ class ModelAdmin(admin.ModelAdmin):
 
 class AdminSite(admin.AdminSite):
     site_header = site_title = settings.SITE_NAME
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        # Django's own views take every method.
+        return require_http_methods(["GET", "HEAD", "POST"])(super().admin_view(view, cacheable))
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         admin_class = admin_class or ModelAdmin

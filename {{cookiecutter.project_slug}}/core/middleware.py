@@ -18,8 +18,8 @@ from django.utils.deprecation import MiddlewareMixin
 
 from core.logging import log_event, request_id
 
-# No view needs another method. A function view without a restriction would even answer TRACE.
-ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+# Each view restricts them further. One that does not would even answer TRACE.
+KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
@@ -70,11 +70,11 @@ class RequestLogMiddleware(MiddlewareMixin):
 
 
 class ResponseHeadersMiddleware(MiddlewareMixin):
-    """Refuse unused methods, and add to every response the headers that no other middleware adds."""
+    """Refuse unknown methods, and add to every response the headers that no other middleware adds."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        allowed = request.method in ALLOWED_METHODS
-        return None if allowed else HttpResponseNotAllowed(ALLOWED_METHODS)
+        known = request.method in KNOWN_METHODS
+        return None if known else HttpResponseNotAllowed(KNOWN_METHODS)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 405 and not response.streaming:

@@ -1,4 +1,4 @@
-"""Make an app by Django's startapp, and name it in the settings, the URLs, the imports and the access table.
+"""Make an app by Django's startapp, and name it in the settings, the URLs and the imports.
 
 `notes`, `Notes` and `Note` in the files of scripts/app_template become the app, its title and its model.
 """
@@ -15,17 +15,10 @@ from scripts.scans import NotRun, expect, run
 NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Git, Ruff or pytest ignore some of these folders; the others would hide modules of the template or of an extra.
 RESERVED = {"backups", "build", "dist", "media", "models", "redis", "reports", "sentry_sdk", "storages", "tests"}
-ROWS = """\
-/notes/                                      log-in 200    200      200    200
-/notes/create/                               log-in 200    200      200    200
-/notes/<pk>/*                                log-in 404    404      404    404
-/admin/notes/note/*                          log-in log-in log-in   403    403
-"""
 # Each entry goes after the text that the expression finds in the file.
 ENTRIES = [
     ("config/settings.py", r"^INSTALLED_APPS = \[\n", '    "notes",\n'),
     ("config/urls.py", r"^urlpatterns = \[\n", '    path("notes/", include("notes.urls")),\n'),
-    ("core/tests/access.py", r'^TABLE = """\n[^"]*', ROWS),
     ("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
     ("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
 ]
@@ -58,8 +51,7 @@ def create(name: str, texts: dict[str, str]) -> None:
     for path, place, entry in ENTRIES:
         if not (found := re.search(place, texts.get(path, ""), re.MULTILINE)):
             raise NotRun(f"{path} has no place for it")
-        lines = re.sub(r"^(\S+) +", lambda route: f"{route[1]:<44} ", rename(entry), flags=re.MULTILINE)
-        texts[path] = texts[path][: found.end()] + lines + texts[path][found.end() :]
+        texts[path] = texts[path][: found.end()] + rename(entry) + texts[path][found.end() :]
     execute(sys.executable, "manage.py", "startapp", "--template=scripts/app_template", name)
     write(texts | {str(path): rename(path.read_text(encoding="utf-8")) for path in Path(name).rglob("*.*")})
     execute(sys.executable, "manage.py", "makemigrations", name)

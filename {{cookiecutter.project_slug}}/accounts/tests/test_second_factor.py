@@ -1,6 +1,5 @@
 """Second factors: storage, attacks on them, and the requirement for staff."""
 
-import re
 import time
 from functools import partial
 from io import StringIO
@@ -17,8 +16,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
-from core.tests.access import ROUTES, outcome, row_for
+from core.testing import PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
+from core.tests.access import ROUTES, make_objects, outcome, row_for
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
@@ -36,15 +35,14 @@ def staff(make_user: MakeUser) -> User:
 @pytest.mark.control("V6.3.3")
 @pytest.mark.parametrize("role", ["is_staff", "is_superuser"])
 def test_staff_without_second_factor_are_treated_as_anonymous(
-    role: str, client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
+    role: str, client: HTTPSClient, user: User, make_user: MakeUser
 ) -> None:
-    photo, person = str(make_photo().pk), make_user("staff@example.com", **{role: True})
+    fill, person = make_objects(user), make_user("staff@example.com", **{role: True})
     Client.force_login(client, person)  # HTTPSClient's would add a second factor
     for route in ROUTES:
         row = row_for(route)
         if row and not route.startswith("/accounts/"):
-            url = re.sub(r"<\w+>", photo, route.replace("<pk>", "1"))
-            assert outcome(client, url) == row[1], route
+            assert outcome(client, fill(route)) == row.answers[0], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
     assert "Authenticator app" in page.content.decode()

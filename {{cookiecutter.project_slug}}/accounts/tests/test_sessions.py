@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -162,7 +163,7 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     response = client.post("/accounts/delete/")
     assert "Clear-Site-Data" in response.headers
     assert list(User.objects.all()) == [other_user]
-    assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
+    assert client.get(reverse("uploads:file", args=[photo.pk, "display"])).status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
     deleted = [record for record in caplog.records if record.getMessage() == "user_deleted"]

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from django.conf import settings as project
 from django.test import RequestFactory
+from django.urls import reverse
 from pytest_django import Settings
 
 from core import errors
 from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event, request_id
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, log_in
+from core.testing import LOGIN, PASSWORD, PRIVATE, HTTPSClient, Login, MakePhoto, log_in
 from users.models import User
 
 
@@ -171,8 +172,8 @@ def test_csrf_failures_and_guessed_ids_are_logged(
 ) -> None:
     client = HTTPSClient(enforce_csrf_checks=True)
     client.force_login(other_user)
-    client.post("/photos/upload/")
-    client.get(make_photo().get_absolute_url())
+    client.post(PRIVATE)
+    client.get(reverse("uploads:file", args=[make_photo().pk, "display"]))
     assert client.get("/admin/login/").status_code == 403
     _, *records = [record for record in caplog.records if record.name == "security"]
     assert [record.getMessage() for record in records] == ["malicious_csrf", "authz_fail", "authz_fail"]
@@ -189,12 +190,12 @@ def test_request_is_logged_by_route_and_id(
 ) -> None:
     caplog.set_level(logging.INFO)
     client = login(user)
-    response = client.get("/photos/mine/?page=private")
-    client.get(f"/photos/{make_photo(status='approved').pk}/thumbnail/")
+    response = client.get(f"{PRIVATE}?page=private")
+    client.get(reverse("uploads:file", args=[make_photo(status="approved").pk, "thumbnail"]))
     page, image = requests_in(caplog)
     assert 0 <= page.pop("milliseconds") < 60_000
     assert {record.getMessage() for record in caplog.records if record.name == "access"} == {"request"}
-    assert page == {"method": "GET", "status": 200, "route": "uploads:mine", "user": user.pk}
+    assert page == {"method": "GET", "status": 200, "route": "account_change_password", "user": user.pk}
     assert (image["route"], image["user"]) == ("uploads:file", None)
     assert "private" not in caplog.text
     routes = {"/health/live/": "health_live", "/health/ready/": "health_ready", "/csp-report/": "csp_report"}
@@ -203,7 +204,7 @@ def test_request_is_logged_by_route_and_id(
         assert requests_in(caplog)[-1]["route"] == route
     number = response.headers["X-Request-ID"]
     assert len(number) == 32
-    assert client.get("/").headers["X-Request-ID"] != number
+    assert client.get(LOGIN).headers["X-Request-ID"] != number
     missing = client.get("/missing/")
     assert f"this number: {missing.headers['X-Request-ID']}" in missing.content.decode()
     assert json.loads(line(msg="later"))["request_id"] == missing.headers["X-Request-ID"]
@@ -213,11 +214,11 @@ def test_request_is_logged_by_route_and_id(
 @pytest.mark.django_db
 def test_request_id_is_taken_only_from_a_trusted_proxy(client: HTTPSClient, settings: Settings) -> None:
     sent = "0123456789abcdef0123456789abcdef"
-    assert client.get("/", headers={"x-request-id": sent}).headers["X-Request-ID"] != sent
+    assert client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"] != sent
     settings.TRUSTED_PROXY_COUNT = 1
-    assert client.get("/", headers={"x-request-id": sent}).headers["X-Request-ID"] == sent
+    assert client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"] == sent
     for forged in ("short", sent + "\n", sent + "<b>", "ä" * 32, "a" * 65):
-        assert client.get("/", headers={"x-request-id": forged}).headers["X-Request-ID"] != forged
+        assert client.get(LOGIN, headers={"x-request-id": forged}).headers["X-Request-ID"] != forged
 
 
 @pytest.mark.control("V14.2.3")

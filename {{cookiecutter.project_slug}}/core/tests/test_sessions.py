@@ -8,10 +8,12 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import HTTPSClient, Login, MakePhoto, is_logged_in
+from core.testing import PRIVATE, HTTPSClient, Login, MakePhoto, is_logged_in
 from users.models import User
 
 Travel = Callable[[timedelta], None]
@@ -56,15 +58,15 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
 ) -> None:
     published, hidden = make_photo(status="approved"), make_photo()
     client = login(user)
-    client.get("/photos/mine/")
-    with django_assert_num_queries(3) as queries:  # session, user, photos of the page
-        client.get("/photos/mine/")
+    client.get(PRIVATE)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(PRIVATE)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     travel(timedelta(minutes=5))
     with django_assert_num_queries(1):
-        assert client.get(f"/photos/{published.pk}/thumbnail/").status_code == 200
+        assert client.get(reverse("uploads:file", args=[published.pk, "thumbnail"])).status_code == 200
     with django_assert_num_queries(3):  # photo, session, user; no write
-        assert client.get(f"/photos/{hidden.pk}/thumbnail/").status_code == 200
+        assert client.get(reverse("uploads:file", args=[hidden.pk, "thumbnail"])).status_code == 200
 
 
 @pytest.mark.control("V14.2.7")
@@ -86,7 +88,7 @@ def test_sweep_deletes_expired_sessions_and_cache_rows(login: Login, user: User,
 @pytest.mark.control("V14.3.1")
 def test_log_out_ends_the_session_and_clears_the_browser(login: Login, user: User) -> None:
     client = login(user)
-    client.get("/photos/mine/")
+    client.get(PRIVATE)
     stolen = client.cookies["__Host-sessionid"].value
     response = client.post("/accounts/logout/")
     assert response.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'

@@ -1,0 +1,5 @@
+"""Who gets which response from each URL of this app: core/tests/access.py explains it."""
+
+ROWS = """
+/webhooks/cloudinary/                        401    401    401      401    401
+"""

@@ -1,0 +1,18 @@
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from uploads.images import VARIANTS, ReencodedImage
+from uploads.models import Photo
+from uploads.purposes import Purpose, register
+from uploads.services import NewPhoto, storing_photos
+from users.models import User
+
+# Photos that stand for themselves, as those of the gallery do.
+PUBLIC = register(Purpose("test", "test"))
+PIXELS = ReencodedImage(dict.fromkeys(VARIANTS, b"pixels"), 64, 48)
+
+
+def create_photo(owner: User, purpose: Purpose = PUBLIC, image: ReencodedImage = PIXELS) -> Photo:
+    """Store a photo as a form does."""
+    new = NewPhoto(SimpleUploadedFile("holiday.jpg", b""), purpose, image)
+    with storing_photos(owner, "Teal", {"photo": new}) as photos:
+        return photos["photo"]

@@ -1,0 +1,22 @@
+"""Who gets which response from each URL of this app: core/tests/access.py explains it."""
+
+from typing import Any
+
+from uploads.tests.photos import create_photo
+from users.models import User
+
+ROWS = """
+/photos/<photo_id>/<variant>/                404    200    404      404    200
+/admin/<app_label>/                          log-in log-in log-in   404    200
+/admin/uploads/photo/                        log-in log-in log-in   403    200
+/admin/uploads/photo/<object_id>/            log-in log-in log-in   away   away
+/admin/uploads/photo/<object_id>/change/     log-in log-in log-in   403    200
+/admin/uploads/photo/<object_id>/history/    log-in log-in log-in   403    200
+/admin/uploads/photo/*                       log-in log-in log-in   403    403
+"""
+
+
+def objects(owner: User) -> dict[str, Any]:
+    """Make a photo that waits for review."""
+    photo = create_photo(owner)
+    return {"photo_id": photo.pk, "variant": "display", "object_id": photo.pk, "app_label": "uploads"}
