@@ -40,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "tested": datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": shown,
         "red": red,
-        "controls": [{"id": it, "stops": stops.get(it, []), "tests": tests.get(it, {})} for it in stops | tests],
+        "controls": [{"id": it, "stops": stops.get(it, []), "tests": dict(sorted(tests.get(it, {}).items()))} for it in stops | tests],
         "not_provided": [{"id": control, "what": what, "why": why} for control, what, why in missing],
     }
     (settings.BASE_DIR / "reports").mkdir(exist_ok=True)
