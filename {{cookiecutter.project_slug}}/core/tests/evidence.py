@@ -19,7 +19,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # An expected failure is a failure: its control was not shown.
     outcomes = {"skipped": "skipped", "passed": "passed", "xfailed": "failed", "failed": "failed", "error": "error"}
     for category, outcome in outcomes.items():
-        for report in terminalreporter.getreports(category):
+        # Tests of several workers end in any order.
+        for report in sorted(terminalreporter.getreports(category), key=lambda report: report.nodeid):
             # A file that cannot be imported has no properties. It counts as red, since its controls were not shown.
             broken = [("control", report.nodeid)] if outcome == "error" else []
             for name, control in getattr(report, "user_properties", broken):
@@ -40,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "tested": datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": shown,
         "red": red,
-        "controls": [{"id": it, "stops": stops.get(it, []), "tests": dict(sorted(tests.get(it, {}).items()))} for it in stops | tests],
+        "controls": [{"id": it, "stops": stops.get(it, []), "tests": tests.get(it, {})} for it in stops | tests],
         "not_provided": [{"id": control, "what": what, "why": why} for control, what, why in missing],
     }
     (settings.BASE_DIR / "reports").mkdir(exist_ok=True)
