@@ -195,10 +195,10 @@ def test_view_that_takes_every_method_and_page_without_an_object_are_named(proje
     with pytest.raises(AssertionError) as failure:
         run(folder, *PYTEST, "core/tests/test_access.py")
     errors = [line for line in str(failure.value).splitlines() if line.startswith("E  ")]
-    assert [line.split(": ", 1)[1] for line in errors if "AssertionError: " in line] == [
+    assert {line.split(": ", 1)[1] for line in errors if "AssertionError: " in line} == {
         "nobody finds /notes/<note>/print/: objects() of notes must make one",
         "/notes/: put @require_http_methods before the view",
-    ]
+    }
 
 
 @pytest.mark.slow
