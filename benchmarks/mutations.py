@@ -219,7 +219,7 @@ FOUNDATION = [
     Mutation(
         "admin with a log-in of its own",
         "users/admin.py",
-        "admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]\n",
+        "admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: ignore[method-assign]\n",
     ),
     Mutation("log-in not required", SETTINGS, '    "django.contrib.auth.middleware.LoginRequiredMiddleware",\n'),
     Mutation("staff may change a superuser's account", "users/admin.py", "return allowed and (", "return allowed or ("),
