@@ -101,7 +101,15 @@ FOUNDATION = [
     Mutation(
         "messages in a cookie", SETTINGS, 'MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"\n'
     ),
-    Mutation("any method allowed", MIDDLEWARE, "allowed = request.method in ALLOWED_METHODS", "allowed = True"),
+    Mutation("any method allowed", MIDDLEWARE, "known = request.method in KNOWN_METHODS", "known = True"),
+    Mutation("view that takes every method", "core/views.py", "@require_safe\ndef security_txt", "def security_txt"),
+    Mutation(
+        "admin that takes every method",
+        "core/admin.py",
+        'require_http_methods(["GET", "HEAD", "POST"])(super',
+        "(super",
+    ),
+    Mutation("log-in form that takes PUT", "users/urls.py", "\nrestrict_methods(urlpatterns)\n", "\n"),
     Mutation(
         "resources embeddable by other sites",
         MIDDLEWARE,
@@ -211,7 +219,7 @@ FOUNDATION = [
     Mutation(
         "admin with a log-in of its own",
         "users/admin.py",
-        "admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]\n",
+        "admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: ignore[method-assign]\n",
     ),
     Mutation("log-in not required", SETTINGS, '    "django.contrib.auth.middleware.LoginRequiredMiddleware",\n'),
     Mutation("staff may change a superuser's account", "users/admin.py", "return allowed and (", "return allowed or ("),
@@ -244,6 +252,7 @@ FOUNDATION = [
     Mutation("query strings of CSP reports logged", "core/views.py", 're.split("[?#]", text)[0]', "text"),
     Mutation("size of CSP reports not limited", "core/views.py", "if len(body) > REPORT_MAX_BYTES:", "if False:"),
     Mutation("number of CSP reports not limited", "core/views.py", '@rate_limit(20, seconds=60, per="ip")\n'),
+    Mutation("only POST limited", "core/ratelimit.py", '("POST", "PUT", "PATCH", "DELETE")', '("POST",)'),
     Mutation(
         "views not limited",
         "core/ratelimit.py",

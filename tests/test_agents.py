@@ -17,6 +17,7 @@ BREAKS: dict[str, Edit] = {
         "urlpatterns = [\n",
         'urlpatterns = [\n    path("report/", views.health_live),\n',
     ),
+    "A view names the methods": ("core/views.py", "@require_safe\ndef security_txt", "def security_txt"),
     "A page requires log-in": (VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     "A query for a user's objects": (
         VIEWS,

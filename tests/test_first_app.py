@@ -18,6 +18,17 @@ from tests.support.releases import change
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+DELETE = """
+from notes.models import Note
+
+def test_only_the_owner_deletes_and_only_once(login, user, other_user):
+    urls = [f"/notes/{Note.objects.create(owner=user, title='Milk').pk}/delete/" for _ in range(2)]
+    assert login(other_user).delete(urls[0]).status_code == 404
+    client = login(user)
+    assert client.post(urls[0]).status_code == client.put(urls[0]).status_code == 405
+    assert [client.delete(url).status_code for url in urls] == [302, 429]
+    assert Note.objects.count() == 1
+"""
 # The names `auth` and `nones` only fail once Django and Ruff see the app.
 REFUSED = ["", "a", "1st", "Notes", "my-notes", "a b", "nötes", "../notes", "notes.py", "x" * 31, "_notes", "notes_"]
 REFUSED += ["class", "json", "django", "allauth", "core", "uploads", "manage", "conftest", "docs", "static", "media"]
@@ -152,3 +163,59 @@ def test_url_without_an_access_rule_is_named_with_the_row_to_add(project: Projec
     assert "no access rule for /reports/\n" in output
     assert ["/reports/", *["400"] * 5] in [line.split() for line in output.splitlines()]
     assert len(output.splitlines()) < 25, "the advice is in the last lines"
+
+
+def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    change(folder, [("notes/views.py", "Note.objects.filter(owner=request.user)", "Note.objects.all()")])
+    with pytest.raises(AssertionError) as failure:
+        run(folder, *PYTEST, "core/tests/test_access.py")
+    output = str(failure.value)
+    for person in ("other", "staff", "reviewer"):
+        assert f"says[{person}]" in output
+    found = re.findall(r"^E +\{'(/\S+)': '(\w+)'\} != ", output, re.MULTILINE)
+    expected = {("/notes/<pk>/", "200"), ("/notes/<pk>/edit/", "200"), ("/notes/<pk>/delete/", "away")}
+    assert {row: found.count(row) for row in found} == dict.fromkeys(expected, 3)
+
+
+def test_view_that_takes_every_method_and_page_without_an_object_are_named(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    # Its row says that nobody finds it: the app makes no object for it.
+    row = "/notes/<note>/print/ log-in 404 404 404 404\n"
+    edits = [
+        ("notes/views.py", "@require_safe\ndef index", "def index"),
+        ("notes/urls.py", "urlpatterns = [", 'urlpatterns = [\n    path("<int:note>/print/", views.printed),'),
+        ("notes/tests/table.py", "/notes/create/ ", f"{row}/notes/create/ "),
+    ]
+    with (folder / "notes" / "views.py").open("a", encoding="utf-8") as views:
+        views.write("\n\n@require_safe\ndef printed(request, note):\n    return detail(request, note)\n")
+    change(folder, edits)
+    with pytest.raises(AssertionError) as failure:
+        run(folder, *PYTEST, "core/tests/test_access.py")
+    errors = [line for line in str(failure.value).splitlines() if line.startswith("E  ")]
+    assert {line.split(": ", 1)[1] for line in errors if "AssertionError: " in line} == {
+        "nobody finds /notes/<note>/print/: objects() of notes must make one",
+        "/notes/: put @require_http_methods before the view",
+    }
+
+
+@pytest.mark.slow
+def test_own_page_at_the_root_leaves_the_tests_green(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "pages")
+    change(folder, [("config/urls.py", 'path("pages/", include', 'path("", include')])
+    for path in (folder / "pages" / "tests").glob("*.py"):
+        text = re.sub(r"/pages/(?!page/)", "/", path.read_text(encoding="utf-8"))  # but not the admin's
+        path.write_text(text, encoding="utf-8")
+    run(folder, *PYTEST)
+
+
+def test_put_and_delete_are_for_views_to_choose(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    limited = '@require_http_methods(["DELETE"])\n@rate_limit(1, seconds=60)\ndef delete'
+    change(folder, [("notes/views.py", "@require_POST\ndef delete", limited)])
+    (folder / "notes" / "tests" / "test_delete.py").write_text(DELETE, encoding="utf-8")
+    run(folder, *PYTEST, "core/tests/test_access.py", "notes/tests/test_delete.py")

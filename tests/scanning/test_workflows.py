@@ -201,7 +201,7 @@ def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Inst
     for code, result in ((0, "passed"), (3, "failed")):
         environment = clean_environment() | tool.environment | {"EXIT_CODE": str(code)}
         done = subprocess.run(
-            [sys.executable, "-m", "scripts.ci"],
+            [sys.executable, "-m", "scripts.ci", *called],
             cwd=folder,
             env=environment,
             check=False,
@@ -209,8 +209,9 @@ def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Inst
             encoding="utf-8",
         )
         assert done.returncode == bool(code)
-        rows = re.findall(r"^\| ([\w-]+) +\| (\w+) +\| \d+ +\|$", done.stdout, re.MULTILINE)
+        rows = re.findall(r"^\| ([\w-]+) +\| (\w+) +\| \d+ +\|", done.stdout, re.MULTILINE)
         assert rows == [(task, result) for task in called]
+        assert f'cmd = "python -m scripts.ci {" ".join(called)}"\n' in (folder / "pyproject.toml").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -5,13 +5,13 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_safe
 
 from core.admin import ModelAdmin
 from users.models import User
 
 # The site's own log-in limits attempts.
-admin.site.login = require_http_methods(["GET", "HEAD"])(secure_admin_login(admin.site.login))  # type: ignore[method-assign]
+admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: ignore[method-assign]
 admin.site.unregister(EmailAddress)
 
 

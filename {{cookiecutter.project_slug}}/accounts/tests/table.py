@@ -35,6 +35,7 @@ ROWS = """
 /admin/mfa/authenticator/<object_id>/history/ log-in log-in log-in away away
 /admin/mfa/authenticator/*                   log-in log-in log-in   403    403
 /admin/usersessions/usersession/<object_id>/ log-in log-in log-in   away   away
+/admin/usersessions/usersession/<object_id>/history/ log-in log-in log-in away away
 /admin/usersessions/usersession/*            log-in log-in log-in   403    403
 """
 

@@ -62,7 +62,7 @@ def make_objects(owner: User) -> Callable[[str], str]:
     def fill(route: str) -> str:
         row = row_for(route)
         values = made.get(row.app if row else ROUTES[route], {})
-        return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 1)), route)
+        return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)  # no object has the number 0
 
     return fill
 

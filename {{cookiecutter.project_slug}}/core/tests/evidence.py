@@ -19,7 +19,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # An expected failure is a failure: its control was not shown.
     outcomes = {"skipped": "skipped", "passed": "passed", "xfailed": "failed", "failed": "failed", "error": "error"}
     for category, outcome in outcomes.items():
-        for report in terminalreporter.getreports(category):
+        # Tests of several workers end in any order.
+        for report in sorted(terminalreporter.getreports(category), key=lambda report: report.nodeid):
             # A file that cannot be imported has no properties. It counts as red, since its controls were not shown.
             broken = [("control", report.nodeid)] if outcome == "error" else []
             for name, control in getattr(report, "user_properties", broken):

@@ -33,6 +33,8 @@ os.environ |= {
 
 from config.settings import *  # noqa: E402, F403
 
+# pytest shows the log of a failing test itself.
+LOGGING["handlers"]["console"]["class"] = "logging.NullHandler"  # type: ignore[index]  # noqa: F405
 # The manifest of the production storage needs `collectstatic`; tests read the sources.
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
 STATIC_ROOT = Path(scratch.name) / "static"

@@ -1,9 +1,5 @@
 """Who gets which response from each URL of this app: core/tests/access.py explains it."""
 
-from typing import Any
-
-from users.models import User
-
 ROWS = """
 /                                            200    200    200      200    200
 /favicon.ico                                 away   away   away     away   away
@@ -24,7 +20,3 @@ ROWS = """
 /admin/*/<object_id>/history/                log-in log-in log-in   away   away
 /admin/auth/group/*                          log-in log-in log-in   403    403
 """
-
-
-def objects(owner: User) -> dict[str, Any]:
-    return {"content_type_id": 0}  # none: the first object of each type may exist

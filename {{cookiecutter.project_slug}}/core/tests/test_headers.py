@@ -83,7 +83,7 @@ def responses(client: HTTPSClient, user: User, make_photo: MakePhoto, settings: 
         "wrong host": client.get(LOGIN, headers={"host": "evil.example"}),
         "missing": client.get("/missing/"),
         "method": client.post("/health/live/"),
-        "unused method": client.generic("TRACE", LOGIN),
+        "unused method": client.generic("TRACE", "/missing/"),
         "crash": client.get("/crash/"),
         "forged": owner.post(PRIVATE),
         "own page": owner.get(PRIVATE),
@@ -237,6 +237,7 @@ def test_unused_methods_are_refused(login: Login, make_user: MakeUser, address: 
     client = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     for method in ("TRACE", "CONNECT", "PROPFIND", "PUT", "DELETE", "PATCH"):
         assert client.generic(method, address).status_code == 405
+    assert client.generic("TRACE", "/missing/").status_code == 405
     assert client.head(address).status_code == client.get(address).status_code != 405
 
 

@@ -1,0 +1,119 @@
+"""`poe check`, `poe ci` and `poe test`: what they print, and what they write."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, run
+from tests.support.releases import Edit, change
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+POE = (sys.executable, "-m", "poethepoet", "--executor", "simple")
+MODELS, FORMS = "users/models.py", "users/forms.py"
+NEW_FIELD: Edit = (
+    MODELS,
+    "    date_joined =",
+    '    nickname = models.CharField(max_length=20, default="")\n    date_joined =',
+)
+# Long lines, a default of this project, and imports of three kinds.
+NEW_FIELDS: Edit = (
+    MODELS,
+    "    date_joined =",
+    """    language = models.CharField(
+        "language", max_length=2, default="en", choices={"en": "English", "de": "German", "fr": "French"}, help_text="A"
+    )
+    number = models.UUIDField(default=uuid.uuid4, editable=False)
+    partner = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="partner_of")
+    note = EncryptedTextField(default="")
+    date_joined =""",
+)
+IMPORTS = "import uuid\nfrom core.encryption import EncryptedTextField\n"
+PLANTED = """
+import logging
+
+import pytest
+
+@pytest.mark.control("V3.3.1")
+@pytest.mark.parametrize("number", range(40))
+def test_passes(number: int) -> None:
+    pass
+
+@pytest.mark.control("V3.3.2")
+@pytest.mark.parametrize("number", range(40))
+def test_fails_once(number: int) -> None:
+    if number == 7:
+        logging.getLogger("planted").warning("said once")
+    assert number != 7
+"""
+
+
+def plant(folder: Path) -> str:
+    """Add a file with 80 tests, of which one fails, and return its path."""
+    (folder / "core" / "tests" / "test_planted.py").write_text(PLANTED, encoding="utf-8")
+    return "core/tests/test_planted.py"
+
+
+def failure(folder: Path, *command: str) -> str:
+    """Run a command that fails, and return its output."""
+    with pytest.raises(AssertionError) as failed:
+        run(folder, *command)
+    return str(failed.value)
+
+
+def test_check_runs_every_step_and_says_what_failed_and_why(project: Project) -> None:
+    folder = project(ALL_OFF)
+    # A mistake of style and format, one of types, and a missing migration.
+    change(
+        folder, [NEW_FIELD, (FORMS, "from typing", "import os\nfrom typing"), (FORMS, "\n\nclass", "\nx:int=''\nclass")]
+    )
+    output = failure(folder, *POE, "check")
+    row = re.compile(r"^\| (\w+) +\| (passed|failed) +\| \d+ +\| (.*?) *\|$", re.MULTILINE)
+    rows = {step: (result, why) for step, result, why in row.findall(output)}
+    assert list(rows) == ["style", "format", "imports", "types", "settings", "migrations"]
+    assert rows["imports"] == rows["settings"] == ("passed", "")
+    assert re.fullmatch(r"Found \d+ errors?\.", rows["style"][1])
+    assert rows["format"][1].startswith("1 file would be reformatted")
+    assert rows["types"][1].startswith("Found 1 error in 1 file")
+    assert rows["migrations"][1] == "+ Add field nickname to user"
+    assert output.rstrip().endswith("Failed: style, format, types, migrations")
+
+
+def test_missing_migration_is_named_in_one_line_of_the_tests(project: Project) -> None:
+    folder = project(ALL_OFF)
+    change(folder, [NEW_FIELD])
+    output = failure(folder, *PYTEST, "core/tests/test_settings.py", "-k", "models_have_their_migrations")
+    _, _, report = output.partition(" FAILURES ")
+    assert "+ Add field nickname to user" in report
+    assert len(report.splitlines()) < 15
+    assert "Traceback" not in report
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_written_migrations_pass_the_check_of_style_and_format(answers: Answers, project: Project) -> None:
+    folder = project(answers)
+    change(folder, [(MODELS, "from typing import", f"{IMPORTS}from typing import"), NEW_FIELDS])
+    run(folder, sys.executable, "manage.py", "makemigrations", "users", DJANGO_SETTINGS_MODULE="core.tests.settings")
+    assert list((folder / "users" / "migrations").glob("0002*.py"))
+    run(folder, "ruff", "check", "--no-cache", "users/migrations")
+    run(folder, "ruff", "format", "--check", "--no-cache", "users/migrations")
+
+
+def test_log_of_a_failing_test_is_printed_once(project: Project) -> None:
+    folder = project(ALL_OFF)
+    assert failure(folder, *PYTEST, plant(folder)).count("said once") == 2, "once in the source, once in the log"
+
+
+def test_parallel_run_writes_the_same_evidence(project: Project) -> None:
+    folder = project(ALL_OFF)
+    path = plant(folder)
+    files = []
+    for command in ((*PYTEST, path), (*POE, "test", path)):
+        (folder / "reports" / "controls.json").unlink(missing_ok=True)
+        output = failure(folder, *command)
+        assert "\n1 controls shown\n1 red: V3.3.2\n" in output
+        files.append(json.loads((folder / "reports" / "controls.json").read_text(encoding="utf-8")) | {"tested": ""})
+    assert files[0] == files[1]
+    assert sum(len(control["tests"]) for control in files[1]["controls"]) == 80
