@@ -132,6 +132,7 @@ MIDDLEWARE = [
     "core.middleware.SessionTimeoutMiddleware",
     # Before CSRF, which parses the body: the upload of an anonymous visitor is refused unread.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "core.middleware.BodySizeMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -301,8 +302,10 @@ STORAGES = {
 BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
 if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
-# Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
+# Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
+# Of any request: a form with a photo, and with other files or texts. deploy/site.conf has the same limit.
+BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation

@@ -56,8 +56,7 @@ def mine(request: UserRequest) -> HttpResponse:
 def upload(request: UserRequest) -> HttpResponse:
     form, status, wait = UploadForm(owner=request.user), 200, 0
     if request.method == "POST":
-        data, files = request.POST, request.FILES  # reading finds out whether the upload handler refuses the file
-        form = UploadForm(data, files, owner=request.user, refusal=getattr(request, "upload_refusal", None))
+        form = UploadForm(request.POST, request.FILES, owner=request.user)
         if form.is_valid() and form.save():
             messages.success(request, _("Your photo was uploaded. It will be published once it is approved."))
             return redirect("gallery:mine")

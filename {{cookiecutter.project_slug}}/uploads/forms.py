@@ -30,21 +30,19 @@ class UploadForm(forms.Form):
     )
     image = forms.FileField(
         label=_("Photo"),
-        required=False,  # clean_image() tells a missing file from one that was refused
+        required=False,  # clean_image() has a message of its own
         allow_empty_file=True,  # upload validation has a message of its own
         widget=forms.FileInput({"accept": EXTENSIONS, "required": True}),
         help_text=_("JPEG, PNG or WebP."),
     )
 
-    def __init__(self, *args: Any, owner: User, refusal: ValidationError | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.owner, self.refusal = owner, refusal
+        self.owner = owner
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
-        if self.refusal:
-            self.refuse(self.refusal)
-        elif file is None:
+        if file is None:
             raise upload_error("missing")
         check_quota(self.owner)  # before the file is decoded; create_photo() checks again under a lock
         return file
