@@ -56,7 +56,7 @@ class Reader(HTMLParser):
             self.skipped = tag
         self.in_datalist = tag == "datalist" or (tag == "option" and self.in_datalist)
         self.texts += [value for name, value in values.items() if name in READ]
-        if values.get("id") == "upload":
+        if "data-max-bytes" in values:
             self.texts += [value for name, value in values.items() if name.startswith("data-")]
         if values.get("type") in {"submit", "reset"} or (tag == "option" and self.in_datalist):
             self.texts.append(values.get("value", ""))

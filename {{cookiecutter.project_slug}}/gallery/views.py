@@ -3,7 +3,6 @@
 from functools import cache
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -64,8 +63,7 @@ def upload(request: UserRequest) -> HttpResponse:
         for error in errors.get(NON_FIELD_ERRORS, []) + errors.get("image", []):
             log_event("upload_validation", request, code=error.code)
             status, wait = STATUSES.get(str(error.code), 200), retry_after(error)
-    context = {"form": form, "max_bytes": settings.UPLOAD_MAX_BYTES}
-    response = render(request, "gallery/upload.html", context, status=status)
+    response = render(request, "gallery/upload.html", {"form": form}, status=status)
     if wait:
         response.headers["Retry-After"] = str(wait)
     if form.has_error(NON_FIELD_ERRORS, "busy"):

@@ -3,12 +3,15 @@ import logging
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.forms.widgets import Script
 from django.utils.translation import gettext_lazy as _
 
 from uploads.images import FORMATS, retry_after, upload_error, validate_and_reencode
 from uploads.limits import decoding_turn
+from uploads.models import Photo
 from uploads.services import check_quota, create_photo
 from users.models import User
 
@@ -23,6 +26,22 @@ EXTENSIONS = ",".join(extension for _, extensions in FORMATS.values() for extens
 logger = logging.getLogger(__name__)
 
 
+class PhotoInput(forms.ClearableFileInput):
+    """Show the present photo, with its status and a box that removes it; upload.js adds the rest."""
+
+    template_name = "uploads/photo_input.html"
+    use_fieldset = False  # the label is that of the input, and the box has its own
+
+    class Media:
+        js = [Script("uploads/upload.js", defer=True)]
+
+    def is_initial(self, value: Any) -> bool:
+        return isinstance(value, Photo)
+
+    def get_context(self, *args: Any) -> dict[str, Any]:
+        return super().get_context(*args) | {"max_bytes": settings.UPLOAD_MAX_BYTES}
+
+
 class UploadForm(forms.Form):
     # Before the file, so that the title is kept even when the file is too large.
     title = forms.CharField(
@@ -32,8 +51,7 @@ class UploadForm(forms.Form):
         label=_("Photo"),
         required=False,  # clean_image() has a message of its own
         allow_empty_file=True,  # upload validation has a message of its own
-        widget=forms.FileInput({"accept": EXTENSIONS, "required": True}),
-        help_text=_("JPEG, PNG or WebP."),
+        widget=PhotoInput({"accept": EXTENSIONS, "required": True}),
     )
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
