@@ -5,6 +5,7 @@ No secret has a default. Without DEBUG, the project refuses to start with an ins
 """
 
 import os
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from config.environment import Environment, is_local, language, secret_key, send
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SITE_NAME = "{{ cookiecutter.project_name }}"
+SITE_DESCRIPTION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
 DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
 SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
