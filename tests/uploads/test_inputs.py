@@ -121,7 +121,7 @@ def test_input_shows_the_present_photo(scheme: str, site: Site, browse: Browse) 
     expect(page.get_by_role("img", name="Preview")).to_be_visible()
     check_accessibility(page)
 
-    site.python("Photo.objects.update(status='rejected', reason='Too dark', has_files=False)")
+    site.python("Photo.objects.update(status='rejected', reason='Too dark')")
     page.goto("/workshop/")
     expect(page.get_by_role("img", name="Present photo")).to_have_count(0)
     expect(page.get_by_text("Not accepted")).to_be_visible()
