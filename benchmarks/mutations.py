@@ -375,11 +375,19 @@ FOUNDATION = [
     ),
     Mutation("file size not checked", IMAGES, "if len(content) > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
-        "request body stored beyond the size limit",
+        "file stored beyond the size limit",
         "uploads/uploadhandler.py",
-        "if self.received > settings.UPLOAD_MAX_BYTES:",
+        "if start + len(raw_data) > settings.UPLOAD_MAX_BYTES:",
         "if False:",
     ),
+    Mutation(
+        "truncated file passed off as the whole one",
+        "uploads/uploadhandler.py",
+        "if file_size > settings.UPLOAD_MAX_BYTES:",
+        "if False:",
+    ),
+    Mutation("bodies unlimited", MIDDLEWARE, "int(size) > settings.BODY_MAX_BYTES", "False"),
+    Mutation("large body unread", "core/views.py", "while request.read(2**16):", "while False:"),
     Mutation(
         "file stored under its uploaded name",
         MODELS,

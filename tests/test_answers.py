@@ -319,8 +319,9 @@ from django.test import Client, RequestFactory
 security = Client().get("/.well-known/security.txt", SERVER_NAME="localhost")
 print(json.dumps({
     "name": settings.SITE_NAME,
+    "description": settings.SITE_DESCRIPTION,
     "domain": settings.DOMAIN_NAME,
-    "page": render_to_string("base.html", request=RequestFactory().get("/")),
+    "page": render_to_string("home.html", request=RequestFactory().get("/")),
     "security": security.text,
 }))
 """
@@ -341,8 +342,9 @@ def test_unusual_names_work_in_settings_pages_and_documents(
 
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings"}
     shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
-    assert (shown["name"], shown["domain"]) == (site, DOMAIN)
+    assert (shown["name"], shown["description"], shown["domain"]) == (site, description, DOMAIN)
     assert html.escape(site) in shown["page"]
+    assert html.escape(description) in shown["page"]
     assert "<b>" not in shown["page"]
     assert f"Contact: mailto:security@{DOMAIN}" in shown["security"]
     assert f"https://{DOMAIN}/.well-known/security.txt" in shown["security"]

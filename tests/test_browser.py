@@ -1,13 +1,16 @@
 """Upload and review in Chromium: with and without JavaScript, by keyboard, at phone width."""
 
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.baking import ALL_OFF, Project
 from tests.support.browsing import Browse, check_accessibility, fill_in, log_in, publish
 from tests.support.images import camera_file, encode, landscape
-from tests.support.live import ADMIN, OTHER_USER, OWNER, Site
+from tests.support.live import ADMIN, OTHER_USER, OWNER, Site, serve
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -40,7 +43,7 @@ def test_upload_shows_a_preview_and_its_progress(site: Site, browse: Browse) -> 
     progress = page.get_by_role("progressbar", name="Upload")
     expect(progress).to_be_visible()
     page.wait_for_function("bar => bar.value > 0.1 && bar.value < 0.9", arg=progress.element_handle())
-    expect(page.get_by_role("status")).to_contain_text("% sent")
+    expect(page.get_by_role("status").last).to_contain_text("% sent")
     expect(page.get_by_role("heading", name="My photos")).to_be_visible()
     expect(page.get_by_text("Your photo was uploaded.")).to_be_visible()
 
@@ -54,7 +57,7 @@ def test_upload_can_be_canceled(site: Site, browse: Browse) -> None:
     network.send("Network.emulateNetworkConditions", conditions)
     page.get_by_role("button", name="Upload").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_have_text("Upload canceled.")
+    expect(page.get_by_role("status").last).to_have_text("Upload canceled.")
     expect(page.get_by_role("button", name="Upload")).to_be_enabled()
 
 
@@ -74,7 +77,7 @@ def test_large_file_is_rejected_by_browser_and_server(site: Site, browse: Browse
     page = browse(site.url)
     log_in(page, OWNER)
     fill_in(page, "Large", b"x" * (11 * 1024**2))
-    photo, status = page.get_by_label("Photo"), page.get_by_role("status")
+    photo, status = page.get_by_label("Photo"), page.get_by_role("status").first
     expect(status).to_have_text("This file is larger than the limit of 10.0\xa0MB.")
     expect(photo).to_have_attribute("aria-invalid", "true")
     expect(photo).to_be_focused()
@@ -108,6 +111,26 @@ def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Br
         for path in paths:
             page.goto(path)
             check_accessibility(page)
+
+
+@pytest.fixture(scope="module")
+def start_page(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve a project whose start page is its own."""
+    folder = shutil.copytree(pristine(ALL_OFF), tmp_path_factory.mktemp("start") / "my-secure-site")
+    with serve(folder) as served:
+        yield served
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", [DESKTOP, SMALL_PHONE], ids=["1280 px", "390 px"])
+def test_start_page_is_accessible(device: dict[str, Any], scheme: str, start_page: Site, browse: Browse) -> None:
+    page = browse(start_page.url, color_scheme=scheme, **device)
+    check_accessibility(page)
+    page.get_by_role("main").get_by_role("link", name="Log in").click()
+    expect(page.get_by_label("Email")).to_be_visible()
+    page.goto("/missing/")
+    page.get_by_role("link", name="To the start page").click()
+    expect(page.get_by_text("A Django site where people share photos.")).to_be_visible()
 
 
 def add_waiting(site: Site, *titles: str) -> None:

@@ -33,6 +33,7 @@ from tests.support.baking import (
 
 # A second copy on purpose, to test the hook's own table.
 FEATURE_PATHS = {
+    "gallery": ["gallery"],
     "cloudinary_moderation": ["uploads/moderation/cloudinary"],
     "auth_app": ["accounts"],
     "github": [".github"],
@@ -42,6 +43,7 @@ FEATURE_PATHS = {
 
 # Words that only appear with a feature.
 TRACES = {
+    "gallery": r"galler(?:y|ies)",
     "cloudinary_moderation": r"cloudinary",
     "auth_app": r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)|[\"']accounts[\"'.]|accounts\.\w",
     "github": r"\.github/|github_|github actions|dependabot",
@@ -72,6 +74,7 @@ def test_prompts_and_their_defaults() -> None:
         "domain_name": "example.com",
         "author_name": "The {{ cookiecutter.project_name }} team",
         "author_email": "security@{{ cookiecutter.domain_name }}",
+        "gallery": True,
         "cloudinary_moderation": True,
         "auth_app": True,
         "ci_scanning": ["github", "gitlab", "none"],

@@ -56,7 +56,7 @@ class Reader(HTMLParser):
             self.skipped = tag
         self.in_datalist = tag == "datalist" or (tag == "option" and self.in_datalist)
         self.texts += [value for name, value in values.items() if name in READ]
-        if values.get("id") == "upload":
+        if "data-max-bytes" in values:
             self.texts += [value for name, value in values.items() if name.startswith("data-")]
         if values.get("type") in {"submit", "reset"} or (tag == "option" and self.in_datalist):
             self.texts.append(values.get("value", ""))
@@ -179,7 +179,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for text, places in sorted(found.items()):
         if not is_theirs(text) and not is_data(text):
             terminalreporter.write_line(f"unmarked: {text!r} on {sorted(places)[:3]}")
-    folders = [settings.BASE_DIR / name for name in ("templates", "accounts", "core", "uploads", "users")]
+    folders = [settings.BASE_DIR / name for name in ("templates", "accounts", "core", "gallery", "uploads", "users")]
     files = [path for folder in folders for path in folder.rglob("*.*") if "templates" in path.parts]
     for path in sorted(path for path in files if str(path) not in rendered):
         terminalreporter.write_line(f"not rendered: {path.relative_to(settings.BASE_DIR).as_posix()}")

@@ -7,19 +7,22 @@ import socket
 import ssl
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project
+from tests.support.baking import ALL_OFF, RAW, Project
 from tests.support.live import issue_certificate
 from tests.support.services import accepts_connections, free_port, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32" or not shutil.which("nginx"), reason="nginx is not installed")
 POST = "POST {} HTTP/1.1\r\nHost: example.com\r\nContent-Length: {}\r\n\r\nx"
 GET = "GET {} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
+CHUNKED = "{} {} HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
 
 
 @dataclass
@@ -119,22 +122,36 @@ def test_logs_hold_no_reset_links_and_no_visitors(proxy: Proxy) -> None:
 
 def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
     for family, other in (("127.0.0.1", "::1"), ("::1", "127.0.0.1")):
-        slow = [proxy.send(POST.format("/photos/upload/", 15 * 1024**2), family) for _ in range(20)]
-        assert not any(map(status, slow))
-        assert status(proxy.send(POST.format("/photos/upload/", 10), family)) == "429"
-        assert status(proxy.send(POST.format("/photos/upload/", 10), other)) == ""
-        # Pages and other forms are not held up.
+        large = [POST.format("/a/", 15 * 1024**2), CHUNKED.format("POST", "/"), CHUNKED.format("GET", "/")]
+        answers = [status(proxy.send(large[number % 3], family)) for number in range(25)]
+        assert sorted(answers) == [""] * 20 + ["429"] * 5
+        assert status(proxy.send(CHUNKED.format("PUT", "/"), family)) == "429"
+        assert status(proxy.send(large[0], other)) == ""
+        # Pages and small forms are not held up.
         assert {status(proxy.send(GET.format("/"), family)) for _ in range(30)} == {"502"}
+        assert status(proxy.send(POST.format("/a/", 999_999), family)) == ""
         proxy.close()
     assert "limiting" not in proxy.logs, "the log would name the IP address"
 
 
 def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
-    for path, megabytes in (("/photos/upload/", 17), ("/accounts/login/", 2)):
-        answer = receive_page(proxy.send(POST.format(path, megabytes * 1024**2)))
+    for path in ("/photos/upload/", "/accounts/login/"):
+        assert status(proxy.send(POST.format(path, 16 * 1024**2))) == ""
+        answer = receive_page(proxy.send(POST.format(path, 16 * 1024**2 + 1)))
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"<h1>Too large</h1>" in answer
         assert answer.count(b"Content-Security-Policy: default-src 'none'") == 1
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_page_of_http_2_has_no_large_body(proxy: Proxy, tmp_path: Path) -> None:
+    """In HTTP/2, nginx does not know whether a request without a length has a body."""
+    (tmp_path / "body").write_bytes(bytes(1_100_000))
+    command = ["curl", "-k", "-s", "-o", str(tmp_path / "answer"), "-w", "%{http_version} %{http_code}", "--http2"]
+    command += ["-T", str(tmp_path / "body"), "-H", "Content-Length:", f"https://127.0.0.1:{proxy.https}/", "-X"]
+    for method, answer in (("GET", "2 413"), ("POST", "2 502")):
+        done = subprocess.run([*command, method], check=False, capture_output=True, text=True)
+        assert done.stdout == answer
 
 
 def test_large_upload_gets_the_page_of_a_site_that_is_down(proxy: Proxy) -> None:
@@ -143,3 +160,12 @@ def test_large_upload_gets_the_page_of_a_site_that_is_down(proxy: Proxy) -> None
     answer = receive_page(connection)
     assert answer.startswith(b"HTTP/1.1 502 ")
     assert b"<h1>The site is not available</h1>" in answer
+    assert receive_page(proxy.send(GET.format("/"))).endswith(answer.partition(b"\r\n\r\n")[2])
+
+
+def test_style_of_the_error_pages_is_allowed(template: Path) -> None:
+    deploy = template / RAW / "deploy"
+    pages = [path.read_text("utf-8") for path in (deploy / "error-pages").iterdir()]
+    styles = {page.split("style>")[1].removesuffix("</") for page in pages}
+    digests = {b64encode(sha256(style.encode()).digest()).decode() for style in styles}
+    assert digests == set(re.findall("style-src 'sha256-(.+?)'", (deploy / "site.conf").read_text("utf-8")))

@@ -32,6 +32,8 @@ FEATURES: dict[str, list[Any]] = {
 }
 COMBINATIONS: list[Answers] = [dict(zip(FEATURES, values, strict=True)) for values in product(*FEATURES.values())]
 ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
+# The least that has pages with photos.
+WITH_GALLERY = ALL_OFF | {"gallery": True}
 
 # The CI choice changes only scans and documents (test_generation.py shows it), so slow tests use one choice.
 PYTHON_COMBINATIONS = [answers for answers in COMBINATIONS if answers["ci_scanning"] == ALL_ON["ci_scanning"]]

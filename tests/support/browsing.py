@@ -96,7 +96,7 @@ def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
 
 def log_in(page: Page, email: str) -> None:
     """Log in through the log-in page."""
-    page.get_by_role("link", name="Log in").click()
+    page.get_by_role("banner").get_by_role("link", name="Log in").click()
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import trustme
 
-from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
+from tests.support.baking import WITH_GALLERY, Project, clean_environment, production, run
 
 type Server = subprocess.Popen[bytes]
 
@@ -231,7 +231,7 @@ def wait_until_ready(site: Site) -> None:
 
 @pytest.fixture(scope="session")
 def site(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Return a running project without features; tests share it, so they may only add data."""
+    """Return a running project with the gallery alone; tests share it, so they may only add data."""
     folder = tmp_path_factory.mktemp("live") / "my-secure-site"
-    with serve(shutil.copytree(pristine(ALL_OFF), folder)) as served:
+    with serve(shutil.copytree(pristine(WITH_GALLERY), folder)) as served:
         yield served

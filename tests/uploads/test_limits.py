@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project
+from tests.support.baking import WITH_GALLERY, Project
 from tests.support.corpus import jpeg
 from tests.support.live import OWNER, Site, serve
 from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, stored_files
@@ -23,9 +23,9 @@ BOUNDARY = "boundary"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Length": str(HUGE)}
 
 
-def huge_body(token: str) -> Iterator[bytes]:
-    """Yield the body of a form of 300 MB in pieces."""
-    fields = {"csrfmiddlewaretoken": token, "title": "Huge title"}
+def body_of(size: int, token: str) -> Iterator[bytes]:
+    """Yield the body of a form in pieces: a title, and a file that fills it up to a size in bytes."""
+    fields = {"csrfmiddlewaretoken": token, "title": "Kept title"}
     head = "".join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
         for name, text in fields.items()
@@ -33,7 +33,7 @@ def huge_body(token: str) -> Iterator[bytes]:
     head += f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     end = f"\r\n--{BOUNDARY}--\r\n".encode()
     yield head.encode()
-    left = HUGE - len(head) - len(end)
+    left = size - len(head) - len(end)
     while left:
         yield CHUNK[:left]
         left -= min(left, len(CHUNK))
@@ -44,7 +44,7 @@ def huge_body(token: str) -> Iterator[bytes]:
 def test_parallel_uploads_cannot_exceed_the_quota(
     workers: str, database: str, pristine: Project, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    project = shutil.copytree(pristine(ALL_OFF), tmp_path / "my-secure-site")
+    project = shutil.copytree(pristine(WITH_GALLERY), tmp_path / "my-secure-site")
     environment = {"UPLOADS_PER_HOUR": str(QUOTA), "WEB_CONCURRENCY": workers}
     if database == "postgresql":
         environment["DATABASE_URL"] = request.getfixturevalue(database)()
@@ -65,18 +65,26 @@ def test_parallel_uploads_cannot_exceed_the_quota(
         assert len(stored_files(site)) == 2 * QUOTA, "files of rejected uploads were stored"
 
 
-def test_body_of_300_mb_is_rejected_and_not_stored(site: Site) -> None:
-    owner = site.visitor(OWNER)
-    token = owner.token("/photos/upload/")
+@pytest.mark.parametrize(
+    ("size", "page", "shown"),
+    [
+        (HUGE, "/photos/upload/", "<h1>Too large</h1>"),
+        (HUGE, "/accounts/login/", "<h1>Too large</h1>"),
+        (16 * 1024**2, "/photos/upload/", "This file is too large."),
+    ],
+)
+def test_large_body_is_refused_and_not_stored(size: int, page: str, shown: str, site: Site) -> None:
+    visitor = site.visitor(OWNER if page == "/photos/upload/" else "")
+    token = visitor.token(page)
     (worker,) = site.workers() if CAN_MEASURE else (0,)
     resting = megabytes(worker, "VmRSS") if worker else 0
     if worker:
         reset_peak(worker)
     before = stored_files(site)
-    response = owner.request("POST", "/photos/upload/", huge_body(token), FORM)
+    response = visitor.request("POST", page, body_of(size, token), FORM | {"Content-Length": str(size)})
     assert response.status == HTTPStatus.CONTENT_TOO_LARGE
-    assert "This file is too large." in response.text
-    assert 'value="Huge title"' in response.text
+    assert shown in response.text
+    assert ('value="Kept title"' in response.text) == (size != HUGE)
     assert stored_files(site) == before
     if worker:
         assert megabytes(worker, "VmHWM") - resting < 20

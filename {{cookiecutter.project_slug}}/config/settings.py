@@ -5,6 +5,7 @@ No secret has a default. Without DEBUG, the project refuses to start with an ins
 """
 
 import os
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from config.environment import Environment, is_local, language, secret_key, send
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SITE_NAME = "{{ cookiecutter.project_name }}"
+SITE_DESCRIPTION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
 DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
 SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
@@ -132,6 +134,7 @@ MIDDLEWARE = [
     "core.middleware.SessionTimeoutMiddleware",
     # Before CSRF, which parses the body: the upload of an anonymous visitor is refused unread.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "core.middleware.BodySizeMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -301,8 +304,10 @@ STORAGES = {
 BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
 if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
-# Stops reading at UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
+# Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
+# Of any request: a form with a photo, and with other files or texts. deploy/site.conf has the same limit.
+BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation

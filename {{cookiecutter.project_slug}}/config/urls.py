@@ -11,7 +11,7 @@ from django.views.generic import RedirectView
 
 from core import views
 
-handler400 = partial(views.error_page, name="400")
+handler400 = views.bad_request
 handler403 = views.permission_denied
 handler404 = partial(views.error_page, name="404")
 handler500 = partial(views.error_page, name="500")

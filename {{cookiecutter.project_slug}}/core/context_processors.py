@@ -6,5 +6,9 @@ from core.logging import request_id
 
 def project(request: HttpRequest) -> dict[str, str]:
     """Add texts about the site and the request. The name `site_name` is taken: Django's log-in view sets it."""
-    texts = {"project_name": settings.SITE_NAME, "security_contact": settings.SECURITY_CONTACT}
-    return texts | {"request_id": request_id.get()}
+    return {
+        "project_name": settings.SITE_NAME,
+        "project_description": settings.SITE_DESCRIPTION,
+        "security_contact": settings.SECURITY_CONTACT,
+        "request_id": request_id.get(),
+    }

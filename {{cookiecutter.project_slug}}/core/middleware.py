@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
+from core import views
 from core.logging import log_event, request_id
 
 # Each view restricts them further. One that does not would even answer TRACE.
@@ -112,6 +113,14 @@ class RequestValidationMiddleware(MiddlewareMixin):
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
         return None
+
+
+class BodySizeMiddleware(MiddlewareMixin):
+    """Refuse a body over BODY_MAX_BYTES, once the page is known to be open to the visitor."""
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        size = request.META.get("CONTENT_LENGTH") or "0"
+        return views.too_large(request) if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES else None
 
 
 class SessionTimeoutMiddleware(MiddlewareMixin):

@@ -3,6 +3,7 @@ import logging
 import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from threading import Lock
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -131,6 +133,18 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 def error_page(request: HttpRequest, exception: Exception | None = None, *, name: str) -> HttpResponse:
     """Return a page that reads nothing of the request. Django's own error views read the body a second time."""
     return HttpResponse(render_to_string(f"{name}.html", project(request)), status=int(name[:3]))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return too_large(request) if isinstance(exception, RequestDataTooBig) else error_page(request, name="400")
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """Refuse a request for its size. Its body is read to the end: unread, it would reset the connection before that."""
+    with suppress(OSError):  # the client has left
+        while request.read(2**16):
+            pass
+    return error_page(request, name="413")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -9,7 +9,7 @@ class UploadForm(PhotoFormMixin, forms.Form):
     title = forms.CharField(
         label=_("Title"), max_length=120, help_text=_("Shown with the photo. Up to 120 characters.")
     )
-    image = PhotoFormField(purpose=GALLERY, label=_("Photo"), help_text=_("JPEG, PNG or WebP."))
+    image = PhotoFormField(purpose=GALLERY, label=_("Photo"))
 
     def photo_title(self) -> str:
         return str(self.cleaned_data["title"])

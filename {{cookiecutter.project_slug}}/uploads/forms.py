@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
@@ -32,12 +34,19 @@ logger = logging.getLogger(__name__)
 
 
 class PhotoInput(forms.ClearableFileInput):
-    """Show the present photo with its status, and a box that removes it."""
+    """Show the present photo, with its status and a box that removes it; upload.js adds the rest."""
 
     template_name = "uploads/photo_input.html"
+    use_fieldset = False  # the label is that of the input, and the box has its own
+
+    class Media:
+        js = [Script("uploads/upload.js", defer=True)]
 
     def is_initial(self, value: Any) -> bool:
         return isinstance(value, Photo)
+
+    def get_context(self, *args: Any) -> dict[str, Any]:
+        return super().get_context(*args) | {"max_bytes": settings.UPLOAD_MAX_BYTES}
 
 
 class PhotoFormField(forms.FileField):

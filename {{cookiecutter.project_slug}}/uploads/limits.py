@@ -22,17 +22,6 @@ BUDGET_SECONDS = 600  # the time span of UPLOAD_DECODE_SECONDS
 logger = logging.getLogger(__name__)
 
 
-def check_turn(owner: User) -> None:
-    """Raise the error that `decoding_turn` would raise, before the file is read."""
-    if not waiting.acquire(blocking=False):
-        raise upload_error("busy", retry_after=RETRY_SECONDS)
-    waiting.release()
-    with counting():
-        if cache.get(f"upload:{owner.pk}"):
-            raise upload_error("in_progress", retry_after=RETRY_SECONDS)
-        check_budget(owner)
-
-
 @contextmanager
 def decoding_turn(owner: User) -> Iterator[None]:
     """Hold the account's only upload and the process's only decoder, and charge the account for the time."""

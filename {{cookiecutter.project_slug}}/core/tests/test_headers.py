@@ -335,6 +335,30 @@ def test_malformed_body_gets_the_designed_page(user: User) -> None:
         assert client.generic("POST", "/missing/", b"nonsense", kind).status_code == 404
 
 
+@pytest.mark.control("V5.2.1")
+@pytest.mark.parametrize("debug", [False, True])
+def test_too_large_body_gets_the_designed_page_and_is_read(
+    debug: bool, client: HTTPSClient, login: Login, user: User, settings: Settings
+) -> None:
+    settings.DEBUG, settings.BODY_MAX_BYTES = debug, 100_000
+    for visitor, url in ((client, LOGIN), (login(user), "/accounts/password/change/")):
+        for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/json"):
+            response = visitor.generic("POST", url, b"x" * 100_001, kind)
+            assert (response.status_code, b"<h1>Too large</h1>" in response.content) == (413, True)
+            # Unread, it would reset the connection before the browser has the page.
+            assert not response.wsgi_request.read()
+    assert HTTPSClient().generic("POST", "/accounts/password/change/", b"x" * 100_001).status_code == 302
+
+
+@pytest.mark.control("V5.2.1")
+def test_too_long_text_gets_the_designed_page(client: HTTPSClient) -> None:
+    for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        text = b'--x\r\nContent-Disposition: form-data; name="login"\r\n\r\n' + b"x" * 2_700_000
+        response = client.generic("POST", LOGIN, text, kind)
+        assert (response.status_code, b"<h1>Too large</h1>" in response.content) == (413, True)
+        assert not response.wsgi_request.read()
+
+
 @pytest.mark.control("V4.1.1")
 def test_nul_in_url_or_cookie_is_refused(client: HTTPSClient) -> None:
     cookie = '__Host-sessionid="' + "\\000" * 32 + '"'

@@ -374,5 +374,10 @@ def test_languages_are_those_that_django_translates() -> None:
     assert {*environment.language.choices} - {"en-us"} <= folders
 
 
+def test_nginx_accepts_every_body_that_the_site_does() -> None:
+    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
+    assert max(map(int, re.findall(r"client_max_body_size (\d+)m;", text))) * 1024**2 >= settings.BODY_MAX_BYTES
+
+
 def test_example_documents_every_variable() -> None:
     assert not [name for name in env.dump() if f"\n{name}=" not in EXAMPLE]

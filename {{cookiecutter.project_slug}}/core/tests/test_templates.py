@@ -1,9 +1,14 @@
-"""No template needs an exception in the Content-Security-Policy, and every form has a token."""
+"""No template needs an exception in the Content-Security-Policy, and every form has a token. The start page."""
 
 import re
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.urls import reverse
+from django.utils.html import escape
 
 # A script with a nonce is allowed, and JSON is no script. Emails are not pages, and need their styles inline.
 ALLOWED = r'(?![^>]*\s(?:src=|nonce=|type="application/json"))'
@@ -23,3 +28,12 @@ def test_every_form_has_a_csrf_token() -> None:
     forms = [(path, form) for path, text in TEMPLATES.items() for form in FORM.findall(text)]
     assert forms
     assert not [path for path, form in forms if "% csrf_token %" not in form]
+
+
+def test_start_page_says_what_the_site_is_and_where_to_log_in(rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.user = AnonymousUser()
+    page = render_to_string("home.html", request=request)
+    assert f"<h1>{escape(settings.SITE_NAME)}</h1>" in page
+    assert escape(settings.SITE_DESCRIPTION) in page
+    assert reverse("account_login") in page.partition("<main")[2]

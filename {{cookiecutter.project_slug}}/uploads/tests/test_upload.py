@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory
 from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
@@ -76,6 +79,29 @@ def test_too_large_file_is_refused_and_the_title_kept(
     assert codes(response) == ["too_large"]
     assert "2 MB" in response.content.decode()
     assert 'value="Kept title"' in response.content.decode()
+
+
+@pytest.mark.control("V5.2.1")
+def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(rf: RequestFactory, settings: Settings) -> None:
+    class PlanForm(forms.Form):
+        first, last, plan, cover = forms.CharField(), forms.CharField(), forms.FileField(), forms.FileField()
+
+    settings.UPLOAD_MAX_BYTES = 100_000
+    files = {
+        "plan": SimpleUploadedFile("plan.pdf", b"x" * 100_001),
+        "cover": SimpleUploadedFile("a.pdf", b"x" * 100_000),
+    }
+    request = rf.post("/", {"first": "1", **files, "last": "2"})
+    form = PlanForm(request.POST, request.FILES)
+    assert form.errors.as_data()["plan"][0].code == "too_large"
+    assert form.cleaned_data == {"first": "1", "last": "2", "cover": request.FILES["cover"]}
+    # Nor does a view without a form take it for a file.
+    refused: Any = request.FILES["plan"]
+    for use in (refused.read, refused.chunks, refused.open, lambda: refused.size, lambda: list(refused)):
+        with pytest.raises(ValidationError):
+            use()
+    assert refused.file.closed
+    request.close()
 
 
 @pytest.mark.control("V8.2.1")
