@@ -43,12 +43,12 @@ def index(request: HttpRequest) -> HttpResponse:
 @cache
 def published(backend: StaffReviewBackend) -> PhotoQuerySet:
     """Return the photos of the gallery. Their query is made once, without `now()`: that takes longer than to run it."""
-    return backend.prepare(Photo.objects.published())
+    return backend.with_image_urls(Photo.objects.published())
 
 
 @require_safe
 def mine(request: UserRequest) -> HttpResponse:
-    page = get_page(get_moderation_backend().prepare(request.user.photos.not_deleted()), request.GET)
+    page = get_page(get_moderation_backend().with_image_urls(request.user.photos.not_deleted()), request.GET)
     return render(request, "gallery/mine.html", {"page": page})
 
 
@@ -78,7 +78,9 @@ def upload(request: UserRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
-    found = visible_photo(request, photo_id, get_moderation_backend().prepare(Photo.objects.defer("original_name")))
+    found = visible_photo(
+        request, photo_id, get_moderation_backend().with_image_urls(Photo.objects.defer("original_name"))
+    )
     return render(request, "gallery/photo.html", {"photo": found, "may_delete": found.belongs_to(request.user)})
 
 

@@ -19,9 +19,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core import shared_pages
 from core.shared_pages import shared_page
 from core.testing import HTTPSClient, Login, MakePhoto
+from gallery.paging import SIZE
 from uploads.models import Photo, Status
 from uploads.moderation.rules import MANUAL, VerdictValue
-from gallery.paging import SIZE
 from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 

@@ -56,8 +56,6 @@ class Migration(migrations.Migration):
                 ("must_delete_files", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("rejected_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("due_at", models.DateTimeField(blank=True, null=True)),
-                ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 ("notify_at", models.DateTimeField(blank=True, db_index=True, null=True)),
                 (
                     "owner",
@@ -122,10 +120,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="photo",
             index=models.Index(fields=["owner", "-created_at", "id"], name="uploads_pho_owner_i_215785_idx"),
-        ),
-        migrations.AddIndex(
-            model_name="photo",
-            index=models.Index(fields=["due_at"], name="uploads_pho_due_at_222915_idx"),
         ),
         migrations.AddIndex(
             model_name="photo",
