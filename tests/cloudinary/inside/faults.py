@@ -709,6 +709,31 @@ def test_error_with_one_photo_does_not_delay_the_others(
     assert reload(failing).status == Status.APPROVED
 
 
+def test_error_with_the_verdicts_of_one_photo_holds_up_no_other(
+    cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    claim = timezone.now() + timedelta(hours=1)
+    cloud.moderation = moderation("approved", "approved")
+    failing, taken, other = [make_photo() for _ in range(3)]
+    now = timezone.now()
+    # Another worker has taken one over in the meantime.
+    taking = Asset.objects.filter(pk=taken.pk)
+
+    def fail_for_one(photo: Photo, *_: object, **__: object) -> None:
+        taking.update(claimed_until=claim)
+        assert photo.pk != failing.pk
+
+    monkeypatch.setattr(outbox, "apply_verdicts", fail_for_one)
+    assert outbox.process_due_photos() == 3
+    assert "photos processed: 3" in caplog.messages
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    assert (due_at(failing) or now) > now
+    assert (due_at(taken), due_at(other)) == (None, None)
+    claims = [Asset.objects.get(pk=photo.pk).claimed_until for photo in (failing, taken, other)]
+    assert claims == [None, claim, None]
+
+
 def test_approval_before_the_upload_publishes_at_once(
     cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, reviewer: User, run_worker: RunWorker
 ) -> None:

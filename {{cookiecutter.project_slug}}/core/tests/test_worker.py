@@ -47,7 +47,7 @@ def test_each_pass_gives_every_due_job_one_turn(own_jobs: list[Job], caplog: pyt
     @job(every=NEXT_PERIOD_IN_YEARS)
     def never_finishes() -> bool:
         add("never finishes")
-        return True
+        return len(done) < 99
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def runs_once() -> None:
