@@ -688,6 +688,13 @@ FEATURES = [
         "if free.filter(pk=key).update(**claim)",
         "if True",
     ),
+    Mutation("photo not sent to Cloudinary", SERVICES, "            backend.schedule(", "            len("),
+    Mutation(
+        "photo at Cloudinary forgotten with its row",
+        f"{CLOUDINARY}/backend.py",
+        "return photos.filter(asset=None)",
+        "return photos",
+    ),
     Mutation(
         "change during a call to Cloudinary forgotten",
         "core/due.py",
@@ -755,7 +762,7 @@ FEATURES = [
     ),
     Mutation(
         "rows of ended sessions kept",
-        "accounts/signals.py",
+        "accounts/jobs.py",
         "settings.SESSION_ABSOLUTE_AGE).delete()",
         "settings.SESSION_ABSOLUTE_AGE)",
     ),

@@ -1,4 +1,4 @@
-"""What the site asks Cloudinary's feature. The worker's part is in outbox.py."""
+"""What the site asks of Cloudinary's feature. The worker's part is in outbox.py."""
 
 from datetime import timedelta
 

@@ -323,10 +323,14 @@ def test_removed_photo_is_destroyed_at_cloudinary(
     cloud.faults = [lambda handler: handler.reply(503, "")]
     run_worker()
     assert cloud.assets
+    Photo.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    sweep(0)  # the row stays, since Cloudinary still holds the photo
     run_worker()
     assert not cloud.assets
     assert not default_storage.exists(photo.path("display"))
     assert not Asset.objects.exists()
+    sweep(0)
+    assert Photo.objects.exists() is (removal != "owner deletes")
 
 
 @pytest.mark.control("moderation")
