@@ -22,7 +22,7 @@ from tests.support.images import encode, landscape
 from tests.support.live import OWNER, START_SECONDS, Site, serve
 from tests.support.uploads import CAN_MEASURE, megabytes
 
-ANSWERS = ALL_OFF | {"cloudinary_moderation": True}
+ANSWERS = ALL_OFF | {"gallery": True, "cloudinary_moderation": True}
 INSIDE = Path(__file__).parent / "inside"
 FEATURE = "uploads/moderation/cloudinary"
 # The SDK would prefer these to the project's settings.
