@@ -1,6 +1,5 @@
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -24,13 +23,12 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_tasks(**kwargs: Any) -> list[CheckMessage]:
-    """Report tasks that run inside the request: nothing else would, since all of it works, but late or not at all."""
+    """Report tasks that would run inside the request: it would wait for them, and none that fails is repeated."""
     if settings.DEBUG:
         return []
     import_module(settings.ROOT_URLCONF)  # and so the views
-    packages = Path(sys.prefix)  # may be in the project's folder
-    paths = {app: Path(app.path) for app in apps.get_app_configs()}
-    own = [it for it, path in paths.items() if settings.BASE_DIR in path.parents and packages not in path.parents]
+    folder = str(settings.BASE_DIR)
+    own = [app for app in apps.get_app_configs() if app.path.startswith(folder) and "site-packages" not in app.path]
     for app in own:
         if module_has_submodule(app.module, "tasks"):
             import_module(f"{app.name}.tasks")
@@ -40,5 +38,5 @@ def check_tasks(**kwargs: Any) -> list[CheckMessage]:
     tasks = {it.module_path: it for module in modules for it in vars(module).values() if issubclass(type(it), Task)}
     names = [name for name, task in tasks.items() if isinstance(task.get_backend(), ImmediateBackend)]
     hint = "Make it a job of the worker (`@job` in core/jobs.py), or set TASKS to a backend with a worker of its own."
-    text = "enqueue() runs this task at once, inside the request, and a task that fails is not repeated: {}"
+    text = "enqueue() runs this task at once, inside the request, and never again if it fails: {}."
     return [Warning(text.format(name), hint=hint, id="core.W002") for name in sorted(names)]
