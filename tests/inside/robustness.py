@@ -11,6 +11,7 @@ import logging
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -204,7 +205,7 @@ def test_worker_outlives_errors_and_ends_after_a_signal(
         (worker, "HEARTBEAT", tmp_path / "heartbeat"),
         (worker, "Event", Stop),
         (worker, "close_old_connections", lambda: done.append("reconnect")),
-        (worker.time, "time", lambda: next(clock)),
+        (time, "time", lambda: next(clock)),
         (faulthandler, "dump_traceback_later", lambda _, **options: done.append(options)),
         (faulthandler, "cancel_dump_traceback_later", lambda: done.append("end")),
     ):
