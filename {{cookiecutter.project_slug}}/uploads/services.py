@@ -118,7 +118,7 @@ def expire_rejected_photos(cutoff: datetime) -> int:
 
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
     """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
-    # The photos must still be found after the update. It comes first, so that all lock a photo before what belongs to it.
+    # `photos` must still find them after the update, which comes first: a photo is locked before what belongs to it.
     with transaction.atomic():
         number = photos.update(has_files=False, must_delete_files=True, rejected_at=None, **changes)
         get_moderation_backend().schedule(photos)
