@@ -190,7 +190,7 @@ def kill_web_process(stack: Stack) -> None:
 
 
 def kill_worker(stack: Stack) -> None:
-    """Kill the moderation worker; its supervisor starts it again after a second."""
+    """Kill the worker; its supervisor starts it again after a second."""
     machine = stack.machine
     machine.processes[1].kill()
     machine.processes[1].wait()
@@ -395,7 +395,7 @@ def stored(stack: Stack) -> Counter[str]:
 def describe(stack: Stack) -> list[object]:
     """Wait for the worker, and return what is left of the acknowledged photos."""
     # What a killed worker had claimed waits for five minutes, which end now.
-    stack.site.python("Photo.objects.update(claimed_until=None)")
+    stack.site.python("Asset.objects.update(claimed_until=None)")
     undecided = partial(stack.site.python, UNDECIDED)
     with suppress(AssertionError):
         wait_until(lambda: undecided().strip() == "0", "not published", 120)

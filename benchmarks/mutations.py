@@ -500,9 +500,9 @@ FOUNDATION = [
     ),
     Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
     Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
-    Mutation("expired sessions kept", "core/expiry.py", 'call_command("clearsessions")', "pass"),
+    Mutation("expired sessions kept", "core/jobs.py", 'call_command("clearsessions")', "pass"),
     Mutation(
-        "expired rows of the cache kept", "core/expiry.py", "WHERE expires <", "WHERE expires IS NULL AND expires <"
+        "expired rows of the cache kept", "core/jobs.py", "WHERE expires <", "WHERE expires IS NULL AND expires <"
     ),
     Mutation(
         "upload of a deleted account fails",
@@ -569,10 +569,16 @@ FOUNDATION = [
         "after[pk]",
     ),
     Mutation(
-        "due photos claimed twice",
-        "uploads/outbox.py",
-        "if free.filter(pk=key).update(claimed_until=now + CLAIM)",
-        "if True",
+        "failed job stops the others",
+        "core/management/commands/worker.py",
+        "    except Exception:\n",
+        "    except OSError:\n",
+    ),
+    Mutation(
+        "job with more to do starves the others",
+        "core/management/commands/worker.py",
+        "                if run(job):\n",
+        "                while run(job):\n",
     ),
     Mutation("decision reported again at each pass", NOTICES, ".update(notify_at=None)", ".count()"),
     Mutation("deleted photo told", NOTICES, "Photo.objects.not_deleted()", "Photo.objects"),
@@ -583,7 +589,7 @@ FOUNDATION = [
     Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
     Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),
     Mutation("quota not checked before decoding", "uploads/forms.py", "check_quota(self.owner)", "pass"),
-    Mutation("session timestamps kept at log-in", "core/signals.py", "request.session.pop(name, None)", "pass"),
+    Mutation("session timestamps kept at log-in", "users/signals.py", "request.session.pop(name, None)", "pass"),
     Mutation(
         "public view added",
         "config/urls.py",
@@ -689,9 +695,28 @@ FEATURES = [
     ),
     Mutation(
         "webhook approves photos",
-        SERVICES,
-        ".update(due_at=timezone.now())",
-        '.update(status="approved")',
+        f"{CLOUDINARY}/views.py",
+        "Asset.objects.filter(pk=public_id, photo__has_files=True).update(due_at=timezone.now())",
+        '[photo.__class__.objects.update(status="approved") for photo in [Asset.objects.get(pk=public_id).photo]]',
+    ),
+    Mutation(
+        "due photos claimed twice",
+        "core/due.py",
+        "if free.filter(pk=key).update(**claim)",
+        "if True",
+    ),
+    Mutation("photo not sent to Cloudinary", SERVICES, "            backend.schedule(", "            len("),
+    Mutation(
+        "photo at Cloudinary forgotten with its row",
+        f"{CLOUDINARY}/backend.py",
+        "return photos.filter(asset=None)",
+        "return photos",
+    ),
+    Mutation(
+        "change during a call to Cloudinary forgotten",
+        "core/due.py",
+        "self.filter(pk=row.pk, due_at=row.due_at)",
+        "self.filter(pk=row.pk)",
     ),
     Mutation(
         "Cloudinary assets public",
@@ -711,27 +736,27 @@ FEATURES = [
     ),
     Mutation(
         "unknown results approve a photo",
-        f"{CLOUDINARY}/backend.py",
+        f"{CLOUDINARY}/outbox.py",
         "RESULTS.get(statuses[0], Result.UNKNOWN)",
         "RESULTS.get(statuses[0], Result.APPROVED)",
     ),
-    Mutation("missing results approve a photo", f"{CLOUDINARY}/backend.py", 'or ["none"]', 'or ["approved"]'),
+    Mutation("missing results approve a photo", f"{CLOUDINARY}/outbox.py", 'or ["none"]', 'or ["approved"]'),
     Mutation(
         "only the first kind of moderation required",
         f"{CLOUDINARY}/backend.py",
-        "settings.CLOUDINARY_MODERATION)\n\n    def next_due",
-        "settings.CLOUDINARY_MODERATION[:1])\n\n    def next_due",
+        "settings.CLOUDINARY_MODERATION)\n\n    def schedule",
+        "settings.CLOUDINARY_MODERATION[:1])\n\n    def schedule",
     ),
     Mutation(
         "stuck photos not reported to reviewers",
-        f"{CLOUDINARY}/backend.py",
-        "if photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):",
+        f"{CLOUDINARY}/outbox.py",
+        "if asset.photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):",
         "if False:",
     ),
     Mutation(
         "Cloudinary asset kept after deletion",
-        f"{CLOUDINARY}/backend.py",
-        "            client.destroy(key)\n",
+        f"{CLOUDINARY}/outbox.py",
+        "        if asset.sent:\n            client.destroy(key)\n",
     ),
     Mutation(
         "invalid kinds of moderation accepted",
@@ -754,7 +779,7 @@ FEATURES = [
     ),
     Mutation(
         "rows of ended sessions kept",
-        "accounts/signals.py",
+        "accounts/jobs.py",
         "settings.SESSION_ABSOLUTE_AGE).delete()",
         "settings.SESSION_ABSOLUTE_AGE)",
     ),

@@ -30,6 +30,19 @@ def test_only_the_owner_deletes_and_only_once(login, user, other_user):
     assert Note.objects.count() == 1
 """
 # The names `auth` and `nones` only fail once Django and Ruff see the app.
+JOBS_TEST = """
+from datetime import timedelta
+from django.core.management import call_command
+from django.utils import timezone
+from notes.models import Note
+
+def test_old_notes_are_deleted(user):
+    for days in (364, 366):
+        note = Note.objects.create(owner=user, title=f"{days} days old")
+        Note.objects.filter(pk=note.pk).update(created_at=timezone.now() - timedelta(days=days))
+    call_command("worker", "--once")
+    assert Note.objects.get().title == "364 days old"
+"""
 REFUSED = ["", "a", "1st", "Notes", "my-notes", "a b", "nötes", "../notes", "notes.py", "x" * 31, "_notes", "notes_"]
 REFUSED += ["class", "json", "django", "allauth", "core", "uploads", "manage", "conftest", "docs", "static", "media"]
 REFUSED += ["reports", "tests", "backups", "build", "auth", "nones"]
@@ -147,7 +160,12 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     made = {path.name for path in (folder / "notes").iterdir()} - {"__init__.py", "__pycache__"}
     assert {Path(path).parts[1] for path in named if path.startswith("notes/")} == made
     views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
-    assert all(code in views for code in re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL))
+    *shown, jobs = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    assert all(code in views for code in shown)
+    (folder / "notes" / "jobs.py").write_text(jobs, encoding="utf-8")
+    run(folder, "ruff", "check", "--no-cache")
+    (folder / "notes" / "tests" / "test_jobs.py").write_text(JOBS_TEST, encoding="utf-8")
+    run(folder, *PYTEST, "notes/tests/test_jobs.py")
     assert (template / RAW / "scripts" / "app_template").is_dir()
     assert "uv run poe app NAME" in (folder / "README.md").read_text(encoding="utf-8")
     assert commands(folder / "README.md", "Start")

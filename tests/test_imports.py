@@ -25,6 +25,8 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
         # Apps and the apps above them
         ("core.middleware", "users.models"),
         ("core.middleware", "uploads.models"),
+        ("core.jobs", "uploads.services"),
+        ("core.apps", "users.signals"),
         ("users.admin", "uploads.models"),
         ("uploads.views", "accounts.views"),
         # Modules of uploads
@@ -33,7 +35,9 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
         ("uploads.models", "uploads.moderation.backends"),
         ("uploads.services", "uploads.admin"),
         ("uploads.services", "uploads.views"),
-        ("uploads.services", "uploads.outbox"),
+        ("uploads.services", "uploads.jobs"),
+        ("uploads.services", "uploads.moderation.cloudinary.outbox"),
+        ("uploads.moderation.cloudinary.backend", "uploads.moderation.cloudinary.jobs"),
         ("uploads.moderation.backends", "uploads.services"),
         ("uploads.moderation.cloudinary.backend", "uploads.services"),
     ],

@@ -22,7 +22,7 @@ from tests.support.images import encode, landscape
 from tests.support.live import OWNER, START_SECONDS, Site, serve
 from tests.support.uploads import CAN_MEASURE, megabytes
 
-ANSWERS = ALL_OFF | {"cloudinary_moderation": True}
+ANSWERS = ALL_OFF | {"gallery": True, "cloudinary_moderation": True}
 INSIDE = Path(__file__).parent / "inside"
 FEATURE = "uploads/moderation/cloudinary"
 # The SDK would prefer these to the project's settings.
@@ -135,8 +135,8 @@ def test_photo_from_the_upload_to_the_gallery(pristine: Project, stub: Any, clou
 
         with running_worker(site, folder):
             site.python(
-                "from uploads.models import Photo; from django.utils.timezone import now\n"
-                "Photo.objects.update(due_at=now())"
+                "from uploads.moderation.cloudinary.models import Asset; from django.utils.timezone import now\n"
+                "Asset.objects.update(due_at=now())"
             )
             wait_until(lambda: cloud.assets)
             (photo,) = cloud.assets

@@ -11,9 +11,9 @@ import logging
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
@@ -26,13 +26,13 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import transaction
 from django.urls import get_resolver
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from core.logging import request_id
+from core import jobs
+from core.jobs import Job
+from core.management.commands import worker
 from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, Upload, in_environment, start
-from uploads import limits, outbox, sweeper
-from uploads.management.commands import worker
+from uploads import limits
 from uploads.models import Photo
 from users.models import User
 
@@ -179,45 +179,19 @@ def test_sentry_receives_each_error_without_its_text() -> None:
     assert "Sentry" not in result.stdout + result.stderr
 
 
-def test_error_with_one_photo_holds_up_no_other(
-    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    now, claim = timezone.now(), timezone.now() + timedelta(hours=1)
-    failing, taken, other = (make_photo(due_at=now) for _ in range(3))
-    # Another worker has taken one over in the meantime.
-    taking = Photo.objects.filter(pk=taken.pk)
-
-    def fail_for_one(photo: Photo, *_: object, **__: object) -> None:
-        taking.update(claimed_until=claim)
-        assert photo.pk != failing.pk
-
-    monkeypatch.setattr(outbox, "apply_verdicts", fail_for_one)
-    assert outbox.process_due_photos() == 3
-    assert "photos processed: 3" in caplog.messages
-    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
-    for photo in (failing, taken, other):
-        photo.refresh_from_db()
-    assert failing.due_at
-    assert now < failing.due_at
-    assert (taken.due_at, other.due_at) == (None, None)
-    assert (failing.claimed_until, taken.claimed_until, other.claimed_until) == (None, claim, None)
-    number = request_id.get()
-    outbox.process_due_photos()
-    assert "" != request_id.get() != number
-
-
 def test_worker_outlives_errors_and_ends_after_a_signal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     handlers: dict[int, Any] = {}
     done: list[Any] = []
-    passes: Iterator[Any] = iter(
+    results: Iterator[Any] = iter(
         [lambda: True, lambda: False, lambda: 1 / 0, lambda: handlers[signal.SIGTERM](15, None)]
     )
+    clock = iter(range(0, 1000, 5))
 
-    def work() -> Any:
-        return next(passes)()
+    def often() -> Any:
+        done.append("often")
+        return next(results)()
 
     class Stop(Event):
         def wait(self, timeout: float | None = None) -> bool:
@@ -227,21 +201,19 @@ def test_worker_outlives_errors_and_ends_after_a_signal(
 
     for owner, name, replacement in (
         (signal, "signal", handlers.__setitem__),
+        (jobs, "JOBS", [Job(often, 5), Job(lambda: done.append("seldom"), 5000)]),
         (worker, "HEARTBEAT", tmp_path / "heartbeat"),
         (worker, "Event", Stop),
-        (worker, "work", work),
-        (worker, "send_due_notices", lambda: done.append("notices")),
         (worker, "close_old_connections", lambda: done.append("reconnect")),
-        (sweeper, "sweep", lambda _: done.append("sweep")),
-        (sweeper, "current_turn", lambda: 7),
+        (time, "time", lambda: next(clock)),
         (faulthandler, "dump_traceback_later", lambda _, **options: done.append(options)),
         (faulthandler, "cancel_dump_traceback_later", lambda: done.append("end")),
     ):
         monkeypatch.setattr(owner, name, replacement)
     call_command("worker")
     beat = {"exit": True}  # ends the process if it hangs
-    first = [0, beat, beat, "sweep", "notices", "reconnect"]
-    others = [0, beat, "notices", "reconnect", 5, beat, "reconnect", 5, beat, "notices", "reconnect"]
-    assert done == [*first, *others, 5, "end"]
+    first = [0, beat, "often", "reconnect", beat, "seldom", "reconnect"]
+    others = [beat, "often", "reconnect", beat]
+    assert done == [*first, 0, *others, 5, *others, 5, *others, 5, "end"]
     assert (worker.HEARTBEAT.exists(), set(handlers)) == (True, {signal.SIGINT, signal.SIGTERM})
     assert [record.levelname for record in caplog.records] == ["ERROR"]

@@ -181,7 +181,7 @@ def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:
     assert acknowledged <= set(rows)
     assert dict.fromkeys(rows.values(), 2).items() <= dict(stored_photos(site)).items()
     # What the first worker had claimed waits for five minutes, which end now.
-    site.python("Photo.objects.update(claimed_until=None)")
+    site.python("Asset.objects.update(claimed_until=None)")
     wait_until(
         lambda: site.python("print(Photo.objects.exclude(status='approved').count())").strip() == "0", "not published"
     )

@@ -10,7 +10,7 @@ from tests.support.growth import FILL
 from tests.support.postgresql import Database
 
 PHOTOS, USERS = 50_000, 5_000
-TABLES = {"uploads_photo", "uploads_verdict", "users_user"}
+TABLES = {"cloudinary_moderation_asset", "uploads_photo", "uploads_verdict", "users_user"}
 MOST_ROWS = 2000  # that a statement may read for a page or a batch
 
 # Python that runs in the project. Add whatever else must not read the whole table.
@@ -27,7 +27,7 @@ WORK = {
     "my photos": 'client.get("/photos/mine/")',
     "a photo's page": "HTTPSClient().get(photo.get_absolute_url())",
     "the quota": "services.check_quota(owner)",
-    "the claim of due photos": "assert outbox.claim_due_photos()",
+    "the claim of due photos": "assert len(Asset.objects.claim(20, timedelta(minutes=5))) == 20",
     "the removal of files": "services.delete_photo(removed); assert sweeper.delete_removed_files() == 1",
     "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("7f")[1]',
     "a sweep that expires photos": "sweeper.sweep(0); assert Photo.objects.filter(must_delete_files=True).count() == 9",
@@ -42,13 +42,20 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from core.testing import HTTPSClient
-from uploads import outbox, services, sweeper
+from uploads import services, sweeper
+from uploads.moderation.cloudinary.models import Asset
 
 call_command("migrate", verbosity=0)
 call_command("collectstatic", interactive=False, verbosity=0)
 users = {users}
 """
 EXPLAIN = """
+with connection.cursor() as cursor:
+    cursor.execute(
+        "INSERT INTO cloudinary_moderation_asset (photo_id, sent, version, attempts) "
+        "SELECT id, true, 1, 1 FROM uploads_photo WHERE has_files"
+    )
+    cursor.execute("VACUUM (ANALYZE)")
 photo, removed, *due = Photo.objects.filter(status="approved")[:30]
 owner = photo.owner
 client = HTTPSClient()
@@ -58,7 +65,7 @@ staff.force_login(User.objects.create_superuser("admin@example.com"))
 middle = Photo.objects.filter(status="approved")[20_000]
 cursor = f"{int(middle.created_at.timestamp() * 1_000_000)}-{middle.pk.hex}"
 files.save("7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
-Photo.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
+Asset.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
 long_ago = timezone.now() - timedelta(days=60)
 Photo.objects.filter(pk__in=Photo.objects.filter(status="rejected")[:9]).update(has_files=True, rejected_at=long_ago)
 
@@ -75,7 +82,7 @@ for name, code in work.items():
         exec(code)
         statements = [it["sql"] for it in captured]
     kinds = ("SELECT", "UPDATE", "DELETE")
-    plans[name] = [explain(sql) for sql in statements if sql.startswith(kinds) and '"uploads_' in sql]
+    plans[name] = [explain(it) for it in statements if it.startswith(kinds) and ('"uploads_' in it or '_asset"' in it)]
 print(json.dumps(plans))
 """
 

@@ -8,14 +8,11 @@ from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
-from django.conf import settings
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
-from django.utils import timezone
 
 from core.encryption import encryption_key_rotated, rotate
-from core.expiry import expired_rows_deleted
 from core.logging import log_event
 from users.models import User
 
@@ -54,12 +51,6 @@ def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authentic
         record_authentication(request, user, "mfa", reauthenticated=True, **fields)
     others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
     get_adapter().end_sessions(others)
-
-
-@receiver(expired_rows_deleted)
-def delete_rows_of_ended_sessions(**kwargs: Any) -> None:
-    """Delete the IP addresses and browsers of sessions that were started too long ago to be valid."""
-    UserSession.objects.filter(created_at__lt=timezone.now() - settings.SESSION_ABSOLUTE_AGE).delete()
 
 
 @receiver(encryption_key_rotated)

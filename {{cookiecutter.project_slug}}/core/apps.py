@@ -1,14 +1,16 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin
+from django.utils.module_loading import autodiscover_modules
 
 
 class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import checks, errors, signals  # noqa: F401
+        from core import checks, errors  # noqa: F401
 
+        autodiscover_modules("jobs")
         if settings.SENTRY_DSN:
             errors.start(settings.SENTRY_DSN)
 

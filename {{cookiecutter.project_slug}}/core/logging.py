@@ -20,7 +20,7 @@ MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send m
 FRAMES, CAUSES = 20, 2
 
 security = logging.getLogger("security")
-# The id of the request, or of the worker's pass. Every log line contains it.
+# The id of the request, or of the worker's job. Every log line contains it.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 

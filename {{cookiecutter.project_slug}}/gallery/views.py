@@ -40,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @cache
 def published(backend: StaffReviewBackend) -> PhotoQuerySet:
     """Return the photos of the gallery. Their query is made once, without `now()`: that takes longer than to run it."""
-    return backend.prepare(Photo.objects.approved().filter(purpose=GALLERY.name))
+    return backend.with_image_urls(Photo.objects.approved().filter(purpose=GALLERY.name))
 
 
 def own(request: UserRequest) -> PhotoQuerySet:
@@ -49,7 +49,7 @@ def own(request: UserRequest) -> PhotoQuerySet:
 
 @require_safe
 def mine(request: UserRequest) -> HttpResponse:
-    page = get_page(get_moderation_backend().prepare(own(request)), request.GET)
+    page = get_page(get_moderation_backend().with_image_urls(own(request)), request.GET)
     return render(request, "gallery/mine.html", {"page": page})
 
 
@@ -66,7 +66,7 @@ def upload(request: UserRequest) -> HttpResponse:
 @require_safe
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     photos = Photo.objects.filter(purpose=GALLERY.name).defer("original_name")
-    found = visible_photo(request, photo_id, get_moderation_backend().prepare(photos))
+    found = visible_photo(request, photo_id, get_moderation_backend().with_image_urls(photos))
     return render(request, "gallery/photo.html", {"photo": found, "may_delete": found.belongs_to(request.user)})
 
 

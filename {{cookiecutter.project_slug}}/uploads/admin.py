@@ -89,7 +89,7 @@ class PhotoAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
         photos = Photo.objects.not_deleted().defer("original_name").order_by(*self.get_ordering(request))
-        return get_moderation_backend().prepare(photos)
+        return get_moderation_backend().with_image_urls(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.
@@ -119,7 +119,8 @@ class PhotoAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, {"title": _("Photos")} | (extra_context or {}))
-        if request.method == "GET" and (count := Photo.objects.overdue().count()):
+        overdue = get_moderation_backend().overdue(Photo.objects.all())
+        if request.method == "GET" and (count := overdue.count()):
             self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
         return response
 

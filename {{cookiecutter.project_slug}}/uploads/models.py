@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -37,14 +36,9 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def waiting(self) -> Self:
         return self.filter(status__in=WAITING).order_by("created_at", "id")
 
-    def overdue(self) -> Self:
-        # Machines decide sooner. If a photo waits for longer, the worker or the service is down.
-        hour_ago = timezone.now() - timedelta(hours=1)
-        return self.filter(status=Status.PENDING, due_at__isnull=False, created_at__lt=hour_ago)
-
 
 class Photo(models.Model):
-    """A photo, hidden until all of its verdicts are approvals. The worker processes photos that have a `due_at`."""
+    """A photo, hidden until all of its verdicts are approvals."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Found by the index below that begins with it.
@@ -65,8 +59,6 @@ class Photo(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # By a backend. The worker deletes the files after a while and clears this.
     rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
-    due_at = models.DateTimeField(null=True, blank=True)
-    claimed_until = models.DateTimeField(null=True, blank=True)
     # When the owner is told of the decision by email. None: already told, or nothing to tell.
     notify_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
@@ -79,7 +71,6 @@ class Photo(models.Model):
             models.Index(fields=["status", "-created_at", "id"]),
             models.Index(fields=["purpose", "status", "-created_at", "id"]),
             models.Index(fields=["owner", "-created_at", "id"]),
-            models.Index(fields=["due_at"]),
             models.Index(fields=["rejected_at"]),
             models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),
             # The review: photos that wait, all photos, and titles by their first letters (on PostgreSQL).

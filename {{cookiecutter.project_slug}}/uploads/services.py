@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -82,9 +81,9 @@ def save_photo(photo: Photo) -> None:
     """Save a new photo with the verdicts that it needs. Without moderation it is approved at once."""
     if photo.is_moderated:
         backend = get_moderation_backend()
-        photo.due_at = backend.next_due()
         photo.save()
         Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds())
+        backend.schedule(Photo.objects.filter(pk=photo.pk))
     else:
         photo.status = Status.APPROVED
         photo.save()
@@ -116,12 +115,12 @@ def apply_verdicts(
                 # In an hour, so that one email tells of all decisions until then.
                 due = locked.notify_at or timezone.now() + timedelta(hours=1)
                 locked.notify_at = due if is_news else None
-            if reviewer:
-                locked.due_at = get_moderation_backend().next_due()
-                if locked.status == Status.REJECTED:
-                    # A person has decided, so the files are no longer needed.
-                    locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
+            if reviewer and locked.status == Status.REJECTED:
+                # A person has decided, so the files are no longer needed.
+                locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
             locked.save()
+            if reviewer:
+                get_moderation_backend().schedule(Photo.objects.filter(pk=photo.pk))
             if Status.APPROVED in {before[0], locked.status}:
                 transaction.on_commit(discard_shared_pages, robust=True)
     photo.refresh_from_db()
@@ -139,7 +138,6 @@ def delete_photo(photo: Photo) -> None:
 
 def delete_photos(photos: QuerySet[Photo]) -> None:
     """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
-    # Not the claim: a worker may be uploading a photo at this moment.
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="")
     # After the photos, as apply_verdicts locks them: it changes no verdict of a photo without files.
     Verdict.objects.filter(photo__in=photos).update(detail="")
@@ -148,29 +146,30 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
 
 def delete_unused(photos: Iterable[Photo]) -> None:
     """Delete those of the photos that no object refers to any longer."""
-    for photo in photos:
-        delete_photos(Photo.objects.not_deleted().filter(purpose_of(photo).unused(), pk=photo.pk))
+    unused = [it.pk for it in photos if Photo.objects.filter(purpose_of(it).unused(), pk=it.pk).exists()]
+    delete_photos(Photo.objects.filter(pk__in=unused))
 
 
 def expire_rejected_photos(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
     photos, expired = Photo.objects.filter(rejected_at__lt=cutoff).order_by(), 0
     while keys := list(photos.values_list("pk", flat=True)[:BATCH_SIZE]):
-        # Under the condition again, since a reviewer may approve one of them at this moment.
-        expired += remove_files(photos.filter(pk__in=keys))
+        with transaction.atomic():
+            # Under the condition again, since a reviewer may approve one of them at this moment.
+            locked = photos.select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
+            expired += remove_files(Photo.objects.filter(pk__in=list(locked)))
     return expired
 
 
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
     """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
-    due_at = get_moderation_backend().next_due()
-    return photos.update(has_files=False, must_delete_files=True, rejected_at=None, due_at=due_at, **changes)
+    # `photos` must still find them after the update, which comes first: a photo is locked before what belongs to it.
+    with transaction.atomic():
+        number = photos.update(has_files=False, must_delete_files=True, rejected_at=None, **changes)
+        get_moderation_backend().schedule(photos)
+    return number
 
 
 def delete_files(photo: Photo) -> None:
     for variant in VARIANTS:
         default_storage.delete(photo.path(variant))
-
-
-def request_check(photo_id: UUID) -> None:
-    Photo.objects.filter(pk=photo_id, has_files=True).update(due_at=timezone.now())

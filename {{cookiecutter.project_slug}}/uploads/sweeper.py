@@ -1,4 +1,4 @@
-"""The sweeper deletes files and rows that are no longer needed, in batches; it reports overdue photos."""
+"""The sweeper deletes files and rows that are no longer needed, in batches."""
 
 import logging
 import re
@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from core.expiry import delete_expired_rows
 from uploads.models import Photo, Status
+from uploads.moderation.backends import get_moderation_backend
 from uploads.purposes import PURPOSES
 from uploads.services import BATCH_SIZE, delete_files, delete_photos, expire_rejected_photos
 
@@ -49,8 +49,9 @@ def sweep(turn: int) -> None:
     now = timezone.now()
     expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
     hour_ago = now - timedelta(hours=1)
-    # Not while the worker has something to do for a deleted photo.
-    rows = Photo.objects.filter(status=Status.DELETED, due_at=None, must_delete_files=False, created_at__lt=hour_ago)
+    # Not while a job has something to do for a deleted photo.
+    rows = Photo.objects.filter(status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago)
+    rows = get_moderation_backend().deletable(rows)
     deleted = 0
     while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
         Photo.objects.filter(pk__in=keys).delete()
@@ -60,9 +61,6 @@ def sweep(turn: int) -> None:
     orphaned = delete_orphaned_files(folder, hour_ago)
     counts = expired, deleted, unused, orphaned
     logger.info("expired photos: %d; deleted photos: %d; unused photos: %d; orphaned files: %d", *counts)
-    delete_expired_rows()
-    if overdue := Photo.objects.overdue().count():
-        logger.warning("photos overdue for moderation: %d", overdue)
 
 
 def delete_unused_photos(folder: str, cutoff: datetime) -> int:

@@ -17,7 +17,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from itertools import cycle, islice, product
@@ -34,11 +34,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser, Upload
-from uploads import outbox
 from uploads.models import Photo, Status
-from uploads.moderation.backends import get_moderation_backend, next_attempt
-from uploads.moderation.cloudinary import backend
+from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
+from uploads.moderation.cloudinary import outbox
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.tests.stub import (
     BASE,
@@ -257,7 +256,11 @@ def queries(cloud: Cloud) -> list[str]:
 
 
 def reload(photo: Photo) -> Photo:
-    return get_moderation_backend().prepare(Photo.objects.all()).get(pk=photo.pk)
+    return get_moderation_backend().with_image_urls(Photo.objects.all()).get(pk=photo.pk)
+
+
+def due_at(photo: Photo) -> datetime | None:
+    return Asset.objects.get(pk=photo.pk).due_at
 
 
 def details(photo: Photo) -> str:
@@ -279,7 +282,7 @@ def check_all_published(cloud: Cloud, photos: list[Photo]) -> None:
     assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(str(photo.pk) for photo in photos)
     assert set(cloud.assets) == {str(photo.pk) for photo in photos}
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
-    assert not Photo.objects.exclude(due_at=None, claimed_until=None).exists()
+    assert not Asset.objects.exclude(due_at=None, claimed_until=None).exists()
 
 
 @pytest.mark.parametrize("stage", ["before the upload", "after the upload", "query"])
@@ -310,7 +313,7 @@ def test_fault_during_moderation_only_delays(
         assert not Photo.objects.published().exists()
         assert "res.cloudinary.com" not in client.get("/").content.decode()
     assert CANARY not in " ".join(map(details, photos)) + caplog.text
-    assert not Photo.objects.filter(due_at__gt=timezone.now() + timedelta(hours=1)).exists()
+    assert not Asset.objects.filter(due_at__gt=timezone.now() + timedelta(hours=1)).exists()
     approve_all(cloud, run_worker)
     check_all_published(cloud, photos)
 
@@ -346,7 +349,6 @@ def test_fault_delays_the_destruction_of_an_asset(
     run_worker()
     assert not cloud.assets
     assert not Asset.objects.exists()
-    assert not Photo.objects.exclude(due_at=None).exists()
 
 
 def test_missing_asset_counts_as_destroyed(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
@@ -356,7 +358,6 @@ def test_missing_asset_counts_as_destroyed(cloud: Cloud, make_photo: MakePhoto, 
     cloud.assets.clear()
     run_worker()
     assert not Asset.objects.exists()
-    assert reload(photo).due_at is None
 
 
 def test_closed_port_only_delays(
@@ -487,8 +488,7 @@ def test_kinds_of_the_setting_decide(
     assert reload(photo).status == (Status.PENDING if "manual" in kinds else Status.APPROVED)
     review_photo(photo, reviewer, "approved")
     run_worker()
-    photo = reload(photo)
-    assert (photo.status, photo.due_at) == (Status.APPROVED, None)
+    assert (reload(photo).status, due_at(photo)) == (Status.APPROVED, None)
 
 
 def test_listing_without_moderation_is_completed(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
@@ -669,14 +669,14 @@ def test_change_during_an_upload_is_not_lost(
             notify(approval(photo.pk))
         else:
             review_photo(stale, reviewer, event)
-        assert outbox.claim_due_photos() == []  # the photo still has this worker's claim
+        assert Asset.objects.claim(1, outbox.CLAIM) == []  # the photo still has this worker's claim
         return answer
 
     monkeypatch.setattr(sdk, "upload", upload_slowly)
     outbox.process_due_photos()
-    due_at = reload(photo).due_at
-    assert due_at is not None
-    assert due_at <= timezone.now()
+    due = due_at(photo)
+    assert due is not None
+    assert due <= timezone.now()
     outbox.process_due_photos()
     if event in {"deleted", "rejected"}:
         assert (reload(photo).status, cloud.assets) == (event, {})
@@ -691,14 +691,14 @@ def test_error_with_one_photo_does_not_delay_the_others(
 ) -> None:
     lost, failing, *photos = [make_photo() for _ in range(4)]
     default_storage.delete(lost.path("display"))
-    take_step = backend.take_step
+    take_step = outbox.take_step
 
-    def fail_for_one(photo: Photo, *args: Any) -> Any:
-        if photo.pk == failing.pk:
+    def fail_for_one(asset: Asset, *args: Any) -> Any:
+        if asset.pk == failing.pk:
             raise ZeroDivisionError
-        return take_step(photo, *args)
+        return take_step(asset, *args)
 
-    with patch.object(backend, "take_step", fail_for_one):
+    with patch.object(outbox, "take_step", fail_for_one):
         run_worker()
         approve_all(cloud, run_worker)
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
@@ -707,6 +707,31 @@ def test_error_with_one_photo_does_not_delay_the_others(
     assert "another storage" in details(lost)
     approve_all(cloud, run_worker)
     assert reload(failing).status == Status.APPROVED
+
+
+def test_error_with_the_verdicts_of_one_photo_holds_up_no_other(
+    cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    claim = timezone.now() + timedelta(hours=1)
+    cloud.moderation = moderation("approved", "approved")
+    failing, taken, other = [make_photo() for _ in range(3)]
+    now = timezone.now()
+    # Another worker has taken one over in the meantime.
+    taking = Asset.objects.filter(pk=taken.pk)
+
+    def fail_for_one(photo: Photo, *_: object, **__: object) -> None:
+        taking.update(claimed_until=claim)
+        assert photo.pk != failing.pk
+
+    monkeypatch.setattr(outbox, "apply_verdicts", fail_for_one)
+    assert outbox.process_due_photos() == 3
+    assert "photos processed: 3" in caplog.messages
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    assert (due_at(failing) or now) > now
+    assert (due_at(taken), due_at(other)) == (None, None)
+    claims = [Asset.objects.get(pk=photo.pk).claimed_until for photo in (failing, taken, other)]
+    assert claims == [None, claim, None]
 
 
 def test_approval_before_the_upload_publishes_at_once(
@@ -823,12 +848,12 @@ def test_csrf_exempt_views_are_known(cloud: Cloud) -> None:
         assert getattr(HTTPSClient(), method)(WEBHOOK).status_code == 405, method
 
 
-def test_waits_grow_up_to_a_limit(cloud: Cloud, make_photo: MakePhoto) -> None:
-    photo, waits = make_photo(), []
-    for age in (0, 30, 300, 1800, 86400):
-        photo.created_at = timezone.now() - timedelta(seconds=age)
-        waits.append(round((next_attempt(photo) - timezone.now()).total_seconds()))
-    assert waits == [10, 15, 150, 900, 900]
+def test_waits_grow_up_to_a_limit() -> None:
+    waits = []
+    for attempts in (1, 2, 8, 13, 10**6):
+        asset = Asset(attempts=attempts)
+        waits.append(round((asset.next_attempt() - timezone.now()).total_seconds()))
+    assert waits == [10, 15, 171, 900, 900]
 
 
 def test_each_cause_of_failure_has_its_advice(
@@ -874,9 +899,9 @@ def test_photo_waits_until_the_time_that_the_answer_names(
         headers = headers | {"X_FeatureRateLimit_Reset": reset_at.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     cloud.faults = [error(429, **headers)]
     run_worker()
-    due_at = reload(photo).due_at
-    assert due_at is not None
-    assert abs((due_at - now).total_seconds() - seconds) < 3
+    due = due_at(photo)
+    assert due is not None
+    assert abs((due - now).total_seconds() - seconds) < 3
 
 
 @pytest.mark.parametrize(
@@ -894,7 +919,7 @@ def test_photo_waits_until_the_time_that_the_answer_names(
     ],
 )
 def test_reviewer_reads_what_a_kind_reported(entries: list[Any], result: str, detail: str) -> None:
-    verdict = backend.read_verdict(entries)
+    verdict = outbox.read_verdict(entries)
     assert verdict.result == result
     assert verdict.detail.endswith(detail)
     assert (verdict.detail == detail) is (result != "unknown")
@@ -929,7 +954,7 @@ def test_queries_slow_down_near_the_rate_limit(cloud: Cloud, make_photo: MakePho
     for _ in range(4):
         run_worker()
     assert len([call for call in cloud.calls if call.startswith("GET")]) == 1
-    assert reload(photo).due_at == sdk.transport.next_query_at > timezone.now() + timedelta(minutes=2)
+    assert due_at(photo) == sdk.transport.next_query_at > timezone.now() + timedelta(minutes=2)
 
 
 def test_upload_page_does_not_call_cloudinary(cloud: Cloud, login: Login, user: User, upload: Upload) -> None:
@@ -973,7 +998,6 @@ def test_many_photos_need_one_query(
 def test_deleted_photo_stays_deleted(cloud: Cloud, make_photo: MakePhoto, notify: Notify) -> None:
     photo = make_photo()
     delete_photo(photo)
-    Photo.objects.update(due_at=None)
+    Asset.objects.update(due_at=None)
     assert notify(approval(photo.pk)).status_code == 200
-    photo = reload(photo)
-    assert (photo.status, photo.due_at) == (Status.DELETED, None)
+    assert (reload(photo).status, due_at(photo)) == (Status.DELETED, None)

@@ -37,8 +37,8 @@ from uploads.images import validate_and_reencode
 from uploads.models import Photo, Status
 from uploads.moderation.cloudinary import client, environment
 from uploads.moderation.cloudinary.models import Asset
+from uploads.moderation.cloudinary.outbox import CLAIM, process_due_photos
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, moderation
-from uploads.outbox import claim_due_photos, process_due_photos
 from uploads.services import create_photo, delete_photo, review_photo
 from users.models import User
 
@@ -102,12 +102,12 @@ def die_before(statement: int) -> Callable[[], None]:
 
 
 def make_due() -> None:
-    Photo.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(days=1))
+    Asset.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(days=1))
 
 
 def one_pass() -> None:
     make_due()
-    Photo.objects.update(claimed_until=None)
+    Asset.objects.update(claimed_until=None)
     process_due_photos()
 
 
@@ -120,13 +120,13 @@ def start_over() -> None:
 
 def finish() -> None:
     """Approve every kind, and run the worker until nothing is left to do."""
-    if Photo.objects.exclude(claimed_until=None).exists():
-        assert claim_due_photos() == []  # the dead worker's claim has not expired
+    if Asset.objects.exclude(claimed_until=None).exists():
+        assert Asset.objects.claim(1, CLAIM) == []  # the dead worker's claim has not expired
     for _ in range(4):
         for asset in cloud.assets.values():
             asset["moderation"] = moderation("approved", "approved")
         one_pass()
-    assert not Photo.objects.exclude(due_at=None, claimed_until=None).exists()
+    assert not Asset.objects.exclude(due_at=None, claimed_until=None).exists()
 
 
 def new_photo() -> Status:
@@ -229,11 +229,11 @@ def run_four_workers() -> None:
     assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(photos)
     cloud.decide("approved", "approved")
     cloud.calls.clear()
-    Photo.objects.update(due_at=timezone.now())
+    Asset.objects.update(due_at=timezone.now())
     work_in_parallel()
     assert Photo.objects.published().count() == len(photos)
     assert len(cloud.calls) <= len(photos) / 5, cloud.calls
-    Photo.objects.update(due_at=None)
+    Asset.objects.update(due_at=None)
     for photo in Photo.objects.all():
         delete_photo(photo)
     cloud.calls.clear()
@@ -285,7 +285,7 @@ def measure_upload() -> None:
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(os.urandom(10 * 1024**2))
     cost = cost_of_a_pass()
-    assert Photo.objects.filter(due_at__gt=timezone.now(), asset__version__gt=0).count() == 2
+    assert Asset.objects.filter(due_at__gt=timezone.now(), version__gt=0).count() == 2
     print(f"a photo of 10 MiB costs {cost:.1f} MiB")
     assert cost <= 40, cost
 

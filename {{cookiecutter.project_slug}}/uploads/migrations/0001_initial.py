@@ -58,8 +58,6 @@ class Migration(migrations.Migration):
                 ("must_delete_files", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("rejected_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("due_at", models.DateTimeField(blank=True, null=True)),
-                ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 ("notify_at", models.DateTimeField(blank=True, db_index=True, null=True)),
                 (
                     "owner",

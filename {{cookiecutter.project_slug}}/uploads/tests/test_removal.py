@@ -93,10 +93,9 @@ def test_only_finished_rows_of_deleted_photos_are_deleted(
     caplog.set_level("INFO")
     monkeypatch.setattr(sweeper, "BATCH_SIZE", 1)
     now = timezone.now()
-    gone: dict[str, Any] = {"status": Status.DELETED, "due_at": None, "created_at": now - timedelta(minutes=61)}
+    gone: dict[str, Any] = {"status": Status.DELETED, "created_at": now - timedelta(minutes=61)}
     unfinished: list[dict[str, Any]] = [
         {"status": Status.APPROVED},
-        {"due_at": now},
         {"must_delete_files": True},
         {"created_at": now - timedelta(minutes=59)},  # counts towards the quota
     ]

@@ -1,12 +1,8 @@
-"""The rule that publishes, the review in the admin, and the worker."""
+"""The rule that publishes, and the review in the admin."""
 
-import os
 import re
-import time
-from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +10,16 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import timezone
 from django.utils.formats import localize
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
-from uploads import outbox
 from uploads.admin import PhotoAdmin
-from uploads.management.commands import worker
 from uploads.models import WAITING, Photo, Status, Verdict
-from uploads.moderation.backends import Outcome, StaffReviewBackend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
-from uploads.services import apply_verdicts, delete_photo, request_check, review_photo
+from uploads.services import apply_verdicts, delete_photo, review_photo
 from users.models import User
 
 QUEUE = "/admin/uploads/photo/"
@@ -86,14 +79,6 @@ def test_new_decision_alone_sets_reason_and_retention(
         at = photo.rejected_at and (photo.rejected_at - start) // timedelta(hours=1)
         assert (photo.status, photo.reason, at) == expected
     assert not apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
-
-
-def test_check_is_requested_for_one_photo_with_files(make_photo: MakePhoto) -> None:
-    asked, gone, _ = make_photo(), make_photo(has_files=False), make_photo()
-    Photo.objects.update(due_at=None)
-    for photo in (asked, gone):
-        request_check(photo.pk)
-    assert list(Photo.objects.filter(due_at__lte=timezone.now())) == [asked]
 
 
 @pytest.mark.control("moderation")
@@ -309,76 +294,3 @@ def test_staff_without_permission_cannot_review(
         assert login(clerk).post(page(photo), decision).status_code == 403
     photo.refresh_from_db()
     assert photo.status == Status.PENDING
-
-
-@pytest.mark.control("moderation")
-def test_due_photo_is_claimed_by_one_worker(make_photo: MakePhoto) -> None:
-    photo = make_photo(due_at=timezone.now())
-    assert outbox.claim_due_photos() == [photo]
-    assert outbox.claim_due_photos() == []
-    Photo.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    call_command("worker", "--once")
-    photo.refresh_from_db()
-    assert (photo.status, photo.due_at, photo.claimed_until) == (Status.PENDING, None, None)
-
-
-@pytest.mark.control("moderation")
-def test_claim_lasts_as_long_as_the_pass(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
-    photos = [make_photo(due_at=timezone.now()) for _ in range(4)]
-
-    class SlowBackend(StaffReviewBackend):
-        def process(self, photos: Sequence[Photo]) -> Iterator[Outcome]:
-            for photo in photos:
-                later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
-                monkeypatch.setattr("django.utils.timezone.now", lambda now=later: now)
-                assert outbox.claim_due_photos() == []
-                yield Outcome(photo, next_due=None)
-
-    monkeypatch.setattr(outbox, "get_moderation_backend", SlowBackend)
-    assert outbox.process_due_photos() == len(photos)
-    assert not Photo.objects.exclude(claimed_until=None).exists()
-
-
-@pytest.mark.control("moderation")
-def test_photo_of_a_dead_worker_is_free_after_minutes(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
-    photo = make_photo(due_at=timezone.now())
-    assert outbox.claim_due_photos() == [photo]
-    later = timezone.now() + timedelta(minutes=5, seconds=1)
-    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
-    assert outbox.process_due_photos() == 1
-
-
-def test_worker_check_fails_only_if_the_worker_hangs(
-    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(worker, "HEARTBEAT", tmp_path / "heartbeat")
-    with pytest.raises(CommandError, match="no heartbeat"):
-        call_command("worker", "--check")
-    worker.HEARTBEAT.touch()
-    long_ago = timezone.now() - timedelta(days=1)
-    make_photo(created_at=long_ago, due_at=long_ago)
-    call_command("worker", "--check")
-    os.utime(worker.HEARTBEAT, times=(time.time() - worker.STALE_SECONDS - 1,) * 2)
-    with pytest.raises(CommandError, match="no heartbeat"):
-        call_command("worker", "--check")
-
-
-def test_staff_and_the_log_learn_of_overdue_photos(
-    login: Login, reviewer: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
-) -> None:
-    now = timezone.now()
-    photos = [make_photo(due_at=now) for _ in range(2)]
-    assert said(login(reviewer).get(QUEUE)) == []
-    # The service is down: the photos wait for a later attempt.
-    waits = {"created_at": now - timedelta(minutes=61), "due_at": now + timedelta(minutes=15)}
-    for fields in ({"created_at": now - timedelta(minutes=59)}, {"due_at": None}, {"status": Status.REVIEW}):
-        Photo.objects.update(**waits | fields)
-        assert not Photo.objects.overdue()
-    Photo.objects.update(**waits, status=Status.PENDING)
-    assert " hour: 2." in said(login(reviewer).get(QUEUE))[0]
-    call_command("worker", "--once")
-    assert "photos overdue for moderation: 2" in caplog.messages
-    review_photo(photos[0], reviewer, "approved")
-    assert " hour: 1." in said(login(reviewer).get(QUEUE))[0]
-    review_photo(photos[1], reviewer, "approved")
-    assert said(login(reviewer).get(QUEUE)) == []

@@ -1,12 +1,17 @@
 from django.db import models
 
+from core.due import DueRow
 from uploads.models import Photo
 
 
-class Asset(models.Model):
-    """A photo that Cloudinary may hold. The row is created just before the first upload."""
+class Asset(DueRow):
+    """A photo on its way to Cloudinary, or there. The row is created with the photo, and goes when Cloudinary has none.
+
+    The transaction that changes a photo makes its asset due, so that no change is lost.
+    """
 
     photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
+    sent = models.BooleanField(default=False, help_text="Set before the first upload: Cloudinary may hold the photo.")
     version = models.PositiveBigIntegerField(null=True, help_text="Empty until Cloudinary confirms the upload.")
 
     def __str__(self) -> str:

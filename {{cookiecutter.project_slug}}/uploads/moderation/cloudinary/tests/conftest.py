@@ -6,9 +6,8 @@ import pytest
 from pytest_django import Settings
 
 from core.testing import HTTPSClient
-from uploads import outbox
-from uploads.models import Photo
-from uploads.moderation.cloudinary import client, environment
+from uploads.moderation.cloudinary import client, environment, outbox
+from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.tests.stub import SECRET, WEBHOOK, Cloud, Notify, RunWorker, signed_headers
 
 
@@ -27,7 +26,7 @@ def run_worker() -> RunWorker:
     """Return a function that runs one pass of the worker. Photos that are due later are due now."""
 
     def one_pass() -> None:
-        Photo.objects.exclude(due_at=None).update(due_at="2000-01-01T00:00Z")
+        Asset.objects.exclude(due_at=None).update(due_at="2000-01-01T00:00Z")
         outbox.process_due_photos()
 
     return one_pass

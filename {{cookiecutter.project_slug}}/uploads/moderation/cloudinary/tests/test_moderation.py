@@ -5,6 +5,7 @@ import json
 import re
 import time
 import tracemalloc
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.utils import timezone
@@ -21,6 +23,9 @@ from core.testing import HTTPSClient, Login, MakePhoto
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
+from uploads.moderation.cloudinary import outbox
+from uploads.moderation.cloudinary.models import Asset
+from uploads.moderation.cloudinary.outbox import Outcome
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
 from uploads.services import delete_photo, review_photo
 from uploads.sweeper import delete_removed_files, sweep
@@ -36,7 +41,11 @@ def status(photo: Photo) -> str:
 
 
 def display_url(photo: Photo) -> str:
-    return image_url(get_moderation_backend().prepare(Photo.objects.all()).get(pk=photo.pk), "display")
+    return image_url(get_moderation_backend().with_image_urls(Photo.objects.all()).get(pk=photo.pk), "display")
+
+
+def claim() -> list[Asset]:
+    return Asset.objects.claim(outbox.BATCH_SIZE, outbox.CLAIM)
 
 
 def details(photo: Photo) -> str:
@@ -58,10 +67,10 @@ def test_photo_is_published_after_all_kinds_approve(
     assert status(photo) == Status.PENDING
     run_worker()
     assert status(photo) == Status.PENDING
-    assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
     assert display_url(photo).startswith("/photos/")
+    assert client.get(display_url(photo)).status_code == 404
     cloud.decide("approved", "approved")
-    Photo.objects.update(due_at=timezone.now())
+    Asset.objects.update(due_at=timezone.now())
     call_command("worker", "--once")
     assert status(photo) == Status.APPROVED
     # A short signature has 48 bits.
@@ -285,9 +294,9 @@ def test_rejected_photo_is_hidden_until_a_reviewer_approves_it(
     cloud.moderation = REJECTED
     photo = make_photo()
     run_worker()
+    thumbnail = image_url(photo, "thumbnail")
     photo.refresh_from_db()
     assert photo.reason == "Not accepted: content."
-    thumbnail = f"/photos/{photo.pk}/thumbnail/"
     assert login(user).get(thumbnail).status_code == 404
     assert login(reviewer).get(thumbnail).status_code == 200
     review_photo(photo, reviewer, "approved")
@@ -316,8 +325,79 @@ def test_removed_photo_is_destroyed_at_cloudinary(
     cloud.faults = [lambda handler: handler.reply(503, "")]
     run_worker()
     assert cloud.assets
+    Photo.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    sweep(0)  # the row stays, since Cloudinary still holds the photo
     run_worker()
     assert not cloud.assets
     assert not default_storage.exists(photo.path("display"))
-    photo.refresh_from_db()
-    assert photo.due_at is None
+    assert not Asset.objects.exists()
+    sweep(0)
+    assert Photo.objects.exists() is (removal != "owner deletes")
+
+
+@pytest.mark.control("moderation")
+def test_due_photo_is_claimed_by_one_worker(cloud: Cloud, make_photo: MakePhoto) -> None:
+    photo = make_photo()
+    (claimed,) = claim()
+    assert claimed.photo == photo
+    assert claim() == []
+    Asset.objects.update(due_at=timezone.now())  # as a notification does meanwhile
+    Asset.objects.reschedule(claimed, None)
+    Asset.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    call_command("worker", "--once")
+    asset = Asset.objects.get()
+    assert (status(photo), asset.claimed_until, asset.attempts) == (Status.PENDING, None, 2)
+    assert asset.due_at is not None
+    assert timedelta(seconds=14) < asset.due_at - timezone.now() < timedelta(seconds=15)
+
+
+@pytest.mark.control("moderation")
+def test_claim_lasts_as_long_as_the_pass(cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [make_photo() for _ in range(4)]
+
+    def process_slowly(assets: Sequence[Asset]) -> Iterator[Outcome]:
+        for asset in assets:
+            later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
+            monkeypatch.setattr("django.utils.timezone.now", lambda now=later: now)
+            assert claim() == []
+            yield Outcome(asset, next_due=None)
+
+    monkeypatch.setattr(outbox, "process", process_slowly)
+    assert outbox.process_due_photos() == len(photos)
+    assert not Asset.objects.exclude(due_at=None, claimed_until=None).exists()
+
+
+@pytest.mark.control("moderation")
+def test_photo_of_a_dead_worker_is_free_after_minutes(
+    cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_photo()
+    assert claim()
+    later = timezone.now() + timedelta(minutes=5, seconds=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    assert outbox.process_due_photos() == 1
+
+
+def test_staff_and_the_log_learn_of_overdue_photos(
+    cloud: Cloud, login: Login, reviewer: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warnings() -> list[str]:
+        response = login(reviewer).get("/admin/uploads/photo/")
+        return [message.message for message in get_messages(response.wsgi_request)]
+
+    now = timezone.now()
+    photos = [make_photo() for _ in range(2)]
+    assert warnings() == []
+    # The service is down: the photos wait for a later attempt.
+    for created, due, photo_status in ((59, now, "pending"), (61, None, "pending"), (61, now, "review")):
+        Photo.objects.update(created_at=now - timedelta(minutes=created), status=photo_status)
+        Asset.objects.update(due_at=due and now + timedelta(minutes=15))
+        assert warnings() == []
+    Photo.objects.update(status=Status.PENDING)
+    assert " hour: 2." in warnings()[0]
+    call_command("worker", "--once")
+    assert "photos overdue for moderation: 2" in caplog.messages
+    review_photo(photos[0], reviewer, "approved")
+    assert " hour: 1." in warnings()[0]
+    review_photo(photos[1], reviewer, "approved")
+    assert warnings() == []

@@ -8,6 +8,7 @@ from pytest_django import Settings
 
 from core.testing import HTTPSClient, MakePhoto
 from uploads.models import Photo, Status
+from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.tests.stub import WEBHOOK, Cloud, Notify, approval
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +16,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def photo(cloud: Cloud, make_photo: MakePhoto) -> Photo:
-    return make_photo(due_at=None)
+    photo = make_photo()
+    Asset.objects.update(due_at=None)
+    return photo
 
 
 @pytest.mark.control("moderation")
@@ -26,7 +29,7 @@ def test_notification_only_schedules_a_check(photo: Photo, notify: Notify, diges
         assert (response.status_code, response.content) == (200, b"")
     photo.refresh_from_db()
     assert photo.status == Status.PENDING
-    assert photo.due_at is not None
+    assert Asset.objects.get().due_at is not None
 
 
 @pytest.mark.control("moderation")
@@ -50,8 +53,7 @@ def test_forged_notification_is_refused(
     caplog.set_level(logging.INFO)
     assert notify(approval(photo.pk), **changes).status_code == expected
     assert ("authn_webhook_fail" in caplog.messages) is (expected == 401)
-    photo.refresh_from_db()
-    assert photo.due_at is None
+    assert Asset.objects.get().due_at is None
 
 
 @pytest.mark.control("moderation")
@@ -64,6 +66,14 @@ def test_malformed_notification_is_refused(cloud: Cloud, notify: Notify, body: b
 def test_unknown_asset_gets_the_same_response(cloud: Cloud, notify: Notify, public_id: object) -> None:
     response = notify({"notification_type": "moderation", "public_id": public_id})
     assert (response.status_code, response.content) == (200, b"")
+
+
+def test_notification_schedules_one_photo_with_files(photo: Photo, make_photo: MakePhoto, notify: Notify) -> None:
+    gone, _ = make_photo(has_files=False), make_photo()
+    Asset.objects.update(due_at=None)
+    for asked in (photo, gone):
+        notify(approval(asked.pk))
+    assert [asset.photo for asset in Asset.objects.exclude(due_at=None)] == [photo]
 
 
 @pytest.mark.control("moderation")

@@ -1,0 +1,49 @@
+"""Rows that say when they are due, so that no queue can lose them. Any number of workers can share them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
+    def claim(self, limit: int, duration: timedelta) -> list[Row]:
+        """Return up to `limit` due rows that no other worker gets within this time. If this one dies, they are free."""
+        now = timezone.now()
+        free = self.filter(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
+        keys = list(free.order_by("due_at").values_list("pk", flat=True)[:limit])
+        claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
+        claimed = [key for key in keys if free.filter(pk=key).update(**claim)]  # succeeds for one worker only
+        # In random order, so that a row whose work always fails cannot end every pass before the others.
+        return list(self.filter(pk__in=claimed).order_by("?"))
+
+    def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
+        """Claim the rows until then (None: no longer), except those that another worker has taken over."""
+        mine = self.filter(pk__in=[row.pk for row in rows], claimed_until=rows[0].claimed_until)
+        mine.update(claimed_until=until)
+        for row in rows:
+            row.claimed_until = until
+
+    def reschedule(self, row: Row, due_at: datetime | None) -> None:
+        """Store when a row is due again, unless another process has changed that since it was claimed."""
+        self.filter(pk=row.pk, due_at=row.due_at).update(due_at=due_at)
+
+
+class DueRow(models.Model):
+    """A row that the worker processes at `due_at` (None: never)."""
+
+    due_at = models.DateTimeField(null=True, db_index=True)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)  # how often it was claimed
+
+    objects = DueQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def next_attempt(self) -> datetime:
+        """Return when to try again: in 10 seconds after the first attempt, then later and later, up to 15 minutes."""
+        wait = 10 * 1.5 ** min(self.attempts - 1, 12)
+        return timezone.now() + timedelta(seconds=min(wait, 900))

@@ -1,0 +1,41 @@
+"""Jobs: what the worker does beside the site. An app declares its own in a module `jobs`, by the decorator `job`."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+
+class Job(NamedTuple):
+    work: Callable[[], object]
+    every: int  # seconds
+
+    def __str__(self) -> str:
+        return f"{self.work.__module__}.{self.work.__name__}"
+
+
+JOBS: list[Job] = []
+
+
+def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
+    """Let each worker call the function once in every period of so many seconds, and again at once if it returns True.
+
+    It must be safe to repeat: several workers may run it at the same time, and one may die at any line.
+    """
+
+    def register(work: Work) -> Work:
+        JOBS.append(Job(work, every))
+        return work
+
+    return register
+
+
+@job(every=300)
+def delete_expired_rows() -> None:
+    """Delete expired sessions and rows of the cache, which Django keeps: the keys of the cache contain IP addresses."""
+    call_command("clearsessions")
+    with connection.cursor() as cursor:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])

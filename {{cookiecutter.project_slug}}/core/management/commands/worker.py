@@ -1,0 +1,90 @@
+import faulthandler
+import logging
+import signal
+import tempfile
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
+
+from core import jobs
+from core.jobs import Job
+from core.logging import request_id
+
+logger = logging.getLogger(__name__)
+PAUSE = 5  # seconds between two passes
+STALE_SECONDS = 15 * 60  # longer than the slowest job takes
+HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
+
+
+class Command(BaseCommand):
+    help = "Run the jobs of all apps when they are due. Several workers can run at once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--once", action="store_true", help="run all jobs, and stop (for cron)")
+        mode.add_argument("--check", action="store_true", help="fail if the worker on this machine hangs or is gone")
+
+    def handle(self, *args: Any, once: bool, check: bool, **options: Any) -> None:
+        if check:
+            # Only if the worker hangs: a service that does not answer is no reason to restart it.
+            if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
+                raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
+        elif once:
+            run_once()
+        else:
+            run_until_signal()
+
+
+def run_once() -> None:
+    """Run each job until it has nothing more to do, or has failed."""
+    left, failed = list(jobs.JOBS), []
+    while left:
+        results = {job: run(job) for job in left}
+        left = [job for job, more in results.items() if more]
+        failed += [str(job) for job, more in results.items() if more is None]
+    if failed:
+        raise CommandError(f"Failed: {', '.join(failed)}. The log says why.")
+
+
+def run_until_signal() -> None:
+    """Run the jobs that are due, each once in a pass, until a signal stops the process after the present job."""
+    stop = Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    pause, done = 0, dict[Job, float]()  # the period in which each job was done last
+    while not stop.wait(pause):
+        pause = PAUSE
+        for job in jobs.JOBS:
+            beat()
+            period = time.time() // job.every
+            if done.get(job) != period and not stop.is_set():
+                done[job] = period
+                if run(job):
+                    del done[job]
+                    pause = 0
+    faulthandler.cancel_dump_traceback_later()
+
+
+def run(job: Job) -> bool | None:
+    """Run a job, and return whether it has more to do; None if it failed, which stops no other job."""
+    request_id.set(uuid4().hex)
+    try:
+        return job.work() is True
+    except Exception:
+        logger.exception("a job failed: %s", job)
+        return None
+    finally:
+        close_old_connections()  # the next job reconnects if the database was restarted
+
+
+def beat() -> None:
+    HEARTBEAT.touch()
+    # Ends a process that hangs, so that its supervisor starts another one.
+    faulthandler.dump_traceback_later(STALE_SECONDS, exit=True)
