@@ -874,6 +874,7 @@ FEATURES = [
         "objects.filter(pk=request.user.pk).up",
         "objects.up",
     ),
+    Mutation("account pages that take PUT", "accounts/urls.py", "\nrestrict_methods(urlpatterns)\n", "\n"),
     Mutation("account deleted without reauthentication", "accounts/views.py", "@reauthentication_required\n"),
 ]
 
