@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.support.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
+from tests.support.renewal import UV
 from tests.support.scanning import Advisories, Install
 from tests.support.updating import jobs_of
 
@@ -31,7 +32,8 @@ COMMANDS = (
     'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"',
 )
 NOT_HERE = {
-    "apk add --no-cache python3 uv": "the image is Alpine Linux; the next command needs both packages",
+    "apk add --no-cache py3-pip": "the image is Alpine Linux; the next commands need Python and uv",
+    f"pip install --quiet --break-system-packages uv=={UV}": "the next command needs it, and uv is here",
     "apk add --no-cache openssl": "the image is Alpine Linux",
     # tests/production/test_compose.py runs the same with podman.
     "uv run python -c \"import core.tests.settings, subprocess; subprocess.run('deploy/make-secrets', check=True)\"": (
