@@ -145,6 +145,32 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     assert (project / ".env").read_bytes() == secrets
 
 
+def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: Path) -> None:
+    origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django")
+    publish(origin)
+    machine = Machine(tmp_path, origin.parent)
+    project = started(template, machine, ALL_ON)
+    raised = origin / RAW / "pyproject.toml"
+    raised.write_text(re.sub(r"([=~]=\d+\.)\d+", r"\g<1>500", raised.read_text(encoding="utf-8")), encoding="utf-8")
+    publish_next(origin)
+    metadata = project / "pyproject.toml"
+    # The team raised some pins, one above the release's; it lowered one, and added a package between them.
+    text = re.sub(r"(django(?:\[\w+\])?[=~]=\d+\.)\d+", r"\g<1>400", metadata.read_text(encoding="utf-8"))
+    text = re.sub(r"(pillow~=\d+\.)\d+", r"\g<1>600", text)
+    text = re.sub(r"(redis==)\d+\.", r"\g<1>2.", text)
+    metadata.write_text(text.replace('    "whitenoise==', '    "qrcode==8.2",\n    "whitenoise=='), encoding="utf-8")
+    commit(project, "Work")
+    output = machine.run(project, *UPDATE)
+    assert "Conflicts" not in output
+    merged = metadata.read_text(encoding="utf-8")
+    found = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?[=~]=\d+\.(\d+)', merged))
+    assert found.pop("qrcode") == "2"
+    assert found.pop("pillow") == "600"
+    assert found.pop("redis") != "500"
+    assert set(found.values()) == {"500"}
+    assert run(project, "git", "diff", "--name-only", "--diff-filter=U") == ""
+
+
 def test_removed_folder_stays_removed_and_is_reported(template: Path, machine: Machine) -> None:
     project = started(template, machine, ALL_ON | {"ci_scanning": "gitlab"})
     run(project, "git", "rm", "-rq", "accounts")
