@@ -1,0 +1,272 @@
+"""The renewal of the pins: the command, against an index of this machine, and the weekly workflow that runs it."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import RAW, ROOT, commit, run
+from tests.support.index import Release, serve
+
+COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
+# A template in small: each form of a pin, and each place of uv's and Python's version.
+FILES = {
+    "pyproject.toml": """\
+[project]
+requires-python = ">=3.12,<3.15"
+
+[dependency-groups]
+dev = [
+    # Generates projects.
+    "cookiecutter==2.7.1",
+    "cryptography~=50.0.0",
+    "django-allauth[mfa]~=65.21.1",
+    "django~=6.1.3",
+    "gunicorn==27.0.1",
+    "ruff==0.17.5", # 0.17.5 is quoted here
+]
+""",
+    f"{RAW}/pyproject.toml": """\
+[project]
+requires-python = ">=3.12,<3.15" # 3.14 is the newest that CI tests
+dependencies = [
+    "cryptography~=50.0.0",
+    "django~=6.1.3",
+    "django-allauth~=65.21.1",
+    # % if cookiecutter.auth_app
+    "django-allauth[mfa]~=65.21.1",
+    # % endif
+    "gunicorn==27.0.1; sys_platform != 'win32'",
+]
+
+[dependency-groups]
+dev = ["ruff==0.17.5"]
+
+[tool.uv]
+required-version = ">=0.13.9"
+exclude-newer = "7 days"
+
+[tool.uv.exclude-newer-package]
+cryptography = false
+django = false
+django-allauth = false
+""",
+    "update.py": 'COOKIECUTTER = ("uv", "tool", "run", "--from", "cookiecutter==2.7.1", "cookiecutter")\n',
+    "README.md": "| Python | 3.12, 3.13, 3.14 |\n",
+    "CHANGELOG.md": "- Takes astral-sh/uv:0.13.9.\n",
+    ".ci/run": "pip install uv==0.13.9\n",
+    ".github/workflows/tests.yml": f"""\
+jobs:
+  test:
+    strategy:
+      matrix:
+        python: ["3.12", "3.13", "3.14"]
+    steps:
+      - uses: actions/checkout@{COMMIT} # v7.0.1
+      - uses: astral-sh/setup-uv@{COMMIT} # v10.0.1
+        with:
+          python-version: ${{{{ matrix.python }}}}
+          version: "0.13.9"
+      - uses: acme/other@{COMMIT} # v1.0.0
+        with:
+          version: "0.13.9"
+""",
+    f"{RAW}/.gitlab-ci.yml": """\
+variables:
+  PYTHON: "3.14"
+default:
+  image: ghcr.io/astral-sh/uv:0.13.9-python$PYTHON-trixie
+test:
+  parallel:
+    matrix:
+      - PYTHON: ["3.12", "3.13", "3.14"]
+""",
+    f"{RAW}/Dockerfile": "FROM ghcr.io/astral-sh/uv:0.13.9 AS uv\nFROM python:3.14-slim-trixie\n",
+}
+PRESENT = [
+    Release("cookiecutter", "2.7.1"),
+    Release("cryptography", "50.0.0"),
+    Release("Django", "6.1.3"),
+    Release("django-allauth", "65.21.1", extras=("mfa",), requires=("django>=5",)),
+    Release("gunicorn", "27.0.1"),
+    Release("ruff", "0.17.5"),
+    Release("uv", "0.13.9"),
+]
+NEWER = [
+    Release("cookiecutter", "2.8.0", days=8),
+    Release("cookiecutter", "2.9.0", days=6),
+    Release("cryptography", "50.1", days=0.1),
+    Release("Django", "6.1.4", days=0.1),
+    Release("Django", "6.2.0", days=20),
+    Release("django-allauth", "65.22.1", days=0.1, extras=("mfa",), requires=("django>=5",)),
+    Release("gunicorn", "28.0.0", days=6),
+    Release("ruff", "0.18.0", days=8),
+    Release("uv", "0.14.0", days=8),
+    Release("uv", "0.14.1", days=6),
+]
+TABLE = """\
+| package | from | to |
+| --- | --- | --- |
+| cookiecutter | 2.7.1 | 2.8.0 |
+| cryptography | 50.0.0 | 50.1 |
+| django | 6.1.3 | 6.1.4 |
+| django-allauth | 65.21.1 | 65.22.1 |
+| ruff | 0.17.5 | 0.18.0 |
+| uv | 0.13.9 | 0.14.0 |
+"""
+
+
+def make(folder: Path) -> Path:
+    """Create the template in small, with the real command, and commit it."""
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", newline="\n")
+    shutil.copy2(ROOT / "renew.py", folder)
+    commit(folder, "Start")
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Return a template in small that no test has changed."""
+    return make(tmp_path / "template")
+
+
+@pytest.fixture(scope="module")
+def renewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a template in small after its renewal, and what the command printed; tests must not change it."""
+    folder = make(tmp_path_factory.mktemp("renewed") / "template")
+    return folder, renew(folder, PRESENT + NEWER)
+
+
+def renew(folder: Path, releases: list[Release], *options: str) -> str:
+    """Run the command against an index with these releases, and return what it prints; GitHub is a folder."""
+    config = folder.parent / "gitconfig"
+    config.write_text(f'[url "{folder.parent.as_posix()}/"]\ninsteadOf = https://github.com/\n', encoding="utf-8")
+    with serve(releases) as url:
+        command = (sys.executable, "renew.py", *options)
+        return run(folder, *command, GIT_CONFIG_GLOBAL=str(config), UV_DEFAULT_INDEX=url, UV_PYTHON=sys.executable)
+
+
+def read(folder: Path, path: str) -> str:
+    return (folder / path).read_text(encoding="utf-8")
+
+
+def masked(text: str) -> str:
+    """Return a text without the digits of its versions."""
+    return re.sub(r"\d+(?:\.\d+)+", "X", text)
+
+
+def changed(folder: Path) -> set[str]:
+    return {line[3:].strip('"') for line in run(folder, "git", "status", "--porcelain", "-z").split("\0") if line}
+
+
+def without(releases: list[Release], *names: str) -> list[Release]:
+    return [release for release in releases if release.name not in names]
+
+
+def test_pins_are_raised_to_what_the_cooldown_allows(renewed: tuple[Path, str]) -> None:
+    folder, printed = renewed
+    assert printed.startswith(TABLE)
+    own, emitted = read(folder, "pyproject.toml"), read(folder, f"{RAW}/pyproject.toml")
+    for text in (own, emitted):
+        assert '"django~=6.1.4"' in text
+        assert '"django-allauth[mfa]~=65.22.1"' in text
+        assert '"cryptography~=50.1.0"' in text, "with two numbers, it would take new features"
+        assert '"gunicorn==27.0.1' in text, "28.0.0 is too young"
+        assert '"ruff==0.18.0"' in text
+    assert '"django-allauth~=65.22.1"' in emitted
+    assert '"cookiecutter==2.8.0"' in own
+    assert '"cookiecutter==2.8.0"' in read(folder, "update.py")
+
+
+def test_uv_is_raised_wherever_it_is_installed(renewed: tuple[Path, str]) -> None:
+    folder, _ = renewed
+    places = (f"{RAW}/Dockerfile", f"{RAW}/.gitlab-ci.yml", ".ci/run")
+    assert [re.findall(r"uv(?::|==)([\d.]+)", read(folder, path)) for path in places] == [["0.14.0"]] * 3
+    workflow = read(folder, ".github/workflows/tests.yml")
+    assert re.findall(r'version: "([\d.]+)"', workflow) == ["0.14.0", "0.13.9"], "the second is another program's"
+    assert 'required-version = ">=0.13.9"' in read(folder, f"{RAW}/pyproject.toml")
+
+
+def test_only_versions_change(renewed: tuple[Path, str]) -> None:
+    folder, _ = renewed
+    for path, text in FILES.items():
+        assert masked(read(folder, path)) == masked(text), path
+    assert changed(folder) == set(FILES) - {"README.md", "CHANGELOG.md"}
+    assert "# 0.17.5 is quoted here" in read(folder, "pyproject.toml")
+
+
+def test_second_run_changes_nothing(renewed: tuple[Path, str], tmp_path: Path) -> None:
+    folder = shutil.copytree(renewed[0], tmp_path / "template")
+    commit(folder, "Renew")
+    assert renew(folder, PRESENT + NEWER).startswith("Nothing to raise.\n")
+    assert not changed(folder)
+
+
+def test_new_line_of_django_is_left_for_a_decision(renewed: tuple[Path, str]) -> None:
+    assert "- Django 6.2 is out.\n" in renewed[1]
+
+
+def test_pin_that_is_too_young_is_lowered(small: Path) -> None:
+    """`uv lock` fails in every new project that has it."""
+    young = [*without(PRESENT, "ruff"), Release("ruff", "0.17.5", days=2), Release("ruff", "0.17.4")]
+    printed = renew(small, young)
+    assert "| ruff | 0.17.5 | 0.17.4 |" in printed
+    assert "Lowered, since the pin is withdrawn or younger than 7 days:\n\n- ruff\n" in printed
+    assert '"ruff==0.17.4", # 0.17.5 is quoted here' in read(small, "pyproject.toml")
+
+
+def test_newer_release_pulls_no_other_package_down(small: Path) -> None:
+    """Alone, the resolver would take the newest gunicorn, and an older ruff with it."""
+    both = [Release("gunicorn", "28.0.0", requires=("ruff<0.17",)), Release("ruff", "0.16.0")]
+    assert renew(small, PRESENT + both).startswith("Nothing to raise.\n")
+
+
+def test_pin_fits_the_oldest_python(small: Path) -> None:
+    newest = [Release("ruff", "0.18.0", python=">=3.12"), Release("ruff", "0.19.0", python=">=3.13")]
+    assert "| ruff | 0.17.5 | 0.18.0 |" in renew(small, PRESENT + newest)
+
+
+def test_set_that_cannot_be_resolved_ends_with_the_reason(small: Path) -> None:
+    apart = [Release("gunicorn", "27.0.1", requires=("ruff<0.17",)), *without(PRESENT, "gunicorn")]
+    with pytest.raises(AssertionError, match="uv finds no set that fits together") as failure:
+        renew(small, apart)
+    assert "gunicorn" in str(failure.value)
+    assert not changed(small)
+
+
+def test_next_python_is_added_on_demand_once_there_are_wheels(small: Path) -> None:
+    """Let uv know 3.15 first: it does, and these files lack it."""
+    old = [
+        *without(PRESENT, "cryptography"),
+        Release("cryptography", "50.0.0", tag="cp314-cp314-manylinux_2_17_x86_64"),
+    ]
+    lacking = "- Python 3.15 is out, but cryptography has no wheel for it on x86_64-manylinux_2_28.\n"
+    assert lacking in renew(small, old, "--python")
+    assert not changed(small)
+    assert "- Python 3.15 is out, with wheels of every package:" in renew(small, PRESENT)
+    assert not changed(small)
+    assert "- Python 3.15 is added." in renew(small, PRESENT, "--python")
+    assert read(small, "README.md") == "| Python | 3.12, 3.13, 3.14, 3.15 |\n"
+    for path in (".github/workflows/tests.yml", f"{RAW}/.gitlab-ci.yml"):
+        assert '["3.12", "3.13", "3.14", "3.15"]' in read(small, path)
+    assert 'PYTHON: "3.15"' in read(small, f"{RAW}/.gitlab-ci.yml")
+    assert "FROM python:3.15-slim-trixie" in read(small, f"{RAW}/Dockerfile")
+    for path in ("pyproject.toml", f"{RAW}/pyproject.toml"):
+        assert 'requires-python = ">=3.12,<3.16"' in read(small, path)
+
+
+def test_due_actions_are_listed(small: Path) -> None:
+    for action, tags in {"actions/checkout": ["v7.0.1", "v7.1.0", "v8"], "astral-sh/setup-uv": ["v10.0.1"]}.items():
+        (small.parent / action).mkdir(parents=True)
+        commit(small.parent / action, "Release")
+        for tag in tags:
+            run(small.parent / action, "git", "tag", tag)
+    due = renew(small, PRESENT).partition("Due in `.github/workflows/`")[2]
+    assert re.findall(r"^- (.+)$", due, re.MULTILINE) == [
+        "acme/other 1.0.0, whose releases could not be read",
+        "actions/checkout 7.0.1 → 7.1.0",
+    ]
