@@ -25,8 +25,8 @@ PIN = re.compile(
 )
 ACTION = re.compile(r"uses: (?P<repository>[\w-]+/[\w.-]+)[\w./-]*@[0-9a-f]{40} # v(?P<version>[\d.]+)$", re.MULTILINE)
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
-# These tell what happened on a day, so they keep the versions of that day.
-HISTORY = {"CHANGELOG.md", "docs/decisions.md"}
+# The first two tell what happened on a day, and the third has a made-up template.
+KEPT = {"CHANGELOG.md", "docs/decisions.md", "tests/test_renew.py"}
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -129,13 +129,11 @@ def installed_uv() -> str:
     return found[0]
 
 
-def renew_uv(texts: dict[Path, str], old: str, new: str) -> None:
-    """Raise uv wherever it is installed. `required-version` stays: it is a lower bound, not what is installed."""
-    place = re.compile(
-        r"(\buv:|\buv==|setup-uv@.+\n +with:\n(?: +(?!- ).+\n)*? +version: \"?)" + re.escape(old) + r"(?![\w.]*\d)"
-    )
+def renew_uv(texts: dict[Path, str], version: str) -> None:
+    """Install this uv everywhere. `required-version` stays: it is a lower bound, which a team's own uv has to meet."""
+    place = re.compile(r"(\buv:|\buv==|setup-uv@.+\n +with:\n(?: +(?!- ).+\n)*? +version: \"?)\d[\d.]*\d")
     for path, text in texts.items():
-        texts[path] = place.sub(rf"\g<1>{new}", text)
+        texts[path] = place.sub(rf"\g<1>{version}", text)
 
 
 def add_python(texts: dict[Path, str], new: str) -> None:
@@ -185,7 +183,7 @@ def tracked() -> dict[Path, str]:
     """Return the text files of the repository, with their text."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
     texts = {}
-    for path in sorted({*filter(None, listed.stdout.split("\0"))} - HISTORY):
+    for path in sorted({*filter(None, listed.stdout.split("\0"))} - KEPT):
         content = (ROOT / path).read_bytes()
         if b"\0" not in content:
             texts[ROOT / path] = content.decode()
@@ -206,8 +204,7 @@ def main() -> None:
         changed = renew_packages(texts, index)
     except subprocess.CalledProcessError as failure:
         sys.exit(f"uv finds no set that fits together: {failure.stderr.strip()}")
-    if "uv" in changed:
-        renew_uv(texts, *changed["uv"])
+    renew_uv(texts, changed.get("uv", ("", installed_uv()))[1])
     note, addable = next_python(index, texts)
     if addable and "--python" in sys.argv[1:]:
         add_python(texts, index.next_python)

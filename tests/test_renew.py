@@ -1,14 +1,19 @@
 """The renewal of the pins: the command, against an index of this machine, and the weekly workflow that runs it."""
 
+import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.baking import RAW, ROOT, commit, run
 from tests.support.index import Release, serve
+from tests.support.updating import Machine, Request, execute
 
 COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
 # A template in small: each form of a pin, and each place of uv's and Python's version.
@@ -239,7 +244,7 @@ def test_set_that_cannot_be_resolved_ends_with_the_reason(small: Path) -> None:
 
 
 def test_next_python_is_added_on_demand_once_there_are_wheels(small: Path) -> None:
-    """Let uv know 3.15 first: it does, and these files lack it."""
+    """Use 3.15: uv knows it, and these files lack it."""
     old = [
         *without(PRESENT, "cryptography"),
         Release("cryptography", "50.0.0", tag="cp314-cp314-manylinux_2_17_x86_64"),
@@ -270,3 +275,172 @@ def test_due_actions_are_listed(small: Path) -> None:
         "acme/other 1.0.0, whose releases could not be read",
         "actions/checkout 7.0.1 → 7.1.0",
     ]
+
+
+# The weekly workflow
+
+WORKFLOW = ".github/workflows/tests.yml"
+# It also tries to change what the request will contain. GitHub gives it no RED: here it says how the tests end.
+CI_RUN = """\
+#!/bin/bash
+# uv==0.13.9
+printf 'diff --git a/more b/more\\nnew file mode 100644\\n--- /dev/null\\n+++ b/more\\n@@ -0,0 +1 @@\\n+more\\n' |
+  tee -a "$RUNNER_TEMP"/renewal/*
+if [ "$RED" = hanging ]; then exit 124; fi
+if [ -n "$RED" ] && grep -q ruff==0.18.0 pyproject.toml; then
+  echo "FAILED tests/test_updates.py::test_request[token of the job] - AssertionError: assert 1 - 2"
+  echo "ERROR tests/test_http.py::test_errors"
+  echo "FAILED 1 of 2"
+  exit 1
+fi
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path, small: Path) -> Machine:
+    """Return a machine with gh's stand-in and the repository of a template whose tests can be red."""
+    if os.name != "posix" or not shutil.which("jq"):
+        pytest.skip("the stand-in for gh is a shell script, and needs jq")
+    (small / ".ci" / "run").write_text(CI_RUN, encoding="utf-8")
+    (small / ".ci" / "run").chmod(0o755)
+    commit(small, "Make the tests red on demand")
+    machine = Machine(tmp_path, tmp_path / "github.com" / "org")
+    (tmp_path / "bin" / "uv").unlink()  # the real one runs, against this machine's index
+    git = (tmp_path / "home" / ".gitconfig").read_text(encoding="utf-8")
+    (tmp_path / "home" / ".gitconfig").write_text(git.replace("/org/", "/"), encoding="utf-8")
+    run(tmp_path, "git", "clone", "--quiet", "--bare", str(small), str(machine.remote))
+    return machine
+
+
+def run_workflow(machine: Machine, *, releases: list[Release], red: str = "", allowed: bool = True) -> Request:
+    """Run both jobs of the workflow, each in a new clone; an artifact has what its folder had at that moment."""
+    jobs = yaml.safe_load(read(ROOT, ".github/workflows/renew.yml"))["jobs"]
+    artifacts = Path(tempfile.mkdtemp(dir=machine.folder))
+    request = Request(artifacts)
+    before = run(machine.remote, "git", "for-each-ref")
+    with serve(releases) as url:
+        found = run_job(
+            jobs["renew"], request, machine, {"UV_DEFAULT_INDEX": url, "UV_PYTHON": sys.executable, "RED": red}
+        )
+    if "changed=yes" in found["GITHUB_OUTPUT"] and not request.failed:
+        fixed = {key: value for key, value in jobs["request"]["env"].items() if "${{" not in value}
+        fixed |= {"TESTS": request.tests, "RUN": "https://run", "ALLOWED": "yes" if allowed else ""}
+        request.body = run_job(jobs["request"], request, machine, fixed)["body"]
+    request.pushed = run(machine.remote, "git", "for-each-ref") != before
+    return request
+
+
+def run_job(job: dict[str, Any], request: Request, machine: Machine, environment: dict[str, str]) -> dict[str, str]:
+    """Run the steps of a job, each under its condition; return the texts that the job leaves."""
+    clone, runner = machine.clone("main"), Path(tempfile.mkdtemp(dir=machine.folder))
+    output, page = runner / "output", runner / "page.md"
+    output.touch()
+    environment = environment | {"RUNNER_TEMP": str(runner), "GITHUB_OUTPUT": str(output)}
+    environment["GITHUB_STEP_SUMMARY"] = str(page)
+    for step in job["steps"]:
+        met = {
+            "": True,
+            "${{ steps.patch.outputs.changed }}": "changed=yes" in output.read_text(encoding="utf-8"),
+            "${{ steps.tests.outcome == 'failure' }}": request.tests == "failure",
+        }
+        if request.failed or not met[step.get("if", "")]:
+            continue
+        folder = runner / step.get("with", {}).get("path", "").removeprefix("${{ runner.temp }}/")
+        if "upload-artifact@" in step.get("uses", ""):
+            shutil.copytree(folder, request.artifact / step["with"]["name"])
+        elif "download-artifact@" in step.get("uses", ""):
+            for artifact in request.artifact.glob(step["with"]["pattern"]):
+                shutil.copytree(artifact, folder, dirs_exist_ok=True)
+        elif "run" in step:
+            code = execute(request, machine, clone, step["run"], environment)
+            if step.get("id") == "tests":
+                request.tests = "failure" if code else "success"
+            else:
+                request.failed = bool(code)
+    body = runner / "renewal" / "body.md"
+    return {
+        "GITHUB_OUTPUT": output.read_text(encoding="utf-8"),
+        "body": body.read_text(encoding="utf-8") if body.is_file() else "",
+    }
+
+
+def test_green_renewal_becomes_a_request(machine: Machine) -> None:
+    request = run_workflow(machine, releases=PRESENT + NEWER)
+    assert not request.failed, request.log
+    assert TABLE in request.body
+    assert "All tests (`.ci/run`): success, see https://run" in request.body
+    assert "Checks do not start by themselves" in request.body
+    assert "gh pr create --head renewal --title Raise the pins" in request.log
+    assert "--draft" not in request.log
+    pulled = machine.clone("renewal")
+    assert '"ruff==0.18.0"' in read(pulled, "pyproject.toml")
+    assert "more" not in request.body
+    assert not (pulled / "more").exists(), "the tests' code reached the request"
+
+
+def test_own_workflows_are_left_alone_and_listed(machine: Machine) -> None:
+    request = run_workflow(machine, releases=PRESENT + NEWER)
+    pulled = machine.clone("renewal")
+    assert read(pulled, WORKFLOW) == FILES[WORKFLOW]
+    assert "uv:0.14.0" in read(pulled, f"{RAW}/Dockerfile")
+    assert '\n-          version: "0.13.9"\n+          version: "0.14.0"\n' in request.body
+    assert "- actions/checkout 7.0.1, whose releases could not be read\n" in request.body
+    run(pulled, "git", "apply", str(request.artifact / "renewal" / "workflows.patch"))
+    assert 'version: "0.14.0"' in read(pulled, WORKFLOW)
+    # Merged without them: nothing else is due, so there is no request.
+    run(machine.remote, "git", "update-ref", "refs/heads/main", "refs/heads/renewal")
+    again = run_workflow(machine, releases=PRESENT + NEWER)
+    assert not again.pushed
+    assert not again.failed
+    assert "Only .github/workflows is due." in again.log
+
+
+def test_red_renewal_is_a_draft_that_names_the_tests(machine: Machine) -> None:
+    request = run_workflow(machine, releases=PRESENT + NEWER, red="yes")
+    assert not request.failed, request.log
+    assert re.search(r"gh pr create .+ --draft$", request.log, re.MULTILINE)
+    assert "All tests (`.ci/run`): failure, see https://run" in request.body
+    names = request.body.partition("\nFailed:\n\n")[2].partition("\n\n")[0]
+    assert names.splitlines() == [
+        "- `tests/test_http.py::test_errors`",
+        "- `tests/test_updates.py::test_request[token of the job]`",
+    ]
+    hanging = run_workflow(machine, releases=PRESENT + NEWER, red="hanging")
+    assert "gh pr ready renewal --undo" in hanging.log
+    assert "No test failed by name: the run's log says why." in hanging.body
+    green = run_workflow(machine, releases=PRESENT + NEWER)
+    assert "gh pr edit renewal" in green.log
+    assert re.search(r"gh pr ready renewal$", green.log, re.MULTILINE)
+
+
+def test_nothing_to_raise_opens_no_request(machine: Machine) -> None:
+    request = run_workflow(machine, releases=PRESENT)
+    assert not request.failed
+    assert not request.pushed
+    assert not request.tests
+
+
+def test_commits_of_a_person_stay_on_the_branch(machine: Machine) -> None:
+    run_workflow(machine, releases=PRESENT + NEWER)
+    clone = machine.clone("renewal")
+    (clone / "fix.md").write_text("# Fix\n", encoding="utf-8")
+    commit(clone, "Fix")
+    run(clone, "git", "push", "--quiet", "origin", "renewal")
+    refused = run_workflow(machine, releases=PRESENT + NEWER)
+    assert refused.failed
+    assert "has commits of yours" in refused.log
+    assert (machine.clone("renewal") / "fix.md").is_file()
+
+
+def test_workflow_says_how_to_allow_requests(machine: Machine) -> None:
+    request = run_workflow(machine, releases=PRESENT + NEWER, allowed=False)
+    assert request.failed
+    assert "Settings > Actions > General" in request.log
+
+
+def test_job_that_runs_packages_may_not_write() -> None:
+    jobs = yaml.safe_load(read(ROOT, ".github/workflows/renew.yml"))["jobs"]
+    assert jobs["renew"]["permissions"] == {"contents": "read"}
+    assert "TOKEN" not in str(jobs["renew"])
+    assert "uv " not in str(jobs["request"]).replace("uv run --no-project renew.py", "")
+    assert all(step["uses"].startswith("actions/") for step in jobs["request"]["steps"] if "uses" in step)

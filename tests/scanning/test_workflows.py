@@ -48,6 +48,7 @@ NOT_HERE = {
 # The jobs that may write more than the results of scans; they run no code of the project.
 WRITES = {
     ("template-update.yml", "request"): {"contents", "pull-requests"},
+    ("renew.yml", "request"): {"contents", "pull-requests"},
     ("release.yml", "release"): {"attestations", "contents", "id-token"},
 }
 NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
