@@ -143,7 +143,7 @@ def add_python(texts: dict[Path, str], new: str) -> None:
     for path, text in texts.items():
         bounded = text.replace(f",<{new}", f",<{following(new)}")
         listed = re.sub(rf'(3\.\d+("?), "?){last}\b(?!\.)("?)', rf"\g<0>, \g<2>{new}\g<2>", bounded)
-        texts[path] = re.sub(rf'(\bpython:|PYTHON: "|controls-|%5B){last}\b', rf"\g<1>{new}", listed)
+        texts[path] = re.sub(rf'(\bpython:|PYTHON: "|controls-|%5B|Python 3\.\d+ to ){last}\b', rf"\g<1>{new}", listed)
 
 
 def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
@@ -157,7 +157,9 @@ def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
         try:
             index.resolve(pins, "--python-version", new, "--python-platform", platform)
         except subprocess.CalledProcessError as failure:
-            lacking = re.search(r"(?:only found wheels for `|versions of )([\w.-]+)", failure.stderr)
+            lacking = re.search(
+                r"(?:only found wheels for|versions of|Wheels are required for) `?([\w.-]+)", failure.stderr
+            )
             package = lacking[1] if lacking else "a package"
             return f"Python {new} is out, but {package} has no wheel for it on {platform}.", False
     return f"Python {new} is out, with wheels of every package: `uv run --no-project renew.py --python` adds it.", True
@@ -166,17 +168,17 @@ def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
 def due_actions() -> list[str]:
     """Return the actions of the template's own workflows that have a newer release."""
     texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / WORKFLOWS).iterdir())]
-    found = []
+    found, unread = [], []
     for repository, version in sorted({match.groups() for text in texts for match in ACTION.finditer(text)}):
         command = ("git", "ls-remote", "--tags", "--refs", f"https://github.com/{repository}", "v*")
         done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
         tags = re.findall(r"refs/tags/v(\d+\.\d+\.\d+)$", done.stdout, re.MULTILINE)
         newest = max(tags, key=number, default=version)
         if done.returncode:
-            found.append(f"{repository} {version}, whose releases could not be read")
+            unread.append(repository)
         elif number(newest) > number(version):
             found.append(f"{repository} {version} → {newest}")
-    return found
+    return found + [f"not read: the releases of {', '.join(unread)}"] * bool(unread)
 
 
 def tracked() -> dict[Path, str]:

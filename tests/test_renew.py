@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+import renew as renewal
 from tests.support.baking import RAW, ROOT, commit, run
 from tests.support.index import Release, serve
+from tests.support.renewal import UV
 from tests.support.updating import Machine, Request, execute
 
+WORKFLOW = ".github/workflows/tests.yml"
 COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
 # A template in small: each form of a pin, and each place of uv's and Python's version.
 FILES = {
@@ -272,14 +275,77 @@ def test_due_actions_are_listed(small: Path) -> None:
             run(small.parent / action, "git", "tag", tag)
     due = renew(small, PRESENT).partition("Due in `.github/workflows/`")[2]
     assert re.findall(r"^- (.+)$", due, re.MULTILINE) == [
-        "acme/other 1.0.0, whose releases could not be read",
         "actions/checkout 7.0.1 → 7.1.0",
+        "not read: the releases of acme/other",
     ]
+
+
+# The real files
+
+
+def test_every_pin_of_the_real_files_is_raised(template: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(template, tmp_path / "template")
+    commit(folder, "Start")
+    files = ("pyproject.toml", f"{RAW}/pyproject.toml", "update.py")
+    before = {path: read(folder, path) for path in files}
+    pins = dict(re.findall(r'"([\w.-]+)(?:\[[\w,-]+\])?(?:==|~=)(\d[\d.]*)', "\n".join(before.values()))) | {"uv": UV}
+    extras = tuple(
+        {
+            extra
+            for found in re.findall(r"\[([\w,-]+)\](?:==|~=)", "".join(before.values()))
+            for extra in found.split(",")
+        }
+    )
+    newer = {name: f"{version}.1" if version.count(".") == 1 else patched(version) for name, version in pins.items()}
+    both = [
+        Release(name, version, days, extras=extras)
+        for days, it in ((30, pins), (8, newer))
+        for name, version in it.items()
+    ]
+    table = renew(folder, both).partition("\n\n")[0]
+    assert set(re.findall(r"^\| ([\w-]+) \| [\d.]+ \| [\d.]+ \|", table, re.MULTILINE)) == set(pins)
+    for path in files:
+        expected = before[path]
+        for name, version in pins.items():
+            pin = re.compile(rf'("{re.escape(name)}(?:\[[\w,-]+\])?(?:==|~=)){re.escape(version)}(?![\d.])')
+            expected = pin.sub(rf"\g<1>{newer[name]}", expected)
+        assert read(folder, path) == expected
+    removed = [line for line in run(folder, "git", "diff", "-U0").splitlines() if re.match(r"-(?!--)", line)]
+    others = [line for line in removed if line[1:] not in "".join(before.values()).splitlines()]
+    assert others
+    assert not [line for line in others if UV not in line], "outside these files, only uv is raised"
+    texts = {path: text for path, text in renewal.tracked().items() if path.suffix != ".lock"}
+    left = [path for path in texts if re.search(rf"\b{re.escape(UV)}\b", read(folder, str(path.relative_to(ROOT))))]
+    assert not left
+
+
+def patched(version: str) -> str:
+    """Return the next patch release."""
+    start, _, last = version.rpartition(".")
+    return f"{start}.{int(last) + 1}"
+
+
+def test_next_python_reaches_every_real_file() -> None:
+    """test_pins.py compares these places."""
+    texts = renewal.tracked()
+    last = max(re.findall(r'"(3\.\d+)"', texts[ROOT / WORKFLOW]), key=renewal.number)
+    new = renewal.following(last)
+    renewal.add_python(texts, new)
+    for path in (WORKFLOW, f"{RAW}/.github/workflows/ci.yml", f"{RAW}/.gitlab-ci.yml"):
+        assert f'"{last}", "{new}"]' in texts[ROOT / path], path
+    left = {
+        path.relative_to(ROOT).as_posix()
+        for path, text in texts.items()
+        if re.search(rf"(?<![\d.]){re.escape(last)}(?!, {new}|\", \"{new}|[\d.])", text)
+    }
+    assert not left
+    for folder in (ROOT, ROOT / RAW):
+        assert f",<{renewal.following(new)}" in texts[folder / "pyproject.toml"]
+        assert new in texts[folder / "README.md"]
 
 
 # The weekly workflow
 
-WORKFLOW = ".github/workflows/tests.yml"
 # It also tries to change what the request will contain. GitHub gives it no RED: here it says how the tests end.
 CI_RUN = """\
 #!/bin/bash
@@ -351,6 +417,8 @@ def run_job(job: dict[str, Any], request: Request, machine: Machine, environment
         elif "download-artifact@" in step.get("uses", ""):
             for artifact in request.artifact.glob(step["with"]["pattern"]):
                 shutil.copytree(artifact, folder, dirs_exist_ok=True)
+        elif "uv tool install" in step.get("run", ""):
+            pass  # the uv of this index is empty
         elif "run" in step:
             code = execute(request, machine, clone, step["run"], environment)
             if step.get("id") == "tests":
@@ -384,7 +452,7 @@ def test_own_workflows_are_left_alone_and_listed(machine: Machine) -> None:
     assert read(pulled, WORKFLOW) == FILES[WORKFLOW]
     assert "uv:0.14.0" in read(pulled, f"{RAW}/Dockerfile")
     assert '\n-          version: "0.13.9"\n+          version: "0.14.0"\n' in request.body
-    assert "- actions/checkout 7.0.1, whose releases could not be read\n" in request.body
+    assert "- not read: the releases of acme/other, actions/checkout, astral-sh/setup-uv\n" in request.body
     run(pulled, "git", "apply", str(request.artifact / "renewal" / "workflows.patch"))
     assert 'version: "0.14.0"' in read(pulled, WORKFLOW)
     # Merged without them: nothing else is due, so there is no request.
