@@ -169,9 +169,8 @@ def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> N
 # Machines that raise the pins
 
 
-@pytest.mark.parametrize("folder", [ROOT, ROOT / RAW], ids=["template", "project"])
-def test_dependabot_raises_pins_weekly_in_one_request(folder: Path) -> None:
-    config = yaml.safe_load((folder / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+def test_dependabot_raises_pins_weekly_in_one_request(pristine: Project) -> None:
+    config = yaml.safe_load((pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
     (packages,) = [update for update in config["updates"] if update["package-ecosystem"] == "uv"]
     assert packages == {
         "package-ecosystem": "uv",
@@ -181,6 +180,20 @@ def test_dependabot_raises_pins_weekly_in_one_request(folder: Path) -> None:
         "cooldown": {"default-days": 7},  # GitHub applies it to version updates only, never to security updates
         "groups": {"packages": {"update-types": ["minor", "patch"]}},
     }
+
+
+def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
+    """It would raise them in one of the two files."""
+    config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    (packages,) = [update for update in config["updates"] if update["package-ecosystem"] == "uv"]
+    assert packages["open-pull-requests-limit"] == 0, "security updates have a limit of their own"
+    (images,) = [
+        update
+        for update in config["updates"]
+        if (update["package-ecosystem"], update["directory"]) == ("docker", f"/{RAW}")
+    ]
+    assert {it["dependency-name"] for it in images["ignore"]} == {"astral-sh/uv", "python"}
+    assert not [update for update in config["updates"] if update["cooldown"] != {"default-days": 7}]
 
 
 @pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
