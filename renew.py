@@ -67,11 +67,8 @@ class Index:
     def resolve(self, requirements: list[str], *options: str) -> dict[str, str]:
         """Return the newest versions that fit together. Nothing is built, so no package's code runs."""
         common = ["--no-build", "--no-python-downloads", "--no-header", "--no-annotate", "--no-strip-extras"]
-        common += [
-            "--exclude-newer",
-            self.cooldown,
-            *(f"--exclude-newer-package={name}=false" for name in self.at_once),
-        ]
+        common += [f"--exclude-newer={self.cooldown}"]
+        common += [f"--exclude-newer-package={name}=false" for name in self.at_once]
         printed = uv("pip", "compile", "-", *common, *options, sent="\n".join(requirements))
         versions: dict[str, str] = {}
         # Where no single version fits every Python, the oldest of them does.

@@ -233,9 +233,12 @@ def test_newer_release_pulls_no_other_package_down(small: Path) -> None:
     assert renew(small, PRESENT + both).startswith("Nothing to raise.\n")
 
 
-def test_pin_fits_the_oldest_python(small: Path) -> None:
-    newest = [Release("ruff", "0.18.0", python=">=3.12"), Release("ruff", "0.19.0", python=">=3.13")]
-    assert "| ruff | 0.17.5 | 0.18.0 |" in renew(small, PRESENT + newest)
+def test_one_version_fits_every_python(small: Path) -> None:
+    newest = [Release("ruff", "0.18.0"), Release("ruff", "0.19.0", python=">=3.13")]
+    newest += [Release("gunicorn", "28.0.0", python=">=3.13", requires=("ruff<0.18",))]
+    printed = renew(small, PRESENT + newest)
+    assert "| ruff | 0.17.5 | 0.18.0 |" in printed
+    assert "gunicorn" not in printed
 
 
 def test_set_that_cannot_be_resolved_ends_with_the_reason(small: Path) -> None:
