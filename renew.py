@@ -1,10 +1,16 @@
+# /// script
+# requires-python = ">=3.12"
+# dependencies = []
+# ///
+# With this block, uv runs the file outside the project: no package is installed, so the code of none runs.
+
 """Raise the pins of both pyproject.toml files, and uv, to the newest releases that the cooldown allows.
 
-    uv run --no-project renew.py            # prints what it raised, as a Markdown table
-    uv run --no-project renew.py --python   # also adds the next line of Python, if there are wheels for it
+    uv run renew.py            # prints what it raised, as a Markdown table
+    uv run renew.py --python   # also adds the next line of Python, if there are wheels for it
 
 The raw project's `[tool.uv]` states the cooldown and its exceptions. Only versions change. Django stays in its line,
-because a new line is a decision. It needs the standard library, uv and Git, and runs no code of any package.
+because a new line is a decision. It needs the standard library, uv and Git.
 """
 
 import json
@@ -159,7 +165,7 @@ def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
             )
             package = lacking[1] if lacking else "a package"
             return f"Python {new} is out, but {package} has no wheel for it on {platform}.", False
-    return f"Python {new} is out, with wheels of every package: `uv run --no-project renew.py --python` adds it.", True
+    return f"Python {new} is out, with wheels of every package: `uv run renew.py --python` adds it.", True
 
 
 def due_actions() -> list[str]:
