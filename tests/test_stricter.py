@@ -9,6 +9,8 @@ import pytest
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, paths, run
 from tests.support.releases import Edit, change
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "config/settings.py"
 STRICTER: list[Edit] = [
     (
@@ -38,13 +40,11 @@ def run_tests(folder: Path) -> None:
     run(folder, sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_stricter_settings_leave_the_tests_green(answers: Answers, project: Project) -> None:
     run_tests(project(answers))
 
 
-@pytest.mark.slow
 def test_removed_feature_leaves_the_tests_green(project: Project, pristine: Project) -> None:
     folder = project(ALL_ON)
     shutil.rmtree(folder / "accounts")
