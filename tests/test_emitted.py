@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+from itertools import combinations
 
 import pytest
 
@@ -11,12 +12,15 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
+    FEATURES,
     PAIRS,
     PYTHON_COMBINATIONS,
     ROOT,
     Answers,
     Project,
+    every,
     name,
+    pairwise,
     production,
     run,
 )
@@ -29,6 +33,15 @@ INSIDE = sorted((ROOT / "tests").rglob("inside/[!_]*.py"))
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+
+
+def test_pairs_have_any_two_answers_together() -> None:
+    features = FEATURES | {"other": [True, False]}
+    pairs = [set(combinations(answers.items(), 2)) for answers in every(features)]
+    chosen = pairwise(features)
+    assert set().union(*pairs) == set().union(*(combinations(answers.items(), 2) for answers in chosen))
+    assert len(chosen) <= len(pairs) / 2
+    assert (chosen[0], chosen[-1]) == (every(features)[0], every(features)[-1])
 
 
 @every_combination
@@ -92,6 +105,7 @@ def test_broken_test_file_counts_as_red(project: Project) -> None:
     assert "\n0 controls shown\n1 red: users/tests/test_passwords.py\n" in str(failed.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_robustness_tests_pass(answers: Answers, project: Project) -> None:
     folder = project(answers)

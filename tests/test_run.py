@@ -50,12 +50,18 @@ def test_nginx() -> None:
 """
 
 
-def run_planted(template: Path, folder: Path, tests: str) -> str:
-    """Let `.ci/run` run these tests alone, on a machine with every program; return its summary on GitHub."""
+def plant(template: Path, folder: Path, tests: str) -> Path:
+    """Return a copy of the template that has only these tests."""
     checkout = shutil.copytree(template, folder / "checkout")
     for path in (checkout / "tests").rglob("test_*.py"):
         path.unlink()
     (checkout / "tests" / "test_planted.py").write_text(tests, encoding="utf-8")
+    return checkout
+
+
+def run_planted(template: Path, folder: Path, tests: str) -> str:
+    """Let `.ci/run` run these tests, on a machine with every program; return the outcome and the summary on GitHub."""
+    checkout = plant(template, folder, tests)
     programs = folder / "bin"
     programs.mkdir()
     for name, text in {"uv": 'shift\nexec "$@"', "apt-get": "true"}.items():
@@ -63,9 +69,9 @@ def run_planted(template: Path, folder: Path, tests: str) -> str:
         (programs / name).chmod(0o755)
     summary = folder / "summary.md"
     summary.touch()
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+    search = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     try:
-        run(checkout, ".ci/run", PATH=path, GITHUB_STEP_SUMMARY=str(summary))
+        run(checkout, ".ci/run", PATH=search, GITHUB_STEP_SUMMARY=str(summary))
     except AssertionError as error:
         assert "ended with 1:" in str(error)  # noqa: PT017
         return f"red\n{summary.read_text(encoding='utf-8')}"
@@ -80,3 +86,12 @@ def test_flaky_test_is_green_and_named(template: Path, tmp_path: Path) -> None:
 def test_missing_program_and_failed_test_are_red(template: Path, tmp_path: Path) -> None:
     names = ["tests/test_planted.py::test_fails", "tests/test_planted.py::test_nginx"]
     assert run_planted(template, tmp_path, RED).splitlines() == ["red", *(f"- failed twice: `{it}`" for it in names)]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "slow"), [("", False), ("tests/test_planted.py", True), ("-knginx", True), ("-mslow", True)]
+)
+def test_slow_tests_are_left_out_unless_they_are_named(chosen: str, slow: bool, template: Path, tmp_path: Path) -> None:  # noqa: FBT001
+    checkout = plant(template, tmp_path, RED)
+    listed = run(checkout, "pytest", "-n0", "-q", "--collect-only", *filter(None, [chosen]))
+    assert ("test_nginx" in listed) == slow
