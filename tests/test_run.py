@@ -71,7 +71,7 @@ def run_planted(template: Path, folder: Path, tests: str) -> str:
     summary.touch()
     search = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     try:
-        run(checkout, ".ci/run", PATH=search, GITHUB_STEP_SUMMARY=str(summary))
+        run(checkout, ".ci/run", PATH=search, GITHUB_STEP_SUMMARY=str(summary), PYTEST_ADDOPTS="-n0")
     except AssertionError as error:
         assert "ended with 1:" in str(error)  # noqa: PT017
         return f"red\n{summary.read_text(encoding='utf-8')}"
@@ -88,9 +88,7 @@ def test_missing_program_and_failed_test_are_red(template: Path, tmp_path: Path)
     assert run_planted(template, tmp_path, RED).splitlines() == ["red", *(f"- failed twice: `{it}`" for it in names)]
 
 
-@pytest.mark.parametrize(
-    ("chosen", "slow"), [("", False), ("tests/test_planted.py", True), ("-knginx", True), ("-mslow", True)]
-)
+@pytest.mark.parametrize(("chosen", "slow"), [("", False), ("tests/test_planted.py", True), ("-knginx", True)])
 def test_slow_tests_are_left_out_unless_they_are_named(chosen: str, slow: bool, template: Path, tmp_path: Path) -> None:  # noqa: FBT001
     checkout = plant(template, tmp_path, RED)
     listed = run(checkout, "pytest", "-n0", "-q", "--collect-only", *filter(None, [chosen]))
