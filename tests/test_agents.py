@@ -9,6 +9,8 @@ import pytest
 from tests.support.baking import ALL_OFF, COMBINATIONS, Answers, Project, name, run
 from tests.support.releases import Edit, change
 
+pytestmark = pytest.mark.slow
+
 VIEWS = "uploads/views.py"
 # For each rule, by the start of its text: an edit that breaks it. tests/test_imports.py breaks the rule about imports.
 BREAKS: dict[str, Edit] = {

@@ -13,6 +13,8 @@ from tests.support.baking import ROOT, commit, run
 from tests.support.readme import commands
 from tests.support.releases import ACTION, NEXT, RELEASE, change, publish, publish_next
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE_URL = "https://github.com/org/"
 
 
@@ -96,7 +98,6 @@ def check_evidence(project: Path, report: str) -> None:
     assert set(evidence["shown"]) == {it["id"] for it in evidence["controls"]} == controls
 
 
-@pytest.mark.slow
 def test_documents_lead_from_generation_to_passed_scans(template: Path, tmp_path: Path) -> None:
     origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django.git")
     publish(origin)

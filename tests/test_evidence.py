@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, run
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 PLANTED = """
 import pytest

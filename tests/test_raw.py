@@ -41,8 +41,8 @@ def test_raw_style_and_format(raw: Path) -> None:
     run(raw, "ruff", "format", "--check", "--no-cache")
 
 
-def test_raw_types(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    run(raw, sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+def test_raw_types(raw: Path, mypy_cache: str) -> None:
+    run(raw, sys.executable, "-m", "mypy", ".", mypy_cache)
 
 
 def test_features_use_only_if_and_endif_statements(raw: Path) -> None:

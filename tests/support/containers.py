@@ -155,10 +155,14 @@ class Engine:
 
 
 def need(*programs: str) -> None:
-    """Skip the test without root, or without one of the programs."""
+    """Skip the test without Linux, without root, or without one of the programs."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    if os.geteuid():
+        pytest.skip("only root may do this")
     missing = [program for program in programs if not shutil.which(program)]
-    if sys.platform != "linux" or os.geteuid() or missing:
-        pytest.skip(f"not Linux, not root, or not installed: {', '.join(missing)}")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 @contextmanager
