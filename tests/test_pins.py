@@ -71,6 +71,7 @@ def test_template_has_the_settings_of_uv_that_projects_have(pristine: Project) -
     assert metadata(ROOT)["tool"]["uv"] == metadata(pristine(ALL_ON))["tool"]["uv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_pinned_set_locks_under_its_own_cooldown(answers: Answers, project: Project) -> None:
     folder = project(answers)
@@ -79,6 +80,7 @@ def test_pinned_set_locks_under_its_own_cooldown(answers: Answers, project: Proj
     assert not [it for it in requirements(folder) if versions[canonicalize_name(it.name)] not in it.specifier]
 
 
+@pytest.mark.slow
 def test_own_pins_lock_under_their_own_cooldown(tmp_path: Path) -> None:
     for file in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / file, tmp_path)
@@ -98,6 +100,7 @@ def releases(folder: Path, days: float) -> list[Release]:
     return [Release(package, version, days, ("asgiref",), extras) for package, version in pins.items()]
 
 
+@pytest.mark.slow
 def test_patch_of_django_arrives_and_other_newer_releases_change_nothing(project: Project, tmp_path: Path) -> None:
     folder = project(ALL_ON)
     pinned = releases(folder, days=30)
@@ -112,6 +115,7 @@ def test_patch_of_django_arrives_and_other_newer_releases_change_nothing(project
     assert {package: version for package, version in locked(folder).items() if package in expected} == expected
 
 
+@pytest.mark.slow
 def test_pin_younger_than_the_cooldown_is_noticed(project: Project, tmp_path: Path) -> None:
     folder = project(ALL_ON)
     young = [replace(it, days=6) if it.name == "redis" else it for it in releases(folder, days=8)]

@@ -17,6 +17,8 @@ from tests.support.index import Release, serve
 from tests.support.renewal import UV
 from tests.support.updating import Machine, Request, execute
 
+pytestmark = pytest.mark.slow
+
 WORKFLOW = ".github/workflows/tests.yml"
 COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
 # A template in small: each form of a pin, and each place of uv's and Python's version.
