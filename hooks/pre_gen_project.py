@@ -38,14 +38,14 @@ TAKEN = set(
     accounts config core deploy docs manage media reports scripts static templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit certifi cffi
-    charset-normalizer click cloudinary colorama cryptography dj-database-url dj-email-url django django-allauth
-    django-cache-url django-permissions-policy django-stubs django-stubs-ext environs fido2 grimp gunicorn
-    idna import-linter iniconfig jschema-to-python jsonpickle librt markdown-it-py marshmallow mdurl mypy
+    charset-normalizer click cloudinary colorama cryptography django django-allauth
+    django-permissions-policy django-stubs django-stubs-ext fido2 grimp gunicorn
+    idna import-linter iniconfig jschema-to-python jsonpickle librt markdown-it-py mdurl mypy
     mypy-extensions packaging pastel pathspec pbr pillow pluggy poethepoet pre-commit psycopg psycopg-binary
     pwned-passwords-django pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests
     rich ruff sarif-om six sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
 
-    allauth argon2 dotenv environ importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
+    allauth argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
     kingfisher-bin
 
     boto3 botocore dateutil django-storages jmespath python-dateutil s3transfer sentry-sdk storages

@@ -76,7 +76,7 @@ def update(machine: Machine, project: Path, origin: Path) -> None:
     assert "Europe/Zurich" in settings
     assert "REPORT_EMAIL" in settings
     (start,) = commands(project / "README.md", "Start")
-    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Is not set"):
         machine.run(project, start)
     with (project / ".env").open("a", encoding="utf-8") as env:
         env.write("REPORT_EMAIL=reports@example.com\n")

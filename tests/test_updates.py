@@ -173,7 +173,7 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     output = run(project, *UPDATE, f"v{NEXT}", **machine.environment | {"PYTHONIOENCODING": "ascii"})
     assert f"- {NEXT}: {ACTION}".encode("ascii", "backslashreplace").decode() in output
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
-    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Is not set"):
         run(project, *MANAGE, "migrate")
     with (project / ".env").open("a", encoding="utf-8") as env:
         env.write("REPORT_EMAIL=reports@example.com\n")
