@@ -679,12 +679,12 @@ FEATURES = [
     Mutation(
         "Cloudinary assets public",
         f"{CLOUDINARY}/client.py",
-        '"type": "authenticated", "timeout"',
-        '"type": "upload", "timeout"',
+        '{"type": TYPE, "timestamp"',
+        '{"type": "upload", "timestamp"',
     ),
     Mutation("Cloudinary requests without a timeout", f"{CLOUDINARY}/client.py", ', "timeout": 20}', "}"),
     Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", '"redirect": False, "retries": False, ', ""),
-    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": False', '"overwrite": True'),
+    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(
         "Cloudinary URL shown before approval",
