@@ -125,7 +125,12 @@ FOUNDATION = [
     ),
     # Starting
     Mutation("DEBUG on", SETTINGS, 'DEBUG = env.read("DEBUG", boolean, "off")', "DEBUG = True"),
-    Mutation("DEBUG on by default", SETTINGS, 'DEBUG = env.read("DEBUG", boolean, "off")', 'DEBUG = env.read("DEBUG", boolean, "on")'),
+    Mutation(
+        "DEBUG on by default",
+        SETTINGS,
+        'DEBUG = env.read("DEBUG", boolean, "off")',
+        'DEBUG = env.read("DEBUG", boolean, "on")',
+    ),
     Mutation("DEBUG allowed with a public host", SETTINGS, "if DEBUG and not all(", "if False and not all("),
     Mutation(
         "short secret key accepted",
