@@ -64,7 +64,7 @@ def generate_for_a_team(machine: Machine, folder: Path) -> Path:
 
 def update(machine: Machine, project: Path, origin: Path) -> None:
     """Edit the project, and update it to the next release."""
-    change(project, [("config/settings.py", '"TIME_ZONE", "UTC"', '"TIME_ZONE", "Europe/Zurich"')])
+    change(project, [("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"')])
     machine.run(project, "uv lock")  # any `uv run` writes it, and the README says to commit it
     commit(project, "Move to Zurich")
     guide = project / "docs" / "updating.md"

@@ -32,7 +32,7 @@ CI = ".github/workflows/ci.yml"
 
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
-    ("config/settings.py", '"TIME_ZONE", "UTC"', '"TIME_ZONE", "Europe/Zurich"'),
+    ("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"'),
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800"),
     (
         "config/urls.py",

@@ -50,21 +50,18 @@ class Environment:
             self.add_problem("ENV_FILE", "The file (default: .env) must be UTF-8 text that this user may read.")
 
     def read[T](self, name: str, parse: Callable[[str], T], default: str | None = None) -> T:
-        """Return what `parse` makes of a variable, or of its default; without a default, the variable is required.
-
-        After a problem this returns None, so settings may use the value only after `stop_on_problems`.
-        """
+        """Return what `parse` makes of a variable, or of its default; without one, the variable is required."""
         self.names.add(name)
         try:
-            value = self.text(name) or default
+            value = self.raw(name) or default
             if value is None:
                 raise ImproperlyConfigured("Is not set.")
             return parse(value)
         except ImproperlyConfigured as error:
             self.add_problem(name, str(error))
-            return None  # type: ignore[return-value]
+            return None  # type: ignore[return-value]  # stop_on_problems will raise
 
-    def text(self, name: str) -> str:
+    def raw(self, name: str) -> str:
         path = self.variables.get(f"{name}_FILE")
         if not path:
             return (self.variables.get(name) or "").strip()
@@ -88,15 +85,12 @@ class Environment:
 
 
 def boolean(value: str) -> bool:
-    values = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
-    if value.lower() not in values:
+    if value.lower() not in {"on", "true", "yes", "1", "off", "false", "no", "0"}:
         raise ImproperlyConfigured("Must be on or off.")
-    return values[value.lower()]
+    return value.lower() in {"on", "true", "yes", "1"}
 
 
 def number(smallest: int, largest: int = 10**15) -> Callable[[str], int]:
-    """Return a parser of whole numbers within limits."""
-
     def parse(value: str) -> int:
         if not (re.fullmatch(r"[0-9]{1,16}", value) and smallest <= int(value) <= largest):
             raise ImproperlyConfigured(f"Must be a whole number from {smallest} to {largest}.")
@@ -105,22 +99,18 @@ def number(smallest: int, largest: int = 10**15) -> Callable[[str], int]:
     return parse
 
 
-def language(value: str) -> str:
-    if value not in LANGUAGE_CODES:
-        raise ImproperlyConfigured("Must be a language of Django, such as de or pt-br.")
-    return value
+def text(is_valid: Callable[[str], object], sentence: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not is_valid(value):
+            raise ImproperlyConfigured(sentence)
+        return value
+
+    return parse
 
 
-def time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ImproperlyConfigured("Must be a time zone such as Europe/Berlin.")
-    return value
-
-
-def sender(value: str) -> str:
-    if not SENDER.fullmatch(value):
-        raise ImproperlyConfigured("Must be one email address.")
-    return value
+language = text(LANGUAGE_CODES.__contains__, "Must be a language of Django, such as de or pt-br.")
+time_zone = text(available_timezones().__contains__, "Must be a time zone such as Europe/Berlin.")
+sender = text(SENDER.fullmatch, "Must be one email address.")
 
 
 def secret_key(value: str) -> str:

@@ -19,37 +19,33 @@ class Command(createsuperuser.Command):
         parser.add_argument("--first", action="store_true", help="Do nothing if there is an administrator already.")
 
     def handle(self, *args: Any, first: bool, interactive: bool, email: str | None, **options: Any) -> None:
-        users = User.objects.db_manager(options["database"])
-        if first and users.filter(is_superuser=True).exists():
+        administrators = User.objects.filter(is_superuser=True)
+        if first and administrators.exists():
             return
         if interactive and not sys.stdin.isatty():
             raise CommandError("There is no terminal for the questions: use --noinput --email EMAIL.")
         try:
-            email = email or (self.ask_email() if interactive else os.environ.get("DJANGO_SUPERUSER_EMAIL"))
+            while interactive and not email:
+                email = self.get_input_data(self.username_field, "Email: ")
+            email = email or os.environ.get("DJANGO_SUPERUSER_EMAIL")
             if not email:
                 raise CommandError("You must use --email with --noinput.")
-            if users.filter(email=email.lower(), is_superuser=True).exists():
+            if administrators.filter(email=email.lower()).exists():
                 self.stdout.write(f"{email} is an administrator already. Nothing was changed.")
                 return
             user = User(email=email)
-            user.clean_fields(exclude={"password"})
-            user.validate_unique()
-            password = self.ask_password(user) if interactive else os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-            if password:
+            user.full_clean(exclude={"password"})
+            if interactive:
+                password: str | None = self.ask_password(user)
+            elif password := os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
                 validate_password(password, user)
-            users.create_superuser(email, password or None)
+            User.objects.create_superuser(email, password or None)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except (EOFError, KeyboardInterrupt):
             raise CommandError("\nOperation cancelled.") from None
         if options["verbosity"]:
             self.stdout.write("Superuser created successfully.")
-
-    def ask_email(self) -> str:
-        email = None
-        while not email:
-            email = self.get_input_data(self.username_field, "Email: ")
-        return str(email)
 
     def ask_password(self, user: User) -> str:
         """Ask until both entries are equal and the validators accept them."""
