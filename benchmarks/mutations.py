@@ -66,8 +66,8 @@ FOUNDATION = [
     Mutation("CSP allows frames", SETTINGS, '    "frame-ancestors": [CSP.NONE],\n'),
     Mutation("CSP only reports", SETTINGS, "SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY", "SECURE_CSP = {}"),
     Mutation("framing middleware removed", SETTINGS, '    "django.middleware.clickjacking.XFrameOptionsMiddleware",\n'),
-    Mutation("HSTS switched off", SETTINGS, "365 * 24 * 3600", "0"),
-    Mutation("HSTS without subdomains", SETTINGS, 'bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)', "bool('', False)"),
+    Mutation("HSTS switched off", SETTINGS, '"31536000"', '"0"'),
+    Mutation("HSTS without subdomains", SETTINGS, 'SUBDOMAINS", boolean, "on"', 'SUBDOMAINS", boolean, "off"'),
     Mutation(
         "HTTP not redirected to HTTPS", SETTINGS, "SECURE_SSL_REDIRECT = not DEBUG", "SECURE_SSL_REDIRECT = False"
     ),

@@ -30,10 +30,12 @@ def test_user_config_sets_a_teams_defaults(template: Path, tmp_path: Path, home:
 def test_fork_sets_the_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     fork = shutil.copytree(template, tmp_path / "museum-django")
     defaults = {"author_name": "Museum", "auth_app": False, "ci_scanning": ["none", "gitlab", "github"]}
+    defaults |= {"motto": "Look", "shop": True}  # prompts of its own
     (fork / "cookiecutter.json").write_text(json.dumps(PROMPTS | defaults), encoding="utf-8")
     summary = run(tmp_path, "cookiecutter", "--no-input", str(fork), "cloudinary_moderation=no", **home)
     for answer in ("author_name            Museum", "cloudinary_moderation  no", "ci_scanning            none"):
         assert answer in summary
+    assert "motto                  Look\n  shop                   yes\n" in summary
     assert not {"accounts", ".github"} & {path.name for path in (tmp_path / "my-secure-site").iterdir()}
 
 
