@@ -22,7 +22,7 @@ STRICTER: list[Edit] = [
     (SETTINGS, "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 900"),
     (SETTINGS, '"10/m/ip,5/5m/key"', '"5/m/ip,3/15m/key"'),
     (SETTINGS, '"20/m/ip,5/h/key"', '"10/m/ip,3/h/key"'),
-    (SETTINGS, "365 * 24 * 3600", "2 * 365 * 24 * 3600"),
+    (SETTINGS, '"31536000"', '"63072000"'),
     (SETTINGS, '"SECURE_HSTS_PRELOAD", boolean, "off"', '"SECURE_HSTS_PRELOAD", boolean, "on"'),
     (SETTINGS, '"UPLOADS_PER_HOUR", number(1), "30"', '"UPLOADS_PER_HOUR", number(1), "5"'),
     (SETTINGS, '"UPLOAD_MAX_BYTES", number(1), "10485760"', '"UPLOAD_MAX_BYTES", number(1), "5242880"'),
