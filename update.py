@@ -87,7 +87,9 @@ def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -
     config = folder / "config.json"  # defaults of this machine must not reach the project
     config.write_text(json.dumps({"cookiecutters_dir": str(output), "replay_dir": str(output)}), encoding="utf-8")
     run("git", "checkout", "--quiet", "--detach", release, folder=TEMPLATE)
-    answers = [f"{key}={value}" for key, value in record["context"]["cookiecutter"].items() if key[0] != "_"]
+    prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    recorded = record["context"]["cookiecutter"].items()
+    answers = [f"{key}={value}" for key, value in recorded if key[0] != "_" and key in prompts]  # it may have gone
     options = ("--no-input", "--config-file", str(config), "--output-dir", str(output / "project"))
     try:
         run(*COOKIECUTTER, *options, str(TEMPLATE), *answers, env={"TMPDIR": str(folder)})  # the hooks leave files

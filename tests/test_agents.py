@@ -43,8 +43,8 @@ BREAKS: dict[str, Edit] = {
     ),
     "Secrets come from": (
         "config/settings.py",
-        'env.str("SECRET_KEY", ',
-        f'env.str("SECRET_KEY", "{"changeable" * 6}", ',
+        'env.read("SECRET_KEY", secret_key)',
+        f'env.read("SECRET_KEY", secret_key, "{"changeable" * 6}")',
     ),
     "Personal data is stored": (
         "uploads/models.py",

@@ -22,12 +22,16 @@ STRICTER: list[Edit] = [
     (SETTINGS, "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 900"),
     (SETTINGS, '"10/m/ip,5/5m/key"', '"5/m/ip,3/15m/key"'),
     (SETTINGS, '"20/m/ip,5/h/key"', '"10/m/ip,3/h/key"'),
-    (SETTINGS, "365 * 24 * 3600", "2 * 365 * 24 * 3600"),
-    (SETTINGS, '"SECURE_HSTS_PRELOAD", False', '"SECURE_HSTS_PRELOAD", True'),
-    (SETTINGS, '"UPLOADS_PER_HOUR", 30', '"UPLOADS_PER_HOUR", 5'),
-    (SETTINGS, '"UPLOAD_MAX_BYTES", 10 * 1024**2', '"UPLOAD_MAX_BYTES", 5 * 1024**2'),
-    (SETTINGS, '"UPLOAD_MAX_PIXELS", 50_000_000', '"UPLOAD_MAX_PIXELS", 20_000_000'),
-    (SETTINGS, '"REJECTED_RETENTION_DAYS", 30', '"REJECTED_RETENTION_DAYS", 7'),
+    (SETTINGS, '"31536000"', '"63072000"'),
+    (SETTINGS, '"SECURE_HSTS_PRELOAD", boolean, "off"', '"SECURE_HSTS_PRELOAD", boolean, "on"'),
+    (SETTINGS, '"UPLOADS_PER_HOUR", number(1), "30"', '"UPLOADS_PER_HOUR", number(1), "5"'),
+    (SETTINGS, '"UPLOAD_MAX_BYTES", number(1), "10485760"', '"UPLOAD_MAX_BYTES", number(1), "5242880"'),
+    (SETTINGS, '"UPLOAD_MAX_PIXELS", number(1), "50000000"', '"UPLOAD_MAX_PIXELS", number(1), "20000000"'),
+    (
+        SETTINGS,
+        '"REJECTED_RETENTION_DAYS", number(1, 36_500), "30"',
+        '"REJECTED_RETENTION_DAYS", number(1, 36_500), "7"',
+    ),
     (SETTINGS, '"img-src": [CSP.SELF],', '"img-src": [CSP.SELF],\n    "frame-src": [CSP.NONE],'),
 ]
 

@@ -34,7 +34,7 @@ CI = ".github/workflows/ci.yml"
 
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
-    ("config/settings.py", '"TIME_ZONE", "UTC"', '"TIME_ZONE", "Europe/Zurich"'),
+    ("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"'),
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800"),
     (
         "config/urls.py",
@@ -201,7 +201,7 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     output = run(project, *UPDATE, f"v{NEXT}", **machine.environment | {"PYTHONIOENCODING": "ascii"})
     assert f"- {NEXT}: {ACTION}".encode("ascii", "backslashreplace").decode() in output
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
-    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Is not set"):
         run(project, *MANAGE, "migrate")
     with (project / ".env").open("a", encoding="utf-8") as env:
         env.write("REPORT_EMAIL=reports@example.com\n")

@@ -211,7 +211,7 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     "line",
     [
         'SECRET_KEY = "{}"',
-        'SECRET_KEY = env.str("SECRET_KEY", default="{}")',
+        'SECRET_KEY = env.read("SECRET_KEY", secret_key, "{}")',
         'os.environ.setdefault("SECRET_KEY", "{}")',
         'os.environ["SECRET_KEY"] = "{}"',
     ],

@@ -89,6 +89,7 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     config.write_text(
         json.dumps({"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}), encoding="utf-8"
     )
+    sys.modules.pop("secure_django_answers", None)  # each copy of the template has its own
     return Path(
         cookiecutter(
             str(template), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config)
