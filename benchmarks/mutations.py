@@ -238,7 +238,7 @@ FOUNDATION = [
         "path with query string logged", MIDDLEWARE, '"method": request.method', '"method": request.get_full_path()'
     ),
     Mutation("log lines without request id", LOGS, "if number := request_id.get():", "if number := None:"),
-    Mutation("request log reads the user", MIDDLEWARE, 'getattr(request, "_cached_user", None)', "request.user"),
+    Mutation("log reads the user of images", LOGS, "session is not None and session.accessed", "session is not None"),
     Mutation("CSP violations reported nowhere", SETTINGS, '"report-uri": ["/csp-report/"],'),
     Mutation(
         "CSP report endpoint not named",
@@ -760,6 +760,19 @@ FEATURES = [
         SETTINGS,
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
+    ),
+    Mutation(
+        "password or mailbox removes a second factor",
+        "accounts/adapters.py",
+        'if is_mfa_enabled(user) else ["reauthenticate"]',
+        '+ ["reauthenticate"]',
+    ),
+    Mutation("new way to reauthenticate offered", "accounts/adapters.py", ' if method["id"] in allowed]', "]"),
+    Mutation(
+        "all pages of allauth, of accounts too",
+        "accounts/urls.py",
+        'if getattr(it, "name", None) in NAMES]',
+        'if hasattr(it, "name")]',
     ),
     Mutation(
         "emailed codes counted in the session only",

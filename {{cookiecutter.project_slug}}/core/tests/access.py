@@ -41,7 +41,6 @@ route                                        anonym owner  other    staff  revie
 # % if cookiecutter.auth_app
 /accounts/signup/                            200    away   away     away   away
 /accounts/confirm-email/                     away   away   away     away   away
-/accounts/login/code/confirm/                away   away   away     away   away
 /accounts/email/                             log-in 200    200      200    200
 /accounts/reauthenticate/                    log-in 200    200      away   away
 /accounts/notifications/                     log-in 200    200      200    200
