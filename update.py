@@ -15,11 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 TEMPLATE = Path(__file__).resolve().parent
-RECORD = Path(".cruft.json")
+RECORD, METADATA = Path(".cruft.json"), Path("pyproject.toml")
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = ("uv", "tool", "run", "--exclude-newer", "7 days", "--from", "cookiecutter==2.7.1", "cookiecutter")
 GIT = ("git", "-c", "user.name=secure-django", "-c", "user.email=template@localhost", "-c", "merge.renames=true")
 ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
+
+PIN = re.compile(r'(?<=")([A-Za-z0-9][\w.-]*)((?:\[[\w,-]+\])?[=~]=)(\d+(?:\.\d+)*)(?=[" ;])')
+
+type Pins = dict[str, str]
 
 
 def run(
@@ -47,13 +51,45 @@ def is_newer(release: str, recorded: str) -> bool:
     return bool(run("git", "rev-list", "-1", f"{recorded}..{release}", folder=TEMPLATE))
 
 
-def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -> tuple[str, Any]:
-    """Generate a release, commit it beside this project's history, and return the commit and the new context."""
+def pins(metadata: Path) -> Pins:
+    """Return the version of each pinned package."""
+    text = metadata.read_text(encoding="utf-8") if metadata.is_file() else ""
+    return {name: version for name, _, version in PIN.findall(text)}
+
+
+def set_pins(metadata: Path, versions: Pins) -> None:
+    """Write these versions into the pins of their packages."""
+    text = metadata.read_text(encoding="utf-8")
+    pinned = PIN.sub(lambda pin: pin[1] + pin[2] + versions.get(pin[1], pin[3]), text)
+    metadata.write_text(pinned, encoding="utf-8", newline="\n")
+
+
+def raised(old: Pins, new: Pins) -> Pins:
+    """Return the pins that the release raises above this project's; one that this project lowered stays."""
+
+    def number(version: str) -> tuple[int, ...]:
+        return tuple(map(int, version.split(".")))
+
+    return {
+        name: new[name]
+        for name, version in pins(METADATA).items()
+        if name in old and name in new and number(old[name]) <= number(version) < number(new[name])
+    }
+
+
+def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -> tuple[str, Any, Pins]:
+    """Generate a release, commit it beside this project's history, and return the commit, the new context and the pins.
+
+    The commit has the versions of this project's pins. Both sides raise pins each week, in lines beside each other, so
+    Git would find conflicts in every release.
+    """
     output = folder / release
     config = folder / "config.json"  # defaults of this machine must not reach the project
     config.write_text(json.dumps({"cookiecutters_dir": str(output), "replay_dir": str(output)}), encoding="utf-8")
     run("git", "checkout", "--quiet", "--detach", release, folder=TEMPLATE)
-    answers = [f"{key}={value}" for key, value in record["context"]["cookiecutter"].items() if key[0] != "_"]
+    prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    recorded = record["context"]["cookiecutter"].items()
+    answers = [f"{key}={value}" for key, value in recorded if key[0] != "_" and key in prompts]  # it may have gone
     options = ("--no-input", "--config-file", str(config), "--output-dir", str(output / "project"))
     try:
         run(*COOKIECUTTER, *options, str(TEMPLATE), *answers, env={"TMPDIR": str(folder)})  # the hooks leave files
@@ -63,11 +99,13 @@ def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -
     context = json.loads((project / RECORD).read_text(encoding="utf-8"))["context"]
     for left_out in (RECORD, Path(".env")):
         (project / left_out).unlink()
+    versions = pins(project / METADATA)
+    set_pins(project / METADATA, pins(METADATA))
     own = {"GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(), "GIT_WORK_TREE": str(project)}
     own["GIT_INDEX_FILE"] = str(output / "index")
     run("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force", folder=project, env=own)
     tree = run("git", "write-tree", folder=project, env=own).strip()
-    return run(*GIT, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), context
+    return run(*GIT, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), context, versions
 
 
 def changes() -> dict[str, str]:
@@ -116,14 +154,18 @@ def main(release: str) -> int:
         print(f"Nothing to do: this project has {recorded}.")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        old, _ = generate(Path(folder).resolve(), recorded, record)
-        new, context = generate(Path(folder).resolve(), release, record, "-p", old)
+        old, _, old_pins = generate(Path(folder).resolve(), recorded, record)
+        new, context, new_pins = generate(Path(folder).resolve(), release, record, "-p", old)
     known, actions = (
         ACTIONS.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=TEMPLATE)) for it in (recorded, release)
     )
     if in_the_way := overwritten(old, new):
         sys.exit(f"The release adds files that Git ignores here. Move yours away first: {', '.join(in_the_way)}.")
     conflicts, left_out = merge(old, new)
+    if versions := raised(old_pins, new_pins):
+        set_pins(METADATA, versions)
+        if str(METADATA) not in conflicts:
+            run("git", "add", str(METADATA))
     record |= {"commit": release, "checkout": release, "context": context}
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
     run("git", "add", str(RECORD))

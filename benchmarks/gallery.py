@@ -52,12 +52,24 @@ urlpatterns = [
 ]
 """
 BARE_SETTINGS = """
-import dj_database_url, os
+import os
+from urllib.parse import urlsplit
 DEBUG = False
 ALLOWED_HOSTS = ["localhost"]
 INSTALLED_APPS += ["config"]
 TEMPLATES[0]["DIRS"] = [BASE_DIR]
-DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
+url = urlsplit(os.environ["DATABASE_URL"])
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.path[1:],
+        "USER": url.username,
+        "HOST": url.hostname,
+        "PORT": url.port,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 """
 BARE_MODELS = """
 import uuid

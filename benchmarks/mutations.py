@@ -66,8 +66,8 @@ FOUNDATION = [
     Mutation("CSP allows frames", SETTINGS, '    "frame-ancestors": [CSP.NONE],\n'),
     Mutation("CSP only reports", SETTINGS, "SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY", "SECURE_CSP = {}"),
     Mutation("framing middleware removed", SETTINGS, '    "django.middleware.clickjacking.XFrameOptionsMiddleware",\n'),
-    Mutation("HSTS switched off", SETTINGS, "365 * 24 * 3600", "0"),
-    Mutation("HSTS without subdomains", SETTINGS, 'bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)', "bool('', False)"),
+    Mutation("HSTS switched off", SETTINGS, '"31536000"', '"0"'),
+    Mutation("HSTS without subdomains", SETTINGS, 'SUBDOMAINS", boolean, "on"', 'SUBDOMAINS", boolean, "off"'),
     Mutation(
         "HTTP not redirected to HTTPS", SETTINGS, "SECURE_SSL_REDIRECT = not DEBUG", "SECURE_SSL_REDIRECT = False"
     ),
@@ -132,8 +132,13 @@ FOUNDATION = [
         "entries[0].strip()",
     ),
     # Starting
-    Mutation("DEBUG on", SETTINGS, 'DEBUG = env.bool("DEBUG", False)', "DEBUG = True"),
-    Mutation("DEBUG on by default", SETTINGS, 'DEBUG = env.bool("DEBUG", False)', 'DEBUG = env.bool("DEBUG", True)'),
+    Mutation("DEBUG on", SETTINGS, 'DEBUG = env.read("DEBUG", boolean, "off")', "DEBUG = True"),
+    Mutation(
+        "DEBUG on by default",
+        SETTINGS,
+        'DEBUG = env.read("DEBUG", boolean, "off")',
+        'DEBUG = env.read("DEBUG", boolean, "on")',
+    ),
     Mutation("DEBUG allowed with a public host", SETTINGS, "if DEBUG and not all(", "if False and not all("),
     Mutation(
         "short secret key accepted",
@@ -145,14 +150,14 @@ FOUNDATION = [
     Mutation(
         "invalid values shown in error messages",
         ENVIRONMENT,
-        '"Not a valid database URL."',
-        'f"Not a valid database URL: {value}"',
+        '"Must be one email address."',
+        'f"Must not be {value}."',
     ),
     Mutation(
         "default value for the secret key",
         SETTINGS,
-        'env.str("SECRET_KEY", validate',
-        'env.str("SECRET_KEY", "x" * 20 + "0123456789" * 4, validate',
+        'env.read("SECRET_KEY", secret_key)',
+        'env.read("SECRET_KEY", secret_key, "x" * 20 + "0123456789" * 4)',
     ),
     # Sessions and log-in
     Mutation("session timeout middleware removed", SETTINGS, '    "core.middleware.SessionTimeoutMiddleware",\n'),
@@ -241,7 +246,7 @@ FOUNDATION = [
         "path with query string logged", MIDDLEWARE, '"method": request.method', '"method": request.get_full_path()'
     ),
     Mutation("log lines without request id", LOGS, "if number := request_id.get():", "if number := None:"),
-    Mutation("request log reads the user", MIDDLEWARE, 'getattr(request, "_cached_user", None)', "request.user"),
+    Mutation("log reads the user of images", LOGS, "session is not None and session.accessed", "session is not None"),
     Mutation("CSP violations reported nowhere", SETTINGS, '"report-uri": ["/csp-report/"],'),
     Mutation(
         "CSP report endpoint not named",
@@ -721,12 +726,12 @@ FEATURES = [
     Mutation(
         "Cloudinary assets public",
         f"{CLOUDINARY}/client.py",
-        '"type": "authenticated", "timeout"',
-        '"type": "upload", "timeout"',
+        '{"type": TYPE, "timestamp"',
+        '{"type": "upload", "timestamp"',
     ),
     Mutation("Cloudinary requests without a timeout", f"{CLOUDINARY}/client.py", ', "timeout": 20}', "}"),
     Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", '"redirect": False, "retries": False, ', ""),
-    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": False', '"overwrite": True'),
+    Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(
         "Cloudinary URL shown before approval",
@@ -761,7 +766,7 @@ FEATURES = [
     Mutation(
         "invalid kinds of moderation accepted",
         f"{CLOUDINARY}/environment.py",
-        "if not values or not all(map(KIND.fullmatch, values)):",
+        "if not all(map(KIND.fullmatch, found)):",
         "if False:",
     ),
     Mutation(
@@ -797,6 +802,19 @@ FEATURES = [
         SETTINGS,
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
+    ),
+    Mutation(
+        "password or mailbox removes a second factor",
+        "accounts/adapters.py",
+        'if is_mfa_enabled(user) else ["reauthenticate"]',
+        '+ ["reauthenticate"]',
+    ),
+    Mutation("new way to reauthenticate offered", "accounts/adapters.py", ' if method["id"] in allowed]', "]"),
+    Mutation(
+        "all pages of allauth, of accounts too",
+        "accounts/urls.py",
+        'if getattr(it, "name", None) in NAMES]',
+        'if hasattr(it, "name")]',
     ),
     Mutation(
         "emailed codes counted in the session only",

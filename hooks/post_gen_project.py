@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
+PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
 
 # The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
@@ -35,12 +36,7 @@ FIELD_ENCRYPTION_KEYS={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(
 SUMMARY = """
 {project_name} is ready in {project_slug}/
 
-  domain_name            {domain_name}
-  author                 {author_name} <{author_email}>
-  gallery                {gallery}
-  cloudinary_moderation  {cloudinary_moderation}
-  auth_app               {auth_app}
-  ci_scanning            {ci_scanning}
+{answers}
 
 Next:
   cd {project_slug}
@@ -85,13 +81,14 @@ env = Path(".env")
 env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read it
 env.write_text(ENV, encoding="utf-8", newline="\n")
 
+context = {prompt: ANSWERS[prompt] for prompt in PROMPTS}
 # In the format of cruft. Cookiecutter does not tell the commit; Git and cruft take a tag as well.
 release = f"v{ANSWERS['_version']}"
 record = {
     "template": template_address(),
     "commit": release,
     "checkout": release,
-    "context": {"cookiecutter": {prompt: answer for prompt, answer in ANSWERS.items() if not prompt.startswith("_")}},
+    "context": {"cookiecutter": context},
     "directory": None,
 }
 text = json.dumps(record, ensure_ascii=False, indent=2)
@@ -99,5 +96,6 @@ Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 # A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-words = {key: "yes" if value else "no" for key, value in ANSWERS.items() if isinstance(value, bool)}
-print(SUMMARY.format(**ANSWERS | words))
+shown = {prompt: {True: "yes", False: "no"}.get(answer, answer) for prompt, answer in context.items()}
+lines = (f"  {prompt:{max(map(len, shown))}}  {answer}" for prompt, answer in shown.items())
+print(SUMMARY.format(**context, answers="\n".join(lines)))

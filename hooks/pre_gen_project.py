@@ -1,5 +1,6 @@
 """Reject invalid answers, each with one line that says what to type instead, and with a command that works."""
 
+import difflib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
+PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-._][a-z0-9]+)*")
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -31,21 +33,21 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
-SWITCHES = ("gallery", "cloudinary_moderation", "auth_app")
+YES, NO = ("1", "on", "t", "true", "y", "yes"), ("0", "f", "false", "n", "no", "off")
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
     """
     accounts config core deploy docs gallery manage media reports scripts static templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit certifi cffi
-    charset-normalizer click cloudinary colorama cryptography dj-database-url dj-email-url django django-allauth
-    django-cache-url django-permissions-policy django-stubs django-stubs-ext environs fido2 grimp gunicorn
-    idna import-linter iniconfig jschema-to-python jsonpickle librt markdown-it-py marshmallow mdurl mypy
+    charset-normalizer click cloudinary colorama cryptography django django-allauth
+    django-permissions-policy django-stubs django-stubs-ext fido2 grimp gunicorn
+    idna import-linter iniconfig jschema-to-python jsonpickle librt markdown-it-py mdurl mypy
     mypy-extensions packaging pastel pathspec pbr pillow pluggy poethepoet pre-commit psycopg psycopg-binary
     pwned-passwords-django pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests
     rich ruff sarif-om six sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
 
-    allauth argon2 dotenv environ importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
+    allauth argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
     kingfisher-bin
 
     boto3 botocore dateutil django-storages jmespath python-dateutil s3transfer sentry-sdk storages
@@ -56,16 +58,10 @@ TAKEN = set(
 def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return one line for each invalid answer, and the answers with a valid one in its place."""
     problems, good = [], dict(answers)
-    for prompt, check in CHECKS.items():
-        answer = answers[prompt]
-        problem = text_problem(answer) or check(answer)
-        if problem:
+    for prompt in filter(answers.__contains__, PROMPTS):
+        if problem := answer_problem(prompt, answers[prompt]):
             problems.append(f"{prompt}: {problem}")
             good[prompt] = better_answer(prompt, problem, good)
-    for prompt in SWITCHES:
-        if not isinstance(answers.get(prompt, True), bool):
-            problems.append(f"{prompt}: is neither true nor false; type one of them")
-            good[prompt] = answers[prompt] != "0"  # cookiecutter makes text of a number
     if any(Path(name).exists() for name in ("manage.py", ".env")):
         folder = Path.cwd().name
         problems.append(
@@ -75,19 +71,30 @@ def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     return problems, good
 
 
-def better_answer(prompt: str, problem: str, good: dict[str, Any]) -> str:
-    """Return the answer that the problem names, what is valid of the given one, or the prompt's default."""
-    defaults = {
-        "project_name": "My Secure Site",
-        "description": "A Django site where people share photos.",
-        "domain_name": "example.com",
-        "author_name": f"The {good['project_name']} team",
-        "author_email": f"security@{good['domain_name']}",
-    }
+def answer_problem(prompt: str, answer: object) -> str | None:
+    """Return what makes an answer invalid, whatever kind of prompt it belongs to."""
+    default = PROMPTS[prompt]
+    # Cookiecutter checks neither what is replayed, nor a number or nothing in place of yes or no.
+    if isinstance(default, bool):
+        return None if isinstance(answer, bool) else f"is {answer!r}; type yes or no"
+    if isinstance(default, list):
+        return None if answer in default else f"is {answer!r}; type {' or '.join(default)}"
+    return text_problem(answer) or (CHECKS[prompt](str(answer)) if prompt in CHECKS else None)
+
+
+def better_answer(prompt: str, problem: str, good: dict[str, Any]) -> Any:  # noqa: ANN401 - of any kind
+    """Return what the answer probably means: what its problem names, what is valid of it, or the default."""
+    default: Any = PROMPTS[prompt]
+    said = str(good[prompt])
+    if isinstance(default, bool):
+        return said.lower() in YES or (default and said.lower() not in NO)
+    if isinstance(default, list):
+        return [*difflib.get_close_matches(said, default, n=1), default[0]][0]
     named = re.search(r"; type ([a-z0-9.-]+)$", problem)
-    spaced = " ".join("".join(it if it.isprintable() else " " for it in str(good[prompt])).split())
-    cleaned = re.sub(r"[{}#%\"\\]", "", spaced) if "type it without" in problem else ""
-    return named[1] if named else cleaned.strip() or defaults.get(prompt) or slug_of(good["project_name"])
+    spaced = " ".join("".join(it if it.isprintable() else " " for it in said).split())
+    cleaned = re.sub(r"[{}#%\"\\]", "", spaced).strip() if "type it without" in problem else ""
+    rendered = re.sub(r"\{\{ cookiecutter\.(\w+) \}\}", lambda earlier: str(good[earlier[1]]), default)
+    return named[1] if named else cleaned or (slug_of(good["project_name"]) if "{" in rendered else rendered)
 
 
 def text_problem(answer: object) -> str | None:
@@ -166,7 +173,6 @@ def email_problem(email: str) -> str | None:
 CHECKS: dict[str, Callable[[str], str | None]] = {
     "project_name": name_problem,
     "project_slug": slug_problem,
-    "description": lambda _: None,
     "domain_name": domain_problem,
     "author_name": name_problem,
     "author_email": email_problem,
@@ -181,7 +187,7 @@ def quoted(argument: str) -> str:
     return '"' + re.sub(r'(\\+)(?="|$)', r"\1\1", argument).replace('"', '""') + '"'
 
 
-def command_line(good: dict[str, str]) -> str:
+def command_line(good: dict[str, Any]) -> str:
     """Return the command that generates the project from these answers."""
     words = ["uvx", "cookiecutter", ANSWERS["_template"], "--no-input"]
     if ANSWERS.get("_checkout"):
@@ -190,8 +196,7 @@ def command_line(good: dict[str, str]) -> str:
     if ANSWERS["_output_dir"] != os.environ.get("PWD"):
         words += ["--output-dir", ANSWERS["_output_dir"]]
     words = [word if re.fullmatch(r"[\w./:@-]+", word) else quoted(word) for word in words]
-    prompts = [*CHECKS, *(prompt for prompt in good if prompt not in CHECKS and not prompt.startswith("_"))]
-    return " ".join([*words, *(f"{prompt}={quoted(str(good[prompt]))}" for prompt in prompts)])
+    return " ".join([*words, *(f"{prompt}={quoted(str(good[prompt]))}" for prompt in PROMPTS if prompt in good)])
 
 
 if __name__ == "__main__":

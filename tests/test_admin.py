@@ -3,8 +3,12 @@
 import shutil
 import sys
 
+import pytest
+
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Project, run
 from tests.support.postgresql import Database
+
+pytestmark = pytest.mark.slow
 
 
 def test_staff_get_neither_sessions_nor_rights(project: Project) -> None:

@@ -17,10 +17,11 @@ from cookiecutter.exceptions import FailedHookException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.baking import ALL_OFF, ALL_ON, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
+from tests.support.baking import ALL_OFF, ALL_ON, PROMPTS, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
 from tests.support.services import wait_until
 
 LONG = "x" * 64
+ASKED = {prompt: default for prompt, default in PROMPTS.items() if not prompt.startswith("_")}
 
 REJECTED = {
     # Slugs that are not distribution names
@@ -133,7 +134,8 @@ def hook(tmp_path: Path, **answers: object) -> dict[str, Any]:
     """Run the hook as a module, for these answers, and return its functions."""
     text = (Path(__file__).parents[1] / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
     path = tmp_path / "hook.py"
-    path.write_text(text.replace("{{ cookiecutter | jsonify }}", json.dumps(answers)), encoding="utf-8")
+    text = text.replace("{{ cookiecutter | jsonify }}", json.dumps(answers))
+    path.write_text(text.replace("{{ prompts }}", json.dumps(ASKED)), encoding="utf-8")
     return runpy.run_path(str(path))
 
 
@@ -187,17 +189,20 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
     [
         ("description", None, "is not text; type it in quotes", "A Django site where people share photos."),
         ("author_name", False, "is not text; type it in quotes", "The Site team"),
-        ("auth_app", None, "is neither true nor false; type one of them", True),
-        ("auth_app", "0", "is neither true nor false; type one of them", False),
-        ("cloudinary_moderation", "1", "is neither true nor false; type one of them", True),
+        ("auth_app", None, "is None; type yes or no", True),
+        ("auth_app", "0", "is '0'; type yes or no", False),
+        ("auth_app", "No", "is 'No'; type yes or no", False),
+        ("cloudinary_moderation", "1", "is '1'; type yes or no", True),
+        ("ci_scanning", "gitlb", "is 'gitlb'; type github or gitlab or none", "gitlab"),
+        ("ci_scanning", ["none"], "is ['none']; type github or gitlab or none", "none"),
     ],
 )
-def test_wrong_type_in_a_configuration_file_is_named(
+def test_answer_of_the_wrong_kind_is_named(
     prompt: str, value: object, problem: str, suggestion: object, tmp_path: Path
 ) -> None:
     answers: dict[str, object] = {"project_name": "Site", "project_slug": "site1", "description": "Text."}
     answers |= {"domain_name": "example.org", "author_name": "Ann", "author_email": "ann@example.org"}
-    answers |= {"auth_app": True, "cloudinary_moderation": True}
+    answers |= {"auth_app": True, "cloudinary_moderation": True, "ci_scanning": "github"}
     problems, good = hook(tmp_path)["corrected"](answers | {prompt: value})
     assert problems == [f"{prompt}: {problem}"]
     assert good == answers | {prompt: suggestion}
@@ -327,8 +332,11 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-@pytest.mark.parametrize("site", NAMES.values(), ids=NAMES)
+# Without features there are fewer files, and no other place for the name; only lines of another length.
+UNUSUAL = [*((site, ALL_ON) for site in NAMES.values()), (NAMES["longest"], ALL_OFF)]
+
+
+@pytest.mark.parametrize(("site", "answers"), UNUSUAL, ids=[*NAMES, "longest, without features"])
 def test_unusual_names_work_in_settings_pages_and_documents(
     site: str, answers: Answers, template: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ from tests.support.browsing import Browse, check_accessibility, fill_in, log_in,
 from tests.support.images import camera_file, encode, landscape
 from tests.support.live import ADMIN, OTHER_USER, OWNER, Site, serve
 
+pytestmark = pytest.mark.slow
+
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 SMALL_PHONE = PHONE | {"viewport": {"width": 390, "height": 844}}

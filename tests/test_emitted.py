@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+from itertools import combinations
 
 import pytest
 
@@ -11,24 +12,36 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
+    FEATURES,
+    PAIRS,
     PYTHON_COMBINATIONS,
     ROOT,
     Answers,
     Project,
+    every,
     name,
+    pairwise,
     production,
     run,
 )
 from tests.support.postgresql import Database
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
-# test_readme.py runs the tests of the other two combinations, on SQLite.
-MIXED = [it for it in PYTHON_COMBINATIONS if it["auth_app"] != it["cloudinary_moderation"]]
+MIXED = [it for it in PYTHON_COMBINATIONS if {True, False} <= set(it.values())]
 INSIDE = sorted((ROOT / "tests").rglob("inside/[!_]*.py"))
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+
+
+def test_pairs_have_any_two_answers_together() -> None:
+    features = FEATURES | {"other": [True, False]}
+    pairs = [set(combinations(answers.items(), 2)) for answers in every(features)]
+    chosen = pairwise(features)
+    assert set().union(*pairs) == set().union(*(combinations(answers.items(), 2) for answers in chosen))
+    assert len(chosen) <= len(pairs) / 2
+    assert (chosen[0], chosen[-1]) == (every(features)[0], every(features)[-1])
 
 
 @every_combination
@@ -38,10 +51,9 @@ def test_style_and_format(answers: Answers, project: Project) -> None:
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
-@every_combination
-def test_types(answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    # Tests of a process share a cache, since reading Django's stubs takes most of the time.
-    run(project(answers), sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+@pytest.mark.parametrize("answers", PAIRS, ids=name)
+def test_types(answers: Answers, project: Project, mypy_cache: str) -> None:
+    run(project(answers), sys.executable, "-m", "mypy", ".", mypy_cache)
 
 
 @every_python
@@ -72,6 +84,11 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     run(folder, sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_emitted_tests_pass(answers: Answers, project: Project) -> None:
+    assert " passed" in run(project(answers), *PYTEST)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", MIXED, ids=name)
 def test_emitted_tests_pass_on_postgresql(answers: Answers, project: Project, postgresql: Database) -> None:
@@ -88,6 +105,7 @@ def test_broken_test_file_counts_as_red(project: Project) -> None:
     assert "\n0 controls shown\n1 red: users/tests/test_passwords.py\n" in str(failed.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_robustness_tests_pass(answers: Answers, project: Project) -> None:
     folder = project(answers)
@@ -95,19 +113,17 @@ def test_robustness_tests_pass(answers: Answers, project: Project) -> None:
     run(folder, *PYTEST, "core/tests/test_robustness.py")
 
 
-def test_modules_that_run_inside_a_project_have_sound_types(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_modules_that_run_inside_a_project_have_sound_types(project: Project, mypy_cache: str) -> None:
     folder = project(ALL_ON)
     for module in INSIDE:
         # The comment hides from the template's own mypy what only a generated project can import.
         text = module.read_text(encoding="utf-8").replace("# mypy: ignore-errors\n", "")
         (folder / "core" / "tests" / module.name).write_text(text, encoding="utf-8")
     modules = [f"core/tests/{module.name}" for module in INSIDE]
-    run(folder, sys.executable, "-m", "mypy", *modules, f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+    run(folder, sys.executable, "-m", "mypy", *modules, mypy_cache)
 
 
-@every_combination
+@pytest.mark.parametrize("answers", PAIRS, ids=name)
 def test_bandit_finds_nothing(answers: Answers, project: Project) -> None:
     report = run(project(answers), "bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
     assert '"errors": []' in report

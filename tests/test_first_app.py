@@ -15,6 +15,8 @@ from tests.support.live import OWNER, serve
 from tests.support.readme import commands
 from tests.support.releases import change
 
+pytestmark = pytest.mark.slow
+
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -61,18 +63,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in paths(folder) if "_cache/" not in path + "/"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_two_new_apps_pass_everything_and_resist_attacks(
-    answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_two_new_apps_pass_everything_and_resist_attacks(answers: Answers, project: Project, mypy_cache: str) -> None:
     folder = project(answers)
     for app in ("notes", "shopping_lists"):
         assert make(folder, app).stdout.startswith(f"{app}/ is ready.")
     run(folder, "ruff", "check", "--no-cache")
     run(folder, "ruff", "format", "--check", "--no-cache")
     assert "2 kept, 0 broken" in run(folder, "lint-imports", "--no-logo", "--no-cache")
-    run(folder, sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+    run(folder, sys.executable, "-m", "mypy", ".", mypy_cache)
     manage = (sys.executable, "manage.py")
     run(folder, *manage, "check", "--deploy", "--fail-level", "WARNING", DJANGO_SETTINGS_MODULE="core.tests.settings")
     run(folder, *manage, "makemigrations", "--check", "--dry-run", DJANGO_SETTINGS_MODULE="core.tests.settings")

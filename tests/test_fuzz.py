@@ -13,6 +13,8 @@ from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, 
 from tests.support.live import Site
 from tests.support.postgresql import Database
 
+pytestmark = pytest.mark.slow
+
 FUZZ = (
     "-m",
     "pytest",
@@ -41,7 +43,6 @@ def test_odd_requests_neither_fail_nor_lack_headers(answers: Answers, project: P
     assert fuzz(project(answers)) > 2000
 
 
-@pytest.mark.slow
 def test_odd_requests_do_not_fail_on_postgresql(project: Project, postgresql: Database) -> None:
     assert fuzz(project(ALL_ON), TEST_DATABASE_URL=postgresql(), FUZZ_SEED="12") > 2000
 

@@ -13,6 +13,8 @@ from tests.support.baking import run
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Response, Site, gunicorn
 
+pytestmark = pytest.mark.slow
+
 STATUSES = {
     "page": 200,
     "log-in": 200,

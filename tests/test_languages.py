@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.baking import ALL_ON, ROOT, WITH_GALLERY, Answers, Project, name, run
 
+pytestmark = pytest.mark.slow
+
 INSIDE = ROOT / "tests" / "inside"
 # Without the modules that start processes, which these marks do not reach.
 MARKED = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "core.tests.languages", "--show-capture=no", "--tb=no"]
@@ -61,7 +63,6 @@ def read_marked(folder: Path) -> tuple[list[str], set[str], int]:
     return texts, set(re.findall(r"^not rendered: (.+)$", report, re.MULTILINE)), int(pages[0])
 
 
-@pytest.mark.slow
 def test_no_page_or_email_has_an_untranslated_text(project: Project) -> None:
     """Both kinds of project together render every template."""
     unused: list[set[str]] = []

@@ -10,6 +10,8 @@ from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
 from tests.support.baking import ALL_OFF, Project
 from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
 
+pytestmark = pytest.mark.slow
+
 NEW = "a harbor at noon"
 CHANGE, LOGIN, RESET = "/accounts/password/change/", "/accounts/login/", "/accounts/password/reset/"
 

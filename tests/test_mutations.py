@@ -20,6 +20,7 @@ def test_mutations_change_the_code_and_have_unique_names() -> None:
     assert not [mutation.name for mutation in mutations if mutation.old == mutation.new]
 
 
+@pytest.mark.slow
 def test_mutant_survives_once_its_test_is_removed(project: Project) -> None:
     site = project(ALL_OFF)
     (mutant,) = [it for it in find(site) if it.path == "core/ratelimit.py" and it.text == " != "]

@@ -13,6 +13,8 @@ import pytest
 from tests.support.accounts import Mailbox, plain_text
 from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
 
+pytestmark = pytest.mark.slow
+
 OWNERS, PHOTOS = 60, 3
 CREATE = f"""
 from datetime import timedelta

@@ -15,6 +15,8 @@ from tests.support.baking import run
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, gunicorn
 
+pytestmark = pytest.mark.slow
+
 OBSERVATORY = "@mdn/mdn-http-observatory@1.4.8"
 TLS_HANDSHAKE = b"\x16"
 

@@ -18,6 +18,8 @@ from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, Response, Site, serve
 from tests.support.postgresql import Database
 
+pytestmark = pytest.mark.slow
+
 PUBLISH = """
 from uploads.services import review_photo
 admin = User.objects.get(is_superuser=True)

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.baking import PROMPTS, RAW, paths, run
+from tests.support.baking import PROMPTS, RAW, ROOT, paths, run
+from tests.support.readme import section
 
 # Settings that only a project without the feature needs.
 SETTINGS_WITHOUT = re.compile(r"^# % if not cookiecutter\.\w+\n((?:[A-Z_]+ = .+\n)+)# % endif$", re.MULTILINE)
+
+# Names with a leading underscore that Django documents.
+DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_state"}
 
 
 @pytest.fixture
@@ -41,8 +45,33 @@ def test_raw_style_and_format(raw: Path) -> None:
     run(raw, "ruff", "format", "--check", "--no-cache")
 
 
-def test_raw_types(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    run(raw, sys.executable, "-m", "mypy", ".", f"--cache-dir={tmp_path_factory.getbasetemp() / 'mypy'}")
+def test_raw_types(raw: Path, mypy_cache: str) -> None:
+    run(raw, sys.executable, "-m", "mypy", ".", mypy_cache)
+
+
+def private_names(tree: ast.Module) -> set[str]:
+    """Return what a module uses or overrides of the private parts of others."""
+    nodes = list(ast.walk(tree))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {it.name for node in classes for it in node.body if isinstance(it, ast.FunctionDef)}
+    names |= {part for node in imports for part in (node.module or "").split(".")}
+    names |= {it.name for node in imports for it in node.names}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]  # getattr(it, "_name")
+    names |= {str(it.value) for node in calls for it in node.args if isinstance(it, ast.Constant)}
+    return {name for name in names if re.fullmatch("_[a-z]+(_[a-z]+)*|internal", name)} - DOCUMENTED
+
+
+def test_private_parts_of_other_packages_are_listed(raw: Path) -> None:
+    modules = [path for path in raw.rglob("*.py") if "tests" not in path.parts]
+    found = {
+        (path.relative_to(raw).as_posix(), name)
+        for path in modules
+        for name in private_names(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    table = section(ROOT / "docs" / "decisions.md", "Private parts of other packages")
+    assert found == set(re.findall(r"^\| `(\S+)` \| `(\w+)` \|", table, re.MULTILINE))
 
 
 def test_features_use_only_if_and_endif_statements(raw: Path) -> None:

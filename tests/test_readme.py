@@ -21,6 +21,8 @@ from tests.support.images import camera_file, landscape
 from tests.support.live import ADMIN, PASSWORD
 from tests.support.readme import commands, development_port, terminate
 
+pytestmark = pytest.mark.slow
+
 URL = "http://localhost:8000"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}}
@@ -159,7 +161,6 @@ def walk(folder: Path, browse: Browse) -> None:
         assert visit.clicks <= CLICKS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_readme_commands_work(
     answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest

@@ -11,7 +11,7 @@ import pytest
 from tests.support.baking import ALL_OFF, COMBINATIONS, RAW, ROOT, Answers, Project, bake, name, paths, run
 from tests.support.records import FILES, edited_migrations, record, unlisted_files
 from tests.support.releases import change
-from tests.support.renewal import cooldowns, images, undated_images
+from tests.support.renewal import UV, cooldowns, images, undated_images
 
 HOOKS = ["pre_gen_project", "post_gen_project"]
 
@@ -138,7 +138,7 @@ SABOTAGES: list[Sabotage] = [
     (undated_images, "github", "compose.yaml", "nginx:1.30-alpine", "nginx"),
     (undated_images, "github", ".github/workflows/ci.yml", "postgres:18-alpine", "postgres:latest"),
     (undated_images, "gitlab", ".gitlab-ci.yml", "[postgres:18-alpine]", "[postgres]"),
-    (undated_images, "gitlab", ".gitlab-ci.yml", "uv:0.13-python$PYTHON-trixie", "uv:latest"),
+    (undated_images, "gitlab", ".gitlab-ci.yml", f"uv:{UV}-python$PYTHON-trixie", "uv:latest"),
     (cooldowns, "github", ".github/dependabot.yml", COOLDOWN, "    groups:\n      packages"),
     (cooldowns, "github", "pyproject.toml", 'exclude-newer = "7 days"\n', ""),
     (cooldowns, "github", "pyproject.toml", "django = false\n", "django = false\nrequests = false\n"),

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.baking import ALL_OFF, Project, clean_environment
 
+pytestmark = pytest.mark.slow
+
 START = [sys.executable, "-m", "scripts.start"]
 
 

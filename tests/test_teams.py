@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from tests.support.baking import PROMPTS, paths, run
 
@@ -27,11 +30,12 @@ def test_user_config_sets_a_teams_defaults(template: Path, tmp_path: Path, home:
 def test_fork_sets_the_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     fork = shutil.copytree(template, tmp_path / "museum-django")
     defaults = {"author_name": "Museum", "auth_app": False, "ci_scanning": ["none", "gitlab", "github"]}
+    defaults |= {"motto": "Look", "shop": True}  # prompts of its own
     (fork / "cookiecutter.json").write_text(json.dumps(PROMPTS | defaults), encoding="utf-8")
     summary = run(tmp_path, "cookiecutter", "--no-input", str(fork), "cloudinary_moderation=no", **home)
-    for choice in ("cloudinary_moderation  no", "auth_app               no", "ci_scanning            none"):
-        assert choice in summary
-    assert "Museum <security@example.com>" in summary
+    for answer in ("author_name            Museum", "cloudinary_moderation  no", "ci_scanning            none"):
+        assert answer in summary
+    assert "motto                  Look\n  shop                   yes\n" in summary
     assert not {"accounts", ".github"} & {path.name for path in (tmp_path / "my-secure-site").iterdir()}
 
 
@@ -44,6 +48,76 @@ def test_replay_gives_same_project_with_new_secrets(template: Path, tmp_path: Pa
     assert differing == [".env"]
 
 
-def test_unknown_answer_is_ignored_and_summary_shows_it(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
-    summary = run(tmp_path, "cookiecutter", "--no-input", str(template), "auth_ap=no", **home)
-    assert "auth_app               yes" in summary
+def test_unknown_answer_is_refused(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    with pytest.raises(
+        AssertionError, match=r"There is no prompt auth_ap; type one of project_name, .*, ci_scanning\."
+    ):
+        run(tmp_path, "cookiecutter", "--no-input", str(template), "auth_ap=no", **home)
+    assert not (tmp_path / "my-secure-site").exists()
+
+
+WRONG = (
+    "default_context:\n  author_name: Museum\n  ci_scanning: gitlb\n  auth_app: maybe\n  domain_name: museum.example\n"
+)
+NAMED = """\
+Your configuration file says ci_scanning: gitlb; write github or gitlab or none, or add --default-config.
+Your configuration file says auth_app: maybe; write yes or no, or add --default-config.
+"""
+
+
+@pytest.mark.parametrize("named_by", ["--config-file", "~/.cookiecutterrc", "COOKIECUTTER_CONFIG"])
+def test_wrong_value_in_a_configuration_file_is_named(
+    named_by: str, template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    """Cookiecutter itself would drop it and every value after it."""
+    options, environment = [str(template)], dict(home)
+    path = tmp_path / "team.yaml"
+    if named_by == "--config-file":
+        options += [named_by, path.name]
+    elif named_by == "COOKIECUTTER_CONFIG":
+        environment[named_by] = path.name
+    else:
+        path = Path(home["HOME"]) / ".cookiecutterrc"
+    path.write_text(WRONG, encoding="utf-8")
+    # Before the first prompt.
+    with pytest.raises(AssertionError) as refusal:
+        run(tmp_path, "cookiecutter", *options, **environment)
+    assert NAMED in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)
+    assert not (tmp_path / "my-secure-site").exists()
+    path.write_text(WRONG.replace("gitlb", "gitlab").replace("maybe", "no"), encoding="utf-8")
+    run(tmp_path, "cookiecutter", "--no-input", *options, **environment)
+    project = tmp_path / "my-secure-site"
+    assert (project / ".gitlab-ci.yml").exists()
+    assert not (project / "accounts").exists()
+    assert 'DOMAIN_NAME = "museum.example"' in (project / "config" / "settings.py").read_text(encoding="utf-8")
+
+
+def test_wrong_value_in_a_replay_is_named(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    answers = {"project_slug": "field", "ci_scanning": "none", "auth_app": "no", "project_name": "Field"}
+    run(tmp_path, "cookiecutter", "--no-input", str(template), *(f"{it}={answers[it]}" for it in answers), **home)
+    (replay,) = Path(home["HOME"]).glob(".cookiecutter_replay/*.json")
+    context = json.loads(replay.read_text(encoding="utf-8"))
+    context["cookiecutter"] |= {"project_slug": "again", "ci_scanning": "gitlb", "auth_app": "no"}
+    replay.write_text(json.dumps(context), encoding="utf-8")
+    with pytest.raises(AssertionError) as refusal:
+        run(tmp_path, "cookiecutter", "--replay", str(template), **home)
+    for problem in ("ci_scanning: is 'gitlb'; type github or gitlab or none", "auth_app: is 'no'; type yes or no"):
+        assert f"  {problem}\n" in str(refusal.value)
+    assert "auth_app=False ci_scanning=gitlab" in str(refusal.value)
+    assert not (tmp_path / "again").exists()
+
+
+def test_wrong_value_on_the_command_line_is_named(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    with pytest.raises(AssertionError) as refusal:
+        run(tmp_path, "cookiecutter", "--no-input", str(template), "ci_scanning=gitlb", **home)
+    assert "gitlb provided for choice variable ci_scanning" in str(refusal.value).splitlines()[-1]
+
+
+def test_older_cookiecutter_is_refused(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    """It would give booleans as text."""
+    older = "import cookiecutter; cookiecutter.__version__ = '2.6.0'; from cookiecutter.cli import main; main()"
+    with pytest.raises(
+        AssertionError, match=r"needs cookiecutter 2\.7, this is 2\.6\.0; type uvx cookiecutter@latest$"
+    ):
+        run(tmp_path, sys.executable, "-c", older, "--no-input", str(template), **home)

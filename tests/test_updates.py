@@ -25,6 +25,8 @@ from tests.support.releases import (
 )
 from tests.support.updating import Machine, jobs_of, run_jobs
 
+pytestmark = pytest.mark.slow
+
 MANAGE = ("python", "manage.py")
 URL = "https://github.com/org/secure-django"
 UPDATE = ("poe", "template-update")
@@ -32,7 +34,7 @@ CI = ".github/workflows/ci.yml"
 
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
-    ("config/settings.py", '"TIME_ZONE", "UTC"', '"TIME_ZONE", "Europe/Zurich"'),
+    ("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"'),
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 1800"),
     (
         "config/urls.py",
@@ -145,6 +147,32 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     assert (project / ".env").read_bytes() == secrets
 
 
+def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: Path) -> None:
+    origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django")
+    publish(origin)
+    machine = Machine(tmp_path, origin.parent)
+    project = started(template, machine, ALL_ON)
+    raised = origin / RAW / "pyproject.toml"
+    raised.write_text(re.sub(r"([=~]=\d+\.)\d+", r"\g<1>500", raised.read_text(encoding="utf-8")), encoding="utf-8")
+    publish_next(origin)
+    metadata = project / "pyproject.toml"
+    # The team raised some pins, one above the release's; it lowered one, and added a package between them.
+    text = re.sub(r"(django(?:\[\w+\])?[=~]=\d+\.)\d+", r"\g<1>400", metadata.read_text(encoding="utf-8"))
+    text = re.sub(r"(pillow~=\d+\.)\d+", r"\g<1>600", text)
+    text = re.sub(r"(redis==)\d+\.", r"\g<1>2.", text)
+    metadata.write_text(text.replace('    "whitenoise==', '    "qrcode==8.2",\n    "whitenoise=='), encoding="utf-8")
+    commit(project, "Work")
+    output = machine.run(project, *UPDATE)
+    assert "Conflicts" not in output
+    merged = metadata.read_text(encoding="utf-8")
+    found = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?[=~]=\d+\.(\d+)', merged))
+    assert found.pop("qrcode") == "2"
+    assert found.pop("pillow") == "600"
+    assert found.pop("redis") != "500"
+    assert set(found.values()) == {"500"}
+    assert run(project, "git", "diff", "--name-only", "--diff-filter=U") == ""
+
+
 def test_removed_folder_stays_removed_and_is_reported(template: Path, machine: Machine) -> None:
     project = started(template, machine, ALL_ON | {"ci_scanning": "gitlab"})
     run(project, "git", "rm", "-rq", "accounts")
@@ -173,7 +201,7 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     output = run(project, *UPDATE, f"v{NEXT}", **machine.environment | {"PYTHONIOENCODING": "ascii"})
     assert f"- {NEXT}: {ACTION}".encode("ascii", "backslashreplace").decode() in output
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
-    with pytest.raises(AssertionError, match="REPORT_EMAIL: Environment variable not set"):
+    with pytest.raises(AssertionError, match="REPORT_EMAIL: Is not set"):
         run(project, *MANAGE, "migrate")
     with (project / ".env").open("a", encoding="utf-8") as env:
         env.write("REPORT_EMAIL=reports@example.com\n")

@@ -8,6 +8,8 @@ import pytest
 from tests.support.accounts import Mailbox, Person, count_checked, run_parallel
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
 
+pytestmark = pytest.mark.slow
+
 NEW = "a harbor at noon"
 WITH_FACTORS = f"""
 from allauth.account.models import EmailAddress

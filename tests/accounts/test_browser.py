@@ -9,6 +9,8 @@ from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox, plain_text
 from tests.support.browsing import Browse, add_authenticator_app, check_accessibility, totp
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
 
+pytestmark = pytest.mark.slow
+
 NEW = "a harbor at noon"
 PHONE = {"width": 390, "height": 740}
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -15,6 +15,9 @@ from tests.support.baking import ALL_ON, Project
 from tests.support.live import PASSWORD, Site, serve
 from tests.support.postgresql import Database
 
+pytestmark = pytest.mark.slow
+
+
 PASSKEY, CODE = "/accounts/2fa/webauthn/login/", "/accounts/2fa/authenticate/"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CREATE = f"""

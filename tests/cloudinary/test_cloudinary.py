@@ -33,7 +33,10 @@ STRAY = {
     "CLOUDINARY_UPLOAD_PREFIX": "http://127.0.0.1:9",
 }
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes here need fork and signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the processes here need fork and signals"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,6 @@ def wait_until(condition: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
-@pytest.mark.slow
 def test_every_fault_and_every_attack_is_handled(project: Project) -> None:
     folder = project(ANSWERS)
     shutil.copy(INSIDE / "faults.py", folder / FEATURE / "tests" / "test_faults.py")

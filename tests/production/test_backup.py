@@ -11,6 +11,8 @@ import pytest
 from tests.support.baking import ALL_OFF, Project, production, run
 from tests.support.postgresql import Database
 
+pytestmark = pytest.mark.slow
+
 BACKUPS = (sys.executable, "-m", "scripts.backups")
 CREATE = """
 from django.core.files.base import ContentFile

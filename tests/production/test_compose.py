@@ -19,6 +19,8 @@ from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.publishing import is_published, publish
 from tests.support.readme import commands
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path("docs") / "deployment.md"
 posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
 SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
@@ -188,7 +190,6 @@ def check_update(podman: Engine, project: Path, site: Site) -> None:
     assert "Do try again" in site.visitor().get("/").text
 
 
-@pytest.mark.slow
 def test_site_runs_from_compose_up_to_a_restored_backup(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

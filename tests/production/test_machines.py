@@ -28,6 +28,7 @@ from tests.support.postgresql import Database
 from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows"),
     pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed"),
 ]
@@ -84,7 +85,6 @@ def stored_photos(site: Site) -> Counter[str]:
     return Counter(keys)
 
 
-@pytest.mark.slow
 def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     site = cluster.site
     owner = site.visitor(OWNER)
@@ -107,7 +107,6 @@ def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     assert all({"uploads:upload", "uploads:file"} <= {it["route"] for it in it.requests} for it in cluster.machines)
 
 
-@pytest.mark.slow
 def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     visitor = cluster.site.visitor()
     report = {"Content-Type": "application/csp-report"}
@@ -135,7 +134,6 @@ def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     assert [(line["route"], line["status"]) for line in logged] == [("uploads:gallery", 200)]
 
 
-@pytest.mark.slow
 def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:
     site, image, first_uploads = cluster.site, encode(landscape(1, (640, 480))), Event()
     emails = [f"visitor{number}@example.com" for number in range(6)]

@@ -19,7 +19,10 @@ from tests.support.baking import ALL_OFF, RAW, Project
 from tests.support.live import issue_certificate
 from tests.support.services import accepts_connections, free_port, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32" or not shutil.which("nginx"), reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32" or not shutil.which("nginx"), reason="nginx is not installed"),
+]
 POST = "POST {} HTTP/1.1\r\nHost: example.com\r\nContent-Length: {}\r\n\r\nx"
 GET = "GET {} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
 CHUNKED = "{} {} HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"

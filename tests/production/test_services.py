@@ -14,7 +14,10 @@ from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
 from tests.support.services import Buckets, ErrorCollector, fetch, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows"),
+]
 
 PHOTO = encode(landscape(1, (320, 240)))
 SWEEP = """

@@ -17,6 +17,8 @@ from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, iss
 from tests.support.publishing import is_published, publish
 from tests.support.readme import section
 
+pytestmark = pytest.mark.slow
+
 # pivot_root instead of chroot, which would forbid the units their user namespaces. A /dev/shm of its own, because
 # RemoveIPC empties it for the user of a unit that ends, and that number is another user's on this machine.
 BOOT = """
@@ -121,7 +123,6 @@ def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_p
     assert "@sandbox" in filters, "or the image decoder silently loses its own"
 
 
-@pytest.mark.slow
 def test_deployment_document_leads_to_a_restored_photo(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

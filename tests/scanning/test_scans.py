@@ -19,6 +19,8 @@ import pytest
 from tests.support.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, clean_environment, commit, name, run
 from tests.support.scanning import Advisories, Install, scan
 
+pytestmark = pytest.mark.slow
+
 SCANS = ["bandit", "leaks", "audit", "dependency-check", "workflows", "sbom"]
 # Nothing listens on the discard port.
 UNREACHABLE = {"OSV_URL": "http://127.0.0.1:9/", "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz"}
@@ -209,7 +211,7 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     "line",
     [
         'SECRET_KEY = "{}"',
-        'SECRET_KEY = env.str("SECRET_KEY", default="{}")',
+        'SECRET_KEY = env.read("SECRET_KEY", secret_key, "{}")',
         'os.environ.setdefault("SECRET_KEY", "{}")',
         'os.environ["SECRET_KEY"] = "{}"',
     ],

@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from tests.support.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
+from tests.support.renewal import UV
 from tests.support.scanning import Advisories, Install
 from tests.support.updating import jobs_of
+
+pytestmark = pytest.mark.slow
 
 ON_GITHUB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "github"]
 ON_GITLAB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "gitlab"]
@@ -31,7 +34,8 @@ COMMANDS = (
     'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"',
 )
 NOT_HERE = {
-    "apk add --no-cache python3 uv": "the image is Alpine Linux; the next command needs both packages",
+    "apk add --no-cache py3-pip": "the image is Alpine Linux; the next commands need Python and uv",
+    f"pip install --quiet --break-system-packages uv=={UV}": "the next command needs it, and uv is here",
     "apk add --no-cache openssl": "the image is Alpine Linux",
     # tests/production/test_compose.py runs the same with podman.
     "uv run python -c \"import core.tests.settings, subprocess; subprocess.run('deploy/make-secrets', check=True)\"": (
@@ -46,6 +50,7 @@ NOT_HERE = {
 # The jobs that may write more than the results of scans; they run no code of the project.
 WRITES = {
     ("template-update.yml", "request"): {"contents", "pull-requests"},
+    ("renew.yml", "request"): {"contents", "pull-requests"},
     ("release.yml", "release"): {"attestations", "contents", "id-token"},
 }
 NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
@@ -214,7 +219,6 @@ def test_poe_ci_runs_the_tasks_of_ci_in_their_order(folder: Path, stand_in: Inst
         assert f'cmd = "python -m scripts.ci {" ".join(called)}"\n' in (folder / "pyproject.toml").read_text("utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
     installed: Path, tmp_path: Path, osv: Advisories, stand_in: Install

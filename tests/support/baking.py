@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,35 @@ FEATURES: dict[str, list[Any]] = {
     for prompt, default in PROMPTS.items()
     if not prompt.startswith("_") and isinstance(default, bool | list)
 }
-COMBINATIONS: list[Answers] = [dict(zip(FEATURES, values, strict=True)) for values in product(*FEATURES.values())]
+
+
+def every(features: dict[str, list[Any]]) -> list[Answers]:
+    """Return every combination of answers."""
+    return [dict(zip(features, values, strict=True)) for values in product(*features.values())]
+
+
+def pairwise(features: dict[str, list[Any]]) -> list[Answers]:
+    """Return few combinations, the first and the last among them, which have every pair of answers to two prompts."""
+    choices = every(features)
+    pairs = [set(combinations(answers.items(), 2)) for answers in choices]
+    chosen = [0, len(choices) - 1]
+    missing = set().union(*pairs) - pairs[0] - pairs[-1]
+    while missing:
+        chosen.append(max(range(len(choices)), key=lambda number: len(pairs[number] & missing)))
+        missing -= pairs[chosen[-1]]
+    return [choices[number] for number in sorted(set(chosen))]
+
+
+# Generation is tested with all combinations. What takes longer is tested with pairs: a fault that needs three answers
+# at once is rare, since a feature is a folder, and lists mention one feature at a time.
+COMBINATIONS = every(FEATURES)
+PAIRS = pairwise(FEATURES)
 ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
 # The least that has pages with photos.
 WITH_GALLERY = ALL_OFF | {"gallery": True}
 
-# The CI choice changes only scans and documents (test_generation.py shows it), so slow tests use one choice.
-PYTHON_COMBINATIONS = [answers for answers in COMBINATIONS if answers["ci_scanning"] == ALL_ON["ci_scanning"]]
+# The CI choice changes only scans and documents (test_generation.py shows it), so tests of the code use one choice.
+PYTHON_COMBINATIONS = pairwise(FEATURES | {"ci_scanning": FEATURES["ci_scanning"][:1]})
 
 
 def name(answers: Answers) -> str:
@@ -69,6 +91,7 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     config.write_text(
         json.dumps({"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}), encoding="utf-8"
     )
+    sys.modules.pop("secure_django_answers", None)  # each copy of the template has its own
     return Path(
         cookiecutter(
             str(template), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config)

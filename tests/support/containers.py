@@ -16,6 +16,7 @@ import pytest
 from tests.support.baking import clean_environment, run
 from tests.support.live import Server
 from tests.support.readme import development_port
+from tests.support.renewal import UV
 
 PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
 PACKAGES = "adduser,ca-certificates,curl,dbus,git,libpq5,nginx,openssl,postgresql,python3,python3-venv,systemd-sysv"
@@ -54,7 +55,7 @@ RUN install --directory --owner=postgres --group=postgres --mode=1777 /var/lib/p
     && ln --symbolic /usr/lib/postgresql/*/bin/* /usr/local/bin/
 CMD ["postgresql.sh"]
 """,
-    "ghcr.io/astral-sh/uv:0.13": "COPY uv /uv\n",
+    f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }
 # Two containers, a network with names, a port and a health check: what compose.yaml needs of the machine.
 TRIAL = {
@@ -154,10 +155,14 @@ class Engine:
 
 
 def need(*programs: str) -> None:
-    """Skip the test without root, or without one of the programs."""
+    """Skip the test without Linux, without root, or without one of the programs."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    if os.geteuid():
+        pytest.skip("only root may do this")
     missing = [program for program in programs if not shutil.which(program)]
-    if sys.platform != "linux" or os.geteuid() or missing:
-        pytest.skip(f"not Linux, not root, or not installed: {', '.join(missing)}")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 @contextmanager

@@ -29,8 +29,8 @@ NEXT_RELEASE: list[Edit] = [
     ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 2400"),
     (
         "config/settings.py",
-        "CSP_REPORT_ONLY = env.bool",
-        'REPORT_EMAIL = env.str("REPORT_EMAIL")\nCSP_REPORT_ONLY = env.bool',
+        "CSP_REPORT_ONLY = env.read",
+        'REPORT_EMAIL = env.read("REPORT_EMAIL", str)\nCSP_REPORT_ONLY = env.read',
     ),
     (
         "core/tests/settings.py",

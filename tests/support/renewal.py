@@ -8,9 +8,13 @@ from typing import Any
 
 import yaml
 
+from tests.support.baking import RAW, ROOT
+
 # Security fixes of these packages are not delayed.
 AT_ONCE = {"cryptography", "django", "django-allauth", "pillow"}
 WEEK = "7 days"
+# The version of uv in the image; test_pins.py compares it with the others.
+UV = re.findall(r"astral-sh/uv:(\S+)", (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8"))[0]
 
 
 def images(folder: Path) -> dict[str, str]:

@@ -11,6 +11,8 @@ from tests.support.corpus import BOMBS, FILES, File
 from tests.support.live import OWNER, Site, Visitor
 from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, seconds, stored_files
 
+pytestmark = pytest.mark.slow
+
 # Processor time for a file, which other processes do not affect: 3 seconds of a decoder, and what surrounds it.
 MAX_SECONDS = 3.5
 # Of the server itself. The address space of a decoder is limited to 1 GiB, whatever the image.

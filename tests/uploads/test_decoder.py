@@ -15,6 +15,8 @@ from PIL import ExifTags, Image, ImageChops
 from tests.support.baking import ALL_OFF, Project
 from tests.support.images import encode
 
+pytestmark = pytest.mark.slow
+
 FUZZ = Path(__file__).with_name("fuzz.py")
 FUZZED_FILES = 5000
 LIMITS = ("3", str(2**30), "50000000", "2000", "480")

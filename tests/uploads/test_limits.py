@@ -16,6 +16,8 @@ from tests.support.corpus import jpeg
 from tests.support.live import OWNER, Site, serve
 from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, stored_files
 
+pytestmark = pytest.mark.slow
+
 QUOTA = 5
 HUGE = 300 * 1024**2
 CHUNK = bytes(1024**2)

@@ -5,9 +5,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.support.baking import ALL_ON, Project, production, run
 from tests.support.growth import FILL
 from tests.support.postgresql import Database
+
+pytestmark = pytest.mark.slow
 
 PHOTOS, USERS = 50_000, 5_000
 TABLES = {"cloudinary_moderation_asset", "uploads_photo", "uploads_verdict", "users_user"}

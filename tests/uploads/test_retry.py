@@ -7,6 +7,8 @@ from tests.support.browsing import Browse, fill_in, log_in
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site
 
+pytestmark = pytest.mark.slow
+
 
 def be_busy(page: Page, times: int) -> list[str]:
     """Answer the first uploads as a busy site does, and return a list that grows with each upload."""

@@ -23,9 +23,10 @@ from users import adapters
 
 class AccountAdapter(adapters.AccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Do not offer the password to users with a second factor: a password alone could then replace the factor."""
-        methods = super().get_reauthentication_methods(user)
-        return [method for method in methods if method["id"] != "reauthenticate"] or methods
+        """Offer users with a second factor nothing else: a password or the mailbox alone could replace the factor."""
+        # allauth's ids. A method that a later release adds is not offered.
+        allowed = ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"] if is_mfa_enabled(user) else ["reauthenticate"]
+        return [method for method in super().get_reauthentication_methods(user) if method["id"] in allowed]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Let a log-in that is as new as a reauthentication must be set up the first second factor."""
@@ -36,8 +37,9 @@ class AccountAdapter(adapters.AccountAdapter):
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def get_login_stages(self) -> list[str]:
-        own = {"allauth.mfa.stages.AuthenticateStage": "accounts.stages.AuthenticateStage"}
-        return [own.get(path, path) for path in super().get_login_stages()]
+        stages: list[str] = super().get_login_stages()
+        stages[stages.index("allauth.mfa.stages.AuthenticateStage")] = "accounts.stages.AuthenticateStage"
+        return stages
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         # Another account may confirm the same email at this moment. allauth would leave half of the change.
@@ -61,7 +63,7 @@ class AccountAdapter(adapters.AccountAdapter):
         texts = [text.strip() for text in mail.body.split("\n\n")]
         paragraphs = [(text, text.startswith(origin) and text.split() == [text]) for text in texts if text]
         values = {"subject": mail.subject, "paragraphs": paragraphs, "code": context.get("code")}
-        mail.attach_alternative(render_to_string("account/email/message.html", values), "text/html")
+        mail.attach_alternative(render_to_string("accounts/email/message.html", values), "text/html")
         return mail
 
 

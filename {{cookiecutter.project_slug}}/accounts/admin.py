@@ -38,6 +38,7 @@ class GuardedAdmin(ModelAdmin):
 
 @admin.register(EmailAddress)
 class GuardedEmailAddressAdmin(GuardedAdmin, EmailAddressAdmin):
+    fields, actions = ("user", "email", "verified", "primary"), ("make_verified",)
     # A change here would leave the email of the user, which can log in and reset the password too.
     readonly_fields = ("user", "email")
 

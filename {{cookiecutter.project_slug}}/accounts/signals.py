@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account import signals as account
-from allauth.account.internal.flows.login import record_authentication  # private, but no public function does this
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
@@ -45,10 +45,11 @@ def verify_email_of_superuser(instance: User, created: bool, raw: bool, **kwargs
 def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
     """Count a new factor as proved in this session, and end the user's other sessions."""
     if signal is mfa.authenticator_added:
-        if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        if authenticator.type not in {Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN}:
             return
-        fields = {"id": authenticator.pk, "type": authenticator.type}
-        record_authentication(request, user, "mfa", reauthenticated=True, **fields)
+        factor = {"id": authenticator.pk, "type": authenticator.type}
+        record = {"method": "mfa", "at": timezone.now().timestamp(), "reauthenticated": True, **factor}
+        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [*get_authentication_records(request, user), record]
     others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
     get_adapter().end_sessions(others)
 

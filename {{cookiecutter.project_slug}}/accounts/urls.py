@@ -1,3 +1,8 @@
+"""The pages of this app, and those of allauth that it needs: by name, so that no release of allauth adds one."""
+
+from typing import Any
+
+from allauth import urls
 from allauth.mfa.webauthn.views import login_webauthn
 from django.urls import include, path
 
@@ -5,8 +10,19 @@ from accounts import views
 from core.ratelimit import rate_limit
 from users.urls import restrict_methods
 
+NAMES = {f"account_{name}" for name in ("signup", "email", "email_verification_sent", "reauthenticate")}
+NAMES |= {f"mfa_{name}" for name in ("index", "authenticate", "reauthenticate", "activate_totp", "deactivate_totp")}
+NAMES |= {f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")}
+NAMES |= {f"mfa_{verb}_webauthn" for verb in ("list", "add", "edit", "remove", "reauthenticate")}
+
 # allauth limits POST alone, but each GET stores a challenge in a new session.
 limited_login = rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)
+
+
+def named(patterns: list[Any]) -> list[Any]:
+    groups = [path(str(it.pattern), include(named(it.url_patterns))) for it in patterns if hasattr(it, "url_patterns")]
+    return groups + [it for it in patterns if getattr(it, "name", None) in NAMES]
+
 
 urlpatterns = [
     path("notifications/", views.notifications, name="account_notifications"),
@@ -14,6 +30,6 @@ urlpatterns = [
     path("sessions/", views.SessionsView.as_view(), name="usersessions_list"),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
     path("2fa/webauthn/login/", limited_login, name="mfa_login_webauthn"),
-    path("", include("allauth.urls")),
+    *named(urls.urlpatterns),
 ]
 restrict_methods(urlpatterns)

@@ -8,13 +8,12 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from django.utils.csp import CSP
-from environs import validate
 
-from config.environment import Environment, is_local, language, secret_key, sender, time_zone
+from config import environment
+from config.environment import Environment, boolean, is_local, number, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SITE_NAME = "{{ cookiecutter.project_name }}"
@@ -23,52 +22,48 @@ DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
 SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
 
 env = Environment()
-# Variables of the process override the file. The file's values are not copied into the process environment.
+# Variables of the process override the file.
 env.read_file(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"))
+REQUIRED = None  # in place of a default
+DEBUG = env.read("DEBUG", boolean, "off")
 
-DEBUG = env.bool("DEBUG", False)
-REQUIRED: Any = ...  # environs' marker for a variable without a default
-
-SECRET_KEY = env.str("SECRET_KEY", validate=secret_key)
-SECRET_KEY_FALLBACKS = env.secret_keys("SECRET_KEY_FALLBACKS", "")
-FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED)
-CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
+SECRET_KEY = env.read("SECRET_KEY", secret_key)
+SECRET_KEY_FALLBACKS = env.read("SECRET_KEY_FALLBACKS", environment.secret_keys, "")
+FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS", environment.fernet_keys)
+ALLOWED_HOSTS = env.read("ALLOWED_HOSTS", environment.hosts, "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED)
+CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS", environment.origins, "")
 sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
-DATABASES = {"default": env.database_url("DATABASE_URL", sqlite if DEBUG else REQUIRED)}
-CACHES = {"default": env.cache_url("CACHE_URL", "db://django_cache")}
-storage = env.storage_url("STORAGE_URL", "")
-MAILERS = {"default": env.email_url("EMAIL_URL", "console://" if DEBUG else REQUIRED)}
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED, validate=sender)
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600, validate=validate.Range(min=0))
-SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
-SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=validate.Range(min=0))
-CSP_REPORT_ONLY = env.bool("CSP_REPORT_ONLY", False)
-SENTRY_DSN = env.sentry_dsn("SENTRY_DSN", "")
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en", validate=language)
-TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=time_zone)
+DATABASES = {"default": env.read("DATABASE_URL", environment.database_url, sqlite if DEBUG else REQUIRED)}
+CACHES = {"default": env.read("CACHE_URL", environment.cache_url, "db://django_cache")}
+storage = env.read("STORAGE_URL", environment.storage_url, "")
+MAILERS = {"default": env.read("EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED)}
+DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", environment.sender, f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
+SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read("SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on")
+SECURE_HSTS_PRELOAD = env.read("SECURE_HSTS_PRELOAD", boolean, "off")
+TRUSTED_PROXY_COUNT = env.read("TRUSTED_PROXY_COUNT", number(0), "0")
+CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
+SENTRY_DSN = env.read("SENTRY_DSN", environment.sentry_dsn, "")
+LANGUAGE_CODE = env.read("LANGUAGE_CODE", environment.language, "en")
+TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
 # % if cookiecutter.auth_app
-CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", True)
+CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 # % endif
-MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", "media")
-UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 10 * 1024**2, validate=validate.Range(min=1))
-UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 50_000_000, validate=validate.Range(min=1))
-UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", 30, validate=validate.Range(min=1))
-UPLOAD_DECODE_SECONDS = env.int("UPLOAD_DECODE_SECONDS", 10, validate=validate.Range(min=1))
+MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
+UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1), "10485760")  # 10 MiB
+UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(1), "50000000")
+UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
+UPLOAD_DECODE_SECONDS = env.read("UPLOAD_DECODE_SECONDS", number(1), "10")
 # At most a hundred years: Python's dates do not reach further back than the year 1.
-REJECTED_RETENTION_DAYS = env.int("REJECTED_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=36_500))
-MODERATION_STUCK_HOURS = env.int("MODERATION_STUCK_HOURS", 24, validate=validate.Range(min=1, max=876_000))
+REJECTED_RETENTION_DAYS = env.read("REJECTED_RETENTION_DAYS", number(1, 36_500), "30")
+MODERATION_STUCK_HOURS = env.read("MODERATION_STUCK_HOURS", number(1, 876_000), "24")
 
 # % if cookiecutter.cloudinary_moderation
 from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
 
-env.add_parser("cloudinary_url", cloudinary.url)
-CLOUDINARY = env.cloudinary_url("CLOUDINARY_URL", "" if DEBUG else REQUIRED)
-CLOUDINARY_API_SECRET_FALLBACKS: list[str] = env.list("CLOUDINARY_API_SECRET_FALLBACKS", [])
-CLOUDINARY_MODERATION: list[str] = env.list(
-    "CLOUDINARY_MODERATION", ["aws_rek", "perception_point"], delimiter="|", validate=cloudinary.kinds
-)
+CLOUDINARY = env.read("CLOUDINARY_URL", cloudinary.url, "" if DEBUG else REQUIRED)
+CLOUDINARY_API_SECRET_FALLBACKS = env.read("CLOUDINARY_API_SECRET_FALLBACKS", environment.items, "")
+CLOUDINARY_MODERATION = env.read("CLOUDINARY_MODERATION", cloudinary.kinds, "aws_rek|perception_point")
 
 # % endif
 folders = {*(MEDIA_ROOT / "photo").parents, *(MEDIA_ROOT.resolve() / "photo").parents}
@@ -274,6 +269,7 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600  # seconds; the default is 15 m
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verified
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]  # by default also a code sent by email
 ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}  # per recipient, and per emailed code
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_FORMS = {

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from traceback import walk_tb
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.http import HttpRequest
 
 RESET_LINK = re.compile(r"(/reset/)\S+")  # the token of a password reset link: a reader of the log could use it
@@ -26,13 +27,18 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 def log_event(event: str, request: HttpRequest | None = None, *, level: int = logging.INFO, **fields: object) -> None:
     """Log a security event with the user and path of the request, and with `fields`."""
-    # Only if a view asked for the user: request.user would load a session, and renew it.
-    user = getattr(request, "_cached_user", None)
-    if user is not None and user.is_authenticated:
-        fields.setdefault("user", user.pk)
     if request is not None:
+        if (user := user_id(request)) is not None:
+            fields.setdefault("user", user)
         fields["path"] = mask_reset_link(request.path)
     security.log(level, event, extra={"fields": fields})
+
+
+def user_id(request: HttpRequest) -> Any:
+    """Return the user's id from the session if a view has read it: this would load it for each image, and renew it."""
+    session = getattr(request, "session", None)
+    key = session.get(SESSION_KEY) if session is not None and session.accessed else None
+    return key and get_user_model()._meta.pk.to_python(key)
 
 
 class JSONFormatter(logging.Formatter):

@@ -4,6 +4,7 @@ import time
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
 from core import views
-from core.logging import log_event, request_id
+from core.logging import log_event, request_id, user_id
 
 # Each view restricts them further. One that does not would even answer TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
@@ -63,8 +64,7 @@ class RequestLogMiddleware(MiddlewareMixin):
             "status": response.status_code,
             "milliseconds": round((time.monotonic() - started) * 1000),
             "route": request.resolver_match and request.resolver_match.view_name,
-            # Only if a view asked for it: request.user would load the session for every image.
-            "user": getattr(getattr(request, "_cached_user", None), "pk", None),
+            "user": user_id(request),
         }
         access.info("request", extra={"fields": fields})
         return response
@@ -106,10 +106,11 @@ class RequestValidationMiddleware(MiddlewareMixin):
             raise BadRequest("Charset, URL or cookie is malformed")
         client_ip(request)
         if not settings.DEBUG:
-            # Any client can set the port of the Host header, and links in emails would repeat it. Django has
-            # no public name for this. The header stays, since CSRF protection compares it.
-            host = re.sub(r":\d+$", "", request.get_host())
-            setattr(request, "_current_scheme_host", f"{request.scheme}://{host}")  # noqa: B010
+            # Any client can set the port of the Host header, and links in emails would repeat it. The header
+            # itself stays, since CSRF protection compares it.
+            origin = f"{request.scheme}://" + re.sub(r":\d+$", "", request.get_host())
+            full_path = request.get_full_path()
+            setattr(request, "build_absolute_uri", lambda url=full_path: urljoin(origin + request.path, url))  # noqa: B010
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
         return None

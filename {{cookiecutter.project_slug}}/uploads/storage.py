@@ -33,4 +33,4 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
 
     def get_modified_time(self, name: str) -> Any:
         # For a missing file, this raises FileNotFoundError as other storages do.
-        return self._open(name).obj.last_modified
+        return self.open(name).obj.last_modified

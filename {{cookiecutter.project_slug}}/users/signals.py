@@ -1,7 +1,7 @@
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.core import ratelimit
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
@@ -38,5 +38,5 @@ def on_login_failed(request: HttpRequest | None = None, **kwargs: Any) -> None:
 def on_password_changed(signal: Signal, request: HttpRequest, user: Any, **kwargs: Any) -> None:
     log_event(PASSWORD_EVENTS[signal], request, user=user.pk)
     if signal is password_reset:
-        # Private, but the only way. By itself, allauth lifts the block only for emails in its own table.
-        get_adapter()._delete_login_attempts_cached_email(request, email=user.email)
+        # By itself, allauth lifts the block only for emails in its own table. The key is that of users/adapters.py.
+        ratelimit.clear(request, action="login_failed", key=user.email)

@@ -28,6 +28,7 @@ from unittest.mock import patch
 
 import cloudinary
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.urls import get_resolver
 from django.utils import timezone
@@ -367,7 +368,7 @@ def test_closed_port_only_delays(
     with socket.create_server(("127.0.0.1", 0)) as closed, monkeypatch.context() as context:
         port = closed.getsockname()[1]
         closed.close()
-        context.setitem(vars(cloudinary.config()), "upload_prefix", f"http://127.0.0.1:{port}")
+        context.setitem(settings.CLOUDINARY, "upload_prefix", f"http://127.0.0.1:{port}")
         for _ in range(2):
             run_worker()
     assert set(Photo.objects.values_list("status", flat=True)) == {Status.PENDING}

@@ -7,11 +7,9 @@ import struct
 import time
 from typing import Any
 
-# Private, but the only way to give a session a proved second factor without the forms.
-from allauth.account.internal.flows.login import record_authentication
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.http import HttpRequest
 
 from core.encryption import encrypt
 
@@ -46,8 +44,9 @@ def recovery_codes(user: Any) -> list[str]:
 
 def prove_second_factor(client: Any, user: Any) -> None:
     """Record in the client's session that the user has just proved a second factor."""
-    factor = add_second_factor(user)
-    request = HttpRequest()
-    request.session = client.session
-    record_authentication(request, user, "mfa", id=factor.pk, type=factor.type, reauthenticated=True)
-    request.session.save()
+    factor, session = add_second_factor(user), client.session
+    record = {"method": "mfa", "at": time.time(), "reauthenticated": True, "id": factor.pk, "type": factor.type}
+    # Only the forms of allauth write this otherwise: there is no function for it.
+    key = AUTHENTICATION_METHODS_SESSION_KEY
+    session.update({key: [record], f"{key}_user": str(user.pk)})
+    session.save()

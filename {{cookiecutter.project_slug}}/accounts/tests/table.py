@@ -9,7 +9,6 @@ from users.models import User
 ROWS = """
 /accounts/signup/                            200    away   away     away   away
 /accounts/confirm-email/                     away   away   away     away   away
-/accounts/login/code/confirm/                away   away   away     away   away
 /accounts/email/                             log-in 200    200      200    200
 /accounts/reauthenticate/                    log-in 200    200      away   away
 /accounts/notifications/                     log-in 200    200      200    200

@@ -126,6 +126,8 @@ def test_malformed_answers_of_a_passkey_are_refused(client: HTTPSClient, user: U
         assert client.post(CODE, {"credential": credential}).status_code == 200
         assert HTTPSClient().post(LOGIN, {"credential": credential}).status_code == 302
     answer(client, passkey, options(client, CODE), user, CODE)
+    options(client, REAUTHENTICATE)
+    assert client.post(REAUTHENTICATE, {"credential": answers[0]}).status_code == 302
     answer(client, passkey, options(client, REAUTHENTICATE), user, REAUTHENTICATE)
     for credential in answers:
         assert client.post(ADD, {"credential": credential}).status_code == 200

@@ -5,6 +5,7 @@ from functools import partial
 from io import StringIO
 
 import pytest
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
@@ -13,15 +14,19 @@ from django.core import mail
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
+from django.urls import include, path
 from pytest_django import Settings
 
+from accounts.tests.passkey import Passkey
 from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
+from config import urls
 from core.testing import PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
 from core.tests.access import ROUTES, make_objects, outcome, row_for
 from users.models import User
 
 CODE = "/accounts/2fa/authenticate/"
 ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
+urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]  # as if no page had been left out
 
 
 @pytest.fixture
@@ -206,6 +211,30 @@ def test_only_a_new_log_in_sets_up_the_first_second_factor(
     assert client.get(ADD_PASSKEY).headers["Location"].startswith("/accounts/2fa/reauthenticate/")
 
 
+@pytest.mark.control("V7.5.1")
+@pytest.mark.urls(__name__)
+def test_session_password_and_mailbox_leave_the_second_factor(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
+    factor, unused = add_second_factor(user), recovery_codes(user)
+    Client.force_login(client, user)
+    fields = {"password": PASSWORD, "recipient": user.email}
+    for page in ("", "code/", "code/confirm/"):
+        codes = re.findall(r"^[\w-]{6,9}$", "".join(str(it.body) for it in mail.outbox), re.MULTILINE)
+        client.post(f"/accounts/reauthenticate/{page}", {**fields, "code": codes})
+    assert unused[0] not in client.get("/accounts/2fa/recovery-codes/").content.decode()
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert Authenticator.objects.filter(pk=factor.pk).exists()
+
+
+@pytest.mark.control("V7.5.1")
+def test_new_way_to_reauthenticate_is_not_offered(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = [{"id": it} for it in ("new", "reauthenticate", "mfa_reauthenticate")]
+    monkeypatch.setattr(DefaultAccountAdapter, "get_reauthentication_methods", lambda *args: ways)
+    assert get_adapter().get_reauthentication_methods(user) == ways[1:2]
+    add_second_factor(user)
+    assert get_adapter().get_reauthentication_methods(user) == ways[2:]
+
+
 @pytest.mark.control("fernet")
 def test_second_factor_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> None:
     add_second_factor(user)
@@ -245,12 +274,9 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
     assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [("totp", user.pk, staff.pk)] * 2
 
 
-def test_new_passkey_has_a_number_and_the_name_of_the_site(
-    login: Login, staff: User, user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("allauth.mfa.webauthn.internal.auth.get_credentials", lambda user: [])
+def test_new_passkey_has_a_number_and_the_name_of_the_site(login: Login, staff: User, user: User) -> None:
     for owner in (staff, user):
-        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data={})
+        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data)
     page = login(staff).get(ADD_PASSKEY)
     assert "2" in page.context["form"].initial["name"]
     site = page.context["js_data"]["creation_options"]["publicKey"]["rp"]

@@ -19,12 +19,12 @@ import pytest
 from django.conf import locale, settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.cache import CacheHandler
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage.handler import StorageHandler
 from django.core.management import call_command
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
-from environs import ValidationError
 
 from config import environment
 from config.environment import cache_url, database_url, email_url, sentry_dsn, storage_url
@@ -129,7 +129,7 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for parse, url in urls.items():
         monkeypatch.setattr("config.environment.find_spec", lambda name: None)
-        with pytest.raises(ValidationError, match="uv sync --all-extras"):
+        with pytest.raises(ImproperlyConfigured, match="uv sync --all-extras"):
             parse(url)
         monkeypatch.setattr("config.environment.find_spec", {"redis", "storages", "sentry_sdk"}.__contains__)
         assert parse(url)
@@ -172,7 +172,7 @@ def test_values_are_accepted_up_to_their_limits(
     parse = getattr(environment, name)
     assert parse(accepted)
     for value in refused:
-        with pytest.raises(ValidationError):
+        with pytest.raises(ImproperlyConfigured):
             parse(value)
 
 
@@ -329,7 +329,42 @@ def test_connections_to_postgresql_are_kept_and_checked() -> None:
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
     assert database["OPTIONS"].keys() == {"connect_timeout", "tcp_user_timeout"}
     assert not database_url("sqlite:////site.sqlite3").get("CONN_MAX_AGE")
-    assert database_url("postgres://user@localhost/site?sslmode=require")["OPTIONS"]["sslmode"] == "require"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://me:a%2Fb:c@db.example:5433/my%20site", ("me", "a/b:c", "db.example", "5433", "my site")),
+        ("postgresql://me@[2001:db8::1]:5433/site", ("me", "", "2001:db8::1", "5433", "site")),
+        ("postgres://%2FVar%2Frun/site", ("", "", "/Var/run", "", "site")),
+        ("postgres:///site", ("", "", "", "", "site")),  # the default socket
+    ],
+)
+def test_server_of_the_database_is_read_from_its_url(url: str, expected: object) -> None:
+    database = database_url(f"{url}?sslmode=verify-full&connect_timeout=9&pool=true&options=-c%20search_path%3Dsite")
+    assert tuple(database[it] for it in ("USER", "PASSWORD", "HOST", "PORT", "NAME")) == expected
+    read = {"sslmode": "verify-full", "connect_timeout": 9, "pool": True, "options": "-c search_path=site"}
+    assert database["OPTIONS"] == read | {"tcp_user_timeout": 10_000}
+
+
+@pytest.mark.control("V13.2.3")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me@db.example/site",
+        "oracle://me@db.example/site",
+        # Characters of a password that are not encoded: they would end it, and name a wrong server.
+        *(f"postgres://me:12{character}3@db.example/site" for character in "/?#@"),
+        "postgres://me@db.example:port/site",
+        "postgres://db.example",
+        "postgres://db.example/site?sslmode",
+        "sqlite://srv/site.sqlite3",
+    ],
+)
+def test_other_database_url_is_refused(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        database_url(url)
+    assert "example" not in str(refusal.value)
 
 
 @pytest.mark.control("V16.5.2")
@@ -371,7 +406,7 @@ def test_unreadable_env_file_is_named(tmp_path: Path) -> None:
 
 def test_languages_are_those_that_django_translates() -> None:
     folders = {path.name.replace("_", "-").lower() for path in Path(locale.__file__).parent.iterdir() if path.is_dir()}
-    assert {*environment.language.choices} - {"en-us"} <= folders
+    assert environment.LANGUAGE_CODES - {"en-us"} <= folders
 
 
 def test_nginx_accepts_every_body_that_the_site_does() -> None:
@@ -380,4 +415,4 @@ def test_nginx_accepts_every_body_that_the_site_does() -> None:
 
 
 def test_example_documents_every_variable() -> None:
-    assert not [name for name in env.dump() if f"\n{name}=" not in EXAMPLE]
+    assert not [name for name in env.names if f"\n{name}=" not in EXAMPLE]

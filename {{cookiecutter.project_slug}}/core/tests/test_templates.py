@@ -1,8 +1,10 @@
 """No template needs an exception in the Content-Security-Policy, and every form has a token. The start page."""
 
 import re
+from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.template.loader import render_to_string
@@ -16,6 +18,17 @@ INLINE = re.compile(rf"<style|\s(?:style|on\w+)=|javascript:|<script{ALLOWED}", 
 FORM = re.compile(r'<form[^>]*method="post".*?</form>', re.IGNORECASE | re.DOTALL)
 PATHS = [path for path in settings.BASE_DIR.glob("[a-z]*/**/*.html") if "templates" in path.parts]
 TEMPLATES = {path: path.read_text(encoding="utf-8") for path in PATHS if not {"email", "site-packages"} & {*path.parts}}
+
+
+def is_own(folder: str) -> bool:
+    return (settings.BASE_DIR / folder).is_dir()
+
+
+def test_every_replaced_template_is_still_one_of_its_package() -> None:
+    packages = [Path(it.path) / "templates" for it in apps.get_app_configs() if not is_own(it.name.partition(".")[0])]
+    for file in settings.BASE_DIR.glob("*/templates/*/**/[!_]*.*"):
+        name = Path(*file.relative_to(settings.BASE_DIR).parts[2:])
+        assert any(map(is_own, name.parts[:-1])) or any((it / name).is_file() for it in packages), name
 
 
 @pytest.mark.control("V3.4.3")

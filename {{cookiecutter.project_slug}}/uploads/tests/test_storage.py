@@ -1,5 +1,6 @@
 """Photos in object storage, which the view's redirect alone leads to."""
 
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -58,7 +59,8 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
 
     def answer(request: Any, **kwargs: Any) -> Any:
         requests.append(request)
-        return Mock(status_code=status, headers={}, content=b"<a/>")
+        headers = {"Last-Modified": "Thu, 26 Nov 2026 12:00:00 GMT"}
+        return Mock(status_code=status, headers=headers, content=b"<a/>")
 
     client.meta.events.register("before-send.s3", answer)
     storage.save("photos/a.jpg", ContentFile(b"photo"))
@@ -67,7 +69,10 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
     assert storage.exists("")
     assert requests[-1].url == "https://s3.example.com/photos?list-type=2&max-keys=1&encoding-type=url"
     assert storage.exists("a.jpg")
+    assert storage.get_modified_time("a.jpg") == datetime(2026, 11, 26, 12, tzinfo=UTC)
     status = 404
+    with pytest.raises(FileNotFoundError):
+        storage.get_modified_time("a.jpg")
     assert not storage.exists("a.jpg")
     with pytest.raises(Exception, match="ListObjects"):
         storage.exists("")

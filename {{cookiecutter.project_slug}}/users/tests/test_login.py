@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from allauth.account import app_settings
 from allauth.account.models import EmailAddress
-from allauth.core.internal.ratelimit import parse_rates
+from django.apps import apps
+from django.conf import settings as django_settings
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.dummy import DummyCache
@@ -72,6 +75,16 @@ def test_visitor_is_told_how_to_get_an_account(client: HTTPSClient) -> None:
     assert 'autocomplete="username"' in page
 
 
+def test_allauth_knows_each_of_its_settings(settings: Settings) -> None:
+    packages = {it.label.upper(): it.name for it in apps.get_app_configs() if it.name.startswith("allauth.")}
+    for name in dir(django_settings):
+        package, _, option = name.partition("_")
+        if package in packages:
+            assert hasattr(import_module(f"{packages[package]}.app_settings"), option), name
+    settings.ACCOUNT_RATE_LIMITS = {}
+    assert {"login_failed", "reset_password"} <= app_settings.RATE_LIMITS.keys()
+
+
 def test_log_in_and_passwords_have_all_their_pages() -> None:
     pages = {"/login/", "/logout/", "/inactive/", *(f"/password/{page}/" for page in ("change", "set", "reset"))}
     pages |= {f"/password/reset/{page}/" for page in ("done", "key/<uidb36>-<key>", "key/done")}
@@ -132,11 +145,17 @@ def test_sixth_attempt_is_blocked_for_any_spelling_and_host(client: HTTPSClient,
     assert client.get("/admin/login/").headers["Location"].startswith(LOGIN)  # the admin has no log-in of its own
 
 
+def rates(text: str) -> list[tuple[str, int, int]]:
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    found = re.findall(r"(\d+)/(\d*)([smhd])/(\w+)", text)
+    return [(per, int(amount), int(count or 1) * seconds[unit]) for amount, count, unit, per in found]
+
+
 @pytest.mark.control("V6.1.1")
 def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     for action, limits in {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}.items():
-        for rate, limit in zip(*map(parse_rates, (settings.ACCOUNT_RATE_LIMITS[action], limits)), strict=True):
-            assert (rate.per, rate.amount <= limit.amount, rate.duration >= limit.duration) == (limit.per, True, True)
+        for rate, limit in zip(*map(rates, (settings.ACCOUNT_RATE_LIMITS[action], limits)), strict=True):
+            assert (rate[0], rate[1] <= limit[1], rate[2] >= limit[2]) == (limit[0], True, True)
     text = (settings.BASE_DIR / "users" / "SECURITY.md").read_text(encoding="utf-8")
     assert "Five wrong passwords within five minutes" in text
     assert "ten within a minute" in text

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib import admin
@@ -14,6 +15,7 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from core.testing import PASSWORD, Login, MakeUser
+from users.management.commands import createsuperuser
 from users.models import User
 
 
@@ -83,9 +85,7 @@ def test_each_administrator_is_created_once(
 
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     create("admin@example.com", "--first")
-    with pytest.raises(SystemExit) as done:
-        create("Admin@example.com")
-    assert not done.value.code
+    create("Admin@example.com")
     assert "Admin@example.com is an administrator already." in capsys.readouterr().out
     create("other@example.com", "--first")
     with pytest.raises(CommandError):
@@ -95,6 +95,33 @@ def test_each_administrator_is_created_once(
     assert [it.email for it in administrators] == ["admin@example.com", "second@example.com"]
     assert administrators[0].check_password(PASSWORD)
     assert User.objects.count() == 3
+
+
+@pytest.mark.control("V6.2.1")
+@pytest.mark.django_db
+def test_administrator_is_asked_again_for_a_weak_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = iter(["short", "short", PASSWORD, "another", PASSWORD, PASSWORD])
+    monkeypatch.setattr(createsuperuser, "getpass", lambda *prompt: next(typed))
+    monkeypatch.setattr("builtins.input", {"Email: ": "admin@example.com"}.__getitem__)  # no other question
+    monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
+    call_command("createsuperuser")
+    assert User.objects.get(is_superuser=True).check_password(PASSWORD)
+    reasons = capsys.readouterr().err
+    assert "too short" in reasons
+    assert "didn't match" in reasons
+
+
+@pytest.mark.control("V6.2.1")
+@pytest.mark.django_db
+def test_weak_password_of_an_administrator_is_refused_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin@example.com")
+    with pytest.raises(CommandError, match="too similar"):
+        call_command("createsuperuser", "--no-input", "--email", "admin@example.com")
+    with pytest.raises(CommandError, match="no terminal"):
+        call_command("createsuperuser")
+    assert not User.objects.exists()
 
 
 @pytest.mark.control("identity")

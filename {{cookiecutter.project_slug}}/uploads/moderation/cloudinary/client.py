@@ -1,4 +1,4 @@
-"""Calls to Cloudinary through its SDK, over a transport that handles errors which the SDK ignores."""
+"""Calls to Cloudinary. The SDK signs them and the URLs of photos; it has no public way to bound its own requests."""
 
 import json
 import socket
@@ -13,20 +13,19 @@ from threading import Event, Thread
 from typing import IO, Any
 
 import cloudinary
-from cloudinary import api, uploader
-from cloudinary.api_client import call_api
-from cloudinary.utils import cloudinary_url, get_http_connector
+from cloudinary.utils import api_sign_request, cloudinary_url
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
-from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
+from urllib3 import BaseHTTPResponse, PoolManager, make_headers
 from urllib3.exceptions import HTTPError
 
-# Every call sets both: `authenticated` assets need a signed URL for each delivery, and the uploader has no timeout
-# of its own (in seconds, for the connection and for each read).
-OPTIONS: dict[str, Any] = {"type": "authenticated", "timeout": 20}
+TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
+# A redirect would send the signed body to another host, and a repeated POST could upload twice. The timeout is in
+# seconds, for the connection and for each read.
+OPTIONS: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "timeout": 20}
 MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never reaches a read's timeout
 MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
 MAX_WAIT = timedelta(hours=1)
@@ -75,27 +74,23 @@ class PhotoRefusedError(PhotoError):
 
 
 class Transport:
-    """The SDK's connection pool, with the checks that the SDK lacks.
+    """A connection pool for answers that can be a decompression bomb, or arrive byte by byte without an end."""
 
-    A redirect would send the signed body to another host. A repeated POST could upload twice. An answer can be a
-    decompression bomb, or arrive byte by byte without an end. The SDK accepts any status with a JSON body as success,
-    and drops the headers of error responses.
-    """
-
-    def __init__(self, pool: PoolManager) -> None:
-        self.pool = pool
+    def __init__(self) -> None:
+        self.pool = PoolManager(**cloudinary.CERT_KWARGS)
         self.socket: Any = None
         self.next_query_at = timezone.now()
 
-    def request(self, method: str, url: str, **options: Any) -> BaseHTTPResponse:
+    def request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        host = settings.CLOUDINARY.get("upload_prefix", "https://api.cloudinary.com")
+        url = f"{host}/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
         pool: Any = self.pool.connection_from_url(url)
         pool.ConnectionCls = partial(self.create_connection, type(pool).ConnectionCls)
-        options |= {"redirect": False, "retries": False, "preload_content": False}
         start, done = time.monotonic(), Event()
         Thread(target=self.hang_up, args=[done], daemon=True).start()
         try:
-            with self.pool.request(method, url, **options) as response:
-                content = response.read(MAX_BYTES)
+            with self.pool.request(method, url, **OPTIONS, **content) as response:
+                answer = response.read(MAX_BYTES)
             if time.monotonic() - start > MAX_SECONDS:
                 raise TimeoutError
         except (HTTPError, OSError):
@@ -104,10 +99,10 @@ class Transport:
             done.set()
         self.slow_down(response)
         with suppress(ValueError, RecursionError):
-            body = json.loads(content.decode())  # as the SDK reads it: UTF-8 without a BOM
+            body = json.loads(answer.decode())  # UTF-8 without a BOM
             if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
-                return HTTPResponse(content, response.headers, response.status)
-        raise error_for(response, content)
+                return body
+        raise error_for(response, answer)
 
     def create_connection(self, connection_class: Any, **options: Any) -> Any:
         connection = connection_class(**options)
@@ -170,32 +165,43 @@ def configure() -> Transport:
     """Give the SDK this project's settings only; by default it reads environment variables of its own."""
     config = cloudinary.config()
     vars(config).clear()
-    config.update(**{"signature_algorithm": "sha1", "signature_version": 2, **settings.CLOUDINARY})
-    transport = Transport(get_http_connector(config, cloudinary.CERT_KWARGS))
-    # The SDK has no public setting for its connection pools. pyproject.toml excludes the next major version.
-    uploader._http = call_api._http = transport
-    return transport
+    config.update(**settings.CLOUDINARY)
+    return Transport()
 
 
 transport = configure()
 
 
+def administer(method: str, path: str = "", **content: Any) -> dict[str, Any]:
+    """Call the Admin API."""
+    headers = make_headers(basic_auth="{api_key}:{api_secret}".format(**settings.CLOUDINARY))
+    return transport.request(method, f"resources/image/{TYPE}{path}", headers=headers, **content)
+
+
+def send(action: str, file: dict[str, Any] | None = None, **fields: str) -> dict[str, Any]:
+    """Call the Upload API, with a signature of all fields."""
+    fields |= {"type": TYPE, "timestamp": str(int(time.time()))}
+    algorithm = settings.CLOUDINARY.get("signature_algorithm", "sha1")
+    signature = api_sign_request(fields, settings.CLOUDINARY["api_secret"], algorithm)
+    fields |= {"api_key": settings.CLOUDINARY["api_key"], "signature": signature}
+    return transport.request("POST", f"image/{action}", fields=fields | (file or {}))
+
+
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     """Upload a photo unless Cloudinary holds it already."""
-    # Cloudinary cannot reach a developer's machine.
-    webhook = None if settings.DEBUG else f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
-    options = {**OPTIONS, "overwrite": False, "allowed_formats": ["jpg"], "filename": "upload.jpg"}
-    body = uploader.upload(file, public_id=public_id, moderation=moderation, notification_url=webhook, **options)
-    return read_answer(body, public_id)
+    fields = {"public_id": public_id, "moderation": moderation, "overwrite": "0", "allowed_formats": "jpg"}
+    if not settings.DEBUG:  # Cloudinary cannot reach a developer's machine
+        fields["notification_url"] = f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
+    return read_answer(send("upload", {"file": ("upload.jpg", file.read())}, **fields), public_id)
 
 
 def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what one call tells about at most 100 assets."""
     if timezone.now() < transport.next_query_at:
         raise CloudinaryError(RATE_LIMITED, transport.next_query_at)
+    query = [("moderations", "true"), *(("public_ids[]", public_id) for public_id in public_ids)]
     try:
-        entries = api.resources_by_ids(public_ids, moderations=True, **OPTIONS)["resources"]
-        return {entry["public_id"]: entry for entry in entries}
+        return {entry["public_id"]: entry for entry in administer("GET", fields=query)["resources"]}
     except (PhotoError, KeyError, TypeError):  # unreadable: each photo's own details are read instead
         return {}
 
@@ -203,7 +209,7 @@ def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
     """Return an asset by its entry in the list, or else by its own details; None if it does not exist."""
     try:
-        return read_answer(listed if listed.get("moderation") else api.resource(public_id, **OPTIONS), public_id)
+        return read_answer(listed if listed.get("moderation") else administer("GET", f"/{public_id}"), public_id)
     except AssetNotFoundError:
         return None
 
@@ -217,12 +223,12 @@ def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
 
 
 def approve(public_id: str) -> None:
-    api.update(public_id, moderation_status="approved", **OPTIONS)
+    administer("POST", f"/{public_id}", json={"moderation_status": "approved"})
 
 
 def destroy(public_id: str) -> None:
     """Delete an asset and its cached copies. A missing asset is no error."""
-    if uploader.destroy(public_id, invalidate=True, **OPTIONS).get("result") not in ("ok", "not found"):
+    if send("destroy", public_id=public_id, invalidate="1").get("result") not in ("ok", "not found"):
         raise PhotoError(UNREADABLE)
 
 
@@ -230,6 +236,6 @@ def destroy(public_id: str) -> None:
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.
-    signed = {"type": "authenticated", "secure": True, "sign_url": True, "long_url_signature": True}
+    signed = {"type": TYPE, "secure": True, "sign_url": True, "long_url_signature": True}
     scaled = {"width": size, "height": size, "crop": "limit", "quality": "auto", "fetch_format": "auto"}
     return str(cloudinary_url(public_id, version=version, format="jpg", transformation=scaled, **signed)[0])

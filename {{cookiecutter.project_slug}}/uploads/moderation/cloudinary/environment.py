@@ -1,9 +1,9 @@
-"""Parsers and validators for Cloudinary's environment variables."""
+"""Parsers for Cloudinary's environment variables."""
 
 import re
 from urllib.parse import parse_qsl
 
-from environs import ValidationError
+from django.core.exceptions import ImproperlyConfigured
 
 URL = re.compile(r"cloudinary://(?P<api_key>[\w-]+):(?P<api_secret>[\w-]+)@(?P<cloud_name>[\w-]+)(?:\?(.*))?", re.ASCII)
 # No other options: the SDK reads each one as text, so that `secure=false` would count as true.
@@ -20,17 +20,19 @@ def url(value: str) -> dict[str, str]:
         return {}
     match = URL.fullmatch(value)
     if not match:
-        raise ValidationError("Must be cloudinary://API_KEY:API_SECRET@CLOUD_NAME.")
+        raise ImproperlyConfigured("Must be cloudinary://API_KEY:API_SECRET@CLOUD_NAME.")
     options = dict(parse_qsl(match[4] or "", keep_blank_values=True))
     if not all(name in OPTIONS and OPTIONS[name].fullmatch(option) for name, option in options.items()):
-        raise ValidationError(f"Valid options after the question mark: {', '.join(OPTIONS)}.")
+        raise ImproperlyConfigured(f"Valid options after the question mark: {', '.join(OPTIONS)}.")
     return match.groupdict() | options
 
 
-def kinds(values: list[str]) -> None:
-    """Validate CLOUDINARY_MODERATION: the kinds of moderation, in the order in which they run."""
-    if not values or not all(map(KIND.fullmatch, values)):
-        raise ValidationError("Valid kinds: aws_rek, webpurify, perception_point, duplicate:0.8 (0 to 1), manual.")
-    names = [value.partition(":")[0] for value in values]
+def kinds(value: str) -> list[str]:
+    """Return the kinds of moderation in CLOUDINARY_MODERATION, in the order in which they run."""
+    found = value.split("|")
+    if not all(map(KIND.fullmatch, found)):
+        raise ImproperlyConfigured("Valid kinds: aws_rek, webpurify, perception_point, duplicate:0.8 (0 to 1), manual.")
+    names = [kind.partition(":")[0] for kind in found]
     if len(set(names)) < len(names) or "manual" in names[:-1]:
-        raise ValidationError("Name each kind once, and manual last.")
+        raise ImproperlyConfigured("Name each kind once, and manual last.")
+    return found

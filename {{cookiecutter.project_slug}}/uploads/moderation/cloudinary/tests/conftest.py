@@ -13,7 +13,7 @@ from uploads.moderation.cloudinary.tests.stub import SECRET, WEBHOOK, Cloud, Not
 
 @pytest.fixture
 def cloud(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Run the stub. The real SDK sends its requests there."""
+    """Run the stub, and send all calls there."""
     with Cloud() as server:
         settings.CLOUDINARY = environment.url(server.cloudinary_url)
         settings.PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"

@@ -1,0 +1,64 @@
+"""A part of cookiecutter's template engine: it refuses answers that cookiecutter would drop without a word.
+
+It is loaded before the first prompt, and again for the files and the hooks. The hooks receive the prompts from it.
+"""
+
+import json
+import sys
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import cookiecutter
+from cookiecutter.config import get_user_config
+from cookiecutter.generate import apply_overwrites_to_context
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+PROMPTS: dict[str, Any] = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
+
+
+class Answers(Extension):
+    """Stop at an answer without effect, and give the hooks the prompts as `prompts`."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Check the answers that are known before the first prompt."""
+        super().__init__(environment)
+        check()
+        prompts = {name: default for name, default in PROMPTS.items() if not name.startswith("_")}
+        environment.globals["prompts"] = json.dumps(prompts)  # in their order, which `jsonify` would sort
+
+
+@cache  # hooks are rendered in another folder, where a relative path of the configuration file leads nowhere
+def check() -> None:
+    """End with a sentence for each answer that would have no effect, or for an old cookiecutter."""
+    if tuple(map(int, cookiecutter.__version__.split(".")[:2])) < (2, 7):
+        sys.exit(
+            f"secure-django needs cookiecutter 2.7, this is {cookiecutter.__version__}; type uvx cookiecutter@latest"
+        )
+    command = click.get_current_context(silent=True)
+    options = command.params if command else {}  # empty if cookiecutter is called from Python
+    config = get_user_config(options.get("config_file"), options.get("default_config") or False)
+    if problems := [*unknown(options.get("extra_context")), *wrong(config["default_context"])]:
+        sys.exit("\n".join(problems))
+
+
+def unknown(answers: object) -> list[str]:
+    """Return a sentence for each answer on the command line that belongs to no prompt."""
+    names = answers if isinstance(answers, dict) else {}  # cruft has a text there
+    prompts = ", ".join(name for name in PROMPTS if not name.startswith("_"))
+    return [f"There is no prompt {name}; type one of {prompts}." for name in names if name not in PROMPTS]
+
+
+def wrong(defaults: dict[str, Any]) -> list[str]:
+    """Return a sentence for each value of a configuration file that would reset the values after it."""
+    problems = []
+    for name, value in defaults.items():
+        try:
+            apply_overwrites_to_context(deepcopy(PROMPTS), {name: value})  # it changes them
+        except ValueError:
+            choices = " or ".join(PROMPTS[name] if isinstance(PROMPTS[name], list) else ["yes", "no"])
+            problems.append(f"Your configuration file says {name}: {value}; write {choices}, or add --default-config.")
+    return problems
