@@ -11,6 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.db.models.signals import post_save
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
+from django.utils import timezone
 
 from core.encryption import encryption_key_rotated, rotate
 from core.logging import log_event

@@ -1,5 +1,6 @@
 """Second factors: storage, attacks on them, and the requirement for staff."""
 
+import re
 import time
 from functools import partial
 from io import StringIO
