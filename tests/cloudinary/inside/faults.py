@@ -967,9 +967,7 @@ def test_queries_slow_down_near_the_rate_limit(cloud: Cloud, make_photo: MakePho
     assert due_at(photo) == sdk.transport.next_query_at > timezone.now() + timedelta(minutes=2)
 
 
-def test_upload_page_does_not_call_cloudinary(
-    cloud: Cloud, login: Login, user: User, make_image: MakeImage
-) -> None:
+def test_upload_page_does_not_call_cloudinary(cloud: Cloud, login: Login, user: User, make_image: MakeImage) -> None:
     cloud.faults = [reply(500, "down")]
     file = SimpleUploadedFile("teal.jpg", make_image())
     assert login(user).post("/photos/upload/", {"title": "Teal", "image": file}).status_code == 302
