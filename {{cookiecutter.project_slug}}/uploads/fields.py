@@ -39,7 +39,7 @@ class PhotoField(models.ForeignKey):
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
-    def clone(self) -> models.ForeignKey:
+    def clone(self) -> Any:
         # The models of migrations must not register purposes.
         _, _, args, options = self.deconstruct()
         return models.ForeignKey(*args, **options)
