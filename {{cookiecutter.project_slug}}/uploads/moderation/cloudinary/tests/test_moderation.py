@@ -1,4 +1,4 @@
-"""Photos from the upload to the gallery, with the real SDK and a stub of Cloudinary."""
+"""Photos from the upload to the decision, with the real SDK and a stub of Cloudinary."""
 
 import gzip
 import json
