@@ -55,6 +55,7 @@ def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any])
     return add
 
 
+@pytest.mark.control("V14.2.7")
 def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     add_thing: AddThing, login: Login, user: User, file: Callable[[], Any]
 ) -> None:
@@ -287,6 +288,7 @@ def test_files_of_other_forms_do_not_wait_for_the_decoder(login: Login, user: Us
     assert (response.status_code, response.content) == (200, b"a,b")
 
 
+@pytest.mark.control("V8.2.2")
 def test_photo_without_moderation_needs_to_say_who_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     field = Thing._meta.get_field("letter")
     assert field.check() == []
