@@ -164,7 +164,7 @@ def remind() -> bool:
     return len(bookings) == BATCH
 """
 PAGES = {
-    "offers": '{% for workshop in workshops %}<h2>{{ workshop }}</h2>{% photo workshop "cover" "thumbnail" %}{% endfor %}',
+    "offers": '{% for workshop in workshops %}{% photo workshop "cover" "thumbnail" alt=workshop.title %}{% endfor %}',
     "room": '<h1>{{ object }}</h1>{% photo object "plan" alt="Plan" %}',
     "paper": '<h1>{{ object }}</h1>{% photo object "scan" alt="Scan" %}',
 }
@@ -178,8 +178,10 @@ PAGE = """\
 """
 # Where the document's five lines are now, and what the product changes around them.
 MADE = "    created_at = models"
+AUTH = "from django.contrib.auth"
+SETTINGS, MESSAGES = "from django.conf import settings\n", "from django.contrib import messages\n"
 EDITS: list[Edit] = [
-    ("models.py", "from django.conf import settings\n", "from django.conf import settings\nfrom django.contrib.auth.models import AnonymousUser\n"),
+    ("models.py", SETTINGS, f"{SETTINGS}{AUTH}.models import AnonymousUser\n"),
     ("models.py", "from uploads.fields", "from core.due import DueRow\nfrom uploads.fields"),
     ("models.py", "\n\n\nclass Workshop(", f"\nfrom users.models import User\n{VISIBLE}\nclass Workshop("),
     ("models.py", MADE, f'    plan = PhotoField(_("plan of the room"), blank=True, visible_to=takes_part)\n{MADE}'),
@@ -187,7 +189,7 @@ EDITS: list[Edit] = [
     ("forms.py", '"cover")', '"cover", "plan", "handout")'),
     ("forms.py", "from uploads.forms", "from django import forms\n\nfrom uploads.forms"),
     ("forms.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
-    ("views.py", "from django.contrib import messages\n", "from django.contrib import messages\nfrom django.contrib.auth.decorators import login_not_required\n"),
+    ("views.py", MESSAGES, f"{MESSAGES}{AUTH}.decorators import login_not_required\n"),
     ("views.py", "import QuerySet\n", "import Q, QuerySet\n"),
     ("views.py", "import HttpResponse\n", "import HttpRequest, HttpResponse\n"),
     ("views.py", "import render_form\n", "import PhotoModelForm, render_form\n"),
@@ -197,7 +199,7 @@ EDITS: list[Edit] = [
     ("tests/table.py", "/workshops/create/ ", f"{ROWS}/workshops/create/ "),
     ("tests/table.py", "import Workshop\n", "import Paper, Workshop\n"),
     ("tests/table.py", '{"pk": made.pk,', '{"pk": made.pk, "paper": Paper.objects.create(owner=owner).pk,'),
-]  # fmt: skip
+]
 
 
 def make_app(folder: Path) -> None:
