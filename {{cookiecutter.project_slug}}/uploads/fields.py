@@ -39,6 +39,11 @@ class PhotoField(models.ForeignKey):
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
+    def clone(self) -> Any:
+        # The models of migrations must not register purposes.
+        _, _, args, options = self.deconstruct()
+        return models.ForeignKey(*args, **options)
+
     def contribute_to_class(self, cls: Any, name: str, *args: Any, **options: Any) -> None:
         super().contribute_to_class(cls, name, *args, **options)
         if not cls._meta.abstract:

@@ -121,6 +121,8 @@ class PhotoFormMixin(forms.BaseForm):
             with storing_photos(self.owner, self.photo_title(), self.new_photos) as photos:
                 return self.save_with(photos)
         except ValidationError as error:
+            if error.code != "quota":
+                raise
             self.add_error(next(iter(self.new_photos)), error)
         except User.DoesNotExist:
             raise PermissionDenied from None  # the account was deleted meanwhile
@@ -128,7 +130,7 @@ class PhotoFormMixin(forms.BaseForm):
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             logger.exception("no space left for photos")
-            self.add_error(next(iter(self.new_photos)), upload_error("storage_full", retry_after=300))
+            self.add_error(None, upload_error("storage_full", retry_after=300))
         return None
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:

@@ -1,4 +1,4 @@
-"""Photos from the upload to the gallery, with the real SDK and a stub of Cloudinary."""
+"""Photos from the upload to the decision, with the real SDK and a stub of Cloudinary."""
 
 import gzip
 import json
@@ -27,6 +27,7 @@ from uploads.moderation.cloudinary import outbox
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.outbox import Outcome
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
+from uploads.purposes import Purpose
 from uploads.services import delete_photo, review_photo
 from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
@@ -118,6 +119,19 @@ def test_upload_requests_a_private_moderated_asset(cloud: Cloud, make_photo: Mak
     assert sent["moderation"] == "aws_rek|perception_point"
     assert sent["notification_url"].endswith("/webhooks/cloudinary/")
     assert sent["file"] == ("upload.jpg", default_storage.open(photo.path("display")).read())
+
+
+@pytest.mark.control("moderation")
+def test_private_photo_is_never_sent(
+    cloud: Cloud, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    private = Purpose("private", "private")
+    private.is_moderated = False
+    photo = make_photo(purpose=private)
+    review_photo(photo, reviewer, "approved")
+    run_worker()
+    assert not Asset.objects.exists()
+    assert not cloud.calls
 
 
 def respond_late(handler: Handler) -> None:
