@@ -78,9 +78,10 @@ def test_modules_of_the_benchmarks_are_documented() -> None:
 
 
 def test_figures_match_what_is_counted(pristine: Project) -> None:
-    mutations = len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS) // 10 * 10
-    assert f"| `mutations` | controls broken, one at a time | more than {mutations} | – |" in FIGURES
-    assert f"breaks more than {mutations} controls" in README
+    mutations = re.search(r"breaks more than (\d+) controls", README)
+    assert mutations
+    assert 0 < len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS) - int(mutations[1]) <= 50
+    assert f"| `mutations` | controls broken, one at a time | more than {mutations[1]} | – |" in FIGURES
     rejected = sum(bool(file.error) for file in FILES.values())
     assert f"- {len(FILES)} malformed or malicious files are uploaded: {rejected} are rejected" in README
     for kind, (answers, budget) in BUDGETS.items():
