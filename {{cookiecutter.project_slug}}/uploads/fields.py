@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -41,7 +42,8 @@ class PhotoField(models.ForeignKey):
 
     def contribute_to_class(self, cls: Any, name: str, *args: Any, **options: Any) -> None:
         super().contribute_to_class(cls, name, *args, **options)
-        if not cls._meta.abstract:
+        # Not for the copies that migrations make, which lack `visible_to`.
+        if not cls._meta.abstract and cls._meta.apps is apps:
             self.purpose = register(FieldPurpose(self))
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -56,6 +58,9 @@ class PhotoField(models.ForeignKey):
 
     def value_from_object(self, obj: models.Model) -> Any:
         return getattr(obj, self.name)  # the photo instead of its key, for the form's input
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(getattr(obj, self.attname))  # for dumpdata, which would otherwise write the photo's title
 
     def save_form_data(self, instance: Any, data: Any) -> None:
         if not isinstance(data, NewPhoto):  # the form stores it first
