@@ -8,14 +8,14 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import generated
-from tests.support.baking import ALL_OFF, ROOT
+from tests.support.baking import ROOT, WITH_GALLERY
 from tests.support.browsing import fill_in, launch, log_in
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, Site, serve
 
 IMAGES = ROOT / "docs" / "images"
 MAX_BYTES = 150_000
-SITE = ALL_OFF | {"project_name": "Far Hills", "project_slug": "my-secure-site"}
+SITE = WITH_GALLERY | {"project_name": "Far Hills", "project_slug": "my-secure-site"}
 TITLES = [
     "First frost",
     "Above the river",
@@ -33,17 +33,19 @@ FILL = """
 from datetime import timedelta
 from pathlib import Path
 from django.utils import timezone
-from uploads import services
+from gallery.apps import GALLERY
 from uploads.images import validate_and_reencode
+from uploads.services import review_photo
+from uploads.tests.photos import create_photo
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
     image = validate_and_reencode(path.read_bytes(), "a.jpg")
-    photo = services.create_photo(owner, path.stem[3:], "photo.jpg", image)
+    photo = create_photo(owner, GALLERY, image)
     shown = number < {shown}
     age = timedelta(days=2 + number) if shown else timedelta(hours=1 + number)
-    Photo.objects.filter(pk=photo.pk).update(created_at=timezone.now() - age)
+    Photo.objects.filter(pk=photo.pk).update(title=path.stem[3:], created_at=timezone.now() - age)
     if shown:
-        services.review_photo(photo, User.objects.get(is_superuser=True), "approved")
+        review_photo(photo, User.objects.get(is_superuser=True), "approved")
 """
 
 

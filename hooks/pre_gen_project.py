@@ -40,12 +40,12 @@ TAKEN = set(
     accounts config core deploy docs gallery manage media reports scripts static templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit certifi cffi
-    charset-normalizer click cloudinary colorama cryptography django django-allauth
+    charset-normalizer click cloudinary colorama cryptography django django-allauth execnet
     django-permissions-policy django-stubs django-stubs-ext fido2 grimp gunicorn
     idna import-linter iniconfig jschema-to-python jsonpickle librt markdown-it-py mdurl mypy
     mypy-extensions packaging pastel pathspec pbr pillow pluggy poethepoet pre-commit psycopg psycopg-binary
-    pwned-passwords-django pycparser pygments pyjwt pytest pytest-django python-dotenv pyyaml qrcode redis requests
-    rich ruff sarif-om six sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
+    pwned-passwords-django pycparser pygments pyjwt pytest pytest-django pytest-xdist python-dotenv pyyaml qrcode redis
+    requests rich ruff sarif-om six sqlparse stevedore types-pyyaml typing-extensions tzdata urllib3 whitenoise
 
     allauth argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools wheel yaml zizmor
     kingfisher-bin

@@ -14,7 +14,7 @@ from django.db.models.signals import pre_delete
 from core.testing import MakeUser
 from uploads.images import ReencodedImage
 from uploads.models import Photo
-from uploads.services import create_photo
+from uploads.tests.photos import PUBLIC, create_photo
 from users.models import User
 
 
@@ -27,7 +27,7 @@ def test_upload_during_the_deletion_leaves_nothing(
 
     def upload() -> None:
         try:
-            create_photo(User(pk=owner.pk), "My house", "my-house.jpg", reencoded_image)
+            create_photo(User(pk=owner.pk), PUBLIC, reencoded_image)
         except User.DoesNotExist as error:
             errors.append(error)
         finally:

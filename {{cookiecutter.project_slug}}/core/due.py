@@ -15,8 +15,8 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         free = Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
         keys = list(self.filter(free).order_by("due_at").values_list("pk", flat=True)[:limit])
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        # Without the conditions of `self`: in a subquery, for another table, PostgreSQL would not check them again after
-        # it has waited for the other worker. So it succeeds for one worker only.
+        # Succeeds for one worker only. Not with the conditions of `self`: those on other tables would need a subquery,
+        # which PostgreSQL does not run again for a row that another worker has just claimed.
         rows = self.model._base_manager
         claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
         # In random order, so that a row whose work always fails cannot end every pass before the others.

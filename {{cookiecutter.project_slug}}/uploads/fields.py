@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.apps import apps
 from django.core import checks
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -40,10 +39,14 @@ class PhotoField(models.ForeignKey):
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
+    def clone(self) -> Any:
+        # The models of migrations must not register purposes.
+        _, _, args, options = self.deconstruct()
+        return models.ForeignKey(*args, **options)
+
     def contribute_to_class(self, cls: Any, name: str, *args: Any, **options: Any) -> None:
         super().contribute_to_class(cls, name, *args, **options)
-        # Not for the copies that migrations make, which lack `visible_to`.
-        if not cls._meta.abstract and cls._meta.apps is apps:
+        if not cls._meta.abstract:
             self.purpose = register(FieldPurpose(self))
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -129,10 +129,10 @@ class PhotoFormMixin(forms.BaseForm):
         except User.DoesNotExist:
             raise PermissionDenied from None  # the account was deleted meanwhile
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self.new_photos:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             logger.exception("no space left for photos")
-            self.add_error(next(iter(self.new_photos)), upload_error("storage_full", retry_after=300))
+            self.add_error(None, upload_error("storage_full", retry_after=300))
         return None
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
