@@ -60,7 +60,7 @@ class ModelAdmin(admin.ModelAdmin):
         return [inline for inline in super().get_inlines(request, obj) if may_change(request, inline.model)]
 
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
-        inlines = super().get_inline_instances(request, obj)
+        inlines: list[Any] = super().get_inline_instances(request, obj)
         for inline in inlines:
             inline.readonly_fields = (*inline.readonly_fields, *readonly_fields(inline.model))
         return inlines

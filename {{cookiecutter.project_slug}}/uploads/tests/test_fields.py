@@ -151,14 +151,15 @@ def test_admin_of_another_object_shows_a_photo_and_takes_none(
         model, fk_name, fields, extra = Thing, "owner", ("title", "image"), 0
 
     monkeypatch.setattr(UserAdmin, "inlines", [Things])
-    client, url = login(make_user("boss@example.com", is_superuser=True, is_staff=True)), f"/admin/users/user/{user.pk}/"
-    page = client.get(f"{url}change/").content.decode()
+    client = login(make_user("boss@example.com", is_superuser=True, is_staff=True))
+    url = f"/admin/users/user/{user.pk}/change/"
+    page = client.get(url).content.decode()
     assert str(thing.image_id) in page
     assert 'type="file"' not in page
     (prefix,) = re.findall(r'name="([^"]+)-TOTAL_FORMS"', page)
-    row = {f"{prefix}-TOTAL_FORMS": 1, f"{prefix}-INITIAL_FORMS": 1, f"{prefix}-0-id": thing.pk}
+    row: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": 1, f"{prefix}-INITIAL_FORMS": 1, f"{prefix}-0-id": thing.pk}
     row |= {f"{prefix}-0-owner": user.pk, f"{prefix}-0-title": "Other", f"{prefix}-0-image": ""}
-    assert client.post(f"{url}change/", {"email": user.email, **row}).status_code == 302
+    assert client.post(url, {"email": user.email, **row}).status_code == 302
     assert [it.image for it in Thing.objects.filter(title="Other")] == [thing.image]
 
 
