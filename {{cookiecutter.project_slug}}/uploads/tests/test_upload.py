@@ -164,7 +164,8 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
 def test_account_has_one_upload_at_a_time(
     login: Login, user: User, other_user: User, upload: Upload, make_image: MakeImage
 ) -> None:
-    with limits.decoding_turn(other_user):
+    with limits.decoding_turn(other_user, photos=2):
+        assert limits.check_budget(other_user)[0][1] == 2 * images.WALL_SECONDS  # paid in advance
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
