@@ -117,7 +117,7 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
     """Log in as a new administrator, set up a second factor, upload a photo and approve it."""
     page = visit.page
     page.goto("/")
-    visit.click(page.get_by_role("link", name="Upload a photo"))
+    visit.click(page.get_by_role("banner").get_by_role("link", name="Log in"))
     visit.type("Email:", email)
     visit.type("Password:", PASSWORD)
     visit.click(page.get_by_role("button", name="Log in", exact=True))
@@ -126,6 +126,7 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
     visit.type("Authenticator code:", totp(page.get_by_label("Authenticator secret").input_value()))
     visit.click(page.get_by_role("button", name="Activate"))
     visit.click(page.get_by_role("link", name="Continue"))
+    visit.click(page.get_by_role("link", name="Upload a photo"))
     visit.type("Title:", title)
     photo = page.get_by_label("Photo")
     visit.clicks += 2  # opens the dialog of the browser, and chooses the file

@@ -1,6 +1,5 @@
 """nginx with deploy/site.conf: what its logs hold, and how much of its disk one client can fill."""
 
-import os
 import re
 import shutil
 import socket
@@ -17,7 +16,7 @@ import pytest
 
 from tests.support.baking import ALL_OFF, RAW, Project
 from tests.support.live import issue_certificate
-from tests.support.services import accepts_connections, free_port, wait_until
+from tests.support.proxying import nginx
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,35 +78,12 @@ def receive_page(connection: ssl.SSLSocket) -> bytes:
 @pytest.fixture
 def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
     """Run nginx with the emitted files: only ports and paths are changed."""
-    deploy, http, https = project(ALL_OFF) / "deploy", free_port(), free_port()
+    deploy = project(ALL_OFF) / "deploy"
     certificate, _ = issue_certificate(tmp_path)
-    site = (deploy / "site.conf").read_text(encoding="utf-8")
-    for old, new in (
-        (r"listen 80;", f"listen 127.0.0.1:{http};"),
-        (r"listen 443 ssl;", f"listen 127.0.0.1:{https} ssl;"),
-        (r"listen \[::\]:80;", f"listen [::1]:{http};"),
-        (r"listen \[::\]:443 ssl;", f"listen [::1]:{https} ssl;"),
-        (r"/etc/nginx/tls/\w+\.pem", str(certificate)),
-        (r"/run/site/", f"{tmp_path}/"),
-        (r"/srv/error-pages", str(deploy / "error-pages")),
-    ):
-        site, count = re.subn(old, new, site)
-        assert count, old
-    (tmp_path / "site.conf").write_text(site, encoding="utf-8")
-    main = (deploy / "nginx.conf").read_text(encoding="utf-8").replace("/tmp/", f"{tmp_path}/")  # noqa: S108
-    main = main.replace("conf.d/site.conf", f"{tmp_path}/site.conf").replace("mime.types", "/etc/nginx/mime.types")
-    main = main.replace("/dev/stdout", f"{tmp_path}/access.log").replace("stderr error", f"{tmp_path}/error.log error")
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    (tmp_path / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")
-    server = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "start.log")])
-    try:
-        wait_until(lambda: accepts_connections(https), "nginx does not start", 10)
+    with nginx(deploy, tmp_path, certificate) as (http, https):
         running = Proxy(http, https, tmp_path)
         yield running
         running.close()
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def test_logs_hold_no_reset_links_and_no_visitors(proxy: Proxy) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core import checks
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 
 from uploads.forms import PhotoFormField
 from uploads.models import Photo
@@ -70,7 +70,7 @@ class PhotoField(models.ForeignKey):
             setattr(instance, self.name, data or None)
 
     def formfield(self, **options: Any) -> Any:
-        defaults = {"required": not self.blank, "label": self.verbose_name, "help_text": self.help_text}
+        defaults = {"required": not self.blank, "label": capfirst(self.verbose_name), "help_text": self.help_text}
         for name in ("using", "queryset", "limit_choices_to"):  # of a field that chooses among objects
             options.pop(name, None)
         return PhotoFormField(purpose=self.purpose, **(defaults | options))

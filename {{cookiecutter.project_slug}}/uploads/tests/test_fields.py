@@ -77,6 +77,7 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     assert image.get_absolute_url() == f"/things/{thing.pk}/"
     client, url = login(user), image.get_absolute_url()
     page = client.get(url).content.decode()
+    assert ">Portrait:</label>" in page
     assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [str(image.pk), str(portrait.pk)]
     assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]  # the image is required
     # Without a file, both stay.

@@ -69,6 +69,7 @@ def run_until_signal() -> None:
                 if run(job):
                     del done[job]
                     pause = 0
+                close_old_connections()  # the next job reconnects if the database was restarted
     faulthandler.cancel_dump_traceback_later()
 
 
@@ -80,8 +81,6 @@ def run(job: Job) -> bool | None:
     except (Exception, SystemExit):
         logger.exception("a job failed: %s", job)
         return None
-    finally:
-        close_old_connections()  # the next job reconnects if the database was restarted
 
 
 def beat() -> None:
