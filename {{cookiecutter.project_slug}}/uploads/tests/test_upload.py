@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django import forms
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -164,7 +165,9 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
 def test_account_has_one_upload_at_a_time(
     login: Login, user: User, other_user: User, upload: Upload, make_image: MakeImage
 ) -> None:
-    with limits.decoding_turn(other_user):
+    with limits.decoding_turn(other_user, photos=2):
+        ((_, charged),) = cache.get(f"decoded:{other_user.pk}")
+        assert charged == 2 * images.WALL_SECONDS
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
