@@ -48,7 +48,7 @@ print(error_page(None, name="404").content.decode())
 client.force_login(user)
 for path in ("/photos/upload/", "/photos/mine/", photo.get_absolute_url()):
     print(client.get(path).content.decode())
-print(client.post("/photos/upload/").content.decode())
+print(client.post("/photos/upload/", {"title": ""}).content.decode())
 print(upload_error("too_large").message)
 """
 
