@@ -385,7 +385,7 @@ def stored(stack: Stack) -> Counter[str]:
         while True:
             address = f"http://127.0.0.1:{parts.port}/photos?max-keys=1000&marker={marker}"
             keys = re.findall(r"<Key>(.+?)</Key>", fetch(address).read().decode())
-            found.update(key[3:39] for key in keys)
+            found.update(key.rpartition("/")[2][:36] for key in keys)
             if len(keys) < 1000:  # noqa: PLR2004
                 return found
             marker = keys[-1]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import generated
 from tests.support.baking import ALL_OFF, ROOT, WITH_GALLERY, production, run
-from tests.support.browsing import fill_in, launch, log_in
+from tests.support.browsing import launch, log_in
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
 
@@ -91,15 +91,11 @@ def add_app(project: Path) -> None:
 
 
 def take_gallery(page: Page, scheme: str) -> None:
-    """Take the screenshots of the gallery, the upload page and the review."""
+    """Take the screenshots of the gallery and the review."""
     page.set_viewport_size({"width": 1120, "height": 700})
     page.goto("/")
     save(page, f"gallery-{scheme}")
     log_in(page, ADMIN)
-    page.set_viewport_size({"width": 1120, "height": 920})
-    fill_in(page, "Across the bay", encode(landscape(13, (1200, 900))))
-    page.get_by_role("img", name="Preview").wait_for()
-    save(page, f"upload-{scheme}")
     page.set_viewport_size({"width": 1400, "height": 700})
     page.goto("/admin/uploads/photo/")
     save(page, f"review-{scheme}")

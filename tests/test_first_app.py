@@ -160,7 +160,7 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     assert {Path(path).parts[1] for path in named if path.startswith("notes/")} == made
     views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
     *shown, jobs = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
-    assert all(code in views for code in shown)
+    assert all(code in views for code in shown if "cover" not in code)  # test_own_app.py runs these
     (folder / "notes" / "jobs.py").write_text(jobs, encoding="utf-8")
     run(folder, "ruff", "check", "--no-cache")
     (folder / "notes" / "tests" / "test_jobs.py").write_text(JOBS_TEST, encoding="utf-8")

@@ -154,7 +154,7 @@ BATCH = 5
 CLAIM = timedelta(minutes=5)
 
 
-@job(every=60)
+@job(every=2)
 def remind() -> bool:
     \"\"\"Remind the participants of the workshops that begin soon.\"\"\"
     bookings = Booking.objects.claim(BATCH, CLAIM)

@@ -62,6 +62,9 @@ class PhotoField(models.ForeignKey):
     def value_from_object(self, obj: models.Model) -> Any:
         return getattr(obj, self.name)  # the photo instead of its key, for the form's input
 
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(getattr(obj, self.attname))  # for dumpdata, which would otherwise write the photo's title
+
     def save_form_data(self, instance: Any, data: Any) -> None:
         if not isinstance(data, NewPhoto):  # the form stores it first
             setattr(instance, self.name, data or None)

@@ -63,7 +63,7 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
         return Mock(status_code=status, headers=headers, content=b"<a/>")
 
     client.meta.events.register("before-send.s3", answer)
-    storage.save("photos/a.jpg", ContentFile(b"photo"))
+    storage.save(Photo().path("display"), ContentFile(b"photo"))
     assert requests[-1].headers["Content-Type"] == b"image/jpeg"
     assert "X-Amz-Trailer" not in requests[-1].headers  # a checksum that many servers do not know
     assert storage.exists("")
@@ -82,4 +82,5 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
 def test_browsers_show_no_other_file_of_the_bucket() -> None:
     storage = pytest.importorskip("uploads.storage").ObjectStorage(bucket_name="photos")
     assert storage.get_object_parameters(Photo().path("display")) == {"ContentType": "image/jpeg"}
-    assert storage.get_object_parameters("invoices/page.html")["ContentDisposition"] == "attachment"
+    for name in ("invoices/page.html", "photos/page.html", "photos/a0/page.jpg"):
+        assert storage.get_object_parameters(name)["ContentDisposition"] == "attachment"

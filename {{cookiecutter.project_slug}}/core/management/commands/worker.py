@@ -78,7 +78,7 @@ def run(job: Job) -> bool | None:
     request_id.set(uuid4().hex)
     try:
         return job.work() is True
-    except Exception:
+    except (Exception, SystemExit):
         logger.exception("a job failed: %s", job)
         return None
 

@@ -16,6 +16,8 @@ import pytest
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -363,6 +365,15 @@ def test_due_photo_is_claimed_by_one_worker(cloud: Cloud, make_photo: MakePhoto)
     assert (status(photo), asset.claimed_until, asset.attempts) == (Status.PENDING, None, 2)
     assert asset.due_at is not None
     assert timedelta(seconds=14) < asset.due_at - timezone.now() < timedelta(seconds=15)
+
+
+@pytest.mark.control("moderation")
+def test_claim_does_not_rest_on_a_subquery(cloud: Cloud, make_photo: MakePhoto) -> None:
+    make_photo()
+    with CaptureQueriesContext(connection) as queries:
+        assert Asset.objects.filter(photo__has_files=True).claim(1, outbox.CLAIM)
+    # PostgreSQL would not run it again, and two workers would get the same row.
+    assert ["SELECT" in it["sql"] for it in queries if it["sql"].startswith("UPDATE")] == [False]
 
 
 @pytest.mark.control("moderation")
