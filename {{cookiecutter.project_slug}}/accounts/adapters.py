@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from accounts.middleware import missing_step
 from core import encryption
 from users import adapters
 
@@ -40,6 +41,11 @@ class AccountAdapter(adapters.AccountAdapter):
         stages: list[str] = super().get_login_stages()
         stages[stages.index("allauth.mfa.stages.AuthenticateStage")] = "accounts.stages.AuthenticateStage"
         return stages
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Lead staff on to their second factor. The start page would show them as not logged in."""
+        step = missing_step(request, request.user)
+        return str(settings.LOGIN_URL) if step else str(super().get_login_redirect_url(request))
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         # Another account may confirm the same email at this moment. allauth would leave half of the change.

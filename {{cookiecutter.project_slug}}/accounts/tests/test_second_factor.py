@@ -21,7 +21,7 @@ from pytest_django import Settings
 from accounts.tests.passkey import Passkey
 from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
 from config import urls
-from core.testing import PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
+from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
 from core.tests.access import ROUTES, make_objects, outcome, row_for
 from users.models import User
 
@@ -85,6 +85,11 @@ def test_first_administrator_reaches_the_page_they_wanted(
     added = [record for record in caplog.records if record.getMessage() == "authn_factor_added"]
     assert vars(added[0])["fields"]["factor"] == "totp"
     assert EmailAddress.objects.values_list("email", "verified", "primary").get() == ("admin@example.com", True, True)
+
+
+def test_staff_are_led_from_the_log_in_to_their_second_factor(client: HTTPSClient, staff: User) -> None:
+    page = client.post(LOGIN, {"login": staff.email, "password": PASSWORD}, follow=True)
+    assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
 
 
 @pytest.mark.control("V3.7.2")
