@@ -24,7 +24,7 @@ from ssl import create_default_context
 from typing import Any, ClassVar
 
 from benchmarks import generated, print_table
-from tests.support.baking import ALL_OFF, production, run
+from tests.support.baking import WITH_GALLERY, production, run
 from tests.support.corpus import (
     arithmetic,
     chunk,
@@ -63,8 +63,9 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 USERS = f"""
 from django.contrib.auth.hashers import make_password
+from gallery.apps import GALLERY
 from uploads.images import validate_and_reencode
-from uploads.services import create_photo
+from uploads.tests.photos import create_photo
 password = make_password("{PASSWORD}")
 for kind, count in (("attacker", 8), ("honest", {HONEST})):
     for number in range(count):
@@ -72,7 +73,7 @@ for kind, count in (("attacker", 8), ("honest", {HONEST})):
 with open("PHOTO", "rb") as file:
     image = validate_and_reencode(file.read(), "a.jpg")
 for number in range(24):
-    create_photo(User.objects.first(), f"Photo {{number}}", "a.jpg", image)
+    create_photo(User.objects.first(), GALLERY, image)
 Photo.objects.update(status="approved", created_at="2026-01-01T00:00:00Z")
 """
 
@@ -185,7 +186,7 @@ def watch_memory(workers: list[int], done: Event, peaks: dict[str, float]) -> No
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     """Serve a fresh project with a gallery of 24 photos."""
-    with generated(ALL_OFF) as project:
+    with generated(WITH_GALLERY) as project:
         environment = production(project) | {
             "ALLOWED_HOSTS": "localhost",
             "MEDIA_ROOT": str(project / "media"),

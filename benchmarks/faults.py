@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 
 from benchmarks import generated, print_table
 from tests.support.accounts import Mailbox
-from tests.support.baking import ALL_OFF, production, run
+from tests.support.baking import WITH_GALLERY, production, run
 from tests.support.cluster import WORKER, Machine, load_stub, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import PASSWORD, PREPARE, Response, Site, Visitor, issue_certificate
@@ -272,7 +272,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 def served(kind: str) -> Iterator[Stack]:
     """Serve a fresh project with photos in a folder, on a small disk or in a bucket."""
     with ExitStack() as stack:
-        source = stack.enter_context(generated(ALL_OFF | {"cloudinary_moderation": True}))
+        source = stack.enter_context(generated(WITH_GALLERY | {"cloudinary_moderation": True}))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         media = folder / "machine" / "media"
         media.mkdir(parents=True)
@@ -385,7 +385,7 @@ def stored(stack: Stack) -> Counter[str]:
         while True:
             address = f"http://127.0.0.1:{parts.port}/photos?max-keys=1000&marker={marker}"
             keys = re.findall(r"<Key>(.+?)</Key>", fetch(address).read().decode())
-            found.update(key[3:39] for key in keys)
+            found.update(key.rpartition("/")[2][:36] for key in keys)
             if len(keys) < 1000:  # noqa: PLR2004
                 return found
             marker = keys[-1]

@@ -114,14 +114,15 @@ print("found", client.cookies["sessionid"].value, Item.objects.first().pk)
 FILL = """
 from pathlib import Path
 from django.test import Client
-from uploads import services
+from gallery.apps import GALLERY
+from gallery.paging import SIZE, make_cursor
 from uploads.images import validate_and_reencode
 from uploads.moderation.cloudinary.models import Asset
-from uploads.paging import SIZE, make_cursor
+from uploads.tests.photos import create_photo
 owner = User.objects.create_user("owner@example.com", None)
 image = validate_and_reencode(Path({photo!r}).read_bytes(), "a.jpg")
 for number in range(60):
-    services.create_photo(owner, f"Photo {{number}}", "a.jpg", image)
+    create_photo(owner, GALLERY, image)
 Photo.objects.update(status="approved")
 photos = list(Photo.objects.all())
 Asset.objects.bulk_create(Asset(photo=photo, version=1700000000) for photo in photos)

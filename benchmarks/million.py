@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from benchmarks import generated, print_table
-from tests.support.baking import ALL_OFF, production, run
+from tests.support.baking import WITH_GALLERY, production, run
 from tests.support.growth import FILL
 from tests.support.postgresql import running_postgresql
 
@@ -97,7 +97,8 @@ from core.testing import PASSWORD, HTTPSClient
 
 client = HTTPSClient()
 user = User.objects.create_user("owner@example.com", PASSWORD)
-photos = Photo.objects.bulk_create(Photo(owner=user, title="x", width=1, height=1, size=1) for _ in range(2000))
+values = {"owner": user, "purpose": "gallery", "title": "x", "width": 1, "height": 1, "size": 1}
+photos = Photo.objects.bulk_create(Photo(**values) for _ in range(2000))
 Photo.objects.filter(owner=user).update(status="approved")
 for photo in photos:
     for variant in ("display", "thumbnail"):
@@ -122,7 +123,7 @@ print(json.dumps([len(photos), 1000 * seconds, queries, worker]))
 
 def main() -> None:
     """Print how the pages grow, and what the sweeper, a deletion and a rotation of keys cost."""
-    with generated(ALL_OFF | {"auth_app": True}) as project, running_postgresql() as server:
+    with generated(WITH_GALLERY | {"auth_app": True}) as project, running_postgresql() as server:
         environments = {
             photos: production(project)
             | {

@@ -28,7 +28,7 @@ from queue import Queue
 from benchmarks import generated, print_table
 from tests.support.baking import ALL_ON, ROOT, clean_environment, run
 
-APPS = ("config", "core", "users", "accounts", "uploads")
+APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
 COUNT = 200
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300

@@ -35,6 +35,10 @@ SWEEPER = "uploads/sweeper.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
 NOTICES = "uploads/notices.py"
+STORAGE = "uploads/storage.py"
+FORMS = "uploads/forms.py"
+PURPOSES = "uploads/purposes.py"
+GALLERY = "gallery/views.py"
 CLOUDINARY = "uploads/moderation/cloudinary"
 
 
@@ -273,7 +277,6 @@ FOUNDATION = [
     Mutation(
         "inline event handler in a page", "templates/base.html", '<main id="main"', '<main id="main" onclick="x()"'
     ),
-    Mutation("form without a token", "uploads/templates/uploads/_delete.html", "    {% csrf_token %}\n"),
     Mutation("violations in a CSP report not limited", "core/views.py", "report[:10]", "report"),
     Mutation(
         "any host accepted everywhere",
@@ -299,8 +302,8 @@ FOUNDATION = [
     Mutation(
         "signed URLs given before the access check",
         VIEWS,
-        '    found = visible_photo(request, photo_id, Photo.objects.only("status", "owner_id", "has_files"))\n',
-        "    found = get_object_or_404(Photo, pk=photo_id)\n",
+        "    found = visible_photo(request, photo_id, Photo.objects.only(*fields))\n",
+        "    found = Photo.objects.get(pk=photo_id)\n",
     ),
     Mutation("signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"),
     Mutation("start without a missing extra", ENVIRONMENT, ' and find_spec("sentry_sdk")'),
@@ -312,7 +315,12 @@ FOUNDATION = [
         "core/views.py",
         '    log_event("malicious_csrf", request, level=logging.WARNING)\n',
     ),
-    Mutation("rejected files not logged", VIEWS, 'log_event("upload_validation", request, code=error.code)', "pass"),
+    Mutation(
+        "rejected files not logged",
+        FORMS,
+        'log_event("upload_validation", user=self.owner.pk, code=error.code)',
+        "pass",
+    ),
     Mutation(
         "health check fails with a traceback",
         "core/views.py",
@@ -400,8 +408,8 @@ FOUNDATION = [
         "/{self.original_name}-{variant}.jpg",
     ),
     # Photos
-    Mutation("quota not counted", SERVICES, ">= settings.UPLOADS_PER_HOUR", ">= 10**9"),
-    Mutation("quota not checked when a photo is stored", SERVICES, "            check_quota(owner)\n"),
+    Mutation("quota not counted", SERVICES, "+ new > settings.UPLOADS_PER_HOUR", "> 10**9"),
+    Mutation("quota not checked when a photo is stored", SERVICES, "                check_quota(owner, len(photos))\n"),
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
@@ -409,27 +417,60 @@ FOUNDATION = [
         "if found:",
     ),
     Mutation(
-        "other users' photos can be deleted",
-        VIEWS,
-        "get_object_or_404(request.user.photos.not_deleted(), pk=photo_id)",
-        "get_object_or_404(Photo, pk=photo_id)",
-    ),
-    Mutation(
         "pending photos in the gallery",
         MODELS,
         "return self.filter(status=Status.APPROVED)",
         "return self.not_deleted()",
     ),
+    # Photos of objects
+    Mutation("purpose of a photo ignored", MODELS, "any(purpose.visible_to(it, user) for it in found)", "found"),
     Mutation(
-        "other users' photos listed under My photos",
-        VIEWS,
-        "prepare(request.user.photos.not_deleted())",
-        "prepare(Photo.objects.not_deleted())",
+        "photo visible without its object", MODELS, "self.is_moderated and bool(found) and", "self.is_moderated and"
     ),
-    Mutation("photo deleted by a GET request", VIEWS, "@require_POST\n"),
+    Mutation("photo of an unknown purpose published", PURPOSES, "visible_to=no_one)", "visible_to=everyone)"),
+    Mutation("unknown purposes not reported", "uploads/checks.py", "sorted(found - PURPOSES.keys())", "[]"),
+    Mutation("private photo visible to reviewers", MODELS, "return self.is_moderated and ", "return "),
+    Mutation("private photo shown in the review", ADMIN, "if not photo.is_moderated:", "if False:"),
+    Mutation(
+        "private photo for every user",
+        "uploads/fields.py",
+        "if not self.moderated and self.visible_to is logged_in:",
+        "if False:",
+    ),
+    Mutation("private photo waits for review", SERVICES, "    if photo.is_moderated:\n", "    if True:\n"),
+    Mutation(
+        "private photo kept in caches",
+        VIEWS,
+        "if found.status == Status.APPROVED and purpose_of(found).is_public:",
+        "if found.status == Status.APPROVED:",
+    ),
+    Mutation(
+        "photos stored before all are decoded",
+        FORMS,
+        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n",
+        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n"
+        '                            with storing_photos(self.owner, "", {name: photo}):\n'
+        "                                pass\n",
+    ),
+    Mutation("files of a photo that was not saved kept", SERVICES, "() if committed else photos.values()", "()"),
+    Mutation("replaced photo kept", FORMS, "        delete_unused(replaced)\n"),
+    Mutation("unused photos kept", SWEEPER, "not_deleted().filter(purpose.unused(), ", "none().filter("),
+    Mutation("used photos deleted by the sweeper", SWEEPER, "filter(purpose.unused(), ", "filter("),
+    Mutation("new photo deleted before its object is saved", SWEEPER, "photos.filter(created_at__lt=cutoff)", "photos"),
+    Mutation("other files in the folders of photos deleted", SWEEPER, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
+    Mutation(
+        "files outside the folders of photos deleted",
+        SWEEPER,
+        "                    default_storage.delete(path)\n",
+        "                    default_storage.delete(path)\n"
+        '                    default_storage.delete(f"{folder}/{name}")\n',
+    ),
+    Mutation("files in the bucket shown as pages", STORAGE, ', "ContentDisposition": "attachment"', ""),
+    Mutation("any file in the bucket shown as an image", STORAGE, 'if name.startswith("photos/"):', "if True:"),
+    Mutation("objects missing in an access table", "uploads/tests/table.py", "def objects(", "def unused("),
+    # Pages and files of photos
     Mutation("shared page served to visitors with a session", SHARED, " or request.COOKIES", ""),
     Mutation("shared page served for any query", SHARED, 'request.META.get("QUERY_STRING") or ', ""),
-    Mutation("photos shared for any query", VIEWS, 'request.META.get("QUERY_STRING") or ', ""),
     Mutation("page with a nonce shared", SHARED, "get_nonce(request), ", ""),
     Mutation("page with a CSRF token shared", SHARED, 'request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), ', ""),
     Mutation("page with a message shared", SHARED, ", len(messages)", ""),
@@ -449,25 +490,7 @@ FOUNDATION = [
         "        return make()\n    stored",
         "        raise\n    stored",
     ),
-    Mutation(
-        "deleted photo stays in the shared gallery",
-        SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef expire",
-        "\n\ndef expire",
-    ),
-    Mutation(
-        "rejected photo stays in the shared gallery",
-        SERVICES,
-        "                transaction.on_commit(discard_shared_pages, robust=True)\n",
-        "                pass\n",
-    ),
-    Mutation(
-        "takedown fails with the cache",
-        SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef expire",
-        "    transaction.on_commit(discard_shared_pages)\n\n\ndef expire",
-    ),
-    Mutation("304 for hidden photos", VIEWS, "    if found.status == Status.APPROVED:\n", "    if True:\n"),
+    Mutation("304 for hidden photos", VIEWS, "if found.status == Status.APPROVED and purpose_of(", "if purpose_of("),
     Mutation(
         "photos served without the CSP sandbox",
         VIEWS,
@@ -511,7 +534,7 @@ FOUNDATION = [
     ),
     Mutation(
         "upload of a deleted account fails",
-        "uploads/forms.py",
+        FORMS,
         "except User.DoesNotExist:",
         "except ZeroDivisionError:",
     ),
@@ -534,7 +557,7 @@ FOUNDATION = [
         " or LogEntry.objects.filter(user=self).exists())",
         ")",
     ),
-    Mutation("hidden photos visible to former reviewers", MODELS, "(user.is_staff and user.has_perm", "(user.has_perm"),
+    Mutation("hidden photos visible to former reviewers", MODELS, "user.is_staff and user.has_perm", "user.has_perm"),
     Mutation(
         "hidden photo told by its headers",
         VIEWS,
@@ -552,7 +575,7 @@ FOUNDATION = [
     Mutation(
         "new file deleted before its photo is saved",
         SWEEPER,
-        'if default_storage.get_modified_time(f"{folder}/{name}") < cutoff:',
+        "if default_storage.get_modified_time(path) < cutoff:",
         "if True:",
     ),
     Mutation(
@@ -593,7 +616,7 @@ FOUNDATION = [
     Mutation("email for each decision", SERVICES, "timezone.now() + timedelta(hours=1)", "timezone.now()"),
     Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
     Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),
-    Mutation("quota not checked before decoding", "uploads/forms.py", "check_quota(self.owner)", "pass"),
+    Mutation("quota not checked before decoding", FORMS, "check_quota(self.owner, len(new))", "pass"),
     Mutation("session timestamps kept at log-in", "users/signals.py", "request.session.pop(name, None)", "pass"),
     Mutation(
         "public view added",
@@ -601,7 +624,6 @@ FOUNDATION = [
         '    path("health/live/"',
         '    path("everything/", views.security_txt),\n    path("health/live/"',
     ),
-    Mutation("view made public", VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     Mutation("CSP allows images from anywhere", SETTINGS, '"img-src": [CSP.SELF],', '"img-src": ["*"],'),
     Mutation(
         "no Cross-Origin-Opener-Policy",
@@ -643,12 +665,6 @@ FOUNDATION = [
         '"file_permissions_mode": 0o666',
     ),
     Mutation("cache database without immediate transactions", ENVIRONMENT, '"transaction_mode": "IMMEDIATE", '),
-    Mutation(
-        "upload page made public",
-        VIEWS,
-        '@require_http_methods(["GET", "HEAD", "POST"])',
-        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
-    ),
     Mutation("photos stored by shared caches", VIEWS, '"private, max-age=600"', '"public, max-age=600"'),
     Mutation(
         "rejection without the permission",
@@ -678,6 +694,57 @@ FOUNDATION = [
 
 # For a project with every feature
 FEATURES = [
+    # The gallery
+    Mutation("form without a token", "gallery/templates/gallery/_delete.html", "    {% csrf_token %}\n"),
+    Mutation(
+        "other users' photos can be deleted",
+        GALLERY,
+        "get_object_or_404(own(request), pk=photo_id)",
+        "get_object_or_404(Photo, pk=photo_id)",
+    ),
+    Mutation(
+        "other users' photos listed under My photos",
+        GALLERY,
+        "request.user.photos.not_deleted()",
+        "Photo.objects.not_deleted()",
+    ),
+    Mutation("photo deleted by a GET request", GALLERY, "@require_POST\n"),
+    Mutation("photos shared for any query", GALLERY, 'request.META.get("QUERY_STRING") or ', ""),
+    Mutation("view made public", GALLERY, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
+    Mutation(
+        "upload page made public",
+        GALLERY,
+        '@require_http_methods(["GET", "HEAD", "POST"])',
+        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
+    ),
+    Mutation(
+        "deleted photo stays in the shared gallery",
+        SERVICES,
+        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef delete_unused",
+        "\n\ndef delete_unused",
+    ),
+    Mutation(
+        "rejected photo stays in the shared gallery",
+        SERVICES,
+        "                transaction.on_commit(discard_shared_pages, robust=True)\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "takedown fails with the cache",
+        SERVICES,
+        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef delete_unused",
+        "    transaction.on_commit(discard_shared_pages)\n\n\ndef delete_unused",
+    ),
+    Mutation(
+        "photos of other purposes in the gallery", GALLERY, "approved().filter(purpose=GALLERY.name)", "approved()"
+    ),
+    Mutation(
+        "pages of photos of other purposes",
+        GALLERY,
+        'Photo.objects.filter(purpose=GALLERY.name).defer("original_name")',
+        'Photo.objects.defer("original_name")',
+    ),
+    # Cloudinary
     Mutation(
         "webhook signature not checked",
         f"{CLOUDINARY}/views.py",
@@ -710,7 +777,7 @@ FEATURES = [
         "if free.filter(pk=key).update(**claim)",
         "if True",
     ),
-    Mutation("photo not sent to Cloudinary", SERVICES, "            backend.schedule(", "            len("),
+    Mutation("photo not sent to Cloudinary", SERVICES, "        backend.schedule(", "        len("),
     Mutation(
         "photo at Cloudinary forgotten with its row",
         f"{CLOUDINARY}/backend.py",
@@ -736,9 +803,16 @@ FEATURES = [
     Mutation(
         "Cloudinary URL shown before approval",
         f"{CLOUDINARY}/backend.py",
-        "photo.status == Status.APPROVED and (version",
-        "(version",
+        "photo.status == Status.APPROVED and purpose_of(",
+        "purpose_of(",
     ),
+    Mutation(
+        "Cloudinary URL shown for photos of some",
+        f"{CLOUDINARY}/backend.py",
+        "is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public",
+        "is_public = photo.status == Status.APPROVED",
+    ),
+    Mutation("private photo sent to Cloudinary", f"{CLOUDINARY}/backend.py", ", is_moderated=True)", ")"),
     Mutation(
         "unknown results approve a photo",
         f"{CLOUDINARY}/outbox.py",
@@ -769,6 +843,7 @@ FEATURES = [
         "if not all(map(KIND.fullmatch, found)):",
         "if False:",
     ),
+    # Accounts
     Mutation(
         "emails not verified",
         SETTINGS,

@@ -1,5 +1,8 @@
 """Take the README's screenshots of a running project, and write them to docs/images/."""
 
+import re
+import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -8,14 +11,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import generated
-from tests.support.baking import ALL_OFF, ROOT
-from tests.support.browsing import fill_in, launch, log_in
+from tests.support.baking import ALL_OFF, ROOT, WITH_GALLERY, production, run
+from tests.support.browsing import launch, log_in
 from tests.support.images import encode, landscape
-from tests.support.live import ADMIN, CREATE_USERS, Site, serve
+from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
 
 IMAGES = ROOT / "docs" / "images"
 MAX_BYTES = 150_000
-SITE = ALL_OFF | {"project_name": "Far Hills", "project_slug": "my-secure-site"}
+NAMES = {"project_name": "Far Hills", "project_slug": "my-secure-site"}
+DESCRIPTION = "Courses in the mountains, from April to October."
 TITLES = [
     "First frost",
     "Above the river",
@@ -33,17 +37,20 @@ FILL = """
 from datetime import timedelta
 from pathlib import Path
 from django.utils import timezone
-from uploads import services
+from django.core.files.uploadedfile import SimpleUploadedFile
+from gallery.apps import GALLERY
 from uploads.images import validate_and_reencode
+from uploads.services import NewPhoto, review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
-    image = validate_and_reencode(path.read_bytes(), "a.jpg")
-    photo = services.create_photo(owner, path.stem[3:], "photo.jpg", image)
+    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, validate_and_reencode(path.read_bytes(), "a.jpg"))
+    with storing_photos(owner, path.stem[3:], {{"image": new}}) as photos:
+        photo = photos["image"]
     shown = number < {shown}
     age = timedelta(days=2 + number) if shown else timedelta(hours=1 + number)
     Photo.objects.filter(pk=photo.pk).update(created_at=timezone.now() - age)
     if shown:
-        services.review_photo(photo, User.objects.get(is_superuser=True), "approved")
+        review_photo(photo, User.objects.get(is_superuser=True), "approved")
 """
 
 
@@ -67,34 +74,72 @@ def save(page: Page, name: str) -> None:
     print(f"{name}.png: {len(image):,} bytes")
 
 
-def take(site: Site, browser: Browser) -> None:
-    """Take all screenshots, in the light and the dark color scheme."""
+def add_app(project: Path) -> None:
+    """Make an app whose objects have a cover, as docs/your-first-app.md says."""
+    run(project, sys.executable, "-m", "poethepoet", "--executor", "simple", "app", "courses")
+    guide = (project / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## Photos\n")[2]
+    imported, field = re.findall(r"^from uploads.fields import .+$|^    cover = .+$", section, re.MULTILINE)
+    for file, old, new in (
+        ("models.py", "\n\n\nclass", f"\n\n{imported}\n\n\nclass"),
+        ("models.py", "    created_at", f"{field}\n    created_at"),
+        ("forms.py", '"text")', '"text", "cover")'),
+    ):
+        path = project / "courses" / file
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    run(project, sys.executable, "manage.py", "makemigrations", "courses", **production(project))
+
+
+def take_gallery(page: Page, scheme: str) -> None:
+    """Take the screenshots of the gallery and the review."""
+    page.set_viewport_size({"width": 1120, "height": 700})
+    page.goto("/")
+    save(page, f"gallery-{scheme}")
+    log_in(page, ADMIN)
+    page.set_viewport_size({"width": 1400, "height": 700})
+    page.goto("/admin/uploads/photo/")
+    save(page, f"review-{scheme}")
+    page.get_by_role("link", name=WAITING[-1]).first.click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    save(page, f"decision-{scheme}")
+
+
+def take_app(page: Page, scheme: str) -> None:
+    """Take the screenshots of the start page and of a form with a photo."""
+    page.set_viewport_size({"width": 1120, "height": 640})
+    page.goto("/")
+    save(page, f"start-{scheme}")
+    log_in(page, OWNER)
+    page.set_viewport_size({"width": 1120, "height": 1060})
+    page.goto("/courses/create/")
+    page.get_by_label("Title").fill("Three huts in three days")
+    page.get_by_label("Text").fill("From hut to hut, with a guide. Good shoes are enough.")
+    file = {"name": "huts.jpg", "mimeType": "image/jpeg", "buffer": encode(landscape(5, (1200, 900)))}
+    page.get_by_label("Cover").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_role("img", name="Preview").wait_for()
+    save(page, f"form-{scheme}")
+
+
+def take(site: Site, browser: Browser, pages: Callable[[Page, str], None]) -> None:
+    """Take screenshots in the light and the dark color scheme."""
     schemes: list[Literal["light", "dark"]] = ["light", "dark"]
     for scheme in schemes:
         context = browser.new_context(base_url=site.url, ignore_https_errors=True, color_scheme=scheme)
-        page = context.new_page()
-        page.set_viewport_size({"width": 1120, "height": 700})
-        page.goto("/")
-        save(page, f"gallery-{scheme}")
-        log_in(page, ADMIN)
-        page.set_viewport_size({"width": 1120, "height": 920})
-        fill_in(page, "Across the bay", encode(landscape(13, (1200, 900))))
-        page.get_by_role("img", name="Preview").wait_for()
-        save(page, f"upload-{scheme}")
-        page.set_viewport_size({"width": 1400, "height": 700})
-        page.goto("/admin/uploads/photo/")
-        save(page, f"review-{scheme}")
-        page.get_by_role("link", name=WAITING[-1]).first.click()
-        page.set_viewport_size({"width": 1280, "height": 800})
-        save(page, f"decision-{scheme}")
+        pages(context.new_page(), scheme)
 
 
 def main() -> None:
-    """Generate and serve a project, and take its screenshots."""
+    """Generate and serve projects, and take their screenshots."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with generated(SITE) as project, serve(project, CREATE_USERS) as site, sync_playwright() as playwright:
-        fill(site, project.parent / "photos")
-        take(site, launch(playwright))
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        with generated(WITH_GALLERY | NAMES) as project, serve(project, CREATE_USERS) as site:
+            fill(site, project.parent / "photos")
+            take(site, browser, take_gallery)
+        with generated(ALL_OFF | NAMES | {"description": DESCRIPTION}) as project:
+            add_app(project)
+            with serve(project, CREATE_USERS) as site:
+                take(site, browser, take_app)
 
 
 if __name__ == "__main__":

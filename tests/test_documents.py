@@ -78,20 +78,22 @@ def test_modules_of_the_benchmarks_are_documented() -> None:
 
 
 def test_figures_match_what_is_counted(pristine: Project) -> None:
-    mutations = len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS)
-    assert f"| `mutations` | controls broken, one at a time | {mutations} | – |" in FIGURES
-    assert f"breaks {mutations} controls" in README
+    mutations = re.search(r"breaks more than (\d+) controls", README)
+    assert mutations
+    assert 0 < len(FOUNDATION_MUTATIONS + FEATURE_MUTATIONS) - int(mutations[1]) <= 50
+    assert f"| `mutations` | controls broken, one at a time | more than {mutations[1]} | – |" in FIGURES
     rejected = sum(bool(file.error) for file in FILES.values())
     assert f"- {len(FILES)} malformed or malicious files are uploaded: {rejected} are rejected" in README
     for kind, (answers, budget) in BUDGETS.items():
-        files, lines, tests = count(pristine(answers))
+        files, *lines = count(pristine(answers))
+        code, tests = (round(number, -2) for number in lines)
         (row,) = [row for row in FIGURES.splitlines() if row.startswith(f"| `size`, {kind} |")]
-        assert row.endswith(f" | {files} / {lines:,} / {tests:,} | at most {budget:,} lines |")
+        assert row.endswith(f" | {files} / {code:,} / {tests:,} | at most {budget:,} lines |")
 
 
 def test_numbers_of_lines_and_controls_in_the_readme(pristine: Project) -> None:
     lines = re.search(r"at most (\d,\d{3}) lines of Python, (\d,\d{3}) with every feature", README)
-    controls = re.search(r"(\d+) controls, (\d+) with every feature", README)
+    controls = re.search(r"More than (\d+) controls, more than (\d+) with every feature", README)
     assert lines
     assert controls
     for number, answers in enumerate((ALL_OFF, ALL_ON), start=1):
@@ -99,7 +101,9 @@ def test_numbers_of_lines_and_controls_in_the_readme(pristine: Project) -> None:
         assert count(project)[1] <= int(lines[number].replace(",", ""))
         documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
         text = "".join(document.read_text(encoding="utf-8") for document in documents)
-        assert len(set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))) == int(controls[number])
+        assert len(set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))) // 10 * 10 == int(
+            controls[number]
+        )
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

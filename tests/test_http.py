@@ -56,7 +56,7 @@ def photos(site: Site) -> dict[str, str]:
     )
     urls = {title: f"/photos/{key}/" for title, key in map(str.split, found.splitlines())}
     # Opening a folder as a file raises an error like a disk failure, even for root.
-    (file,) = Path(site.environment["MEDIA_ROOT"]).glob(f"*/{urls['broken'].split('/')[2]}-display.jpg")
+    (file,) = Path(site.environment["MEDIA_ROOT"]).glob(f"photos/*/{urls['broken'].split('/')[2]}-display.jpg")
     file.unlink()
     file.mkdir()
     return urls

@@ -25,7 +25,7 @@ for number in range({OWNERS}):
     owner = User.objects.create_user(f"owner{{number}}@example.com")
     for photo in range({PHOTOS}):
         Photo.objects.create(
-            owner=owner, title=f"Photo {{number}}-{{photo}}", width=1, height=1, size=1,
+            owner=owner, purpose="test", title=f"Photo {{number}}-{{photo}}", width=1, height=1, size=1,
             status=Status.APPROVED, notify_at=timezone.now() - timedelta(seconds=photo),
         )
 """

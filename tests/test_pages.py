@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, production, run
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, WITH_GALLERY, Answers, Project, production, run
 from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, Response, Site, serve
 from tests.support.postgresql import Database
@@ -38,16 +38,17 @@ with connection.cursor() as cursor:
         "(email, password, is_superuser, is_staff, is_active, decision_emails, date_joined) "
         "SELECT n || '@example.com', '', false, false, true, true, now() FROM generate_series(1, 100) n")
     cursor.execute("INSERT INTO uploads_photo "
-        "(id, owner_id, title, original_name, status, reason, "
+        "(id, owner_id, purpose, is_moderated, title, original_name, status, reason, "
         "width, height, size, has_files, must_delete_files, created_at) "
-        "SELECT gen_random_uuid(), (SELECT min(id) FROM users_user) + n %% 100, 'A', '', "
+        "SELECT gen_random_uuid(), (SELECT min(id) FROM users_user) + n %% 100, "
+        "CASE n / 100 %% 10 WHEN 9 THEN 'bookings.workshop.cover' ELSE 'gallery' END, true, 'A', '', "
         "(ARRAY['approved', 'pending', 'rejected', 'deleted'])[1 + n %% 4], '', 1, 1, 1, true, false, "
         "now() - n * interval '1 second' FROM generate_series(1, 30000) n", [])
     cursor.execute("ANALYZE")
 client = Client(headers={"host": "localhost"})
 client.force_login(owner)
 middle = Photo.objects.only("created_at").order_by("created_at")[15000]
-from uploads.paging import make_cursor
+from gallery.paging import make_cursor
 for path in ("/", "/photos/mine/"):
     for query in ("", "?older=" + make_cursor(middle), "?newer=" + make_cursor(middle)):
         with CaptureQueriesContext(connection) as queries:
@@ -84,7 +85,7 @@ assert not connection.is_usable()
 @pytest.fixture
 def site(project: Project, postgresql: Database, redis: str) -> Iterator[Site]:
     """Return a site with two published photos and a hidden one."""
-    with serve(project(ALL_OFF), DATABASE_URL=postgresql(), CACHE_URL=redis) as served:
+    with serve(project(WITH_GALLERY), DATABASE_URL=postgresql(), CACHE_URL=redis) as served:
         owner = served.visitor(OWNER)
         for title in ("A first photo", "A second photo", "A hidden photo"):
             assert owner.upload(encode(landscape(1, (64, 48))), title=title).status == 302
@@ -187,18 +188,18 @@ def test_connection_is_kept_unless_a_transaction_failed(project: Project, postgr
 
 def test_gallery_does_not_need_redis(project: Project, postgresql: Database) -> None:
     """Redis refuses all connections."""
-    with serve(project(ALL_OFF), DATABASE_URL=postgresql(), CACHE_URL="redis://127.0.0.1:1") as site:
+    with serve(project(WITH_GALLERY), DATABASE_URL=postgresql(), CACHE_URL="redis://127.0.0.1:1") as site:
         for _ in range(3):
             assert site.visitor().get("/").status == 200
 
 
-@pytest.mark.parametrize("answers", [ALL_OFF, ALL_ON], ids=["nothing", "everything"])
+@pytest.mark.parametrize("answers", [WITH_GALLERY, ALL_ON], ids=["gallery", "everything"])
 def test_pages_are_read_from_an_index(answers: Answers, project: Project, postgresql: Database) -> None:
     """No page sorts, scans a table or takes longer at the end."""
     with serve(project(answers), DATABASE_URL=postgresql()) as site:
         plans = [line for line in site.python(PLANS).splitlines() if line.startswith("plan ")]
     assert len({line.split()[1] for line in plans}) == 6
     text = "\n".join(plans)
-    assert text.count("using uploads_pho_status_f8b418_idx") == 3, text
+    assert text.count("using uploads_pho_purpose_174aa9_idx") == 3, text
     assert text.count("using uploads_pho_owner_i_215785_idx") == 3, text
     assert not re.search(r"Sort|Seq Scan on uploads_photo|Bitmap", text), text

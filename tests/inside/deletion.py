@@ -1,4 +1,4 @@
-"""Copied into a generated project: on PostgreSQL, an upload at the moment its account is deleted leaves nothing."""
+"""Copied into a generated project: on PostgreSQL, an upload beside a deletion or a review."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -8,13 +8,15 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from django.db import connection, connections
-from django.db.models.signals import pre_delete
+from django.core.files.base import ContentFile
+from django.db import DatabaseError, connection, connections
+from django.db.models.signals import pre_delete, pre_save
 
 from core.testing import MakeUser
 from uploads.images import ReencodedImage
-from uploads.models import Photo
-from uploads.services import create_photo
+from uploads.models import Photo, Verdict
+from uploads.services import NewPhoto, delete_photo, review_photo, storing_photos
+from uploads.tests.photos import PUBLIC, create_photo
 from users.models import User
 
 
@@ -27,7 +29,7 @@ def test_upload_during_the_deletion_leaves_nothing(
 
     def upload() -> None:
         try:
-            create_photo(User(pk=owner.pk), "My house", "my-house.jpg", reencoded_image)
+            create_photo(User(pk=owner.pk), PUBLIC, reencoded_image)
         except User.DoesNotExist as error:
             errors.append(error)
         finally:
@@ -48,3 +50,33 @@ def test_upload_during_the_deletion_leaves_nothing(
     assert errors
     assert not Photo.objects.exists()
     assert not [path for path in media.rglob("*") if path.is_file()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reviewer_who_replaces_a_photo_under_review_causes_no_deadlock(
+    reviewer: User, reencoded_image: ReencodedImage
+) -> None:
+    photo, replacements, errors = create_photo(reviewer, PUBLIC, reencoded_image), [], []
+
+    def replace() -> None:
+        try:
+            with storing_photos(reviewer, "", {"photo": NewPhoto(ContentFile(b"", "a.jpg"), PUBLIC, reencoded_image)}):
+                delete_photo(photo)
+        except DatabaseError as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    def start_replacement(**_: object) -> None:
+        if not replacements:
+            replacements.append(Thread(target=replace))
+            replacements[0].start()
+            replacements[0].join(2)  # it has the lock on the reviewer, and waits for the photo
+
+    pre_save.connect(start_replacement, sender=Verdict)
+    try:
+        review_photo(photo, reviewer, "approved")
+    finally:
+        pre_save.disconnect(start_replacement, sender=Verdict)
+        replacements[0].join()
+    assert not errors

@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ARG005, I001, INP001, PLC0415, PLR0913, PLR0917
+# ruff: noqa: ARG005, I001, INP001, PLC0415
 
 from importlib.util import find_spec
 
@@ -14,15 +14,13 @@ from django.template.loader import render_to_string
 from django.utils.functional import Promise
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
-from core.tests.access import ROUTES
+from core.tests.access import ROUTES, make_objects
 from core.tests.languages import FIXED, found, read_html, record, unmarked
-from core.tests.test_access import FillRoute, fill_route
 from core.views import error_page
 from uploads.images import ERROR_MESSAGES, OTHER_FORMATS
 from uploads.models import Status
+from uploads.purposes import PURPOSES
 from users.models import User
-
-__all__ = ["fill_route"]
 
 with_accounts = pytest.mark.skipif(not find_spec("accounts"), reason="the project has no accounts app")
 
@@ -36,12 +34,12 @@ def visit(client: HTTPSClient, url: str) -> None:
 
 
 @pytest.mark.parametrize("person", ["anonymous", "owner", "staff", "superuser"])
-def test_every_url(
-    person: str, client: HTTPSClient, user: User, make_user: MakeUser, make_photo: MakePhoto, fill_route: FillRoute
-) -> None:
+def test_every_url(person: str, client: HTTPSClient, user: User, make_user: MakeUser, make_photo: MakePhoto) -> None:
     """Visit every URL as each kind of user, with photos of each status."""
     for status in (Status.APPROVED, Status.REJECTED, Status.REVIEW):
-        make_photo(status=status)
+        for name in {"test", "gallery"} & PURPOSES.keys():
+            make_photo(purpose=PURPOSES[name], status=status)
+    fill = make_objects(user)
     staff = make_user("staff@example.com", is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(content_type__app_label="uploads"))
     superuser = make_user("root@example.com", is_staff=True, is_superuser=True)
@@ -49,10 +47,10 @@ def test_every_url(
     for route in sorted(ROUTES, key=lambda route: "logout" in route or "delete" in route):
         if person in accounts:
             client.force_login(User.objects.filter(pk=accounts[person].pk).first() or accounts[person])
-        visit(client, fill_route(route))
+        visit(client, fill(route))
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "429", "500", "503"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"])
 def test_every_error_page(name: str) -> None:
     """Read an error page as it is without a request."""
     read_html(f"{name}.html", error_page(HttpRequest(), name=name).content.decode())

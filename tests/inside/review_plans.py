@@ -21,8 +21,9 @@ PHOTOS = 50_000
 # One in 200 waits, and one in 20 was rejected.
 FILL = """
 INSERT INTO uploads_photo
-  (id, owner_id, title, original_name, status, reason, width, height, size, has_files, must_delete_files, created_at)
-SELECT gen_random_uuid(), %(owner)s + number %% 1000, 'Title ' || number, %(name)s,
+  (id, owner_id, purpose, is_moderated, title, original_name, status, reason, width, height, size, has_files,
+   must_delete_files, created_at)
+SELECT gen_random_uuid(), %(owner)s + number %% 1000, 'gallery', true, 'Title ' || number, %(name)s,
   CASE WHEN number %% 200 = 0 THEN 'pending' WHEN number %% 20 = 0 THEN 'rejected' ELSE 'approved' END,
   '', 64, 48, 1000, true, false, now() - number * interval '1 second'
 FROM generate_series(1, %(photos)s) AS number

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
-from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, Answers, Project, name, run
+from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, WITH_GALLERY, Answers, Project, name, run
 from tests.support.containers import Engine, engine, https_port
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.publishing import is_published, publish
@@ -193,7 +193,7 @@ def check_update(podman: Engine, project: Path, site: Site) -> None:
 def test_site_runs_from_compose_up_to_a_restored_backup(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder, storage = project(ALL_OFF), tmp_path / "containers"
+    folder, storage = project(WITH_GALLERY), tmp_path / "containers"
     storage.mkdir()
     with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
         podman.make_stand_ins()

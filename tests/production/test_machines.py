@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project, production, run
+from tests.support.baking import WITH_GALLERY, Project, production, run
 from tests.support.cluster import Machine, load_stub, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import CREATE_USERS, OWNER, PASSWORD, PREPARE, Site, Visitor, issue_certificate
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed"),
 ]
 
-ANSWERS = ALL_OFF | {"cloudinary_moderation": True}
+ANSWERS = WITH_GALLERY | {"cloudinary_moderation": True}
 LOGIN, TOO_MANY = "/accounts/login/", "Too many failed login attempts"
 
 
@@ -80,7 +80,7 @@ def stored_photos(site: Site) -> Counter[str]:
     """Return the number of files in the bucket by photo."""
     address = site.environment["STORAGE_URL"].partition("@")[2].partition("?")[0]
     keys = re.findall(
-        r"<Key>../(.{36})-.+?</Key>", fetch(f"http://{address}?list-type=2&max-keys=1000").read().decode()
+        r"<Key>photos/../(.{36})-.+?</Key>", fetch(f"http://{address}?list-type=2&max-keys=1000").read().decode()
     )
     return Counter(keys)
 
@@ -104,7 +104,7 @@ def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
         assert owner.post(f"/photos/{photo}/delete/", {}, page=f"/photos/{photo}/").status == 302
     wait_until(lambda: not stored_photos(site), "still in the bucket")
     wait_until(lambda: not cluster.cloud.assets, "still at Cloudinary")
-    assert all({"uploads:upload", "uploads:file"} <= {it["route"] for it in it.requests} for it in cluster.machines)
+    assert all({"gallery:upload", "uploads:file"} <= {it["route"] for it in it.requests} for it in cluster.machines)
 
 
 def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
@@ -131,7 +131,7 @@ def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     sent = visitor.get("/", **{"X-Request-ID": "0" * 32}).headers["X-Request-ID"]
     assert sent != "0" * 32
     logged = [line for machine in cluster.machines for line in machine.requests if line["request_id"] == sent]
-    assert [(line["route"], line["status"]) for line in logged] == [("uploads:gallery", 200)]
+    assert [(line["route"], line["status"]) for line in logged] == [("gallery:index", 200)]
 
 
 def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.baking import ALL_OFF, Project, production, run
+from tests.support.baking import ALL_OFF, WITH_GALLERY, Project, production, run
 from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
 from tests.support.services import Buckets, ErrorCollector, fetch, wait_until
@@ -41,14 +41,19 @@ def stored(storage_url: str) -> list[str]:
     return re.findall(r"<Key>(.+?)</Key>", body)
 
 
+def page_of(file: str) -> str:
+    """Return the path of the page of a photo, given the name of its file."""
+    return f"/photos/{Path(file).name[:36]}/"
+
+
 def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buckets) -> None:
     storage_url = buckets()
-    with serve(project(ALL_OFF), STORAGE_URL=storage_url) as site:
+    with serve(project(WITH_GALLERY), STORAGE_URL=storage_url) as site:
         owner = site.visitor(OWNER)
         assert owner.upload(PHOTO, title="Harbor").status == 302
         assert not Path(site.environment["MEDIA_ROOT"]).exists()
         display, thumbnail = stored(storage_url)
-        photo = f"/photos/{display.removesuffix('-display.jpg')[3:]}/"
+        photo = page_of(display)
 
         link = owner.get(photo + "display/")
         assert (link.status, link.headers["Cache-Control"]) == (302, "no-store")
@@ -72,7 +77,7 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
         assert stored(storage_url) == []
         assert thumbnail.endswith("-thumbnail.jpg")
         assert owner.upload(PHOTO, title="Harbor").status == 302
-        (photo, _) = [f"/photos/{name.removesuffix('-display.jpg')[3:]}/" for name in stored(storage_url)]
+        photo = page_of(stored(storage_url)[0])
         assert owner.post(f"{photo}delete/", {}, page=photo).status == 302
         site.manage("worker", "--once")
         assert stored(storage_url) == []
@@ -80,7 +85,7 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
 
 def test_missing_bucket_is_named_by_readiness(project: Project, buckets: Buckets) -> None:
     storage_url = buckets().replace("/photos-", "/missing-")
-    with serve(project(ALL_OFF), STORAGE_URL=storage_url) as site:
+    with serve(project(WITH_GALLERY), STORAGE_URL=storage_url) as site:
         errors: dict[str, str] = {}
 
         def is_named() -> bool:
@@ -116,7 +121,7 @@ def test_keys_come_from_the_url_or_the_machines_role(project: Project) -> None:
 
 
 def test_collected_files_are_readable_and_photos_are_not(project: Project) -> None:
-    with serve(project(ALL_OFF)) as site:
+    with serve(project(WITH_GALLERY)) as site:
         assert site.visitor(OWNER).upload(PHOTO).status == 302
         modes = {
             name: {path.stat().st_mode & 0o777 for path in Path(folder).rglob("*") if path.is_file()}
@@ -140,11 +145,11 @@ def test_lost_manifest_is_named_by_readiness(project: Project) -> None:
 
 
 def test_error_reaches_sentry_without_values(project: Project, error_collector: ErrorCollector) -> None:
-    with serve(project(ALL_OFF), SENTRY_DSN=error_collector.dsn) as site:
+    with serve(project(WITH_GALLERY), SENTRY_DSN=error_collector.dsn) as site:
         owner = site.visitor(OWNER)
         assert owner.upload(PHOTO, title="canary-title").status == 302
         photo = site.python("print(Photo.objects.get().pk)").strip()
-        (file,) = Path(site.environment["MEDIA_ROOT"]).glob(f"*/{photo}-display.jpg")
+        (file,) = Path(site.environment["MEDIA_ROOT"]).glob(f"photos/*/{photo}-display.jpg")
         file.unlink()
         file.mkdir()
         broken = owner.get(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, commit, name, run
+from tests.support.baking import ALL_OFF, ALL_ON, WITH_GALLERY, Answers, Project, commit, name, run
 from tests.support.containers import BASE, https_port, make_base, need
 from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, issue_certificate
 from tests.support.publishing import is_published, publish
@@ -126,7 +126,7 @@ def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_p
 def test_deployment_document_leads_to_a_restored_photo(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = project(ALL_OFF)
+    folder = project(WITH_GALLERY)
     settings = folder / "deploy" / "production.env"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("ALLOWED_HOSTS=example.com", "ALLOWED_HOSTS=localhost"), encoding="utf-8")

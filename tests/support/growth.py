@@ -26,7 +26,7 @@ def fill(photos):
     user = User.objects.create_user("user@example.com")
     multiply(user, users, id=next_id.format("users_user"), email="'user' || n || '@example.com'")
     first = User.objects.filter(email__startswith="user").order_by("pk")[0].pk
-    photo = Photo(title="x", original_name="holiday.jpg", width=64, height=48, size=1000)
+    photo = Photo(purpose="gallery", title="x", original_name="holiday.jpg", width=64, height=48, size=1000)
     photo.save()
     multiply(
         photo,

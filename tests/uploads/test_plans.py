@@ -33,7 +33,7 @@ WORK = {
     "the quota": "services.check_quota(owner)",
     "the claim of due photos": "assert len(Asset.objects.claim(20, timedelta(minutes=5))) == 20",
     "the removal of files": "services.delete_photo(removed); assert sweeper.delete_removed_files() == 1",
-    "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("7f")[1]',
+    "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("photos/7f")[1]',
     "a sweep that expires photos": "sweeper.sweep(0); assert Photo.objects.filter(must_delete_files=True).count() == 9",
     "the deletion of a user": "owner.delete()",
 }
@@ -68,7 +68,7 @@ staff = HTTPSClient()
 staff.force_login(User.objects.create_superuser("admin@example.com"))
 middle = Photo.objects.filter(status="approved")[20_000]
 cursor = f"{int(middle.created_at.timestamp() * 1_000_000)}-{middle.pk.hex}"
-files.save("7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
+files.save("photos/7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
 Asset.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
 long_ago = timezone.now() - timedelta(days=60)
 Photo.objects.filter(pk__in=Photo.objects.filter(status="rejected")[:9]).update(has_files=True, rejected_at=long_ago)

@@ -20,6 +20,10 @@ def may_change(request: HttpRequest, model: type[Model]) -> bool:
     return bool(request.user.is_superuser) or models.isdisjoint(RESERVED)
 
 
+def readonly_fields(model: type[Model]) -> list[str]:
+    return [field.name for field in model._meta.fields if getattr(field, "readonly_in_admin", False)]
+
+
 class ModelAdmin(admin.ModelAdmin):
     """Answer only lookups that the list itself offers, and reserve groups and permissions for superusers."""
 
@@ -50,11 +54,16 @@ class ModelAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
         reserved = [it.name for it in fields if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}]
-        reserved += [it.name for it in self.opts.fields if getattr(it, "readonly_in_admin", False)]
-        return (*super().get_readonly_fields(request, obj), *reserved)
+        return (*super().get_readonly_fields(request, obj), *reserved, *readonly_fields(self.model))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [inline for inline in super().get_inlines(request, obj) if may_change(request, inline.model)]
+
+    def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
+        inlines: list[Any] = super().get_inline_instances(request, obj)
+        for inline in inlines:
+            inline.readonly_fields = (*inline.readonly_fields, *readonly_fields(inline.model))
+        return inlines
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and may_change(request, self.model)

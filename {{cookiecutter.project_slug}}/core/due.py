@@ -12,10 +12,13 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
         """Return up to `limit` due rows that no other worker gets within this time. If this one dies, they are free."""
         now = timezone.now()
-        free = self.filter(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
-        keys = list(free.order_by("due_at").values_list("pk", flat=True)[:limit])
+        free = Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
+        keys = list(self.filter(free).order_by("due_at").values_list("pk", flat=True)[:limit])
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        claimed = [key for key in keys if free.filter(pk=key).update(**claim)]  # succeeds for one worker only
+        # Succeeds for one worker only. Not with the conditions of `self`: those on other tables would need a subquery,
+        # which PostgreSQL does not run again for a row that another worker has just claimed.
+        rows = self.model._base_manager
+        claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
         # In random order, so that a row whose work always fails cannot end every pass before the others.
         return list(self.filter(pk__in=claimed).order_by("?"))
 

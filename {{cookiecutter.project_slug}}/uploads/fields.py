@@ -5,7 +5,7 @@ from typing import Any
 from django.core import checks
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 
 from uploads.forms import PhotoFormField
 from uploads.models import Photo
@@ -39,6 +39,11 @@ class PhotoField(models.ForeignKey):
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
+    def clone(self) -> Any:
+        # The models of migrations must not register purposes.
+        _, _, args, options = self.deconstruct()
+        return models.ForeignKey(*args, **options)
+
     def contribute_to_class(self, cls: Any, name: str, *args: Any, **options: Any) -> None:
         super().contribute_to_class(cls, name, *args, **options)
         if not cls._meta.abstract:
@@ -57,12 +62,15 @@ class PhotoField(models.ForeignKey):
     def value_from_object(self, obj: models.Model) -> Any:
         return getattr(obj, self.name)  # the photo instead of its key, for the form's input
 
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(getattr(obj, self.attname))  # for dumpdata, which would otherwise write the photo's title
+
     def save_form_data(self, instance: Any, data: Any) -> None:
         if not isinstance(data, NewPhoto):  # the form stores it first
             setattr(instance, self.name, data or None)
 
     def formfield(self, **options: Any) -> Any:
-        defaults = {"required": not self.blank, "label": self.verbose_name, "help_text": self.help_text}
+        defaults = {"required": not self.blank, "label": capfirst(self.verbose_name), "help_text": self.help_text}
         for name in ("using", "queryset", "limit_choices_to"):  # of a field that chooses among objects
             options.pop(name, None)
         return PhotoFormField(purpose=self.purpose, **(defaults | options))

@@ -64,6 +64,8 @@ class PhotoFormField(forms.FileField):
         """Return a NewPhoto without its image, False to remove the present photo, or the present photo."""
         if self.owner is None:
             raise TypeError("A form with photos must be a PhotoModelForm, or use PhotoFormMixin: it stores them.")
+        if self.disabled:
+            return initial
         if self.required and not data and not initial:
             raise upload_error("missing")
         found = super().clean(data, initial)
@@ -94,7 +96,7 @@ class PhotoFormMixin(forms.BaseForm):
         if self.is_bound and not self.errors and (new := self.new_photos):
             try:
                 check_quota(self.owner, len(new))
-                with decoding_turn(self.owner):
+                with decoding_turn(self.owner, len(new)):
                     for name, photo in new.items():
                         try:
                             photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))
@@ -121,6 +123,8 @@ class PhotoFormMixin(forms.BaseForm):
             with storing_photos(self.owner, self.photo_title(), self.new_photos) as photos:
                 return self.save_with(photos)
         except ValidationError as error:
+            if getattr(error, "code", None) != "quota":  # raised by the object
+                raise
             self.add_error(next(iter(self.new_photos)), error)
         except User.DoesNotExist:
             raise PermissionDenied from None  # the account was deleted meanwhile
@@ -128,7 +132,7 @@ class PhotoFormMixin(forms.BaseForm):
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             logger.exception("no space left for photos")
-            self.add_error(next(iter(self.new_photos)), upload_error("storage_full", retry_after=300))
+            self.add_error(None, upload_error("storage_full", retry_after=300))
         return None
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:

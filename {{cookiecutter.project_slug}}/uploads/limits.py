@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def decoding_turn(owner: User) -> Iterator[None]:
+def decoding_turn(owner: User, photos: int = 1) -> Iterator[None]:
     """Hold the account's only upload and the process's only decoder, and charge the account for the time."""
     lock = f"upload:{owner.pk}"
     with counting():
         # It expires by itself if this process dies, later than any upload ends.
-        if not cache.add(lock, 1, WAIT_SECONDS + WALL_SECONDS + 20):
+        if not cache.add(lock, 1, WAIT_SECONDS + photos * WALL_SECONDS + 20):
             raise upload_error("in_progress", retry_after=RETRY_SECONDS)
     try:
         with counting():
@@ -38,7 +38,7 @@ def decoding_turn(owner: User) -> Iterator[None]:
         try:
             with counting():
                 # In advance, so that a decoder that brings this process down is paid for too.
-                charge(owner, spent, WALL_SECONDS)
+                charge(owner, spent, photos * WALL_SECONDS)
             yield
         finally:
             decoding.release()

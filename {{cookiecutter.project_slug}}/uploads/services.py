@@ -57,8 +57,9 @@ def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iter
             # The first callback, since one of a later one's errors must not delete the files of stored photos.
             transaction.on_commit(lambda: committed.append(True))
             if photos:
-                # A lock on the owner, so that parallel uploads cannot exceed the quota.
-                User.objects.select_for_update().get(pk=owner.pk)
+                # A lock on the owner, so that parallel uploads cannot exceed the quota. Not on the key: a decision locks
+                # a photo and then the reviewer's key, and this form, if it is the reviewer's, locks that photo later.
+                User.objects.select_for_update(no_key=True).get(pk=owner.pk)
                 check_quota(owner, len(photos))
             for photo in photos.values():
                 save_photo(photo)
@@ -146,8 +147,9 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
 
 def delete_unused(photos: Iterable[Photo]) -> None:
     """Delete those of the photos that no object refers to any longer."""
-    unused = [it.pk for it in photos if Photo.objects.filter(purpose_of(it).unused(), pk=it.pk).exists()]
-    delete_photos(Photo.objects.filter(pk__in=unused))
+    for photo in photos:
+        if Photo.objects.filter(purpose_of(photo).unused(), pk=photo.pk).exists():
+            delete_photo(photo)
 
 
 def expire_rejected_photos(cutoff: datetime) -> int:

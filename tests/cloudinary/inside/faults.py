@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from itertools import cycle, islice, product
@@ -30,11 +31,13 @@ import cloudinary
 import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import HTTPSClient, Login, MakePhoto, MakeUser, Upload
+from core.testing import HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
+from gallery.apps import GALLERY
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
@@ -68,6 +71,12 @@ def short_timeout(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
     monkeypatch.setitem(sdk.OPTIONS, "timeout", 0.3)
     if "endless" in request.node.name:
         monkeypatch.setattr(sdk, "MAX_SECONDS", 0.3)
+
+
+@pytest.fixture
+def make_photo(make_photo: MakePhoto) -> MakePhoto:
+    """Create photos of the gallery, which are public once they are approved."""
+    return partial(make_photo, purpose=GALLERY)
 
 
 class OtherHost(HTTPServer):
@@ -311,7 +320,7 @@ def test_fault_during_moderation_only_delays(
     for _ in range(3):
         cloud.faults = [store_first if stage == "after the upload" else FAULTS[fault]]
         run_worker()
-        assert not Photo.objects.published().exists()
+        assert not Photo.objects.approved().exists()
         assert "res.cloudinary.com" not in client.get("/").content.decode()
     assert CANARY not in " ".join(map(details, photos)) + caplog.text
     assert not Asset.objects.filter(due_at__gt=timezone.now() + timedelta(hours=1)).exists()
@@ -326,10 +335,10 @@ def test_fault_delays_the_record_of_an_approval(
     photo = make_photo()
     run_worker()
     review_photo(photo, reviewer, "approved")
-    assert Photo.objects.published().exists()
+    assert Photo.objects.approved().exists()
     cloud.faults = [FAULTS[fault]]
     run_worker()
-    assert Photo.objects.published().exists()
+    assert Photo.objects.approved().exists()
     approve_all(cloud, run_worker)
     check_all_published(cloud, [photo])
     assert cloud.assets[str(photo.pk)]["moderation"][-1] == {"kind": "manual", "status": "approved"}
@@ -590,7 +599,7 @@ def test_failing_photo_does_not_stop_the_others(
         for _ in range(20):
             run_worker()
             cloud.decide("approved", "approved")
-            if Photo.objects.published().count() == len(photos):
+            if Photo.objects.approved().count() == len(photos):
                 break
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
     assert reload(failing).status == Status.PENDING
@@ -958,9 +967,10 @@ def test_queries_slow_down_near_the_rate_limit(cloud: Cloud, make_photo: MakePho
     assert due_at(photo) == sdk.transport.next_query_at > timezone.now() + timedelta(minutes=2)
 
 
-def test_upload_page_does_not_call_cloudinary(cloud: Cloud, login: Login, user: User, upload: Upload) -> None:
+def test_upload_page_does_not_call_cloudinary(cloud: Cloud, login: Login, user: User, make_image: MakeImage) -> None:
     cloud.faults = [reply(500, "down")]
-    assert upload(login(user)).status_code == 302
+    file = SimpleUploadedFile("teal.jpg", make_image())
+    assert login(user).post("/photos/upload/", {"title": "Teal", "image": file}).status_code == 302
     assert cloud.calls == []
 
 

@@ -39,7 +39,8 @@ from uploads.moderation.cloudinary import client, environment
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.outbox import CLAIM, process_due_photos
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, moderation
-from uploads.services import create_photo, delete_photo, review_photo
+from uploads.services import delete_photo, review_photo
+from uploads.tests.photos import create_photo
 from users.models import User
 
 OWNER, REVIEWER = "owner@example.com", "reviewer@example.com"
@@ -61,7 +62,7 @@ def make_photo() -> Photo:
     buffer = BytesIO()
     Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
     image = validate_and_reencode(buffer.getvalue(), "a.jpg")
-    return create_photo(User.objects.get(email=OWNER), "Teal", "a.jpg", image)
+    return create_photo(User.objects.get(email=OWNER), image=image)
 
 
 def fork(task: Callable[[], object]) -> int:
@@ -173,7 +174,7 @@ def kill_between_statements() -> None:
             make_due()
             exit_code = wait(fork(die_before(statement)))
             if scenario in {new_photo, uploaded_photo}:
-                assert not Photo.objects.published().exists()
+                assert not Photo.objects.approved().exists()
             finish()
             check(expected)
             if exit_code == 0:
@@ -231,7 +232,7 @@ def run_four_workers() -> None:
     cloud.calls.clear()
     Asset.objects.update(due_at=timezone.now())
     work_in_parallel()
-    assert Photo.objects.published().count() == len(photos)
+    assert Photo.objects.approved().count() == len(photos)
     assert len(cloud.calls) <= len(photos) / 5, cloud.calls
     Asset.objects.update(due_at=None)
     for photo in Photo.objects.all():

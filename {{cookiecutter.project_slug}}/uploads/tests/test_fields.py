@@ -6,31 +6,42 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django import forms
+from django.apps import apps
+from django.contrib import admin
 from django.core import mail
 from django.core.checks import run_checks
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import models
+from django.db.migrations.state import ProjectState
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import HTTPSClient, Login, MakeImage, Upload
-from uploads import limits, sweeper
+from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
+from uploads import limits, services, sweeper
 from uploads.checks import check_purposes
 from uploads.forms import PhotoModelForm
 from uploads.models import Photo, Status
-from uploads.purposes import logged_in
+from uploads.purposes import PURPOSES, logged_in
 from uploads.services import review_photo
 from uploads.tests.example.models import Thing
+from users.admin import UserAdmin
 from users.models import User
 
 type AddThing = Callable[..., Thing]
 
 PHOTOS = ("image", "portrait", "plan", "letter")
+
+
+class ThingForm(PhotoModelForm):
+    class Meta:
+        model = Thing
+        fields = ("title", "image")
 
 
 def seen_by(photo: Photo | None, *clients: HTTPSClient) -> list[bool]:
@@ -54,6 +65,7 @@ def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any])
     return add
 
 
+@pytest.mark.control("V14.2.7")
 def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     add_thing: AddThing, login: Login, user: User, file: Callable[[], Any]
 ) -> None:
@@ -65,6 +77,7 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     assert image.get_absolute_url() == f"/things/{thing.pk}/"
     client, url = login(user), image.get_absolute_url()
     page = client.get(url).content.decode()
+    assert ">Portrait:</label>" in page
     assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [str(image.pk), str(portrait.pk)]
     assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]  # the image is required
     # Without a file, both stay.
@@ -99,11 +112,6 @@ def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
 def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     user: User, media: Path, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class ThingForm(PhotoModelForm):
-        class Meta:
-            model = Thing
-            fields = ("title", "image")
-
     form = ThingForm({"title": "Teal"}, {"image": file()}, instance=Thing(owner=user), owner=user)
     assert form.is_valid()
     assert not Photo.objects.exists()
@@ -116,6 +124,44 @@ def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
     assert form.save() == Thing.objects.get()
+
+
+def test_form_without_a_new_photo_stores_only_its_object(
+    add_thing: AddThing, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thing = add_thing()
+    form = ThingForm({"title": "Other"}, instance=thing, owner=user)
+    form.fields["image"].disabled = True
+    assert form.is_valid()
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "discard_shared_pages", lambda: 1 / 0)  # no photo has changed
+        patch.setattr("django.db.transaction.on_commit", lambda function, **options: function())
+        assert form.save().image == thing.image
+    error = ValidationError({"title": "An error of the object."})
+    monkeypatch.setattr(Thing, "save", Mock(side_effect=error))
+    with pytest.raises(ValidationError, match="of the object"):
+        form.save()
+
+
+def test_admin_of_another_object_shows_a_photo_and_takes_none(
+    add_thing: AddThing, login: Login, user: User, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thing = add_thing()
+
+    class Things(admin.TabularInline):
+        model, fk_name, fields, extra = Thing, "owner", ("title", "image"), 0
+
+    monkeypatch.setattr(UserAdmin, "inlines", [Things])
+    client = login(make_user("boss@example.com", is_superuser=True, is_staff=True))
+    url = f"/admin/users/user/{user.pk}/change/"
+    page = client.get(url).content.decode()
+    assert str(thing.image_id) in page
+    assert 'type="file"' not in page
+    (prefix,) = re.findall(r'name="([^"]+)-TOTAL_FORMS"', page)
+    row: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": 1, f"{prefix}-INITIAL_FORMS": 1, f"{prefix}-0-id": thing.pk}
+    row |= {f"{prefix}-0-owner": user.pk, f"{prefix}-0-title": "Other", f"{prefix}-0-image": ""}
+    assert client.post(url, {"email": user.email, **row}).status_code == 302
+    assert [it.image for it in Thing.objects.filter(title="Other")] == [thing.image]
 
 
 @pytest.mark.django_db
@@ -286,6 +332,14 @@ def test_files_of_other_forms_do_not_wait_for_the_decoder(login: Login, user: Us
     assert (response.status_code, response.content) == (200, b"a,b")
 
 
+def test_dump_of_the_data_has_the_key_of_a_photo(add_thing: AddThing) -> None:
+    image = add_thing().image
+    assert image
+    call_command("dumpdata", "example", stdout=(dump := StringIO()))
+    assert f'"image": "{image.pk}", "portrait": null' in dump.getvalue()
+
+
+@pytest.mark.control("V8.2.2")
 def test_photo_without_moderation_needs_to_say_who_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     field = Thing._meta.get_field("letter")
     assert field.check() == []
@@ -299,5 +353,7 @@ def test_migrations_know_a_plain_foreign_key() -> None:
     _, path, _, options = field.deconstruct()
     assert path == "django.db.models.ForeignKey"
     assert not {"visible_to", "moderated"} & options.keys()
-    assert isinstance(field.clone(), models.ForeignKey)
+    before = dict(PURPOSES)
+    assert ProjectState.from_apps(apps).apps.get_model("example.thing")
+    assert before == PURPOSES
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())

@@ -111,7 +111,7 @@ def test_notice_is_withheld_from_those_who_want_or_need_none(
 
 
 @pytest.mark.control("notices")
-@pytest.mark.parametrize("error", [SystemExit, SMTPRecipientsRefused({"owner@example.com": (550, b"unknown")})])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SMTPRecipientsRefused({"owner@example.com": (550, b"unknown")})])
 def test_notice_is_lost_rather_than_sent_twice(
     reviewer: User,
     other_user: User,
@@ -127,7 +127,7 @@ def test_notice_is_lost_rather_than_sent_twice(
     def fail(*args: object) -> None:
         raise error
 
-    with monkeypatch.context() as patch, suppress(SystemExit):
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(EmailBackend, "send_messages", fail)
         assert run_worker(61) == []
         assert "email not sent" in caplog.messages

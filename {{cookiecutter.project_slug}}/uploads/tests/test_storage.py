@@ -78,6 +78,7 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
         storage.exists("")
 
 
+@pytest.mark.control("V3.2.1")
 def test_browsers_show_no_other_file_of_the_bucket() -> None:
     storage = pytest.importorskip("uploads.storage").ObjectStorage(bucket_name="photos")
     assert storage.get_object_parameters(Photo().path("display")) == {"ContentType": "image/jpeg"}

@@ -69,6 +69,7 @@ def run_until_signal() -> None:
                 if run(job):
                     del done[job]
                     pause = 0
+                close_old_connections()  # the next job reconnects if the database was restarted
     faulthandler.cancel_dump_traceback_later()
 
 
@@ -77,11 +78,9 @@ def run(job: Job) -> bool | None:
     request_id.set(uuid4().hex)
     try:
         return job.work() is True
-    except Exception:
+    except (Exception, SystemExit):
         logger.exception("a job failed: %s", job)
         return None
-    finally:
-        close_old_connections()  # the next job reconnects if the database was restarted
 
 
 def beat() -> None:

@@ -16,6 +16,8 @@ import pytest
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -27,6 +29,7 @@ from uploads.moderation.cloudinary import outbox
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.outbox import Outcome
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
+from uploads.purposes import Purpose
 from uploads.services import delete_photo, review_photo
 from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
@@ -118,6 +121,19 @@ def test_upload_requests_a_private_moderated_asset(cloud: Cloud, make_photo: Mak
     assert sent["moderation"] == "aws_rek|perception_point"
     assert sent["notification_url"].endswith("/webhooks/cloudinary/")
     assert sent["file"] == ("upload.jpg", default_storage.open(photo.path("display")).read())
+
+
+@pytest.mark.control("moderation")
+def test_private_photo_is_never_sent(
+    cloud: Cloud, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    private = Purpose("private", "private")
+    private.is_moderated = False
+    photo = make_photo(purpose=private)
+    review_photo(photo, reviewer, "approved")
+    run_worker()
+    assert not Asset.objects.exists()
+    assert not cloud.calls
 
 
 def respond_late(handler: Handler) -> None:
@@ -349,6 +365,15 @@ def test_due_photo_is_claimed_by_one_worker(cloud: Cloud, make_photo: MakePhoto)
     assert (status(photo), asset.claimed_until, asset.attempts) == (Status.PENDING, None, 2)
     assert asset.due_at is not None
     assert timedelta(seconds=14) < asset.due_at - timezone.now() < timedelta(seconds=15)
+
+
+@pytest.mark.control("moderation")
+def test_claim_does_not_rest_on_a_subquery(cloud: Cloud, make_photo: MakePhoto) -> None:
+    make_photo()
+    with CaptureQueriesContext(connection) as queries:
+        assert Asset.objects.filter(photo__has_files=True).claim(1, outbox.CLAIM)
+    # PostgreSQL would not run it again, and two workers would get the same row.
+    assert ["SELECT" in it["sql"] for it in queries if it["sql"].startswith("UPDATE")] == [False]
 
 
 @pytest.mark.control("moderation")
