@@ -57,8 +57,8 @@ def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iter
             # The first callback, since one of a later one's errors must not delete the files of stored photos.
             transaction.on_commit(lambda: committed.append(True))
             if photos:
-                # A lock on the owner, so that parallel uploads cannot exceed the quota. Not on the key: a decision locks
-                # a photo and then the reviewer's key, and this form, if it is the reviewer's, locks that photo later.
+                # A lock on the owner, so that parallel uploads cannot exceed the quota. Not on the key: a decision
+                # locks a photo, then the reviewer's key; this form, if it is the reviewer's, locks that photo later.
                 User.objects.select_for_update(no_key=True).get(pk=owner.pk)
                 check_quota(owner, len(photos))
             for photo in photos.values():
