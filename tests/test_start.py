@@ -70,5 +70,5 @@ def test_site_runs_on_the_given_port_and_ends_quietly(ending: signal.Signals, pr
     else:
         started.send_signal(ending)
     output, _ = started.communicate(timeout=30)  # waits for every process that can still write
-    assert "<h1>Gallery</h1>" in page
+    assert "<h1>My Secure Site</h1>" in page
     assert "Traceback" not in output
