@@ -61,7 +61,7 @@ def test_user_signs_up_and_adds_an_authenticator_app(visit: Browse, mailbox: Mai
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign up").click()
     confirm(page, "Code", mailbox.code_for("new@example.com"))
-    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
     open_second_factors(page)
     page.get_by_role("link", name="Activate").click()
     confirm(page, "Password", PASSWORD)  # a sign-up is not a log-in
@@ -103,11 +103,11 @@ def test_user_logs_in_with_a_passkey(visit: Browse, mailbox: Mailbox) -> None:
 
     page.get_by_role("link", name="Log in").click()
     page.get_by_role("button", name="Log in with a passkey").click()
-    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
     log_out(page)
     log_in(page, OWNER)
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
 def test_user_ends_session_changes_password_deletes_account(visit: Browse, mailbox: Mailbox) -> None:
@@ -178,7 +178,7 @@ def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:
     # As text, the browser would remember it.
     page.evaluate("() => addEventListener('beforeunload', () => { sessionStorage.sent = id_password.type; })")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
     assert page.evaluate("sessionStorage.sent") == "password"
 
 
@@ -226,7 +226,7 @@ def test_account_pages_are_accessible_at_phone_width(scheme: str, visit: Browse,
     assert primary.evaluate(color) != secondary.evaluate(color)
 
     log_in(page, email)
-    expect(page.get_by_role("heading", name="My photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
     check("email", "password/change", "sessions", "2fa", "reauthenticate")
     confirm(page, "Password", PASSWORD)
     check("delete", "2fa/webauthn", "2fa/webauthn/add", "2fa/totp/activate")
