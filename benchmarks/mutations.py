@@ -466,7 +466,7 @@ FOUNDATION = [
         '                    default_storage.delete(f"{folder}/{name}")\n',
     ),
     Mutation("files in the bucket shown as pages", STORAGE, ', "ContentDisposition": "attachment"', ""),
-    Mutation("any file in the bucket shown as an image", STORAGE, 'if name.startswith("photos/"):', "if True:"),
+    Mutation("any file in the bucket shown as an image", STORAGE, 'if PHOTO.fullmatch(name):', "if True:"),
     Mutation("objects missing in an access table", "uploads/tests/table.py", "def objects(", "def unused("),
     # Pages and files of photos
     Mutation("shared page served to visitors with a session", SHARED, " or request.COOKIES", ""),
@@ -599,7 +599,7 @@ FOUNDATION = [
     Mutation(
         "failed job stops the others",
         "core/management/commands/worker.py",
-        "    except Exception:\n",
+        "    except (Exception, SystemExit):\n",
         "    except OSError:\n",
     ),
     Mutation(
@@ -774,7 +774,7 @@ FEATURES = [
     Mutation(
         "due photos claimed twice",
         "core/due.py",
-        "if free.filter(pk=key).update(**claim)",
+        "if rows.filter(free, pk=key).update(**claim)",
         "if True",
     ),
     Mutation("photo not sent to Cloudinary", SERVICES, "        backend.schedule(", "        len("),
