@@ -466,7 +466,7 @@ FOUNDATION = [
         '                    default_storage.delete(f"{folder}/{name}")\n',
     ),
     Mutation("files in the bucket shown as pages", STORAGE, ', "ContentDisposition": "attachment"', ""),
-    Mutation("any file in the bucket shown as an image", STORAGE, 'if PHOTO.fullmatch(name):', "if True:"),
+    Mutation("any file in the bucket shown as an image", STORAGE, "if PHOTO.fullmatch(name):", "if True:"),
     Mutation("objects missing in an access table", "uploads/tests/table.py", "def objects(", "def unused("),
     # Pages and files of photos
     Mutation("shared page served to visitors with a session", SHARED, " or request.COOKIES", ""),
