@@ -210,3 +210,7 @@ def engine(folder: Path) -> Iterator[Engine]:
         podman.service.wait()
         with suppress(AssertionError):
             podman.run(folder, "podman", "system", "reset", "--force", seconds=60)
+        # Podman's own mount of its storage would keep pytest from removing the folder of this run later.
+        for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+            if (mounted := line.split()[1]).startswith(f"{folder}/"):
+                subprocess.run(["umount", "--lazy", mounted], check=False)
