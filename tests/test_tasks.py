@@ -10,6 +10,8 @@ import pytest
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, run
 from tests.support.releases import Edit, change
 
+pytestmark = pytest.mark.slow
+
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 POE = (sys.executable, "-m", "poethepoet", "--executor", "simple")
 MODELS, FORMS = "users/models.py", "users/forms.py"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are needed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are needed")]
 
 ROWS, BATCH = 60, 5
 APP = {

@@ -12,6 +12,8 @@ from tests.support.browsing import Browse, check_accessibility, log_in
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, serve
 
+pytestmark = pytest.mark.slow
+
 JPEG, GIF = encode(landscape(1, (640, 480))), encode(landscape(1, (64, 48)), "GIF")
 PHONE = {"viewport": {"width": 390, "height": 844}}
 URLS = """
