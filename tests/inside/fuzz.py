@@ -24,11 +24,8 @@ from django.db import transaction
 from config.wsgi import application
 from core.logging import MAX_LENGTH, JSONFormatter
 from core.testing import HTTPSClient, MakeUser
-from core.tests.access import ROUTES
-from core.tests.test_access import FillRoute, fill_route
+from core.tests.access import ROUTES, make_objects
 from users.models import User
-
-__all__ = ["fill_route"]
 
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 OTHER_METHODS = ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"]
@@ -204,7 +201,7 @@ def people(make_user: MakeUser, user: User) -> dict[str, str]:
 
 
 def test_no_request_fails_or_goes_without_headers(
-    people: dict[str, str], fill_route: FillRoute, monkeypatch: pytest.MonkeyPatch
+    people: dict[str, str], user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Their receivers close the database's connection, and with it the test's transaction.
     monkeypatch.setattr(signals.request_started, "send", lambda **_: [])
@@ -212,14 +209,14 @@ def test_no_request_fails_or_goes_without_headers(
     # It asks in a thread, which sees another database than the test.
     monkeypatch.setattr("core.views.check_services", lambda _: None)
     chance, log = random.Random(SEED), StringIO()
-    streams = [it for it in logging.getLogger().handlers if isinstance(it, logging.StreamHandler)]
-    (handler,) = [it for it in streams if isinstance(it.formatter, JSONFormatter)]
-    before = handler.setStream(log)
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(JSONFormatter())
+    logging.getLogger().addHandler(handler)
     statuses: Counter[int] = Counter()
     bad: list[str] = []
     started = time.monotonic()
     found: dict[tuple[str, str], list[str]] = {}
-    for path, method, person in requests(chance, [*map(fill_route, ROUTES), *PATHS], list(people)):
+    for path, method, person in requests(chance, [*map(make_objects(user), ROUTES), *PATHS], list(people)):
         names = NAMES + found.get((path, person), [])
         kind = chance.choice(TYPES) + chance.choice(CHARSET_PARAMETERS)
         content = body(chance, kind, names) if method in {"POST", "PUT"} else b""
@@ -263,7 +260,7 @@ def test_no_request_fails_or_goes_without_headers(
         if status >= 500 or missing:
             bad.append(f"{status} without {missing}: {person} {asked} {content[:200]!r}")
     seconds = time.monotonic() - started
-    handler.setStream(before)
+    logging.getLogger().removeHandler(handler)
     print(f"{statuses.total()} requests in {seconds:.0f} seconds: {dict(sorted(statuses.items()))}")
     assert not bad, f"{len(bad)} with seed {SEED}:\n" + "\n".join(bad[:20])
     lines = log.getvalue().splitlines()

@@ -153,7 +153,7 @@ def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
 
     approve(staff, title)
     owner.goto("/photos/mine/")
-    expect(photo).to_contain_text("Published")
+    expect(photo).to_contain_text("Approved")
     visitor.reload()
     visitor.get_by_role("link", name=title).click()
     image = visitor.get_by_role("img", name=title)
