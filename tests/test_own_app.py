@@ -175,7 +175,7 @@ def test_product_passes_every_check_and_resists_attacks(answers: Answers, produc
     folder = copy(product(answers), tmp_path)
     checked = run(folder, *POE, "check")
     assert "Failed" not in checked, checked
-    shutil.copy(ROOT / "tests" / "inside" / "workshop_attacks.py", folder / "workshops" / "tests" / "test_attacks.py")
+    shutil.copy(ROOT / "tests" / "support" / "workshop_attacks.py", folder / "workshops" / "tests" / "test_attacks.py")
     run(
         folder,
         *PYTEST,

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, connections
 from django.db.models.signals import pre_delete, pre_save
 
@@ -56,11 +56,15 @@ def test_upload_during_the_deletion_leaves_nothing(
 def test_reviewer_who_replaces_a_photo_under_review_causes_no_deadlock(
     reviewer: User, reencoded_image: ReencodedImage
 ) -> None:
-    photo, replacements, errors = create_photo(reviewer, PUBLIC, reencoded_image), [], []
+    photo = create_photo(reviewer, PUBLIC, reencoded_image)
+    replacements: list[Thread] = []
+    errors: list[Exception] = []
 
     def replace() -> None:
         try:
-            with storing_photos(reviewer, "", {"photo": NewPhoto(ContentFile(b"", "a.jpg"), PUBLIC, reencoded_image)}):
+            with storing_photos(
+                reviewer, "", {"photo": NewPhoto(SimpleUploadedFile("a.jpg", b""), PUBLIC, reencoded_image)}
+            ):
                 delete_photo(photo)
         except DatabaseError as error:
             errors.append(error)

@@ -7,11 +7,12 @@
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template import engines
 from uploads.forms import EXTENSIONS, PhotoInput
 from uploads.models import Photo
+from users.http import UserRequest
 
 PAGE = """
 {% extends "base.html" %}
@@ -49,7 +50,7 @@ class WorkshopForm(forms.Form):
     portrait = PhotoField(required=False)
 
 
-def workshop(request: HttpRequest) -> HttpResponse:
+def workshop(request: UserRequest) -> HttpResponse:
     """Show the owner's newest photo as the present portrait."""
     present = Photo.objects.filter(owner=request.user).order_by("-created_at").first()
     form = WorkshopForm(request.POST or None, request.FILES or None, initial={"portrait": present})

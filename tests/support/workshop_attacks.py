@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN002, ANN201, ANN202, ARG001, ARG005, I001, INP001, SLF001
+# ruff: noqa: ANN001, ANN002, ANN201, ANN202, ARG001, ARG005, I001, SLF001
 
 import re
 from datetime import timedelta
