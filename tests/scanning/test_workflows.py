@@ -144,7 +144,8 @@ def test_actions_are_pinned_and_jobs_are_limited(pristine: Project) -> None:
             assert "concurrency" in workflow, path
             assert "pull_request_target" not in path.read_text(encoding="utf-8")
             for key, job in workflow["jobs"].items():
-                assert job.get("timeout-minutes", 61) <= 60 or job["uses"].startswith("./"), path
+                # Longer than .ci/run allows itself.
+                assert job.get("timeout-minutes", 101) <= 100 or job["uses"].startswith("./"), path
                 assert set(job["permissions"].values()) <= {"read", "write"}
                 writes = {scope for scope, value in job["permissions"].items() if value == "write"}
                 assert writes <= WRITES.get((path.name, key), {"security-events", "id-token"}), path

@@ -42,6 +42,8 @@ esac
 echo "gh $*"
 """
 PIPX = "#!/bin/bash\n"
+# Without the first word, an option.
+SUDO = '#!/bin/bash\nexec "${@:2}"\n'
 
 
 class Machine:
@@ -56,7 +58,7 @@ class Machine:
         programs.mkdir()
         config = ["[user]", "name = Ann", "email = ann@example.com", f'[url "{repositories.as_posix()}/"]']
         (home / ".gitconfig").write_text("\n".join([*config, "insteadOf = https://github.com/org/"]), encoding="utf-8")
-        for name, text in {"uv": UV, "gh": GH, "pipx": PIPX}.items():
+        for name, text in {"uv": UV, "gh": GH, "pipx": PIPX, "sudo": SUDO}.items():
             (programs / name).write_text(text, encoding="utf-8")
             (programs / name).chmod(0o755)
         path = os.pathsep.join([str(programs), clean_environment()["PATH"]])
