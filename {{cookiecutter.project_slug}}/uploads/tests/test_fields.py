@@ -55,8 +55,9 @@ def file(make_image: MakeImage) -> Callable[[], SimpleUploadedFile]:
 
 
 @pytest.fixture
-def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any]) -> AddThing:
+def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any], settings: Settings) -> AddThing:
     """Add a thing with the named photos besides its image, and return it."""
+    settings.UPLOADS_PER_HOUR = 100
 
     def add(*names: str) -> Thing:
         assert upload(login(user), **{name: file() for name in names}).status_code == 302
