@@ -517,7 +517,7 @@ FOUNDATION = [
     Mutation(
         "files kept after a rejection",
         SERVICES,
-        "locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None",
+        "locked.has_files, locked.must_delete_files, locked.auto_rejected_at = False, True, None",
         "pass",
     ),
     Mutation(
@@ -588,7 +588,7 @@ FOUNDATION = [
         "files of photos that a reviewer approves expire",
         SERVICES,
         "timezone.now() if locked.status == Status.REJECTED else None",
-        "locked.rejected_at or timezone.now()",
+        "locked.auto_rejected_at or timezone.now()",
     ),
     Mutation(
         "change during a rotation of keys overwritten",
@@ -673,9 +673,12 @@ FOUNDATION = [
         '_("Reject selected photos…")',
     ),
     Mutation(
-        "photos without files can be approved", SERVICES, "decided = locked.has_files and seen in", "decided = seen in"
+        "photos without files can be approved",
+        SERVICES,
+        "decided = locked.has_files and expected_status in",
+        "decided = expected_status in",
     ),
-    Mutation("decision of another reviewer overwritten", SERVICES, ' and seen in ("", locked.status)'),
+    Mutation("decision of another reviewer overwritten", SERVICES, ' and expected_status in ("", locked.status)'),
     Mutation(
         "decision on the photo's page without the permission",
         ADMIN,

@@ -71,7 +71,8 @@ cursor = f"{int(middle.created_at.timestamp() * 1_000_000)}-{middle.pk.hex}"
 files.save("photos/7f/7f000000-0000-4000-8000-000000000000-display.jpg", ContentFile(b""))
 Asset.objects.filter(pk__in=[it.pk for it in due]).update(due_at=timezone.now())
 long_ago = timezone.now() - timedelta(days=60)
-Photo.objects.filter(pk__in=Photo.objects.filter(status="rejected")[:9]).update(has_files=True, rejected_at=long_ago)
+rejected = Photo.objects.filter(status="rejected")[:9]
+Photo.objects.filter(pk__in=rejected).update(has_files=True, auto_rejected_at=long_ago)
 
 def explain(sql):
     with transaction.atomic(), connection.cursor() as cursor:

@@ -134,7 +134,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "core.middleware.RateLimitFailClosedMiddleware",
+    "core.middleware.CacheDownMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -147,7 +147,7 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
         return response
 
 
-class RateLimitFailClosedMiddleware(MiddlewareMixin):
+class CacheDownMiddleware(MiddlewareMixin):
     """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -195,8 +195,8 @@ class PhotoAdmin(ModelAdmin):
         left: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
         selected = len(left)
         for photo in photos[: self.list_per_page]:
-            seen = request.POST.get(f"status-{photo.pk}", photo.status)
-            if review_photo(photo, cast(User, request.user), result, reason, seen):
+            shown = request.POST.get(f"status-{photo.pk}", photo.status)
+            if review_photo(photo, cast(User, request.user), result, reason, shown):
                 # By its id, and without the reason: the texts of a photo are deleted with it, but the record stays.
                 self.log_change(request, Photo(pk=photo.pk), str(Verdict.Result(result).label))
                 left.discard(str(photo.pk))

@@ -19,7 +19,7 @@ class Status(models.TextChoices):
     REVIEW = "review", _("Needs a reviewer")
     APPROVED = "approved", _("Approved")
     REJECTED = "rejected", _("Not accepted")
-    # Without files, title and names. The row stays for an hour, since it counts towards the quota.
+    # Without title and names. The row stays for an hour, since it counts towards the quota.
     DELETED = "deleted", _("Deleted")
 
 
@@ -48,17 +48,18 @@ class Photo(models.Model):
     is_moderated = models.BooleanField(default=True, editable=False)
     title = models.CharField(max_length=120, blank=True)
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
+    # A photo is stored with files and waits. A decision approves or rejects it. When a person rejects or deletes it, or
+    # its time after a backend's rejection is over, `has_files` is cleared and nobody sees it from then on; the worker
+    # deletes the files and clears `must_delete_files`. A deleted photo's row goes an hour after the upload.
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     reason = models.CharField(max_length=200, blank=True, help_text="Why the photo was rejected. The owner reads this.")
     width = models.PositiveIntegerField("width in pixels")
     height = models.PositiveIntegerField("height in pixels")
     size = models.PositiveIntegerField("size in bytes")
     has_files = models.BooleanField(default=True)
-    # Set when `has_files` is cleared. The worker deletes the files, then clears this.
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
-    # By a backend. The worker deletes the files after a while and clears this.
-    rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    auto_rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When the owner is told of the decision by email. None: already told, or nothing to tell.
     notify_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
@@ -71,7 +72,7 @@ class Photo(models.Model):
             models.Index(fields=["status", "-created_at", "id"]),
             models.Index(fields=["purpose", "status", "-created_at", "id"]),
             models.Index(fields=["owner", "-created_at", "id"]),
-            models.Index(fields=["rejected_at"]),
+            models.Index(fields=["auto_rejected_at"]),
             models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),
             # The review: photos that wait, all photos, and titles by their first letters (on PostgreSQL).
             models.Index("created_at", "id", condition=models.Q(status__in=WAITING), name="uploads_photo_waiting"),

@@ -91,15 +91,20 @@ def save_photo(photo: Photo) -> None:
 
 
 def apply_verdicts(
-    photo: Photo, verdicts: Mapping[str, VerdictValue], reason: str = "", reviewer: User | None = None, seen: str = ""
+    photo: Photo,
+    verdicts: Mapping[str, VerdictValue],
+    reason: str = "",
+    reviewer: User | None = None,
+    expected_status: str = "",
 ) -> bool:
     """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing.
 
-    Return False and change nothing if there are no files, or if the photo no longer has the status that was `seen`.
+    Return False and change nothing if there are no files, or if the photo does not have `expected_status`.
     """
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
-        decided = locked.has_files and seen in ("", locked.status)  # without files there is nothing left to decide
+        # Without files there is nothing left to decide.
+        decided = locked.has_files and expected_status in ("", locked.status)
         if decided and verdicts:
             for kind, verdict in verdicts.items():
                 values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
@@ -109,7 +114,7 @@ def apply_verdicts(
             locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
             # Even if the status stays the same, a reviewer's reason replaces a backend's.
             if reviewer or locked.status != before[0]:
-                locked.rejected_at = timezone.now() if locked.status == Status.REJECTED else None
+                locked.auto_rejected_at = timezone.now() if locked.status == Status.REJECTED else None
                 locked.reason = reason if locked.status == Status.REJECTED else ""
             if (locked.status, locked.reason) != before:
                 is_news = locked.status == Status.REJECTED or (reviewer and locked.status == Status.APPROVED)
@@ -118,7 +123,7 @@ def apply_verdicts(
                 locked.notify_at = due if is_news else None
             if reviewer and locked.status == Status.REJECTED:
                 # A person has decided, so the files are no longer needed.
-                locked.has_files, locked.must_delete_files, locked.rejected_at = False, True, None
+                locked.has_files, locked.must_delete_files, locked.auto_rejected_at = False, True, None
             locked.save()
             if reviewer:
                 get_moderation_backend().schedule(Photo.objects.filter(pk=photo.pk))
@@ -128,9 +133,9 @@ def apply_verdicts(
     return decided
 
 
-def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "", seen: str = "") -> bool:
+def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "", expected_status: str = "") -> bool:
     """Store a reviewer's decision, `approved` or `rejected`. It overrides all other verdicts."""
-    return apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason=reason, reviewer=reviewer, seen=seen)
+    return apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason, reviewer, expected_status)
 
 
 def delete_photo(photo: Photo) -> None:
@@ -152,9 +157,9 @@ def delete_unused(photos: Iterable[Photo]) -> None:
             delete_photo(photo)
 
 
-def expire_rejected_photos(cutoff: datetime) -> int:
+def delete_expired_files(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos, expired = Photo.objects.filter(rejected_at__lt=cutoff).order_by(), 0
+    photos, expired = Photo.objects.filter(auto_rejected_at__lt=cutoff).order_by(), 0
     while keys := list(photos.values_list("pk", flat=True)[:BATCH_SIZE]):
         with transaction.atomic():
             # Under the condition again, since a reviewer may approve one of them at this moment.
@@ -167,7 +172,7 @@ def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
     """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
     # `photos` must still find them after the update, which comes first: a photo is locked before what belongs to it.
     with transaction.atomic():
-        number = photos.update(has_files=False, must_delete_files=True, rejected_at=None, **changes)
+        number = photos.update(has_files=False, must_delete_files=True, auto_rejected_at=None, **changes)
         get_moderation_backend().schedule(photos)
     return number
 

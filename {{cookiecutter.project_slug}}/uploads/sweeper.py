@@ -14,7 +14,7 @@ from django.utils import timezone
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.purposes import PURPOSES
-from uploads.services import BATCH_SIZE, delete_files, delete_photos, expire_rejected_photos
+from uploads.services import BATCH_SIZE, delete_expired_files, delete_files, delete_photos
 
 TURN_SECONDS = 300
 FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
@@ -47,7 +47,7 @@ def current_turn() -> int:
 def sweep(turn: int) -> None:
     """Delete what is no longer needed. Several workers may do this at once."""
     now = timezone.now()
-    expired = expire_rejected_photos(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
+    expired = delete_expired_files(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
     hour_ago = now - timedelta(hours=1)
     # Not while a job has something to do for a deleted photo.
     rows = Photo.objects.filter(status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago)

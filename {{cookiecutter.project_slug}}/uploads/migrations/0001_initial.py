@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('has_files', models.BooleanField(default=True)),
                 ('must_delete_files', models.BooleanField(default=False, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('rejected_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('auto_rejected_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('notify_at', models.DateTimeField(blank=True, db_index=True, null=True)),
                 ('owner', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='photos', to=settings.AUTH_USER_MODEL)),
             ],
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='photo',
-            index=models.Index(fields=['rejected_at'], name='uploads_pho_rejecte_02d58e_idx'),
+            index=models.Index(fields=['auto_rejected_at'], name='uploads_pho_auto_re_a41b5b_idx'),
         ),
         migrations.AddIndex(
             model_name='photo',

@@ -143,7 +143,7 @@ def test_rejected_photo_loses_its_files_after_its_retention(
     later = now + timedelta(days=2, minutes=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
-    Photo.objects.filter(pk=recent.pk).update(rejected_at=now + timedelta(minutes=2))
+    Photo.objects.filter(pk=recent.pk).update(auto_rejected_at=now + timedelta(minutes=2))
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     sweeper.sweep(0)
     assert "expired photos: 1;" in caplog.text

@@ -76,7 +76,7 @@ def test_new_decision_alone_sets_reason_and_retention(
     for hour, (result, arguments, expected) in enumerate(steps):
         monkeypatch.setattr("django.utils.timezone.now", lambda hour=hour: start + timedelta(hours=hour))
         assert apply_verdicts(photo, {MANUAL: VerdictValue(result)}, *arguments)
-        at = photo.rejected_at and (photo.rejected_at - start) // timedelta(hours=1)
+        at = photo.auto_rejected_at and (photo.auto_rejected_at - start) // timedelta(hours=1)
         assert (photo.status, photo.reason, at) == expected
     assert not apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
 
@@ -152,7 +152,7 @@ def test_second_decision_overwrites_nothing(
         response = client.post(url, chosen | rejection)
         assert said(response)[-1] == "Photos left unchanged: 1, already decided by first@example.com."
         assert response.headers["Location"] == url
-    assert not review_photo(photo, reviewer, "rejected", seen="pending")
+    assert not review_photo(photo, reviewer, "rejected", expected_status="pending")
     photo.refresh_from_db()
     assert (photo.status, photo.has_files) == (Status.APPROVED, True)
     assert not LogEntry.objects.exists()
