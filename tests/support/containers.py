@@ -47,6 +47,7 @@ COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 """,
     "nginx:1.30-alpine": """\
 RUN echo "nginx:x:101:101::/nonexistent:/usr/sbin/nologin" >> /etc/passwd && echo "nginx:x:101:" >> /etc/group
+RUN ln --symbolic --force /dev/stdout /var/log/nginx/access.log
 CMD ["nginx", "-g", "daemon off;"]
 """,
     "postgres:18-trixie": """\

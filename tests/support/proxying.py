@@ -25,6 +25,8 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
         (r"listen \[::\]:443 ssl;", f"listen [::1]:{https} ssl;"),
         (r"/etc/nginx/tls/\w+\.pem", str(certificate)),
         (r"unix:/run/site/gunicorn.sock", site or f"unix:{folder}/gunicorn.sock"),
+        (r"/var/cache/site ", f"{folder}/cache "),
+        (r"/var/log/nginx/access\.log", f"{folder}/access.log"),
         (r"/srv/error-pages", str(deploy / "error-pages")),
     ):
         text, count = re.subn(old, new, text)

@@ -183,7 +183,7 @@ def database_url(value: str) -> dict[str, Any]:
     # would block a request for minutes.
     options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
     # A new connection takes longer than a page. Each request checks the one that it reuses.
-    kept = {"ENGINE": "core.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    kept = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return parts | kept | {"HOST": parts["HOST"].strip("[]"), "OPTIONS": options}
 
 

@@ -158,8 +158,6 @@ TEMPLATES = [
     }
 ]
 
-# How long visitors share a page or its photos. Not on SQLite, where storing them would wait for other writers.
-SHARED_PAGE_SECONDS = 0 if DEBUG or DATABASES["default"]["ENGINE"].endswith("sqlite3") else 10
 # Translations of the project's own texts: see docs/languages.md.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 

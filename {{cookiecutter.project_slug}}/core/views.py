@@ -23,10 +23,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from core.caching import microcache
 from core.context_processors import project
 from core.logging import log_event, mask_reset_link
 from core.ratelimit import rate_limit
-from core.shared_pages import shared_page
 
 READY_TIMEOUT_SECONDS = 2
 REPORT_MAX_BYTES = 16 * 1024
@@ -40,7 +40,7 @@ shared_check: tuple[Future[None], list[str], float] | None = None
 
 @login_not_required
 @require_safe
-@shared_page
+@microcache
 def home(request: HttpRequest) -> HttpResponse:
     """Show the start page, unless a page of an app has the same path."""
     return render(request, "home.html")

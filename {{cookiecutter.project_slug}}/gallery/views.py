@@ -1,23 +1,21 @@
 """The gallery: photos that everyone may see, and the pages where their owners upload and delete them."""
 
-from functools import cache
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.shared_pages import get_shared, shared_page
+from core.caching import microcache
 from gallery.apps import GALLERY
 from gallery.forms import UploadForm
 from gallery.paging import get_page
 from uploads.forms import render_form
 from uploads.models import Photo, PhotoQuerySet
-from uploads.moderation.backends import StaffReviewBackend, get_moderation_backend
+from uploads.moderation.backends import get_moderation_backend
 from uploads.services import delete_photo
 from uploads.views import visible_photo
 from users.http import UserRequest
@@ -25,22 +23,11 @@ from users.http import UserRequest
 
 @login_not_required
 @require_safe
-@shared_page
+@microcache
 def index(request: HttpRequest) -> HttpResponse:
-    def make() -> str:
-        page = get_page(published(get_moderation_backend()), request.GET)
-        return render_to_string("gallery/_photos.html", {"page": page}) if page.photos else ""
-
-    # Not in a page that is shared itself, which would be twice as old, and only the first page: queries are endless.
-    alone = request.META.get("QUERY_STRING") or not request.COOKIES
-    photos = make() if alone else get_shared(request.build_absolute_uri("#photos"), make)
-    return render(request, "gallery/index.html", {"photos": photos})
-
-
-@cache
-def published(backend: StaffReviewBackend) -> PhotoQuerySet:
-    """Return the photos of the gallery. Their query is made once, without `now()`: that takes longer than to run it."""
-    return backend.with_image_urls(Photo.objects.approved().filter(purpose=GALLERY.name))
+    published = Photo.objects.approved().filter(purpose=GALLERY.name)
+    page = get_page(get_moderation_backend().with_image_urls(published), request.GET)
+    return render(request, "gallery/index.html", {"page": page})
 
 
 def own(request: UserRequest) -> PhotoQuerySet:
@@ -64,6 +51,7 @@ def upload(request: UserRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
+@microcache
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     photos = Photo.objects.filter(purpose=GALLERY.name).defer("original_name")
     found = visible_photo(request, photo_id, get_moderation_backend().with_image_urls(photos))

@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.shared_pages import discard_shared_pages
 from uploads.images import VARIANTS, ReencodedImage, upload_error
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
@@ -127,8 +126,6 @@ def apply_verdicts(
             locked.save()
             if reviewer:
                 get_moderation_backend().schedule(Photo.objects.filter(pk=photo.pk))
-            if Status.APPROVED in {before[0], locked.status}:
-                transaction.on_commit(discard_shared_pages, robust=True)
     photo.refresh_from_db()
     return decided
 
@@ -147,7 +144,6 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="")
     # After the photos, as apply_verdicts locks them: it changes no verdict of a photo without files.
     Verdict.objects.filter(photo__in=photos).update(detail="")
-    transaction.on_commit(discard_shared_pages, robust=True)
 
 
 def delete_unused(photos: Iterable[Photo]) -> None:

@@ -42,8 +42,6 @@ STATIC_ROOT.mkdir()
 # Found on demand, instead of listed for each test client.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 INSTALLED_APPS = [*INSTALLED_APPS, "uploads.tests.example"]  # noqa: F405
-# Tests also change photos without the services, which discard shared pages.
-SHARED_PAGE_SECONDS = 0
 # % if cookiecutter.auth_app
 # The tests do not ask the service for breached passwords.
 from accounts import password_validation  # noqa: E402

@@ -304,12 +304,11 @@ def test_other_charset_is_refused_with_every_header(
     path: str, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_started, "send", Mock())  # it would close the test's connection to the database
-    charsets = ["=utf-16", "=rot13", "=zlib_codec", "=idna", "=undefined", "=unknown", "*=unknown''x", "*=utf-8''%00"]
-    for charset in charsets:
+    for charset in ("utf-16", "rot13", "zlib_codec", "idna", "undefined", "unknown", "\xe9"):
         for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
-            request = rf.generic("POST", path, b"a=%ff", secure=True, QUERY_STRING="page=%ff")
+            request = rf.generic("POST", path, b"a=%ff", secure=True)
             start_response = Mock()
-            environ = request.environ | {"CONTENT_TYPE": f"{kind}; charset{charset}"}
+            environ = request.environ | {"CONTENT_TYPE": f"{kind}; charset={charset}"}
             body = b"".join(application(environ, start_response))
             status, headers = start_response.call_args.args
             assert (status, b"<h1>Bad request</h1>" in body) == ("400 Bad Request", True), charset

@@ -215,9 +215,8 @@ def test_development_needs_no_https_and_no_mail_server(monkeypatch: pytest.Monke
     assert found["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
     assert found["LOGGING"]["handlers"]["console"]["formatter"] == "text"
     secure = "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"
-    for name in (*secure, "COOKIE_PREFIX", "SHARED_PAGE_SECONDS"):
+    for name in (*secure, "COOKIE_PREFIX"):
         assert not found[name], name
-    assert not in_environment(monkeypatch, DATABASE_URL="sqlite:////site.sqlite3")["SHARED_PAGE_SECONDS"]
 
 
 def test_images_of_the_bucket_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,23 +1,19 @@
-"""Pages of photos, and the page that visitors without cookies share."""
+"""Pages of photos."""
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
-from django.template.loader import render_to_string
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
-from core import shared_pages
 from core.testing import HTTPSClient, Login, MakePhoto
 from gallery.apps import GALLERY
 from gallery.paging import SIZE
 from gallery.tests.conftest import INDEX, MINE
 from uploads.models import Photo, Status
-from uploads.moderation.rules import MANUAL, VerdictValue
-from uploads.services import apply_verdicts, delete_photo, review_photo
+from uploads.services import delete_photo
 from users.models import User
 
 KEY = "a" * 32
@@ -40,13 +36,6 @@ def fill_gallery(user: User) -> FillGallery:
         return [str(photo.pk) for photo in Photo.objects.approved()]
 
     return fill
-
-
-@pytest.fixture
-def sharing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Share pages as in production."""
-    settings.SHARED_PAGE_SECONDS = 10
-    monkeypatch.setattr(shared_pages, "retry_at", 0.0)
 
 
 def shown(response: Any) -> list[str]:
@@ -110,97 +99,13 @@ def test_malformed_cursor_shows_the_newest(cursor: str, client: HTTPSClient, fil
 
 
 @pytest.mark.control("V14.2.2")
-@pytest.mark.usefixtures("sharing")
-def test_visitors_without_cookies_share_the_gallery(
-    client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto
-) -> None:
-    make_photo(status=Status.APPROVED, title="Before")
-    first = client.get(INDEX)
-    HTTPSClient(headers={"cookie": "unknown=1"}).get(INDEX)
-    Photo.objects.update(title="After")
-    second = client.get(INDEX, headers={"if-none-match": first.headers["ETag"]})
-    assert (second.status_code, second.content) == (304, b"")
-    for response in (first, second):
-        assert response.headers["Cache-Control"] == "private, no-cache"
-        assert response.headers["Vary"] == "Cookie"
-    assert b"Before" in HTTPSClient().get(INDEX).content
-    # With a cookie, which may be a session, the photos alone. With a query, of which there are endless ones, nothing.
-    for url, cookie, title in (
-        (INDEX, "unknown=1", b"Before"),
-        (INDEX, "__Host-sessionid=1", b"Before"),
-        (f"{INDEX}?a=1", "", b"After"),
-        (f"{INDEX}?a=1", "unknown=1", b"After"),
-    ):
-        response = HTTPSClient(headers={"cookie": cookie}).get(url)
-        assert title in response.content
-        assert "ETag" not in response.headers
-    own = login(user).get(INDEX)
-    assert b"Before" in own.content
-    assert b"Log out" in own.content
-    assert b"Log out" not in HTTPSClient().get(INDEX).content
-
-
-@pytest.mark.usefixtures("sharing")
-def test_photos_are_shared_once_and_on_one_host(make_photo: MakePhoto, settings: Settings) -> None:
-    settings.ALLOWED_HOSTS = ["one.example.com", "two.example.com"]
-    make_photo(status=Status.APPROVED, title="Before")
-    headers = {"host": "one.example.com", "cookie": "unknown=1"}
-    HTTPSClient(headers=headers).get(INDEX)
-    Photo.objects.update(title="After")
-    assert b"Before" in HTTPSClient(headers=headers).get(INDEX).content
-    # Two sites may use the same cache. And a shared page with these photos would be served for the same time again.
-    for other in ({"host": "two.example.com"}, {"cookie": ""}):
-        assert b"After" in HTTPSClient(headers=headers | other).get(INDEX).content
-
-
-@pytest.mark.control("V14.2.2")
-@pytest.mark.parametrize("by", ["owner", "reviewer"])
-@pytest.mark.parametrize("cookie", ["", "unknown=1"])
-@pytest.mark.usefixtures("sharing", "run_on_commit")
-def test_page_made_before_a_takedown_is_not_served_after_it(
-    by: str, cookie: str, reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = HTTPSClient(headers={"cookie": cookie})
-    photos = [make_photo(), make_photo()]
-    for photo in photos:
-        review_photo(photo, reviewer, "approved")
-
-    def take_down(photo: Photo) -> None:
-        if by == "owner":
-            delete_photo(photo)
-        else:
-            review_photo(photo, reviewer, "rejected", "No.")
-
-    def make_slowly(*args: Any) -> str:
-        content = render_to_string(*args)
-        take_down(photos[1])
-        return content
-
-    for _ in range(2):
-        assert len(shown(client.get(INDEX))) == 2
-    take_down(photos[0])
-    # The next page is stored after the second takedown, and without knowing of it.
-    with monkeypatch.context() as patch:
-        patch.setattr("gallery.views.render_to_string", make_slowly)
-        assert shown(client.get(INDEX)) == [str(photos[1].pk)]
-    assert shown(client.get(INDEX)) == []
-    approved = make_photo()
-    review_photo(approved, reviewer, "approved")
-    assert shown(client.get(INDEX)) == [str(approved.pk)]
-
-
-@pytest.mark.control("V14.2.2")
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("sharing")
-def test_gallery_and_takedown_work_while_the_cache_is_down(
-    client: HTTPSClient, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("run_on_commit")
+def test_visitors_share_published_photos_for_a_second(login: Login, user: User, make_photo: MakePhoto) -> None:
     photo = make_photo(status=Status.APPROVED)
-    down = Mock(**{f"{name}.side_effect": OSError for name in ("get_many", "get_or_set", "set")})
-    monkeypatch.setattr(shared_pages, "cache", down)
-    for _ in range(3):
-        assert shown(client.get(INDEX)) == [str(photo.pk)]
-    assert down.get_many.call_count == 1
-    apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
+    for url in (INDEX, photo.get_absolute_url()):
+        assert HTTPSClient().get(url).headers["Cache-Control"] == "max-age=0, s-maxage=1"
+        assert "no-store" in login(user).get(url).headers["Cache-Control"]
     delete_photo(photo)
-    assert shown(client.get(INDEX)) == []
+    assert shown(HTTPSClient().get(INDEX)) == []
+    gone = HTTPSClient().get(photo.get_absolute_url())
+    assert (gone.status_code, "Cache-Control" in gone.headers) == (404, False)
