@@ -1,4 +1,4 @@
-"""Pages of photos on PostgreSQL and Redis: what visitors share, takedowns, lost connections, query plans."""
+"""Pages of photos on PostgreSQL: what visitors share behind nginx, takedowns, lost connections, query plans."""
 
 import re
 import shutil
@@ -7,19 +7,53 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
+from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, WITH_GALLERY, Answers, Project, production, run
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, WITH_GALLERY, Answers, Project, run
 from tests.support.images import encode, landscape
 from tests.support.live import OTHER_USER, OWNER, Response, Site, serve
 from tests.support.postgresql import Database
+from tests.support.proxying import serve_behind_nginx
 
 pytestmark = pytest.mark.slow
 
+HEADERS = [
+    ("Host", "other.localhost"),
+    ("Host", "evil.example"),
+    ("Host", "localhost:8443"),
+    ("X-Forwarded-Host", "evil.example"),
+    ("X-Forwarded-Proto", "http"),
+    ("X-Forwarded-For", "1.2.3.4"),
+    ("X-Forwarded-Port", "8443"),
+    ("Forwarded", "host=evil.example;proto=http"),
+    ("X-Original-URL", "/admin/"),
+    ("X-Rewrite-URL", "/admin/"),
+    ("X-HTTP-Method-Override", "POST"),
+    ("X-Request-ID", "0123456789abcdef0123456789abcdef"),
+    ("X-Requested-With", "XMLHttpRequest"),
+    ("Script-Name", "/evil"),
+    ("Cookie", "a=b"),
+    ("Cookie", "__Host-sessionid=1"),
+    ("Cookie", "__Host-csrftoken=1"),
+    ("Authorization", "Basic YTpi"),
+    ("Range", "bytes=0-3"),
+    ("If-None-Match", "*"),
+    ("If-Modified-Since", "Thu, 01 Jan 2099 00:00:00 GMT"),
+    ("Accept", "application/json"),
+    ("Accept-Language", "de"),
+    ("Accept-Encoding", "gzip"),
+    ("Cache-Control", "no-store"),
+    ("Content-Type", "text/html; charset=utf-16"),
+]
+REJECT = """
+from uploads.services import review_photo
+review_photo(Photo.objects.get(pk="{}"), User.objects.get(is_superuser=True), "rejected", "No.")
+"""
 PUBLISH = """
 from uploads.services import review_photo
 admin = User.objects.get(is_superuser=True)
@@ -60,32 +94,12 @@ for path in ("/", "/photos/mine/"):
             for (line,) in cursor.fetchall():
                 print("plan", path + query[:6], line)
 """
-# Prints the process of PostgreSQL that answers in two requests, and in one after a transaction that failed.
-CONNECTIONS = """
-from contextlib import suppress
-from django.db import DatabaseError, close_old_connections, connection
-
-def execute(sql):
-    close_old_connections()
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        print(*cursor.fetchone())
-    close_old_connections()
-
-execute("SELECT pg_backend_pid()")
-execute("SELECT pg_backend_pid()")
-with suppress(DatabaseError):
-    execute("BEGIN; SELECT 1 / 0")
-execute("SELECT pg_backend_pid()")
-connection.close()
-assert not connection.is_usable()
-"""
 
 
 @pytest.fixture
-def site(project: Project, postgresql: Database, redis: str) -> Iterator[Site]:
+def site(project: Project, postgresql: Database) -> Iterator[Site]:
     """Return a site with two published photos and a hidden one."""
-    with serve(project(WITH_GALLERY), DATABASE_URL=postgresql(), CACHE_URL=redis) as served:
+    with serve(project(WITH_GALLERY), DATABASE_URL=postgresql()) as served:
         owner = served.visitor(OWNER)
         for title in ("A first photo", "A second photo", "A hidden photo"):
             assert owner.upload(encode(landscape(1, (64, 48))), title=title).status == 302
@@ -125,37 +139,101 @@ def test_no_answer_carries_anything_of_another_visitor(site: Site) -> None:
                     assert "Log out" in text
                     assert ("Your photo was uploaded" in text) is not told
                     told = True
-                    assert not response.headers["ETag"]
+                    assert "s-maxage" not in response.headers["Cache-Control"]
             assert len(tokens) == len(set(tokens))
 
 
-def test_photo_taken_down_is_gone_from_the_next_page(site: Site) -> None:
-    """Six readers load the gallery all the time, without cookies and with a query, while its owner deletes photos."""
-    stop, owner = Event(), site.visitor(OWNER)
-    seen: list[tuple[float, list[str]]] = []
+@pytest.fixture
+def proxied(project: Project, tmp_path: Path, postgresql: Database) -> Iterator[Site]:
+    """Return a site behind the emitted nginx, with photos that everyone may see and hidden ones."""
+    with serve_behind_nginx(project(WITH_GALLERY), tmp_path, DATABASE_URL=postgresql()) as site:
+        owner = site.visitor(OWNER)
+        for title in ("A first photo", "A second photo", "A third photo", "A fourth photo", "A hidden photo"):
+            assert owner.upload(encode(landscape(1, (64, 48))), title=title).status == 302
+        site.python(PUBLISH)
+        yield site
+
+
+def test_photo_taken_down_is_gone_after_two_seconds(proxied: Site) -> None:
+    """Ten readers load the gallery and the pages of photos through nginx all the time, while photos are taken down."""
+    stop, owner = Event(), proxied.visitor(OWNER)
+    seen: list[tuple[float, float, str]] = []
 
     def read(page: str) -> None:
+        visitor = proxied.visitor()
         while not stop.is_set():
             started = time.monotonic()
-            seen.append((started, photo_ids(site.visitor().get(page))))
+            answer = visitor.get(page)
+            at = time.monotonic()
+            seen.extend((started, at, it) for it in photo_ids(answer))
+            if page.startswith("/photos/") and answer.status == 200:
+                seen.append((started, at, page.split("/")[2]))
 
+    ids = photo_ids(proxied.visitor().get("/"))
+    assert len(ids) == 4
     gone: dict[str, float] = {}
-    with ThreadPoolExecutor(6) as readers:
-        work = [readers.submit(read, page) for page in ("/", "/", "/", "/", "/", "/?a=1")]
+    with ThreadPoolExecutor(10) as readers:
+        work = [readers.submit(read, page) for page in ["/"] * 5 + ["/?a=1"] + [f"/photos/{it}/" for it in ids]]
         try:
-            for photo in photo_ids(site.visitor().get("/")):
-                time.sleep(1)
-                assert owner.post(f"/photos/{photo}/delete/", {}, "/photos/mine/").status == 302
+            for number, photo in enumerate(ids):
+                time.sleep(1.3)
+                if number % 2:
+                    proxied.python(REJECT.format(photo))
+                else:
+                    assert owner.post(f"/photos/{photo}/delete/", {}, "/photos/mine/").status == 302
                 gone[photo] = time.monotonic()
-            time.sleep(1)
+            time.sleep(2.5)
         finally:
             stop.set()
         for it in work:
             it.result()
-    assert len(gone) == 2
-    for photo, deleted in gone.items():
-        assert [at for at, shown in seen if at < deleted and photo in shown]
-        assert not [at for at, shown in seen if at > deleted and photo in shown]
+    for photo, taken in gone.items():
+        assert [at for _, at, shown in seen if at < taken and photo == shown]
+        late = [started - taken for started, _, shown in seen if photo == shown and started > taken]
+        assert max(late, default=0) < 1.2, late
+        assert not [at for _, at, shown in seen if at > taken + 2 and photo == shown]
+
+
+POISON: list[tuple[str, str, dict[str, str]]] = [
+    *(("GET", "", {name: value}) for name, value in HEADERS),
+    *((method, "", {"X-HTTP-Method-Override": "GET"}) for method in ("HEAD", "OPTIONS", "POST", "PUT", "DELETE")),
+    ("HEAD", "", {"Cookie": "a=b"}),
+    ("HEAD", "?a=1", {}),
+    ("GET", "?older=1", {}),
+    ("GET", "?", {}),
+    ("GET", "%3F", {}),
+    ("GET", "/", {}),
+    ("GET", "%2e/", {}),
+    ("GET", "a/%2e%2e/", {}),
+]
+
+
+def test_no_request_changes_the_page_of_others(proxied: Site) -> None:
+    """Each odd request is the first of its second, so that a page that it made would be kept for the others."""
+    visitor, member = proxied.visitor(), proxied.visitor(OWNER)
+    (photo, *_) = photo_ids(visitor.get("/"))
+
+    def pages() -> list[tuple[int, str, list[tuple[str, str]]]]:
+        answers = [proxied.visitor().get(page) for page in ("/", f"/photos/{photo}/")]
+        names = {"Date", "X-Request-ID"}
+        return [(it.status, it.text, [pair for pair in it.headers.items() if pair[0] not in names]) for it in answers]
+
+    clean = pages()
+    assert [status for status, _, _ in clean] == [200, 200]
+    for method, added, headers in POISON:
+        time.sleep(1.01 - time.time() % 1)
+        for page in ("/", f"/photos/{photo}/"):
+            visitor.request(method, page + added, headers={"Host": "localhost"} | headers)
+        assert pages() == clean, (method, added, headers)
+    for page in ("/", f"/photos/{photo}/"):
+        for _ in range(5):
+            own = member.get(page)
+            assert "Log out" in own.text
+            assert "no-store" in own.headers["Cache-Control"]
+            assert pages() == clean
+    answer = visitor.get("/?page=%ff", **{"Content-Type": "text/plain; charset=rot13"})
+    assert (answer.status, "<h1>Bad request</h1>" in answer.text) == (400, True)
+    assert "Content-Security-Policy" in answer.headers
 
 
 def test_no_photo_survives_the_deletion_of_its_account(project: Project, postgresql: Database) -> None:
@@ -176,14 +254,6 @@ def test_lost_connections_are_replaced(site: Site) -> None:
     assert ended
     for _ in range(16):
         assert site.visitor().get("/?a=1").status == 200
-
-
-def test_connection_is_kept_unless_a_transaction_failed(project: Project, postgresql: Database) -> None:
-    folder = project(ALL_OFF)
-    command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", CONNECTIONS]
-    printed = run(folder, *command, **production(folder) | {"DATABASE_URL": postgresql()})
-    first, second, third = printed.split()
-    assert first == second != third
 
 
 def test_gallery_does_not_need_redis(project: Project, postgresql: Database) -> None:

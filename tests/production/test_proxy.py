@@ -1,15 +1,21 @@
-"""nginx with deploy/site.conf: what its logs hold, and how much of its disk one client can fill."""
+"""nginx with deploy/site.conf: its logs, how much of its disk one client can fill, and which pages it keeps."""
 
+import json
 import re
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +23,7 @@ import pytest
 from tests.support.baking import ALL_OFF, RAW, Project
 from tests.support.live import issue_certificate
 from tests.support.proxying import nginx
+from tests.support.services import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -148,3 +155,216 @@ def test_style_of_the_error_pages_is_allowed(template: Path) -> None:
     styles = {page.split("style>")[1].removesuffix("</") for page in pages}
     digests = {b64encode(sha256(style.encode()).digest()).decode() for style in styles}
     assert digests == set(re.findall("style-src 'sha256-(.+?)'", (deploy / "site.conf").read_text("utf-8")))
+
+
+FOR_EVERYONE = {"Cache-Control": "max-age=0, s-maxage=1", "Vary": "Cookie"}
+# What a page's headers are, by its path: the first one may be kept.
+PAGES = {
+    "/page/": FOR_EVERYONE,
+    "/languages/": FOR_EVERYONE | {"Vary": "Accept-Language, Cookie"},
+    "/everything/": FOR_EVERYONE | {"Vary": "*"},
+    "/cookie/": FOR_EVERYONE | {"Set-Cookie": "a=b"},
+    "/photos/1/thumbnail/": FOR_EVERYONE,
+    "/static/site.css": FOR_EVERYONE,
+    "/bare/": {},
+    "/public/": {"Cache-Control": "public, max-age=600"},
+    "/expires/": {"Expires": "Thu, 01 Jan 2099 00:00:00 GMT"},
+    "/accel/": {"X-Accel-Expires": "600"},
+    "/accel/private/": {"X-Accel-Expires": "600", "Cache-Control": "private"},
+    "/private/": {"Cache-Control": "max-age=0, s-maxage=1, private"},
+    "/no-store/": {"Cache-Control": "no-store"},
+}
+
+
+@dataclass
+class Keeper:
+    """A running nginx, and what reached the site behind it."""
+
+    https: int
+    folder: Path
+    asked: list[str] = field(default_factory=list)
+
+    def get(
+        self, path: str, *headers: str, method: str = "GET", host: str = "localhost"
+    ) -> tuple[str, Counter[str], str]:
+        """Return status, header lines and body."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]
+        received = b""
+        with (
+            socket.create_connection(("127.0.0.1", self.https), timeout=10) as plain,
+            context.wrap_socket(plain) as connection,
+        ):
+            connection.sendall("\r\n".join(lines).encode("latin-1"))
+            while part := connection.recv(65536):
+                received += part
+        head, _, body = received.decode("latin-1").partition("\r\n\r\n")
+        first, *rest = head.split("\r\n")
+        return first[9:12], Counter(rest), body
+
+
+@pytest.fixture
+def keeper(project: Project, tmp_path: Path) -> Iterator[Keeper]:
+    """Run nginx in front of a site whose pages repeat the request."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append(f"{self.command} {self.path}")
+            time.sleep(0.01)
+            body = f"{len(found.asked)} {self.command} {self.path}\n{self.headers}".encode()
+            self.send_response(200)
+            headers = PAGES.get(self.path.partition("?")[0], {})
+            for name, value in {**headers, "Content-Length": len(body), "X-Request-ID": "the site's"}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(body if self.command != "HEAD" else b"")
+
+        do_HEAD = do_POST = do_OPTIONS = do_PUT = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    certificate, _ = issue_certificate(tmp_path)
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    with nginx(project(ALL_OFF) / "deploy", tmp_path, certificate, f"127.0.0.1:{site.server_port}") as (_, https):
+        found = Keeper(https, tmp_path)
+        yield found
+    site.shutdown()
+    site.server_close()
+
+
+def wait_for_a_second() -> None:
+    """Return when a second has begun: what follows within it may be answered by the same page."""
+    time.sleep(1.02 - time.time() % 1)
+
+
+def test_page_for_everyone_is_made_once_a_second(keeper: Keeper) -> None:
+    wait_for_a_second()
+    until, answers = time.monotonic() + 3.5, []
+
+    def ask() -> None:
+        while time.monotonic() < until:
+            answers.append(keeper.get("/page/"))
+
+    with ThreadPoolExecutor(16) as pool:
+        for _ in range(16):
+            pool.submit(ask)
+    # One a second, and a few when this machine is so busy that a page takes longer than the others wait.
+    assert set(keeper.asked) == {"GET /page/"}
+    print(len(keeper.asked), len(answers))
+    assert 4 <= len(keeper.asked) <= len(answers) / 20
+    assert len(answers) > 200
+    ids = [line for _, headers, _ in answers for line in headers if line.startswith("X-Request-ID: ")]
+    assert len(set(ids)) == len(ids) == len(answers)
+    assert not [it for it in ids if "the site" in it]
+
+    def lines() -> list[dict[str, str]]:
+        """Return what nginx has logged."""
+        return [json.loads(it) for it in (keeper.folder / "access.log").read_text("utf-8").splitlines()]
+
+    kept = len(answers) - len(keeper.asked)
+    wait_until(lambda: len(lines()) == kept, "nginx does not log each page from the cache", 5)
+    assert set(lines()[0]) == {"time", "level", "logger", "event", "request_id", "method", "status", "path"}
+    assert {f"X-Request-ID: {it['request_id']}" for it in lines()} < set(ids)
+
+
+@pytest.mark.parametrize("path", list(PAGES)[2:])
+def test_nothing_else_is_kept(path: str, keeper: Keeper) -> None:
+    wait_for_a_second()
+    bodies = [keeper.get(path)[2] for _ in range(3)]
+    assert len(set(bodies)) == len(keeper.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "method", "host"),
+    [
+        ("/page/", ["Cookie: a=b"], "GET", "localhost"),
+        ("/page/", ["Cookie: ", "Cookie: a=b"], "GET", "localhost"),
+        ("/page/", ["Cookie: a=b"], "HEAD", "localhost"),
+        ("/page/", ["Authorization: Basic YTpi"], "GET", "localhost"),
+        ("/page/?a=1", [], "GET", "localhost"),
+        ("/page/?a=1", [], "HEAD", "localhost"),
+        ("/page/", [], "OPTIONS", "localhost"),
+        ("/page/", ["Content-Length: 0"], "POST", "localhost"),
+        ("/page/", ["Content-Length: 0"], "PUT", "localhost"),
+        ("/page/", ["Content-Length: 1", "", "x"], "GET", "localhost"),
+        ("/page/", ["Transfer-Encoding: chunked", "", "1", "x", "0", ""], "GET", "localhost"),
+        ("/page/", [], "GET", "evil.example"),
+        ("https://evil.example/page/", [], "GET", "localhost"),
+        ("//page/", [], "GET", "localhost"),
+        ("/%70age/", [], "GET", "localhost"),
+        ("/%2e/page/", [], "GET", "localhost"),
+        ("/a/../page/", [], "GET", "localhost"),
+        ("/page/%3Fa=1", [], "GET", "localhost"),
+    ],
+)
+def test_unusual_request_neither_leaves_nor_gets_a_page(
+    path: str, headers: list[str], method: str, host: str, keeper: Keeper
+) -> None:
+    wait_for_a_second()
+    keeper.get(path, *headers, method=method, host=host)
+    _, _, kept = keeper.get("/page/")
+    assert kept.startswith("2 GET /page/\nHost: localhost\n")
+    assert keeper.get("/page/")[2] == kept
+    keeper.get(path, *headers, method=method, host=host)
+    assert keeper.get("/page/")[2] == kept
+    assert len(keeper.asked) == (3 if headers or method != "GET" or "?" in path else len(keeper.asked))
+
+
+def test_languages_have_pages_of_their_own(keeper: Keeper) -> None:
+    wait_for_a_second()
+    for _ in range(3):
+        for language in ("de", "en", "en;q=0.1, de"):
+            assert f"Accept-Language: {language}\n" in keeper.get("/languages/", f"Accept-Language: {language}")[2]
+
+
+def test_head_and_range_leave_a_whole_page(keeper: Keeper) -> None:
+    for number, (method, header) in enumerate(
+        (("HEAD", "A: b"), ("GET", "Range: bytes=0-3"), ("GET", "If-None-Match: *"))
+    ):
+        wait_for_a_second()
+        keeper.get("/page/", header, method=method)
+        answer, headers, body = keeper.get("/page/")
+        assert answer == "200"
+        assert body.startswith(f"{number + 1} GET /page/")
+        assert headers[f"Content-Length: {len(body)}"] == 1
+        answer, headers, nothing = keeper.get("/page/", method="HEAD")
+        assert (answer, nothing, headers[f"Content-Length: {len(body)}"]) == ("200", "", 1)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_page_is_kept_for_http_2_too(keeper: Keeper) -> None:
+    wait_for_a_second()
+    for option in ("--head", "--http1.1", "--head", "--http1.1"):
+        command = ["curl", "--insecure", "--silent", "--http2", option, "-H", "Host: localhost"]
+        done = subprocess.run(
+            [*command, f"https://127.0.0.1:{keeper.https}/page/"], check=True, capture_output=True, text=True
+        )
+        assert ("HTTP/2 200" in done.stdout) is (option == "--head")
+    assert keeper.asked == ["GET /page/"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_refused"),
+    [
+        ("text/plain; charset=rot13", True),
+        ("text/plain; charset = utf-16", True),
+        ("text/plain; charset=utf-8; CHARSET=zlib", True),
+        ("text/plain; charset=utf-8\xe9", True),
+        ("text/plain; charset=utf-8;a*=utf-16''%00", True),
+        ("text/plain; charset*=unknown''x", True),
+        ("text/plain; charset=UTF-8", False),
+        ('multipart/form-data; boundary=x; charset="utf8"; a=b', False),
+        ("multipart/form-data; boundary=----x'()+_,-./:=?", False),
+        ("text/plain", False),
+    ],
+)
+def test_charset_that_the_site_cannot_read_is_replaced(sent: str, is_refused: bool, keeper: Keeper) -> None:  # noqa: FBT001
+    for path in ("/page/?a=1", "/accounts/password/reset/key/1-2/"):
+        for method in ("GET", "POST"):
+            _, _, body = keeper.get(path, f"Content-Type: {sent}", "Content-Length: 0", method=method)
+            expected = "text/plain; charset=malformed" if is_refused else sent
+            assert f"\nContent-Type: {expected}\n" in body
+    assert "\nContent-Type:" not in keeper.get("/page/")[2]

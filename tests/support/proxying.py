@@ -2,11 +2,28 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
+import pytest
+
+from tests.support.baking import production, run
+from tests.support.live import (
+    CREATE_USERS,
+    PASSWORD,
+    PREPARE,
+    STEADY,
+    Site,
+    Visitor,
+    gunicorn,
+    issue_certificate,
+    wait_until_ready,
+)
 from tests.support.services import accepts_connections, free_port, wait_until
 
 
@@ -44,3 +61,46 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
     finally:
         server.terminate()
         server.wait()
+
+
+class ProxiedVisitor(Visitor):
+    """A client that names the origin as browsers do when nginx listens on 443."""
+
+    own_headers: ClassVar[dict[str, str]] = {"Referer": "https://localhost/"}
+
+
+class ProxiedSite(Site):
+    """A running project behind the emitted nginx."""
+
+    def visitor(self, email: str = "") -> Visitor:
+        """Return a new client, logged in through the log-in page if an email is given."""
+        visitor = ProxiedVisitor(self)
+        if email:
+            answer = visitor.post("/accounts/login/", {"login": email, "password": PASSWORD})
+            assert answer.status == 302, answer.text
+        return visitor
+
+
+@contextmanager
+def serve_behind_nginx(project: Path, folder: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[ProxiedSite]:
+    """Serve a project behind nginx with the emitted files; `setup` is code to run in it first."""
+    if sys.platform == "win32" or not shutil.which("nginx"):
+        pytest.skip("nginx is not installed")
+    certificate, tls = issue_certificate(folder)
+    environment = production(project) | {
+        "ALLOWED_HOSTS": "localhost,other.localhost",
+        "MEDIA_ROOT": str(folder / "media"),
+        "TRUSTED_PROXY_COUNT": "1",
+        # The server knows no port, as in production, where nginx listens on 443.
+        "CSRF_TRUSTED_ORIGINS": "https://localhost",
+        **changes,
+    }
+    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + setup, **environment)
+    log = folder / "server.log"
+    with (
+        gunicorn(project, environment, log, *STEADY) as (server, port),
+        nginx(project / "deploy", folder, certificate, f"127.0.0.1:{port}") as (_, https),
+    ):
+        site = ProxiedSite(project, f"https://localhost:{https}", environment, tls, server, log)
+        wait_until_ready(site)
+        yield site
