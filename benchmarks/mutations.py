@@ -30,7 +30,7 @@ LIMITS = "uploads/limits.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
-SHARED = "core/shared_pages.py"
+CACHING = "core/caching.py"
 SWEEPER = "uploads/sweeper.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
@@ -469,27 +469,18 @@ FOUNDATION = [
     Mutation("any file in the bucket shown as an image", STORAGE, "if PHOTO.fullmatch(name):", "if True:"),
     Mutation("objects missing in an access table", "uploads/tests/table.py", "def objects(", "def unused("),
     # Pages and files of photos
-    Mutation("shared page served to visitors with a session", SHARED, " or request.COOKIES", ""),
-    Mutation("shared page served for any query", SHARED, 'request.META.get("QUERY_STRING") or ', ""),
-    Mutation("page with a nonce shared", SHARED, "get_nonce(request), ", ""),
-    Mutation("page with a CSRF token shared", SHARED, 'request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), ', ""),
-    Mutation("page with a message shared", SHARED, ", len(messages)", ""),
-    Mutation("page that sets a cookie shared", SHARED, "page.cookies, ", ""),
-    Mutation("page that filled a session shared", SHARED, " and request.session.is_empty()", ""),
-    Mutation("page for one visitor shared", SHARED, ' and "Cache-Control" not in page', ""),
-    Mutation("page of an older generation served", SHARED, "if made_in != generation:", "if content is None:"),
-    Mutation(
-        "page stored under the newest generation",
-        SHARED,
-        "cache.set(key, (generation, content)",
-        "cache.set(key, (cache.get(GENERATION), content)",
-    ),
-    Mutation(
-        "gallery down with the cache",
-        SHARED,
-        "        return make()\n    stored",
-        "        raise\n    stored",
-    ),
+    Mutation("page kept for visitors with a cookie", CACHING, "request.COOKIES, ", ""),
+    Mutation("page kept for any query", CACHING, 'request.META.get("QUERY_STRING"), ', ""),
+    Mutation("page kept for a request with credentials", CACHING, ', request.headers.get("Authorization")', ""),
+    Mutation("page kept for a form", CACHING, 'request.method in {"GET", "HEAD"} and ', ""),
+    Mutation("page with a nonce kept", CACHING, "get_nonce(request), ", ""),
+    Mutation("page with a CSRF token kept", CACHING, 'request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), ', ""),
+    Mutation("page with a message kept", CACHING, ", len(get_messages(request))", ""),
+    Mutation("page that sets a cookie kept", CACHING, "page.cookies, ", ""),
+    Mutation("page that filled a session kept", CACHING, " and request.session.is_empty()", ""),
+    Mutation("page for one visitor kept", CACHING, ' and "Cache-Control" not in page', ""),
+    Mutation("error kept", CACHING, "page.status_code == 200 and ", ""),
+    Mutation("page kept for minutes", CACHING, "s-maxage=1", "s-maxage=600"),
     Mutation("304 for hidden photos", VIEWS, "if found.status == Status.APPROVED and purpose_of(", "if purpose_of("),
     Mutation(
         "photos served without the CSP sandbox",
@@ -712,31 +703,12 @@ FEATURES = [
         "Photo.objects.not_deleted()",
     ),
     Mutation("photo deleted by a GET request", GALLERY, "@require_POST\n"),
-    Mutation("photos shared for any query", GALLERY, 'request.META.get("QUERY_STRING") or ', ""),
     Mutation("view made public", GALLERY, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
     Mutation(
         "upload page made public",
         GALLERY,
         '@require_http_methods(["GET", "HEAD", "POST"])',
         '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
-    ),
-    Mutation(
-        "deleted photo stays in the shared gallery",
-        SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef delete_unused",
-        "\n\ndef delete_unused",
-    ),
-    Mutation(
-        "rejected photo stays in the shared gallery",
-        SERVICES,
-        "                transaction.on_commit(discard_shared_pages, robust=True)\n",
-        "                pass\n",
-    ),
-    Mutation(
-        "takedown fails with the cache",
-        SERVICES,
-        "    transaction.on_commit(discard_shared_pages, robust=True)\n\n\ndef delete_unused",
-        "    transaction.on_commit(discard_shared_pages)\n\n\ndef delete_unused",
     ),
     Mutation(
         "photos of other purposes in the gallery", GALLERY, "approved().filter(purpose=GALLERY.name)", "approved()"
