@@ -101,8 +101,8 @@ class RequestValidationMiddleware(MiddlewareMixin):
             return response
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
-        # Django would decode forms with any codec of Python, and PostgreSQL refuses NUL, as in a session's key. In front
-        # of it, deploy/site.conf refuses the same charsets: with a query, some fail before any middleware.
+        # Django would decode forms with any codec of Python, and PostgreSQL refuses NUL, as in a session's key.
+        # With a query, some charsets fail before any middleware; deploy/site.conf replaces them.
         if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join([request.path_info, *request.COOKIES.values()]):
             raise BadRequest("Charset, URL or cookie is malformed")
         client_ip(request)
