@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
-from scripts.scans import NotRun, expect, run
+from scripts.security import NotRun, run
 
 NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Git, Ruff or pytest ignore some of these folders; the others would hide modules of the template or of an extra.
@@ -60,7 +60,7 @@ def create(name: str, texts: dict[str, str]) -> None:
 
 
 def execute(*command: str) -> None:
-    expect(run(*command, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
+    run(*command, DJANGO_SETTINGS_MODULE="core.tests.settings")
 
 
 def write(texts: dict[str, str]) -> None:
