@@ -50,7 +50,7 @@ def run(*command: str, found: int = 0, **environment: str) -> str:
         text = f"{done.stdout}\n{done.stderr}".strip()
         error = re.search(r"^(?:error|fatal)\b.*", text, re.DOTALL | re.IGNORECASE | re.MULTILINE)
         reason = error[0] if error else text.rpartition("\n")[2] or "no output"
-        raise NotRun(f"exit code {done.returncode}: {' '.join(reason.split())[:200]}")
+        raise NotRun(f"exit code {done.returncode}: {' '.join(reason.split())[:300]}")
     return done.stdout
 
 
@@ -77,7 +77,7 @@ def bandit(folder: Path) -> list[str]:
     (sarif,) = report(folder, "html json sarif", "bandit", *options)["runs"]
     # Bandit itself passes when it could not read a file.
     unread = sarif["invocations"][0].get("toolConfigurationNotifications", [])
-    found = [describe(result) for result in sarif["results"] + unread if result["level"] != "note"]
+    found = [describe(result) for result in sarif["results"] + unread if result.get("level") != "note"]
     if not sarif["properties"]["metrics"]["_totals"]["loc"]:
         found.append(".: no line of code was scanned")
     # Bandit matches a pattern without * anywhere in a path: "tests" excludes contests/ too.
