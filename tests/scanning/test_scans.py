@@ -46,7 +46,7 @@ UNSCORED = CLEAN.replace('"fileName"', '"vulnerabilities": [{"name": "CVE-2026-0
 def test_scans_without_network_are_not_run_and_do_not_fail(folder: Path) -> None:
     started = time.monotonic()
     outcome = scan(folder, **UNREACHABLE)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert outcome.code == 0, outcome.output
     assert list(outcome.results) == SCANS
     assert re.match(r"not run: exit code 2: error: .+http://127\.0\.0\.1:9/", outcome.results["audit"])
@@ -310,10 +310,14 @@ def test_audit_without_a_lock_file_is_reported_as_not_run(folder: Path, osv: Adv
     )
 
 
-def test_empty_lock_file_is_reported_as_not_run(folder: Path, osv: Advisories) -> None:
-    (folder / "uv.lock").write_text('version = 1\nrevision = 3\nrequires-python = ">=3.12, <3.15"\n', encoding="utf-8")
-    results = scan(folder, "audit", OSV_URL=osv.url).results
-    assert results == {"audit": "not run: uv audited no package"}
+def test_lock_file_without_packages_is_reported_as_not_run(folder: Path, osv: Advisories) -> None:
+    (folder / "uv.lock").write_text(
+        'version = 1\nrevision = 3\nrequires-python = ">=3.12, <3.15"\n\n'
+        '[[package]]\nname = "my-secure-site"\nversion = "0.1.0"\nsource = { virtual = "." }\n',
+        encoding="utf-8",
+    )
+    results = scan(folder, "audit", "sbom", OSV_URL=osv.url).results
+    assert results == {"audit": "not run: uv audited no package", "sbom": "not run: uv listed no package"}
 
 
 # OWASP Dependency-Check
