@@ -483,8 +483,7 @@ def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
 
 
 def test_workflow_that_git_ignores_is_read(folder: Path) -> None:
-    with (folder / ".gitignore").open("a", encoding="utf-8") as file:
-        file.write("ignored.yml\n")
+    (folder / ".github" / ".gitignore").write_text("ignored.yml\n", encoding="utf-8")
     (folder / ".github" / "workflows" / "ignored.yml").write_text(
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: actions/checkout@v7\n", "utf-8"
     )
