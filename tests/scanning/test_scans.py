@@ -21,7 +21,7 @@ from tests.support.scanning import Advisories, Install, scan
 
 pytestmark = pytest.mark.slow
 
-SCANS = ["bandit", "leaks", "audit", "dependency-check", "workflows", "sbom"]
+SCANS = ["bandit", "leaks", "audit", "dependency-check", "sbom", "workflows"]
 # Nothing listens on the discard port.
 UNREACHABLE = {"OSV_URL": "http://127.0.0.1:9/", "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz"}
 FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
@@ -37,6 +37,7 @@ VULNERABLE = """
 """
 CLEAN = '{"dependencies": [{"fileName": "six:1.17.0", "packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}'
 EMPTY = '{"dependencies": []}'
+UNSCORED = CLEAN.replace('"fileName"', '"vulnerabilities": [{"name": "CVE-2026-0003"}], "fileName"')
 
 
 # The table, and scans that did not run
@@ -45,28 +46,27 @@ EMPTY = '{"dependencies": []}'
 def test_scans_without_network_are_not_run_and_do_not_fail(folder: Path) -> None:
     started = time.monotonic()
     outcome = scan(folder, **UNREACHABLE)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert outcome.code == 0, outcome.output
     assert list(outcome.results) == SCANS
-    assert outcome.results["audit"] == "not run: 127.0.0.1:9 cannot be reached"
+    assert re.match(r"not run: exit code 2: error: .+http://127\.0\.0\.1:9/", outcome.results["audit"])
     assert outcome.results["dependency-check"].startswith("not run: ")
     assert {outcome.results[tool] for tool in ("bandit", "leaks", "workflows", "sbom")} == {"passed"}
     for tool in ("bandit", "leaks"):
         assert sorted(path.suffix for path in (folder / "reports" / tool).iterdir()) == [".html", ".json", ".sarif"]
-        assert f"reports/{tool}/{tool}.html" in outcome.output
     table = (folder / "reports" / "summary.md").read_text(encoding="utf-8").removeprefix("### Scans\n\n")
     assert table in outcome.output + "\n"
-    assert max(map(len, outcome.output.splitlines())) <= 100
     assert run(folder, "git", "status", "--porcelain") == "", "Git ignores reports and data"
 
 
-def test_table_shows_seconds_and_which_scan_sees_more(folder: Path) -> None:
+def test_table_shows_seconds_and_reasons(folder: Path) -> None:
     output = scan(folder, **UNREACHABLE).output
-    assert re.search(r"^\| tool +\| result +\| seconds \| looks for +\|$", output, re.MULTILINE)
-    (seconds,) = re.findall(r"^\| bandit +\| passed +\| (\d+) +\| insecure calls", output, re.MULTILINE)
+    assert re.search(
+        r"^\| tool +\| result +\| seconds \| what it does, or why it did not run \|$", output, re.MULTILINE
+    )
+    (seconds,) = re.findall(r"^\| bandit +\| passed +\| (\d+) +\| Find insecure calls", output, re.MULTILINE)
     assert 0 < int(seconds) < 60
-    assert re.search(r"^\| audit .+ known vulnerabilities \(OSV\) ", output, re.MULTILINE)
-    assert re.search(r"^\| dependency-check .+ which knows fewer \|$", output, re.MULTILINE)
+    assert re.search(r"^\| audit +\| not run +\| \d+ +\| exit code 2: error: ", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("tool", ["audit", "dependency-check"])
@@ -81,8 +81,8 @@ def test_silent_server_is_given_up_within_seconds(folder: Path) -> None:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         outcome = scan(folder, "audit", OSV_URL=f"http://{host}/")
-        assert time.monotonic() - started < 20
-    assert outcome.results == {"audit": f"not run: {host} cannot be reached"}
+        assert time.monotonic() - started < 30
+    assert re.match(rf"not run: .+http://{host}/.+timed out", outcome.results["audit"])
 
 
 def test_missing_tool_is_reported_as_not_run(folder: Path) -> None:
@@ -120,9 +120,9 @@ def test_bandit_reports_a_shell_call_with_file_and_line(folder: Path) -> None:
     (folder / "core" / "CVSS.py").write_text('HOST = "0.0.0.0"\n', encoding="utf-8")
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
-    assert "config/planted.py:5: B602 " in outcome.output.replace("\\", "/")
-    assert "contests/hosts.py:4: B104 " in outcome.output.replace("\\", "/"), "no pattern excludes contests/"
-    assert "core/CVSS.py:1: B104 " in outcome.output.replace("\\", "/"), "no pattern of Bandit's own excludes it"
+    assert "config/planted.py:5: B602: " in outcome.output
+    assert "contests/hosts.py:4: B104: " in outcome.output, "no pattern excludes contests/"
+    assert "core/CVSS.py:1: B104: " in outcome.output, "no pattern of Bandit's own excludes it"
     for report in ("html", "json", "sarif"):
         text = (folder / "reports" / "bandit" / f"bandit.{report}").read_text(encoding="utf-8")
         assert "B602" in text
@@ -133,7 +133,7 @@ def test_finding_is_printed_on_a_console_that_cannot_show_it(folder: Path) -> No
     code = "import subprocess\n\n\ndef listing(folder):\n    subprocess.call('ls ' + folder, shell=True)\n"
     (folder / "config" / "網.py").write_text(code, encoding="utf-8")
     outcome = scan(folder, "bandit", PYTHONIOENCODING="cp1252")
-    assert "\\u7db2.py:5: B602 " in outcome.output
+    assert "\\u7db2.py:5: B602: " in outcome.output
     assert outcome.results == {"bandit": "found 1"}
 
 
@@ -148,7 +148,7 @@ def test_bandit_fails_on_a_file_that_it_cannot_read(folder: Path) -> None:
     (folder / "config" / "broken.py").write_text("def (:\n", encoding="utf-8")
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
-    assert "config/broken.py: not scanned, syntax error" in outcome.output.replace("\\", "/")
+    assert "config/broken.py:1: not scanned: syntax error" in outcome.output
 
 
 def test_bandit_fails_when_it_reads_no_code(folder: Path) -> None:
@@ -269,14 +269,14 @@ def test_partial_clone_is_reported_as_not_run(kind: str, folder: Path, tmp_path:
 def test_repository_of_another_user_is_reported_with_advice(folder: Path) -> None:
     os.chown(folder, 12345, 12345)
     os.chown(folder / ".git", 12345, 12345)
-    expected = f"the repository belongs to another user: run git config --global --add safe.directory {folder}"
     outcome = scan(folder, "leaks", GIT_CONFIG_GLOBAL=os.devnull)
-    assert outcome.results["leaks"] == f"not run: {expected}"
+    assert outcome.results["leaks"].startswith("not run: exit code 128: fatal: detected dubious ownership")
+    assert "git config --global --add safe.directory" in outcome.results["leaks"]
 
 
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".git")
-    assert scan(folder, "leaks").results["leaks"] == "not run: needs a Git repository: run git init, and commit"
+    assert scan(folder, "leaks").results["leaks"].startswith("not run: exit code 128: fatal: not a git repository")
     run(folder, "git", "init", "--quiet")
     assert scan(folder, "leaks").results["leaks"] == "not run: no commit was scanned: it looks only at commits"
 
@@ -308,6 +308,16 @@ def test_audit_without_a_lock_file_is_reported_as_not_run(folder: Path, osv: Adv
         .results["audit"]
         .startswith("not run: exit code 1: error: Unable to find lockfile")
     )
+
+
+def test_lock_file_without_packages_is_reported_as_not_run(folder: Path, osv: Advisories) -> None:
+    (folder / "uv.lock").write_text(
+        'version = 1\nrevision = 3\nrequires-python = ">=3.12, <3.15"\n\n'
+        '[[package]]\nname = "my-secure-site"\nversion = "0.1.0"\nsource = { virtual = "." }\n',
+        encoding="utf-8",
+    )
+    results = scan(folder, "audit", "sbom", OSV_URL=osv.url).results
+    assert results == {"audit": "not run: uv audited no package", "sbom": "not run: uv listed no package"}
 
 
 # OWASP Dependency-Check
@@ -352,10 +362,9 @@ def test_dependency_check_reads_exactly_the_locked_packages(
 
 def test_dependency_check_names_a_package_without_a_version(folder: Path) -> None:
     program = (
-        "from scripts import dependency_check, scans\n"
-        "exported = scans.subprocess.CompletedProcess([], 0, 'six==1.17.0\\n./library\\n', '')\n"
-        "dependency_check.run = lambda *_: exported\n"
-        "dependency_check.locked_packages()\n"
+        "from scripts import security\n"
+        "security.run = lambda *_: 'six==1.17.0\\n./library\\n'\n"
+        "security.locked_packages()\n"
     )
     with pytest.raises(AssertionError, match=r"NotRun: .+ not name==version: \['\./library'\]\n"):
         run(folder, sys.executable, "-c", program)
@@ -366,14 +375,15 @@ def test_dependency_check_names_a_package_without_a_version(folder: Path) -> Non
     [
         (0, CLEAN, r"passed"),
         (0, EMPTY, r"not run: it read no package"),
+        (0, UNSCORED, r"found 1"),
         (0, "", r"not run: exit code 0"),
         (0, "{}", r"not run: KeyError"),
         (1, "", r"not run: exit code 1: see its messages above"),
-        (13, "", r"not run: no vulnerability data: .+NVD_API_KEY"),
-        (14, CLEAN, r"not run: a data source could not be updated"),
+        (13, "", r"not run: exit code 13: see its messages above"),
+        (14, CLEAN, r"not run: exit code 14: see its messages above"),
         (14, VULNERABLE, r"found 1"),
         (15, VULNERABLE, r"found 1"),
-        (15, CLEAN, r"found 1"),
+        (15, CLEAN, r"not run: exit code 15: see its messages above"),
     ],
 )
 def test_dependency_check_result_follows_exit_code_and_report(
@@ -386,7 +396,6 @@ def test_dependency_check_result_follows_exit_code_and_report(
     assert outcome.code == (0 if result == "passed" else 1)
     if report == VULNERABLE:
         assert "uv.lock: whitenoise:6.12.0: CVE-2026-0001, CVSS 9.8\n" in outcome.output
-        assert "reports/dependency-check/dependency-check-report.html" in outcome.output
 
 
 def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stand_in: Install) -> None:
@@ -404,20 +413,17 @@ def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stan
         assert expected in arguments
 
 
-def test_feed_comes_first_and_the_key_is_not_on_the_command_line(
-    folder: Path, stand_in: Install, osv: Advisories
-) -> None:
+def test_feed_comes_first_and_the_key_is_not_on_the_command_line(folder: Path, stand_in: Install) -> None:
     tool = stand_in("dependency-check")
     key = secrets.token_hex(16)
     environment = {**clean_environment(), **tool.environment, "NVD_API_KEY": key, "REPORT": CLEAN}
     del environment["NVD_DATAFEED_URL"]
-    program = (
-        "from scripts import dependency_check, security\n"
-        f"dependency_check.API = {osv.url!r}\n"
-        "raise SystemExit(security.main(['dependency-check']))\n"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=environment, check=False, capture_output=True
+        [sys.executable, "-m", "scripts.security", "dependency-check"],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
     )
     assert done.returncode == 0, done.stdout
     assert tool.note["properties"] == f"nvd.api.key={key}\n"
@@ -453,7 +459,7 @@ def test_docker_runs_the_pinned_image_with_four_folders(folder: Path, stand_in: 
     if os.name == "posix":
         assert f"--user={os.getuid()}:{os.getgid()}" in arguments[:image]
     outcome = scan(folder, "dependency-check", **tool.environment, EXIT_CODE="125")
-    assert outcome.results["dependency-check"].startswith("not run: Docker did not start it")
+    assert outcome.results["dependency-check"].startswith("not run: exit code 125: see its messages above")
 
 
 # Workflows and the SBOM
@@ -476,12 +482,20 @@ def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
     assert outcome.results["workflows"].startswith("not run: ")
 
 
-def test_workflows_that_zizmor_passes_over_are_not_run(folder: Path) -> None:
-    with (folder / ".gitignore").open("a", encoding="utf-8") as file:
-        file.write("ci.yml\n")
-    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read .github/workflows/ci.yml"
-    shutil.rmtree(folder / ".github")
-    assert scan(folder, "workflows").results["workflows"] == "not run: zizmor did not read any workflow"
+def test_workflow_that_git_ignores_is_read(folder: Path) -> None:
+    (folder / ".github" / ".gitignore").write_text("ignored.yml\n", encoding="utf-8")
+    (folder / ".github" / "workflows" / "ignored.yml").write_text(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: actions/checkout@v7\n", "utf-8"
+    )
+    outcome = scan(folder, "workflows")
+    assert outcome.code == 1
+    assert ".github/workflows/ignored.yml:6: zizmor/unpinned-uses: " in outcome.output
+
+
+def test_project_without_workflows_is_reported_as_not_run(folder: Path) -> None:
+    shutil.rmtree(folder / ".github" / "workflows")
+    assert (folder / ".github" / "dependabot.yml").is_file(), "zizmor reads it, and passes"
+    assert scan(folder, "workflows").results["workflows"] == "not run: there is no workflow"
 
 
 def test_sbom_lists_the_packages_that_the_project_runs_on(folder: Path) -> None:

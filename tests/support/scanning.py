@@ -73,8 +73,8 @@ def scan(folder: Path, *names: str, **environment: str) -> Outcome:
         encoding="utf-8",
     )
     table = done.stdout.rpartition("\n| tool")[2]
-    results = dict(re.findall(r"^\| ([\w-]+) +\| (.+?) +\|.*\|$", table, re.MULTILINE)[1:])
-    results |= dict(re.findall(r"^([\w-]+): (not run: .*)$", table, re.MULTILINE))
+    rows = re.findall(r"^\| ([\w-]+) +\| (.+?) +\| \d+ +\| (.*) \|$", table, re.MULTILINE)
+    results = {tool: f"{result}: {note}" if result == "not run" else result for tool, result, note in rows}
     return Outcome(done.returncode, done.stdout, results)
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
-from scripts.scans import NotRun, expect, run
+from scripts.security import NotRun, run
 
 NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Git, Ruff or pytest ignore some of these folders; the others would hide modules of the template or of an extra.
@@ -52,15 +52,11 @@ def create(name: str, texts: dict[str, str]) -> None:
         if not (found := re.search(place, texts.get(path, ""), re.MULTILINE)):
             raise NotRun(f"{path} has no place for it")
         texts[path] = texts[path][: found.end()] + rename(entry) + texts[path][found.end() :]
-    execute(sys.executable, "manage.py", "startapp", "--template=scripts/app_template", name)
+    run(sys.executable, "manage.py", "startapp", "--template=scripts/app_template", name)
     write(texts | {str(path): rename(path.read_text(encoding="utf-8")) for path in Path(name).rglob("*.*")})
-    execute(sys.executable, "manage.py", "makemigrations", name)
-    execute("ruff", "format", "--quiet", name)
-    execute("ruff", "check", "--quiet", "--fix", "--output-format=concise", name)
-
-
-def execute(*command: str) -> None:
-    expect(run(*command, DJANGO_SETTINGS_MODULE="core.tests.settings"), 0)
+    run(sys.executable, "manage.py", "makemigrations", name)
+    run("ruff", "format", "--quiet", name)
+    run("ruff", "check", "--quiet", "--fix", "--output-format=concise", name)
 
 
 def write(texts: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.scans import NotRun, expect, run
+from scripts.security import NotRun, run
 
 RECORD = Path(".cruft.json")
 
@@ -22,13 +22,13 @@ def main(wanted: str) -> None:
         sys.exit(f"{RECORD} is missing or damaged. It records the template, the release and the answers: restore it.")
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            expect(run("git", "clone", "--quiet", "--", address, folder), 0)
-            listed = expect(run("git", "-C", folder, "tag", "--sort=version:refname"), 0)
+            run("git", "clone", "--quiet", "--", address, folder)
+            listed = run("git", "-C", folder, "tag", "--sort=version:refname")
             tags = re.findall(r"^v\d+\.\d+\.\d+$", listed, re.MULTILINE)
             release = f"v{wanted.removeprefix('v')}" if wanted else (tags or ["v1.0.0"])[-1]
             if release not in tags:
                 sys.exit(f"The template has no release {release}. Its releases: {', '.join(tags) or 'none'}.")
-            expect(run("git", "-C", folder, "checkout", "--quiet", "--detach", release), 0)
+            run("git", "-C", folder, "checkout", "--quiet", "--detach", release)
             done = subprocess.run([sys.executable, f"{folder}/update.py", release], check=False)  # noqa: S603
     except NotRun as reason:
         sys.exit(f"git failed: {reason}")
