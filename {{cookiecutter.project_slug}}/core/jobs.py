@@ -33,7 +33,7 @@ def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
 
 
 @job(every=300)
-def delete_expired_rows() -> None:
+def delete_expired() -> None:
     """Delete expired sessions and rows of the cache, which Django keeps: the keys of the cache contain IP addresses."""
     call_command("clearsessions")
     with connection.cursor() as cursor:
