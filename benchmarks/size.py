@@ -31,7 +31,7 @@ class Size(NamedTuple):
 
 
 def is_code(path: Path) -> bool:
-    """Tell whether a file is Python, or a script for a shell."""
+    """Tell whether a file is Python or a shell script."""
     if path.suffix == ".py":
         return True
     with path.open("rb") as file:

@@ -20,7 +20,7 @@ JOBS: list[Job] = []
 
 
 def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
-    """Let each worker call the function once in every period of so many seconds, and again at once if it returns True.
+    """Make each worker call the function once in every period of `every` seconds, and again at once if it returns True.
 
     It must be safe to repeat: several workers may run it at the same time, and one may die at any line.
     """
