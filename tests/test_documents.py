@@ -1,10 +1,13 @@
 """What the template's own documents state is true."""
 
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from benchmarks import RESULTS, record
 from benchmarks.figures import block
 from benchmarks.size import EXTREMES, Size, count
 from tests.support.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Answers, Project, bake, name
@@ -83,6 +86,18 @@ def test_modules_of_the_benchmarks_are_documented() -> None:
 def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
     text = block(pristine(ALL_OFF), pristine(ALL_ON))
     assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
+
+
+def test_long_benchmark_stores_its_figures_for_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pristine: Project
+) -> None:
+    results = shutil.copy(RESULTS, tmp_path / RESULTS.name)
+    for module in ("benchmarks", "benchmarks.figures"):
+        monkeypatch.setattr(f"{module}.RESULTS", results)
+    record("attack", p99=99, honest="9 of 10")
+    today = datetime.now(UTC).date()
+    stated = f"| 99 ms; 9 of 10 photos of other users get in ({today.day} {today:%B %Y}) |"
+    assert stated in block(pristine(ALL_OFF), pristine(ALL_ON))
 
 
 @pytest.mark.parametrize("kind", EXTREMES)
