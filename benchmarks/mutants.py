@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, record
 from tests.support.baking import ALL_ON, ROOT, clean_environment, run
 
 APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
@@ -362,6 +362,8 @@ def main() -> None:
     print_table(["app", *results], [[app, *(totals[app, result] for result in results)] for app in apps])
     noticed, survived, _ = (sum(totals[app, result] for app in apps) for result in results)
     share = noticed / max(noticed + survived, 1)
+    if len(sample) >= COUNT and not options.paths:
+        record("mutants", noticed=noticed, started=noticed + survived)
     print(f"\n{share:.1%} noticed, seed {options.seed} ({time.monotonic() - started:.0f} seconds).")
     if share < options.minimum:
         sys.exit(1)

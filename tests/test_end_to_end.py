@@ -53,10 +53,10 @@ def only(lines: list[str], start: str) -> str:
 
 def generate_for_a_team(machine: Machine, folder: Path) -> Path:
     """Generate a project without prompts, with a team's defaults, and commit it."""
-    readme = ROOT / "README.md"
-    team = block(readme, "yaml", "**Defaults.**")
+    guide = ROOT / "docs" / "generation.md"
+    team = block(guide, "yaml", "## Defaults of a team")
     (machine.home / ".cookiecutterrc").write_text(team, encoding="utf-8")
-    summary = machine.run(folder, only(commands(readme, "For a team"), "uvx cookiecutter --no-input"))
+    summary = machine.run(folder, only(commands(guide, "Without prompts"), "uvx cookiecutter --no-input"))
     for choice in ("The museum's web team", "cloudinary_moderation  no", "auth_app               no", "gitlab"):
         assert choice in summary
     project = folder / "field-notes"

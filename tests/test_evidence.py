@@ -74,7 +74,7 @@ def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> N
     controls = {it["id"]: it for it in content["controls"]}
     document = (evidence.parents[1] / "SECURITY.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| (\S+) \| .+ \| `test_", document, re.MULTILINE)) < controls.keys()
-    assert controls["V3.3.1"]["stops"] == ["cookies sent over plain HTTP"]
+    assert controls["V3.3.1"]["prevents"] == ["cookies sent over plain HTTP"]
     outcomes = {control: list(it["tests"].values()) for control, it in controls.items() if it["tests"]}
     expected = {"V3.3.1": ["passed", "passed"], "V3.3.2": ["passed", "failed"], "V3.3.3": ["skipped"]}
     assert outcomes == expected

@@ -24,13 +24,13 @@ from users import adapters
 
 class AccountAdapter(adapters.AccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Offer users with a second factor nothing else: a password or the mailbox alone could replace the factor."""
+        """Offer users with a second factor that factor alone: a password or the mailbox could otherwise replace it."""
         # allauth's ids. A method that a later release adds is not offered.
         allowed = ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"] if is_mfa_enabled(user) else ["reauthenticate"]
         return [method for method in super().get_reauthentication_methods(user) if method["id"] in allowed]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Let a log-in that is as new as a reauthentication must be set up the first second factor."""
+        """Require none before the first second factor is set up, if the log-in itself is recent enough."""
         user = self.request.user
         if app == "allauth.mfa" and not is_mfa_enabled(user):
             logged_in = max((record["at"] for record in get_authentication_records(self.request, user)), default=0)
@@ -56,7 +56,7 @@ class AccountAdapter(adapters.AccountAdapter):
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        # Notices tell where a change came from. They are not limited, or an attacker could suppress them first.
+        # Notices name the browser. They are not limited: an attacker could use up the limit first, to suppress them.
         is_notice = "user_agent" in context
         if not is_notice and not ratelimit.consume(self.request, action="email", key=email.lower()):
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request))

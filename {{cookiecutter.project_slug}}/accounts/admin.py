@@ -56,7 +56,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Deleting the row alone would not end the session. It ends with its user.
+        # Deleting the row alone would not end the session. So only the deletion of its user deletes it.
         match = request.resolver_match
         deletes_user = match is not None and match.view_name.startswith("admin:users_user_")
         return deletes_user and super().has_delete_permission(request, obj)

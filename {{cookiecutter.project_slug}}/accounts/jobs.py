@@ -6,6 +6,6 @@ from core.jobs import job
 
 
 @job(every=300)
-def delete_rows_of_ended_sessions() -> None:
+def delete_expired() -> None:
     """Delete the IP addresses and browsers of sessions that were started too long ago to be valid."""
     UserSession.objects.filter(created_at__lt=timezone.now() - settings.SESSION_ABSOLUTE_AGE).delete()

@@ -37,7 +37,7 @@ def log_change(signal: Signal, request: HttpRequest, user: Any, authenticator: A
 
 @receiver(post_save, sender=User)
 def verify_email_of_superuser(instance: User, created: bool, raw: bool, **kwargs: Any) -> None:
-    """Verify the email of a new superuser. Only the shell makes one in a single step, and its user vouches for it."""
+    """Verify the email of a new superuser: only a command creates one in a single step, and who runs it vouches."""
     if created and instance.is_superuser and not raw:
         EmailAddress.objects.create(user=instance, email=instance.email, verified=True, primary=True)
 

@@ -14,7 +14,7 @@ from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
-PLACEHOLDER = "replace-this"  # how values start that .env.example holds in place of secrets
+PLACEHOLDER = "replace-this"  # the start of the values in .env.example that stand for secrets
 LANGUAGE_CODES = {*dict(LANGUAGES), "en-us"}
 HOST, IPV6 = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", r"\[[0-9a-f:]+\]"
 SENDER = re.compile(r"([^<>@\n]+ <)?[^\s<>@,]+@[^\s<>@,]+(?(1)>)")
@@ -50,7 +50,7 @@ class Environment:
             self.add_problem("ENV_FILE", "The file (default: .env) must be UTF-8 text that this user may read.")
 
     def read[T](self, name: str, parse: Callable[[str], T], default: str | None = None) -> T:
-        """Return what `parse` makes of a variable, or of its default; without one, the variable is required."""
+        """Return what `parse` makes of a variable, or of its default. Without a default, the variable is required."""
         self.names.add(name)
         try:
             value = self.raw(name) or default
@@ -179,8 +179,8 @@ def database_url(value: str) -> dict[str, Any]:
         # In SQLite's default mode a busy site silently loses writes to the cache, which holds the rate limits.
         modes = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
         return parts | {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"timeout": 20} | options | modes}
-    # In seconds and milliseconds, for a new connection and for one whose server has vanished. The system's own timeouts
-    # would block a request for minutes.
+    # Seconds for a new connection, and milliseconds until it counts as broken because its server has vanished. The
+    # system's own timeouts would block a request for minutes.
     options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
     # A new connection takes longer than a page. Each request checks the one that it reuses.
     kept = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}

@@ -54,7 +54,7 @@ UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1), "10485760")  # 10 MiB
 UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(1), "50000000")
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
 UPLOAD_DECODE_SECONDS = env.read("UPLOAD_DECODE_SECONDS", number(1), "10")
-# At most a hundred years: Python's dates do not reach further back than the year 1.
+# At most a hundred years: Python has no dates before the year 1.
 REJECTED_RETENTION_DAYS = env.read("REJECTED_RETENTION_DAYS", number(1, 36_500), "30")
 MODERATION_STUCK_HOURS = env.read("MODERATION_STUCK_HOURS", number(1, 876_000), "24")
 
@@ -187,7 +187,7 @@ CSP_POLICY: dict[str, list[str]] = {
     "base-uri": [CSP.NONE],
     "object-src": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
-    "report-uri": ["/csp-report/"],  # the same endpoint, for older browsers and for newer ones
+    "report-uri": ["/csp-report/"],  # for older browsers; newer ones read report-to
     "report-to": ["csp"],
 }
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
@@ -206,7 +206,7 @@ CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "core.views.csrf_failure"
-# The cookie of the default storage has a fixed name without the prefix.
+# The default storage sets a cookie whose name cannot have the prefix.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_AGE = 30 * 60  # seconds; the idle timeout (OWASP: 15 to 30 minutes)
 SESSION_ABSOLUTE_AGE = timedelta(hours=8)  # the absolute timeout (OWASP: 4 to 8 hours)
@@ -252,7 +252,7 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordRes
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a session lasts
-# Per IP address, and per account from any IP address. The others are allauth's defaults.
+# Per IP address (ip), and per account from any IP address (key). The other limits are allauth's defaults.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}
 
 # % if cookiecutter.auth_app
@@ -288,7 +288,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # the default lets every other site read static files
-# FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
+# Only the site's user reads photos. FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
 owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
 STORAGES = {
     "default": storage or {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": owner_only},
@@ -300,7 +300,7 @@ if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
-# Of any request: a form with a photo, and with other files or texts. deploy/site.conf has the same limit.
+# The limit of a whole request: a photo, other files and texts. deploy/site.conf has the same limit.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
@@ -324,7 +324,7 @@ LOGGING = {
     "loggers": {
         "access": {"level": "WARNING" if DEBUG else "INFO"},  # the development server logs requests itself
         "django": {"handlers": []},  # without Django's handler that mails tracebacks
-        # They repeat untrusted input. The project logs an event of its own.
+        # These two repeat untrusted input. The project logs its own event instead.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # % if cookiecutter.auth_app

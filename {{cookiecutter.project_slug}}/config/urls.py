@@ -22,7 +22,7 @@ urlpatterns = [
     # % if cookiecutter.gallery
     path("", include("gallery.urls")),
     # % endif
-    # A page of an app at the same path comes before it.
+    # The start page, unless an app above has a page at the same path.
     path("", views.home, name="home"),
     path("photos/", include("uploads.urls")),
     # % if cookiecutter.auth_app

@@ -15,7 +15,7 @@ RESERVED = (Group, Permission)
 
 
 def may_change(request: HttpRequest, model: type[Model]) -> bool:
-    """Return False for groups, permissions and what connects them with their holders, except to superusers."""
+    """Return whether the user may change the model: only superusers may change groups, permissions and who has them."""
     models = {model._meta.concrete_model, *(field.related_model for field in model._meta.fields)}
     return bool(request.user.is_superuser) or models.isdisjoint(RESERVED)
 
@@ -43,7 +43,7 @@ class ModelAdmin(admin.ModelAdmin):
         return super().changelist_view(request, extra_context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        return super().get_object(request, object_id, from_field or None)  # Django looks for a field without a name
+        return super().get_object(request, object_id, from_field or None)  # Django takes an empty name for a field
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:

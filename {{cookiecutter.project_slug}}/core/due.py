@@ -10,27 +10,27 @@ from django.utils import timezone
 
 class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
-        """Return up to `limit` due rows that no other worker gets within this time. If this one dies, they are free."""
+        """Return up to `limit` due rows. No other worker gets them before `duration` has passed."""
         now = timezone.now()
         free = Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
         keys = list(self.filter(free).order_by("due_at").values_list("pk", flat=True)[:limit])
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        # Succeeds for one worker only. Not with the conditions of `self`: those on other tables would need a subquery,
-        # which PostgreSQL does not run again for a row that another worker has just claimed.
+        # The update succeeds for one worker only. It leaves out the conditions of `self`: one on another table would be
+        # a subquery, which PostgreSQL does not run again for a row that another worker has just claimed.
         rows = self.model._base_manager
         claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
         # In random order, so that a row whose work always fails cannot end every pass before the others.
         return list(self.filter(pk__in=claimed).order_by("?"))
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
-        """Claim the rows until then (None: no longer), except those that another worker has taken over."""
+        """Extend the claim, or end it (None), except for rows that another worker has taken over."""
         mine = self.filter(pk__in=[row.pk for row in rows], claimed_until=rows[0].claimed_until)
         mine.update(claimed_until=until)
         for row in rows:
             row.claimed_until = until
 
     def reschedule(self, row: Row, due_at: datetime | None) -> None:
-        """Store when a row is due again, unless another process has changed that since it was claimed."""
+        """Store when a row is due again, unless another process has changed its `due_at` since the claim."""
         self.filter(pk=row.pk, due_at=row.due_at).update(due_at=due_at)
 
 

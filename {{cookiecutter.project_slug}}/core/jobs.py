@@ -20,7 +20,7 @@ JOBS: list[Job] = []
 
 
 def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
-    """Let each worker call the function once in every period of so many seconds, and again at once if it returns True.
+    """Make each worker call the function once in every period of `every` seconds, and again at once if it returns True.
 
     It must be safe to repeat: several workers may run it at the same time, and one may die at any line.
     """
@@ -33,7 +33,7 @@ def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
 
 
 @job(every=300)
-def delete_expired_rows() -> None:
+def delete_expired() -> None:
     """Delete expired sessions and rows of the cache, which Django keeps: the keys of the cache contain IP addresses."""
     call_command("clearsessions")
     with connection.cursor() as cursor:

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 
 RESET_LINK = re.compile(r"(/reset/)\S+")  # the token of a password reset link: a reader of the log could use it
 MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
-# Of the frames of an exception, and of its causes: so many of the first and of the last. A recursion has thousands.
+# How many of an exception's first and last frames are logged, and of its causes. A recursion has thousands.
 FRAMES, CAUSES = 20, 2
 
 security = logging.getLogger("security")
@@ -35,7 +35,7 @@ def log_event(event: str, request: HttpRequest | None = None, *, level: int = lo
 
 
 def user_id(request: HttpRequest) -> Any:
-    """Return the user's id from the session if a view has read it: this would load it for each image, and renew it."""
+    """Return the user's id if a view has read the session. Reading it here would load and renew it for each image."""
     session = getattr(request, "session", None)
     key = session.get(SESSION_KEY) if session is not None and session.accessed else None
     return key and get_user_model()._meta.pk.to_python(key)
@@ -72,7 +72,7 @@ def mask_reset_link(text: str) -> str:
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """Return an exception and what it was raised from or during, as a traceback shows them."""
+    """Return an exception and its causes, those that a traceback shows."""
     found: dict[int, BaseException] = {}
     while error is not None and id(error) not in found:
         found[id(error)] = error

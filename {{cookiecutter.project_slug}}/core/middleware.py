@@ -20,7 +20,7 @@ from django.utils.deprecation import MiddlewareMixin
 from core import views
 from core.logging import log_event, request_id, user_id
 
-# Each view restricts them further. One that does not would even answer TRACE.
+# Each view restricts them further. Without this list, a view that does not would answer even TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.

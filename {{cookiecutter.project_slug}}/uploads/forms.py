@@ -22,7 +22,7 @@ from uploads.purposes import Purpose
 from uploads.services import NewPhoto, check_quota, delete_unused, storing_photos
 from users.models import User
 
-# The status of each error that is not about the file, and of one that is. All others are 200.
+# The status of a response with one of these errors. With any other, it is 200.
 STATUSES = {
     "too_large": 413,
     **dict.fromkeys(["quota", "budget", "in_progress"], 429),
@@ -109,7 +109,7 @@ class PhotoFormMixin(forms.BaseForm):
         if getattr(error, "code", None) in ERROR_MESSAGES:
             log_event("upload_validation", user=self.owner.pk, code=error.code)
             if retry_after(error):
-                field = None  # it passes, so it is not about the file: upload.js can send this one again
+                field = None  # it is temporary, so not the file's: upload.js can send the same file again
         super().add_error(field, error)
 
     def save(self, commit: bool = True) -> Any:

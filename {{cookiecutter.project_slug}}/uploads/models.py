@@ -41,7 +41,7 @@ class Photo(models.Model):
     """A photo, hidden until all of its verdicts are approvals."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Found by the index below that begins with it.
+    # Without an index of its own: one below begins with it.
     owner = models.ForeignKey(User, models.SET_NULL, null=True, related_name="photos", db_index=False)
     purpose = models.CharField(max_length=200, help_text="What it is for: see uploads/purposes.py.")
     # Not read from the purpose, which a renamed model or field makes unknown: reviewers must never see a private photo.

@@ -43,10 +43,10 @@ def send_due_notices() -> None:
 
 
 def claim_notices(owner_id: int) -> EmailMessage | None:
-    """Mark an owner's decisions as reported, and return the email. If the process dies now, it is lost."""
+    """Mark an owner's decisions as reported, and return the email. It is lost if the process dies before it is sent."""
     with transaction.atomic():
-        # Without this lock, two workers could each send a part. Neither waits for locks: a reviewer, or the deletion of
-        # the account, may hold that of a photo and wait for the other one, which would be a deadlock.
+        # Without this lock, two workers could each send a part. Neither query waits for a lock: a reviewer, or the
+        # deletion of the account, may hold a photo's lock and wait for the owner's, which would be a deadlock.
         owner = User.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=owner_id).first()
         if owner is None or not due_notices().filter(owner=owner).exists():
             return None

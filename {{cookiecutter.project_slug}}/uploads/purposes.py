@@ -30,7 +30,7 @@ def no_one(object: Any, user: User | AnonymousUser) -> bool:
 
 
 class Purpose:
-    """The purpose of photos that stand for themselves, each with a page at `route`."""
+    """The purpose of photos that belong to no other object; each has a page at `route`."""
 
     is_moderated = True
 

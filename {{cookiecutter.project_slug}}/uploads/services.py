@@ -44,7 +44,7 @@ def check_quota(owner: User, new: int = 1) -> None:
 def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iterator[dict[str, Photo]]:
     """Store files and photos in one transaction with the body of the `with` statement, which gets them by name.
 
-    An error leaves neither. Over the quota, it is a ValidationError.
+    An error leaves neither files nor photos. An exceeded quota is a ValidationError.
     """
     photos, committed = {name: make_photo(owner, title, it) for name, it in new.items()}, []
     try:
@@ -53,11 +53,11 @@ def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iter
             for variant, content in new[name].image.files.items():  # type: ignore[union-attr]
                 default_storage.save(photo.path(variant), ContentFile(content))
         with transaction.atomic():
-            # The first callback, since one of a later one's errors must not delete the files of stored photos.
+            # Registered first: an error in a later callback must not delete the files of photos that are stored.
             transaction.on_commit(lambda: committed.append(True))
             if photos:
-                # A lock on the owner, so that parallel uploads cannot exceed the quota. Not on the key: a
-                # reviewer's decision locks it after the photo, and a form of this reviewer locks that photo later.
+                # Lock the owner, so that parallel uploads cannot exceed the quota, but not the key (no_key): a decision
+                # locks a photo and then its reviewer's key, while this form may lock the same two in reverse order.
                 User.objects.select_for_update(no_key=True).get(pk=owner.pk)
                 check_quota(owner, len(photos))
             for photo in photos.values():
@@ -142,7 +142,7 @@ def delete_photo(photo: Photo) -> None:
 def delete_photos(photos: QuerySet[Photo]) -> None:
     """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="")
-    # After the photos, as apply_verdicts locks them: it changes no verdict of a photo without files.
+    # After the photos: apply_verdicts locks in the same order, and stores no verdict once the files are gone.
     Verdict.objects.filter(photo__in=photos).update(detail="")
 
 
@@ -166,7 +166,7 @@ def delete_expired_files(cutoff: datetime) -> int:
 
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
     """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
-    # `photos` must still find them after the update, which comes first: a photo is locked before what belongs to it.
+    # The update comes first, so that a photo is locked before its other rows. `photos` must find them after it too.
     with transaction.atomic():
         number = photos.update(has_files=False, must_delete_files=True, auto_rejected_at=None, **changes)
         get_moderation_backend().schedule(photos)

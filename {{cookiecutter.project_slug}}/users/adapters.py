@@ -13,7 +13,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return client_ip(request)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
-        # Private, but there is no public hook. allauth's key includes the Host header: another host, more attempts.
+        # Private, but there is no public hook. allauth's key includes the Host header: each host would allow five more.
         return credentials["email"].lower()
 
     def is_safe_url(self, url: str) -> bool:

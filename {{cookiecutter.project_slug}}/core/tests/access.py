@@ -1,9 +1,9 @@
 """The access table: who gets which response from each URL.
 
-The file `tests/table.py` of each app has the rows of its URLs in ROWS and, if they have parameters, a function
-`objects` that makes an object of `owner` and returns the parameters' values. `staff` has no permissions, `reviewer`
-may review photos. A row says the response to GET, or to the first method that the view allows instead. The row of
-the very route counts, else the first that matches.
+`tests/table.py` of each app has a row in ROWS for each of its URLs: the route, and the responses to an anonymous
+visitor, the owner of the object, another user, staff without permissions, and a reviewer of photos. They are those to
+GET or, if the view refuses GET, to the first method that it allows. A row with exactly the route goes before one with
+`*`. If URLs have parameters, `objects` creates an object of `owner` and returns the parameters' values.
 log-in: redirect to log-in; reauth: redirect to reauthentication; away: redirect to another page.
 """
 

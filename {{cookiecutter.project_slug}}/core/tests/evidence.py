@@ -31,9 +31,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     documents = [settings.BASE_DIR / "SECURITY.md", *settings.BASE_DIR.glob("[a-z]*/**/SECURITY.md")]
     parts = [path.read_text(encoding="utf-8").partition("## Not provided") for path in documents]
     missing = re.findall(r"^\| (V\S+) \| (.+) \| (.+) \|$", "".join(part[2] for part in parts), re.MULTILINE)
-    stops: dict[str, list[str]] = {}
+    prevents: dict[str, list[str]] = {}
     for control, what in re.findall(r"^\| (\S+) \| (.+) \| `test_", "".join(part[0] for part in parts), re.MULTILINE):
-        stops.setdefault(control, []).append(what)
+        prevents.setdefault(control, []).append(what)
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     evidence = {
         "project": project["project"]["name"],
@@ -41,7 +41,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         "tested": datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": shown,
         "red": red,
-        "controls": [{"id": it, "stops": stops.get(it, []), "tests": tests.get(it, {})} for it in stops | tests],
+        "controls": [
+            {"id": it, "prevents": prevents.get(it, []), "tests": tests.get(it, {})} for it in prevents | tests
+        ],
         "not_provided": [{"id": control, "what": what, "why": why} for control, what, why in missing],
     }
     (settings.BASE_DIR / "reports").mkdir(exist_ok=True)

@@ -72,7 +72,7 @@ def test_every_row_of_the_access_table_is_used() -> None:
 
 @pytest.mark.control("V8.2.2")
 def test_every_page_of_an_object_is_asked_for_one() -> None:
-    """Without an object, a page that shows it to everyone would answer 404 to everyone too."""
+    """Without an object, every page answers 404 to everyone, and a missing check of the owner stays unnoticed."""
     pages = [route for route, app in ROUTES.items() if "<" in route and app in TABLES and "/admin/" not in route]
     for row in filter(None, map(row_for, pages)):
         assert "*" not in row.route, f"{row.route} matches pages of objects, each of which needs a row of its own"

@@ -6,7 +6,7 @@ from uploads.purposes import Purpose, register
 from uploads.services import NewPhoto, storing_photos
 from users.models import User
 
-# Photos that stand for themselves.
+# Photos that belong to no other object.
 PUBLIC = register(Purpose("test", "test"))
 PIXELS = ReencodedImage(dict.fromkeys(VARIANTS, b"pixels"), 64, 48)
 

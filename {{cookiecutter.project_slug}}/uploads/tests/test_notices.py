@@ -1,4 +1,4 @@
-"""Owners are told of decisions by email: each of the right ones, once, and at most once an hour."""
+"""Owners read of each decision once, in at most one email an hour."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -30,7 +30,7 @@ def page(photo: Photo) -> str:
 
 
 def said(response: Any) -> list[str]:
-    """Return the messages that the response told its reader to expect, or showed."""
+    """Return the messages that the response shows, or that the next page will show."""
     return [message.message for message in get_messages(response.wsgi_request)]
 
 

@@ -1,4 +1,4 @@
-"""Photos in object storage, which the view's redirect alone leads to."""
+"""Photos in object storage, which only a redirect of the view leads to."""
 
 from datetime import UTC, datetime
 from typing import Any

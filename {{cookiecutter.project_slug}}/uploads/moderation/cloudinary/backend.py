@@ -20,7 +20,7 @@ class CloudinaryBackend(StaffReviewBackend):
 
     def schedule(self, photos: QuerySet[Photo]) -> None:
         now = timezone.now()
-        # Not the claim: a worker may be uploading a photo at this moment.
+        # The claim stays: a worker may be uploading the photo at this moment.
         Asset.objects.filter(photo__in=photos).update(due_at=now, attempts=0)
         new = photos.filter(asset=None, has_files=True, is_moderated=True).values_list("pk", flat=True)
         Asset.objects.bulk_create(Asset(photo_id=key, due_at=now) for key in new)

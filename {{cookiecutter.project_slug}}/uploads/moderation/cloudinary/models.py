@@ -5,7 +5,7 @@ from uploads.models import Photo
 
 
 class Asset(DueRow):
-    """A photo on its way to Cloudinary, or there. The row is created with the photo, and goes when Cloudinary has none.
+    """A photo on its way to Cloudinary, or there. The row lasts from the photo's upload until Cloudinary has no copy.
 
     The transaction that changes a photo makes its asset due, so that no change is lost.
     """

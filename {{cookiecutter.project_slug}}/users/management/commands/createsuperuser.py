@@ -1,4 +1,4 @@
-"""Django's command without its way around the password rules. A deployment can run it each time."""
+"""Django's command, except that nothing bypasses the password rules, and that it is safe to repeat."""
 
 import os
 import sys
