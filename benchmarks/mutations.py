@@ -799,8 +799,9 @@ FEATURES = [
         '{"type": TYPE, "timestamp"',
         '{"type": "upload", "timestamp"',
     ),
-    Mutation("Cloudinary requests without a timeout", f"{CLOUDINARY}/client.py", ', "timeout": 20}', "}"),
-    Mutation("Cloudinary redirects followed", f"{CLOUDINARY}/client.py", '"redirect": False, "retries": False, ', ""),
+    Mutation("calls to Cloudinary without an end", f"{CLOUDINARY}/client.py", "self.socket.settimeout(left)", "pass"),
+    Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
+    Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(
