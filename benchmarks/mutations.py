@@ -799,7 +799,6 @@ FEATURES = [
         '{"type": TYPE, "timestamp"',
         '{"type": "upload", "timestamp"',
     ),
-    Mutation("calls to Cloudinary without an end", f"{CLOUDINARY}/client.py", "self.socket.settimeout(left)", "pass"),
     Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
     Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),

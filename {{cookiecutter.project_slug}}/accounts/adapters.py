@@ -51,3 +51,7 @@ class AccountAdapter(adapters.AccountAdapter):
 class SecondFactorAdapter(DefaultMFAAdapter):
     encrypt = staticmethod(encryption.encrypt)
     decrypt = staticmethod(encryption.decrypt)
+
+    def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
+        # There is no user if the account was deleted while its log-in waits for the second factor.
+        return user is not None and bool(super().is_mfa_enabled(user, types))
