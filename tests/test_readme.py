@@ -125,7 +125,6 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
     visit.click(page.get_by_role("link", name="Activate"))
     visit.type("Authenticator code:", totp(page.get_by_label("Authenticator secret").input_value()))
     visit.click(page.get_by_role("button", name="Activate"))
-    visit.click(page.get_by_role("link", name="Continue"))
     visit.click(page.get_by_role("link", name="Upload a photo"))
     visit.type("Title:", title)
     photo = page.get_by_label("Photo")

@@ -97,7 +97,7 @@ def mark(translate: Callable[..., str]) -> Callable[..., str]:
 
 
 def read_html(where: str, content: str) -> None:
-    """Record a page, or the HTML version of an email."""
+    """Record a page."""
     reader = Reader()
     reader.feed(unmarked(content))
     record(where, reader.texts)
@@ -116,8 +116,6 @@ def read_email(email: Any) -> None:
     """Record the parts of an email."""
     record(f"subject of {email.subject}", [unmarked(email.subject)])
     record(f"email {email.subject}", unmarked(email.body).splitlines())
-    for content, _ in getattr(email, "alternatives", []):
-        read_html(f"HTML of {email.subject}", content)
 
 
 def collect(instance: Any, **_: Any) -> None:

@@ -1,21 +1,14 @@
 import time
-from contextlib import suppress
 from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.authentication import get_authentication_records
-from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.contrib import messages
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
 
 from accounts.middleware import missing_step
 from core import encryption
@@ -47,30 +40,12 @@ class AccountAdapter(adapters.AccountAdapter):
         step = missing_step(request, request.user)
         return str(settings.LOGIN_URL) if step else str(super().get_login_redirect_url(request))
 
-    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        # Another account may confirm the same email at this moment. allauth would leave half of the change.
-        with suppress(IntegrityError), transaction.atomic():
-            return bool(super().confirm_email(request, email_address))
-        context = {"email": email_address.email}
-        self.add_message(request, messages.ERROR, "account/messages/email_confirmation_failed.txt", context)
-        return False
-
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Notices name the browser. They are not limited: an attacker could use up the limit first, to suppress them.
         is_notice = "user_agent" in context
         if not is_notice and not ratelimit.consume(self.request, action="email", key=email.lower()):
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
         super().send_mail(template_prefix, email, context)
-
-    def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
-        """Add an HTML version, made from the text. Only URLs of this site become links."""
-        mail = super().render_mail(template_prefix, email, context, headers)
-        origin = self.request.build_absolute_uri("/")
-        texts = [text.strip() for text in mail.body.split("\n\n")]
-        paragraphs = [(text, text.startswith(origin) and text.split() == [text]) for text in texts if text]
-        values = {"subject": mail.subject, "paragraphs": paragraphs, "code": context.get("code")}
-        mail.attach_alternative(render_to_string("accounts/email/message.html", values), "text/html")
-        return mail
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -80,14 +55,3 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
         # There is no user if the account was deleted while its log-in waits for the second factor.
         return user is not None and bool(super().is_mfa_enabled(user, types))
-
-    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
-        return _("Passkey {number}").format(number=Authenticator.objects.filter(user=user, type=type).count() + 1)
-
-    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}
-
-    def build_totp_svg(self, url: str) -> str:
-        """Return the QR code as an inline SVG element. An <img> with a data: URL would need an exception in the CSP."""
-        svg: str = super().build_totp_svg(url)
-        return svg[svg.index("<svg") :]

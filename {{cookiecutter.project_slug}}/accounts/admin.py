@@ -1,10 +1,8 @@
-"""What staff may see and do with other users' emails, sessions and second factors."""
+"""What staff may see and do with other users' sessions and second factors."""
 
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.admin import EmailAddressAdmin
-from allauth.account.models import EmailAddress
 
 # Importing allauth's admin modules registers its pages, which show secrets and cannot end sessions. Replaced below.
 from allauth.mfa.admin import Authenticator
@@ -14,19 +12,17 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-import users.admin  # noqa: F401  # removes allauth's page of emails first
 from core.admin import ModelAdmin
 from core.logging import log_event
 
 admin.site.unregister([Authenticator, UserSession])
-# Without this, the permission to view emails would be enough to mark them as verified.
-EmailAddressAdmin.make_verified.allowed_permissions = ("change",)
 
 
 class GuardedAdmin(ModelAdmin):
     """Show the rows of staff to superusers only: other staff could use them to take over an account."""
 
     list_select_related = ("user",)
+    search_fields = ("user__email",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
@@ -35,23 +31,12 @@ class GuardedAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-
-@admin.register(EmailAddress)
-class GuardedEmailAddressAdmin(GuardedAdmin, EmailAddressAdmin):
-    fields, actions = ("user", "email", "verified", "primary"), ("make_verified",)
-    # A change here would leave the email of the user, which can log in and reset the password too.
-    readonly_fields = ("user", "email")
-
-
-class ReadOnlyAdmin(GuardedAdmin):
-    search_fields = ("user__email",)
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 @admin.register(UserSession)
-class UserSessionAdmin(ReadOnlyAdmin):
+class UserSessionAdmin(GuardedAdmin):
     list_display = fields = ("user", "created_at", "ip", "user_agent")
     actions = ("end",)
 
@@ -73,7 +58,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(ReadOnlyAdmin):
+class AuthenticatorAdmin(GuardedAdmin):
     """Show no secrets. Staff delete a lost factor after verifying the user's identity in another way."""
 
     list_display = fields = ("user", "type", "created_at", "last_used_at")

@@ -12,7 +12,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
-from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
@@ -41,8 +40,5 @@ class SecondFactorMiddleware(MiddlewareMixin):
             find = partial(user_with_second_factor, request, request.user)
             request.user, request.auser = SimpleLazyObject(find), sync_to_async(find)  # type: ignore[assignment]
         elif request.path_info == settings.LOGIN_URL and (step := missing_step(request, request.user)):
-            target = request.GET.get("next", "/")
-            # The pages of the set-up do not pass `next` on. The last one, with the recovery codes, links to it.
-            request.session["after_set_up"] = target if url_has_allowed_host_and_scheme(target, None) else "/"
-            return redirect(reverse(step, query={"next": target}))
+            return redirect(reverse(step, query={"next": request.GET.get("next", "/")}))
         return None

@@ -12,7 +12,7 @@ from users.urls import restrict_methods
 
 NAMES = {f"account_{name}" for name in ("signup", "email", "email_verification_sent", "reauthenticate")}
 NAMES |= {f"mfa_{name}" for name in ("index", "authenticate", "reauthenticate", "activate_totp", "deactivate_totp")}
-NAMES |= {f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")}
+NAMES |= {"usersessions_list"} | {f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")}
 NAMES |= {f"mfa_{verb}_webauthn" for verb in ("list", "add", "edit", "remove", "reauthenticate")}
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
@@ -27,7 +27,6 @@ def named(patterns: list[Any]) -> list[Any]:
 urlpatterns = [
     path("notifications/", views.notifications, name="account_notifications"),
     path("delete/", views.delete_account, name="account_delete"),
-    path("sessions/", views.SessionsView.as_view(), name="usersessions_list"),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
     path("2fa/webauthn/login/", limited_login, name="mfa_login_webauthn"),
     *named(urls.urlpatterns),

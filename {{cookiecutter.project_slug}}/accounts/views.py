@@ -1,15 +1,10 @@
-"""Account pages that allauth does not have: emails about photos, deletion, and sessions as last seen."""
-
-from datetime import datetime
-from typing import Any
+"""Account pages that allauth does not have: emails about photos, deletion, and the end of one session."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
-from allauth.usersessions.views import ListUserSessionsView
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -45,18 +40,6 @@ def delete_account(request: UserRequest) -> HttpResponse:
     log_event("user_deleted", request, user=user.pk)
     get_adapter().send_notification_mail("accounts/email/account_deleted", user)
     return render(request, "accounts/deleted.html")
-
-
-class SessionsView(ListUserSessionsView):
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Take the time of the last page from the session itself. allauth's own tracking writes at each request."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        stored = Session.objects.in_bulk([session.session_key for session in context["sessions"]])
-        for session in context["sessions"]:
-            data = stored[session.session_key].get_decoded() if session.session_key in stored else {}
-            renewed = data.get("renewed")
-            session.last_seen_at = datetime.fromisoformat(renewed) if renewed else session.created_at
-        return context
 
 
 @require_POST

@@ -52,7 +52,7 @@ cloud = Cloud()
 def set_up() -> None:
     cloud.start()
     settings.CLOUDINARY = environment.url(cloud.cloudinary_url)
-    client.transport = client.configure()
+    client.configure()
     call_command("migrate", verbosity=0)
     User.objects.create_user(OWNER)
     User.objects.create_user(REVIEWER)

@@ -27,9 +27,6 @@ ROWS = """
 /accounts/2fa/webauthn/login/                away   away   away     away   away
 /accounts/2fa/webauthn/reauthenticate/       log-in away   away     away   away
 /accounts/2fa/webauthn/keys/<pk>/*           log-in reauth reauth   404    404
-/admin/account/emailaddress/<object_id>/     log-in log-in log-in   away   away
-/admin/account/emailaddress/<object_id>/history/ log-in log-in log-in away away
-/admin/account/emailaddress/*                log-in log-in log-in   403    403
 /admin/mfa/authenticator/<object_id>/        log-in log-in log-in   away   away
 /admin/mfa/authenticator/<object_id>/history/ log-in log-in log-in away away
 /admin/mfa/authenticator/*                   log-in log-in log-in   403    403

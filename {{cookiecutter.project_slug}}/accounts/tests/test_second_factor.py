@@ -18,7 +18,6 @@ from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
 
-from accounts.tests.passkey import Passkey
 from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
 from config import urls
 from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
@@ -57,7 +56,7 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
 @pytest.mark.control("V6.3.3")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("run_on_commit")
-def test_first_administrator_reaches_the_page_they_wanted(
+def test_first_administrator_sets_up_a_second_factor_at_once(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -71,7 +70,6 @@ def test_first_administrator_reaches_the_page_they_wanted(
     # Neither an emailed code nor the password once more.
     secret = client.get(ACTIVATE).context["form"].secret
     page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
-    assert f'href="{url}">Continue' in page.content.decode()
     assert len(page.context["unused_codes"]) == 10
     assert secret not in str(Authenticator.objects.get(type=Authenticator.Type.TOTP).data)
     assert client.get(url).status_code == 200
@@ -90,18 +88,6 @@ def test_first_administrator_reaches_the_page_they_wanted(
 def test_staff_are_led_from_the_log_in_to_their_second_factor(client: HTTPSClient, staff: User) -> None:
     page = client.post(LOGIN, {"login": staff.email, "password": PASSWORD}, follow=True)
     assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
-
-
-@pytest.mark.control("V3.7.2")
-@pytest.mark.usefixtures("run_on_commit")
-@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-def test_second_factor_setup_never_leads_to_another_site(client: HTTPSClient, staff: User, target: str) -> None:
-    log_in(client, staff.email)
-    client.get("/accounts/login/", {"next": target})
-    secret = client.get(ACTIVATE).context["form"].secret
-    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True).content.decode()
-    assert 'href="/">Continue' in page
-    assert "evil" not in page
 
 
 @pytest.mark.control("V6.3.3")
@@ -278,12 +264,3 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
         assert mail.outbox.pop().to == [user.email]
     removed = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_factor_removed"]
     assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [("totp", user.pk, staff.pk)] * 2
-
-
-def test_new_passkey_has_a_number_and_the_name_of_the_site(login: Login, staff: User, user: User) -> None:
-    for owner in (staff, user):
-        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data)
-    page = login(staff).get(ADD_PASSKEY)
-    assert "2" in page.context["form"].initial["name"]
-    site = page.context["js_data"]["creation_options"]["publicKey"]["rp"]
-    assert site == {"id": "testserver", "name": settings.SITE_NAME}

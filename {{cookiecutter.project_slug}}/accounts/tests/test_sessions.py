@@ -4,7 +4,6 @@ import logging
 from datetime import timedelta
 
 import pytest
-from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
@@ -56,16 +55,10 @@ def test_user_ends_own_sessions_singly_or_all_others(
     assert not is_logged_in(own)
 
 
-@pytest.mark.control("V7.5.2")
-def test_sessions_show_when_each_was_last_seen(clients: list[HTTPSClient]) -> None:
-    own, second, _ = clients
-    session = second.session
-    session["renewed"] = (timezone.now() - timedelta(hours=2)).isoformat()
-    session.save()
-    page = own.get("/accounts/sessions/").content.decode()
+def test_sessions_are_listed_by_browser(clients: list[HTTPSClient]) -> None:
+    page = clients[0].get("/accounts/sessions/").content.decode()
     assert page.count("Unknown browser") == 3
     assert page.count("This session") == 1
-    assert page.count("Last seen 2\xa0hours ago") == 1
 
 
 @pytest.mark.control("V14.2.7")
@@ -102,22 +95,6 @@ def test_staff_need_a_permission_to_end_sessions(
         assert ("have ended" in page) is ends
     ended = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "session_expired"]
     assert [(it["reason"], it["owner"], it["user"]) for it in ended] == [("ended by staff", user.pk, staff.pk)] * 3
-
-
-@pytest.mark.control("V8.2.1")
-def test_staff_need_a_permission_to_mark_an_email_verified(login: Login, user: User, make_user: MakeUser) -> None:
-    staff, admin = make_user("staff@example.com", is_staff=True), make_user("admin@example.com", is_superuser=True)
-    EmailAddress.objects.update(verified=False)
-    email, other = EmailAddress.objects.create(user=user, email=user.email), EmailAddress.objects.get(user=admin)
-    for permission, verifies in (("view_emailaddress", False), ("change_emailaddress", True)):
-        staff.user_permissions.add(Permission.objects.get(codename=permission))
-        fields = {"action": "make_verified", "_selected_action": [email.pk, other.pk]}
-        login(staff).post("/admin/account/emailaddress/", fields)
-        email.refresh_from_db()
-        assert email.verified is verifies
-        assert login(staff).get(f"/admin/account/emailaddress/{other.pk}/change/").status_code == 302
-    other.refresh_from_db()
-    assert not other.verified
 
 
 @pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])

@@ -36,10 +36,7 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: p
     assert not is_logged_in(client)
     message: Any = mail.outbox[0]
     assert message.to == ["new@example.com"]
-    assert message.alternatives[0].mimetype == "text/html"
-    assert f"<strong>{emailed_code()}</strong>" in message.alternatives[0].content
     assert f"Hello from {settings.SITE_NAME}!" in message.body
-    assert f"<title>{message.subject}</title>" in message.alternatives[0].content
     assert "testserver" not in message.body
     client.post(CONFIRM, {"code": emailed_code()})
     assert is_logged_in(client)
@@ -114,8 +111,6 @@ def test_requested_emails_are_limited_but_never_notices(client: HTTPSClient, use
     statuses += [client.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(5)]
     sent = len(mail.outbox)
     assert sent <= 5
-    message: Any = mail.outbox[-1]
-    assert '<a href="https://testserver/accounts/' in message.alternatives[0].content
     assert statuses == [200, *[302] * (sent - 1), *[429] * (6 - sent)]
     assert all(message.to == [email] for message in mail.outbox)
     log_in(client, user.email)

@@ -1,34 +1,32 @@
 """Calls to Cloudinary. The SDK signs them and the URLs of photos; it has no public way to bound its own requests."""
 
 import json
-import socket
+import ssl
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from email.message import Message
 from functools import lru_cache, partial
-from threading import Event, Thread
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from io import BufferedReader, RawIOBase
 from typing import IO, Any
+from urllib.parse import urlencode
 
 import cloudinary
 from cloudinary.utils import api_sign_request, cloudinary_url
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
-from urllib3 import BaseHTTPResponse, PoolManager, make_headers
-from urllib3.exceptions import HTTPError
+from urllib3 import encode_multipart_formdata
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
-# A redirect would send the signed body to another host, and a repeated POST could upload twice. The timeout is in
-# seconds, for the connection and for each read.
-OPTIONS: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "timeout": 20}
-MAX_SECONDS = 30  # for a whole call: an answer that arrives byte by byte never reaches a read's timeout
-MAX_BYTES = 1024**2  # of an answer, after decompression; the details of 20 assets need about 200 kB
-MAX_WAIT = timedelta(hours=1)
+MAX_SECONDS = 30  # for a whole call, after the connection, which can take as long again
+MAX_BYTES = 1024**2  # of an answer; the details of 20 assets need about 200 kB
+TLS = ssl.create_default_context(cafile=cloudinary.CERT_KWARGS["ca_certs"])
+CONNECTIONS: dict[str, Any] = {"https": partial(HTTPSConnection, context=TLS), "http": HTTPConnection}
 
 UNREACHABLE = _("Cloudinary cannot be reached or has an internal error. The call is tried again automatically.")
 UNREADABLE = _("Cloudinary's answer about this photo cannot be read. The call is tried again automatically.")
@@ -55,10 +53,9 @@ class Answer:
 
 @dataclass(eq=False)
 class CloudinaryError(Exception):
-    """A failed call: `advice` is for reviewers, `retry_at` is the time that Cloudinary named."""
+    """A failed call, with advice for reviewers."""
 
     advice: str
-    retry_at: datetime | None = None
 
 
 class AssetNotFoundError(CloudinaryError):
@@ -73,109 +70,86 @@ class PhotoRefusedError(PhotoError):
     """Cloudinary refuses this photo, so a reviewer decides."""
 
 
-class Transport:
-    """A connection pool for answers that can be a decompression bomb, or arrive byte by byte without an end."""
+class BoundedSocket(RawIOBase):
+    """A socket for http.client that can be used until `end`. A timeout alone starts again with each byte."""
 
-    def __init__(self) -> None:
-        self.pool = PoolManager(**cloudinary.CERT_KWARGS)
-        self.socket: Any = None
-        self.next_query_at = timezone.now()
+    def __init__(self, socket: Any, end: float) -> None:
+        self.socket, self.end = socket, end
 
-    def request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
-        host = settings.CLOUDINARY.get("upload_prefix", "https://api.cloudinary.com")
-        url = f"{host}/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
-        pool: Any = self.pool.connection_from_url(url)
-        pool.ConnectionCls = partial(self.create_connection, type(pool).ConnectionCls)
-        start, done = time.monotonic(), Event()
-        Thread(target=self.hang_up, args=[done], daemon=True).start()
-        try:
-            with self.pool.request(method, url, **OPTIONS, **content) as response:
-                answer = response.read(MAX_BYTES)
-            if time.monotonic() - start > MAX_SECONDS:
-                raise TimeoutError
-        except (HTTPError, OSError):
-            raise CloudinaryError(UNREACHABLE) from None
-        finally:
-            done.set()
-        self.slow_down(response)
-        with suppress(ValueError, RecursionError):
-            body = json.loads(answer.decode())  # UTF-8 without a BOM
-            if response.status == 200 and isinstance(body, dict) and body and "error" not in body:
-                return body
-        raise error_for(response, answer)
+    def in_time(self) -> Any:
+        if (left := self.end - time.monotonic()) <= 0:
+            raise TimeoutError
+        self.socket.settimeout(left)
+        return self.socket
 
-    def create_connection(self, connection_class: Any, **options: Any) -> Any:
-        connection = connection_class(**options)
+    def sendall(self, content: bytes) -> None:
+        for start in range(0, len(content), 2**14):  # a TLS record, to each of which the timeout applies
+            self.in_time().sendall(content[start : start + 2**14])
 
-        def connect() -> None:
-            connection_class.connect(connection)
-            self.socket = connection.sock
+    def readable(self) -> bool:
+        return True
 
-        connection.connect = connect
-        return connection
+    def readinto(self, buffer: Any) -> int:
+        return int(self.in_time().recv_into(buffer))
 
-    def hang_up(self, done: Event) -> None:
-        """End a call that takes longer than MAX_SECONDS."""
-        seconds = MAX_SECONDS
-        while not done.wait(seconds):
-            seconds = 1  # there may be no connection yet
-            with suppress(TypeError, OSError):
-                # Not the method of a TLS socket, which must not be called from another thread.
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+    def makefile(self, mode: str) -> BufferedReader:
+        return BufferedReader(self)
 
-    def slow_down(self, response: BaseHTTPResponse) -> None:
-        """Spread the second half of the hour's calls over the rest of the hour."""
-        reset = retry_time(response)
-        with suppress(KeyError, ValueError):
-            limit, remaining = (int(response.headers[f"X-FeatureRateLimit-{name}"]) for name in ("Limit", "Remaining"))
-            if reset and remaining * 2 < limit:
-                now = timezone.now()
-                self.next_query_at = now + (reset - now) / max(remaining, 1)
+    def close(self) -> None:
+        """Leave it to the caller: http.client closes its end before the answer is read."""
 
 
-def retry_time(response: BaseHTTPResponse) -> datetime | None:
-    """Return the time that a response names for the next call, at most MAX_WAIT from now."""
-    now = timezone.now()
+def call(method: str, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
+    """Return Cloudinary's answer. http.client follows no redirect and repeats no request; it decompresses nothing."""
+    scheme, _, host = settings.CLOUDINARY.get("upload_prefix", "https://api.cloudinary.com").partition("://")
+    url = f"/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
+    end = time.monotonic() + MAX_SECONDS
     try:
-        if "Retry-After" in response.headers:
-            wait = timedelta(seconds=int(response.headers["Retry-After"]))
-        else:
-            wait = parsedate_to_datetime(response.headers["X-FeatureRateLimit-Reset"]) - now
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return now + min(max(wait, timedelta(0)), MAX_WAIT)
+        with closing(CONNECTIONS[scheme](host, timeout=MAX_SECONDS)) as connection:
+            connection.connect()
+            with connection.sock as socket:
+                connection.sock = BoundedSocket(socket, end)
+                connection.request(method, url, body, headers)
+                response = connection.getresponse()
+                answer = response.read(MAX_BYTES)
+    except (HTTPException, OSError):
+        raise CloudinaryError(UNREACHABLE) from None
+    with suppress(ValueError, RecursionError):
+        found = json.loads(answer.decode())  # UTF-8 without a BOM
+        if response.status == 200 and isinstance(found, dict) and found and "error" not in found:
+            return found
+    raise error_for(response.status, response.headers, answer)
 
 
-def error_for(response: BaseHTTPResponse, content: bytes) -> CloudinaryError:
-    """Return the error for a failed response, without the response's own text, which is untrusted."""
-    status = response.status
-    no_calls_left = response.headers.get("X-FeatureRateLimit-Remaining") == "0"
+def error_for(status: int, headers: Message, content: bytes) -> CloudinaryError:
+    """Return the error for a failed call, without the answer's own text, which is untrusted."""
+    no_calls_left = headers["X-FeatureRateLimit-Remaining"] == "0"
     if status == 429 or (status == 420 and (no_calls_left or b"rate limit" in content.lower())):
-        return CloudinaryError(RATE_LIMITED, retry_time(response))
+        return CloudinaryError(RATE_LIMITED)
     if status in ADVICE:
         return (AssetNotFoundError if status == 404 else CloudinaryError)(ADVICE[status])
     if status == 200:
         return PhotoError(UNREADABLE)
     if 400 <= status < 500 and status != 423:
         return PhotoRefusedError(gettext("Cloudinary refuses this photo (HTTP status {status}).").format(status=status))
-    return CloudinaryError(UNREACHABLE, retry_time(response))
+    return CloudinaryError(UNREACHABLE)
 
 
-def configure() -> Transport:
+def configure() -> None:
     """Give the SDK this project's settings only; by default it reads environment variables of its own."""
     config = cloudinary.config()
     vars(config).clear()
     config.update(**settings.CLOUDINARY)
-    return Transport()
 
 
-transport = configure()
+configure()
 
 
-def administer(method: str, path: str = "", **content: Any) -> dict[str, Any]:
+def administer(method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
     """Call the Admin API."""
-    headers = make_headers(basic_auth="{api_key}:{api_secret}".format(**settings.CLOUDINARY))
-    return transport.request(method, f"resources/image/{TYPE}{path}", headers=headers, **content)
+    login = b64encode("{api_key}:{api_secret}".format(**settings.CLOUDINARY).encode()).decode()
+    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+    return call(method, f"resources/image/{TYPE}{path}", body, **headers)
 
 
 def send(action: str, file: dict[str, Any] | None = None, **fields: str) -> dict[str, Any]:
@@ -184,7 +158,8 @@ def send(action: str, file: dict[str, Any] | None = None, **fields: str) -> dict
     algorithm = settings.CLOUDINARY.get("signature_algorithm", "sha1")
     signature = api_sign_request(fields, settings.CLOUDINARY["api_secret"], algorithm)
     fields |= {"api_key": settings.CLOUDINARY["api_key"], "signature": signature}
-    return transport.request("POST", f"image/{action}", fields=fields | (file or {}))
+    body, content_type = encode_multipart_formdata(fields | (file or {}))
+    return call("POST", f"image/{action}", body, **{"Content-Type": content_type})
 
 
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
@@ -197,11 +172,9 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
 
 def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what one call tells about at most 100 assets."""
-    if timezone.now() < transport.next_query_at:
-        raise CloudinaryError(RATE_LIMITED, transport.next_query_at)
-    query = [("moderations", "true"), *(("public_ids[]", public_id) for public_id in public_ids)]
+    query = urlencode({"moderations": "true", "public_ids[]": public_ids}, doseq=True)
     try:
-        return {entry["public_id"]: entry for entry in administer("GET", fields=query)["resources"]}
+        return {entry["public_id"]: entry for entry in administer("GET", f"?{query}")["resources"]}
     except (PhotoError, KeyError, TypeError):  # unreadable: each photo's own details are read instead
         return {}
 
@@ -223,7 +196,7 @@ def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
 
 
 def approve(public_id: str) -> None:
-    administer("POST", f"/{public_id}", json={"moderation_status": "approved"})
+    administer("POST", f"/{public_id}", json.dumps({"moderation_status": "approved"}).encode())
 
 
 def destroy(public_id: str) -> None:

@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -26,99 +26,109 @@ CLAIM = timedelta(minutes=5)
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
 OTHER_STORAGE = gettext_noop("The worker looks at another storage than the site: a file is missing. Check STORAGE_URL.")
 
+# When the photo is due again (None: never), and the verdicts that were found, by kind.
+type Outcome = tuple[datetime | None, dict[str, VerdictValue]]
+
 logger = logging.getLogger(__name__)
-
-
-class Outcome(NamedTuple):
-    """The verdicts by kind that one pass found, and when the photo is due again (None: never)."""
-
-    asset: Asset
-    next_due: datetime | None
-    verdicts: Mapping[str, VerdictValue] = {}
-    reason: str = ""  # for the owner, if the photo is rejected
 
 
 def process_due_photos() -> int:
     """Claim a batch of due photos, process them, and return their number."""
     assets = Asset.objects.select_related("photo").claim(BATCH_SIZE, CLAIM)
-    if assets:
-        try:
-            for asset, next_due, verdicts, reason in process(assets):
-                try:
-                    apply_verdicts(asset.photo, verdicts, reason=reason)
-                except Exception:
-                    # One photo's error must not hold up the others.
-                    logger.exception("The verdicts of a photo could not be stored")
-                    next_due = asset.next_attempt()
-                Asset.objects.reschedule(asset, next_due)
-                Asset.objects.keep_claim(assets, timezone.now() + CLAIM)
-        finally:
-            Asset.objects.keep_claim(assets, None)
-        logger.info("photos processed: %d", len(assets))
+    if not assets:
+        return 0
+    try:
+        process(assets)
+    finally:
+        Asset.objects.keep_claim(assets, None)
+    logger.info("photos processed: %d", len(assets))
     return len(assets)
 
 
-def process(assets: Sequence[Asset]) -> Iterator[Outcome]:
-    """Take the next step for each photo, and yield what it found."""
-    # One query asks about all photos that were sent before.
-    queried = [str(asset.pk) for asset in assets if asset.sent and asset.photo.has_files]
+def process(assets: Sequence[Asset]) -> None:
+    """Take the next step for each photo. An outage ends all further calls."""
+    outage: CloudinaryError | None = None
     listed: dict[str, dict[str, Any]] = {}
-    query_error, outage = None, None  # an outage ends all further calls
     try:
-        listed = client.list_assets(queried) if queried else {}
+        # One query asks about all photos that were sent before.
+        if sent := [str(asset.pk) for asset in assets if asset.sent and asset.photo.has_files]:
+            listed = client.list_assets(sent)
     except CloudinaryError as error:
-        query_error = error
+        outage = error
     for asset in assets:
-        key = str(asset.pk)
-        if earlier := outage or (query_error if key in queried else None):
-            yield postpone(asset, earlier)
-            continue
         try:
-            answer = client.find_asset(key, listed.get(key, {})) if key in queried else None
-            outcome = take_step(asset, answer)
-        except FileNotFoundError:
-            logger.error(OTHER_STORAGE)
-            outcome = postpone(asset, CloudinaryError(OTHER_STORAGE))
-        except CloudinaryError as error:
-            outage = outage if isinstance(error, PhotoError) else error
-            outcome = postpone(asset, error)
+            try:
+                next_due, verdicts = postpone(asset, outage) if outage else take_step(asset, listed)
+            except CloudinaryError as error:
+                outage = outage if isinstance(error, PhotoError) else error
+                next_due, verdicts = postpone(asset, error)
+            store(asset, next_due, verdicts)
         except Exception:
-            # An error with one photo must not hold up the photos after it.
+            # One photo's error must not hold up the others.
             logger.exception("A photo could not be processed")
-            outcome = Outcome(asset, asset.next_attempt())
-        yield outcome
-    if problem := outage or query_error:
-        logger.warning("%s", problem.advice)
+            Asset.objects.reschedule(asset, asset.next_attempt())
+        Asset.objects.keep_claim(assets, timezone.now() + CLAIM)
+    if outage:
+        logger.warning("%s", outage.advice)
 
 
-def take_step(asset: Asset, answer: Answer | None) -> Outcome:
+def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
     """Do what the photo needs next: destroy its asset, record a reviewer's approval, or get verdicts."""
     photo, key = asset.photo, str(asset.pk)
     if not photo.has_files:
         if asset.sent:
             client.destroy(key)
-        # By a query: the outcome still needs the key of the asset.
+        # By a query: the caller still needs the key of the asset.
         Asset.objects.filter(pk=asset.pk).delete()
-        return Outcome(asset, next_due=None)
+        return None, {}
+    answer = client.find_asset(key, listed.get(key, {})) if asset.sent else None
     approved = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists()
     must_upload = answer is None and (approved or not asset.version)
     if must_upload:
-        with default_storage.open(photo.path("display")) as file:
-            # Saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
-            asset.sent = True
-            asset.save(update_fields=["sent"])
-            answer = client.upload(key, file, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
+        answer = upload(asset, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
     if answer:
         asset.version = answer.version
         asset.save(update_fields=["version"])
     if approved:
         client.approve(key)
-        return Outcome(asset, next_due=None)
+        return None, {}
     if must_upload and answer and answer.existing:
-        return Outcome(asset, timezone.now())  # such an answer has no verdicts: ask again at once
+        return timezone.now(), {}  # such an answer has no verdicts: ask again at once
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
     pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
-    return make_outcome(asset, asset.next_attempt() if pending else None, verdicts)
+    return asset.next_attempt() if pending else None, verdicts
+
+
+def upload(asset: Asset, moderation: str) -> Answer:
+    try:
+        with default_storage.open(asset.photo.path("display")) as file:
+            # Saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
+            asset.sent = True
+            asset.save(update_fields=["sent"])
+            return client.upload(str(asset.pk), file, moderation)
+    except FileNotFoundError:
+        logger.error(OTHER_STORAGE)
+        raise PhotoError(OTHER_STORAGE) from None
+
+
+def postpone(asset: Asset, error: CloudinaryError) -> Outcome:
+    """Return verdicts that tell reviewers why the photo still waits."""
+    result = Result.UNKNOWN if isinstance(error, PhotoRefusedError) else Result.PENDING
+    waiting = asset.photo.verdicts.filter(result=Result.PENDING).exclude(kind=MANUAL).values_list("kind", flat=True)
+    return asset.next_attempt(), dict.fromkeys(waiting, VerdictValue(result, _(error.advice)))
+
+
+def store(asset: Asset, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]) -> None:
+    """Store the outcome of a step. Verdicts that have been pending for too long go to a reviewer."""
+    if asset.photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):
+        late = _("No verdict within {hours} hours.").format(hours=settings.MODERATION_STUCK_HOURS)
+        pending = {kind: verdict.detail for kind, verdict in verdicts.items() if verdict.result == Result.PENDING}
+        unknown = {kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip()) for kind, detail in pending.items()}
+        verdicts = {**verdicts, **unknown}
+    rejected = {kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED}
+    reason = _("Not accepted: file.") if rejected == {"perception_point"} else _("Not accepted: content.")
+    apply_verdicts(asset.photo, verdicts, reason=reason)
+    Asset.objects.reschedule(asset, next_due)
 
 
 def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:
@@ -137,23 +147,3 @@ def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
         # As JSON, since a database refuses some characters.
         details.insert(0, _("Status from Cloudinary: {statuses}.").format(statuses=json.dumps(statuses)))
     return VerdictValue(result, " ".join(details)[:1000])
-
-
-def make_outcome(asset: Asset, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]) -> Outcome:
-    """Return the outcome; verdicts that have been pending for too long go to a reviewer."""
-    if asset.photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):
-        late = _("No verdict within {hours} hours.").format(hours=settings.MODERATION_STUCK_HOURS)
-        pending = {kind: verdict.detail for kind, verdict in verdicts.items() if verdict.result == Result.PENDING}
-        unknown = {kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip()) for kind, detail in pending.items()}
-        verdicts = {**verdicts, **unknown}
-    rejected = {kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED}
-    reason = _("Not accepted: file.") if rejected == {"perception_point"} else _("Not accepted: content.")
-    return Outcome(asset, next_due, verdicts, reason)
-
-
-def postpone(asset: Asset, error: CloudinaryError) -> Outcome:
-    """Return an outcome that tells reviewers why the photo still waits."""
-    result = Result.UNKNOWN if isinstance(error, PhotoRefusedError) else Result.PENDING
-    waiting = asset.photo.verdicts.filter(result=Result.PENDING).exclude(kind=MANUAL).values_list("kind", flat=True)
-    verdicts = dict.fromkeys(waiting, VerdictValue(result, _(error.advice)))
-    return make_outcome(asset, error.retry_at or asset.next_attempt(), verdicts)

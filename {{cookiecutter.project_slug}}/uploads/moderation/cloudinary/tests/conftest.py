@@ -12,12 +12,12 @@ from uploads.moderation.cloudinary.tests.stub import SECRET, WEBHOOK, Cloud, Not
 
 
 @pytest.fixture
-def cloud(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(settings: Settings) -> Iterator[Cloud]:
     """Run the stub, and send all calls there."""
     with Cloud() as server:
         settings.CLOUDINARY = environment.url(server.cloudinary_url)
         settings.PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"
-        monkeypatch.setattr(client, "transport", client.configure())
+        client.configure()
         yield server
 
 

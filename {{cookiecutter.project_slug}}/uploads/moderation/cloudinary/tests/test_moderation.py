@@ -1,14 +1,10 @@
 """Photos from the upload to the decision, with the real SDK and a stub of Cloudinary."""
 
-import gzip
-import json
 import re
 import time
 import tracemalloc
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +23,8 @@ from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
 from uploads.moderation.cloudinary import outbox
 from uploads.moderation.cloudinary.models import Asset
-from uploads.moderation.cloudinary.outbox import Outcome
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
+from uploads.moderation.rules import VerdictValue
 from uploads.purposes import Purpose
 from uploads.services import delete_photo, review_photo
 from uploads.sweeper import delete_removed_files, sweep
@@ -159,7 +155,7 @@ def test_outage_only_delays_photos(
     caplog: pytest.LogCaptureFixture,
     fault: Fault,
 ) -> None:
-    monkeypatch.setitem(sdk.OPTIONS, "timeout", sdk.OPTIONS["timeout"] / 20)
+    monkeypatch.setattr(sdk, "MAX_SECONDS", sdk.MAX_SECONDS / 30)
     photos = [make_photo(), make_photo()]
     cloud.faults = [fault]
     run_worker()
@@ -174,22 +170,6 @@ def test_outage_only_delays_photos(
     assert len(cloud.uploads) == 2
 
 
-@pytest.mark.parametrize(("remaining", "asks"), [("60", True), ("40", False)])
-def test_last_calls_of_the_hour_are_spread(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, remaining: str, asks: bool
-) -> None:
-    reset = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    cloud.headers = {
-        "X_FeatureRateLimit_Limit": "100",
-        "X_FeatureRateLimit_Remaining": remaining,
-        "X_FeatureRateLimit_Reset": reset,
-    }
-    make_photo()
-    for _ in range(3):
-        run_worker()
-    assert (len(cloud.calls) > 2) is asks
-
-
 @pytest.mark.control("V16.5.2")
 @pytest.mark.parametrize(
     ("body", "headers"),
@@ -200,9 +180,9 @@ def test_last_calls_of_the_hour_are_spread(
         ('{"resources": []}'.encode("utf-16"), {}),
         ('{"version": ' + "9" * 5000 + "}", {}),
         ("{}", {"X_FeatureRateLimit_Limit": "9" * 5000, "X_FeatureRateLimit_Remaining": "1", "Retry_After": "60"}),
-        (gzip.compress(b" " * 64 * 1024**2), {"Content_Encoding": "gzip"}),
+        (b" " * 32 * 1024**2, {}),
     ],
-    ids=["list as ID", "number as list", "BOM", "UTF-16", "long number", "long header", "decompression bomb"],
+    ids=["list as ID", "number as list", "BOM", "UTF-16", "long number", "long header", "32 MiB"],
 )
 def test_unreadable_answer_delays_one_photo(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, body: str | bytes, headers: dict[str, str]
@@ -220,16 +200,6 @@ def test_unreadable_answer_delays_one_photo(
         assert sorted(map(status, photos)) == statuses
         cloud.decide("approved", "approved")
     assert len(cloud.uploads) == 2
-
-
-@pytest.mark.control("V16.5.2")
-def test_compressed_answer_is_read(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
-    photo = make_photo()
-    answer = {"public_id": str(photo.pk), "version": 1, "moderation": moderation("approved", "approved")}
-    body = gzip.compress(json.dumps(answer).encode())
-    cloud.faults = [lambda handler: handler.reply(200, body, Content_Encoding="gzip")]
-    run_worker()
-    assert status(photo) == Status.APPROVED
 
 
 @pytest.mark.control("V16.5.2")
@@ -380,15 +350,16 @@ def test_claim_does_not_rest_on_a_subquery(cloud: Cloud, make_photo: MakePhoto) 
 def test_claim_lasts_as_long_as_the_pass(cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = [make_photo() for _ in range(4)]
 
-    def process_slowly(assets: Sequence[Asset]) -> Iterator[Outcome]:
-        for asset in assets:
-            later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
-            monkeypatch.setattr("django.utils.timezone.now", lambda now=later: now)
-            assert claim() == []
-            yield Outcome(asset, next_due=None)
+    def step_slowly(*_: object) -> tuple[None, dict[str, VerdictValue]]:
+        later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
+        monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+        free.extend(claim())
+        return None, {}
 
-    monkeypatch.setattr(outbox, "process", process_slowly)
+    free: list[Asset] = []
+    monkeypatch.setattr(outbox, "take_step", step_slowly)
     assert outbox.process_due_photos() == len(photos)
+    assert free == []
     assert not Asset.objects.exclude(due_at=None, claimed_until=None).exists()
 
 
