@@ -293,7 +293,12 @@ FOUNDATION = [
     Mutation("health checks need HTTPS", SETTINGS, '= [r"^health/(live|ready)/\\Z"]', "= []"),
     Mutation("health subpages answer over plain HTTP", SETTINGS, 'r"^health/(live|ready)/\\Z"', 'r"^health/"'),
     Mutation("storage not checked by readiness", "core/views.py", 'if not default_storage.exists(""):', "if False:"),
-    Mutation("manifest not checked by readiness", "core/views.py", '        staticfiles_storage.url("site.css")\n'),
+    Mutation(
+        "manifest not checked by readiness",
+        "core/views.py",
+        '    "static files": lambda: staticfiles_storage.url("site.css"),\n',
+    ),
+    Mutation("services asked by each check of readiness", "core/views.py", "if now >= checked_at + 1:", "if True:"),
     Mutation("error texts sent to Sentry", "core/errors.py", '        error["value"] = ""\n'),
     Mutation(
         "variables sent to Sentry", "core/errors.py", '            frame.pop("vars", None)\n', "            pass\n"
@@ -567,8 +572,8 @@ FOUNDATION = [
     Mutation(
         "each readiness check waits for a service that hangs",
         "core/views.py",
-        "if shared_check is None or shared_check[0].done():",
-        "if True:",
+        "if checking.acquire(blocking=False):",
+        "if checking.acquire():",
     ),
     Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
