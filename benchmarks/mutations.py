@@ -598,8 +598,8 @@ FOUNDATION = [
     Mutation(
         "change during a rotation of keys overwritten",
         "core/management/commands/rotate_encryption.py",
-        "after[pk] if value == before[pk] else rotate(value)",
-        "after[pk]",
+        "with transaction.atomic():",
+        "if True:",
     ),
     Mutation(
         "failed job stops the others",
