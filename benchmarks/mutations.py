@@ -459,9 +459,9 @@ FOUNDATION = [
     ),
     Mutation("files of a photo that was not saved kept", SERVICES, "() if committed else photos.values()", "()"),
     Mutation("replaced photo kept", FORMS, "        delete_unused(replaced)\n"),
-    Mutation("unused photos kept", SWEEPER, "not_deleted().filter(purpose.unused(), ", "none().filter("),
+    Mutation("unused photos kept", SWEEPER, "not_deleted().filter(pk__range", "none().filter(pk__range"),
     Mutation("used photos deleted by the sweeper", SWEEPER, "filter(purpose.unused(), ", "filter("),
-    Mutation("new photo deleted before its object is saved", SWEEPER, "photos.filter(created_at__lt=cutoff)", "photos"),
+    Mutation("new photo deleted before its object is saved", SWEEPER, ", created_at__lt=cutoff)", ")"),
     Mutation("other files in the folders of photos deleted", SWEEPER, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
     Mutation(
         "files outside the folders of photos deleted",
