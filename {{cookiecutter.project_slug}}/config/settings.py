@@ -158,6 +158,7 @@ TEMPLATES = [
     }
 ]
 
+TASKS = {"default": {"BACKEND": "core.jobs.NoTaskBackend"}}  # Django's default runs tasks inside the request
 # How long visitors share a page or its photos. Not on SQLite, where storing them would wait for other writers.
 SHARED_PAGE_SECONDS = 0 if DEBUG or DATABASES["default"]["ENGINE"].endswith("sqlite3") else 10
 # Translations of the project's own texts: see docs/languages.md.
