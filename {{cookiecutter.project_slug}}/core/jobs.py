@@ -38,7 +38,7 @@ class NoTaskBackend(DummyBackend):
     """Refuse Django's tasks, in place of the default backend: it would run them at once, and none again that fails."""
 
     def validate_task(self, task: Any) -> Never:
-        advice = "make this task a job of the worker (core/jobs.py), or set TASKS to a backend with a worker of its own."
+        advice = "make this task a job of the worker (core/jobs.py), or set TASKS to a backend with its own worker."
         raise ImproperlyConfigured(f"{task.func.__module__}.{task.func.__qualname__}: {advice}")
 
 
