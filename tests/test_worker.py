@@ -164,13 +164,13 @@ def test_worker_once_sends_everything_and_fails_with_the_name_of_a_failed_job(pr
     assert len(parcels.labels()) == len(set(parcels.labels())) == ROWS
 
 
-def test_task_of_an_app_is_warned_of_until_tasks_have_a_worker(project: Project) -> None:
+def test_task_of_an_app_is_an_error_until_tasks_have_a_worker(project: Project) -> None:
     folder = project(ALL_OFF)
-    (folder / "users" / "tasks.py").write_text(
+    (folder / "users" / "jobs.py").write_text(
         "from django.tasks import task\n\n\n@task\ndef remind() -> None:\n    pass\n", encoding="utf-8"
     )
     check = (sys.executable, "manage.py", "check", "--fail-level", "WARNING")
-    with pytest.raises(AssertionError, match=r"core\.W002.+: users\.tasks\.remind\b"):
+    with pytest.raises(AssertionError, match=r"users\.jobs\.remind: make this task a job"):
         run(folder, *check, **production(folder))
     with (folder / "config" / "settings.py").open("a", encoding="utf-8") as file:
         file.write('TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}\n')

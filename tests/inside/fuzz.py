@@ -209,8 +209,6 @@ def test_no_request_fails_or_goes_without_headers(
     # Their receivers close the database's connection, and with it the test's transaction.
     monkeypatch.setattr(signals.request_started, "send", lambda **_: [])
     monkeypatch.setattr(signals.request_finished, "send", lambda **_: [])
-    # It asks in a thread, which sees another database than the test.
-    monkeypatch.setattr("core.views.check_services", lambda _: None)
     chance, log = random.Random(SEED), StringIO()
     handler = logging.StreamHandler(log)
     handler.setFormatter(JSONFormatter())

@@ -158,6 +158,7 @@ TEMPLATES = [
     }
 ]
 
+TASKS = {"default": {"BACKEND": "core.jobs.NoTaskBackend"}}  # Django's default runs tasks inside the request
 # Translations of the project's own texts: see docs/languages.md.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 

@@ -1,10 +1,12 @@
 """Jobs: what the worker does beside the site. An app declares its own in a module `jobs`, by the decorator `job`."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Never
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
+from django.tasks.backends.dummy import DummyBackend
 from django.utils import timezone
 
 
@@ -30,6 +32,14 @@ def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
         return work
 
     return register
+
+
+class NoTaskBackend(DummyBackend):
+    """Refuse Django's tasks, in place of the default backend: it would run them at once, and none again that fails."""
+
+    def validate_task(self, task: Any) -> Never:
+        advice = "make this task a job of the worker (core/jobs.py), or set TASKS to a backend with its own worker."
+        raise ImproperlyConfigured(f"{task.func.__module__}.{task.func.__qualname__}: {advice}")
 
 
 @job(every=300)

@@ -1,3 +1,5 @@
+import time
+
 from core.jobs import job
 from uploads import notices, sweeper
 from uploads.services import BATCH_SIZE
@@ -13,6 +15,7 @@ def send_notices() -> None:
     notices.send_due_notices()
 
 
-@job(every=sweeper.TURN_SECONDS)
+@job(every=300)
 def sweep() -> None:
-    sweeper.sweep(sweeper.current_turn())
+    # Each folder about once a day, also by `worker --once`, which starts anew each time.
+    sweeper.sweep(int(time.time() // 300) % 256)

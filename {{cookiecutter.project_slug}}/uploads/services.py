@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -153,13 +154,19 @@ def delete_unused(photos: Iterable[Photo]) -> None:
             delete_photo(photo)
 
 
+def batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
+    """Yield the ids of the photos until there are none: the caller deletes them, or ends what they have in common."""
+    while keys := list(photos.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        yield keys
+
+
 def delete_expired_files(cutoff: datetime) -> int:
     """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos, expired = Photo.objects.filter(auto_rejected_at__lt=cutoff).order_by(), 0
-    while keys := list(photos.values_list("pk", flat=True)[:BATCH_SIZE]):
+    photos, expired = Photo.objects.filter(auto_rejected_at__lt=cutoff), 0
+    for keys in batches(photos):
         with transaction.atomic():
             # Under the condition again, since a reviewer may approve one of them at this moment.
-            locked = photos.select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
+            locked = photos.order_by().select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
             expired += remove_files(Photo.objects.filter(pk__in=list(locked)))
     return expired
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,9 +13,8 @@ from django.utils import timezone
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.purposes import PURPOSES
-from uploads.services import BATCH_SIZE, delete_expired_files, delete_files, delete_photos
+from uploads.services import BATCH_SIZE, batches, delete_expired_files, delete_files, delete_photos
 
-TURN_SECONDS = 300
 FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
 
 logger = logging.getLogger(__name__)
@@ -39,43 +37,39 @@ def delete_removed_files() -> int:
     return len(deleted)
 
 
-def current_turn() -> int:
-    """Return the number of the present five minutes. Each turn checks another one of the storage's 256 folders."""
-    return int(time.time() // TURN_SECONDS)
+def sweep(number: int) -> None:
+    """Delete what is no longer needed: unused photos and orphaned files in the storage's folder of this number.
 
-
-def sweep(turn: int) -> None:
-    """Delete what is no longer needed. Several workers may do this at once."""
+    Of the 256 folders, each has the photos whose ids begin with its name. Several workers may sweep at once.
+    """
     now = timezone.now()
     expired = delete_expired_files(now - timedelta(days=settings.REJECTED_RETENTION_DAYS))
     hour_ago = now - timedelta(hours=1)
     # Not while a job has something to do for a deleted photo.
     rows = Photo.objects.filter(status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago)
-    rows = get_moderation_backend().deletable(rows)
     deleted = 0
-    while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+    for keys in batches(get_moderation_backend().deletable(rows)):
         Photo.objects.filter(pk__in=keys).delete()
         deleted += len(keys)
-    folder = f"{turn % 256:02x}"
+    folder = f"{number:02x}"
     unused = delete_unused_photos(folder, hour_ago)
     orphaned = delete_orphaned_files(folder, hour_ago)
     counts = expired, deleted, unused, orphaned
     logger.info("expired photos: %d; deleted photos: %d; unused photos: %d; orphaned files: %d", *counts)
 
 
+def ids_in(folder: str) -> tuple[UUID, UUID]:
+    return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
+
+
 def delete_unused_photos(folder: str, cutoff: datetime) -> int:
     """Delete the folder's photos that no object refers to, unless they are newer than `cutoff`; return their number."""
-    deleted = 0
+    deleted, photos = 0, Photo.objects.not_deleted().filter(pk__range=ids_in(folder), created_at__lt=cutoff)
     for purpose in PURPOSES.values():
-        photos = Photo.objects.not_deleted().filter(purpose.unused(), purpose=purpose.name, pk__range=ids_in(folder))
-        while keys := list(photos.filter(created_at__lt=cutoff).order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        for keys in batches(photos.filter(purpose.unused(), purpose=purpose.name)):
             delete_photos(Photo.objects.filter(pk__in=keys))
             deleted += len(keys)
     return deleted
-
-
-def ids_in(folder: str) -> tuple[UUID, UUID]:
-    return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
 
 
 def delete_orphaned_files(folder: str, cutoff: datetime) -> int:

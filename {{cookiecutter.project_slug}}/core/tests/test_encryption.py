@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from core.management.commands import rotate_encryption
@@ -62,7 +63,7 @@ def test_rotation_keeps_changes_made_meanwhile(
     begin = transaction.atomic
 
     def change_first() -> Any:
-        """Change rows between the command's read and its write."""
+        """Change rows just before the command locks them."""
         monkeypatch.setattr(transaction, "atomic", begin)
         settings.FIELD_ENCRYPTION_KEYS = [old]  # like a web process that was not restarted
         Photo.objects.filter(pk=changed.pk).update(original_name="changed.jpg")
@@ -71,7 +72,10 @@ def test_rotation_keeps_changes_made_meanwhile(
         return begin()
 
     monkeypatch.setattr(transaction, "atomic", change_first)
-    call_command("rotate_encryption", stdout=(out := StringIO()))
+    with CaptureQueriesContext(connection) as queries:
+        call_command("rotate_encryption", stdout=(out := StringIO()))
+    reads = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    assert not connection.features.has_select_for_update or all("FOR UPDATE" in sql for sql in reads)
     assert "original_name: 2 re-encrypted" in out.getvalue()
     settings.FIELD_ENCRYPTION_KEYS = [new]
     names = dict(Photo.objects.values_list("pk", "original_name"))

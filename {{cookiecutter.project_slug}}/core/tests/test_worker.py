@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.tasks import task
 from pytest_django import Settings
 
-from core import jobs, mail
-from core.checks import check_tasks
+from core import jobs
 from core.jobs import Job, job
 from core.logging import request_id
 from core.management.commands import worker
@@ -105,13 +105,8 @@ def test_worker_check_fails_only_if_the_worker_hangs(monkeypatch: pytest.MonkeyP
         call_command("worker", "--check")
 
 
-def test_task_that_would_run_inside_the_request_is_warned_of(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    assert check_tasks() == []
-    monkeypatch.setattr(mail, "example", task(call_command), raising=False)
-    (warning,) = check_tasks()
-    assert (warning.id, "call_command" in warning.msg) == ("core.W002", True)
+def test_task_without_a_worker_is_an_error(settings: Settings) -> None:
+    with pytest.raises(ImproperlyConfigured, match="call_command: make this task a job"):
+        task(call_command)
     settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
-    monkeypatch.setattr(mail, "example", task(call_command))
-    assert check_tasks() == []
+    task(call_command)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
-from uploads import sweeper
+from uploads import services, sweeper
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.rules import MANUAL, VerdictValue
 from uploads.services import apply_verdicts, delete_photo
@@ -91,7 +91,7 @@ def test_only_finished_rows_of_deleted_photos_are_deleted(
     make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(sweeper, "BATCH_SIZE", 1)
+    monkeypatch.setattr(services, "BATCH_SIZE", 1)
     now = timezone.now()
     gone: dict[str, Any] = {"status": Status.DELETED, "created_at": now - timedelta(minutes=61)}
     unfinished: list[dict[str, Any]] = [
