@@ -6,9 +6,11 @@ from allauth.account.authentication import get_authentication_records
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.middleware import missing_step
 from core import encryption
@@ -55,3 +57,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
         # There is no user if the account was deleted while its log-in waits for the second factor.
         return user is not None and bool(super().is_mfa_enabled(user, types))
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        return _("Passkey {number}").format(number=Authenticator.objects.filter(user=user, type=type).count() + 1)

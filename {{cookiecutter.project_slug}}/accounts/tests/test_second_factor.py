@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
 
+from accounts.tests.passkey import Passkey
 from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
 from config import urls
 from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
@@ -264,3 +265,9 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
         assert mail.outbox.pop().to == [user.email]
     removed = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_factor_removed"]
     assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [("totp", user.pk, staff.pk)] * 2
+
+
+def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None:
+    for owner in (staff, user):
+        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data)
+    assert login(staff).get(ADD_PASSKEY).context["form"].initial["name"] == "Passkey 2"
