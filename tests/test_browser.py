@@ -132,7 +132,7 @@ def test_start_page_is_accessible(device: dict[str, Any], scheme: str, start_pag
     expect(page.get_by_label("Email")).to_be_visible()
     page.goto("/missing/")
     page.get_by_role("link", name="To the start page").click()
-    expect(page.get_by_text("A Django site where people share photos.")).to_be_visible()
+    expect(page.get_by_text("A website made with Django.")).to_be_visible()
 
 
 def add_waiting(site: Site, *titles: str) -> None:

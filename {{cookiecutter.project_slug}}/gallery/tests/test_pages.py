@@ -63,7 +63,7 @@ def test_page_of_a_photo_is_for_those_who_may_see_it(
         assert (f"{photo.pk}/delete/" in login(person).get(url).content.decode()) == (person == user)
     Photo.objects.update(status=Status.APPROVED)
     assert HTTPSClient().get(url).status_code == 200
-    card = f'<img src="/photos/{photo.pk}/thumbnail/" alt="Teal" width="64" height="48">'
+    card = f'<img src="/photos/{photo.pk}/thumbnail/" alt="" width="64" height="48">'
     assert card in HTTPSClient().get(INDEX).content.decode()
 
 
