@@ -113,6 +113,9 @@ def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Br
         for path in paths:
             page.goto(path)
             check_accessibility(page)
+    person.goto("/photos/mine/")
+    title = person.get_by_role("heading", name="W" * 120)
+    assert title.evaluate("title => title.clientHeight < 50 && title.scrollHeight > 100"), "two lines of many"
 
 
 @pytest.fixture(scope="module")
