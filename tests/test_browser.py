@@ -114,8 +114,8 @@ def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Br
             page.goto(path)
             check_accessibility(page)
     person.goto("/photos/mine/")
-    title = person.get_by_role("heading", name="W" * 120)
-    assert title.evaluate("title => title.clientHeight < 50 && title.scrollHeight > 100"), "two lines of many"
+    heading = person.get_by_role("heading", name="W" * 120)
+    assert heading.evaluate("title => title.clientHeight < 50 && title.scrollHeight > 100"), "two lines of many"
 
 
 @pytest.fixture(scope="module")
