@@ -203,7 +203,7 @@ FOUNDATION = [
     Mutation(
         "log-in allowed while attempts cannot be counted",
         MIDDLEWARE,
-        'return render(request, "503.html", status=503)',
+        'return views.error_page(request, name="503")',
         "return None",
     ),
     Mutation("blocked log-ins not logged", ADAPTERS, 'log_event("authn_login_lock", self.request)', "pass"),

@@ -187,7 +187,7 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("prompt", "value", "problem", "suggestion"),
     [
-        ("description", None, "is not text; type it in quotes", "A Django site where people share photos."),
+        ("description", None, "is not text; type it in quotes", "A website made with Django."),
         ("author_name", False, "is not text; type it in quotes", "The Site team"),
         ("auth_app", None, "is None; type yes or no", True),
         ("auth_app", "0", "is '0'; type yes or no", False),

@@ -113,6 +113,9 @@ def test_pages_are_accessible_at_phone_width(scheme: str, site: Site, browse: Br
         for path in paths:
             page.goto(path)
             check_accessibility(page)
+    person.goto("/photos/mine/")
+    heading = person.get_by_role("heading", name="W" * 120).first
+    assert heading.evaluate("title => title.clientHeight < 50 && title.scrollHeight > 100"), "two lines of many"
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +135,7 @@ def test_start_page_is_accessible(device: dict[str, Any], scheme: str, start_pag
     expect(page.get_by_label("Email")).to_be_visible()
     page.goto("/missing/")
     page.get_by_role("link", name="To the start page").click()
-    expect(page.get_by_text("A Django site where people share photos.")).to_be_visible()
+    expect(page.get_by_text("A website made with Django.")).to_be_visible()
 
 
 def add_waiting(site: Site, *titles: str) -> None:

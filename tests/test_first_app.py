@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, Project, clean_environment, name, paths, run
-from tests.support.browsing import Browse, check_accessibility, log_in
-from tests.support.live import OWNER, serve
+from tests.support.browsing import Browse, add_authenticator_app, check_accessibility, log_in
+from tests.support.live import ADMIN, CREATE_USERS, OWNER, PASSWORD, serve
 from tests.support.readme import commands
 from tests.support.releases import change
 
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.slow
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+# The number of lines of each menu.
+LINES = """() => [...document.querySelectorAll("header ul, .account ul")]
+  .map((menu) => Math.round(menu.clientHeight / menu.firstElementChild.offsetHeight))"""
 DELETE = """
 from notes.models import Note
 
@@ -82,11 +85,18 @@ def test_two_new_apps_pass_everything_and_resist_attacks(answers: Answers, proje
 def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
     folder = project(ALL_OFF)
     make(folder, "notes")
+    guide = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    table = re.findall(r"^```html\n(<div class=.table.+?)^```", guide, re.MULTILINE | re.DOTALL)[0]
+    wide = table.replace('<th scope="row">', '<td>One</td><td>Two</td><td>Three</td><th scope="row">')
+    heads = '<th scope="col">One</th><th scope="col">Two</th><th scope="col">Three</th><th scope="col">Title</th>'
+    wide = wide.replace('<th scope="col">Title</th>', heads)
+    index = folder / "notes" / "templates" / "notes" / "index.html"
+    index.write_text(index.read_text(encoding="utf-8").replace('<ul class="cards">', f'{wide}<ul class="cards">'))
     with serve(folder) as site:
         for scheme, options in (("light", PHONE), ("dark", PHONE), ("light", DESKTOP)):
             page = browse(site.url, color_scheme=scheme, **options)
             log_in(page, OWNER)
-            page.goto("/notes/")
+            page.get_by_role("link", name="Notes").click()
             check_accessibility(page)
             page.get_by_role("link", name="Add").click()
             check_accessibility(page)
@@ -102,6 +112,37 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             check_accessibility(page)
             page.goto("/notes/")
             check_accessibility(page)
+            table = page.locator(".table")
+            assert table.evaluate("table => table.scrollWidth > table.clientWidth") == (options == PHONE)
+
+
+def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
+    """Open pages as each kind of user, with a long name of the site and of an app."""
+    name = "The Photographic Society of South Rutland"
+    folder = project(ALL_ON | {"cloudinary_moderation": False, "project_name": name, "project_slug": "my-secure-site"})
+    make(folder, "photographer")
+    verify = "for user in User.objects.all(): user.emailaddress_set.update_or_create("
+    verify += "email=user.email, defaults={'verified': True, 'primary': True})\n"
+    with serve(folder, CREATE_USERS + verify) as site:
+        people = {email: browse(site.url) for email in ("", OWNER, ADMIN)}
+        for size, most in (((1280, 800), 1), ((390, 844), 2)):
+            for email, page in people.items():
+                page.set_viewport_size({"width": size[0], "height": size[1]})
+                if email and most == 1:
+                    page.goto("/accounts/login/")
+                    page.get_by_label("Email").fill(email)
+                    page.get_by_label("Password").fill(PASSWORD)
+                    page.get_by_role("button", name="Log in", exact=True).click()
+                    expect(page.get_by_role("button", name="Log out").first).to_be_visible()
+                for path in ("/", "/accounts/login/", "/accounts/2fa/"):
+                    page.goto(path)
+                    lines = page.evaluate(LINES)
+                    assert max(lines) <= most, (email, path, size, lines)
+                if email == ADMIN and most == 1:
+                    page.goto("/accounts/2fa/totp/activate/")
+                    add_authenticator_app(page)
+                    expect(page.get_by_role("link", name="Admin")).to_be_visible()
+                    assert page.evaluate(LINES) == [1, 1]
 
 
 def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:

@@ -70,7 +70,7 @@ def test_prompts_and_their_defaults() -> None:
     assert {key: value for key, value in PROMPTS.items() if not key.startswith("_")} == {
         "project_name": "My Secure Site",
         "project_slug": "{{ cookiecutter.project_name | slugify(max_length=64) or 'my-secure-site' }}",
-        "description": "A Django site where people share photos.",
+        "description": "A website made with Django.",
         "domain_name": "example.com",
         "author_name": "The {{ cookiecutter.project_name }} team",
         "author_email": "security@{{ cookiecutter.domain_name }}",

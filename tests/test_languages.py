@@ -84,7 +84,7 @@ def test_untranslated_texts_are_found(project: Project) -> None:
     folder = project(WITH_GALLERY)
     edits = {
         "templates/base.html": ('{% translate "Skip to content" %}', "Skip to content"),
-        "templates/404.html": ('{% translate "Page not found" %}</h1>', "Page not found</h1>"),
+        "templates/error.html": ("<h1>{{ title }}</h1>", "<h1>Not marked</h1>"),
         "gallery/forms.py": ('label=_("Photo")', 'label="Photo file"'),
         "gallery/views.py": ('_("The photo was deleted.")', '"The photo was deleted."'),
         "users/templates/account/email/base_message.txt": (
@@ -100,7 +100,7 @@ def test_untranslated_texts_are_found(project: Project) -> None:
     texts, _, _ = read_marked(folder)
     found = [text.partition(" on [")[0] for text in texts]
     assert found == [
-        "'Page not found'",
+        "'Not marked'",
         "'Photo file'",
         "'Sent by My Secure Site'",
         "'Skip to content'",

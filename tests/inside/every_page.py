@@ -53,7 +53,7 @@ def test_every_url(person: str, client: HTTPSClient, user: User, make_user: Make
 @pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"])
 def test_every_error_page(name: str) -> None:
     """Read an error page as it is without a request."""
-    read_html(f"{name}.html", error_page(HttpRequest(), name=name).content.decode())
+    read_html(f"error.html for {name}", error_page(HttpRequest(), name=name).content.decode())
 
 
 def test_every_reason_to_refuse_a_file() -> None:

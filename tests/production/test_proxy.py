@@ -152,6 +152,7 @@ def test_large_upload_gets_the_page_of_a_site_that_is_down(proxy: Proxy) -> None
 def test_style_of_the_error_pages_is_allowed(template: Path) -> None:
     deploy = template / RAW / "deploy"
     pages = [path.read_text("utf-8") for path in (deploy / "error-pages").iterdir()]
+    assert all('<a href="/">To the start page</a>' in page for page in pages)
     styles = {page.split("style>")[1].removesuffix("</") for page in pages}
     digests = {b64encode(sha256(style.encode()).digest()).decode() for style in styles}
     assert digests == set(re.findall("style-src 'sha256-(.+?)'", (deploy / "site.conf").read_text("utf-8")))

@@ -35,10 +35,12 @@ class SecondFactorMiddleware(MiddlewareMixin):
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        # Lazy, so that a response that needs no user does not load the session.
+        find = partial(user_with_second_factor, request, request.user)
+        # The menu knows both: who has an account, and what the site takes the visitor for.
+        request.account, request.visitor = request.user, SimpleLazyObject(find)  # type: ignore[attr-defined]
         if not request.path_info.startswith("/accounts/"):
-            # Lazy, so that a response that needs no user does not load the session.
-            find = partial(user_with_second_factor, request, request.user)
-            request.user, request.auser = SimpleLazyObject(find), sync_to_async(find)  # type: ignore[assignment]
+            request.user, request.auser = request.visitor, sync_to_async(find)  # type: ignore[attr-defined]
         elif request.path_info == settings.LOGIN_URL and (step := missing_step(request, request.user)):
             return redirect(reverse(step, query={"next": request.GET.get("next", "/")}))
         return None

@@ -14,6 +14,7 @@ from core import views
 handler400 = views.bad_request
 handler403 = views.permission_denied
 handler404 = partial(views.error_page, name="404")
+handler429 = partial(views.error_page, name="429")  # allauth looks for it
 handler500 = partial(views.error_page, name="500")
 
 favicon = login_not_required(require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")))

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import render
 from django.urls import resolve
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
@@ -79,7 +78,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 405 and not response.streaming:
-            response.content = render(request, "405.html").content
+            response.content = views.error_page(request, name="405").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
@@ -161,5 +160,5 @@ class CacheDownMiddleware(MiddlewareMixin):
             cache.get("reached")
         except Exception:  # each cache driver raises exceptions of its own
             logging.getLogger(__name__).exception("cache unavailable, attempts cannot be counted")
-            return render(request, "503.html", status=503)
+            return views.error_page(request, name="503")
         return None

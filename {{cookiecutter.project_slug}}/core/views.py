@@ -129,7 +129,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 def error_page(request: HttpRequest, exception: Exception | None = None, *, name: str) -> HttpResponse:
     """Return a page that reads nothing of the request. Django's own error views read the body a second time."""
-    return HttpResponse(render_to_string(f"{name}.html", project(request)), status=int(name[:3]))
+    return HttpResponse(render_to_string("error.html", project(request) | {"name": name}), status=int(name[:3]))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

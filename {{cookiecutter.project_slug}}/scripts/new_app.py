@@ -19,6 +19,7 @@ RESERVED = {"backups", "build", "dist", "media", "models", "redis", "reports", "
 ENTRIES = [
     ("config/settings.py", r"^INSTALLED_APPS = \[\n", '    "notes",\n'),
     ("config/urls.py", r"^urlpatterns = \[\n", '    path("notes/", include("notes.urls")),\n'),
+    ("templates/_app_menu.html", r"\A.*\n", Path("scripts/menu_entry.html").read_text("utf-8")),
     ("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
     ("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
 ]

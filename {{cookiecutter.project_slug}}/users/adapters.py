@@ -2,6 +2,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
+from django.utils.translation import get_language
 
 from core import mail
 from core.logging import log_event
@@ -26,6 +27,10 @@ class AccountAdapter(DefaultAccountAdapter):
         if code == "too_many_login_attempts":
             log_event("authn_login_lock", self.request)
         return super().validation_error(code, *args)
+
+    def format_email_subject(self, subject: str) -> str:
+        # In English, allauth capitalizes each word.
+        return str(super().format_email_subject(subject.capitalize() if get_language() == "en" else subject))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Rendered on the thread too: the time of a password reset must not tell whether the account exists.

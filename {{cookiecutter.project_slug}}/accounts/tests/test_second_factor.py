@@ -54,6 +54,16 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
     assert "Authenticator app" in page.content.decode()
 
 
+def test_menu_of_staff_without_second_factor_shows_what_works(client: HTTPSClient, staff: User) -> None:
+    Client.force_login(client, staff)
+    for page, more in (("/", {"/accounts/2fa/"}), ("/accounts/2fa/", set())):
+        menu = client.get(page).content.decode().partition("<header>")[2].partition("</header>")[0]
+        links = re.findall(r'href="(.+?)"', menu)
+        reached = {client.get(link, follow=True).request["PATH_INFO"] for link in links}
+        assert reached == {"/", "/accounts/email/"} | more
+        assert 'action="/accounts/logout/"' in menu
+
+
 @pytest.mark.control("V6.3.3")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("run_on_commit")

@@ -20,6 +20,7 @@ from config.wsgi import application
 from core.checks import check_environment
 from core.middleware import client_ip
 from core.testing import LOGIN, PRIVATE, HTTPSClient, Login, MakePhoto, MakeUser
+from core.views import error_page
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -253,6 +254,13 @@ def test_error_pages_do_not_describe_the_error(responses: dict[str, Any]) -> Non
         assert "secret detail" not in text
         assert "Traceback" not in text
         assert "<h1>" in text
+
+
+def test_each_error_page_has_a_text_of_its_own_and_leads_home() -> None:
+    names = ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"]
+    pages = [error_page(HttpRequest(), name=name).content.decode() for name in names]
+    assert len({page.partition("<h1>")[2].partition("<")[0] for page in pages}) == len(names)
+    assert all('<a class="button" href="/">' in page for page in pages)
 
 
 @pytest.mark.control("V3.5.1")

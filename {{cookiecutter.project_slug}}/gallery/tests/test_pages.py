@@ -1,10 +1,12 @@
 """The pages of a photo, and of its owner."""
 
 import pytest
+from django.conf import settings as site
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.urls import reverse
+from django.utils.html import escape
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, Upload
@@ -29,11 +31,17 @@ def test_my_photos_shows_own_photos_in_every_status(
 
 
 @pytest.mark.control("escaping")
-def test_title_is_escaped(client: HTTPSClient, make_photo: MakePhoto) -> None:
+def test_title_is_escaped(client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto) -> None:
     make_photo(status=Status.APPROVED, title='"><script>alert(1)</script>')
-    text = client.get(INDEX).content.decode()
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert" in text
+    for page in (client.get(INDEX), login(user).get(MINE)):
+        assert "<script>alert" not in page.content.decode()
+        assert "&lt;script&gt;alert" in page.content.decode()
+
+
+def test_visitor_reads_what_the_site_is(login: Login, user: User) -> None:
+    description = escape(site.SITE_DESCRIPTION)
+    pages = [visitor.get(INDEX).content.decode() for visitor in (HTTPSClient(), login(user))]
+    assert [description in page for page in pages] == [True, False]
 
 
 @pytest.mark.control("V3.5.3")
@@ -63,7 +71,7 @@ def test_page_of_a_photo_is_for_those_who_may_see_it(
         assert (f"{photo.pk}/delete/" in login(person).get(url).content.decode()) == (person == user)
     Photo.objects.update(status=Status.APPROVED)
     assert HTTPSClient().get(url).status_code == 200
-    card = f'<img src="/photos/{photo.pk}/thumbnail/" alt="Teal" width="64" height="48">'
+    card = f'<img src="/photos/{photo.pk}/thumbnail/" alt="" width="64" height="48">'
     assert card in HTTPSClient().get(INDEX).content.decode()
 
 

@@ -16,6 +16,11 @@ def image_url(photo: Photo, variant: str) -> str:
     return get_moderation_backend().image_url(photo, variant)
 
 
+@register.simple_tag
+def waiting() -> int:
+    return Photo.objects.waiting().count()
+
+
 @register.inclusion_tag("uploads/_photo.html", takes_context=True)
 def photo(context: Context, object: Model, field: str, variant: str = "display", alt: str = "") -> dict[str, Any]:
     """Show the photo of an object's PhotoField to those who may see it; to its owner with its status until then."""

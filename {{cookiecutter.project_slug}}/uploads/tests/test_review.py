@@ -11,6 +11,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.formats import localize
 from pytest_django import Settings
@@ -294,3 +296,15 @@ def test_staff_without_permission_cannot_review(
         assert login(clerk).post(page(photo), decision).status_code == 403
     photo.refresh_from_db()
     assert photo.status == Status.PENDING
+
+
+def test_first_page_of_the_admin_tells_reviewers_how_many_photos_wait(
+    login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User
+) -> None:
+    make_photo()
+    make_photo(status=Status.APPROVED)
+    assert f'<a href="{QUEUE}">1 photo waits for review.</a>' in login(reviewer).get("/admin/").content.decode()
+    clerk = login(make_user("clerk@example.com", is_staff=True))
+    with CaptureQueriesContext(connection) as queries:
+        assert "for review" not in clerk.get("/admin/").content.decode()
+    assert not [query for query in queries if "uploads_photo" in query["sql"]]

@@ -239,6 +239,7 @@ def test_password_change_needs_old_one_and_ends_other_sessions(client: HTTPSClie
         assert is_logged_in(other) is not ends
     assert is_logged_in(client)
     assert "Your password has been changed" in str(mail.outbox[-1].body)
+    assert mail.outbox[-1].subject.endswith("] Password changed")
 
 
 MOZILLA, WEBKIT = "Mozilla/5.0 ({}) ", "AppleWebKit/537.36 (KHTML, like Gecko) "
