@@ -51,7 +51,7 @@ CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 # % endif
 MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
 UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1), "10485760")  # 10 MiB
-UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(1), "50000000")
+UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(0), "0")  # 0: FORMATS of uploads/images.py has the limits
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
 UPLOAD_DECODE_SECONDS = env.read("UPLOAD_DECODE_SECONDS", number(1), "10")
 # At most a hundred years: Python's dates do not reach further back than the year 1.
@@ -302,6 +302,8 @@ if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
+# Only Linux can confine the process that decodes images: other systems are for development.
+DECODER_MAY_BE_UNCONFINED = DEBUG
 # Of any request: a form with a photo, and with other files or texts. deploy/site.conf has the same limit.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"

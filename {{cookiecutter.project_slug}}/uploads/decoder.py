@@ -64,15 +64,14 @@ def confine(cpu_seconds: int, memory_bytes: int) -> bool:
         import resource
     except ImportError:  # Windows
         return False
-    is_linux = sys.platform == "linux"
-    libc = ctypes.CDLL(None)
-    restricted = is_linux and restrict_with_landlock(libc)
+    is_linux, libc = sys.platform == "linux", ctypes.CDLL(None)
+    restricted = is_linux and restrict_with_landlock(libc)  # first, since it opens a file
     limits = {"CPU": cpu_seconds, "AS": memory_bytes, "NPROC": 0, "FSIZE": 0, "CORE": 0, "NOFILE": 0}
     for name, limit in limits.items():
         with suppress(OSError, ValueError):  # macOS refuses a limit of the address space
             # The soft limit of the CPU time is lower than the hard one, so that it ends the process by SIGXCPU.
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit + (name == "CPU")))
-    return is_linux and filter_system_calls(libc) or restricted
+    return (is_linux and filter_system_calls(libc)) or restricted  # last, since it lets nobody change a limit
 
 
 def filter_system_calls(libc: Any) -> bool:

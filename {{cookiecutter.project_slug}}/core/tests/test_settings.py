@@ -32,7 +32,7 @@ from config.settings import env
 from core.testing import in_environment, start
 
 POSITIVE = (
-    *("UPLOAD_MAX_BYTES", "UPLOAD_MAX_PIXELS", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
+    *("UPLOAD_MAX_BYTES", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
     *("REJECTED_RETENTION_DAYS", "MODERATION_STUCK_HOURS"),
 )
 FIVE_LETTERS, FOUR_LETTERS = ("".join(map("".join, permutations(letters)))[:50] for letters in ("abcde", "abcd"))
