@@ -304,7 +304,7 @@ if BUCKET_URL:
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
 # Only Linux can confine the process that decodes images: other systems are for development.
 DECODER_MAY_BE_UNCONFINED = DEBUG
-# Of any request: a form with a photo, and with other files or texts. deploy/site.conf has the same limit.
+# Of any request: a form with a photo, and with other files or texts. nginx has a limit too, in deploy/site.conf.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
