@@ -56,8 +56,7 @@ for number in range(9000):
             case 3: del data[at : at + size]
             case 4: data += data[at : at + size]
         data = data or bytearray(1)
-    stream = BytesIO(data)
-    answer = images.read_answer(stream)
+    answer = images.read_answer(BytesIO(data))
     if isinstance(answer, images.ReencodedImage):
         accepted += 1
         lengths = [len(file) for file in answer.files.values()]
@@ -65,7 +64,7 @@ for number in range(9000):
         good = good and all(file.startswith(start) for file in answer.files.values())
         good = good and 0 < answer.width <= 2000 and 0 < answer.height <= 2000
     else:
-        good = bytes(data) in images.DECODER_ERRORS if answer else stream.tell() <= 16 + 5912
+        good = not answer or bytes(data) in images.DECODER_ERRORS
     if not good:
         wrong.append(data.hex())
 print(json.dumps([accepted, wrong]))
