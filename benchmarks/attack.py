@@ -71,7 +71,7 @@ for kind, count in (("attacker", 8), ("honest", {HONEST})):
     for number in range(count):
         User.objects.create(email=f"{{kind}}{{number}}@example.com", password=password)
 with open("PHOTO", "rb") as file:
-    image = validate_and_reencode(file.read(), "a.jpg")
+    image = validate_and_reencode(file.read())
 for number in range(24):
     create_photo(User.objects.first(), GALLERY, image)
 Photo.objects.update(status="approved", created_at="2026-01-01T00:00:00Z")

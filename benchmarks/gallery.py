@@ -121,7 +121,7 @@ from uploads.images import validate_and_reencode
 from uploads.moderation.cloudinary.models import Asset
 from uploads.tests.photos import create_photo
 owner = User.objects.create_user("owner@example.com", None)
-image = validate_and_reencode(Path({photo!r}).read_bytes(), "a.jpg")
+image = validate_and_reencode(Path({photo!r}).read_bytes())
 for number in range(60):
     create_photo(owner, GALLERY, image)
 Photo.objects.update(status="approved")

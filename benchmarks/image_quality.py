@@ -118,7 +118,7 @@ def scene(seed: int) -> Image.Image:
 
 def decode_again(images: Any, content: bytes) -> Image.Image:  # noqa: ANN401  # a module of the generated project
     """Return the display variant of a file, as a project stores it."""
-    result = images.validate_and_reencode(content, "a.jpg")
+    result = images.validate_and_reencode(content)
     return Image.open(BytesIO(result.files["display"])).convert("RGB")
 
 

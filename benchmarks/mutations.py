@@ -349,9 +349,8 @@ FOUNDATION = [
         "any image format decoded",
         IMAGES,
         '    raise upload_error("unsupported_type", advice',
-        '    return\n    raise upload_error("unsupported_type", advice',
+        '    return 10**8\n    raise upload_error("unsupported_type", advice',
     ),
-    Mutation("file extension not checked", IMAGES, "if PurePath(name).suffix.lower() not in extensions:", "if False:"),
     Mutation("pixels not counted", DECODER, "if image.width * image.height > max_pixels:", "if False:"),
     Mutation("frames not counted", DECODER, 'if getattr(image, "n_frames", 1) != 1:', "if False:"),
     Mutation("arithmetic coding decoded", DECODER, "JpegImagePlugin.MARKER.pop(marker)", "pass"),
@@ -359,15 +358,33 @@ FOUNDATION = [
     Mutation("memory of a decoder not limited", DECODER, '"AS": memory_bytes, '),
     Mutation("files open to a decoder", DECODER, ', "NOFILE": 0'),
     Mutation("wall-clock time of a decoder not limited", IMAGES, "        timer.start()\n"),
-    Mutation("answer of a decoder not limited", IMAGES, "stdout.read(MAX_ANSWER_BYTES)", "stdout.read()"),
-    Mutation("answer of a decoder trusted", IMAGES, 'if 0 < width <= VARIANTS["display"] and', "if True or"),
+    Mutation("system calls of a decoder not filtered", DECODER, "(is_linux and filter_system_calls(libc)) or ", ""),
+    Mutation(
+        "filter of system calls allows others",
+        DECODER,
+        "        (finish, 0, 0, refuse),\n        (finish, 0, 0, allow),",
+        "        (finish, 0, 0, allow),\n        (finish, 0, 0, allow),",
+    ),
+    Mutation(
+        "failed filter of system calls not noticed",
+        DECODER,
+        "    return not failed\n\n\ndef restrict",
+        "    return True\n\n\ndef restrict",
+    ),
+    Mutation("decoder runs unconfined", DECODER, " and not may_be_unconfined:", " and False:"),
+    Mutation("failing decoder not reported", "uploads/checks.py", "    if not settings.DEBUG:", "    if False:"),
+    Mutation("colors by number ignored", DECODER, "and content[named : named + 4] != SRGB:", "and False:"),
+    Mutation("length of a decoder's answer not limited", IMAGES, "length <= edge**2 for", "True for"),
+    Mutation("size of a decoder's answer not checked", IMAGES, "0 < size <= VARIANTS", "True or 0 < size <= VARIANTS"),
+    Mutation("more than a decoder's answer accepted", IMAGES, "answer and not stream.read(1)", "answer"),
+    Mutation("any file accepted from a decoder", IMAGES, 'file.startswith(b"\\xff\\xd8\\xff") for', "True for"),
     Mutation(
         "environment given to a decoder",
         IMAGES,
         'env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},',
         "env=None,",
     ),
-    Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode:", "if False:"),
+    Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode or answer is None:", "if False:"),
     Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
     Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),
     Mutation(
@@ -388,8 +405,8 @@ FOUNDATION = [
     Mutation(
         "metadata kept",
         DECODER,
-        'image.save(buffer := BytesIO(), "JPEG", quality=85)',
-        'image.save(buffer := BytesIO(), "JPEG", quality=85, comment=content[:1000])',
+        'image.save(buffer := BytesIO(), "JPEG", quality=85, optimize=True)',
+        'image.save(buffer := BytesIO(), "JPEG", quality=85, optimize=True, comment=content[:1000])',
     ),
     Mutation("file size not checked", IMAGES, "if len(content) > settings.UPLOAD_MAX_BYTES:", "if False:"),
     Mutation(
@@ -452,8 +469,8 @@ FOUNDATION = [
     Mutation(
         "photos stored before all are decoded",
         FORMS,
-        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n",
-        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n"
+        "photo.image = validate_and_reencode(photo.file.read())\n",
+        "photo.image = validate_and_reencode(photo.file.read())\n"
         '                            with storing_photos(self.owner, "", {name: photo}):\n'
         "                                pass\n",
     ),

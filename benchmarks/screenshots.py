@@ -43,7 +43,7 @@ from uploads.images import validate_and_reencode
 from uploads.services import NewPhoto, review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
-    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, validate_and_reencode(path.read_bytes(), "a.jpg"))
+    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, validate_and_reencode(path.read_bytes()))
     with storing_photos(owner, path.stem[3:], {{"image": new}}) as photos:
         photo = photos["image"]
     shown = number < {shown}

@@ -23,6 +23,8 @@ FORBIDDEN = (
     "no Debian can be made here",
     "npm cannot install",
     "only root",
+    "this kernel has no",
+    "this machine runs no 32-bit",
     "systemd does not start in namespaces here",
 )
 

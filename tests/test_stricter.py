@@ -26,7 +26,7 @@ STRICTER: list[Edit] = [
     (SETTINGS, '"SECURE_HSTS_PRELOAD", boolean, "off"', '"SECURE_HSTS_PRELOAD", boolean, "on"'),
     (SETTINGS, '"UPLOADS_PER_HOUR", number(1), "30"', '"UPLOADS_PER_HOUR", number(1), "5"'),
     (SETTINGS, '"UPLOAD_MAX_BYTES", number(1), "10485760"', '"UPLOAD_MAX_BYTES", number(1), "5242880"'),
-    (SETTINGS, '"UPLOAD_MAX_PIXELS", number(1), "50000000"', '"UPLOAD_MAX_PIXELS", number(1), "20000000"'),
+    (SETTINGS, '"UPLOAD_MAX_PIXELS", number(0), "0"', '"UPLOAD_MAX_PIXELS", number(0), "20000000"'),
     (
         SETTINGS,
         '"REJECTED_RETENTION_DAYS", number(1, 36_500), "30"',

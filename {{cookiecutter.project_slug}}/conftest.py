@@ -102,7 +102,7 @@ def make_image() -> MakeImage:
 def reencoded_image() -> ReencodedImage:
     """Return an image for photos. A decoder process takes long to start, so all tests share its result."""
     Image.new("RGB", (64, 48), "teal").save(buffer := BytesIO(), "JPEG")
-    return validate_and_reencode(buffer.getvalue(), "a.jpg")
+    return validate_and_reencode(buffer.getvalue())
 
 
 @pytest.fixture

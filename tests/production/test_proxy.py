@@ -122,8 +122,8 @@ def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
 
 def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
     for path in ("/photos/upload/", "/accounts/login/"):
-        assert status(proxy.send(POST.format(path, 16 * 1024**2))) == ""
-        answer = receive_page(proxy.send(POST.format(path, 16 * 1024**2 + 1)))
+        assert status(proxy.send(POST.format(path, 26 * 1024**2))) == ""
+        answer = receive_page(proxy.send(POST.format(path, 26 * 1024**2 + 1)))
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"<h1>Too large</h1>" in answer
         assert answer.count(b"Content-Security-Policy: default-src 'none'") == 1

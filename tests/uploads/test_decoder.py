@@ -1,84 +1,133 @@
 """The decoder's process: what it can reach if an attacker controls it, randomly mutated files, and true pixels."""
 
-import ctypes
 import json
-import socket
+import os
+import platform
+import runpy
+import shutil
+import signal
+import struct
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
 from secrets import randbits
+from tempfile import TemporaryDirectory
 
 import pytest
 from PIL import ExifTags, Image, ImageChops
 
-from tests.support.baking import ALL_OFF, Project
+from tests.support.baking import ALL_OFF, Project, run
 from tests.support.images import encode
 
 pytestmark = pytest.mark.slow
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 FUZZED_FILES = 5000
-LIMITS = ("3", str(2**30), "50000000", "2000", "480")
+LIMITS = ("1", "3", str(2**30), "50000000", "2000", "480")
 
-# Runs like the decoder, confined in the same way, and prints what works all the same.
+# Tries what an attacker would, first in processes of their own, and then confined like the decoder. Prints what works,
+# and how the rest is refused. Arguments: the decoder, a folder, a user, and whether to use the filter.
 PROBE = """
-import ctypes, json, os, runpy, signal, socket, sys
-decoder, secret, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
-parent, address, length = os.getppid(), int(sys.argv[4]), int(sys.argv[5])
-libc = ctypes.CDLL(None, use_errno=True)
+import ctypes, errno, json, os, platform, resource, runpy, signal, socket, sys, time
+decoder, folder, user, filtered = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 confine = runpy.run_path(decoder)["confine"]
+libc = ctypes.CDLL(None, use_errno=True)
+if user:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    libc.prctl(4, 1, 0, 0, 0)  # a process that changed its user hides its memory from others of the same user
+file = folder + "/file"
+open(file, "w").close()
+key = ctypes.create_string_buffer(b"the key of the site")
+reader, writer = os.pipe()
+if not (site := os.fork()):  # another process of the same user, until this one ends
+    os.close(writer)
+    os.read(reader, 1)
+    os._exit(0)
+
+def call(function, *arguments):
+    if function(*arguments) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
 
 class Vector(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 def read_memory():
-    buffer = ctypes.create_string_buffer(length)
-    local, remote = Vector(ctypes.addressof(buffer), length), Vector(address, length)
-    read = libc.process_vm_readv(parent, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
-    if read != length:
-        raise OSError(ctypes.get_errno(), "not read")
+    buffer = ctypes.create_string_buffer(19)
+    local, remote = Vector(ctypes.addressof(buffer), 19), Vector(ctypes.addressof(key), 19)
+    call(libc.process_vm_readv, site, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
 
-def raise_limits():
-    import resource
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-
+x86 = platform.machine() == "x86_64"
+KILL, SEIZE, NEW_USER, PRIVATE, SESSION = 0, 0x4206, 0x10000000, 0, -3
 ATTEMPTS = {
-    "read a file": lambda: open(secret).close(),
-    "delete a file": lambda: os.unlink(secret),
-    "rename a file": lambda: os.rename(secret, secret + "x"),
-    "list a folder": lambda: os.listdir("/"),
-    "make a folder": lambda: os.mkdir(secret + "d"),
-    "the parent's environment": lambda: open(f"/proc/{parent}/environ").close(),
-    "a socket": lambda: socket.socket().close(),
-    "a TCP connection": lambda: socket.create_connection(("127.0.0.1", port)).close(),
-    "a signal to the parent": lambda: os.kill(parent, 0),
-    "the parent's memory": read_memory,
-    "trace the parent": lambda: ptrace(),
+    "open": lambda: open(file).close(),
+    "stat": lambda: os.stat(file),
+    "list": lambda: os.listdir("/"),
+    "chmod": lambda: os.chmod(file, 0o777),
+    "utime": lambda: os.utime(file, (1, 1)),
+    "setxattr": lambda: os.setxattr(file, "user.a", b"a"),
+    "mkdir": lambda: os.mkdir(f"{folder}/{os.getpid()}"),
+    "rename": lambda: os.rename(file, file + "2"),
+    "unlink": lambda: os.unlink(file + "2"),
+    "environ": lambda: open(f"/proc/{site}/environ").close(),
+    "memfd_create": lambda: os.memfd_create("a"),
+    "socket": lambda: socket.socket().close(),
+    "kill": lambda: os.kill(site, KILL),
+    "prlimit": lambda: resource.prlimit(site, resource.RLIMIT_NOFILE, (9, 9)),
+    "setpriority": lambda: os.setpriority(os.PRIO_PROCESS, site, 19),
+    "sched_setaffinity": lambda: os.sched_setaffinity(site, {min(os.sched_getaffinity(site))}),
+    "pidfd_open": lambda: os.pidfd_open(site),
+    "process_vm_readv": read_memory,
+    "ptrace": lambda: call(libc.ptrace, SEIZE, site, None, None),
+    "fork": lambda: os.fork() or os._exit(0),
+    "execve": lambda: os.execve("/bin/true", ["true"], {}),
+    "shmget": lambda: call(libc.shmget, PRIVATE, 4096, 0o1600),
+    "unshare": lambda: call(libc.unshare, NEW_USER),
+    "add_key": lambda: call(libc.syscall, 248 if x86 else 217, b"user", b"a", b"a", 1, SESSION),
+    "io_uring_setup": lambda: call(libc.syscall, 425, 1, ctypes.create_string_buffer(120)),
+    "x32": lambda: call(libc.syscall, 0x40000000 + 39),
 }
 
-def ptrace():
-    seize = 0x4206  # It ends with this process, and does not stop the parent, as PTRACE_ATTACH does.
-    if libc.ptrace(seize, parent, None, None):
-        raise OSError(ctypes.get_errno(), "not traced")
-
-def works(attempt):
+def attempt(name):
     try:
-        attempt()
-    except OSError:
-        return False
-    return True
+        ATTEMPTS[name]()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "works"
 
-before = [name for name, attempt in ATTEMPTS.items() if not name.startswith(("delete", "rename")) and works(attempt)]
-confine(3, 2**30)
-inside = [name for name, attempt in ATTEMPTS.items() if works(attempt)]
-try:
-    raise_limits()
-except (OSError, ValueError):
-    pass
-raised = [name for name, attempt in ATTEMPTS.items() if works(attempt)]
-print(json.dumps([before, inside, raised]))
+def in_a_process(name):
+    if not (pid := os.fork()):
+        os._exit(attempt(name) != "works")
+    return "works" if os.waitpid(pid, 0)[1] == 0 else "fails"
+
+before = {name: in_a_process(name) for name in ATTEMPTS}
+for name in (file, file + "2"):
+    open(name, "w").close()
+if not filtered:
+    confine.__globals__["filter_system_calls"] = lambda libc: False
+confined = confine(3, 2**30)
+print(json.dumps([before, confined, {name: attempt(name) for name in ATTEMPTS}]), flush=True)
+os._exit(0)
 """
+# Calls the kernel as a 32-bit program would, for its process id.
+FOREIGN_CALL = """
+import ctypes, mmap, runpy, sys
+if sys.argv[1:]:
+    runpy.run_path(sys.argv[1])["confine"](3, 2**30)
+page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20; int 0x80; ret
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+"""
+HEADER = struct.Struct(">4I")
+# What works in containers too.
+REACHABLE = {
+    *("open", "stat", "list", "chmod", "utime", "mkdir", "rename", "unlink", "environ", "memfd_create", "socket"),
+    *("kill", "prlimit", "setpriority", "sched_setaffinity", "process_vm_readv", "ptrace"),
+    *("fork", "execve", "shmget"),
+}
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @pytest.fixture
@@ -91,28 +140,62 @@ def decode(decoder: Path, content: bytes) -> Image.Image:
     """Return the first variant of an image."""
     command = [sys.executable, "-I", str(decoder), *LIMITS]
     answer = subprocess.run(command, input=content, check=True, capture_output=True, env={}).stdout
-    head, _, files = answer.partition(b"\n")
-    return Image.open(BytesIO(files[: json.loads(head)["lengths"][0]]))
+    return Image.open(BytesIO(answer[HEADER.size : HEADER.size + HEADER.unpack_from(answer)[2]]))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-def test_confined_process_reaches_nothing(decoder: Path, tmp_path: Path) -> None:
-    secret = ctypes.create_string_buffer(b"the key of the parent")
-    (tmp_path / "secret").write_text("secret", encoding="utf-8")
-    (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        arguments = [str(tmp_path / "secret"), str(server.getsockname()[1]), str(ctypes.addressof(secret)), "21"]
-        command = [sys.executable, "-I", str(tmp_path / "probe.py"), str(decoder), *arguments]
+def probe(decoder: Path, user: int, filtered: int) -> tuple[dict[str, str], bool, dict[str, str]]:
+    """Return what works before, whether a process like the decoder is then confined, and what works after."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        command = [sys.executable, "-I", "-c", PROBE, str(decoder), folder, str(user), str(filtered)]
         done = subprocess.run(command, check=True, capture_output=True, env={}, cwd="/")
-    before, inside, raised = json.loads(done.stdout)
-    reachable = {"read a file", "a TCP connection", "a signal to the parent", "the parent's memory", "trace the parent"}
-    assert reachable <= set(before)
-    assert inside == []
-    # Root can raise the limit of open files again. Landlock holds for root too, but does not know sockets.
-    assert set(raised) <= {"a socket"}
+    before, confined, after = json.loads(done.stdout)
+    return before, confined, after
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs fork")
+@needs_linux
+@pytest.mark.parametrize("user", [0, 65534])
+def test_confined_process_can_only_compute(user: int, decoder: Path) -> None:
+    if user and os.geteuid():
+        pytest.skip("only root can become another user")
+    before, confined, after = probe(decoder, user, filtered=1)
+    assert {name for name in REACHABLE if before[name] != "works"} == set()
+    assert confined
+    assert set(after.values()) == {"EPERM"}
+
+
+@needs_linux
+@pytest.mark.parametrize("user", [0, 65534])
+def test_landlock_protects_files_and_other_processes_where_there_is_no_filter(user: int, decoder: Path) -> None:
+    if user and os.geteuid():
+        pytest.skip("only root can become another user")
+    _, confined, after = probe(decoder, user, filtered=0)
+    if not confined:
+        pytest.skip("this kernel has no Landlock, or one that knows no signals")
+    refused = {"open", "list", "mkdir", "rename", "unlink", "environ", "kill", "process_vm_readv", "ptrace", "execve"}
+    assert {name for name in refused if after[name] == "works"} == set()
+    # Why it is only the second choice.
+    assert after["prlimit"] == "works"
+
+
+@needs_linux
+def test_confined_process_cannot_call_as_another_architecture(decoder: Path) -> None:
+    command = [sys.executable, "-c", FOREIGN_CALL]
+    if platform.machine() != "x86_64" or subprocess.run(command, check=False).returncode:
+        pytest.skip("this machine runs no 32-bit programs")
+    assert subprocess.run([*command, str(decoder)], check=False).returncode == -signal.SIGSYS
+
+
+@pytest.mark.skipif(not shutil.which("scmp_sys_resolver"), reason="libseccomp's tools are not installed")
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_numbers_of_system_calls_are_those_of_libseccomp(machine: str, decoder: Path) -> None:
+    module = runpy.run_path(str(decoder))
+    column = module["ARCHITECTURES"][machine][1]
+    for name, numbers in module["SYSTEM_CALLS"].items():
+        assert run(decoder.parent, "scmp_sys_resolver", "-a", machine, name).strip() == str(numbers[column]), name
+
+
+@needs_linux
 def test_mutated_files_are_refused_or_reencoded_within_the_limits(decoder: Path) -> None:
     seed = str(randbits(32))
     command = [sys.executable, "-I", str(FUZZ), str(decoder), seed, str(FUZZED_FILES)]

@@ -50,8 +50,8 @@ TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
 CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 # % endif
 MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
-UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1), "10485760")  # 10 MiB
-UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(1), "50000000")
+UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")  # 10 MiB
+UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(0), "0")  # 0: FORMATS of uploads/images.py has the limits
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
 UPLOAD_DECODE_SECONDS = env.read("UPLOAD_DECODE_SECONDS", number(1), "10")
 # At most a hundred years: Python has no dates before the year 1.
@@ -301,7 +301,9 @@ if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
-# The limit of a whole request: a photo, other files and texts. deploy/site.conf has the same limit.
+# Only Linux can confine the process that decodes images: other systems are for development.
+DECODER_MAY_BE_UNCONFINED = DEBUG
+# The limit of a whole request: a photo, other files and texts. nginx's limit, in deploy/site.conf, admits the largest.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 

@@ -1,11 +1,28 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.exceptions import ValidationError
 from django.db import connection
 
+from uploads.images import validate_and_reencode
 from uploads.models import Photo
 from uploads.purposes import PURPOSES
+
+WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\r\0\0\0/\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"  # one pixel
+
+
+@register(Tags.security)
+def check_decoder(**kwargs: Any) -> list[CheckMessage]:
+    """Decode a tiny photo, so that the first visitor is not the one who finds out that it fails."""
+    if not settings.DEBUG:
+        try:
+            validate_and_reencode(WEBP)
+        except ValidationError as error:
+            hint = "The log says why. The process that decodes needs Linux on x86-64 or 64-bit ARM, with seccomp."
+            return [Warning(f"Uploads do not work: {error.code}.", hint=hint, id="uploads.W002")]
+    return []
 
 
 @register(Tags.database)

@@ -28,7 +28,6 @@ STATUSES = {
     **dict.fromkeys(["quota", "budget", "in_progress"], 429),
     **dict.fromkeys(["busy", "unavailable", "storage_full"], 503),
 }
-EXTENSIONS = ",".join(extension for _, extensions in FORMATS.values() for extension in extensions)
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class PhotoFormField(forms.FileField):
         self.purpose = purpose
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {"accept": EXTENSIONS}
+        return {"accept": ",".join(FORMATS)}
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Return a NewPhoto without its image, False to remove the present photo, or the present photo."""
@@ -99,7 +98,7 @@ class PhotoFormMixin(forms.BaseForm):
                 with decoding_turn(self.owner, len(new)):
                     for name, photo in new.items():
                         try:
-                            photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))
+                            photo.image = validate_and_reencode(photo.file.read())
                         except ValidationError as error:
                             self.add_error(name, error)
             except ValidationError as error:

@@ -61,7 +61,7 @@ def set_up() -> None:
 def make_photo() -> Photo:
     buffer = BytesIO()
     Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
-    image = validate_and_reencode(buffer.getvalue(), "a.jpg")
+    image = validate_and_reencode(buffer.getvalue())
     return create_photo(User.objects.get(email=OWNER), image=image)
 
 

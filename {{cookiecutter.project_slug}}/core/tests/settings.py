@@ -6,6 +6,7 @@ The type checker and `check --deploy` use them too.
 import os
 import re
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 
@@ -42,6 +43,8 @@ STATIC_ROOT.mkdir()
 # Found on demand, instead of listed for each test client.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 INSTALLED_APPS = [*INSTALLED_APPS, "uploads.tests.example"]  # noqa: F405
+# The tests also run on systems that cannot confine it.
+DECODER_MAY_BE_UNCONFINED = sys.platform != "linux"
 # % if cookiecutter.auth_app
 # The tests do not ask the service for breached passwords.
 from accounts import password_validation  # noqa: E402

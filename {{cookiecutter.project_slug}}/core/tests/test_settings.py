@@ -32,7 +32,7 @@ from config.settings import env
 from core.testing import in_environment, start
 
 POSITIVE = (
-    *("UPLOAD_MAX_BYTES", "UPLOAD_MAX_PIXELS", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
+    *("UPLOAD_MAX_BYTES", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
     *("REJECTED_RETENTION_DAYS", "MODERATION_STUCK_HOURS"),
 )
 FIVE_LETTERS, FOUR_LETTERS = ("".join(map("".join, permutations(letters)))[:50] for letters in ("abcde", "abcd"))
@@ -410,7 +410,9 @@ def test_languages_are_those_that_django_translates() -> None:
 
 def test_nginx_accepts_every_body_that_the_site_does() -> None:
     text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert max(map(int, re.findall(r"client_max_body_size (\d+)m;", text))) * 1024**2 >= settings.BODY_MAX_BYTES
+    limit = max(map(int, re.findall(r"client_max_body_size (\d+)m;", text))) * 1024**2
+    largest = limit - (settings.BODY_MAX_BYTES - settings.UPLOAD_MAX_BYTES)
+    assert f"UPLOAD_MAX_BYTES: Must be a whole number from 1 to {largest}." in start(UPLOAD_MAX_BYTES=largest + 1).stderr
 
 
 def test_example_documents_every_variable() -> None:
