@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from core.testing import MakeImage
 from uploads import decoder, images
-from uploads.images import ReencodedImage, run_decoder, validate_and_reencode
+from uploads.images import ReencodedImage, retry_after, run_decoder, validate_and_reencode
 
 # What a decoder could answer.
 ANSWER = '{"size": [1, 1], "lengths": [1]}\n'
@@ -208,7 +208,7 @@ def test_image_that_takes_too_much_memory_is_refused(
         (f"import os\ntry: print({ANSWER!r} + 'x' * 2**26)\nexcept OSError: os._exit(0)", "crashed"),
         (f"print({ANSWER!r}.replace('1', '9999999999'))", "crashed"),
         ("print('no JSON')", "crashed"),
-        ("import time; time.sleep(20)", "too_slow"),
+        ("import time; time.sleep(20)", "busy"),
     ],
 )
 def test_failing_decoder_costs_one_refusal(
@@ -220,12 +220,32 @@ def test_failing_decoder_costs_one_refusal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
-    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "too_slow" else 60)
+    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "busy" else 60)
     images.DECODER.write_text(script, encoding="utf-8")
     started = time.monotonic()
     assert code_of(make_image()) == code
     assert time.monotonic() - started < 20
-    assert ("the decoder ended with code" in caplog.text) == ("abort" in script or "_exit" in script)
+    assert ("the decoder ended with code" in caplog.text) == ("print('no" not in script and "replace" not in script)
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals.")
+@pytest.mark.parametrize(
+    ("signal", "code"),
+    [("TERM", "busy"), ("KILL", "busy"), ("INT", "busy"), ("SEGV", "crashed"), ("BUS", "crashed"), ("SYS", "crashed")],
+)
+def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
+    signal: str, code: str, make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
+    script = f"import os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIG{signal})\ntime.sleep(9)"
+    images.DECODER.write_text(script, encoding="utf-8")
+    used: list[float] = []
+    with pytest.raises(ValidationError) as error:
+        validate_and_reencode(make_image(), "a.jpg", used)
+    assert (error.value.code, retry_after(error.value)) == (code, 5 if code == "busy" else 0)
+    # The CPU time alone counts, but no less than a second for a turn without a result.
+    assert used == [1] if code == "busy" else 0 < used[0] < 0.5
 
 
 @pytest.mark.control("V15.2.5")
