@@ -1,8 +1,9 @@
 """Attack the upload form with the slowest images known, and measure what visitors and honest users notice.
 
-Attackers ignore Retry-After, but for the patient ones; each of their connections sends as fast as 100 Mbit/s allow. Honest users try as often as
-upload.js does. The server has its defaults: two processes of four threads. Attackers, honest users and visitors share
-its machine. Name a kind of attack to run only that: `uv run python -m benchmarks.attack accounts`.
+Attackers ignore Retry-After, but for the patient ones; each of their connections sends as fast as 100 Mbit/s allow.
+Honest users try as often as upload.js does. The server has its defaults: two processes of four threads. Attackers,
+honest users and visitors share its machine. Name kinds of attack to run only these:
+`uv run python -m benchmarks.attack accounts network`.
 """
 
 import multiprocessing

@@ -45,7 +45,7 @@ MAX_ANSWER_BYTES = 32 * 1024**2
 SIGKILL, SIGXCPU = 9, 24  # numbers, since Windows lacks the names; the second is how the CPU limit ends a process
 # How a process ends that others end: by Ctrl-C, by the clock or for lack of memory, with its service; and on Windows.
 INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
-RETRY_SECONDS = 5  # what a browser is told to wait while the site is busy
+RETRY_SECONDS = 10  # what a browser is told to wait while the site is busy; upload.js tries again after no more
 
 logger = logging.getLogger(__name__)
 

@@ -40,7 +40,7 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     with counting():
         # It expires by itself if this process dies, later than any upload ends.
         if not cache.add(lock, 1, WAIT_SECONDS + photos * WALL_SECONDS + 20):
-            raise upload_error("in_progress", retry_after=RETRY_SECONDS)
+            raise upload_error("in_progress", retry_after=5)
     used: list[float] = []
     try:
         with counting():

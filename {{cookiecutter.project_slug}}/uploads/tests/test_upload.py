@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,17 @@ def stored(media: Path) -> list[str]:
 
 def codes(response: Any) -> list[str | None]:
     return [error.code for errors in response.context["form"].errors.as_data().values() for error in errors]
+
+
+def record_places(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, ...]]:
+    places: list[tuple[float, ...]] = []
+
+    def decoder(*place: float) -> AbstractContextManager[None]:
+        places.append(place)
+        return nullcontext()
+
+    monkeypatch.setattr(limits, "decoder", decoder)
+    return places
 
 
 @pytest.mark.control("V5.3.2")
@@ -149,12 +160,14 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
     monkeypatch.setattr(limits, "WAIT_SECONDS", 0)
     with limits.decoder():
         response = upload(client, title="Kept title")
-        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "5", ["busy"])
+        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "10", ["busy"])
         assert 'value="Kept title"' in response.content.decode()
         assert list(response.context["form"].errors) == ["__all__"]  # so that upload.js keeps the file
     assert "ERROR" not in {record.levelname for record in caplog.records}
     assert (limits.waiting, limits.seconds_used(f"decoded:{user.pk}")) == ([], {})
+    places = record_places(monkeypatch)
     assert upload(client).status_code == 302
+    assert places == [(0, 0, True)]  # it came back before Retry-After
     assert 0 < sum(limits.seconds_used(f"decoded:{user.pk}").values()) < images.CPU_SECONDS
 
 
@@ -185,17 +198,17 @@ def test_decoding_is_charged_to_account_and_network(
     def spent(key: object) -> float:
         return sum(limits.seconds_used(f"decoded:{key}").values())
 
-    places: list[tuple[float, ...]] = []
-    monkeypatch.setattr(limits, "decoder", lambda *used: (places.append(used), nullcontext())[1])
+    places = record_places(monkeypatch)
     limits.charge(f"decoded:{user.pk}", {}, 2.5)
+    limits.charge("decoded:2001:db8::/64", {}, 3.5)
     for owner, ip in ((user, "::ffff:192.0.2.1"), (user, "2001:db8::1:0:0:1"), (other_user, "2001:db8::2:0:0:2")):
         client = login(owner)
         client.defaults["REMOTE_ADDR"] = ip
         assert upload(client).status_code == 302
     first, second = spent("192.0.2.1/32"), spent(user.pk) - 2.5 - spent("192.0.2.1/32")
     assert min(first, second, spent(other_user.pk)) > 0
-    assert spent("2001:db8::/64") == pytest.approx(second + spent(other_user.pk))
-    assert places == [(2, 0), (2, 0), (0, pytest.approx(second))]
+    assert spent("2001:db8::/64") == pytest.approx(3.5 + second + spent(other_user.pk))
+    assert places == [(2, 0, False), (2, 3, False), (0, 3, False)]
 
 
 @pytest.mark.control("V15.2.2")
