@@ -94,10 +94,7 @@ def retry_after(error: ValidationError) -> int:
 
 
 def validate_and_reencode(content: bytes, name: str, used: list[float] | None = None) -> ReencodedImage:
-    """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused.
-
-    Append the CPU seconds of decoding to `used`.
-    """
+    """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
     if not content:
         raise upload_error("empty")
     if len(content) > settings.UPLOAD_MAX_BYTES:
@@ -118,7 +115,10 @@ def check_type(content: bytes, name: str) -> None:
 
 
 def run_decoder(content: bytes, used: list[float] | None = None) -> bytes:
-    """Return the answer of a new decoder process, which gets nothing of this process but the content."""
+    """Return the answer of a new decoder process, which gets nothing of this process but the content.
+
+    Append the seconds of CPU time that it took to `used`; on Windows, of time.
+    """
     limits = [CPU_SECONDS, MEMORY_BYTES, settings.UPLOAD_MAX_PIXELS, *VARIANTS.values()]
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603  # no argument comes from the upload

@@ -35,7 +35,7 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     Yield a list for the CPU seconds that decoding uses. They are charged to the account and to the client's network.
     """
     check_quota(owner, photos)
-    lock, told = f"upload:{owner.pk}", f"busy:{owner.pk}"
+    lock, told = f"upload:{owner.pk}", f"told-to-wait:{owner.pk}"
     account, network = f"decoded:{owner.pk}", f"decoded:{client_network.get()}"
     with counting():
         # It expires by itself if this process dies, later than any upload ends.
@@ -60,13 +60,10 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
                 with suppress(Exception):  # the charge in advance remains
                     charge(account, before, sum(used))
                     charge(network, seconds_used(network), sum(used))
-    except ValidationError as error:
-        if error.code == "busy":
-            with suppress(Exception):
-                cache.set(told, True, RETRY_SECONDS - 1)
-        raise
     finally:
         with suppress(Exception):
+            if not used:  # turned away
+                cache.set(told, True, RETRY_SECONDS - 1)
             cache.delete(lock)
 
 
