@@ -463,8 +463,8 @@ FOUNDATION = [
     Mutation(
         "photos stored before all are decoded",
         FORMS,
-        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n",
-        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name))\n"
+        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name), used)\n",
+        "photo.image = validate_and_reencode(photo.file.read(), str(photo.file.name), used)\n"
         '                            with storing_photos(self.owner, "", {name: photo}):\n'
         "                                pass\n",
     ),
