@@ -384,24 +384,40 @@ FOUNDATION = [
         'env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},',
         "env=None,",
     ),
-    Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode or answer is None:", "if False:"),
-    Mutation("decoders not limited", LIMITS, "Semaphore(1), Semaphore(2)", "Semaphore(99), Semaphore(99)"),
+    Mutation("crash of a decoder not noticed", IMAGES, "if decoder.returncode or not answer:", "if False:"),
+    Mutation(
+        "photo blamed for a decoder that others end", IMAGES, "decoder.returncode in INTERRUPTED and", "False and"
+    ),
+    Mutation("sleeping decoder free of charge", IMAGES, "max(seconds, 1) if is_interrupted else seconds", "seconds"),
+    Mutation("time charged instead of CPU", IMAGES, "usage.ru_utime + usage.ru_stime", "time.monotonic() - started"),
+    Mutation(
+        "decoders not limited",
+        LIMITS,
+        "changed, decoding = Condition(), Lock()",
+        'changed, decoding = Condition(), __import__("threading").Semaphore(99)',
+    ),
+    Mutation(
+        "endless queue for the decoder",
+        LIMITS,
+        "        del waiting[MOST_WAITING:]  # who has used most is turned away\n",
+    ),
+    Mutation("first come, first decoded", LIMITS, "place = (*used, time.monotonic())", "place = (time.monotonic(),)"),
+    Mutation("network not charged", LIMITS, "charge(network, seconds_used(network), sum(used))", "pass"),
+    Mutation("early return rewarded", LIMITS, "cache.set(told, True, RETRY_SECONDS - 1)", "pass"),
     Mutation("uploads of an account in parallel", LIMITS, "if not cache.add(", "if False and not cache.add("),
     Mutation(
         "decoding time not counted",
         LIMITS,
-        "if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:",
+        "if spent >= settings.UPLOAD_DECODE_SECONDS:",
         "if False:",
     ),
     Mutation(
         "refused uploads not counted",
         LIMITS,
-        "charge(owner, spent, time.monotonic() - started)",
-        "charge(owner, spent, 0)",
+        "charge(account, before, sum(used))",
+        "charge(account, before, 0)",
     ),
-    Mutation(
-        "uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != entries:", "    if False:"
-    ),
+    Mutation("uploads unlimited while nothing is counted", LIMITS, "    if cache.get(key) != used:", "    if False:"),
     Mutation(
         "metadata kept",
         DECODER,
@@ -430,7 +446,7 @@ FOUNDATION = [
         "/{self.original_name}-{variant}.jpg",
     ),
     # Photos
-    Mutation("quota not counted", SERVICES, "+ new > settings.UPLOADS_PER_HOUR", "> 10**9"),
+    Mutation("quota not counted", LIMITS, "+ new > settings.UPLOADS_PER_HOUR", "> 10**9"),
     Mutation("quota not checked when a photo is stored", SERVICES, "                check_quota(owner, len(photos))\n"),
     Mutation(
         "hidden photos visible to other users",
@@ -469,8 +485,8 @@ FOUNDATION = [
     Mutation(
         "photos stored before all are decoded",
         FORMS,
-        "photo.image = validate_and_reencode(photo.file.read())\n",
-        "photo.image = validate_and_reencode(photo.file.read())\n"
+        "photo.image = validate_and_reencode(photo.file.read(), used)\n",
+        "photo.image = validate_and_reencode(photo.file.read(), used)\n"
         '                            with storing_photos(self.owner, "", {name: photo}):\n'
         "                                pass\n",
     ),
@@ -629,7 +645,7 @@ FOUNDATION = [
     Mutation("email for each decision", SERVICES, "timezone.now() + timedelta(hours=1)", "timezone.now()"),
     Mutation("automatic approval told", SERVICES, "(reviewer and locked.status == Status.APPROVED)", "True"),
     Mutation("repeated decision told", SERVICES, "if (locked.status, locked.reason) != before:", "if True:"),
-    Mutation("quota not checked before decoding", FORMS, "check_quota(self.owner, len(new))", "pass"),
+    Mutation("quota not checked before decoding", LIMITS, "    check_quota(owner, photos)\n"),
     Mutation("session timestamps kept at log-in", "users/signals.py", "request.session.pop(name, None)", "pass"),
     Mutation(
         "public view added",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, WITH_GALLERY, Answers, Project, commit, name, run
 from tests.support.containers import BASE, https_port, make_base, need
+from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, issue_certificate
 from tests.support.publishing import is_published, publish
 from tests.support.readme import section
@@ -119,8 +121,30 @@ def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_p
     assert run(tmp_path, "systemd-analyze", "verify", *(f"./{unit}" for unit in [*units, "site-backup.timer"])) == ""
     for unit in units:
         run(tmp_path, "systemd-analyze", "security", "--offline=true", "--threshold=25", f"./{unit}")
+    assert "\nKillMode=mixed\n" in (tmp_path / "site-web.service").read_text(encoding="utf-8")
     filters = (tmp_path / "site-.service.d" / "hardening.conf").read_text(encoding="utf-8")
     assert "@sandbox" in filters, "or the image decoder silently loses its own"
+
+
+def restart_during_uploads(machine: Machine, site: Site) -> None:
+    """Restart the site while ten people upload: each photo is stored, or its owner is asked to try again."""
+    create = f"[User.objects.create_user(f'{{number}}@example.com', '{PASSWORD}') for number in range(10)]"
+    shell = "runuser -u site -- .venv/bin/python manage.py shell --verbosity=0"
+    machine.run(f'{shell} --command="{create}"')
+    visitors = [site.visitor(f"{number}@example.com") for number in range(10)]
+    pairs = [(visitor, visitor.token("/photos/upload/")) for visitor in visitors]
+    photo = encode(landscape(1, (4000, 3000), 0.25), quality=90)
+    with ThreadPoolExecutor(10) as threads:
+        uploads = [threads.submit(visitor.upload, photo, token=token) for visitor, token in pairs]
+        time.sleep(1)
+        machine.run("systemctl restart site-web")
+        responses = [upload.result() for upload in uploads]
+    refused = [response for response in responses if response.status != 302]
+    assert all("Retry-After" in response.headers or "try again" in response.text for response in refused)
+    count = "print(Photo.objects.filter(title='A photo').count())"
+    stored = machine.run(f'{shell} --command="{count}"').split()[-1]
+    assert int(stored) == 10 - len(refused) > 0
+    assert "the decoder ended" not in machine.run("journalctl --unit=site-web")
 
 
 def test_deployment_document_leads_to_a_restored_photo(
@@ -151,6 +175,7 @@ def test_deployment_document_leads_to_a_restored_photo(
         machine.run(f"{superuser.strip()} --no-input", **environment)
         site = Site(folder, "https://localhost", {}, tls, machine.server, tmp_path / "machine.log")
         publish(site)
+        restart_during_uploads(machine, site)
 
         machine.run(blocks(folder, "Backup")[0])
         machine.run("systemctl stop site-web site-worker && rm -r /var/lib/site/media")

@@ -1,10 +1,14 @@
 """Attacks on the upload limits: parallel requests against the quota, huge bodies against the size limit."""
 
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,6 +17,7 @@ import pytest
 
 from tests.support.baking import WITH_GALLERY, Project
 from tests.support.corpus import jpeg
+from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, serve
 from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, stored_files
 
@@ -65,6 +70,33 @@ def test_parallel_uploads_cannot_exceed_the_quota(
         assert statuses == [302] * QUOTA + [429] * (32 - QUOTA)
         assert site.python("print(Photo.objects.count())").strip() == str(QUOTA)
         assert len(stored_files(site)) == 2 * QUOTA, "files of rejected uploads were stored"
+
+
+@contextmanager
+def busy_loops(number: int) -> Iterator[None]:
+    """Keep the processors busy."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def test_busy_machine_blames_neither_photo_nor_account(pristine: Project, tmp_path: Path) -> None:
+    project = shutil.copytree(pristine(WITH_GALLERY), tmp_path / "my-secure-site")
+    photo = encode(landscape(1, (4000, 3000), 0.25), quality=90)
+    with serve(project, UPLOAD_DECODE_SECONDS="10") as site:
+        owner = site.visitor(OWNER)
+        token = owner.token("/photos/upload/")
+        with busy_loops(2 * (os.cpu_count() or 1)):
+            responses = [owner.upload(photo, token=token) for _ in range(10)]
+        accepted = [response.status for response in responses].count(302)
+        assert accepted > 0
+        assert site.python("print(Photo.objects.count())").strip() == str(accepted)
+        refused = [response for response in responses if response.status != 302]
+        assert all("The site is busy." in response.text and response.headers["Retry-After"] for response in refused)
 
 
 @pytest.mark.parametrize(

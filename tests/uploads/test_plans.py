@@ -30,7 +30,7 @@ WORK = {
     "a search by email": 'staff.get(f"/admin/uploads/photo/?show=all&q={owner.email}")',
     "my photos": 'client.get("/photos/mine/")',
     "a photo's page": "HTTPSClient().get(photo.get_absolute_url())",
-    "the quota": "services.check_quota(owner)",
+    "the quota": "limits.check_quota(owner)",
     "the claim of due photos": "assert len(Asset.objects.claim(20, timedelta(minutes=5))) == 20",
     "the removal of files": "services.delete_photo(removed); assert sweeper.delete_removed_files() == 1",
     "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("photos/7f")[1]',
@@ -46,7 +46,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from core.testing import HTTPSClient
-from uploads import services, sweeper
+from uploads import limits, services, sweeper
 from uploads.moderation.cloudinary.models import Asset
 
 call_command("migrate", verbosity=0)

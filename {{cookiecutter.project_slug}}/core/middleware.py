@@ -1,8 +1,9 @@
 import logging
 import re
 import time
+from contextvars import ContextVar
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -25,6 +26,9 @@ RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this of
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
 WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")  # an IP address from a proxy
+
+# The network of the request's client: one IP address, or with IPv6 a /64, all of which one client owns.
+client_network: ContextVar[str] = ContextVar("client_network", default="")
 
 access = logging.getLogger("access")
 
@@ -104,7 +108,8 @@ class RequestValidationMiddleware(MiddlewareMixin):
         # With a query, some charsets fail before any middleware; deploy/site.conf replaces them.
         if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join([request.path_info, *request.COOKIES.values()]):
             raise BadRequest("Charset, URL or cookie is malformed")
-        client_ip(request)
+        ip = ip_address(client_ip(request))
+        client_network.set(str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False)))
         if not settings.DEBUG:
             # Any client can set the port of the Host header, and links in emails would repeat it. The header
             # itself stays, since CSRF protection compares it.

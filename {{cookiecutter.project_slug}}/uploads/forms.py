@@ -19,7 +19,7 @@ from uploads.images import ERROR_MESSAGES, FORMATS, retry_after, upload_error, v
 from uploads.limits import decoding_turn
 from uploads.models import Photo
 from uploads.purposes import Purpose
-from uploads.services import NewPhoto, check_quota, delete_unused, storing_photos
+from uploads.services import NewPhoto, delete_unused, storing_photos
 from users.models import User
 
 # The status of a response with one of these errors. With any other, it is 200.
@@ -94,11 +94,10 @@ class PhotoFormMixin(forms.BaseForm):
         # Last, since decoding costs most.
         if self.is_bound and not self.errors and (new := self.new_photos):
             try:
-                check_quota(self.owner, len(new))
-                with decoding_turn(self.owner, len(new)):
+                with decoding_turn(self.owner, len(new)) as used:
                     for name, photo in new.items():
                         try:
-                            photo.image = validate_and_reencode(photo.file.read())
+                            photo.image = validate_and_reencode(photo.file.read(), used)
                         except ValidationError as error:
                             self.add_error(name, error)
             except ValidationError as error:

@@ -39,7 +39,8 @@ VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in p
 DECODER = Path(__file__).with_name("decoder.py")
 # Limits of a decoder process.
 CPU_SECONDS = 3
-WALL_SECONDS = 6
+# On a busy machine, a photo waits for the processor longer than it uses it.
+WALL_SECONDS = 12
 MEMORY_BYTES = 1024**3
 # The answer of a decoder starts with the width and height of the first variant and the length of each file, or with
 # the code of an error, filled up with blanks.
@@ -48,7 +49,10 @@ DECODER_ERRORS = {
     code.ljust(ANSWER.size).encode(): code
     for code in ("too_many_pixels", "animated", "unknown_colors", "damaged", "too_much_memory", "unconfined")
 }
-SIGXCPU = 24  # how the CPU limit ends a process
+SIGKILL, SIGXCPU = 9, 24  # numbers, since Windows lacks the names; the second is how the CPU limit ends a process
+# How a process ends that others end: by Ctrl-C, by the clock or for lack of memory, with its service; and on Windows.
+INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
+RETRY_SECONDS = 10  # what a browser is told to wait while the site is busy; upload.js tries again after no more
 
 logger = logging.getLogger(__name__)
 
@@ -95,14 +99,14 @@ def retry_after(error: ValidationError) -> int:
     return int((error.params or {}).get("retry_after", 0))
 
 
-def validate_and_reencode(content: bytes) -> ReencodedImage:
+def validate_and_reencode(content: bytes, used: list[float] | None = None) -> ReencodedImage:
     """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
     if not content:
         raise upload_error("empty")
     if len(content) > settings.UPLOAD_MAX_BYTES:
         raise upload_error("too_large")
     max_pixels = check_type(content)
-    answer = run_decoder(content, max_pixels)
+    answer = run_decoder(content, max_pixels, used)
     if isinstance(answer, ReencodedImage):
         return answer
     if answer == "unconfined":
@@ -120,8 +124,11 @@ def check_type(content: bytes) -> int:
     raise upload_error("unsupported_type", advice=next(known, _("Save the photo in one of these formats.")))
 
 
-def run_decoder(content: bytes, max_pixels: int) -> ReencodedImage | str:
-    """Return the answer of a new decoder process, which gets nothing of this process but the content."""
+def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None) -> ReencodedImage | str:
+    """Return the answer of a new decoder process, which gets nothing of this process but the content.
+
+    Append the seconds of CPU time that it took to `used`; on Windows, of time.
+    """
     may_be_unconfined = int(settings.DECODER_MAY_BE_UNCONFINED)
     arguments = [may_be_unconfined, CPU_SECONDS, MEMORY_BYTES, max_pixels, *VARIANTS.values()]
     started = time.monotonic()
@@ -135,34 +142,49 @@ def run_decoder(content: bytes, max_pixels: int) -> ReencodedImage | str:
     ) as decoder:
         stdin: Any = decoder.stdin
         stdout: Any = decoder.stdout
-        timer = Timer(WALL_SECONDS, decoder.kill)
+        # Not decoder.kill: it would collect a process that has just ended, and with it what wait4 returns.
+        timer = Timer(WALL_SECONDS, os.kill, [decoder.pid, SIGKILL])
         timer.start()
         with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
             stdin.write(content)
         if (answer := read_answer(stdout)) is None:
-            decoder.kill()
+            os.kill(decoder.pid, SIGKILL)
+        if sys.platform == "win32":
+            decoder.wait()
+            seconds = time.monotonic() - started
+        else:
+            _, status, usage = os.wait4(decoder.pid, 0)  # of this child alone
+            decoder.returncode = os.waitstatus_to_exitcode(status)
+            seconds = usage.ru_utime + usage.ru_stime
     timer.cancel()
-    if decoder.returncode == -SIGXCPU or time.monotonic() - started >= WALL_SECONDS:
+    is_interrupted = decoder.returncode in INTERRUPTED and answer is not None
+    if used is not None:
+        used.append(max(seconds, 1) if is_interrupted else seconds)  # one that only slept kept others waiting
+    if decoder.returncode == -SIGXCPU:
         raise upload_error("too_slow")
-    if decoder.returncode or answer is None:
+    if decoder.returncode or not answer:
         logger.warning("the decoder ended with code %d", decoder.returncode)
-        raise upload_error("crashed")
+        raise upload_error("busy", retry_after=RETRY_SECONDS) if is_interrupted else upload_error("crashed")
     return answer
 
 
 def read_answer(stream: BinaryIO) -> ReencodedImage | str | None:
-    """Return the image, or the code of the decoder's error, or None for anything else.
+    """Return the image, or the code of the decoder's error; "" for an answer that ends early, None for any other.
 
     The answer is untrusted, since an attacker may control the decoder: lengths are checked before anything is read.
     """
     head = stream.read(ANSWER.size)
+    if len(head) < ANSWER.size:
+        return ""
     answer: ReencodedImage | str | None = DECODER_ERRORS.get(head)
-    if not answer and len(head) == ANSWER.size:
+    if not answer:
         width, height, *lengths = ANSWER.unpack(head)
         # As JPEG, even noise takes less than a byte for each pixel.
         lengths_fit = all(length <= edge**2 for length, edge in zip(lengths, VARIANTS.values(), strict=True))
         if lengths_fit and all(0 < size <= VARIANTS["display"] for size in (width, height)):
             files = [stream.read(length) for length in lengths]
-            if list(map(len, files)) == lengths and all(file.startswith(b"\xff\xd8\xff") for file in files):
+            if list(map(len, files)) != lengths:
+                return ""
+            if all(file.startswith(b"\xff\xd8\xff") for file in files):
                 answer = ReencodedImage(dict(zip(VARIANTS, files, strict=True)), width, height)
     return answer if answer and not stream.read(1) else None

@@ -1,52 +1,101 @@
-"""Who may have a photo decoded now. Decoding is what costs most, so it is bounded for the process and per account."""
+"""Who may have a photo decoded now: `decoding_turn` decides, since decoding is what costs most."""
 
 import logging
+import math
 import time
+from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Semaphore
+from datetime import timedelta
+from threading import Condition, Lock
 
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
-from uploads.images import WALL_SECONDS, upload_error
+from core.middleware import client_network
+from uploads.images import CPU_SECONDS, RETRY_SECONDS, WALL_SECONDS, upload_error
 from users.models import User
 
-# In each process one upload is decoded and others wait, so that threads remain for pages.
-decoding, waiting = Semaphore(1), Semaphore(2)
-WAIT_SECONDS = 4
-RETRY_SECONDS = 5  # what a browser that was turned away is told to wait
-BUDGET_SECONDS = 600  # the time span of UPLOAD_DECODE_SECONDS
+MOST_WAITING = 2  # in each process, so that threads remain for pages
+WAIT_SECONDS = 8
+# Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a bounded list.
+STEP_SECONDS, STEPS = 10, 60
+changed, decoding = Condition(), Lock()
+waiting: list[tuple[float, ...]] = []  # what account and network of each have used, and when it came
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def decoding_turn(owner: User, photos: int = 1) -> Iterator[None]:
-    """Hold the account's only upload and the process's only decoder, and charge the account for the time."""
-    lock = f"upload:{owner.pk}"
+def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
+    """Hold the account's only upload and the process's only decoder. Raise the ValidationError that says why not.
+
+    Yield a list for the CPU seconds that decoding uses. They are charged to the account and to the client's network.
+    """
+    check_quota(owner, photos)
+    lock, told = f"upload:{owner.pk}", f"told-to-wait:{owner.pk}"
+    account, network = f"decoded:{owner.pk}", f"decoded:{client_network.get()}"
     with counting():
         # It expires by itself if this process dies, later than any upload ends.
         if not cache.add(lock, 1, WAIT_SECONDS + photos * WALL_SECONDS + 20):
-            raise upload_error("in_progress", retry_after=RETRY_SECONDS)
+            raise upload_error("in_progress", retry_after=5)
+    used: list[float] = []
     try:
         with counting():
-            spent = check_budget(owner)
-        acquire_decoder()
-        started = time.monotonic()
-        try:
+            before, nearby, is_early = seconds_used(account), seconds_used(network), cache.get(told, False)
+        spent = sum(before.values())
+        if spent >= settings.UPLOAD_DECODE_SECONDS:
+            left = math.ceil((min(before) + STEPS) * STEP_SECONDS - time.time())
+            raise upload_error("budget", retry_after=left, minutes=math.ceil(left / 60))
+        # In whole seconds, so that a photo or two do not put an account behind those that do not obey Retry-After.
+        with decoder(int(spent), int(sum(nearby.values())), is_early):
             with counting():
                 # In advance, so that a decoder that brings this process down is paid for too.
-                charge(owner, spent, photos * WALL_SECONDS)
-            yield
-        finally:
-            decoding.release()
-            with suppress(Exception):  # the charge in advance remains
-                charge(owner, spent, time.monotonic() - started)
+                charge(account, before, photos * CPU_SECONDS)
+            try:
+                yield used
+            finally:
+                with suppress(Exception):  # the charge in advance remains
+                    charge(account, before, sum(used))
+                    charge(network, seconds_used(network), sum(used))
     finally:
         with suppress(Exception):
+            if not used:  # turned away
+                cache.set(told, True, RETRY_SECONDS - 1)
             cache.delete(lock)
+
+
+@contextmanager
+def decoder(*used: float) -> Iterator[None]:
+    """Hold this process's only decoder. Of those that wait, who has used least is next."""
+    place = (*used, time.monotonic())
+
+    def is_decided() -> bool:
+        return place not in waiting or (place == waiting[0] and decoding.acquire(blocking=False))
+
+    with changed:
+        insort(waiting, place)
+        del waiting[MOST_WAITING:]  # who has used most is turned away
+        changed.notify_all()
+        has_turn = changed.wait_for(is_decided, WAIT_SECONDS) and place in waiting
+        waiting[:] = [it for it in waiting if it != place]
+    if not has_turn:
+        raise upload_error("busy", retry_after=RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        with changed:
+            decoding.release()
+            changed.notify_all()
+
+
+def check_quota(owner: User, new: int = 1) -> None:
+    """Raise ValidationError if, with `new` ones, the owner has more than UPLOADS_PER_HOUR photos of the last hour."""
+    hour_ago = timezone.now() - timedelta(hours=1)
+    if owner.photos.filter(created_at__gt=hour_ago).count() + new > settings.UPLOADS_PER_HOUR:
+        raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
 @contextmanager
@@ -61,28 +110,15 @@ def counting() -> Iterator[None]:
         raise upload_error("unavailable", retry_after=60) from None
 
 
-def check_budget(owner: User) -> list[tuple[float, float]]:
-    """Return when the account's uploads were decoded lately and for how many seconds. Raise over the budget."""
-    now = time.time()
-    spent = [(at, cost) for at, cost in cache.get(f"decoded:{owner.pk}", []) if at > now - BUDGET_SECONDS]
-    if sum(cost for _, cost in spent) >= settings.UPLOAD_DECODE_SECONDS:
-        left = int(spent[0][0] + BUDGET_SECONDS - now) + 1
-        raise upload_error("budget", retry_after=left, minutes=left // 60 + 1)
-    return spent
+def seconds_used(key: str) -> dict[int, float]:
+    """Return the seconds of decoding in the last ten minutes, by the step in which they were charged."""
+    oldest = time.time() // STEP_SECONDS - STEPS
+    return {step: seconds for step, seconds in cache.get(key, {}).items() if step > oldest}
 
 
-def charge(owner: User, spent: list[tuple[float, float]], seconds: float) -> None:
-    key, entries = f"decoded:{owner.pk}", [*spent, (time.time(), seconds)]
-    cache.set(key, entries, BUDGET_SECONDS)
-    if cache.get(key) != entries:  # Django's database cache hides errors when it writes
+def charge(key: str, before: dict[int, float], seconds: float) -> None:
+    step = int(time.time() // STEP_SECONDS)
+    used = before | {step: before.get(step, 0) + seconds}
+    cache.set(key, used, STEPS * STEP_SECONDS)
+    if cache.get(key) != used:  # Django's database cache hides errors when it writes
         raise RuntimeError("The cache did not store the value.")
-
-
-def acquire_decoder() -> None:
-    if waiting.acquire(blocking=False):
-        try:
-            if decoding.acquire(timeout=WAIT_SECONDS):
-                return
-        finally:
-            waiting.release()
-    raise upload_error("busy", retry_after=RETRY_SECONDS)

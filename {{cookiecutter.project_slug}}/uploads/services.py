@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
@@ -15,7 +14,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from uploads.images import VARIANTS, ReencodedImage, upload_error
+from uploads.images import VARIANTS, ReencodedImage
+from uploads.limits import check_quota
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
@@ -32,13 +32,6 @@ class NewPhoto:
     file: UploadedFile
     purpose: Purpose
     image: ReencodedImage | None = None
-
-
-def check_quota(owner: User, new: int = 1) -> None:
-    """Raise ValidationError if, with `new` ones, the owner has more than UPLOADS_PER_HOUR photos of the last hour."""
-    hour_ago = timezone.now() - timedelta(hours=1)
-    if owner.photos.filter(created_at__gt=hour_ago).count() + new > settings.UPLOADS_PER_HOUR:
-        raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from core.testing import MakeImage
 from uploads import decoder, images
 from uploads.checks import WEBP, check_decoder
-from uploads.images import ReencodedImage, run_decoder, validate_and_reencode
+from uploads.images import ReencodedImage, retry_after, run_decoder, validate_and_reencode
 
 FILE = b"\xff\xd8\xff file"
 # What a decoder could answer.
@@ -221,7 +221,7 @@ def test_image_that_takes_too_much_memory_is_refused(
     [
         (f"write({ANSWER!r}); sys.stdout.flush(); os.abort()", "crashed"),
         (f"write({ANSWER!r})\nwhile True: write(bytes(2**20))", "crashed"),
-        ("time.sleep(20)", "too_slow"),
+        ("time.sleep(20)", "busy"),
     ],
 )
 def test_failing_decoder_costs_one_refusal(
@@ -233,12 +233,32 @@ def test_failing_decoder_costs_one_refusal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
-    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "too_slow" else 60)
+    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "busy" else 60)
     images.DECODER.write_text(f"import os, sys, time\nwrite = sys.stdout.buffer.write\n{script}", encoding="utf-8")
     started = time.monotonic()
     assert code_of(make_image()) == code
     assert time.monotonic() - started < 20
-    assert ("the decoder ended with code" in caplog.text) == (code == "crashed")
+    assert "the decoder ended with code" in caplog.text
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals.")
+@pytest.mark.parametrize(
+    ("signal", "code"),
+    [("TERM", "busy"), ("KILL", "busy"), ("INT", "busy"), ("SEGV", "crashed"), ("BUS", "crashed"), ("SYS", "crashed")],
+)
+def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
+    signal: str, code: str, make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
+    script = f"import os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIG{signal})\ntime.sleep(9)"
+    images.DECODER.write_text(script, encoding="utf-8")
+    used: list[float] = []
+    with pytest.raises(ValidationError) as error:
+        validate_and_reencode(make_image(), used)
+    assert (error.value.code, retry_after(error.value)) == (code, 10 if code == "busy" else 0)
+    # The CPU time alone counts, but no less than a second for a turn without a result.
+    assert used == [1] if code == "busy" else 0 < used[0] < 0.5
 
 
 def with_header(*numbers: int) -> bytes:
@@ -255,7 +275,7 @@ def test_answer_of_a_decoder_is_not_trusted() -> None:
         *(with_header(1, 1, 2 * size, 0), with_header(1, 1, 2**32 - 1, 2**32 - 1)),
         decoder.ANSWER.pack(1, 1, size, len(large)) + FILE + large,
     ):
-        assert images.read_answer(BytesIO(answer)) is None
+        assert not images.read_answer(BytesIO(answer))
     assert images.read_answer(BytesIO(b"animated".ljust(16))) == "animated"
     assert images.read_answer(BytesIO(ANSWER)) == ({"display": FILE, "thumbnail": FILE}, 1, 1)
 

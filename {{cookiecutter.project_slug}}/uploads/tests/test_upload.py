@@ -3,6 +3,8 @@
 import errno
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,17 @@ def stored(media: Path) -> list[str]:
 
 def codes(response: Any) -> list[str | None]:
     return [error.code for errors in response.context["form"].errors.as_data().values() for error in errors]
+
+
+def record_places(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, ...]]:
+    places: list[tuple[float, ...]] = []
+
+    def decoder(*place: float) -> AbstractContextManager[None]:
+        places.append(place)
+        return nullcontext()
+
+    monkeypatch.setattr(limits, "decoder", decoder)
+    return places
 
 
 @pytest.mark.control("V5.3.2")
@@ -145,20 +158,57 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
 ) -> None:
     client = login(user)
     monkeypatch.setattr(limits, "WAIT_SECONDS", 0)
-    for occupied in (limits.decoding, limits.waiting, limits.waiting):
-        occupied.acquire()
+    with limits.decoder():
         response = upload(client, title="Kept title")
-        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "5", ["busy"])
+        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "10", ["busy"])
         assert 'value="Kept title"' in response.content.decode()
         assert list(response.context["form"].errors) == ["__all__"]  # so that upload.js keeps the file
-    assert not limits.waiting.acquire(blocking=False)
-    for occupied in (limits.decoding, limits.waiting, limits.waiting):
-        occupied.release()
     assert "ERROR" not in {record.levelname for record in caplog.records}
-    assert limits.check_budget(user) == []
+    assert (limits.waiting, limits.seconds_used(f"decoded:{user.pk}")) == ([], {})
+    places = record_places(monkeypatch)
     assert upload(client).status_code == 302
-    ((_, seconds),) = limits.check_budget(user)
-    assert 0 < seconds < images.WALL_SECONDS
+    assert places == [(0, 0, True)]  # it came back before Retry-After
+    assert 0 < sum(limits.seconds_used(f"decoded:{user.pk}").values()) < images.CPU_SECONDS
+
+
+@pytest.mark.control("V15.2.2")
+def test_of_those_that_wait_who_used_least_is_next() -> None:
+    done: list[str] = []
+
+    def decode(name: str, *used: float) -> None:
+        try:
+            with limits.decoder(*used):
+                done.append(name)
+        except ValidationError as error:
+            done.append(f"{name} {error.code}")
+
+    waiting = {"heavy": (5, 0), "crowded": (0, 9), "quiet": (0, 0.5), "late": (0, 9)}
+    with ThreadPoolExecutor() as threads, limits.decoder():
+        for number, (name, used) in enumerate(waiting.items(), 1):
+            threads.submit(decode, name, *used)
+            while len(limits.waiting) + len(done) < number:
+                time.sleep(0.001)
+    assert done == ["heavy busy", "late busy", "quiet", "crowded"]
+
+
+@pytest.mark.control("V15.2.2")
+def test_decoding_is_charged_to_account_and_network(
+    login: Login, user: User, other_user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spent(key: object) -> float:
+        return sum(limits.seconds_used(f"decoded:{key}").values())
+
+    places = record_places(monkeypatch)
+    limits.charge(f"decoded:{user.pk}", {}, 2.5)
+    limits.charge("decoded:2001:db8::/64", {}, 3.5)
+    for owner, ip in ((user, "::ffff:192.0.2.1"), (user, "2001:db8::1:0:0:1"), (other_user, "2001:db8::2:0:0:2")):
+        client = login(owner)
+        client.defaults["REMOTE_ADDR"] = ip
+        assert upload(client).status_code == 302
+    first, second = spent("192.0.2.1/32"), spent(user.pk) - 2.5 - spent("192.0.2.1/32")
+    assert min(first, second, spent(other_user.pk)) > 0
+    assert spent("2001:db8::/64") == pytest.approx(3.5 + second + spent(other_user.pk))
+    assert places == [(2, 0, False), (2, 3, False), (0, 3, False)]
 
 
 @pytest.mark.control("V15.2.2")
@@ -166,8 +216,7 @@ def test_account_has_one_upload_at_a_time(
     login: Login, user: User, other_user: User, upload: Upload, make_image: MakeImage
 ) -> None:
     with limits.decoding_turn(other_user, photos=2):
-        ((_, charged),) = cache.get(f"decoded:{other_user.pk}")
-        assert charged == 2 * images.WALL_SECONDS
+        assert list(cache.get(f"decoded:{other_user.pk}").values()) == [2 * images.CPU_SECONDS]
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
@@ -194,15 +243,15 @@ def test_refused_upload_counts_by_its_decoding_time(
 
 def test_decoding_time_counts_for_ten_minutes(user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.UPLOAD_DECODE_SECONDS = 10
-    now = time.time()
-    monkeypatch.setattr("time.time", lambda: now)
-    limits.charge(user, [(now - 600, 50), (now - 529.5, 4)], 3)
-    spent = limits.check_budget(user)
-    assert spent == [(now - 529.5, 4), (now, 3)]
-    limits.charge(user, spent, 3)
-    with pytest.raises(ValidationError, match=r"\b2 min\.") as error:
-        limits.check_budget(user)
-    assert retry_after(error.value) == 71
+    now, key = 180_000_000, f"decoded:{user.pk}"  # in steps of ten seconds
+    monkeypatch.setattr("time.time", lambda: now * 10.0)
+    limits.charge(key, {now - 60: 50, now - 53: 4}, 3)
+    assert limits.seconds_used(key) == {now - 53: 4, now: 3}
+    limits.charge(key, limits.seconds_used(key), 3)
+    assert limits.seconds_used(key) == {now - 53: 4, now: 6}
+    with pytest.raises(ValidationError, match=r"\b2 min\.") as error, limits.decoding_turn(user):
+        pass
+    assert retry_after(error.value) == 70
 
 
 @pytest.mark.control("V14.2.7")
