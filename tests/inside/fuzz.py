@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO, StringIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -167,8 +167,13 @@ def body(chance: random.Random, kind: str, names: list[str]) -> bytes:
 def ask(environ: dict[str, Any]) -> tuple[int, dict[str, str], str]:
     """Send a request to the WSGI application, undo what it changed, and return status, headers and body."""
     answer: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+        answer.extend((status, headers))
+        return answer.append
+
     with transaction.atomic():
-        response = application(environ, lambda status, headers, _=None: answer.extend((status, headers)))
+        response = application(environ, start_response)
         try:
             content = b"".join(response)
         finally:
