@@ -78,10 +78,13 @@ for photo in Photo.objects.filter(pk__range=ids, has_files=True).only("pk"):
 """
 IDLE = """
 import json, resource, time
-from uploads import sweeper
+from uploads import jobs
 started = time.perf_counter()
-assert sweeper.delete_removed_files() == 0
-sweeper.sweep(0x7F)
+jobs.delete_removed_files()
+jobs.remove_expired_files()
+jobs.delete_rows()
+jobs.delete_unused_photos("7f")
+jobs.delete_orphaned_files("7f")
 seconds = time.perf_counter() - started
 print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """

@@ -31,7 +31,7 @@ MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
 CACHING = "core/caching.py"
-SWEEPER = "uploads/sweeper.py"
+JOBS = "uploads/jobs.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
 NOTICES = "uploads/notices.py"
@@ -492,13 +492,13 @@ FOUNDATION = [
     ),
     Mutation("files of a photo that was not saved kept", SERVICES, "() if committed else photos.values()", "()"),
     Mutation("replaced photo kept", FORMS, "        delete_unused(replaced)\n"),
-    Mutation("unused photos kept", SWEEPER, "not_deleted().filter(pk__range", "none().filter(pk__range"),
-    Mutation("used photos deleted by the sweeper", SWEEPER, "filter(purpose.unused(), ", "filter("),
-    Mutation("new photo deleted before its object is saved", SWEEPER, ", created_at__lt=cutoff)", ")"),
-    Mutation("other files in the folders of photos deleted", SWEEPER, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
+    Mutation("unused photos kept", JOBS, "not_deleted().filter(pk__range", "none().filter(pk__range"),
+    Mutation("used photos deleted by the sweeper", JOBS, "filter(purpose.unused(), ", "filter("),
+    Mutation("new photo deleted before its object is saved", JOBS, "=ids, created_at__lt=hour_ago())", "=ids)"),
+    Mutation("other files in the folders of photos deleted", JOBS, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
     Mutation(
         "files outside the folders of photos deleted",
-        SWEEPER,
+        JOBS,
         "                    default_storage.delete(path)\n",
         "                    default_storage.delete(path)\n"
         '                    default_storage.delete(f"{folder}/{name}")\n',
@@ -555,8 +555,8 @@ FOUNDATION = [
         "delete_photos(instance.photos.all())",
         "pass",
     ),
-    Mutation("files of deleted photos kept", SWEEPER, "            delete_files(photo)\n", "            pass\n"),
-    Mutation("files forgotten when the storage fails", SWEEPER, "            break\n", "            pass\n"),
+    Mutation("files of deleted photos kept", JOBS, "            delete_files(photo)\n", "            pass\n"),
+    Mutation("files forgotten when the storage fails", JOBS, "            break\n", "            pass\n"),
     Mutation("expired sessions kept", "core/jobs.py", 'call_command("clearsessions")', "pass"),
     Mutation(
         "expired rows of the cache kept", "core/jobs.py", "WHERE expires <", "WHERE expires IS NULL AND expires <"
@@ -599,12 +599,12 @@ FOUNDATION = [
         "if checking.acquire(blocking=False):",
         "if checking.acquire():",
     ),
-    Mutation("orphaned files kept", SWEEPER, "and match[1] not in kept", "and False"),
-    Mutation("files of photos deleted by the sweeper", SWEEPER, "and match[1] not in kept", ""),
+    Mutation("orphaned files kept", JOBS, "and match[1] not in kept", "and False"),
+    Mutation("files of photos deleted by the sweeper", JOBS, "and match[1] not in kept", ""),
     Mutation(
         "new file deleted before its photo is saved",
-        SWEEPER,
-        "if default_storage.get_modified_time(path) < cutoff:",
+        JOBS,
+        "if default_storage.get_modified_time(path) < hour_ago():",
         "if True:",
     ),
     Mutation(

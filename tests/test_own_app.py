@@ -78,17 +78,18 @@ import time
 from datetime import timedelta
 from django.core.files.storage import default_storage
 from django.utils import timezone
-from uploads import sweeper
+from uploads import jobs
 delete = default_storage.delete
 def delete_slowly(name):
     delete(name)
     print(name, flush=True)
     time.sleep(0.02)
 default_storage.delete = delete_slowly
-for turn in range(256):
-    sweeper.sweep(turn)
-    sweeper.delete_removed_files()
-sweeper.sweep(0)
+for number in range(256):
+    jobs.delete_unused_photos(f"{number:02x}")
+    jobs.delete_orphaned_files(f"{number:02x}")
+    jobs.delete_removed_files()
+jobs.delete_rows()
 """
 STORED = """
 import json

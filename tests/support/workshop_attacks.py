@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from core.testing import HTTPSClient
 from core.tests.access import make_objects
-from uploads import limits, sweeper
+from uploads import jobs, limits
 from uploads.images import VARIANTS
 from uploads.models import Photo, Status
 from uploads.services import review_photo
@@ -87,14 +87,16 @@ def approve(people, *found):
 def sweep_everything(monkeypatch):
     """Let the worker do what it does within a day and an hour."""
     now = timezone.now() + timedelta(minutes=61)
-    folders = {photo.pk.bytes[0] for photo in Photo.objects.all()}
+    folders = {str(photo.pk)[:2] for photo in Photo.objects.all()}
     with monkeypatch.context() as patch:
         patch.setattr("django.utils.timezone.now", lambda: now)
         for folder in folders:
-            sweeper.sweep(folder)
-        while sweeper.delete_removed_files():
+            jobs.delete_unused_photos(folder)
+            jobs.delete_orphaned_files(folder)
+        jobs.remove_expired_files()
+        while jobs.delete_removed_files():
             pass
-        sweeper.sweep(0)
+        jobs.delete_rows()
 
 
 def files_of(photo):

@@ -32,9 +32,11 @@ WORK = {
     "a photo's page": "HTTPSClient().get(photo.get_absolute_url())",
     "the quota": "limits.check_quota(owner)",
     "the claim of due photos": "assert len(Asset.objects.claim(20, timedelta(minutes=5))) == 20",
-    "the removal of files": "services.delete_photo(removed); assert sweeper.delete_removed_files() == 1",
-    "a sweep with nothing to do": 'sweeper.sweep(0x7F); assert files.listdir("photos/7f")[1]',
-    "a sweep that expires photos": "sweeper.sweep(0); assert Photo.objects.filter(must_delete_files=True).count() == 9",
+    "the removal of files": "services.delete_photo(removed); jobs.delete_removed_files()",
+    "the deletion of rows": "jobs.delete_rows()",
+    "the deletion of unused photos": 'jobs.delete_unused_photos("7f")',
+    "the deletion of orphaned files": 'jobs.delete_orphaned_files("7f"); assert files.listdir("photos/7f")[1]',
+    "the end of a retention": "jobs.remove_expired_files(); assert Photo.objects.filter(must_delete_files=True).count() == 9",
     "the deletion of a user": "owner.delete()",
 }
 # Explains each statement again, as it was, and takes back what that changed.
@@ -46,7 +48,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from core.testing import HTTPSClient
-from uploads import limits, services, sweeper
+from uploads import jobs, limits, services
 from uploads.moderation.cloudinary.models import Asset
 
 call_command("migrate", verbosity=0)

@@ -1,21 +1,115 @@
+"""What the worker does for photos: it sends emails, and deletes files and rows that nobody needs any more."""
+
+import logging
+import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from core.jobs import job
-from uploads import notices, sweeper
-from uploads.services import BATCH_SIZE
+from uploads.models import Photo, Status
+from uploads.moderation.backends import get_moderation_backend
+from uploads.notices import send_due_notices
+from uploads.purposes import PURPOSES
+from uploads.services import delete_files, delete_photos, remove_files
+
+BATCH_SIZE = 1000  # photos that one statement changes or deletes
+FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
+
+logger = logging.getLogger(__name__)
+send_notices = job(every=5)(send_due_notices)
 
 
 @job(every=5)
-def delete_files() -> bool:
-    return sweeper.delete_removed_files() == BATCH_SIZE
-
-
-@job(every=5)
-def send_notices() -> None:
-    notices.send_due_notices()
+def delete_removed_files() -> bool:
+    """Delete the files of a batch of removed photos, and return whether there may be more."""
+    photos, deleted = Photo.objects.filter(must_delete_files=True).only("pk").order_by("?")[:BATCH_SIZE], []
+    for photo in photos:
+        try:
+            delete_files(photo)
+        except Exception:
+            # The storage may be down. If only this photo fails, the random order lets the others go first next time.
+            logger.exception("The files of a photo could not be deleted")
+            break
+        deleted.append(photo.pk)
+    if deleted:
+        Photo.objects.filter(pk__in=deleted).update(must_delete_files=False)
+        logger.info("photos whose files were deleted: %d", len(deleted))
+    return len(deleted) == BATCH_SIZE
 
 
 @job(every=300)
-def sweep() -> None:
-    # Each folder about once a day, also by `worker --once`, which starts anew each time.
-    sweeper.sweep(int(time.time() // 300) % 256)
+def remove_expired_files() -> None:
+    """Remove the files of photos that a backend rejected more than REJECTED_RETENTION_DAYS ago."""
+    cutoff = timezone.now() - timedelta(days=settings.REJECTED_RETENTION_DAYS)
+    photos = Photo.objects.filter(auto_rejected_at__lt=cutoff)
+    for keys in batches(photos):
+        with transaction.atomic():
+            # Under the condition again, since a reviewer may approve one of them at this moment.
+            locked = photos.order_by().select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
+            remove_files(Photo.objects.filter(pk__in=list(locked)))
+
+
+@job(every=300)
+def delete_rows() -> None:
+    """Delete the rows of deleted photos, unless a job still has something to do for them."""
+    rows = Photo.objects.filter(status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago())
+    for keys in batches(get_moderation_backend().deletable(rows)):
+        Photo.objects.filter(pk__in=keys).delete()
+
+
+@job(every=300)
+def delete_unused_photos(folder: str = "") -> None:
+    """Delete the photos of a folder, by default of the present one, that no object refers to, unless they are new."""
+    ids = ids_in(folder or present_folder())
+    photos = Photo.objects.not_deleted().filter(pk__range=ids, created_at__lt=hour_ago())
+    for purpose in PURPOSES.values():
+        for keys in batches(photos.filter(purpose.unused(), purpose=purpose.name)):
+            delete_photos(Photo.objects.filter(pk__in=keys))
+
+
+@job(every=300)
+def delete_orphaned_files(folder: str = "") -> None:
+    """Delete the files in a folder, by default in the present one, whose photos have none, unless they are new."""
+    folder = folder or present_folder()
+    names: list[str] = []
+    with suppress(FileNotFoundError):  # no photo's id begins like this
+        names = default_storage.listdir(f"photos/{folder}")[1]
+    # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
+    photos = Photo.objects.filter(has_files=True, pk__range=ids_in(folder)).order_by()
+    kept = set(map(str, photos.values_list("pk", flat=True)))
+    for name in names:
+        if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:  # other files are left alone
+            with suppress(FileNotFoundError):  # deleted in the meantime
+                # A new file may belong to an upload whose photo is about to be saved.
+                path = f"photos/{folder}/{name}"
+                if default_storage.get_modified_time(path) < hour_ago():
+                    default_storage.delete(path)
+
+
+def hour_ago() -> datetime:
+    return timezone.now() - timedelta(hours=1)
+
+
+def present_folder() -> str:
+    """Return one of the 256 folders of photos: each about once a day, also by `worker --once`, which starts anew."""
+    return f"{int(time.time() // 300) % 256:02x}"
+
+
+def ids_in(folder: str) -> tuple[UUID, UUID]:
+    """Return the bounds of the ids that begin with the folder's name, which are those of its photos."""
+    return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
+
+
+def batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
+    """Yield the ids of the photos until there are none: the caller deletes them, or ends what they have in common."""
+    while keys := list(photos.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+        yield keys

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -21,8 +20,6 @@ from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from uploads.purposes import Purpose, purpose_of
 from users.models import User
-
-BATCH_SIZE = 1000  # photos that one statement changes or deletes
 
 
 @dataclass
@@ -147,30 +144,12 @@ def delete_unused(photos: Iterable[Photo]) -> None:
             delete_photo(photo)
 
 
-def batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
-    """Yield the ids of the photos until there are none: the caller deletes them, or ends what they have in common."""
-    while keys := list(photos.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
-        yield keys
-
-
-def delete_expired_files(cutoff: datetime) -> int:
-    """Remove the files of photos that a backend rejected before `cutoff`; return the number of photos."""
-    photos, expired = Photo.objects.filter(auto_rejected_at__lt=cutoff), 0
-    for keys in batches(photos):
-        with transaction.atomic():
-            # Under the condition again, since a reviewer may approve one of them at this moment.
-            locked = photos.order_by().select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
-            expired += remove_files(Photo.objects.filter(pk__in=list(locked)))
-    return expired
-
-
-def remove_files(photos: QuerySet[Photo], **changes: Any) -> int:
-    """Hide the photos' files at once; the worker deletes them and the backend's copies. Return the number of photos."""
+def remove_files(photos: QuerySet[Photo], **changes: Any) -> None:
+    """Hide the photos' files at once; the worker deletes them and the backend's copies."""
     # The update comes first, so that a photo is locked before its other rows. `photos` must find them after it too.
     with transaction.atomic():
-        number = photos.update(has_files=False, must_delete_files=True, auto_rejected_at=None, **changes)
+        photos.update(has_files=False, must_delete_files=True, auto_rejected_at=None, **changes)
         get_moderation_backend().schedule(photos)
-    return number
 
 
 def delete_files(photo: Photo) -> None:

@@ -37,6 +37,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
 from gallery.apps import GALLERY
+from uploads.jobs import delete_removed_files, delete_rows
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
@@ -56,7 +57,6 @@ from uploads.moderation.cloudinary.tests.stub import (
 )
 from uploads.moderation.rules import VerdictValue
 from uploads.services import apply_verdicts, delete_photo, review_photo
-from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -352,7 +352,7 @@ def test_fault_delays_the_destruction_of_an_asset(
     cloud.faults = [FAULTS[fault]]
     run_worker()
     delete_removed_files()
-    sweep(0)
+    delete_rows()
     assert Photo.objects.filter(pk=photo.pk).exists()
     run_worker()
     assert not cloud.assets

@@ -8,6 +8,7 @@ from users.models import User
 
 # Photos that belong to no other object.
 PUBLIC = register(Purpose("test", "test"))
+FOLDERS = [f"{number:02x}" for number in range(256)]  # of the files of photos
 PIXELS = ReencodedImage(dict.fromkeys(VARIANTS, b"pixels"), 64, 48)
 
 

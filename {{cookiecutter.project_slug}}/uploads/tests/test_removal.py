@@ -14,10 +14,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
-from uploads import services, sweeper
+from uploads import jobs
 from uploads.models import Photo, Status, Verdict
 from uploads.moderation.rules import MANUAL, VerdictValue
 from uploads.services import apply_verdicts, delete_photo
+from uploads.tests.photos import FOLDERS
 from users.models import User
 
 
@@ -75,23 +76,21 @@ def test_files_that_cannot_be_deleted_are_tried_again(
     with monkeypatch.context() as context:
         calls = iter(range(3))
         context.setattr(default_storage, "delete", lambda name: delete(name) if next(calls) < 2 else 1 / 0)
-        assert sweeper.delete_removed_files() == 1
+        jobs.delete_removed_files()
     assert caplog.messages[-1] == "photos whose files were deleted: 1"
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
-    sweeper.sweep(0)
+    jobs.delete_rows()
     assert Photo.objects.count() == 2
-    assert sweeper.delete_removed_files() == 2
+    jobs.delete_removed_files()
     assert not any(map(has_file, photos))
-    assert sweeper.delete_removed_files() == 0
-    sweeper.sweep(0)
+    jobs.delete_rows()
     assert not Photo.objects.exists()
 
 
 def test_only_finished_rows_of_deleted_photos_are_deleted(
-    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level("INFO")
-    monkeypatch.setattr(services, "BATCH_SIZE", 1)
+    monkeypatch.setattr(jobs, "BATCH_SIZE", 1)
     now = timezone.now()
     gone: dict[str, Any] = {"status": Status.DELETED, "created_at": now - timedelta(minutes=61)}
     unfinished: list[dict[str, Any]] = [
@@ -102,9 +101,8 @@ def test_only_finished_rows_of_deleted_photos_are_deleted(
     kept = {make_photo(**gone | fields) for fields in unfinished}
     for _ in range(2):
         make_photo(**gone)
-    sweeper.sweep(0)
+    jobs.delete_rows()
     assert set(Photo.objects.all()) == kept
-    assert any("deleted photos: 2" in message for message in caplog.messages)
 
 
 @pytest.mark.control("V14.2.7")
@@ -117,24 +115,22 @@ def test_sweeper_deletes_orphaned_files_and_spares_new_ones(
     names = f"photos/{folder}/notes.txt", f"photos/{folder}/{orphan.pk}.pdf", f"{folder}/{orphan.pk}-display.jpg"
     others = [default_storage.save(name, ContentFile(b"not a photo's")) for name in names]
 
-    def sweep_all() -> int:
-        hour_ago = timezone.now() - timedelta(hours=1)
-        return sum(sweeper.delete_orphaned_files(f"{turn:02x}", hour_ago) for turn in range(256))
-
     # They may belong to an upload whose photo is about to be saved.
-    assert sweep_all() == 0
+    for folder in FOLDERS:
+        jobs.delete_orphaned_files(folder)
+    assert all(map(has_file, (kept, orphan, removed)))
     later = timezone.now() + timedelta(minutes=61)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
-    assert sweep_all() == 4
+    for folder in FOLDERS:
+        jobs.delete_orphaned_files(folder)
     assert [has_file(photo) for photo in (kept, orphan, removed)] == [True, False, False]
     assert all(map(default_storage.exists, others))
 
 
 @pytest.mark.control("V14.2.7")
 def test_rejected_photo_loses_its_files_after_its_retention(
-    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level("INFO")
     settings.REJECTED_RETENTION_DAYS = 2
     now = timezone.now()
     expired, approved, recent = (make_photo() for _ in range(3))
@@ -145,8 +141,7 @@ def test_rejected_photo_loses_its_files_after_its_retention(
     apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
     Photo.objects.filter(pk=recent.pk).update(auto_rejected_at=now + timedelta(minutes=2))
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
-    sweeper.sweep(0)
-    assert "expired photos: 1;" in caplog.text
-    sweeper.delete_removed_files()
+    jobs.remove_expired_files()
+    jobs.delete_removed_files()
     assert [has_file(photo) for photo in (expired, approved, recent)] == [False, True, True]
     assert set(Photo.objects.filter(has_files=False)) == {expired}

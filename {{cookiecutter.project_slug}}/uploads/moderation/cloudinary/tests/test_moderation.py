@@ -18,6 +18,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakePhoto
+from uploads.jobs import delete_removed_files, delete_rows, remove_expired_files
 from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
@@ -27,7 +28,6 @@ from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunW
 from uploads.moderation.rules import VerdictValue
 from uploads.purposes import Purpose
 from uploads.services import delete_photo, review_photo
-from uploads.sweeper import delete_removed_files, sweep
 from uploads.templatetags.photos import image_url
 from users.models import User
 
@@ -306,18 +306,18 @@ def test_removed_photo_is_destroyed_at_cloudinary(
     elif removal == "reviewer rejects":
         review_photo(photo, reviewer, "rejected")
     else:
-        sweep(0)
+        remove_expired_files()
     delete_removed_files()
     cloud.faults = [lambda handler: handler.reply(503, "")]
     run_worker()
     assert cloud.assets
     Photo.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    sweep(0)  # the row stays, since Cloudinary still holds the photo
+    delete_rows()  # the row stays, since Cloudinary still holds the photo
     run_worker()
     assert not cloud.assets
     assert not default_storage.exists(photo.path("display"))
     assert not Asset.objects.exists()
-    sweep(0)
+    delete_rows()
     assert Photo.objects.exists() is (removal != "owner deletes")
 
 
