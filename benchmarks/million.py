@@ -125,7 +125,7 @@ print(json.dumps([len(photos), 1000 * seconds, queries, worker]))
 
 
 def main() -> None:
-    """Print how the pages grow, and what the sweeper, a deletion and a rotation of keys cost."""
+    """Print how the pages grow, and what the deletions and a rotation of keys cost."""
     with generated(WITH_GALLERY | {"auth_app": True}) as project, running_postgresql() as server:
         environments = {
             photos: production(project)

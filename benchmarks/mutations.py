@@ -493,18 +493,18 @@ FOUNDATION = [
     Mutation("files of a photo that was not saved kept", SERVICES, "() if committed else photos.values()", "()"),
     Mutation("replaced photo kept", FORMS, "        delete_unused(replaced)\n"),
     Mutation("unused photos kept", JOBS, "not_deleted().filter(pk__range", "none().filter(pk__range"),
-    Mutation("used photos deleted by the sweeper", JOBS, "filter(purpose.unused(), ", "filter("),
+    Mutation("used photos deleted", JOBS, "filter(purpose.unused(), ", "filter("),
     Mutation("new photo deleted before its object is saved", JOBS, "=ids, created_at__lt=hour_ago())", "=ids)"),
-    Mutation("other files in the folders of photos deleted", JOBS, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
+    Mutation("other files in the folders of photos deleted", MODELS, r"{12})-[a-z]+\.jpg", r"{12})[-.].+"),
     Mutation(
         "files outside the folders of photos deleted",
         JOBS,
         "                    default_storage.delete(path)\n",
         "                    default_storage.delete(path)\n"
-        '                    default_storage.delete(f"{folder}/{name}")\n',
+        '                    default_storage.delete(path.removeprefix("photos/"))\n',
     ),
     Mutation("files in the bucket shown as pages", STORAGE, ', "ContentDisposition": "attachment"', ""),
-    Mutation("any file in the bucket shown as an image", STORAGE, "if PHOTO.fullmatch(name):", "if True:"),
+    Mutation("any file in the bucket shown as an image", STORAGE, "if FILE.fullmatch(name):", "if True:"),
     Mutation("objects missing in an access table", "uploads/tests/table.py", "def objects(", "def unused("),
     # Pages and files of photos
     Mutation("page kept for visitors with a cookie", CACHING, "request.COOKIES, ", ""),
@@ -600,7 +600,7 @@ FOUNDATION = [
         "if checking.acquire():",
     ),
     Mutation("orphaned files kept", JOBS, "and match[1] not in kept", "and False"),
-    Mutation("files of photos deleted by the sweeper", JOBS, "and match[1] not in kept", ""),
+    Mutation("files of photos deleted", JOBS, "and match[1] not in kept", ""),
     Mutation(
         "new file deleted before its photo is saved",
         JOBS,

@@ -35,7 +35,6 @@ class Environment:
     """Read variables: each NAME may come from a file that NAME_FILE names, and an empty value counts as unset."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
         self.variables: dict[str, str | None] = dict(os.environ)
         self.problems: dict[str, list[str]] = {}
 
@@ -51,7 +50,6 @@ class Environment:
 
     def read[T](self, name: str, parse: Callable[[str], T], default: str | None = None) -> T:
         """Return what `parse` makes of a variable, or of its default. Without a default, the variable is required."""
-        self.names.add(name)
         try:
             value = self.raw(name) or default
             if value is None:

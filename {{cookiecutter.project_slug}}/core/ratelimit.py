@@ -9,11 +9,7 @@ type View = Callable[..., HttpResponse]
 
 
 def rate_limit(
-    amount: int,
-    *,
-    seconds: int,
-    per: str = "user",
-    methods: Collection[str] = ("POST", "PUT", "PATCH", "DELETE"),
+    amount: int, *, seconds: int, per: str = "user", methods: Collection[str] = ("POST", "PUT", "PATCH", "DELETE")
 ) -> Callable[[View], View]:
     """Answer 429 to more than `amount` requests in `seconds`, per "user" or per "ip" (with IPv6, per /64 network).
 

@@ -22,7 +22,7 @@ class PhotoField(models.ForeignKey):
     may. With `moderated=False` neither staff nor a service see the photo: it is approved at once. It needs
     `visible_to`, which alone decides, for the owner too.
 
-    PhotoModelForm stores new photos. A photo that no object refers to is hidden at once, and deleted by the sweeper.
+    PhotoModelForm stores new photos. A photo that no object refers to is hidden at once, and the worker deletes it.
     """
 
     readonly_in_admin = True  # core.admin reads this: the admin's forms store no photos

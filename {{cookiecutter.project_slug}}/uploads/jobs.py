@@ -1,7 +1,6 @@
 """What the worker does for photos: it sends emails, and deletes files and rows that nobody needs any more."""
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,14 +14,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.jobs import job
-from uploads.models import Photo, Status
+from uploads.models import FILE, Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.notices import send_due_notices
 from uploads.purposes import PURPOSES
 from uploads.services import delete_files, delete_photos, remove_files
 
 BATCH_SIZE = 1000  # photos that one statement changes or deletes
-FILE_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
 
 logger = logging.getLogger(__name__)
 send_notices = job(every=5)(send_due_notices)
@@ -86,11 +84,10 @@ def delete_orphaned_files(folder: str = "") -> None:
     # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
     photos = Photo.objects.filter(has_files=True, pk__range=ids_in(folder)).order_by()
     kept = set(map(str, photos.values_list("pk", flat=True)))
-    for name in names:
-        if (match := FILE_NAME.fullmatch(name)) and match[1] not in kept:  # other files are left alone
+    for path in (f"photos/{folder}/{name}" for name in names):
+        if (match := FILE.fullmatch(path)) and match[1] not in kept:  # other files are left alone
             with suppress(FileNotFoundError):  # deleted in the meantime
                 # A new file may belong to an upload whose photo is about to be saved.
-                path = f"photos/{folder}/{name}"
                 if default_storage.get_modified_time(path) < hour_ago():
                     default_storage.delete(path)
 

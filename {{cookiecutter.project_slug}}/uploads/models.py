@@ -1,5 +1,6 @@
 """Photos, and the verdicts that decide who may see them."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Self
@@ -24,6 +25,8 @@ class Status(models.TextChoices):
 
 
 WAITING = (Status.PENDING, Status.REVIEW)
+# What `Photo.path` returns, with the id in a group.
+FILE = re.compile(r"photos/[0-9a-f]{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -81,9 +84,6 @@ class Photo(models.Model):
         )
         constraints = (
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),
-            models.CheckConstraint(
-                condition=models.Q(width__gt=0, height__gt=0, size__gt=0), name="uploads_photo_is_not_empty"
-            ),
         )
         permissions = (("review_photo", "Can approve and reject photos"),)
 
@@ -99,7 +99,7 @@ class Photo(models.Model):
 
     def path(self, variant: str) -> str:
         """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        # In 256 folders, each of which the sweeper can list. The storage may hold other files outside of photos/.
+        # In 256 folders, each of which the worker can list. The storage may hold other files outside of photos/.
         return f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"
 
     def is_visible_to(self, user: User | AnonymousUser, objects: Sequence[object] | None = None) -> bool:

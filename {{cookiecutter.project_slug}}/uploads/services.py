@@ -39,7 +39,7 @@ def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iter
     """
     photos, committed = {name: make_photo(owner, title, it) for name, it in new.items()}, []
     try:
-        # Files first: a photo without files would be lost, and files without a photo are removed by the sweeper.
+        # Files first: a photo without files would be lost, and the worker deletes files without a photo.
         for name, photo in photos.items():
             for variant, content in new[name].image.files.items():  # type: ignore[union-attr]
                 default_storage.save(photo.path(variant), ContentFile(content))

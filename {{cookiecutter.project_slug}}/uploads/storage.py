@@ -1,10 +1,9 @@
-import re
 from typing import Any
 
 from botocore.config import Config
 from storages.backends.s3 import S3Storage
 
-PHOTO = re.compile(r"photos/[0-9a-f]{2}/[0-9a-f-]{36}-[a-z]+\.jpg")
+from uploads.models import FILE
 
 
 class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no types
@@ -23,7 +22,7 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
 
     def get_object_parameters(self, name: str) -> dict[str, str]:
         """Let browsers show photos, which this site has encoded, and download the files of other apps."""
-        if PHOTO.fullmatch(name):  # not each file in the folder: another app may have named its own folder so
+        if FILE.fullmatch(name):  # not each file in the folder: another app may have named its own folder so
             return {"ContentType": "image/jpeg"}
         return {"ContentType": "application/octet-stream", "ContentDisposition": "attachment"}
 

@@ -93,10 +93,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'review', 'approved', 'rejected', 'deleted'])), name='uploads_photo_status_is_known'),
         ),
         migrations.AddConstraint(
-            model_name='photo',
-            constraint=models.CheckConstraint(condition=models.Q(('height__gt', 0), ('size__gt', 0), ('width__gt', 0)), name='uploads_photo_is_not_empty'),
-        ),
-        migrations.AddConstraint(
             model_name='verdict',
             constraint=models.UniqueConstraint(fields=('photo', 'kind'), name='uploads_one_verdict_per_kind'),
         ),

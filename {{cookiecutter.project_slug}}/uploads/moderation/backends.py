@@ -1,6 +1,5 @@
 """Moderation backends: who gives the verdicts on photos."""
 
-from functools import cache
 from typing import cast
 
 from django.conf import settings
@@ -43,9 +42,4 @@ class StaffReviewBackend:
 
 
 def get_moderation_backend() -> StaffReviewBackend:
-    return load_backend(settings.PHOTO_MODERATION_BACKEND)
-
-
-@cache
-def load_backend(path: str) -> StaffReviewBackend:
-    return cast(StaffReviewBackend, import_string(path)())
+    return cast(StaffReviewBackend, import_string(settings.PHOTO_MODERATION_BACKEND)())

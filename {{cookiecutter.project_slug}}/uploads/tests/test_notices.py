@@ -104,7 +104,7 @@ def test_notice_is_withheld_from_those_who_want_or_need_none(
         User.objects.filter(pk=owner.pk).update(**fields)
     owners[-1].delete()
     delete_photo(photos[-1])
-    Photo.objects.update(created_at=timezone.now() + timedelta(hours=1))  # so that the sweeper keeps the row
+    Photo.objects.update(created_at=timezone.now() + timedelta(hours=1))  # so that the worker keeps the row
     assert run_worker(61) == []
     User.objects.update(is_active=True, decision_emails=True)
     assert run_worker(200) == []
