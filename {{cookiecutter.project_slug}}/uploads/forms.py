@@ -150,13 +150,11 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         return saved
 
 
-def render_form(
-    request: HttpRequest, template: str, form: forms.BaseForm, context: Mapping[str, Any] | None = None
-) -> HttpResponse:
+def render_form(request: HttpRequest, template: str, form: forms.BaseForm) -> HttpResponse:
     """Render a form that was not saved: with 413, 429 or 503 and Retry-After, if that is why it took no photo."""
     errors = [error for found in form.errors.as_data().values() for error in found]
     status = max((STATUSES.get(str(error.code), 200) for error in errors), default=200)
-    response = render(request, template, {"form": form, **(context or {})}, status=status)
+    response = render(request, template, {"form": form}, status=status)
     if wait := max(map(retry_after, errors), default=0):
         response.headers["Retry-After"] = str(wait)
     if form.has_error(NON_FIELD_ERRORS, "busy"):
