@@ -18,7 +18,7 @@ def start(dsn: str) -> None:
         "default_integrations": False,
         "integrations": [
             ExcepthookIntegration(),
-            # Sends the error that ends a process. Its default callback would print a line that is not JSON into the log.
+            # Sends the error that ends a process. The default callback would print a line that is not JSON.
             AtexitIntegration(callback=lambda pending, timeout: None),
             LoggingIntegration(level=None),
         ],
