@@ -11,8 +11,8 @@ def delete_files() -> bool:
 
 
 @job(every=5)
-def send_notices() -> None:
-    notices.send_due_notices()
+def send_notices() -> bool:
+    return notices.send_due_notices()
 
 
 @job(every=300)
