@@ -16,17 +16,16 @@ from core import encryption
 from core.models import Mail
 from users import adapters
 
-
-CODE = timedelta(seconds=settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT)
+CODE_TIMEOUT = timedelta(seconds=settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT)
 
 
 class AccountAdapter(adapters.AccountAdapter):
     purposes: ClassVar = {
         **adapters.AccountAdapter.purposes,
         "account/email/unknown_account": (Mail.Kind.UNKNOWN, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),
-        "account/email/account_already_exists": (Mail.Kind.SIGNUP, CODE),
-        "account/email/email_confirmation": (Mail.Kind.SIGNUP, CODE),
-        "account/email/email_confirmation_signup": (Mail.Kind.SIGNUP, CODE),
+        "account/email/account_already_exists": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
+        "account/email/email_confirmation": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
+        "account/email/email_confirmation_signup": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
     }
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:

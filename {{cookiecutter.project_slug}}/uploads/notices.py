@@ -40,7 +40,11 @@ def send_notice(owner_id: int) -> None:
         photos = list(notices().filter(owner=owner).select_for_update(nowait=True))
         Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(notify_at=None)
         if photos and owner.is_active and owner.email and owner.decision_emails:
-            context = {"photos": photos, "project_name": settings.SITE_NAME, "origin": f"https://{settings.DOMAIN_NAME}"}
+            context = {
+                "photos": photos,
+                "project_name": settings.SITE_NAME,
+                "origin": f"https://{settings.DOMAIN_NAME}",
+            }
             subject = ngettext("A decision on your photo", "Decisions on your photos", len(photos))
             body = render_to_string("uploads/email/decisions.txt", context).strip()
             EmailMessage(settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[owner.email]).send()

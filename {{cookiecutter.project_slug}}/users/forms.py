@@ -17,6 +17,8 @@ class LoginForm(forms.LoginForm):
 
 
 class ResetPasswordForm(forms.ResetPasswordForm):
+    users: list[User]
+
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         email = str(self.cleaned_data["email"])
         # Beyond the limit the answer is the same: the newest link is still valid. An error would lock the owner out.
