@@ -55,6 +55,7 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
 
 @pytest.mark.control("V6.3.3")
 @pytest.mark.django_db
+@pytest.mark.usefixtures("run_on_commit")
 def test_first_administrator_sets_up_a_second_factor_at_once(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,6 +155,7 @@ def test_second_step_starts_a_new_session(client: HTTPSClient, user: User) -> No
 
 
 @pytest.mark.control("V7.4.3")
+@pytest.mark.usefixtures("run_on_commit")
 def test_removing_a_factor_ends_other_sessions(
     client: HTTPSClient, staff: User, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
