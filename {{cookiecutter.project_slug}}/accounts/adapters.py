@@ -23,9 +23,9 @@ class AccountAdapter(adapters.AccountAdapter):
     purposes: ClassVar = {
         **adapters.AccountAdapter.purposes,
         "account/email/unknown_account": (Mail.Kind.UNKNOWN, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),
-        "account/email/account_already_exists": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
-        "account/email/email_confirmation": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
-        "account/email/email_confirmation_signup": (Mail.Kind.SIGNUP, CODE_TIMEOUT),
+        "account/email/account_already_exists": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
+        "account/email/email_confirmation": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
+        "account/email/email_confirmation_signup": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
     }
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:

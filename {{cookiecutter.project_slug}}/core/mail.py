@@ -18,7 +18,7 @@ from core.models import Mail
 
 logger = logging.getLogger(__name__)
 # How many may wait. A flood of them discards the oldest ones of its own kind, and delays no other kind.
-BUDGETS = {Mail.Kind.SIGNUP: 200, Mail.Kind.UNKNOWN: 100}
+BUDGETS = {Mail.Kind.UNVERIFIED: 200, Mail.Kind.UNKNOWN: 100}
 LIFETIME = timedelta(days=2)  # of emails that name none
 CLAIM = timedelta(minutes=1)  # longer than sending one email takes; then another worker sends that of one that died
 RETRY = timedelta(seconds=10)

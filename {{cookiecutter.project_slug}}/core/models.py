@@ -11,7 +11,7 @@ class Mail(DueRow):
         """The order in which emails are sent. Anyone can cause those of the last two, to any recipient."""
 
         NORMAL = 0  # to users, notices among them
-        SIGNUP = 1
+        UNVERIFIED = 1  # to recipients whose email is not verified yet
         UNKNOWN = 2  # to recipients without an account
 
     kind = models.PositiveSmallIntegerField(choices=Kind)

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ("due_at", models.DateTimeField(db_index=True, null=True)),
                 ("claimed_until", models.DateTimeField(null=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("kind", models.PositiveSmallIntegerField(choices=[(0, "Normal"), (1, "Signup"), (2, "Unknown")])),
+                ("kind", models.PositiveSmallIntegerField(choices=[(0, "Normal"), (1, "Unverified"), (2, "Unknown")])),
                 (
                     "content",
                     core.encryption.EncryptedTextField(
