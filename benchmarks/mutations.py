@@ -21,6 +21,7 @@ from tests.support.baking import ALL_OFF, ALL_ON, Answers, clean_environment
 PARALLEL = 2
 SETTINGS = "config/settings.py"
 ADAPTERS = "users/adapters.py"
+MAIL = "core/mail.py"
 MIDDLEWARE = "core/middleware.py"
 ENVIRONMENT = "config/environment.py"
 LOGS = "core/logging.py"
@@ -191,8 +192,27 @@ FOUNDATION = [
         '    "django.contrib.auth.hashers.MD5PasswordHasher",\n    # For imported passwords, which',
     ),
     Mutation("log-in attempts not limited", SETTINGS, '"10/m/ip,5/5m/key"', '"1000/m/ip,500/5m/key"'),
-    Mutation("old passwords guessed in a session", SETTINGS, '5/h/key"}', '5/h/key", "change_password": "500/m/user"}'),
-    Mutation("password resets not limited per email", SETTINGS, '"20/m/ip,5/h/key"', '"20/m/ip"'),
+    Mutation(
+        "old passwords guessed in a session", SETTINGS, '3/30m/key"}', '3/30m/key", "change_password": "500/m/user"}'
+    ),
+    Mutation(
+        "password resets not limited per email", SETTINGS, '"reset_link": "3/30m/key"', '"reset_link": "99/m/key"'
+    ),
+    Mutation(
+        "owner locked out by resets",
+        SETTINGS,
+        '"reset_password": "20/m/ip", ',
+        '"reset_password": "20/m/ip,5/h/key", ',
+    ),
+    Mutation(
+        "links end before the limit does", SETTINGS, "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 1500"
+    ),
+    Mutation(
+        "reset leaves the owner before the log-in",
+        SETTINGS,
+        "ACCOUNT_LOGIN_ON_PASSWORD_RESET = True",
+        "ACCOUNT_LOGIN_ON_PASSWORD_RESET = False",
+    ),
     Mutation("log-in attempts counted per Host header", ADAPTERS, "_get_login_attempts_cache_key", "_unused"),
     Mutation(
         "log-in attempts counted per spoofed IP address",
@@ -208,10 +228,55 @@ FOUNDATION = [
     ),
     Mutation("blocked log-ins not logged", ADAPTERS, 'log_event("authn_login_lock", self.request)', "pass"),
     Mutation("URL that cannot be parsed fails", ADAPTERS, "except ValueError:", "except ZeroDivisionError:"),
-    Mutation("emails sent by the request", ADAPTERS, "mail.send_later(super().send_mail, ", "super().send_mail("),
-    Mutation("emails sent before the commit", "core/mail.py", "transaction.on_commit(partial(enqueue, ", "enqueue(("),
-    Mutation("unlimited number of emails waits", "core/mail.py", "waiting.acquire(blocking=False)", "True"),
-    Mutation("failures of emails not logged", "core/mail.py", 'logger.exception("email not sent")', "pass"),
+    Mutation(
+        "emails sent by the request",
+        SETTINGS,
+        'if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}',
+        'if True else {"BACKEND": "core.mail.OutboxBackend"}',
+    ),
+    Mutation(
+        "no work for an email without an account",
+        "users/forms.py",
+        "if not settings.ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS and not self.users:",
+        "if False:",
+    ),
+    Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
+    Mutation(
+        "emails sent in the order of their time alone",
+        MAIL,
+        'Mail.objects.order_by("kind").claim',
+        "Mail.objects.claim",
+    ),
+    Mutation("email of a killed worker lost", MAIL, "claim(1, CLAIM)", "claim(1, timedelta(days=9))"),
+    Mutation("email sent by each worker", "core/due.py", "**claim)]", '**{"attempts": 1})]'),
+    Mutation("email sent again under another id", MAIL, "return message_from_bytes(", "return super().message() or ("),
+    Mutation(
+        "emails lost with the mail server",
+        MAIL,
+        "Mail.objects.due().update(due_at=",
+        "Mail.objects.due().delete() or (",
+    ),
+    Mutation("expired emails sent", MAIL, "if number := expired.delete()[0]:", "if number := 0:"),
+    Mutation("emails stored in plain text", "core/models.py", "EncryptedTextField(", "models.TextField("),
+    Mutation(
+        "email that is refused stops all others",
+        MAIL,
+        "        if not isinstance(error, SMTPR",
+        "        if isinstance(error, SMTPR",
+    ),
+    Mutation("email that is refused stays for good", MAIL, "mail.attempts >= REFUSALS", "False"),
+    Mutation(
+        "slow job holds emails up",
+        "core/management/commands/worker.py",
+        "if job.lane == lane]",
+        'if lane == ""]',
+    ),
+    Mutation(
+        "lane that hangs stays unnoticed",
+        "core/management/commands/worker.py",
+        "min(beats.values()) + STALE_SECONDS",
+        "max(beats.values()) + STALE_SECONDS",
+    ),
     Mutation(
         "account changes without an email",
         SETTINGS,
@@ -663,8 +728,8 @@ FOUNDATION = [
     Mutation(
         "console email backend in production",
         SETTINGS,
-        'if not DEBUG and MAILERS["default"] == {',
-        'if False and MAILERS["default"] == {',
+        "if not DEBUG and prints_emails:",
+        "if False and prints_emails:",
     ),
     Mutation(
         "reset links valid for three days",
@@ -916,6 +981,17 @@ FEATURES = [
         'is_notice = "user_agent" in context',
         "is_notice = True",
     ),
+    Mutation(
+        "links to the owner used up by sign-ups",
+        "accounts/adapters.py",
+        'is_notice or template_prefix in {"account/email/password_reset_key", "account/email/unknown_account"}',
+        "is_notice",
+    ),
+    Mutation("reset does not verify the email", "accounts/signals.py", "@receiver(account.password_reset)\n", ""),
+    Mutation("unverified sign-ups kept", "accounts/jobs.py", "        user.delete()\n", ""),
+    Mutation("verified users deleted", "accounts/jobs.py", ", ~Exists(emails.filter(verified=True))", ""),
+    Mutation("users whom staff added deleted", "accounts/jobs.py", "filter(primary=True)", "filter()"),
+    Mutation("sign-ups deleted at once", "accounts/jobs.py", "date_joined__lt=cutoff, ", ""),
     Mutation("notices limited", "accounts/adapters.py", 'is_notice = "user_agent" in context', "is_notice = False"),
     Mutation(
         "second factors not encrypted", "accounts/adapters.py", "staticmethod(encryption.encrypt)", "staticmethod(str)"

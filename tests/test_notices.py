@@ -1,4 +1,4 @@
-"""Emails about decisions from several workers at once, one of which dies."""
+"""Emails about decisions from several workers at once, one of which dies: each owner is told, and none twice."""
 
 import re
 import subprocess
@@ -30,9 +30,14 @@ for number in range({OWNERS}):
         )
 """
 WORK = """
+from datetime import timedelta
+from core import mail
+from core.models import Mail
 from uploads.notices import due_notices, send_due_notices
-while due_notices().exists():
+mail.CLAIM = timedelta(seconds=3)
+while due_notices().exists() or Mail.objects.exists():
     send_due_notices()
+    mail.send_waiting()
 """
 
 
@@ -63,8 +68,10 @@ def test_workers_tell_each_owner_once(
         assert [worker.wait(60) for worker in workers][1:] == [0, 0, 0]
         mailbox.shutdown()
     told = Counter(message["To"] for message in mailbox.messages)
-    assert set(told.values()) == {1}
-    assert OWNERS - 1 <= len(told) <= OWNERS
+    assert len(told) == OWNERS
+    # The killed worker may have sent one without noting it: mail programs show the two copies as one.
+    assert told.total() <= OWNERS + 1
+    assert len({message["Message-ID"] for message in mailbox.messages}) == OWNERS
     for message in mailbox.messages:
         number = re.findall(r"\d+", message["To"])[0]
         titles = set(re.findall(r'"Photo (\S+)"', plain_text(message)))

@@ -1,5 +1,7 @@
 """Fixtures for the tests of all apps."""
 
+import time
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
+from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser, Travel
 from uploads.images import ReencodedImage, validate_and_reencode
 from uploads.models import Photo
 from uploads.purposes import Purpose
@@ -43,10 +46,26 @@ def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.db.transaction.on_commit", lambda function, **kwargs: function())
 
 
-@pytest.fixture(autouse=True)
-def send_emails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send emails in the test's own thread and transaction."""
-    monkeypatch.setattr("core.mail.send_later", lambda send, *args: send(*args))
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
+    """Move the clocks of sessions, rate limits, emails and reset links forward."""
+    moves: list[timedelta] = []
+    clocks = {
+        "django.utils.timezone.now": timezone.now,
+        "django.contrib.auth.tokens.PasswordResetTokenGenerator._now": lambda *_: datetime.now(),
+    }
+    for name, real in clocks.items():
+        monkeypatch.setattr(name, lambda *_, real=real: real() + sum(moves, timedelta()))
+    seconds = time.time
+    monkeypatch.setattr("time.time", lambda: seconds() + sum(moves, timedelta()).total_seconds())
+    return moves.append
+
+
+@pytest.fixture
+def outbox(settings: Settings, db: None) -> None:
+    """Let emails wait in the database, as in production. `mail.outbox` has those that the worker has sent."""
+    backends = {"default": "core.mail.OutboxBackend", "server": "django.core.mail.backends.locmem.EmailBackend"}
+    settings.MAILERS = {alias: {"BACKEND": backend} for alias, backend in backends.items()}
 
 
 @pytest.fixture

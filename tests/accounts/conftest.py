@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.accounts import CREATE_USERS, Mailbox
 from tests.support.baking import ALL_ON, Project
-from tests.support.live import Site, serve
+from tests.support.live import Site, serve, working
 
 
 @pytest.fixture(scope="session")
@@ -31,5 +31,5 @@ def site(pristine: Project, mailbox: Mailbox, tmp_path_factory: pytest.TempPathF
         "TRUSTED_PROXY_COUNT": "1",
         "WEB_CONCURRENCY": "4",
     }
-    with serve(project, CREATE_USERS, **changes) as served:
+    with serve(project, CREATE_USERS, **changes) as served, working(served):
         yield served

@@ -220,6 +220,24 @@ def serve(project: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[
         yield site
 
 
+@contextmanager
+def working(site: Site) -> Iterator[Server]:
+    """Run a worker beside a site: it sends the emails."""
+    with (site.log.with_name("worker.log")).open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "manage.py", "worker"],
+            cwd=site.project,
+            env=clean_environment() | site.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield worker
+        finally:
+            worker.terminate()
+            worker.wait(30)
+
+
 def wait_until_ready(site: Site) -> None:
     """Wait until the server answers; fail with its log if it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS

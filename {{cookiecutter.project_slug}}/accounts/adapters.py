@@ -1,5 +1,6 @@
 import time
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from allauth.account import app_settings
 from allauth.account.authentication import get_authentication_records
@@ -14,10 +15,21 @@ from django.utils.translation import gettext as _
 
 from accounts.middleware import missing_step
 from core import encryption
+from core.models import Mail
 from users import adapters
+
+CODE_TIMEOUT = timedelta(seconds=settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT)
 
 
 class AccountAdapter(adapters.AccountAdapter):
+    purposes: ClassVar = {
+        **adapters.AccountAdapter.purposes,
+        "account/email/unknown_account": (Mail.Kind.UNKNOWN, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),
+        "account/email/account_already_exists": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
+        "account/email/email_confirmation": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
+        "account/email/email_confirmation_signup": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
+    }
+
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Offer users with a second factor that factor alone: a password or the mailbox could otherwise replace it."""
         # allauth's ids. A method that a later release adds is not offered.
@@ -45,7 +57,9 @@ class AccountAdapter(adapters.AccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         # Notices name the browser. They are not limited: an attacker could use up the limit first, to suppress them.
         is_notice = "user_agent" in context
-        if not is_notice and not ratelimit.consume(self.request, action="email", key=email.lower()):
+        # Resets have a limit of their own (users/forms.py), which sign-ups with somebody's email cannot use up.
+        is_free = is_notice or template_prefix in {"account/email/password_reset_key", "account/email/unknown_account"}
+        if not is_free and not ratelimit.consume(self.request, action="email", key=email.lower()):
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
         super().send_mail(template_prefix, email, context)
 

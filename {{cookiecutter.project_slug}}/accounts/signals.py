@@ -42,6 +42,12 @@ def verify_email_of_superuser(instance: User, created: bool, raw: bool, **kwargs
         EmailAddress.objects.create(user=instance, email=instance.email, verified=True, primary=True)
 
 
+@receiver(account.password_reset)
+def verify_email_by_link(user: Any, **kwargs: Any) -> None:
+    """Count a reset as proof of the mailbox: sign-ups can use up the codes for it. The link ends with the email."""
+    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"primary": True})[0].set_verified()
+
+
 @receiver([mfa.authenticator_added, mfa.authenticator_removed])
 def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
     """Count a new factor as proved in this session, and end the user's other sessions."""

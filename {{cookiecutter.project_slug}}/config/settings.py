@@ -36,7 +36,10 @@ sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
 DATABASES = {"default": env.read("DATABASE_URL", environment.database_url, sqlite if DEBUG else REQUIRED)}
 CACHES = {"default": env.read("CACHE_URL", environment.cache_url, "db://django_cache")}
 storage = env.read("STORAGE_URL", environment.storage_url, "")
-MAILERS = {"default": env.read("EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED)}
+MAILERS = {"server": env.read("EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED)}
+# Emails wait in the database, and the worker sends them. The console prints them at once.
+prints_emails = MAILERS["server"] == {"BACKEND": "core.mail.ConsoleBackend"}
+MAILERS["default"] = MAILERS["server"] if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}
 DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", environment.sender, f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read("SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on")
@@ -48,6 +51,7 @@ LANGUAGE_CODE = env.read("LANGUAGE_CODE", environment.language, "en")
 TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
+UNVERIFIED_ACCOUNT_DAYS = env.read("UNVERIFIED_ACCOUNT_DAYS", number(1, 36_500), "7")
 # % endif
 MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
 UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")  # 10 MiB
@@ -73,7 +77,7 @@ if BASE_DIR.is_relative_to(MEDIA_ROOT.resolve()):
     env.add_problem("MEDIA_ROOT", "Must not contain the project: a backup of the photos would hold its secrets.")
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
-if not DEBUG and MAILERS["default"] == {"BACKEND": "core.mail.ConsoleBackend"}:
+if not DEBUG and prints_emails:
     env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
 if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
     env.add_problem("SECURE_HSTS_PRELOAD", "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.")
@@ -244,7 +248,7 @@ ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # % endif
-ACCOUNT_FORMS = {"login": "users.forms.LoginForm"}
+ACCOUNT_FORMS = {"login": "users.forms.LoginForm", "reset_password": "users.forms.ResetPasswordForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the log-in form asks for these too
@@ -253,8 +257,11 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordRes
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a session lasts
-# Per IP address (ip), and per account from any IP address (key). The other limits are allauth's defaults.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/h/key"}
+# Attempts of others can block the log-in at any moment. Who follows the link is in, after the second factor.
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+# Per IP address (ip), and per account from any IP address (key). The other limits are allauth's defaults. Links are
+# valid for longer than their limit lasts, so that nobody can use up the last valid one (users/forms.py).
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip", "reset_link": "3/30m/key"}
 
 # % if cookiecutter.auth_app
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 
+def is_free(now: datetime) -> Q:
+    return Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
+
+
 class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
+    def due(self) -> Self:
+        """Return the rows that are due and that no worker has claimed."""
+        return self.filter(is_free(timezone.now()))
+
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
-        """Return up to `limit` due rows. No other worker gets them before `duration` has passed."""
+        """Return up to `limit` due rows, by the order of the query. No other worker gets them for `duration`."""
         now = timezone.now()
-        free = Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
-        keys = list(self.filter(free).order_by("due_at").values_list("pk", flat=True)[:limit])
+        free = is_free(now)
+        keys = list(self.filter(free).order_by(*self.query.order_by, "due_at").values_list("pk", flat=True)[:limit])
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
         # The update succeeds for one worker only. It leaves out the conditions of `self`: one on another table would be
         # a subquery, which PostgreSQL does not run again for a row that another worker has just claimed.

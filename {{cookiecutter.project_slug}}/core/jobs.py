@@ -9,10 +9,13 @@ from django.db import connection
 from django.tasks.backends.dummy import DummyBackend
 from django.utils import timezone
 
+from core import mail
+
 
 class Job(NamedTuple):
     work: Callable[[], object]
     every: int  # seconds
+    lane: str
 
     def __str__(self) -> str:
         return f"{self.work.__module__}.{self.work.__name__}"
@@ -21,14 +24,15 @@ class Job(NamedTuple):
 JOBS: list[Job] = []
 
 
-def job[Work: Callable[[], object]](*, every: int) -> Callable[[Work], Work]:
+def job[Work: Callable[[], object]](*, every: int, lane: str = "") -> Callable[[Work], Work]:
     """Make each worker call the function once in every period of `every` seconds, and again at once if it returns True.
 
-    It must be safe to repeat: several workers may run it at the same time, and one may die at any line.
+    It must be safe to repeat: several workers may run it at the same time, and one may die at any line. A worker runs
+    the jobs of a lane one after the other, and those of other lanes beside them.
     """
 
     def register(work: Work) -> Work:
-        JOBS.append(Job(work, every))
+        JOBS.append(Job(work, every, lane))
         return work
 
     return register
@@ -49,3 +53,8 @@ def delete_expired() -> None:
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
+
+
+@job(every=1, lane="mail")
+def send_mails() -> bool:
+    return mail.send_waiting()

@@ -1,42 +1,112 @@
-"""Emails on a thread of their own, so that a slow or unreachable mail server neither delays nor breaks a request."""
+"""Emails wait in the database until the worker sends them: no response depends on the mail server, and none is lost."""
 
+import json
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
-from threading import BoundedSemaphore
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from email import message_from_bytes, policy
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
+from django.core.mail import EmailMessage, mailers
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.console import EmailBackend
-from django.db import connections, transaction
+from django.utils import timezone
+
+from core.models import Mail
 
 logger = logging.getLogger(__name__)
-# Python sends what is waiting before it exits. Within gunicorn's graceful timeout, that is about 100 emails.
-executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-waiting = BoundedSemaphore(100)
+# How many may wait. A flood of them discards the oldest ones of its own kind, and delays no other kind.
+BUDGETS = {Mail.Kind.UNVERIFIED: 200, Mail.Kind.UNKNOWN: 100}
+LIFETIME = timedelta(days=2)  # of emails that name none
+CLAIM = timedelta(minutes=1)  # longer than sending one email takes; then another worker sends that of one that died
+RETRY = timedelta(seconds=10)
+PASS_SECONDS = 1
+REFUSALS = 5  # after which an email that the server refuses for good is discarded; some refuse at first
 
 
-def send_later(send: Callable[..., object], *args: object) -> None:
-    """Call `send` on the mail thread once the transaction is committed. Log failures, without email addresses."""
-    transaction.on_commit(partial(enqueue, partial(copy_context().run, send, *args)))
+class OutboxBackend(BaseEmailBackend):
+    """Store emails in the caller's transaction. An email may have a `kind` and a `lifetime`."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            # With its Message-ID: an email that is sent twice counts as one.
+            mime = message.message(policy=policy.SMTP).as_bytes().decode("latin-1")
+            Mail.objects.create(
+                kind=getattr(message, "kind", Mail.Kind.NORMAL),
+                content=json.dumps([message.from_email, message.recipients(), mime]),
+                due_at=timezone.now(),
+                expires_at=timezone.now() + getattr(message, "lifetime", LIFETIME),
+            )
+        return len(email_messages)
 
 
-def enqueue(send: Callable[[], object]) -> None:
-    if waiting.acquire(blocking=False):
-        executor.submit(run, send)
-    else:
-        logger.error("email discarded: too many are waiting")
+class StoredMessage(EmailMessage):
+    def __init__(self, content: str) -> None:
+        sender, recipients, self.mime = json.loads(content)
+        super().__init__(from_email=sender, to=recipients)
+
+    def message(self, *, policy: Any = policy.SMTP) -> Any:
+        return message_from_bytes(self.mime.encode("latin-1"), policy=policy)
 
 
-def run(send: Callable[[], object]) -> None:
+def send_waiting() -> bool:
+    """Send emails for a second, those of the first kind first. Return whether more are due."""
+    if not Mail.objects.exists():
+        return False
+    discard()
+    if not Mail.objects.due().exists():
+        return False
+    connected, end = False, time.monotonic() + PASS_SECONDS
     try:
-        send()
-    except Exception:  # whatever a mail server or a template causes
+        with mailers["server"] as server:
+            connected = True
+            while time.monotonic() < end and (mails := Mail.objects.order_by("kind").claim(1, CLAIM)):
+                send(server, mails[0])
+    except OSError:
+        logger.exception("emails wait: the connection to the mail server failed")
+        if not connected:
+            Mail.objects.due().update(due_at=timezone.now() + RETRY)
+    return Mail.objects.due().exists()
+
+
+def discard() -> None:
+    """Delete emails that have expired, and those over the budgets."""
+    expired = Mail.objects.filter(expires_at__lte=timezone.now())
+    expired.filter(kind=Mail.Kind.UNKNOWN).delete()
+    if number := expired.delete()[0]:
+        logger.error("emails expired: %d", number)
+    for kind, budget in BUDGETS.items():
+        mails = Mail.objects.filter(kind=kind)
+        for newest_surplus in mails.order_by("-pk").values_list("pk", flat=True)[budget : budget + 1]:
+            number = mails.filter(pk__lte=newest_surplus).delete()[0]
+            logger.error("emails discarded: %d of kind %s, since too many wait", number, kind.name)
+
+
+def send(server: BaseEmailBackend, mail: Mail) -> None:
+    """Send a claimed email. An error that ends the connection is raised; the email is tried again later in any case."""
+    try:
+        server.send_messages([StoredMessage(mail.content)])
+    except Exception as error:
+        if mail.attempts >= REFUSALS and is_final(error):
+            mail.delete()
+            logger.error("email discarded: the mail server refuses it")
+            return
+        Mail.objects.reschedule(mail, mail.next_attempt())
+        Mail.objects.keep_claim([mail], None)
+        if not isinstance(error, SMTPRecipientsRefused | SMTPResponseException | ValueError):
+            raise
         logger.exception("email not sent")
-    finally:
-        waiting.release()
-        connections.close_all()
+    else:
+        mail.delete()
+
+
+def is_final(error: Exception) -> bool:
+    """Return whether the server refuses the recipients or the email, rather than the site, and not only for now."""
+    if isinstance(error, SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, ValueError) or (isinstance(error, SMTPDataError) and error.smtp_code >= 500)
 
 
 class ConsoleBackend(EmailBackend):

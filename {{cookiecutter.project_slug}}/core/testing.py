@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ type MakePhoto = Callable[..., Photo]
 type Login = Callable[[User], HTTPSClient]
 type MakeImage = Callable[..., bytes]
 type Upload = Callable[..., Any]
+type Travel = Callable[[timedelta], None]
 
 LOGIN = "/accounts/login/"
 PRIVATE = "/accounts/password/change/"  # a page with a form, for users who are logged in

@@ -117,6 +117,26 @@ def test_older_session_must_prove_the_second_factor(client: HTTPSClient, staff: 
     assert client.get("/admin/").status_code == 200
 
 
+@pytest.mark.control("V6.3.3")
+@pytest.mark.parametrize("has_session", [False, True])
+def test_password_reset_asks_for_the_second_factor(client: HTTPSClient, user: User, has_session: bool) -> None:
+    verify_email(user)
+    factor = add_second_factor(user)
+    if has_session:
+        Client.force_login(client, user)
+    client.post("/accounts/password/reset/", {"email": user.email})
+    link = re.search(r"https://\S+", str(mail.outbox[-1].body))
+    assert link
+    new = {"password1": "a harbor at noon", "password2": "a harbor at noon"}
+    response = client.post(client.get(link[0]).headers["Location"], new)
+    assert response.headers["Location"] == "/accounts/2fa/authenticate/"
+    assert not is_logged_in(client)
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert Authenticator.objects.filter(pk=factor.pk).exists()
+    client.post("/accounts/2fa/authenticate/", {"code": code()})
+    assert is_logged_in(client) is not has_session  # a new password ends the session, and the log-in in it
+
+
 @pytest.mark.control("V6.5.1")
 def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
     verify_email(user)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -9,9 +10,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
+from django.utils import timezone
 
+from accounts.jobs import delete_unverified
 from accounts.tests.people import verify_email
-from core.testing import PASSWORD, HTTPSClient, is_logged_in, log_in
+from core.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser, is_logged_in, log_in
 from users.hashers import Argon2idHasher
 from users.models import User
 
@@ -107,14 +110,56 @@ def test_limits_of_emails_match_the_documentation() -> None:
 @pytest.mark.parametrize("email", ["owner@example.com", "nobody@example.com"])
 def test_requested_emails_are_limited_but_never_notices(client: HTTPSClient, user: User, email: str) -> None:
     verify_email(user)
-    statuses = [sign_up(HTTPSClient(), email).status_code]
-    statuses += [client.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(5)]
+    statuses = [sign_up(HTTPSClient(), email).status_code for _ in range(7)]
     sent = len(mail.outbox)
     assert sent <= 5
-    assert statuses == [200, *[302] * (sent - 1), *[429] * (6 - sent)]
+    assert statuses == [200] * sent + [429] * (7 - sent)
+    # Sign-ups cannot use up the links, nor links the codes.
+    assert {client.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(7)} == {302}
+    assert len(mail.outbox) == sent + 3
     assert all(message.to == [email] for message in mail.outbox)
     log_in(client, user.email)
     new = {"oldpassword": PASSWORD, "password1": "a harbor at noon", "password2": "a harbor at noon"}
     client.post("/accounts/password/change/", new)
     assert mail.outbox[-1].to == [user.email]
-    assert len(mail.outbox) == sent + 1
+    assert len(mail.outbox) == sent + 4
+
+
+@pytest.mark.control("lock-out")
+def test_reset_link_verifies_the_email_and_ends_a_strangers_sign_up(client: HTTPSClient) -> None:
+    stranger = HTTPSClient()
+    sign_up(stranger, "victim@example.com")
+    for _ in range(5):
+        sign_up(HTTPSClient(), "victim@example.com")
+    client.post("/accounts/password/reset/", {"email": "victim@example.com"})
+    link = re.search(r"https://\S+/reset/key/\S+", str(mail.outbox[-1].body))
+    assert link
+    form = client.get(link[0]).headers["Location"]
+    client.post(form, {"password1": "a harbor at noon", "password2": "a harbor at noon"})
+    assert is_logged_in(client)
+    for page in (CONFIRM, "/accounts/login/", "/"):
+        stranger.get(page)
+    log_in(stranger, "victim@example.com")
+    assert not is_logged_in(stranger)
+
+
+@pytest.mark.control("V14.2.7")
+def test_sign_up_that_was_never_verified_is_deleted(
+    client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    kept = [make_user(f"{name}@example.com") for name in ("verified", "staff", "seen", "photographer", "added")]
+    for user in kept:
+        EmailAddress.objects.create(user=user, email=user.email, primary=user.email != "added@example.com")
+    EmailAddress.objects.filter(user=kept[0]).update(verified=True)
+    User.objects.filter(pk=kept[1].pk).update(is_staff=True)
+    User.objects.filter(pk=kept[2].pk).update(last_login=timezone.now())
+    make_photo(kept[3])
+    sign_up(client, "old@example.com")
+    days = timedelta(days=settings.UNVERIFIED_ACCOUNT_DAYS)
+    User.objects.update(date_joined=timezone.now() - days - timedelta(hours=1))
+    sign_up(HTTPSClient(), "new@example.com")
+    User.objects.filter(email="new@example.com").update(date_joined=timezone.now() - days + timedelta(hours=1))
+    delete_unverified()
+    left = {*(user.email for user in kept), "new@example.com", "owner@example.com"}  # the last one of a fixture
+    assert set(User.objects.values_list("email", flat=True)) == left
+    assert not EmailAddress.objects.filter(email="old@example.com").exists()

@@ -1,6 +1,5 @@
 """How long a session lasts, and what ends it."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,22 +9,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import PRIVATE, HTTPSClient, Login, MakePhoto, is_logged_in
+from core.testing import PRIVATE, HTTPSClient, Login, MakePhoto, Travel, is_logged_in
 from users.models import User
-
-Travel = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Move Django's clock forward."""
-    moves: list[timedelta] = []
-    real = timezone.now
-    monkeypatch.setattr("django.utils.timezone.now", lambda: real() + sum(moves, timedelta()))
-    return moves.append
 
 
 @pytest.mark.control("V7.3.1")

@@ -208,7 +208,7 @@ def test_scheme_is_read_from_a_proxy_that_is_named(monkeypatch: pytest.MonkeyPat
 def test_development_needs_no_https_and_no_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"DEBUG": "on", "ALLOWED_HOSTS": "", "DATABASE_URL": "", "EMAIL_URL": "", "DEFAULT_FROM_EMAIL": ""}
     found = in_environment(monkeypatch, **changes)
-    assert found["MAILERS"] == {"default": {"BACKEND": "core.mail.ConsoleBackend"}}
+    assert found["MAILERS"]["default"] == {"BACKEND": "core.mail.ConsoleBackend"}  # at once, without the worker
     assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
     assert "localhost" in found["ALLOWED_HOSTS"]
     assert found["LOGGING"]["loggers"]["access"]["level"] == "WARNING"

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -72,6 +73,34 @@ def test_each_pass_gives_every_due_job_one_turn(own_jobs: list[Job], caplog: pyt
     assert len({number for _, number in done}) == len(done)
     assert [record.getMessage() for record in caplog.records] == [f"a job failed: {own_jobs[0]}"]
     assert worker.HEARTBEAT.exists()
+
+
+@pytest.mark.control("emails")
+@pytest.mark.usefixtures("own_jobs")
+def test_slow_job_holds_up_no_other_lane() -> None:
+    fast_is_done = Event()
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def slow() -> None:
+        assert fast_is_done.wait(10)
+        signal.raise_signal(signal.SIGTERM)
+
+    @job(every=NEXT_PERIOD_IN_YEARS, lane="fast")
+    def fast() -> None:
+        fast_is_done.set()
+
+    call_command("worker")
+    assert fast_is_done.is_set()
+
+
+@pytest.mark.control("emails")
+def test_lane_that_hangs_ends_the_worker(own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[float] = []
+    monkeypatch.setattr("faulthandler.dump_traceback_later", lambda seconds, exit: ends.append(seconds))
+    monkeypatch.setattr(worker, "beats", {"hangs": time.monotonic() - 800})
+    for _ in range(3):
+        worker.beat("runs")
+    assert [round(seconds) for seconds in ends] == [worker.STALE_SECONDS - 800] * 3
 
 
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(own_jobs: list[Job]) -> None:

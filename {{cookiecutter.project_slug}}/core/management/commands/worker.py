@@ -5,7 +5,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +18,11 @@ from core.jobs import Job
 from core.logging import request_id
 
 logger = logging.getLogger(__name__)
-PAUSE = 5  # seconds between two passes
+PAUSE = 5  # seconds between two passes, unless a job is due more often
 STALE_SECONDS = 15 * 60  # longer than the slowest job takes
 HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
+beats: dict[str, float] = {}  # when each lane has begun its last job
+beating = Lock()
 
 
 class Command(BaseCommand):
@@ -54,23 +56,41 @@ def run_once() -> None:
 
 
 def run_until_signal() -> None:
-    """Run the jobs that are due, each once in a pass, until a signal stops the process after the present job."""
+    """Run the jobs that are due, until a signal stops the process after the present jobs. Each lane has a thread."""
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    pause, done = 0, dict[Job, float]()  # the period in which each job was done last
-    while not stop.wait(pause):
-        pause = PAUSE
-        for job in jobs.JOBS:
-            beat()
-            period = time.time() // job.every
-            if done.get(job) != period and not stop.is_set():
-                done[job] = period
-                if run(job):
-                    del done[job]
-                    pause = 0
-                close_old_connections()  # the next job reconnects if the database was restarted
+    lanes = {job.lane for job in jobs.JOBS} - {""}
+    beats.update(dict.fromkeys(lanes, time.monotonic()))
+    threads = [Thread(target=run_lane, args=(lane, stop)) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    run_lane("", stop)
+    for thread in threads:
+        thread.join()
     faulthandler.cancel_dump_traceback_later()
+
+
+def run_lane(lane: str, stop: Event) -> None:
+    """Run the jobs of a lane that are due, each once in a pass. An unexpected error ends all lanes."""
+    own = [job for job in jobs.JOBS if job.lane == lane]
+    pause, done = 0, dict[Job, float]()  # the period in which each job was done last
+    try:
+        while not stop.wait(pause):
+            pause = min([PAUSE, *(job.every for job in own)])
+            for job in own:
+                beat(lane)
+                period = time.time() // job.every
+                if done.get(job) != period and not stop.is_set():
+                    done[job] = period
+                    if run(job):
+                        del done[job]
+                        pause = 0
+                    close_old_connections()  # the next job reconnects if the database was restarted
+    finally:
+        stop.set()
+        with beating:
+            beats.pop(lane, None)
 
 
 def run(job: Job) -> bool | None:
@@ -83,7 +103,10 @@ def run(job: Job) -> bool | None:
         return None
 
 
-def beat() -> None:
+def beat(lane: str) -> None:
     HEARTBEAT.touch()
-    # Ends a process that hangs, so that its supervisor starts another one.
-    faulthandler.dump_traceback_later(STALE_SECONDS, exit=True)
+    with beating:
+        beats[lane] = time.monotonic()
+        left = min(beats.values()) + STALE_SECONDS - beats[lane]
+        # Ends a process in which a lane hangs, so that its supervisor starts another one.
+        faulthandler.dump_traceback_later(max(left, 0.001), exit=True)

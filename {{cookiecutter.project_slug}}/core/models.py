@@ -1,0 +1,25 @@
+from django.db import models
+
+from core.due import DueRow
+from core.encryption import EncryptedTextField
+
+
+class Mail(DueRow):
+    """An email that waits for the worker. The row is deleted once the email is sent or has outlived its purpose."""
+
+    class Kind(models.IntegerChoices):
+        """The order in which emails are sent. Anyone can cause those of the last two, to any recipient."""
+
+        NORMAL = 0  # to users, notices among them
+        UNVERIFIED = 1  # to recipients whose email is not verified yet
+        UNKNOWN = 2  # to recipients without an account
+
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    content = EncryptedTextField(help_text="As JSON: the sender, the recipients and the MIME message.")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["kind", "due_at"], name="core_mail_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
