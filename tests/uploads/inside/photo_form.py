@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template import engines
-from uploads.forms import EXTENSIONS, PhotoInput
+from uploads.forms import PhotoInput
 from uploads.models import Photo
 from users.http import UserRequest
 
@@ -32,7 +32,7 @@ PAGE = """
 class PhotoField(forms.FileField):
     """Take a file whose content begins as that of a JPEG."""
 
-    widget = PhotoInput({"accept": EXTENSIONS})
+    widget = PhotoInput({"accept": "image/jpeg"})
 
     def clean(self, data: object, initial: object = None) -> object:
         file = super().clean(data, initial)
