@@ -48,16 +48,16 @@ def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Move the clocks of sessions, rate limits, emails and reset links forward."""
+    """Stop the clocks of sessions, rate limits, emails and reset links, and move them forward."""
     moves: list[timedelta] = []
     clocks = {
-        "django.utils.timezone.now": timezone.now,
-        "django.contrib.auth.tokens.PasswordResetTokenGenerator._now": lambda *_: datetime.now(),
+        "django.utils.timezone.now": timezone.now(),
+        "django.contrib.auth.tokens.PasswordResetTokenGenerator._now": datetime.now(),
     }
-    for name, real in clocks.items():
-        monkeypatch.setattr(name, lambda *_, real=real: real() + sum(moves, timedelta()))
-    seconds = time.time
-    monkeypatch.setattr("time.time", lambda: seconds() + sum(moves, timedelta()).total_seconds())
+    for name, start in clocks.items():
+        monkeypatch.setattr(name, lambda *_, start=start: start + sum(moves, timedelta()))
+    seconds = time.time()
+    monkeypatch.setattr("time.time", lambda: seconds + sum(moves, timedelta()).total_seconds())
     return moves.append
 
 
