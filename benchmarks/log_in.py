@@ -1,14 +1,21 @@
 """Attacks on the log-in of both kinds of project: how many guesses and emails get through, and what times reveal."""
 
+import math
+import multiprocessing
 import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookies import SimpleCookie
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from benchmarks import generated, print_table, record
 from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
@@ -22,6 +29,7 @@ KINDS: dict[str, Answers] = {
     "accounts": ALL_ON | {"cloudinary_moderation": False},
 }
 ROUNDS = 200
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MAIL_SECONDS = 0.25
 ONE_ACCOUNT = "50 guesses, one account, 50 IP addresses"
 LOGIN, RESET, SIGNUP = "/accounts/login/", "/accounts/password/reset/", "/accounts/signup/"
@@ -37,6 +45,9 @@ from allauth.account.models import EmailAddress
 users = User.objects.all()
 EmailAddress.objects.bulk_create([EmailAddress(user=it, email=it.email, verified=True, primary=True) for it in users])
 """
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 type Row = tuple[str, float, float, float]
 
@@ -74,7 +85,7 @@ def measure_guesses(site: Site) -> Iterator[Row]:
 def measure_emails(site: Site, mailbox: Mailbox, *, sign_up: bool) -> Iterator[Row]:
     """Yield the number of emails sent or codes checked, and its limits."""
 
-    def count(email: str) -> int:
+    def count_emails(email: str) -> int:
         time.sleep(61 * MAIL_SECONDS / 2)
         return sum(message["To"] == email for message in mailbox.messages)
 
@@ -88,19 +99,19 @@ def measure_emails(site: Site, mailbox: Mailbox, *, sign_up: bool) -> Iterator[R
     )
     email = {"email": "victim1@example.com"}
     send_parallel([Person(site).prepare(RESET, email) for _ in range(60)])
-    yield "60 resets, one account, 60 IP addresses: emails", count(email["email"]), 1, 3
+    yield "60 resets, one account, 60 IP addresses: emails", count_emails(email["email"]), 1, 3
     if sign_up:
         email = {"email": "spammed@example.com"}
         pages = [(RESET, email), (SIGNUP, email | {"password1": PASSWORD})] * 10
         send_parallel([Person(site).prepare(page, fields) for page, fields in pages])
-        yield "10 resets and 10 sign-ups for one email: emails", count(email["email"]), 1, 8
+        yield "10 resets and 10 sign-ups for one email: emails", count_emails(email["email"]), 1, 8
         person = Person(site)
         person.post(SIGNUP, {"email": "new@example.com", "password1": PASSWORD})
         responses = send_parallel([person.prepare(CONFIRM, {"code": "BBBB-BBBB"})] * 40)
         yield "40 guesses at an emailed code in one session", sum("Incorrect code" in it.text for it in responses), 0, 3
 
 
-def seconds(send: Callable[[], object]) -> float:
+def elapsed(send: Callable[[], object]) -> float:
     """Return the response time of a prepared request."""
     started = time.perf_counter()
     send()
@@ -115,9 +126,60 @@ def measure_times(site: Site, forms: dict[str, tuple[str, str, dict[str, str]]])
             for kind in sorted(times, reverse=number % 2 == 1):
                 person = Person(site, ip_address=f"203.0.113.{number}")
                 fields = {field: f"{kind}{number}@example.com"} | rest
-                times[kind].append(seconds(person.prepare(page, fields)))
+                times[kind].append(elapsed(person.prepare(page, fields)))
         known, unknown = (statistics.median(taken) * 1000 for taken in times.values())
         yield f"{name}: {known:.1f} ms with an account, {unknown:.1f} ms without; ratio", known / unknown, 0.9, 1.1
+
+
+def flood(site: Site, seconds: float, done: "Queue[int]") -> None:
+    """Log in from 16 connections that wait as the site asks, and report the number of log-ins."""
+    first = Person(site)
+    token, sent = first.token(LOGIN), count()
+    deadline = time.monotonic() + seconds
+
+    def log_in(_: int) -> int:
+        successes = 0
+        while time.monotonic() < deadline:
+            number = next(sent)
+            person = Person(
+                site, SimpleCookie(first.cookies.output(header="")), f"203.0.{number // 250}.{number % 250}"
+            )
+            fields = {
+                "csrfmiddlewaretoken": token,
+                "login": f"known{number % ROUNDS}@example.com",
+                "password": PASSWORD,
+            }
+            successes += person.request("POST", LOGIN, urlencode(fields).encode(), FORM).status == HTTPStatus.FOUND
+        return successes
+
+    with ThreadPoolExecutor(16) as threads:
+        done.put(sum(threads.map(log_in, range(16))))
+
+
+def visit(site: Site, seconds: float) -> float:
+    """Return the 95th percentile of the milliseconds that the start page takes."""
+    visitor, times = Person(site), []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        times.append(1000 * elapsed(lambda: visitor.get("/")))
+        time.sleep(0.02)
+    return statistics.quantiles(times, n=20)[18]
+
+
+def measure_flood(site: Site) -> Iterator[Row]:
+    """Yield how long the start page takes while others log in, relative to a quiet time, and the log-ins."""
+    fork = multiprocessing.get_context("fork")
+    done: Queue[int] = fork.Queue()
+    visit(site, 3)  # until each thread has loaded what it needs
+    quiet = visit(site, 5)
+    process = fork.Process(target=flood, args=(site, 12, done))
+    process.start()
+    time.sleep(2)
+    busy = visit(site, 10)
+    name = f"16 log-ins in a loop: p95 of the start page, {quiet:.1f} ms before, {busy:.1f} ms meanwhile; ratio"
+    yield name, busy / quiet, 0, 5
+    yield "16 log-ins in a loop: log-ins in 12 seconds", done.get(), 50, math.inf
+    process.join()
 
 
 @contextmanager
@@ -155,6 +217,7 @@ def measure(answers: Answers) -> Iterator[Row]:
                 "password reset": (RESET, "email", {}),
             }
             yield from measure_times(site, forms)
+            yield from measure_flood(site)
             time.sleep(60)  # until the limits of the IP addresses have expired
             yield from measure_guesses(site)
             yield from measure_emails(site, mailbox, sign_up=sign_up)

@@ -128,6 +128,12 @@ FOUNDATION = [
         'if "Cache-Control" not in response.headers:\n            add_never',
         "if False:\n            add_never",
     ),
+    Mutation(
+        "pages that do not say who may keep them",
+        MIDDLEWARE,
+        'response.headers.setdefault("Cache-Control", "private, no-cache")',
+        "pass",
+    ),
     Mutation("CSRF middleware removed", SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n'),
     Mutation("X-Forwarded-Proto trusted without a proxy", SETTINGS, "if TRUSTED_PROXY_COUNT:", "if True:"),
     Mutation(
@@ -296,6 +302,50 @@ FOUNDATION = [
         "admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: ignore[method-assign]\n",
     ),
     Mutation("log-in not required", SETTINGS, '    "django.contrib.auth.middleware.LoginRequiredMiddleware",\n'),
+    Mutation("log-ins without turns", SETTINGS, '    "users.middleware.FormTurnMiddleware",\n'),
+    Mutation("every log-in waits", "users/middleware.py", "if self.places.acquire(blocking=False):", "if True:"),
+    Mutation("busy page rendered each time", "users/middleware.py", "@cache\n"),
+    Mutation(
+        "SCRIPT_NAME of a client believed",
+        "gunicorn.conf.py",
+        "forwarded_allow_ips = forwarder_headers",
+        "forwarded_allow_ips",
+    ),
+    Mutation("scheme of a client believed", "gunicorn.conf.py", "secure_scheme_headers: dict[str, str] = {}\n"),
+    Mutation(
+        "staff set passwords",
+        "users/admin.py",
+        "if not request.user.is_superuser:\n            raise PermissionDenied",
+        "pass",
+    ),
+    Mutation(
+        "staff see hashes of passwords", "users/admin.py", ' if it != "password" or request.user.is_superuser]', "]"
+    ),
+    Mutation("new user with an empty password", "users/admin.py", "obj.set_unusable_password()", "pass"),
+    Mutation(
+        "owner not told of a new password",
+        "users/admin.py",
+        '("email", "password", "is_active"',
+        '("email", "is_active"',
+    ),
+    Mutation(
+        "owner told at the new email",
+        "users/admin.py",
+        '{"changes": labels}, before.email',
+        '{"changes": labels}, after.email',
+    ),
+    Mutation(
+        "change by staff not logged",
+        "users/admin.py",
+        'log_event("user_updated", request, owner=after.pk, changed=changed)',
+        "pass",
+    ),
+    Mutation(
+        "link to reset sent without an event",
+        "users/admin.py",
+        'log_event("authn_password_reset_sent", request, owner=user.pk)',
+        "pass",
+    ),
     Mutation("staff may change a superuser's account", "users/admin.py", "return allowed and (", "return allowed or ("),
     # Logs, errors, encryption
     Mutation(
@@ -583,6 +633,9 @@ FOUNDATION = [
     Mutation("page that filled a session kept", CACHING, " and request.session.is_empty()", ""),
     Mutation("page for one visitor kept", CACHING, ' and "Cache-Control" not in page', ""),
     Mutation("error kept", CACHING, "page.status_code == 200 and ", ""),
+    Mutation(
+        "title with several lines stored", SERVICES, 're.sub(CONTROL_CHARACTERS, " ", title)[:120]', "title[:120]"
+    ),
     Mutation("page kept for minutes", CACHING, "s-maxage=1", "s-maxage=600"),
     Mutation("304 for hidden photos", VIEWS, "if found.status == Status.APPROVED and purpose_of(", "if purpose_of("),
     Mutation(
@@ -921,7 +974,15 @@ FEATURES = [
         "if not all(map(KIND.fullmatch, found)):",
         "if False:",
     ),
+    Mutation("form takes a title with several lines", "gallery/forms.py", "        validators=[validate_one_line],\n"),
+    Mutation("model takes a title with several lines", MODELS, ", validators=[validate_one_line]"),
     # Accounts
+    Mutation(
+        "factor removed by staff without an email",
+        "accounts/admin.py",
+        'get_adapter().send_notification_mail("users/email/changed_by_staff", obj.user, changes)',
+        "pass",
+    ),
     Mutation(
         "emails not verified",
         SETTINGS,

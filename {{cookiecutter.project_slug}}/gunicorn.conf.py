@@ -15,7 +15,10 @@ if not workers:
 worker_class = "gthread"
 threads = 4
 timeout = 60  # seconds until an unresponsive worker is replaced; processing the largest photo takes less
-forwarded_allow_ips = ""  # only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted
+# Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted. On a Unix socket, gunicorn would trust any
+# client's, such as SCRIPT_NAME, which moves all URLs.
+forwarded_allow_ips = forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
 # gunicorn logs JSON lines as well. Its own format would put untrusted text and whole tracebacks into the log.
 logconfig_dict = {

@@ -5,17 +5,20 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import psycopg
 import pytest
 import yaml
 
 from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, WITH_GALLERY, Answers, Project, name, run
 from tests.support.containers import Engine, engine, https_port
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
+from tests.support.postgresql import Database
 from tests.support.publishing import is_published, publish
 from tests.support.readme import commands
 
@@ -133,6 +136,35 @@ def test_dockerfile_has_no_findings(answers: Answers, pristine: Project) -> None
     run(pristine(answers), "hadolint", "Dockerfile")
 
 
+def test_role_of_the_site_owns_its_database_and_nothing_else(
+    postgresql: Database, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql()
+    name, role = url.rpartition("/")[2], f"role{secrets.token_hex(4)}"
+    text = (project(ALL_OFF) / "deploy" / "database.sql").read_text(encoding="utf-8")
+    for old, new in (("ROLE site", f"ROLE {role}"), ("DATABASE site", f"DATABASE {name}"), ("TO site", f"TO {role}")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    password = "it's \\ secret"  # noqa: S105
+    with psycopg.connect(url, autocommit=True) as server:
+        if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = 'postgres'").fetchone():
+            server.execute("CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'a'")
+        monkeypatch.setenv("POSTGRES_PASSWORD", password)
+        psql = ["psql", "--set=ON_ERROR_STOP=1", "--no-psqlrc", f"--dbname={url}"]
+        subprocess.run(psql, input=text, text=True, check=True)
+        roles = (
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolpassword LIKE 'SCRAM%%' FROM pg_authid WHERE rolname = %s"
+        )
+        assert server.execute(roles, [role]).fetchone() == (False, False, False, True)
+        assert server.execute(roles, ["postgres"]).fetchone() == (True, False, False, None)
+    with psycopg.connect(url, user=role, password=password, autocommit=True) as site:
+        # What a restore does.
+        site.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE photo (id int)")
+        for attack in ("COPY photo FROM PROGRAM 'echo 1'", "CREATE ROLE other", "COPY photo TO '/tmp/photo'"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                site.execute(attack)
+
+
 def check_image(podman: Engine, project: Path) -> None:
     """Check what the image holds, and what its processes may do."""
     files = podman.run(project, "podman", "run", "--rm", "my-secure-site", "find", "/app", "/venv", "-type", "f")
@@ -220,6 +252,9 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             assert podman.compose(folder, "exec", "-T", "site", "python", "-c", FALLBACKS).strip() == fallback
             publish(site)
             check_proxy(site)
+            roles = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1"
+            query = ("database", "psql", "--username=site", "--tuples-only", "--no-align", f"--command={roles}")
+            assert podman.compose(folder, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|f"]
             podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "worker", "--check")
 
             backups = tmp_path / "backups"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, RAW, Project
+from tests.support.baking import ALL_OFF, RAW, Project, production, run
 from tests.support.live import issue_certificate
 from tests.support.proxying import nginx
 from tests.support.services import wait_until
@@ -127,6 +127,42 @@ def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"<h1>Too large</h1>" in answer
         assert answer.count(b"Content-Security-Policy: default-src 'none'") == 1
+
+
+SITES_HEADERS = """
+from django.conf import settings
+from django.test import Client
+settings.ALLOWED_HOSTS = ["testserver"]
+for name, value in Client().get("/missing/", secure=True).headers.items():
+    print(name + ": " + value)
+"""
+OWN = {
+    "Content-Type",
+    "Content-Security-Policy",
+    "Cache-Control",
+    "Reporting-Endpoints",
+    "Vary",
+    "Content-Length",
+    "X-Request-ID",
+}
+
+
+def test_pages_of_nginx_have_the_sites_headers(proxy: Proxy, pristine: Project) -> None:
+    folder = pristine(ALL_OFF)
+    shown = run(
+        folder, sys.executable, "manage.py", "shell", "-v0", "--command", SITES_HEADERS, **production(folder)
+    ).splitlines()
+    found = {line: match[1] for line in shown if (match := re.match(r"([A-Z][\w-]+): ", line))}
+    expected = {line for line, header in found.items() if header not in OWN}
+    assert len(expected) > 6
+    assert "Strict-Transport-Security: max-age=31536000; includeSubDomains" in expected
+    large = proxy.send(POST.format("/photos/upload/", 16 * 1024**2 + 1))
+    for connection, first in ((large, b"HTTP/1.1 413 "), (proxy.send(GET.format("/")), b"HTTP/1.1 502 ")):
+        answer = receive_page(connection)
+        assert answer.startswith(first)
+        lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        assert sorted(line for line in lines if line in expected) == sorted(expected)
+        assert "Cache-Control: no-store" in lines
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

@@ -171,6 +171,7 @@ def test_deployment_document_leads_to_a_restored_photo(
             machine.run(block)
         # nginx is in the group of the site for its socket, and .env may hold secrets.
         machine.run("! runuser -u www-data -- cat .env 2>/dev/null")
+        machine.run("! runuser -u site -- cat secrets/tls/privkey.pem 2>/dev/null")
         environment = {"DJANGO_SUPERUSER_EMAIL": ADMIN, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         machine.run(f"{superuser.strip()} --no-input", **environment)
         site = Site(folder, "https://localhost", {}, tls, machine.server, tmp_path / "machine.log")

@@ -157,6 +157,16 @@ def test_actions_are_pinned_and_jobs_are_limited(pristine: Project) -> None:
                 assert step["with"]["persist-credentials"] is False
 
 
+def test_no_job_shares_a_cache_with_the_templates_code(pristine: Project) -> None:
+    """Code that runs in a job can write to its repository's cache, whatever the steps of the job say."""
+    for step in steps(pristine(ON_GITHUB[0])):
+        if "setup-uv@" in step.get("uses", ""):
+            assert step["with"]["enable-cache"] is False
+    pipeline = yaml.safe_load((pristine(ON_GITLAB[0]) / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    # Data of known vulnerabilities, which takes an hour to download.
+    assert [key for key, job in pipeline.items() if "cache" in job] == ["dependency-check"]
+
+
 def test_forks_and_private_repositories_skip_code_scanning(pristine: Project) -> None:
     security = yaml.safe_load((pristine(ON_GITHUB[0]) / ".github/workflows/security.yml").read_text(encoding="utf-8"))
     public = "vars.CODE_SCANNING == 'on' || github.event.repository.visibility == 'public'"

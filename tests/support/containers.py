@@ -30,11 +30,14 @@ PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
 data=/var/lib/postgresql/18/docker
 if [ ! -s "$data/PG_VERSION" ]; then
     mkdir -p "$data"
-    initdb --pgdata="$data" --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth=scram-sha-256
+    export POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+    initdb --pgdata="$data" --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE"
     pg_ctl --pgdata="$data" --options="-c listen_addresses=''" --wait start
-    PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") createdb --username="$POSTGRES_USER" "$POSTGRES_DB"
+    createdb --username=postgres "$POSTGRES_DB"
+    for file in /docker-entrypoint-initdb.d/*.sql; do
+        psql --set=ON_ERROR_STOP=1 --no-psqlrc --username=postgres --no-password --dbname="$POSTGRES_DB" --file="$file"
+    done
     pg_ctl --pgdata="$data" --wait stop
-    sed -i '/^local/s/scram-sha-256/trust/' "$data/pg_hba.conf"
     echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
 fi
 exec postgres -D "$data" -c listen_addresses='*'

@@ -31,6 +31,7 @@ OWNER, OTHER_USER, ADMIN = "owner@example.com", "other-user@example.com", "admin
 STEADY = ("--threads", "16")
 # On a busy machine, a start takes several times as long as on an idle one.
 START_SECONDS = 60
+BUSY = 503
 
 PREPARE = """
 from django.core.management import call_command
@@ -116,7 +117,10 @@ class Visitor:
     def request(
         self, method: str, path: str, body: bytes | Iterator[bytes] = b"", headers: dict[str, str] | None = None
     ) -> Response:
-        """Send a request over a new connection; `headers` override the client's own."""
+        """Send a request over a new connection; `headers` override the client's own.
+
+        While other forms of the account pages have their turn, send it again, as the site asks.
+        """
         connection = self.connection()
         sent = {"Referer": self.site.url + path, **self.own_headers}
         if self.cookies:
@@ -127,6 +131,9 @@ class Visitor:
             response = Response(received.status, received.headers, received.read())
         finally:
             connection.close()
+        if response.status == BUSY and path.startswith("/accounts/") and "Retry-After" in response.headers:
+            time.sleep(int(response.headers["Retry-After"]))
+            return self.request(method, path, body, headers)
         for cookie in response.headers.get_all("Set-Cookie", []):
             self.cookies.load(cookie)
         return response

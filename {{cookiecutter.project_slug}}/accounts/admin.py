@@ -66,7 +66,8 @@ class AuthenticatorAdmin(GuardedAdmin):
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         super().delete_model(request, obj)
         log_event("authn_factor_removed", request, factor=obj.type, owner=obj.user_id)
-        get_adapter().send_notification_mail("accounts/email/factor_removed", obj.user)
+        changes = {"changes": [str(_("second factor"))]}
+        get_adapter().send_notification_mail("users/email/changed_by_staff", obj.user, changes)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
         for authenticator in queryset:

@@ -125,6 +125,8 @@ MIDDLEWARE = [
     "core.middleware.ResponseHeadersMiddleware",
     "core.middleware.RequestValidationMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before sessions: a form that is refused costs no query.
+    "users.middleware.FormTurnMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # % if cookiecutter.auth_app

@@ -88,6 +88,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
         response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
         if response.cookies and "Cache-Control" not in response.headers:
             add_never_cache_headers(response)  # meant for one visitor
+        response.headers.setdefault("Cache-Control", "private, no-cache")
         if getattr(request, "logged_out", False):
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

@@ -138,10 +138,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def too_large(request: HttpRequest) -> HttpResponse:
     """Refuse a request for its size. Its body is read to the end: unread, it would reset the connection before that."""
+    discard_body(request)
+    return error_page(request, name="413")
+
+
+def discard_body(request: HttpRequest) -> None:
     with suppress(OSError):  # the client has left
         while request.read(2**16):
             pass
-    return error_page(request, name="413")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,11 +3,15 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.apps import GALLERY
 from uploads.forms import PhotoFormField, PhotoFormMixin
+from uploads.models import validate_one_line
 
 
 class UploadForm(PhotoFormMixin, forms.Form):
     title = forms.CharField(
-        label=_("Title"), max_length=120, help_text=_("Shown with the photo. Up to 120 characters.")
+        label=_("Title"),
+        max_length=120,
+        help_text=_("Shown with the photo. Up to 120 characters."),
+        validators=[validate_one_line],
     )
     image = PhotoFormField(purpose=GALLERY, label=_("Photo"))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +28,12 @@ class Status(models.TextChoices):
 WAITING = (Status.PENDING, Status.REVIEW)
 # What `Photo.path` returns, with the id in a group.
 FILE = re.compile(r"photos/[0-9a-f]{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
+CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"  # line breaks too: emails list titles line by line
+
+
+def validate_one_line(text: str) -> None:
+    if re.search(CONTROL_CHARACTERS, text):
+        raise ValidationError(_("Write one line, without control characters."), code="control_characters")
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -49,7 +56,7 @@ class Photo(models.Model):
     purpose = models.CharField(max_length=200, help_text="What it is for: see uploads/purposes.py.")
     # Not read from the purpose, which a renamed model or field makes unknown: reviewers must never see a private photo.
     is_moderated = models.BooleanField(default=True, editable=False)
-    title = models.CharField(max_length=120, blank=True)
+    title = models.CharField(max_length=120, blank=True, validators=[validate_one_line])
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
     # A photo is stored with files and waits. A decision approves or rejects it. When a person rejects or deletes it, or
     # its time after a backend's rejection is over, `has_files` is cleared and nobody sees it from then on; the worker

@@ -1,5 +1,6 @@
 """What happens to a photo. Views, the admin, commands and the worker change photos through these functions alone."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from uploads.images import VARIANTS, ReencodedImage
 from uploads.limits import check_quota
-from uploads.models import Photo, Status, Verdict
+from uploads.models import CONTROL_CHARACTERS, Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
 from uploads.purposes import Purpose, purpose_of
@@ -62,7 +63,9 @@ def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iter
 
 def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
     image: Any = new.image
-    photo = Photo(owner=owner, purpose=new.purpose.name, title=title[:120], original_name=str(new.file.name))
+    # An object's text may have lines.
+    title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
+    photo = Photo(owner=owner, purpose=new.purpose.name, title=title, original_name=str(new.file.name))
     photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
     photo.is_moderated = new.purpose.is_moderated
     return photo

@@ -1,18 +1,35 @@
+from typing import Any
+
+from allauth.account.adapter import get_adapter
 from allauth.account.admin import EmailAddress  # importing it registers its page
 from allauth.account.decorators import secure_admin_login
+from allauth.account.forms import ResetPasswordForm
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import label_for_field, unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from core.admin import ModelAdmin
+from core.logging import log_event
 from users.models import User
 
 # The site's own log-in limits attempts.
 admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: ignore[method-assign]
 admin.site.unregister(EmailAddress)
+
+
+def tell_owner(request: HttpRequest, before: User, after: User) -> None:
+    """Log which of the fields that give access staff have changed, and write to the email from before the change."""
+    names = ("email", "password", "is_active", "is_staff", "is_superuser")
+    if changed := [name for name in names if getattr(before, name) != getattr(after, name)]:
+        log_event("user_updated", request, owner=after.pk, changed=changed)
+        labels = [str(label_for_field(name, User)) for name in changed]
+        get_adapter().send_notification_mail("users/email/changed_by_staff", after, {"changes": labels}, before.email)
 
 
 @admin.register(User)
@@ -27,13 +44,42 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+    add_form = forms.ModelForm
+    add_fieldsets = ((None, {"fields": ("email",)}),)
+    actions = ("send_reset_link",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        (name, options), *others = super().get_fieldsets(request, obj)
+        fields = [it for it in options["fields"] if it != "password" or request.user.is_superuser]
+        return [(name, {"fields": fields}), *others]
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        before = User.objects.get(pk=obj.pk) if change else obj
+        if not change:
+            obj.set_unusable_password()  # a link by email sets the first one
         super().save_model(request, obj, form, change)
-        if change and "email" in form.changed_data:
+        if before.email != obj.email:
             # allauth's own table: with an email in it, a user can log in and reset the password.
             EmailAddress.objects.filter(user=obj).delete()
+        tell_owner(request, before, obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        before = self.get_object(request, unquote(id))
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        if before:
+            tell_owner(request, before, User.objects.get(pk=before.pk))
+        return response
+
+    @admin.action(description=_("Send selected users a link to choose a new password"), permissions=["change"])
+    def send_reset_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset.filter(is_active=True):
+            form = ResetPasswordForm({"email": user.email})
+            if form.is_valid():
+                form.save(request)
+                log_event("authn_password_reset_sent", request, owner=user.pk)
+        self.message_user(request, _("The links were sent to the active users."), messages.SUCCESS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # Otherwise staff with this permission could take over another staff account, by its password or email.

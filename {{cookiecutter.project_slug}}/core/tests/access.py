@@ -71,6 +71,8 @@ def outcome(client: HTTPSClient, url: str) -> str:
     response = client.get(url)
     if response.status_code == 405:
         response = getattr(client, response.headers["Allow"].partition(",")[0].lower())(url)
+    # Written by the view, or by a middleware for all others.
+    assert re.search("no-store|private|s-maxage=1$|immutable", response.headers.get("Cache-Control", "")), url
     if response.status_code != 302:
         return str(response.status_code)
     target = response.headers["Location"]

@@ -49,6 +49,7 @@ def answer(
 
 @pytest.mark.control("V8.2.1")
 @pytest.mark.control("V8.3.1")
+@pytest.mark.control("V14.3.2")
 @pytest.mark.parametrize("person", PEOPLE)
 def test_every_url_answers_as_the_access_table_says(person: str, answer: Answer) -> None:
     rows = {route: row for route in ROUTES if (row := row_for(route))}

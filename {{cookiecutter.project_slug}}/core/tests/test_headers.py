@@ -171,6 +171,8 @@ def test_cookies_are_bound_to_host_and_https(login: Login, user: User, settings:
 def test_pages_of_logged_in_users_are_not_stored(responses: dict[str, Any]) -> None:
     for name in ("own page", "without a cookie", "log-in", "cookie"):
         assert "no-store" in responses[name].headers["Cache-Control"], name
+    for name in ("redirect", "missing", "forged", "method", "crash", "bad request"):
+        assert responses[name].headers["Cache-Control"].startswith(("private", "max-age=0, no-cache")), name
 
 
 @pytest.mark.control("V3.4.7")

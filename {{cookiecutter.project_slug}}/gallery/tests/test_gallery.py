@@ -108,4 +108,5 @@ def test_visitors_share_published_photos_for_a_second(login: Login, user: User, 
     delete_photo(photo)
     assert shown(HTTPSClient().get(INDEX)) == []
     gone = HTTPSClient().get(photo.get_absolute_url())
-    assert (gone.status_code, "Cache-Control" in gone.headers) == (404, False)
+    assert (gone.status_code, gone.headers["Cache-Control"]) == (404, "private, no-cache")
+    assert HTTPSClient().get(f"{INDEX}?older=1").headers["Cache-Control"] == "private, no-cache"

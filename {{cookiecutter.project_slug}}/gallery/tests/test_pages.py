@@ -3,6 +3,7 @@
 import pytest
 from django.conf import settings as site
 from django.contrib.messages import get_messages
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.urls import reverse
@@ -92,6 +93,18 @@ def test_uploaded_photo_waits_under_my_photos(login: Login, user: User, upload: 
     assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
     assert "Teal" in login(user).get(MINE).content.decode()
     assert upload(login(user), title="x" * 121).status_code == 200
+
+
+@pytest.mark.control("V1.3.11")
+@pytest.mark.parametrize("character", ["\n", "\r\n", "\x1b", "\x85", "\u2028"])
+def test_title_with_a_control_character_is_refused(
+    character: str, login: Login, user: User, upload: Upload, make_photo: MakePhoto
+) -> None:
+    page = upload(login(user), title=f"Teal{character}Subject: forged")
+    assert [error.code for error in page.context["form"].errors.as_data()["title"]] == ["control_characters"]
+    photo = make_photo(title=f"Teal{character}")
+    with pytest.raises(ValidationError, match="one line"):
+        photo.full_clean()
 
 
 @pytest.mark.control("V5.1.1")

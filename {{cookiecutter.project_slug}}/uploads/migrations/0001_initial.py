@@ -3,6 +3,7 @@
 import core.encryption
 import django.db.models.deletion
 import django.utils.timezone
+import uploads.models
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -23,7 +24,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('purpose', models.CharField(help_text='What it is for: see uploads/purposes.py.', max_length=200)),
                 ('is_moderated', models.BooleanField(default=True, editable=False)),
-                ('title', models.CharField(blank=True, max_length=120)),
+                ('title', models.CharField(blank=True, max_length=120, validators=[uploads.models.validate_one_line])),
                 ('original_name', core.encryption.EncryptedTextField(help_text='The name of the uploaded file. It often names a place or a person.')),
                 ('status', models.CharField(choices=[('pending', 'Waiting for review'), ('review', 'Needs a reviewer'), ('approved', 'Approved'), ('rejected', 'Not accepted'), ('deleted', 'Deleted')], default='pending', max_length=8)),
                 ('reason', models.CharField(blank=True, help_text='Why the photo was rejected. The owner reads this.', max_length=200)),

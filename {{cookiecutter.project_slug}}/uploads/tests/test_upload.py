@@ -67,6 +67,12 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     assert (photo.width, photo.height) == Image.open(default_storage.open(photo.path("display"))).size
 
 
+@pytest.mark.control("V1.3.11")
+def test_title_of_a_photo_is_one_line(login: Login, user: User, upload: Upload) -> None:
+    upload(login(user), title="Teal\r\nSubject: forged\x1b\x85\u2028é 👩‍🔧")
+    assert Photo.objects.get().title == "Teal Subject: forged é 👩‍🔧"
+
+
 @pytest.mark.control("V5.2.2")
 @pytest.mark.control("V16.3.3")
 def test_refused_file_is_logged_and_changes_nothing(

@@ -1,8 +1,10 @@
 """Log-in, log-out, password pages, their emails and rate limits."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
+from threading import Barrier, Event
 from typing import Any
 from unittest.mock import patch
 
@@ -14,7 +16,9 @@ from django.conf import settings as django_settings
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.dummy import DummyCache
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.test import RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -24,6 +28,7 @@ from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, Travel, 
 from core.tests.access import routes
 from users import urls
 from users.hashers import Argon2idHasher
+from users.middleware import FormTurnMiddleware, busy_page
 from users.models import User
 
 CHANGE, RESET = "/accounts/password/change/", "/accounts/password/reset/"
@@ -213,6 +218,54 @@ def test_log_in_is_blocked_while_attempts_cannot_be_counted(
     assert "Temporarily unavailable" in response.content.decode()
     assert not is_logged_in(client)
     assert client.get(LOGIN).status_code == 200
+
+
+@pytest.mark.control("V15.2.2")
+def test_form_that_gets_no_turn_is_refused_before_any_query(
+    client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    client.get(LOGIN)  # loads the page's parts
+    monkeypatch.setattr("users.middleware.WAIT_SECONDS", 0.01)
+    with FormTurnMiddleware.turn, django_assert_num_queries(0):
+        for page in (LOGIN, RESET, CHANGE):
+            response = log_in(client, member.email) if page == LOGIN else client.post(page)
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+            assert {"Content-Security-Policy", "Strict-Transport-Security"} <= response.headers.keys()
+            assert "reload this page" in response.content.decode()
+    with FormTurnMiddleware.turn:
+        assert client.get(LOGIN).status_code == 200
+        assert client.post("/accounts/logout/").status_code == 302
+    log_in(client, member.email)
+    assert is_logged_in(client)
+
+
+@pytest.mark.control("V15.2.2")
+def test_flood_of_log_ins_leaves_threads_for_pages(rf: RequestFactory) -> None:
+    begun, end, running = Barrier(2), Event(), []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        running.append(1)
+        if request.path == LOGIN:
+            if not end.is_set():
+                begun.wait(10)
+            end.wait(10)
+        assert len(running) == 1
+        running.clear()
+        return HttpResponse()
+
+    middleware = FormTurnMiddleware(view)
+    with ThreadPoolExecutor(2) as pool, patch("users.middleware.render_to_string", return_value="") as render:
+        busy_page.cache_clear()
+        waiting = [pool.submit(middleware, rf.post(LOGIN)) for _ in range(2)]
+        begun.wait(10)
+        while FormTurnMiddleware.places.acquire(blocking=False):
+            FormTurnMiddleware.places.release()
+        assert {middleware(rf.post(LOGIN)).status_code for _ in range(50)} == {503}
+        assert render.call_count == 1
+        end.set()
+        assert [it.result().status_code for it in waiting] == [200, 200]
+    busy_page.cache_clear()
+    assert middleware(rf.post(LOGIN)).status_code == 200
 
 
 @pytest.mark.control("V16.3.1")

@@ -1,21 +1,26 @@
 """Password rules and hashes, and user accounts in the admin."""
 
 import hashlib
+import re
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
-from core.testing import PASSWORD, Login, MakeUser
+from core.testing import PASSWORD, HTTPSClient, Login, MakeUser
 from users.models import User
+
+NEW = "a harbor at noon"
 
 
 @pytest.mark.control("V6.2.1")
@@ -154,7 +159,7 @@ def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser)
     assert client.get(f"/admin/users/user/{added.pk}/change/?_to_field=").status_code == 200
     dates = ["last_login", "date_joined"]
     names = ["email", "decision_emails", "is_active", "is_staff", "is_superuser", "groups", "user_permissions", *dates]
-    pages = {f"{added.pk}/change": ["password", *names], "add": ["email", "usable_password", "password1", "password2"]}
+    pages = {f"{added.pk}/change": ["password", *names], "add": ["email"]}
     for path, fields in pages.items():
         page = client.get(f"/admin/users/user/{path}/")
         assert [name for name in fields if f"field-{name}" not in page.content.decode()] == []
@@ -171,6 +176,73 @@ def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser
     assert user_admin.has_delete_permission(request, user)
     for role in ({"is_staff": True}, {"is_superuser": True}):
         assert not user_admin.has_delete_permission(request, make_user(f"{role}@example.com", **role))
+
+
+@pytest.fixture
+def staff(make_user: MakeUser) -> User:
+    person = make_user("staff@example.com", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "add_user", "change_user"]))
+    return person
+
+
+def last_event(caplog: pytest.LogCaptureFixture) -> tuple[str, dict[str, Any]]:
+    record = [record for record in caplog.records if record.name == "security"][-1]
+    return record.getMessage(), vars(record)["fields"]
+
+
+@pytest.mark.control("V6.3.7")
+def test_owner_is_told_what_staff_change(
+    login: Login, user: User, make_user: MakeUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    client, url = login(admin), f"/admin/users/user/{user.pk}/"
+    form = {"email": "new@example.com", "is_active": "on", "decision_emails": "on"}
+    status, password = ["is_staff", "is_superuser"], {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    for page, fields, to, changed in (
+        ("change", form, "owner@example.com", ["email"]),
+        ("change", form | dict.fromkeys(status, "on"), "new@example.com", status),
+        ("change", {"email": "newer@example.com"}, "new@example.com", ["email", "is_active", *status]),
+        ("password", password, "newer@example.com", ["password"]),
+        ("password", {"usable_password": "false", "unset-password": ""}, "newer@example.com", ["password"]),
+    ):
+        assert client.post(f"{url}{page}/", fields).status_code == 302
+        notice, event = mail.outbox.pop(), last_event(caplog)
+        assert notice.to == [to]
+        labels = ", ".join(str(label_for_field(it, User)) for it in changed)
+        assert f"changed this of your account: {labels}. " in str(notice.body)
+        ids = {"changed": changed, "owner": user.pk, "user": admin.pk, "path": f"{url}{page}/"}
+        assert event == ("user_updated", ids)
+    client.post(f"{url}change/", {"email": "newer@example.com", "decision_emails": "on"})
+    client.post(f"{url}password/", {"password1": "short", "password2": "short", "usable_password": "true"})
+    assert not mail.outbox
+
+
+@pytest.mark.control("V6.4.6")
+def test_staff_send_a_link_instead_of_setting_a_password(
+    login: Login, staff: User, user: User, make_user: MakeUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client, url = login(staff), "/admin/users/user/"
+    new = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    assert "field-password" not in client.get(f"{url}{user.pk}/change/").content.decode()
+    for path in (f"{user.pk}/password/", f"{staff.pk}/password/"):
+        assert (client.get(url + path).status_code, client.post(url + path, new).status_code) == (403, 403)
+    new["password"] = make_password(NEW)
+    client.post(f"{url}{user.pk}/change/", new | {"email": user.email, "is_active": "on"})
+    client.post(f"{url}add/", new | {"email": "added@example.com"})
+    assert not User.objects.get(email="added@example.com").has_usable_password()
+    for person in (staff, user):
+        person.refresh_from_db()
+        assert person.check_password(PASSWORD)
+    disabled = make_user("disabled@example.com", is_active=False)
+    client.post(url, {"action": "send_reset_link", "_selected_action": [user.pk, disabled.pk]})
+    (message,) = mail.outbox
+    assert message.to == [user.email]
+    link = re.search(r"https://testserver/accounts/password/reset/key/\S+", str(message.body))
+    assert link
+    assert HTTPSClient().get(link[0]).status_code == 302
+    assert last_event(caplog) == ("authn_password_reset_sent", {"owner": user.pk, "user": staff.pk, "path": url})
 
 
 @pytest.mark.control("V8.2.1")
