@@ -37,7 +37,7 @@ class SecondFactorMiddleware(MiddlewareMixin):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         # Lazy, so that a response that needs no user does not load the session.
         find = partial(user_with_second_factor, request, request.user)
-        # The menu knows both: who has an account, and what the site takes the visitor for.
+        # The menu needs both: the account that is logged in, and the user that the site sees.
         request.account, request.visitor = request.user, SimpleLazyObject(find)  # type: ignore[attr-defined]
         if not request.path_info.startswith("/accounts/"):
             request.user, request.auser = request.visitor, sync_to_async(find)  # type: ignore[attr-defined]

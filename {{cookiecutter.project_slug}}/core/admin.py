@@ -29,6 +29,7 @@ class ModelAdmin(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django allows lookups on every field of the model: `?session_key__gte=…` would reveal a secret bit by bit.
+        # A filter is a field's name, a pair of it and a class, or a class with the name of its parameter.
         offered = [self.date_hierarchy, *self.get_list_filter(request)]
         names = [getattr(it, "parameter_name", it[0] if isinstance(it, list | tuple) else it) for it in offered]
         named = any(lookup == name or lookup.startswith(f"{name}__") for name in names)

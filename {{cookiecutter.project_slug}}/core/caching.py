@@ -31,7 +31,7 @@ def microcache(view: View) -> View:
 
 def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
     """Return whether the page contains nothing of its visitor: no nonce, CSRF token, message or session."""
-    asked = request.COOKIES, request.META.get("QUERY_STRING"), request.headers.get("Authorization")
+    sent = request.COOKIES, request.META.get("QUERY_STRING"), request.headers.get("Authorization")
     used = get_nonce(request), request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), page.cookies, len(get_messages(request))
     is_plain = request.method in {"GET", "HEAD"} and page.status_code == 200 and "Cache-Control" not in page
-    return is_plain and not any(asked + used) and request.session.is_empty()
+    return is_plain and not any(sent + used) and request.session.is_empty()

@@ -18,7 +18,7 @@ def start(dsn: str) -> None:
         "default_integrations": False,
         "integrations": [
             ExcepthookIntegration(),
-            # Sends the error that ends a process; its own callback would print a line between those of JSON.
+            # Sends the error that ends a process. The default callback would print a line that is not JSON.
             AtexitIntegration(callback=lambda pending, timeout: None),
             LoggingIntegration(level=None),
         ],

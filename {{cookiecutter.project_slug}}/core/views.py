@@ -52,7 +52,7 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while all services answer, else 503: at most a second old. Only the log names the one that failed."""
+    """Answer 200 if all services answered within the last second, else 503. Only the log names the one that failed."""
     global checked_at, is_ready
     now = time.monotonic()
     if checking.acquire(blocking=False):

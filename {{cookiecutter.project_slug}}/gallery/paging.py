@@ -40,6 +40,7 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
     more, found = len(found) > SIZE, found[:SIZE]
     if cursor and not older:
         found.reverse()
+    # Behind is the page that the visitor comes from; ahead is one if there are more photos.
     return Page(
         found,
         newer=make_cursor(found[0]) if older or (newer and more) else "",

@@ -24,7 +24,7 @@ CONFIGURATION = Path("scripts/dependency-check")
 FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
 LIMIT = 7  # the CVSS score from which it fails
 SCORES = ("cvssv2", "score"), ("cvssv3", "baseScore"), ("cvssv4", "baseScore")
-# The only lines that it reads completely. It and the CVEs know versions of digits and dots: 2.9.0.post0 becomes 2.9.0.
+# Dependency-Check reads only such lines completely. Its versions are digits and dots: 2.9.0.post0 becomes 2.9.0.
 PACKAGE = re.compile(r"([\w.-]+==)(?:\d+!)?(\d+(?:\.\d+)*).*")
 # The packages that the project runs on, in every configuration.
 EXPORT = ("uv", "export", "--quiet", "--frozen", "--no-dev", "--all-extras")
@@ -124,7 +124,7 @@ def audit(folder: Path) -> list[str]:
 
 
 def dependency_check(folder: Path) -> list[str]:
-    """Find the same in the NVD, which knows fewer."""
+    """Find known vulnerabilities in a second database, the NVD, which has fewer."""
     tool = shutil.which("dependency-check") or shutil.which("docker")
     if tool is None:
         raise NotRun("needs Docker, or dependency-check on the path")

@@ -37,6 +37,6 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
 
     def file_complete(self, file_size: int) -> UploadedFile | None:
         if file_size > settings.UPLOAD_MAX_BYTES:
-            self.file.close()  # what reads it past the methods above fails as well
+            self.file.close()  # so that it cannot be read past the methods above either
             return RefusedFile(self.file, str(self.file_name))
         return super().file_complete(file_size)

@@ -34,7 +34,8 @@ class Command(BaseCommand):
         plain = getattr(models, model._meta.get_field(name).get_internal_type())()
         stored = model._base_manager.annotate(stored=ExpressionWrapper(F(name), output_field=plain))
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").only("pk")
-        left, label, checked, rotated, shown = rows, f"{model._meta.label}.{name}", 0, 0, time.monotonic()
+        label = f"{model._meta.label}.{name}"
+        left, checked, rotated, shown = rows, 0, 0, time.monotonic()
         while True:
             with transaction.atomic():
                 # Locked before it is read, so that no change made meanwhile is overwritten.

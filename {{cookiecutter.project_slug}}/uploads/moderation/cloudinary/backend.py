@@ -1,4 +1,4 @@
-"""What the site asks of Cloudinary's feature. The worker's part is in outbox.py."""
+"""The moderation backend that the site calls. The worker's part is in outbox.py."""
 
 from datetime import timedelta
 
