@@ -26,8 +26,7 @@ from uploads.purposes import purpose_of
 @csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
 def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase:
     """Serve a file to visitors who may see the photo. One that everyone may see needs no session."""
-    fields = "purpose", "is_moderated", "status", "owner_id", "has_files"
-    found = visible_photo(request, photo_id, Photo.objects.only(*fields))
+    found = visible_photo(request, photo_id, Photo.objects.defer("original_name"))
     if variant not in VARIANTS:
         raise Http404
     headers = {"Cache-Control": "no-store"}
