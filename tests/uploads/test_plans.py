@@ -34,7 +34,6 @@ WORK = {
     "the claim of due photos": "assert len(Asset.objects.claim(20, timedelta(minutes=5))) == 20",
     "the removal of files": "services.delete_photo(removed); jobs.delete_removed_files()",
     "the deletion of rows": "jobs.delete_rows()",
-    "the deletion of unused photos": 'jobs.delete_unused_photos("7f")',
     "the deletion of orphaned files": 'jobs.delete_orphaned_files("7f"); assert files.listdir("photos/7f")[1]',
     "the end of a retention": "jobs.remove_expired_files(); assert not Photo.objects.filter(auto_rejected_at=long_ago)",
     "the deletion of a user": "owner.delete()",
