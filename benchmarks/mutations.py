@@ -811,6 +811,8 @@ FEATURES = [
     ),
     Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
     Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
+    Mutation("chunks of any size read", f"{CLOUDINARY}/client.py", "if self.bytes_left < 0:", "if False:"),
+    Mutation("negative lengths end a batch", f"{CLOUDINARY}/client.py", "OSError, ValueError):", "OSError):"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(
