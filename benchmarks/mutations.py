@@ -606,6 +606,9 @@ FOUNDATION = [
         "                                pass\n",
     ),
     Mutation("files of a photo that was not saved kept", SERVICES, "() if committed else photos.values()", "()"),
+    Mutation("refused files kept in memory", FORMS, "            error.with_traceback(None)"),
+    Mutation("clock kills whoever has the number", IMAGES, " if decoder.returncode is None else None)", ")"),
+    Mutation("files that are no photos take turns", FORMS, "        check_file(found.read())\n"),
     Mutation("replaced photo kept", FORMS, "        delete_unused(replaced)\n"),
     Mutation("unused photos kept", JOBS, "not_deleted().filter(pk__range", "none().filter(pk__range"),
     Mutation("used photos deleted", JOBS, "filter(purpose.unused(), ", "filter("),
@@ -632,6 +635,7 @@ FOUNDATION = [
     Mutation("page that sets a cookie kept", CACHING, "page.cookies, ", ""),
     Mutation("page that filled a session kept", CACHING, " and request.session.is_empty()", ""),
     Mutation("page for one visitor kept", CACHING, ' and "Cache-Control" not in page', ""),
+    Mutation("page that is rendered later kept", CACHING, "type(page) is HttpResponse", "True"),
     Mutation("error kept", CACHING, "page.status_code == 200 and ", ""),
     Mutation(
         "title with several lines stored", SERVICES, 're.sub(CONTROL_CHARACTERS, " ", title)[:120]', "title[:120]"
@@ -929,6 +933,8 @@ FEATURES = [
     ),
     Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
     Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
+    Mutation("chunks of any size read", f"{CLOUDINARY}/client.py", "if self.bytes_left < 0:", "if False:"),
+    Mutation("negative lengths end a batch", f"{CLOUDINARY}/client.py", "OSError, ValueError):", "OSError):"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),
     Mutation(

@@ -81,7 +81,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
         return None if known else HttpResponseNotAllowed(KNOWN_METHODS)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if response.status_code == 405 and not response.streaming:
+        if response.status_code == 405 and not response.streaming and not response.content:
             response.content = views.error_page(request, name="405").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

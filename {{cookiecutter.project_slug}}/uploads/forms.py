@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils.log import log_response
 
 from core.logging import log_event
-from uploads.images import ERROR_MESSAGES, FORMATS, retry_after, upload_error, validate_and_reencode
+from uploads.images import ERROR_MESSAGES, FORMATS, check_file, retry_after, upload_error, validate_and_reencode
 from uploads.limits import decoding_turn
 from uploads.models import Photo
 from uploads.purposes import Purpose
@@ -68,7 +68,12 @@ class PhotoFormField(forms.FileField):
         if self.required and not data and not initial:
             raise upload_error("missing")
         found = super().clean(data, initial)
-        return NewPhoto(found, self.purpose) if isinstance(found, UploadedFile) else found
+        if not isinstance(found, UploadedFile):
+            return found
+        # Before it waits for a turn: such a file costs its sender nothing, and would take the place of photos.
+        check_file(found.read())
+        found.seek(0)
+        return NewPhoto(found, self.purpose)
 
 
 class PhotoFormMixin(forms.BaseForm):
@@ -106,6 +111,7 @@ class PhotoFormMixin(forms.BaseForm):
     def add_error(self, field: str | None, error: Any) -> None:
         if getattr(error, "code", None) in ERROR_MESSAGES:
             log_event("upload_validation", user=self.owner.pk, code=error.code)
+            error.with_traceback(None)  # it would keep the file in memory until Python's garbage collection
             if retry_after(error):
                 field = None  # it is temporary, so not the file's: upload.js can send the same file again
         super().add_error(field, error)

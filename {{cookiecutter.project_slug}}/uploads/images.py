@@ -101,11 +101,7 @@ def retry_after(error: ValidationError) -> int:
 
 def validate_and_reencode(content: bytes, used: list[float] | None = None) -> ReencodedImage:
     """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
-    if not content:
-        raise upload_error("empty")
-    if len(content) > settings.UPLOAD_MAX_BYTES:
-        raise upload_error("too_large")
-    max_pixels = check_type(content)
+    max_pixels = check_file(content)
     answer = run_decoder(content, max_pixels, used)
     if isinstance(answer, ReencodedImage):
         return answer
@@ -115,8 +111,12 @@ def validate_and_reencode(content: bytes, used: list[float] | None = None) -> Re
     raise upload_error(answer, megapixels=floatformat(max_pixels / 1_000_000))
 
 
-def check_type(content: bytes) -> int:
+def check_file(content: bytes) -> int:
     """Refuse a file that is no photo, whatever its name. Return how many pixels one of its format may have."""
+    if not content:
+        raise upload_error("empty")
+    if len(content) > settings.UPLOAD_MAX_BYTES:
+        raise upload_error("too_large")
     for signature, max_pixels in FORMATS.values():
         if re.match(signature, content, re.DOTALL):
             return int(settings.UPLOAD_MAX_PIXELS or max_pixels)
@@ -142,8 +142,9 @@ def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None
     ) as decoder:
         stdin: Any = decoder.stdin
         stdout: Any = decoder.stdout
-        # Not decoder.kill: it would collect a process that has just ended, and with it what wait4 returns.
-        timer = Timer(WALL_SECONDS, os.kill, [decoder.pid, SIGKILL])
+        # Not decoder.kill: it would collect a process that has just ended, and with it what wait4 returns. Once that is
+        # collected, another process can have its number.
+        timer = Timer(WALL_SECONDS, lambda: os.kill(decoder.pid, SIGKILL) if decoder.returncode is None else None)
         timer.start()
         with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
             stdin.write(content)

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csp import get_nonce
 from django.middleware.csrf import get_token
+from django.template.response import TemplateResponse
 from django.urls import path
 from pytest_django import Settings
 
@@ -28,6 +29,8 @@ def page(request: HttpRequest, kind: str) -> HttpResponse:
         request.session["own"] = "own"
     elif kind == "cookie":
         response.set_cookie("own", "own")
+    elif kind == "unrendered":
+        return TemplateResponse(request, "error.html")
     elif kind == "private":
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -47,7 +50,7 @@ def test_page_for_everyone_may_be_kept_for_a_second(client: HTTPSClient) -> None
 
 
 @pytest.mark.control("V14.2.2")
-@pytest.mark.parametrize("kind", ["nonce", "token", "message", "session", "cookie", "error", "private"])
+@pytest.mark.parametrize("kind", ["nonce", "token", "message", "session", "cookie", "error", "private", "unrendered"])
 def test_page_made_for_one_visitor_is_not_shared(kind: str, client: HTTPSClient) -> None:
     assert "s-maxage" not in client.get(f"/{kind}/").headers.get("Cache-Control", "")
 

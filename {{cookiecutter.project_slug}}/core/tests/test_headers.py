@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import request_started
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
 from django.urls import path, reverse
 from pytest_django import Settings
@@ -18,7 +18,7 @@ from pytest_django import Settings
 from config import urls
 from config.wsgi import application
 from core.checks import check_environment
-from core.middleware import client_ip
+from core.middleware import ResponseHeadersMiddleware, client_ip
 from core.testing import LOGIN, PRIVATE, HTTPSClient, Login, MakePhoto, MakeUser
 from core.views import error_page
 from users.models import User
@@ -263,6 +263,12 @@ def test_each_error_page_has_a_text_of_its_own_and_leads_home() -> None:
     pages = [error_page(HttpRequest(), name=name).content.decode() for name in names]
     assert len({page.partition("<h1>")[2].partition("<")[0] for page in pages}) == len(names)
     assert all('<a class="button" href="/">' in page for page in pages)
+
+
+def test_answer_of_an_api_to_an_unused_method_is_kept(rf: RequestFactory) -> None:
+    middleware = ResponseHeadersMiddleware(lambda request: JsonResponse({"code": "method"}, status=405))
+    answer: Any = middleware(rf.get("/"))
+    assert answer.content == b'{"code": "method"}'
 
 
 @pytest.mark.control("V3.5.1")

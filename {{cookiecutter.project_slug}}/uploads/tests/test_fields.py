@@ -99,12 +99,12 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
 def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
     login: Login, user: User, upload: Upload, media: Path, settings: Settings
 ) -> None:
-    bad = SimpleUploadedFile("plan.jpg", b"<script>")
-    response = upload(login(user), plan=bad)
-    assert list(response.context["form"].errors) == ["plan"]
-    assert "Only JPEG, PNG and WebP" in response.content.decode()
+    for bad, message in ((b"<script>", "Only JPEG, PNG and WebP"), (b"\xff\xd8<script>", "damaged and cannot be read")):
+        response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", bad))
+        assert list(response.context["form"].errors) == ["plan"]
+        assert message in response.content.decode()
     settings.UPLOADS_PER_HOUR = 1
-    response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", b"never decoded"))
+    response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", b"\xff\xd8 never decoded"))
     assert (response.status_code, list(response.context["form"].errors)) == (429, ["image"])
     assert not Thing.objects.exists()
     assert not Photo.objects.exists()

@@ -4,6 +4,7 @@ import json
 import platform
 import struct
 import sys
+import threading
 import time
 import zlib
 from io import BytesIO
@@ -183,7 +184,7 @@ def test_damaged_files_and_animations_are_refused(make_image: MakeImage) -> None
 def test_decompression_bomb_is_refused_before_decoding(make_image: MakeImage, settings: Settings) -> None:
     assert code_of(with_declared_size(make_image("PNG"), 60_000, 60_000)) == "too_many_pixels"
     for format, megapixels in {"JPEG": 64, "PNG": 50, "WEBP": 50}.items():
-        assert images.check_type(make_image(format)) == megapixels * 1_000_000
+        assert images.check_file(make_image(format)) == megapixels * 1_000_000
     settings.UPLOAD_MAX_PIXELS = 64 * 48
     validate_and_reencode(make_image())
     settings.UPLOAD_MAX_PIXELS -= 1
@@ -259,6 +260,19 @@ def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
     assert (error.value.code, retry_after(error.value)) == (code, 10 if code == "busy" else 0)
     # The CPU time alone counts, but no less than a second for a turn without a result.
     assert used == [1] if code == "busy" else 0 < used[0] < 0.5
+
+
+@pytest.mark.control("V15.2.5")
+def test_clock_kills_no_other_process_after_an_error(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "WALL_SECONDS", 1)
+    monkeypatch.setattr(images, "DECODER", "missing")  # ends at once
+    monkeypatch.setattr(images, "read_answer", Mock(side_effect=MemoryError))
+    monkeypatch.setattr("os.kill", kill := Mock())
+    with pytest.raises(MemoryError):
+        run_decoder(make_image(), 1)
+    for timer in [it for it in threading.enumerate() if isinstance(it, threading.Timer)]:
+        timer.join()
+    assert not kill.called
 
 
 def with_header(*numbers: int) -> bytes:

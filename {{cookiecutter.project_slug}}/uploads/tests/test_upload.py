@@ -102,6 +102,13 @@ def test_too_large_file_is_refused_and_the_title_kept(
 
 
 @pytest.mark.control("V5.2.1")
+@pytest.mark.parametrize("content", [b"GIF89a", b"\xff\xd8damaged"])
+def test_refused_file_does_not_stay_in_memory(content: bytes, login: Login, user: User, upload: Upload) -> None:
+    form = upload(login(user), content).context["form"]
+    assert [error.__traceback__ for error in form.errors.as_data()["image"]] == [None]
+
+
+@pytest.mark.control("V5.2.1")
 def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(rf: RequestFactory, settings: Settings) -> None:
     class PlanForm(forms.Form):
         first, last, plan, cover = forms.CharField(), forms.CharField(), forms.FileField(), forms.FileField()
@@ -141,7 +148,7 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
     upload(client)
     delete_photo(Photo.objects.get())
     upload(client)
-    response = upload(client, b"never decoded")
+    response = upload(client, b"\xff\xd8 never decoded")
     assert (response.status_code, codes(response)) == (429, ["quota"])
     assert "limit of photos in one hour: 2." in response.content.decode()
     assert Photo.objects.count() == 2
@@ -195,6 +202,15 @@ def test_of_those_that_wait_who_used_least_is_next() -> None:
             while len(limits.waiting) + len(done) < number:
                 time.sleep(0.001)
     assert done == ["heavy busy", "late busy", "quiet", "crowded"]
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.parametrize(("content", "code"), [(b"GIF89a", "unsupported_type"), (b"", "empty")])
+def test_file_that_is_no_photo_takes_no_turn(
+    content: bytes, code: str, login: Login, user: User, upload: Upload
+) -> None:
+    with limits.decoder():
+        assert codes(upload(login(user), content)) == [code]
 
 
 @pytest.mark.control("V15.2.2")

@@ -23,7 +23,8 @@ from django.utils.translation import gettext_noop as _
 from urllib3 import encode_multipart_formdata
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
-MAX_SECONDS = 30  # for a whole call, after the connection, which can take as long again
+CONNECT_SECONDS = 5  # for each IP address of Cloudinary, since it may have several that do not answer
+MAX_SECONDS = 30  # for a whole call, after the connection
 MAX_BYTES = 1024**2  # of an answer; the details of 20 assets need about 200 kB
 TLS = ssl.create_default_context(cafile=cloudinary.CERT_KWARGS["ca_certs"])
 CONNECTIONS: dict[str, Any] = {"https": partial(HTTPSConnection, context=TLS), "http": HTTPConnection}
@@ -71,10 +72,13 @@ class PhotoRefusedError(PhotoError):
 
 
 class BoundedSocket(RawIOBase):
-    """A socket for http.client that can be used until `end`. A timeout alone starts again with each byte."""
+    """A socket for http.client that can be used until `end`. A timeout alone starts again with each byte.
+
+    It also ends an answer that is too long with its headers: http.client reads a chunk of length -1 without a limit.
+    """
 
     def __init__(self, socket: Any, end: float) -> None:
-        self.socket, self.end = socket, end
+        self.socket, self.end, self.bytes_left = socket, end, 2 * MAX_BYTES
 
     def in_time(self) -> Any:
         if (left := self.end - time.monotonic()) <= 0:
@@ -90,7 +94,11 @@ class BoundedSocket(RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return int(self.in_time().recv_into(buffer))
+        received = int(self.in_time().recv_into(buffer))
+        self.bytes_left -= received
+        if self.bytes_left < 0:
+            raise OSError("The answer is too long.")
+        return received
 
     def makefile(self, mode: str) -> BufferedReader:
         return BufferedReader(self)
@@ -105,14 +113,14 @@ def call(method: str, path: str, body: bytes | None = None, **headers: str) -> d
     url = f"/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
     end = time.monotonic() + MAX_SECONDS
     try:
-        with closing(CONNECTIONS[scheme](host, timeout=MAX_SECONDS)) as connection:
+        with closing(CONNECTIONS[scheme](host, timeout=CONNECT_SECONDS)) as connection:
             connection.connect()
             with connection.sock as socket:
                 connection.sock = BoundedSocket(socket, end)
                 connection.request(method, url, body, headers)
                 response = connection.getresponse()
                 answer = response.read(MAX_BYTES)
-    except (HTTPException, OSError):
+    except (HTTPException, OSError, ValueError):  # the last for other negative lengths
         raise CloudinaryError(UNREACHABLE) from None
     with suppress(ValueError, RecursionError):
         found = json.loads(answer.decode())  # UTF-8 without a BOM

@@ -227,6 +227,29 @@ def test_endless_answer_is_cut(
     assert len(cloud.uploads) == 2
 
 
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize("length", ["-1", "-5"])
+def test_chunk_of_negative_length_fills_no_memory(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, length: str
+) -> None:
+    photo = make_photo()
+
+    def flood(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % length.encode())
+        with suppress(OSError):
+            for _ in range(32):
+                handler.wfile.write(bytes(2**20))
+
+    for _ in range(2):  # the upload, and the query
+        cloud.faults = [flood]
+        tracemalloc.start()
+        run_worker()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 16 * 1024**2
+        assert "tried again" in details(photo)
+
+
 @pytest.mark.control("V16.5.3")
 def test_worker_with_another_storage_leaves_photos_waiting(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, media: Path, caplog: pytest.LogCaptureFixture
