@@ -54,8 +54,10 @@ class EncryptedTextField(models.TextField):
         return None if text is None else encrypt(text)
 
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
+        if value is None:
+            return None
         try:
-            return None if value is None else decrypt(value)
+            return decrypt(value)
         except InvalidToken:
             logger.error("no key decrypts a value of %s", self)
             unreadable = Unreadable(_("(cannot be decrypted: its key is missing)"))

@@ -24,7 +24,14 @@ DAYS, WEEKS, ALWAYS = timedelta(days=14), timedelta(weeks=8), 3
 SECRETS = Path(__file__).parents[1] / "secrets"
 RECIPIENTS, IDENTITY = SECRETS / "backup_recipients", SECRETS / "backup_identity"
 # Tables without their rows: sessions would let a thief in, and emails and counters are of no use later.
-EMPTIED = {"core_mail", "django_cache", "django_session", "usersessions_usersession"}
+EMPTIED = {
+    "core_mail",
+    "django_cache",
+    "django_session",
+    # % if cookiecutter.auth_app
+    "usersessions_usersession",
+    # % endif
+}
 IN_SITE, IN_DATABASE = ("run", "--rm", "-T", "--no-deps", "site"), ("exec", "-T", "--env=PGUSER=site", "database")
 # A dump can contain any SQL, and that of a superuser can run programs.
 CHECK = "DO $$ BEGIN IF current_setting('is_superuser')::bool THEN RAISE 'Not as a superuser'; END IF; END $$;"
@@ -102,8 +109,11 @@ class Site:
             return source.backup(target)
 
 
-def copy_sqlite(path: Path, copy: Path) -> None:
+def copy_sqlite(path: str | Path, copy: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
+        page_size, result = (database.execute(f"PRAGMA {it}").fetchone()[0] for it in ("page_size", "integrity_check"))
+        if result != "ok" or os.stat(path).st_size % page_size:
+            raise ValueError(f"{path} is damaged")
         database.execute("VACUUM INTO ?", (str(copy),))
     with closing(sqlite3.connect(copy)) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
@@ -156,7 +166,7 @@ def check_photos(path: Path) -> None:
             if not (member.isfile() or member.isdir()):
                 raise tarfile.SpecialFileError(member)
             tarfile.data_filter(member, "/media")
-            archive.members = []  # or it remembers a million photos
+            vars(archive)["members"] = []  # or it remembers a million photos
         file.seek(-1024, os.SEEK_END)
         if any(file.read()):
             raise ValueError("its photos are cut off")

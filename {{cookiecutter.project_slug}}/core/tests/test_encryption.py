@@ -8,13 +8,12 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from core.management.commands import rotate_encryption
-from core.testing import MakePhoto
+from core.testing import Login, MakePhoto, MakeUser
 from scripts.backups import WEEKS
 from uploads.models import Photo
 
@@ -32,14 +31,16 @@ def test_original_name_is_encrypted_in_the_database(make_photo: MakePhoto) -> No
 
 @pytest.mark.control("fernet")
 def test_value_without_its_key_is_shown_as_such_and_kept(
-    make_photo: MakePhoto, settings: Settings, admin_client: Client
+    make_photo: MakePhoto, make_user: MakeUser, settings: Settings, login: Login
 ) -> None:
     photo, key = make_photo(), settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     other = make_photo()
     names = dict(Photo.objects.values_list("pk", "original_name"))
     assert names == {photo.pk: "(cannot be decrypted: its key is missing)", other.pk: "holiday.jpg"}
-    page = admin_client.get(f"/admin/uploads/photo/{photo.pk}/change/", secure=True)
+    page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get(
+        f"/admin/uploads/photo/{photo.pk}/change/"
+    )
     assert "(cannot be decrypted: its key is missing)" in page.content.decode()
     Photo.objects.get(pk=photo.pk).save()
     settings.FIELD_ENCRYPTION_KEYS = key
