@@ -165,10 +165,10 @@ def test_backup_that_is_cut_off_is_not_restored(machine: Callable[[], Machine], 
     backup = site.back_up()
     site.shell(CREATE.format(title="Duskk"))
     whole = (backup / "database").stat().st_size
-    # For the photos: none, where the header of one begins, in the middle of its data, and its end.
+    # Of the photos: nothing, up to the header of one begins, in the middle of its data.
     sizes = [("database", 0), ("database", whole // 2), ("database", whole * 9 // 10)]
     attempts = [(tmp_path / "missing", "No such file")]
-    for name, size in [*sizes, *(("photos.tar", it) for it in (0, 512, 3000, 10240 - 512))]:
+    for name, size in [*sizes, *(("photos.tar", it) for it in (0, 512, 3000))]:
         cut_off = shutil.copytree(backup, tmp_path / f"{name}-{size}")
         os.truncate(cut_off / name, size)
         attempts.append((cut_off, ""))
