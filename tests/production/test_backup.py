@@ -165,7 +165,7 @@ def test_backup_that_is_cut_off_is_not_restored(machine: Callable[[], Machine], 
     backup = site.back_up()
     site.shell(CREATE.format(title="Duskk"))
     whole = (backup / "database").stat().st_size
-    # Of the photos: nothing, up to the header of one begins, in the middle of its data.
+    # Of the photos: nothing, up to the header of one, up to the middle of its data.
     sizes = [("database", 0), ("database", whole // 2), ("database", whole * 9 // 10)]
     attempts = [(tmp_path / "missing", "No such file")]
     for name, size in [*sizes, *(("photos.tar", it) for it in (0, 512, 3000))]:

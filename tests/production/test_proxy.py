@@ -129,6 +129,22 @@ def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
         assert answer.count(b"Content-Security-Policy: default-src 'none'") == 1
 
 
+def test_refused_request_is_logged_with_its_address_alone(proxy: Proxy) -> None:
+    log = proxy.folder / "access.log"
+    assert status(proxy.send(GET.format("/?page=1"))) == "502"
+    assert log.read_text(encoding="utf-8") == ""
+    key = "/accounts/password/reset/key/1-secret/"
+    for family in ("127.0.0.1", "::1"):
+        receive_page(proxy.send(POST.format(key, 99 * 1024**2), family))
+    wait_until(lambda: log.read_text(encoding="utf-8").count("\n") == 2, "nothing is logged", 10)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [(line["event"], line["address"], line["status"]) for line in lines] == [
+        ("refused", "127.0.0.1", 413),
+        ("refused", "::1", 413),
+    ]
+    assert "secret" not in log.read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_page_of_http_2_has_no_large_body(proxy: Proxy, tmp_path: Path) -> None:
     """In HTTP/2, nginx does not know whether a request without a length has a body."""
