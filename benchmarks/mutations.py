@@ -345,7 +345,9 @@ FOUNDATION = [
         'Unreadable(_("(cannot be decrypted: its key is missing)"))',
         "Unreadable(value)",
     ),
-    Mutation("value whose key is missing overwritten", "core/encryption.py", "return text.token", "return encrypt(text)"),
+    Mutation(
+        "value whose key is missing overwritten", "core/encryption.py", "return text.token", "return encrypt(text)"
+    ),
     Mutation("sessions in a backup", BACKUPS, '    "django_session",\n'),
     Mutation("links in a backup restored", BACKUPS, "if not (member.isfile() or member.isdir()):", "if False:"),
     Mutation("cut-off photos restored", BACKUPS, "if any(file.read()):", "if False:"),
