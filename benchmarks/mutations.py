@@ -31,6 +31,7 @@ LIMITS = "uploads/limits.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
+BACKUPS = "scripts/backups.py"
 CACHING = "core/caching.py"
 JOBS = "uploads/jobs.py"
 VIEWS = "uploads/views.py"
@@ -456,9 +457,16 @@ FOUNDATION = [
     Mutation(
         "ciphertext shown for a wrong key",
         "core/encryption.py",
-        "return None if value is None else decrypt(value)",
-        "return value",
+        'Unreadable(_("(cannot be decrypted: its key is missing)"))',
+        "Unreadable(value)",
     ),
+    Mutation(
+        "value whose key is missing overwritten", "core/encryption.py", "return text.token", "return encrypt(text)"
+    ),
+    Mutation("sessions in a backup", BACKUPS, '    "django_session",\n'),
+    Mutation("links in a backup restored", BACKUPS, "if not (member.isfile() or member.isdir()):", "if False:"),
+    Mutation("cut-off photos restored", BACKUPS, "if any(file.read()):", "if False:"),
+    Mutation("backup restored without its keys", BACKUPS, ".split()} - site.keys", ".split()} & set()"),
     # Upload validation
     Mutation(
         "any image format decoded",

@@ -260,7 +260,7 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             backups = tmp_path / "backups"
             command = (sys.executable, "-m", "scripts.backups")
             backup = podman.run(folder, *command, "create", "--compose", str(backups)).splitlines()[-1]
-            assert sorted(path.name for path in Path(backup).iterdir()) == ["database", "photos.tar"]
+            assert sorted(path.name for path in Path(backup).iterdir()) == ["database", "keys", "photos.tar"]
             podman.compose(folder, "down", "--volumes")
             podman.compose(folder, "up", "--detach", "--wait")
             assert not is_published(site)

@@ -156,13 +156,29 @@ def test_pages_of_nginx_have_the_sites_headers(proxy: Proxy, pristine: Project) 
     expected = {line for line, header in found.items() if header not in OWN}
     assert len(expected) > 6
     assert "Strict-Transport-Security: max-age=31536000; includeSubDomains" in expected
-    large = proxy.send(POST.format("/photos/upload/", 16 * 1024**2 + 1))
+    large = proxy.send(POST.format("/photos/upload/", 26 * 1024**2 + 1))
     for connection, first in ((large, b"HTTP/1.1 413 "), (proxy.send(GET.format("/")), b"HTTP/1.1 502 ")):
         answer = receive_page(connection)
         assert answer.startswith(first)
         lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
         assert sorted(line for line in lines if line in expected) == sorted(expected)
         assert "Cache-Control: no-store" in lines
+
+
+def test_refused_request_is_logged_with_its_address_alone(proxy: Proxy) -> None:
+    log = proxy.folder / "access.log"
+    assert status(proxy.send(GET.format("/?page=1"))) == "502"
+    assert log.read_text(encoding="utf-8") == ""
+    key = "/accounts/password/reset/key/1-secret/"
+    for family in ("127.0.0.1", "::1"):
+        receive_page(proxy.send(POST.format(key, 99 * 1024**2), family))
+    wait_until(lambda: log.read_text(encoding="utf-8").count("\n") == 2, "nothing is logged", 10)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [(line["event"], line["address"], line["status"]) for line in lines] == [
+        ("refused", "127.0.0.1", 413),
+        ("refused", "::1", 413),
+    ]
+    assert "secret" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

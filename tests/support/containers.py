@@ -40,7 +40,7 @@ if [ ! -s "$data/PG_VERSION" ]; then
     pg_ctl --pgdata="$data" --wait stop
     echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
 fi
-exec postgres -D "$data" -c listen_addresses='*'
+exec "$@" -D "$data" -c listen_addresses='*'
 """
 # Each image has what the project relies on: programs, users, the owners of folders.
 IMAGES = {
@@ -57,7 +57,8 @@ CMD ["nginx", "-g", "daemon off;"]
 COPY --chmod=755 postgresql.sh /usr/local/bin/
 RUN install --directory --owner=postgres --group=postgres --mode=1777 /var/lib/postgresql \\
     && ln --symbolic /usr/lib/postgresql/*/bin/* /usr/local/bin/
-CMD ["postgresql.sh"]
+ENTRYPOINT ["postgresql.sh"]
+CMD ["postgres"]
 """,
     f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }

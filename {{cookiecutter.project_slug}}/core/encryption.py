@@ -1,3 +1,4 @@
+import logging
 from functools import lru_cache
 from typing import Any
 
@@ -7,7 +8,9 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
+from django.utils.translation import gettext as _
 
+logger = logging.getLogger(__name__)
 # Sent by rotate_encryption. A receiver returns a model, a field with tokens, and what rotates those in a value of it.
 encryption_key_rotated = Signal()
 
@@ -35,15 +38,31 @@ def rotate(token: str) -> str:
     return token
 
 
+class Unreadable(str):
+    """What is shown for a text whose key is missing, so that it stops neither a page nor a job. Its token is kept."""
+
+    token: str
+
+
 class EncryptedTextField(models.TextField):
     """Store text as a Fernet token and None as NULL. The only lookup is `isnull`: equal texts have different tokens."""
 
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)
+        if isinstance(text, Unreadable):
+            return text.token
         return None if text is None else encrypt(text)
 
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
-        return None if value is None else decrypt(value)
+        if value is None:
+            return None
+        try:
+            return decrypt(value)
+        except InvalidToken:
+            logger.error("no key decrypts a value of %s", self)
+            unreadable = Unreadable(_("(cannot be decrypted: its key is missing)"))
+            unreadable.token = value
+            return unreadable
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":

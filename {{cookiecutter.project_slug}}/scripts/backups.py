@@ -1,173 +1,197 @@
-"""Back up and restore the database and the photos.
+"""Back up the database and the photos to FOLDER/TIME, and delete old backups; or restore FOLDER/TIME.
 
-    python -m scripts.backups create FOLDER      # writes FOLDER/TIME and keeps the 14 newest
-    python -m scripts.backups restore FOLDER/TIME
-
-With --compose, it works on the containers of compose.yaml and needs no packages. A backup holds no keys.
+With --compose, it works on the containers of compose.yaml and needs no packages. Instead of keys, a backup holds their
+fingerprints. If secrets/backup_recipients has public keys, age encrypts to them; secrets/backup_identity decrypts.
 """
 
 import argparse
+import hmac
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tarfile
-import time
-from contextlib import closing, suppress
-from datetime import UTC, datetime
-from functools import partial
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
-KEPT = 14
-NAMES = "????-??-??T??????Z"
-say = partial(print, file=sys.stderr, flush=True)
+NAME, NAMES = "%Y-%m-%dT%H%M%SZ", "20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z"
+# Kept: the newest of each of the last days and of each of the last weeks, and always the newest three.
+DAYS, WEEKS, ALWAYS = timedelta(days=14), timedelta(weeks=8), 3
+SECRETS = Path(__file__).parents[1] / "secrets"
+RECIPIENTS, IDENTITY = SECRETS / "backup_recipients", SECRETS / "backup_identity"
+# Tables without their rows: sessions would let a thief in, and emails and counters are of no use later.
+EMPTIED = {
+    "core_mail",
+    "django_cache",
+    "django_session",
+    # % if cookiecutter.auth_app
+    "usersessions_usersession",
+    # % endif
+}
+IN_SITE, IN_DATABASE = ("run", "--rm", "-T", "--no-deps", "site"), ("exec", "-T", "--env=PGUSER=site", "database")
+# A dump can contain any SQL, and that of a superuser can run programs.
+CHECK = "DO $$ BEGIN IF current_setting('is_superuser')::bool THEN RAISE 'Not as a superuser'; END IF; END $$;"
+CLEAR = 'DROP DATABASE IF EXISTS :"new"; DROP DATABASE IF EXISTS :"old";'
+CREATE = 'CREATE DATABASE :"new" TEMPLATE template0;'
+SWAP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'site' AND usename = current_user;
+BEGIN; ALTER DATABASE :"site" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;"""
+ERRORS = (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=["create", "restore"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--compose", action="store_true", help="work on the containers of compose.yaml")
+    parser.add_argument("--compose", action="store_true")
     options = parser.parse_args()
-    action = create if options.action == "create" else restore
     try:
-        action(options.folder, options.compose)
-    except (OSError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError) as error:
+        (create if options.action == "create" else restore)(Site(options.compose), options.folder)
+    except ERRORS as error:
         sys.exit(f"The command failed: {error}")
 
 
-def create(target: Path, compose: bool) -> None:
-    folder = target / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+class Site:
+    def __init__(self, compose: bool) -> None:
+        self.compose, self.name, self.media, self.sqlite, variables = compose, "site", Path("/media"), False, {}
+        if compose:
+            keys = (SECRETS / "field_encryption_keys").read_text(encoding="ascii").split(",")
+        else:
+            from config import settings  # it needs the project's packages
+
+            keys, self.media, it = settings.FIELD_ENCRYPTION_KEYS, settings.MEDIA_ROOT, settings.DATABASES["default"]
+            self.name, self.sqlite = it["NAME"], it["ENGINE"].endswith("sqlite3")
+            variables = it["OPTIONS"] | {name: it.get(name) for name in ("HOST", "PORT", "USER", "PASSWORD")}
+            self.media.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.environment = os.environ | {f"PG{name.upper()}": str(value) for name, value in variables.items() if value}
+        self.keys = {hmac.digest(key.strip().encode(), b"backup", "sha256").hex()[:16] for key in keys}
+
+    def run(self, place: tuple[str, ...], *command: str | Path, worst: int = 0, **streams: Any) -> None:
+        """Run a program: with compose, in a place there. Only its environment has passwords."""
+        words = ("docker", "compose", *place, *command) if self.compose else command
+        done = subprocess.run(words, env=self.environment, check=False, **streams)  # noqa: S603 - no shell
+        if done.returncode > worst:
+            done.check_returncode()
+
+    def psql(self, sql: str) -> None:
+        names = [f"--set={it}={self.name}{end}" for it, end in (("site", ""), ("new", "_new"), ("old", "_old"))]
+        options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--dbname=postgres")
+        self.run(IN_DATABASE, "psql", *options, *names, input=sql.encode())
+
+    def save_rows(self, path: Path) -> None:
+        if self.sqlite:
+            return copy_sqlite(self.name, path)
+        options = ("--format=custom", f"--dbname={self.name}", *(f"--exclude-table-data={table}" for table in EMPTIED))
+        with path.open("xb") as file:
+            return self.run(IN_DATABASE, "pg_dump", *options, stdout=file)
+
+    def load_rows(self, path: Path, new: Path) -> None:
+        """Read all rows, and load them into a new database."""
+        if self.sqlite:
+            return copy_sqlite(path, new)
+        load = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-acl", f"--dbname={self.name}_new")
+        self.psql(CHECK + CLEAR + CREATE)
+        try:
+            for options in [("--file=/dev/null",), load]:
+                with path.open("rb") as file:
+                    self.run(IN_DATABASE, "pg_restore", "--format=custom", *options, stdin=file)
+        except subprocess.CalledProcessError:
+            self.psql(CLEAR)
+            raise
+
+    def replace_rows(self, new: Path) -> None:
+        if not self.sqlite:
+            return self.psql(SWAP + CLEAR)
+        with closing(sqlite3.connect(new)) as source, closing(sqlite3.connect(self.name)) as target:
+            return source.backup(target)
+
+
+def copy_sqlite(path: str | Path, copy: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        page_size, result = (database.execute(f"PRAGMA {it}").fetchone()[0] for it in ("page_size", "integrity_check"))
+        if result != "ok" or os.stat(path).st_size % page_size:
+            raise ValueError(f"{path} is damaged")
+        database.execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(copy)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if not tables:
+            raise ValueError(f"{path} is no database")
+        database.executescript("".join(f"DELETE FROM {name};" for name in tables & EMPTIED) + "VACUUM")  # noqa: S608
+
+
+def create(site: Site, target: Path) -> None:
+    folder = target / f"{datetime.now(UTC):{NAME}}"
     unfinished = folder.with_suffix(".partial")
     unfinished.mkdir(mode=0o700, parents=True)
+    rows, photos = unfinished / "database", unfinished / "photos.tar"
     try:
+        newest = max(target.glob(NAMES), default=unfinished)
+        needed = sum(path.stat().st_size for path in newest.iterdir()) * (2.2 if RECIPIENTS.exists() else 1.1)
+        if shutil.disk_usage(target).free < needed:
+            raise OSError(f"{target} has no space for a backup like {newest.name}")
+        (unfinished / "keys").write_text("\n".join(site.keys), encoding="ascii")
         # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
-        with (unfinished / "database").open("xb") as database, (unfinished / "photos.tar").open("xb") as photos:
-            say("Saving the database")
-            save_database(database, compose)
-            say("Saving the photos")
-            save_photos(photos, compose)
+        site.save_rows(rows)
+        with photos.open("xb") as file:  # tar's code 1 means that a photo came or went meanwhile
+            site.run(IN_SITE, "tar", "-cf", "-", "-C", site.media, ".", worst=1, stdout=file)
+        check_photos(photos)
+        for path in (rows, photos) if RECIPIENTS.exists() else ():
+            subprocess.run(["age", "-R", RECIPIENTS, "-o", f"{path}.age", path], check=True)  # noqa: S603, S607
+            path.unlink()
         unfinished.rename(folder)
     finally:
-        for old in [*target.glob(f"{NAMES}.partial"), *sorted(target.glob(NAMES))[:-KEPT]]:
-            shutil.rmtree(old)
+        for path in target.glob(f"{NAMES}.partial"):
+            shutil.rmtree(path)
+    for path in outdated(target):
+        shutil.rmtree(path)
     print(folder)
 
 
-def restore(folder: Path, compose: bool) -> None:
-    """Replace the database, and add the photos: they come first, as new files, which the sweeper spares."""
-    if not is_complete(folder):  # before the site stops
-        sys.exit(f"{folder} holds no complete backup: name the folder of one, as in FOLDER/TIME. Nothing was changed.")
-    if compose:
-        docker_compose("stop", "proxy", "site", "worker")
-    with (folder / "database").open("rb") as database, (folder / "photos.tar").open("rb") as photos:
-        say("Restoring the photos")
-        restore_photos(photos, compose)
-        say("Restoring the database")
-        restore_database(database, compose)
-    if compose:
-        docker_compose("up", "--detach", "--wait")
+def outdated(target: Path) -> set[Path]:
+    folders, kept = sorted(target.glob(NAMES), reverse=True), dict[object, Path]()
+    for folder in folders:
+        made = datetime.strptime(folder.name, NAME).replace(tzinfo=UTC)
+        if (age := datetime.now(UTC) - made) < WEEKS:
+            kept.setdefault(made.date() if age < DAYS else made.isocalendar()[:2], folder)
+    return set(folders[ALWAYS:]).difference(kept.values())
 
 
-def is_complete(folder: Path) -> bool:
-    """Return whether neither file is cut off: tar and SQLite take that for the end, and would cut off a photo too."""
-    try:
-        with (folder / "photos.tar").open("rb") as photos:
-            photos.seek(-1024, os.SEEK_END)  # the end of an archive is 1024 zeros
-            return photos.read() == bytes(1024) and (folder / "database").stat().st_size > 0
-    except OSError:
-        return False
+def check_photos(path: Path) -> None:
+    """Raise an error if the archive is cut off, which tar takes for its end, or has links, which the site serves."""
+    with path.open("rb") as file, tarfile.open(fileobj=file) as archive:
+        for member in archive:
+            if not (member.isfile() or member.isdir()):
+                raise tarfile.SpecialFileError(member)
+            tarfile.data_filter(member, "/media")
+            vars(archive)["members"] = []  # or it remembers a million photos
+        file.seek(-1024, os.SEEK_END)
+        if any(file.read()):
+            raise ValueError("its photos are cut off")
 
 
-def save_database(file: IO[bytes], compose: bool) -> None:
-    if not compose and (sqlite := sqlite_file()):
-        with closing(sqlite3.connect(sqlite)) as database:
-            database.execute("VACUUM INTO ?", (file.name,))
-    else:
-        postgresql(compose, "pg_dump", "--no-owner", stdout=file)
-        file.write(b"COMMIT;\n")  # for restore_database
-
-
-def restore_database(file: IO[bytes], compose: bool) -> None:
-    if not compose and (sqlite := sqlite_file()):
-        with closing(sqlite3.connect(file.name)) as source, closing(sqlite3.connect(sqlite)) as target:
-            source.backup(target)
-    else:
-        # The last line of a whole dump ends the transaction. Otherwise nothing changes, since DISCARD fails inside one.
-        options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1")
-        begin = "--command=BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-        postgresql(compose, "psql", *options, begin, "--file=-", "--command=DISCARD ALL", stdin=file)
-
-
-def save_photos(file: IO[bytes], compose: bool) -> None:
-    if compose:
-        # tar's code 1 means that a photo came or went meanwhile.
-        command = "tar --checkpoint=100000 -cf - -C /media . || [ $? = 1 ]"
-        docker_compose("exec", "-T", "site", "sh", "-c", command, stdout=file)
-        return
-    root = project_settings().MEDIA_ROOT
-    walk = root.walk(on_error=stop_unless_missing)
-    found = (folder / name for folder, folders, files in walk for name in folders + files)
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for count, path in enumerate(found, start=1):
-            with suppress(FileNotFoundError):  # deleted in the meantime
-                archive.add(path, path.relative_to(root), recursive=False)
-            show_progress(archive, count)
-
-
-def stop_unless_missing(error: OSError) -> None:
-    """Raise the error of a folder that cannot be read: without it, the backup would lack photos."""
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-def restore_photos(file: IO[bytes], compose: bool) -> None:
-    if compose:
-        command = ("tar", "--checkpoint=100000", "-xmf", "-", "-C", "/media")
-        docker_compose("run", "--rm", "-T", "--no-deps", "site", *command, stdin=file)
-        return
-    with tarfile.open(fileobj=file) as archive:
-        for count, member in enumerate(archive, start=1):
-            member.mtime = time.time()
-            archive.extract(member, project_settings().MEDIA_ROOT, filter="data")
-            show_progress(archive, count)
-
-
-def show_progress(archive: tarfile.TarFile, count: int) -> None:
-    # The archive remembers all of its files, which nothing here needs: gigabytes for a million photos.
-    vars(archive).update(members=[], inodes={})
-    if count % 10000 == 0:
-        say(f"{count} files")
-
-
-def project_settings() -> Any:
-    from config import settings  # it needs the project's packages
-
-    return settings
-
-
-def sqlite_file() -> str:
-    database = project_settings().DATABASES["default"]
-    return str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
-
-
-def postgresql(compose: bool, program: str, *options: str, **streams: Any) -> None:
-    """Run a program with options and, after them, the name of the database. Only the environment has the password."""
-    if compose:
-        docker_compose("exec", "-T", "database", program, "--username=site", *options, "site", **streams)
-        return
-    from django.db.backends.postgresql.client import DatabaseClient
-
-    database = project_settings().DATABASES["default"]
-    (_, *arguments), environment = DatabaseClient.settings_to_cmd_args_env(database, options)
-    environment = os.environ | (environment or {})
-    subprocess.run([program, *arguments], env=environment, check=True, **streams)  # noqa: S603 - no shell
-
-
-def docker_compose(*arguments: str, **streams: Any) -> None:
-    subprocess.run(["docker", "compose", *arguments], check=True, **streams)  # noqa: S603, S607 - no shell
+def restore(site: Site, folder: Path) -> None:
+    """Read a whole backup and load its rows into a new database, add its photos, and only then replace the database."""
+    with TemporaryDirectory(prefix=".restore-", dir=folder.parent) as scratch:
+        new, plain = Path(scratch, "new"), folder
+        try:
+            if missing := sorted({*(folder / "keys").read_text(encoding="ascii").split()} - site.keys):
+                raise ValueError(f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}")
+            for path in folder.glob("*.age"):  # to a file: age writes a part of one that is cut off
+                plain = Path(scratch)
+                command = ("age", "-d", "-i", IDENTITY, "-o", plain / path.stem, path)
+                subprocess.run(command, check=True)  # noqa: S603
+            check_photos(plain / "photos.tar")
+            site.load_rows(plain / "database", new)
+        except ERRORS as error:
+            sys.exit(f"{folder} cannot be restored, and nothing was changed: {error}")
+        with (plain / "photos.tar").open("rb") as file:  # as new files (-m), which the sweeper spares
+            site.run(IN_SITE, "tar", "-xmf", "-", "--no-same-owner", "-C", site.media, stdin=file)
+        site.replace_rows(new)
+    if site.compose:
+        site.run(("up", "--detach", "--wait", "--force-recreate"))  # migrates, and starts the site again
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -7,11 +8,13 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Value
+from django.utils import timezone
 
 from core.encryption import EncryptedTextField, encryption_key_rotated, rotate
 
 BATCH_SIZE = 500
 PROGRESS_SECONDS = 5
+BACKUPS_KEPT = timedelta(weeks=8)  # by scripts/backups.py
 
 
 class Command(BaseCommand):
@@ -28,6 +31,8 @@ class Command(BaseCommand):
             self.rotate_field(*target)
         if self.failed:
             raise CommandError(f"{self.failed} rows could not be decrypted. Keep the old keys and add the missing one.")
+        until = timezone.now() + BACKUPS_KEPT
+        self.stdout.write(f"Keep the old keys until {until:%Y-%m-%d}, for the backups from before today.")
 
     def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
         # The field's class without encryption: values are read and written as they are stored.
