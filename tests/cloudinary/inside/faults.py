@@ -642,7 +642,7 @@ def test_address_that_does_not_answer_takes_seconds(monkeypatch: pytest.MonkeyPa
     with suppress(OSError):  # connections that nobody accepts
         for _ in range(8):
             waiting.append(socket.create_connection(full.getsockname(), timeout=0.2))  # noqa: PERF401
-    monkeypatch.setitem(settings.CLOUDINARY, "upload_prefix", "http://127.0.0.1:{}".format(full.getsockname()[1]))
+    monkeypatch.setitem(settings.CLOUDINARY, "upload_prefix", f"http://127.0.0.1:{full.getsockname()[1]}")
     monkeypatch.setattr(sdk, "CONNECT_SECONDS", 0.5)
     started = time.monotonic()
     with pytest.raises(sdk.CloudinaryError):
