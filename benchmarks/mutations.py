@@ -107,7 +107,7 @@ FOUNDATION = [
     Mutation(
         "messages in a cookie", SETTINGS, 'MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"\n'
     ),
-    Mutation("any method allowed", MIDDLEWARE, "known = request.method in KNOWN_METHODS", "known = True"),
+    Mutation("any method allowed", MIDDLEWARE, "if request.method in KNOWN_METHODS else", "if True else"),
     Mutation("view that takes every method", "core/views.py", "@require_safe\ndef security_txt", "def security_txt"),
     Mutation(
         "admin that takes every method",
@@ -608,8 +608,8 @@ FOUNDATION = [
     Mutation(
         "photos stored before all are decoded",
         FORMS,
-        "photo.image = validate_and_reencode(photo.file.read(), used)\n",
-        "photo.image = validate_and_reencode(photo.file.read(), used)\n"
+        "photo.image = validate_and_reencode(photo.file.open().read(), used)\n",
+        "photo.image = validate_and_reencode(photo.file.open().read(), used)\n"
         '                            with storing_photos(self.owner, "", {name: photo}):\n'
         "                                pass\n",
     ),
@@ -941,7 +941,7 @@ FEATURES = [
     ),
     Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
     Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
-    Mutation("chunks of any size read", f"{CLOUDINARY}/client.py", "if self.bytes_left < 0:", "if False:"),
+    Mutation("chunks of any size read", f"{CLOUDINARY}/client.py", "[: self.bytes_left]"),
     Mutation("negative lengths end a batch", f"{CLOUDINARY}/client.py", "OSError, ValueError):", "OSError):"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
     Mutation("Cloudinary URLs not signed", f"{CLOUDINARY}/client.py", '"sign_url": True', '"sign_url": False'),

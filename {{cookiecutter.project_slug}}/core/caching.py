@@ -35,5 +35,4 @@ def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
     used = get_nonce(request), request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), page.cookies, len(get_messages(request))
     is_plain = request.method in {"GET", "HEAD"} and page.status_code == 200 and "Cache-Control" not in page
     # Another response may get its content later, as a TemplateResponse does: what that uses is not known yet.
-    is_complete = type(page) is HttpResponse
-    return is_plain and is_complete and not any(sent + used) and request.session.is_empty()
+    return type(page) is HttpResponse and is_plain and not any(sent + used) and request.session.is_empty()

@@ -77,8 +77,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
     """Refuse unknown methods, and add to every response the headers that no other middleware adds."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        known = request.method in KNOWN_METHODS
-        return None if known else HttpResponseNotAllowed(KNOWN_METHODS)
+        return None if request.method in KNOWN_METHODS else HttpResponseNotAllowed(KNOWN_METHODS)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 405 and not response.streaming and not response.content:

@@ -25,8 +25,6 @@ PARSERS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\x89": PngImagePlugin.PngImageFile,
     b"R": WebPImagePlugin.WebPImageFile,
 }
-
-
 ANSWER = struct.Struct(">4I")
 # The colors of a PNG by number (cICP): sRGB's primaries and transfer, RGB itself, full range.
 SRGB = b"\x01\x0d\x00\x01"

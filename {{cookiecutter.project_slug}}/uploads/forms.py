@@ -72,7 +72,6 @@ class PhotoFormField(forms.FileField):
             return found
         # Before it waits for a turn: such a file costs its sender nothing, and would take the place of photos.
         check_file(found.read())
-        found.seek(0)
         return NewPhoto(found, self.purpose)
 
 
@@ -102,7 +101,7 @@ class PhotoFormMixin(forms.BaseForm):
                 with decoding_turn(self.owner, len(new)) as used:
                     for name, photo in new.items():
                         try:
-                            photo.image = validate_and_reencode(photo.file.read(), used)
+                            photo.image = validate_and_reencode(photo.file.open().read(), used)
                         except ValidationError as error:
                             self.add_error(name, error)
             except ValidationError as error:

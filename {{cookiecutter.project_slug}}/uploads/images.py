@@ -87,10 +87,7 @@ class ReencodedImage(NamedTuple):
 
 def upload_error(code: str, *, retry_after: int = 0, **values: object) -> ValidationError:
     """Return the error for a code of ERROR_MESSAGES. It passes after `retry_after` seconds, or never (0)."""
-    message = ERROR_MESSAGES[code].format(
-        megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2),
-        **values,
-    )
+    message = ERROR_MESSAGES[code].format(megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2), **values)
     return ValidationError(message, code=code, params={"retry_after": retry_after})
 
 
@@ -129,8 +126,7 @@ def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None
 
     Append the seconds of CPU time that it took to `used`; on Windows, of time.
     """
-    may_be_unconfined = int(settings.DECODER_MAY_BE_UNCONFINED)
-    arguments = [may_be_unconfined, CPU_SECONDS, MEMORY_BYTES, max_pixels, *VARIANTS.values()]
+    arguments = [int(settings.DECODER_MAY_BE_UNCONFINED), CPU_SECONDS, MEMORY_BYTES, max_pixels, *VARIANTS.values()]
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
         [sys.executable, "-I", str(DECODER), *map(str, arguments)],
