@@ -330,7 +330,7 @@ def test_backups_are_kept_by_their_age(small_site: Machine) -> None:
         for path in small_site.backups.iterdir()
     ]
     days = [age for age in ages if age < timedelta(days=14)]
-    assert 14 <= len(days) <= 15
+    assert 14 <= len(days) <= 17, "14 days begin on 15 dates, and the newest three may be of one"
     assert 6 <= len(ages) - len(days) <= 8
     assert timedelta(weeks=7) < max(ages) < timedelta(weeks=8)
     # However many are made in a day, those of the days before stay.
