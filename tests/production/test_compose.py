@@ -136,7 +136,7 @@ def test_dockerfile_has_no_findings(answers: Answers, pristine: Project) -> None
     run(pristine(answers), "hadolint", "Dockerfile")
 
 
-def test_role_of_the_site_owns_its_database_and_nothing_else(
+def test_role_of_the_site_may_create_databases_and_nothing_else(
     postgresql: Database, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgresql()
@@ -155,11 +155,13 @@ def test_role_of_the_site_owns_its_database_and_nothing_else(
         roles = (
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolpassword LIKE 'SCRAM%%' FROM pg_authid WHERE rolname = %s"
         )
-        assert server.execute(roles, [role]).fetchone() == (False, False, False, True)
+        assert server.execute(roles, [role]).fetchone() == (False, False, True, True)
         assert server.execute(roles, ["postgres"]).fetchone() == (True, False, False, None)
     with psycopg.connect(url, user=role, password=password, autocommit=True) as site:
         # What a restore does.
-        site.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE photo (id int)")
+        site.execute(f"CREATE DATABASE {role} TEMPLATE template0")
+        site.execute(f"DROP DATABASE {role}")
+        site.execute("CREATE TABLE photo (id int)")
         for attack in ("COPY photo FROM PROGRAM 'echo 1'", "CREATE ROLE other", "COPY photo TO '/tmp/photo'"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 site.execute(attack)
@@ -254,7 +256,7 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             check_proxy(site)
             roles = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1"
             query = ("database", "psql", "--username=site", "--tuples-only", "--no-align", f"--command={roles}")
-            assert podman.compose(folder, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|f"]
+            assert podman.compose(folder, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|t"]
             podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "worker", "--check")
 
             backups = tmp_path / "backups"

@@ -187,7 +187,7 @@ def restore(site: Site, folder: Path) -> None:
             site.load_rows(plain / "database", new)
         except ERRORS as error:
             sys.exit(f"{folder} cannot be restored, and nothing was changed: {error}")
-        with (plain / "photos.tar").open("rb") as file:  # as new files (-m), which the sweeper spares
+        with (plain / "photos.tar").open("rb") as file:  # as new files (-m), which the worker spares
             site.run(IN_SITE, "tar", "-xmf", "-", "--no-same-owner", "-C", site.media, stdin=file)
         site.replace_rows(new)
     if site.compose:

@@ -402,7 +402,7 @@ def test_owner_gets_in_by_the_mailbox_during_an_attack(member: User, travel: Tra
     attacker, client = HTTPSClient(), HTTPSClient()
 
     def guess(number: int) -> str:
-        # A new session, since allauth leads one with a sign-up that is not finished back to it.
+        # A new session, since allauth would lead this one back to a page that it has begun.
         response = log_in(HTTPSClient(), member.email, f"wrong{number}", REMOTE_ADDR=f"10.0.{number}.1")
         return str(response.content.decode())
 
