@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
@@ -111,16 +110,12 @@ def test_log_of_an_upload_holds_no_personal_data(
 
 
 def test_upload_without_a_place_to_wait_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = threading.Semaphore(0)
-    monkeypatch.setattr(limits, "waiting", full)
-    refusals = ThreadPoolExecutor(1)
-    try:
-        refused = refusals.submit(limits.acquire_decoder)
-        with pytest.raises(ValidationError) as busy:
-            refused.result(timeout=1)
-        assert busy.value.code == "busy"
-    finally:
-        full.release()
+    monkeypatch.setattr(limits, "MOST_WAITING", 0)
+    started = time.monotonic()
+    with pytest.raises(ValidationError) as busy, limits.decoder(0):
+        pass
+    assert (busy.value.code, limits.waiting) == ("busy", [])
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize("folder", ["static", "media"])
@@ -191,7 +186,7 @@ def test_worker_outlives_errors_and_ends_after_a_signal(
 
     for owner, name, replacement in (
         (signal, "signal", handlers.__setitem__),
-        (jobs, "JOBS", [Job(often, 5), Job(lambda: done.append("seldom"), 5000)]),
+        (jobs, "JOBS", [Job(often, 5, ""), Job(lambda: done.append("seldom"), 5000, "")]),
         (worker, "HEARTBEAT", tmp_path / "heartbeat"),
         (worker, "Event", Stop),
         (worker, "close_old_connections", lambda: done.append("reconnect")),
