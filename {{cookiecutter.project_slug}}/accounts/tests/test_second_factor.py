@@ -28,6 +28,7 @@ from users.models import User
 CODE = "/accounts/2fa/authenticate/"
 ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
 urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]  # as if no page had been left out
+handler403 = urls.handler403
 
 
 @pytest.fixture
