@@ -1,6 +1,7 @@
 """Publish a photo on a site as staff do, and see whether everyone sees it."""
 
 import re
+import time
 
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, Site
@@ -20,7 +21,8 @@ def publish(site: Site) -> None:
 
 
 def is_published(site: Site) -> bool:
-    """Tell whether a visitor sees the photo and its file."""
+    """Tell whether a visitor sees the photo and its file, once nginx no longer has the page of before."""
+    time.sleep(2)
     page = site.visitor().get("/").text
     if TITLE not in page:
         return False
