@@ -68,7 +68,12 @@ def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
     folder = project(ALL_OFF)
     # A mistake of style and format, one of types, and a missing migration.
     change(
-        folder, [NEW_FIELD, (FORMS, "from typing", "import os\nfrom typing"), (FORMS, "\n\nclass", "\nx:int=''\nclass")]
+        folder,
+        [
+            NEW_FIELD,
+            (FORMS, "from typing", "import os\nfrom typing"),
+            (FORMS, "\n\nclass LoginForm", "\nx:int=''\nclass LoginForm"),
+        ],
     )
     # Both have tests of their own.
     change(
