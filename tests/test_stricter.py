@@ -19,7 +19,6 @@ STRICTER: list[Edit] = [
     (SETTINGS, "SESSION_COOKIE_AGE = 30 * 60", "SESSION_COOKIE_AGE = 15 * 60"),
     (SETTINGS, "SESSION_ABSOLUTE_AGE = timedelta(hours=8)", "SESSION_ABSOLUTE_AGE = timedelta(hours=4)"),
     (SETTINGS, '"min_length": 12', '"min_length": 16'),
-    (SETTINGS, "PASSWORD_RESET_TIMEOUT = 3600", "PASSWORD_RESET_TIMEOUT = 900"),
     (SETTINGS, '"10/m/ip,5/5m/key"', '"5/m/ip,3/15m/key"'),
     (SETTINGS, '"20/m/ip"', '"10/m/ip"'),
     (SETTINGS, '"3/30m/key"', '"2/30m/key"'),
