@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 NEXT_RELEASE: list[Edit] = [
     ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
     ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, "),
-    ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 2400"),
+    ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 4000"),
     (
         "config/settings.py",
         "CSP_REPORT_ONLY = env.read",
