@@ -21,7 +21,6 @@ STRICTER: list[Edit] = [
     (SETTINGS, '"min_length": 12', '"min_length": 16'),
     (SETTINGS, '"10/m/ip,5/5m/key"', '"5/m/ip,3/15m/key"'),
     (SETTINGS, '"20/m/ip"', '"10/m/ip"'),
-    (SETTINGS, '"3/30m/key"', '"2/30m/key"'),
     (SETTINGS, '"31536000"', '"63072000"'),
     (SETTINGS, '"SECURE_HSTS_PRELOAD", boolean, "off"', '"SECURE_HSTS_PRELOAD", boolean, "on"'),
     (SETTINGS, '"UPLOADS_PER_HOUR", number(1), "30"', '"UPLOADS_PER_HOUR", number(1), "5"'),

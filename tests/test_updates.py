@@ -12,12 +12,12 @@ import pytest
 from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, bake, commit, paths, run
 from tests.support.releases import (
     ACTION,
+    IDLE_TIMEOUT,
     NEW_IN_FEATURE,
     NEW_MIGRATION,
     NEXT,
     NEXT_RELEASE,
     RELEASE,
-    RESET_TIMEOUT,
     Edit,
     change,
     publish,
@@ -35,7 +35,7 @@ CI = ".github/workflows/ci.yml"
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
     ("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"'),
-    ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 4800"),
+    ("config/settings.py", IDLE_TIMEOUT, "SESSION_COOKIE_AGE = 25 * 60"),
     (
         "config/urls.py",
         "from django.views.generic import RedirectView\n",
@@ -141,7 +141,7 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     report = str(failure.value)
     assert f"Merged v{NEXT} over v{RELEASE}. Nothing is committed yet" in report
     assert report.endswith(f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n")
-    assert conflicts(project) == {"config/settings.py": ["PASSWORD_RESET_TIMEOUT = 4800", NEXT_RELEASE[2][2]]}
+    assert conflicts(project) == {"config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]}
     assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == ["config/settings.py"]
     assert_nothing_is_lost(project, *OWN_SETTINGS, without="accounts/")
     assert (project / ".env").read_bytes() == secrets

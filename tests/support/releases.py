@@ -10,7 +10,7 @@ RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
 type Edit = tuple[str, str, str]
 
 # The team of test_updates.py edits this line as well.
-RESET_TIMEOUT = "PASSWORD_RESET_TIMEOUT = 3600"
+IDLE_TIMEOUT = "SESSION_COOKIE_AGE = 30 * 60  # seconds; the idle timeout (OWASP: 15 to 30 minutes)"
 
 ACTION = "set `REPORT_EMAIL` → your address."
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 NEXT_RELEASE: list[Edit] = [
     ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
     ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, "),
-    ("config/settings.py", RESET_TIMEOUT, "PASSWORD_RESET_TIMEOUT = 4000"),
+    ("config/settings.py", IDLE_TIMEOUT, "SESSION_COOKIE_AGE = 20 * 60"),
     (
         "config/settings.py",
         "CSP_REPORT_ONLY = env.read",
