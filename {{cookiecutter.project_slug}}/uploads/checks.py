@@ -13,7 +13,7 @@ from uploads.purposes import PURPOSES
 WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\r\0\0\0/\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"  # one pixel
 
 
-@register(Tags.security)
+@register(Tags.security, deploy=True)  # not before each command: it starts a process
 def check_decoder(**kwargs: Any) -> list[CheckMessage]:
     """Decode a tiny photo, so that the first visitor is not the one who finds out that it fails."""
     if not settings.DEBUG:

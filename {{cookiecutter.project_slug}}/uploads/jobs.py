@@ -1,4 +1,4 @@
-"""What the worker does for photos: it sends emails, and deletes files and rows that nobody needs any more."""
+"""What the worker does for photos: it sends emails, and deletes orphaned files and expired rows."""
 
 import logging
 import time

@@ -59,8 +59,8 @@ class Photo(models.Model):
     title = models.CharField(max_length=120, blank=True, validators=[validate_one_line])
     original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
     # A photo is stored with files and waits. A decision approves or rejects it. When a person rejects or deletes it, or
-    # its time after a backend's rejection is over, `has_files` is cleared and nobody sees it from then on; the worker
-    # deletes the files and clears `must_delete_files`. A deleted photo's row goes an hour after the upload.
+    # REJECTED_RETENTION_DAYS after a backend rejects it, `has_files` is cleared: nobody sees it from then on. Then the
+    # worker deletes the files and clears `must_delete_files`. A deleted photo's row goes an hour after the upload.
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     reason = models.CharField(max_length=200, blank=True, help_text="Why the photo was rejected. The owner reads this.")
     width = models.PositiveIntegerField("width in pixels")

@@ -126,9 +126,9 @@ def test_requested_emails_are_limited_but_never_notices(client: HTTPSClient, use
 
 
 @pytest.mark.control("lock-out")
-def test_reset_link_verifies_the_email_and_ends_a_strangers_sign_up(client: HTTPSClient) -> None:
-    stranger = HTTPSClient()
-    sign_up(stranger, "victim@example.com")
+def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(client: HTTPSClient) -> None:
+    other = HTTPSClient()
+    sign_up(other, "victim@example.com")
     for _ in range(5):
         sign_up(HTTPSClient(), "victim@example.com")
     client.post("/accounts/password/reset/", {"email": "victim@example.com"})
@@ -138,9 +138,9 @@ def test_reset_link_verifies_the_email_and_ends_a_strangers_sign_up(client: HTTP
     client.post(form, {"password1": "a harbor at noon", "password2": "a harbor at noon"})
     assert is_logged_in(client)
     for page in (CONFIRM, "/accounts/login/", "/"):
-        stranger.get(page)
-    log_in(stranger, "victim@example.com")
-    assert not is_logged_in(stranger)
+        other.get(page)
+    log_in(other, "victim@example.com")
+    assert not is_logged_in(other)
 
 
 @pytest.mark.control("V14.2.7")

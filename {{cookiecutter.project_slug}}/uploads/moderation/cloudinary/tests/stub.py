@@ -39,7 +39,7 @@ def signed_headers(body: bytes, *, secret: str = SECRET, digest: str = "sha1", a
 
 
 class Cloud(ThreadingHTTPServer):
-    """Holds assets by public ID and records all calls. Each of `faults` answers one of the next requests."""
+    """Hold assets by public ID and record all calls. Each of `faults` answers one of the next requests."""
 
     daemon_threads = True
 
