@@ -14,6 +14,7 @@ import sys
 import tarfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,6 +40,7 @@ CLEAR = 'DROP DATABASE IF EXISTS :"new"; DROP DATABASE IF EXISTS :"old";'
 CREATE = 'CREATE DATABASE :"new" TEMPLATE template0;'
 SWAP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'site' AND usename = current_user;
 BEGIN; ALTER DATABASE :"site" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;"""
+say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
 ERRORS = (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError)
 
 
@@ -135,7 +137,9 @@ def create(site: Site, target: Path) -> None:
             raise OSError(f"{target} has no space for a backup like {newest.name}")
         (unfinished / "keys").write_text("\n".join(site.keys), encoding="ascii")
         # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
+        say("Saving the database")
         site.save_rows(rows)
+        say("Saving the photos")
         with photos.open("xb") as file:  # tar's code 1 means that a photo came or went meanwhile
             site.run(IN_SITE, "tar", "-cf", "-", "-C", site.media, ".", worst=1, stdout=file)
         check_photos(photos)
@@ -184,15 +188,20 @@ def restore(site: Site, folder: Path) -> None:
                 plain = Path(scratch)
                 command = ("age", "-d", "-i", IDENTITY, "-o", plain / path.stem, path)
                 subprocess.run(command, check=True)  # noqa: S603
+            say("Reading the photos")
             check_photos(plain / "photos.tar")
+            say("Loading the rows into a new database")
             site.load_rows(plain / "database", new)
         except ERRORS as error:
             sys.exit(f"{folder} cannot be restored, and nothing was changed: {error}")
+        say("Adding the photos")
         with (plain / "photos.tar").open("rb") as file:  # as new files (-m), which the worker spares
             site.run(IN_SITE, "tar", "-xmf", "-", "--no-same-owner", "-C", site.media, stdin=file)
+        say("Replacing the database")
         site.replace_rows(new)
     if site.compose:
         site.run(("up", "--detach", "--wait", "--force-recreate"))  # migrates, and starts the site again
+    print(f"{folder} is restored")
 
 
 if __name__ == "__main__":
