@@ -145,6 +145,8 @@ def decode(decoder: Path, content: bytes) -> Image.Image:
 
 def probe(decoder: Path, user: int, filtered: int) -> tuple[dict[str, str], bool, dict[str, str]]:
     """Return what works before, whether a process like the decoder is then confined, and what works after."""
+    if user and os.geteuid():
+        pytest.skip("only root can become another user")
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         command = [sys.executable, "-I", "-c", PROBE, str(decoder), folder, str(user), str(filtered)]
@@ -156,8 +158,6 @@ def probe(decoder: Path, user: int, filtered: int) -> tuple[dict[str, str], bool
 @needs_linux
 @pytest.mark.parametrize("user", [0, 65534])
 def test_confined_process_can_only_compute(user: int, decoder: Path) -> None:
-    if user and os.geteuid():
-        pytest.skip("only root can become another user")
     before, confined, after = probe(decoder, user, filtered=1)
     assert {name for name in REACHABLE if before[name] != "works"} == set()
     assert confined
@@ -167,8 +167,6 @@ def test_confined_process_can_only_compute(user: int, decoder: Path) -> None:
 @needs_linux
 @pytest.mark.parametrize("user", [0, 65534])
 def test_landlock_protects_files_and_other_processes_where_there_is_no_filter(user: int, decoder: Path) -> None:
-    if user and os.geteuid():
-        pytest.skip("only root can become another user")
     _, confined, after = probe(decoder, user, filtered=0)
     if not confined:
         pytest.skip("this kernel has no Landlock, or one that knows no signals")

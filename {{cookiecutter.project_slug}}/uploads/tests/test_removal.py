@@ -106,7 +106,7 @@ def test_only_finished_rows_of_deleted_photos_are_deleted(
 
 
 @pytest.mark.control("V14.2.7")
-def test_sweeper_deletes_orphaned_files_and_spares_new_ones(
+def test_worker_deletes_orphaned_files_and_spares_new_ones(
     make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, orphan, removed = make_photo(), make_photo(), make_photo(has_files=False)
