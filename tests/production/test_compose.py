@@ -24,7 +24,7 @@ from tests.support.readme import commands
 
 pytestmark = pytest.mark.slow
 
-DOCUMENT = Path("docs") / "deployment.md"
+DOCUMENT = Path("docs") / "containers.md"
 posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
 SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
 # What a process of a container may do: its user, its capabilities, and whether it can write to its root.
@@ -43,7 +43,7 @@ FALLBACKS = "from config import settings; print(*settings.SECRET_KEY_FALLBACKS)"
 
 
 def secrets_of(project: Path) -> None:
-    """Make the project's secrets, as docs/deployment.md says."""
+    """Make the project's secrets, as docs/containers.md says."""
     mail, cloud = "submission://user:password@mail.example.com", "cloudinary://1234:secret@example"
     run(project, "deploy/make-secrets", EMAIL_URL=mail, CLOUDINARY_URL=cloud)
 

@@ -166,7 +166,7 @@ def test_deployment_document_leads_to_a_restored_photo(
         machine.run(make, EMAIL_URL="submission://user:password@mail.example.com")
         for file in ("fullchain.pem", "privkey.pem"):
             shutil.copyfile(certificate, machine.root / "srv" / "my-secure-site" / "secrets" / "tls" / file)
-        *start, superuser = blocks(folder, "Systemd")
+        *start, superuser = blocks(folder, "Install")
         for block in start:
             machine.run(block)
         # nginx is in the group of the site for its socket, and .env may hold secrets.
@@ -185,11 +185,11 @@ def test_deployment_document_leads_to_a_restored_photo(
         machine.run(f"runuser -u site -- psql --command='{newer}' site")
         assert site.visitor().get("/").status == 502
         assert "Please try again" in site.visitor().get("/").text
-        machine.run(blocks(folder, "Restore")[1])
+        machine.run(blocks(folder, "Restore")[0])
         assert is_published(site)
         assert "note" not in machine.run("runuser -u site -- psql --command='\\dt' site")
 
-        pull, _, update, roll_back = blocks(folder, "Update")
+        pull, update, roll_back = blocks(folder, "Update")
         page = folder / "deploy" / "error-pages" / "unavailable.html"
         page.write_text(page.read_text(encoding="utf-8").replace("Please try", "Do try"), encoding="utf-8")
         commit(folder)
