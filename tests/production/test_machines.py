@@ -1,30 +1,40 @@
 """One site on two machines: two servers and two workers with folders of their own, behind one proxy.
 
-They share PostgreSQL, Redis, object storage and a stub of Cloudinary.
+They share PostgreSQL, Redis, object storage and a stub of Cloudinary. Keys are rotated on two machines that share
+PostgreSQL alone, and the connection to it is verified.
 """
 
+import json
 import re
+import secrets
 import shutil
+import ssl
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from http.client import HTTPException
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPException
+from itertools import count
 from pathlib import Path
-from threading import Event
-from typing import Any
+from threading import Event, Thread
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
+import trustme
+from cryptography.fernet import Fernet
 
-from tests.support.baking import WITH_GALLERY, Project, production, run
+from tests.support.accounts import Mailbox, Person
+from tests.support.baking import ALL_OFF, ALL_ON, WITH_GALLERY, Project, production, run
+from tests.support.browsing import totp
 from tests.support.cluster import Machine, load_stub, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import CREATE_USERS, OWNER, PASSWORD, PREPARE, Site, Visitor, issue_certificate
-from tests.support.postgresql import Database
+from tests.support.postgresql import Database, running_postgresql
 from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
@@ -185,3 +195,260 @@ def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:
     )
     assert {fields["public_id"] for fields in cluster.cloud.uploads} == set(rows.values())
     assert site.visitor().get("/health/ready/").status == 200
+
+
+# As many as the addresses of a network. One hash for all passwords: each would take a tenth of a second.
+CREATE_PEOPLE = f"""
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+password = make_password("{PASSWORD}")
+people = User.objects.bulk_create(User(email=f"person{{n}}@example.com", password=password) for n in range(1, 250))
+EmailAddress.objects.bulk_create(EmailAddress(user=it, email=it.email, verified=True, primary=True) for it in people)
+"""
+CODE, ENROLL, RESET = "/accounts/2fa/authenticate/", "/accounts/2fa/totp/activate/", "/accounts/password/reset/"
+TURNS, NUMBERS = count(), count(1)
+SHOW_TLS = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    print(cursor.fetchone())
+"""
+
+
+@dataclass
+class Balanced(Person):
+    """A visitor whose requests a load balancer gives to the machines in turn."""
+
+    machines: list[Machine] = field(default_factory=list)
+    own_headers: ClassVar[dict[str, str]] = {"Host": "localhost"}
+
+    def connection(self) -> HTTPConnection:
+        """Return a connection to the next machine."""
+        machines = tuple(self.machines)
+        return HTTPConnection("127.0.0.1", machines[next(TURNS) % len(machines)].port, timeout=60)
+
+
+@dataclass
+class Pair:
+    """Two machines, those of them to which the load balancer sends requests, and their mail server."""
+
+    site: Site
+    machines: list[Machine]
+    mailbox: Mailbox
+    answering: list[Machine] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let both answer."""
+        self.answering = [*self.machines]
+
+    def person(self, number: int, *machines: Machine) -> Balanced:
+        """Return a visitor with an IP address of its own, whom all answering machines answer, or these."""
+        return Balanced(self.site, ip_address=f"192.0.2.{number}", machines=[*machines] or self.answering)
+
+    def restart(self, machine: Machine, **changes: str) -> None:
+        """Restart a machine as docs/several-machines.md says."""
+        self.answering.remove(machine)
+        time.sleep(1)  # for requests that are on their way
+        machine.close()
+        machine.start(self.site.environment | changes)
+        wait_until(lambda: answers_health_check(machine), "the machine is not ready")
+        self.answering.append(machine)
+
+
+def answers_health_check(machine: Machine) -> bool:
+    """Ask as a load balancer does that can set neither the host nor a header."""
+    connection = HTTPConnection("127.0.0.1", machine.port, timeout=20)
+    try:
+        connection.request("GET", "/health/ready/", headers={"Host": "10.0.0.5"})
+        return connection.getresponse().status == 200
+    except ConnectionRefusedError:
+        return False
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def pair(project: Project, tmp_path: Path, postgresql: Database) -> Iterator[Pair]:
+    source = project(ALL_ON | {"cloudinary_moderation": False})
+    with ExitStack() as stack:
+        mailbox = stack.enter_context(Mailbox())
+        Thread(target=mailbox.serve_forever, daemon=True).start()
+        stack.callback(mailbox.shutdown)
+        environment = production(source) | {
+            "ALLOWED_HOSTS": "localhost",
+            "CHECK_BREACHED_PASSWORDS": "off",
+            "DATABASE_URL": postgresql(),
+            "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}",
+            "TRUSTED_PROXY_COUNT": "1",
+            "WEB_CONCURRENCY": "1",
+        }
+        run(source, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + CREATE_PEOPLE, **environment)
+        machines = []
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            machines.append(start_machine(source, tmp_path / name, environment))
+            stack.enter_context(closing(machines[-1]))
+        for machine in machines:
+            wait_until(lambda it=machine: answers_health_check(it), "the machine is not ready")  # type: ignore[misc]
+        # The URL is the load balancer's. Its requests to the machines are not encrypted here.
+        tls, log = ssl.create_default_context(), machines[0].folder.parent / "server.log"
+        site = Site(source, "https://localhost", environment, tls, machines[0].processes[0], log)
+        yield Pair(site, machines, mailbox)
+
+
+def enroll(person: Balanced, number: int) -> str:
+    """Log in, set up an authenticator app, and return its secret."""
+    answer = person.log_in(f"person{number}@example.com")
+    assert answer.status == 302, answer.text
+    found = re.search(r'id="secret" value="(\w+)"', person.get(ENROLL).text)
+    assert found
+    # Its page makes a new secret each time.
+    token = person.cookies["__Host-csrftoken"].value
+    fields = urlencode({"csrfmiddlewaretoken": token, "code": totp(found[1])}).encode()
+    answer = person.request("POST", ENROLL, fields, {"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status == 302, answer.text
+    return found[1]
+
+
+def log_in(person: Balanced, number: int, secret: str) -> int:
+    """Log in with password and authenticator app, and return the last status."""
+    assert person.log_in(f"person{number}@example.com").location == CODE
+    return person.post(CODE, {"code": totp(secret)}).status
+
+
+def ask_for_link(person: Balanced, number: int) -> None:
+    """Ask for a link that resets the password, which is sent by email."""
+    assert person.post(RESET, {"email": f"person{number}@example.com"}).status == 302
+
+
+def links(pair: Pair) -> set[str]:
+    """Return to whom a link was sent."""
+    return {it["To"] for it in pair.mailbox.messages if "password/reset/key" in str(it.get_body(("plain",)))}
+
+
+def errors(pair: Pair) -> list[str]:
+    """Return the events of both machines that tell of an error."""
+    paths = [machine.folder.parent / f"{name}.log" for machine in pair.machines for name in ("server", "worker")]
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    return [it["event"] for it in map(json.loads, lines) if it["level"] in {"ERROR", "CRITICAL"}]
+
+
+def new_keys(pair: Pair) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables of both steps of a rotation: both new keys last, then first."""
+    key, field_key = pair.site.environment["SECRET_KEY"], pair.site.environment["FIELD_ENCRYPTION_KEYS"]
+    new, new_field_key = secrets.token_urlsafe(64), Fernet.generate_key().decode()
+    last = {"SECRET_KEY_FALLBACKS": new, "FIELD_ENCRYPTION_KEYS": f"{field_key},{new_field_key}"}
+    first = {
+        "SECRET_KEY": new,
+        "SECRET_KEY_FALLBACKS": key,
+        "FIELD_ENCRYPTION_KEYS": f"{new_field_key},{field_key}",
+    }
+    return last, first
+
+
+def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
+    stop, apps = Event(), dict[int, str]()
+    last, first = new_keys(pair)
+    steady = pair.person(250)
+    assert steady.log_in("person249@example.com").status == 302
+
+    def live() -> None:
+        while not stop.is_set():
+            number = next(NUMBERS)
+            secret = enroll(pair.person(number), number)
+            ask_for_link(pair.person(number), number)
+            assert log_in(pair.person(number), number, secret) == 302
+            apps[number] = secret
+
+    def check() -> None:
+        for _ in range(4):
+            assert steady.is_logged_in
+        seen = len(apps)
+        wait_until(lambda: len(apps) > seen + 1 or any(it.done() for it in lives), "nobody logs in")
+        assert not [it for it in lives if it.done() and it.result()]
+
+    with ThreadPoolExecutor(2) as threads:
+        lives = [threads.submit(live) for _ in range(2)]
+        try:
+            check()
+            for changes in (last, first):
+                for machine in pair.machines:
+                    pair.restart(machine, **changes)
+                    check()
+            run_by = pair.site.manage("rotate_encryption", **first)
+            assert "mfa.Authenticator.data" in run_by
+            check()
+            # The backups that need the old key have gone.
+            only = first | {"FIELD_ENCRYPTION_KEYS": first["FIELD_ENCRYPTION_KEYS"].partition(",")[0]}
+            for machine in pair.machines:
+                pair.restart(machine, **only)
+                check()
+        finally:
+            stop.set()
+        for it in lives:
+            it.result()
+    wait_until(lambda: links(pair) >= {f"person{number}@example.com" for number in apps}, "not all links were sent")
+    time.sleep(31 - time.time() % 30)  # a code is accepted once
+    for number in sorted(apps)[:3]:
+        assert log_in(pair.person(number), number, apps[number]) == 302
+    assert errors(pair) == []
+    assert {("POST", "account_login"), ("POST", "mfa_authenticate")} <= set.intersection(
+        *({(line["method"], line["route"]) for line in machine.requests} for machine in pair.machines)
+    )
+
+
+def test_new_key_that_comes_first_at_once_fails_on_the_other_machine(pair: Pair) -> None:
+    one, other = pair.machines
+    _, first = new_keys(pair)
+    cookies = pair.person(1)
+    assert cookies.log_in("person1@example.com").status == 302
+    pair.restart(one, **first)
+    one.processes[1].terminate()
+    one.processes[1].wait(30)
+    answers = [replace(cookies, machines=[machine]).is_logged_in for machine in (one, other)]
+    assert answers == [True, False]  # logged out
+    secret = enroll(pair.person(2, one), 2)
+    assert log_in(pair.person(2, other), 2, secret) == 500
+    ask_for_link(pair.person(3, one), 3)
+    wait_until(lambda: "email not sent" in errors(pair), "the email was sent")
+    assert links(pair) == set()
+    # With both keys there, everything can be read again.
+    pair.restart(other, **first)
+    time.sleep(31 - time.time() % 30)  # a code is accepted once
+    assert log_in(pair.person(2, other), 2, secret) == 302
+    wait_until(lambda: links(pair) == {"person3@example.com"}, "the email is lost")
+
+
+def test_database_with_another_certificate_is_refused(project: Project, tmp_path: Path) -> None:
+    source = project(ALL_OFF)
+    authority, other = trustme.CA(), trustme.CA()
+    for name, it in (("authority", authority), ("other", other)):
+        it.cert_pem.write_to_path(tmp_path / f"{name}.pem")
+    with running_postgresql() as server:
+        server.stop()
+        folder = server.log.parent
+        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(folder / "key.pem")
+        (folder / "key.pem").chmod(0o600)
+        if server.user:
+            shutil.chown(folder / "key.pem", server.user)
+        server.command += ["--ssl=on", f"--ssl_cert_file={folder}/key.pem", f"--ssl_key_file={folder}/key.pem"]
+        server.start()
+        url = server.create_database()
+
+        def connect(host: str, query: str, *command: str) -> str:
+            environment = production(source) | {"DATABASE_URL": url.replace("127.0.0.1", host) + query}
+            return run(source, sys.executable, *command, **environment)
+
+        show = ("manage.py", "shell", "-v0", "--command", SHOW_TLS)
+        backup = ("-m", "scripts.backups", "create", str(tmp_path / "backups"))
+        verify = "?sslmode=verify-full&sslrootcert={}/{}.pem"
+        right, wrong = verify.format(tmp_path, "authority"), verify.format(tmp_path, "other")
+        assert "TLSv1.3" in connect("localhost", right, *show)
+        connect("localhost", right, *backup)
+        assert len(list((tmp_path / "backups").iterdir())) == 1
+        for command in (show, backup):
+            for host, query in (("localhost", wrong), ("127.0.0.1", right)):
+                with pytest.raises(AssertionError, match="certificate"):
+                    connect(host, query, *command)
+        # Without these words, the connection is encrypted, but to whoever answers.
+        assert "TLSv1.3" in connect("127.0.0.1", "", *show)

@@ -76,6 +76,27 @@ class Machine:
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if line["logger"] == "access"]
 
+    def start(self, environment: dict[str, str]) -> None:
+        """Start the server and the worker."""
+        environment = clean_environment() | environment | {"MEDIA_ROOT": str(self.folder.parent / "media")}
+        commands = {
+            "server": [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}"],
+            "worker": [sys.executable, *WORKER],
+        }
+        self.processes = []
+        for name, command in commands.items():
+            with (self.folder.parent / f"{name}.log").open("ab") as log:
+                self.processes.append(
+                    subprocess.Popen(
+                        command,
+                        cwd=self.folder,
+                        env=environment,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                )
+
     def kill(self) -> None:
         """End all processes at once, as a power failure does."""
         for process in self.processes:
@@ -93,22 +114,9 @@ class Machine:
 
 def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Machine:
     """Start a server and a worker in a copy of the project."""
-    copy = shutil.copytree(source, folder / "my-secure-site")
-    port = free_port()
-    environment = clean_environment() | environment | {"MEDIA_ROOT": str(folder / "media")}
-    commands = {
-        "server": [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"],
-        "worker": [sys.executable, *WORKER],
-    }
-    processes = []
-    for name, command in commands.items():
-        with (folder / f"{name}.log").open("wb") as log:
-            processes.append(
-                subprocess.Popen(
-                    command, cwd=copy, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-                )
-            )
-    return Machine(copy, port, processes)
+    machine = Machine(shutil.copytree(source, folder / "my-secure-site"), free_port(), [])
+    machine.start(environment)
+    return machine
 
 
 def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path, so its types are unknown here
