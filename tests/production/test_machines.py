@@ -207,12 +207,6 @@ EmailAddress.objects.bulk_create(EmailAddress(user=it, email=it.email, verified=
 """
 CODE, ENROLL, RESET = "/accounts/2fa/authenticate/", "/accounts/2fa/totp/activate/", "/accounts/password/reset/"
 TURNS, NUMBERS = count(), count(1)
-SHOW_TLS = """
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-    print(cursor.fetchone())
-"""
 
 
 @dataclass
@@ -333,22 +327,30 @@ def errors(pair: Pair) -> list[str]:
     return [it["event"] for it in map(json.loads, lines) if it["level"] in {"ERROR", "CRITICAL"}]
 
 
-def new_keys(pair: Pair) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the variables of both steps of a rotation: both new keys last, then first."""
-    key, field_key = pair.site.environment["SECRET_KEY"], pair.site.environment["FIELD_ENCRYPTION_KEYS"]
-    new, new_field_key = secrets.token_urlsafe(64), Fernet.generate_key().decode()
-    last = {"SECRET_KEY_FALLBACKS": new, "FIELD_ENCRYPTION_KEYS": f"{field_key},{new_field_key}"}
-    first = {
-        "SECRET_KEY": new,
-        "SECRET_KEY_FALLBACKS": key,
-        "FIELD_ENCRYPTION_KEYS": f"{new_field_key},{field_key}",
-    }
-    return last, first
+def rows_of_the_rotation(pair: Pair) -> list[dict[str, str]]:
+    """Return the variables of each row of the table in docs/several-machines.md, with real keys."""
+    names = ("FIELD_ENCRYPTION_KEYS", "SECRET_KEY", "SECRET_KEY_FALLBACKS")
+    new = {"FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(), "SECRET_KEY": secrets.token_urlsafe(64)}
+    keys = {name: {"OLD": pair.site.environment[name], "NEW": value} for name, value in new.items()}
+    keys["SECRET_KEY_FALLBACKS"] = keys["SECRET_KEY"]
+    lines = re.findall(r"^\| [0-3] \| (.*)", guide(pair.site.project), re.MULTILINE)
+    rows = [[cell.strip(" `").split(",") for cell in line.split("|")[:3]] for line in lines]
+    return [
+        {name: ",".join(keys[name][word] for word in cell if word) for name, cell in zip(names, row, strict=True)}
+        for row in rows
+    ]
+
+
+def guide(project: Path) -> str:
+    """Return docs/several-machines.md."""
+    return (project / "docs" / "several-machines.md").read_text(encoding="utf-8")
 
 
 def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
     stop, apps = Event(), dict[int, str]()
-    last, first = new_keys(pair)
+    now, *rows = rows_of_the_rotation(pair)
+    assert now.items() <= (pair.site.environment | {"SECRET_KEY_FALLBACKS": ""}).items()
+    assert len(rows) == 3
     steady = pair.person(250)
     assert steady.log_in("person249@example.com").status == 302
 
@@ -371,18 +373,13 @@ def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
         lives = [threads.submit(live) for _ in range(2)]
         try:
             check()
-            for changes in (last, first):
+            for row in rows:
                 for machine in pair.machines:
-                    pair.restart(machine, **changes)
+                    pair.restart(machine, **row)
                     check()
-            run_by = pair.site.manage("rotate_encryption", **first)
-            assert "mfa.Authenticator.data" in run_by
-            check()
-            # The backups that need the old key have gone.
-            only = first | {"FIELD_ENCRYPTION_KEYS": first["FIELD_ENCRYPTION_KEYS"].partition(",")[0]}
-            for machine in pair.machines:
-                pair.restart(machine, **only)
-                check()
+                if row is rows[1]:
+                    assert "mfa.Authenticator.data" in pair.site.manage("rotate_encryption", **row)
+                    check()
         finally:
             stop.set()
         for it in lives:
@@ -399,7 +396,7 @@ def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
 
 def test_new_key_that_comes_first_at_once_fails_on_the_other_machine(pair: Pair) -> None:
     one, other = pair.machines
-    _, first = new_keys(pair)
+    first = rows_of_the_rotation(pair)[2]
     cookies = pair.person(1)
     assert cookies.log_in("person1@example.com").status == 302
     pair.restart(one, **first)
@@ -439,10 +436,15 @@ def test_database_with_another_certificate_is_refused(project: Project, tmp_path
             environment = production(source) | {"DATABASE_URL": url.replace("127.0.0.1", host) + query}
             return run(source, sys.executable, *command, **environment)
 
-        show = ("manage.py", "shell", "-v0", "--command", SHOW_TLS)
+        words = guide(source)
+        found = re.search(r"manage\.py (shell) (-v0) (-c) \"(.+)\"\n", words)
+        assert found
+        show = ("manage.py", *found.groups())
         backup = ("-m", "scripts.backups", "create", str(tmp_path / "backups"))
-        verify = "?sslmode=verify-full&sslrootcert={}/{}.pem"
-        right, wrong = verify.format(tmp_path, "authority"), verify.format(tmp_path, "other")
+        (query,) = re.findall(r"^postgres://.+(\?.+)", words, re.MULTILINE)
+        place = "/srv/my-secure-site/secrets/database_ca.pem"
+        right, wrong = (query.replace(place, f"{tmp_path}/{name}.pem") for name in ("authority", "other"))
+        assert right != query
         assert "TLSv1.3" in connect("localhost", right, *show)
         connect("localhost", right, *backup)
         assert len(list((tmp_path / "backups").iterdir())) == 1

@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -259,6 +260,16 @@ class Keeper:
 
 @pytest.fixture
 def keeper(project: Project, tmp_path: Path) -> Iterator[Keeper]:
+    deploy = project(ALL_OFF) / "deploy"
+    text = (deploy / "site.conf").read_text(encoding="utf-8")
+    # On a busy machine, a page takes longer than the others wait for it.
+    (deploy / "site.conf").write_text(text.replace("lock_timeout 50ms;", "lock_timeout 9s;"), encoding="utf-8")
+    with keep(deploy, tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def keep(deploy: Path, folder: Path) -> Iterator[Keeper]:
     """Run nginx in front of a site whose pages repeat the request."""
 
     class Site(BaseHTTPRequestHandler):
@@ -278,15 +289,11 @@ def keeper(project: Project, tmp_path: Path) -> Iterator[Keeper]:
         def log_message(self, *_: object) -> None:
             pass
 
-    certificate, _ = issue_certificate(tmp_path)
+    certificate, _ = issue_certificate(folder)
     site = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=site.serve_forever, daemon=True).start()
-    deploy = project(ALL_OFF) / "deploy"
-    text = (deploy / "site.conf").read_text(encoding="utf-8")
-    # On a busy machine, a page takes longer than the others wait for it.
-    (deploy / "site.conf").write_text(text.replace("lock_timeout 50ms;", "lock_timeout 9s;"), encoding="utf-8")
-    with nginx(deploy, tmp_path, certificate, f"127.0.0.1:{site.server_port}") as (_, https):
-        found = Keeper(https, tmp_path)
+    with nginx(deploy, folder, certificate, f"127.0.0.1:{site.server_port}") as (_, https):
+        found = Keeper(https, folder)
         yield found
     site.shutdown()
     site.server_close()
@@ -420,3 +427,21 @@ def test_charset_that_the_site_cannot_read_is_replaced(sent: str, is_refused: bo
             expected = "text/plain; charset=malformed" if is_refused else sent
             assert f"\nContent-Type: {expected}\n" in body
     assert "\nContent-Type:" not in keeper.get("/page/")[2]
+
+
+@pytest.mark.parametrize(("balancer", "client"), [("127.0.0.0/8", "203.0.113.9"), ("10.0.0.0/24", "127.0.0.1")])
+def test_load_balancer_alone_says_who_the_client_is(
+    balancer: str, client: str, project: Project, tmp_path: Path
+) -> None:
+    root = project(ALL_OFF)
+    document = (root / "docs" / "several-machines.md").read_text(encoding="utf-8")
+    found = re.search("^cat > /etc/nginx/conf.d/balancer.conf <<END\n(.+?)^END$", document, re.DOTALL | re.MULTILINE)
+    assert found
+    with (root / "deploy" / "site.conf").open("a", encoding="utf-8") as file:
+        file.write(found[1].replace("10.0.0.0/24", balancer))
+    with keep(root / "deploy", tmp_path) as site:
+        status, _, body = site.get("/health/ready/", "X-Forwarded-For: 198.51.100.6, 203.0.113.9", host="10.0.0.5")
+    assert status == "200"
+    assert "\nHost: 10.0.0.5\n" in body
+    assert re.findall("\nX-Forwarded-For: (.+)", body) == [client]
+    assert "\nX-Forwarded-Proto: https\n" in body
