@@ -130,3 +130,16 @@ def test_every_variable_that_a_project_reads_is_documented(answers: Answers, pri
     documented = set(re.findall(r"\b[A-Z_]{4,}\b", "".join(it.read_text(encoding="utf-8") for it in documents)))
     assert {"BIND", "DEBUG", "ENV_FILE", "OSV_URL", "TEST_DATABASE_URL"} <= read
     assert read - documented <= {"GITHUB_STEP_SUMMARY", "SYSTEMROOT"}, "these come from GitHub and Windows"
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_every_security_event_is_documented(answers: Answers, pristine: Project) -> None:
+    root = pristine(answers)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in root.glob("*/**/*.py") if "tests" not in path.parts)
+    logged = set(re.findall(r'log_event\("(\w+)"', code))
+    for events in re.findall(r"EVENTS = \{(.+?)\}", code, re.DOTALL):
+        logged |= set(re.findall(r': "(\w+)"', events))
+    document = (root / "docs" / "reference.md").read_text(encoding="utf-8")
+    table = document.partition("| event | when |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == logged
