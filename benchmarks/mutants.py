@@ -1,10 +1,11 @@
 """Break a generated project at random places, and count how often the tests inside it notice.
 
 `mutations` breaks the controls that its authors thought of; this breaks anything: conditions, comparisons, statements,
-decorators, arguments, entries of lists, and constants. A mutant that no test notices is a survivor. One that only keeps
-the project from starting shows nothing about the tests, and does not count. The tests are the project's own and those
-of the template that run inside a project. Type annotations, the type of a `cast` and the arguments of `@dataclass` are
-left alone, since nothing that runs depends on them, and so are sentences, which no test should repeat.
+decorators, arguments, entries of lists, fields and methods of classes, and constants. A mutant that no test notices is
+a survivor. One that only keeps the project from starting shows nothing about the tests, and does not count. Nor does
+one that equivalent.toml lists: the project does the same with it. The tests are the project's own and those of the
+template that run inside a project. Type annotations, the type of a `cast` and the arguments of `@dataclass` are left
+alone, since nothing that runs depends on them, and so are sentences, which no test should repeat.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from benchmarks import generated, print_table, record
 from tests.support.baking import ALL_ON, ROOT, clean_environment, run
 
 APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COUNT = 200
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300
@@ -82,6 +85,11 @@ class Mutant:
     def apply(self, source: bytes) -> bytes:
         """Return the changed source."""
         return source[: self.start] + self.text.encode() + source[self.end :]
+
+    def describe(self, source: bytes) -> tuple[str, str, str]:
+        """Return the path, the change and its line, as in equivalent.toml."""
+        before, after = (" ".join(text.split())[:60] for text in (source[self.start : self.end].decode(), self.text))
+        return self.path, f"{before} → {after}", source.decode().splitlines()[self.line - 1].strip()
 
 
 class Finder(ast.NodeVisitor):
@@ -158,7 +166,17 @@ class Finder(ast.NodeVisitor):
         for part in parts:
             self.visit(part)
 
-    visit_ClassDef = visit_FunctionDef  # noqa: N815
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Remove fields and methods."""
+        for member in node.body:
+            if isinstance(member, ast.FunctionDef):
+                start, end = self.starts[member.lineno - 1] + member.col_offset, self.span(member)[1]
+                for decorator in member.decorator_list:
+                    start = min(start, self.span(decorator)[0] - 1)
+                self.change("method removed", member.lineno, start, end, "pass")
+            elif isinstance(member, ast.Assign | ast.AnnAssign) and member.value:
+                self.add("field removed", member, "pass")
+        self.visit_FunctionDef(node)
 
     def visit_TypeAlias(self, node: ast.TypeAlias) -> None:
         """Leave types alone."""
@@ -229,9 +247,8 @@ class Finder(ast.NodeVisitor):
                 self.add("constant changed", node, '"mutated"' if node.value else '"m"')
 
 
-def find(project: Path) -> list[Mutant]:
-    """Return all mutants of a project that Python can parse."""
-    found = []
+def find_all(project: Path) -> Iterator[tuple[Mutant, bytes]]:
+    """Yield each mutant of a project with the source of its module."""
     for app in APPS:
         for path in sorted((project / app).rglob("*.py")):
             name = path.relative_to(project).as_posix()
@@ -239,12 +256,26 @@ def find(project: Path) -> list[Mutant]:
                 continue
             source = path.read_bytes()
             for mutant in Finder(name, source).found:
-                try:
-                    compile(mutant.apply(source), name, "exec")
-                except SyntaxError:
-                    continue
-                found.append(mutant)
+                yield mutant, source
+
+
+def find(project: Path) -> list[Mutant]:
+    """Return the mutants of a project that Python can parse and that are not known to be equivalent."""
+    found, known = [], {(it["path"], it["change"], it["line"]) for it in equivalent()}
+    for mutant, source in find_all(project):
+        if mutant.describe(source) not in known:
+            try:
+                compile(mutant.apply(source), mutant.path, "exec")
+            except SyntaxError:
+                continue
+            found.append(mutant)
     return found
+
+
+def equivalent() -> list[dict[str, str]]:
+    """Return the changes that are known to change nothing, each with its reason."""
+    mutants: list[dict[str, str]] = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutants"]
+    return mutants
 
 
 def trace(project: Path) -> dict[tuple[str, int], set[str]]:
@@ -350,10 +381,8 @@ def main() -> None:
             if number % 20 == 0:
                 print(f"{number} of {len(sample)}", file=sys.stderr, flush=True)
             if result == SURVIVES:
-                before = (project / mutant.path).read_bytes()[mutant.start : mutant.end].decode()
-                line = (project / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
-                change = f"`{before[:60]}` → `{mutant.text[:60]}`".replace("\n", " ")
-                survivors.append([f"{mutant.path}:{mutant.line}", mutant.kind, change, f"`{line[:80]}`"])
+                path, change, line = mutant.describe((project / mutant.path).read_bytes())
+                survivors.append([f"{path}:{mutant.line}", mutant.kind, f"`{change}`", f"`{line}`"])
                 print(*survivors[-1], sep="  ", file=sys.stderr, flush=True)
     print_table(["survivor", "kind", "change", "line"], survivors or [["none", "", "", ""]])
     print()

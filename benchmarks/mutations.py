@@ -1,9 +1,10 @@
 """Mutation testing of the controls: break one at a time in a generated project, and run the project's tests.
 
-A mutation is detected if a test fails that is marked with the control. Arguments select mutations by a word of their
-names.
+A mutation is detected if a test fails that is marked with the control. A complete run stores its figures for README.md.
 """
 
+import argparse
+import ast
 import re
 import shutil
 import subprocess
@@ -15,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import generated, print_table
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, clean_environment
+from benchmarks import generated, print_table, record
+from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, clean_environment, run
 
 PARALLEL = 2
 SETTINGS = "config/settings.py"
@@ -54,14 +55,40 @@ class Mutation:
     new: str = ""
 
     def fits(self, project: Path) -> bool:
-        """Tell whether the file contains `old` exactly once."""
+        """Tell whether the file has `old` exactly once, and the change leaves valid code that is not the same."""
         file = project / self.path
-        return file.is_file() and file.read_text(encoding="utf-8").count(self.old) == 1
+        source = file.read_text(encoding="utf-8") if file.is_file() else ""
+        if source.count(self.old) != 1:
+            return False
+        try:
+            return self.what_counts(source) != self.what_counts(source.replace(self.old, self.new))
+        except SyntaxError:  # any test would notice it
+            return False
+
+    def what_counts(self, source: str) -> str:
+        """Return a module or a template without comments and docstrings, and without its format."""
+        if not self.path.endswith(".py"):
+            return "".join(re.sub(r"<!--.*?-->|{#.*?#}", "", source, flags=re.DOTALL).split())
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(body := getattr(node, "body", None), list):
+                body[:] = [it for it in body if not is_text(it)] or [ast.Pass()]
+        return ast.unparse(tree)
+
+    def is_about(self, files: list[str]) -> bool:
+        """Tell whether a file is the one that is changed, or a test beside it."""
+        folders = [file.partition("tests/")[0] for file in files if "tests/" in file]
+        return self.path in files or self.path.startswith(tuple(folders))
 
     def apply(self, project: Path) -> None:
         """Change the file."""
         file = project / self.path
         file.write_text(file.read_text(encoding="utf-8").replace(self.old, self.new), encoding="utf-8")
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is nothing but a docstring."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 # For a project without features
@@ -256,7 +283,7 @@ FOUNDATION = [
     ),
     Mutation("email of a killed worker lost", MAIL, "claim(1, CLAIM)", "claim(1, timedelta(days=9))"),
     Mutation("email sent by each worker", "core/due.py", "**claim)]", '**{"attempts": 1})]'),
-    Mutation("email sent again under another id", MAIL, "return message_from_bytes(", "return super().message() or ("),
+    Mutation("email sent again under another id", MAIL, "return message", "return super().message() or message"),
     Mutation(
         "emails lost with the mail server",
         MAIL,
@@ -1155,21 +1182,44 @@ def detect_all(mutations: list[Mutation], answers: Answers) -> Iterator[list[obj
         yield from executor.map(lambda mutation: detect(mutation, project), mutations)
 
 
-def main(words: list[str]) -> None:
+def changed_since(commit: str) -> list[str]:
+    """Return the files of the emitted project that differ from a commit."""
+    folder = "{{cookiecutter.project_slug}}/"
+    names = run(ROOT, "git", "diff", "--name-only", "-z", commit, "--", folder).split("\0")
+    return [name.removeprefix(folder) for name in names if name]
+
+
+def main() -> None:
     """Print the table and the count; exit with an error if a mutation is not detected."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="run only mutations whose name has one of these words")
+    parser.add_argument("--part", default="1/1", help="run only one of several parts, such as 2/4")
+    parser.add_argument("--changed", metavar="COMMIT", help="run only those of files that differ from the commit")
+    options = parser.parse_args()
+    part, parts = map(int, options.part.split("/"))
+    files = changed_since(options.changed) if options.changed else []
+    chosen = [
+        it
+        for it in (FOUNDATION + FEATURES)[part - 1 :: parts]
+        if not options.words or any(word in it.name for word in options.words)
+        if not options.changed or it.is_about(files)
+    ]
     started = time.monotonic()
     rows: list[list[object]] = []
     for answers, mutations in ((ALL_OFF, FOUNDATION), (ALL_ON, FEATURES)):
-        chosen = [it for it in mutations if not words or any(word in it.name for word in words)]
-        for row in detect_all(chosen, answers) if chosen else ():
+        own = [it for it in chosen if it in mutations]
+        for row in detect_all(own, answers) if own else ():
             rows.append(row)
             print(*row, sep="  ", file=sys.stderr, flush=True)
     detected = [row for row in rows if row[2]]
-    print_table(["mutation", "first test that fails", "control"], rows)
+    if rows:
+        print_table(["mutation", "first test that fails", "control"], rows)
+    if len(rows) == len(FOUNDATION + FEATURES):
+        record("mutations", detected=len(detected), broken=len(rows))
     print(f"\n{len(detected)} of {len(rows)} mutations are detected ({time.monotonic() - started:.0f} seconds).")
     if len(detected) < len(rows):
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
