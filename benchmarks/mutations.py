@@ -281,6 +281,7 @@ FOUNDATION = [
         'Mail.objects.order_by("kind").claim',
         "Mail.objects.claim",
     ),
+    Mutation("email without its key discarded", MAIL, "isinstance(error, json.JSONDecodeError)", "False"),
     Mutation("email of a killed worker lost", MAIL, "claim(1, CLAIM)", "claim(1, timedelta(days=9))"),
     Mutation("email sent by each worker", "core/due.py", "**claim)]", '**{"attempts": 1})]'),
     Mutation("email sent again under another id", MAIL, "return message", "return super().message() or message"),

@@ -106,6 +106,8 @@ def is_final(error: Exception) -> bool:
     """Return whether the server refuses the recipients or the email, rather than the site, and not only for now."""
     if isinstance(error, SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
+    if isinstance(error, json.JSONDecodeError):  # the key that decrypts the email is missing on this machine
+        return False
     return isinstance(error, ValueError) or (isinstance(error, SMTPDataError) and error.smtp_code >= 500)
 
 

@@ -7,11 +7,13 @@ from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core import mail as django_mail
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.db import connection, transaction
+from pytest_django import Settings
 
 from core import mail
 from core.mail import ConsoleBackend
@@ -177,6 +179,20 @@ def test_email_that_cannot_be_sent_stops_no_other(
     assert len(tried) == min(tries, 12)
     assert Mail.objects.count() == (tries == 99)
     assert RECIPIENT not in "".join(caplog.messages)
+
+
+@pytest.mark.control("emails")
+def test_email_without_its_key_waits_for_it(travel: Travel, settings: Settings) -> None:
+    write()
+    keys = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    for _ in range(mail.REFUSALS + 2):
+        run_passes()
+        travel(timedelta(minutes=15))
+    assert recipients() == []
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    run_passes()
+    assert recipients() == [RECIPIENT]
 
 
 def test_console_shows_the_text_of_an_email_alone() -> None:
