@@ -3,33 +3,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import connection
-from django.db.migrations import operations
+from django.db.migrations import operations as it
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Field
 
-# Nothing that the running release reads or writes.
-HARMLESS = (
-    operations.AddIndex,
-    operations.AlterModelManagers,
-    operations.AlterModelOptions,
-    operations.AlterModelTableComment,
-    operations.CreateModel,
-    operations.RemoveConstraint,
-    operations.RemoveIndex,
-    operations.RenameIndex,
-)
-OF_FIELD = (operations.AlterField, operations.RemoveField, operations.RenameField)
-# Of a field, what the table does not have.
-UNSEEN = {"default", *Field.non_db_attrs} - {"db_column"}
-GONE = (
-    operations.AlterModelTable,
-    operations.DeleteModel,
-    operations.RemoveField,
-    operations.RenameField,
-    operations.RenameModel,
-)
+# What the running release does not notice, and what it misses.
+INDEXES = (it.AddIndex, it.RemoveConstraint, it.RemoveIndex, it.RenameIndex)
+HARMLESS = (*INDEXES, it.AlterModelManagers, it.AlterModelOptions, it.AlterModelTableComment, it.CreateModel)
+GONE = (it.AlterModelTable, it.DeleteModel, it.RemoveField, it.RenameField, it.RenameModel)
+OF_FIELD = (it.AlterField, it.RemoveField, it.RenameField)
+# What a column does not have.
+NOT_OF_COLUMN = {"default", *Field.non_db_attrs} - {"db_column"}
 
 
 class Command(BaseCommand):
@@ -38,9 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         executor = MigrationExecutor(connection)
         graph = executor.loader.graph
-        before = executor.loader.project_state(
-            [key for key in graph.nodes if key in executor.loader.applied_migrations]
-        )
+        applied = [key for key in graph.nodes if key in executor.loader.applied_migrations]
+        before = executor.loader.project_state(applied)
         for migration, _ in executor.migration_plan(graph.leaf_nodes()):
             self.stdout.write(str(migration))
             for operation in migration.operations:
@@ -52,28 +37,29 @@ def dangers(operation: Operation, app: str, before: ProjectState) -> Iterator[st
     """Yield what a release with the models of before would do, once the operation is applied."""
     name = getattr(operation, "old_name", getattr(operation, "name", ""))
     model = before.models.get((app, getattr(operation, "model_name", name).lower()))
-    if isinstance(operation, operations.SeparateDatabaseAndState):
+    if isinstance(operation, it.SeparateDatabaseAndState):
         for inner in operation.database_operations:
             yield from dangers(inner, app, before)
-    elif isinstance(operation, operations.RunSQL | operations.RunPython):
+    elif isinstance(operation, it.RunSQL | it.RunPython):
         yield "read it: it changes rows while the running release does"
     elif isinstance(operation, HARMLESS) or not model or (isinstance(operation, OF_FIELD) and name not in model.fields):
         return  # the running release knows nothing of it
     elif isinstance(operation, GONE):
         yield "the running release fails where it reads or writes it"
-    elif isinstance(operation, operations.AddField):
-        new = operation.field
-        if not (new.null or new.many_to_many or new.generated or new.has_db_default()):
+    elif isinstance(operation, it.AddField):
+        field = operation.field
+        if not (field.null or field.many_to_many or field.generated or field.has_db_default()):
             yield "the running release fails where it adds a row: the column needs db_default"
-    elif isinstance(operation, operations.AlterField):
-        old, altered = map(properties, (model.fields[name], operation.field))
-        if changed := sorted(key for key in old | altered if old.get(key) != altered.get(key)):
-            yield f"the running release may write what the column no longer takes ({', '.join(changed)})"
+    elif isinstance(operation, it.AlterField):
+        old, new = map(column, (model.fields[name], operation.field))
+        changed = {key for key in old | new if old.get(key) != new.get(key)} - ({"null", "db_default"} - old.keys())
+        if changed:
+            yield f"the running release may write what the column does not take ({', '.join(sorted(changed))})"
     else:
         yield "the running release may write rows that it refuses"
 
 
-def properties(field: Field) -> dict[str, Any]:
-    """Return what makes the column."""
+def column(field: Field) -> dict[str, Any]:
+    """Return the options of the field that its column has."""
     _, path, _, options = field.deconstruct()
-    return {"type": path} | {name: value for name, value in options.items() if name not in UNSEEN}
+    return {"type": path} | {name: value for name, value in options.items() if name not in NOT_OF_COLUMN}
