@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import Project, commit, run
+from tests.support.baking import commit, run
 from tests.support.containers import BASE, make_base, need
 from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, issue_certificate
 from tests.support.readme import section
@@ -162,8 +162,8 @@ def install(machine: Machine, project: Path, folder: Path) -> Site:
         ("etc/hosts", "127.0.0.1 example.com\n"),
         ("etc/ssl/certs/ca-certificates.crt", (folder / "authority.pem").read_text(encoding="ascii")),
     ):
-        with (machine.root / path).open("a", encoding="utf-8") as file:
-            file.write(text)
+        with (machine.root / path).open("a", encoding="utf-8") as changed:
+            changed.write(text)
     for heading in ("Prepare the machine", "Copy the project", "Install", "Certificate"):
         for block in blocks(project, heading):
             follow(machine, project, block)
