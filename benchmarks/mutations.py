@@ -434,6 +434,11 @@ FOUNDATION = [
         'if request.path_info in {"/health/live/", "/health/ready/"}:',
         "if False:",
     ),
+    Mutation(
+        "readiness of a release confirmed by another one",
+        "core/views.py",
+        '    answer &= request.headers.get("X-Release", settings.BASE_DIR.name) == settings.BASE_DIR.name\n',
+    ),
     Mutation("health checks need HTTPS", SETTINGS, '= [r"^health/(live|ready)/\\Z"]', "= []"),
     Mutation("health subpages answer over plain HTTP", SETTINGS, 'r"^health/(live|ready)/\\Z"', 'r"^health/"'),
     Mutation("storage not checked by readiness", "core/views.py", 'if not default_storage.exists(""):', "if False:"),

@@ -52,7 +52,10 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if all services answered within the last second, else 503. Only the log names the one that failed."""
+    """Answer 200 if all services answered within the last second, else 503. Only the log names the one that failed.
+
+    With X-Release, it must also be the release of that name: deploy/release asks, and nobody else learns the name.
+    """
     global checked_at, is_ready
     now = time.monotonic()
     if checking.acquire(blocking=False):
@@ -66,6 +69,7 @@ def health_ready(request: HttpRequest) -> HttpResponse:
     else:
         # Another request checks. If a service hangs, this one does not wait too, and the last answer is out of date.
         answer = is_ready and now < checked_at + 2
+    answer &= request.headers.get("X-Release", settings.BASE_DIR.name) == settings.BASE_DIR.name
     return HttpResponse("ok" if answer else "not ready", status=200 if answer else 503, content_type="text/plain")
 
 

@@ -1,0 +1,252 @@
+"""deploy/release on a machine of its own, while visitors load pages and upload photos."""
+
+import http.client
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from tests.support.baking import WITH_GALLERY, Project, commit
+from tests.support.containers import https_port
+from tests.support.images import encode, landscape
+from tests.support.live import ADMIN, Response, Site, Visitor
+from tests.support.machine import Machine, boot, install, prepare, push
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+ADD = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("uploads", "{before}")]
+    operations = [migrations.AddField("photo", "{name}", models.CharField(max_length=9, {default}=""))]
+"""
+FAIL = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("uploads", "0002_shelf")]
+    operations = [migrations.RunSQL("SELECT 1 / 0")]
+"""
+MODEL = "    title = models.CharField(max_length=120, blank=True, validators=[validate_one_line])\n"
+# Given up is a release that … : a file, the end of it, and what the command says.
+BROKEN = {
+    "has a URL without a view": ("config/urls.py", "urlpatterns += [path('x/', views.nothing)]\n", "A check fails."),
+    "does not load": ("config/wsgi.py", "raise RuntimeError\n", "It does not load."),
+    # systemd gives this variable to services only.
+    "does not start": ("config/wsgi.py", "assert 'INVOCATION_ID' not in os.environ\n", "It does not become ready"),
+    "is never ready": ("core/views.py", "SERVICES['never'] = lambda: 1 / 0\n", "It does not become ready"),
+    "breaks nginx": ("deploy/site.conf", "nonsense;\n", "nginx does not accept its configuration."),
+    "cannot migrate": ("uploads/migrations/0003_fail.py", FAIL, "A migration failed."),
+}
+GIVEN_UP_SECONDS = 40
+
+
+class Visits:
+    """Visitors who load pages and upload photos, and what failed for them."""
+
+    def __init__(self, site: Site) -> None:
+        """Log the uploaders in."""
+        self.site = site
+        self.stop = Event()
+        self.failed: list[str] = []
+        self.pages = self.uploads = 0
+
+    def see(self, what: str, response: Response, expected: int) -> bool:
+        """Note a response that is not as expected."""
+        if response.status != expected:
+            self.failed.append(f"{what}: {response.status} {response.text[:200]}")
+        return response.status == expected
+
+    def repeat(self, work: str, visitor: Visitor) -> None:
+        """Repeat one kind of visit until the end."""
+        photo = encode(landscape(1, (1600, 1200), 0.25), quality=90)
+        while not self.stop.wait(0.2):
+            try:
+                if work == "upload":
+                    time.sleep(0.5)
+                    token = visitor.token("/photos/upload/")
+                    response = visitor.upload(photo, token=token)
+                    # A busy site says so.
+                    if response.status == 302 or "Retry-After" not in response.headers:
+                        self.uploads += self.see(work, response, 302)
+                else:
+                    page = visitor.get(work)
+                    self.pages += self.see(work, page, 200)
+                    for style in re.findall(r"/static/site\.\w+\.css", page.text):
+                        # As a browser that has the page of before.
+                        time.sleep(0.5)
+                        self.see(style, visitor.get(style), 200)
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                self.failed.append(f"{work}: {error!r}")
+
+
+@contextmanager
+def visits(site: Site) -> Iterator[Visits]:
+    """Let visitors come and go; at the end, none of them has seen an error."""
+    seen = Visits(site)
+    work = ["/", "/", "/accounts/login/", "/health/live/"]
+    threads = [Thread(target=seen.repeat, args=(path, site.visitor())) for path in work]
+    threads.append(Thread(target=seen.repeat, args=("upload", site.visitor(ADMIN))))
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+        time.sleep(2)  # some visits of the new release
+    finally:
+        seen.stop.set()
+        for thread in threads:
+            thread.join()
+    assert not seen.failed
+    assert seen.pages > 50
+    assert seen.uploads > 0
+    print(f"{seen.pages} pages and {seen.uploads} uploads")  # noqa: T201 - shown when a later step fails
+
+
+def style(site: Site) -> str:
+    """Return the URL of the start page's style sheet, which names a release."""
+    time.sleep(2)  # nginx has no older page
+    (found,) = re.findall(r"/static/site\.\w+\.css", site.visitor().get("/").text)
+    return str(found)
+
+
+def change(machine: Machine, project: Path, number: int, files: dict[str, str] | None = None) -> None:
+    """Push a commit with another style sheet and other files."""
+    changed = {"static/site.css": f"/* {number} */\n"} | (files or {})
+    for path, text in changed.items():
+        with (project / path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    commit(project, f"Change {number}")
+    push(machine, project)
+
+
+def photos(machine: Machine, column: str = "id") -> int:
+    """Count the rows of the table with a column."""
+    query = f"SELECT count({column}) FROM uploads_photo WHERE status <> 'deleted'"  # noqa: S608 - the column is ours
+    return int(machine.run(f'runuser -u site -- psql --tuples-only --command="{query}" site').split()[-1])
+
+
+def current(machine: Machine) -> str:
+    """Return the name of the release that answers."""
+    return (machine.root / "srv" / "my-secure-site" / "current").readlink().name
+
+
+def instances(machine: Machine) -> list[str]:
+    """Return the releases that systemd runs."""
+    units = machine.run("systemctl list-units --all --plain --no-legend 'site-web@*'")
+    return re.findall(r"^site-web@(\S+)\.service", units, re.MULTILINE)
+
+
+def release(machine: Machine, site: Site, command: str = "deploy/release", typed: str = "") -> str:
+    """Release under load: nobody sees an error, and no photo is lost."""
+    before = photos(machine)
+    with visits(site) as seen:
+        output = machine.run(command, typed)
+    assert photos(machine) == before + seen.uploads
+    assert instances(machine) == [current(machine)]
+    assert f"{current(machine)} answers." in output
+    return output
+
+
+def given_up(machine: Machine, site: Site, command: str = "deploy/release", typed: str = "") -> str:
+    """Try a release that must be given up, and return what the command says: all is as before."""
+    answers, folders = (
+        current(machine),
+        machine.run("ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system"),
+    )
+    with visits(site):
+        output = machine.run(f"! {command}; date +%s", typed)
+    (name,) = re.findall(r"^release: (\S+): Change", output, re.MULTILINE)
+    started = machine.run(f"journalctl --quiet --output=short-unix --unit=site-web@{name} | head -n 1").split("\n")[-2:]
+    begun = re.match(r"[\d.]+", "".join(started).strip().split("\n")[-1])
+    assert not begun or int(output.split()[-1]) - float(begun[0]) < GIVEN_UP_SECONDS
+    assert f"{answers} still answers." in output
+    assert (current(machine), instances(machine)) == (answers, [answers])
+    assert machine.run("ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system") == folders
+    return output
+
+
+def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
+    """Try releases that cannot work, and one that would break the running one."""
+    for reason, (path, text, why) in BROKEN.items():
+        original = (folder / path).read_text(encoding="utf-8") if (folder / path).exists() else None
+        change(machine, folder, 4, {path: text})
+        output = given_up(machine, site, "deploy/release --yes")
+        assert why in output, reason
+        assert "Traceback" not in output
+        if original is None:
+            (folder / path).unlink()
+        else:
+            (folder / path).write_text(original, encoding="utf-8")
+    harmful = ADD.format(before="0002_shelf", name="row", default="default")
+    change(machine, folder, 5, {"uploads/migrations/0003_row.py": harmful})
+    output = given_up(machine, site)
+    assert "uploads.0003_row\n  Add field row to photo: the running release fails where it adds a row" in output
+    (folder / "uploads/migrations/0003_row.py").unlink()
+
+
+def test_releases_and_the_way_back_fail_no_request(
+    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = project(WITH_GALLERY)
+    prepare(folder, UPLOADS_PER_HOUR="100000", UPLOAD_DECODE_SECONDS="100000")
+    with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
+        site = install(machine, folder, tmp_path)
+        first = style(site), current(machine)
+
+        change(machine, folder, 2)
+        release(machine, site)
+        second = style(site), current(machine)
+        assert len({*first, *second}) == 4
+        assert site.visitor().get(first[0]).status == 200, "a page that a browser has names it"
+
+        # A column that the running release does not know.
+        (folder / "uploads/models.py").write_text(
+            (folder / "uploads/models.py")
+            .read_text(encoding="utf-8")
+            .replace(MODEL, f'{MODEL}    shelf = models.CharField(max_length=9, db_default="")\n'),
+            encoding="utf-8",
+        )
+        expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
+        change(machine, folder, 3, {"uploads/migrations/0002_shelf.py": expand})
+        given_up(machine, site, typed="n\n")
+        output = release(machine, site, typed="y\n")
+        assert "uploads.0002_shelf\n" in output
+        assert "fails" not in output
+        third = current(machine)
+        assert photos(machine, "shelf") == photos(machine)
+
+        # The way back, and further back, which never leads to the release that it left.
+        for target in (second, first):
+            output = release(machine, site, "deploy/release --back")
+            assert (style(site), current(machine)) == target
+            assert f"back to {target[1]}." in output
+        # The document has released once before the certificate.
+        machine.run("deploy/release --back; ! deploy/release --back")
+        output = release(machine, site, f"deploy/release --back {third}")
+        assert current(machine) == third
+
+        give_up_broken_releases(machine, site, folder)
+
+        # Two at once, and one whose terminal goes.
+        change(machine, folder, 6)
+        with ThreadPoolExecutor() as threads:
+            one = threads.submit(machine.run, "deploy/release")
+            time.sleep(3)
+            assert "Another one is under way." in machine.run("! deploy/release; ! deploy/release --back")
+            assert "answers." in one.result()
+        assert "It was interrupted." in machine.run("! timeout --signal=HUP 4 deploy/release")
+        last = style(site), current(machine)
+        assert instances(machine) == [last[1]]
+    # The power was cut.
+    with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
+        machine.run("until curl --silent --fail --insecure https://localhost/health/ready/; do sleep 1; done")
+        assert (style(site), current(machine), instances(machine)) == (*last, [last[1]])
+        assert "active" in machine.run("systemctl is-active site-worker site-backup.timer")
