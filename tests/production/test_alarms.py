@@ -72,6 +72,7 @@ def check_status(machine: Machine) -> None:
 def hang(machine: Machine) -> None:
     """Stop the worker, and wait until it is another process."""
     show = "systemctl show --property=MainPID --value site-worker"
+    wait_until(lambda: ask(machine, "systemctl is-active site-worker || true") == ["active"], "no worker")
     hung, started = ask(machine, show), time.monotonic()
     machine.run("systemctl kill --signal=STOP site-worker")
     wait_until(lambda: ask(machine, show) not in (["0"], hung), "the worker hangs", 60)
