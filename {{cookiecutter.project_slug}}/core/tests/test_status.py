@@ -102,10 +102,10 @@ def test_full_disk_is_bad(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 def test_health_check_of_a_container_looks_at_its_own_worker(capsys: pytest.CaptureFixture[str]) -> None:
     LastRun.objects.create(name="worker on another", at=timezone.now() - timedelta(hours=1))
-    assert "worker on another: silent since" in found(capsys)["worker"]
+    assert "worker on another last seen" in found(capsys)["worker"]
     assert found(capsys, "--worker") == {}
     LastRun.objects.filter(name=jobs.WORKER_HERE).delete()
-    assert "no sign" in found(capsys, "--worker")["worker"]
+    assert "none was" in found(capsys, "--worker")["worker"]
 
 
 def test_machine_that_was_taken_away_is_forgotten_after_a_day(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from core.jobs import WORKER_HERE
 from core.models import LastRun
-from core.status import LINES, NotFine, worker
+from core.status import LINES, worker
 from core.views import SERVICES
 
 QUIET = timedelta(minutes=10)  # A unit that has not failed again for so long is fine: systemd starts it again at once.
@@ -55,21 +55,21 @@ class Command(BaseCommand):
 
 
 def look(only_worker: bool, skip: list[str]) -> list[Line]:
-    lines: dict[str, Line] = {}
-    here: dict[str, Callable[[], object]] = {"worker": lambda: worker(WORKER_HERE)}
-    for name, function in (here if only_worker else {**SERVICES, **LINES}).items():
-        if name in skip or (name in LINES and "database" in lines and not lines["database"].fine):
+    lines: list[Line] = []
+    here: dict[str, Callable[[], Any]] = {"worker": lambda: worker(WORKER_HERE)}
+    parts = here if only_worker else {**SERVICES, **LINES}
+    for name, function in parts.items():
+        if name in skip or (name in LINES and any(it.name == "database" and not it.fine for it in lines)):
             continue
         try:
-            found = function()
-            lines[name] = Line(name, True, str(found) if name in LINES else "answers")
-        except NotFine as error:
-            lines[name] = Line(name, False, str(error))
+            answer = function()
+            fine, found, advice = answer if name in LINES else (True, "answers", "")
         except Exception as error:
             # Without its text, which can hold a value.
+            fine, found = False, f"failed with {type(error).__name__}"
             advice = "Start it, or check its variable of the environment: .env.example has them."
-            lines[name] = Line(name, False, f"failed with {type(error).__name__}. {advice}")
-    return list(lines.values())
+        lines.append(Line(name, fine, found if fine else f"{found}. {advice}"))
+    return lines
 
 
 def update_alarms(units: list[str], lines: list[Line]) -> None:

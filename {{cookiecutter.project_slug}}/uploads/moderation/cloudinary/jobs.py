@@ -1,7 +1,7 @@
 from django.conf import settings
 
 from core.jobs import job
-from core.status import NotFine, status
+from core.status import LINES, Finding
 from uploads.models import Photo
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import outbox
@@ -13,8 +13,9 @@ def moderate_photos() -> bool:
     return bool(settings.CLOUDINARY) and outbox.process_due_photos() == outbox.BATCH_SIZE
 
 
-@status("photos")
-def overdue_photos() -> str:
-    if overdue := get_moderation_backend().overdue(Photo.objects.all()).count():
-        raise NotFine(f"{overdue} wait for moderation for more than an hour. The log of the worker says why.")
-    return "none is overdue for moderation"
+def overdue_photos() -> Finding:
+    overdue = get_moderation_backend().overdue(Photo.objects.all()).count()
+    return not overdue, f"{overdue} wait for moderation for more than an hour", "The worker's log says why."
+
+
+LINES["photos"] = overdue_photos
