@@ -48,7 +48,8 @@ class Command(BaseCommand):
         lines = [] if units else look(options["worker"], options["skip"])
         if units is not None:
             return update_alarms(units, lines)
-        rows = [json.dumps([line._asdict() for line in lines])] if options["json"] else lines
+        facts = [{"name": it.name, "fine": it.fine, "text": it.text} for it in lines]
+        rows = [json.dumps(facts)] if options["json"] else lines
         self.stdout.write("\n".join(map(str, rows)))
         if not all(line.fine for line in lines):
             sys.exit(1)
@@ -56,8 +57,9 @@ class Command(BaseCommand):
 
 def look(only_worker: bool, skip: list[str]) -> list[Line]:
     lines: list[Line] = []
-    here: dict[str, Callable[[], Any]] = {"worker": lambda: worker(WORKER_HERE)}
-    parts = here if only_worker else {**SERVICES, **LINES}
+    parts: dict[str, Callable[[], Any]] = {**SERVICES, **LINES}
+    if only_worker:
+        parts = {"worker": lambda: worker(WORKER_HERE)}
     for name, function in parts.items():
         if name in skip or (name in LINES and any(it.name == "database" and not it.fine for it in lines)):
             continue
