@@ -34,6 +34,7 @@ RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
 BACKUPS = "scripts/backups.py"
 CACHING = "core/caching.py"
+STATUS, STATUS_LINES = "core/management/commands/status.py", "core/status.py"
 JOBS = "uploads/jobs.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
@@ -447,6 +448,27 @@ FOUNDATION = [
         "core/views.py",
         '    "static files": lambda: staticfiles_storage.url("site.css"),\n',
     ),
+    Mutation("full disk is ready", "core/views.py", ".free < FREE_BYTES", ".free < 0"),
+    Mutation("silent worker stays unnoticed", STATUS_LINES, "runs[0].at > timezone.now() - SILENCE", "True"),
+    Mutation("one hung worker of several stays unnoticed", STATUS_LINES, "runs[0].at >", "runs.reverse()[0].at >"),
+    Mutation("old backup stays unnoticed", STATUS_LINES, "last.at > timezone.now() - BACKUP_AGE", "True"),
+    Mutation("disk of the backups fills up", STATUS_LINES, "last.room >= 2", "last.room >= 0"),
+    Mutation("email that was never tried stays unnoticed", STATUS_LINES, "late.filter(attempts=0).exists() or ", ""),
+    Mutation("emails of anyone raise an alarm", STATUS_LINES, "late.filter(kind=Mail.Kind.NORMAL)", "late"),
+    Mutation("missing migration stays unnoticed", STATUS_LINES, "return not missing, ", "return True, "),
+    Mutation("values of errors in the status", STATUS, "failed with {type(error).__name__}", "{error}"),
+    Mutation("bad status has no exit code", STATUS, "            sys.exit(1)\n", "            pass\n"),
+    Mutation("alarm at each look", STATUS, 'path.write_text("told", encoding="ascii")', "pass"),
+    Mutation(
+        "alarm lost with the mail server", STATUS, "Path(name).name).touch()", 'Path(name).name).write_text("told")'
+    ),
+    Mutation("alarm for any folder", STATUS, "Path(name).name", "name"),
+    Mutation("nobody told that it is fine again", STATUS, "path.unlink()", "pass"),
+    Mutation("failed backup is fine after minutes", STATUS, 'if "backup" in unit.name:', "if False:"),
+    Mutation("alarm waits for the worker", STATUS, 'mailers["server"]', 'mailers["default"]'),
+    Mutation("hung worker looks alive to systemd", "core/management/commands/worker.py", "WATCHDOG=1", "STATUS=ok"),
+    Mutation("restart of the worker is an alarm", "core/jobs.py", '("worker", WORKER_HERE):', "(WORKER_HERE,):"),
+    Mutation("backup leaves no sign", BACKUPS, "    site.record(", "    str("),
     Mutation("services asked by each check of readiness", "core/views.py", "if now >= checked_at + 1:", "if True:"),
     Mutation("error texts sent to Sentry", "core/errors.py", '        error["value"] = ""\n'),
     Mutation(

@@ -257,7 +257,7 @@ def test_site_runs_from_compose_up_to_a_restored_backup(
             roles = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1"
             query = ("database", "psql", "--username=site", "--tuples-only", "--no-align", f"--command={roles}")
             assert podman.compose(folder, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|t"]
-            podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "worker", "--check")
+            podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "status", "--worker")
 
             backups = tmp_path / "backups"
             command = (sys.executable, "-m", "scripts.backups")

@@ -24,11 +24,12 @@ def test_units_are_valid_and_hardened(answers: Answers, pristine: Project, tmp_p
             shutil.copytree(path, tmp_path / path.name)
         else:
             # The programs are not installed here.
-            text = re.sub(r"/srv/my-secure-site/\S+/\.venv/bin/\w+", "/bin/true", path.read_text(encoding="utf-8"))
+            text = re.sub(r"/srv/my-secure-site/\S*\.venv/bin/\w+", "/bin/true", path.read_text(encoding="utf-8"))
             (tmp_path / path.name).write_text(text, encoding="utf-8")
     units = sorted(path.name for path in tmp_path.glob("*.service"))
-    assert units == ["site-backup.service", "site-web@.service", "site-worker.service"]
-    assert run(tmp_path, "systemd-analyze", "verify", *(f"./{unit}" for unit in [*units, "site-backup.timer"])) == ""
+    timers = sorted(path.name for path in tmp_path.glob("*.timer"))
+    assert units == [f"site-{it}.service" for it in ("alarm@", "backup", "status", "web@", "worker")]
+    assert run(tmp_path, "systemd-analyze", "verify", *(f"./{unit}" for unit in [*units, *timers])) == ""
     for unit in units:
         run(tmp_path, "systemd-analyze", "security", "--offline=true", "--threshold=25", f"./{unit}")
     assert "\nKillMode=mixed\n" in (tmp_path / "site-web@.service").read_text(encoding="utf-8")

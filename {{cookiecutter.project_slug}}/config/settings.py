@@ -41,6 +41,8 @@ MAILERS = {"server": env.read("EMAIL_URL", environment.email_url, "console://" i
 prints_emails = MAILERS["server"] == {"BACKEND": "core.mail.ConsoleBackend"}
 MAILERS["default"] = MAILERS["server"] if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}
 DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", environment.sender, f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
+ALARM_EMAIL = env.read("ALARM_EMAIL", environment.sender, SECURITY_CONTACT)
+ALARM_COMMAND = env.read("ALARM_COMMAND", str.split, "")
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read("SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on")
 SECURE_HSTS_PRELOAD = env.read("SECURE_HSTS_PRELOAD", boolean, "off")

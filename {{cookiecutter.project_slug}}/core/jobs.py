@@ -1,6 +1,8 @@
 """Jobs: what the worker does beside the site. An app declares its own in a module `jobs`, by the decorator `job`."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from socket import gethostname
 from typing import Any, NamedTuple, Never
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +12,7 @@ from django.tasks.backends.dummy import DummyBackend
 from django.utils import timezone
 
 from core import mail
+from core.models import LastRun
 
 
 class Job(NamedTuple):
@@ -22,6 +25,7 @@ class Job(NamedTuple):
 
 
 JOBS: list[Job] = []
+WORKER_HERE = f"worker on {gethostname()}"
 
 
 def job[Work: Callable[[], object]](*, every: int, lane: str = "") -> Callable[[Work], Work]:
@@ -53,6 +57,15 @@ def delete_expired() -> None:
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
+    # Of machines that were taken away without an end of their worker.
+    LastRun.objects.filter(name__startswith="worker on ", at__lt=timezone.now() - timedelta(days=1)).delete()
+
+
+@job(every=60)
+def leave_sign() -> None:
+    """Let `manage.py status` know, on any machine, that this worker runs."""
+    for name in ("worker", WORKER_HERE):
+        LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 
 @job(every=1, lane="mail")

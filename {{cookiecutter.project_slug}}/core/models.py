@@ -15,6 +15,7 @@ class Mail(DueRow):
         UNKNOWN = 2  # to recipients without an account
 
     kind = models.PositiveSmallIntegerField(choices=Kind)
+    created_at = models.DateTimeField(auto_now_add=True)
     content = EncryptedTextField(help_text="As JSON: the sender, the recipients and the MIME message.")
     expires_at = models.DateTimeField()
 
@@ -23,3 +24,14 @@ class Mail(DueRow):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+
+class LastRun(models.Model):
+    """When something last went well: a backup, any worker, the worker of a machine."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    at = models.DateTimeField()
+    room = models.PositiveIntegerField(default=0)  # for how many more backups like the last one
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at}"

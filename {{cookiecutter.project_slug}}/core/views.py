@@ -1,6 +1,7 @@
 import json
 import logging
 import re
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,7 @@ from core.logging import log_event, mask_reset_link
 from core.ratelimit import rate_limit
 
 REPORT_MAX_BYTES = 16 * 1024
+FREE_BYTES = 200 * 1024**2  # more than all uploads at one moment take
 REPORTED = {"effectiveDirective", "blockedURL", "documentURL", "effective-directive", "blocked-uri", "document-uri"}
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,9 @@ def check_storage() -> None:
     if not default_storage.exists(""):
         # The first file creates the folder. For a bucket, exists() has raised an error.
         default_storage.delete(default_storage.save("health", ContentFile(b"")))
+    with suppress(NotImplementedError):  # a bucket has no folder, and is never full
+        if shutil.disk_usage(default_storage.path("")).free < FREE_BYTES:
+            raise OSError("The disk is full.")
 
 
 SERVICES: dict[str, Callable[[], object]] = {

@@ -26,6 +26,7 @@ SECRETS = Path(__file__).parents[1] / "secrets"
 RECIPIENTS, IDENTITY = SECRETS / "backup_recipients", SECRETS / "backup_identity"
 # Tables without their rows: sessions would let a thief in, and emails and counters are of no use later.
 EMPTIED = {
+    "core_lastrun",
     "core_mail",
     "django_cache",
     "django_session",
@@ -40,6 +41,8 @@ CLEAR = 'DROP DATABASE IF EXISTS :"new"; DROP DATABASE IF EXISTS :"old";'
 CREATE = 'CREATE DATABASE :"new" TEMPLATE template0;'
 SWAP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'site' AND usename = current_user;
 BEGIN; ALTER DATABASE :"site" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;"""
+RECORD = """INSERT INTO core_lastrun (name, at, room) VALUES ('backup', CURRENT_TIMESTAMP, {})
+ON CONFLICT (name) DO UPDATE SET at = excluded.at, room = excluded.room"""
 say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
 ERRORS = (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError)
 
@@ -78,9 +81,9 @@ class Site:
         if done.returncode > worst:
             done.check_returncode()
 
-    def psql(self, sql: str) -> None:
+    def psql(self, sql: str, database: str = "postgres") -> None:
         names = [f"--set={it}={self.name}{end}" for it, end in (("site", ""), ("new", "_new"), ("old", "_old"))]
-        options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--dbname=postgres")
+        options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
         self.run(IN_DATABASE, "psql", *options, *names, input=sql.encode())
 
     def save_rows(self, path: Path) -> None:
@@ -89,6 +92,14 @@ class Site:
         options = ("--format=custom", f"--dbname={self.name}", *(f"--exclude-table-data={table}" for table in EMPTIED))
         with path.open("xb") as file:
             return self.run(IN_DATABASE, "pg_dump", *options, stdout=file)
+
+    def record(self, room: int) -> None:
+        """Let `manage.py status` know, on any machine, that a backup was made."""
+        sql = RECORD.format(room)
+        if not self.sqlite:
+            return self.psql(sql, self.name)
+        with closing(sqlite3.connect(self.name)) as database, database:
+            database.execute(sql)
 
     def load_rows(self, path: Path, new: Path) -> None:
         """Read all rows, and load them into a new database."""
@@ -152,6 +163,7 @@ def create(site: Site, target: Path) -> None:
             shutil.rmtree(path)
     for path in outdated(target):
         shutil.rmtree(path)
+    site.record(shutil.disk_usage(target).free // sum(path.stat().st_size for path in folder.iterdir()))
     print(folder)
 
 

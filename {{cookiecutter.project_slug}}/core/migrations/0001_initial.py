@@ -1,4 +1,4 @@
-"""Create the table of the default cache, so that `migrate` alone sets up the project, and the outbox of emails."""
+"""Create the table of the default cache, so that `migrate` alone sets up the project, and the outbox of emails and the signs of life."""
 
 from django.core.management import call_command
 from django.db import migrations, models
@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ("claimed_until", models.DateTimeField(null=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("kind", models.PositiveSmallIntegerField(choices=[(0, "Normal"), (1, "Unverified"), (2, "Unknown")])),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "content",
                     core.encryption.EncryptedTextField(
@@ -37,5 +38,13 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField()),
             ],
             options={"indexes": [models.Index(fields=["kind", "due_at"], name="core_mail_due")]},
+        ),
+        migrations.CreateModel(
+            name="LastRun",
+            fields=[
+                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("room", models.PositiveIntegerField(default=0)),
+            ],
         ),
     ]

@@ -6,6 +6,7 @@ import tarfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(
             "PRAGMA journal_mode=WAL; CREATE TABLE photo (title); CREATE TABLE django_session (session_key);"
+            "CREATE TABLE core_lastrun (name PRIMARY KEY, at, room);"
+            "INSERT INTO core_lastrun VALUES ('backup', '2026', 0);"
             "INSERT INTO photo VALUES ('Teal'); INSERT INTO django_session VALUES ('stolen-session');"
         )
     photo = tmp_path / "media" / "id" / "display.jpg"
@@ -35,7 +38,7 @@ def back_up(site: Site, folder: Path) -> Path:
     return max(folder.iterdir())
 
 
-def rows(site: Site, table: str) -> list[tuple[str]]:
+def rows(site: Site, table: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(site.name)) as connection:
         return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  # nosec B608
 
@@ -44,6 +47,9 @@ def rows(site: Site, table: str) -> list[tuple[str]]:
 def test_backup_restores_rows_and_files_but_no_sessions(site: Site, tmp_path: Path) -> None:
     backup = back_up(site, tmp_path / "backups")
     assert backup.stat().st_mode & 0o077 == 0, "only its owner reads it"
+    ((name, at, room),) = rows(site, "core_lastrun")
+    age = datetime.now(UTC) - datetime.fromisoformat(f"{at}+00:00")
+    assert (name, age < timedelta(minutes=1), room > 0) == ("backup", True, True), "`manage.py status` reads it"
     assert b"stolen-session" not in (backup / "database").read_bytes()
     (site.media / "id" / "display.jpg").unlink()
     Path(site.name).unlink()

@@ -37,6 +37,17 @@ def test_ready_checks_all_services(client: HTTPSClient, monkeypatch: pytest.Monk
     assert (default_storage.listdir(""), storage.save.call_count) == (([], []), 1)
 
 
+@pytest.mark.control("alarms")
+@pytest.mark.django_db
+def test_site_with_a_full_disk_is_not_ready(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", Mock(return_value=Mock(free=1024)))
+    assert client.get("/health/ready/").status_code == 503
+    monkeypatch.setattr(views, "checked_at", 0.0)
+    bucket = Mock(wraps=default_storage, path=Mock(side_effect=NotImplementedError))
+    monkeypatch.setattr(views, "default_storage", bucket)
+    assert client.get("/health/ready/").status_code == 200
+
+
 @pytest.mark.control("V13.4.5")
 @pytest.mark.django_db
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The worker, which runs the jobs of all apps."""
 
-import os
+import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -18,17 +18,17 @@ from core import jobs
 from core.jobs import Job, job
 from core.logging import request_id
 from core.management.commands import worker
+from core.models import LastRun
 
 NEXT_PERIOD_IN_YEARS = 10**9
 
 
 @pytest.fixture
-def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Job]]:
+def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
     """Leave only the jobs of the test, and return them."""
     handlers = {it: signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM)}
     own: list[Job] = []
     monkeypatch.setattr(jobs, "JOBS", own)
-    monkeypatch.setattr(worker, "HEARTBEAT", tmp_path / "heartbeat")
     monkeypatch.setattr(worker, "PAUSE", 0)
     yield own
     for it, handler in handlers.items():
@@ -72,7 +72,6 @@ def test_each_pass_gives_every_due_job_one_turn(own_jobs: list[Job], caplog: pyt
     assert [name for name, _ in done] == [*first, "never finishes", "is stopped"]
     assert len({number for _, number in done}) == len(done)
     assert [record.getMessage() for record in caplog.records] == [f"a job failed: {own_jobs[0]}"]
-    assert worker.HEARTBEAT.exists()
 
 
 @pytest.mark.control("emails")
@@ -123,15 +122,30 @@ def test_jobs_of_all_apps_are_found() -> None:
     assert {"core.jobs", "uploads.jobs"} <= {it.work.__module__ for it in jobs.JOBS}
 
 
-def test_worker_check_fails_only_if_the_worker_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worker, "HEARTBEAT", tmp_path / "heartbeat")
-    with pytest.raises(CommandError, match="no heartbeat"):
-        call_command("worker", "--check")
-    worker.HEARTBEAT.touch()
-    call_command("worker", "--check")
-    os.utime(worker.HEARTBEAT, times=(time.time() - worker.STALE_SECONDS - 1,) * 2)
-    with pytest.raises(CommandError, match="no heartbeat"):
-        call_command("worker", "--check")
+@pytest.mark.control("alarms")
+def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
+    signs: list[set[str]] = []
+
+    def stop() -> None:
+        signs.append(set(LastRun.objects.values_list("name", flat=True)))
+        signal.raise_signal(signal.SIGTERM)
+
+    own_jobs[:] = [Job(jobs.leave_sign, 60, ""), Job(stop, NEXT_PERIOD_IN_YEARS, "")]
+    call_command("worker")
+    assert signs == [{"worker", jobs.WORKER_HERE}]
+    # The common one stays, so that a restart is no alarm.
+    assert [it.name for it in LastRun.objects.all()] == ["worker"]
+
+
+@pytest.mark.control("alarms")
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd needs Linux")
+def test_systemd_is_told_that_the_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(name := f"\0{secrets.token_hex(8)}")
+        server.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", name.replace("\0", "@"))
+        worker.notify_systemd()
+        assert server.recv(100).split() == [b"READY=1", b"WATCHDOG=1"]
 
 
 def test_task_without_a_worker_is_an_error(settings: Settings) -> None:

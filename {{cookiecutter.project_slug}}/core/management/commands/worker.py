@@ -1,26 +1,26 @@
 import faulthandler
 import logging
+import os
 import signal
-import tempfile
+import socket
 import time
 from argparse import ArgumentParser
-from pathlib import Path
+from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from core import jobs
-from core.jobs import Job
+from core.jobs import WORKER_HERE, Job
 from core.logging import request_id
+from core.models import LastRun
 
 logger = logging.getLogger(__name__)
 PAUSE = 5  # seconds between two passes, unless a job is due more often
 STALE_SECONDS = 15 * 60  # longer than the slowest job takes
-HEARTBEAT = Path(tempfile.gettempdir(), f"worker-{settings.DOMAIN_NAME}")
 beats: dict[str, float] = {}  # when each lane has begun its last job
 beating = Lock()
 
@@ -29,16 +29,10 @@ class Command(BaseCommand):
     help = "Run the jobs of all apps when they are due. Several workers can run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--once", action="store_true", help="run all jobs, and stop (for cron)")
-        mode.add_argument("--check", action="store_true", help="fail if the worker on this machine hangs or is gone")
+        parser.add_argument("--once", action="store_true", help="run all jobs, and stop (for cron)")
 
-    def handle(self, *args: Any, once: bool, check: bool, **options: Any) -> None:
-        if check:
-            # Only if the worker hangs: a service that does not answer is no reason to restart it.
-            if not HEARTBEAT.exists() or time.time() - HEARTBEAT.stat().st_mtime > STALE_SECONDS:
-                raise CommandError("The worker has left no heartbeat within the last 15 minutes.")
-        elif once:
+    def handle(self, *args: Any, once: bool, **options: Any) -> None:
+        if once:
             run_once()
         else:
             run_until_signal()
@@ -69,6 +63,8 @@ def run_until_signal() -> None:
     for thread in threads:
         thread.join()
     faulthandler.cancel_dump_traceback_later()
+    with suppress(DatabaseError):  # then it counts as silent, for a day
+        LastRun.objects.filter(name=WORKER_HERE).delete()
 
 
 def run_lane(lane: str, stop: Event) -> None:
@@ -104,9 +100,17 @@ def run(job: Job) -> bool | None:
 
 
 def beat(lane: str) -> None:
-    HEARTBEAT.touch()
+    notify_systemd()
     with beating:
         beats[lane] = time.monotonic()
         left = min(beats.values()) + STALE_SECONDS - beats[lane]
         # Ends a process in which a lane hangs, so that its supervisor starts another one.
         faulthandler.dump_traceback_later(max(left, 0.001), exit=True)
+
+
+def notify_systemd() -> None:
+    """Tell systemd that the worker runs (see sd_notify(3)). A process that was stopped has no timers of its own."""
+    if path := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+            server.connect(path.replace("@", "\0", 1))
+            server.send(b"READY=1\nWATCHDOG=1")

@@ -1,13 +1,10 @@
-import logging
-
 from django.conf import settings
 
 from core.jobs import job
+from core.status import LINES, Finding
 from uploads.models import Photo
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import outbox
-
-logger = logging.getLogger(__name__)
 
 
 @job(every=5)
@@ -16,7 +13,9 @@ def moderate_photos() -> bool:
     return bool(settings.CLOUDINARY) and outbox.process_due_photos() == outbox.BATCH_SIZE
 
 
-@job(every=300)
-def report_overdue_photos() -> None:
-    if overdue := get_moderation_backend().overdue(Photo.objects.all()).count():
-        logger.warning("photos overdue for moderation: %d", overdue)
+def overdue_photos() -> Finding:
+    overdue = get_moderation_backend().overdue(Photo.objects.all()).count()
+    return not overdue, f"{overdue} wait for moderation for more than an hour", "The worker's log says why."
+
+
+LINES["photos"] = overdue_photos

@@ -23,6 +23,7 @@ from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.cloudinary import client as sdk
 from uploads.moderation.cloudinary import outbox
+from uploads.moderation.cloudinary.jobs import overdue_photos
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.cloudinary.tests.stub import Cloud, Fault, Handler, RunWorker, moderation
 from uploads.moderation.rules import VerdictValue
@@ -397,8 +398,8 @@ def test_photo_of_a_dead_worker_is_free_after_minutes(
     assert outbox.process_due_photos() == 1
 
 
-def test_staff_and_the_log_learn_of_overdue_photos(
-    cloud: Cloud, login: Login, reviewer: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+def test_staff_and_the_status_learn_of_overdue_photos(
+    cloud: Cloud, login: Login, reviewer: User, make_photo: MakePhoto
 ) -> None:
     def warnings() -> list[str]:
         response = login(reviewer).get("/admin/uploads/photo/")
@@ -406,7 +407,7 @@ def test_staff_and_the_log_learn_of_overdue_photos(
 
     now = timezone.now()
     photos = [make_photo() for _ in range(2)]
-    assert warnings() == []
+    assert (warnings(), overdue_photos()[0]) == ([], True)
     # The service is down: the photos wait for a later attempt.
     for created, due, photo_status in ((59, now, "pending"), (61, None, "pending"), (61, now, "review")):
         Photo.objects.update(created_at=now - timedelta(minutes=created), status=photo_status)
@@ -414,8 +415,7 @@ def test_staff_and_the_log_learn_of_overdue_photos(
         assert warnings() == []
     Photo.objects.update(status=Status.PENDING)
     assert " hour: 2." in warnings()[0]
-    call_command("worker", "--once")
-    assert "photos overdue for moderation: 2" in caplog.messages
+    assert overdue_photos()[:2] == (False, "2 wait for moderation for more than an hour")
     review_photo(photos[0], reviewer, "approved")
     assert " hour: 1." in warnings()[0]
     review_photo(photos[1], reviewer, "approved")
