@@ -66,7 +66,11 @@ CMD ["postgres"]
 DOCKER = """\
 #!/bin/sh
 case "$1 $2" in
-    "compose build") exec buildah build --layers --format docker --pull=never --network host --tag "localhost/my-secure-site:$RELEASE" . ;;
+    "compose build")
+        exec buildah build --layers --format docker --pull=never --network host \\
+            --tag "localhost/my-secure-site:$RELEASE" .
+        ;;
+    "compose pull") exit 0 ;;
     compose*) shift && exec docker-compose "$@" ;;
     *) exec podman "$@" ;;
 esac
