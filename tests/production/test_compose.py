@@ -6,8 +6,13 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,18 +20,19 @@ import psycopg
 import pytest
 import yaml
 
-from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, WITH_GALLERY, Answers, Project, name, run
+from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, WITH_GALLERY, Answers, Project, commit, name, run
 from tests.support.containers import Engine, engine, https_port
+from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.postgresql import Database
 from tests.support.publishing import is_published, publish
-from tests.support.readme import commands
+from tests.support.readme import section
 
 pytestmark = pytest.mark.slow
 
 DOCUMENT = Path("docs") / "containers.md"
 posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
-SUPERUSER = f"createsuperuser --no-input --email {ADMIN}"
+SUPERUSER = f"python manage.py createsuperuser --no-input --email {ADMIN}"
 # What a process of a container may do: its user, its capabilities, and whether it can write to its root.
 RIGHTS = """
 import os
@@ -39,6 +45,16 @@ for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
         continue
     print("could write", path)
 """
+# A column that the release before need not know.
+MIGRATION = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("core", "0001_initial")]
+    operations = [migrations.RunSQL("ALTER TABLE core_mail ADD note text NOT NULL DEFAULT ''")]
+"""
+SECRETS = {"database_password", "database_url", "email_url", "field_encryption_keys", "secret_key"}
 FALLBACKS = "from config import settings; print(*settings.SECRET_KEY_FALLBACKS)"
 
 
@@ -67,8 +83,11 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
         assert service["logging"]["options"]["max-size"], key
         assert service["mem_limit"], key
         assert service["restart"] == ("no" if key == "migrate" else "unless-stopped")
-        assert service["image"] == "my-secure-site" or service["image"][-1].isdigit() or "-" in service["image"]
+        own = key in {"site", "worker", "migrate"}
+        assert re.fullmatch("my-secure-site:.*latest.*" if own else r"\w+:\d.*", service["image"]), key
         assert ("ports" in service) == (key == "proxy")
+    assert services["site"]["stop_grace_period"] == "45s", "longer than gunicorn waits for uploads"
+    assert services["worker"]["stop_grace_period"] == "40s", "longer than a slow mail server takes"
     assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
     assert set(services["migrate"]["networks"]) == set(services["database"]["networks"]) == {"inside"}
     assert config["networks"]["inside"]["internal"]
@@ -96,7 +115,7 @@ def test_kept_secrets_are_readable_only_in_their_folder(project: Project) -> Non
 def test_commands_of_the_document_exist(pristine: Project) -> None:
     text = (pristine(ALL_OFF) / DOCUMENT).read_text(encoding="utf-8")
     found = re.findall(r"docker compose (\w+)([^`\n]*)", text)
-    assert len(found) > 8
+    assert len(found) > 5
     for command, options in found:
         run(Path.cwd(), "docker-compose", command, "--help", *options.split())  # stops at an unknown option
 
@@ -167,16 +186,16 @@ def test_role_of_the_site_may_create_databases_and_nothing_else(
                 site.execute(attack)
 
 
-def check_image(podman: Engine, project: Path) -> None:
+def check_image(podman: Engine, project: Path, image: str) -> None:
     """Check what the image holds, and what its processes may do."""
-    files = podman.run(project, "podman", "run", "--rm", "my-secure-site", "find", "/app", "/venv", "-type", "f")
+    files = podman.run(project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-type", "f")
     found = set(files.splitlines())
     assert {"/app/manage.py", "/app/staticfiles/staticfiles.json", "/venv/bin/gunicorn"} <= found
     assert any(path.startswith("/app/core/__pycache__/") for path in found)
     unwanted = ("/tests/", "/.env", "/.git/", "/app/secrets/", "/app/scripts/", "/app/deploy/", "/conftest.py")
     assert not [path for path in found if path.startswith("/app/") and any(part in path for part in unwanted)]
     assert not [path for path in found if "/site-packages/pytest/" in path or "/bin/ruff" in path]
-    writable = podman.run(project, "podman", "run", "--rm", "my-secure-site", "find", "/app", "/venv", "-writable")
+    writable = podman.run(project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-writable")
     assert not [path for path in writable.splitlines() if "/" in path]
     for service in ("site", "worker"):
         rights = podman.compose(project, "exec", "-T", service, "python", "-c", RIGHTS)
@@ -210,71 +229,218 @@ def check_spoofed_address(site: Site) -> None:
     assert blocked == [False] * 10 + [True] * 2
 
 
-def check_update(podman: Engine, project: Path, site: Site) -> None:
-    """Check that an update reaches the proxy, whose files a container holds even if they were replaced."""
-    page = project / "deploy" / "error-pages" / "unavailable.html"
-    text = page.read_text(encoding="utf-8")
-    page.unlink()  # as Git does
-    page.write_text(text.replace("Please try", "Do try"), encoding="utf-8")
-    pull, build, *rest = [it for it in commands(project / DOCUMENT, "Update") if it.startswith("docker ")]
-    assert ["pull" in pull, "build" in build] == [True, True], "neither of them works without a registry"
-    for command in rest:
-        podman.run(project, *command.split())
-    podman.compose(project, "stop", "site")
-    assert "Do try again" in site.visitor().get("/").text
+class Commands:
+    """The commands of docs/containers.md, on this machine with podman.
+
+    Run as they are written, except for what a machine with a domain, a registry and a person has:
+    - /srv, /var/backups and /etc/cron.d are folders of the test; the push goes to the first one, not over SSH.
+    - apt-get and certbot are programs of the test. certbot gives the hook a certificate, as the real one does.
+    - `docker` is podman. `docker compose build` takes stand-ins for the base images, and `pull` nothing.
+    - curl finds the domain on this machine, and trusts the authority of the test.
+    - What a person is asked for, an email URL and an administrator, is in the environment.
+    """
+
+    def __init__(self, podman: Engine, project: Path, folder: Path, certificate: Path) -> None:
+        """Make the programs and the folders."""
+        self.podman, self.project, self.root = podman, project, folder / "root"
+        self.site = self.root / "srv" / "my-secure-site"
+        for path in ("srv", "var/backups", "etc/cron.d", "lineage"):
+            (self.root / path).mkdir(parents=True)
+        for file in ("fullchain.pem", "privkey.pem"):
+            shutil.copy(certificate, self.root / "lineage" / file)
+        hook = f'[ "$7" = --deploy-hook ] && RENEWED_LINEAGE={self.root}/lineage exec "$8"'
+        for program, line in (("apt-get", "exit 0"), ("certbot", hook)):
+            (podman.folder / program).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+            (podman.folder / program).chmod(0o755)
+        trusted = f'connect-to = "::localhost:"\ncacert = "{folder / "authority.pem"}"\n'
+        (self.root / ".curlrc").write_text(trusted, encoding="utf-8")
+
+    def blocks(self, heading: str) -> list[str]:
+        """Return the shell blocks below a heading."""
+        text = section(self.project / DOCUMENT, heading)
+        return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+    def run(self, lines: str) -> str:
+        """Run lines of the document, and return what they print."""
+        lines = re.sub("/(?=(srv|var/backups|etc/cron.d)/)", f"{self.root}/", lines)
+        account = f"-T -e DJANGO_SUPERUSER_EMAIL={ADMIN} -e 'DJANGO_SUPERUSER_PASSWORD={PASSWORD}'"
+        lines = lines.replace("exec site python manage.py createsuperuser", f"exec {account} site {SUPERUSER}")
+        mail = "EMAIL_URL=submission://user:password@mail.example.com"
+        folder = self.site if self.site.exists() else self.root
+        shell = ("env", f"CURL_HOME={self.root}", mail, "bash", "-euo", "pipefail", "-c", lines)
+        return self.podman.run(folder, *shell, seconds=900)
+
+    def push(self) -> None:
+        """Commit the project, and push it as from a developer's machine."""
+        commit(self.project)
+        run(self.project, "git", "push", "--quiet", str(self.root / "srv" / "my-secure-site.git"), "HEAD:main")
+
+    def running(self) -> str:
+        """Return the release whose container, worker and socket are in use."""
+        socket = ("exec", "-T", "site", "readlink", "/run/site/gunicorn.sock")
+        found = self.podman.compose(self.site, *socket).removesuffix(".sock\n")
+        images = self.podman.compose(self.site, "ps", "--format", "{{.Image}}", "site", "worker").split()
+        assert {image.partition(":")[2] for image in images} == {found}
+        return found
+
+    def release(self, *options: str) -> str:
+        """Release, and return what the command prints."""
+        return self.run(f"deploy/release-containers {' '.join(options)}")
 
 
-def test_site_runs_from_compose_up_to_a_restored_backup(
+def check_restore(commands: Commands, site: Site) -> None:
+    """Check that a backup brings everything back to a machine that has its secrets and nothing else."""
+    (backup,) = commands.blocks("Backup")
+    made = commands.site.parents[1] / "var" / "backups" / "my-secure-site" / commands.run(backup).split()[-1]
+    assert sorted(path.name for path in made.iterdir()) == ["database", "keys", "photos.tar"]
+    commands.podman.compose(commands.site, "down", "--volumes")
+    (commands.site / ".env").unlink()
+    commands.release()
+    assert not is_published(site)
+    newer = "CREATE TABLE note (owner bigint REFERENCES users_user)"
+    commands.podman.compose(commands.site, "exec", "-T", "database", "psql", "--username=site", "--command", newer)
+    (restore,) = commands.blocks("Restore")
+    assert "is restored" in commands.run(restore)
+    assert is_published(site)
+    assert site.visitor(ADMIN).get("/photos/mine/").status == 200
+
+
+@contextmanager
+def visitors(site: Site) -> Iterator[None]:
+    """Visit the site in parallel, with forms and with the files of the page of before: no request may fail."""
+    stop, style = Event(), re.findall(r'href="(/static/[^"]+\.css)"', site.visitor().get("/").text)[0]
+    failed, answered, owner = [], Counter[str](), site.visitor(ADMIN)
+
+    def upload() -> None:
+        """Upload photos, at most as many as one account may."""
+        while not stop.wait(20):
+            if (answer := owner.upload(encode(landscape(1, (4000, 3000), 0.25), quality=90))).status != 302:
+                failed.append(f"upload: {answer.text}")
+
+    def visit(number: int) -> None:
+        """Send requests that every release answers in the same way."""
+        method, path, status = [("GET", "/?not=kept", 200), ("GET", style, 200), ("POST", "/", 403)][number % 3]
+        while not stop.is_set():
+            try:
+                answer = site.visitor().request(method, path, b"a" * 3000 if method == "POST" else b"").status
+            except OSError as error:
+                failed.append(f"{method} {path}: {error!r}")
+            else:
+                answered[path] += 1
+                if answer != status:
+                    failed.append(f"{method} {path}: {answer}")
+
+    with ThreadPoolExecutor(7) as threads:
+        running = [threads.submit(upload), *(threads.submit(visit, number) for number in range(6))]
+        try:
+            yield
+        finally:
+            stop.set()
+    assert [it.result() for it in running] == [None] * 7
+    print("answered during releases:", dict(answered))  # noqa: T201
+    assert failed == []
+    assert all(count > 20 for count in answered.values())
+
+
+def check_releases(commands: Commands, site: Site) -> None:
+    """Release, fail to release, and go back, while people visit the site."""
+    release, *rest = commands.blocks("Release")
+    assert [len(rest), "--back" in rest[0], "pull" in rest[1]] == [2, True, True]
+    files = {
+        path: commands.project / path
+        for path in ("static/site.css", "config/wsgi.py", "deploy/site.conf", "core/migrations/0002_note.py")
+    }
+    wsgi, nginx = (files[path].read_text(encoding="utf-8") for path in ("config/wsgi.py", "deploy/site.conf"))
+    first = commands.running()
+    with visitors(site):
+        # It loads when it is checked, and ends when it is started.
+        boot = "import sys\nif '--check-config' not in sys.argv:\n    sys.exit(1)\n"
+        for broken, why in (("raise ValueError('A secret')", "It does not load"), (boot, "It does not answer")):
+            files["config/wsgi.py"].write_text(f"{wsgi}\n{broken}\n", encoding="utf-8")
+            commands.push()
+            with pytest.raises(AssertionError, match=f"{why}.*\n{first} still answers") as failure:
+                commands.release()
+            assert "Traceback" not in str(failure.value)
+            assert "A secret" not in str(failure.value)
+            assert commands.running() == first
+        files["config/wsgi.py"].write_text(wsgi, encoding="utf-8")
+        files["static/site.css"].write_text("body { color: black }", encoding="utf-8")
+        files["deploy/site.conf"].write_text(nginx.replace("tokens off;", "tokens on;"), encoding="utf-8")
+        files["core/migrations/0002_note.py"].write_text(MIGRATION, encoding="utf-8")
+        commands.push()
+        with pytest.raises(AssertionError, match=r"(?s)core\.0002_note.*Nothing was migrated"):
+            commands.release("</dev/null")
+        with ThreadPoolExecutor(1) as thread:
+            slow = thread.submit(commands.run, release.replace("release-containers", "release-containers --yes"))
+            time.sleep(1)
+            with pytest.raises(AssertionError, match="Another release is under way"):
+                commands.release()
+            assert f"The way back: deploy/release-containers --back {first}\n" in slow.result()
+        second = commands.running()
+        assert second != first
+        assert "nginx/" in site.visitor().get("/").headers["Server"]
+        # As after a reboot, or a person's own command.
+        commands.podman.compose(commands.site, "up", "--detach", "--wait")
+        assert commands.running() == second
+        assert f"Going back to {first}." in commands.run(rest[0])
+        assert commands.running() == first
+        assert site.visitor().get("/").headers["Server"] == "nginx"
+        assert f"{second} answers" in commands.release("--back", second)
+        (commands.site / "README.md").write_text("Changed on the server", encoding="utf-8")
+        with pytest.raises(AssertionError, match="Files of the repository were changed here"):
+            commands.release("HEAD~1")
+        run(commands.site, "git", "checkout", "--quiet", "README.md")
+    commands.run(rest[1])
+    assert len(commands.podman.compose(commands.site, "ps", "--all", "--quiet", "site").split()) == 1
+
+
+def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, storage = project(WITH_GALLERY), tmp_path / "containers"
     storage.mkdir()
+    compose = folder / "compose.yaml"
+    text = compose.read_text(encoding="utf-8")
+    compose.write_text(text.replace('HOSTS: "example.com"', 'HOSTS: "example.com,localhost"'), encoding="utf-8")
+    certificate, tls = issue_certificate(tmp_path, "example.com")
     with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
         podman.make_stand_ins()
         run(folder, "uv", "lock")
-        secrets_of(folder)
-        certificate, tls = issue_certificate(tmp_path)
-        for file in ("fullchain.pem", "privkey.pem"):
-            (folder / "secrets" / "tls" / file).unlink()
-            shutil.copy(certificate, folder / "secrets" / "tls" / file)
-            (folder / "secrets" / "tls" / file).chmod(0o444)
-        fallback = "an-old-key-" + secrets.token_hex(32)
-        (folder / "secrets" / "optional.env").write_text(f"SECRET_KEY_FALLBACKS='{fallback}'\n", encoding="utf-8")
-        override = {"services": {"site": {"environment": {"ALLOWED_HOSTS": "localhost"}}}}
-        (folder / "compose.override.yaml").write_text(json.dumps(override), encoding="utf-8")
         Path("/var/www/acme").mkdir(parents=True, exist_ok=True)
-        print("image built in seconds:", podman.build(folder, "docker.io/library/my-secure-site"))  # noqa: T201
-        podman.run(folder, "podman", "tag", "docker.io/library/my-secure-site", "localhost/my-secure-site")
+        commands = Commands(podman, folder, tmp_path, certificate)
+        prepare, clone = commands.blocks("Copy the project")
+        commands.run(prepare)
+        commands.push()
+        assert commands.run(clone).endswith(" Change\n")
+        (make,) = commands.blocks("Secrets")
+        assert commands.run(make).split()[-6:] == sorted({*SECRETS, "tls"})
+        fallback = "an-old-key-" + secrets.token_hex(32)
+        optional = commands.site / "secrets" / "optional.env"
+        optional.write_text(f"SECRET_KEY_FALLBACKS='{fallback}'\n", encoding="utf-8")
         try:
-            podman.compose(folder, "up", "--detach", "--wait")
-            password = f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}"
-            podman.compose(folder, "exec", "-T", "-e", password, "site", "python", "manage.py", *SUPERUSER.split())
-            site = Site(folder, "https://localhost", {}, tls, podman.service, tmp_path / "log")
-            check_image(podman, folder)
-            assert podman.compose(folder, "exec", "-T", "site", "python", "-c", FALLBACKS).strip() == fallback
+            (start,) = commands.blocks("Start")
+            assert commands.run(start).endswith("ok")
+            (tls_block,) = commands.blocks("Certificate")
+            assert commands.run(tls_block).endswith("ok")
+            site = Site(commands.site, "https://localhost", {}, tls, podman.service, tmp_path / "log")
+            image = f"localhost/my-secure-site:{commands.running()}"
+            check_image(podman, commands.site, image)
+            found = podman.compose(commands.site, "exec", "-T", "site", "python", "-c", FALLBACKS)
+            assert found.strip() == fallback
             publish(site)
             check_proxy(site)
             roles = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1"
             query = ("database", "psql", "--username=site", "--tuples-only", "--no-align", f"--command={roles}")
-            assert podman.compose(folder, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|t"]
-            podman.compose(folder, "exec", "-T", "worker", "python", "manage.py", "status", "--worker")
+            assert podman.compose(commands.site, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|t"]
+            podman.compose(commands.site, "exec", "-T", "worker", "python", "manage.py", "status", "--worker")
 
-            backups = tmp_path / "backups"
-            command = (sys.executable, "-m", "scripts.backups")
-            backup = podman.run(folder, *command, "create", "--compose", str(backups)).splitlines()[-1]
-            assert sorted(path.name for path in Path(backup).iterdir()) == ["database", "keys", "photos.tar"]
-            podman.compose(folder, "down", "--volumes")
-            podman.compose(folder, "up", "--detach", "--wait")
-            assert not is_published(site)
-            newer = "CREATE TABLE note (owner bigint REFERENCES users_user)"
-            podman.compose(folder, "exec", "-T", "database", "psql", "--username=site", "--command", newer)
-            podman.run(folder, *command, "restore", "--compose", backup)
+            check_restore(commands, site)
+            check_releases(commands, site)
             assert is_published(site)
-            assert site.visitor(ADMIN).get("/photos/mine/").status == 200
             check_spoofed_address(site)
-            check_update(podman, folder, site)
         except AssertionError:
-            print(podman.compose(folder, "logs", "--no-color"))  # noqa: T201
+            print((commands.site / "releases" / "log").read_text(encoding="utf-8"))  # noqa: T201
+            print(podman.compose(commands.site, "logs", "--no-color"))  # noqa: T201
             raise
         finally:
-            podman.compose(folder, "down", "--volumes")
+            podman.compose(commands.site, "down", "--volumes")

@@ -219,7 +219,6 @@ PAGES = {
     "/everything/": FOR_EVERYONE | {"Vary": "*"},
     "/cookie/": FOR_EVERYONE | {"Set-Cookie": "a=b"},
     "/photos/1/thumbnail/": FOR_EVERYONE,
-    "/static/site.css": FOR_EVERYONE,
     "/bare/": {},
     "/public/": {"Cache-Control": "public, max-age=600"},
     "/expires/": {"Expires": "Thu, 01 Jan 2099 00:00:00 GMT"},
@@ -237,6 +236,7 @@ class Keeper:
     https: int
     folder: Path
     asked: list[str] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
 
     def get(
         self, path: str, *headers: str, method: str = "GET", host: str = "localhost"
@@ -277,7 +277,7 @@ def keep(deploy: Path, folder: Path) -> Iterator[Keeper]:
             found.asked.append(f"{self.command} {self.path}")
             time.sleep(0.01)
             body = f"{len(found.asked)} {self.command} {self.path} at {time.time()}\n{self.headers}".encode()
-            self.send_response(200)
+            self.send_response(404 if self.path.partition("?")[0] in found.gone else 200)
             headers = PAGES.get(self.path.partition("?")[0], {})
             for name, value in {**headers, "Content-Length": len(body), "X-Request-ID": "the site's"}.items():
                 self.send_header(name, str(value))
@@ -327,6 +327,23 @@ def test_page_for_everyone_is_made_once_a_second(keeper: Keeper) -> None:
     wait_until(lambda: len(lines()) == kept, "nginx does not log each page from the cache", 5)
     assert set(lines()[0]) == {"time", "level", "logger", "event", "request_id", "method", "status", "path"}
     assert {f"X-Request-ID: {it['request_id']}" for it in lines()} < set(ids)
+
+
+def test_static_file_that_the_next_release_lacks_is_still_served(keeper: Keeper) -> None:
+    def get(path: str) -> tuple[str, str]:
+        wait_for_a_second()
+        wait_for_a_second()
+        status, headers, body = keeper.get(path)
+        assert "X-Request-ID: the site's" not in headers
+        return status, body
+
+    first, second = get("/static/site.css"), get("/static/site.css")
+    assert first != second, "the site is asked"
+    keeper.get("/page/")
+    keeper.gone |= {"/static/site.css", "/static/other.css", "/page/"}
+    assert get("/static/site.css") == second
+    assert keeper.get("/static/site.css?another=query")[2] == second[1]
+    assert get("/static/other.css")[0] == get("/page/")[0] == "404"
 
 
 @pytest.mark.parametrize("path", list(PAGES)[2:])

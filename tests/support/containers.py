@@ -62,6 +62,19 @@ CMD ["postgres"]
 """,
     f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }
+# What the emitted scripts call. A build takes the stand-ins, since there is no registry to pull from.
+DOCKER = """\
+#!/bin/sh
+case "$1 $2" in
+    "compose build")
+        exec buildah build --layers --format docker --pull=never --network host \\
+            --tag "localhost/my-secure-site:$RELEASE" .
+        ;;
+    "compose pull") exit 0 ;;
+    compose*) shift && exec docker-compose "$@" ;;
+    *) exec podman "$@" ;;
+esac
+"""
 # Two containers, a network with names, a port and a health check: what compose.yaml needs of the machine.
 TRIAL = {
     "services": {
@@ -93,8 +106,7 @@ class Engine:
         limits = '["nofile=20000:20000", "nproc=90000:90000"]'
         containers = f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n'
         (folder / "containers.conf").write_text(containers, encoding="utf-8")
-        # The emitted script calls `docker compose`.
-        (folder / "docker").write_text('#!/bin/sh\nshift\nexec docker-compose "$@"\n', encoding="utf-8")
+        (folder / "docker").write_text(DOCKER, encoding="utf-8")
         (folder / "docker").chmod(0o755)
         self.environment = {
             "BUILDAH_ISOLATION": "chroot",

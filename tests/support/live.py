@@ -188,11 +188,11 @@ def gunicorn(project: Path, environment: dict[str, str], log: Path, *options: st
                 server.wait()
 
 
-def issue_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+def issue_certificate(folder: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
     """Write a key and a certificate for this machine; return their file and an SSL context that trusts them."""
     authority = trustme.CA()
     certificate = folder / "certificate.pem"
-    issued = authority.issue_cert("localhost", "127.0.0.1", "example.com")
+    issued = authority.issue_cert("localhost", "127.0.0.1", "example.com", *names)
     issued.private_key_and_cert_chain_pem.write_to_path(certificate)
     authority.cert_pem.write_to_path(folder / "authority.pem")
     tls = ssl.create_default_context()

@@ -43,6 +43,7 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
         (r"/etc/nginx/tls/\w+\.pem", str(certificate)),
         (r"unix:/run/site/gunicorn.sock", site or f"unix:{folder}/gunicorn.sock"),
         (r"/var/cache/site ", f"{folder}/cache "),
+        (r"/var/cache/site-static ", f"{folder}/static "),
         (r"/var/log/nginx/access\.log", f"{folder}/access.log"),
         (r"/srv/error-pages", str(deploy / "error-pages")),
     ):
@@ -50,7 +51,6 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
         assert count, old
     (folder / "site.conf").write_text(text, encoding="utf-8")
     main = (deploy / "nginx.conf").read_text(encoding="utf-8").replace("/tmp/", f"{folder}/")  # noqa: S108
-    main = main.replace("conf.d/site.conf", f"{folder}/site.conf").replace("mime.types", "/etc/nginx/mime.types")
     main = main.replace("/dev/stdout", f"{folder}/access.log").replace("stderr error", f"{folder}/error.log error")
     user = "user root;\n" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")

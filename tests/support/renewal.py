@@ -34,7 +34,7 @@ def images(folder: Path) -> dict[str, str]:
 
 def undated_images(folder: Path) -> list[str]:
     """Return the images without a version, except the one that compose.yaml builds from the project."""
-    versioned, built = re.compile(r"[^:]+:v?\d[^:]*"), '"my-secure-site"'
+    versioned, built = re.compile(r"[^:]+:v?\d[^:]*"), '"my-secure-site:${RELEASE:-latest}"'
     return [
         f"{file}: {image}"
         for image, file in images(folder).items()
