@@ -290,7 +290,7 @@ class Commands:
 
 def check_restore(commands: Commands, site: Site) -> None:
     """Check that a backup brings everything back to a machine that has its secrets and nothing else."""
-    (backup,) = commands.blocks("Backup")
+    (backup,) = commands.blocks("Backup and alarms")
     made = commands.site.parents[1] / "var" / "backups" / "my-secure-site" / commands.run(backup).split()[-1]
     assert sorted(path.name for path in made.iterdir()) == ["database", "keys", "photos.tar"]
     commands.podman.compose(commands.site, "down", "--volumes")
