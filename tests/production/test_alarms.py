@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.production.test_systemd import Machine, boot
 from tests.support.accounts import Mailbox, plain_text
 from tests.support.baking import ALL_OFF, Project, run
+from tests.support.machine import Machine, boot
 from tests.support.services import wait_until
 
 pytestmark = pytest.mark.slow
