@@ -17,11 +17,12 @@ from cookiecutter.generate import apply_overwrites_to_context
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
 
 
 class Answers(Extension):
-    """Stop at an answer without effect, and give the hooks the prompts as `prompts`."""
+    """Stop at an answer without effect, and give the hooks the prompts and the raw folder."""
 
     def __init__(self, environment: Environment) -> None:
         """Check the answers that are known before the first prompt."""
@@ -29,6 +30,12 @@ class Answers(Extension):
         check()
         prompts = {name: default for name, default in PROMPTS.items() if not name.startswith("_")}
         environment.globals["prompts"] = json.dumps(prompts)  # in their order, which `jsonify` would sort
+        # Hooks are rendered in the template's folder. In a list, since the quotes of a text would end the raw string.
+        environment.globals["raw_folder"] = json.dumps([str(Path.cwd() / RAW)])
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """Keep slashes out of the project's folder: of folders in folders, a refusal removes only the innermost."""
+        return source.replace(RAW, RAW.replace("}}", r" | replace('/', '-') | replace('\\', '-') }}"))
 
 
 @cache  # hooks are rendered in another folder, where a relative path of the configuration file leads nowhere

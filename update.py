@@ -1,8 +1,10 @@
-"""Merge this release of the template into the project in the present folder. Nothing is committed.
+"""Merge this release of the template, or other answers, into the project in the present folder. Nothing is committed.
 
 `poe template-update` of a project runs it from a clone of the template. Both releases, the recorded and the new one,
 are generated from the answers in .cruft.json. Git applies their difference as it applies any commit: a three-way merge
 that follows renames. It needs only the standard library.
+
+The report on standard output holds for a request of CI too; standard error has what holds on a machine.
 """
 
 import json
@@ -12,10 +14,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 
 TEMPLATE = Path(__file__).resolve().parent
 RECORD, METADATA = Path(".cruft.json"), Path("pyproject.toml")
+RECORDED = ("template", "commit")
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = ("uv", "tool", "run", "--exclude-newer", "7 days", "--from", "cookiecutter==2.7.1", "cookiecutter")
 GIT = ("git", "-c", "user.name=secure-django", "-c", "user.email=template@localhost", "-c", "merge.renames=true")
@@ -23,7 +26,20 @@ ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MU
 
 PIN = re.compile(r'(?<=")([A-Za-z0-9][\w.-]*)((?:\[[\w,-]+\])?[=~]=)(\d+(?:\.\d+)*)(?=[" ;])')
 
+# What the two letters of Git's state mean to whoever resolves the conflict.
+BOTH = "both sides changed it: it has the lines of both between <<<<<<< and >>>>>>>"
+CONFLICTS = {"UU": BOTH, "AA": BOTH, "UD": "this project changed it, the template removed it: it is still there"}
+# Of another repository that the project came from: in a namespace of their own, since both may have a tag of one name.
+RECORDED_REFS = ("+refs/heads/*:refs/recorded/heads/*", "+refs/tags/*:refs/recorded/tags/*")
+CAME_FROM_ELSEWHERE = f"""
+{{commit}} of {{template}} is not what this project was generated from: its tag moved, or {RECORD} was edited. What
+differs looks like your own edits, so a change can be missing: read `git diff HEAD` beside the changelog. If an answer
+was edited, undo the update, restore the answer, and change it with --answer."""
+# CI opens a request for this exit code.
+NEEDS_A_PERSON = 3
+
 type Pins = dict[str, str]
+type Answers = dict[str, Any]
 
 
 def run(
@@ -44,11 +60,70 @@ def run(
     return done.stdout
 
 
-def is_newer(release: str, recorded: str) -> bool:
-    """Tell whether a release has commits that the recorded one lacks."""
-    if not run("git", "rev-parse", "--verify", "--quiet", f"{recorded}^0", folder=TEMPLATE, codes=(0, 1)):
-        sys.exit(f"The template has no {recorded}: correct `template` or `commit` in {RECORD}.")
-    return bool(run("git", "rev-list", "-1", f"{recorded}..{release}", folder=TEMPLATE))
+def stop(report: str) -> NoReturn:
+    """End with a report for a person, who has to decide."""
+    print(report)
+    sys.exit(NEEDS_A_PERSON)
+
+
+def origin(record: dict[str, Any]) -> dict[str, str]:
+    """Return the repository, the commit and the digest that the files of the project came from."""
+    generated: dict[str, str] = record.get("generated", {})
+    # cruft changes the commit alone. A team that moves to another repository changes the template alone.
+    return generated if generated.get("commit") == record["commit"] else {key: record[key] for key in RECORDED}
+
+
+def recorded_commit(came_from: dict[str, str], template: str) -> str:
+    """Return the commit that the project was generated from, which may be one of another repository."""
+    name = came_from["commit"]
+    if came_from["template"] != template:
+        fetch = ("git", "fetch", "--quiet", "--no-tags", "--", came_from["template"], *RECORDED_REFS)
+        try:
+            run(*fetch, folder=TEMPLATE)
+        except SystemExit as failure:
+            hint = f"If it is the same repository as {template}, write that address into `generated` of {RECORD} too."
+            sys.exit(f"{came_from['template']}, where the files came from, cannot be read. {hint}\n{failure}")
+    for ref in (f"refs/recorded/tags/{name}", name):
+        verify = ("git", "rev-parse", "--verify", "--quiet", f"{ref}^0")
+        if commit := run(*verify, folder=TEMPLATE, codes=(0, 1)).strip():
+            return commit
+    sys.exit(f"The template has no {name}: correct `template` or `commit` in {RECORD}.")
+
+
+def prompts_of(commit: str) -> Answers:
+    """Return the prompts of a commit of the template, with their defaults."""
+    prompts: Answers = json.loads(run("git", "show", f"{commit}:cookiecutter.json", folder=TEMPLATE))
+    return prompts
+
+
+def renamed(answers: Answers, prompts: Answers) -> Answers:
+    """Return the answers under the names that the prompts have now, without those that have gone."""
+    names = prompts.get("_renamed", {})
+    kept = {}
+    for asked, answer in answers.items():
+        name = asked
+        while name in names and name not in prompts:
+            name = names[name]
+        if name in prompts and name[0] != "_":
+            kept[name] = answer
+    return kept
+
+
+def word(answer: object) -> object:
+    """Return the answer as one types it."""
+    return "yes" if answer is True else "no" if answer is False else answer
+
+
+def check_choices(answers: Answers, prompts: Answers, release: str, wanted: str) -> None:
+    """End with a sentence for an answer that this release does not offer."""
+    for name, answer in answers.items():
+        default = prompts.get(name, "")
+        choices = default if isinstance(default, list) else ["yes", "no"] if isinstance(default, bool) else [answer]
+        if name not in prompts or name[0] == "_":
+            sys.exit(f"{release} has no prompt {name}. Its prompts: {', '.join(renamed(prompts, prompts))}.")
+        if word(answer) not in choices:
+            command = " ".join(["uv run poe template-update", *wanted.split(), f"--answer {name}=ANSWER"])
+            stop(f"{release} offers no {name} {word(answer)}. Choose one of {', '.join(choices)}: {command}")
 
 
 def pins(metadata: Path) -> Pins:
@@ -77,35 +152,30 @@ def raised(old: Pins, new: Pins) -> Pins:
     }
 
 
-def generate(folder: Path, release: str, record: dict[str, Any], *parent: str) -> tuple[str, Any, Pins]:
-    """Generate a release, commit it beside this project's history, and return the commit, the new context and the pins.
+def generate(folder: Path, commit: str, answers: Answers, *parent: str) -> tuple[str, dict[str, Any], Pins]:
+    """Generate a release, commit it beside this project's history, and return that commit, the record and the pins.
 
     The commit has the versions of this project's pins. Both sides raise pins each week, in lines beside each other, so
     Git would find conflicts in every release.
     """
-    output = folder / release
+    folder.mkdir()
     config = folder / "config.json"  # defaults of this machine must not reach the project
-    config.write_text(json.dumps({"cookiecutters_dir": str(output), "replay_dir": str(output)}), encoding="utf-8")
-    run("git", "checkout", "--quiet", "--detach", release, folder=TEMPLATE)
-    prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
-    recorded = record["context"]["cookiecutter"].items()
-    answers = [f"{key}={value}" for key, value in recorded if key[0] != "_" and key in prompts]  # it may have gone
-    options = ("--no-input", "--config-file", str(config), "--output-dir", str(output / "project"))
-    try:
-        run(*COOKIECUTTER, *options, str(TEMPLATE), *answers, env={"TMPDIR": str(folder)})  # the hooks leave files
-    except SystemExit as failure:
-        sys.exit(f"{failure}\n{release} cannot be generated. If it refuses an answer, correct the answer in {RECORD}.")
-    (project,) = (output / "project").iterdir()
-    context = json.loads((project / RECORD).read_text(encoding="utf-8"))["context"]
+    config.write_text(json.dumps({"cookiecutters_dir": str(folder), "replay_dir": str(folder)}), encoding="utf-8")
+    run("git", "checkout", "--quiet", "--detach", commit, folder=TEMPLATE)
+    options = ("--no-input", "--config-file", str(config), "--output-dir", str(folder / "project"))
+    given = [f"{name}={answer}" for name, answer in answers.items()]
+    run(*COOKIECUTTER, *options, str(TEMPLATE), *given, env={"TMPDIR": str(folder)})  # the hooks leave files
+    (project,) = (folder / "project").iterdir()
+    record = json.loads((project / RECORD).read_text(encoding="utf-8"))
     for left_out in (RECORD, Path(".env")):
         (project / left_out).unlink()
     versions = pins(project / METADATA)
     set_pins(project / METADATA, pins(METADATA))
     own = {"GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(), "GIT_WORK_TREE": str(project)}
-    own["GIT_INDEX_FILE"] = str(output / "index")
+    own["GIT_INDEX_FILE"] = str(folder / "index")
     run("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force", folder=project, env=own)
     tree = run("git", "write-tree", folder=project, env=own).strip()
-    return run(*GIT, "commit-tree", tree, *parent, "-m", f"Template {release}").strip(), context, versions
+    return run(*GIT, "commit-tree", tree, *parent, "-m", f"{folder.name} template").strip(), record, versions
 
 
 def changes() -> dict[str, str]:
@@ -121,8 +191,8 @@ def overwritten(old: str, new: str) -> list[str]:
     return sorted({*added} & {*untracked} - {""})
 
 
-def merge(old: str, new: str) -> tuple[list[str], list[str]]:
-    """Merge the difference; return the paths in conflict, and those left out since this project removed them."""
+def merge(old: str, new: str) -> tuple[dict[str, str], list[str]]:
+    """Merge the difference; return the conflicts, and the paths left out since this project removed them."""
     prefix = run("git", "rev-parse", "--show-prefix").strip()
     shift = [f"-Xsubtree={prefix}"] if prefix else []
     run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
@@ -134,31 +204,80 @@ def merge(old: str, new: str) -> tuple[list[str], list[str]]:
     left_out = [path for path, state in paths.items() if state == "DU" or removed & {*PurePosixPath(path).parents}]
     if left_out:
         run("git", "rm", "--quiet", "--force", "--", *left_out)
-    marked = [path for path, state in paths.items() if "U" in state or state in {"AA", "DD"}]
-    return [path for path in marked if path not in left_out], left_out
+    marked = {path: state for path, state in paths.items() if "U" in state or state in {"AA", "DD"}}
+    other = "one side moved it or removed it: put it where it belongs"
+    return {path: CONFLICTS.get(marked[path], other) for path in marked if path not in left_out}, left_out
 
 
-def main(release: str) -> int:
-    """Return 1 if there are conflicts."""
-    # A console that cannot show a character shows its code point.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+def new_actions(old: str, new: str) -> list[str]:
+    """Return what the changelog tells owners of projects to do, and did not tell at the recorded commit."""
+    show = ("git", "show")
+    known, told = (
+        ACTIONS.findall(run(*show, f"{commit}:CHANGELOG.md", folder=TEMPLATE, codes=(0, 128))) for commit in (old, new)
+    )
+    return [f"{number}: {text.strip()}" for number, text in told if (number, text) not in known]
+
+
+def prompts_that_changed(recorded: Answers, asked: Answers, prompts: Answers) -> list[str]:
+    """Return a line for each prompt that is new, gone or renamed; `asked` are the new prompts with their answers."""
+    lines = []
+    carried = {name: renamed({name: answer}, prompts) for name, answer in recorded.items()}
+    for name, kept in carried.items():
+        if not kept:
+            lines.append(f"{name}: gone; it was answered {word(recorded[name])}")
+        elif name not in kept:
+            lines.append(f"{name}: now called {next(iter(kept))}; it keeps the answer")
+    known = {name for kept in carried.values() for name in kept}
+    hint = "another answer: uv run poe template-update --answer"
+    return lines + [
+        f"{name}: new, answered {word(asked[name])}; {hint} {name}=ANSWER" for name in asked if name not in known
+    ]
+
+
+def section(title: str, lines: list[str]) -> None:
+    """Print a list under a title, if there is one."""
+    if lines:
+        print(f"\n{title}:", *lines, sep="\n- ")
+
+
+def record_of_project() -> dict[str, Any]:
+    """Return the record, if Git can merge into this project."""
     try:
         run("git", "cat-file", "-e", f"HEAD:./{RECORD}")  # another project's repository may be around this one
     except SystemExit:
         sys.exit("Git merges the release: commit this project to a repository first.")
     if changed := changes():
         sys.exit(f"Commit or stash your changes first: {', '.join(changed)}.")
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
-    recorded = record["commit"]
-    if not is_newer(release, recorded):
-        print(f"Nothing to do: this project has {recorded}.")
+    record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
+    return record
+
+
+def main(wanted: str, given: Answers) -> int:
+    """Merge the wanted release, or none, with other answers, or none; return 3 if there are conflicts."""
+    # A console that cannot show a character shows its code point.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    record = record_of_project()
+    came_from, recorded = origin(record), record["context"]["cookiecutter"]
+    start = recorded_commit(came_from, record["template"])
+    is_newer = wanted and run("git", "rev-list", "-1", f"{start}..{wanted}", folder=TEMPLATE)
+    commit, release = (wanted, wanted) if is_newer else (start, came_from["commit"])
+    given = {name: answer for name, answer in given.items() if word(recorded.get(name)) != answer}
+    if not is_newer and not given:
+        print(f"Nothing to do: this project has {release}.")
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        old, _, old_pins = generate(Path(folder).resolve(), recorded, record)
-        new, context, new_pins = generate(Path(folder).resolve(), release, record, "-p", old)
-    known, actions = (
-        ACTIONS.findall(run("git", "show", f"{it}:CHANGELOG.md", folder=TEMPLATE)) for it in (recorded, release)
-    )
+    prompts = prompts_of(commit)
+    answers = renamed(recorded, prompts) | given
+    check_choices(answers, prompts, release, wanted)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve()
+        try:
+            old, old_record, old_pins = generate(folder / "old", start, renamed(recorded, prompts_of(start)))
+        except SystemExit as failure:
+            sys.exit(f"{failure}\n{came_from['commit']} cannot be generated. Correct the answer in {RECORD}.")
+        try:
+            new, new_record, new_pins = generate(folder / "new", commit, answers, "-p", old)
+        except SystemExit as failure:
+            stop(f"{release} cannot be generated. If it refuses an answer, give another by --answer.\n\n{failure}")
     if in_the_way := overwritten(old, new):
         sys.exit(f"The release adds files that Git ignores here. Move yours away first: {', '.join(in_the_way)}.")
     conflicts, left_out = merge(old, new)
@@ -166,18 +285,27 @@ def main(release: str) -> int:
         set_pins(METADATA, versions)
         if str(METADATA) not in conflicts:
             run("git", "add", str(METADATA))
-    record |= {"commit": release, "checkout": release, "context": context}
+    generated = new_record.get("generated", {}) | {"commit": release}
+    generated["template"] = record["template"] if is_newer else came_from["template"]
+    record |= {"commit": release, "checkout": release, "context": new_record["context"], "generated": generated}
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
     run("git", "add", str(RECORD))
-    print(f"Merged {release} over {recorded}. Nothing is committed yet: see `git diff HEAD`.")
-    if left_out:
-        print("\nChanged by the release, but removed from this project, so left out:", *left_out, sep="\n- ")
-    if conflicts:
-        print("\nConflicts, which `git status` explains:", *conflicts, sep="\n- ")
-    new_actions = [f"{number}: {text.strip()}" for number, text in actions if (number, text) not in known]
-    print("\nWhat to do, from the changelog:", *(new_actions or ["nothing"]), sep="\n- ")
-    return int(bool(conflicts))
+
+    asked = new_record["context"]["cookiecutter"]
+    print(f"Merged {release} over {came_from['commit']}." if is_newer else f"Merged other answers into {release}.")
+    if came_from.get("digest", "") not in {"", old_record.get("generated", {}).get("digest")}:
+        print(CAME_FROM_ELSEWHERE.format(**came_from))
+    section("Answers", [f"{name}: {word(asked[name])}" for name in given])
+    section("Prompts of the template", prompts_that_changed(recorded, asked, prompts))
+    section("Changed by the template, but removed from this project, so left out", left_out)
+    section("Conflicts", [f"{path}: {why}" for path, why in conflicts.items()])
+    section("What to do, from the changelog", new_actions(start, commit) or ["nothing"])
+    sys.stdout.flush()
+    print("\nNothing is committed yet: see `git status` and `git diff HEAD`.", file=sys.stderr)
+    return NEEDS_A_PERSON if conflicts else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    if wrong := [answer for answer in sys.argv[2:] if "=" not in answer]:
+        sys.exit(f"{wrong[0]} is no answer; type one like --answer auth_app=yes")
+    sys.exit(main(sys.argv[1], dict(answer.split("=", 1) for answer in sys.argv[2:])))

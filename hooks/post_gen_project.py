@@ -1,6 +1,7 @@
 """Remove what was not chosen, write .env with new secrets and .cruft.json for updates, and print the next steps."""
 
 import base64
+import hashlib
 import json
 import re
 import secrets
@@ -10,6 +11,8 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
+RAW = Path(*json.loads(r"""{{ raw_folder }}"""))
+GIT = RAW.parent / ".git"
 
 # The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
@@ -46,6 +49,10 @@ Next:
 Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.
 """
+BETWEEN = """
+The template is at commit {commit:.10}, not at a release. Updates start from there. To start from a
+release, generate the project again with --checkout and the tag of one.
+"""
 
 
 def remove(path: Path) -> None:
@@ -56,16 +63,43 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def git_file(name: str) -> str:
+    """Return a file of the template's repository, or nothing; a hook starts no program, such as Git."""
+    path = GIT / name
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+
+
+def commit_of(ref: str) -> str:
+    """Return the commit of a branch or tag of the template's repository, or nothing."""
+    packed = re.search(rf"^(\w+) {re.escape(ref)}$(?:\n\^(\w+))?", git_file("packed-refs"), re.MULTILINE)
+    return git_file(ref) or (packed[2] or packed[1] if packed else "")
+
+
+def template_commit() -> str:
+    """Return the tag of the template's release, or its commit if it is between releases."""
+    release, head = f"v{ANSWERS['_version']}", git_file("HEAD")
+    commit = commit_of(head.removeprefix("ref: ")) if head.startswith("ref: ") else head
+    return commit if commit and commit != commit_of(f"refs/tags/{release}") else release
+
+
 def template_address() -> str:
     """Return where the template was cloned from, without credentials, or else where it is published."""
-    config = Path(ANSWERS.get("_repo_dir", ""), ".git", "config")
-    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
-    origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', text, re.MULTILINE)
+    origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', git_file("config"), re.MULTILINE)
     # Only an address that works on every machine.
     if origin and re.match(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:", origin[1]):
         # The name before @ in an SSH address is no secret, but part of it.
         return re.sub(r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*", r"\1\2", origin[1])
     return str(ANSWERS["_repository"])
+
+
+def digest() -> str:
+    """Return a SHA-256 of the template's files as generated, whatever line ends a clone on Windows gave them."""
+    total = hashlib.sha256()
+    for path in sorted(path.relative_to(RAW).as_posix() for path in RAW.rglob("*")):
+        if Path(path).is_file():
+            content = Path(path).read_bytes().replace(b"\r\n", b"\n")
+            total.update(f"{path}\n{len(content)}\n".encode() + content)
+    return total.hexdigest()
 
 
 for pattern in LEFTOVERS:
@@ -77,19 +111,21 @@ for (prompt, *answers), paths in FEATURE_PATHS.items():
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
 
+origin = {"template": template_address(), "commit": template_commit(), "digest": digest()}
+
 env = Path(".env")
 env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read it
 env.write_text(ENV, encoding="utf-8", newline="\n")
 
 context = {prompt: ANSWERS[prompt] for prompt in PROMPTS}
-# In the format of cruft. Cookiecutter does not tell the commit; Git and cruft take a tag as well.
-release = f"v{ANSWERS['_version']}"
+# In the format of cruft. A team may change what is outside of `generated`, to take updates from another repository.
 record = {
-    "template": template_address(),
-    "commit": release,
-    "checkout": release,
+    "template": origin["template"],
+    "commit": origin["commit"],
+    "checkout": origin["commit"],
     "context": {"cookiecutter": context},
     "directory": None,
+    "generated": origin,
 }
 text = json.dumps(record, ensure_ascii=False, indent=2)
 Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
@@ -99,3 +135,5 @@ sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 shown = {prompt: {True: "yes", False: "no"}.get(answer, answer) for prompt, answer in context.items()}
 lines = (f"  {prompt:{max(map(len, shown))}}  {answer}" for prompt, answer in shown.items())
 print(SUMMARY.format(**context, answers="\n".join(lines)))
+if not origin["commit"].startswith("v"):
+    print(BETWEEN.format(**origin))

@@ -22,17 +22,6 @@ MAILBOX = re.compile(r"[\w!#$%&'*+/=?^`|~-]+(?:\.[\w!#$%&'*+/=?^`|~-]+)*", re.AS
 TEMPLATE_CODE = re.compile(r"\{[%#\{]|# %")
 # Windows reserves these names, with any extension.
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-# Removes the empty folders that Cookiecutter leaves of a slug with a slash, once it has removed the innermost one.
-REMOVE_FOLDERS = """
-import os, sys, time
-os.chdir(sys.argv[1])
-for _ in range(100):
-    if not os.path.exists(sys.argv[2]):
-        sys.excepthook = lambda *_: None
-        os.removedirs(os.path.dirname(sys.argv[2]))
-        break
-    time.sleep(0.1)
-"""
 YES, NO = ("1", "on", "t", "true", "y", "yes"), ("0", "f", "false", "n", "no", "off")
 # The project's own folders and all packages that it installs; a test compares this list with both.
 TAKEN = set(
@@ -55,13 +44,17 @@ TAKEN = set(
 )
 
 
+# What is wrong, and what to answer instead; without that, the default.
+Problem = tuple[str, Any] | None
+
+
 def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return one line for each invalid answer, and the answers with a valid one in its place."""
     problems, good = [], dict(answers)
     for prompt in filter(answers.__contains__, PROMPTS):
         if problem := answer_problem(prompt, answers[prompt]):
-            problems.append(f"{prompt}: {problem}")
-            good[prompt] = better_answer(prompt, problem, good)
+            problems.append(f"{prompt}: {problem[0]}")
+            good[prompt] = better_answer(prompt, problem[1], good)
     if any(Path(name).exists() for name in ("manage.py", ".env")):
         folder = Path.cwd().name
         problems.append(
@@ -71,50 +64,52 @@ def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     return problems, good
 
 
-def answer_problem(prompt: str, answer: object) -> str | None:
-    """Return what makes an answer invalid, whatever kind of prompt it belongs to."""
+def answer_problem(prompt: str, answer: object) -> Problem:
+    """Return what makes an answer invalid, whatever kind of prompt it belongs to, and a better one."""
     default = PROMPTS[prompt]
+    said = str(answer)
     # Cookiecutter checks neither what is replayed, nor a number or nothing in place of yes or no.
     if isinstance(default, bool):
-        return None if isinstance(answer, bool) else f"is {answer!r}; type yes or no"
+        meant = said.lower() in YES or (default and said.lower() not in NO)
+        return None if isinstance(answer, bool) else (f"is {answer!r}; type yes or no", meant)
     if isinstance(default, list):
-        return None if answer in default else f"is {answer!r}; type {' or '.join(default)}"
-    return text_problem(answer) or (CHECKS[prompt](str(answer)) if prompt in CHECKS else None)
+        near = [*difflib.get_close_matches(said, default, n=1), default[0]][0]
+        return None if answer in default else (f"is {answer!r}; type {' or '.join(default)}", near)
+    return text_problem(answer) or (CHECKS[prompt](said) if prompt in CHECKS else None)
 
 
-def better_answer(prompt: str, problem: str, good: dict[str, Any]) -> Any:  # noqa: ANN401 - of any kind
-    """Return what the answer probably means: what its problem names, what is valid of it, or the default."""
-    default: Any = PROMPTS[prompt]
-    said = str(good[prompt])
-    if isinstance(default, bool):
-        return said.lower() in YES or (default and said.lower() not in NO)
-    if isinstance(default, list):
-        return [*difflib.get_close_matches(said, default, n=1), default[0]][0]
-    named = re.search(r"; type ([a-z0-9.-]+)$", problem)
-    spaced = " ".join("".join(it if it.isprintable() else " " for it in said).split())
-    cleaned = re.sub(r"[{}#%\"\\]", "", spaced).strip() if "type it without" in problem else ""
-    rendered = re.sub(r"\{\{ cookiecutter\.(\w+) \}\}", lambda earlier: str(good[earlier[1]]), default)
-    return named[1] if named else cleaned or (slug_of(good["project_name"]) if "{" in rendered else rendered)
+def better_answer(prompt: str, suggestion: Any, good: dict[str, Any]) -> Any:  # noqa: ANN401 - of any kind
+    """Return the suggestion if it is valid, or else the default."""
+    if suggestion is not None and not answer_problem(prompt, suggestion):
+        return suggestion
+    rendered = re.sub(r"\{\{ cookiecutter\.(\w+) \}\}", lambda earlier: str(good[earlier[1]]), PROMPTS[prompt])
+    return slug_of(good["project_name"]) if "{" in rendered else rendered
 
 
-def text_problem(answer: object) -> str | None:
-    """Return what makes this invalid as any answer that is a text."""
+def text_problem(answer: object) -> Problem:
+    """Return what makes this invalid as any answer that is a text, and what is valid of it."""
     if not isinstance(answer, str):  # a configuration file can say `true`, or nothing
-        return "is not text; type it in quotes"
+        return "is not text; type it in quotes", None
     if not answer.strip():
-        return "is empty; type at least one word"
+        return "is empty; type at least one word", None
     if not answer.isprintable():
-        return "contains a line break or an invisible character; type it without"
+        return "contains a line break or an invisible character; type it without", cleaned(answer)
     if TEMPLATE_CODE.search(answer):
-        return "contains template code; type it without braces"
+        return "contains template code; type it without braces", cleaned(answer)
     return None
 
 
-def name_problem(name: str) -> str | None:
-    """Return what makes the name invalid in double quotes, in Python and TOML."""
+def name_problem(name: str) -> Problem:
+    """Return what makes the name invalid in double quotes, in Python and TOML, and what is valid of it."""
     if '"' in name or "\\" in name:
-        return "contains a double quote or a backslash; type it without"
+        return "contains a double quote or a backslash; type it without", cleaned(name)
     return None
+
+
+def cleaned(text: str) -> str:
+    """Return a text without what ends a line or a string, or starts template code."""
+    spaced = " ".join("".join(it if it.isprintable() else " " for it in text).split())
+    return re.sub(r"[{}#%\"\\]", "", spaced).strip()
 
 
 def slug_of(text: str) -> str:
@@ -135,21 +130,23 @@ def is_taken(slug: str) -> bool:
     return name in sys.stdlib_module_names or name in {taken.replace("-", "_") for taken in TAKEN}
 
 
-def slug_problem(slug: str) -> str | None:
-    """Return what makes the slug invalid as a folder or distribution name."""
+def slug_problem(slug: str) -> Problem:
+    """Return what makes the slug invalid as a folder or distribution name, and a valid one."""
+    better = slug_of(slug)
     if not SLUG.fullmatch(slug):
-        return f"is not a valid distribution name in lowercase; type {slug_of(slug)}"
+        return f"is not a valid distribution name in lowercase; type {better}", better
     if len(slug) > 64:
-        return f"is longer than 64 characters; type {slug_of(slug)}"
+        return f"is longer than 64 characters; type {better}", better
     if is_reserved(slug):
-        return f"is a reserved Windows name; type {slug_of(f'my-{slug}')}"
+        better = slug_of(f"my-{slug}")
+        return f"is a reserved Windows name; type {better}", better
     if is_taken(slug):
-        return f"is the name of a folder or package that the project uses; type {slug_of(slug)}"
+        return f"is the name of a folder or package that the project uses; type {better}", better
     return None
 
 
-def domain_problem(domain: str) -> str | None:
-    """Return what makes the domain unusable for browsers and mail servers."""
+def domain_problem(domain: str) -> Problem:
+    """Return what makes the domain unusable for browsers and mail servers, and a better one."""
     if DOMAIN.fullmatch(domain) and len(domain) <= 253:
         return None
     better = re.sub(r"^\w+://|[:/].*", "", domain).strip(".").lower()
@@ -158,19 +155,19 @@ def domain_problem(domain: str) -> str | None:
     except UnicodeError:
         better = domain
     if better != domain and DOMAIN.fullmatch(better):
-        return f"is not in the form that servers use; type {better}"
-    return "is not a valid domain name; type one like example.com, without scheme, port or path"
+        return f"is not in the form that servers use; type {better}", better
+    return "is not a valid domain name; type one like example.com, without scheme, port or path", None
 
 
-def email_problem(email: str) -> str | None:
+def email_problem(email: str) -> Problem:
     """Return what makes the email address undeliverable."""
     mailbox, _, domain = email.rpartition("@")
     if MAILBOX.fullmatch(mailbox) and len(mailbox) <= 64 and not domain_problem(domain):
         return None
-    return "is not a valid email address; type one like security@example.com"
+    return "is not a valid email address; type one like security@example.com", None
 
 
-CHECKS: dict[str, Callable[[str], str | None]] = {
+CHECKS: dict[str, Callable[[str], Problem]] = {
     "project_name": name_problem,
     "project_slug": slug_problem,
     "domain_name": domain_problem,
@@ -204,12 +201,6 @@ if __name__ == "__main__":
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     found, answers = corrected(ANSWERS)
     if found:
-        slug = Path(ANSWERS["project_slug"])
-        if len(slug.parts) > 1 and not slug.is_absolute() and ".." not in slug.parts:
-            words = [sys.executable, "-c", REMOVE_FOLDERS, ANSWERS["_output_dir"], str(slug)]
-            # Windows joins them to one line as they are.
-            words = [quoted(word) for word in words] if os.name == "nt" else words
-            os.spawnv(os.P_NOWAIT, sys.executable, words)  # noqa: S606 - no shell
         lines = ["Nothing was generated:", *(f"  {problem}" for problem in found)]
         sys.exit(
             "\n".join([*lines, "", "This command has all answers, corrected:", "", f"  {command_line(answers)}", ""])

@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 MANAGE = ("python", "manage.py")
 URL = "https://github.com/org/secure-django"
+FORK = "https://github.com/org/museum-django"
 UPDATE = ("poe", "template-update")
 CI = ".github/workflows/ci.yml"
 
@@ -47,6 +49,11 @@ OWN_SETTINGS: list[Edit] = [
         '    path("about/", TemplateView.as_view(template_name="about.html")),\n    path("admin/", admin.site.urls),\n',
     ),
 ]
+OWN_ACCESS: Edit = (
+    "core/tests/table.py",
+    "\n/favicon.ico ",
+    "\n/about/                                      log-in 200    200      200    200\n/favicon.ico ",
+)
 OWN_MODEL: list[Edit] = [
     (
         "uploads/models.py",
@@ -117,7 +124,9 @@ def test_renamed_template_receives_the_release(template: Path, machine: Machine)
     secrets = (project / ".env").read_bytes()
     request = run_jobs(project, machine, tests="core users")
     assert request.pushed
-    assert "Check and tests: success" in request.body, request.log
+    assert "Check and tests passed: https://run" in request.body, request.log
+    assert "committed" not in request.body, "a request is"
+    assert "--draft" not in request.log
     pulled = machine.clone("template-update")
     assert_nothing_is_lost(pulled, renamed="templates/layout.html", without="accounts/")
     assert not (pulled / "templates" / "base.html").exists()
@@ -131,20 +140,67 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
     commit(project, "Work")
     secrets = (project / ".env").read_bytes()
-    request = run_jobs(project, machine)
-    assert not request.pushed
-    assert "Conflicts, which `git status` explains:\n- config/settings.py\n" in request.page
-    assert "uv run poe template-update" in request.page
-
-    with pytest.raises(AssertionError, match="ended with 1") as failure:
+    with pytest.raises(AssertionError, match="ended with 3") as failure:
         machine.run(project, *UPDATE)
     report = str(failure.value)
-    assert f"Merged v{NEXT} over v{RELEASE}. Nothing is committed yet" in report
-    assert report.endswith(f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n")
+    assert f"Merged v{NEXT} over v{RELEASE}." in report
+    assert "Conflicts:\n- config/settings.py: both sides changed it" in report
+    assert f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n\nNothing is committed yet" in report
     assert conflicts(project) == {"config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]}
     assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == ["config/settings.py"]
     assert_nothing_is_lost(project, *OWN_SETTINGS, without="accounts/")
     assert (project / ".env").read_bytes() == secrets
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_ci_opens_a_draft_with_the_conflicts(ci_scanning: str, template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    change(project, OWN_SETTINGS[1:2])
+    commit(project, "Work")
+    request = run_jobs(project, machine)
+    assert request.pushed, request.log
+    assert not request.failed
+    shown = request.body + request.options
+    assert "config/settings.py: both sides changed it" in shown
+    assert "has the conflicts as they are, so check and tests did not run" in shown
+    assert "docs/updating.md says how to go on" in shown
+    assert "passed" not in shown
+    assert "committed" not in shown
+    assert {"github": "gh pr create --head template-update --title Update", "gitlab": "title=Draft: Update"}[
+        ci_scanning
+    ] in request.log + request.options
+    assert ci_scanning == "gitlab" or "--draft" in request.log
+    pulled = machine.clone("template-update")
+    assert conflicts(pulled) == {"config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]}
+    guide = (pulled / "docs" / "updating.md").read_text(encoding="utf-8")
+    assert "git switch template-update" in guide
+    # Once the team works on it, the job leaves it alone.
+    change(pulled, [("config/settings.py", ">>>>>>> ", "")])
+    commit(pulled, "Resolve")
+    run(pulled, "git", "push", "--quiet", "origin", "template-update")
+    again = run_jobs(project, machine)
+    assert not again.pushed
+    assert not again.failed
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_ci_opens_a_draft_when_tests_fail(
+    ci_scanning: str, template: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    request = run_jobs(project, machine, tests="red")
+    assert request.pushed
+    assert "Check or tests failed" in request.body + request.options
+    assert "passed" not in request.body + request.options
+    assert ("--draft" in request.log) == (ci_scanning == "github")
+    assert ("title=Draft: " in request.options) == (ci_scanning == "gitlab")
+    if ci_scanning == "github":  # a private repository without a paid plan has no drafts
+        run(machine.remote, "git", "branch", "--quiet", "-D", "template-update")
+        (machine.folder / "home" / "request.json").unlink()
+        monkeypatch.setenv("NO_DRAFTS", "yes")
+        plain = run_jobs(project, machine, tests="red")
+        assert plain.pushed
+        assert not plain.failed
 
 
 def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: Path) -> None:
@@ -317,7 +373,7 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
     (project / NEW_MIGRATION).write_text("mine", encoding="utf-8")
     assert f"Move yours away first: {NEW_MIGRATION}." in refuse(project, machine)
     assert (project / NEW_MIGRATION).read_text(encoding="utf-8") == "mine"
-    change(project, [(".cruft.json", f'"commit": "v{RELEASE}"', '"commit": "v0.1.0"')])
+    change(project, [(".cruft.json", f'"commit": "v{RELEASE}",\n  "checkout"', '"commit": "v0.1.0",\n  "checkout"')])
     commit(project, "Record another release")
     assert "has no v0.1.0" in refuse(project, machine)
     (project / ".cruft.json").write_text("<<<<<<< HEAD\n", encoding="utf-8")
@@ -332,7 +388,7 @@ def test_refused_answer_is_to_be_corrected_in_the_record(template: Path, machine
     project = started(template, machine, ALL_OFF)
     change(project, [(".cruft.json", '"domain_name": "example.com"', '"domain_name": "localhost"')])
     commit(project, "Record another domain")
-    with pytest.raises(AssertionError, match="correct the answer in") as failure:
+    with pytest.raises(AssertionError, match="Correct the answer in") as failure:
         machine.run(project, *UPDATE)
     assert "domain_name: is not a valid domain name" in str(failure.value)
     assert not run(project, "git", "status", "--porcelain")
@@ -343,7 +399,7 @@ def test_new_file_in_a_renamed_folder_is_to_be_confirmed(template: Path, machine
     run(project, "git", "mv", "accounts", "members")
     commit(project, "Rename the accounts")
     moved = NEW_IN_FEATURE.replace("accounts", "members")
-    with pytest.raises(AssertionError, match=f"which `git status` explains:\n- {re.escape(moved)}\n\n"):
+    with pytest.raises(AssertionError, match=f"Conflicts:\n- {re.escape(moved)}: one side moved it or removed it"):
         machine.run(project, *UPDATE)
     assert (project / moved).is_file()
     assert not (project / "accounts").exists()
@@ -384,6 +440,217 @@ def test_cruft_updates_from_the_record_too(template: Path, machine: Machine) -> 
     assert "Nothing to do" in machine.run(project, *UPDATE)
 
 
+# What a project came from
+
+
+def repository(machine: Machine, template: Path, name: str) -> Path:
+    """Publish the template's release as a repository that only this machine finds."""
+    folder = shutil.copytree(template, machine.folder / "repositories" / name)
+    publish(folder)
+    return folder
+
+
+@pytest.fixture
+def alone(template: Path, tmp_path: Path) -> tuple[Machine, Path]:
+    """Return a machine with a template of its own, and the template's repository."""
+    if os.name != "posix" or not shutil.which("jq"):
+        pytest.skip("the stand-ins for uv and gh are shell scripts, and need jq")
+    machine = Machine(tmp_path, tmp_path / "repositories")
+    return machine, repository(machine, template, "secure-django")
+
+
+def record_of(project: Path) -> dict[str, Any]:
+    """Return the record of a project."""
+    record: dict[str, Any] = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
+    return record
+
+
+def test_project_moves_to_a_fork_of_the_same_number(alone: tuple[Machine, Path], template: Path) -> None:
+    machine, origin = alone
+    project = started(template, machine, ALL_OFF)
+    change(project, OWN_SETTINGS[:1])
+    fork = repository(machine, template, "museum-django")
+    (fork / RAW / "museum.md").write_text("# Museum\n", encoding="utf-8")
+    commit(fork, "Add the museum")
+    run(fork, "git", "tag", "--force", f"v{RELEASE}")
+    change(project, [(".cruft.json", f'{{\n  "template": "{URL}"', f'{{\n  "template": "{FORK}"')])
+    commit(project, "Move to the fork")
+    output = machine.run(project, *UPDATE)
+    assert "not what this project was generated from" not in output
+    assert (project / "museum.md").is_file()
+    assert record_of(project)["generated"]["template"] == FORK
+    commit(project, "Take the fork")
+    assert "Nothing to do" in machine.run(project, *UPDATE)
+    # Back, without a repository to generate the fork's files from.
+    shutil.move(fork, fork.with_name("gone"))
+    publish_next(origin)
+    change(project, [(".cruft.json", f'{{\n  "template": "{FORK}"', f'{{\n  "template": "{URL}"')])
+    commit(project, "Move back")
+    with pytest.raises(AssertionError, match=f"{FORK}, where the files came from, cannot be read") as failure:
+        machine.run(project, *UPDATE)
+    assert "Traceback" not in str(failure.value)
+
+
+def test_moved_tag_is_noticed(alone: tuple[Machine, Path], template: Path) -> None:
+    machine, origin = alone
+    project = started(template, machine, ALL_OFF)
+    (origin / RAW / "core" / "moved.md").write_text("# Moved\n", encoding="utf-8")
+    commit(origin, "Move the tag")
+    run(origin, "git", "tag", "--force", f"v{RELEASE}")
+    publish_next(origin)
+    output = machine.run(project, *UPDATE)
+    assert f"v{RELEASE} of {URL} is not what this project was generated from" in output
+    commit(project, "Update")
+    assert record_of(project)["generated"]["digest"]
+    assert "Nothing to do" in machine.run(project, *UPDATE)
+
+
+@pytest.mark.parametrize("tag", [["tag"], ["tag", "--annotate", "--message", "Release"]], ids=["light", "annotated"])
+def test_project_between_releases_is_told_and_updated(
+    tag: list[str], alone: tuple[Machine, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    machine, origin = alone
+    run(origin, "git", "tag", "--delete", f"v{RELEASE}")
+    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+    run(origin, "git", *identity, *tag, f"v{RELEASE}")
+    clone = tmp_path / "released"
+    run(tmp_path, "git", "clone", "--quiet", str(origin), str(clone))
+    assert record_of(bake(clone, tmp_path / "a", **ALL_OFF))["commit"] == f"v{RELEASE}"
+    assert "not at a release" not in capfd.readouterr().out
+    if tag != ["tag"]:
+        return
+    (origin / RAW / "between.md").write_text("# Between\n", encoding="utf-8")
+    commit(origin, "Prepare more")
+    run(clone, "git", "pull", "--quiet")
+    project = bake(clone, tmp_path / "b", **ALL_OFF)
+    head = run(clone, "git", "rev-parse", "HEAD").strip()
+    assert f"The template is at commit {head[:10]}, not at a release." in capfd.readouterr().out
+    assert record_of(project)["commit"] == head
+    commit(project, "Start")
+    assert f"Nothing to do: this project has {head}" in machine.run(project, *UPDATE)
+    publish_next(origin)
+    output = machine.run(project, *UPDATE)
+    assert f"Merged v{NEXT} over {head}." in output
+    assert "not what this project was generated from" not in output
+    assert (project / "between.md").is_file()
+    assert_nothing_is_lost(project, without="accounts/")
+
+
+def test_prompts_of_the_release_keep_the_answers(alone: tuple[Machine, Path], template: Path) -> None:
+    """A renamed prompt, a new one, one that is gone, and a choice that is no longer offered."""
+    machine, origin = alone
+    project = started(
+        template, machine, ALL_OFF | {"ci_scanning": "gitlab", "author_email": "ann@museum.example", "gallery": True}
+    )
+    for path in [origin / "hooks" / "pre_gen_project.py", *(origin / RAW).rglob("*.*"), origin / "cookiecutter.json"]:
+        if path.is_file() and b"author_email" in path.read_bytes():
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace("author_email", "security_email"), encoding="utf-8")
+    change(
+        origin,
+        [
+            (
+                "cookiecutter.json",
+                '"_renamed": {}',
+                '"_renamed": {"author_email": "contact", "contact": "security_email"}',
+            ),
+            (
+                "cookiecutter.json",
+                '["github", "gitlab", "none"],',
+                '["github", "none"],\n  "theme": ["light", "dark"],',
+            ),
+            ("cookiecutter.json", '      "gitlab": "GitLab CI",\n', ""),
+            ("cookiecutter.json", '  "gallery": true,\n', '  "__gallery": true,\n'),
+            ("hooks/post_gen_project.py", '    ("gallery", True): ["gallery"],\n', ""),
+        ],
+    )
+    for path in (origin / RAW).rglob("*.*"):
+        if path.is_file() and b"cookiecutter.gallery" in path.read_bytes():
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace("cookiecutter.gallery", "cookiecutter.__gallery"), encoding="utf-8")
+    publish_next(origin)
+    request = run_jobs(project, machine)
+    sentence = f"v{NEXT} offers no ci_scanning gitlab. Choose one of github, none: uv run poe template-update"
+    assert sentence in request.options
+    assert "This branch is empty" in request.options
+    assert f"Draft: Update the template to v{NEXT}" in request.options
+    with pytest.raises(AssertionError, match="ended with 3") as failure:
+        machine.run(project, *UPDATE)
+    assert sentence in str(failure.value)
+    assert "Traceback" not in str(failure.value)
+    output = machine.run(project, *UPDATE, NEXT, "--answer", "ci_scanning=none")
+    assert "- author_email: now called security_email; it keeps the answer\n" in output
+    assert "- gallery: gone; it was answered yes\n" in output
+    assert "- theme: new, answered light; another answer: uv run poe template-update --answer theme=ANSWER\n" in output
+    assert 'email = "ann@museum.example"' in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert not (project / ".gitlab-ci.yml").exists()
+
+
+# Features later
+
+FEATURE_ANSWERS = {
+    "gallery": ("no", "yes"),
+    "cloudinary_moderation": ("no", "yes"),
+    "auth_app": ("no", "yes"),
+    "ci_scanning": ("none", "github"),
+}
+
+
+@pytest.mark.parametrize("start", [ALL_OFF, ALL_ON], ids=["added", "taken out"])
+@pytest.mark.parametrize("prompt", FEATURE_ANSWERS)
+def test_feature_is_added_and_taken_out_later(prompt: str, start: Answers, template: Path, machine: Machine) -> None:
+    project = started(template, machine, start)
+    change(project, [*OWN_SETTINGS, OWN_ACCESS])
+    (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
+    with (project / "README.md").open("a", encoding="utf-8") as readme:
+        readme.write("\n## Ours\n\nOur own words.\n")
+    commit(project, "Work")
+    run(project, *MANAGE, "migrate", "--verbosity", "0")
+    before, after = FEATURE_ANSWERS[prompt] if start is ALL_OFF else reversed(FEATURE_ANSWERS[prompt])
+    output = machine.run(project, *UPDATE, "--answer", f"{prompt}={after}")
+    assert f"Merged other answers into v{RELEASE}.\n\nAnswers:\n- {prompt}: {after}\n" in output
+    assert not conflicts(project)
+    expected = bake(
+        template, machine.folder / "expected", **start | {prompt: {"yes": True, "no": False}.get(after, after)}
+    )
+    assert paths(expected) - {"uv.lock"} == {path for path in paths(project) if tracked(path)}
+    for path, _, new in OWN_SETTINGS:
+        assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
+    run(project, *MANAGE, "migrate", "--verbosity", "0")
+    run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
+    run(project, "ruff", "check", "--no-cache")
+    assert " passed" in run(project, "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider")
+    commit(project, "Change the answer")
+    machine.run(project, *UPDATE, "--answer", f"{prompt}={before}")
+    assert run(project, "git", "diff", "--stat", "HEAD~1") == ""
+
+
+def tracked(path: str) -> bool:
+    """Tell whether a path is no trace of work in the project."""
+    return not path.startswith((".git/", "reports/", "media/")) and not re.search(
+        r"about\.html$|sqlite3|__pycache__|_cache/", path
+    )
+
+
+def test_answer_that_cannot_be_is_refused(template: Path, machine: Machine) -> None:
+    project = started(template, machine, ALL_OFF)
+    for answer, sentence in {
+        "auth_ap=yes": f"v{RELEASE} has no prompt auth_ap. Its prompts: project_name, ",
+        "auth_app=maybe": f"v{RELEASE} offers no auth_app maybe. Choose one of yes, no: ",
+        "auth_app": "auth_app is no answer; type one like --answer auth_app=yes",
+        "auth_app=no": f"Nothing to do: this project has v{RELEASE}.",
+    }.items():
+        try:
+            output = machine.run(project, "poe", "--quiet", "template-update", "--answer", answer)
+        except AssertionError as failure:
+            output = str(failure).partition("\n")[2]
+        assert output.startswith(sentence)
+        assert output.count("\n") == 1
+    with pytest.raises(AssertionError, match="domain_name: is not a valid domain name"):
+        machine.run(project, *UPDATE, "--answer", "domain_name=localhost")
+    assert not run(project, "git", "status", "--porcelain")
+
+
 # The record
 
 
@@ -414,8 +681,28 @@ def test_record_has_an_address_that_works_everywhere(
     record = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
     assert record["template"] == recorded
     assert record["commit"] == record["checkout"] == f"v{RELEASE}"
+    assert record["generated"].items() >= {"template": recorded, "commit": f"v{RELEASE}"}.items()
     assert record["context"]["cookiecutter"].items() >= (ALL_OFF | {"project_name": "Ann’s Photos"}).items()
     assert str(tmp_path) not in json.dumps(record)
+
+
+def test_digest_is_that_of_the_templates_text(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    """Line ends of a clone on Windows, and files that were there before, do not change it."""
+    digest = record_of(bake(template, tmp_path / "first", **ALL_OFF))["generated"]["digest"]
+    windows = shutil.copytree(template, tmp_path / "windows")
+    for page in (windows / RAW).rglob("*.html"):
+        page.write_bytes(page.read_bytes().replace(b"\n", b"\r\n"))
+    existing = tmp_path / "existing" / "my-secure-site"
+    existing.mkdir(parents=True)
+    (existing / "notes.txt").touch()
+    options = ("--no-input", "--overwrite-if-exists", "--default-config", "--output-dir", str(existing.parent))
+    answers = [f"{prompt}={answer}" for prompt, answer in ALL_OFF.items()]
+    run(tmp_path, "cookiecutter", *options, str(windows), *answers, **home)
+    assert b"\r\n" in (existing / "templates" / "base.html").read_bytes()
+    assert record_of(existing)["generated"]["digest"] == digest
+    with (windows / RAW / "manage.py").open("a", encoding="utf-8") as file:
+        file.write("# more\n")
+    assert record_of(bake(windows, tmp_path / "other", **ALL_OFF))["generated"]["digest"] != digest
 
 
 def test_guide_to_updates_names_every_step(template: Path, tmp_path: Path) -> None:

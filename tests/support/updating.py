@@ -14,7 +14,8 @@ import yaml
 from tests.support.baking import clean_environment, run
 from tests.support.releases import NEXT
 
-# This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed.
+# This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed, and as
+# failed if it is "red".
 UV = """\
 #!/bin/bash
 case "$1" in
@@ -22,6 +23,7 @@ case "$1" in
     shift
     while [[ "$1" == -* ]]; do shift; done
     if [[ "$2" == check || "$2" == test ]] && [ -z "${RUN_TESTS:-}" ]; then exit 0; fi
+    if [[ "$2" == check && "$RUN_TESTS" == red ]]; then exit 1; fi
     exec "$@" ;;
   tool)
     while [ "$1" != cookiecutter ]; do shift; done
@@ -37,6 +39,7 @@ case "$1 $2" in
   "pr view") exec jq --raw-output "$7" "$request" ;;
   "pr create")
     if [ -z "$ALLOWED" ]; then exit 1; fi
+    if [ -n "${NO_DRAFTS:-}" ] && [[ " $* " == *" --draft "* ]]; then exit 1; fi
     jq --null-input --arg title "$6" '{state: "OPEN", title: $title}' > "$request" ;;
 esac
 echo "gh $*"
@@ -90,7 +93,7 @@ class Request:
     body: str = ""
     failed: bool = False
     pushed: bool = False
-    tests: str = ""
+    tests: str = "skipped"
     options: str = ""
 
 
@@ -136,9 +139,10 @@ def on_github(
     output.write_text("", encoding="utf-8")
     for step in jobs[0]["steps"]:
         condition = step.get("if", "")
-        released = "release=" in output.read_text(encoding="utf-8")
+        said = output.read_text(encoding="utf-8")
+        to_test = "release=" in said and "decide=" not in said and not request.failed
         wanted = {"": not request.failed, "${{ !cancelled() }}": True, "${{ failure() }}": request.failed}
-        wanted["${{ steps.patch.outputs.release }}"] = released and not request.failed
+        wanted["${{ steps.merge.outputs.release && !steps.merge.outputs.decide }}"] = to_test
         if "run" in step and wanted[condition]:
             code = execute(request, machine, clone, step["run"], environment)
             if step.get("id") == "tests":

@@ -51,11 +51,11 @@ CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
 SENTRY_DSN = env.read("SENTRY_DSN", environment.sentry_dsn, "")
 LANGUAGE_CODE = env.read("LANGUAGE_CODE", environment.language, "en")
 TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
+MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 UNVERIFIED_ACCOUNT_DAYS = env.read("UNVERIFIED_ACCOUNT_DAYS", number(1, 36_500), "7")
 # % endif
-MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
 UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")  # 10 MiB
 UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(0), "0")  # 0: FORMATS of uploads/images.py has the limits
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
