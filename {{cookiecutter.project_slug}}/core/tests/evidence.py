@@ -34,9 +34,10 @@ def written_tests() -> Iterator[str]:
     """Yield each test function of each file by pytest's name for it, without parameters."""
     for path in settings.BASE_DIR.glob("[a-z]*/**/test_*.py"):
         if "site-packages" not in path.parts:
-            names = (getattr(it, "name", "") for it in ast.parse(path.read_text(encoding="utf-8")).body)
             file = path.relative_to(settings.BASE_DIR).as_posix()
-            yield from (f"{file}::{name}" for name in names if name.startswith("test_"))
+            for it in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef) and it.name.startswith("test"):
+                    yield f"{file}::{it.name}"
 
 
 def commit() -> str | None:
@@ -51,10 +52,12 @@ def database(config: pytest.Config) -> str:
     version: tuple[int, ...] = ()
     with suppress(DatabaseError), config.stash[blocking_manager_key].unblock():
         version = connection.get_database_version()
-    return f"{connection.display_name} {'.'.join(map(str, version))}"
+    return f"{connection.display_name} {'.'.join(map(str, version))}".strip()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # of pytest-xdist: this process has run a part of the tests
+        return
     outcomes: dict[str, str] = {}
     tests: dict[str, dict[str, str]] = {}
     reports = {category: terminalreporter.getreports(category) for category in OUTCOMES}
