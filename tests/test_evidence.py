@@ -158,6 +158,12 @@ def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> N
     assert scan["why"]
 
 
+def test_control_without_its_test_is_red(site: Path) -> None:
+    (site / "core" / "tests" / "test_planted.py").write_text("def test_passes() -> None:\n    pass\n", encoding="utf-8")
+    content = pytest_in(site)
+    assert (content["complete"], content["exit_status"], content["failed"], content["result"]) == (True, 0, [], "red")
+
+
 def test_any_failure_is_red_and_a_skipped_file_is_whole(site: Path) -> None:
     (site / "core" / "tests" / "test_planted.py").write_text(MORE, encoding="utf-8")
     (site / "core" / "tests" / "test_skipped.py").write_text(SKIPPED, encoding="utf-8")
