@@ -422,6 +422,29 @@ FOUNDATION = [
     Mutation(
         "inline event handler in a page", "templates/base.html", '<main id="main"', '<main id="main" onclick="x()"'
     ),
+    Mutation(
+        "text shown as HTML", "templates/base.html", "{{ project_name }}</title>", "{{ project_name|safe }}</title>"
+    ),
+    Mutation(
+        "script that shows text as HTML",
+        "uploads/static/uploads/upload.js",
+        "status.textContent = ",
+        "status.innerHTML = ",
+    ),
+    Mutation("TLS 1.1 offered", "deploy/site.conf", "ssl_protocols TLSv1.2", "ssl_protocols TLSv1.1 TLSv1.2"),
+    Mutation("history in the image", ".dockerignore", ".git*\n"),
+    Mutation(
+        "password managers kept out",
+        "users/forms.py",
+        '"autocomplete"] = "username"\n',
+        '"autocomplete"] = "username"\n        self.fields["password"].widget.attrs["autocomplete"] = "off"\n',
+    ),
+    Mutation(
+        "password shown while it is typed",
+        "users/forms.py",
+        '"autocomplete"] = "username"\n',
+        '"autocomplete"] = "username"\n        self.fields["password"].widget.input_type = "text"\n',
+    ),
     Mutation("violations in a CSP report not limited", "core/views.py", "report[:10]", "report"),
     Mutation(
         "any host accepted everywhere",

@@ -500,8 +500,16 @@ def test_project_without_workflows_is_reported_as_not_run(folder: Path) -> None:
 
 def test_sbom_lists_the_packages_that_the_project_runs_on(folder: Path) -> None:
     assert scan(folder, "sbom").results == {"sbom": "passed"}
-    bill = (folder / "reports" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8")
-    assert '"CycloneDX"' in bill
-    for package, version in locked_dependencies(folder):
-        assert f'"pkg:pypi/{package}@{version}"' in bill
-    assert "pkg:pypi/bandit@" not in bill
+    bill = json.loads((folder / "reports" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8"))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    packages = {it["purl"]: it for it in bill["components"]}
+    assert {f"pkg:pypi/{package}@{version}" for package, version in locked_dependencies(folder)} <= packages.keys()
+    assert not [it for it in packages if it.startswith("pkg:pypi/bandit@")]
+    for it in packages.values():
+        assert all(file["hashes"][0]["alg"] == "SHA-256" for file in it["externalReferences"]), it["name"]
+    assert {it["name"] for it in packages.values() if not it["licenses"]} <= {"colorama"}, "of Windows alone"
+    (pillow,) = [it for purl, it in packages.items() if purl.startswith("pkg:pypi/pillow@")]
+    assert pillow["licenses"] == [{"expression": "MIT-CMU"}]
+    (certifi,) = [it for purl, it in packages.items() if purl.startswith("pkg:pypi/certifi@")]
+    name = "Mozilla Public License 2.0 (MPL 2.0)"
+    assert certifi["licenses"] == [{"license": {"name": name}}]

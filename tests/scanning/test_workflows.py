@@ -30,8 +30,8 @@ COMMANDS = (
     "uv run poe test",
     "uv run poe security dependency-check",
     "python3 -m scripts.security dependency-check",
-    "uv run poe security bandit leaks audit sbom",
-    "uv run poe security bandit leaks audit workflows sbom",
+    "uv run --all-extras poe security bandit leaks audit sbom",
+    "uv run --all-extras poe security bandit leaks audit workflows sbom",
     'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"',
 )
 NOT_HERE = {
@@ -47,9 +47,12 @@ NOT_HERE = {
     "docker compose exec -T proxy curl --fail --insecure https://localhost/health/ready/": "no Docker",
     "curl --fail --insecure https://localhost/health/ready/": "no Docker",
     "docker compose logs": "no Docker",
+    "docker image save --output image.tar \"$(docker compose ps --format '{{.Image}}' site)\"": "no Docker",
 }
 # The jobs that may write more than the results of scans; they run no code of the project.
 WRITES = {
+    ("ci.yml", "attest"): {"attestations", "id-token"},
+    ("security.yml", "attest"): {"attestations", "id-token"},
     ("template-update.yml", "request"): {"contents", "pull-requests"},
     ("renew.yml", "request"): {"contents", "pull-requests"},
     ("release.yml", "release"): {"attestations", "contents", "id-token"},
@@ -177,9 +180,31 @@ def test_forks_and_private_repositories_skip_code_scanning(pristine: Project) ->
         assert all("env.CODE_SCANNING == 'true'" in step["if"] for step in uploads)
         if key in {"codeql", "dependency-review"}:
             assert public in job["if"]
-        else:
+        elif key != "attest":
             assert uploads
             assert [step for step in job["steps"] if "upload-artifact@" in step.get("uses", "")]
+
+
+def test_jobs_that_sign_run_no_code_and_say_when_they_skip(pristine: Project) -> None:
+    """What such a job runs could sign anything in the project's name."""
+    for path, workflow in workflows(pristine(ON_GITHUB[0])).items():
+        signing = {key: job for key, job in workflow["jobs"].items() if "attestations" in job["permissions"]}
+        assert list(signing) == (["attest"] if path.name in {"ci.yml", "security.yml"} else [])
+        for job in signing.values():
+            public = (
+                "env.ATTEST == 'true'" if path.name == "ci.yml" else "github.event.repository.visibility == 'public'"
+            )
+            skip, download, attest = job["steps"]
+            assert NOTE.fullmatch(skip["run"])
+            assert skip["if"] == f"${{{{ {public.replace('==', '!=')} }}}}"
+            assert download["if"] == attest["if"] == f"${{{{ {public} }}}}"
+            assert download["uses"].startswith("actions/download-artifact@")
+            assert attest["uses"].startswith("actions/attest@")
+            # Its artifacts are those of the jobs that it waits for.
+            needed = [step for key in job["needs"] for step in workflow["jobs"][key]["steps"]]
+            assert [step for step in needed if "upload-artifact@" in step.get("uses", "")]
+    ci = workflows(pristine(ON_GITHUB[0]))[pristine(ON_GITHUB[0]) / ".github" / "workflows" / "ci.yml"]
+    assert ci["env"]["ATTEST"] == "${{ github.event_name == 'push' && github.event.repository.visibility == 'public' }}"
 
 
 # Commands
@@ -252,7 +277,9 @@ def test_every_command_of_the_workflows_works(
         assert done.returncode == 0, f"{command}:\n{done.stdout}"
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert re.search(
-        r"^\| \d+ controls shown \| .*\bV3\.3\.1, .*\n\| 0 red \|  \|\n\| \d+ not provided", page, re.MULTILINE
+        r"^\| \d+ shown \| .*\bV3\.3\.1, .*\n\| 0 red \|  \|\n\| 0 not shown \|  \|\n\| \d+ not provided",
+        page,
+        re.MULTILINE,
     )
     assert "\n\n| tool " in page
     assert (installed / "reports" / "junit.xml").is_file()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -194,11 +195,23 @@ def vulnerabilities(content: dict[str, Any]) -> list[str]:
 
 
 def sbom(folder: Path) -> list[str]:
-    """Write the SBOM (CycloneDX)."""
-    bill = run(*EXPORT, "--format", "cyclonedx1.5")
-    (folder / "sbom.cdx.json").write_text(bill, encoding="utf-8")
-    if not json.loads(bill).get("components"):
+    """Write the SBOM (CycloneDX), with hashes and licenses."""
+    bill = json.loads(run(*EXPORT, "--format", "cyclonedx1.5")) | {"specVersion": "1.6"}  # which includes 1.5
+    for package in bill.setdefault("components", []):
+        package["licenses"] = licenses(package["name"])
+    (folder / "sbom.cdx.json").write_text(json.dumps(bill, indent=2), encoding="utf-8")
+    if not bill["components"]:
         raise NotRun("uv listed no package")
+    return []
+
+
+def licenses(package: str) -> list[dict[str, Any]]:
+    """Return the licenses that a package declares, as CycloneDX writes them; none if it is not installed here."""
+    for about in (found.metadata for found in distributions(name=package)):
+        if expressions := about.get_all("License-Expression", []):
+            return [{"expression": expressions[0]}]
+        names = [it.rpartition(" :: ")[2] for it in about.get_all("Classifier", []) if it.startswith("License")]
+        return [{"license": {"name": name}} for name in names or about.get_all("License", [])]
     return []
 
 

@@ -84,6 +84,7 @@ def test_log_out_ends_the_session_and_clears_the_browser(login: Login, user: Use
 
 
 @pytest.mark.control("V7.2.1")
+@pytest.mark.control("V7.2.3")
 def test_session_id_is_random(login: Login, user: User) -> None:
     keys = set()
     for _ in range(2):

@@ -433,6 +433,19 @@ def test_nginx_accepts_every_body_that_the_site_does() -> None:
     assert f"UPLOAD_MAX_BYTES: Must be a whole number from 1 to {largest}." in error
 
 
+@pytest.mark.control("V12.1.1")
+def test_nginx_offers_tls_1_2_and_1_3_alone() -> None:
+    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^ *ssl_protocols (.+);", text, re.MULTILINE) == ["TLSv1.2 TLSv1.3"]
+
+
+@pytest.mark.control("V13.4.1")
+def test_image_gets_no_history_and_no_secrets() -> None:
+    lines = (settings.BASE_DIR / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {".git*", ".env*", "/secrets"} <= set(lines)
+    assert not [line for line in lines if line.startswith("!")], "it would bring a part back"
+
+
 def test_example_documents_every_variable() -> None:
     text = (settings.BASE_DIR / "config" / "settings.py").read_text(encoding="utf-8")
     names = re.findall(r'env\.read\("(\w+)"', text)

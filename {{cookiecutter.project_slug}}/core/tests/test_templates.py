@@ -15,6 +15,15 @@ from django.utils.html import escape
 # A script with a nonce is allowed, and JSON is no script. Emails are not pages, and need their styles inline.
 ALLOWED = r'(?![^>]*\s(?:src=|nonce=|type="application/json"))'
 INLINE = re.compile(rf"<style|\s(?:style|on\w+)=|javascript:|<script{ALLOWED}", re.IGNORECASE)
+# What shows text as HTML, or runs it.
+UNESCAPED = re.compile(r"\w*\|\s*safe\b|autoescape off|mark_safe\(|(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\(")
+# Neither holds anything that a user has written.
+TRUSTED = {
+    "help_text|safe",
+    # % if cookiecutter.auth_app
+    "totp_svg|safe",
+    # % endif
+}
 FORM = re.compile(r'<form[^>]*method="post".*?</form>', re.IGNORECASE | re.DOTALL)
 PATHS = [path for path in settings.BASE_DIR.glob("[a-z]*/**/*.html") if "templates" in path.parts]
 TEMPLATES = {path: path.read_text(encoding="utf-8") for path in PATHS if not {"email", "site-packages"} & {*path.parts}}
@@ -31,9 +40,20 @@ def test_every_replaced_template_is_still_one_of_its_package() -> None:
         assert any(map(is_own, name.parts[:-1])) or any((it / name).is_file() for it in packages), name
 
 
+@pytest.mark.control("V1.2.3")
 @pytest.mark.control("V3.4.3")
 def test_templates_have_no_inline_scripts_or_styles() -> None:
     assert not [f"{path}: {found}" for path, text in TEMPLATES.items() for found in INLINE.findall(text)]
+
+
+@pytest.mark.control("V1.2.1")
+@pytest.mark.control("V1.3.2")
+@pytest.mark.control("V3.2.2")
+def test_nothing_is_shown_without_escaping() -> None:
+    code = [path for kind in ("py", "js") for path in settings.BASE_DIR.glob(f"[a-z]*/**/*.{kind}")]
+    own = [path for path in code if not {"tests", "staticfiles", "site-packages"} & {*path.parts}]
+    texts = [*TEMPLATES.values(), *(path.read_text(encoding="utf-8") for path in own)]
+    assert {found for text in texts for found in UNESCAPED.findall(text)} <= TRUSTED
 
 
 @pytest.mark.control("V3.5.1")

@@ -31,7 +31,7 @@ def test_my_photos_shows_own_photos_in_every_status(
     assert "Another person" not in text
 
 
-@pytest.mark.control("escaping")
+@pytest.mark.control("V1.2.1")
 def test_title_is_escaped(client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto) -> None:
     make_photo(status=Status.APPROVED, title='"><script>alert(1)</script>')
     for page in (client.get(INDEX), login(user).get(MINE)):

@@ -138,6 +138,7 @@ def test_photo_page_decides_and_goes_on_to_the_next(
     assert LogEntry.objects.filter(user=reviewer, object_id=third.pk, change_message="Rejected").exists()
 
 
+@pytest.mark.control("V2.3.1")
 @pytest.mark.control("moderation")
 def test_second_decision_overwrites_nothing(
     login: Login, reviewer: User, make_user: MakeUser, make_photo: MakePhoto
@@ -238,6 +239,7 @@ def test_bulk_decision_has_a_ceiling(
     assert Photo.objects.waiting().count() == 1
 
 
+@pytest.mark.control("V2.2.1")
 @pytest.mark.control("moderation")
 def test_malformed_selection_decides_nothing(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
     photo, client = make_photo(), login(reviewer)
@@ -259,6 +261,7 @@ def test_link_or_other_site_decides_nothing(client: HTTPSClient, reviewer: User,
     assert photo.status == Status.PENDING
 
 
+@pytest.mark.control("V1.2.4")
 def test_search_compares_whole_values_or_beginnings(
     login: Login, user: User, other_user: User, reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +274,7 @@ def test_search_compares_whole_values_or_beginnings(
         (str(mine.pk), {mine}),
         ("Fog", {mine}),
         ("October", set()),
+        ("Fog' OR 1=1 --", set()),
         ("", {mine, other}),
     ):
         changelist = client.get(QUEUE, {"q": text}).context["cl"]

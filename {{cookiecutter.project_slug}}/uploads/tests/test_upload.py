@@ -89,6 +89,7 @@ def test_refused_file_is_logged_and_changes_nothing(
     assert "private" not in caplog.text
 
 
+@pytest.mark.control("V2.2.2")
 @pytest.mark.control("V5.2.1")
 def test_too_large_file_is_refused_and_the_title_kept(
     login: Login, user: User, upload: Upload, settings: Settings

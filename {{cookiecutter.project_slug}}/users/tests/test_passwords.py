@@ -48,14 +48,26 @@ def test_weak_password_is_rejected_with_its_reason(password: str, code: str, set
     validate_password("twelve chars, or as many as you ask for"[:length], User(email="owner@example.com"))
 
 
+@pytest.mark.control("V6.2.8")
 @pytest.mark.control("V6.2.9")
-@pytest.mark.control("V6.2.6")
 def test_long_password_is_checked_to_its_last_character() -> None:
     password = "ü" + "long-" * 25
     validate_password(password, User(email="owner@example.com"))
     stored = make_password(password)
     assert check_password(password, stored)
     assert not check_password(password[:-1] + "x", stored)
+
+
+@pytest.mark.control("V6.2.6")
+@pytest.mark.control("V6.2.7")
+def test_password_managers_fill_every_hidden_input(login: Login, user: User) -> None:
+    for client, page in ((HTTPSClient(), "login"), (login(user), "password/change")):
+        inputs = re.findall(r"<input[^>]*password[^>]*>", client.get(f"/accounts/{page}/").content.decode())
+        assert inputs
+        for it in inputs:
+            assert 'type="password"' in it
+            assert re.search(r'autocomplete="(?:current|new)-password"', it)
+            assert "onpaste" not in it
 
 
 @pytest.mark.control("V11.4.2")
@@ -218,6 +230,7 @@ def test_owner_is_told_what_staff_change(
     assert not mail.outbox
 
 
+@pytest.mark.control("V6.4.1")
 @pytest.mark.control("V6.4.6")
 def test_staff_send_a_link_instead_of_setting_a_password(
     login: Login, staff: User, user: User, make_user: MakeUser, caplog: pytest.LogCaptureFixture
