@@ -10,7 +10,8 @@
     uv run renew.py --python   # also adds the next line of Python, if there are wheels for it
 
 The raw project's `[tool.uv]` states the cooldown and its exceptions. Only versions change. Django stays in its line,
-because a new line is a decision. It needs the standard library, uv and Git.
+because a new line is a decision, as is a new major version of an image. It needs the standard library, uv, Git, and for
+the images skopeo.
 """
 
 import json
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -30,6 +32,11 @@ PIN = re.compile(
     r'"(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\[[\w,-]+\])?(?P<operator>==|~=)(?P<version>\d[\w.]*)(?=[";])'
 )
 ACTION = re.compile(r"uses: (?P<repository>[\w-]+/[\w.-]+)[\w./-]*@[0-9a-f]{40} # v(?P<version>[\d.]+)$", re.MULTILINE)
+IMAGE = re.compile(
+    r"(?:^FROM |\bimage: |\bservices: \[)(?P<name>[\w./-]+):(?P<version>\d[\d.]*)(?P<kind>[\w-]*)", re.MULTILINE
+)
+# Their versions are those of packages and of Python.
+NOT_IMAGES = {"ghcr.io/astral-sh/uv", "python"}
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
 # The first two tell what happened on a day, and the third has a made-up template.
 KEPT = {"CHANGELOG.md", "docs/decisions.md", "tests/test_renew.py"}
@@ -168,6 +175,51 @@ def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
     return f"Python {new} is out, with wheels of every package: `uv run renew.py --python` adds it.", True
 
 
+def skopeo(*arguments: str) -> str:
+    """Return what skopeo prints of an image, or nothing if it cannot be read."""
+    try:
+        done = subprocess.run(("skopeo", *arguments), check=False, capture_output=True, encoding="utf-8", timeout=120)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def newest_tag(image: re.Match[str], tags: list[str], cooldown: timedelta) -> str:
+    """Return the newest version of the same form and major version that is older than the cooldown."""
+    name, present, kind = image.groups()
+    form = re.compile(rf"({number(present)[0]}(?:\.\d+){{{present.count('.')}}}){re.escape(kind)}")
+    later = {found[1] for tag in tags if (found := form.fullmatch(tag)) and number(found[1]) > number(present)}
+    if name == "nginx":
+        later = {it for it in later if number(it)[1] % 2 == 0}  # odd numbers are for development
+    for version in sorted(later, key=number, reverse=True):
+        built = skopeo("inspect", "--format={{.Created.Unix}}", f"docker://{name}:{version}{kind}").strip()
+        if built.isdecimal() and datetime.now(UTC) - datetime.fromtimestamp(int(built), UTC) > cooldown:
+            return version
+    return present
+
+
+def renew_images(texts: dict[Path, str], cooldown: str) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Raise the images of the raw folder wherever they are named; return what changed, and what is left to people."""
+    raw = (text for path, text in texts.items() if path.is_relative_to(RAW))
+    found = {image.groups(): image for text in raw for image in IMAGE.finditer(text) if image["name"] not in NOT_IMAGES}
+    changed: dict[str, tuple[str, str]] = {}
+    left = set()
+    for (name, present, kind), image in sorted(found.items()):
+        tags = json.loads(skopeo("list-tags", f"docker://{name}") or '{"Tags": []}')["Tags"]
+        new = newest_tag(image, tags, timedelta(days=int(cooldown.split(maxsplit=1)[0])))
+        if new != present:
+            changed[f"{name}{kind}"] = (present, new)
+            place = re.compile(rf"(?<![\w./-]){re.escape(f'{name}:{present}{kind}')}(?![\w.-])")
+            for path, text in texts.items():
+                texts[path] = place.sub(f"{name}:{new}{kind}", text)
+        majors = [int(it[1]) for tag in tags if (it := re.fullmatch(rf"(\d+)[\d.]*{re.escape(kind)}", tag))]
+        if not tags:
+            left.add(f"not read: the tags of {name}, by skopeo")
+        elif max(majors, default=0) > number(present)[0]:
+            left.add(f"{name} {max(majors)} is out.")
+    return changed, sorted(left)
+
+
 def due_actions() -> list[str]:
     """Return the actions of the template's own workflows that have a newer release."""
     texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / WORKFLOWS).iterdir())]
@@ -210,6 +262,8 @@ def main() -> None:
     except subprocess.CalledProcessError as failure:
         sys.exit(f"uv finds no set that fits together: {failure.stderr.strip()}")
     renew_uv(texts, changed.get("uv", ("", installed_uv()))[1])
+    images, decisions = renew_images(texts, index.cooldown)
+    changed |= images
     note, addable = next_python(index, texts)
     if addable and "--python" in sys.argv[1:]:
         add_python(texts, index.next_python)
@@ -219,11 +273,13 @@ def main() -> None:
             path.write_text(text, encoding="utf-8", newline="\n")
 
     rows = [f"| {name} | {old} | {new} |" for name, (old, new) in sorted(changed.items())]
-    print("\n".join(["| package | from | to |", "| --- | --- | --- |", *rows] if rows else ["Nothing to raise."]))
+    print(
+        "\n".join(["| package or image | from | to |", "| --- | --- | --- |", *rows] if rows else ["Nothing to raise."])
+    )
     lowered = [name for name, (old, new) in sorted(changed.items()) if number(new) < number(old)]
     print(section(f"Lowered, since the pin is withdrawn or younger than {index.cooldown}:", lowered), end="")
     django = following(line(re.findall(r'"django~=([\d.]+)', texts[RAW / "pyproject.toml"])[0]))
-    decisions = [f"Django {django} is out."] if index.has(f"django>={django}") else []
+    decisions += [f"Django {django} is out."] if index.has(f"django>={django}") else []
     print(section("Left for a decision:", decisions + [note] * bool(note)), end="")
     print(section(f"Due in `{WORKFLOWS}`; Dependabot opens requests for these:", due_actions()), end="")
 

@@ -13,15 +13,14 @@ from typing import Any
 
 import django
 
-from tests.support.baking import Answers, copy_template, run
+from tests.support.baking import Answers, copy_template, run, typed
 
 RESULTS = Path(__file__).with_name("results.json")
 
 
 def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:
     """Generate a project by the cookiecutter command, and return its folder."""
-    chosen = [f"{key}={value}" for key, value in answers.items()]
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(output), str(template), *chosen]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(output), str(template), *typed(**answers)]
     run(home, *command, HOME=str(home), USERPROFILE=str(home))
     return output / "my-secure-site"
 

@@ -17,10 +17,20 @@ from cookiecutter.exceptions import FailedHookException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.baking import ALL_OFF, ALL_ON, PROMPTS, PYTHON_COMBINATIONS, Answers, Project, bake, name, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    DEFAULTS,
+    PROMPTS,
+    PYTHON_COMBINATIONS,
+    Answers,
+    Project,
+    bake,
+    name,
+    run,
+)
 
 LONG = "x" * 64
-ASKED = {prompt: default for prompt, default in PROMPTS.items() if not prompt.startswith("_")}
 
 REJECTED = {
     # Slugs that are not distribution names
@@ -133,7 +143,7 @@ def hook(tmp_path: Path, **answers: object) -> dict[str, Any]:
     text = (Path(__file__).parents[1] / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
     path = tmp_path / "hook.py"
     text = text.replace("{{ cookiecutter | jsonify }}", json.dumps(answers))
-    path.write_text(text.replace("{{ prompts }}", json.dumps(ASKED)), encoding="utf-8")
+    path.write_text(text.replace("{{ prompts }}", json.dumps(DEFAULTS)), encoding="utf-8")
     return runpy.run_path(str(path))
 
 
@@ -163,7 +173,8 @@ def test_refusal_ends_with_a_command_that_generates_the_project(
     project = tmp_path / "my-site"
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata["description"] == given["description"]
-    assert metadata["authors"] == [{"name": "Ann", "email": "security@photos.example.org"}]
+    email = PROMPTS["author_email"].replace("{{ cookiecutter.domain_name }}", "photos.example.org")
+    assert metadata["authors"] == [{"name": "Ann", "email": email}]
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert f'SITE_NAME = "{given["project_name"]}"' in settings
     assert 'DOMAIN_NAME = "photos.example.org"' in settings

@@ -1,73 +1,94 @@
 """What the template's own documents state is true."""
 
 import re
-import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from benchmarks import RESULTS, record
-from benchmarks.figures import block
-from benchmarks.size import EXTREMES, Size, count
-from tests.support.baking import ALL_OFF, ALL_ON, FEATURES, PROMPTS, RAW, ROOT, Answers, Project, bake, name
+from benchmarks.size import Size, count
+from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, RAW, ROOT, Answers, Project, name
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-MOST_LINES = 150
-GENERATION = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
+every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 
-
-def test_guide_shows_the_real_prompts_and_summary(
-    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    bake(template, tmp_path, project_name="Field Notes")
-    assert capfd.readouterr().out.strip() in GENERATION
-    for prompt, label in PROMPTS["__prompts__"].items():
-        shown = [label] if isinstance(label, str) else label.values()
-        assert not [it for it in shown if it not in GENERATION], prompt
-
-
-def test_readme_starts_with_commands_that_work() -> None:
-    clone, published = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[:2]
-    assert clone == "uvx cookiecutter .\nuv run pytest\n"
-    slug = "my-secure-site"
-    assert published == f"uvx cookiecutter gh:org/secure-django\ncd {slug} && uv run poe test\n"
-    assert slug in PROMPTS["project_slug"]
-    commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
-    assert "uv run poe test\n" in commands, "test_readme.py runs this command"
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)|\bsrc(?:set)?=\"(?!\w+:)([^\"]+)\"")
+# In any text, also a comment or a command.
+NAMED = re.compile(r"(?<![\w./-])(?:docs|deploy|config)/[\w./-]+\.[a-z]+\b")
+# A figure in a project's documents, and the line of code that it repeats.
+FIGURES = [
+    (r"SMTP timeout is (\d+) seconds", "config/environment.py", r'"port": url\.port or port, "timeout": (\d+)'),
+    (r"takes longer than (\d+) minutes counts as hung", "core/management/commands/worker.py", r"SECONDS = (\d+) \* 60"),
+    (r"has begun for (\d+) minutes", "core/management/commands/worker.py", r"SECONDS = (\d+) \* 60"),
+    (r"newest of each of (\d+) days", "scripts/backups.py", r"DAYS, .*days=(\d+)"),
+    (r"and of each of (\d+) weeks", "scripts/backups.py", r"DAYS, .*weeks=(\d+)"),
+    (r"gets (\d+) seconds of CPU time", "uploads/images.py", r"^CPU_SECONDS = (\d+)"),
+    (r"wall clock \((\d+) seconds\)", "uploads/images.py", r"^WALL_SECONDS = (\d+)"),
+]
 
 
-def test_readme_is_short() -> None:
-    assert len(README.splitlines()) <= MOST_LINES
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub and GitLab give to the headings of a document."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = (re.sub(r"[^\w\- ]", "", title.lower()) for title in re.findall(r"^#+ (.+?)\s*$", text, re.MULTILINE))
+    return {title.replace(" ", "-") for title in titles}
 
 
-def test_readme_explains_every_feature_and_its_choices() -> None:
-    for feature, answers in FEATURES.items():
-        assert f"| `{feature}` |" in README
-        assert not [it for it in answers if isinstance(it, str) and it != "none" and f"`{it}`" not in README]
+def broken_links(documents: list[Path]) -> list[str]:
+    """Return each link or image that leads to no file, or to no heading of it."""
+    broken = []
+    for document in documents:
+        for path, anchor, image in LINK.findall(document.read_text(encoding="utf-8")):
+            target = document.parent / (path or image) if path or image else document
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f"{document.name}: {path or image}#{anchor}")
+    return broken
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "CHANGELOG.md",
-        "benchmarks/README.md",
-        "docs/decisions.md",
-        "docs/evidence.md",
-        "docs/generation.md",
-        "tests/README.md",
-    ],
-)
-def test_files_named_in_documents_exist(document: str, template: Path) -> None:
-    text = (template / document).read_text(encoding="utf-8")
-    folder = (template / document).parent
-    linked = [folder / path for path in re.findall(r"(?:\]\(|src(?:set)?=\")(?!https?:)([^)#\"]+)[)\"]", text)]
+def test_links_of_the_templates_documents_lead_somewhere(template: Path) -> None:
+    documents = [path for path in template.rglob("*.md") if RAW not in path.parts]
+    assert len(documents) > 5
+    assert not broken_links(documents)
+
+
+@every_combination
+def test_links_of_a_projects_documents_lead_somewhere(answers: Answers, pristine: Project) -> None:
+    documents = list(pristine(answers).rglob("*.md"))
+    assert len(documents) > 5
+    assert not broken_links(documents)
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_files_named_in_a_project_exist(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    texts = {path: path.read_text(encoding="utf-8") for path in project.rglob("*") if path.is_file()}
+    named = {(path.name, it) for path, text in texts.items() if "tests" not in path.parts for it in NAMED.findall(text)}
+    assert len(named) > 20
+    assert not [it for it in named if not (project / it[1]).exists()]
+
+
+def test_files_named_in_the_templates_documents_exist(template: Path) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in template.rglob("*.md") if RAW not in path.parts)
     emitted = [template / RAW / path for path in re.findall(r"`([a-z]+/tests/(?:test_)?\w+\.py)`", text)]
     own = [template / path for path in re.findall(r"`((?:benchmarks|hooks|tests)/[\w./]+)`", text)]
-    assert not [path for path in linked + emitted + own if not path.exists()]
+    assert not [path for path in emitted + own if not path.exists()]
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_figures_in_a_projects_documents_are_those_of_its_code(answers: Answers, pristine: Project) -> None:
+    project = pristine(answers)
+    documents = "".join(path.read_text(encoding="utf-8") for path in sorted(project.rglob("*.md")))
+    for sentence, path, line in FIGURES:
+        (figure,) = set(re.findall(line, (project / path).read_text(encoding="utf-8"), re.MULTILINE))
+        assert set(re.findall(sentence, documents)) == {figure}, f"{sentence}: {path} has {figure}"
+    # `NAME` (value): the default.
+    example = (project / ".env.example").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"^(\w+)=(.+)$", example, re.MULTILINE))
+    stated = re.findall(r"`([A-Z_]{4,})` \((\d+)\)", documents)
+    assert len(stated) >= 4
+    assert not [(variable, value) for variable, value in stated if defaults[variable] != value]
+    settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
+    read = dict(re.findall(r"env\.read\(\"(\w+)\", .*\"([^\"]+)\"\)(?:  #.*)?$", settings, re.MULTILINE))
+    assert len(read) > 10
+    assert not {variable: value for variable, value in read.items() if defaults.get(variable, value) != value}
 
 
 def test_map_of_the_tests_is_complete() -> None:
@@ -81,29 +102,6 @@ def test_modules_of_the_benchmarks_are_documented() -> None:
     modules = {path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")}
     document = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert not [module for module in modules if f"`{module}`" not in document]
-
-
-def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
-    text = block(pristine(ALL_OFF), pristine(ALL_ON))
-    assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
-
-
-def test_long_benchmark_stores_its_figures_for_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pristine: Project
-) -> None:
-    results = shutil.copy(RESULTS, tmp_path / RESULTS.name)
-    for module in ("benchmarks", "benchmarks.figures"):
-        monkeypatch.setattr(f"{module}.RESULTS", results)
-    record("attack", p99=99, honest="9 of 10")
-    today = datetime.now(UTC).date()
-    stated = f"| 99 ms; 9 of 10 photos of other users get in ({today.day} {today:%B %Y}) |"
-    assert stated in block(pristine(ALL_OFF), pristine(ALL_ON))
-
-
-@pytest.mark.parametrize("kind", EXTREMES)
-def test_project_is_no_larger_than_its_bound(kind: str, pristine: Project) -> None:
-    extreme = EXTREMES[kind]
-    assert count(pristine(extreme.answers)).lines <= extreme.bound, "benchmarks/size.py has the bound"
 
 
 def test_size_counts_shell_scripts_and_leaves_out_migrations(tmp_path: Path) -> None:

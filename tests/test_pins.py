@@ -138,7 +138,6 @@ def test_every_file_names_the_same_versions_of_python(pristine: Project) -> None
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == tested
     assert pipeline["test"]["parallel"]["matrix"] == [{"PYTHON": tested}]
     assert pipeline["variables"]["PYTHON"] == tested[-1]
-    assert f"\n| Python | {', '.join(tested)} |\n" in (ROOT / "README.md").read_text(encoding="utf-8")
     images = re.findall(r"^FROM python:(\S+?)-", (github / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(images) == {tested[-1]}
     major, minor = map(int, tested[-1].split("."))
@@ -166,8 +165,8 @@ def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> N
     wanted = metadata(ROOT)["tool"]["uv"]["required-version"]
     assert UV in SpecifierSet(wanted)
     assert re.fullmatch(r">=[\d.]+", wanted), "an upper bound would stop developers with a newer uv"
-    for readme in (template / "README.md", template / RAW / "README.md"):
-        assert f"[uv](https://docs.astral.sh/uv/) {wanted[2:]} or later" in readme.read_text(encoding="utf-8")
+    readme = (template / RAW / "README.md").read_text(encoding="utf-8")
+    assert f"[uv](https://docs.astral.sh/uv/) {wanted[2:]} or later" in readme
 
 
 # Machines that raise the pins
@@ -191,13 +190,6 @@ def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
     config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
     (packages,) = [update for update in config["updates"] if update["package-ecosystem"] == "uv"]
     assert packages["open-pull-requests-limit"] == 0, "security updates have a limit of their own"
-    (images,) = [
-        update
-        for update in config["updates"]
-        if (update["package-ecosystem"], update["directory"]) == ("docker", f"/{RAW}")
-    ]
-    assert {it["dependency-name"] for it in images["ignore"]} == {"astral-sh/uv", "python"}
-    assert not [update for update in config["updates"] if update["cooldown"] != {"default-days": 7}]
 
 
 @pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ NEWER = [
     Release("uv", "0.14.1", days=6),
 ]
 TABLE = """\
-| package | from | to |
+| package or image | from | to |
 | --- | --- | --- |
 | cookiecutter | 2.7.1 | 2.8.0 |
 | cryptography | 50.0.0 | 50.1 |
@@ -270,6 +271,49 @@ def test_next_python_is_added_on_demand_once_there_are_wheels(small: Path) -> No
     assert "FROM python:3.15-slim-trixie" in read(small, f"{RAW}/Dockerfile")
     for path in ("pyproject.toml", f"{RAW}/pyproject.toml"):
         assert 'requires-python = ">=3.12,<3.16"' in read(small, path)
+
+
+SKOPEO = """\
+#!{python}
+import sys
+TAGS = {{
+    "nginx": ["1.30-alpine", "1.31-alpine", "1.32-alpine", "1.34-alpine", "1.36", "2.0-alpine", "stable-alpine"],
+    "owasp/dependency-check": ["12.2.2", "12.3.0", "12.10.1", "13.0.0"],
+}}
+days = 1 if "1.34" in sys.argv[-1] else 8
+image = sys.argv[-1].removeprefix("docker://")
+if sys.argv[1] == "inspect":
+    print({now} - days * 86400)
+elif image in TAGS:
+    print('{{"Tags": ["' + '", "'.join(TAGS[image]) + '"]}}')
+else:
+    sys.exit("no network")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
+def test_images_are_raised_within_their_major_version(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        f"{RAW}/compose.yaml": "services:\n  proxy:\n    image: nginx:1.30-alpine\n",
+        f"{RAW}/.github/workflows/ci.yml": "        image: postgres:18-alpine # a service\n",
+        f"{RAW}/scripts/Dockerfile": "FROM owasp/dependency-check:12.2.2\n",
+        "tests/test_compose.py": 'IMAGES = "nginx:1.30-alpine", "my-nginx:1.30-alpine"\n',
+    }
+    for path, text in files.items():
+        (small / path).parent.mkdir(parents=True, exist_ok=True)
+        (small / path).write_text(text, encoding="utf-8")
+    commit(small, "Images")
+    skopeo = small.parent / "bin" / "skopeo"
+    skopeo.parent.mkdir()
+    skopeo.write_text(SKOPEO.format(python=sys.executable, now=int(time.time())), encoding="utf-8")
+    skopeo.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(skopeo.parent), os.environ["PATH"]]))
+    printed = renew(small, PRESENT)
+    assert "| nginx-alpine | 1.30 | 1.32 |\n| owasp/dependency-check | 12.2.2 | 12.10.1 |\n" in printed
+    left = ["nginx 2 is out.", "not read: the tags of postgres, by skopeo", "owasp/dependency-check 13 is out."]
+    assert re.findall(r"^- (.+)$", printed.partition("Due in")[0], re.MULTILINE)[:3] == left
+    assert read(small, "tests/test_compose.py") == 'IMAGES = "nginx:1.32-alpine", "my-nginx:1.30-alpine"\n'
+    assert changed(small) == files.keys() - {f"{RAW}/.github/workflows/ci.yml"}
 
 
 def test_due_actions_are_listed(small: Path) -> None:

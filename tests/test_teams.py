@@ -10,6 +10,9 @@ import pytest
 
 from tests.support.baking import PROMPTS, paths, run
 
+SLUG = "project_slug=my-secure-site"
+CHOICES = " or ".join(PROMPTS["ci_scanning"])
+
 
 def test_user_config_sets_a_teams_defaults(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
     config = """
@@ -20,7 +23,9 @@ def test_user_config_sets_a_teams_defaults(template: Path, tmp_path: Path, home:
       ci_scanning: gitlab
     """
     (tmp_path / "team.yaml").write_text(config, encoding="utf-8")
-    run(tmp_path, "cookiecutter", "--no-input", "--config-file", "team.yaml", str(template), "auth_app=no", **home)
+    run(
+        tmp_path, "cookiecutter", "--no-input", "--config-file", "team.yaml", str(template), "auth_app=no", SLUG, **home
+    )
     project = tmp_path / "my-secure-site"
     metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata["authors"] == [{"name": "The museum's web team", "email": "security@museum.example"}]
@@ -32,7 +37,7 @@ def test_fork_sets_the_defaults(template: Path, tmp_path: Path, home: dict[str, 
     defaults = {"author_name": "Museum", "auth_app": False, "ci_scanning": ["none", "gitlab", "github"]}
     defaults |= {"motto": "Look", "shop": True}  # prompts of its own
     (fork / "cookiecutter.json").write_text(json.dumps(PROMPTS | defaults), encoding="utf-8")
-    summary = run(tmp_path, "cookiecutter", "--no-input", str(fork), "cloudinary_moderation=no", **home)
+    summary = run(tmp_path, "cookiecutter", "--no-input", str(fork), "cloudinary_moderation=no", SLUG, **home)
     for answer in ("author_name            Museum", "cloudinary_moderation  no", "ci_scanning            none"):
         assert answer in summary
     assert "motto                  Look\n  shop                   yes\n" in summary
@@ -59,8 +64,8 @@ def test_unknown_answer_is_refused(template: Path, tmp_path: Path, home: dict[st
 WRONG = (
     "default_context:\n  author_name: Museum\n  ci_scanning: gitlb\n  auth_app: maybe\n  domain_name: museum.example\n"
 )
-NAMED = """\
-Your configuration file says ci_scanning: gitlb; write github or gitlab or none, or add --default-config.
+NAMED = f"""\
+Your configuration file says ci_scanning: gitlb; write {CHOICES}, or add --default-config.
 Your configuration file says auth_app: maybe; write yes or no, or add --default-config.
 """
 
@@ -70,7 +75,7 @@ def test_wrong_value_in_a_configuration_file_is_named(
     named_by: str, template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
     """Cookiecutter itself would drop it and every value after it."""
-    options, environment = [str(template)], dict(home)
+    options, environment = [str(template), SLUG], dict(home)
     path = tmp_path / "team.yaml"
     if named_by == "--config-file":
         options += [named_by, path.name]
@@ -102,7 +107,7 @@ def test_wrong_value_in_a_replay_is_named(template: Path, tmp_path: Path, home: 
     replay.write_text(json.dumps(context), encoding="utf-8")
     with pytest.raises(AssertionError) as refusal:
         run(tmp_path, "cookiecutter", "--replay", str(template), **home)
-    for problem in ("ci_scanning: is 'gitlb'; type github or gitlab or none", "auth_app: is 'no'; type yes or no"):
+    for problem in (f"ci_scanning: is 'gitlb'; type {CHOICES}", "auth_app: is 'no'; type yes or no"):
         assert f"  {problem}\n" in str(refusal.value)
     assert "auth_app=False ci_scanning=gitlab" in str(refusal.value)
     assert not (tmp_path / "again").exists()

@@ -19,6 +19,8 @@ from tests.support.releases import (
     NEXT,
     NEXT_RELEASE,
     RELEASE,
+    REPOSITORY,
+    URL,
     Edit,
     change,
     publish,
@@ -29,7 +31,6 @@ from tests.support.updating import Machine, jobs_of, run_jobs
 pytestmark = pytest.mark.slow
 
 MANAGE = ("python", "manage.py")
-URL = "https://github.com/org/secure-django"
 FORK = "https://github.com/org/museum-django"
 UPDATE = ("poe", "template-update")
 CI = ".github/workflows/ci.yml"
@@ -67,7 +68,7 @@ OWN_WORKFLOW: list[Edit] = [(CI, "  pull_request:\n", "  pull_request:\n  workfl
 @pytest.fixture(scope="session")
 def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository of the template with two releases, and an unreleased change on its main branch."""
-    folder = shutil.copytree(template, tmp_path_factory.mktemp("repositories") / "secure-django")
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("repositories") / REPOSITORY)
     publish(folder)
     publish_next(folder)
     (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
@@ -204,7 +205,7 @@ def test_ci_opens_a_draft_when_tests_fail(
 
 
 def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: Path) -> None:
-    origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django")
+    origin = shutil.copytree(template, tmp_path / "repositories" / REPOSITORY)
     publish(origin)
     machine = Machine(tmp_path, origin.parent)
     project = started(template, machine, ALL_ON)

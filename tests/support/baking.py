@@ -24,9 +24,23 @@ RUN_SECONDS = 400
 type Answers = dict[str, Any]
 type Project = Callable[[Answers], Path]
 
-# Every prompt with a fixed set of answers is a feature; the order is that of cookiecutter.json.
+# What tests answer, whatever a fork has as defaults. Those of this repository are the same: see test_upstream.py.
+DEFAULTS: Answers = {
+    "project_name": "My Secure Site",
+    "project_slug": "{{ cookiecutter.project_name | slugify(max_length=64) or 'my-secure-site' }}",
+    "description": "A website made with Django.",
+    "domain_name": "example.com",
+    "author_name": "The {{ cookiecutter.project_name }} team",
+    "author_email": "security@{{ cookiecutter.domain_name }}",
+    "gallery": True,
+    "cloudinary_moderation": True,
+    "auth_app": True,
+    "ci_scanning": ["github", "gitlab", "none"],
+}
+
+# Every prompt with a fixed set of answers is a feature; the order of choices is not that of a fork.
 FEATURES: dict[str, list[Any]] = {
-    prompt: default if isinstance(default, list) else [True, False]
+    prompt: sorted(default) if isinstance(default, list) else [True, False]
     for prompt, default in PROMPTS.items()
     if not prompt.startswith("_") and isinstance(default, bool | list)
 }
@@ -83,6 +97,17 @@ def copy_template(target: Path) -> Path:
     return target
 
 
+def complete(**answers: object) -> Answers:
+    """Add the tests' own answer to every other prompt, so that no default of a fork is taken."""
+    first = {prompt: default[0] if isinstance(default, list) else default for prompt, default in DEFAULTS.items()}
+    return first | answers
+
+
+def typed(**answers: object) -> list[str]:
+    """Return the same as arguments of the cookiecutter command."""
+    return [f"{prompt}={answer}" for prompt, answer in complete(**answers).items()]
+
+
 def bake(template: Path, output: Path, **answers: object) -> Path:
     """Generate a project and return its folder; cookiecutter keeps its own files beside it."""
     home = output / ".cookiecutter"
@@ -94,7 +119,11 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     sys.modules.pop("secure_django_answers", None)  # each copy of the template has its own
     return Path(
         cookiecutter(
-            str(template), no_input=True, extra_context=answers, output_dir=str(output), config_file=str(config)
+            str(template),
+            no_input=True,
+            extra_context=complete(**answers),
+            output_dir=str(output),
+            config_file=str(config),
         )
     )
 

@@ -5,6 +5,9 @@ from pathlib import Path
 from tests.support.baking import PROMPTS, RAW, commit, run
 
 RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
+# Where projects look for the template.
+URL: str = PROMPTS["_repository"]
+SERVER, _, REPOSITORY = URL.rpartition("/")
 
 # A file, a text that it holds exactly once, and the text that replaces it.
 type Edit = tuple[str, str, str]

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tests.support.baking import clean_environment, run
-from tests.support.releases import NEXT
+from tests.support.releases import NEXT, SERVER
 
 # This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed, and as
 # failed if it is "red".
@@ -60,7 +60,7 @@ class Machine:
         home.mkdir()
         programs.mkdir()
         config = ["[user]", "name = Ann", "email = ann@example.com", f'[url "{repositories.as_posix()}/"]']
-        (home / ".gitconfig").write_text("\n".join([*config, "insteadOf = https://github.com/org/"]), encoding="utf-8")
+        (home / ".gitconfig").write_text("\n".join([*config, f"insteadOf = {SERVER}/"]), encoding="utf-8")
         for name, text in {"uv": UV, "gh": GH, "pipx": PIPX, "sudo": SUDO}.items():
             (programs / name).write_text(text, encoding="utf-8")
             (programs / name).chmod(0o755)

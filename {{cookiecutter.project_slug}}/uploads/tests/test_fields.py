@@ -11,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 from django import forms
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.core import mail
 from django.core.checks import run_checks
@@ -292,10 +293,9 @@ def test_email_and_review_name_what_the_photo_is_for(
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     call_command("worker", "--once")
     (email,) = mail.outbox
+    url = f"https://{settings.DOMAIN_NAME}/things/{thing.pk}/"
     for name in ("image", "portrait"):
-        assert (
-            f'Your photo "Teal" (thing: {name}) was approved.\nhttps://example.com/things/{thing.pk}/\n' in email.body
-        )
+        assert f'Your photo "Teal" (thing: {name}) was approved.\n{url}\n' in email.body
 
 
 def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.own_app.product import POE, add_cover, added_lines, build_product, form_data, make_app, texts
 from tests.support.accounts import Mailbox
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, clean_environment, name, production, run
 from tests.support.images import encode, landscape
@@ -37,7 +38,6 @@ from tests.support.postgresql import Database
 from tests.support.proxying import nginx
 from tests.support.releases import change
 from tests.support.services import Buckets, wait_until
-from tests.support.workshops import POE, add_cover, added_lines, build_product, form_data, make_app, texts
 
 pytestmark = [
     pytest.mark.slow,
@@ -177,7 +177,7 @@ def test_product_passes_every_check_and_resists_attacks(answers: Answers, produc
     folder = copy(product(answers), tmp_path)
     checked = run(folder, *POE, "check")
     assert "Failed" not in checked, checked
-    shutil.copy(ROOT / "tests" / "support" / "workshop_attacks.py", folder / "workshops" / "tests" / "test_attacks.py")
+    shutil.copy(ROOT / "tests" / "own_app" / "attacks.py", folder / "workshops" / "tests" / "test_attacks.py")
     run(
         folder,
         *PYTEST,

@@ -1,4 +1,4 @@
-"""Copied into a generated project with the app of tests/support/workshops.py: attacks on its photos."""
+"""Copied into a generated project with the app of tests/own_app/product.py: attacks on its photos."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors

@@ -1,0 +1,116 @@
+"""A fork with defaults, texts, an app, a package, a rule and a step of CI of its own has a green quick tier."""
+
+import json
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import PROMPTS, RAW, ROOT, commit, copy_template, run
+from tests.support.releases import Edit, change
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="a fork is the same everywhere"),
+]
+
+DEFAULTS = {
+    "project_name": "Museum",
+    "description": "A site of the museum.",
+    "domain_name": "museum.example",
+    "author_name": "The web team",
+    "author_email": "web@museum.example",
+    "gallery": False,
+    "cloudinary_moderation": False,
+    "auth_app": False,
+    "ci_scanning": ["gitlab", "none", "github"],
+    "_repository": "https://git.museum.example/web/museum-django",
+}
+LOWER_APPS = '    "uploads",\n    "users",\n'
+# As CONTRIBUTING.md says: an app is in three lists, a package in both pyproject.toml files.
+PACKAGE = f"markdown-it-py=={version('markdown-it-py')}"
+CHECK = "uv run poe check\n"
+STEP = "uv run python -m compileall -q notes\n"
+EDITS: list[Edit] = [
+    ("config/settings.py", '    "core.apps.AdminConfig",\n', '    "notes",\n    "core.apps.AdminConfig",\n'),
+    ("pyproject.toml", f"{LOWER_APPS}]", f'    "notes",\n{LOWER_APPS}]'),
+    ("pyproject.toml", f'{LOWER_APPS}    "core"', f'    "notes",\n{LOWER_APPS}    "core"'),
+    ("../hooks/pre_gen_project.py", "    annotated-types ", "    notes annotated-types "),
+    ("pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
+    ("../pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
+    ("pyproject.toml", 'select = ["E", ', 'select = ["PIE", "E", '),
+    (".github/workflows/ci.yml", f"      - run: {CHECK}", f"      - run: {CHECK}      - run: {STEP}"),
+    (".gitlab-ci.yml", f"  script: {CHECK}", f"  script:\n    - {CHECK}    - {STEP}"),
+    ("README.md", "\n## Start\n", "\nThe web team helps: write to web@museum.example.\n\n## Start\n"),
+    ("../README.md", "\n## Features\n", "\nThis is the museum's template. Ask the web team.\n\n## Features\n"),
+]
+APP = {
+    "__init__.py": "",
+    "migrations/__init__.py": "",
+    "migrations/0001_initial.py": """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="Note",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.CharField(max_length=100)),
+            ],
+        ),
+    ]
+""",
+    "models.py": """\
+from django.db import models
+
+
+class Note(models.Model):
+    text = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return self.text
+""",
+    "tests/__init__.py": "",
+    "tests/test_notes.py": """\
+from notes.models import Note
+
+
+def test_note_is_shown_by_its_text() -> None:
+    assert str(Note(text="First")) == "First"
+""",
+}
+UPSTREAM = "tests/test_upstream.py"
+MODULES = [
+    module
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    if (module := path.relative_to(ROOT).as_posix()) != UPSTREAM
+    and not re.search(r"^pytestmark = \[?\s*pytest\.mark\.slow", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fork of this checkout."""
+    folder = copy_template(tmp_path_factory.mktemp("fork") / "museum-django")
+    (folder / "cookiecutter.json").write_text(json.dumps(PROMPTS | DEFAULTS, indent=2), encoding="utf-8")
+    change(folder / RAW, EDITS)
+    for path, text in APP.items():
+        (folder / RAW / "notes" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / RAW / "notes" / path).write_text(text, encoding="utf-8")
+    commit(folder)  # the records list what Git knows
+    run(folder, sys.executable, "-m", "tests.support.records")
+    commit(folder)
+    return folder
+
+
+# Types take most of the time, and depend on nothing that a fork changes here.
+@pytest.mark.parametrize("module", MODULES)
+def test_quick_tier_of_a_fork_is_green(module: str, fork: Path, tmp_path: Path) -> None:
+    options = ["-n0", "-q", "-m", "not slow", "-k", "not types", "-p", "no:cacheprovider"]
+    run(fork, "pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)

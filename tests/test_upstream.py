@@ -1,0 +1,91 @@
+"""Texts, defaults and figures of this repository. A fork has its own, so this module is left out there."""
+
+import re
+import shutil
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks import RESULTS, record
+from benchmarks.figures import block
+from benchmarks.size import EXTREMES, count
+from tests.support.baking import ALL_OFF, ALL_ON, DEFAULTS, FEATURES, PROMPTS, RAW, ROOT, Project, bake
+
+REPOSITORY = "https://github.com/org/secure-django"
+if PROMPTS["_repository"] != REPOSITORY:
+    pytest.skip("a fork has texts, defaults and figures of its own", allow_module_level=True)
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 150
+GENERATION = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
+
+
+def test_defaults_are_what_the_tests_answer() -> None:
+    assert {key: value for key, value in PROMPTS.items() if not key.startswith("_")} == DEFAULTS
+
+
+def test_guide_shows_the_real_prompts_and_summary(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bake(template, tmp_path, project_name="Field Notes")
+    assert capfd.readouterr().out.strip() in GENERATION
+    labels = [[label] if isinstance(label, str) else [*label.values()] for label in PROMPTS["__prompts__"].values()]
+    prompts = re.findall(r"^  (\[\d+/\d+\] .+)$", GENERATION, re.MULTILINE)
+    for number, (prompt, label) in enumerate(zip(prompts, labels, strict=True), 1):
+        assert prompt.startswith(f"[{number}/{len(labels)}] {label[0]}")
+    assert re.findall(r"^    \d - (.+)$", GENERATION, re.MULTILINE) == [it for label in labels for it in label[1:]]
+
+
+def test_readme_starts_with_commands_that_work() -> None:
+    clone, published = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[:2]
+    assert clone == "uvx cookiecutter .\nuv run pytest\n"
+    slug = "my-secure-site"
+    assert published == f"uvx cookiecutter gh:org/secure-django\ncd {slug} && uv run poe test\n"
+    assert slug in PROMPTS["project_slug"]
+    commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe test\n" in commands, "test_readme.py runs this command"
+
+
+def test_readme_names_the_versions_of_python_and_uv() -> None:
+    matrix = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"]["test"]
+    assert f"\n| Python | {', '.join(matrix['strategy']['matrix']['python'])} |\n" in README
+    uv = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["required-version"]
+    assert f"[uv](https://docs.astral.sh/uv/) {uv[2:]} or later" in README
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+
+
+def test_readme_explains_every_feature_and_its_choices() -> None:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    assert f"\n{words[len(FEATURES)].title()} of the {words[len(DEFAULTS)]} prompts choose features:\n" in README
+    for feature, answers in FEATURES.items():
+        assert f"| `{feature}` |" in README
+        assert not [it for it in answers if isinstance(it, str) and it != "none" and f"`{it}`" not in README]
+
+
+def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
+    text = block(pristine(ALL_OFF), pristine(ALL_ON))
+    assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
+
+
+def test_long_benchmark_stores_its_figures_for_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pristine: Project
+) -> None:
+    results = shutil.copy(RESULTS, tmp_path / RESULTS.name)
+    for module in ("benchmarks", "benchmarks.figures"):
+        monkeypatch.setattr(f"{module}.RESULTS", results)
+    record("attack", p99=99, honest="9 of 10")
+    today = datetime.now(UTC).date()
+    stated = f"| 99 ms; 9 of 10 photos of other users get in ({today.day} {today:%B %Y}) |"
+    assert stated in block(pristine(ALL_OFF), pristine(ALL_ON))
+
+
+@pytest.mark.parametrize("kind", EXTREMES)
+def test_project_is_no_larger_than_its_bound(kind: str, pristine: Project) -> None:
+    extreme = EXTREMES[kind]
+    assert count(pristine(extreme.answers)).lines <= extreme.bound, "benchmarks/size.py has the bound"
