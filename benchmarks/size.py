@@ -16,8 +16,8 @@ class Extreme(NamedTuple):
 
 
 EXTREMES = {
-    "nothing chosen": Extreme(ALL_OFF, aim=3_500, bound=5_330),
-    "everything chosen": Extreme(ALL_ON, aim=4_800, bound=6_672),
+    "nothing chosen": Extreme(ALL_OFF, aim=3_500, bound=5_332),
+    "everything chosen": Extreme(ALL_ON, aim=4_800, bound=6_674),
 }
 
 

@@ -17,7 +17,9 @@ NAMED = re.compile(r"(?<![\w./-])(?:docs|deploy|config)/[\w./-]+\.[a-z]+\b")
 FIGURES = [
     (r"SMTP timeout is (\d+) seconds", "config/environment.py", r'"port": url\.port or port, "timeout": (\d+)'),
     (r"takes longer than (\d+) minutes counts as hung", "core/management/commands/worker.py", r"SECONDS = (\d+) \* 60"),
-    (r"has begun for (\d+) minutes", "core/management/commands/worker.py", r"SECONDS = (\d+) \* 60"),
+    (r"has begun a job for (\d+) minutes", "core/status.py", r"SILENCE = .*minutes=(\d+)"),
+    (r"older than (\d+) hours, or its disk", "core/status.py", r"BACKUP_AGE = .*hours=(\d+)"),
+    (r"have less than (\d+) MB of disk", "core/views.py", r"(\d+) \* 1024\*\*2"),
     (r"newest of each of (\d+) days", "scripts/backups.py", r"DAYS, .*days=(\d+)"),
     (r"and of each of (\d+) weeks", "scripts/backups.py", r"DAYS, .*weeks=(\d+)"),
     (r"gets (\d+) seconds of CPU time", "uploads/images.py", r"^CPU_SECONDS = (\d+)"),

@@ -144,7 +144,7 @@ def test_every_container_is_restricted(answers: Answers, pristine: Project) -> N
 def test_site_stops_only_after_its_requests(answers: Answers, pristine: Project) -> None:
     project = pristine(answers)
     stated = re.findall(r"graceful timeout of (\d+) seconds", (project / "docs" / "reference.md").read_text("utf-8"))
-    (unit,) = directives(project / "deploy" / "site-web.service")["TimeoutStopSec"]
+    (unit,) = directives(project / "deploy" / "site-web@.service")["TimeoutStopSec"]
     grace = compose(project)["services"]["site"]["stop_grace_period"]
     assert "graceful_timeout" not in (project / "gunicorn.conf.py").read_text("utf-8"), "its default is 30"
     assert stated == ["30"]
