@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.baking import Answers, Project, run
+from tests.support.baking import Answers, Project
 from tests.support.recipes import Install, Installed
 
 
@@ -12,7 +12,7 @@ def install(project: Project) -> Install:
 
     def make(answers: Answers) -> Installed:
         installed = Installed(project(answers))
-        run(installed.folder, "uv", "sync", "--quiet")
+        installed.sync()
         installed.run("python", "manage.py", "migrate", "--verbosity", "0")
         return installed
 

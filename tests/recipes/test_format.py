@@ -27,6 +27,9 @@ GREETING = "hello"
 {ADD}@@
      path("favicon.ico", favicon),
 +    path("hello.ico", favicon),
+@@ README.md
+-## Start
++## Begin
 {FENCE}
 {FENCE}sh .env
 GREETING=hello
@@ -39,6 +42,13 @@ print("an example")
 rm 'hello/a file' hello/__init__.py
 {FENCE}
 """
+
+
+class Offline(Installed):
+    """A project whose packages stay as they are."""
+
+    def sync(self) -> None:
+        """Do nothing: the page adds no package."""
 
 
 def read(folder: Path, page: str) -> Recipe:
@@ -62,12 +72,16 @@ def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
 
 
 def test_page_is_followed_and_undone(project: Project, tmp_path: Path) -> None:
-    installed, recipe = Installed(project(ALL_OFF)), read(tmp_path, PAGE)
+    installed, recipe = Offline(project(ALL_OFF)), read(tmp_path, PAGE)
     before = installed.snapshot()
     installed.apply(recipe)
     after = installed.snapshot()
     added = {"hello/a file", "hello/__init__.py", "hello/views/index.py"}
-    assert {path for path in after if after[path] != before.get(path)} == added | {"config/urls.py", ".env"}
+    assert {path for path in after if after[path] != before.get(path)} == added | {
+        "config/urls.py",
+        "README.md",
+        ".env",
+    }
     assert b'\nurlpatterns = [\n    path("hello/"' in bytes(after["config/urls.py"])  # type: ignore[arg-type]
     installed.take_out(recipe)
     assert installed.snapshot() == before
@@ -82,6 +96,7 @@ def test_page_is_followed_and_undone(project: Project, tmp_path: Path) -> None:
         (" urlpatterns = [\n", "", "has no place"),
         (ADD, " urlpatterns = [\n", "changes nothing"),
         (" urlpatterns = [", "urlpatterns = [", "without its sign"),
+        ("diff config/urls.py", "diff", "names no file"),
         ("hello/views/index.py", "config/urls.py", "exists already"),
         ("## What it costs\n", "", "the sections of"),
         ("## What it costs\n", f"## What it costs\n{FENCE}sh\nls\n{FENCE}\n", "has blocks elsewhere"),
@@ -95,7 +110,7 @@ def test_page_that_cannot_be_followed_is_refused(
 ) -> None:
     assert PAGE.count(old) == 1
     with pytest.raises(AssertionError, match=problem):
-        follow(read(tmp_path, PAGE.replace(old, new)), Installed(project(ALL_OFF)))
+        follow(read(tmp_path, PAGE.replace(old, new)), Offline(project(ALL_OFF)))
 
 
 def follow(recipe: Recipe, installed: Installed) -> None:

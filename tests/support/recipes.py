@@ -60,7 +60,7 @@ class Recipe:
     def blocks_of(text: str) -> list[Block]:
         """Return the blocks of a text that are applied."""
         found = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        return [block for block in map(Block._make, found) if block.path or block.language == "sh"]
+        return [block for block in map(Block._make, found) if block.path or block.language in {"diff", "sh"}]
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,27 @@ class Installed:
             self.follow(block)
 
     def take_out(self, recipe: Recipe) -> None:
-        """Follow the page's way out, and undo its steps from the last to the first."""
+        """Follow the page's way out, undo its steps from the last to the first, and remove their packages."""
         for block in recipe.way_out:
             self.follow(block)
         for block in reversed(recipe.steps):
             self.undo(block)
+        self.sync()
+
+    def sync(self) -> None:
+        """Install what pyproject.toml names."""
+        run(self.folder, "uv", "sync", "--quiet")
 
     def follow(self, block: Block) -> None:
         """Run the commands of a block, add its file or change it."""
         path = self.folder / block.path
-        if not block.path:
-            for line in filter(None, block.text.splitlines()):
-                run(self.folder, *shlex.split(line, comments=True))
-        elif block.language == "diff":
-            for old, new in hunks(block):
-                replace(path, old, new)
+        if block.language == "diff":
+            for changed, old, new in hunks(block):
+                replace(self.folder / changed, old, new)
+        elif not block.path:
+            for words in (shlex.split(line, comments=True) for line in block.text.splitlines()):
+                if words:
+                    run(self.folder, *words)
         elif block.path == ".env":
             append(path, block.text)
         else:
@@ -104,11 +110,12 @@ class Installed:
     def undo(self, block: Block) -> None:
         """Undo the change of a file, unless the way out has deleted it."""
         path = self.folder / block.path
-        if not block.path or not path.exists():
-            return
         if block.language == "diff":
-            for old, new in reversed(hunks(block)):
-                replace(path, new, old)
+            for changed, old, new in reversed(hunks(block)):
+                if (self.folder / changed).exists():
+                    replace(self.folder / changed, new, old)
+        elif not block.path or not path.exists():
+            return
         elif block.path == ".env":
             replace(path, block.text, "")
         else:
@@ -159,18 +166,22 @@ def mypy_cache() -> str:
     return str(ROOT / ".mypy_cache" / "recipes" / os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 
 
-def hunks(block: Block) -> list[tuple[str, str]]:
-    """Return the lines before and after each change of a diff."""
-    pairs = []
-    for hunk in re.split(r"^@@.*\n", block.text, flags=re.MULTILINE):
+def hunks(block: Block) -> list[tuple[str, str, str]]:
+    """Return each change of a diff: the file, and its lines before and after."""
+    path, found = block.path, []
+    for marked, hunk in re.findall(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", block.text, re.MULTILINE):
+        path = marked or path
         # Editors remove the space of an empty context line.
         lines = [line or " " for line in hunk.splitlines()]
-        assert all(line[0] in " -+" for line in lines), f"a diff of {block.path} has a line without its sign"
+        if not lines:
+            continue
+        assert path, f"a diff names no file for:\n{hunk}"
+        assert all(line[0] in " -+" for line in lines), f"a diff of {path} has a line without its sign"
         old, new = ["".join(f"{line[1:]}\n" for line in lines if line[0] != sign) for sign in "+-"]
-        assert old, f"a change of {block.path} has no place"
-        assert old != new, f"a change of {block.path} changes nothing"
-        pairs.append((old, new))
-    return pairs
+        assert old, f"a change of {path} has no place"
+        assert old != new, f"a change of {path} changes nothing"
+        found.append((path, old, new))
+    return found
 
 
 def replace(path: Path, old: str, new: str) -> None:
