@@ -58,6 +58,7 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
         "docs/decisions.md",
         "docs/evidence.md",
         "docs/generation.md",
+        *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "recipes").glob("*.md")),
         "tests/README.md",
     ],
 )

@@ -471,6 +471,26 @@ def test_staff_prove_their_second_factor(client: HTTPSClient, provider: Provider
     assert client.get("/admin/").status_code == 200
 
 
+@pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there are no passkeys")
+def test_passkeys_are_for_superusers(client: HTTPSClient, provider: Provider, user: User, make_user: MakeUser) -> None:
+    passkeys = import_module("accounts.tests.test_passkeys")
+    admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    for person, inside in ((user, False), (admin, True)):
+        passkey = passkeys.add_passkey(person)
+        passkeys.answer(client, passkey, passkeys.options(client), person)
+        assert (client.session.get("_auth_user_id") == str(person.pk)) is inside
+
+
+@pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there is nothing to confirm")
+def test_second_factor_is_asked_again_before_changes(client: HTTPSClient, provider: Provider, user: User) -> None:
+    come_in(client, provider)
+    assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/reauthenticate/")
+    User.objects.update(password="!")  # noqa: S106
+    assert client.get("/accounts/delete/").status_code == 200, "the page says so"
+    import_module("accounts.tests.people").add_second_factor(user)
+    assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+
+
 def test_log_out_leads_to_that_of_the_provider(client: HTTPSClient, provider: Provider, user: User) -> None:
     come_in(client, provider)
     response = client.post("/accounts/logout/")
