@@ -128,7 +128,7 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
-def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
+def run(folder: Path, *command: str, typed: str = "", seconds: int = RUN_SECONDS, **environment: str) -> str:
     """Run a command in a folder and return its output; a failure raises AssertionError with the whole output.
 
     `typed` is the standard input, for commands that ask questions. A command that hangs is killed.
@@ -144,11 +144,11 @@ def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            timeout=RUN_SECONDS,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
         output = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
-        message = f"{' '.join(command)} did not end within {RUN_SECONDS} seconds:\n{output}"
+        message = f"{' '.join(command)} did not end within {seconds} seconds:\n{output}"
         raise AssertionError(message) from None
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout

@@ -20,6 +20,7 @@ from tests.support.readme import section
 PAGES = ROOT / "docs" / "recipes"
 INSIDE = ROOT / "tests" / "recipes" / "inside"
 MOST_LINES = 120
+LONGEST = 1500  # seconds, for all tests of a project
 SECTIONS = ["What you get", "What it costs", "Steps", "Take it out again"]
 # The marks of every module in tests/recipes.
 MARKS = [
@@ -71,7 +72,7 @@ class Installed:
 
     def run(self, *command: str, **environment: str) -> str:
         """Run a command with the packages of the project and return its output."""
-        return run(self.folder, "uv", "run", "--quiet", "--no-sync", *command, **environment)
+        return run(self.folder, "uv", "run", "--quiet", "--no-sync", *command, seconds=LONGEST, **environment)
 
     def apply(self, recipe: Recipe) -> None:
         """Follow the steps of the page."""
