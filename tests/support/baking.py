@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -128,11 +128,16 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
-def run(folder: Path, *command: str, typed: str = "", seconds: int = RUN_SECONDS, **environment: str) -> str:
+def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
     """Run a command in a folder and return its output; a failure raises AssertionError with the whole output.
 
     `typed` is the standard input, for commands that ask questions. A command that hangs is killed.
     """
+    return run_within(RUN_SECONDS, folder, command, environment, typed)
+
+
+def run_within(seconds: int, folder: Path, command: Sequence[str], environment: dict[str, str], typed: str = "") -> str:
+    """Run a command as `run` does, with a time limit of its own."""
     try:
         done = subprocess.run(
             command,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import ROOT, Answers, run
+from tests.support.baking import ROOT, Answers, run, run_within
 from tests.support.readme import section
 
 PAGES = ROOT / "docs" / "recipes"
@@ -72,7 +72,7 @@ class Installed:
 
     def run(self, *command: str, **environment: str) -> str:
         """Run a command with the packages of the project and return its output."""
-        return run(self.folder, "uv", "run", "--quiet", "--no-sync", *command, seconds=LONGEST, **environment)
+        return run_within(LONGEST, self.folder, ["uv", "run", "--quiet", "--no-sync", *command], environment)
 
     def apply(self, recipe: Recipe) -> None:
         """Follow the steps of the page."""
