@@ -482,12 +482,14 @@ def test_passkeys_are_for_superusers(client: HTTPSClient, provider: Provider, us
 
 
 @pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there is nothing to confirm")
-def test_second_factor_is_asked_again_before_changes(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_person_is_asked_again_before_changes(client: HTTPSClient, provider: Provider, user: User) -> None:
     come_in(client, provider)
     assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/reauthenticate/")
     client.post("/accounts/logout/")
     come_in(client, provider, sub="2", email="ann@new.example")
-    assert client.get("/accounts/delete/").status_code == 200, "there is nothing to ask for, as the page says"
+    assert client.get("/accounts/delete/").status_code == 403
+    assert client.get("/accounts/password/set/").status_code == 200
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 200
     import_module("accounts.tests.people").add_second_factor(User.objects.get(email="ann@new.example"))
     assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
 
