@@ -488,7 +488,6 @@ def test_person_is_asked_again_before_changes(client: HTTPSClient, provider: Pro
     client.post("/accounts/logout/")
     come_in(client, provider, sub="2", email="ann@new.example")
     assert client.get("/accounts/delete/").status_code == 403
-    assert client.get("/accounts/password/set/").status_code == 200
     assert client.get("/accounts/2fa/totp/activate/").status_code == 200
     import_module("accounts.tests.people").add_second_factor(User.objects.get(email="ann@new.example"))
     assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
