@@ -366,6 +366,7 @@ def test_cover_is_reencoded_reviewed_and_read_with_the_token(
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert b"<script>" not in content
     assert content[:2] == b"\xff\xd8"
+    Photo.objects.update(status=Status.APPROVED)
     assert Caller(other_user)("GET", url).status_code == 404
     assert call("PUT", f"{URL}/{note.pk}", FIELDS).status_code == 200
     note.refresh_from_db()
