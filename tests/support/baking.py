@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,11 @@ def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str
 
     `typed` is the standard input, for commands that ask questions. A command that hangs is killed.
     """
+    return run_within(RUN_SECONDS, folder, command, environment, typed)
+
+
+def run_within(seconds: int, folder: Path, command: Sequence[str], environment: dict[str, str], typed: str = "") -> str:
+    """Run a command as `run` does, with a time limit of its own."""
     try:
         done = subprocess.run(
             command,
@@ -173,11 +178,11 @@ def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            timeout=RUN_SECONDS,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
         output = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
-        message = f"{' '.join(command)} did not end within {RUN_SECONDS} seconds:\n{output}"
+        message = f"{' '.join(command)} did not end within {seconds} seconds:\n{output}"
         raise AssertionError(message) from None
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
