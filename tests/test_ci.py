@@ -26,6 +26,7 @@ TRIGGERS = {
     "security.yml": CHANGES | {"schedule"},
     "release.yml": {"push"},
     "mutations.yml": NEWS | {"pull_request"},
+    "recipes.yml": NEWS | {"pull_request"},
     "renew.yml": NEWS,
     "template-update.yml": NEWS,
 }
