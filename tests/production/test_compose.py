@@ -394,6 +394,7 @@ def check_releases(commands: Commands, site: Site) -> None:
     assert len(commands.podman.compose(commands.site, "ps", "--all", "--quiet", "site").split()) == 1
 
 
+@pytest.mark.timeout(1500)
 def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
