@@ -445,6 +445,7 @@ def test_database_with_another_certificate_is_refused(project: Project, tmp_path
         right, wrong = (query.replace(place, f"{tmp_path}/{name}.pem") for name in ("authority", "other"))
         assert right != query
         assert "TLSv1.3" in connect("localhost", right, *show)
+        connect("localhost", right, "manage.py", "migrate", "--verbosity=0")
         connect("localhost", right, *backup)
         assert len(list((tmp_path / "backups").iterdir())) == 1
         for command in (show, backup):
