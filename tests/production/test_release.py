@@ -139,8 +139,8 @@ def current(machine: Machine) -> str:
 
 
 def instances(machine: Machine) -> list[str]:
-    """Return the releases that systemd runs."""
-    units = machine.run("systemctl list-units --all --plain --no-legend 'site-web@*'")
+    """Return the releases that systemd runs. It also lists one that has ended while its alarm is under way."""
+    units = machine.run("systemctl list-units --state=active,activating --plain --no-legend 'site-web@*'")
     return re.findall(r"^site-web@(\S+)\.service", units, re.MULTILINE)
 
 
