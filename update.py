@@ -81,8 +81,8 @@ def recorded_commit(came_from: dict[str, str], template: str) -> str:
         try:
             run(*fetch, folder=TEMPLATE)
         except SystemExit as failure:
-            hint = f"If it is the same repository as {template}, write that address into `generated` of {RECORD} too."
-            sys.exit(f"{came_from['template']}, where the files came from, cannot be read. {hint}\n{failure}")
+            advice = f"If it is the same repository as {template}, write that address into `generated` of {RECORD} too."
+            sys.exit(f"{came_from['template']}, where the files came from, cannot be read. {advice}\n{failure}")
     for ref in (f"refs/recorded/tags/{name}", name):
         verify = ("git", "rev-parse", "--verify", "--quiet", f"{ref}^0")
         if commit := run(*verify, folder=TEMPLATE, codes=(0, 1)).strip():
@@ -228,9 +228,9 @@ def prompts_that_changed(recorded: Answers, asked: Answers, prompts: Answers) ->
         elif name not in kept:
             lines.append(f"{name}: now called {next(iter(kept))}; it keeps the answer")
     known = {name for kept in carried.values() for name in kept}
-    hint = "another answer: uv run poe template-update --answer"
+    advice = "another answer: uv run poe template-update --answer"
     return lines + [
-        f"{name}: new, answered {word(asked[name])}; {hint} {name}=ANSWER" for name in asked if name not in known
+        f"{name}: new, answered {word(asked[name])}; {advice} {name}=ANSWER" for name in asked if name not in known
     ]
 
 

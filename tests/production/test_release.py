@@ -145,7 +145,7 @@ def instances(machine: Machine) -> list[str]:
 
 
 def release(machine: Machine, site: Site, command: str = "deploy/release", typed: str = "") -> str:
-    """Release under load: nobody sees an error, and no photo is lost."""
+    """Release under load: no request fails, and no photo is lost."""
     before = photos(machine)
     with visits(site) as seen:
         output = machine.run(command, typed)

@@ -103,7 +103,7 @@ CERTBOT = "certbot certonly --webroot --webroot-path /var/www/acme --domain exam
 HOOK = "/srv/my-secure-site/deploy/install-certificate"
 REPLACED = {
     # Certbot calls its hook once it has the certificate, which needs a public name.
-    f"{CERTBOT}{HOOK}": f"RENEWED_LINEAGE=/root/lineage {HOOK}",
+    f"{CERTBOT}{HOOK}": f"RENEWED_LINEAGE=/srv/lineage {HOOK}",
     # It asks for these at a terminal.
     "runuser -u site -- .venv/bin/python manage.py createsuperuser": (
         f"DJANGO_SUPERUSER_EMAIL={ADMIN} DJANGO_SUPERUSER_PASSWORD='{PASSWORD}' "
@@ -153,7 +153,7 @@ def prepare(project: Path, **settings: str) -> None:
 def install(machine: Machine, project: Path, folder: Path) -> Site:
     """Follow docs/deployment.md up to the certificate, and return the site."""
     certificate, tls = issue_certificate(folder)
-    lineage = machine.root / "root" / "lineage"
+    lineage = machine.root / "srv" / "lineage"
     lineage.mkdir()
     for file in ("fullchain.pem", "privkey.pem"):
         shutil.copyfile(certificate, lineage / file)
