@@ -351,7 +351,7 @@ def check_releases(commands: Commands, site: Site) -> None:
         for path in ("static/site.css", "config/wsgi.py", "deploy/site.conf", "core/migrations/0002_note.py")
     }
     wsgi, nginx = (files[path].read_text(encoding="utf-8") for path in ("config/wsgi.py", "deploy/site.conf"))
-    first = commands.running()
+    first, proxy = commands.running(), commands.podman.compose(commands.site, "ps", "--quiet", "proxy")
     with visitors(site):
         # It loads when it is checked, and ends when it is started.
         boot = "import sys\nif '--check-config' not in sys.argv:\n    sys.exit(1)\n"
@@ -376,6 +376,7 @@ def check_releases(commands: Commands, site: Site) -> None:
             with pytest.raises(AssertionError, match="Another release is under way"):
                 commands.release()
             assert f"The way back: deploy/release-containers --back {first}\n" in slow.result()
+        assert commands.podman.compose(commands.site, "ps", "--quiet", "proxy") == proxy, "or requests fail"
         second = commands.running()
         assert second != first
         assert "nginx/" in site.visitor().get("/").headers["Server"]
