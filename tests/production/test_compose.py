@@ -380,9 +380,10 @@ def check_releases(commands: Commands, site: Site) -> None:
         second = commands.running()
         assert second != first
         assert "nginx/" in site.visitor().get("/").headers["Server"]
-        # As after a reboot, or a person's own command.
-        commands.podman.compose(commands.site, "up", "--detach", "--wait")
-        assert commands.running() == second
+    # As after a reboot, or a person's own command. Compose may make containers anew, for which visitors wait.
+    commands.podman.compose(commands.site, "up", "--detach", "--wait")
+    assert commands.running() == second
+    with visitors(site):
         assert f"Going back to {first}." in commands.run(rest[0])
         assert commands.running() == first
         assert site.visitor().get("/").headers["Server"] == "nginx"
