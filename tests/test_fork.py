@@ -90,7 +90,7 @@ MODULES = [
     module
     for path in sorted((ROOT / "tests").rglob("test_*.py"))
     if (module := path.relative_to(ROOT).as_posix()) != UPSTREAM
-    and not re.search(r"^pytestmark = \[?\s*pytest\.mark\.slow", path.read_text(encoding="utf-8"), re.MULTILINE)
+    and not re.search(r"^pytestmark = (MARKS|\[?\s*pytest\.mark\.slow)", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 
 

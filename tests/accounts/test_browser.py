@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox, plain_text
+from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox
 from tests.support.browsing import Browse, add_authenticator_app, check_accessibility, totp
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
 
@@ -96,7 +96,7 @@ def test_user_logs_in_with_a_passkey(visit: Browse, mailbox: Mailbox) -> None:
     page.get_by_label("Name").fill("My laptop")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Passkey added")).to_be_visible()
-    assert "A passkey was added." in plain_text(mailbox.last_to(OWNER))
+    mailbox.last_to(OWNER, r"A passkey was added\.")
     page.goto("/accounts/2fa/webauthn/")
     expect(page.get_by_role("main")).to_contain_text("My laptop Works without a password. Added")
     log_out(page)

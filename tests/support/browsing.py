@@ -25,6 +25,9 @@ document.addEventListener("securitypolicyviolation", (event) =>
   reportViolation(`${event.violatedDirective} ${event.blockedURI} at ${location.pathname}`));
 """
 
+# On a busy machine, five seconds are not enough to decode a large photo.
+expect.set_options(timeout=20_000)
+
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 # Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
 FOCUSED = """() => {

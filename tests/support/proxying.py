@@ -24,7 +24,7 @@ from tests.support.live import (
     issue_certificate,
     wait_until_ready,
 )
-from tests.support.services import accepts_connections, free_port, wait_until
+from tests.support.services import free_port, wait_until
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
     (folder / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")
     server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "start.log")])
     try:
-        wait_until(lambda: accepts_connections(https), "nginx does not start", 10)
+        wait_until((folder / "nginx.pid").exists, "nginx does not start", 10)  # it is written when all ports are open
         yield http, https
     finally:
         server.terminate()

@@ -2,13 +2,14 @@
 
 import gzip
 import http.client
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -23,10 +24,14 @@ type Buckets = Callable[[], str]
 
 
 def free_port() -> int:
-    """Return a local port that no process uses."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
+    """Return a local port that no process uses.
+
+    It is below those that systems give to connections: one of these could be taken before the server listens.
+    """
+    while True:
+        port = 15000 + secrets.randbelow(17000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
