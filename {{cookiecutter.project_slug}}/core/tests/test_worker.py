@@ -123,6 +123,7 @@ def test_jobs_of_all_apps_are_found() -> None:
 
 
 @pytest.mark.control("alarms")
+@pytest.mark.django_db(transaction=True)  # the worker closes its connection after each job
 def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     signs: list[set[str]] = []
 
