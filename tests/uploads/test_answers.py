@@ -1,4 +1,4 @@
-"""Answers of a decoder that an attacker controls: what they cost the web process, and mutations of true ones."""
+"""Output of a decoder that an attacker controls: what they cost the web process, and mutations of true ones."""
 
 import json
 import sys
