@@ -37,7 +37,7 @@ SWAP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =
 BEGIN; ALTER DATABASE :"site" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;"""
 RECORD = """INSERT INTO core_lastrun (name, at, room) VALUES ('backup', CURRENT_TIMESTAMP, {})
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, room = excluded.room"""
-SQLITE = "backups need PostgreSQL: with SQLite, run `sqlite3 '{}' '.backup COPY'`, and copy the photos in {}"
+SQLITE = 'this needs PostgreSQL; with SQLite, use `sqlite3 "{}" ".backup COPY"` or .restore, and copy the photos in {}'
 say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
 ERRORS = (OSError, ValueError, subprocess.CalledProcessError, tarfile.TarError)
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,23 +24,24 @@ class Server:
         self.databases = {"site": {"photo": "Teal", "django_session": "stolen-session"}}
         self.is_superuser, self.killed = False, ""
 
-    def run(self, words: tuple[str, ...], *, env: dict[str, str], **streams: Any) -> subprocess.CompletedProcess[bytes]:
-        program, *options = words
-        if program == "tar":
-            return run(words, env=env, **streams)
+    def run(self, words: Sequence[str], **options: Any) -> Any:
+        program = getattr(self, words[0], None)
+        if not program:  # it is another one, such as tar
+            return run(words, **options)
+        env = options["env"]
         assert (env["PGHOST"], env["PGPASSWORD"]) == ("db.internal", "word")
-        assert "word" not in " ".join(options), "every user of the machine can read it there"
-        values = dict(option.split("=", 1) for option in options if "=" in option)
-        code = -9 if program == self.killed else getattr(self, program)(values, **streams)
+        assert "word" not in " ".join(words), "every user of the machine can read it there"
+        values = dict(word.split("=", 1) for word in words if "=" in word)
+        code = -9 if words[0] == self.killed else program(values, **options)
         return subprocess.CompletedProcess(words, code)
 
-    def pg_dump(self, values: dict[str, str], stdout: Any, **streams: Any) -> int:
+    def pg_dump(self, values: dict[str, str], stdout: Any, **options: Any) -> int:
         rows = self.databases[values["--dbname"]].items()
         kept = {table: row for table, row in rows if not re.fullmatch(values["--exclude-table-data"], table)}
         stdout.write(json.dumps(kept).encode())
         return 0
 
-    def pg_restore(self, values: dict[str, str], stdin: Any, **streams: Any) -> int:
+    def pg_restore(self, values: dict[str, str], stdin: Any, **options: Any) -> int:
         """Fail for a dump that is cut off, but only if all of it is read before it is loaded."""
         text = stdin.read()
         if values.get("--file") == "/dev/null":
@@ -47,7 +49,7 @@ class Server:
         self.databases[values["--dbname"]] = json.loads(text) if text.endswith(b"}") else {}
         return 0
 
-    def psql(self, values: dict[str, str], input: bytes, **streams: Any) -> int:
+    def psql(self, values: dict[str, str], input: bytes, **options: Any) -> int:
         sql = input.decode()
         if "is_superuser" in sql and self.is_superuser:
             return 3
@@ -154,6 +156,6 @@ def test_sqlite_is_refused_with_what_to_do_instead(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("config.settings.DATABASES", {"default": engine})
     for action in ("create", "restore"):
         monkeypatch.setattr("sys.argv", ["backups", action, str(tmp_path / "backups")])
-        with pytest.raises(SystemExit, match=r"need PostgreSQL: .*sqlite3 '/srv/site\.sqlite3' '\.backup COPY'"):
+        with pytest.raises(SystemExit, match=r'needs PostgreSQL; .*`sqlite3 "/srv/site\.sqlite3" "\.backup COPY"`'):
             main()
     assert not list(tmp_path.iterdir())
