@@ -491,7 +491,7 @@ FOUNDATION = [
     Mutation("alarm waits for the worker", STATUS, 'mailers["server"]', 'mailers["default"]'),
     Mutation("hung worker looks alive to systemd", "core/management/commands/worker.py", "WATCHDOG=1", "STATUS=ok"),
     Mutation("restart of the worker is an alarm", "core/jobs.py", '("worker", WORKER_HERE):', "(WORKER_HERE,):"),
-    Mutation("backup leaves no sign", BACKUPS, "    site.record(", "    str("),
+    Mutation("backup leaves no sign", BACKUPS, "    site.psql(RECORD.format(room), site.name)", "    pass"),
     Mutation("services asked by each check of readiness", "core/views.py", "if now >= checked_at + 1:", "if True:"),
     Mutation("error texts sent to Sentry", "core/errors.py", '        error["value"] = ""\n'),
     Mutation(
@@ -541,7 +541,12 @@ FOUNDATION = [
     Mutation(
         "value whose key is missing overwritten", "core/encryption.py", "return text.token", "return encrypt(text)"
     ),
-    Mutation("sessions in a backup", BACKUPS, '    "django_session",\n'),
+    Mutation("sessions in a backup", BACKUPS, "|django_session"),
+    Mutation("dump that was killed taken for whole", BACKUPS, "not in {0, worst}:", "> worst:"),
+    Mutation("cut-off dump loaded", BACKUPS, '[("--file=/dev/null",), load]', "[load]"),
+    Mutation("backup restored by a superuser", BACKUPS, "CHECK + CLEAR", "CLEAR"),
+    Mutation("new database of a failed restore kept", BACKUPS, "stack.callback(site.psql, CLEAR)", "pass"),
+    Mutation("database replaced before its backup is read", BACKUPS, "CLEAR + CREATE)", "CLEAR + CREATE + SWAP)"),
     Mutation("links in a backup restored", BACKUPS, "if not (member.isfile() or member.isdir()):", "if False:"),
     Mutation("cut-off photos restored", BACKUPS, "if any(file.read()):", "if False:"),
     Mutation("backup restored without its keys", BACKUPS, ".split()} - site.keys", ".split()} & set()"),

@@ -1,4 +1,4 @@
-"""Back up the database and the photos to FOLDER/TIME, and delete old backups; or restore FOLDER/TIME.
+"""Back up PostgreSQL and the photos to FOLDER/TIME, and delete old backups; or restore FOLDER/TIME.
 
 With --compose, it works on the containers of compose.yaml and needs no packages. Instead of keys, a backup holds their
 fingerprints. If secrets/backup_recipients has public keys, age encrypts to them; secrets/backup_identity decrypts.
@@ -8,11 +8,10 @@ import argparse
 import hmac
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tarfile
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,15 +24,10 @@ DAYS, WEEKS, ALWAYS = timedelta(days=14), timedelta(weeks=8), 3
 SECRETS = Path(__file__).parents[1] / "secrets"
 RECIPIENTS, IDENTITY = SECRETS / "backup_recipients", SECRETS / "backup_identity"
 # Tables without their rows: sessions would let a thief in, and emails and counters are of no use later.
-EMPTIED = {
-    "core_lastrun",
-    "core_mail",
-    "django_cache",
-    "django_session",
-    # % if cookiecutter.auth_app
-    "usersessions_usersession",
-    # % endif
-}
+EMPTIED = "core_lastrun|core_mail|django_cache|django_session"
+# % if cookiecutter.auth_app
+EMPTIED += "|usersessions_usersession"
+# % endif
 IN_SITE, IN_DATABASE = ("run", "--rm", "-T", "--no-deps", "site"), ("exec", "-T", "--env=PGUSER=site", "database")
 # A dump can contain any SQL, and that of a superuser can run programs.
 CHECK = "DO $$ BEGIN IF current_setting('is_superuser')::bool THEN RAISE 'Not as a superuser'; END IF; END $$;"
@@ -43,8 +37,9 @@ SWAP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =
 BEGIN; ALTER DATABASE :"site" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;"""
 RECORD = """INSERT INTO core_lastrun (name, at, room) VALUES ('backup', CURRENT_TIMESTAMP, {})
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, room = excluded.room"""
+SQLITE = 'this needs PostgreSQL; with SQLite, use `sqlite3 "{}" ".backup COPY"` or .restore, and copy the photos in {}'
 say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
-ERRORS = (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError, tarfile.TarError)
+ERRORS = (OSError, ValueError, subprocess.CalledProcessError, tarfile.TarError)
 
 
 def main() -> None:
@@ -61,14 +56,16 @@ def main() -> None:
 
 class Site:
     def __init__(self, compose: bool) -> None:
-        self.compose, self.name, self.media, self.sqlite, variables = compose, "site", Path("/media"), False, {}
+        self.compose, self.name, self.media, variables = compose, "site", Path("/media"), {}
         if compose:
             keys = (SECRETS / "field_encryption_keys").read_text(encoding="ascii").split(",")
         else:
             from config import settings  # it needs the project's packages
 
             keys, self.media, it = settings.FIELD_ENCRYPTION_KEYS, settings.MEDIA_ROOT, settings.DATABASES["default"]
-            self.name, self.sqlite = it["NAME"], it["ENGINE"].endswith("sqlite3")
+            if it["ENGINE"].endswith("sqlite3"):
+                raise ValueError(SQLITE.format(it["NAME"], self.media))
+            self.name = it["NAME"]
             variables = it["OPTIONS"] | {name: it.get(name) for name in ("HOST", "PORT", "USER", "PASSWORD")}
             self.media.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.environment = os.environ | {f"PG{name.upper()}": str(value) for name, value in variables.items() if value}
@@ -78,62 +75,13 @@ class Site:
         """Run a program: with compose, in a place there. Only its environment has passwords."""
         words = ("docker", "compose", *place, *command) if self.compose else command
         done = subprocess.run(words, env=self.environment, check=False, **streams)  # noqa: S603 - no shell
-        if done.returncode > worst:
+        if done.returncode not in {0, worst}:  # less than 0 if a signal has ended it
             done.check_returncode()
 
     def psql(self, sql: str, database: str = "postgres") -> None:
         names = [f"--set={it}={self.name}{end}" for it, end in (("site", ""), ("new", "_new"), ("old", "_old"))]
         options = ("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
         self.run(IN_DATABASE, "psql", *options, *names, input=sql.encode())
-
-    def save_rows(self, path: Path) -> None:
-        if self.sqlite:
-            return copy_sqlite(self.name, path)
-        options = ("--format=custom", f"--dbname={self.name}", *(f"--exclude-table-data={table}" for table in EMPTIED))
-        with path.open("xb") as file:
-            return self.run(IN_DATABASE, "pg_dump", *options, stdout=file)
-
-    def record(self, room: int) -> None:
-        """Let `manage.py status` know, on any machine, that a backup was made."""
-        sql = RECORD.format(room)
-        if not self.sqlite:
-            return self.psql(sql, self.name)
-        with closing(sqlite3.connect(self.name)) as database, database:
-            database.execute(sql)
-
-    def load_rows(self, path: Path, new: Path) -> None:
-        """Read all rows, and load them into a new database."""
-        if self.sqlite:
-            return copy_sqlite(path, new)
-        load = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-acl", f"--dbname={self.name}_new")
-        self.psql(CHECK + CLEAR + CREATE)
-        try:
-            for options in [("--file=/dev/null",), load]:
-                with path.open("rb") as file:
-                    self.run(IN_DATABASE, "pg_restore", "--format=custom", *options, stdin=file)
-        except subprocess.CalledProcessError:
-            self.psql(CLEAR)
-            raise
-
-    def replace_rows(self, new: Path) -> None:
-        if not self.sqlite:
-            return self.psql(SWAP + CLEAR)
-        with closing(sqlite3.connect(new)) as source, closing(sqlite3.connect(self.name)) as target:
-            return source.backup(target)
-
-
-def copy_sqlite(path: str | Path, copy: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        page_size, result = (database.execute(f"PRAGMA {it}").fetchone()[0] for it in ("page_size", "integrity_check"))
-        if result != "ok" or os.stat(path).st_size % page_size:
-            raise ValueError(f"{path} is damaged")
-        database.execute("VACUUM INTO ?", (str(copy),))
-    with closing(sqlite3.connect(copy)) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        if not tables:
-            raise ValueError(f"{path} is no database")
-        # The names are those above. SQL takes none as a parameter.
-        database.executescript("".join(f"DELETE FROM {name};" for name in tables & EMPTIED) + "VACUUM")  # noqa: S608  # nosec B608
 
 
 def create(site: Site, target: Path) -> None:
@@ -149,7 +97,9 @@ def create(site: Site, target: Path) -> None:
         (unfinished / "keys").write_text("\n".join(site.keys), encoding="ascii")
         # First the rows, then the files: a photo that arrives in between has files without a row, never the reverse.
         say("Saving the database")
-        site.save_rows(rows)
+        dump = ("pg_dump", "--format=custom", f"--exclude-table-data={EMPTIED}", f"--dbname={site.name}")
+        with rows.open("xb") as file:
+            site.run(IN_DATABASE, *dump, stdout=file)
         say("Saving the photos")
         with photos.open("xb") as file:  # tar's code 1 means that a photo came or went meanwhile
             site.run(IN_SITE, "tar", "-cf", "-", "-C", site.media, ".", worst=1, stdout=file)
@@ -163,7 +113,9 @@ def create(site: Site, target: Path) -> None:
             shutil.rmtree(path)
     for path in outdated(target):
         shutil.rmtree(path)
-    site.record(shutil.disk_usage(target).free // sum(path.stat().st_size for path in folder.iterdir()))
+    # `manage.py status` reads it, on any machine.
+    room = shutil.disk_usage(target).free // sum(path.stat().st_size for path in folder.iterdir())
+    site.psql(RECORD.format(room), site.name)
     print(folder)
 
 
@@ -191,26 +143,30 @@ def check_photos(path: Path) -> None:
 
 def restore(site: Site, folder: Path) -> None:
     """Read a whole backup and load its rows into a new database, add its photos, and only then replace the database."""
-    with TemporaryDirectory(prefix=".restore-", dir=folder.parent) as scratch:
-        new, plain = Path(scratch, "new"), folder
+    load = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-acl", f"--dbname={site.name}_new")
+    with TemporaryDirectory(prefix=".restore-", dir=folder.parent) as scratch, ExitStack() as stack:
+        plain = folder
         try:
             if missing := sorted({*(folder / "keys").read_text(encoding="ascii").split()} - site.keys):
                 raise ValueError(f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}")
             for path in folder.glob("*.age"):  # to a file: age writes a part of one that is cut off
                 plain = Path(scratch)
-                command = ("age", "-d", "-i", IDENTITY, "-o", plain / path.stem, path)
-                subprocess.run(command, check=True)  # noqa: S603
+                subprocess.run(["age", "-d", "-i", IDENTITY, "-o", plain / path.stem, path], check=True)  # noqa: S603, S607
             say("Reading the photos")
             check_photos(plain / "photos.tar")
             say("Loading the rows into a new database")
-            site.load_rows(plain / "database", new)
+            site.psql(CHECK + CLEAR + CREATE)
+            stack.callback(site.psql, CLEAR)
+            for options in [("--file=/dev/null",), load]:  # first all of it is read
+                with (plain / "database").open("rb") as file:
+                    site.run(IN_DATABASE, "pg_restore", "--format=custom", *options, stdin=file)
         except ERRORS as error:
             sys.exit(f"{folder} cannot be restored, and nothing was changed: {error}")
         say("Adding the photos")
         with (plain / "photos.tar").open("rb") as file:  # as new files (-m), which the worker spares
             site.run(IN_SITE, "tar", "-xmf", "-", "--no-same-owner", "-C", site.media, stdin=file)
         say("Replacing the database")
-        site.replace_rows(new)
+        site.psql(SWAP)
     if site.compose:
         site.run(("up", "--detach", "--wait", "--force-recreate"))  # migrates, and starts the site again
     print(f"{folder} is restored")

@@ -2,14 +2,13 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: I001, INP001
+# ruff: noqa: F811, I001, INP001
 
 import os
 import re
 import shlex
 import shutil
 import socket
-import sqlite3
 import subprocess
 import time
 from base64 import b64encode
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
+from core.tests.test_backup import Server, server, site  # noqa: F401 - fixtures
 from scripts.backups import Site, create, restore
 
 UNIT = (settings.BASE_DIR / "deploy" / "site-restic.service").read_text("utf-8")
@@ -82,51 +82,42 @@ def machine(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """Return a site with a row and a photo."""
-    database = tmp_path / "db.sqlite3"
-    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": database, "OPTIONS": {}}
-    monkeypatch.setattr("config.settings.DATABASES", {"default": engine})
-    monkeypatch.setattr("config.settings.MEDIA_ROOT", tmp_path / "media")
-    monkeypatch.setattr("scripts.backups.RECIPIENTS", tmp_path / "none")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.executescript("CREATE TABLE photo (title); INSERT INTO photo VALUES ('Teal');")
-    (tmp_path / "media" / "id").mkdir(parents=True)
-    (tmp_path / "media" / "id" / "display.jpg").write_bytes(os.urandom(200_000))
-    return Site(compose=False)
+def full_site(site: Site) -> Site:
+    """Return a site with a row and a photo that takes space."""
+    (site.media / "id" / "display.jpg").write_bytes(os.urandom(200_000))
+    return site
 
 
 def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_copy_restores_a_site_that_is_gone(machine: Path, site: Site) -> None:
-    photo = (site.media / "id" / "display.jpg").read_bytes()
+def test_copy_restores_a_site_that_is_gone(machine: Path, full_site: Site, server: Server) -> None:
+    photo = (full_site.media / "id" / "display.jpg").read_bytes()
     restic(machine, "init")
-    create(site, machine / "backups")
+    create(full_site, machine / "backups")
     back_up(machine)
     before = size(machine / "other")
     time.sleep(1.1)  # a backup is named by its second
-    create(site, machine / "backups")
+    create(full_site, machine / "backups")
     back_up(machine)
     assert size(machine / "other") - before < 50_000, "the same photo is stored once"
     shutil.rmtree(machine / "backups")
-    shutil.rmtree(site.media / "id")
-    Path(site.name).unlink()
+    shutil.rmtree(full_site.media / "id")
+    server.databases.clear()
 
     restic(machine, "check", "--no-cache", "--read-data")
     folder = machine / "fetched"
     restic(machine, "restore", "--no-cache", "latest", "--tag", "site", "--target", str(folder))
     newest = max(folder.glob(f"{machine / 'backups'}/*Z".lstrip("/")))
-    restore(site, newest)
-    assert (site.media / "id" / "display.jpg").read_bytes() == photo
-    with closing(sqlite3.connect(site.name)) as connection:
-        assert connection.execute("SELECT * FROM photo").fetchall() == [("Teal",)]
+    restore(full_site, newest)
+    assert (full_site.media / "id" / "display.jpg").read_bytes() == photo
+    assert server.databases == {"site": {"photo": "Teal"}}
 
 
-def test_the_site_can_neither_delete_nor_change_nor_hide_a_copy(machine: Path, site: Site) -> None:
+def test_the_site_can_neither_delete_nor_change_nor_hide_a_copy(machine: Path, full_site: Site) -> None:
     restic(machine, "init")
-    create(site, machine / "backups")
+    create(full_site, machine / "backups")
     back_up(machine)
     names = {path for path in (machine / "other").rglob("*") if path.is_file() and "locks" not in path.parts}
     stored = {path: path.read_bytes() for path in names}
