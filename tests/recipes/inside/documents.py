@@ -104,8 +104,11 @@ def test_owner_uploads_downloads_replaces_and_deletes(owner: HTTPSClient, media:
 def test_download_is_never_shown_in_a_page(method: str, headers: Any, owner: HTTPSClient) -> None:
     url = send(owner, POLYGLOT, name="page.html").headers["Location"]
     response = getattr(owner, method)(f"{url}file/", headers=headers)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/pdf")
     assert response.headers["Content-Disposition"] == 'attachment; filename="page.pdf"'
+    Programme.objects.update(file_name="page.html")  # whatever a name says
+    response = getattr(owner, method)(f"{url}file/", headers=headers)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/pdf")
+    assert response.headers["Content-Disposition"].startswith("attachment;")
     assert sorted(response.headers["Content-Security-Policy"].split("; ")) == ["default-src 'none'", "sandbox"]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "private, no-store"
