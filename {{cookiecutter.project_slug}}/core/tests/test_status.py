@@ -161,6 +161,7 @@ def test_alarm_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "worker" not in mail.outbox[3].subject
 
 
+@pytest.mark.control("alarms")
 def test_unit_that_fails_again_is_told_once(tmp_path: Path) -> None:
     for _ in range(3):
         call_command("status", "--alarm", "site-web.service", "site-backup.service")
