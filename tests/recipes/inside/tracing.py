@@ -82,6 +82,13 @@ def fail():
 CREATE_USER = f'from users.models import User; User.objects.create_user("owner@example.com", "{SECRET}")'
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 class Collector(ThreadingHTTPServer):
     """A collector of traces over HTTP, which answers as a test says."""
 
@@ -105,11 +112,8 @@ class Collector(ThreadingHTTPServer):
         ]
 
     def wait_for(self, condition: Callable[[list[Span]], object]) -> list[Span]:
-        deadline = time.monotonic() + 60
-        while not condition(spans := self.spans()):
-            assert time.monotonic() < deadline, sorted({span.name for span in spans})
-            time.sleep(0.1)
-        return spans
+        wait_until(lambda: condition(self.spans()))
+        return self.spans()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -358,21 +362,18 @@ def test_a_bad_collector_slows_and_breaks_nothing(
         with socket.create_server(("127.0.0.1", 0)) as free:
             environment["TRACES_URL"] = f"http://127.0.0.1:{free.getsockname()[1]}/v1/traces"
     with gunicorn(environment, tmp_path, "--workers", "1") as site:
-        times = []
+        slow = 0
         for _ in range(60):  # pages, each with several spans
             started = time.monotonic()
             assert site.ask(f"/accounts/login/?token={SECRET}")[0] == 200
-            times.append(time.monotonic() - started)
-        # On a busy machine, some pages are slow by themselves.
-        assert sorted(times)[54] < SLOW
+            slow += time.monotonic() - started > SLOW
+            assert slow < 6, "on a busy machine, some pages are slow by themselves"
+        if answer not in {"drips", "307"}:
+            wait_until(lambda: b"opentelemetry" in site.log.read_bytes() or not site.ask("/accounts/login/"))
         if answer not in {"down", "drips"}:
             collector.over.set()
             collector.answer = "takes"
-            deadline = time.monotonic() + 60
-            while not collector.bodies:
-                assert time.monotonic() < deadline
-                site.ask("/accounts/login/")
-                time.sleep(0.2)
+            wait_until(lambda: collector.bodies or not site.ask("/accounts/login/"))
             check_harmless(collector.spans())
         stopping = time.monotonic()
         site.process.terminate()
@@ -382,8 +383,7 @@ def test_a_bad_collector_slows_and_breaks_nothing(
     assert not secrets_in(log)
     lines = [json.loads(line) for line in log.splitlines() if line.startswith(b"{")]
     lost = [line for line in lines if line["logger"].startswith("opentelemetry")]
-    assert len(lost) < 300, "the log is not flooded"
-    assert answer in {"drips", "307"} or lost
+    assert {line["level"] for line in lost} <= {"ERROR"}, "none for each attempt and each span"
     assert not [line for line in lost if "at" in line], "no traceback"
 
 
