@@ -1,0 +1,24 @@
+"""The recipe of tracing, applied as written; attacks on the result, with a collector over HTTP."""
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
+from tests.support.recipes import MARKS, Install, Recipe
+
+pytestmark = MARKS
+
+RECIPES = [Recipe("tracing"), Recipe("tracing-queries")]
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_tracing_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
+    project = install(answers)
+    before = project.snapshot()
+    for recipe in RECIPES:
+        project.apply(recipe)
+    project.check()
+    project.attack("tracing")
+    project.test()
+    for recipe in reversed(RECIPES):
+        project.take_out(recipe)
+    assert project.snapshot() == before
