@@ -126,7 +126,7 @@ def test_person_learns_what_fails_on_a_machine(project: Project, tmp_path: Path)
         is_told("backup is bad")
         assert "BAD  backup: made at" in machine.run(f"! {STATUS}")
         machine.run("rm /var/lib/site/backups && mv /var/lib/site/kept /var/lib/site/backups")
-        machine.run("systemctl start site-backup site-status")
+        machine.run("systemctl start site-backup && systemctl start site-status")
         is_told("backup is fine again", "site-backup.service is fine again")
 
         # Without a database.
@@ -134,7 +134,7 @@ def test_person_learns_what_fails_on_a_machine(project: Project, tmp_path: Path)
         assert "BAD  database: failed with OperationalError" in machine.run(f"! {STATUS}")
         machine.run("systemctl start site-status")
         is_told("database is bad")
-        machine.run("systemctl start postgresql site-status")
+        machine.run("systemctl start postgresql && systemctl start site-status")
         is_told("database is fine again")
 
 
