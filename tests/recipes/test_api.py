@@ -10,9 +10,8 @@ pytestmark = MARKS
 RECIPES = [Recipe("api"), Recipe("api-requests"), Recipe("api-notes")]
 
 
-def make_notes(project: Installed) -> None:
-    """Make the app of docs/your-first-app.md, with its cover."""
-    project.run("poe", "app", "notes")
+def add_cover(project: Installed) -> None:
+    """Give the app the cover of docs/your-first-app.md."""
     notes = project.folder / "notes"
     old = "from django.utils.translation import gettext_lazy as _\n"
     replace(notes / "models.py", old, f"{old}\nfrom uploads.fields import PhotoField, everyone\n")
@@ -26,14 +25,7 @@ def make_notes(project: Installed) -> None:
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_api_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
-    project = install(answers)
-    make_notes(project)
-    before = project.snapshot()
-    for recipe in RECIPES:
-        project.apply(recipe)
-    project.check()
-    project.attack("api")
-    project.test()
-    for recipe in reversed(RECIPES):
-        project.take_out(recipe)
-    assert project.snapshot() == before
+    project = install(answers, "notes")
+    add_cover(project)
+    with project.following("api", *RECIPES):
+        pass

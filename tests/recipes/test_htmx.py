@@ -37,18 +37,10 @@ SCRIPT = "htmx.swap('#list', '<i>New</i><script>window.pwned = 4</script>', {swa
 def test_htmx_passes_every_check_resists_attacks_and_can_go(
     answers: Answers, install: Install, tmp_path: Path, browse: Browse
 ) -> None:
-    project = install(answers)
-    project.run("poe", "app", "notes")
-    project.run("python", "manage.py", "migrate", "--verbosity", "0")
-    before = project.snapshot()
-    project.apply(RECIPE)
-    project.check()
-    project.attack("htmx")
-    project.test()
-    if answers == ALL_OFF:
-        look(project, tmp_path / "served", browse)
-    project.take_out(RECIPE)
-    assert project.snapshot() == before
+    project = install(answers, "notes")
+    with project.following("htmx", RECIPE):
+        if answers == ALL_OFF:
+            look(project, tmp_path / "served", browse)
 
 
 def look(project: Installed, folder: Path, browse: Browse) -> None:

@@ -48,23 +48,14 @@ print(due().explain())
 def test_reminders_pass_every_check_resist_attacks_and_can_go(
     answers: Answers, install: Install, tmp_path: Path, postgresql: Database
 ) -> None:
-    project = install(answers)
-    project.run("poe", "app", "notes")
-    project.run("python", "manage.py", "migrate", "--verbosity", "0")
-    before = project.snapshot()
-    project.apply(RECIPE)
-    project.check()
-    project.attack("jobs")
-    project.test()
-    if answers == ALL_OFF:
-        for number, url in enumerate(({}, {"DATABASE_URL": postgresql()})):
+    project = install(answers, "notes")
+    with project.following("jobs", RECIPE):
+        for number, url in enumerate(({}, {"DATABASE_URL": postgresql()}) if answers == ALL_OFF else ()):
             with served(project, tmp_path / str(number), url) as site:
                 site.kill_a_worker_that_has_taken_a_note()
                 site.run_three_workers_of_which_one_dies()
                 if url:
                     assert "notes_reminder_waits" in site.shell(PLAN)
-    project.take_out(RECIPE)
-    assert project.snapshot() == before
 
 
 class Site:

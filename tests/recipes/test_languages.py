@@ -21,15 +21,9 @@ def test_languages_passes_every_check_resists_attacks_and_can_go(
     answers: Answers, install: Install, tmp_path: Path
 ) -> None:
     project = install(answers)
-    before = project.snapshot()
-    project.apply(RECIPE)
-    project.check()
-    project.attack("languages")
-    project.test()
-    if answers == ALL_OFF:
-        ask_nginx(project, tmp_path / "served")
-    project.take_out(RECIPE)
-    assert project.snapshot() == before
+    with project.following("languages", RECIPE):
+        if answers == ALL_OFF:
+            ask_nginx(project, tmp_path / "served")
 
 
 def ask_nginx(project: Installed, folder: Path) -> None:

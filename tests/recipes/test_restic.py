@@ -17,12 +17,7 @@ RECIPE = Recipe("restic")
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_restic_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
     project = install(answers)
-    before = project.snapshot()
-    project.apply(RECIPE)
-    project.check()
-    project.attack("restic")
     # No Python has changed.
-    project.test("core/tests/test_backup.py", "core/tests/test_settings.py")
-    project.take_out(RECIPE)
-    assert project.snapshot() == before
-    assert not Path(project.folder, "deploy", "site-restic.service").exists()
+    tests = ["core/tests/test_backup.py", "core/tests/test_settings.py"]
+    with project.following("restic", RECIPE, tests=tests):
+        assert Path(project.folder, "deploy", "site-restic.service").exists()

@@ -13,12 +13,5 @@ RECIPES = [Recipe("single-sign-on"), Recipe("single-sign-on-people"), Recipe("si
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_single_sign_on_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
     project = install(answers)
-    before = project.snapshot()
-    for recipe in RECIPES:
-        project.apply(recipe)
-    project.check()
-    project.attack("single_sign_on")
-    project.test()
-    for recipe in reversed(RECIPES):
-        project.take_out(recipe)
-    assert project.snapshot() == before
+    with project.following("single_sign_on", *RECIPES):
+        pass

@@ -13,12 +13,5 @@ RECIPES = [Recipe("tracing"), Recipe("tracing-queries")]
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_tracing_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
     project = install(answers)
-    before = project.snapshot()
-    for recipe in RECIPES:
-        project.apply(recipe)
-    project.check()
-    project.attack("tracing")
-    project.test()
-    for recipe in reversed(RECIPES):
-        project.take_out(recipe)
-    assert project.snapshot() == before
+    with project.following("tracing", *RECIPES):
+        pass

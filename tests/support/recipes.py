@@ -6,8 +6,8 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +87,20 @@ class Installed:
             self.undo(block)
         self.sync()
 
+    @contextmanager
+    def following(self, attacks: str, *recipes: Recipe, tests: Sequence[str] = ()) -> Iterator[None]:
+        """Follow pages, check, attack and test the result, run the block, and show that nothing is left of them."""
+        before = self.snapshot()
+        for recipe in recipes:
+            self.apply(recipe)
+        self.check()
+        self.attack(attacks)
+        self.test(*tests)
+        yield
+        for recipe in reversed(recipes):
+            self.take_out(recipe)
+        assert self.snapshot() == before
+
     def sync(self) -> None:
         """Install what pyproject.toml names."""
         run(self.folder, "uv", "sync", "--quiet")
@@ -159,7 +173,7 @@ class Installed:
         return found | {f"table {name}": sql or "" for name, sql in rows}
 
 
-type Install = Callable[[Answers], Installed]
+type Install = Callable[..., Installed]  # takes answers, and the name of an app to make
 
 
 def mypy_cache() -> str:
