@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import ROOT, Answers, run, run_within
+from tests.support.baking import ROOT, run, run_within
 from tests.support.readme import section
 
 PAGES = ROOT / "docs" / "recipes"
