@@ -16,7 +16,9 @@ from django.utils.html import escape
 ALLOWED = r'(?![^>]*\s(?:src=|nonce=|type="application/json"))'
 INLINE = re.compile(rf"<style|\s(?:style|on\w+)=|javascript:|<script{ALLOWED}", re.IGNORECASE)
 # What shows text as HTML, or runs it.
-UNESCAPED = re.compile(r"\w*\|\s*safe\b|autoescape off|mark_safe\(|(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\(")
+UNESCAPED = re.compile(
+    r"\w*\|\s*safe\b|autoescape off|mark_safe\(|(?:\.|\[.)(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\("
+)
 # Neither holds anything that a user has written.
 TRUSTED = {
     "help_text|safe",
