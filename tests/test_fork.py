@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import PROMPTS, RAW, ROOT, commit, copy_template, run
+from tests.support.baking import PROMPTS, RAW, ROOT, commit, copy_template, run, run_within
 from tests.support.releases import Edit, change
 
 pytestmark = [
@@ -113,4 +113,5 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("module", MODULES)
 def test_quick_tier_of_a_fork_is_green(module: str, fork: Path, tmp_path: Path) -> None:
     options = ["-n0", "-q", "-m", "not slow", "-k", "not types", "-p", "no:cacheprovider"]
-    run(fork, "pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)
+    command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)
+    run_within(580, fork, command, {})  # one module lints and checks every combination of answers
