@@ -260,7 +260,7 @@ def test_refused_upload_counts_by_its_decoding_time(
         assert codes(upload(login(user))) == ["crashed"]
     response = upload(login(user))
     assert (response.status_code, codes(response)) == (429, ["budget"])
-    assert 590 < int(response.headers["Retry-After"]) <= 600
+    assert 500 < int(response.headers["Retry-After"]) <= 600  # a busy machine takes some of them
     assert upload(login(other_user)).status_code == 302
 
 
