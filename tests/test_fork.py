@@ -13,6 +13,7 @@ from tests.support.releases import Edit, change
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.fork,
     pytest.mark.skipif(sys.platform != "linux", reason="a fork is the same everywhere"),
 ]
 
