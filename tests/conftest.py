@@ -13,8 +13,8 @@ from tests.support.baking import ROOT, Project, bake, copy_template, name
 pytest_plugins = [
     "tests.support.live",
     "tests.support.browsing",
-    "tests.support.postgresql",
     "tests.support.services",
+    "tests.support.postgresql",
 ]
 
 # What the machine forbids, whatever is installed. Every other skip is an error where `.ci/run` installs the programs.

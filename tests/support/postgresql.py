@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.support.live import START_SECONDS
+from tests.support.services import free_port
 
 type Database = Callable[[], str]
 
@@ -76,8 +76,7 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": port,
