@@ -255,7 +255,9 @@ def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
     signal: str, code: str, make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
-    script = f"import os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIG{signal})\ntime.sleep(9)"
+    script = f"time.sleep(0.5)\nos.kill(os.getpid(), signal.SIG{signal})\ntime.sleep(9)"
+    # A shell lets its jobs in the background ignore SIGINT.
+    script = f"import os, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n{script}"
     images.DECODER.write_text(script, encoding="utf-8")
     used: list[float] = []
     with pytest.raises(ValidationError) as error:
