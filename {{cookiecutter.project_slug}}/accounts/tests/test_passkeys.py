@@ -56,7 +56,8 @@ def test_answer_of_a_passkey_works_once(client: HTTPSClient, user: User, caplog:
     client.post("/accounts/logout/")
     answer(client, passkey, asked, user)
     assert not is_logged_in(client)
-    assert caplog.messages.count("authn_login_fail") == 2
+    (fields, _) = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    assert fields == {"user": None, "path": LOGIN, "factor": "webauthn"}
     assert passkey.id.hex() not in caplog.text
 
 
@@ -114,7 +115,10 @@ def test_passkey_of_another_user_does_not_reauthenticate(client: HTTPSClient, us
 
 
 @pytest.mark.control("V16.5.1")
-def test_malformed_answers_of_a_passkey_are_refused(client: HTTPSClient, user: User) -> None:
+def test_malformed_answers_of_a_passkey_are_refused(
+    client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     passkey = add_passkey(user)
     log_in(client, user.email)
     answers = ["[" * 100_000, "1" * 5000, '"\\ud800"', '{"id": 1}']
@@ -125,6 +129,8 @@ def test_malformed_answers_of_a_passkey_are_refused(client: HTTPSClient, user: U
         cache.clear()
         assert client.post(CODE, {"credential": credential}).status_code == 200
         assert HTTPSClient().post(LOGIN, {"credential": credential}).status_code == 302
+    failures = [vars(it)["fields"]["user"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    assert failures == [user.pk, None] * len(answers)
     answer(client, passkey, options(client, CODE), user, CODE)
     options(client, REAUTHENTICATE)
     assert client.post(REAUTHENTICATE, {"credential": answers[0]}).status_code == 302

@@ -13,6 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 from pytest_django import Settings
 
 from core import mail
@@ -53,6 +54,12 @@ def test_email_waits_for_the_transaction() -> None:
     call_command("worker", "--once")
     assert recipients() == ["kept@example.com"]
     assert not Mail.objects.exists()
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(1, 10), (2, 15), (12, 865), (9999, 900)])
+def test_next_attempt_comes_later_each_time(attempts: int, seconds: int) -> None:
+    wait = Mail(attempts=attempts).next_attempt() - timezone.now()
+    assert wait.total_seconds() == pytest.approx(seconds, abs=0.9)
 
 
 @pytest.mark.control("fernet")

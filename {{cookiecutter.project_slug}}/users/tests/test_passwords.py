@@ -106,7 +106,10 @@ def test_each_administrator_is_created_once(
     create("other@example.com", "--first")
     with pytest.raises(CommandError):
         create(user.email)  # an existing account gets no more rights
-    create("second@example.com")
+    with pytest.raises(CommandError, match="must use --email"):
+        create("")
+    monkeypatch.setenv("DJANGO_SUPERUSER_EMAIL", "Second@example.com")
+    create("")
     administrators = User.objects.filter(is_superuser=True, is_staff=True).order_by("email")
     assert [it.email for it in administrators] == ["admin@example.com", "second@example.com"]
     assert administrators[0].check_password(PASSWORD)
@@ -129,6 +132,9 @@ def test_administrator_is_asked_again_for_a_weak_password(
     assert "do not match" in shown.out
     typed = iter(["weak"] * 6)
     with pytest.raises(CommandError, match="after 3 attempts"):
+        call_command("createsuperuser", "--email", "other@example.com")
+    monkeypatch.setattr("getpass.getpass", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(CommandError, match="cancelled"):
         call_command("createsuperuser", "--email", "other@example.com")
     assert User.objects.count() == 1
 
