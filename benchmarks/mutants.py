@@ -305,13 +305,15 @@ def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]], project
     """Return the tests that can notice a mutant, or all modules if that is unknown; the likeliest come first."""
     found = tests.get((mutant.path, mutant.statement), {""})
     unseen = [module for start, it in UNSEEN.items() if mutant.path.startswith(start) for module in it]
-    first = {it.partition("::")[0] for it in found}
-    own = mutant.path.split("/")[0]
-    # After them the tests of the mutant's own app, and last those that start processes.
     everything = [it for it in all_tests(project) if it != FAULTS or mutant.path.startswith(FEATURE)]
+    own = mutant.path.split("/")[0]
+    near = Counter(
+        it.partition("::")[0] for (path, _), those in tests.items() if path == mutant.path for it in those if it
+    )
+    # First those that run most of the module, then those of its app, and last those that start processes.
     return sorted(
         everything if "" in found else found | set(unseen),
-        key=lambda it: (it in SLOW, it.partition("::")[0] not in first, not it.startswith(own)),
+        key=lambda it: (it in SLOW, -near[it.partition("::")[0]], not it.startswith(own)),
     )
 
 

@@ -1207,9 +1207,11 @@ FEATURES = [
 ]
 
 
-def run_tests(project: Path) -> str:
-    """Run the tests of a project's controls until one fails, and return their output."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider"]
+def run_tests(project: Path, changed: str = "") -> str:
+    """Run the tests of a project's controls until one fails, the nearest to a file first, and return their output."""
+    modules = [it.relative_to(project) for it in project.rglob("test_*.py")]
+    modules.sort(key=lambda it: (not changed.startswith(it.parent.parent.as_posix()), it))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider", *modules]
     done = subprocess.run(command, cwd=project, env=clean_environment(), check=False, capture_output=True, text=True)
     return done.stdout + done.stderr
 
@@ -1219,7 +1221,7 @@ def detect(mutation: Mutation, project: Path) -> list[object]:
     with tempfile.TemporaryDirectory() as folder:
         broken = shutil.copytree(project, Path(folder) / project.name)
         mutation.apply(broken)
-        output = run_tests(broken)
+        output = run_tests(broken, mutation.path)
     test = re.search(r"^(?:FAILED|ERROR) \S*?/?(\w+\.py)(?:::(\w+))?", output, re.MULTILINE)
     red = re.search(r"^\d+ red: (.+)$", output, re.MULTILINE)
     if test and red:
