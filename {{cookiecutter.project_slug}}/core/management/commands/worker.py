@@ -55,7 +55,6 @@ def run_until_signal() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     lanes = {job.lane for job in jobs.JOBS} - {""}
-    beats.update(dict.fromkeys(lanes, time.monotonic()))
     threads = [Thread(target=run_lane, args=(lane, stop)) for lane in lanes]
     for thread in threads:
         thread.start()
