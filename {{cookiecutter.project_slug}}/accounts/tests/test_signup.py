@@ -145,8 +145,9 @@ def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(client: HT
 
 @pytest.mark.control("V14.2.7")
 def test_sign_up_that_was_never_verified_is_deleted(
-    client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto
+    client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     kept = [make_user(f"{name}@example.com") for name in ("verified", "staff", "seen", "photographer", "added")]
     for user in kept:
         EmailAddress.objects.create(user=user, email=user.email, primary=user.email != "added@example.com")
@@ -155,6 +156,7 @@ def test_sign_up_that_was_never_verified_is_deleted(
     User.objects.filter(pk=kept[2].pk).update(last_login=timezone.now())
     make_photo(kept[3])
     sign_up(client, "old@example.com")
+    old = User.objects.get(email="old@example.com")
     days = timedelta(days=settings.UNVERIFIED_ACCOUNT_DAYS)
     User.objects.update(date_joined=timezone.now() - days - timedelta(hours=1))
     sign_up(HTTPSClient(), "new@example.com")
@@ -162,4 +164,6 @@ def test_sign_up_that_was_never_verified_is_deleted(
     delete_unverified()
     left = {*(user.email for user in kept), "new@example.com", "owner@example.com"}  # the last one of a fixture
     assert set(User.objects.values_list("email", flat=True)) == left
-    assert not EmailAddress.objects.filter(email="old@example.com").exists()
+    assert not EmailAddress.objects.filter(email=old.email).exists()
+    deleted = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "user_deleted"]
+    assert deleted == [{"user": old.pk, "reason": "email never verified"}]

@@ -193,6 +193,11 @@ def test_hsts_without_subdomains_is_a_decision() -> None:
     assert "SECURE_HSTS_PRELOAD: Needs SECURE_HSTS_INCLUDE_SUBDOMAINS" in result.stderr
 
 
+def test_switch_is_on_or_off() -> None:
+    switches = ["on", "True", "YES", "1"], ["off", "False", "NO", "0"]
+    assert [[*map(environment.boolean, words)] for words in switches] == [[True] * 4, [False] * 4]
+
+
 def test_smallest_numbers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     found = in_environment(monkeypatch, SECURE_HSTS_SECONDS="0", **dict.fromkeys(POSITIVE, "1"))
     assert {found[name] for name in POSITIVE} == {1}

@@ -101,7 +101,9 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     photo = make_photo(status=Status.APPROVED)
     client = login(reviewer)
     choice = {"action": "reject", "_selected_action": [photo.pk]}
-    assert 'name="reason"' in client.post(QUEUE + "?show=all", choice).content.decode()
+    asked = client.post(QUEUE + "?show=all", choice)
+    assert [client.get(QUEUE).context["title"], asked.context["title"]] == ["Photos", "Reject photos"]
+    assert 'name="reason"' in asked.content.decode()
     client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
     assert (photo.status, photo.has_files) == (Status.REJECTED, False)
