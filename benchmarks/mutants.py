@@ -182,12 +182,12 @@ class Finder(ast.NodeVisitor):
         """Leave types alone."""
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Remove named arguments."""
+        """Remove named arguments, except the words of a command's help."""
         if ast.unparse(node.func) == "cast":
             self.visit(node.args[1])
             return
         for keyword in node.keywords:
-            if keyword.arg:
+            if keyword.arg and keyword.arg not in {"help", "metavar"}:
                 self.add("argument removed", keyword, "", comma=True)
         self.generic_visit(node)
 

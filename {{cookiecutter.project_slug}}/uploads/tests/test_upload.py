@@ -71,6 +71,7 @@ def test_accepted_photo_is_stored_under_a_generated_name(
 def test_title_of_a_photo_is_one_line(login: Login, user: User, upload: Upload) -> None:
     upload(login(user), title="Teal\r\nSubject: forged\x1b\x85\u2028é 👩‍🔧")
     assert Photo.objects.get().title == "Teal Subject: forged é 👩‍🔧"
+    assert "Retry-After" not in upload(login(user), title="x" * 999).headers
 
 
 @pytest.mark.control("V5.2.2")
