@@ -32,7 +32,8 @@ def page(request: HttpRequest, kind: str) -> HttpResponse:
     elif kind == "unrendered":
         return TemplateResponse(request, "error.html")
     elif kind == "private":
-        response.headers["Cache-Control"] = "no-store"
+        response.set_cookie("own", "own")
+        response.headers["Cache-Control"] = "private, max-age=9"
     return response
 
 
@@ -64,5 +65,6 @@ def test_page_for_an_unusual_request_is_not_shared(client: HTTPSClient) -> None:
     ):
         response = client.get(url, headers=headers)
         assert (response.status_code, response.headers["Cache-Control"]) == (200, "private, no-cache")
+    assert client.get("/private/").headers["Cache-Control"] == "private, max-age=9"
     response = client.post("/plain/")
     assert (response.status_code, response.headers["Cache-Control"]) == (200, "private, no-cache")
