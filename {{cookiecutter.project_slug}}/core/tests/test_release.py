@@ -68,3 +68,8 @@ def test_only_unapplied_migrations_are_named(capsys: pytest.CaptureFixture[str])
     MigrationRecorder(connection).record_unapplied("core", "0001_initial")
     call_command("unapplied_migrations")
     assert capsys.readouterr().out.startswith("core.0001_initial\n")
+    recorder = MigrationRecorder(connection)
+    recorder.migration_qs.exclude(app__in=["auth", "contenttypes"]).delete()
+    recorder.record_unapplied("auth", "0012_alter_user_first_name_max_length")
+    call_command("unapplied_migrations")
+    assert "first_name on user: the running release may write what" in capsys.readouterr().out
