@@ -139,6 +139,7 @@ def test_mail_server_that_is_away_loses_nothing(
             assert mail.send_waiting() is False
             travel(timedelta(seconds=2))
     assert 50 <= len(caplog.messages) <= 61  # it is not asked at each pass
+    assert set(caplog.messages) == {"emails wait: the connection to the mail server failed"}
     travel(mail.RETRY)
     run_passes()
     assert recipients() == [RECIPIENT]

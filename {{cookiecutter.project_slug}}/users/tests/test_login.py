@@ -225,7 +225,11 @@ def test_log_in_is_blocked_while_attempts_cannot_be_counted(
 
 @pytest.mark.control("V15.2.2")
 def test_form_that_gets_no_turn_is_refused_before_any_query(
-    client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+    client: HTTPSClient,
+    member: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     client.get(LOGIN)  # loads the page's parts
     monkeypatch.setattr("users.middleware.WAIT_SECONDS", 0.01)
@@ -235,6 +239,7 @@ def test_form_that_gets_no_turn_is_refused_before_any_query(
             assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
             assert {"Content-Security-Policy", "Strict-Transport-Security"} <= response.headers.keys()
             assert "reload this page" in response.content.decode()
+    assert "ERROR" not in {record.levelname for record in caplog.records}
     with FormTurnMiddleware.turn:
         assert client.get(LOGIN).status_code == 200
         assert client.post("/accounts/logout/").status_code == 302

@@ -48,6 +48,7 @@ class Cloud(ThreadingHTTPServer):
         self.assets: dict[str, dict[str, Any]] = {}
         self.uploads: list[dict[str, Any]] = []
         self.calls: list[str] = []
+        self.digest = "sha1"
         self.faults: list[Fault] = []
         self.headers: dict[str, str] = {}
         # The moderation of an uploaded photo; None omits it from the response.
@@ -158,5 +159,5 @@ class Handler(BaseHTTPRequestHandler):
     def is_signed(self, fields: dict[str, Any]) -> bool:
         signed = {name: value for name, value in fields.items() if name not in {"file", "api_key", "signature"}}
         text = "&".join(sorted(f"{name}={value}".replace("&", "%26") for name, value in signed.items()))
-        expected = hashlib.sha1(f"{text}{SECRET}".encode(), usedforsecurity=False).hexdigest()
+        expected = hashlib.new(self.server.digest, f"{text}{SECRET}".encode()).hexdigest()
         return bool(fields.get("signature") == expected)

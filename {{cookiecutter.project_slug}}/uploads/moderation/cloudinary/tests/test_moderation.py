@@ -107,7 +107,12 @@ def test_photo_without_all_approvals_stays_hidden(
 
 
 @pytest.mark.control("moderation")
-def test_upload_requests_a_private_moderated_asset(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_upload_requests_a_private_moderated_asset(
+    cloud: Cloud, settings: Settings, make_photo: MakePhoto, run_worker: RunWorker, digest: str
+) -> None:
+    cloud.digest = digest
+    settings.CLOUDINARY |= {"signature_algorithm": digest}
     photo = make_photo()
     run_worker()
     (sent,) = cloud.uploads
