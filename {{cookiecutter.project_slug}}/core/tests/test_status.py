@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 from unittest.mock import MagicMock, Mock
 
 import pytest
@@ -126,6 +127,7 @@ def test_person_is_told_once_and_when_it_is_fine_again() -> None:
     ]
     assert {recipient for it in mail.outbox for recipient in it.to} == {"operator@example.com"}
     assert "BAD  backup: made at" in str(mail.outbox[0].body)
+    assert f"\n\n{gethostname()}, 20" in str(mail.outbox[0].body)
     assert not Mail.objects.exists(), "sent without the worker"
 
 
