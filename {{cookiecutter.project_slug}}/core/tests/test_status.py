@@ -109,10 +109,12 @@ def test_health_check_of_a_container_looks_at_its_own_worker(capsys: pytest.Capt
 
 
 def test_machine_that_was_taken_away_is_forgotten_after_a_day(capsys: pytest.CaptureFixture[str]) -> None:
-    LastRun.objects.create(name="worker on another", at=timezone.now() - timedelta(days=2))
+    for name, hours in (("kept", 23), ("another", 25)):
+        LastRun.objects.create(name=f"worker on {name}", at=timezone.now() - timedelta(hours=hours))
     ago("backup", days=2)
     jobs.delete_expired()
-    assert found(capsys).keys() == {"backup"}
+    assert found(capsys).keys() == {"backup", "worker"}
+    assert not LastRun.objects.filter(name="worker on another").exists()
 
 
 @pytest.mark.control("alarms")

@@ -142,8 +142,8 @@ def test_administrator_is_asked_again_for_a_weak_password(
 @pytest.mark.control("V6.2.1")
 @pytest.mark.django_db
 def test_weak_password_of_an_administrator_is_refused_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin@example.com")
-    with pytest.raises(CommandError, match="too similar"):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin")
+    with pytest.raises(CommandError, match=r"too similar to the email\. This password is too"):
         call_command("createsuperuser", "--no-input", "--email", "admin@example.com")
     with pytest.raises(CommandError, match="no terminal"):
         call_command("createsuperuser")
