@@ -105,7 +105,7 @@ class Finder(ast.NodeVisitor):
 
     def visit(self, node: ast.AST) -> None:
         """Remember the statement that a node is in."""
-        if isinstance(node, ast.stmt):
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
             self.statement = node.lineno
         super().visit(node)
 

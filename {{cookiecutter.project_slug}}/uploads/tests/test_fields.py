@@ -314,7 +314,7 @@ def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
     client.get("/things/")
     with django_assert_num_queries(3):  # session, user, things
         page = client.get("/things/").content.decode()
-    assert page.count("/thumbnail/") == 3  # all of one's own
+    assert page.count("/thumbnail/") == page.count(' alt="A thing" ') == 3  # all of one's own
     assert page.count("/display/") == 3
     assert page.count("Waiting for review") == 4
     client = login(other_user)
