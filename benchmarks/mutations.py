@@ -190,14 +190,14 @@ FOUNDATION = [
     Mutation(
         "invalid values shown in error messages",
         ENVIRONMENT,
-        '"Must be one email address."',
+        '"Must be on or off."',
         'f"Must not be {value}."',
     ),
     Mutation(
         "default value for the secret key",
         SETTINGS,
         'env.read("SECRET_KEY", secret_key)',
-        'env.read("SECRET_KEY", secret_key, "x" * 20 + "0123456789" * 4)',
+        'env.read("SECRET_KEY", secret_key, bytes(range(48, 123)).decode())',
     ),
     # Sessions and log-in
     Mutation("session timeout middleware removed", SETTINGS, '    "core.middleware.SessionTimeoutMiddleware",\n'),
