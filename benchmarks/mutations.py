@@ -1211,7 +1211,8 @@ def run_tests(project: Path, changed: str = "") -> str:
     """Run the tests of a project's controls until one fails, the nearest to a file first, and return their output."""
     modules = [it.relative_to(project) for it in project.rglob("test_*.py")]
     modules.sort(key=lambda it: (not changed.startswith(it.parent.parent.as_posix()), it))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider", *modules]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider"]
+    command += map(str, modules)
     done = subprocess.run(command, cwd=project, env=clean_environment(), check=False, capture_output=True, text=True)
     return done.stdout + done.stderr
 
