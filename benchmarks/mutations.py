@@ -1173,17 +1173,14 @@ FEATURES = [
     Mutation(
         "answers of a passkey accepted twice",
         "accounts/forms.py",
-        "is_verified and cache.add(key, True, settings.SESSION_COOKIE_AGE):",
-        "is_verified:",
+        "is_own and cache.add(key, True, settings.SESSION_COOKIE_AGE):",
+        "is_own:",
     ),
     Mutation(
         "answers of a passkey accepted from subdomains",
         "accounts/forms.py",
-        "if is_own and is_verified and",
-        "if is_verified and",
-    ),
-    Mutation(
-        "log-in by a security key without a PIN", "accounts/forms.py", "if is_own and is_verified and", "if is_own and"
+        "if is_own and cache.add",
+        "if cache.add",
     ),
     Mutation("malformed answers of a passkey fail", "accounts/forms.py", "except MALFORMED:", "except OSError:"),
     Mutation("ids of passkeys logged", SETTINGS, '"fido2": {"level": "WARNING"}', '"fido2": {"level": "INFO"}'),

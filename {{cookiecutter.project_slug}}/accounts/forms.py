@@ -63,11 +63,9 @@ class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
         answer = AuthenticationResponse.from_dict(self.cleaned_data["credential"]).response
         # The library also accepts an answer that the user gave to a page of a subdomain.
         is_own = answer.client_data.origin == f"{context.request.scheme}://{context.request.get_host()}"
-        # Without a password, the passkey must have asked for a PIN or the like. A challenge of another page may not.
-        is_verified = self.user is not None or answer.authenticator_data.is_user_verified()
         # Parallel requests read the challenge from the session before any of them deletes it.
         key = f"passkey-{answer.client_data.challenge.hex()}"
-        if is_own and is_verified and cache.add(key, True, settings.SESSION_COOKIE_AGE):
+        if is_own and cache.add(key, True, settings.SESSION_COOKIE_AGE):
             return authenticator
         raise get_adapter().validation_error("incorrect_code")
 
