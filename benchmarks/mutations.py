@@ -1023,7 +1023,6 @@ FEATURES = [
         '{"type": "upload", "timestamp"',
     ),
     Mutation("answer byte by byte without an end", f"{CLOUDINARY}/client.py", "(left := self.end -", "(left := 99 -"),
-    Mutation("answers of any size read", f"{CLOUDINARY}/client.py", "response.read(MAX_BYTES)", "response.read()"),
     Mutation("chunks of any size read", f"{CLOUDINARY}/client.py", "[: self.bytes_left]"),
     Mutation("negative lengths end a batch", f"{CLOUDINARY}/client.py", "OSError, ValueError):", "OSError):"),
     Mutation("Cloudinary assets overwritten", f"{CLOUDINARY}/client.py", '"overwrite": "0"', '"overwrite": "1"'),
