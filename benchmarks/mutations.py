@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import generated, print_table, record
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, clean_environment, run
 
 PARALLEL = 2
+LIMIT = 400  # seconds; a mutation that makes the tests endless is not detected
 SETTINGS = "config/settings.py"
 ADAPTERS = "users/adapters.py"
 MAIL = "core/mail.py"
@@ -1209,7 +1211,11 @@ def run_tests(project: Path, changed: str = "") -> str:
     modules.sort(key=lambda it: (not changed.startswith(it.parent.parent.as_posix()), it))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider"]
     command += map(str, modules)
-    done = subprocess.run(command, cwd=project, env=clean_environment(), check=False, capture_output=True, text=True)
+    streams: dict[str, Any] = {"capture_output": True, "text": True}
+    try:
+        done = subprocess.run(command, cwd=project, env=clean_environment(), check=False, timeout=LIMIT, **streams)
+    except subprocess.TimeoutExpired:
+        return f"The tests did not end within {LIMIT} seconds."
     return done.stdout + done.stderr
 
 

@@ -63,11 +63,11 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
             EmailAddress.objects.filter(user=obj).delete()
         tell_owner(request, before, obj)
 
-    def user_change_password(self, request: HttpRequest, id: str, *args: Any) -> HttpResponse:
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         if not request.user.is_superuser:
             raise PermissionDenied
         before = self.get_object(request, unquote(id))
-        response: HttpResponse = super().user_change_password(request, id, *args)
+        response: HttpResponse = super().user_change_password(request, id, form_url)
         if before:
             tell_owner(request, before, User.objects.get(pk=before.pk))
         return response
