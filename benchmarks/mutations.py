@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import generated, print_table, record
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, clean_environment, run
@@ -1211,9 +1210,11 @@ def run_tests(project: Path, changed: str = "") -> str:
     modules.sort(key=lambda it: (not changed.startswith(it.parent.parent.as_posix()), it))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "control", "-p", "no:cacheprovider"]
     command += map(str, modules)
-    streams: dict[str, Any] = {"capture_output": True, "text": True}
+    environment = clean_environment()
     try:
-        done = subprocess.run(command, cwd=project, env=clean_environment(), check=False, timeout=LIMIT, **streams)
+        done = subprocess.run(
+            command, cwd=project, env=environment, check=False, capture_output=True, text=True, timeout=LIMIT
+        )
     except subprocess.TimeoutExpired:
         return f"The tests did not end within {LIMIT} seconds."
     return done.stdout + done.stderr
