@@ -87,6 +87,7 @@ def test_status_says_what_is_bad_and_what_to_do(
     assert found(capsys, "--skip", name) == {}
 
 
+@pytest.mark.control("alarms")
 def test_one_email_that_its_recipient_puts_off_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
     wait(attempts=3)
     for _ in range(20):  # anyone can cause them
@@ -193,6 +194,7 @@ def test_command_of_the_operator_gets_the_text(settings: Settings, tmp_path: Pat
         call_command("status", "--alarm", "site-worker.service")
 
 
+@pytest.mark.control("alarms")
 def test_alarms_are_remembered_where_only_the_site_writes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     call_command("status", "--alarm", "../../site-web.service")
     assert [path.name for path in (tmp_path / "alarms").iterdir()] == ["site-web.service"]

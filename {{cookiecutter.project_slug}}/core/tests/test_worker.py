@@ -35,6 +35,7 @@ def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
         signal.signal(it, handler)
 
 
+@pytest.mark.control("V16.5.2")
 def test_each_pass_gives_every_due_job_one_turn(own_jobs: list[Job], caplog: pytest.LogCaptureFixture) -> None:
     done: list[tuple[str, str]] = []
 
