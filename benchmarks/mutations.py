@@ -580,7 +580,6 @@ FOUNDATION = [
     ),
     Mutation("decoder runs unconfined", DECODER, " and not may_be_unconfined:", " and False:"),
     Mutation("failing decoder not reported", "uploads/checks.py", "    if not settings.DEBUG:", "    if False:"),
-    Mutation("colors by number ignored", DECODER, "and content[named : named + 4] != SRGB:", "and False:"),
     Mutation("length of a decoder's answer not limited", IMAGES, "length <= edge**2 for", "True for"),
     Mutation("size of a decoder's answer not checked", IMAGES, "0 < size <= VARIANTS", "True or 0 < size <= VARIANTS"),
     Mutation("more than a decoder's answer accepted", IMAGES, "answer and not stream.read(1)", "answer"),
@@ -632,12 +631,6 @@ FOUNDATION = [
         'image.save(buffer := BytesIO(), "JPEG", quality=85, optimize=True, comment=content[:1000])',
     ),
     Mutation("file size not checked", IMAGES, "if len(content) > settings.UPLOAD_MAX_BYTES:", "if False:"),
-    Mutation(
-        "file stored beyond the size limit",
-        "uploads/uploadhandler.py",
-        "if start + len(raw_data) > settings.UPLOAD_MAX_BYTES:",
-        "if False:",
-    ),
     Mutation(
         "truncated file passed off as the whole one",
         "uploads/uploadhandler.py",

@@ -1,4 +1,3 @@
-from io import BytesIO
 from typing import Any, Never
 
 from django.conf import settings
@@ -22,18 +21,12 @@ class RefusedFile(UploadedFile):
 class MaxSizeUploadHandler(MemoryFileUploadHandler):
     """Keep files in memory, each up to UPLOAD_MAX_BYTES; BODY_MAX_BYTES limits all files of a request together.
 
-    Temporary files would remain when a process is killed. The rest of a larger file is read and discarded: unread, it
-    would reset the connection, and the fields after it would be missing.
+    Temporary files would remain when a process is killed. A larger file is read, and then discarded: unread, it would
+    reset the connection, and the fields after it would be missing.
     """
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         self.activated = True
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if start + len(raw_data) > settings.UPLOAD_MAX_BYTES:
-            self.file = BytesIO()
-        else:
-            super().receive_data_chunk(raw_data, start)
 
     def file_complete(self, file_size: int) -> UploadedFile | None:
         if file_size > settings.UPLOAD_MAX_BYTES:
