@@ -16,8 +16,8 @@ class Extreme(NamedTuple):
 
 
 EXTREMES = {
-    "nothing chosen": Extreme(ALL_OFF, aim=3_500, bound=5_287),
-    "everything chosen": Extreme(ALL_ON, aim=4_800, bound=6_627),
+    "nothing chosen": Extreme(ALL_OFF, aim=3_500, bound=5_280),
+    "everything chosen": Extreme(ALL_ON, aim=4_800, bound=6_620),
 }
 
 
