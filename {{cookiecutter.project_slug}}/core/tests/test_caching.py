@@ -69,4 +69,4 @@ def test_page_for_an_unusual_request_is_not_shared(client: HTTPSClient) -> None:
 
 
 def test_view_keeps_its_own_caching(client: HTTPSClient) -> None:
-    assert client.get("/private cookie/").headers["Cache-Control"] == "private, max-age=9"
+    assert client.get("/private-cookie/").headers["Cache-Control"] == "private, max-age=9"
