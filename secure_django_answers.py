@@ -1,6 +1,7 @@
-"""A part of cookiecutter's template engine: it refuses answers that cookiecutter would drop without a word.
+"""A part of cookiecutter's template engine, which refuses answers without effect.
 
-It is loaded before the first prompt, and again for the files and the hooks. The hooks receive the prompts from it.
+Cookiecutter would drop them without a word. This part is loaded before the first
+prompt, and again for the files and the hooks. The hooks receive the prompts from it.
 """
 
 import json
@@ -18,54 +19,91 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 
 RAW = "{{cookiecutter.project_slug}}"
-PROMPTS: dict[str, Any] = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
+PROMPTS: dict[str, Any] = json.loads(
+    Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8")
+)
 
 
 class Answers(Extension):
-    """Stop at an answer without effect, and give the hooks the prompts and the raw folder."""
+    """Stop at an answer without effect; give the hooks the prompts and raw folder."""
 
     def __init__(self, environment: Environment) -> None:
         """Check the answers that are known before the first prompt."""
         super().__init__(environment)
         check()
-        prompts = {name: default for name, default in PROMPTS.items() if not name.startswith("_")}
-        environment.globals["prompts"] = json.dumps(prompts)  # in their order, which `jsonify` would sort
-        # Hooks are rendered in the template's folder. In a list, since the quotes of a text would end the raw string.
+        prompts = {
+            name: default
+            for name, default in PROMPTS.items()
+            if not name.startswith("_")
+        }
+        # In their order, which `jsonify` would sort.
+        environment.globals["prompts"] = json.dumps(prompts)
+        # Hooks are rendered in the template's folder. In a list, since the quotes of a
+        # text would end the raw string.
         environment.globals["raw_folder"] = json.dumps([str(Path.cwd() / RAW)])
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
-        """Keep slashes out of the project's folder: of folders in folders, a refusal removes only the innermost."""
-        return source.replace(RAW, RAW.replace("}}", r" | replace('/', '-') | replace('\\', '-') }}"))
+    def preprocess(
+        self,
+        source: str,
+        name: str | None,  # noqa: ARG002
+        filename: str | None = None,  # noqa: ARG002
+    ) -> str:
+        """Keep slashes out of the project's folder.
+
+        Of folders in folders, a refusal removes only the innermost.
+        """
+        return source.replace(
+            RAW, RAW.replace("}}", r" | replace('/', '-') | replace('\\', '-') }}")
+        )
 
 
-@cache  # hooks are rendered in another folder, where a relative path of the configuration file leads nowhere
+# Once, before the hooks: they are rendered in another folder, where a relative path of
+# the configuration file leads nowhere.
+@cache
 def check() -> None:
-    """End with a sentence for each answer that would have no effect, or for an old cookiecutter."""
+    """End with a sentence for each answer without effect, or an old cookiecutter."""
     if tuple(map(int, cookiecutter.__version__.split(".")[:2])) < (2, 7):
         sys.exit(
-            f"secure-django needs cookiecutter 2.7, this is {cookiecutter.__version__}; type uvx cookiecutter@latest"
+            "secure-django needs cookiecutter 2.7, "
+            f"this is {cookiecutter.__version__}; type uvx cookiecutter@latest"
         )
     command = click.get_current_context(silent=True)
-    options = command.params if command else {}  # empty if cookiecutter is called from Python
-    config = get_user_config(options.get("config_file"), options.get("default_config") or False)
-    if problems := [*unknown(options.get("extra_context")), *wrong(config["default_context"])]:
+    # Empty if cookiecutter is called from Python.
+    options = command.params if command else {}
+    config = get_user_config(
+        options.get("config_file"), options.get("default_config") or False
+    )
+    if problems := [
+        *unknown(options.get("extra_context")),
+        *wrong(config["default_context"]),
+    ]:
         sys.exit("\n".join(problems))
 
 
 def unknown(answers: object) -> list[str]:
-    """Return a sentence for each answer on the command line that belongs to no prompt."""
+    """Return a sentence for each answer on the command line that no prompt has."""
     names = answers if isinstance(answers, dict) else {}  # cruft has a text there
     prompts = ", ".join(name for name in PROMPTS if not name.startswith("_"))
-    return [f"There is no prompt {name}; type one of {prompts}." for name in names if name not in PROMPTS]
+    return [
+        f"There is no prompt {name}; type one of {prompts}."
+        for name in names
+        if name not in PROMPTS
+    ]
 
 
 def wrong(defaults: dict[str, Any]) -> list[str]:
-    """Return a sentence for each value of a configuration file that would reset the values after it."""
+    """Return a sentence for each configured value that would reset those after it."""
     problems = []
     for name, value in defaults.items():
         try:
-            apply_overwrites_to_context(deepcopy(PROMPTS), {name: value})  # it changes them
+            # On a copy, which it changes.
+            apply_overwrites_to_context(deepcopy(PROMPTS), {name: value})
         except ValueError:
-            choices = " or ".join(PROMPTS[name] if isinstance(PROMPTS[name], list) else ["yes", "no"])
-            problems.append(f"Your configuration file says {name}: {value}; write {choices}, or add --default-config.")
+            choices = " or ".join(
+                PROMPTS[name] if isinstance(PROMPTS[name], list) else ["yes", "no"]
+            )
+            problems.append(
+                f"Your configuration file says {name}: {value}; "
+                f"write {choices}, or add --default-config."
+            )
     return problems

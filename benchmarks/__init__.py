@@ -1,4 +1,7 @@
-"""Measurements of the template. Each module prints a Markdown table; README.md describes them."""
+"""Measurements of the template. Each module prints a Markdown table.
+
+README.md describes them.
+"""
 
 import contextlib
 import importlib
@@ -20,7 +23,16 @@ RESULTS = Path(__file__).with_name("results.json")
 
 def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:
     """Generate a project by the cookiecutter command, and return its folder."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(output), str(template), *typed(**answers)]
+    command = [
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "-o",
+        str(output),
+        str(template),
+        *typed(**answers),
+    ]
     run(home, *command, HOME=str(home), USERPROFILE=str(home))
     return output / "my-secure-site"
 
@@ -45,12 +57,26 @@ def record(module: str, **figures: object) -> None:
     """Store the figures of a long run with its date, for benchmarks/figures.py."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     results[module] = {"date": datetime.now(UTC).date().isoformat(), **figures}
-    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+    RESULTS.write_text(
+        json.dumps(results, indent=2, sort_keys=True) + "\n",
+        encoding="utf-8",
+        newline="\n",
+    )
 
 
 def print_table(header: list[str], rows: list[list[object]]) -> None:
     """Print a Markdown table; floats get two decimals."""
     print("|", " | ".join(header), "|")
-    print("|", " | ".join("---" if isinstance(cell, str) else "---:" for cell in rows[0]), "|")
+    print(
+        "|",
+        " | ".join("---" if isinstance(cell, str) else "---:" for cell in rows[0]),
+        "|",
+    )
     for row in rows:
-        print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row), "|")
+        print(
+            "|",
+            " | ".join(
+                f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row
+            ),
+            "|",
+        )

@@ -1,9 +1,12 @@
-"""Attack the upload form with the slowest images known, and measure what visitors and honest users notice.
+"""Attack the upload form with the slowest images known.
 
-Attackers ignore Retry-After, but for the patient ones; each of their connections sends as fast as 100 Mbit/s allow.
-Honest users try as often as upload.js does. The server has its defaults: two processes of four threads. Attackers,
-honest users and visitors share its machine. Name kinds of attack to run only these:
-`uv run python -m benchmarks.attack accounts network`.
+Measured is what visitors and honest users notice.
+
+Attackers ignore Retry-After, but for the patient ones; each of their connections sends
+as fast as 100 Mbit/s allow. Honest users try as often as upload.js does. The server has
+its defaults: two processes of four threads. Attackers, honest users and visitors share
+its machine. Name kinds of attack to run only these: `uv run python -m benchmarks.attack
+accounts network`.
 """
 
 import multiprocessing
@@ -46,7 +49,8 @@ type Results = Queue[Any]
 
 ACCEPTED = 302
 SECONDS = 60
-# Of one connection of an attacker. Without a limit, the loopback interface would be what is measured.
+# Of one connection of an attacker. Without a limit, the loopback interface would be
+# what is measured.
 BYTES_PER_SECOND = 100_000_000 / 8
 # As in upload.js.
 RETRIES, LONGEST_WAIT = 3, 10
@@ -56,7 +60,10 @@ HONEST, PHOTOS = 5, 2
 
 
 class Attack(NamedTuple):
-    """How many connections and accounts attack, and whether each account, and each honest user, has its own network."""
+    """An attack by connections and accounts, and who has a network of their own.
+
+    `are_apart` is about the accounts, and `honest_are_apart` about the honest users.
+    """
 
     name: str
     connections: int
@@ -70,7 +77,11 @@ class Attack(NamedTuple):
         """Return the IP address of an account."""
         kind, number = re.fullmatch(r"([a-z]+)(\d+)@.*", email).groups()  # type: ignore[union-attr]
         if kind == "honest":
-            return f"198.51.100.{int(number) + 1}" if self.honest_are_apart else "192.0.2.1"
+            return (
+                f"198.51.100.{int(number) + 1}"
+                if self.honest_are_apart
+                else "192.0.2.1"
+            )
         return f"192.0.2.{int(number) + 1}" if self.are_apart else "192.0.2.1"
 
 
@@ -82,7 +93,9 @@ ATTACKS = [
     Attack("accounts", 16, 16, only_accepted=True),
     Attack("network", 16, 16, are_apart=False, only_accepted=True),
     Attack("patient", 16, 16, only_accepted=True, obey=True),
-    Attack("shared", 16, 16, are_apart=False, honest_are_apart=False, only_accepted=True),
+    Attack(
+        "shared", 16, 16, are_apart=False, honest_are_apart=False, only_accepted=True
+    ),
 ]
 FILES: dict[str, Callable[[], bytes]] = {
     "arithmetic.jpg": arithmetic,
@@ -96,7 +109,13 @@ FILES: dict[str, Callable[[], bytes]] = {
     "chunks.png": lambda: in_png(chunk(b"noTe") * 800_000),
 }
 # Slow, but photos that the site takes.
-ACCEPTED_FILES = {"64-scans.jpg", "segments.jpg", "noise.webp", "column.png", "chunks.png"}
+ACCEPTED_FILES = {
+    "64-scans.jpg",
+    "segments.jpg",
+    "noise.webp",
+    "column.png",
+    "chunks.png",
+}
 USERS = f"""
 from django.contrib.auth.hashers import make_password
 from gallery.apps import GALLERY
@@ -139,31 +158,55 @@ def log_in(site: Site, email: str, shape: Attack) -> Visitor:
 def form(token: str, name: str, content: bytes) -> bytes:
     """Return the body of an upload."""
     fields = {"csrfmiddlewaretoken": token, "title": "Attack"}
-    parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode() for key, text in fields.items()]
-    parts.append(f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n\r\n'.encode() + content)
+    parts = [
+        f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode()
+        for key, text in fields.items()
+    ]
+    parts.append(
+        (
+            f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n\r\n'
+        ).encode()
+        + content
+    )
     return b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + b"--x--\r\n"
 
 
-def attack(site: Site, folder: Path, shape: Attack, events: tuple[Event, Event], results: Results) -> None:
-    """Send the files from all connections until `done`, and report the number of each status."""
+def attack(
+    site: Site,
+    folder: Path,
+    shape: Attack,
+    events: tuple[Event, Event],
+    results: Results,
+) -> None:
+    """Send the files from all connections until `done`; count the answers by status."""
     connections, accounts, (ready, done) = shape.connections, shape.accounts, events
     names = ACCEPTED_FILES if shape.only_accepted else FILES
     files = [(name, (folder / name).read_bytes()) for name in sorted(names)]
-    visitors = [log_in(site, f"attacker{number}@example.com", shape) for number in range(accounts)]
+    visitors = [
+        log_in(site, f"attacker{number}@example.com", shape)
+        for number in range(accounts)
+    ]
     # Made in advance, since attackers do not share the server's processors.
-    bodies = [[form(visitor.token("/photos/upload/"), *file) for file in files] for visitor in visitors]
+    bodies = [
+        [form(visitor.token("/photos/upload/"), *file) for file in files]
+        for visitor in visitors
+    ]
     ready.set()
 
     def send(number: int) -> Counter[str]:
         statuses: Counter[str] = Counter()
         first, due = number % len(files), 0.0
-        for body in cycle(bodies[number % accounts][first:] + bodies[number % accounts][:first]):
+        for body in cycle(
+            bodies[number % accounts][first:] + bodies[number % accounts][:first]
+        ):
             if done.wait(max(0.0, due - time.monotonic())):
                 break
             due = time.monotonic() + len(body) / BYTES_PER_SECOND
             try:
                 headers = {"Content-Type": "multipart/form-data; boundary=x"}
-                response = visitors[number % accounts].request("POST", "/photos/upload/", body, headers)
+                response = visitors[number % accounts].request(
+                    "POST", "/photos/upload/", body, headers
+                )
             except OSError as error:
                 statuses[type(error).__name__] += 1
             else:
@@ -177,9 +220,14 @@ def attack(site: Site, folder: Path, shape: Attack, events: tuple[Event, Event],
 
 
 def upload_honestly(site: Site, shape: Attack, photo: bytes, results: Results) -> None:
-    """Upload photos from several accounts as upload.js does, and report how long after the start each one was in."""
+    """Upload photos from several accounts as upload.js does.
+
+    Report how long after the start each one was in.
+    """
     refused: Counter[int] = Counter()
-    visitors = [log_in(site, f"honest{number}@example.com", shape) for number in range(HONEST)]
+    visitors = [
+        log_in(site, f"honest{number}@example.com", shape) for number in range(HONEST)
+    ]
     started = time.monotonic()
 
     def send(visitor: Visitor) -> list[float]:
@@ -202,7 +250,10 @@ def upload_honestly(site: Site, shape: Attack, photo: bytes, results: Results) -
 
 
 def visit(site: Site, seconds: float, results: Results) -> None:
-    """Load the gallery again and again; report the milliseconds that each took, and answers other than 200."""
+    """Load the gallery until the time is over.
+
+    Report the milliseconds that each page took, and answers other than 200.
+    """
     visitor, times, others = PlainVisitor(site), [], 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -217,14 +268,18 @@ def visit(site: Site, seconds: float, results: Results) -> None:
 
 
 def watch_memory(workers: list[int], done: Event, peaks: dict[str, float]) -> None:
-    """Keep the highest peaks of the memory of the workers and of their decoders, in MiB."""
+    """Keep the peaks of the memory of the workers and of their decoders, in MiB."""
     while not done.is_set():
         for worker in workers:
             peaks["worker"] = max(peaks.get("worker", 0), megabytes(worker, "VmHWM"))
             for task in Path(f"/proc/{worker}/task").iterdir():
                 try:
-                    for child in (task / "children").read_text(encoding="ascii").split():
-                        peaks["decoder"] = max(peaks.get("decoder", 0), megabytes(int(child), "VmHWM"))
+                    for child in (
+                        (task / "children").read_text(encoding="ascii").split()
+                    ):
+                        peaks["decoder"] = max(
+                            peaks.get("decoder", 0), megabytes(int(child), "VmHWM")
+                        )
                 except (OSError, IndexError):
                     continue  # the process has ended
         time.sleep(0.02)
@@ -240,11 +295,27 @@ def served(folder: Path) -> Iterator[Site]:
             "TRUSTED_PROXY_COUNT": "1",
         }
         setup = PREPARE + USERS.replace("PHOTO", str(folder / "photo.jpg"))
-        run(project, sys.executable, "manage.py", "shell", "-v0", "--command", setup, **environment)
+        run(
+            project,
+            sys.executable,
+            "manage.py",
+            "shell",
+            "-v0",
+            "--command",
+            setup,
+            **environment,
+        )
         log = project / "server.log"
         with gunicorn(project, environment, log) as (server, port):
             time.sleep(3)
-            yield Site(project, f"https://localhost:{port}", environment, create_default_context(), server, log)
+            yield Site(
+                project,
+                f"https://localhost:{port}",
+                environment,
+                create_default_context(),
+                server,
+                log,
+            )
 
 
 def measure(shape: Attack, folder: Path) -> list[object]:
@@ -261,7 +332,9 @@ def measure(shape: Attack, folder: Path) -> list[object]:
         attacker.start()
         ready.wait()
         peaks: dict[str, float] = {}
-        watcher = threading.Thread(target=watch_memory, args=(site.workers(), done, peaks))
+        watcher = threading.Thread(
+            target=watch_memory, args=(site.workers(), done, peaks)
+        )
         watcher.start()
         started = time.monotonic()
         helpers = [
@@ -300,7 +373,14 @@ def describe(statuses: Counter[Any]) -> str:
 
 def main() -> None:
     """Print a row for each attack."""
-    header = ["attack", "gallery at rest, p50 ms", "p99 ms", "under attack, p50 ms", "p99 ms", "other than 200"]
+    header = [
+        "attack",
+        "gallery at rest, p50 ms",
+        "p99 ms",
+        "under attack, p50 ms",
+        "p99 ms",
+        "other than 200",
+    ]
     header += [
         "honest photos in",
         "the last after, s",
@@ -312,7 +392,9 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "photo.jpg").write_bytes(encode(landscape(1, (4000, 3000), 0.25), quality=90))
+        (folder / "photo.jpg").write_bytes(
+            encode(landscape(1, (4000, 3000), 0.25), quality=90)
+        )
         (folder / "files").mkdir()
         for name, make in FILES.items():
             (folder / "files" / name).write_bytes(make())

@@ -1,7 +1,10 @@
-"""Break what a site depends on, for 30 seconds each, while people upload, and count what is lost.
+"""Break what a site depends on, while people upload, and count what is lost.
 
-The stack is real: nginx, gunicorn and a worker as generated, PostgreSQL and Redis; moto is the object storage, and a
-stub stands for Cloudinary. A photo is acknowledged when its upload was answered by a redirect.
+Each fault lasts 30 seconds.
+
+The stack is real: nginx, gunicorn and a worker as generated, PostgreSQL and Redis; moto
+is the object storage, and a stub stands for Cloudinary. A photo is acknowledged when
+its upload was answered by a redirect.
 """
 
 import contextlib
@@ -35,7 +38,14 @@ from tests.support.accounts import Mailbox
 from tests.support.baking import WITH_GALLERY, production, run
 from tests.support.cluster import WORKER, Machine, load_stub, proxy, start_machine
 from tests.support.images import encode, landscape
-from tests.support.live import PASSWORD, PREPARE, Response, Site, Visitor, issue_certificate
+from tests.support.live import (
+    PASSWORD,
+    PREPARE,
+    Response,
+    Site,
+    Visitor,
+    issue_certificate,
+)
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.services import fetch, free_port, running, wait_until
 
@@ -50,8 +60,13 @@ RESET = "/accounts/password/reset/"
 USERS = f"""
 from django.contrib.auth.hashers import make_password
 password = make_password("{PASSWORD}")
-emails = [f"{{name}}{{number}}@example.com" for name in ("uploader", "visitor") for number in range({PEOPLE})]
-User.objects.bulk_create([User(email=email, password=password) for email in [*emails, "probe@example.com"]])
+emails = [
+    f"{{name}}{{number}}@example.com"
+    for name in ("uploader", "visitor")
+    for number in range({PEOPLE})
+]
+emails.append("probe@example.com")
+User.objects.bulk_create([User(email=email, password=password) for email in emails])
 """
 ROWS = "for it in Photo.objects.exclude(status='deleted'): print(f'{it.title}|{it.pk}')"
 UNSENT = "from core.models import Mail; print(Mail.objects.count())"
@@ -79,7 +94,11 @@ class Stack:
         """Count a response; an error that is no designed page is kept."""
         status = str(response.status)
         self.seen[status] += 1
-        if response.status >= HTTPStatus.BAD_REQUEST and "<html lang=" not in response.text:  # nginx has pages too
+        # The mark of a designed page; nginx has such pages too.
+        if (
+            response.status >= HTTPStatus.BAD_REQUEST
+            and "<html lang=" not in response.text
+        ):
             self.bare.add(f"{status}: {response.text[:80]}")
 
 
@@ -95,7 +114,9 @@ class Service:
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""
-        self.process = self.stack.enter_context(running(self.command, self.port, self.log))
+        self.process = self.stack.enter_context(
+            running(self.command, self.port, self.log)
+        )
 
     def stop(self) -> None:
         """End the server."""
@@ -156,7 +177,9 @@ def mail_refused(stack: Stack) -> Iterator[None]:
 @contextmanager
 def cloudinary_fails(stack: Stack) -> Iterator[None]:
     """Answer every call of Cloudinary's API with an error."""
-    stack.cloud.faults = Always([lambda handler: handler.reply(500, {"error": {"message": "down"}})])
+    stack.cloud.faults = Always(
+        [lambda handler: handler.reply(500, {"error": {"message": "down"}})]
+    )
     yield
     stack.cloud.faults = []
 
@@ -229,11 +252,18 @@ def slow_clients(stack: Stack) -> Iterator[None]:
     """Hold connections that send a valid upload at one byte a second."""
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    head = b"POST /photos/upload/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
+    head = (
+        b"POST /photos/upload/ HTTP/1.1\r\n"
+        b"Host: localhost\r\nContent-Length: 1000000\r\n"
+    )
     clients = []
     for _ in range(SLOW_CLIENTS):
-        client = tls.wrap_socket(socket.create_connection(("127.0.0.1", stack.site.port), timeout=20))
-        client.sendall(head + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n")
+        client = tls.wrap_socket(
+            socket.create_connection(("127.0.0.1", stack.site.port), timeout=20)
+        )
+        client.sendall(
+            head + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
         clients.append(client)
 
     def send() -> None:
@@ -247,14 +277,19 @@ def slow_clients(stack: Stack) -> Iterator[None]:
         client.close()
 
 
-FAULTS: dict[str, tuple[str, Callable[[Stack], contextlib.AbstractContextManager[None]]]] = {
+FAULTS: dict[
+    str, tuple[str, Callable[[Stack], contextlib.AbstractContextManager[None]]]
+] = {
     "none": ("folder", lambda _: contextlib.nullcontext()),
     "database stopped": ("folder", database_stopped),
     "web process killed every 8 s": (
         "folder",
         lambda stack: repeatedly(KILL_EVERY_SECONDS, partial(kill_web_process, stack)),
     ),
-    "worker killed every 8 s": ("folder", lambda stack: repeatedly(KILL_EVERY_SECONDS, partial(kill_worker, stack))),
+    "worker killed every 8 s": (
+        "folder",
+        lambda stack: repeatedly(KILL_EVERY_SECONDS, partial(kill_worker, stack)),
+    ),
     "Redis stopped": ("folder", redis_stopped),
     "disk full": ("small disk", disk_full),
     "object storage silent": ("bucket", storage_silent),
@@ -279,7 +314,9 @@ def small_disk(folder: Path) -> Iterator[None]:
 def served(kind: str) -> Iterator[Stack]:
     """Serve a fresh project with photos in a folder, on a small disk or in a bucket."""
     with ExitStack() as stack:
-        source = stack.enter_context(generated(WITH_GALLERY | {"cloudinary_moderation": True}))
+        source = stack.enter_context(
+            generated(WITH_GALLERY | {"cloudinary_moderation": True})
+        )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         media = folder / "machine" / "media"
         media.mkdir(parents=True)
@@ -287,9 +324,15 @@ def served(kind: str) -> Iterator[Stack]:
             stack.enter_context(small_disk(media))
         database = stack.enter_context(running_postgresql())
         port = free_port()
-        redis = Service(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port, folder / "r")
+        redis = Service(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""],
+            port,
+            folder / "r",
+        )
         port = free_port()
-        storage = Service([sys.executable, "-m", "moto.server", "-p", str(port)], port, folder / "s")
+        storage = Service(
+            [sys.executable, "-m", "moto.server", "-p", str(port)], port, folder / "s"
+        )
         for service in (redis, storage):
             service.start()
             stack.callback(service.stop)
@@ -311,14 +354,32 @@ def served(kind: str) -> Iterator[Stack]:
         }
         if kind == "bucket":
             fetch(f"http://127.0.0.1:{storage.port}/photos", "PUT")
-            environment["STORAGE_URL"] = f"s3://key:secret@127.0.0.1:{storage.port}/photos?region=us-east-1"
-        run(source, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + USERS, **environment)
+            environment["STORAGE_URL"] = (
+                f"s3://key:secret@127.0.0.1:{storage.port}/photos?region=us-east-1"
+            )
+        run(
+            source,
+            sys.executable,
+            "manage.py",
+            "shell",
+            "-v0",
+            "--command",
+            PREPARE + USERS,
+            **environment,
+        )
         machine = start_machine(source, folder / "machine", environment)
         stack.enter_context(closing(machine))
         certificate, tls = issue_certificate(folder)
         port = stack.enter_context(proxy(folder, certificate, source, [machine.port]))
         log = folder / "machine" / "server.log"
-        site = Site(source, f"https://localhost:{port}", environment, tls, machine.processes[0], log)
+        site = Site(
+            source,
+            f"https://localhost:{port}",
+            environment,
+            tls,
+            machine.processes[0],
+            log,
+        )
         yield Stack(site, machine, database, redis, storage, cloud, mailbox, media)
 
 
@@ -334,20 +395,39 @@ def ask(stack: Stack, request: Callable[[], Response]) -> int:
 
 
 def log_in(stack: Stack, people: int) -> list[Visitor]:
-    """Return visitors with accounts. They log in one by one, since an IP address may try ten passwords at once."""
-    return [stack.site.visitor(f"uploader{number}@example.com") for number in range(people)]
+    """Return visitors with accounts.
+
+    They log in one by one, since an IP address may try ten passwords at once.
+    """
+    return [
+        stack.site.visitor(f"uploader{number}@example.com") for number in range(people)
+    ]
 
 
-def upload(stack: Stack, number: int, visitor: Visitor, images: list[bytes], more: Callable[[], bool]) -> None:
-    """Upload photos under titles of their own, and send each one again until it is in, or until the end."""
+def upload(
+    stack: Stack,
+    number: int,
+    visitor: Visitor,
+    images: list[bytes],
+    more: Callable[[], bool],
+) -> None:
+    """Upload photos under titles of their own.
+
+    Send each one again until it is in, or until the end.
+    """
     token = visitor.token("/photos/upload/")
     for photo in count():
         if not more():
             return
         title = f"{number} {photo}"
         image = images[photo % len(images)]
-        while (status := ask(stack, partial(visitor.upload, image, title=title, token=token))) != HTTPStatus.FOUND:
-            if status in {HTTPStatus.OK, HTTPStatus.FORBIDDEN}:  # logged out: the session could not be read
+        while (
+            status := ask(
+                stack, partial(visitor.upload, image, title=title, token=token)
+            )
+        ) != HTTPStatus.FOUND:
+            # Logged out, since the session could not be read.
+            if status in {HTTPStatus.OK, HTTPStatus.FORBIDDEN}:
                 with suppress(AssertionError, OSError, HTTPException):
                     visitor = stack.site.visitor(f"uploader{number}@example.com")
                     token = visitor.token("/photos/upload/")
@@ -358,7 +438,7 @@ def upload(stack: Stack, number: int, visitor: Visitor, images: list[bytes], mor
 
 
 def visit(stack: Stack, number: int, more: Callable[[], bool]) -> None:
-    """Look at the gallery, and ask for a password reset now and then, in its own account's name."""
+    """Look at the gallery; now and then, ask for its own account's password reset."""
     visitor: Visitor = stack.site.visitor()
     for step in count():
         if not more():
@@ -366,17 +446,26 @@ def visit(stack: Stack, number: int, more: Callable[[], bool]) -> None:
         ask(stack, partial(visitor.get, "/"))
         if step % 100 == 50:  # noqa: PLR2004
             with suppress(AssertionError, OSError, HTTPException):
-                ask(stack, partial(visitor.post, RESET, {"email": f"visitor{number}@example.com"}))
+                ask(
+                    stack,
+                    partial(
+                        visitor.post, RESET, {"email": f"visitor{number}@example.com"}
+                    ),
+                )
         time.sleep(0.05)
 
 
 def recover(stack: Stack, image: bytes) -> float:
-    """Return how many seconds pass until the site is ready, shows the gallery and accepts a photo."""
+    """Return the seconds until the site is ready, shows photos and accepts a photo."""
     started = time.monotonic()
     while time.monotonic() < started + 60:
         with suppress(AssertionError, OSError, HTTPException):
             visitor = stack.site.visitor("probe@example.com")
-            answers = [visitor.get("/health/ready/"), visitor.get("/"), visitor.upload(image, title="probe")]
+            answers = [
+                visitor.get("/health/ready/"),
+                visitor.get("/"),
+                visitor.upload(image, title="probe"),
+            ]
             if [answer.status for answer in answers] == [200, 200, 302]:
                 stack.acknowledged.add("probe")
                 break
@@ -390,7 +479,9 @@ def stored(stack: Stack) -> Counter[str]:
         parts = urlsplit(url)
         found, marker = Counter[str](), ""
         while True:
-            address = f"http://127.0.0.1:{parts.port}/photos?max-keys=1000&marker={marker}"
+            address = (
+                f"http://127.0.0.1:{parts.port}/photos?max-keys=1000&marker={marker}"
+            )
             keys = re.findall(r"<Key>(.+?)</Key>", fetch(address).read().decode())
             found.update(key.rpartition("/")[2][:36] for key in keys)
             if len(keys) < 1000:  # noqa: PLR2004
@@ -402,19 +493,38 @@ def stored(stack: Stack) -> Counter[str]:
 def describe(stack: Stack) -> list[object]:
     """Wait for the worker, and return what is left of the acknowledged photos."""
     # What a killed worker had claimed waits for some minutes, which end now.
-    stack.site.python("from core.models import Mail; [it.objects.update(claimed_until=None) for it in (Asset, Mail)]")
-    undecided, unsent = partial(stack.site.python, UNDECIDED), partial(stack.site.python, UNSENT)
+    stack.site.python(
+        "from core.models import Mail; "
+        "[it.objects.update(claimed_until=None) for it in (Asset, Mail)]"
+    )
+    undecided, unsent = (
+        partial(stack.site.python, UNDECIDED),
+        partial(stack.site.python, UNSENT),
+    )
     for left, what in ((undecided, "not published"), (unsent, "not sent")):
         with suppress(AssertionError):
             wait_until(lambda left=left: left().strip() == "0", what, 120)  # type: ignore[misc]
     titles = [line.split("|") for line in stack.site.python(ROWS).splitlines()]
     rows, files = Counter(title for title, _ in titles), stored(stack)
     lost = len(stack.acknowledged - set(rows))
-    doubled = sum(number - 1 for title, number in rows.items() if title in stack.acknowledged)
+    doubled = sum(
+        number - 1 for title, number in rows.items() if title in stack.acknowledged
+    )
     bare = sum(files[key] != 2 for _, key in titles)  # noqa: PLR2004 - two variants
     orphaned = len(set(files) - {key for _, key in titles})
-    answers = ", ".join(f"{status}: {number}" for status, number in stack.seen.most_common())
-    found = [len(stack.acknowledged), lost, doubled, bare, orphaned, undecided().strip(), answers, len(stack.bare)]
+    answers = ", ".join(
+        f"{status}: {number}" for status, number in stack.seen.most_common()
+    )
+    found = [
+        len(stack.acknowledged),
+        lost,
+        doubled,
+        bare,
+        orphaned,
+        undecided().strip(),
+        answers,
+        len(stack.bare),
+    ]
     return [*found, int(unsent())]
 
 
@@ -426,8 +536,13 @@ def measure(name: str) -> list[object]:
         visitors = log_in(stack, UPLOADERS)
         stack.end = time.monotonic() + SECONDS + 10
         more = lambda: time.monotonic() < stack.end  # noqa: E731
-        people = [threads.submit(upload, stack, it, visitor, images, more) for it, visitor in enumerate(visitors)]
-        people += [threads.submit(visit, stack, number, more) for number in range(VISITORS)]
+        people = [
+            threads.submit(upload, stack, it, visitor, images, more)
+            for it, visitor in enumerate(visitors)
+        ]
+        people += [
+            threads.submit(visit, stack, number, more) for number in range(VISITORS)
+        ]
         time.sleep(5)
         with fault(stack):
             time.sleep(SECONDS)
@@ -441,38 +556,81 @@ def measure(name: str) -> list[object]:
 
 def measure_photos(name: str, *, kill: bool) -> list[object]:
     """Upload photos as phones make them, and return a row of the table."""
-    images = [encode(landscape(number, (4000, 3000), 0.2), quality=90) for number in range(4)]
-    print("sizes in MiB:", [round(len(image) / 1024**2, 1) for image in images], file=sys.stderr)
+    images = [
+        encode(landscape(number, (4000, 3000), 0.2), quality=90) for number in range(4)
+    ]
+    print(
+        "sizes in MiB:",
+        [round(len(image) / 1024**2, 1) for image in images],
+        file=sys.stderr,
+    )
     with served("folder") as stack, ThreadPoolExecutor(PEOPLE) as threads:
         visitors, left = log_in(stack, PEOPLE), count(PHOTOS, -1)
-        killing = repeatedly(KILL_EVERY_SECONDS, partial(kill_web_process, stack)) if kill else contextlib.nullcontext()
+        killing = (
+            repeatedly(KILL_EVERY_SECONDS, partial(kill_web_process, stack))
+            if kill
+            else contextlib.nullcontext()
+        )
         started = time.monotonic()
         with killing:
             more = lambda: next(left) > 0  # noqa: E731
-            people = [threads.submit(upload, stack, *it, images, more) for it in enumerate(visitors)]
+            people = [
+                threads.submit(upload, stack, *it, images, more)
+                for it in enumerate(visitors)
+            ]
             for person in people:
                 person.result()
-        print(f"{len(stack.acknowledged) / (time.monotonic() - started):.1f} photos a second", file=sys.stderr)
+        print(
+            f"{len(stack.acknowledged) / (time.monotonic() - started):.1f} "
+            "photos a second",
+            file=sys.stderr,
+        )
         return [name, *describe(stack), recover(stack, images[0])]
 
 
 def main(words: list[str]) -> None:
-    """Print a row for each fault; exit with an error if one lost something. Arguments select faults by their start."""
-    header = ["fault", "acknowledged", "lost", "doubled", "without files", "files without a row", "undecided"]
-    header += ["answers", "kinds of error without a page", "emails left", "recovered after, s"]
-    measurements: dict[str, Callable[[], list[object]]] = {name: partial(measure, name) for name in FAULTS}
+    """Print a row for each fault; exit with an error if one lost something.
+
+    Arguments select faults by their start.
+    """
+    header = [
+        "fault",
+        "acknowledged",
+        "lost",
+        "doubled",
+        "without files",
+        "files without a row",
+        "undecided",
+    ]
+    header += [
+        "answers",
+        "kinds of error without a page",
+        "emails left",
+        "recovered after, s",
+    ]
+    measurements: dict[str, Callable[[], list[object]]] = {
+        name: partial(measure, name) for name in FAULTS
+    }
     text = f"{PHOTOS:,} photos of a phone, {PEOPLE} people"
     measurements[text] = partial(measure_photos, text, kill=False)
-    measurements[f"{text}, web process killed every 8 s"] = partial(measure_photos, f"{text}, killed", kill=True)
+    measurements[f"{text}, web process killed every 8 s"] = partial(
+        measure_photos, f"{text}, killed", kill=True
+    )
     if not shutil.which("nginx") or sys.platform != "linux" or os.geteuid():
-        sys.exit("This needs Linux, root (for a small disk), nginx, PostgreSQL and Redis.")
+        sys.exit(
+            "This needs Linux, root (for a small disk), nginx, PostgreSQL and Redis."
+        )
     rows, failed = [], False
     for name, take in measurements.items():
         if words and not any(name.startswith(word) for word in words):
             continue
         rows.append(take())
         print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
-        failed |= any(rows[-1][2:5]) or any(rows[-1][8:10]) or float(str(rows[-1][10])) > RECOVERY_SECONDS
+        failed |= (
+            any(rows[-1][2:5])
+            or any(rows[-1][8:10])
+            or float(str(rows[-1][10])) > RECOVERY_SECONDS
+        )
     print_table(header, rows)
     if failed:
         sys.exit(1)

@@ -1,7 +1,8 @@
-"""Requests per second of the public pages, compared in the same run with a bare `startproject` and with nginx.
+"""Requests per second of the public pages.
 
-PostgreSQL and Redis, gunicorn as generated projects run it behind the emitted nginx with TLS, every feature on, photos
-at Cloudinary.
+They are compared in the same run with a bare `startproject` and with nginx. The stack:
+PostgreSQL and Redis, gunicorn as generated projects run it behind the emitted nginx
+with TLS, every feature on, photos at Cloudinary.
 """
 
 import contextlib
@@ -31,23 +32,27 @@ SECONDS = 2
 CLIENTS = 4
 BARE, NGINX_FILE = "a bare `startproject` page", "the same file by nginx"
 
-# The bare project has a page that is a constant text, which all ratios are relative to, and, to show what Django itself
-# costs, the least page with a query for as many rows and the least view that answers with a file.
+# The bare project has a page that is a constant text, which all ratios are relative to,
+# and, to show what Django itself costs, the least page with a query for as many rows
+# and the least view that answers with a file.
 BARE_URLS = """
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from config.models import Item
 
+PAGE = "<!doctype html><title>Hello</title><h1>Hello</h1>"
+
 def index(request):
-    return render(request, "index.html", {"items": Item.objects.filter(status="approved")[:25]})
+    items = Item.objects.filter(status="approved")[:25]
+    return render(request, "index.html", {"items": items})
 
 def image(request, pk):
     item = Item.objects.get(pk=pk, status="approved")
     return FileResponse(open(item.image, "rb"), content_type="image/jpeg")
 
 urlpatterns = [
-    path("", lambda request: HttpResponse("<!doctype html><title>Hello</title><h1>Hello</h1>")),
+    path("", lambda request: HttpResponse(PAGE)),
     path("items/", index),
     path("items/<uuid:pk>/", image, name="item"),
 ]
@@ -87,14 +92,17 @@ class Item(models.Model):
 
     class Meta:
         ordering = ["-created_at", "id"]
-        indexes = [models.Index("status", models.F("created_at").desc(), "id", name="items")]
+        indexes = [
+            models.Index("status", models.F("created_at").desc(), "id", name="items")
+        ]
 """
 BARE_PAGE = """<!doctype html>
 <title>Items</title>
 {% if user.is_authenticated %}<p>{{ user.username }}</p>{% endif %}
 <ul>
 {% for item in items %}
-<li><a href="{% url 'item' item.id %}"><img src="{{ item.image }}" alt="{{ item.title }}" \
+<li><a href="{% url 'item' item.id %}">\
+<img src="{{ item.image }}" alt="{{ item.title }}" \
 width="{{ item.width }}" height="{{ item.height }}"></a>
 {% endfor %}
 </ul>
@@ -105,13 +113,16 @@ from django.core.management import call_command
 from django.test import Client
 from config.models import Item
 call_command("migrate", run_syncdb=True, verbosity=0)
-Item.objects.bulk_create(Item(title=f"Item {number}", image="photo.jpg") for number in range(60))
+Item.objects.bulk_create(
+    Item(title=f"Item {number}", image="photo.jpg") for number in range(60)
+)
 client = Client()
 client.force_login(User.objects.create_user("owner"))
 print("found", client.cookies["sessionid"].value, Item.objects.first().pk)
 """
 
-# Prints the cookies of a user who is logged in, the cursor of the second page, and the id and a file of a photo.
+# Prints the cookies of a user who is logged in, the cursor of the second page, and the
+# id and a file of a photo.
 FILL = """
 from pathlib import Path
 from django.test import Client
@@ -131,18 +142,27 @@ client = Client()
 client.force_login(owner)
 client.get("/photos/mine/", secure=True, headers={{"host": "localhost"}})
 cookies = ";".join(f"{{it.key}}={{it.value}}" for it in client.cookies.values())
-print("found", cookies, make_cursor(photos[SIZE - 1]), photos[0].pk, photos[0].path("thumbnail"))
+cursor, thumbnail = make_cursor(photos[SIZE - 1]), photos[0].path("thumbnail")
+print("found", cookies, cursor, photos[0].pk, thumbnail)
 """
 
 
 def make_request(path: str, **headers: str) -> bytes:
     """Return a request."""
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in ({"Host": "localhost"} | headers).items()]
+    lines = [
+        f"{name.replace('_', '-')}: {value}"
+        for name, value in ({"Host": "localhost"} | headers).items()
+    ]
     return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode()
 
 
-def count_responses(tls: ssl.SSLContext, port: int, request: bytes, status: bytes, deadline: float) -> int:
-    """Send the request over one persistent connection until the deadline, and return the number of responses."""
+def count_responses(
+    tls: ssl.SSLContext, port: int, request: bytes, status: bytes, deadline: float
+) -> int:
+    """Send the request over one persistent connection until the deadline.
+
+    Return the number of responses.
+    """
     responses = 0
     with (
         socket.create_connection(("127.0.0.1", port)) as plain,
@@ -162,31 +182,53 @@ def count_responses(tls: ssl.SSLContext, port: int, request: bytes, status: byte
     return responses
 
 
-def measure(tls: ssl.SSLContext, port: int, request: bytes, status: bytes) -> tuple[float, float]:
-    """Return the responses per second of all clients together, and the servers' CPU time for each in seconds."""
+def measure(
+    tls: ssl.SSLContext, port: int, request: bytes, status: bytes
+) -> tuple[float, float]:
+    """Return the responses per second of all clients together.
+
+    Return also the servers' CPU time for each response, in seconds.
+    """
     before, deadline = servers_seconds(), time.perf_counter() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as clients:
-        work = [clients.submit(count_responses, tls, port, request, status, deadline) for _ in range(CLIENTS)]
+        work = [
+            clients.submit(count_responses, tls, port, request, status, deadline)
+            for _ in range(CLIENTS)
+        ]
         responses = sum(it.result() for it in work)
     return responses / SECONDS, (servers_seconds() - before) / responses
 
 
 def servers_seconds() -> float:
-    """Return the CPU time of all processes below this one: gunicorn, PostgreSQL, Redis and nginx."""
+    """Return the CPU time of gunicorn, PostgreSQL, Redis and nginx, in seconds.
+
+    They are all processes below this one.
+    """
     found: dict[int, list[str]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # the process has ended
-            found[int(file.parent.name)] = file.read_text(encoding="utf-8").rpartition(")")[2].split()
+            found[int(file.parent.name)] = (
+                file.read_text(encoding="utf-8").rpartition(")")[2].split()
+            )
     below, before = {os.getpid()}, set[int]()
     while below != before:
         before = below
-        below = below | {pid for pid, fields in found.items() if int(fields[1]) in below}
-    ticks = sum(int(field) for pid in below - {os.getpid()} for field in found[pid][11:15])
+        below = below | {
+            pid for pid, fields in found.items() if int(fields[1]) in below
+        }
+    ticks = sum(
+        int(field) for pid in below - {os.getpid()} for field in found[pid][11:15]
+    )
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def make_bare(folder: Path, settings_of: Path, environment: dict[str, str], photo: Path) -> tuple[str, str]:
-    """Create a project by `startproject` with three pages; return the value of a session's cookie and an item's id."""
+def make_bare(
+    folder: Path, settings_of: Path, environment: dict[str, str], photo: Path
+) -> tuple[str, str]:
+    """Create a project by `startproject` with three pages.
+
+    Return the value of a session's cookie and an item's id.
+    """
     folder.mkdir()
     run(folder, "django-admin", "startproject", "config", ".")
     (folder / "config" / "urls.py").write_text(BARE_URLS, encoding="utf-8")
@@ -210,7 +252,16 @@ def fill(project: Path, photo: Path, environment: dict[str, str]) -> list[str]:
 
 def shell(project: Path, code: str, environment: dict[str, str]) -> list[str]:
     """Run code in a project; return the words that it prints after "found"."""
-    printed = run(project, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment)
+    printed = run(
+        project,
+        sys.executable,
+        "manage.py",
+        "shell",
+        "-v0",
+        "--command",
+        code,
+        **environment,
+    )
     found = re.search(r"^found (.+)$", printed, re.MULTILINE)
     if not found:
         raise RuntimeError(printed)
@@ -233,28 +284,54 @@ def main() -> None:
         }
         cookies, cursor, photo, file = fill(project, folder / "photo.jpg", environment)
         bare_environment = {"DATABASE_URL": database.create_database()}
-        bare_session, item = make_bare(folder / "bare", project, bare_environment, folder / "media" / file)
+        bare_session, item = make_bare(
+            folder / "bare", project, bare_environment, folder / "media" / file
+        )
         certificate, tls = issue_certificate(folder)
         folder.chmod(0o755)
         many = "keepalive_requests 1000000;"
-        files = f"{many} location /files/ {{ alias {folder / 'media'}/; default_type image/jpeg; }}"
-        _, inner = stack.enter_context(gunicorn(folder / "bare", bare_environment, folder / "bare.log"))
+        files = (
+            f"{many} location /files/ "
+            f"{{ alias {folder / 'media'}/; default_type image/jpeg; }}"
+        )
+        _, inner = stack.enter_context(
+            gunicorn(folder / "bare", bare_environment, folder / "bare.log")
+        )
         (own := folder / "bare-nginx").mkdir()
         bare = stack.enter_context(proxy(own, certificate, project, [inner], files))
-        _, inner = stack.enter_context(gunicorn(project, environment, folder / "site.log"))
+        _, inner = stack.enter_context(
+            gunicorn(project, environment, folder / "site.log")
+        )
         (own := folder / "site-nginx").mkdir()
         main = project / "deploy" / "nginx.conf"
-        main.write_text(main.read_text("utf-8").replace("http {", f"http {{ {many}"), encoding="utf-8")
-        _, site = stack.enter_context(nginx(project / "deploy", own, certificate, f"127.0.0.1:{inner}"))
+        main.write_text(
+            main.read_text("utf-8").replace("http {", f"http {{ {many}"),
+            encoding="utf-8",
+        )
+        _, site = stack.enter_context(
+            nginx(project / "deploy", own, certificate, f"127.0.0.1:{inner}")
+        )
         thumbnail = f"/photos/{photo}/thumbnail/"
         pages = {
             BARE: (bare, make_request("/"), b"200"),
             "bare, a query for 25 rows": (bare, make_request("/items/"), b"200"),
-            "bare, the same, logged in": (bare, make_request("/items/", Cookie=f"sessionid={bare_session}"), b"200"),
+            "bare, the same, logged in": (
+                bare,
+                make_request("/items/", Cookie=f"sessionid={bare_session}"),
+                b"200",
+            ),
             "bare, a query and a file": (bare, make_request(f"/items/{item}/"), b"200"),
             "gallery, anonymous, kept by nginx": (site, make_request("/"), b"200"),
-            "gallery, anonymous, not kept": (site, make_request("/?not=cached"), b"200"),
-            "gallery, anonymous, second page": (site, make_request(f"/?older={cursor}"), b"200"),
+            "gallery, anonymous, not kept": (
+                site,
+                make_request("/?not=cached"),
+                b"200",
+            ),
+            "gallery, anonymous, second page": (
+                site,
+                make_request(f"/?older={cursor}"),
+                b"200",
+            ),
             "gallery, logged in": (site, make_request("/", Cookie=cookies), b"200"),
             "my photos": (site, make_request("/photos/mine/", Cookie=cookies), b"200"),
             "page of a photo": (site, make_request(f"/photos/{photo}/"), b"200"),
@@ -271,10 +348,23 @@ def main() -> None:
             for name, page in pages.items():
                 measured[name].append(measure(tls, *page))
     # The first round warms up.
-    rates = {name: statistics.median(rate for rate, _ in them[1:]) for name, them in measured.items()}
-    times = {name: statistics.median(seconds for _, seconds in them[1:]) for name, them in measured.items()}
+    rates = {
+        name: statistics.median(rate for rate, _ in them[1:])
+        for name, them in measured.items()
+    }
+    times = {
+        name: statistics.median(seconds for _, seconds in them[1:])
+        for name, them in measured.items()
+    }
     print_table(
-        [f"median of {ROUNDS}", "per second", "of the bare page", "of nginx", "CPU ms", "the bare page's share of it"],
+        [
+            f"median of {ROUNDS}",
+            "per second",
+            "of the bare page",
+            "of nginx",
+            "CPU ms",
+            "the bare page's share of it",
+        ],
         [
             [
                 name,

@@ -1,4 +1,7 @@
-"""Duration of generation, compared with cookiecutter on the same tree without hooks and line statements."""
+"""Duration of generation, compared with cookiecutter on a tree without hooks.
+
+The tree is the same, without line statements.
+"""
 
 import re
 import statistics
@@ -22,7 +25,9 @@ def strip(template: Path) -> None:
     for path in (template / RAW).rglob("*"):
         if path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            path.write_text("".join(line for line in lines if "# %" not in line), encoding="utf-8")
+            path.write_text(
+                "".join(line for line in lines if "# %" not in line), encoding="utf-8"
+            )
 
 
 def seconds(template: Path, answers: Answers, home: Path) -> float:
@@ -34,7 +39,7 @@ def seconds(template: Path, answers: Answers, home: Path) -> float:
 
 
 def main() -> None:
-    """Alternate between the runs, so that other load affects all alike, and print the medians."""
+    """Alternate the runs, so that other load affects all alike; print the medians."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         template, bare = copy_template(home / "template"), copy_template(home / "bare")

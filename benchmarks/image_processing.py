@@ -1,4 +1,7 @@
-"""Speed of upload validation, processes included, compared with Pillow doing the same work in one process."""
+"""Speed of upload validation, processes included.
+
+It is compared with Pillow doing the same work in one process.
+"""
 
 import statistics
 import time
@@ -20,14 +23,19 @@ FILES = {
     "photo of a phone, JPEG, 12 megapixels": camera_file(PHONE, "x"),
     "the same with a color profile": encode(PHONE, quality=90, icc_profile=PROFILE),
     "photo, JPEG, 2 megapixels": encode(landscape(2, (1600, 1200), GRAIN), quality=90),
-    "progressive JPEG, 6 megapixels": encode(landscape(3, (3000, 2000), GRAIN), quality=90, progressive=True),
+    "progressive JPEG, 6 megapixels": encode(
+        landscape(3, (3000, 2000), GRAIN), quality=90, progressive=True
+    ),
     "PNG, 3 megapixels": encode(landscape(4, (2000, 1500), GRAIN), "PNG"),
     "WebP, 3 megapixels": encode(landscape(5, (2000, 1500), GRAIN), "WEBP", quality=90),
 }
 
 
 def pillow_alone(content: bytes) -> list[bytes]:
-    """Do what a decoder does with the image, in this process: scale, convert the colors, encode two variants."""
+    """Do what a decoder does, in this process.
+
+    Scale the image, convert its colors and encode two variants.
+    """
     files: list[bytes] = []
     with Image.open(BytesIO(content)) as file:
         image: Image.Image = file
@@ -62,11 +70,13 @@ def seconds(work: Callable[..., object], *arguments: object) -> float:
 
 
 def main() -> None:
-    """Alternate between both for each file, and print the throughput as a share of Pillow's."""
+    """Alternate both for each file; print the throughput as a share of Pillow's."""
     rows: list[list[object]] = []
     totals = [0.0, 0.0]
     with generated(ALL_OFF) as project:
-        validate_and_reencode = import_project(project, "uploads.images").validate_and_reencode
+        validate_and_reencode = import_project(
+            project, "uploads.images"
+        ).validate_and_reencode
         for name, content in FILES.items():
             pairs = [
                 (
@@ -75,11 +85,23 @@ def main() -> None:
                 )
                 for _ in range(ROUNDS)
             ]
-            alone, project_time = (statistics.median(column) for column in zip(*pairs, strict=True))
+            alone, project_time = (
+                statistics.median(column) for column in zip(*pairs, strict=True)
+            )
             totals = [totals[0] + alone, totals[1] + project_time]
             rows.append([name, alone * 1000, project_time * 1000, alone / project_time])
-    rows.append(["all together", totals[0] * 1000, totals[1] * 1000, totals[0] / totals[1]])
-    print_table([f"file, median of {ROUNDS}", "Pillow, ms", "upload validation, ms", "throughput"], rows)
+    rows.append(
+        ["all together", totals[0] * 1000, totals[1] * 1000, totals[0] / totals[1]]
+    )
+    print_table(
+        [
+            f"file, median of {ROUNDS}",
+            "Pillow, ms",
+            "upload validation, ms",
+            "throughput",
+        ],
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Colors and sharpness of re-encoded photos, compared with conversions that take more time.
+"""Colors and sharpness of re-encoded photos, compared with slower conversions.
 
-The color profiles are those of Debian's packages colord-data, argyll and icc-profiles-free.
+The color profiles are those of Debian's packages colord-data, argyll and
+icc-profiles-free.
 """
 
 import math
@@ -18,7 +19,11 @@ from benchmarks import generated, import_project, print_table
 from tests.support.baking import ALL_OFF
 from tests.support.images import encode, landscape
 
-FOLDERS = [Path("/usr/share/color/icc/colord"), Path("/usr/share/color/argyll/ref"), Path("/usr/share/color/icc")]
+FOLDERS = [
+    Path("/usr/share/color/icc/colord"),
+    Path("/usr/share/color/argyll/ref"),
+    Path("/usr/share/color/icc"),
+]
 # The name of each profile, its file, and the mode of its images.
 PROFILES = {
     "sRGB": ("sRGB.icc", "RGB"),
@@ -43,12 +48,18 @@ type Color = tuple[float, float, float]
 def to_lab(pixel: tuple[int, ...]) -> Color:
     """Return the CIELAB values of an sRGB pixel, for the white point D65."""
     # The constants are those of IEC 61966-2-1 and of CIE 15.
-    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (p / 255 for p in pixel))  # noqa: PLR2004
+    red, green, blue = (
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
+        for v in (p / 255 for p in pixel)
+    )
     x = 0.4124564 * red + 0.3575761 * green + 0.1804375 * blue
     y = 0.2126729 * red + 0.7151522 * green + 0.0721750 * blue
     z = 0.0193339 * red + 0.1191920 * green + 0.9503041 * blue
     ratios = (value / white for value, white in zip((x, y, z), WHITE, strict=True))
-    fx, fy, fz = (ratio ** (1 / 3) if ratio > 0.008856 else 7.787 * ratio + 4 / 29 for ratio in ratios)  # noqa: PLR2004
+    fx, fy, fz = (
+        ratio ** (1 / 3) if ratio > 0.008856 else 7.787 * ratio + 4 / 29  # noqa: PLR2004
+        for ratio in ratios
+    )
     return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
 
 
@@ -69,9 +80,16 @@ def delta_e(one: Color, two: Color) -> float:
     sl = 1 + 0.015 * (mean_l - 50) ** 2 / math.sqrt(20 + (mean_l - 50) ** 2)
     sc, sh = 1 + 0.045 * mean_c, 1 + 0.015 * mean_c * t
     rotation = 60 * math.exp(-(((mean_h - 275) / 25) ** 2))
-    rt = -2 * math.sqrt(mean_c**7 / (mean_c**7 + 25**7)) * math.sin(math.radians(rotation))
+    rt = (
+        -2
+        * math.sqrt(mean_c**7 / (mean_c**7 + 25**7))
+        * math.sin(math.radians(rotation))
+    )
     return math.sqrt(
-        (lightness / sl) ** 2 + (chroma / sc) ** 2 + (hue / sh) ** 2 + rt * (chroma / sc) * (hue / sh),
+        (lightness / sl) ** 2
+        + (chroma / sc) ** 2
+        + (hue / sh) ** 2
+        + rt * (chroma / sc) * (hue / sh),
     )
 
 
@@ -89,9 +107,14 @@ def difference(one: Image.Image, two: Image.Image) -> float:
 
 def convert(image: Image.Image, profile: bytes) -> Image.Image:
     """Return an image in sRGB."""
-    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    intent, flags = (
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    converted = ImageCms.profileToProfile(image, source, SRGB, intent, "RGB", flags=flags)
+    converted = ImageCms.profileToProfile(
+        image, source, SRGB, intent, "RGB", flags=flags
+    )
     assert converted  # noqa: S101  # None is for conversions in place
     return converted
 
@@ -100,7 +123,9 @@ def find(name: str) -> bytes:
     """Return a profile."""
     path = next((folder / name for folder in FOLDERS if (folder / name).exists()), None)
     if path is None:
-        sys.exit(f"{name} is missing: apt-get install colord-data argyll icc-profiles-free")
+        sys.exit(
+            f"{name} is missing: apt-get install colord-data argyll icc-profiles-free"
+        )
     return path.read_bytes()
 
 
@@ -111,7 +136,10 @@ def scene(seed: int) -> Image.Image:
     full = Image.new("L", hues.size, 255)
     image.paste(Image.merge("HSV", [hues, full, full]).convert("RGB"), (0, 0))
     image.paste(
-        Image.merge("HSV", [hues, full.point(lambda _: 128), full.point(lambda _: 200)]).convert("RGB"), (0, 400)
+        Image.merge(
+            "HSV", [hues, full.point(lambda _: 128), full.point(lambda _: 200)]
+        ).convert("RGB"),
+        (0, 400),
     )
     return image
 
@@ -128,14 +156,19 @@ def colors(images: Any) -> Iterator[list[object]]:  # noqa: ANN401  # a module o
         profile = find(file)
         values = []
         for seed in range(3):
-            # The values stay as they are, so that the colors fill the space of the profile.
+            # The values stay as they are, so that the colors fill the space of the
+            # profile.
             content = encode(scene(seed).convert(mode), quality=95, icc_profile=profile)
             out = decode_again(images, content)
             scaled = Image.open(BytesIO(content))
-            scaled.thumbnail((EDGES[0],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+            scaled.thumbnail(
+                (EDGES[0],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0
+            )
             after = convert(scaled, profile)
             before = convert(Image.open(BytesIO(content)), profile)
-            before.thumbnail((EDGES[0],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+            before.thumbnail(
+                (EDGES[0],) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0
+            )
             again = Image.open(BytesIO(encode(after, quality=85)))
             ignored = scaled.convert("RGB")
             pairs = (after, out), (after, again), (after, before), (after, ignored)
@@ -144,7 +177,10 @@ def colors(images: Any) -> Iterator[list[object]]:  # noqa: ANN401  # a module o
 
 
 def sharpness(decoder: ModuleType) -> Iterator[list[object]]:
-    """Yield a row for each variant: the signal-to-noise ratio against a full Lanczos, without JPEG's own losses."""
+    """Yield a row for each variant: its signal-to-noise ratio against a full Lanczos.
+
+    JPEG's own losses are left out.
+    """
     kept: list[Image.Image] = []
     save: Callable[..., None] = Image.Image.save
     for edge in EDGES:
@@ -158,8 +194,15 @@ def sharpness(decoder: ModuleType) -> Iterator[list[object]]:
             finally:
                 Image.Image.save = save  # type: ignore[method-assign]
             out = kept[EDGES.index(edge)]
-            full = Image.open(BytesIO(content)).convert("RGB").resize(out.size, Image.Resampling.LANCZOS)
-            error = statistics.fmean(value**2 for value in ImageStat.Stat(ImageChops.difference(out, full)).rms)
+            full = (
+                Image.open(BytesIO(content))
+                .convert("RGB")
+                .resize(out.size, Image.Resampling.LANCZOS)
+            )
+            error = statistics.fmean(
+                value**2
+                for value in ImageStat.Stat(ImageChops.difference(out, full)).rms
+            )
             ratios.append(10 * math.log10(255**2 / error) if error else math.inf)
         yield [f"{edge} pixels", *ratios]
 
@@ -169,7 +212,13 @@ def main() -> None:
     with generated(ALL_OFF) as project:
         images = import_project(project, "uploads.images")
         print_table(
-            ["mean CIEDE2000", "as stored", "re-encoding alone", "converted before scaling", "profile ignored"],
+            [
+                "mean CIEDE2000",
+                "as stored",
+                "re-encoding alone",
+                "converted before scaling",
+                "profile ignored",
+            ],
             list(colors(images)),
         )
         print()

@@ -1,7 +1,7 @@
-"""A million photos of 100,000 users against a thousand photos of a hundred, on PostgreSQL.
+"""A million photos of 100,000 users against a thousand of a hundred, on PostgreSQL.
 
-It takes about three minutes. The photos are rows made by SQL; only one of the storage's 256 folders has its files, the
-one that the measured sweep checks.
+It takes about three minutes. The photos are rows made by SQL; only one of the storage's
+256 folders has its files, the one that the measured sweep checks.
 """
 
 import json
@@ -51,6 +51,8 @@ owner.force_login(middle.owner)
 staff.force_login(User.objects.get(email="admin@example.com"))
 cursor = f"{int(middle.created_at.timestamp() * 1_000_000)}-{middle.pk.hex}"
 queue = "/admin/uploads/photo/"
+search = f"{queue}?show=all&q="
+title = middle.title.replace(" ", "+")
 print(json.dumps({
     "the gallery": milliseconds(anonymous, "/"),
     "the gallery, nine tenths down": milliseconds(anonymous, f"/?older={cursor}"),
@@ -58,8 +60,8 @@ print(json.dumps({
     "a photo's page": milliseconds(anonymous, middle.get_absolute_url()),
     "the queue": milliseconds(staff, queue),
     "all photos in the admin": milliseconds(staff, queue + "?show=all"),
-    "a search by title": milliseconds(staff, queue + f"?show=all&q={middle.title.replace(' ', '+')}"),
-    "a search by email": milliseconds(staff, queue + f"?show=all&q={middle.owner.email}"),
+    "a search by title": milliseconds(staff, search + title),
+    "a search by email": milliseconds(staff, search + middle.owner.email),
 }))
 """
 
@@ -100,7 +102,8 @@ from core.testing import PASSWORD, HTTPSClient
 
 client = HTTPSClient()
 user = User.objects.create_user("owner@example.com", PASSWORD)
-values = {"owner": user, "purpose": "gallery", "title": "x", "width": 1, "height": 1, "size": 1}
+values = {"owner": user, "purpose": "gallery", "title": "x"}
+values |= {"width": 1, "height": 1, "size": 1}
 photos = Photo.objects.bulk_create(Photo(**values) for _ in range(2000))
 Photo.objects.filter(owner=user).update(status="approved")
 for photo in photos:
@@ -115,7 +118,9 @@ with CaptureQueriesContext(connection) as queries:
 queries = len(queries)
 assert response.status_code == 200
 assert not User.objects.filter(pk=user.pk).exists()
-assert not any(client.get(photo.get_absolute_url()).status_code == 200 for photo in photos[:20])
+assert not any(
+    client.get(photo.get_absolute_url()).status_code == 200 for photo in photos[:20]
+)
 started = time.perf_counter()
 call_command("worker", "--once")
 worker = time.perf_counter() - started
@@ -126,7 +131,10 @@ print(json.dumps([len(photos), 1000 * seconds, queries, worker]))
 
 def main() -> None:
     """Print how the pages grow, and what the deletions and a rotation of keys cost."""
-    with generated(WITH_GALLERY | {"auth_app": True}) as project, running_postgresql() as server:
+    with (
+        generated(WITH_GALLERY | {"auth_app": True}) as project,
+        running_postgresql() as server,
+    ):
         environments = {
             photos: production(project)
             | {
@@ -138,18 +146,44 @@ def main() -> None:
         }
 
         def shell(code: str, photos: int = LARGE) -> str:
-            return run(project, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environments[photos])
+            return run(
+                project,
+                sys.executable,
+                "manage.py",
+                "shell",
+                "-v0",
+                "--command",
+                code,
+                **environments[photos],
+            )
 
         for photos, users in SIZES.items():
             started = time.perf_counter()
             shell(SETUP.format(users=users) + FILL + f"fill({photos})", photos)
-            print(f"{photos:,} photos made in {time.perf_counter() - started:.0f} seconds", file=sys.stderr)
+            print(
+                f"{photos:,} photos made "
+                f"in {time.perf_counter() - started:.0f} seconds",
+                file=sys.stderr,
+            )
         # Alternately, so that whatever else the machine does slows down both.
-        rounds = [[json.loads(shell(PAGES, photos).splitlines()[-1]) for photos in SIZES] for _ in range(ROUNDS)]
-        small, large = ({name: min(it[side][name] for it in rounds) for name in rounds[0][0]} for side in (0, 1))
+        rounds = [
+            [json.loads(shell(PAGES, photos).splitlines()[-1]) for photos in SIZES]
+            for _ in range(ROUNDS)
+        ]
+        small, large = (
+            {name: min(it[side][name] for it in rounds) for name in rounds[0][0]}
+            for side in (0, 1)
+        )
         print_table(
-            ["milliseconds inside the process", *(f"{photos:,} photos" for photos in SIZES), "ratio"],
-            [[name, small[name], large[name], large[name] / small[name]] for name in small],
+            [
+                "milliseconds inside the process",
+                *(f"{photos:,} photos" for photos in SIZES),
+                "ratio",
+            ],
+            [
+                [name, small[name], large[name], large[name] / small[name]]
+                for name in small
+            ],
         )
         print()
         shell(FILES)
@@ -165,11 +199,23 @@ def main() -> None:
         [
             ["a sweep with nothing to do, seconds", seconds, "at most 2"],
             ["its peak memory with Django, MB", megabytes, "at most 100"],
-            [f"deletion of a user with {deleted[0]:,} photos, milliseconds", deleted[1], "at most 300"],
+            [
+                f"deletion of a user with {deleted[0]:,} photos, milliseconds",
+                deleted[1],
+                "at most 300",
+            ],
             ["its queries", deleted[2], "at most 50"],
-            ["until the worker has deleted the files, seconds", deleted[3], "at most 60"],
+            [
+                "until the worker has deleted the files, seconds",
+                deleted[3],
+                "at most 60",
+            ],
             ["re-encryption, rows per second", round(rates[0]), "at least 5,000"],
-            ["the same again, with nothing to do, rows per second", round(rates[1]), "-"],
+            [
+                "the same again, with nothing to do, rows per second",
+                round(rates[1]),
+                "-",
+            ],
         ],
     )
 
@@ -177,7 +223,10 @@ def main() -> None:
 def rotate(project: Path, environment: dict[str, str]) -> float:
     """Run rotate_encryption and return the rows per second."""
     started = time.perf_counter()
-    print(run(project, sys.executable, "manage.py", "rotate_encryption", **environment), file=sys.stderr)
+    print(
+        run(project, sys.executable, "manage.py", "rotate_encryption", **environment),
+        file=sys.stderr,
+    )
     return LARGE / (time.perf_counter() - started)
 
 

@@ -1,4 +1,4 @@
-"""Take the README's screenshots of a running project, and write them to docs/images/."""
+"""Take the README's screenshots of a running project, for docs/images/."""
 
 import re
 import sys
@@ -43,7 +43,8 @@ from uploads.images import validate_and_reencode
 from uploads.services import NewPhoto, review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
-    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, validate_and_reencode(path.read_bytes()))
+    image = validate_and_reencode(path.read_bytes())
+    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, image)
     with storing_photos(owner, path.stem[3:], {{"image": new}}) as photos:
         photo = photos["image"]
     shown = number < {shown}
@@ -58,7 +59,9 @@ def fill(site: Site, folder: Path) -> None:
     """Add photos to the site; the last ones wait for review."""
     folder.mkdir()
     for number, title in enumerate(TITLES + WAITING):
-        (folder / f"{number:02} {title}.jpg").write_bytes(encode(landscape(number, (1200, 900)), quality=90))
+        (folder / f"{number:02} {title}.jpg").write_bytes(
+            encode(landscape(number, (1200, 900)), quality=90)
+        )
     site.python(FILL.format(folder=str(folder), shown=len(TITLES)))
 
 
@@ -66,7 +69,11 @@ def save(page: Page, name: str) -> None:
     """Write a screenshot of a page as a small PNG."""
     page.wait_for_load_state("networkidle")
     shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    image = encode(shot.quantize(palette=shot.quantize(256), dither=Image.Dither.FLOYDSTEINBERG), "PNG", optimize=True)
+    image = encode(
+        shot.quantize(palette=shot.quantize(256), dither=Image.Dither.FLOYDSTEINBERG),
+        "PNG",
+        optimize=True,
+    )
     if len(image) > MAX_BYTES:
         message = f"{name}.png is too large: {len(image):,} bytes"
         raise ValueError(message)
@@ -76,18 +83,38 @@ def save(page: Page, name: str) -> None:
 
 def add_app(project: Path) -> None:
     """Make an app whose objects have a cover, as docs/your-first-app.md says."""
-    run(project, sys.executable, "-m", "poethepoet", "--executor", "simple", "app", "courses")
+    run(
+        project,
+        sys.executable,
+        "-m",
+        "poethepoet",
+        "--executor",
+        "simple",
+        "app",
+        "courses",
+    )
     guide = (project / "docs" / "your-first-app.md").read_text(encoding="utf-8")
     section = guide.partition("\n## Photos\n")[2]
-    imported, field = re.findall(r"^from uploads.fields import .+$|^    cover = .+$", section, re.MULTILINE)
+    imported, field = re.findall(
+        r"^from uploads.fields import .+$|^    cover = .+$", section, re.MULTILINE
+    )
     for file, old, new in (
         ("models.py", "\n\n\nclass", f"\n\n{imported}\n\n\nclass"),
         ("models.py", "    created_at", f"{field}\n    created_at"),
         ("forms.py", '"text")', '"text", "cover")'),
     ):
         path = project / "courses" / file
-        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
-    run(project, sys.executable, "manage.py", "makemigrations", "courses", **production(project))
+        path.write_text(
+            path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8"
+        )
+    run(
+        project,
+        sys.executable,
+        "manage.py",
+        "makemigrations",
+        "courses",
+        **production(project),
+    )
 
 
 def take_gallery(page: Page, scheme: str) -> None:
@@ -113,8 +140,14 @@ def take_app(page: Page, scheme: str) -> None:
     page.set_viewport_size({"width": 1120, "height": 1060})
     page.goto("/courses/create/")
     page.get_by_label("Title").fill("Three huts in three days")
-    page.get_by_label("Text").fill("From hut to hut, with a guide. Good shoes are enough.")
-    file = {"name": "huts.jpg", "mimeType": "image/jpeg", "buffer": encode(landscape(5, (1200, 900)))}
+    page.get_by_label("Text").fill(
+        "From hut to hut, with a guide. Good shoes are enough."
+    )
+    file = {
+        "name": "huts.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": encode(landscape(5, (1200, 900))),
+    }
     page.get_by_label("Cover").set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("img", name="Preview").wait_for()
     save(page, f"form-{scheme}")
@@ -124,7 +157,9 @@ def take(site: Site, browser: Browser, pages: Callable[[Page, str], None]) -> No
     """Take screenshots in the light and the dark color scheme."""
     schemes: list[Literal["light", "dark"]] = ["light", "dark"]
     for scheme in schemes:
-        context = browser.new_context(base_url=site.url, ignore_https_errors=True, color_scheme=scheme)
+        context = browser.new_context(
+            base_url=site.url, ignore_https_errors=True, color_scheme=scheme
+        )
         pages(context.new_page(), scheme)
 
 
@@ -133,7 +168,10 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        with generated(WITH_GALLERY | NAMES) as project, serve(project, CREATE_USERS) as site:
+        with (
+            generated(WITH_GALLERY | NAMES) as project,
+            serve(project, CREATE_USERS) as site,
+        ):
             fill(site, project.parent / "photos")
             take(site, browser, take_gallery)
         with generated(ALL_OFF | NAMES | {"description": DESCRIPTION}) as project:

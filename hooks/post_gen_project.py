@@ -1,4 +1,7 @@
-"""Remove what was not chosen, write .env with new secrets and .cruft.json for updates, and print the next steps."""
+"""Remove what was not chosen, and write what a new project needs.
+
+This is .env with new secrets and .cruft.json for updates. Print the next steps.
+"""
 
 import base64
 import hashlib
@@ -21,11 +24,20 @@ FEATURE_PATHS = {
     ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     ("ci_scanning", "github"): [".github"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
-    ("ci_scanning", "gitlab", "none"): ["renovate.json"],  # on GitHub, Dependabot updates the same
+    # On GitHub, Dependabot updates the same.
+    ("ci_scanning", "gitlab", "none"): ["renovate.json"],
 }
 
 # Files left by work in the raw folder. They are not part of the template.
-LEFTOVERS = [".env", ".venv", "**/__pycache__", "**/.*_cache", "**/.DS_Store", "*.sqlite3*", "uv.lock"]
+LEFTOVERS = [
+    ".env",
+    ".venv",
+    "**/__pycache__",
+    "**/.*_cache",
+    "**/.DS_Store",
+    "*.sqlite3*",
+    "uv.lock",
+]
 LEFTOVERS += ["media", "reports", "secrets", "staticfiles"]
 
 ENV = f"""\
@@ -50,7 +62,8 @@ Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.
 """
 BETWEEN = """
-The template is at commit {commit:.10}, not at a release. Updates start from there. To start from a
+The template is at commit {commit:.10}, not at a release. \
+Updates start from there. To start from a
 release, generate the project again with --checkout and the tag of one.
 """
 
@@ -64,36 +77,59 @@ def remove(path: Path) -> None:
 
 
 def git_file(name: str) -> str:
-    """Return a file of the template's repository, or nothing; a hook starts no program, such as Git."""
+    """Return a file of the template's repository, or nothing.
+
+    A hook starts no program, such as Git.
+    """
     path = GIT / name
-    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    return (
+        path.read_text(encoding="utf-8", errors="replace").strip()
+        if path.is_file()
+        else ""
+    )
 
 
 def commit_of(ref: str) -> str:
     """Return the commit of a branch or tag of the template's repository, or nothing."""
-    packed = re.search(rf"^(\w+) {re.escape(ref)}$(?:\n\^(\w+))?", git_file("packed-refs"), re.MULTILINE)
+    packed = re.search(
+        rf"^(\w+) {re.escape(ref)}$(?:\n\^(\w+))?",
+        git_file("packed-refs"),
+        re.MULTILINE,
+    )
     return git_file(ref) or (packed[2] or packed[1] if packed else "")
 
 
 def template_commit() -> str:
-    """Return the tag of the template's release, or its commit if it is between releases."""
+    """Return the tag of the template's release, or the commit between two releases."""
     release, head = f"v{ANSWERS['_version']}", git_file("HEAD")
     commit = commit_of(head.removeprefix("ref: ")) if head.startswith("ref: ") else head
     return commit if commit and commit != commit_of(f"refs/tags/{release}") else release
 
 
 def template_address() -> str:
-    """Return where the template was cloned from, without credentials, or else where it is published."""
-    origin = re.search(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', git_file("config"), re.MULTILINE)
+    """Return where the template was cloned from, or else where it is published.
+
+    Credentials are left out.
+    """
+    origin = re.search(
+        r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$',
+        git_file("config"),
+        re.MULTILINE,
+    )
     # Only an address that works on every machine.
     if origin and re.match(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:", origin[1]):
         # The name before @ in an SSH address is no secret, but part of it.
-        return re.sub(r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*", r"\1\2", origin[1])
+        return re.sub(
+            r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*", r"\1\2", origin[1]
+        )
     return str(ANSWERS["_repository"])
 
 
 def digest() -> str:
-    """Return a SHA-256 of the template's files as generated, whatever line ends a clone on Windows gave them."""
+    """Return a SHA-256 of the template's files as generated, whatever their line ends.
+
+    A clone on Windows can have other line ends.
+    """
     total = hashlib.sha256()
     for path in sorted(path.relative_to(RAW).as_posix() for path in RAW.rglob("*")):
         if Path(path).is_file():
@@ -111,14 +147,19 @@ for (prompt, *answers), paths in FEATURE_PATHS.items():
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
 
-origin = {"template": template_address(), "commit": template_commit(), "digest": digest()}
+origin = {
+    "template": template_address(),
+    "commit": template_commit(),
+    "digest": digest(),
+}
 
 env = Path(".env")
 env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read it
 env.write_text(ENV, encoding="utf-8", newline="\n")
 
 context = {prompt: ANSWERS[prompt] for prompt in PROMPTS}
-# In the format of cruft. A team may change what is outside of `generated`, to take updates from another repository.
+# In the format of cruft. A team may change what is outside of `generated`, to take
+# updates from another repository.
 record = {
     "template": origin["template"],
     "commit": origin["commit"],
@@ -132,8 +173,13 @@ Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 # A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-shown = {prompt: {True: "yes", False: "no"}.get(answer, answer) for prompt, answer in context.items()}
-lines = (f"  {prompt:{max(map(len, shown))}}  {answer}" for prompt, answer in shown.items())
+shown = {
+    prompt: {True: "yes", False: "no"}.get(answer, answer)
+    for prompt, answer in context.items()
+}
+lines = (
+    f"  {prompt:{max(map(len, shown))}}  {answer}" for prompt, answer in shown.items()
+)
 print(SUMMARY.format(**context, answers="\n".join(lines)))
 if not origin["commit"].startswith("v"):
     print(BETWEEN.format(**origin))

@@ -1,4 +1,4 @@
-"""The rules of the emitted AGENTS.md: the test that each one names fails when the rule is broken."""
+"""The rules of the emitted AGENTS.md: a broken rule fails the test that it names."""
 
 import re
 import sys
@@ -10,18 +10,27 @@ import pytest
 from tests.support.baking import COMBINATIONS, WITH_GALLERY, Answers, Project, name, run
 from tests.support.releases import Edit, change
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 VIEWS = "gallery/views.py"
-# For each rule, by the start of its text: an edit that breaks it. tests/test_imports.py breaks the rule about imports.
+# For each rule, by the start of its text: an edit that breaks it. tests/test_imports.py
+# breaks the rule about imports.
 BREAKS: dict[str, Edit] = {
     "Every URL has a row": (
         "config/urls.py",
         "urlpatterns = [\n",
         'urlpatterns = [\n    path("report/", views.health_live),\n',
     ),
-    "A view names the methods": ("core/views.py", "@require_safe\ndef security_txt", "def security_txt"),
-    "A page requires log-in": (VIEWS, "@require_safe\ndef mine", "@login_not_required\n@require_safe\ndef mine"),
+    "A view names the methods": (
+        "core/views.py",
+        "@require_safe\ndef security_txt",
+        "def security_txt",
+    ),
+    "A page requires log-in": (
+        VIEWS,
+        "@require_safe\ndef mine",
+        "@login_not_required\n@require_safe\ndef mine",
+    ),
     "A query for a user's objects": (
         VIEWS,
         "get_object_or_404(own(request), pk=photo_id)",
@@ -37,11 +46,18 @@ BREAKS: dict[str, Edit] = {
         '"style-src": [CSP.SELF]',
         '"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]',
     ),
-    "Every form that posts": ("gallery/templates/gallery/_delete.html", "    {% csrf_token %}\n", ""),
+    "Every form that posts": (
+        "gallery/templates/gallery/_delete.html",
+        "    {% csrf_token %}\n",
+        "",
+    ),
     "A form names its fields": (
         "uploads/forms.py",
         "setattr(self.instance, name, photo)",
-        'setattr(self.instance, name, photo), Photo.objects.filter(pk=photo.pk).update(status=self.data["status"])',
+        (
+            "setattr(self.instance, name, photo), Photo.objects.filter(pk=photo.pk)"
+            '.update(status=self.data["status"])'
+        ),
     ),
     "Secrets come from": (
         "config/settings.py",
@@ -58,7 +74,11 @@ BREAKS: dict[str, Edit] = {
         "delete_unused(replaced)",
         "Photo.objects.filter(pk__in=[photo.pk for photo in replaced]).delete()",
     ),
-    "Logs hold ids": ("core/logging.py", '"error": type(error).__name__', '"error": str(error)'),
+    "Logs hold ids": (
+        "core/logging.py",
+        '"error": type(error).__name__',
+        '"error": str(error)',
+    ),
     "A control has a test": (
         "core/tests/test_headers.py",
         '@pytest.mark.control("V12.2.1")\n',
@@ -75,13 +95,19 @@ def rules(project: Path) -> list[tuple[str, str]]:
 
 def file_of(test: str, project: Path) -> str:
     """Return the path of the only file that defines the test."""
-    files = [path for path in project.rglob("tests/test_*.py") if f"def {test}(" in path.read_text(encoding="utf-8")]
+    files = [
+        path
+        for path in project.rglob("tests/test_*.py")
+        if f"def {test}(" in path.read_text(encoding="utf-8")
+    ]
     assert len(files) == 1, test
     return files[0].relative_to(project).as_posix()
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
-def test_every_rule_names_a_test_and_is_broken_below(answers: Answers, pristine: Project) -> None:
+def test_every_rule_names_a_test_and_is_broken_below(
+    answers: Answers, pristine: Project
+) -> None:
     project = pristine(answers)
     found = rules(project)
     assert len(found) == len(BREAKS)
@@ -94,7 +120,15 @@ def test_every_rule_names_a_test_and_is_broken_below(answers: Answers, pristine:
 def test_broken_rule_is_noticed_by_its_test(rule: str, project: Project) -> None:
     folder = project(WITH_GALLERY)
     (test,) = [test for text, test in rules(folder) if text.startswith(rule)]
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{file_of(test, folder)}::{test}")
+    command = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"{file_of(test, folder)}::{test}",
+    )
     change(folder, [BREAKS[rule]])
     with pytest.raises(AssertionError, match=rf"\nFAILED \S+::{test}\b"):
         run(folder, *command)

@@ -125,25 +125,45 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("answer", "advice"), REJECTED.items(), ids=lambda value: ascii(value)[:60])
+@pytest.mark.parametrize(
+    ("answer", "advice"), REJECTED.items(), ids=lambda value: ascii(value)[:60]
+)
 def test_invalid_answer_is_rejected_with_what_to_type(
-    answer: tuple[str, str], advice: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    answer: tuple[str, str],
+    advice: str,
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     prompt, value = answer
     with pytest.raises(FailedHookException):
-        bake(template, tmp_path, **{"project_slug": "my-site", "author_name": "Ann", prompt: value})
-    problems = [line for line in capfd.readouterr().err.splitlines() if line.startswith(f"  {prompt}: ")]
+        bake(
+            template,
+            tmp_path,
+            **{"project_slug": "my-site", "author_name": "Ann", prompt: value},
+        )
+    problems = [
+        line
+        for line in capfd.readouterr().err.splitlines()
+        if line.startswith(f"  {prompt}: ")
+    ]
     assert len(problems) == 1
     assert advice in problems[0]
-    assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}, "a folder is left"
+    assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}, (
+        "a folder is left"
+    )
 
 
 def hook(tmp_path: Path, **answers: object) -> dict[str, Any]:
     """Run the hook as a module, for these answers, and return its functions."""
-    text = (Path(__file__).parents[1] / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "hooks" / "pre_gen_project.py").read_text(
+        encoding="utf-8"
+    )
     path = tmp_path / "hook.py"
     text = text.replace("{{ cookiecutter | jsonify }}", json.dumps(answers))
-    path.write_text(text.replace("{{ prompts }}", json.dumps(DEFAULTS)), encoding="utf-8")
+    path.write_text(
+        text.replace("{{ prompts }}", json.dumps(DEFAULTS)), encoding="utf-8"
+    )
     return runpy.run_path(str(path))
 
 
@@ -154,7 +174,10 @@ def suggested(output: str) -> list[str]:
 
 
 def test_refusal_ends_with_a_command_that_generates_the_project(
-    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], home: dict[str, str]
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    home: dict[str, str],
 ) -> None:
     given = {
         "project_name": "Ann’s $HOME & `Söhne`",
@@ -171,9 +194,13 @@ def test_refusal_ends_with_a_command_that_generates_the_project(
     assert uvx == "uvx"
     run(tmp_path, *command, "--default-config", **home)
     project = tmp_path / "my-site"
-    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert metadata["description"] == given["description"]
-    email = PROMPTS["author_email"].replace("{{ cookiecutter.domain_name }}", "photos.example.org")
+    email = PROMPTS["author_email"].replace(
+        "{{ cookiecutter.domain_name }}", "photos.example.org"
+    )
     assert metadata["authors"] == [{"name": "Ann", "email": email}]
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
     assert f'SITE_NAME = "{given["project_name"]}"' in settings
@@ -184,19 +211,31 @@ def test_refusal_ends_with_a_command_that_generates_the_project(
 @pytest.mark.parametrize("answer", REJECTED, ids=lambda value: ascii(value)[:60])
 def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) -> None:
     prompt, value = answer
-    answers = {"project_name": "Site", "project_slug": "my-site", "description": "Text.", "domain_name": "example.org"}
+    answers = {
+        "project_name": "Site",
+        "project_slug": "my-site",
+        "description": "Text.",
+        "domain_name": "example.org",
+    }
     answers |= {"author_name": "Ann", "author_email": "ann@example.org", prompt: value}
     corrected = hook(tmp_path)["corrected"]
     problems, good = corrected(answers)
     assert len(problems) == 1
     assert corrected(good) == ([], good)
-    assert {it: good[it] for it in answers if it != prompt} == {it: answers[it] for it in answers if it != prompt}
+    assert {it: good[it] for it in answers if it != prompt} == {
+        it: answers[it] for it in answers if it != prompt
+    }
 
 
 @pytest.mark.parametrize(
     ("prompt", "value", "problem", "suggestion"),
     [
-        ("description", None, "is not text; type it in quotes", "A website made with Django."),
+        (
+            "description",
+            None,
+            "is not text; type it in quotes",
+            "A website made with Django.",
+        ),
         ("author_name", False, "is not text; type it in quotes", "The Site team"),
         ("auth_app", None, "is None; type yes or no", True),
         ("auth_app", "0", "is '0'; type yes or no", False),
@@ -209,9 +248,21 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
 def test_answer_of_the_wrong_kind_is_named(
     prompt: str, value: object, problem: str, suggestion: object, tmp_path: Path
 ) -> None:
-    answers: dict[str, object] = {"project_name": "Site", "project_slug": "site1", "description": "Text."}
-    answers |= {"domain_name": "example.org", "author_name": "Ann", "author_email": "ann@example.org"}
-    answers |= {"auth_app": True, "cloudinary_moderation": True, "ci_scanning": "github"}
+    answers: dict[str, object] = {
+        "project_name": "Site",
+        "project_slug": "site1",
+        "description": "Text.",
+    }
+    answers |= {
+        "domain_name": "example.org",
+        "author_name": "Ann",
+        "author_email": "ann@example.org",
+    }
+    answers |= {
+        "auth_app": True,
+        "cloudinary_moderation": True,
+        "ci_scanning": "github",
+    }
     problems, good = hook(tmp_path)["corrected"](answers | {prompt: value})
     assert problems == [f"{prompt}: {problem}"]
     assert good == answers | {prompt: suggestion}
@@ -241,9 +292,22 @@ def test_all_invalid_answers_are_reported_at_once(
     template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(FailedHookException):
-        bake(template, tmp_path, project_name='"', project_slug="X", domain_name="x", author_email="x")
+        bake(
+            template,
+            tmp_path,
+            project_name='"',
+            project_slug="X",
+            domain_name="x",
+            author_email="x",
+        )
     problems = re.findall(r"^  (\w+): ", capfd.readouterr().err, re.MULTILINE)
-    assert problems == ["project_name", "project_slug", "domain_name", "author_name", "author_email"]
+    assert problems == [
+        "project_name",
+        "project_slug",
+        "domain_name",
+        "author_name",
+        "author_email",
+    ]
 
 
 def test_empty_slug_generates_nothing(template: Path, tmp_path: Path) -> None:
@@ -252,17 +316,25 @@ def test_empty_slug_generates_nothing(template: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}
 
 
-@pytest.mark.parametrize("code", ["{{ 7 * 7 }}", "{% now 'utc' %}", "{# note #}", "# % if x"])
+@pytest.mark.parametrize(
+    "code", ["{{ 7 * 7 }}", "{% now 'utc' %}", "{# note #}", "# % if x"]
+)
 def test_template_code_in_an_answer_is_rejected(
     code: str, template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
-    """Cookiecutter does not render typed answers, but it does in updates, which load them like --replay."""
+    """Cookiecutter renders typed answers in updates, which load them like --replay."""
     bake(template, tmp_path)
     replay = next((tmp_path / ".cookiecutter" / "replay").iterdir())
     context = json.loads(replay.read_text(encoding="utf-8"))
-    context["cookiecutter"] |= {"description": f"We say {code}", "project_slug": "replayed"}
+    context["cookiecutter"] |= {
+        "description": f"We say {code}",
+        "project_slug": "replayed",
+    }
     replay.write_text(json.dumps(context), encoding="utf-8")
-    with pytest.raises(AssertionError, match=r"description: contains template code; type it without braces"):
+    with pytest.raises(
+        AssertionError,
+        match=r"description: contains template code; type it without braces",
+    ):
         run(
             tmp_path,
             "cookiecutter",
@@ -287,21 +359,34 @@ def test_template_code_in_an_answer_is_rejected(
         ("W" * 80, "w" * 64),
     ],
 )
-def test_slug_is_made_from_the_name(project_name: str, slug: str, template: Path, tmp_path: Path) -> None:
+def test_slug_is_made_from_the_name(
+    project_name: str, slug: str, template: Path, tmp_path: Path
+) -> None:
     assert bake(template, tmp_path, project_name=project_name).name == slug
 
 
 @pytest.mark.parametrize("slug", ["photos", "3d", "my_site", "my.site", LONG])
-def test_lowercase_distribution_name_works_as_slug(slug: str, template: Path, tmp_path: Path) -> None:
+def test_lowercase_distribution_name_works_as_slug(
+    slug: str, template: Path, tmp_path: Path
+) -> None:
     project = bake(template, tmp_path, project_slug=slug)
-    assert tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == slug
+    assert (
+        tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))[
+            "project"
+        ]["name"]
+        == slug
+    )
 
 
 def dependencies(project: Path) -> set[str]:
     """Return the direct and indirect dependencies of a project."""
     pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     extras = chain.from_iterable(pyproject["project"]["optional-dependencies"].values())
-    waiting = [*pyproject["project"]["dependencies"], *extras, *pyproject["dependency-groups"]["dev"]]
+    waiting = [
+        *pyproject["project"]["dependencies"],
+        *extras,
+        *pyproject["dependency-groups"]["dev"],
+    ]
     seen = set()
     while waiting:
         requirement = Requirement(waiting.pop())
@@ -310,7 +395,11 @@ def dependencies(project: Path) -> set[str]:
             if package not in seen:
                 seen.add(package)
                 nested = map(Requirement, requires(requirement.name) or [])
-                waiting += [str(it) for it in nested if not it.marker or it.marker.evaluate({"extra": extra})]
+                waiting += [
+                    str(it)
+                    for it in nested
+                    if not it.marker or it.marker.evaluate({"extra": extra})
+                ]
     return {package for package, _ in seen}
 
 
@@ -319,9 +408,17 @@ def test_names_of_dependencies_and_folders_are_rejected_as_slug(
     answers: Answers, pristine: Project, tmp_path: Path
 ) -> None:
     project = pristine(answers)
-    folders = {path.name for path in project.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    folders = {
+        path.name
+        for path in project.iterdir()
+        if path.is_dir() and not path.name.startswith(".")
+    }
     slug_problem = hook(tmp_path)["slug_problem"]
-    assert not [package for package in sorted(dependencies(project) | folders) if not slug_problem(package)]
+    assert not [
+        package
+        for package in sorted(dependencies(project) | folders)
+        if not slug_problem(package)
+    ]
 
 
 SHOW = """
@@ -341,25 +438,43 @@ print(json.dumps({
 """
 
 
-# Without features there are fewer files, and no other place for the name; only lines of another length.
+# Without features there are fewer files, and no other place for the name; only lines of
+# another length.
 UNUSUAL = [*((site, ALL_ON) for site in NAMES.values()), (NAMES["longest"], ALL_OFF)]
 
 
-@pytest.mark.parametrize(("site", "answers"), UNUSUAL, ids=[*NAMES, "longest, without features"])
+@pytest.mark.parametrize(
+    ("site", "answers"), UNUSUAL, ids=[*NAMES, "longest, without features"]
+)
 def test_unusual_names_work_in_settings_pages_and_documents(
     site: str, answers: Answers, template: Path, tmp_path: Path
 ) -> None:
     description = f'"""{site}""": a \\backslash, a "quote" and a trailing one \\'
-    names = {"project_name": site, "author_name": site, "description": description, "domain_name": DOMAIN}
+    names = {
+        "project_name": site,
+        "author_name": site,
+        "description": description,
+        "domain_name": DOMAIN,
+    }
     project = bake(template, tmp_path, **names, **answers)
 
-    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert metadata["description"] == description
     assert metadata["authors"] == [{"name": site, "email": f"security@{DOMAIN}"}]
 
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings"}
-    shown = json.loads(run(project, sys.executable, "-W", "ignore", "-c", SHOW, **settings).splitlines()[-1])
-    assert (shown["name"], shown["description"], shown["domain"]) == (site, description, DOMAIN)
+    shown = json.loads(
+        run(
+            project, sys.executable, "-W", "ignore", "-c", SHOW, **settings
+        ).splitlines()[-1]
+    )
+    assert (shown["name"], shown["description"], shown["domain"]) == (
+        site,
+        description,
+        DOMAIN,
+    )
     assert html.escape(site) in shown["page"]
     assert html.escape(description) in shown["page"]
     assert "<b>" not in shown["page"]

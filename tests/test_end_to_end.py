@@ -1,4 +1,7 @@
-"""The commands of the documents in order: generate, update, test and scan. production/ follows the deployment."""
+"""The commands of the documents in order: generate, update, test and scan.
+
+production/ follows the deployment.
+"""
 
 import json
 import re
@@ -13,28 +16,47 @@ from tests.support.baking import ROOT, commit, run
 from tests.support.readme import commands
 from tests.support.releases import ACTION, NEXT, RELEASE, change, publish, publish_next
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 TEMPLATE_URL = "https://github.com/org/"
 
 
 class Machine:
-    """A computer with a home folder of its own, on which Git finds the template at its URL."""
+    """A computer with a home of its own, where Git finds the template at its URL."""
 
     def __init__(self, folder: Path, repositories: Path) -> None:
         """Create the home folder; `repositories` contains the template."""
         self.home = folder / "home"
         self.home.mkdir()
-        config = ["[user]", "name = Ann", "email = ann@example.com", "[init]", "defaultBranch = main"]
+        config = [
+            "[user]",
+            "name = Ann",
+            "email = ann@example.com",
+            "[init]",
+            "defaultBranch = main",
+        ]
         config += [f'[url "{repositories.as_posix()}/"]', f"insteadOf = {TEMPLATE_URL}"]
         (self.home / ".gitconfig").write_text("\n".join(config), encoding="utf-8")
         # Share uv's cache with the other tests, to download packages once.
-        cache = subprocess.run(["uv", "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()
-        self.environment = {"HOME": str(self.home), "USERPROFILE": str(self.home), "UV_CACHE_DIR": cache}
+        cache = subprocess.run(
+            ["uv", "cache", "dir"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        self.environment = {
+            "HOME": str(self.home),
+            "USERPROFILE": str(self.home),
+            "UV_CACHE_DIR": cache,
+        }
 
-    def run(self, folder: Path, line: str, answers: str = "", **environment: str) -> str:
-        """Run a command line of a document and return its output; a failure raises AssertionError."""
-        return run(folder, *shlex.split(line, comments=True), typed=answers, **self.environment | environment)
+    def run(
+        self, folder: Path, line: str, answers: str = "", **environment: str
+    ) -> str:
+        """Run a document's command line; return its output, or raise AssertionError."""
+        return run(
+            folder,
+            *shlex.split(line, comments=True),
+            typed=answers,
+            **self.environment | environment,
+        )
 
 
 def block(readme: Path, language: str, before: str) -> str:
@@ -56,8 +78,15 @@ def generate_for_a_team(machine: Machine, folder: Path) -> Path:
     guide = ROOT / "docs" / "generation.md"
     team = block(guide, "yaml", "## Defaults of a team")
     (machine.home / ".cookiecutterrc").write_text(team, encoding="utf-8")
-    summary = machine.run(folder, only(commands(guide, "Without prompts"), "uvx cookiecutter --no-input"))
-    for choice in ("The museum's web team", "cloudinary_moderation  no", "auth_app               no", "gitlab"):
+    summary = machine.run(
+        folder, only(commands(guide, "Without prompts"), "uvx cookiecutter --no-input")
+    )
+    for choice in (
+        "The museum's web team",
+        "cloudinary_moderation  no",
+        "auth_app               no",
+        "gitlab",
+    ):
         assert choice in summary
     project = folder / "field-notes"
     commit(project, "Start")
@@ -66,12 +95,24 @@ def generate_for_a_team(machine: Machine, folder: Path) -> Path:
 
 def update(machine: Machine, project: Path, origin: Path) -> None:
     """Edit the project, and update it to the next release."""
-    change(project, [("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"')])
-    machine.run(project, "uv lock")  # any `uv run` writes it, and the README says to commit it
+    change(
+        project,
+        [
+            (
+                "config/settings.py",
+                'environment.time_zone, "UTC"',
+                'environment.time_zone, "Europe/Zurich"',
+            )
+        ],
+    )
+    # Any `uv run` writes it, and the README says to commit it.
+    machine.run(project, "uv lock")
     commit(project, "Move to Zurich")
     guide = project / "docs" / "updating.md"
     publish_next(origin)
-    report = machine.run(project, only(commands(guide, "Take a release"), "uv run poe template-update"))
+    report = machine.run(
+        project, only(commands(guide, "Take a release"), "uv run poe template-update")
+    )
     assert f"- {NEXT}: {ACTION}" in report
     commit(project, f"Take release {NEXT}")
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
@@ -85,26 +126,41 @@ def update(machine: Machine, project: Path, origin: Path) -> None:
 
 
 def check_evidence(project: Path, report: str) -> None:
-    """Check that a whole run showed every control of SECURITY.md, and that no test failed."""
+    """Check that a whole run showed every control of SECURITY.md without a failure."""
     documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
     text = "".join(document.read_text(encoding="utf-8") for document in documents)
     listed = set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))
-    assert f"\n{len(listed)} shown\n0 red\n0 not shown\n" in report.partition(" controls =")[2]
-    evidence = json.loads((project / "reports" / "controls.json").read_text(encoding="utf-8"))
-    assert (evidence["complete"], evidence["result"], evidence["failed"]) == (True, "green", [])
+    assert (
+        f"\n{len(listed)} shown\n0 red\n0 not shown\n"
+        in report.partition(" controls =")[2]
+    )
+    evidence = json.loads(
+        (project / "reports" / "controls.json").read_text(encoding="utf-8")
+    )
+    assert (evidence["complete"], evidence["result"], evidence["failed"]) == (
+        True,
+        "green",
+        [],
+    )
     assert {it["id"] for it in evidence["controls"] if it["state"] == "shown"} == listed
 
 
-def test_documents_lead_from_generation_to_passed_scans(template: Path, tmp_path: Path) -> None:
+def test_documents_lead_from_generation_to_passed_scans(
+    template: Path, tmp_path: Path
+) -> None:
     origin = shutil.copytree(template, tmp_path / "repositories" / "secure-django.git")
     publish(origin)
     machine = Machine(tmp_path, origin.parent)
 
     project = generate_for_a_team(machine, tmp_path)
-    assert f'version = "{RELEASE}"' in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{RELEASE}"' in (project / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
     update(machine, project, origin)
     test, _, scan = commands(project / "README.md", "Test, check, scan")
     check_evidence(project, machine.run(project, test))
     report = machine.run(project, scan)
     for name in ("bandit", "leaks", "sbom"):
-        assert re.search(rf"^\| {name} +\| passed +\| \d+ +\|", report, re.MULTILINE), report
+        assert re.search(rf"^\| {name} +\| passed +\| \d+ +\|", report, re.MULTILINE), (
+            report
+        )

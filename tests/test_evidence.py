@@ -1,4 +1,4 @@
-"""What auditors get: reports/controls.json of a test run, and the guide to collecting it."""
+"""What auditors get: a run's reports/controls.json, and the guide to collecting it."""
 
 import json
 import os
@@ -14,9 +14,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, ROOT, Answers, Project, commit, name, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    COMBINATIONS,
+    ROOT,
+    Answers,
+    Project,
+    commit,
+    name,
+    run,
+)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 GUIDE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 PLANTED = """
@@ -63,31 +73,39 @@ GH = """\
 #!/bin/sh
 case "$1 $2" in
     "run list") [ "$8" = main ] && echo "run of $4" ;;
-    "run download") [ "$3" = "run of $5" ] && mkdir -p "$9" && cp "{evidence}" "$9/controls.json" ;;
+    "run download")
+        [ "$3" = "run of $5" ] && mkdir -p "$9" &&
+            cp "{evidence}" "$9/controls.json" ;;
 esac
 """
 
 
-# The requirements of level 1 of OWASP ASVS 5.0.0, and those of levels 2 and 3 that projects name.
+# The requirements of level 1 of OWASP ASVS 5.0.0, and those of levels 2 and 3 that
+# projects name.
 ASVS = {
     "1": """
-        1.2.1 1.2.2 1.2.3 1.2.4 1.2.5 1.3.1 1.3.2 1.5.1 2.1.1 2.2.1 2.2.2 2.3.1 3.2.1 3.2.2 3.3.1 3.4.1 3.4.2 3.5.1
-        3.5.2 3.5.3 4.1.1 4.4.1 5.2.1 5.2.2 5.3.1 5.3.2 6.1.1 6.2.1 6.2.2 6.2.3 6.2.4 6.2.5 6.2.6 6.2.7 6.2.8 6.3.1
-        6.3.2 6.4.1 6.4.2 7.2.1 7.2.2 7.2.3 7.2.4 7.4.1 7.4.2 8.1.1 8.2.1 8.2.2 8.3.1 9.1.1 9.1.2 9.1.3 9.2.1 10.4.1
-        10.4.2 10.4.3 10.4.4 10.4.5 11.3.1 11.3.2 11.4.1 12.1.1 12.2.1 12.2.2 13.4.1 14.2.1 14.3.1 15.1.1 15.2.1
-        15.3.1
+        1.2.1 1.2.2 1.2.3 1.2.4 1.2.5 1.3.1 1.3.2 1.5.1 2.1.1 2.2.1 2.2.2 2.3.1 3.2.1
+        3.2.2 3.3.1 3.4.1 3.4.2 3.5.1 3.5.2 3.5.3 4.1.1 4.4.1 5.2.1 5.2.2 5.3.1 5.3.2
+        6.1.1 6.2.1 6.2.2 6.2.3 6.2.4 6.2.5 6.2.6 6.2.7 6.2.8 6.3.1 6.3.2 6.4.1 6.4.2
+        7.2.1 7.2.2 7.2.3 7.2.4 7.4.1 7.4.2 8.1.1 8.2.1 8.2.2 8.3.1 9.1.1 9.1.2 9.1.3
+        9.2.1 10.4.1 10.4.2 10.4.3 10.4.4 10.4.5 11.3.1 11.3.2 11.4.1 12.1.1 12.2.1
+        12.2.2 13.4.1 14.2.1 14.3.1 15.1.1 15.2.1 15.3.1
     """,
     "2": """
-        1.3.11 2.3.3 2.4.1 3.3.2 3.3.3 3.3.4 3.4.3 3.4.4 3.4.5 3.4.6 3.7.2 4.1.3 5.1.1 5.4.1 5.4.2 5.4.3 6.2.9 6.2.11
-        6.2.12 6.3.3 6.4.3 6.5.1 6.5.3 6.5.5 6.6.3 7.3.1 7.3.2 7.4.3 7.4.5 7.5.1 7.5.2 8.2.3 11.4.2 13.2.3 13.3.1
-        13.4.2 13.4.3 13.4.4 13.4.5 14.2.2 14.2.3 14.3.2 15.2.2 15.3.3 15.3.4 16.2.1 16.2.5 16.3.1 16.3.2 16.3.3
-        16.4.1 16.4.2 16.5.1 16.5.2 16.5.3
+        1.3.11 2.3.3 2.4.1 3.3.2 3.3.3 3.3.4 3.4.3 3.4.4 3.4.5 3.4.6 3.7.2 4.1.3 5.1.1
+        5.4.1 5.4.2 5.4.3 6.2.9 6.2.11 6.2.12 6.3.3 6.4.3 6.5.1 6.5.3 6.5.5 6.6.3 7.3.1
+        7.3.2 7.4.3 7.4.5 7.5.1 7.5.2 8.2.3 11.4.2 13.2.3 13.3.1 13.4.2 13.4.3 13.4.4
+        13.4.5 14.2.2 14.2.3 14.3.2 15.2.2 15.3.3 15.3.4 16.2.1 16.2.5 16.3.1 16.3.2
+        16.3.3 16.4.1 16.4.2 16.5.1 16.5.2 16.5.3
     """,
     "3": """
         3.4.7 5.2.4 5.2.6 6.3.7 6.3.8 6.4.6 14.2.7 15.2.5
     """,
 }
-LISTED = re.compile(r"^\| (\S+) \| ([123–]) \| (A\d\d) \| (.+) \| ([a-z ]+)(?:: (.+))? \|$", re.MULTILINE)
+LISTED = re.compile(
+    r"^\| (\S+) \| ([123–]) \| (A\d\d) \| (.+) \| ([a-z ]+)(?:: (.+))? \|$",
+    re.MULTILINE,
+)
 ROW = re.compile(r"^\| (\S+) \| .+ \| `test_", re.MULTILINE)
 
 
@@ -98,13 +116,15 @@ def pytest_in(site: Path, *arguments: str, **environment: str) -> dict[str, Any]
         run(site, sys.executable, "-m", "pytest", *arguments, **environment)
     (file,) = (site / "reports").iterdir()
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    assert content["complete"] is (file.name == "controls.json"), "a run of some tests overwrites no whole one"
+    assert content["complete"] is (file.name == "controls.json"), (
+        "a run of some tests overwrites no whole one"
+    )
     return content
 
 
 @pytest.fixture
 def site(project: Project) -> Path:
-    """Return a project whose only tests are planted ones, so that a whole run takes seconds."""
+    """Return a project with planted tests alone, so that a whole run takes seconds."""
     site = project(ALL_OFF)
     for path in site.rglob("test_*.py"):
         path.unlink()
@@ -114,8 +134,13 @@ def site(project: Project) -> Path:
 
 @pytest.fixture
 def evidence(site: Path) -> Path:
-    """Return the file that a project's tests write when a test of V3.3.2 fails and one of V3.3.3 is skipped."""
-    with pytest.raises(AssertionError, match=r"\n1 shown\n1 red: V3\.3\.2\n\d+ not shown: V1\.2\.1, "):
+    """Return the file that a project's tests write.
+
+    A test of V3.3.2 fails, and one of V3.3.3 is skipped.
+    """
+    with pytest.raises(
+        AssertionError, match=r"\n1 shown\n1 red: V3\.3\.2\n\d+ not shown: V1\.2\.1, "
+    ):
         run(site, sys.executable, "-m", "pytest")
     return site / "reports" / "controls.json"
 
@@ -132,9 +157,18 @@ def test_evidence_says_what_was_tested_where_and_when(site: Path) -> None:
     assert set(content["controls"][0]) == set(example["controls"][0])
     head = run(site, "git", "rev-parse", "HEAD").strip()
     assert (content["commit"], content["ci_run"]) == (head, "https://ci.example/runs/1")
-    assert datetime.now(UTC) - datetime.fromisoformat(content["time"]) < timedelta(minutes=5)
+    assert datetime.now(UTC) - datetime.fromisoformat(content["time"]) < timedelta(
+        minutes=5
+    )
     assert (content["exit_status"], content["result"]) == (1, "red")
-    assert content["totals"] == {"passed": 3, "failed": 1, "skipped": 1, "xfailed": 0, "xpassed": 0, "error": 0}
+    assert content["totals"] == {
+        "passed": 3,
+        "failed": 1,
+        "skipped": 1,
+        "xfailed": 0,
+        "xpassed": 0,
+        "error": 0,
+    }
     assert content["versions"]["python"] == platform.python_version()
     assert re.fullmatch(r"6\.\d+\.\d+", content["versions"]["django"])
     assert content["versions"]["database"] == f"SQLite {sqlite3.sqlite_version}"
@@ -146,31 +180,67 @@ def test_evidence_says_what_was_tested_where_and_when(site: Path) -> None:
 def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> None:
     content = json.loads(evidence.read_text(encoding="utf-8"))
     controls = {it["id"]: it for it in content["controls"]}
-    listed = LISTED.findall((evidence.parents[1] / "docs" / "controls.md").read_text(encoding="utf-8"))
+    listed = LISTED.findall(
+        (evidence.parents[1] / "docs" / "controls.md").read_text(encoding="utf-8")
+    )
     assert [control for control, *_ in listed] == list(controls)
-    outcomes = {control: list(it["tests"].values()) for control, it in controls.items() if it["tests"]}
-    expected = {"V3.3.1": ["passed", "passed"], "V3.3.2": ["passed", "failed"], "V3.3.3": ["skipped"]}
+    outcomes = {
+        control: list(it["tests"].values())
+        for control, it in controls.items()
+        if it["tests"]
+    }
+    expected = {
+        "V3.3.1": ["passed", "passed"],
+        "V3.3.2": ["passed", "failed"],
+        "V3.3.3": ["skipped"],
+    }
     assert outcomes == expected
-    found = {it: controls[it]["state"] for it in (*expected, "V3.3.4", "V4.4.1", "V5.4.3")}
-    assert list(found.values()) == ["shown", "red", "not shown", "not shown", "not applicable", "not provided"]
+    found = {
+        it: controls[it]["state"] for it in (*expected, "V3.3.4", "V4.4.1", "V5.4.3")
+    }
+    assert list(found.values()) == [
+        "shown",
+        "red",
+        "not shown",
+        "not shown",
+        "not applicable",
+        "not provided",
+    ]
     scan = controls["V5.4.3"]
-    assert (scan["level"], scan["owasp_top_10"], scan["requires"]) == (2, "A08:2025", "uploads are scanned for viruses")
+    assert (scan["level"], scan["owasp_top_10"], scan["requires"]) == (
+        2,
+        "A08:2025",
+        "uploads are scanned for viruses",
+    )
     assert scan["why"]
 
 
 def test_control_without_its_test_is_red(site: Path) -> None:
-    (site / "core" / "tests" / "test_planted.py").write_text("def test_passes() -> None:\n    pass\n", encoding="utf-8")
+    (site / "core" / "tests" / "test_planted.py").write_text(
+        "def test_passes() -> None:\n    pass\n", encoding="utf-8"
+    )
     content = pytest_in(site)
-    assert (content["complete"], content["exit_status"], content["failed"], content["result"]) == (True, 0, [], "red")
+    assert (
+        content["complete"],
+        content["exit_status"],
+        content["failed"],
+        content["result"],
+    ) == (True, 0, [], "red")
 
 
 def test_any_failure_is_red_and_a_skipped_file_is_whole(site: Path) -> None:
     (site / "core" / "tests" / "test_planted.py").write_text(MORE, encoding="utf-8")
     (site / "core" / "tests" / "test_skipped.py").write_text(SKIPPED, encoding="utf-8")
     content = pytest_in(site)
-    assert (content["complete"], content["exit_status"], content["result"]) == (True, 0, "red")
+    assert (content["complete"], content["exit_status"], content["result"]) == (
+        True,
+        0,
+        "red",
+    )
     assert states(content)["V3.3.1"] == "red", "a known failure shows nothing"
-    (site / "core" / "tests" / "test_unmarked.py").write_text("def test_fails() -> None:\n    assert 1 == 2\n")
+    (site / "core" / "tests" / "test_unmarked.py").write_text(
+        "def test_fails() -> None:\n    assert 1 == 2\n"
+    )
     content = pytest_in(site)
     assert content["failed"] == [
         "core/tests/test_planted.py::test_fails_as_expected",
@@ -191,17 +261,24 @@ def test_any_failure_is_red_and_a_skipped_file_is_whole(site: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_run_of_some_tests_writes_another_file(arguments: list[str], site: Path) -> None:
+def test_run_of_some_tests_writes_another_file(
+    arguments: list[str], site: Path
+) -> None:
     (site / "users" / "tests" / "test_more.py").write_text(MORE, encoding="utf-8")
     assert not pytest_in(site, *arguments)["complete"]
 
 
 def test_file_that_cannot_be_read_makes_a_run_incomplete_and_red(site: Path) -> None:
-    (site / "users" / "tests" / "test_more.py").write_text("def test_", encoding="utf-8")
+    (site / "users" / "tests" / "test_more.py").write_text(
+        "def test_", encoding="utf-8"
+    )
     for arguments in ([], ["-n", "2"]):
         content = pytest_in(site, *arguments)
         assert not content["complete"]
-        assert (content["result"], content["failed"][-1]) == ("red", "users/tests/test_more.py")
+        assert (content["result"], content["failed"][-1]) == (
+            "red",
+            "users/tests/test_more.py",
+        )
 
 
 def test_unreachable_database_does_not_hide_the_result(site: Path) -> None:
@@ -213,7 +290,9 @@ def test_unreachable_database_does_not_hide_the_result(site: Path) -> None:
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
-def test_every_requirement_of_level_1_has_its_state(answers: Answers, pristine: Project) -> None:
+def test_every_requirement_of_level_1_has_its_state(
+    answers: Answers, pristine: Project
+) -> None:
     folder = pristine(answers)
     rows = LISTED.findall((folder / "docs" / "controls.md").read_text(encoding="utf-8"))
     levels = {f"V{it}": level for level, text in ASVS.items() for it in text.split()}
@@ -222,16 +301,28 @@ def test_every_requirement_of_level_1_has_its_state(answers: Answers, pristine: 
     assert listed.items() <= levels.items()
     assert len(rows) == len({control for control, *_ in rows})
     documents = [folder / "SECURITY.md", *folder.glob("[a-z]*/**/SECURITY.md")]
-    shown = {it for path in documents for it in ROW.findall(path.read_text(encoding="utf-8"))}
+    shown = {
+        it for path in documents for it in ROW.findall(path.read_text(encoding="utf-8"))
+    }
     assert {control for control, *_, state, _ in rows if state == "shown"} == shown
-    assert {bool(why) for *_, state, why in rows if state in {"not provided", "not applicable"}} == {True}
-    assert {category for _, _, category, *_ in rows} == {f"A{number:02}" for number in range(1, 11)}
+    assert {
+        bool(why)
+        for *_, state, why in rows
+        if state in {"not provided", "not applicable"}
+    } == {True}
+    assert {category for _, _, category, *_ in rows} == {
+        f"A{number:02}" for number in range(1, 11)
+    }
     found = {it for it in ("V6.2.12", "V6.3.3") if it in shown}
     assert len(found) == (2 if answers["auth_app"] else 0)
 
 
-def test_guide_collects_and_compares_evidence(evidence: Path, tmp_path: Path, pristine: Project) -> None:
-    workflow = (pristine(ALL_ON) / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+def test_guide_collects_and_compares_evidence(
+    evidence: Path, tmp_path: Path, pristine: Project
+) -> None:
+    workflow = (pristine(ALL_ON) / ".github" / "workflows" / "ci.yml").read_text(
+        encoding="utf-8"
+    )
     assert "name: controls-${{ matrix.python }}\n" in workflow
     (newest,) = set(re.findall(r"(?:--name controls-|%5B)(3\.\d+)", GUIDE))
     assert f'"{newest}"]' in workflow
@@ -239,7 +330,13 @@ def test_guide_collects_and_compares_evidence(evidence: Path, tmp_path: Path, pr
     (tmp_path / "bin" / "gh").write_text(GH.format(evidence=evidence), encoding="utf-8")
     (tmp_path / "bin" / "gh").chmod(0o755)
     collect = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)[0]
-    run(tmp_path, "bash", "-c", collect, PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    run(
+        tmp_path,
+        "bash",
+        "-c",
+        collect,
+        PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    )
     (compare,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     with pytest.raises(AssertionError, match="1 shown"):
         run(tmp_path, sys.executable, "-c", compare)
@@ -248,5 +345,8 @@ def test_guide_collects_and_compares_evidence(evidence: Path, tmp_path: Path, pr
     content = json.loads(files[0].read_text(encoding="utf-8"))
     controls = [it | {"state": "shown"} for it in content["controls"]]
     for file in files:
-        file.write_text(json.dumps(content | {"result": "green", "controls": controls}), encoding="utf-8")
+        file.write_text(
+            json.dumps(content | {"result": "green", "controls": controls}),
+            encoding="utf-8",
+        )
     assert len(run(tmp_path, sys.executable, "-c", compare).splitlines()) == len(files)

@@ -1,4 +1,7 @@
-"""Thousands of odd requests to generated projects: none fails, lacks a header or writes a malformed log line."""
+"""Thousands of odd requests to generated projects.
+
+None of them fails, lacks a header or writes a malformed log line.
+"""
 
 import json
 import re
@@ -10,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, run
-from tests.support.live import Site
+from tests.support.live import HANG_SECONDS, Site
 from tests.support.postgresql import Database
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 FUZZ = (
     "-m",
@@ -32,26 +35,56 @@ both_ends = pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 
 def fuzz(folder: Path, **environment: str) -> int:
     """Run the fuzz in a project, and return the number of requests."""
-    shutil.copy(ROOT / "tests" / "inside" / "fuzz.py", folder / "core" / "tests" / "test_fuzz.py")
+    shutil.copy(
+        ROOT / "tests" / "inside" / "fuzz.py",
+        folder / "core" / "tests" / "test_fuzz.py",
+    )
     report = run(folder, sys.executable, *FUZZ, **environment)
-    (summary,) = re.findall(r"^(\d+) requests in \d+ seconds: .+$", report, re.MULTILINE)
+    (summary,) = re.findall(
+        r"^(\d+) requests in \d+ seconds: .+$", report, re.MULTILINE
+    )
     return int(summary)
 
 
 @both_ends
-def test_odd_requests_neither_fail_nor_lack_headers(answers: Answers, project: Project) -> None:
+def test_odd_requests_neither_fail_nor_lack_headers(
+    answers: Answers, project: Project
+) -> None:
     assert fuzz(project(answers)) > 1500
 
 
-def test_odd_requests_do_not_fail_on_postgresql(project: Project, postgresql: Database) -> None:
+def test_odd_requests_do_not_fail_on_postgresql(
+    project: Project, postgresql: Database
+) -> None:
     assert fuzz(project(ALL_ON), TEST_DATABASE_URL=postgresql(), FUZZ_SEED="12") > 2000
 
 
 HEAD = b"Host: localhost\r\nConnection: close\r\nContent-Length: 7\r\n"
-CONTENT_TYPES = [b"a/b; charset=" + charset for charset in (b"utf-16", b"rot13", b"zlib_codec", b"undefined", b"\xe9")]
-CONTENT_TYPES += [b"a/b; charset*=unknown''x", b"a/b; charset*=utf-8''%00", b"a/b; charset*=utf-16''%00%d8"]
-PATHS = [b"/", b"/accounts/login/", b"/admin/", b"/missing/", b"/static/site.css", b"/?page=%ff", b"/%00/", b"/%e9/"]
-MALFORMED = [b"nonsense\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01" * 200 + b"\r\n\r\n"]
+CONTENT_TYPES = [
+    b"a/b; charset=" + charset
+    for charset in (b"utf-16", b"rot13", b"zlib_codec", b"undefined", b"\xe9")
+]
+CONTENT_TYPES += [
+    b"a/b; charset*=unknown''x",
+    b"a/b; charset*=utf-8''%00",
+    b"a/b; charset*=utf-16''%00%d8",
+]
+PATHS = [
+    b"/",
+    b"/accounts/login/",
+    b"/admin/",
+    b"/missing/",
+    b"/static/site.css",
+    b"/?page=%ff",
+    b"/%00/",
+    b"/%e9/",
+]
+MALFORMED = [
+    b"nonsense\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\x16\x03\x01" * 200 + b"\r\n\r\n",
+]
 MALFORMED += [
     b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\nX: " + b"\r\n" * 9 + b"a" * 9000 + b"\r\n\r\n",
@@ -60,7 +93,8 @@ MALFORMED += [
 
 def exchange(site: Site, request: bytes) -> bytes:
     """Send raw bytes to the server over TLS, and return its whole answer."""
-    connection = socket.create_connection(("localhost", site.port), timeout=20)
+    address = ("localhost", site.port)
+    connection = socket.create_connection(address, timeout=HANG_SECONDS)
     with site.tls.wrap_socket(connection, server_hostname="localhost") as stream:
         stream.sendall(request)
         received = b""
@@ -74,10 +108,19 @@ def test_raw_requests_get_a_designed_page_and_json_log_lines(site: Site) -> None
     for method in (b"GET", b"POST"):
         for path in PATHS:
             for content_type in CONTENT_TYPES:
-                head = method + b" " + path + b" HTTP/1.1\r\nContent-Type: " + content_type + b"\r\n" + HEAD
+                head = (
+                    method
+                    + b" "
+                    + path
+                    + b" HTTP/1.1\r\nContent-Type: "
+                    + content_type
+                    + b"\r\n"
+                    + HEAD
+                )
                 answer = exchange(site, head + b"\r\na=%ff&b")
                 if answer.startswith(b"HTTP/1.1 500 "):
-                    # Without nginx, which replaces these types. Django failed before any middleware.
+                    # Without nginx, which replaces these types. Django failed before
+                    # any middleware.
                     assert b"*=" in content_type or b"?" in path, (path, content_type)
                     assert answer.count(b"Internal Server Error") == 3
                     assert not re.search(b"Traceback|LookupError|rot13", answer)
@@ -85,7 +128,11 @@ def test_raw_requests_get_a_designed_page_and_json_log_lines(site: Site) -> None
                     continue
                 assert answer.startswith(b"HTTP/1.1 400 "), (path, content_type)
                 assert b"<h1>Bad request</h1>" in answer
-                for header in (b"Content-Security-Policy", b"Strict-Transport-Security", b"X-Content-Type-Options"):
+                for header in (
+                    b"Content-Security-Policy",
+                    b"Strict-Transport-Security",
+                    b"X-Content-Type-Options",
+                ):
                     assert b"\r\n" + header + b": " in answer
     assert 0 < bare < 2 * len(PATHS) * len(CONTENT_TYPES) / 2
     for request in MALFORMED:

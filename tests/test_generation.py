@@ -1,4 +1,4 @@
-"""Generated projects: the right files, no trace of features that were not chosen, and fresh secrets."""
+"""Generated projects: the right files, no trace of other features, fresh secrets."""
 
 import ast
 import json
@@ -46,7 +46,10 @@ FEATURE_PATHS = {
 TRACES = {
     "gallery": r"galler(?:y|ies)",
     "cloudinary_moderation": r"cloudinary",
-    "auth_app": r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)|[\"']accounts[\"'.]|accounts\.\w",
+    "auth_app": (
+        r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)"
+        r"|[\"']accounts[\"'.]|accounts\.\w"
+    ),
     "github": r"\.github/|github_|github actions|dependabot",
     "gitlab": r"gitlab",
     "renovate": r"renovate",
@@ -55,13 +58,18 @@ TRACES = {
 
 def chosen(answers: Answers) -> set[str]:
     """Return the features of a combination."""
-    found = {key for key, value in answers.items() if value is True} | {answers["ci_scanning"]}
+    found = {key for key, value in answers.items() if value is True} | {
+        answers["ci_scanning"]
+    }
     return found if "github" in found else found | {"renovate"}
 
 
 def text_files(project: Path) -> dict[str, str]:
-    """Return the text of every file, except for the secrets and the record of all answers."""
-    return {path: (project / path).read_text(encoding="utf-8") for path in paths(project) - {".env", ".cruft.json"}}
+    """Return the text of every file except the secrets and the record of answers."""
+    return {
+        path: (project / path).read_text(encoding="utf-8")
+        for path in paths(project) - {".env", ".cruft.json"}
+    }
 
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
@@ -74,8 +82,14 @@ def test_every_prompt_and_choice_has_a_label() -> None:
 
 
 @every_combination
-def test_only_the_files_of_chosen_features_are_generated(answers: Answers, template: Path, pristine: Project) -> None:
-    unwanted = [path for feature in FEATURE_PATHS.keys() - chosen(answers) for path in FEATURE_PATHS[feature]]
+def test_only_the_files_of_chosen_features_are_generated(
+    answers: Answers, template: Path, pristine: Project
+) -> None:
+    unwanted = [
+        path
+        for feature in FEATURE_PATHS.keys() - chosen(answers)
+        for path in FEATURE_PATHS[feature]
+    ]
     expected = {
         path
         for path in paths(template / RAW)
@@ -85,13 +99,22 @@ def test_only_the_files_of_chosen_features_are_generated(answers: Answers, templ
 
 
 def test_feature_paths_exist(template: Path) -> None:
-    missing = [path for owned in FEATURE_PATHS.values() for path in owned if not (template / RAW / path).exists()]
+    missing = [
+        path
+        for owned in FEATURE_PATHS.values()
+        for path in owned
+        if not (template / RAW / path).exists()
+    ]
     assert not missing
 
 
 @every_combination
-def test_features_that_were_not_chosen_are_not_mentioned(answers: Answers, pristine: Project) -> None:
-    words = "|".join(f"(?:{TRACES[feature]})" for feature in TRACES.keys() - chosen(answers))
+def test_features_that_were_not_chosen_are_not_mentioned(
+    answers: Answers, pristine: Project
+) -> None:
+    words = "|".join(
+        f"(?:{TRACES[feature]})" for feature in TRACES.keys() - chosen(answers)
+    )
     found = [
         f"{path}:{number}: {line}"
         for path, text in text_files(pristine(answers)).items()
@@ -103,41 +126,94 @@ def test_features_that_were_not_chosen_are_not_mentioned(answers: Answers, prist
 
 @every_combination
 def test_no_template_syntax_is_left(answers: Answers, pristine: Project) -> None:
-    leftover = re.compile(r"\{\{-? *cookiecutter|cookiecutter\.\w+ *[|}]|^\s*# %", re.MULTILINE)
-    assert not [path for path, text in text_files(pristine(answers)).items() if leftover.search(text)]
+    leftover = re.compile(
+        r"\{\{-? *cookiecutter|cookiecutter\.\w+ *[|}]|^\s*# %", re.MULTILINE
+    )
+    assert not [
+        path
+        for path, text in text_files(pristine(answers)).items()
+        if leftover.search(text)
+    ]
 
 
 @every_combination
 def test_files_have_clean_whitespace(answers: Answers, pristine: Project) -> None:
     files = {path: text for path, text in text_files(pristine(answers)).items() if text}
-    assert not [path for path, text in files.items() if not text.endswith("\n") or text.endswith("\n\n")]
-    assert not [path for path, text in files.items() if "\n\n\n\n" in text or re.search(r"[ \t]$", text, re.MULTILINE)]
+    assert not [
+        path
+        for path, text in files.items()
+        if not text.endswith("\n") or text.endswith("\n\n")
+    ]
+    assert not [
+        path
+        for path, text in files.items()
+        if "\n\n\n\n" in text or re.search(r"[ \t]$", text, re.MULTILINE)
+    ]
 
 
-@pytest.mark.parametrize("answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name)
+@pytest.mark.parametrize(
+    "answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name
+)
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
-def test_ci_choice_changes_only_scans_and_documents(ci_scanning: str, answers: Answers, pristine: Project) -> None:
-    """Therefore slow tests use one CI choice; style, types and Bandit are checked for all."""
-    plain, scanned = (text_files(pristine(it)) for it in (answers, answers | {"ci_scanning": ci_scanning}))
-    differing = {path for path in plain.keys() | scanned.keys() if plain.get(path) != scanned.get(path)}
-    unexpected = {path for path in differing if not path.startswith(("scripts/", ".git"))}
-    assert unexpected <= {"README.md", "docs/updating.md", "renovate.json", "pyproject.toml", "core/tests/evidence.py"}
-    assert tomllib.loads(plain["pyproject.toml"])["project"] == tomllib.loads(scanned["pyproject.toml"])["project"]
+def test_ci_choice_changes_only_scans_and_documents(
+    ci_scanning: str, answers: Answers, pristine: Project
+) -> None:
+    """So slow tests use one CI choice; style, types and Bandit are checked for all."""
+    plain, scanned = (
+        text_files(pristine(it))
+        for it in (answers, answers | {"ci_scanning": ci_scanning})
+    )
+    differing = {
+        path
+        for path in plain.keys() | scanned.keys()
+        if plain.get(path) != scanned.get(path)
+    }
+    unexpected = {
+        path for path in differing if not path.startswith(("scripts/", ".git"))
+    }
+    assert unexpected <= {
+        "README.md",
+        "docs/updating.md",
+        "renovate.json",
+        "pyproject.toml",
+        "core/tests/evidence.py",
+    }
+    assert (
+        tomllib.loads(plain["pyproject.toml"])["project"]
+        == tomllib.loads(scanned["pyproject.toml"])["project"]
+    )
 
 
 @pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
-def test_every_manager_of_renovate_finds_its_version(ci_scanning: str, pristine: Project) -> None:
+def test_every_manager_of_renovate_finds_its_version(
+    ci_scanning: str, pristine: Project
+) -> None:
     files = text_files(pristine(ALL_OFF | {"ci_scanning": ci_scanning}))
     managers = json.loads(files.pop("renovate.json"))["customManagers"]
-    patterns = [pattern.replace("(?<", "(?P<") for manager in managers for pattern in manager["matchStrings"]]
+    patterns = [
+        pattern.replace("(?<", "(?P<")
+        for manager in managers
+        for pattern in manager["matchStrings"]
+    ]
     assert patterns
-    assert not [pattern for pattern in patterns if not any(re.search(pattern, text) for text in files.values())]
+    assert not [
+        pattern
+        for pattern in patterns
+        if not any(re.search(pattern, text) for text in files.values())
+    ]
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_every_setting_is_assigned_once(answers: Answers, pristine: Project) -> None:
-    tree = ast.parse((pristine(answers) / "config" / "settings.py").read_text(encoding="utf-8"))
-    names = [ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    tree = ast.parse(
+        (pristine(answers) / "config" / "settings.py").read_text(encoding="utf-8")
+    )
+    names = [
+        ast.unparse(target)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    ]
     assert not [it for it in names if names.count(it) > 1]
 
 
@@ -165,7 +241,9 @@ def test_secrets_are_fresh_and_only_in_the_env_file(
         if value and key in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
     ]
     assert len(set(secrets)) == 4
-    assert sorted(path.suffix for path in temporary.iterdir()) == [".py"] * 4, "only the rendered hooks are left"
+    assert sorted(path.suffix for path in temporary.iterdir()) == [".py"] * 4, (
+        "only the rendered hooks are left"
+    )
     assert (tmp_path / "one" / ".cookiecutter" / "replay").is_dir()
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.name != ".env":
@@ -174,7 +252,9 @@ def test_secrets_are_fresh_and_only_in_the_env_file(
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_git_add_tracks_everything_but_secrets_and_data(answers: Answers, project: Project) -> None:
+def test_git_add_tracks_everything_but_secrets_and_data(
+    answers: Answers, project: Project
+) -> None:
     folder = project(answers)
     (folder / "media").mkdir()
     for state in (".env.local", "db.sqlite3", "media/photo.jpg"):
@@ -182,7 +262,9 @@ def test_git_add_tracks_everything_but_secrets_and_data(answers: Answers, projec
     run(folder, "git", "init", "--quiet")
     run(folder, "git", "add", "--all")
     tracked = set(run(folder, "git", "ls-files").splitlines())
-    assert tracked == paths(folder) - {path for path in paths(folder) if path.startswith(".git/")} - {
+    assert tracked == paths(folder) - {
+        path for path in paths(folder) if path.startswith(".git/")
+    } - {
         ".env",
         ".env.local",
         "db.sqlite3",
@@ -190,16 +272,34 @@ def test_git_add_tracks_everything_but_secrets_and_data(answers: Answers, projec
     }
 
 
-def test_summary_names_every_choice(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    project = bake(template, tmp_path, **ALL_OFF, project_name="Museum", domain_name="museum.example")
+def test_summary_names_every_choice(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = bake(
+        template,
+        tmp_path,
+        **ALL_OFF,
+        project_name="Museum",
+        domain_name="museum.example",
+    )
     summary = capfd.readouterr().out
-    listed = re.findall(r"^  (\w+)  +(.+)$", summary.partition("Next:")[0], re.MULTILINE)
-    recorded = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
-    assert [prompt for prompt, _ in listed] == [prompt for prompt in PROMPTS if not prompt.startswith("_")]
-    assert dict(listed) == recorded | dict.fromkeys([prompt for prompt in recorded if recorded[prompt] is False], "no")
+    listed = re.findall(
+        r"^  (\w+)  +(.+)$", summary.partition("Next:")[0], re.MULTILINE
+    )
+    recorded = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))[
+        "context"
+    ]["cookiecutter"]
+    assert [prompt for prompt, _ in listed] == [
+        prompt for prompt in PROMPTS if not prompt.startswith("_")
+    ]
+    assert dict(listed) == recorded | dict.fromkeys(
+        [prompt for prompt in recorded if recorded[prompt] is False], "no"
+    )
 
 
-def test_console_encoding_does_not_stop_generation(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+def test_console_encoding_does_not_stop_generation(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
     summary = run(
         tmp_path,
         *(
@@ -222,23 +322,41 @@ def test_missing_feature_path_stops_generation(template: Path, tmp_path: Path) -
     stale = shutil.copytree(template, tmp_path / "stale")
     hook = stale / "hooks" / "post_gen_project.py"
     hook.write_text(
-        re.sub(r'\("auth_app", True\): \[', r'\g<0>"renamed", ', hook.read_text(encoding="utf-8")), encoding="utf-8"
+        re.sub(
+            r'\("auth_app", True\): \[',
+            r'\g<0>"renamed", ',
+            hook.read_text(encoding="utf-8"),
+        ),
+        encoding="utf-8",
     )
     with pytest.raises(FailedHookException):
         bake(stale, tmp_path / "output", auth_app=False)
     assert [path.name for path in (tmp_path / "output").iterdir()] == [".cookiecutter"]
 
 
-def test_existing_project_is_not_overwritten(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
+def test_existing_project_is_not_overwritten(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
     project = bake(template, tmp_path)
     before = (project / ".env").read_bytes()
-    command = ["cookiecutter", "--no-input", "--overwrite-if-exists", "--default-config", str(template), *typed()]
-    with pytest.raises(AssertionError, match=r"my-secure-site: holds a project already"):
+    command = [
+        "cookiecutter",
+        "--no-input",
+        "--overwrite-if-exists",
+        "--default-config",
+        str(template),
+        *typed(),
+    ]
+    with pytest.raises(
+        AssertionError, match=r"my-secure-site: holds a project already"
+    ):
         run(tmp_path, *command, **home)
     assert (project / ".env").read_bytes() == before
 
 
-def test_caches_and_data_in_the_template_are_not_copied(template: Path, tmp_path: Path, pristine: Project) -> None:
+def test_caches_and_data_in_the_template_are_not_copied(
+    template: Path, tmp_path: Path, pristine: Project
+) -> None:
     checkout = shutil.copytree(template, tmp_path / "checkout")
     raw = checkout / RAW
     binary = bytes(range(256)) * 4
@@ -263,15 +381,33 @@ def test_caches_and_data_in_the_template_are_not_copied(template: Path, tmp_path
         (raw / state).write_bytes(b"{{ undefined }} {% nonsense \xff" + binary)
     project = bake(checkout, tmp_path / "output", **ALL_ON)
     assert paths(project) == paths(pristine(ALL_ON))
-    assert not [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())]
+    assert not [
+        path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())
+    ]
     assert dotenv_values(project / ".env")["DEBUG"] == "on"
 
 
 @pytest.mark.parametrize("hook", ["pre_gen_project", "post_gen_project"])
 def test_hooks_need_no_packages_and_no_network(hook: str) -> None:
     tree = ast.parse((ROOT / "hooks" / f"{hook}.py").read_text(encoding="utf-8"))
-    imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imports = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    imports |= {
+        node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    }
     imports = {module.partition(".")[0] for module in imports}
     assert imports <= sys.stdlib_module_names
-    assert not imports & {"asyncio", "ftplib", "http", "smtplib", "socket", "ssl", "subprocess", "urllib"}
+    assert not imports & {
+        "asyncio",
+        "ftplib",
+        "http",
+        "smtplib",
+        "socket",
+        "ssl",
+        "subprocess",
+        "urllib",
+    }

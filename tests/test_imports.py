@@ -1,10 +1,17 @@
-"""The import contracts of an emitted project hold, and every forbidden kind of import breaks them."""
+"""The import contracts of an emitted project hold; each forbidden kind breaks them."""
 
 import re
 
 import pytest
 
-from tests.support.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, name, run
+from tests.support.baking import (
+    ALL_ON,
+    PYTHON_COMBINATIONS,
+    Answers,
+    Project,
+    name,
+    run,
+)
 
 LINT = ("lint-imports", "--no-logo", "--no-cache")
 
@@ -42,9 +49,16 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
         ("uploads.moderation.cloudinary.backend", "uploads.services"),
     ],
 )
-def test_forbidden_import_breaks_a_contract(importer: str, imported: str, project: Project) -> None:
+def test_forbidden_import_breaks_a_contract(
+    importer: str, imported: str, project: Project
+) -> None:
     folder = project(ALL_ON)
-    with (folder / f"{importer.replace('.', '/')}.py").open("a", encoding="utf-8") as file:
+    with (folder / f"{importer.replace('.', '/')}.py").open(
+        "a", encoding="utf-8"
+    ) as file:
         file.write(f"import {imported}\n")
-    with pytest.raises(AssertionError, match=rf"BROKEN(?s:.)+{re.escape(importer)}\s+->\s+{re.escape(imported)}\b"):
+    with pytest.raises(
+        AssertionError,
+        match=rf"BROKEN(?s:.)+{re.escape(importer)}\s+->\s+{re.escape(imported)}\b",
+    ):
         run(folder, *LINT)

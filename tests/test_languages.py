@@ -1,4 +1,4 @@
-"""Every text that people read is translated: in a made-up language that marks each one, and in German."""
+"""Every text is translated: in a made-up language that marks each, and in German."""
 
 import re
 import shutil
@@ -7,13 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, WITH_GALLERY, Answers, Project, name, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    ROOT,
+    WITH_GALLERY,
+    Answers,
+    Project,
+    name,
+    run,
+)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier(
+    "scheduled", f"{RAW}/*.py", f"{RAW}/*.html", f"{RAW}/*.txt"
+)
 
 INSIDE = ROOT / "tests" / "inside"
 # Without the modules that start processes, which these marks do not reach.
-MARKED = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "core.tests.languages", "--show-capture=no", "--tb=no"]
+MARKED = [
+    "-m",
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "core.tests.languages",
+    "--show-capture=no",
+    "--tb=no",
+]
 MARKED += ["--ignore=core/tests/test_settings.py", "--ignore=core/tests/test_backup.py"]
 
 # What the makers of an app write into its first German translation.
@@ -22,9 +44,10 @@ GERMAN = {
     "Skip to content": "Zum Inhalt",
     "Title": "Titel",
     "Choose a photo.": "Wähle ein Foto.",
-    "This file is too large. The limit is {megabytes} MB. Save a smaller copy and try again.": (
-        "Mehr als {megabytes} MB."
-    ),
+    (
+        "This file is too large. The limit is {megabytes} MB. "
+        "Save a smaller copy and try again."
+    ): "Mehr als {megabytes} MB.",
     "A decision on your photo": "Eine Entscheidung über dein Foto",
     "%(width)s × %(height)s pixels": "%(width)s × %(height)s Bildpunkte",
     "Uploading.": "Wird hochgeladen.",
@@ -54,14 +77,24 @@ print(upload_error("too_large").message)
 
 
 def read_marked(folder: Path) -> tuple[list[str], set[str], int]:
-    """Run a project's own tests with marks; return texts without, templates that none rendered, and the pages read."""
+    """Run a project's own tests with marks.
+
+    Return the texts without marks, the templates that nothing rendered, and the number
+    of pages read.
+    """
     shutil.copy(INSIDE / "languages.py", folder / "core" / "tests" / "languages.py")
-    shutil.copy(INSIDE / "every_page.py", folder / "core" / "tests" / "test_every_page.py")
+    shutil.copy(
+        INSIDE / "every_page.py", folder / "core" / "tests" / "test_every_page.py"
+    )
     report = run(folder, sys.executable, *MARKED)
     assert "test_every_page" not in report, report  # no failure there
     pages = re.findall(r"^read (\d+) pages$", report, re.MULTILINE)
     texts = re.findall(r"^unmarked: (.+)$", report, re.MULTILINE)
-    return texts, set(re.findall(r"^not rendered: (.+)$", report, re.MULTILINE)), int(pages[0])
+    return (
+        texts,
+        set(re.findall(r"^not rendered: (.+)$", report, re.MULTILINE)),
+        int(pages[0]),
+    )
 
 
 def test_no_page_or_email_has_an_untranslated_text(project: Project) -> None:
@@ -76,7 +109,9 @@ def test_no_page_or_email_has_an_untranslated_text(project: Project) -> None:
         shutil.rmtree(folder)
     # The gallery and the accounts app replace some templates.
     assert not unused[0] & unused[1]
-    assert not [path for path in unused[0] if path.startswith(("accounts/", "gallery/"))]
+    assert not [
+        path for path in unused[0] if path.startswith(("accounts/", "gallery/"))
+    ]
 
 
 def test_untranslated_texts_are_found(project: Project) -> None:
@@ -91,7 +126,10 @@ def test_untranslated_texts_are_found(project: Project) -> None:
             "{% blocktranslate %}Sent by {{ project_name }}{% endblocktranslate %}",
             "Sent by {{ project_name }}",
         ),
-        "uploads/templates/uploads/photo_input.html": ('"{% translate "Uploading." %}"', '"Uploading."'),
+        "uploads/templates/uploads/photo_input.html": (
+            '"{% translate "Uploading." %}"',
+            '"Uploading."',
+        ),
     }
     for path, (old, new) in edits.items():
         text = (folder / path).read_text(encoding="utf-8")
@@ -118,7 +156,10 @@ def translate(file: Path) -> None:
         assert lines, english
         start = len(text) - len(lines)
         changed = re.sub(
-            r'^(msgstr|msgstr\[\d\]) ""$', rf'\1 "{german}"', lines.partition("\n\n")[0], flags=re.MULTILINE
+            r'^(msgstr|msgstr\[\d\]) ""$',
+            rf'\1 "{german}"',
+            lines.partition("\n\n")[0],
+            flags=re.MULTILINE,
         )
         text = text[:start] + changed + lines[len(lines.partition("\n\n")[0]) :]
     file.write_text(text, encoding="utf-8")
@@ -126,10 +167,16 @@ def translate(file: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext is not installed")
 @pytest.mark.parametrize("answers", [ALL_ON, WITH_GALLERY], ids=name)
-def test_team_translates_its_site_into_german(answers: Answers, project: Project) -> None:
+def test_team_translates_its_site_into_german(
+    answers: Answers, project: Project
+) -> None:
     """Follow docs/languages.md."""
     folder = project(answers)
-    commands = re.findall(r"^uv run (python .*)$", (folder / "docs" / "languages.md").read_text("utf-8"), re.MULTILINE)
+    commands = re.findall(
+        r"^uv run (python .*)$",
+        (folder / "docs" / "languages.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
     assert len(commands) == 2
     run(folder, sys.executable, *commands[0].split()[1:])
     catalog = folder / "locale" / "de" / "LC_MESSAGES" / "django.po"
@@ -157,5 +204,14 @@ def test_team_translates_its_site_into_german(answers: Answers, project: Project
     assert english.count('<html lang="en">') == 6
     assert "Oct. 31, 2026" in english
     assert "Galerie" not in english
-    hebrew = run(folder, sys.executable, "manage.py", "shell", "-c", PAGES, DEBUG="on", LANGUAGE_CODE="he")
+    hebrew = run(
+        folder,
+        sys.executable,
+        "manage.py",
+        "shell",
+        "-c",
+        PAGES,
+        DEBUG="on",
+        LANGUAGE_CODE="he",
+    )
     assert hebrew.count('<html lang="he" dir="rtl">') == 6

@@ -15,7 +15,7 @@ from tests.support.baking import run
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, gunicorn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 OBSERVATORY = "@mdn/mdn-http-observatory@1.4.8"
 TLS_HANDSHAKE = b"\x16"
@@ -23,33 +23,49 @@ TLS_HANDSHAKE = b"\x16"
 
 @pytest.fixture(scope="module")
 def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the Observatory installed, without its scripts that download lists."""
+    """Return a folder with the Observatory, without its scripts that download lists."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("observatory")
     done = subprocess.run(
-        [npm, "install", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error", OBSERVATORY],
+        [
+            npm,
+            "install",
+            "--ignore-scripts",
+            "--omit=dev",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            OBSERVATORY,
+        ],
         cwd=folder,
         check=False,
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        pytest.skip(f"npm cannot install the Observatory: {done.stderr.strip().splitlines()[-1]}")
+        pytest.skip(
+            "npm cannot install the Observatory: "
+            f"{done.stderr.strip().splitlines()[-1]}"
+        )
     # Without the HSTS preload list, the last 5 of 145 points cannot be reached.
-    (folder / "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json").write_text("{}", encoding="utf-8")
+    (
+        folder / "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json"
+    ).write_text("{}", encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
 def front_port(site: Site) -> Iterator[int]:
-    """Return a port for both HTTP and HTTPS, since the Observatory follows the redirect on one port."""
+    """Return a port for HTTP and HTTPS, since the Observatory keeps it in redirects."""
 
     class Relay(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             secure = self.request.recv(1, socket.MSG_PEEK) == TLS_HANDSHAKE
-            with socket.create_connection(("127.0.0.1", site.port if secure else plain_port)) as upstream:
+            with socket.create_connection(
+                ("127.0.0.1", site.port if secure else plain_port)
+            ) as upstream:
                 back = Thread(target=pump, args=(upstream, self.request))
                 back.start()
                 pump(self.request, upstream)
@@ -72,16 +88,37 @@ def front_port(site: Site) -> Iterator[int]:
         front.shutdown()
 
 
-def test_observatory_deducts_no_points(observatory: Path, site: Site, front_port: int) -> None:
-    """A page gets 100 points, 30 for its headers, 5 more if it sets cookies, 5 if scripts have a hash."""
-    assert site.visitor(OWNER).upload(encode(landscape(2, (320, 240))), title="scored").status == 302
+def test_observatory_deducts_no_points(
+    observatory: Path, site: Site, front_port: int
+) -> None:
+    """A page gets 100 points, and 30 for its headers.
+
+    It gets 5 more if it sets cookies, and 5 if scripts have a hash.
+    """
+    assert (
+        site.visitor(OWNER)
+        .upload(encode(landscape(2, (320, 240))), title="scored")
+        .status
+        == 302
+    )
     site.python("Photo.objects.filter(title='scored').update(status='approved')")
-    photo = site.python("print(Photo.objects.get(title='scored').get_absolute_url())").strip()
-    pages = ["/", photo, "/accounts/login/", "/accounts/password/reset/", "/admin/login/", "/photos/upload/"]
+    photo = site.python(
+        "print(Photo.objects.get(title='scored').get_absolute_url())"
+    ).strip()
+    pages = [
+        "/",
+        photo,
+        "/accounts/login/",
+        "/accounts/password/reset/",
+        "/admin/login/",
+        "/photos/upload/",
+    ]
     targets = [f"localhost:{front_port}{page}" for page in pages]
     shutil.copy(Path(__file__).parent / "support" / "observatory.mjs", observatory)
     trust = str(site.log.with_name("authority.pem"))
-    report = run(observatory, "node", "observatory.mjs", *targets, NODE_EXTRA_CA_CERTS=trust).splitlines()
+    report = run(
+        observatory, "node", "observatory.mjs", *targets, NODE_EXTRA_CA_CERTS=trust
+    ).splitlines()
     assert [line.split()[1] for line in report] == targets
     assert all(int(line.split()[0]) >= 130 for line in report), report
     assert not [line for line in report if len(line.split()) > 2]

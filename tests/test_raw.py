@@ -1,4 +1,4 @@
-"""The folder `{{cookiecutter.project_slug}}` is itself a Django project with every feature on."""
+"""The folder `{{cookiecutter.project_slug}}` is a Django project with every feature."""
 
 import ast
 import re
@@ -15,7 +15,9 @@ from tests.support.baking import PROMPTS, RAW, ROOT, paths, run
 from tests.support.readme import section
 
 # Settings that only a project without the feature needs.
-SETTINGS_WITHOUT = re.compile(r"^# % if not cookiecutter\.\w+\n((?:[A-Z_]+ = .+\n)+)# % endif$", re.MULTILINE)
+SETTINGS_WITHOUT = re.compile(
+    r"^# % if not cookiecutter\.\w+\n((?:[A-Z_]+ = .+\n)+)# % endif$", re.MULTILINE
+)
 
 # Names with a leading underscore that Django documents.
 DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_state"}
@@ -55,12 +57,25 @@ def private_names(tree: ast.Module) -> set[str]:
     classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    names |= {it.name for node in classes for it in node.body if isinstance(it, ast.FunctionDef)}
+    names |= {
+        it.name
+        for node in classes
+        for it in node.body
+        if isinstance(it, ast.FunctionDef)
+    }
     names |= {part for node in imports for part in (node.module or "").split(".")}
     names |= {it.name for node in imports for it in node.names}
-    calls = [node for node in nodes if isinstance(node, ast.Call)]  # getattr(it, "_name")
-    names |= {str(it.value) for node in calls for it in node.args if isinstance(it, ast.Constant)}
-    return {name for name in names if re.fullmatch("_[a-z]+(_[a-z]+)*|internal", name)} - DOCUMENTED
+    # As in getattr(it, "_name").
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    names |= {
+        str(it.value)
+        for node in calls
+        for it in node.args
+        if isinstance(it, ast.Constant)
+    }
+    return {
+        name for name in names if re.fullmatch("_[a-z]+(_[a-z]+)*|internal", name)
+    } - DOCUMENTED
 
 
 def test_private_parts_of_other_packages_are_listed(raw: Path) -> None:
@@ -75,15 +90,22 @@ def test_private_parts_of_other_packages_are_listed(raw: Path) -> None:
 
 
 def test_features_use_only_if_and_endif_statements(raw: Path) -> None:
-    """With `else`, or with `not` around anything but settings, the raw folder would not be a valid configuration."""
+    """Other statements would make the raw folder an invalid configuration.
+
+    These are `else`, and `not` around anything but settings.
+    """
     allowed = re.compile(r"# % (if cookiecutter\.\w+( == \"\w+\")?|endif)")
     statements = {
         line.strip()
         for path in paths(raw)
-        for line in SETTINGS_WITHOUT.sub("", (raw / path).read_text(encoding="utf-8")).splitlines()
+        for line in SETTINGS_WITHOUT.sub(
+            "", (raw / path).read_text(encoding="utf-8")
+        ).splitlines()
         if line.strip().startswith("# %")
     }
-    assert not [statement for statement in statements if not allowed.fullmatch(statement)]
+    assert not [
+        statement for statement in statements if not allowed.fullmatch(statement)
+    ]
 
 
 def test_settings_without_a_feature_are_set_again_with_it(raw: Path) -> None:
@@ -97,14 +119,22 @@ def test_settings_without_a_feature_are_set_again_with_it(raw: Path) -> None:
 
 
 def test_no_raw_blocks_and_no_conditional_file_names(raw: Path) -> None:
-    assert not [path for path in paths(raw) if re.search(r"\{%-? *(end)?raw", (raw / path).read_text(encoding="utf-8"))]
-    assert not [path for path in paths(raw) if "{" in path or set(path) & set('<>:"|?*\\')]
+    assert not [
+        path
+        for path in paths(raw)
+        if re.search(r"\{%-? *(end)?raw", (raw / path).read_text(encoding="utf-8"))
+    ]
+    assert not [
+        path for path in paths(raw) if "{" in path or set(path) & set('<>:"|?*\\')
+    ]
 
 
 def test_used_answers_are_defined(raw: Path) -> None:
     used = {
         match
         for path in paths(raw)
-        for match in re.findall(r"\bcookiecutter\.(\w+)", (raw / path).read_text(encoding="utf-8"))
+        for match in re.findall(
+            r"\bcookiecutter\.(\w+)", (raw / path).read_text(encoding="utf-8")
+        )
     }
     assert used <= PROMPTS.keys()

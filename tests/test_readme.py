@@ -1,4 +1,4 @@
-"""The commands of the emitted README work exactly as written, on a machine with only uv."""
+"""The emitted README's commands work exactly as written, on a machine with only uv."""
 
 import os
 import subprocess
@@ -15,31 +15,51 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, clean_environment, commit, name, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RUN_SECONDS,
+    Answers,
+    Project,
+    clean_environment,
+    commit,
+    name,
+    run,
+)
 from tests.support.browsing import Browse, chromium, log_in, totp
 from tests.support.images import camera_file, landscape
 from tests.support.live import ADMIN, PASSWORD
 from tests.support.readme import commands, development_port, terminate
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 URL = "http://localhost:8000"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}}
-# What a person does from an empty folder to a published photo, at most. `cd` is a command too.
+# What a person does from an empty folder to a published photo, at most. `cd` is a
+# command too.
 COMMANDS, PAGES, CLICKS = 3, 9, 10
 
 
 def available(terminal: int) -> str:
-    """Return what a program has written to its terminal, where getpass asks for passwords."""
-    return os.read(terminal, 4096).decode() if terminal >= 0 and select([terminal], [], [], 0)[0] else ""
+    """Return what a program wrote to its terminal, where getpass asks for passwords."""
+    return (
+        os.read(terminal, 4096).decode()
+        if terminal >= 0 and select([terminal], [], [], 0)[0]
+        else ""
+    )
 
 
 @contextmanager
 def served(project: Path, command: str) -> Iterator[str]:
-    """Run the command in a terminal, create the administrator, and yield the start page once the server answers."""
+    """Run the command in a terminal, and create the administrator.
+
+    Yield the start page once the server answers.
+    """
     with (project / "server.log").open("w+", encoding="utf-8") as log:
-        terminal, stdin = (-1, subprocess.DEVNULL) if sys.platform == "win32" else os.openpty()
+        terminal, stdin = (
+            (-1, subprocess.DEVNULL) if sys.platform == "win32" else os.openpty()
+        )
         server = subprocess.Popen(
             command.split(),
             cwd=project,
@@ -50,9 +70,13 @@ def served(project: Path, command: str) -> Iterator[str]:
             start_new_session=True,
             text=True,
         )
-        answers = {"Email:": ADMIN, "Password:": PASSWORD, "Password (again):": PASSWORD} if stdin >= 0 else {}
+        answers = (
+            {"Email:": ADMIN, "Password:": PASSWORD, "Password (again):": PASSWORD}
+            if stdin >= 0
+            else {}
+        )
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + RUN_SECONDS
             page, asked = None, ""
             while page is None:
                 text = (project / "server.log").read_text(encoding="utf-8")
@@ -74,7 +98,7 @@ def served(project: Path, command: str) -> Iterator[str]:
 
 @dataclass
 class Visit:
-    """A person in a browser, with the mouse or with the keyboard alone; it counts pages and clicks."""
+    """A person in a browser, by mouse or by keyboard alone; count pages and clicks."""
 
     page: Page
     mouse: bool
@@ -86,7 +110,7 @@ class Visit:
         self.page.on("framenavigated", lambda frame: self.pages.append(frame.url))
 
     def click(self, target: Locator) -> None:
-        """Click on a link or a button, or move to it with the Tab key and press Enter."""
+        """Click on a link or a button, or move to it with Tab and press Enter."""
         self.clicks += 1
         if self.mouse:
             target.click()
@@ -114,7 +138,7 @@ class Visit:
 
 
 def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
-    """Log in as a new administrator, set up a second factor, upload a photo and approve it."""
+    """As a new administrator, set up a second factor, upload a photo and approve it."""
     page = visit.page
     page.goto("/")
     visit.click(page.get_by_role("banner").get_by_role("link", name="Log in"))
@@ -123,17 +147,32 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
     visit.click(page.get_by_role("button", name="Log in", exact=True))
     expect(page.get_by_text("Staff need a second factor")).to_be_visible()
     visit.click(page.get_by_role("link", name="Activate"))
-    visit.type("Authenticator code:", totp(page.get_by_label("Authenticator secret").input_value()))
+    visit.type(
+        "Authenticator code:",
+        totp(page.get_by_label("Authenticator secret").input_value()),
+    )
     visit.click(page.get_by_role("button", name="Activate"))
-    visit.click(page.get_by_role("banner").get_by_role("link", name="Upload", exact=True))
+    visit.click(
+        page.get_by_role("banner").get_by_role("link", name="Upload", exact=True)
+    )
     visit.type("Title:", title)
     photo = page.get_by_label("Photo")
     visit.clicks += 2  # opens the dialog of the browser, and chooses the file
     if not visit.mouse:
         visit.move(photo)
-    photo.set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": camera_file(landscape(4), "marker")})
+    photo.set_input_files(
+        {
+            "name": "a.jpg",
+            "mimeType": "image/jpeg",
+            "buffer": camera_file(landscape(4), "marker"),
+        }
+    )
     visit.click(page.get_by_role("button", name="Upload"))
-    visit.click(page.get_by_role("listitem").filter(has_text=title).get_by_role("link", name="Review"))
+    visit.click(
+        page.get_by_role("listitem")
+        .filter(has_text=title)
+        .get_by_role("link", name="Review")
+    )
     visit.click(page.get_by_role("button", name="Approve"))
     expect(page.get_by_text("Photos approved: 1.")).to_be_visible()
 
@@ -150,18 +189,28 @@ def walk(folder: Path, browse: Browse) -> None:
         email = f"{number}@example.com" if number else ADMIN
         if number:
             admin = ["uv", "run", "poe", "admin", "--no-input"]
-            run(folder, *admin, DJANGO_SUPERUSER_EMAIL=email, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+            run(
+                folder,
+                *admin,
+                DJANGO_SUPERUSER_EMAIL=email,
+                DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+            )
         visit = Visit(browse(URL, **options), mouse)
         publish_the_first_photo(visit, email, f"First light {number}")
         visitor = browse(URL)
-        expect(visitor.get_by_role("link", name=f"First light {number}")).to_be_visible()
+        expect(
+            visitor.get_by_role("link", name=f"First light {number}")
+        ).to_be_visible()
         assert len(visit.pages) <= PAGES, visit.pages
         assert visit.clicks <= CLICKS
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_readme_commands_work(
-    answers: Answers, project: Project, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    answers: Answers,
+    project: Project,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> None:
     folder = project(answers)
     readme = folder / "README.md"
@@ -170,9 +219,19 @@ def test_readme_commands_work(
     assert len(["uvx cookiecutter .", f"cd {folder.name}", start]) <= COMMANDS
     if sys.platform == "win32":  # it has no terminal for tests
         admin = ["uv", "run", "poe", "admin", "--no-input"]
-        run(folder, *admin, DJANGO_SUPERUSER_EMAIL=ADMIN, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    with development_port(tmp_path_factory.getbasetemp().parent), served(folder, start) as page:
-        assert f"<h1>{'Gallery' if answers['gallery'] else 'My Secure Site'}</h1>" in page
+        run(
+            folder,
+            *admin,
+            DJANGO_SUPERUSER_EMAIL=ADMIN,
+            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        )
+    with (
+        development_port(tmp_path_factory.getbasetemp().parent),
+        served(folder, start) as page,
+    ):
+        assert (
+            f"<h1>{'Gallery' if answers['gallery'] else 'My Secure Site'}</h1>" in page
+        )
         if chromium():  # otherwise only the commands are tested
             browse: Browse = request.getfixturevalue("browse")
             if answers == ALL_ON:
@@ -181,10 +240,16 @@ def test_readme_commands_work(
                 staff = browse(URL)
                 log_in(staff, ADMIN)
                 staff.get_by_role("link", name="Admin").click()
-                expect(staff.get_by_role("link", name="Photos", exact=True)).to_be_visible()
+                expect(
+                    staff.get_by_role("link", name="Photos", exact=True)
+                ).to_be_visible()
 
     commit(folder)
     for command in commands(readme, "Test, check, scan"):
         run(folder, *command.split())
-    assert "uv.lock" in run(folder, "git", "ls-files").splitlines(), "the README says to commit uv.lock"
-    assert run(folder, "git", "status", "--porcelain") == "", "the commands leave untracked files"
+    assert "uv.lock" in run(folder, "git", "ls-files").splitlines(), (
+        "the README says to commit uv.lock"
+    )
+    assert run(folder, "git", "status", "--porcelain") == "", (
+        "the commands leave untracked files"
+    )

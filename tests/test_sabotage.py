@@ -1,4 +1,4 @@
-"""The template's own checks notice sabotage: each passes on the template, and fails on a sabotaged copy."""
+"""The template's own checks pass on the template, and fail on sabotaged copies."""
 
 import os
 import shutil
@@ -8,20 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, COMBINATIONS, RAW, Answers, Project, bake, name, paths, run, typed
+from tests.support.baking import (
+    ALL_OFF,
+    COMBINATIONS,
+    RAW,
+    Answers,
+    Project,
+    bake,
+    name,
+    paths,
+    run,
+    typed,
+)
 from tests.support.records import edited_migrations, record, unlisted_files
 from tests.support.releases import change
 from tests.support.renewal import UV, cooldowns, images, undated_images
 
 HOOKS = ["pre_gen_project", "post_gen_project"]
 
-# Python imports it at its start. It notes each use of the network, and each program that a hook starts.
-# Cookiecutter's own process is exempt from the rest: it starts the hooks, and urllib3 opens a socket when imported.
+# Python imports it at its start. It notes each use of the network, and each program
+# that a hook starts. Cookiecutter's own process is exempt from the rest: it starts the
+# hooks, and urllib3 opens a socket when imported.
 WATCH = """\
 import os, sys
 
 CONTACTS = ("socket.connect", "socket.get", "socket.send")
-PROGRAMS = ("socket.", "subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.startfile", "os.system")
+PROGRAMS = (
+    "socket.", "subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn",
+    "os.startfile", "os.system",
+)
 REFUSED = CONTACTS if sys.orig_argv[1:2] == ["-m"] else CONTACTS + PROGRAMS
 
 def watch(event, arguments):
@@ -40,13 +55,25 @@ def copy(template: Path, tmp_path: Path) -> Path:
 
 
 def outside_contacts(template: Path, folder: Path) -> str:
-    """Generate a project with the network refused, and return what was tried nevertheless."""
+    """Generate a project with the network refused; return what was tried anyway."""
     (folder / "watch").mkdir()
     (folder / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
     note = folder / "note.txt"
     note.touch()
-    command = (sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", str(template), *typed())
-    environment = {"PYTHONPATH": str(folder / "watch"), "NOTE": str(note), "HOME": str(folder)}
+    command = (
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--default-config",
+        str(template),
+        *typed(),
+    )
+    environment = {
+        "PYTHONPATH": str(folder / "watch"),
+        "NOTE": str(note),
+        "HOME": str(folder),
+    }
     run(folder, *command, **environment, USERPROFILE=str(folder))
     return note.read_text(encoding="utf-8")
 
@@ -66,7 +93,9 @@ def test_generation_uses_no_network(template: Path, tmp_path: Path) -> None:
         "__import__('os').system('curl http://127.0.0.1:9/')",
     ],
 )
-def test_hook_that_uses_the_network_is_noticed(contact: str, hook: str, template: Path, tmp_path: Path) -> None:
+def test_hook_that_uses_the_network_is_noticed(
+    contact: str, hook: str, template: Path, tmp_path: Path
+) -> None:
     if "system" in contact and os.name == "nt":
         contact = contact.replace("curl", "curl.exe")
     sabotaged = copy(template, tmp_path)
@@ -82,7 +111,9 @@ def test_files_of_the_raw_folder_are_listed(template: Path) -> None:
 
 def test_unlisted_file_is_noticed(template: Path, tmp_path: Path) -> None:
     sabotaged = copy(template, tmp_path)
-    (sabotaged / RAW / "core" / "extra.py").write_text("EXTRA = True\n", encoding="utf-8")
+    (sabotaged / RAW / "core" / "extra.py").write_text(
+        "EXTRA = True\n", encoding="utf-8"
+    )
     assert unlisted_files(sabotaged) - unlisted_files(template) == {"core/extra.py"}
     assert "core/extra.py" in paths(bake(sabotaged, tmp_path / "output"))
 
@@ -91,11 +122,15 @@ def test_released_migrations_are_never_edited(template: Path) -> None:
     assert not edited_migrations(template)
 
 
-def test_edit_of_a_released_migration_is_noticed(template: Path, tmp_path: Path) -> None:
+def test_edit_of_a_released_migration_is_noticed(
+    template: Path, tmp_path: Path
+) -> None:
     sabotaged = copy(template, tmp_path)
     changelog = sabotaged / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
-    changelog.write_text(text.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n## ", 1), encoding="utf-8")
+    changelog.write_text(
+        text.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n## ", 1), encoding="utf-8"
+    )
     assert "99.0.0 is not recorded" in edited_migrations(sabotaged)
     record(sabotaged)
     assert not edited_migrations(sabotaged)
@@ -104,18 +139,24 @@ def test_edit_of_a_released_migration_is_noticed(template: Path, tmp_path: Path)
         file.write("# edited\n")
     (sabotaged / RAW / "uploads" / "migrations" / "0002_later.py").touch()
     record(sabotaged)
-    assert edited_migrations(sabotaged) == [f"{migration} of 99.0.0"], "a recorded release is not recorded again"
+    assert edited_migrations(sabotaged) == [f"{migration} of 99.0.0"], (
+        "a recorded release is not recorded again"
+    )
     (sabotaged / RAW / migration).unlink()
     assert edited_migrations(sabotaged) == [f"{migration} of 99.0.0"]
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
-def test_images_have_versions_and_releases_a_cooldown(answers: Answers, pristine: Project) -> None:
+def test_images_have_versions_and_releases_a_cooldown(
+    answers: Answers, pristine: Project
+) -> None:
     project = pristine(answers)
     assert len(images(project)) >= 5
     assert not undated_images(project)
     assert not cooldowns(project)
-    assert (project / "renovate.json").is_file() != (project / ".github" / "dependabot.yml").is_file()
+    assert (project / "renovate.json").is_file() != (
+        project / ".github" / "dependabot.yml"
+    ).is_file()
 
 
 # The check, the choice of CI, the file, a text in it, and its replacement.
@@ -124,8 +165,20 @@ type Sabotage = tuple[Callable[[Path], list[str]], str, str, str, str]
 COOLDOWN = "    cooldown:\n      default-days: 7\n    groups:\n      packages"
 AGE = '"minimumReleaseAge": "7 days"'
 SABOTAGES: list[Sabotage] = [
-    (undated_images, "github", "Dockerfile", "FROM python:3.14-slim-trixie AS", "FROM python:latest AS"),
-    (undated_images, "github", "Dockerfile", "FROM python:3.14-slim-trixie AS", "FROM python AS"),
+    (
+        undated_images,
+        "github",
+        "Dockerfile",
+        "FROM python:3.14-slim-trixie AS",
+        "FROM python:latest AS",
+    ),
+    (
+        undated_images,
+        "github",
+        "Dockerfile",
+        "FROM python:3.14-slim-trixie AS",
+        "FROM python AS",
+    ),
     (
         undated_images,
         "github",
@@ -135,19 +188,47 @@ SABOTAGES: list[Sabotage] = [
     ),
     (undated_images, "github", "compose.yaml", "nginx:1.30-alpine", "nginx:latest"),
     (undated_images, "github", "compose.yaml", "nginx:1.30-alpine", "nginx"),
-    (undated_images, "github", ".github/workflows/ci.yml", "postgres:18-alpine", "postgres:latest"),
+    (
+        undated_images,
+        "github",
+        ".github/workflows/ci.yml",
+        "postgres:18-alpine",
+        "postgres:latest",
+    ),
     (undated_images, "gitlab", ".gitlab-ci.yml", "[postgres:18-alpine]", "[postgres]"),
-    (undated_images, "gitlab", ".gitlab-ci.yml", f"uv:{UV}-python$PYTHON-trixie", "uv:latest"),
-    (cooldowns, "github", ".github/dependabot.yml", COOLDOWN, "    groups:\n      packages"),
+    (
+        undated_images,
+        "gitlab",
+        ".gitlab-ci.yml",
+        f"uv:{UV}-python$PYTHON-trixie",
+        "uv:latest",
+    ),
+    (
+        cooldowns,
+        "github",
+        ".github/dependabot.yml",
+        COOLDOWN,
+        "    groups:\n      packages",
+    ),
     (cooldowns, "github", "pyproject.toml", 'exclude-newer = "7 days"\n', ""),
-    (cooldowns, "github", "pyproject.toml", "django = false\n", "django = false\nrequests = false\n"),
+    (
+        cooldowns,
+        "github",
+        "pyproject.toml",
+        "django = false\n",
+        "django = false\nrequests = false\n",
+    ),
     (cooldowns, "gitlab", "renovate.json", f"{AGE},", ""),
     (cooldowns, "none", "renovate.json", AGE, AGE.replace("7", "0")),
 ]
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda it: f"{it[2]}-{it[4].strip() or 'removed'}")
-def test_latest_image_or_lost_cooldown_is_noticed(sabotage: Sabotage, project: Project) -> None:
+@pytest.mark.parametrize(
+    "sabotage", SABOTAGES, ids=lambda it: f"{it[2]}-{it[4].strip() or 'removed'}"
+)
+def test_latest_image_or_lost_cooldown_is_noticed(
+    sabotage: Sabotage, project: Project
+) -> None:
     check, ci_scanning, path, old, new = sabotage
     folder = project(ALL_OFF | {"ci_scanning": ci_scanning})
     before = check(folder)

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
@@ -13,8 +12,10 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.baking import ALL_OFF, Project, clean_environment
+from tests.support.live import HANG_SECONDS
+from tests.support.services import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 START = [sys.executable, "-m", "scripts.start"]
 
@@ -22,7 +23,12 @@ START = [sys.executable, "-m", "scripts.start"]
 def refusal(folder: Path, *arguments: str) -> str:
     """Run the command, which must fail, and return its output."""
     done = subprocess.run(
-        [*START, *arguments], cwd=folder, env=clean_environment(), check=False, capture_output=True, text=True
+        [*START, *arguments],
+        cwd=folder,
+        env=clean_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -32,7 +38,10 @@ def refusal(folder: Path, *arguments: str) -> str:
 def test_missing_env_file_is_named(project: Project) -> None:
     folder = project(ALL_OFF)
     (folder / ".env").unlink()
-    assert refusal(folder) == "Copy .env.example to .env, set DEBUG=on, and fill in the variables under Required.\n"
+    assert refusal(folder) == (
+        "Copy .env.example to .env, set DEBUG=on, "
+        "and fill in the variables under Required.\n"
+    )
 
 
 def test_port_in_use_is_named(project: Project) -> None:
@@ -40,13 +49,20 @@ def test_port_in_use_is_named(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         for unusable in (port, "70000", "here", "0.0.0.0 8000", "--port 9200"):
-            sentence = f"Port {unusable} is in use or invalid: choose another one, as in `uv run poe start 9200`.\n"
+            sentence = (
+                f"Port {unusable} is in use or invalid: "
+                "choose another one, as in `uv run poe start 9200`.\n"
+            )
             assert refusal(folder, *unusable.split()) == sentence
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal for one group of processes")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no signal for one group of processes"
+)
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_site_runs_on_the_given_port_and_ends_quietly(ending: signal.Signals, project: Project) -> None:
+def test_site_runs_on_the_given_port_and_ends_quietly(
+    ending: signal.Signals, project: Project
+) -> None:
     folder = project(ALL_OFF)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -59,16 +75,21 @@ def test_site_runs_on_the_given_port_and_ends_quietly(ending: signal.Signals, pr
         start_new_session=True,
         text=True,
     )
-    page, deadline = "", time.monotonic() + 60
-    while not page and time.monotonic() < deadline and started.poll() is None:
+    pages = []
+
+    def is_decided() -> bool:
         with suppress(OSError):
-            page = urlopen(f"http://127.0.0.1:{port}/", timeout=5).read().decode()
-        time.sleep(0.2)
+            answer = urlopen(f"http://127.0.0.1:{port}/", timeout=HANG_SECONDS)
+            pages.append(answer.read().decode())
+        return bool(pages) or started.poll() is not None
+
+    wait_until(is_decided, "the site does not start")
     # Ctrl-C reaches all processes, SIGTERM only the first one.
     if ending == signal.SIGINT:
         os.killpg(started.pid, ending)
     else:
         started.send_signal(ending)
-    output, _ = started.communicate(timeout=30)  # waits for every process that can still write
-    assert "<h1>My Secure Site</h1>" in page
+    # Wait for every process that can still write.
+    output, _ = started.communicate(timeout=HANG_SECONDS)
+    assert "<h1>My Secure Site</h1>" in "".join(pages)
     assert "Traceback" not in output

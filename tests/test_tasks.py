@@ -9,7 +9,7 @@ import pytest
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, run
 from tests.support.releases import Edit, change
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 POE = (sys.executable, "-m", "poethepoet", "--executor", "simple")
@@ -24,10 +24,16 @@ NEW_FIELDS: Edit = (
     MODELS,
     "    date_joined =",
     """    language = models.CharField(
-        "language", max_length=2, default="en", choices={"en": "English", "de": "German", "fr": "French"}, help_text="A"
+        "language",
+        max_length=2,
+        default="en",
+        choices={"en": "English", "de": "German", "fr": "French"},
+        help_text="A",
     )
     number = models.UUIDField(default=uuid.uuid4, editable=False)
-    partner = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="partner_of")
+    partner = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="partner_of"
+    )
     note = EncryptedTextField(default="")
     date_joined =""",
 )
@@ -53,7 +59,9 @@ def test_fails_once(number: int) -> None:
 
 def plant(folder: Path) -> str:
     """Add a file with 80 tests, of which one fails, and return its path."""
-    (folder / "core" / "tests" / "test_planted.py").write_text(PLANTED, encoding="utf-8")
+    (folder / "core" / "tests" / "test_planted.py").write_text(
+        PLANTED, encoding="utf-8"
+    )
     return "core/tests/test_planted.py"
 
 
@@ -79,8 +87,16 @@ def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
     change(
         folder,
         [
-            ("pyproject.toml", 'cmd = "pytest -n auto --dist worksteal"', 'cmd = "echo all tested"'),
-            ("pyproject.toml", 'cmd = "python -m scripts.security"', 'cmd = "echo all scanned"'),
+            (
+                "pyproject.toml",
+                'cmd = "pytest -n auto --dist worksteal"',
+                'cmd = "echo all tested"',
+            ),
+            (
+                "pyproject.toml",
+                'cmd = "python -m scripts.security"',
+                'cmd = "echo all scanned"',
+            ),
         ],
     )
     output = failure(folder, *POE, "ci")
@@ -91,7 +107,10 @@ def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
         "Found 1 error in 1 file",
         "System check identified",
         "+ Add field nickname to user",
-        "Subtasks '_style', '_format', 'types', '_migrations' returned non-zero exit status",
+        (
+            "Subtasks '_style', '_format', 'types', '_migrations' "
+            "returned non-zero exit status"
+        ),
         "\nall tested\n",
         "\nall scanned\n",
         "Subtask 'check' returned non-zero exit status",
@@ -106,7 +125,13 @@ def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
 def test_missing_migration_is_named_in_one_line_of_the_tests(project: Project) -> None:
     folder = project(ALL_OFF)
     change(folder, [NEW_FIELD])
-    output = failure(folder, *PYTEST, "core/tests/test_settings.py", "-k", "models_have_their_migrations")
+    output = failure(
+        folder,
+        *PYTEST,
+        "core/tests/test_settings.py",
+        "-k",
+        "models_have_their_migrations",
+    )
     _, _, report = output.partition(" FAILURES ")
     assert "+ Add field nickname to user" in report
     assert len(report.splitlines()) < 17
@@ -114,10 +139,22 @@ def test_missing_migration_is_named_in_one_line_of_the_tests(project: Project) -
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_written_migrations_pass_the_check_of_style_and_format(answers: Answers, project: Project) -> None:
+def test_written_migrations_pass_the_check_of_style_and_format(
+    answers: Answers, project: Project
+) -> None:
     folder = project(answers)
-    change(folder, [(MODELS, "from typing import", f"{IMPORTS}from typing import"), NEW_FIELDS])
-    run(folder, sys.executable, "manage.py", "makemigrations", "users", DJANGO_SETTINGS_MODULE="core.tests.settings")
+    change(
+        folder,
+        [(MODELS, "from typing import", f"{IMPORTS}from typing import"), NEW_FIELDS],
+    )
+    run(
+        folder,
+        sys.executable,
+        "manage.py",
+        "makemigrations",
+        "users",
+        DJANGO_SETTINGS_MODULE="core.tests.settings",
+    )
     assert list((folder / "users" / "migrations").glob("0002*.py"))
     run(folder, "ruff", "check", "--no-cache", "users/migrations")
     run(folder, "ruff", "format", "--check", "--no-cache", "users/migrations")
@@ -125,7 +162,9 @@ def test_written_migrations_pass_the_check_of_style_and_format(answers: Answers,
 
 def test_log_of_a_failing_test_is_printed_once(project: Project) -> None:
     folder = project(ALL_OFF)
-    assert failure(folder, *PYTEST, plant(folder)).count("said once") == 2, "once in the source, once in the log"
+    assert failure(folder, *PYTEST, plant(folder)).count("said once") == 2, (
+        "once in the source, once in the log"
+    )
 
 
 def test_parallel_run_writes_the_same_evidence(project: Project) -> None:

@@ -17,7 +17,9 @@ def test_template_types() -> None:
 
 
 def test_no_secrets_caches_or_lock_files_are_tracked() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
     names = {Path(path).name for path in tracked}
     assert not names & {"uv.lock", ".env", "db.sqlite3"}
     assert not [path for path in tracked if "__pycache__" in path or "_cache/" in path]

@@ -13,7 +13,15 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from core.testing import PASSWORD, HTTPSClient, Login, MakeImage, MakePhoto, MakeUser, Travel
+from core.testing import (
+    PASSWORD,
+    HTTPSClient,
+    Login,
+    MakeImage,
+    MakePhoto,
+    MakeUser,
+    Travel,
+)
 from uploads.images import ReencodedImage, validate_and_reencode
 from uploads.models import Photo
 from uploads.purposes import Purpose
@@ -42,30 +50,44 @@ def password_hash() -> str:
 
 @pytest.fixture
 def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run on_commit callbacks at once, since a test's transaction is never committed."""
-    monkeypatch.setattr("django.db.transaction.on_commit", lambda function, **kwargs: function())
+    """Run on_commit callbacks at once: a test's transaction is never committed."""
+    monkeypatch.setattr(
+        "django.db.transaction.on_commit", lambda function, **kwargs: function()
+    )
 
 
 @pytest.fixture
 def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Stop the clocks of sessions, rate limits, emails and reset links, and move them forward."""
+    """Stop the clocks of sessions, rate limits, emails and links; move them forward."""
     moves: list[timedelta] = []
     clocks = {
         "django.utils.timezone.now": timezone.now(),
         "django.contrib.auth.tokens.PasswordResetTokenGenerator._now": datetime.now(),
     }
     for name, start in clocks.items():
-        monkeypatch.setattr(name, lambda *_, start=start: start + sum(moves, timedelta()))
+        monkeypatch.setattr(
+            name, lambda *_, start=start: start + sum(moves, timedelta())
+        )
     seconds = time.time()
-    monkeypatch.setattr("time.time", lambda: seconds + sum(moves, timedelta()).total_seconds())
+    monkeypatch.setattr(
+        "time.time", lambda: seconds + sum(moves, timedelta()).total_seconds()
+    )
     return moves.append
 
 
 @pytest.fixture
 def outbox(settings: Settings, db: None) -> None:
-    """Let emails wait in the database, as in production. `mail.outbox` has those that the worker has sent."""
-    backends = {"default": "core.mail.OutboxBackend", "server": "django.core.mail.backends.locmem.EmailBackend"}
-    settings.MAILERS = {alias: {"BACKEND": backend} for alias, backend in backends.items()}
+    """Let emails wait in the database, as in production.
+
+    `mail.outbox` has those that the worker has sent.
+    """
+    backends = {
+        "default": "core.mail.OutboxBackend",
+        "server": "django.core.mail.backends.locmem.EmailBackend",
+    }
+    settings.MAILERS = {
+        alias: {"BACKEND": backend} for alias, backend in backends.items()
+    }
 
 
 @pytest.fixture
@@ -89,7 +111,9 @@ def other_user(make_user: MakeUser) -> User:
 def reviewer(make_user: MakeUser) -> User:
     person = make_user("reviewer@example.com", is_staff=True)
     codenames = ["view_photo", "review_photo"]
-    permissions = Permission.objects.filter(content_type__app_label="uploads", codename__in=codenames)
+    permissions = Permission.objects.filter(
+        content_type__app_label="uploads", codename__in=codenames
+    )
     person.user_permissions.set(permissions)
     return person
 
@@ -109,9 +133,16 @@ def login(client: HTTPSClient) -> Login:
 def make_image() -> MakeImage:
     """Return the bytes of a small image. Keywords go to Pillow's save()."""
 
-    def make(format: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
+    def make(
+        format: str = "JPEG",
+        size: tuple[int, int] = (64, 48),
+        mode: str = "RGB",
+        **options: Any,
+    ) -> bytes:
         buffer = BytesIO()
-        Image.new(mode, size, "teal" if mode.startswith("RGB") else 0).save(buffer, format, **options)
+        Image.new(mode, size, "teal" if mode.startswith("RGB") else 0).save(
+            buffer, format, **options
+        )
         return buffer.getvalue()
 
     return make
@@ -119,14 +150,17 @@ def make_image() -> MakeImage:
 
 @pytest.fixture(scope="session")
 def reencoded_image() -> ReencodedImage:
-    """Return an image for photos. A decoder process takes long to start, so all tests share its result."""
+    """Return an image for photos.
+
+    All tests share it, since a decoder process takes long to start.
+    """
     Image.new("RGB", (64, 48), "teal").save(buffer := BytesIO(), "JPEG")
     return validate_and_reencode(buffer.getvalue())
 
 
 @pytest.fixture
 def make_photo(user: User, reencoded_image: ReencodedImage) -> MakePhoto:
-    """Create a photo of `user`. Keywords set fields afterwards, without any validation."""
+    """Create a photo of `user`; keywords set fields afterwards, unvalidated."""
 
     def make(owner: User = user, purpose: Purpose = PUBLIC, **fields: Any) -> Photo:
         photo = create_photo(owner, purpose, reencoded_image)

@@ -1,4 +1,4 @@
-"""Settings of `gunicorn config.wsgi`. Run gunicorn behind a proxy that buffers requests."""
+"""Settings of `gunicorn config.wsgi`, to run behind a proxy that buffers requests."""
 
 import os
 import sys
@@ -6,22 +6,34 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-env = dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env")) | os.environ
+env = (
+    dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env"))
+    | os.environ
+)
 bind = env.get("BIND") or "127.0.0.1:8000"
 concurrency = env.get("WEB_CONCURRENCY") or "2"
 workers = int(concurrency) if concurrency.isdecimal() else 0
 if not workers:
-    sys.exit("WEB_CONCURRENCY: Must be a number from 1.")  # without workers, gunicorn starts and answers nothing
+    # Without workers, gunicorn starts and answers nothing.
+    sys.exit("WEB_CONCURRENCY: Must be a number from 1.")
 worker_class = "gthread"
 threads = 4
-timeout = 60  # seconds until an unresponsive worker is replaced; processing the largest photo takes less
-# Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted. On a Unix socket, gunicorn would trust any
-# client's, such as SCRIPT_NAME, which moves all URLs.
+# Seconds until an unresponsive worker is replaced. The largest photo takes less.
+timeout = 60
+# Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted. On a Unix
+# socket, gunicorn would trust any client's, such as SCRIPT_NAME, which moves all URLs.
 forwarded_allow_ips = forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
-# gunicorn logs JSON lines as well. Its own format would put untrusted text and whole tracebacks into the log.
+# gunicorn logs JSON lines as well. Its own format would put untrusted text and whole
+# tracebacks into the log.
 logconfig_dict = {
     "formatters": {"generic": {"()": "core.logging.JSONFormatter"}},
-    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": False}},
+    "loggers": {
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": ["error_console"],
+            "propagate": False,
+        }
+    },
 }

@@ -18,7 +18,10 @@ def main() -> None:
     except DatabaseError as error:
         if "database is locked" not in str(error):
             raise
-        sys.exit("The SQLite database is locked: another process writes to it. Repeat the command later.")
+        sys.exit(
+            "The SQLite database is locked: another process writes to it."
+            " Repeat the command later."
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The image and compose.yaml: hardened as written, and run for real from an empty machine to a restored backup."""
+"""The image and compose.yaml: hardened as written, and run for real.
+
+The run goes from an empty machine to a restored backup.
+"""
 
 import json
 import os
@@ -6,7 +9,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,23 +22,36 @@ import psycopg
 import pytest
 import yaml
 
-from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, WITH_GALLERY, Answers, Project, commit, name, run
-from tests.support.containers import Engine, engine, https_port
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    COMBINATIONS,
+    WITH_GALLERY,
+    Answers,
+    Project,
+    commit,
+    name,
+    run,
+)
+from tests.support.containers import PORT_TIMEOUT, Engine, engine, https_port
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.postgresql import Database
 from tests.support.publishing import is_published, publish
 from tests.support.readme import section
+from tests.support.services import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 DOCUMENT = Path("docs") / "containers.md"
 posix = pytest.mark.skipif(os.name != "posix", reason="servers use Linux")
 SUPERUSER = f"python manage.py createsuperuser --no-input --email {ADMIN}"
-# What a process of a container may do: its user, its capabilities, and whether it can write to its root.
+# What a process of a container may do: its user, its capabilities, and whether it can
+# write to its root.
 RIGHTS = """
 import os
-status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines())
+lines = open("/proc/self/status").read().splitlines()
+status = dict(line.split(":\\t") for line in lines)
 print(os.getuid(), status["CapBnd"], status["NoNewPrivs"])
 for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
     try:
@@ -52,24 +67,43 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [("core", "0001_initial")]
-    operations = [migrations.RunSQL("ALTER TABLE core_mail ADD note text NOT NULL DEFAULT ''")]
+    operations = [
+        migrations.RunSQL("ALTER TABLE core_mail ADD note text NOT NULL DEFAULT ''")
+    ]
 """
-SECRETS = {"database_password", "database_url", "email_url", "field_encryption_keys", "secret_key"}
+SECRETS = {
+    "database_password",
+    "database_url",
+    "email_url",
+    "field_encryption_keys",
+    "secret_key",
+}
 FALLBACKS = "from config import settings; print(*settings.SECRET_KEY_FALLBACKS)"
 
 
 def secrets_of(project: Path) -> None:
     """Make the project's secrets, as docs/containers.md says."""
-    mail, cloud = "submission://user:password@mail.example.com", "cloudinary://1234:secret@example"
+    mail, cloud = (
+        "submission://user:password@mail.example.com",
+        "cloudinary://1234:secret@example",
+    )
     run(project, "deploy/make-secrets", EMAIL_URL=mail, CLOUDINARY_URL=cloud)
 
 
 @posix
-@pytest.mark.parametrize("answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name)
+@pytest.mark.parametrize(
+    "answers", [it for it in COMBINATIONS if it["ci_scanning"] == "none"], ids=name
+)
 def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) -> None:
     folder = project(answers)
     secrets_of(folder)
-    run(folder, "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+    run(
+        folder,
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "compose.yaml",
+    )
     if shutil.which("docker-compose"):  # it also finds names that nothing defines
         config = json.loads(run(folder, "docker-compose", "config", "--format", "json"))
     else:
@@ -84,19 +118,36 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
         assert service["mem_limit"], key
         assert service["restart"] == ("no" if key == "migrate" else "unless-stopped")
         own = key in {"site", "worker", "migrate"}
-        assert re.fullmatch("my-secure-site:.*latest.*" if own else r"\w+:\d.*", service["image"]), key
+        assert re.fullmatch(
+            "my-secure-site:.*latest.*" if own else r"\w+:\d.*", service["image"]
+        ), key
         assert ("ports" in service) == (key == "proxy")
-    assert services["site"]["stop_grace_period"] == "45s", "longer than gunicorn waits for uploads"
-    assert services["worker"]["stop_grace_period"] == "40s", "longer than a slow mail server takes"
+    assert services["site"]["stop_grace_period"] == "45s", (
+        "longer than gunicorn waits for uploads"
+    )
+    assert services["worker"]["stop_grace_period"] == "40s", (
+        "longer than a slow mail server takes"
+    )
     assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
-    assert set(services["migrate"]["networks"]) == set(services["database"]["networks"]) == {"inside"}
+    assert (
+        set(services["migrate"]["networks"])
+        == set(services["database"]["networks"])
+        == {"inside"}
+    )
     assert config["networks"]["inside"]["internal"]
-    assert config["networks"]["edge"]["enable_ipv6"], "or all visitors by IPv6 have the IP address of Docker"
-    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder / "secrets", *(folder / "secrets").iterdir()]}
+    assert config["networks"]["edge"]["enable_ipv6"], (
+        "or all visitors by IPv6 have the IP address of Docker"
+    )
+    modes = {
+        path.name: path.stat().st_mode & 0o777
+        for path in [folder / "secrets", *(folder / "secrets").iterdir()]
+    }
     assert modes.pop("secrets") == 0o700
     assert modes.pop("tls") == 0o755
     assert set(modes.values()) == {0o444}
-    assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(modes)
+    assert {Path(secret["file"]).name for secret in config["secrets"].values()} == set(
+        modes
+    )
 
 
 @posix
@@ -108,27 +159,43 @@ def test_kept_secrets_are_readable_only_in_their_folder(project: Project) -> Non
     kept.chmod(0o600)
     secrets_of(folder)
     assert kept.read_text(encoding="utf-8") == "kept"
-    assert (kept.parent.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o700, 0o444)
+    assert (kept.parent.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (
+        0o700,
+        0o444,
+    )
 
 
-@pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
+@pytest.mark.skipif(
+    not shutil.which("docker-compose"), reason="docker-compose is not installed"
+)
 def test_commands_of_the_document_exist(pristine: Project) -> None:
     text = (pristine(ALL_OFF) / DOCUMENT).read_text(encoding="utf-8")
     found = re.findall(r"docker compose (\w+)([^`\n]*)", text)
     assert len(found) > 5
     for command, options in found:
-        run(Path.cwd(), "docker-compose", command, "--help", *options.split())  # stops at an unknown option
+        # It stops at an unknown option.
+        run(Path.cwd(), "docker-compose", command, "--help", *options.split())
 
 
 @posix
 def test_secrets_are_never_overwritten(project: Project) -> None:
     folder = project(ALL_ON)
     secrets_of(folder)
-    before = {path: path.read_bytes() for path in (folder / "secrets").rglob("*") if path.is_file()}
+    before = {
+        path: path.read_bytes()
+        for path in (folder / "secrets").rglob("*")
+        if path.is_file()
+    }
     (folder / "secrets" / "secret_key").unlink()
     secrets_of(folder)
-    after = {path: path.read_bytes() for path in (folder / "secrets").rglob("*") if path.is_file()}
-    assert [path.name for path in before if before[path] != after[path]] == ["secret_key"]
+    after = {
+        path: path.read_bytes()
+        for path in (folder / "secrets").rglob("*")
+        if path.is_file()
+    }
+    assert [path.name for path in before if before[path] != after[path]] == [
+        "secret_key"
+    ]
     (folder / "secrets" / "email_url").unlink()
     with pytest.raises(AssertionError, match="EMAIL_URL"):
         run(folder, "deploy/make-secrets")  # no answer makes no file
@@ -136,14 +203,24 @@ def test_secrets_are_never_overwritten(project: Project) -> None:
 
 
 @posix
-def test_certificate_that_failed_is_made_by_the_next_run(project: Project, tmp_path: Path) -> None:
+def test_certificate_that_failed_is_made_by_the_next_run(
+    project: Project, tmp_path: Path
+) -> None:
     folder = project(ALL_OFF)
     fails_at_req = tmp_path / "openssl"
-    fails_at_req.write_text(f'#!/bin/sh\n[ "$1" != req ] && {shutil.which("openssl")} "$@"\n', encoding="utf-8")
+    fails_at_req.write_text(
+        f'#!/bin/sh\n[ "$1" != req ] && {shutil.which("openssl")} "$@"\n',
+        encoding="utf-8",
+    )
     fails_at_req.chmod(0o755)
     mail = "submission://user:password@mail.example.com"
     with pytest.raises(AssertionError):
-        run(folder, "deploy/make-secrets", EMAIL_URL=mail, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        run(
+            folder,
+            "deploy/make-secrets",
+            EMAIL_URL=mail,
+            PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        )
     secrets_of(folder)
     names = {path.name for path in (folder / "secrets").rglob("*.pem")}
     assert names == {"fullchain.pem", "privkey.pem"}
@@ -161,41 +238,81 @@ def test_role_of_the_site_may_create_databases_and_nothing_else(
     url = postgresql()
     name, role = url.rpartition("/")[2], f"role{secrets.token_hex(4)}"
     text = (project(ALL_OFF) / "deploy" / "database.sql").read_text(encoding="utf-8")
-    for old, new in (("ROLE site", f"ROLE {role}"), ("DATABASE site", f"DATABASE {name}"), ("TO site", f"TO {role}")):
+    for old, new in (
+        ("ROLE site", f"ROLE {role}"),
+        ("DATABASE site", f"DATABASE {name}"),
+        ("TO site", f"TO {role}"),
+    ):
         assert text.count(old) == 1
         text = text.replace(old, new)
     password = "it's \\ secret"  # noqa: S105
     with psycopg.connect(url, autocommit=True) as server:
-        if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = 'postgres'").fetchone():
+        if not server.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = 'postgres'"
+        ).fetchone():
             server.execute("CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'a'")
         monkeypatch.setenv("POSTGRES_PASSWORD", password)
         psql = ["psql", "--set=ON_ERROR_STOP=1", "--no-psqlrc", f"--dbname={url}"]
         subprocess.run(psql, input=text, text=True, check=True)
         roles = (
-            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolpassword LIKE 'SCRAM%%' FROM pg_authid WHERE rolname = %s"
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolpassword LIKE 'SCRAM%%' "
+            "FROM pg_authid WHERE rolname = %s"
         )
         assert server.execute(roles, [role]).fetchone() == (False, False, True, True)
-        assert server.execute(roles, ["postgres"]).fetchone() == (True, False, False, None)
+        assert server.execute(roles, ["postgres"]).fetchone() == (
+            True,
+            False,
+            False,
+            None,
+        )
     with psycopg.connect(url, user=role, password=password, autocommit=True) as site:
         # What a restore does.
         site.execute(f"CREATE DATABASE {role} TEMPLATE template0")
         site.execute(f"DROP DATABASE {role}")
         site.execute("CREATE TABLE photo (id int)")
-        for attack in ("COPY photo FROM PROGRAM 'echo 1'", "CREATE ROLE other", "COPY photo TO '/tmp/photo'"):
+        for attack in (
+            "COPY photo FROM PROGRAM 'echo 1'",
+            "CREATE ROLE other",
+            "COPY photo TO '/tmp/photo'",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 site.execute(attack)
 
 
 def check_image(podman: Engine, project: Path, image: str) -> None:
     """Check what the image holds, and what its processes may do."""
-    files = podman.run(project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-type", "f")
+    files = podman.run(
+        project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-type", "f"
+    )
     found = set(files.splitlines())
-    assert {"/app/manage.py", "/app/staticfiles/staticfiles.json", "/venv/bin/gunicorn"} <= found
+    assert {
+        "/app/manage.py",
+        "/app/staticfiles/staticfiles.json",
+        "/venv/bin/gunicorn",
+    } <= found
     assert any(path.startswith("/app/core/__pycache__/") for path in found)
-    unwanted = ("/tests/", "/.env", "/.git/", "/app/secrets/", "/app/scripts/", "/app/deploy/", "/conftest.py")
-    assert not [path for path in found if path.startswith("/app/") and any(part in path for part in unwanted)]
-    assert not [path for path in found if "/site-packages/pytest/" in path or "/bin/ruff" in path]
-    writable = podman.run(project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-writable")
+    unwanted = (
+        "/tests/",
+        "/.env",
+        "/.git/",
+        "/app/secrets/",
+        "/app/scripts/",
+        "/app/deploy/",
+        "/conftest.py",
+    )
+    assert not [
+        path
+        for path in found
+        if path.startswith("/app/") and any(part in path for part in unwanted)
+    ]
+    assert not [
+        path
+        for path in found
+        if "/site-packages/pytest/" in path or "/bin/ruff" in path
+    ]
+    writable = podman.run(
+        project, "podman", "run", "--rm", image, "find", "/app", "/venv", "-writable"
+    )
     assert not [path for path in writable.splitlines() if "/" in path]
     for service in ("site", "worker"):
         rights = podman.compose(project, "exec", "-T", service, "python", "-c", RIGHTS)
@@ -207,7 +324,9 @@ def check_proxy(site: Site) -> None:
     visitor = site.visitor(ADMIN)
     too_large = visitor.upload(bytes(11 * 1024**2))
     assert "This file is too large." in too_large.text, "the site's own page"
-    page = site.visitor().get("/", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"})
+    page = site.visitor().get(
+        "/", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"}
+    )
     assert page.status == 200
     assert len(page.headers.get_all("Content-Security-Policy", [])) == 1
     assert page.headers["Strict-Transport-Security"].startswith("max-age=3600")
@@ -219,10 +338,20 @@ def check_spoofed_address(site: Site) -> None:
     visitor, blocked = site.visitor(), []
     token = visitor.token("/accounts/login/")
     for attempt in range(12):
-        # One guess for each account, so that only the limit of an IP address is left: ten in a minute.
-        email, password = (f"someone{attempt}@example.com", "wrong") if attempt < 11 else (ADMIN, PASSWORD)
-        body = urlencode({"csrfmiddlewaretoken": token, "login": email, "password": password}).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": f"192.0.2.{attempt}"}
+        # One guess for each account, so that only the limit of an IP address is left:
+        # ten in a minute.
+        email, password = (
+            (f"someone{attempt}@example.com", "wrong")
+            if attempt < 11
+            else (ADMIN, PASSWORD)
+        )
+        body = urlencode(
+            {"csrfmiddlewaretoken": token, "login": email, "password": password}
+        ).encode()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Forwarded-For": f"192.0.2.{attempt}",
+        }
         page = visitor.request("POST", "/accounts/login/", body, headers)
         assert page.status == 200
         blocked.append("Too many failed login attempts" in page.text)
@@ -232,15 +361,22 @@ def check_spoofed_address(site: Site) -> None:
 class Commands:
     """The commands of docs/containers.md, on this machine with podman.
 
-    Run as they are written, except for what a machine with a domain, a registry and a person has:
-    - /srv, /var/backups and /etc/cron.d are folders of the test; the push goes to the first one, not over SSH.
-    - apt-get and certbot are programs of the test. certbot gives the hook a certificate, as the real one does.
-    - `docker` is podman. `docker compose build` takes stand-ins for the base images, and `pull` nothing.
+    Run as they are written, except for what a machine with a domain, a registry and a
+    person has:
+    - /srv, /var/backups and /etc/cron.d are folders of the test; the push goes to the
+      first one, not over SSH.
+    - apt-get and certbot are programs of the test. certbot gives the hook a
+      certificate, as the real one does.
+    - `docker` is podman. `docker compose build` takes stand-ins for the base images,
+      and `pull` nothing.
     - curl finds the domain on this machine, and trusts the authority of the test.
-    - What a person is asked for, an email URL and an administrator, is in the environment.
+    - What a person is asked for, an email URL and an administrator, is in the
+      environment.
     """
 
-    def __init__(self, podman: Engine, project: Path, folder: Path, certificate: Path) -> None:
+    def __init__(
+        self, podman: Engine, project: Path, folder: Path, certificate: Path
+    ) -> None:
         """Make the programs and the folders."""
         self.podman, self.project, self.root = podman, project, folder / "root"
         self.site = self.root / "srv" / "my-secure-site"
@@ -248,11 +384,17 @@ class Commands:
             (self.root / path).mkdir(parents=True)
         for file in ("fullchain.pem", "privkey.pem"):
             shutil.copy(certificate, self.root / "lineage" / file)
-        hook = f'[ "$7" = --deploy-hook ] && RENEWED_LINEAGE={self.root}/lineage exec "$8"'
+        hook = (
+            f'[ "$7" = --deploy-hook ] && RENEWED_LINEAGE={self.root}/lineage exec "$8"'
+        )
         for program, line in (("apt-get", "exit 0"), ("certbot", hook)):
-            (podman.folder / program).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+            (podman.folder / program).write_text(
+                f"#!/bin/sh\n{line}\n", encoding="utf-8"
+            )
             (podman.folder / program).chmod(0o755)
-        trusted = f'connect-to = "::localhost:"\ncacert = "{folder / "authority.pem"}"\n'
+        trusted = (
+            f'connect-to = "::localhost:"\ncacert = "{folder / "authority.pem"}"\n'
+        )
         (self.root / ".curlrc").write_text(trusted, encoding="utf-8")
 
     def blocks(self, heading: str) -> list[str]:
@@ -263,23 +405,47 @@ class Commands:
     def run(self, lines: str) -> str:
         """Run lines of the document, and return what they print."""
         lines = re.sub("/(?=(srv|var/backups|etc/cron.d)/)", f"{self.root}/", lines)
-        account = f"-T -e DJANGO_SUPERUSER_EMAIL={ADMIN} -e 'DJANGO_SUPERUSER_PASSWORD={PASSWORD}'"
-        lines = lines.replace("exec site python manage.py createsuperuser", f"exec {account} site {SUPERUSER}")
+        account = (
+            f"-T -e DJANGO_SUPERUSER_EMAIL={ADMIN} "
+            f"-e 'DJANGO_SUPERUSER_PASSWORD={PASSWORD}'"
+        )
+        lines = lines.replace(
+            "exec site python manage.py createsuperuser",
+            f"exec {account} site {SUPERUSER}",
+        )
         mail = "EMAIL_URL=submission://user:password@mail.example.com"
         folder = self.site if self.site.exists() else self.root
-        shell = ("env", f"CURL_HOME={self.root}", mail, "bash", "-euo", "pipefail", "-c", lines)
+        shell = (
+            "env",
+            f"CURL_HOME={self.root}",
+            mail,
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            lines,
+        )
         return self.podman.run(folder, *shell, seconds=900)
 
     def push(self) -> None:
         """Commit the project, and push it as from a developer's machine."""
         commit(self.project)
-        run(self.project, "git", "push", "--quiet", str(self.root / "srv" / "my-secure-site.git"), "HEAD:main")
+        run(
+            self.project,
+            "git",
+            "push",
+            "--quiet",
+            str(self.root / "srv" / "my-secure-site.git"),
+            "HEAD:main",
+        )
 
     def running(self) -> str:
         """Return the release whose container, worker and socket are in use."""
         socket = ("exec", "-T", "site", "readlink", "/run/site/gunicorn.sock")
         found = self.podman.compose(self.site, *socket).removesuffix(".sock\n")
-        images = self.podman.compose(self.site, "ps", "--format", "{{.Image}}", "site", "worker").split()
+        images = self.podman.compose(
+            self.site, "ps", "--format", "{{.Image}}", "site", "worker"
+        ).split()
         assert {image.partition(":")[2] for image in images} == {found}
         return found
 
@@ -289,16 +455,35 @@ class Commands:
 
 
 def check_restore(commands: Commands, site: Site) -> None:
-    """Check that a backup brings everything back to a machine that has its secrets and nothing else."""
+    """Check that a backup restores a site on a machine that has only its secrets."""
     (backup,) = commands.blocks("Backup and alarms")
-    made = commands.site.parents[1] / "var" / "backups" / "my-secure-site" / commands.run(backup).split()[-1]
-    assert sorted(path.name for path in made.iterdir()) == ["database", "keys", "photos.tar"]
+    made = (
+        commands.site.parents[1]
+        / "var"
+        / "backups"
+        / "my-secure-site"
+        / commands.run(backup).split()[-1]
+    )
+    assert sorted(path.name for path in made.iterdir()) == [
+        "database",
+        "keys",
+        "photos.tar",
+    ]
     commands.podman.compose(commands.site, "down", "--volumes")
     (commands.site / ".env").unlink()
     commands.release()
     assert not is_published(site)
     newer = "CREATE TABLE note (owner bigint REFERENCES users_user)"
-    commands.podman.compose(commands.site, "exec", "-T", "database", "psql", "--username=site", "--command", newer)
+    commands.podman.compose(
+        commands.site,
+        "exec",
+        "-T",
+        "database",
+        "psql",
+        "--username=site",
+        "--command",
+        newer,
+    )
     (restore,) = commands.blocks("Restore")
     assert "is restored" in commands.run(restore)
     assert is_published(site)
@@ -307,23 +492,38 @@ def check_restore(commands: Commands, site: Site) -> None:
 
 @contextmanager
 def visitors(site: Site) -> Iterator[None]:
-    """Visit the site in parallel, with forms and with the files of the page of before: no request may fail."""
-    stop, style = Event(), re.findall(r'href="(/static/[^"]+\.css)"', site.visitor().get("/").text)[0]
+    """Visit the site in parallel: no request may fail.
+
+    The visitors send forms, and ask for the files of the page of before.
+    """
+    stop, style = (
+        Event(),
+        re.findall(r'href="(/static/[^"]+\.css)"', site.visitor().get("/").text)[0],
+    )
     failed, answered, owner = [], Counter[str](), site.visitor(ADMIN)
 
     def upload() -> None:
         """Upload photos, at most as many as one account may."""
         while not stop.wait(20):
             answer = owner.upload(encode(landscape(1, (4000, 3000), 0.25), quality=90))
-            if answer.status != 302 and "Retry-After" not in answer.headers:  # a busy site says so
+            # A busy site says so in this header.
+            if answer.status != 302 and "Retry-After" not in answer.headers:
                 failed.append(f"upload: {answer.text}")
 
     def visit(number: int) -> None:
         """Send requests that every release answers in the same way."""
-        method, path, status = [("GET", "/?not=kept", 200), ("GET", style, 200), ("POST", "/", 403)][number % 3]
+        method, path, status = [
+            ("GET", "/?not=kept", 200),
+            ("GET", style, 200),
+            ("POST", "/", 403),
+        ][number % 3]
         while not stop.wait(0.1):  # six of them leave no gap, and time for the build
             try:
-                answer = site.visitor().request(method, path, b"a" * 3000 if method == "POST" else b"").status
+                answer = (
+                    site.visitor()
+                    .request(method, path, b"a" * 3000 if method == "POST" else b"")
+                    .status
+                )
             except OSError as error:
                 failed.append(f"{method} {path}: {error!r}")
             else:
@@ -332,7 +532,10 @@ def visitors(site: Site) -> Iterator[None]:
                     failed.append(f"{method} {path}: {answer}")
 
     with ThreadPoolExecutor(7) as threads:
-        running = [threads.submit(upload), *(threads.submit(visit, number) for number in range(6))]
+        running = [
+            threads.submit(upload),
+            *(threads.submit(visit, number) for number in range(6)),
+        ]
         try:
             yield
         finally:
@@ -349,39 +552,71 @@ def check_releases(commands: Commands, site: Site) -> None:
     assert [len(rest), "--back" in rest[0], "pull" in rest[1]] == [2, True, True]
     files = {
         path: commands.project / path
-        for path in ("static/site.css", "config/wsgi.py", "deploy/site.conf", "core/migrations/0002_note.py")
+        for path in (
+            "static/site.css",
+            "config/wsgi.py",
+            "deploy/site.conf",
+            "core/migrations/0002_note.py",
+        )
     }
-    wsgi, nginx = (files[path].read_text(encoding="utf-8") for path in ("config/wsgi.py", "deploy/site.conf"))
-    first, proxy = commands.running(), commands.podman.compose(commands.site, "ps", "--quiet", "proxy")
+    wsgi, nginx = (
+        files[path].read_text(encoding="utf-8")
+        for path in ("config/wsgi.py", "deploy/site.conf")
+    )
+    first, proxy = (
+        commands.running(),
+        commands.podman.compose(commands.site, "ps", "--quiet", "proxy"),
+    )
     with visitors(site):
         # It loads when it is checked, and ends when it is started.
         boot = "import sys\nif '--check-config' not in sys.argv:\n    sys.exit(1)\n"
-        for broken, why in (("raise ValueError('A secret')", "It does not load"), (boot, "It does not answer")):
+        for broken, why in (
+            ("raise ValueError('A secret')", "It does not load"),
+            (boot, "It does not answer"),
+        ):
             files["config/wsgi.py"].write_text(f"{wsgi}\n{broken}\n", encoding="utf-8")
             commands.push()
-            with pytest.raises(AssertionError, match=f"{why}.*\n{first} still answers") as failure:
+            with pytest.raises(
+                AssertionError, match=f"{why}.*\n{first} still answers"
+            ) as failure:
                 commands.release()
             assert "Traceback" not in str(failure.value)
             assert "A secret" not in str(failure.value)
             assert commands.running() == first
         files["config/wsgi.py"].write_text(wsgi, encoding="utf-8")
         files["static/site.css"].write_text("body { color: black }", encoding="utf-8")
-        files["deploy/site.conf"].write_text(nginx.replace("tokens off;", "tokens on;"), encoding="utf-8")
+        files["deploy/site.conf"].write_text(
+            nginx.replace("tokens off;", "tokens on;"), encoding="utf-8"
+        )
         files["core/migrations/0002_note.py"].write_text(MIGRATION, encoding="utf-8")
         commands.push()
-        with pytest.raises(AssertionError, match=r"(?s)core\.0002_note.*Nothing was migrated"):
+        with pytest.raises(
+            AssertionError, match=r"(?s)core\.0002_note.*Nothing was migrated"
+        ):
             commands.release("</dev/null")
+        # A release truncates it once it has the lock.
+        log = commands.site / "releases" / "log"
+        before = log.stat().st_mtime_ns
         with ThreadPoolExecutor(1) as thread:
-            slow = thread.submit(commands.run, release.replace("release-containers", "release-containers --yes"))
-            time.sleep(1)
+            slow = thread.submit(
+                commands.run,
+                release.replace("release-containers", "release-containers --yes"),
+            )
+            wait_until(lambda: log.stat().st_mtime_ns > before, "it does not begin")
             with pytest.raises(AssertionError, match="Another release is under way"):
                 commands.release()
-            assert f"The way back: deploy/release-containers --back {first}\n" in slow.result()
-        assert commands.podman.compose(commands.site, "ps", "--quiet", "proxy") == proxy, "or requests fail"
+            assert (
+                f"The way back: deploy/release-containers --back {first}\n"
+                in slow.result()
+            )
+        assert (
+            commands.podman.compose(commands.site, "ps", "--quiet", "proxy") == proxy
+        ), "or requests fail"
         second = commands.running()
         assert second != first
         assert "nginx/" in site.visitor().get("/").headers["Server"]
-    # As after a reboot, or a person's own command. Compose may make containers anew, for which visitors wait.
+    # As after a reboot, or a person's own command. Compose may make containers anew,
+    # for which visitors wait.
     commands.podman.compose(commands.site, "up", "--detach", "--wait")
     assert commands.running() == second
     with visitors(site):
@@ -389,15 +624,26 @@ def check_releases(commands: Commands, site: Site) -> None:
         assert commands.running() == first
         assert site.visitor().get("/").headers["Server"] == "nginx"
         assert f"{second} answers" in commands.release("--back", second)
-        (commands.site / "README.md").write_text("Changed on the server", encoding="utf-8")
-        with pytest.raises(AssertionError, match="Files of the repository were changed here"):
+        (commands.site / "README.md").write_text(
+            "Changed on the server", encoding="utf-8"
+        )
+        with pytest.raises(
+            AssertionError, match="Files of the repository were changed here"
+        ):
             commands.release("HEAD~1")
         run(commands.site, "git", "checkout", "--quiet", "README.md")
     commands.run(rest[1])
-    assert len(commands.podman.compose(commands.site, "ps", "--all", "--quiet", "site").split()) == 1
+    assert (
+        len(
+            commands.podman.compose(
+                commands.site, "ps", "--all", "--quiet", "site"
+            ).split()
+        )
+        == 1
+    )
 
 
-@pytest.mark.timeout(1500)
+@PORT_TIMEOUT
 def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -405,7 +651,10 @@ def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
     storage.mkdir()
     compose = folder / "compose.yaml"
     text = compose.read_text(encoding="utf-8")
-    compose.write_text(text.replace('HOSTS: "example.com"', 'HOSTS: "example.com,localhost"'), encoding="utf-8")
+    compose.write_text(
+        text.replace('HOSTS: "example.com"', 'HOSTS: "example.com,localhost"'),
+        encoding="utf-8",
+    )
     certificate, tls = issue_certificate(tmp_path, "example.com")
     with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
         podman.make_stand_ins()
@@ -426,17 +675,48 @@ def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
             assert commands.run(start).endswith("ok")
             (tls_block,) = commands.blocks("Certificate")
             assert commands.run(tls_block).endswith("ok")
-            site = Site(commands.site, "https://localhost", {}, tls, podman.service, tmp_path / "log")
+            site = Site(
+                commands.site,
+                "https://localhost",
+                {},
+                tls,
+                podman.service,
+                tmp_path / "log",
+            )
             image = f"localhost/my-secure-site:{commands.running()}"
             check_image(podman, commands.site, image)
-            found = podman.compose(commands.site, "exec", "-T", "site", "python", "-c", FALLBACKS)
+            found = podman.compose(
+                commands.site, "exec", "-T", "site", "python", "-c", FALLBACKS
+            )
             assert found.strip() == fallback
             publish(site)
             check_proxy(site)
-            roles = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1"
-            query = ("database", "psql", "--username=site", "--tuples-only", "--no-align", f"--command={roles}")
-            assert podman.compose(commands.site, "exec", "-T", *query).split() == ["postgres|t|t|t", "site|f|f|t"]
-            podman.compose(commands.site, "exec", "-T", "worker", "python", "manage.py", "status", "--worker")
+            roles = (
+                "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles "
+                "WHERE rolcanlogin ORDER BY 1"
+            )
+            query = (
+                "database",
+                "psql",
+                "--username=site",
+                "--tuples-only",
+                "--no-align",
+                f"--command={roles}",
+            )
+            assert podman.compose(commands.site, "exec", "-T", *query).split() == [
+                "postgres|t|t|t",
+                "site|f|f|t",
+            ]
+            podman.compose(
+                commands.site,
+                "exec",
+                "-T",
+                "worker",
+                "python",
+                "manage.py",
+                "status",
+                "--worker",
+            )
 
             check_restore(commands, site)
             check_releases(commands, site)

@@ -1,4 +1,4 @@
-"""deploy/release on a machine of its own, while visitors load pages and upload photos."""
+"""deploy/release on its own machine, while visitors load pages and upload photos."""
 
 import http.client
 import re
@@ -12,12 +12,13 @@ from threading import Event, Thread
 import pytest
 
 from tests.support.baking import WITH_GALLERY, Project, commit
-from tests.support.containers import https_port
+from tests.support.containers import PORT_TIMEOUT, https_port
 from tests.support.images import encode, landscape
-from tests.support.live import ADMIN, Response, Site, Visitor
+from tests.support.live import ADMIN, HANG_SECONDS, Response, Site, Visitor
 from tests.support.machine import Machine, boot, install, prepare, push
+from tests.support.services import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.tier("whole"), PORT_TIMEOUT]
 
 ADD = """\
 from django.db import migrations, models
@@ -25,7 +26,11 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [("uploads", "{before}")]
-    operations = [migrations.AddField("photo", "{name}", models.CharField(max_length=9, {default}=""))]
+    operations = [
+        migrations.AddField(
+            "photo", "{name}", models.CharField(max_length=9, {default}="")
+        )
+    ]
 """
 FAIL = """\
 from django.db import migrations
@@ -35,18 +40,44 @@ class Migration(migrations.Migration):
     dependencies = [("uploads", "0002_shelf")]
     operations = [migrations.RunSQL("SELECT 1 / 0")]
 """
-MODEL = "    title = models.CharField(max_length=120, blank=True, validators=[validate_one_line])\n"
+MODEL = (
+    "    title = models.CharField("
+    "max_length=120, blank=True, validators=[validate_one_line])\n"
+)
 # Given up is a release that … : a file, the end of it, and what the command says.
 BROKEN = {
-    "has a URL without a view": ("config/urls.py", "urlpatterns += [path('x/', views.nothing)]\n", "A check fails."),
+    "has a URL without a view": (
+        "config/urls.py",
+        "urlpatterns += [path('x/', views.nothing)]\n",
+        "A check fails.",
+    ),
     "does not load": ("config/wsgi.py", "raise RuntimeError\n", "It does not load."),
     # systemd gives this variable to services only.
-    "does not start": ("config/wsgi.py", "assert 'INVOCATION_ID' not in os.environ\n", "It does not become ready"),
-    "is never ready": ("core/views.py", "SERVICES['never'] = lambda: 1 / 0\n", "It does not become ready"),
-    "breaks nginx": ("deploy/site.conf", "nonsense;\n", "nginx does not accept its configuration."),
+    "does not start": (
+        "config/wsgi.py",
+        "assert 'INVOCATION_ID' not in os.environ\n",
+        "It does not become ready",
+    ),
+    "is never ready": (
+        "core/views.py",
+        "SERVICES['never'] = lambda: 1 / 0\n",
+        "It does not become ready",
+    ),
+    "breaks nginx": (
+        "deploy/site.conf",
+        "nonsense;\n",
+        "nginx does not accept its configuration.",
+    ),
     "cannot migrate": ("uploads/migrations/0003_fail.py", FAIL, "A migration failed."),
 }
-GIVEN_UP_SECONDS = 40
+# The terminal goes once the release has begun.
+INTERRUPT = """
+before=$(ls releases | wc -l)
+setsid deploy/release &
+until [ "$(ls releases | wc -l)" -gt "$before" ]; do sleep 0.1; done
+kill -HUP -- "-$!"
+! wait "$!"
+"""
 
 
 class Visits:
@@ -107,7 +138,8 @@ def visits(site: Site) -> Iterator[Visits]:
     assert not seen.failed
     assert seen.pages > 5
     assert seen.uploads > 0
-    print(f"{seen.pages} pages and {seen.uploads} uploads")  # noqa: T201 - shown when a later step fails
+    # Shown when a later step fails.
+    print(f"{seen.pages} pages and {seen.uploads} uploads")  # noqa: T201
 
 
 def style(site: Site) -> str:
@@ -117,7 +149,9 @@ def style(site: Site) -> str:
     return str(found)
 
 
-def change(machine: Machine, project: Path, number: int, files: dict[str, str] | None = None) -> None:
+def change(
+    machine: Machine, project: Path, number: int, files: dict[str, str] | None = None
+) -> None:
     """Push a commit with another style sheet and other files."""
     changed = {"static/site.css": f"/* {number} */\n"} | (files or {})
     for path, text in changed.items():
@@ -129,8 +163,13 @@ def change(machine: Machine, project: Path, number: int, files: dict[str, str] |
 
 def photos(machine: Machine, column: str = "id") -> int:
     """Count the rows of the table with a column."""
-    query = f"SELECT count({column}) FROM uploads_photo WHERE status <> 'deleted'"  # noqa: S608 - the column is ours
-    return int(machine.run(f'runuser -u site -- psql --tuples-only --command="{query}" site').split()[-1])
+    # The column is this module's.
+    query = f"SELECT count({column}) FROM uploads_photo WHERE status <> 'deleted'"  # noqa: S608
+    return int(
+        machine.run(
+            f'runuser -u site -- psql --tuples-only --command="{query}" site'
+        ).split()[-1]
+    )
 
 
 def current(machine: Machine) -> str:
@@ -139,12 +178,20 @@ def current(machine: Machine) -> str:
 
 
 def instances(machine: Machine) -> list[str]:
-    """Return the releases that systemd runs. It also lists one that has ended while its alarm is under way."""
-    units = machine.run("systemctl list-units --state=active,activating --plain --no-legend 'site-web@*'")
+    """Return the releases that systemd runs.
+
+    It also lists one that has ended while its alarm is under way.
+    """
+    units = machine.run(
+        "systemctl list-units --state=active,activating --plain --no-legend "
+        "'site-web@*'"
+    )
     return re.findall(r"^site-web@(\S+)\.service", units, re.MULTILINE)
 
 
-def release(machine: Machine, site: Site, command: str = "deploy/release", typed: str = "") -> str:
+def release(
+    machine: Machine, site: Site, command: str = "deploy/release", typed: str = ""
+) -> str:
     """Release under load: no request fails, and no photo is lost."""
     before = photos(machine)
     with visits(site) as seen:
@@ -155,11 +202,15 @@ def release(machine: Machine, site: Site, command: str = "deploy/release", typed
     return output
 
 
-def given_up(machine: Machine, site: Site, command: str = "deploy/release", typed: str = "") -> str:
-    """Try a release that must be given up, and return what the command says: all is as before."""
+def given_up(
+    machine: Machine, site: Site, command: str = "deploy/release", typed: str = ""
+) -> str:
+    """Try a release that must be given up, which changes nothing; return the output."""
     answers, folders = (
         current(machine),
-        machine.run("ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system"),
+        machine.run(
+            "ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system"
+        ),
     )
     with visits(site):
         output = machine.run(f"! {command}; date +%s", typed)
@@ -167,17 +218,26 @@ def given_up(machine: Machine, site: Site, command: str = "deploy/release", type
     log = machine.run(f"journalctl --quiet --output=short-unix --unit=site-web@{name}")
     (ended,) = re.findall(r"^\d{10}$", output, re.MULTILINE)
     for began in re.findall(r"^\d{10}", log, re.MULTILINE)[:1]:
-        assert int(ended) - int(began) < GIVEN_UP_SECONDS
+        assert int(ended) - int(began) < HANG_SECONDS
     assert f"{answers} still answers." in output
     assert (current(machine), instances(machine)) == (answers, [answers])
-    assert machine.run("ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system") == folders
+    assert (
+        machine.run(
+            "ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system"
+        )
+        == folders
+    )
     return output
 
 
 def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
     """Try releases that cannot work, and one that would break the running one."""
     for reason, (path, text, why) in BROKEN.items():
-        original = (folder / path).read_text(encoding="utf-8") if (folder / path).exists() else None
+        original = (
+            (folder / path).read_text(encoding="utf-8")
+            if (folder / path).exists()
+            else None
+        )
         change(machine, folder, 4, {path: text})
         output = given_up(machine, site, "deploy/release --yes")
         assert why in output, reason
@@ -189,7 +249,10 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
     harmful = ADD.format(before="0002_shelf", name="row", default="default")
     change(machine, folder, 5, {"uploads/migrations/0003_row.py": harmful})
     output = given_up(machine, site)
-    assert "uploads.0003_row\n  Add field row to photo: the running release fails where it adds a row" in output
+    assert (
+        "uploads.0003_row\n"
+        "  Add field row to photo: the running release fails where it adds a row"
+    ) in output
     (folder / "uploads/migrations/0003_row.py").unlink()
 
 
@@ -206,13 +269,18 @@ def test_releases_and_the_way_back_fail_no_request(
         release(machine, site)
         second = style(site), current(machine)
         assert len({*first, *second}) == 4
-        assert site.visitor().get(first[0]).status == 200, "a page that a browser has names it"
+        assert site.visitor().get(first[0]).status == 200, (
+            "a page that a browser has names it"
+        )
 
         # A column that the running release does not know.
         (folder / "uploads/models.py").write_text(
             (folder / "uploads/models.py")
             .read_text(encoding="utf-8")
-            .replace(MODEL, f'{MODEL}    shelf = models.CharField(max_length=9, db_default="")\n'),
+            .replace(
+                MODEL,
+                f'{MODEL}    shelf = models.CharField(max_length=9, db_default="")\n',
+            ),
             encoding="utf-8",
         )
         expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
@@ -239,15 +307,24 @@ def test_releases_and_the_way_back_fail_no_request(
         # Two at once, and one whose terminal goes.
         change(machine, folder, 6)
         with ThreadPoolExecutor() as threads:
+            releases = machine.root / "srv" / "my-secure-site" / "releases"
+            before = set(releases.iterdir())
             one = threads.submit(machine.run, "deploy/release")
-            time.sleep(3)
-            assert "Another one is under way." in machine.run("! deploy/release; ! deploy/release --back")
+            wait_until(lambda: set(releases.iterdir()) - before, "it does not begin")
+            assert "Another one is under way." in machine.run(
+                "! deploy/release; ! deploy/release --back"
+            )
             assert "answers." in one.result()
-        assert "It was interrupted." in machine.run("! timeout --signal=HUP 4 deploy/release")
+        assert "It was interrupted." in machine.run(INTERRUPT)
         last = style(site), current(machine)
         assert instances(machine) == [last[1]]
     # The power was cut.
     with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
-        machine.run("until curl --silent --fail --insecure https://localhost/health/ready/; do sleep 1; done")
+        machine.run(
+            "until curl --silent --fail --insecure https://localhost/health/ready/; "
+            "do sleep 1; done"
+        )
         assert (style(site), current(machine), instances(machine)) == (*last, [last[1]])
-        assert "active" in machine.run("systemctl is-active site-worker site-backup.timer")
+        assert "active" in machine.run(
+            "systemctl is-active site-worker site-backup.timer"
+        )

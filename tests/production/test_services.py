@@ -15,8 +15,10 @@ from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
 from tests.support.services import Buckets, ErrorCollector, fetch, wait_until
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows"),
+    pytest.mark.tier("whole"),
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="gunicorn does not run on Windows"
+    ),
 ]
 
 PHOTO = encode(landscape(1, (320, 240)))
@@ -33,7 +35,11 @@ for number in range(256):
 
 def log_lines(site: Site) -> list[dict[str, Any]]:
     """Return the JSON lines of the server's log."""
-    return [json.loads(line) for line in site.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    return [
+        json.loads(line)
+        for line in site.log.read_text(encoding="utf-8").splitlines()
+        if line.startswith("{")
+    ]
 
 
 def stored(storage_url: str) -> list[str]:
@@ -48,7 +54,9 @@ def page_of(file: str) -> str:
     return f"/photos/{Path(file).name[:36]}/"
 
 
-def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buckets) -> None:
+def test_photos_live_and_end_in_a_private_bucket(
+    project: Project, buckets: Buckets
+) -> None:
     storage_url = buckets()
     with serve(project(WITH_GALLERY), STORAGE_URL=storage_url) as site:
         owner = site.visitor(OWNER)
@@ -59,20 +67,24 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
 
         link = owner.get(photo + "display/")
         assert (link.status, link.headers["Cache-Control"]) == (302, "no-store")
-        assert link.location.startswith(storage_url.replace("s3://key:a%2Fsecret@", "http://").partition("?")[0])
+        assert link.location.startswith(
+            storage_url.replace("s3://key:a%2Fsecret@", "http://").partition("?")[0]
+        )
         assert "X-Amz-Expires=60&" in link.location
         file = fetch(link.location)
         assert (file.status, file.headers["Content-Type"]) == (200, "image/jpeg")
         assert file.read().startswith(b"\xff\xd8")
         grants = fetch(link.location.partition("?")[0] + "?acl").read().decode()
         assert "AllUsers" not in grants
-        (images,) = re.findall(r"img-src (.+?);", owner.get("/").headers["Content-Security-Policy"])
+        (images,) = re.findall(
+            r"img-src (.+?);", owner.get("/").headers["Content-Security-Policy"]
+        )
         assert images == f"'self' {link.location.partition(display)[0]}"
         for person in (site.visitor(), site.visitor(OTHER_USER)):
             hidden = person.get(photo + "display/")
             assert (hidden.status, hidden.location) == (404, "")
 
-        # Orphaned files of an upload that was interrupted, and the files of a deleted photo.
+        # Orphaned files of an interrupted upload, and the files of a deleted photo.
         site.python("Photo.objects.all().delete()")
         site.manage("worker", "--once")
         assert len(stored(storage_url)) == 2  # they are new
@@ -86,13 +98,20 @@ def test_photos_live_and_end_in_a_private_bucket(project: Project, buckets: Buck
         assert stored(storage_url) == []
 
 
-def test_missing_bucket_is_named_by_readiness(project: Project, buckets: Buckets) -> None:
+def test_missing_bucket_is_named_by_readiness(
+    project: Project, buckets: Buckets
+) -> None:
     storage_url = buckets().replace("/photos-", "/missing-")
     with serve(project(WITH_GALLERY), STORAGE_URL=storage_url) as site:
         ready = site.visitor().get("/health/ready/")
         assert (ready.status, ready.text) == (503, "not ready")
-        (line,) = [it for it in log_lines(site) if it["event"] == "not ready: storage"][:1]
-        assert (line["request_id"], line["error"]) == (ready.headers["X-Request-ID"], "NoSuchBucket")
+        (line,) = [it for it in log_lines(site) if it["event"] == "not ready: storage"][
+            :1
+        ]
+        assert (line["request_id"], line["error"]) == (
+            ready.headers["X-Request-ID"],
+            "NoSuchBucket",
+        )
         # The site answers as before, except to uploads.
         assert site.visitor().get("/").status == 200
         assert site.visitor(OWNER).upload(PHOTO).status == 500
@@ -102,13 +121,32 @@ def test_missing_bucket_is_named_by_readiness(project: Project, buckets: Buckets
 
 def test_keys_come_from_the_url_or_the_machines_role(project: Project) -> None:
     folder = project(ALL_OFF)
-    code = "from django.core.files.storage import default_storage; print(default_storage.url('photo.jpg'))"
-    # A role's variables, as containers of AWS have them. A key in the URL must not be mixed with them.
-    role = {"AWS_ACCESS_KEY_ID": "rolekey", "AWS_SECRET_ACCESS_KEY": "rolesecret", "AWS_SESSION_TOKEN": "roletoken"}
+    code = (
+        "from django.core.files.storage import default_storage; "
+        "print(default_storage.url('photo.jpg'))"
+    )
+    # A role's variables, as containers of AWS have them. A key in the URL must not be
+    # mixed with them.
+    role = {
+        "AWS_ACCESS_KEY_ID": "rolekey",
+        "AWS_SECRET_ACCESS_KEY": "rolesecret",
+        "AWS_SESSION_TOKEN": "roletoken",
+    }
     for key, expected, mixed in (("", "rolekey", False), ("own:secret@", "own", True)):
-        environment = production(folder) | role | {"STORAGE_URL": f"s3://{key}s3.example.com/photos?region=eu-west-1"}
+        environment = (
+            production(folder)
+            | role
+            | {"STORAGE_URL": f"s3://{key}s3.example.com/photos?region=eu-west-1"}
+        )
         *_, url = run(
-            folder, sys.executable, "manage.py", "shell", "-v0", "--command", code, **environment
+            folder,
+            sys.executable,
+            "manage.py",
+            "shell",
+            "-v0",
+            "--command",
+            code,
+            **environment,
         ).splitlines()
         assert url.startswith("https://s3.example.com/photos/photo.jpg?")
         assert f"Credential={expected}%2F" in url
@@ -119,8 +157,15 @@ def test_collected_files_are_readable_and_photos_are_not(project: Project) -> No
     with serve(project(WITH_GALLERY)) as site:
         assert site.visitor(OWNER).upload(PHOTO).status == 302
         modes = {
-            name: {path.stat().st_mode & 0o777 for path in Path(folder).rglob("*") if path.is_file()}
-            for name, folder in (("static", site.project / "staticfiles"), ("media", site.environment["MEDIA_ROOT"]))
+            name: {
+                path.stat().st_mode & 0o777
+                for path in Path(folder).rglob("*")
+                if path.is_file()
+            }
+            for name, folder in (
+                ("static", site.project / "staticfiles"),
+                ("media", site.environment["MEDIA_ROOT"]),
+            )
         }
         assert modes["media"] == {0o600}
         assert all(mode & 0o044 == 0o044 for mode in modes["static"])
@@ -139,16 +184,22 @@ def test_lost_manifest_is_named_by_readiness(project: Project) -> None:
         assert '"not ready: static files"' in site.log.read_text(encoding="utf-8")
 
 
-def test_error_reaches_sentry_without_values(project: Project, error_collector: ErrorCollector) -> None:
+def test_error_reaches_sentry_without_values(
+    project: Project, error_collector: ErrorCollector
+) -> None:
     with serve(project(WITH_GALLERY), SENTRY_DSN=error_collector.dsn) as site:
         owner = site.visitor(OWNER)
         assert owner.upload(PHOTO, title="canary-title").status == 302
         photo = site.python("print(Photo.objects.get().pk)").strip()
-        (file,) = Path(site.environment["MEDIA_ROOT"]).glob(f"photos/*/{photo}-display.jpg")
+        (file,) = Path(site.environment["MEDIA_ROOT"]).glob(
+            f"photos/*/{photo}-display.jpg"
+        )
         file.unlink()
         file.mkdir()
         broken = owner.get(
-            f"/photos/{photo}/display/?canary-query=1", Referer="https://localhost/canary-referer", Canary="canary"
+            f"/photos/{photo}/display/?canary-query=1",
+            Referer="https://localhost/canary-referer",
+            Canary="canary",
         )
         assert broken.status == 500
         wait_until(lambda: error_collector.bodies, "no error was sent")
@@ -157,25 +208,42 @@ def test_error_reaches_sentry_without_values(project: Project, error_collector: 
         # An upload whose body, fields and file cannot be stored.
         shutil.rmtree(site.environment["MEDIA_ROOT"])
         Path(site.environment["MEDIA_ROOT"]).write_text("", encoding="utf-8")
-        assert owner.upload(PHOTO, name="canary-name.jpg", title="canary-title").status == 500
+        assert (
+            owner.upload(PHOTO, name="canary-name.jpg", title="canary-title").status
+            == 500
+        )
         wait_until(lambda: len(error_collector.bodies) > 1, "no error was sent")
         with pytest.raises(AssertionError):
-            site.manage("rotate_encryption", DATABASE_URL="postgres://canary:canary@127.0.0.1:9/canary")
+            site.manage(
+                "rotate_encryption",
+                DATABASE_URL="postgres://canary:canary@127.0.0.1:9/canary",
+            )
         wait_until(lambda: len(error_collector.bodies) > 2, "no error was sent")
         sent = "\n".join(error_collector.bodies)
-        for known in ("IsADirectoryError", "NotADirectoryError", "OperationalError", number, "views.py"):
+        for known in (
+            "IsADirectoryError",
+            "NotADirectoryError",
+            "OperationalError",
+            number,
+            "views.py",
+        ):
             assert known in sent
         names = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "EMAIL_URL", "DATABASE_URL")
         private = [site.environment[name] for name in names]
         private += [morsel.value for morsel in owner.cookies.values()]
         private += ["canary", OWNER, PASSWORD, photo, "127.0.0.1", "Python-urllib"]
-        assert not [word for word in private if word in re.sub(r"(?m)^Host: .*$", "", sent)]
+        assert not [
+            word for word in private if word in re.sub(r"(?m)^Host: .*$", "", sent)
+        ]
 
 
 def test_missing_extra_stops_the_start(project: Project) -> None:
     folder = project(ALL_OFF)
     # Modules that cannot be found, as without the extras.
-    hide = "import sys; sys.modules.update(dict.fromkeys(['redis', 'storages', 'sentry_sdk']))\n"
+    hide = (
+        "import sys; "
+        "sys.modules.update(dict.fromkeys(['redis', 'storages', 'sentry_sdk']))\n"
+    )
     manage = folder / "manage.py"
     manage.write_text(hide + manage.read_text(encoding="utf-8"), encoding="utf-8")
     environment = production(folder) | {

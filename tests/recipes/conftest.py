@@ -1,4 +1,4 @@
-"""Projects with an environment of their own, into which a recipe can install packages."""
+"""Projects with their own environment, into which a recipe can install packages."""
 
 import pytest
 
@@ -8,7 +8,10 @@ from tests.support.recipes import Install, Installed
 
 @pytest.fixture
 def install(project: Project) -> Install:
-    """Return a function that generates a project, installs its packages and makes its database."""
+    """Return a function that generates a project and makes its environment.
+
+    The project's packages are installed, and its database is made.
+    """
 
     def make(answers: Answers, app: str = "") -> Installed:
         installed = Installed(project(answers))

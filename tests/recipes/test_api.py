@@ -1,11 +1,14 @@
-"""The recipe of an API with Django Ninja, applied as written to an app with a photo; attacks on the result."""
+"""The recipe of an API with Django Ninja, and attacks on the result.
+
+It is applied as written to an app with a photo.
+"""
 
 import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
-from tests.support.recipes import MARKS, Install, Installed, Recipe, replace
+from tests.support.recipes import Install, Installed, Recipe, marks, replace
 
-pytestmark = MARKS
+pytestmark = marks("api", "api-requests", "api-notes")
 
 RECIPES = [Recipe("api"), Recipe("api-requests"), Recipe("api-notes")]
 
@@ -14,17 +17,27 @@ def add_cover(project: Installed) -> None:
     """Give the app the cover of docs/your-first-app.md."""
     notes = project.folder / "notes"
     old = "from django.utils.translation import gettext_lazy as _\n"
-    replace(notes / "models.py", old, f"{old}\nfrom uploads.fields import PhotoField, everyone\n")
+    replace(
+        notes / "models.py",
+        old,
+        f"{old}\nfrom uploads.fields import PhotoField, everyone\n",
+    )
     old = '    created_at = models.DateTimeField(_("created"), auto_now_add=True)\n'
     new = '    cover = PhotoField(_("cover"), blank=True, visible_to=everyone)\n'
     replace(notes / "models.py", old, new + old)
-    replace(notes / "forms.py", '        fields = ("title", "text")\n', '        fields = ("title", "text", "cover")\n')
+    replace(
+        notes / "forms.py",
+        '        fields = ("title", "text")\n',
+        '        fields = ("title", "text", "cover")\n',
+    )
     project.run("python", "manage.py", "makemigrations", "--verbosity", "0", "notes")
     project.run("python", "manage.py", "migrate", "--verbosity", "0")
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_api_passes_every_check_resists_attacks_and_can_go(answers: Answers, install: Install) -> None:
+def test_api_passes_every_check_resists_attacks_and_can_go(
+    answers: Answers, install: Install
+) -> None:
     project = install(answers, "notes")
     add_cover(project)
     with project.following("api", *RECIPES):

@@ -1,4 +1,7 @@
-"""Each recipe has a test, and a page that cannot be followed as written, or undone, is noticed."""
+"""The form of recipes: each has a test.
+
+A page that cannot be followed as written, or undone, is noticed.
+"""
 
 import re
 from pathlib import Path
@@ -60,13 +63,23 @@ def read(folder: Path, page: str) -> Recipe:
 def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
     pages = {page.stem for page in PAGES.glob("*.md")} - {"README"}
     modules = [
-        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py") if path.name != Path(__file__).name
+        path.read_text("utf-8")
+        for path in Path(__file__).parent.glob("test_*.py")
+        if path.name != Path(__file__).name
     ]
-    assert sorted(page for text in modules for page in re.findall(r'\bRecipe\("(.+?)"\)', text)) == sorted(pages)
+    assert sorted(
+        page for text in modules for page in re.findall(r'\bRecipe\("(.+?)"\)', text)
+    ) == sorted(pages)
     for text in modules:
-        assert "pytestmark = MARKS" in text
+        (marked,) = re.findall(r"^pytestmark = marks\(([^)]+)\)$", text, re.MULTILINE)
+        tested = re.findall(r'\bRecipe\("(.+?)"\)', text)
+        assert sorted(re.findall(r'"(.+?)"', marked)) == sorted(tested)
         assert "project.following(" in text, text.splitlines()[0]
-    listed = re.findall(r"^\| .*\[.+\]\((\S+)\.md\) \|", (PAGES / "README.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^\| .*\[.+\]\((\S+)\.md\) \|",
+        (PAGES / "README.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
     assert sorted(listed) == sorted(pages)
     assert all(Recipe(page).steps for page in pages)
 
@@ -99,10 +112,18 @@ def test_page_is_followed_and_undone(project: Project, tmp_path: Path) -> None:
         ("diff config/urls.py", "diff", "names no file"),
         ("hello/views/index.py", "config/urls.py", "exists already"),
         ("## What it costs\n", "", "the sections of"),
-        ("## What it costs\n", f"## What it costs\n{FENCE}sh\nls\n{FENCE}\n", "has blocks elsewhere"),
+        (
+            "## What it costs\n",
+            f"## What it costs\n{FENCE}sh\nls\n{FENCE}\n",
+            "has blocks elsewhere",
+        ),
         ("# Hello\n", "# Hello\n" * MOST_LINES, "more than"),
         ("touch 'hello/a file'", "false", "ended with 1"),
-        ("rm 'hello/a file'", "sed -i s/hello/bye/ hello/views/index.py\nrm 'hello/a file'", "no longer what the page"),
+        (
+            "rm 'hello/a file'",
+            "sed -i s/hello/bye/ hello/views/index.py\nrm 'hello/a file'",
+            "no longer what the page",
+        ),
     ],
 )
 def test_page_that_cannot_be_followed_is_refused(

@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
 from tests.support.browsing import Browse, log_in
 from tests.support.live import CREATE_USERS, OWNER, serve
-from tests.support.recipes import MARKS, Install, Installed, Recipe
+from tests.support.recipes import Install, Installed, Recipe, marks
 
-pytestmark = MARKS
+pytestmark = marks("htmx")
 
 RECIPE = Recipe("htmx")
 NOTES = """
@@ -30,7 +30,10 @@ document.querySelector("#list").insertAdjacentHTML("beforeend", `
 htmx.process(document.querySelector("#planted"));
 """
 STORED = "htmx-current-path-for-history"
-SCRIPT = "htmx.swap('#list', '<i>New</i><script>window.pwned = 4</script>', {swapStyle: 'innerHTML'})"
+SCRIPT = (
+    "htmx.swap('#list', '<i>New</i><script>window.pwned = 4</script>', "
+    "{swapStyle: 'innerHTML'})"
+)
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
@@ -44,9 +47,19 @@ def test_htmx_passes_every_check_resists_attacks_and_can_go(
 
 
 def look(project: Installed, folder: Path, browse: Browse) -> None:
-    """Search and delete in Chromium, with and without JavaScript, and try what the configuration forbids."""
-    copy = shutil.copytree(project.folder, folder / "my-secure-site", ignore=shutil.ignore_patterns(".venv"))
-    paths = {"base": str(project.folder / ".venv"), "platbase": str(project.folder / ".venv")}
+    """Search and delete in Chromium, and try what the configuration forbids.
+
+    Do the former without JavaScript too.
+    """
+    copy = shutil.copytree(
+        project.folder,
+        folder / "my-secure-site",
+        ignore=shutil.ignore_patterns(".venv"),
+    )
+    paths = {
+        "base": str(project.folder / ".venv"),
+        "platbase": str(project.folder / ".venv"),
+    }
     packages = sysconfig.get_path("purelib", vars=paths)
     with serve(copy, CREATE_USERS + NOTES, PYTHONPATH=packages) as site:
         for options in ({}, {"java_script_enabled": False}):
@@ -59,7 +72,9 @@ def look(project: Installed, folder: Path, browse: Browse) -> None:
             expect(page.get_by_role("link", name="Milk")).to_have_count(0)
             gone = "Butter" if options else "Bread"
             page.on("dialog", lambda dialog: dialog.accept())
-            page.get_by_role("listitem").filter(has_text=gone).get_by_role("button").click()
+            page.get_by_role("listitem").filter(has_text=gone).get_by_role(
+                "button"
+            ).click()
             expect(page.get_by_role("link", name=gone)).to_have_count(0)
             page.goto("/notes/")
             expect(page.get_by_role("link", name=gone)).to_have_count(0)
@@ -73,7 +88,9 @@ def look(project: Installed, folder: Path, browse: Browse) -> None:
             expect(page.get_by_text("New")).to_be_visible()
             assert page.evaluate("window.pwned") is None
             # The path of the page, but no page.
-            assert page.evaluate("[...Object.keys(localStorage), ...Object.keys(sessionStorage)]") == [STORED]
+            assert page.evaluate(
+                "[...Object.keys(localStorage), ...Object.keys(sessionStorage)]"
+            ) == [STORED]
             page.context.clear_cookies()
             page.goto("/")
             log_in(page, OWNER)

@@ -1,4 +1,7 @@
-"""The recipe of languages, applied as written; attacks on the result, and on the cache of the emitted nginx."""
+"""The recipe of languages, applied as written.
+
+The attacks are on the result, and on the cache of the emitted nginx.
+"""
 
 import re
 import shutil
@@ -9,9 +12,9 @@ import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
 from tests.support.proxying import serve_behind_nginx
-from tests.support.recipes import MARKS, Install, Installed, Recipe
+from tests.support.recipes import Install, Installed, Recipe, marks
 
-pytestmark = MARKS
+pytestmark = marks("languages")
 
 RECIPE = Recipe("languages")
 
@@ -28,7 +31,11 @@ def test_languages_passes_every_check_resists_attacks_and_can_go(
 
 def ask_nginx(project: Installed, folder: Path) -> None:
     """Ask in two languages and with the cookie, while nginx keeps the page of each."""
-    copy = shutil.copytree(project.folder, folder / "my-secure-site", ignore=shutil.ignore_patterns(".venv"))
+    copy = shutil.copytree(
+        project.folder,
+        folder / "my-secure-site",
+        ignore=shutil.ignore_patterns(".venv"),
+    )
     state = folder / "state"
     state.mkdir()
     with serve_behind_nginx(copy, state) as site:
@@ -36,8 +43,15 @@ def ask_nginx(project: Installed, folder: Path) -> None:
         chosen = german | {"Cookie": "__Host-language=en"}
         end = time.monotonic() + 4
         while time.monotonic() < end:
-            for headers, expected in ((german, "de"), (english, "en"), (chosen, "en"), ({}, "en")):
+            for headers, expected in (
+                (german, "de"),
+                (english, "en"),
+                (chosen, "en"),
+                ({}, "en"),
+            ):
                 page = site.visitor().get("/", **headers)
                 assert re.findall(r'<html lang="(\w+)"', page.text) == [expected]
                 assert page.headers["Content-Language"] == expected
-        assert "page from the cache" in (state / "access.log").read_text(encoding="utf-8")
+        assert "page from the cache" in (state / "access.log").read_text(
+            encoding="utf-8"
+        )

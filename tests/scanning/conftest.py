@@ -9,13 +9,26 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import ALL_OFF, bake, clean_environment, commit, run
-from tests.support.scanning import STAND_IN, Advisories, Install, StandIn, serve_advisories
+from tests.support.scanning import (
+    STAND_IN,
+    Advisories,
+    Install,
+    StandIn,
+    serve_advisories,
+)
 
 
 @pytest.fixture(scope="session")
 def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an installed and committed project with GitHub's workflows; tests must not change it."""
-    folder = bake(template, tmp_path_factory.mktemp("installed"), **ALL_OFF | {"ci_scanning": "github"})
+    """Return an installed and committed project with GitHub's workflows.
+
+    Tests must not change it.
+    """
+    folder = bake(
+        template,
+        tmp_path_factory.mktemp("installed"),
+        **ALL_OFF | {"ci_scanning": "github"},
+    )
     run(folder, "uv", "sync", "--quiet")
     commit(folder, "Start")
     return folder
@@ -23,8 +36,12 @@ def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(installed: Path, tmp_path: Path) -> Path:
-    """Return a copy of the project that tests can change; its tools are those of this suite."""
-    return shutil.copytree(installed, tmp_path / "my-secure-site", ignore=shutil.ignore_patterns(".venv", "reports"))
+    """Return a copy of the project that tests can change, with this suite's tools."""
+    return shutil.copytree(
+        installed,
+        tmp_path / "my-secure-site",
+        ignore=shutil.ignore_patterns(".venv", "reports"),
+    )
 
 
 @pytest.fixture
@@ -36,17 +53,25 @@ def osv() -> Iterator[Advisories]:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, osv: Advisories) -> Install:
-    """Return a function that puts a stand-in for a tool on the path; vulnerability data can be reached."""
+    """Return a function that puts a stand-in for a tool on the path.
+
+    Vulnerability data can be reached.
+    """
 
     def install(tool: str) -> StandIn:
         folder = tmp_path / "bin"
         folder.mkdir()
         (folder / "stand_in.py").write_text(STAND_IN, encoding="utf-8")
         if os.name == "nt":
-            (folder / f"{tool}.bat").write_text(f'@"{sys.executable}" "%~dp0stand_in.py" %*\n', encoding="utf-8")
+            (folder / f"{tool}.bat").write_text(
+                f'@"{sys.executable}" "%~dp0stand_in.py" %*\n', encoding="utf-8"
+            )
         else:
             program = folder / tool
-            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/stand_in.py" "$@"\n', encoding="utf-8")
+            program.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" "{folder}/stand_in.py" "$@"\n',
+                encoding="utf-8",
+            )
             program.chmod(0o755)
         environment = {
             "PATH": os.pathsep.join([str(folder), clean_environment()["PATH"]]),

@@ -16,17 +16,30 @@ from typing import Any
 
 import pytest
 
-from tests.support.baking import ALL_ON, PYTHON_COMBINATIONS, Answers, Project, clean_environment, commit, name, run
+from tests.support.baking import (
+    ALL_ON,
+    PYTHON_COMBINATIONS,
+    Answers,
+    Project,
+    clean_environment,
+    commit,
+    name,
+    run,
+)
 from tests.support.scanning import Advisories, Install, scan
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 SCANS = ["bandit", "leaks", "audit", "dependency-check", "sbom", "workflows"]
 # Nothing listens on the discard port.
-UNREACHABLE = {"OSV_URL": "http://127.0.0.1:9/", "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz"}
+UNREACHABLE = {
+    "OSV_URL": "http://127.0.0.1:9/",
+    "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz",
+}
 FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
 
-# The expression with which Dependency-Check's PipAnalyzer reads a requirements.txt, as Java writes it.
+# The expression with which Dependency-Check's PipAnalyzer reads a requirements.txt, as
+# Java writes it.
 PIP_ANALYZER = re.compile(r"^([^#].*?)(?:[=~>]=([\.\*0-9]+?))?$", re.MULTILINE)
 VULNERABLE = """
 {"dependencies": [{
@@ -35,38 +48,62 @@ VULNERABLE = """
     "vulnerabilities": [{"name": "CVE-2026-0001", "cvssv3": {"baseScore": 9.8}},
                         {"name": "CVE-2026-0002", "cvssv2": {"score": 4.3}}]}]}
 """
-CLEAN = '{"dependencies": [{"fileName": "six:1.17.0", "packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}'
+CLEAN = (
+    '{"dependencies": [{"fileName": "six:1.17.0", '
+    '"packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}'
+)
 EMPTY = '{"dependencies": []}'
-UNSCORED = CLEAN.replace('"fileName"', '"vulnerabilities": [{"name": "CVE-2026-0003"}], "fileName"')
+UNSCORED = CLEAN.replace(
+    '"fileName"', '"vulnerabilities": [{"name": "CVE-2026-0003"}], "fileName"'
+)
 
 
 # The table, and scans that did not run
 
 
 def test_scans_without_network_are_not_run_and_do_not_fail(folder: Path) -> None:
-    started = time.monotonic()
     outcome = scan(folder, **UNREACHABLE)
-    assert time.monotonic() - started < 60
     assert outcome.code == 0, outcome.output
     assert list(outcome.results) == SCANS
-    assert re.match(r"not run: exit code 2: error: .+http://127\.0\.0\.1:9/", outcome.results["audit"])
+    assert re.match(
+        r"not run: exit code 2: error: .+http://127\.0\.0\.1:9/",
+        outcome.results["audit"],
+    )
     assert outcome.results["dependency-check"].startswith("not run: ")
-    assert {outcome.results[tool] for tool in ("bandit", "leaks", "workflows", "sbom")} == {"passed"}
+    assert {
+        outcome.results[tool] for tool in ("bandit", "leaks", "workflows", "sbom")
+    } == {"passed"}
     for tool in ("bandit", "leaks"):
-        assert sorted(path.suffix for path in (folder / "reports" / tool).iterdir()) == [".html", ".json", ".sarif"]
-    table = (folder / "reports" / "summary.md").read_text(encoding="utf-8").removeprefix("### Scans\n\n")
+        assert sorted(
+            path.suffix for path in (folder / "reports" / tool).iterdir()
+        ) == [".html", ".json", ".sarif"]
+    table = (
+        (folder / "reports" / "summary.md")
+        .read_text(encoding="utf-8")
+        .removeprefix("### Scans\n\n")
+    )
     assert table in outcome.output + "\n"
-    assert run(folder, "git", "status", "--porcelain") == "", "Git ignores reports and data"
+    assert run(folder, "git", "status", "--porcelain") == "", (
+        "Git ignores reports and data"
+    )
 
 
 def test_table_shows_seconds_and_reasons(folder: Path) -> None:
+    started = time.monotonic()
     output = scan(folder, **UNREACHABLE).output
+    took = time.monotonic() - started
     assert re.search(
-        r"^\| tool +\| result +\| seconds \| what it does, or why it did not run \|$", output, re.MULTILINE
+        r"^\| tool +\| result +\| seconds \| what it does, or why it did not run \|$",
+        output,
+        re.MULTILINE,
     )
-    (seconds,) = re.findall(r"^\| bandit +\| passed +\| (\d+) +\| Find insecure calls", output, re.MULTILINE)
-    assert 0 < int(seconds) < 60
-    assert re.search(r"^\| audit +\| not run +\| \d+ +\| exit code 2: error: ", output, re.MULTILINE)
+    (seconds,) = re.findall(
+        r"^\| bandit +\| passed +\| (\d+) +\| Find insecure calls", output, re.MULTILINE
+    )
+    assert 0 < int(seconds) < took
+    assert re.search(
+        r"^\| audit +\| not run +\| \d+ +\| exit code 2: error: ", output, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("tool", ["audit", "dependency-check"])
@@ -81,13 +118,18 @@ def test_silent_server_is_given_up_within_seconds(folder: Path) -> None:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         outcome = scan(folder, "audit", OSV_URL=f"http://{host}/")
-        assert time.monotonic() - started < 30
+        # 8 seconds, twice. By its defaults, uv would wait 30 seconds, four times.
+        assert time.monotonic() - started < 100
     assert re.match(rf"not run: .+http://{host}/.+timed out", outcome.results["audit"])
 
 
 def test_missing_tool_is_reported_as_not_run(folder: Path) -> None:
     outcome = scan(folder, *SCANS, PATH="")
-    assert not [result for result in outcome.results.values() if not result.startswith("not run: ")]
+    assert not [
+        result
+        for result in outcome.results.values()
+        if not result.startswith("not run: ")
+    ]
 
 
 def test_unknown_scan_lists_the_known_ones(folder: Path) -> None:
@@ -98,7 +140,9 @@ def test_unknown_scan_lists_the_known_ones(folder: Path) -> None:
 
 def test_old_report_is_not_taken_for_a_new_one(folder: Path, stand_in: Install) -> None:
     tool = stand_in("dependency-check")
-    assert scan(folder, "dependency-check", **tool.environment, REPORT=CLEAN).results == {"dependency-check": "passed"}
+    assert scan(
+        folder, "dependency-check", **tool.environment, REPORT=CLEAN
+    ).results == {"dependency-check": "passed"}
     outcome = scan(folder, "dependency-check", **tool.environment)
     assert outcome.results["dependency-check"].startswith("not run: ")
 
@@ -108,29 +152,40 @@ def test_old_report_is_not_taken_for_a_new_one(folder: Path, stand_in: Install) 
 
 def test_bandit_reports_a_shell_call_with_file_and_line(folder: Path) -> None:
     (folder / "config" / "planted.py").write_text(
-        "import subprocess\n\n\ndef listing(folder: str) -> None:\n    subprocess.call('ls ' + folder, shell=True)\n",
+        "import subprocess\n\n\ndef listing(folder: str) -> None:\n"
+        "    subprocess.call('ls ' + folder, shell=True)\n",
         encoding="utf-8",
     )
     (folder / "contests").mkdir()
     (folder / "contests" / "__init__.py").touch()
     (folder / "contests" / "hosts.py").write_text(
-        'import paramiko\n\nPASSWORD = "tiger"\nHOST = "0.0.0.0"\nparamiko.SSHClient().exec_command("x")\n',
+        'import paramiko\n\nPASSWORD = "tiger"\nHOST = "0.0.0.0"\n'
+        'paramiko.SSHClient().exec_command("x")\n',
         encoding="utf-8",
     )
     (folder / "core" / "CVSS.py").write_text('HOST = "0.0.0.0"\n', encoding="utf-8")
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
     assert "config/planted.py:5: B602: " in outcome.output
-    assert "contests/hosts.py:4: B104: " in outcome.output, "no pattern excludes contests/"
-    assert "core/CVSS.py:1: B104: " in outcome.output, "no pattern of Bandit's own excludes it"
+    assert "contests/hosts.py:4: B104: " in outcome.output, (
+        "no pattern excludes contests/"
+    )
+    assert "core/CVSS.py:1: B104: " in outcome.output, (
+        "no pattern of Bandit's own excludes it"
+    )
     for report in ("html", "json", "sarif"):
-        text = (folder / "reports" / "bandit" / f"bandit.{report}").read_text(encoding="utf-8")
+        text = (folder / "reports" / "bandit" / f"bandit.{report}").read_text(
+            encoding="utf-8"
+        )
         assert "B602" in text
         assert "B105" in text, "low severity, so only in the report"
 
 
 def test_finding_is_printed_on_a_console_that_cannot_show_it(folder: Path) -> None:
-    code = "import subprocess\n\n\ndef listing(folder):\n    subprocess.call('ls ' + folder, shell=True)\n"
+    code = (
+        "import subprocess\n\n\ndef listing(folder):\n"
+        "    subprocess.call('ls ' + folder, shell=True)\n"
+    )
     (folder / "config" / "網.py").write_text(code, encoding="utf-8")
     outcome = scan(folder, "bandit", PYTHONIOENCODING="cp1252")
     assert "\\u7db2.py:5: B602: " in outcome.output
@@ -139,7 +194,9 @@ def test_finding_is_printed_on_a_console_that_cannot_show_it(folder: Path) -> No
 
 def test_ruff_reports_a_password_in_the_code(folder: Path) -> None:
     # Bandit rates it as low severity, so Ruff reports it.
-    (folder / "config" / "planted.py").write_text('PASSWORD = "tiger"\n', encoding="utf-8")
+    (folder / "config" / "planted.py").write_text(
+        'PASSWORD = "tiger"\n', encoding="utf-8"
+    )
     with pytest.raises(AssertionError, match=r"S105 (?s:.)*config/planted\.py:1:12"):
         run(folder, "ruff", "check", "--no-cache")
 
@@ -154,7 +211,9 @@ def test_bandit_fails_on_a_file_that_it_cannot_read(folder: Path) -> None:
 def test_bandit_fails_when_it_reads_no_code(folder: Path) -> None:
     configuration = folder / "pyproject.toml"
     text = configuration.read_text(encoding="utf-8")
-    configuration.write_text(text.replace('exclude_dirs = ["', 'exclude_dirs = ["*", "'), encoding="utf-8")
+    configuration.write_text(
+        text.replace('exclude_dirs = ["', 'exclude_dirs = ["*", "'), encoding="utf-8"
+    )
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
     assert "no line of code was scanned" in outcome.output
@@ -163,16 +222,23 @@ def test_bandit_fails_when_it_reads_no_code(folder: Path) -> None:
 def test_bandit_fails_on_a_pattern_that_excludes_too_much(folder: Path) -> None:
     configuration = folder / "pyproject.toml"
     text = configuration.read_text(encoding="utf-8")
-    configuration.write_text(text.replace('exclude_dirs = ["', 'exclude_dirs = ["tests", "'), encoding="utf-8")
+    configuration.write_text(
+        text.replace('exclude_dirs = ["', 'exclude_dirs = ["tests", "'),
+        encoding="utf-8",
+    )
     outcome = scan(folder, "bandit")
     assert outcome.code == 1
-    assert 'pyproject.toml: exclude_dirs: write "*/tests/*", not "tests"' in outcome.output
+    assert (
+        'pyproject.toml: exclude_dirs: write "*/tests/*", not "tests"' in outcome.output
+    )
 
 
 def test_bandit_skips_the_virtual_environment(folder: Path) -> None:
     package = folder / ".venv" / "lib" / "package"
     package.mkdir(parents=True)
-    (package / "module.py").write_text("import os\nos.popen(input())\nexec(input())\n", encoding="utf-8")
+    (package / "module.py").write_text(
+        "import os\nos.popen(input())\nexec(input())\n", encoding="utf-8"
+    )
     assert scan(folder, "bandit").results == {"bandit": "passed"}
 
 
@@ -182,14 +248,17 @@ def test_bandit_skips_the_virtual_environment(folder: Path) -> None:
 def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     planted = {
         "SECRET_KEY": secrets.token_urlsafe(50),
-        "SECRET_KEY_FALLBACKS": secrets.token_hex(64),  # as deploy/make-secrets makes it
+        # As deploy/make-secrets makes it.
+        "SECRET_KEY_FALLBACKS": secrets.token_hex(64),
         "FIELD_ENCRYPTION_KEYS": f"{secrets.token_urlsafe(32)}=",
         "CLOUDINARY_URL": f"cloudinary://382917264518273:{secrets.token_urlsafe(20)}@mycloud",
         "DATABASE_URL": f"postgres://site:{secrets.token_hex(10)}@db.internal:5432/site",
         "STORAGE_URL": f"s3://photos:{secrets.token_urlsafe(30)}@s3.internal/photos",
     }
     leak = folder / "production.env"
-    leak.write_text("".join(f"{key}={value}\n" for key, value in planted.items()), encoding="utf-8")
+    leak.write_text(
+        "".join(f"{key}={value}\n" for key, value in planted.items()), encoding="utf-8"
+    )
     commit(folder, "Deploy")
     hash_of_it = run(folder, "git", "rev-parse", "HEAD").strip()
     leak.unlink()
@@ -198,9 +267,14 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     assert outcome.code == 1
     for line in range(1, len(planted) + 1):
         assert re.search(
-            rf"^production\.env:{line}: .+ in commit {hash_of_it[:10]} \(\d+\)$", outcome.output, re.MULTILINE
+            rf"^production\.env:{line}: .+ in commit {hash_of_it[:10]} \(\d+\)$",
+            outcome.output,
+            re.MULTILINE,
         )
-    reports = "".join(path.read_text(encoding="utf-8") for path in (folder / "reports" / "leaks").iterdir())
+    reports = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (folder / "reports" / "leaks").iterdir()
+    )
     for value in planted.values():
         hidden = re.split("[:@]", value)[2] if "://" in value else value
         assert hidden not in outcome.output
@@ -217,31 +291,49 @@ def test_secrets_in_old_commits_are_found_and_not_shown(folder: Path) -> None:
     ],
 )
 def test_secret_key_in_code_is_found(line: str, folder: Path) -> None:
-    (folder / "leak.py").write_text(line.format(secrets.token_urlsafe(50)) + "\n", encoding="utf-8")
+    (folder / "leak.py").write_text(
+        line.format(secrets.token_urlsafe(50)) + "\n", encoding="utf-8"
+    )
     commit(folder)
     assert scan(folder, "leaks").results == {"leaks": "found 1"}
 
 
 def test_rotated_secret_passes_and_a_new_secret_fails(folder: Path) -> None:
-    (folder / "leak.txt").write_text(f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8")
+    (folder / "leak.txt").write_text(
+        f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8"
+    )
     commit(folder)
-    (fingerprint,) = re.findall(r"^leak\.txt:1: .+\((\d+)\)$", scan(folder, "leaks").output, re.MULTILINE)
+    (fingerprint,) = re.findall(
+        r"^leak\.txt:1: .+\((\d+)\)$", scan(folder, "leaks").output, re.MULTILINE
+    )
     with (folder / "scripts" / "leaks-rotated.txt").open("a", encoding="utf-8") as file:
         file.write(f"{fingerprint} Ann, 2026-10-01\n")
     assert scan(folder, "leaks").results == {"leaks": "passed"}
-    (folder / "leak.txt").write_text(f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8")
+    (folder / "leak.txt").write_text(
+        f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8"
+    )
     commit(folder)
     assert scan(folder, "leaks").results == {"leaks": "found 1"}
 
 
 def test_secrets_outside_of_commits_pass(folder: Path) -> None:
     assert "SECRET_KEY=" in (folder / ".env").read_text(encoding="utf-8")
-    run(folder, "git", "remote", "add", "origin", f"https://ci-token:{secrets.token_hex(16)}@git.example.com/site.git")
+    run(
+        folder,
+        "git",
+        "remote",
+        "add",
+        "origin",
+        f"https://ci-token:{secrets.token_hex(16)}@git.example.com/site.git",
+    )
     assert scan(folder, "leaks").results == {"leaks": "passed"}
 
 
-# test_readme.py and test_day.py scan the other combinations with the commands of their README.
-@pytest.mark.parametrize("answers", [*PYTHON_COMBINATIONS[1:3], ALL_ON | {"ci_scanning": "gitlab"}], ids=name)
+# test_readme.py and test_day.py scan the other combinations with the commands of their
+# README.
+@pytest.mark.parametrize(
+    "answers", [*PYTHON_COMBINATIONS[1:3], ALL_ON | {"ci_scanning": "gitlab"}], ids=name
+)
 def test_new_project_contains_no_secrets(answers: Answers, project: Project) -> None:
     folder = project(answers)
     commit(folder)
@@ -251,57 +343,96 @@ def test_new_project_contains_no_secrets(answers: Answers, project: Project) -> 
 def test_shallow_clone_is_reported_as_not_run(folder: Path, tmp_path: Path) -> None:
     commit(folder)
     run(tmp_path, "git", "clone", "--quiet", "--depth", "1", folder.as_uri(), "shallow")
-    assert scan(tmp_path / "shallow", "leaks").results["leaks"].startswith("not run: a shallow clone")
+    assert (
+        scan(tmp_path / "shallow", "leaks")
+        .results["leaks"]
+        .startswith("not run: a shallow clone")
+    )
 
 
 @pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
-def test_partial_clone_is_reported_as_not_run(kind: str, folder: Path, tmp_path: Path) -> None:
-    (folder / "leak.txt").write_text(f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8")
+def test_partial_clone_is_reported_as_not_run(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "leak.txt").write_text(
+        f"FIELD_ENCRYPTION_KEYS={secrets.token_urlsafe(32)}=\n", encoding="utf-8"
+    )
     commit(folder)
     (folder / "leak.txt").unlink()
     commit(folder)
     run(folder, "git", "config", "uploadpack.allowFilter", "true")
-    run(tmp_path, "git", "clone", "--quiet", f"--filter={kind}", folder.as_uri(), "partial")
-    assert scan(tmp_path / "partial", "leaks").results["leaks"].startswith("not run: a partial clone")
+    run(
+        tmp_path,
+        "git",
+        "clone",
+        "--quiet",
+        f"--filter={kind}",
+        folder.as_uri(),
+        "partial",
+    )
+    assert (
+        scan(tmp_path / "partial", "leaks")
+        .results["leaks"]
+        .startswith("not run: a partial clone")
+    )
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="only root can give files away",
+)
 def test_repository_of_another_user_is_reported_with_advice(folder: Path) -> None:
     os.chown(folder, 12345, 12345)
     os.chown(folder / ".git", 12345, 12345)
     outcome = scan(folder, "leaks", GIT_CONFIG_GLOBAL=os.devnull)
-    assert outcome.results["leaks"].startswith("not run: exit code 128: fatal: detected dubious ownership")
+    assert outcome.results["leaks"].startswith(
+        "not run: exit code 128: fatal: detected dubious ownership"
+    )
     assert "git config --global --add safe.directory" in outcome.results["leaks"]
 
 
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".git")
-    assert scan(folder, "leaks").results["leaks"].startswith("not run: exit code 128: fatal: not a git repository")
+    assert (
+        scan(folder, "leaks")
+        .results["leaks"]
+        .startswith("not run: exit code 128: fatal: not a git repository")
+    )
     run(folder, "git", "init", "--quiet")
-    assert scan(folder, "leaks").results["leaks"] == "not run: no commit was scanned: it looks only at commits"
+    assert (
+        scan(folder, "leaks").results["leaks"]
+        == "not run: no commit was scanned: it looks only at commits"
+    )
 
 
 # uv audit
 
 
-def test_audit_reports_a_package_with_a_known_vulnerability(folder: Path, osv: Advisories) -> None:
+def test_audit_reports_a_package_with_a_known_vulnerability(
+    folder: Path, osv: Advisories
+) -> None:
     assert scan(folder, "audit", OSV_URL=osv.url).results == {"audit": "passed"}
     locked = tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))["package"]
-    assert {query["package"]["name"] for query in osv.asked} == {package["name"] for package in locked[:]} - {
-        "my-secure-site"
-    }
+    assert {query["package"]["name"] for query in osv.asked} == {
+        package["name"] for package in locked[:]
+    } - {"my-secure-site"}
     osv.vulnerable = "whitenoise"
     outcome = scan(folder, "audit", OSV_URL=osv.url)
     assert outcome.code == 1
     assert re.search(
-        r"^uv\.lock: whitenoise [\d.]+: GHSA-aaaa-bbbb-cccc Anyone can run any command, fixed in 99\.1$",
+        r"^uv\.lock: whitenoise [\d.]+: GHSA-aaaa-bbbb-cccc "
+        r"Anyone can run any command, fixed in 99\.1$",
         outcome.output,
         re.MULTILINE,
     )
-    assert "GHSA-aaaa-bbbb-cccc" in (folder / "reports" / "audit" / "audit.sarif").read_text(encoding="utf-8")
+    assert "GHSA-aaaa-bbbb-cccc" in (
+        folder / "reports" / "audit" / "audit.sarif"
+    ).read_text(encoding="utf-8")
 
 
-def test_audit_without_a_lock_file_is_reported_as_not_run(folder: Path, osv: Advisories) -> None:
+def test_audit_without_a_lock_file_is_reported_as_not_run(
+    folder: Path, osv: Advisories
+) -> None:
     (folder / "uv.lock").unlink()
     assert (
         scan(folder, "audit", OSV_URL=osv.url)
@@ -310,35 +441,59 @@ def test_audit_without_a_lock_file_is_reported_as_not_run(folder: Path, osv: Adv
     )
 
 
-def test_lock_file_without_packages_is_reported_as_not_run(folder: Path, osv: Advisories) -> None:
+def test_lock_file_without_packages_is_reported_as_not_run(
+    folder: Path, osv: Advisories
+) -> None:
     (folder / "uv.lock").write_text(
         'version = 1\nrevision = 3\nrequires-python = ">=3.12, <3.15"\n\n'
-        '[[package]]\nname = "my-secure-site"\nversion = "0.1.0"\nsource = { virtual = "." }\n',
+        '[[package]]\nname = "my-secure-site"\nversion = "0.1.0"\n'
+        'source = { virtual = "." }\n',
         encoding="utf-8",
     )
     results = scan(folder, "audit", "sbom", OSV_URL=osv.url).results
-    assert results == {"audit": "not run: uv audited no package", "sbom": "not run: uv listed no package"}
+    assert results == {
+        "audit": "not run: uv audited no package",
+        "sbom": "not run: uv listed no package",
+    }
 
 
 # OWASP Dependency-Check
 
 
 def locked_dependencies(folder: Path) -> set[tuple[str, str]]:
-    """Return the packages that the project runs on according to the lock file, for all platforms and with extras."""
+    """Return the locked packages that the project runs on.
+
+    These are the packages for all platforms, and those of extras.
+    """
     packages: dict[str, dict[str, Any]] = {
         package["name"]: package
-        for package in tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))["package"]
+        for package in tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))[
+            "package"
+        ]
     }
-    (root,) = (package for package in packages.values() if "virtual" in package["source"])
+    (root,) = (
+        package for package in packages.values() if "virtual" in package["source"]
+    )
     found: set[str] = set()
-    waiting = [*root["dependencies"], *chain.from_iterable(root["optional-dependencies"].values())]
+    waiting = [
+        *root["dependencies"],
+        *chain.from_iterable(root["optional-dependencies"].values()),
+    ]
     while waiting:
         wanted = waiting.pop()
         package = packages[wanted["name"]]
         found.add(package["name"])
         more = [
-            *(package.get("dependencies", []) if wanted["name"] not in found - {wanted["name"]} else []),
-            *(entry for extra in wanted.get("extra", []) for entry in package["optional-dependencies"].get(extra, [])),
+            *(
+                package.get("dependencies", [])
+                if wanted["name"] not in found - {wanted["name"]}
+                else []
+            ),
+            *(
+                entry
+                for extra in wanted.get("extra", [])
+                for entry in package["optional-dependencies"].get(extra, [])
+            ),
         ]
         waiting += [entry for entry in more if entry["name"] not in found]
     return {(name, packages[name]["version"]) for name in found}
@@ -355,7 +510,10 @@ def test_dependency_check_reads_exactly_the_locked_packages(
     (exported,) = tool.note["scanned"].values()
     assert list(tool.note["scanned"]) == ["requirements.txt"]
     # The expression does not match 2026.10.19.post1, so the scan passes 2026.10.19.
-    locked = {(name, re.match(r"[\d.]*\d", version)[0]) for name, version in locked_dependencies(folder)}  # type: ignore[index]
+    locked = {
+        (name, re.match(r"[\d.]*\d", version)[0])  # type: ignore[index]
+        for name, version in locked_dependencies(folder)
+    }
     assert set(PIP_ANALYZER.findall(exported)) == locked
     assert len(exported.splitlines()) == len(locked) >= 15
 
@@ -366,7 +524,9 @@ def test_dependency_check_names_a_package_without_a_version(folder: Path) -> Non
         "security.run = lambda *_: 'six==1.17.0\\n./library\\n'\n"
         "security.locked_packages()\n"
     )
-    with pytest.raises(AssertionError, match=r"NotRun: .+ not name==version: \['\./library'\]\n"):
+    with pytest.raises(
+        AssertionError, match=r"NotRun: .+ not name==version: \['\./library'\]\n"
+    ):
         run(folder, sys.executable, "-c", program)
 
 
@@ -391,14 +551,23 @@ def test_dependency_check_result_follows_exit_code_and_report(
 ) -> None:
     code, report, result = case
     tool = stand_in("dependency-check")
-    outcome = scan(folder, "dependency-check", **tool.environment, EXIT_CODE=str(code), REPORT=report, CI="true")
+    outcome = scan(
+        folder,
+        "dependency-check",
+        **tool.environment,
+        EXIT_CODE=str(code),
+        REPORT=report,
+        CI="true",
+    )
     assert re.match(result, outcome.results["dependency-check"]), outcome.output
     assert outcome.code == (0 if result == "passed" else 1)
     if report == VULNERABLE:
         assert "uv.lock: whitenoise:6.12.0: CVE-2026-0001, CVSS 9.8\n" in outcome.output
 
 
-def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stand_in: Install) -> None:
+def test_dependency_check_gets_formats_limit_and_suppressions(
+    folder: Path, stand_in: Install
+) -> None:
     tool = stand_in("dependency-check")
     scan(folder, "dependency-check", **tool.environment, REPORT=CLEAN)
     arguments = " ".join(tool.note["arguments"])
@@ -413,10 +582,17 @@ def test_dependency_check_gets_formats_limit_and_suppressions(folder: Path, stan
         assert expected in arguments
 
 
-def test_feed_comes_first_and_the_key_is_not_on_the_command_line(folder: Path, stand_in: Install) -> None:
+def test_feed_comes_first_and_the_key_is_not_on_the_command_line(
+    folder: Path, stand_in: Install
+) -> None:
     tool = stand_in("dependency-check")
     key = secrets.token_hex(16)
-    environment = {**clean_environment(), **tool.environment, "NVD_API_KEY": key, "REPORT": CLEAN}
+    environment = {
+        **clean_environment(),
+        **tool.environment,
+        "NVD_API_KEY": key,
+        "REPORT": CLEAN,
+    }
     del environment["NVD_DATAFEED_URL"]
     done = subprocess.run(
         [sys.executable, "-m", "scripts.security", "dependency-check"],
@@ -428,27 +604,50 @@ def test_feed_comes_first_and_the_key_is_not_on_the_command_line(folder: Path, s
     assert done.returncode == 0, done.stdout
     assert tool.note["properties"] == f"nvd.api.key={key}\n"
     assert not [argument for argument in tool.note["arguments"] if key in argument]
-    assert "--nvdDatafeed" not in tool.note["arguments"], "the API brings what is newer than the feed"
-    assert tool.note["arguments"][-2:] == ["--nvdValidForHours", "0"], "however new the feed is"
-    feed = json.loads(tool.file.with_name("feed").read_text(encoding="utf-8"))["arguments"]
+    assert "--nvdDatafeed" not in tool.note["arguments"], (
+        "the API brings what is newer than the feed"
+    )
+    assert tool.note["arguments"][-2:] == ["--nvdValidForHours", "0"], (
+        "however new the feed is"
+    )
+    feed = json.loads(tool.file.with_name("feed").read_text(encoding="utf-8"))[
+        "arguments"
+    ]
     assert feed[-3:] == ["--nvdDatafeed", FEED, "--updateonly"]
-    assert feed[feed.index("--data") + 1] == tool.note["arguments"][tool.note["arguments"].index("--data") + 1]
+    assert (
+        feed[feed.index("--data") + 1]
+        == tool.note["arguments"][tool.note["arguments"].index("--data") + 1]
+    )
     if os.name == "posix":
         assert tool.note["mode"] == "0o40700"
-    assert not Path(tool.note["arguments"][tool.note["arguments"].index("--propertyfile") + 1]).exists()
+    assert not Path(
+        tool.note["arguments"][tool.note["arguments"].index("--propertyfile") + 1]
+    ).exists()
 
 
-@pytest.mark.skipif(bool(shutil.which("dependency-check")), reason="a tool on the path is preferred")
-def test_docker_runs_the_pinned_image_with_four_folders(folder: Path, stand_in: Install) -> None:
+@pytest.mark.skipif(
+    bool(shutil.which("dependency-check")), reason="a tool on the path is preferred"
+)
+def test_docker_runs_the_pinned_image_with_four_folders(
+    folder: Path, stand_in: Install
+) -> None:
     tool = stand_in("docker")
     outcome = scan(folder, "dependency-check", **tool.environment, REPORT=CLEAN)
     assert outcome.results == {"dependency-check": "passed"}
-    pin = (folder / "scripts" / "dependency-check" / "Dockerfile").read_text(encoding="utf-8").split()[-1]
+    pin = (
+        (folder / "scripts" / "dependency-check" / "Dockerfile")
+        .read_text(encoding="utf-8")
+        .split()[-1]
+    )
     assert re.fullmatch(r"owasp/dependency-check:\d+\.\d+\.\d+", pin)
     arguments = tool.note["arguments"]
     image = arguments.index(pin)
     assert arguments[:2] == ["run", "--rm"]
-    mounted = [argument.removeprefix("--volume=") for argument in arguments[:image] if argument.startswith("--volume=")]
+    mounted = [
+        argument.removeprefix("--volume=")
+        for argument in arguments[:image]
+        if argument.startswith("--volume=")
+    ]
     assert [mount.partition(":/src/")[2] for mount in mounted] == [
         "reports/dependency-check",
         ".dependency_check_cache",
@@ -459,7 +658,9 @@ def test_docker_runs_the_pinned_image_with_four_folders(folder: Path, stand_in: 
     if os.name == "posix":
         assert f"--user={os.getuid()}:{os.getgid()}" in arguments[:image]
     outcome = scan(folder, "dependency-check", **tool.environment, EXIT_CODE="125")
-    assert outcome.results["dependency-check"].startswith("not run: exit code 125: see its messages above")
+    assert outcome.results["dependency-check"].startswith(
+        "not run: exit code 125: see its messages above"
+    )
 
 
 # Workflows and the SBOM
@@ -468,7 +669,10 @@ def test_docker_runs_the_pinned_image_with_four_folders(folder: Path, stand_in: 
 def test_unpinned_action_is_reported_with_file_and_line(folder: Path) -> None:
     workflow = folder / ".github" / "workflows" / "ci.yml"
     text = workflow.read_text(encoding="utf-8")
-    workflow.write_text(re.sub(r"actions/checkout@\w+ # v", "actions/checkout@v", text, count=1), encoding="utf-8")
+    workflow.write_text(
+        re.sub(r"actions/checkout@\w+ # v", "actions/checkout@v", text, count=1),
+        encoding="utf-8",
+    )
     line = 1 + text[: text.index("actions/checkout@")].count("\n")
     outcome = scan(folder, "workflows")
     assert outcome.code == 1
@@ -476,7 +680,9 @@ def test_unpinned_action_is_reported_with_file_and_line(folder: Path) -> None:
 
 
 def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
-    (folder / ".github" / "workflows" / "broken.yml").write_text("on: [push\njobs: {\n", encoding="utf-8")
+    (folder / ".github" / "workflows" / "broken.yml").write_text(
+        "on: [push\njobs: {\n", encoding="utf-8"
+    )
     outcome = scan(folder, "workflows", CI="true")
     assert outcome.code == 1
     assert outcome.results["workflows"].startswith("not run: ")
@@ -485,7 +691,9 @@ def test_unreadable_workflow_is_reported_as_not_run(folder: Path) -> None:
 def test_workflow_that_git_ignores_is_read(folder: Path) -> None:
     (folder / ".github" / ".gitignore").write_text("ignored.yml\n", encoding="utf-8")
     (folder / ".github" / "workflows" / "ignored.yml").write_text(
-        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: actions/checkout@v7\n", "utf-8"
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n"
+        "    steps:\n      - uses: actions/checkout@v7\n",
+        "utf-8",
     )
     outcome = scan(folder, "workflows")
     assert outcome.code == 1
@@ -494,22 +702,40 @@ def test_workflow_that_git_ignores_is_read(folder: Path) -> None:
 
 def test_project_without_workflows_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".github" / "workflows")
-    assert (folder / ".github" / "dependabot.yml").is_file(), "zizmor reads it, and passes"
-    assert scan(folder, "workflows").results["workflows"] == "not run: there is no workflow"
+    assert (folder / ".github" / "dependabot.yml").is_file(), (
+        "zizmor reads it, and passes"
+    )
+    assert (
+        scan(folder, "workflows").results["workflows"]
+        == "not run: there is no workflow"
+    )
 
 
 def test_sbom_lists_the_packages_that_the_project_runs_on(folder: Path) -> None:
     assert scan(folder, "sbom").results == {"sbom": "passed"}
-    bill = json.loads((folder / "reports" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8"))
+    bill = json.loads(
+        (folder / "reports" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8")
+    )
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     packages = {it["purl"]: it for it in bill["components"]}
-    assert {f"pkg:pypi/{package}@{version}" for package, version in locked_dependencies(folder)} <= packages.keys()
+    assert {
+        f"pkg:pypi/{package}@{version}"
+        for package, version in locked_dependencies(folder)
+    } <= packages.keys()
     assert not [it for it in packages if it.startswith("pkg:pypi/bandit@")]
     for it in packages.values():
-        assert all(file["hashes"][0]["alg"] == "SHA-256" for file in it["externalReferences"]), it["name"]
-    assert {it["name"] for it in packages.values() if not it["licenses"]} <= {"colorama"}, "of Windows alone"
-    (pillow,) = [it for purl, it in packages.items() if purl.startswith("pkg:pypi/pillow@")]
+        assert all(
+            file["hashes"][0]["alg"] == "SHA-256" for file in it["externalReferences"]
+        ), it["name"]
+    assert {it["name"] for it in packages.values() if not it["licenses"]} <= {
+        "colorama"
+    }, "of Windows alone"
+    (pillow,) = [
+        it for purl, it in packages.items() if purl.startswith("pkg:pypi/pillow@")
+    ]
     assert pillow["licenses"] == [{"expression": "MIT-CMU"}]
-    (certifi,) = [it for purl, it in packages.items() if purl.startswith("pkg:pypi/certifi@")]
+    (certifi,) = [
+        it for purl, it in packages.items() if purl.startswith("pkg:pypi/certifi@")
+    ]
     name = "Mozilla Public License 2.0 (MPL 2.0)"
     assert certifi["licenses"] == [{"license": {"name": name}}]

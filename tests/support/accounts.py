@@ -3,7 +3,7 @@
 import re
 import socketserver
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -12,9 +12,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
-
 from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Response, Visitor
+from tests.support.services import wait_until
 
 LEAVER = "leaver@example.com"
 CREATE_USERS = f"""
@@ -24,7 +23,8 @@ for email in ("{OWNER}", "{OTHER_USER}", "{LEAVER}"):
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
 User.objects.create_superuser("{ADMIN}", "{PASSWORD}")
 """
-# Every visitor has an IP address of its own; the other test networks (RFC 5737) are for attackers.
+# Every visitor has an IP address of its own; attackers have those of the other test
+# networks (RFC 5737).
 IP_ADDRESSES = (f"198.51.100.{number}" for number in count(1))
 
 
@@ -35,7 +35,7 @@ def plain_text(message: EmailMessage) -> str:
 
 
 class Mailbox(socketserver.ThreadingTCPServer):
-    """An SMTP server that keeps the messages it receives, and takes `delay` seconds for each."""
+    """An SMTP server that keeps its messages and takes `delay` seconds for each."""
 
     daemon_threads = True
 
@@ -46,17 +46,20 @@ class Mailbox(socketserver.ThreadingTCPServer):
         self.messages: list[EmailMessage] = []
 
     def last_to(self, email: str, pattern: str = "") -> EmailMessage:
-        """Return the newest message to a recipient whose plain text contains a pattern; wait until there is one."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            own: list[EmailMessage] = [message for message in self.messages if message["To"] == email]
-            if found := [message for message in own if re.search(pattern, plain_text(message))]:
-                return found[-1]
-            time.sleep(0.02)
-        pytest.fail(f"no message to {email} contains {pattern}")
+        """Wait for a message whose plain text contains a pattern; return the newest."""
+
+        def find_all() -> list[EmailMessage]:
+            return [
+                message
+                for message in list(self.messages)
+                if message["To"] == email and re.search(pattern, plain_text(message))
+            ]
+
+        wait_until(find_all, f"no message to {email} contains {pattern}")
+        return find_all()[-1]
 
     def find(self, pattern: str, email: str) -> str:
-        """Return the first match of a pattern in the plain text of the newest message that contains it."""
+        """Return a pattern's first match in the newest message that contains it."""
         found = re.search(pattern, plain_text(self.last_to(email, pattern)))
         assert found
         return found[0]
@@ -73,14 +76,17 @@ class Delivery(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Receive messages until the client disconnects."""
-        time.sleep(self.server.delay)
         self.wfile.write(b"220 localhost\r\n")
         for line in self.rfile:
             command = line[:4].upper()
             if command == b"DATA":
                 self.wfile.write(b"354 go on\r\n")
                 content = b"".join(iter(self.rfile.readline, b".\r\n"))
-                self.server.messages.append(message_from_bytes(content, policy=policy.default))
+                time.sleep(self.server.delay)
+                time.sleep(self.server.delay)
+                self.server.messages.append(
+                    message_from_bytes(content, policy=policy.default)
+                )
             self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
 
 
@@ -90,7 +96,13 @@ class Person(Visitor):
 
     ip_address: str = field(default_factory=lambda: next(IP_ADDRESSES))
 
-    def request(self, method: str, path: str, body: Any = b"", headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",  # noqa: ANN401
+        headers: dict[str, str] | None = None,
+    ) -> Response:
         """Send a request with the headers that the proxy adds."""
         proxy = {"X-Forwarded-For": self.ip_address, "X-Forwarded-Proto": "https"}
         return super().request(method, path, body, proxy | (headers or {}))
@@ -98,7 +110,9 @@ class Person(Visitor):
     def prepare(self, page: str, fields: dict[str, str]) -> Callable[[], Response]:
         """Open a page, and return a function that sends its form."""
         body = urlencode({"csrfmiddlewaretoken": self.token(page)} | fields).encode()
-        return lambda: self.request("POST", page, body, {"Content-Type": "application/x-www-form-urlencoded"})
+        return lambda: self.request(
+            "POST", page, body, {"Content-Type": "application/x-www-form-urlencoded"}
+        )
 
     def log_in(self, email: str, password: str = PASSWORD) -> Response:
         """Send the log-in form."""
@@ -110,20 +124,19 @@ class Person(Visitor):
         return self.get("/photos/mine/").status == 200
 
 
-def run_parallel[Item, Result](action: Callable[[Item], Result], items: list[Item], threads: int = 8) -> list[Result]:
-    """Call a function for all items, in threads."""
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(action, items))
-
-
-def send_parallel(requests: list[Callable[[], Response]], threads: int = 25) -> list[Response]:
+def send_parallel(requests: Sequence[Callable[[], Response]]) -> list[Response]:
     """Send prepared requests at the same time."""
-    return run_parallel(lambda send: send(), requests, threads)
+    with ThreadPoolExecutor(25) as pool:
+        return list(pool.map(lambda send: send(), requests))
 
 
 def count_checked(responses: list[Response]) -> int:
-    """Return how many log-ins had their password checked, rather than being blocked before that."""
-    blocked = [it for it in responses if "Too many failed login attempts" in it.text or it.status == 429]
+    """Return how many log-ins had their password checked, so were not blocked."""
+    blocked = [
+        it
+        for it in responses
+        if "Too many failed login attempts" in it.text or it.status == 429
+    ]
     checked = [it for it in responses if "are not correct" in it.text]
     assert len(blocked) + len(checked) == len(responses)
     return len(checked)

@@ -16,7 +16,9 @@ from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
-PROMPTS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+PROMPTS: dict[str, Any] = json.loads(
+    (ROOT / "cookiecutter.json").read_text(encoding="utf-8")
+)
 
 # Longer than any command takes.
 RUN_SECONDS = 400
@@ -24,10 +26,13 @@ RUN_SECONDS = 400
 type Answers = dict[str, Any]
 type Project = Callable[[Answers], Path]
 
-# What tests answer, whatever a fork has as defaults. Those of this repository are the same: see test_upstream.py.
+# What tests answer, whatever a fork has as defaults. Those of this repository are the
+# same: see test_upstream.py.
 DEFAULTS: Answers = {
     "project_name": "My Secure Site",
-    "project_slug": "{{ cookiecutter.project_name | slugify(max_length=64) or 'my-secure-site' }}",
+    "project_slug": (
+        "{{ cookiecutter.project_name | slugify(max_length=64) or 'my-secure-site' }}"
+    ),
     "description": "A website made with Django.",
     "domain_name": "example.com",
     "author_name": "The {{ cookiecutter.project_name }} team",
@@ -38,7 +43,7 @@ DEFAULTS: Answers = {
     "ci_scanning": ["github", "gitlab", "none"],
 }
 
-# Every prompt with a fixed set of answers is a feature; the order of choices is not that of a fork.
+# Every prompt with a fixed set of answers is a feature; a fork may reorder choices.
 FEATURES: dict[str, list[Any]] = {
     prompt: sorted(default) if isinstance(default, list) else [True, False]
     for prompt, default in PROMPTS.items()
@@ -48,40 +53,55 @@ FEATURES: dict[str, list[Any]] = {
 
 def every(features: dict[str, list[Any]]) -> list[Answers]:
     """Return every combination of answers."""
-    return [dict(zip(features, values, strict=True)) for values in product(*features.values())]
+    return [
+        dict(zip(features, values, strict=True))
+        for values in product(*features.values())
+    ]
 
 
 def pairwise(features: dict[str, list[Any]]) -> list[Answers]:
-    """Return few combinations, the first and the last among them, which have every pair of answers to two prompts."""
+    """Return few combinations that have every pair of answers to two prompts.
+
+    The first and the last are among them.
+    """
     choices = every(features)
     pairs = [set(combinations(answers.items(), 2)) for answers in choices]
     chosen = [0, len(choices) - 1]
     missing = set().union(*pairs) - pairs[0] - pairs[-1]
     while missing:
-        chosen.append(max(range(len(choices)), key=lambda number: len(pairs[number] & missing)))
+        chosen.append(
+            max(range(len(choices)), key=lambda number: len(pairs[number] & missing))
+        )
         missing -= pairs[chosen[-1]]
     return [choices[number] for number in sorted(set(chosen))]
 
 
-# Generation is tested with all combinations. What takes longer is tested with pairs: a fault that needs three answers
-# at once is rare, since a feature is a folder, and lists mention one feature at a time.
+# Generation is tested with all combinations. What takes longer is tested with pairs: a
+# fault that needs three answers at once is rare, since a feature is a folder, and lists
+# mention one feature at a time.
 COMBINATIONS = every(FEATURES)
 PAIRS = pairwise(FEATURES)
 ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
 # The least that has pages with photos.
 WITH_GALLERY = ALL_OFF | {"gallery": True}
 
-# The CI choice changes only scans and documents (test_generation.py shows it), so tests of the code use one choice.
+# The CI choice changes only scans and documents (test_generation.py shows it), so tests
+# of the code use one choice.
 PYTHON_COMBINATIONS = pairwise(FEATURES | {"ci_scanning": FEATURES["ci_scanning"][:1]})
 
 
 def name(answers: Answers) -> str:
     """Return a readable name of a combination, used as a test id."""
-    return "+".join(key if value is True else value for key, value in answers.items() if value) or "nothing"
+    return (
+        "+".join(
+            key if value is True else value for key, value in answers.items() if value
+        )
+        or "nothing"
+    )
 
 
 def copy_template(target: Path) -> Path:
-    """Copy the files that git tracks or would track, without the caches and secrets of this checkout."""
+    """Copy the files that git tracks or would track: no caches and no secrets."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -98,8 +118,11 @@ def copy_template(target: Path) -> Path:
 
 
 def complete(**answers: object) -> Answers:
-    """Add the tests' own answer to every other prompt, so that no default of a fork is taken."""
-    first = {prompt: default[0] if isinstance(default, list) else default for prompt, default in DEFAULTS.items()}
+    """Add the tests' own answers to the other prompts, so no default of a fork."""
+    first = {
+        prompt: default[0] if isinstance(default, list) else default
+        for prompt, default in DEFAULTS.items()
+    }
     return first | answers
 
 
@@ -109,14 +132,18 @@ def typed(**answers: object) -> list[str]:
 
 
 def bake(template: Path, output: Path, **answers: object) -> Path:
-    """Generate a project and return its folder; cookiecutter keeps its own files beside it."""
+    """Generate a project and return its folder, with cookiecutter's files beside it."""
     home = output / ".cookiecutter"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "config.yaml"
     config.write_text(
-        json.dumps({"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}), encoding="utf-8"
+        json.dumps(
+            {"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}
+        ),
+        encoding="utf-8",
     )
-    sys.modules.pop("secure_django_answers", None)  # each copy of the template has its own
+    # Each copy of the template has its own.
+    sys.modules.pop("secure_django_answers", None)
     return Path(
         cookiecutter(
             str(template),
@@ -130,11 +157,15 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
 
 def paths(project: Path) -> set[str]:
     """Return the relative POSIX paths of all files of a project."""
-    return {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(project).as_posix()
+        for path in project.rglob("*")
+        if path.is_file()
+    }
 
 
 def production(project: Path) -> dict[str, str]:
-    """Return the smallest environment in which a project starts with production settings."""
+    """Return the smallest environment that starts a project in production."""
     environment = {
         "ENV_FILE": "none",
         "SECRET_KEY": secrets.token_urlsafe(64),
@@ -145,27 +176,43 @@ def production(project: Path) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "site@example.com",
     }
     if (project / "uploads" / "moderation" / "cloudinary").is_dir():
-        environment["CLOUDINARY_URL"] = "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
+        environment["CLOUDINARY_URL"] = (
+            "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
+        )
     return environment
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without the variables of pytest, Django, uv and CI, with this suite's tools on PATH."""
+    """Return the environment without the variables of pytest, Django, uv and CI.
+
+    This suite's tools are on its PATH.
+    """
     prefixes = ("PYTEST_", "DJANGO_", "VIRTUAL_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes) and key != "CI"}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(prefixes) and key != "CI"
+    }
     path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def run(folder: Path, *command: str, typed: str = "", **environment: str) -> str:
-    """Run a command in a folder and return its output; a failure raises AssertionError with the whole output.
+    """Run a command in a folder and return its output.
 
-    `typed` is the standard input, for commands that ask questions. A command that hangs is killed.
+    A failure raises AssertionError with the whole output. `typed` is the standard
+    input, for commands that ask questions. A command that hangs is killed.
     """
     return run_within(RUN_SECONDS, folder, command, environment, typed)
 
 
-def run_within(seconds: int, folder: Path, command: Sequence[str], environment: dict[str, str], typed: str = "") -> str:
+def run_within(
+    seconds: int,
+    folder: Path,
+    command: Sequence[str],
+    environment: dict[str, str],
+    typed: str = "",
+) -> str:
     """Run a command as `run` does, with a time limit of its own."""
     try:
         done = subprocess.run(
@@ -181,10 +228,16 @@ def run_within(seconds: int, folder: Path, command: Sequence[str], environment: 
             timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
-        output = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
+        output = (
+            error.stdout.decode(errors="replace")
+            if isinstance(error.stdout, bytes)
+            else error.stdout
+        )
         message = f"{' '.join(command)} did not end within {seconds} seconds:\n{output}"
         raise AssertionError(message) from None
-    assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+    assert done.returncode == 0, (
+        f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+    )
     return done.stdout
 
 
@@ -193,4 +246,13 @@ def commit(folder: Path, message: str = "Change") -> None:
     run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "add", "--all")
     identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
-    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", message)
+    run(
+        folder,
+        "git",
+        *identity,
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--message",
+        message,
+    )

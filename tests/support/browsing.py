@@ -1,4 +1,4 @@
-"""Chromium with a check for policy violations and script errors, and the steps that tests share."""
+"""Chromium that reports policy violations and script errors, and shared steps."""
 
 import base64
 import hashlib
@@ -7,6 +7,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
@@ -16,27 +17,32 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.support.images import camera_file, landscape
-from tests.support.live import PASSWORD
+from tests.support.live import HANG_SECONDS, PASSWORD
 
 type Browse = Callable[..., Page]
 
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
-  reportViolation(`${event.violatedDirective} ${event.blockedURI} at ${location.pathname}`));
+  reportViolation(
+    `${event.violatedDirective} ${event.blockedURI} at ${location.pathname}`));
 """
 
-# On a busy machine, five seconds are not enough to decode a large photo.
-expect.set_options(timeout=20_000)
+HANG_MILLISECONDS = 1000 * HANG_SECONDS
+expect.set_options(timeout=HANG_MILLISECONDS)
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-# Returns "seen" while the Tab key moves a visible focus through the page, and an empty string at its end.
+# Returns "seen" while the Tab key moves a visible focus, and "" at the page's end.
 FOCUSED = """() => {
   const at = document.activeElement;
   at.dataset.reached = true;
-  return at === document.body ? "" : getComputedStyle(at).outlineStyle === "none" ? `unseen: ${at.outerHTML}` : "seen";
+  if (at === document.body) return "";
+  const visible = getComputedStyle(at).outlineStyle !== "none";
+  return visible ? "seen" : `unseen: ${at.outerHTML}`;
 }"""
-UNREACHED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-  .filter((element) => element.checkVisibility() && !element.disabled && element.type !== "hidden")
+UNREACHED = """() => [...document.querySelectorAll(
+    "a[href], button, input, select, textarea, summary")]
+  .filter((element) => element.checkVisibility() && !element.disabled)
+  .filter((element) => element.type !== "hidden")
   .filter((element) => !element.dataset.reached)
   .map((element) => element.outerHTML)"""
 
@@ -52,7 +58,9 @@ def launch(playwright: Playwright) -> Browser:
     if executable is None:
         pytest.skip("Chromium is not installed")
     # Chromium's sandbox does not work for root, as in CI's containers.
-    return playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    return playwright.chromium.launch(
+        executable_path=executable, args=["--no-sandbox"], timeout=HANG_MILLISECONDS
+    )
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +72,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def violations() -> list[str]:
-    """Return the problems of a test: violations of the CSP, script errors, requests to other hosts."""
+    """Return the problems: CSP violations, script errors, requests to other hosts."""
     return []
 
 
 @pytest.fixture
 def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
-    """Return a function that opens a URL in a new browser context; fail on any violation at the end."""
+    """Return a function that opens a URL in a new context; fail on any violation."""
     contexts = []
 
     def start(url: str, **options: Any) -> Page:  # noqa: ANN401
@@ -80,13 +88,21 @@ def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
 
         context = browser.new_context(base_url=url, ignore_https_errors=True, **options)
         contexts.append(context)
-        context.set_default_timeout(15_000)
-        context.expose_binding("reportViolation", lambda _, text: violations.append(text))
+        context.set_default_timeout(HANG_MILLISECONDS)
+        context.expose_binding(
+            "reportViolation", lambda _, text: violations.append(text)
+        )
         context.add_init_script(REPORT_VIOLATIONS)
         context.on("weberror", lambda error: violations.append(str(error.error)))
-        context.on("request", lambda request: record_if(not request.url.startswith(url), request.url))
+        context.on(
+            "request",
+            lambda request: record_if(not request.url.startswith(url), request.url),
+        )
         # With JavaScript switched off, only the console reports a violation.
-        context.on("console", lambda message: record_if("Content Security" in message.text, message.text))
+        context.on(
+            "console",
+            lambda message: record_if("Content Security" in message.text, message.text),
+        )
         page = context.new_page()
         page.goto("/")
         return page
@@ -110,7 +126,15 @@ def fill_in(page: Page, title: str, content: bytes) -> None:
     """Open the upload page and fill in its form."""
     page.get_by_role("link", name="Upload", exact=True).click()
     page.get_by_label("Title").fill(title)
-    page.get_by_label("Photo").set_input_files({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": content})
+    page.get_by_label("Photo").set_input_files(
+        {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": content}
+    )
+
+
+def stop_clock(page: Page) -> None:
+    """Stop the clock of a page, whose timers wait until it is moved (`run_for`)."""
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
 
 
 def approve(page: Page, title: str) -> None:
@@ -124,10 +148,18 @@ def approve(page: Page, title: str) -> None:
 
 
 def totp(secret: str) -> str:
-    """Return the code that an authenticator app shows; wait if it is about to expire."""
-    if time.time() % 30 > 24:
-        time.sleep(7)
-    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
+    """Return the code of an authenticator app, which is valid for 15 seconds or more.
+
+    A form takes a fraction of one.
+    """
+    age = time.time() % 30
+    if age > 15:
+        time.sleep(30 - age)
+    digest = hmac.digest(
+        base64.b32decode(secret),
+        struct.pack(">Q", int(time.time()) // 30),
+        hashlib.sha1,
+    )
     (value,) = struct.unpack_from(">I", digest, digest[-1] & 15)
     return f"{(value & 0x7FFFFFFF) % 10**6:06}"
 
@@ -143,9 +175,9 @@ def add_authenticator_app(page: Page) -> str:
 
 
 def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
-    """Upload a photo as `owner`, approve it as `staff`, and check that `visitor` sees it without metadata.
+    """Publish a photo and check that `visitor` sees it without metadata.
 
-    `owner` and `staff` are logged in and may be the same page.
+    `owner` uploads and `staff` approves. Both are logged in and may be the same page.
     """
     fill_in(owner, title, camera_file(landscape(4), "Private-Marker", orientation=6))
     owner.get_by_role("button", name="Upload").click()
@@ -171,10 +203,13 @@ def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
 
 
 def check_accessibility(page: Page) -> None:
-    """Check a page with axe, its width, and that the Tab key reaches every control with a visible focus."""
+    """Check a page with axe, its width, and a visible Tab focus on every control."""
     page.evaluate(AXE)
     found = page.evaluate("axe.run()")["violations"]
-    assert not found, [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found]
+    assert not found, [
+        (violation["id"], [node["html"] for node in violation["nodes"]])
+        for violation in found
+    ]
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.evaluate("innerWidth"), f"the page is {width} pixels wide"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.baking import clean_environment
+from tests.support.live import HANG_SECONDS
 from tests.support.services import accepts_connections, free_port, wait_until
 
 WORKER = ("manage.py", "worker")
@@ -72,15 +73,28 @@ class Machine:
     @property
     def requests(self) -> list[dict[str, Any]]:
         """Return the server's log of requests."""
-        lines = (self.folder.parent / "server.log").read_text(encoding="utf-8").splitlines()
+        lines = (
+            (self.folder.parent / "server.log").read_text(encoding="utf-8").splitlines()
+        )
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if line["logger"] == "access"]
 
     def start(self, environment: dict[str, str]) -> None:
         """Start the server and the worker."""
-        environment = clean_environment() | environment | {"MEDIA_ROOT": str(self.folder.parent / "media")}
+        environment = (
+            clean_environment()
+            | environment
+            | {"MEDIA_ROOT": str(self.folder.parent / "media")}
+        )
         commands = {
-            "server": [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}"],
+            "server": [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "config.wsgi",
+                "--bind",
+                f"127.0.0.1:{self.port}",
+            ],
             "worker": [sys.executable, *WORKER],
         }
         self.processes = []
@@ -109,17 +123,19 @@ class Machine:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
         for process in self.processes:
-            process.wait(30)
+            process.wait(HANG_SECONDS)
 
 
 def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Machine:
     """Start a server and a worker in a copy of the project."""
-    machine = Machine(shutil.copytree(source, folder / "my-secure-site"), free_port(), [])
+    machine = Machine(
+        shutil.copytree(source, folder / "my-secure-site"), free_port(), []
+    )
     machine.start(environment)
     return machine
 
 
-def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path, so its types are unknown here
+def load_stub(project: Path) -> Any:  # noqa: ANN401 - loaded by its path: no types
     """Return the module of the emitted tests that holds the stub of Cloudinary."""
     path = project / "uploads" / "moderation" / "cloudinary" / "tests" / "stub.py"
     spec = importlib.util.spec_from_file_location("stub", path)
@@ -131,8 +147,14 @@ def load_stub(project: Path) -> Any:  # noqa: ANN401 - it is loaded by its path,
 
 
 @contextmanager
-def proxy(folder: Path, certificate: Path, project: Path, ports: list[int], locations: str = "") -> Iterator[int]:
-    """Run nginx in front of the servers at these ports, as the project's own configuration does; yield its port."""
+def proxy(
+    folder: Path,
+    certificate: Path,
+    project: Path,
+    ports: list[int],
+    locations: str = "",
+) -> Iterator[int]:
+    """Run nginx as the project does, in front of these ports; yield its own port."""
     port = free_port()
     configuration = NGINX.format(
         user="user root;" if os.geteuid() == 0 else "",
@@ -143,10 +165,14 @@ def proxy(folder: Path, certificate: Path, project: Path, ports: list[int], loca
         locations=locations,
     )
     (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
-    with subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]) as nginx:
+    with subprocess.Popen(
+        ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]
+    ) as nginx:
         try:
             for listening in (port, *ports):
-                wait_until(partial(accepts_connections, listening), "a server did not start")
+                wait_until(
+                    partial(accepts_connections, listening), "a server did not start"
+                )
             yield port
         finally:
             nginx.terminate()

@@ -1,4 +1,7 @@
-"""Run a project's compose.yaml with podman, on stand-ins for the base images that no registry is needed for."""
+"""Run a project's compose.yaml with podman, without a registry.
+
+Stand-ins replace the base images.
+"""
 
 import json
 import os
@@ -19,10 +22,13 @@ from tests.support.readme import development_port
 from tests.support.renewal import UV
 
 PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
-PACKAGES = "adduser,ca-certificates,curl,dbus,git,libpq5,nginx,openssl,postgresql,python3,python3-venv,systemd-sysv"
+PACKAGES = (
+    "adduser,ca-certificates,curl,dbus,git,libpq5,nginx,openssl,"
+    "postgresql,python3,python3-venv,systemd-sysv"
+)
 BASE = Path.home() / ".cache" / "secure-django" / "debian-2.tar"
 
-# What the entrypoint of the official image does with the variables that compose.yaml sets.
+# What the entrypoint of the official image does with the variables of compose.yaml.
 POSTGRESQL = """\
 #!/bin/sh
 set -e
@@ -35,7 +41,8 @@ if [ ! -s "$data/PG_VERSION" ]; then
     pg_ctl --pgdata="$data" --options="-c listen_addresses=''" --wait start
     createdb --username=postgres "$POSTGRES_DB"
     for file in /docker-entrypoint-initdb.d/*.sql; do
-        psql --set=ON_ERROR_STOP=1 --no-psqlrc --username=postgres --no-password --dbname="$POSTGRES_DB" --file="$file"
+        psql --set=ON_ERROR_STOP=1 --no-psqlrc --username=postgres --no-password \\
+            --dbname="$POSTGRES_DB" --file="$file"
     done
     pg_ctl --pgdata="$data" --wait stop
     echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
@@ -49,20 +56,22 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 """,
     "nginx:1.30-alpine": """\
-RUN echo "nginx:x:101:101::/nonexistent:/usr/sbin/nologin" >> /etc/passwd && echo "nginx:x:101:" >> /etc/group
+RUN echo "nginx:x:101:101::/nonexistent:/usr/sbin/nologin" >> /etc/passwd \\
+    && echo "nginx:x:101:" >> /etc/group
 RUN ln --symbolic --force /dev/stdout /var/log/nginx/access.log
 CMD ["nginx", "-g", "daemon off;"]
 """,
     "postgres:18-trixie": """\
 COPY --chmod=755 postgresql.sh /usr/local/bin/
-RUN install --directory --owner=postgres --group=postgres --mode=1777 /var/lib/postgresql \\
+RUN install --directory --owner=postgres --group=postgres --mode=1777 \\
+        /var/lib/postgresql \\
     && ln --symbolic /usr/lib/postgresql/*/bin/* /usr/local/bin/
 ENTRYPOINT ["postgresql.sh"]
 CMD ["postgres"]
 """,
     f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }
-# What the emitted scripts call. A build takes the stand-ins, since there is no registry to pull from.
+# What the emitted scripts call. A build takes the stand-ins, as there is no registry.
 DOCKER = """\
 #!/bin/sh
 case "$1 $2" in
@@ -75,13 +84,17 @@ case "$1 $2" in
     *) exec podman "$@" ;;
 esac
 """
-# Two containers, a network with names, a port and a health check: what compose.yaml needs of the machine.
+# Two containers, a network with names, a port and a health check: what compose.yaml
+# needs of the machine.
 TRIAL = {
     "services": {
         "server": {
             "image": "localhost/base",
             "command": ["python3", "-m", "http.server", "8000"],
-            "healthcheck": {"test": ["CMD", "curl", "--fail", "http://localhost:8000/"], "interval": "2s"},
+            "healthcheck": {
+                "test": ["CMD", "curl", "--fail", "http://localhost:8000/"],
+                "interval": "2s",
+            },
         },
         "client": {
             "image": "localhost/base",
@@ -100,11 +113,16 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         """Write the configuration into the folder."""
         self.folder = folder
-        storage = f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+        storage = (
+            f'[storage]\ndriver = "overlay"\n'
+            f'graphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+        )
         (folder / "storage.conf").write_text(storage, encoding="utf-8")
         # crun fails where control groups have two versions at once.
         limits = '["nofile=20000:20000", "nproc=90000:90000"]'
-        containers = f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n'
+        containers = (
+            f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n'
+        )
         (folder / "containers.conf").write_text(containers, encoding="utf-8")
         (folder / "docker").write_text(DOCKER, encoding="utf-8")
         (folder / "docker").chmod(0o755)
@@ -119,31 +137,49 @@ class Engine:
         }
 
     def run(self, folder: Path, *command: str, seconds: int = 300) -> str:
-        """Run a command with this podman and return its output; a command that hangs is killed."""
-        return run(folder, "timeout", "--kill-after=5", str(seconds), *command, **self.environment)
+        """Run a command with this podman and return its output; a hang is killed."""
+        return run(
+            folder,
+            "timeout",
+            "--kill-after=5",
+            str(seconds),
+            *command,
+            **self.environment,
+        )
 
     def compose(self, project: Path, *command: str) -> str:
         """Run a command of docker-compose for a project."""
         return self.run(project, "docker-compose", *command)
 
     def try_out(self) -> None:
-        """Skip the test where containers do not run at all, whatever they hold: in some sandboxes, say."""
+        """Skip the test where containers do not run at all, as in some sandboxes."""
         project = self.folder / "trial"
         project.mkdir()
         (project / "compose.yaml").write_text(json.dumps(TRIAL), encoding="utf-8")
         make_base()
         try:
             self.run(self.folder, "podman", "import", str(BASE), "localhost/base")
-            self.run(project, "docker-compose", "up", "--detach", "--wait", seconds=90)
-            self.run(project, "docker-compose", "exec", "-T", "client", "curl", "--fail", "http://server:8000/")
+            self.run(project, "docker-compose", "up", "--detach", "--wait")
+            self.run(
+                project,
+                "docker-compose",
+                "exec",
+                "-T",
+                "client",
+                "curl",
+                "--fail",
+                "http://server:8000/",
+            )
         except AssertionError as error:
             pytest.skip(f"containers do not run here: {error}")
         finally:
             with suppress(AssertionError):
-                self.run(project, "docker-compose", "down", "--timeout", "1", seconds=60)
+                self.run(
+                    project, "docker-compose", "down", "--timeout", "1", seconds=60
+                )
 
     def make_stand_ins(self) -> None:
-        """Make the images that projects build on, from Debian's packages and this machine's uv."""
+        """Make the base images from Debian's packages and this machine's uv."""
         context = self.folder / "context"
         context.mkdir()
         shutil.copy(os.environ.get("UV") or str(shutil.which("uv")), context / "uv")
@@ -151,14 +187,24 @@ class Engine:
         (context / "postgresql.sh").write_text(POSTGRESQL, encoding="utf-8")
         for name, lines in IMAGES.items():
             base = "scratch" if "/" in name else "localhost/base"
-            (context / "Dockerfile").write_text(f"FROM {base}\n{lines}", encoding="utf-8")
+            (context / "Dockerfile").write_text(
+                f"FROM {base}\n{lines}", encoding="utf-8"
+            )
             self.build(context, name if "/" in name else f"docker.io/library/{name}")
 
     def build(self, context: Path, name: str) -> float:
-        """Build an image from a folder with a Dockerfile, and return the seconds that it took."""
+        """Build an image from a folder's Dockerfile; return the seconds it took."""
         start = time.monotonic()
         # Docker's format, since the other one has no HEALTHCHECK.
-        options = ("--format", "docker", "--pull=never", "--network", "host", "--tag", name)
+        options = (
+            "--format",
+            "docker",
+            "--pull=never",
+            "--network",
+            "host",
+            "--tag",
+            name,
+        )
         self.run(context, "buildah", "build", *options, str(context))
         return time.monotonic() - start
 
@@ -166,9 +212,18 @@ class Engine:
         """Do what systemd's timers do for podman elsewhere: run the health checks."""
         while not stop.wait(1):
             with suppress(AssertionError):
-                for container in self.run(self.folder, "podman", "ps", "--quiet", seconds=30).split():
+                for container in self.run(
+                    self.folder, "podman", "ps", "--quiet", seconds=30
+                ).split():
                     with suppress(AssertionError):  # unhealthy, or gone in the meantime
-                        self.run(self.folder, "podman", "healthcheck", "run", container, seconds=30)
+                        self.run(
+                            self.folder,
+                            "podman",
+                            "healthcheck",
+                            "run",
+                            container,
+                            seconds=30,
+                        )
 
 
 def need(*programs: str) -> None:
@@ -182,9 +237,13 @@ def need(*programs: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
+# For a test that waits for the ports while two others have them, one after the other.
+PORT_TIMEOUT = pytest.mark.timeout(4500)
+
+
 @contextmanager
 def https_port(folder: Path) -> Iterator[None]:
-    """Hold ports 80 and 443, which the test processes share; `folder` is common to all of them."""
+    """Hold ports 80 and 443 for one test process; all of them share `folder`."""
     (folder / "https").mkdir(exist_ok=True)
     with development_port(folder / "https"):
         yield
@@ -196,7 +255,14 @@ def make_base() -> None:
         BASE.parent.mkdir(parents=True, exist_ok=True)
         partial = BASE.with_suffix(f".{os.getpid()}.tar")
         try:
-            run(BASE.parent, "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(partial))
+            run(
+                BASE.parent,
+                "mmdebstrap",
+                "--variant=minbase",
+                f"--include={PACKAGES}",
+                "trixie",
+                str(partial),
+            )
         except AssertionError as error:
             pytest.skip(f"no Debian can be made here: {error}")
         partial.rename(BASE)
@@ -210,7 +276,14 @@ def engine(folder: Path) -> Iterator[Engine]:
     environment = clean_environment() | podman.environment
     with (folder / "podman.log").open("wb") as log:
         podman.service = subprocess.Popen(
-            ["podman", "system", "service", "--time", "0", podman.environment["DOCKER_HOST"]],
+            [
+                "podman",
+                "system",
+                "service",
+                "--time",
+                "0",
+                podman.environment["DOCKER_HOST"],
+            ],
             env=environment,
             stdout=log,
             stderr=log,
@@ -227,7 +300,8 @@ def engine(folder: Path) -> Iterator[Engine]:
         podman.service.wait()
         with suppress(AssertionError):
             podman.run(folder, "podman", "system", "reset", "--force", seconds=60)
-        # Podman's own mount of its storage would keep pytest from removing the folder of this run later.
+        # Podman's own mount of its storage would keep pytest from removing the folder
+        # of this run later.
         for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
             if (mounted := line.split()[1]).startswith(f"{folder}/"):
                 subprocess.run(["umount", "--lazy", mounted], check=False)

@@ -19,7 +19,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class File:
-    """How to make the content, the expected error code (empty: the file is accepted), and the file's name."""
+    """How to make the content, the expected error code (empty: accepted), the name."""
 
     make: Callable[[], bytes]
     error: str = ""
@@ -52,17 +52,26 @@ def webp() -> bytes:
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     """Return a PNG chunk."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+    )
 
 
-def header(width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0) -> bytes:
-    """Return a PNG's header chunk; `color` is 0 for gray, 2 for RGB, 3 for a palette, 6 for RGBA."""
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace))
+def header(
+    width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0
+) -> bytes:
+    """Return a PNG's header chunk; `color`: 0 gray, 2 RGB, 3 palette, 6 RGBA."""
+    return chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
+    )
 
 
 @cache
 def deflated(size: int) -> bytes:
-    """Return zlib data for at least `size` zero bytes, about a thousandth of that size."""
+    """Return zlib data for at least `size` zero bytes, about 0.1 % of that size."""
     deflate = zlib.compressobj(9, wbits=-15)
     million = deflate.compress(bytes(10**6)) + deflate.flush(zlib.Z_FULL_FLUSH)
     millions = size // 10**6 + 1
@@ -70,13 +79,20 @@ def deflated(size: int) -> bytes:
     return b"\x78\xda" + million * millions + b"\x03\0" + checksum
 
 
-def drawn(width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0) -> bytes:
+def drawn(
+    width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0
+) -> bytes:
     """Return a small PNG file of any size in pixels; all pixels are zero."""
     channels = {0: 1, 2: 3, 6: 4}[color]
     row = 1 + (width * channels * depth + 7) // 8
     # An interlaced image has more rows; decoders ignore surplus data.
     data = deflated(row * height * (2 if interlace else 1))
-    return PNG_SIGNATURE + header(width, height, depth, color, interlace) + chunk(b"IDAT", data) + chunk(b"IEND")
+    return (
+        PNG_SIGNATURE
+        + header(width, height, depth, color, interlace)
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND")
+    )
 
 
 def in_png(*chunks: bytes, before: bytes = b"IDAT") -> bytes:
@@ -86,8 +102,11 @@ def in_png(*chunks: bytes, before: bytes = b"IDAT") -> bytes:
 
 
 def in_jpeg(*segments: tuple[int, bytes]) -> bytes:
-    """Return a JPEG with additional segments, each a marker and its content, after its start."""
-    added = b"".join(struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data for marker, data in segments)
+    """Return a JPEG with more segments, each a marker and content, after its start."""
+    added = b"".join(
+        struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+        for marker, data in segments
+    )
     return jpeg()[:2] + added + jpeg()[2:]
 
 
@@ -105,10 +124,17 @@ def lying_webp(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def exif(*tags: tuple[int, int, int, int], tail: bytes = b"", following: int = 0) -> bytes:
+def exif(
+    *tags: tuple[int, int, int, int], tail: bytes = b"", following: int = 0
+) -> bytes:
     """Return EXIF data; each tag is its number, type, count, and value or offset."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", following) + tail
+    return (
+        struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+        + entries
+        + struct.pack("<I", following)
+        + tail
+    )
 
 
 def many_scans(scans: int = 1000, mode: str = "L") -> bytes:
@@ -119,17 +145,27 @@ def many_scans(scans: int = 1000, mode: str = "L") -> bytes:
 
 
 def arithmetic(scans: int = 64, components: int = 4) -> bytes:
-    """Return a JPEG of 40 megapixels in a kilobyte: arithmetic coding decodes zeros where data is missing."""
+    """Return a JPEG of 40 megapixels in a kilobyte.
+
+    Arithmetic coding decodes zeros where data is missing.
+    """
     ids = range(1, components + 1)
-    frame = struct.pack(">BHHB", 8, 5000, 8000, components) + b"".join(bytes([number, 0x11, 0]) for number in ids)
-    scan = bytes([components]) + b"".join(bytes([number, 0]) for number in ids) + b"\0\0\0"
+    frame = struct.pack(">BHHB", 8, 5000, 8000, components) + b"".join(
+        bytes([number, 0x11, 0]) for number in ids
+    )
+    scan = (
+        bytes([components]) + b"".join(bytes([number, 0]) for number in ids) + b"\0\0\0"
+    )
     segments = [(0xDB, b"\0" + b"\x01" * 64), (0xCA, frame), *[(0xDA, scan)] * scans]
-    parts = (struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data for marker, data in segments)
+    parts = (
+        struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+        for marker, data in segments
+    )
     return b"\xff\xd8" + b"".join(parts) + b"\xff\xd9"
 
 
 def large_webp() -> bytes:
-    """Return a WebP of 50 megapixels with transparency, the format that takes the most memory."""
+    """Return a transparent WebP of 50 megapixels: no format takes more memory."""
     tile = Image.effect_noise((250, 250), 90)
     picture = Image.new("RGBA", (8000, 6250))
     for x in range(0, 8000, 250):
@@ -138,12 +174,22 @@ def large_webp() -> bytes:
 
 
 def hidden_scans() -> bytes:
-    """Return a progressive JPEG with scans inside what looks like a segment; libjpeg decodes them all the same."""
+    """Return a progressive JPEG with scans inside what looks like a segment.
+
+    libjpeg decodes them all the same.
+    """
     base = encode(Image.new("L", (7070, 7070), 77), progressive=True, quality=50)
     at = base.rindex(b"\xff\xda")
     restart_after_one = b"\xff\xdd" + struct.pack(">HH", 4, 1)
     start = base[at : at + 10]
-    return base[:-2] + restart_after_one + start + b"\0\xff\x02\xff\xff" + (start + b"\0") * 500 + base[-2:]
+    return (
+        base[:-2]
+        + restart_after_one
+        + start
+        + b"\0\xff\x02\xff\xff"
+        + (start + b"\0") * 500
+        + base[-2:]
+    )
 
 
 def padded_start(part: bytes) -> bytes:
@@ -175,18 +221,29 @@ def text_chunks(**texts: str) -> PngImagePlugin.PngInfo:
 def in_pixels(form: str) -> bytes:
     """Return an image whose pixels repeat the marker."""
     pixels = (MARKER * (160 * 120 * 3 // len(MARKER) + 1))[: 160 * 120 * 3]
-    return encode(Image.frombytes("RGB", (160, 120), pixels), form, **({"lossless": True} if form == "WEBP" else {}))
+    return encode(
+        Image.frombytes("RGB", (160, 120), pixels),
+        form,
+        **({"lossless": True} if form == "WEBP" else {}),
+    )
 
 
 def stored_pixels() -> bytes:
-    """Return a PNG that contains the marker readably, in pixel data without compression."""
+    """Return a PNG whose uncompressed pixel data contains the marker readably."""
     rows = b"".join(b"\0" + (MARKER * 9)[:480] for _ in range(120))
-    return PNG_SIGNATURE + header(160, 120) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND")
+    return (
+        PNG_SIGNATURE
+        + header(160, 120)
+        + chunk(b"IDAT", zlib.compress(rows, 0))
+        + chunk(b"IEND")
+    )
 
 
 def animated(form: str, frames: int = 3) -> bytes:
     """Return an animated image."""
-    rest = [Image.new("RGB", (160, 120), (shade % 256, 0, 0)) for shade in range(frames - 1)]
+    rest = [
+        Image.new("RGB", (160, 120), (shade % 256, 0, 0)) for shade in range(frames - 1)
+    ]
     return encode(image(), form, save_all=True, append_images=rest)
 
 
@@ -213,12 +270,17 @@ TYPES = {
     "PHP": lambda: MARKER,
     "PDF": lambda: encode(image(), "PDF"),
     "GIF": lambda: encode(image(), "GIF"),
-    "GIF and JavaScript polyglot": lambda: b"GIF89a/*" + bytes(40) + b"*/=0;alert(1)//" + MARKER,
+    "GIF and JavaScript polyglot": lambda: (
+        b"GIF89a/*" + bytes(40) + b"*/=0;alert(1)//" + MARKER
+    ),
     "TIFF": lambda: encode(image(), "TIFF"),
     "BMP": lambda: encode(image(), "BMP"),
     "ICO": lambda: encode(image(), "ICO", sizes=[(16, 16)]),
     "EPS": lambda: encode(image(), "EPS"),
-    "PostScript": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n" + MARKER,
+    "PostScript": lambda: (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n"
+        + MARKER
+    ),
     "PCX": lambda: encode(image(), "PCX"),
     "PPM": lambda: encode(image(), "PPM"),
     "TGA": lambda: encode(image(), "TGA"),
@@ -239,7 +301,12 @@ TYPES = {
 
 def empty_png(width: int, height: int) -> bytes:
     """Return a PNG without pixel data whose header states a size."""
-    return PNG_SIGNATURE + header(width, height) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND")
+    return (
+        PNG_SIGNATURE
+        + header(width, height)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND")
+    )
 
 
 def profile_chunk(data: bytes) -> bytes:
@@ -248,7 +315,9 @@ def profile_chunk(data: bytes) -> bytes:
 
 
 # Content of other types under the name of a photo
-WRONG = {f"type: {kind}": File(make, "unsupported_type") for kind, make in TYPES.items()}
+WRONG = {
+    f"type: {kind}": File(make, "unsupported_type") for kind, make in TYPES.items()
+}
 
 NAMES = {
     "name: JPEG as PNG": File(jpeg, name="photo.png"),
@@ -264,15 +333,23 @@ NAMES = {
     "name: NTFS stream": File(jpeg, name="photo.php::$DATA"),
     "name: null byte before the extension": File(jpeg, name="evil.php\0.jpg"),
     "name: two extensions": File(jpeg, name="evil.php.jpg"),
-    "name: path traversal": File(jpeg, name="../../../../../../tmp/malicious-marker.jpg"),
-    "name: path traversal, Windows": File(jpeg, name="..\\..\\windows\\malicious-marker.jpg"),
-    "name: path traversal, URL-encoded": File(jpeg, name="..%2f..%2fmalicious-marker.jpg"),
+    "name: path traversal": File(
+        jpeg, name="../../../../../../tmp/malicious-marker.jpg"
+    ),
+    "name: path traversal, Windows": File(
+        jpeg, name="..\\..\\windows\\malicious-marker.jpg"
+    ),
+    "name: path traversal, URL-encoded": File(
+        jpeg, name="..%2f..%2fmalicious-marker.jpg"
+    ),
     "name: absolute path": File(jpeg, name="/etc/cron.d/malicious-marker.jpg"),
     "name: 300 characters": File(jpeg, name="n" * 300 + ".jpg"),
     "name: reserved by Windows": File(jpeg, name="CON.jpg"),
     "name: line breaks": File(jpeg, name="a&#13;&#10;Set-Cookie: evil=1&#13;&#10;.jpg"),
     "name: markup": File(jpeg, name="<img src=x onerror=alert(1)>.jpg"),
-    "name: template injection": File(jpeg, name="{{ settings.SECRET_KEY }}{% debug %}.jpg"),
+    "name: template injection": File(
+        jpeg, name="{{ settings.SECRET_KEY }}{% debug %}.jpg"
+    ),
     "name: SQL injection": File(jpeg, name="'; DROP TABLE uploads_photo; --.jpg"),
     "name: shell injection": File(jpeg, name="$(id);`id`|id.jpg"),
     "name: invalid UTF-8": File(jpeg, "missing", name="broken-\udcc3.jpg"),
@@ -288,52 +365,97 @@ SIZES = {
 DAMAGED = {
     "damaged: JPEG signature only": File(lambda: b"\xff\xd8", "damaged"),
     "damaged: PNG signature only": File(lambda: PNG_SIGNATURE, "damaged", "photo.png"),
-    "damaged: WebP signature only": File(lambda: b"RIFF\x04\0\0\0WEBP", "damaged", "photo.webp"),
+    "damaged: WebP signature only": File(
+        lambda: b"RIFF\x04\0\0\0WEBP", "damaged", "photo.webp"
+    ),
     **{
-        f"damaged: {form.upper()} truncated at {percent} %": File(truncated(whole, percent), "damaged", f"photo.{form}")
+        f"damaged: {form.upper()} truncated at {percent} %": File(
+            truncated(whole, percent), "damaged", f"photo.{form}"
+        )
         for form, whole in {"jpg": jpeg, "png": png}.items()
         for percent in (50, 75, 95)
     },
     "damaged: JPEG truncated in its header": File(lambda: jpeg()[:100], "damaged"),
-    "damaged: PNG truncated in its header": File(lambda: png()[:20], "damaged", "photo.png"),
-    "damaged: truncated WebP": File(lambda: webp()[: len(webp()) // 2], "damaged", "photo.webp"),
-    "damaged: PNG with a wrong checksum": File(
-        lambda: png().replace(b"IHDR", b"IHDR", 1)[:29] + b"\0\0\0\0" + png()[33:], "damaged", "photo.png"
+    "damaged: PNG truncated in its header": File(
+        lambda: png()[:20], "damaged", "photo.png"
     ),
-    "damaged: PNG without pixels": File(lambda: empty_png(9, 9), "damaged", "photo.png"),
+    "damaged: truncated WebP": File(
+        lambda: webp()[: len(webp()) // 2], "damaged", "photo.webp"
+    ),
+    "damaged: PNG with a wrong checksum": File(
+        lambda: png().replace(b"IHDR", b"IHDR", 1)[:29] + b"\0\0\0\0" + png()[33:],
+        "damaged",
+        "photo.png",
+    ),
+    "damaged: PNG without pixels": File(
+        lambda: empty_png(9, 9), "damaged", "photo.png"
+    ),
     "damaged: PNG of width 0": File(lambda: empty_png(0, 9), "damaged", "photo.png"),
     "damaged: missing palette": File(
-        lambda: PNG_SIGNATURE + header(9, 9, color=3) + chunk(b"IDAT", zlib.compress(bytes(90))) + chunk(b"IEND"),
+        lambda: (
+            PNG_SIGNATURE
+            + header(9, 9, color=3)
+            + chunk(b"IDAT", zlib.compress(bytes(90)))
+            + chunk(b"IEND")
+        ),
         "damaged",
         "photo.png",
     ),
     "damaged: JPEG that states a wrong height": File(lambda: lying_jpeg(160, 6000)),
-    "damaged: WebP smaller than its canvas": File(lambda: lying_webp(6000, 6000), "damaged", "photo.webp"),
-    "damaged: EXIF loop": File(lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x8769, 4, 1, 8), following=8)))),
-    "damaged: EXIF offset out of range": File(lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x0112, 3, 9, 2**32 - 1))))),
-    "damaged: EXIF tag of a wrong type": File(lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x0112, 2, 4, 0x41414141))))),
-    "damaged: random EXIF": File(lambda: in_jpeg((0xE1, b"Exif\0\0" + bytes(range(256)) * 9))),
+    "damaged: WebP smaller than its canvas": File(
+        lambda: lying_webp(6000, 6000), "damaged", "photo.webp"
+    ),
+    "damaged: EXIF loop": File(
+        lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x8769, 4, 1, 8), following=8)))
+    ),
+    "damaged: EXIF offset out of range": File(
+        lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x0112, 3, 9, 2**32 - 1))))
+    ),
+    "damaged: EXIF tag of a wrong type": File(
+        lambda: in_jpeg((0xE1, b"Exif\0\0" + exif((0x0112, 2, 4, 0x41414141))))
+    ),
+    "damaged: random EXIF": File(
+        lambda: in_jpeg((0xE1, b"Exif\0\0" + bytes(range(256)) * 9))
+    ),
 }
 
 BOMBS = {
-    "bomb: PNG of 3.6 gigapixels": File(lambda: empty_png(60_000, 60_000), "too_many_pixels", "photo.png"),
-    "bomb: JPEG of 4.2 gigapixels": File(lambda: lying_jpeg(65_000, 65_000), "too_many_pixels"),
-    "bomb: WebP of 268 megapixels": File(lambda: lying_webp(16_384, 16_384), "damaged", "photo.webp"),
-    "bomb: JPEG just over the limit": File(lambda: lying_jpeg(8000, 8001), "too_many_pixels"),
+    "bomb: PNG of 3.6 gigapixels": File(
+        lambda: empty_png(60_000, 60_000), "too_many_pixels", "photo.png"
+    ),
+    "bomb: JPEG of 4.2 gigapixels": File(
+        lambda: lying_jpeg(65_000, 65_000), "too_many_pixels"
+    ),
+    "bomb: WebP of 268 megapixels": File(
+        lambda: lying_webp(16_384, 16_384), "damaged", "photo.webp"
+    ),
+    "bomb: JPEG just over the limit": File(
+        lambda: lying_jpeg(8000, 8001), "too_many_pixels"
+    ),
     "bomb: PNG of 169 megapixels, with pixel data": File(
         lambda: drawn(13_000, 13_000, 1, 0), "too_many_pixels", "photo.png"
     ),
-    "bomb: 50 megapixels of 16 bits": File(lambda: drawn(8000, 6250, 16, 0), name="photo.png"),
-    "bomb: 50 megapixels, interlaced": File(lambda: drawn(8000, 6250, interlace=1), name="photo.png"),
+    "bomb: 50 megapixels of 16 bits": File(
+        lambda: drawn(8000, 6250, 16, 0), name="photo.png"
+    ),
+    "bomb: 50 megapixels, interlaced": File(
+        lambda: drawn(8000, 6250, interlace=1), name="photo.png"
+    ),
     "bomb: WebP of 50 megapixels": File(large_webp, name="photo.webp"),
     "bomb: 64 scans": File(partial(many_scans, 64)),
     "bomb: 160 scans of CMYK": File(partial(many_scans, 160, "CMYK"), "too_slow"),
     "bomb: arithmetic coding": File(arithmetic, "damaged"),
     "bomb: arithmetic coding of colors": File(partial(arithmetic, 64, 3), "damaged"),
-    "bomb: 1 by 50 million pixels": File(lambda: drawn(1, 50_000_000, color=0), name="photo.png"),
+    "bomb: 1 by 50 million pixels": File(
+        lambda: drawn(1, 50_000_000, color=0), name="photo.png"
+    ),
     "bomb: 1,000 scans": File(many_scans, "too_slow"),
-    "bomb: 1,000 scans after tables": File(lambda: b"\xff\xd8\xff\xd9" + many_scans(), "too_slow"),
-    "bomb: 1,000 scans after three tables": File(lambda: b"\xff\xd8\xff\xd9" * 3 + many_scans(), "too_slow"),
+    "bomb: 1,000 scans after tables": File(
+        lambda: b"\xff\xd8\xff\xd9" + many_scans(), "too_slow"
+    ),
+    "bomb: 1,000 scans after three tables": File(
+        lambda: b"\xff\xd8\xff\xd9" * 3 + many_scans(), "too_slow"
+    ),
     **{
         f"bomb: 10 MB of {part.hex()}": File(partial(padded_start, part), error)
         for part, error in {
@@ -344,29 +466,58 @@ BOMBS = {
             b"\xff\xd9\xff\xfe\x00\x02": "damaged",
         }.items()
     },
-    "bomb: 10 MB without an end": File(lambda: jpeg()[:2] + b"\xff\x00" * 5_000_000, "damaged"),
+    "bomb: 10 MB without an end": File(
+        lambda: jpeg()[:2] + b"\xff\x00" * 5_000_000, "damaged"
+    ),
     "bomb: 4,500 color profiles": File(profiles, "damaged", "photo.png"),
     "bomb: millions of segments": File(lambda: in_jpeg(*[(0xE5, b"")] * 2_600_000)),
     "bomb: 500 hidden scans": File(hidden_scans, "too_slow"),
     "bomb: surplus pixel data": File(
-        lambda: PNG_SIGNATURE + header(9, 9) + chunk(b"IDAT", deflated(10**9)) + chunk(b"IEND"), name="photo.png"
+        lambda: (
+            PNG_SIGNATURE
+            + header(9, 9)
+            + chunk(b"IDAT", deflated(10**9))
+            + chunk(b"IEND")
+        ),
+        name="photo.png",
     ),
-    "bomb: compressed text": File(lambda: in_png(chunk(b"zTXt", b"key\0\0" + deflated(10**9))), "damaged", "photo.png"),
+    "bomb: compressed text": File(
+        lambda: in_png(chunk(b"zTXt", b"key\0\0" + deflated(10**9))),
+        "damaged",
+        "photo.png",
+    ),
     "bomb: compressed international text": File(
-        lambda: in_png(chunk(b"iTXt", b"key\0\1\0\0\0" + deflated(10**9))), "damaged", "photo.png"
+        lambda: in_png(chunk(b"iTXt", b"key\0\1\0\0\0" + deflated(10**9))),
+        "damaged",
+        "photo.png",
     ),
     "bomb: compressed text after the pixels": File(
-        lambda: in_png(chunk(b"zTXt", b"key\0\0" + deflated(10**9)), before=b"IEND"), "damaged", "photo.png"
+        lambda: in_png(chunk(b"zTXt", b"key\0\0" + deflated(10**9)), before=b"IEND"),
+        "damaged",
+        "photo.png",
     ),
     "bomb: many compressed texts": File(
-        lambda: in_png(*[chunk(b"zTXt", b"key\0\0" + deflated(10**6))] * 100), "damaged", "photo.png"
+        lambda: in_png(*[chunk(b"zTXt", b"key\0\0" + deflated(10**6))] * 100),
+        "damaged",
+        "photo.png",
     ),
-    "bomb: compressed color profile": File(lambda: in_png(profile_chunk(deflated(10**9))), "damaged", "photo.png"),
-    "bomb: 800,000 chunks": File(lambda: in_png(chunk(b"noTe") * 800_000), name="photo.png"),
+    "bomb: compressed color profile": File(
+        lambda: in_png(profile_chunk(deflated(10**9))), "damaged", "photo.png"
+    ),
+    "bomb: 800,000 chunks": File(
+        lambda: in_png(chunk(b"noTe") * 800_000), name="photo.png"
+    ),
     "valid: 150 chunks": File(lambda: in_png(chunk(b"noTe") * 150), name="photo.png"),
-    "valid: pixels in 9,000 chunks": File(lambda: in_png(chunk(b"IDAT") * 9000), name="photo.png"),
+    "valid: pixels in 9,000 chunks": File(
+        lambda: in_png(chunk(b"IDAT") * 9000), name="photo.png"
+    ),
     "bomb: EXIF of 65,000 large tags": File(
-        lambda: in_png(chunk(b"eXIf", exif(*[(tag, 7, 2**20, 8) for tag in range(65_000)], tail=bytes(2**20)))),
+        lambda: in_png(
+            chunk(
+                b"eXIf",
+                exif(*[(tag, 7, 2**20, 8) for tag in range(65_000)], tail=bytes(2**20)),
+            )
+        ),
         name="photo.png",
     ),
     "bomb: 100 images in one file": File(lambda: animated("MPO", 100)),
@@ -375,16 +526,29 @@ BOMBS = {
 # Re-encoding must remove the marker.
 HIDDEN = {
     "hidden: in a comment": File(lambda: in_jpeg((0xFE, MARKER))),
-    "hidden: in all metadata of a camera": File(lambda: camera_file(image(), MARKER.decode())),
-    "hidden: in a color profile": File(lambda: encode(image(), icc_profile=MARKER * 20)),
-    "hidden: in all segments": File(lambda: in_jpeg(*[(marker, MARKER) for marker in range(0xE2, 0xF0)])),
+    "hidden: in all metadata of a camera": File(
+        lambda: camera_file(image(), MARKER.decode())
+    ),
+    "hidden: in a color profile": File(
+        lambda: encode(image(), icc_profile=MARKER * 20)
+    ),
+    "hidden: in all segments": File(
+        lambda: in_jpeg(*[(marker, MARKER) for marker in range(0xE2, 0xF0)])
+    ),
     "hidden: in text chunks of a PNG": File(
-        lambda: encode(image(), "PNG", pnginfo=text_chunks(Comment=MARKER.decode(), Software=MARKER.decode())),
+        lambda: encode(
+            image(),
+            "PNG",
+            pnginfo=text_chunks(Comment=MARKER.decode(), Software=MARKER.decode()),
+        ),
         name="photo.png",
     ),
-    "hidden: in an unknown chunk": File(lambda: in_png(chunk(b"evIl", MARKER)), name="photo.png"),
+    "hidden: in an unknown chunk": File(
+        lambda: in_png(chunk(b"evIl", MARKER)), name="photo.png"
+    ),
     "hidden: in metadata of a WebP": File(
-        lambda: encode(image(), "WEBP", xmp=MARKER, icc_profile=MARKER * 20), name="photo.webp"
+        lambda: encode(image(), "WEBP", xmp=MARKER, icc_profile=MARKER * 20),
+        name="photo.webp",
     ),
     "hidden: in pixels of a PNG": File(lambda: in_pixels("PNG"), name="photo.png"),
     "hidden: in pixels of a WebP": File(lambda: in_pixels("WEBP"), name="photo.webp"),
@@ -393,28 +557,42 @@ HIDDEN = {
     "hidden: script after a PNG": File(lambda: png() + MARKER, name="photo.png"),
     "hidden: script after a WebP": File(lambda: webp() + MARKER, name="photo.webp"),
     "hidden: second JPEG": File(lambda: jpeg() + in_jpeg((0xFE, MARKER))),
-    "hidden: JavaScript in a JPEG header": File(lambda: in_jpeg((0xE0, b"/*" + bytes(99) + b"*/=1;" + MARKER))),
+    "hidden: JavaScript in a JPEG header": File(
+        lambda: in_jpeg((0xE0, b"/*" + bytes(99) + b"*/=1;" + MARKER))
+    ),
 }
 
 # Unusual, but valid photos, and animations
 ODD = {
-    **{f"odd: EXIF orientation {turn}": File(partial(camera_file, image(), "x", turn)) for turn in range(1, 10)},
+    **{
+        f"odd: EXIF orientation {turn}": File(partial(camera_file, image(), "x", turn))
+        for turn in range(1, 10)
+    },
     "odd: JFIF": File(jpeg, name="photo.jfif"),
-    "odd: gray with a profile for colors": File(lambda: encode(image().convert("L"), icc_profile=srgb_profile())),
+    "odd: gray with a profile for colors": File(
+        lambda: encode(image().convert("L"), icc_profile=srgb_profile())
+    ),
     "odd: CMYK": File(lambda: encode(image().convert("CMYK"))),
     "odd: gray": File(lambda: encode(image().convert("L"))),
     "odd: progressive": File(lambda: encode(image(), progressive=True)),
     "odd: two images in one file": File(lambda: animated("MPO", 2)),
-    "odd: 16 bits": File(lambda: encode(image().convert("I;16"), "PNG"), name="photo.png"),
-    "odd: 16 bits with transparency": File(lambda: drawn(99, 99, 16, 6), name="photo.png"),
+    "odd: 16 bits": File(
+        lambda: encode(image().convert("I;16"), "PNG"), name="photo.png"
+    ),
+    "odd: 16 bits with transparency": File(
+        lambda: drawn(99, 99, 16, 6), name="photo.png"
+    ),
     "odd: 1 bit": File(lambda: encode(image().convert("1"), "PNG"), name="photo.png"),
     "odd: palette with transparency": File(
-        lambda: encode(image().convert("P"), "PNG", transparency=bytes(range(256))), name="photo.png"
+        lambda: encode(image().convert("P"), "PNG", transparency=bytes(range(256))),
+        name="photo.png",
     ),
     "odd: 1 pixel": File(lambda: encode(Image.new("RGB", (1, 1))), name="photo.jpg"),
     "animated: PNG": File(lambda: animated("PNG"), "animated", "photo.png"),
     "animated: WebP": File(lambda: animated("WEBP"), "animated", "photo.webp"),
-    "animated: 100 frames": File(lambda: animated("WEBP", 100), "animated", "photo.webp"),
+    "animated: 100 frames": File(
+        lambda: animated("WEBP", 100), "animated", "photo.webp"
+    ),
 }
 
 FILES = WRONG | NAMES | SIZES | DAMAGED | BOMBS | HIDDEN | ODD

@@ -1,7 +1,7 @@
-"""Code that fills a project's PostgreSQL database with many users and photos in seconds."""
+"""Code that fills a project's PostgreSQL with many users and photos in seconds."""
 
-# `multiply` copies a row: columns without an SQL expression keep their value. Of 100 photos, 80 are published, 15 wait
-# and 5 were rejected; each user has as many as the others.
+# `multiply` copies a row: columns without an SQL expression keep their value. Of 100
+# photos, 80 are published, 15 wait and 5 were rejected; each user has equally many.
 FILL = """
 from datetime import timedelta
 from django.db import connection
@@ -10,12 +10,15 @@ from uploads.models import Verdict
 
 def multiply(row, count, **expressions):
     table, quote = row._meta.db_table, connection.ops.quote_name
-    columns = {field.column: quote(field.column) for field in row._meta.concrete_fields} | expressions
+    names = [field.column for field in row._meta.concrete_fields]
+    columns = {name: quote(name) for name in names} | expressions
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         cursor.execute(
-            f"INSERT INTO {table} ({', '.join(map(quote, columns))}) SELECT {', '.join(columns.values())} "
-            f"FROM {table}, (SELECT n, (n + n / %(users)s) %% 100 s FROM generate_series(1, %(count)s) n) numbers "
+            f"INSERT INTO {table} ({', '.join(map(quote, columns))}) "
+            f"SELECT {', '.join(columns.values())} "
+            f"FROM {table}, (SELECT n, (n + n / %(users)s) %% 100 s "
+            "FROM generate_series(1, %(count)s) n) numbers "
             f"WHERE {quote(row._meta.pk.column)} = %(pk)s",
             {"count": count, "pk": row.pk, "users": users},
         )
@@ -24,9 +27,21 @@ def multiply(row, count, **expressions):
 def fill(photos):
     next_id = "nextval(pg_get_serial_sequence('{}', 'id'))"
     user = User.objects.create_user("user@example.com")
-    multiply(user, users, id=next_id.format("users_user"), email="'user' || n || '@example.com'")
+    multiply(
+        user,
+        users,
+        id=next_id.format("users_user"),
+        email="'user' || n || '@example.com'",
+    )
     first = User.objects.filter(email__startswith="user").order_by("pk")[0].pk
-    photo = Photo(purpose="gallery", title="x", original_name="holiday.jpg", width=64, height=48, size=1000)
+    photo = Photo(
+        purpose="gallery",
+        title="x",
+        original_name="holiday.jpg",
+        width=64,
+        height=48,
+        size=1000,
+    )
     photo.save()
     multiply(
         photo,
@@ -34,15 +49,17 @@ def fill(photos):
         id="gen_random_uuid()",
         owner_id=f"{first} + n %% %(users)s",
         title="'Photo ' || n",
-        status="CASE WHEN s < 80 THEN 'approved' WHEN s < 90 THEN 'review' WHEN s < 95 THEN 'pending' "
-        "ELSE 'rejected' END",
+        status="CASE WHEN s < 80 THEN 'approved' WHEN s < 90 THEN 'review' "
+        "WHEN s < 95 THEN 'pending' ELSE 'rejected' END",
         has_files="s < 95",
         created_at=f"now() - interval '2 hours' - n * interval '300 days' / {photos}",
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO uploads_verdict (photo_id, kind, result, detail, updated_at) SELECT id, 'manual', "
-            "CASE status WHEN 'review' THEN 'unknown' ELSE status END, '', created_at FROM uploads_photo"
+            "INSERT INTO uploads_verdict (photo_id, kind, result, detail, updated_at) "
+            "SELECT id, 'manual', "
+            "CASE status WHEN 'review' THEN 'unknown' ELSE status END, '', created_at "
+            "FROM uploads_photo"
         )
         cursor.execute("VACUUM (ANALYZE)")
 """

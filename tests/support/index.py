@@ -19,7 +19,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(frozen=True)
 class Release:
-    """One release: a wheel of an empty module, and how many days ago it was uploaded."""
+    """One release: a wheel of an empty module, uploaded a number of days ago."""
 
     name: str
     version: str
@@ -42,9 +42,18 @@ class Release:
     @property
     def metadata(self) -> str:
         """Return the metadata, which the index serves beside the wheel too."""
-        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
-        lines += [f"Requires-Python: {self.python}", *(f"Requires-Dist: {it}" for it in self.requires)]
-        return "\n".join([*lines, *(f"Provides-Extra: {it}" for it in self.extras)]) + "\n"
+        lines = [
+            "Metadata-Version: 2.1",
+            f"Name: {self.name}",
+            f"Version: {self.version}",
+        ]
+        lines += [
+            f"Requires-Python: {self.python}",
+            *(f"Requires-Dist: {it}" for it in self.requires),
+        ]
+        return (
+            "\n".join([*lines, *(f"Provides-Extra: {it}" for it in self.extras)]) + "\n"
+        )
 
     def wheel(self) -> bytes:
         """Return the wheel, which pip and uv can install."""
@@ -53,10 +62,15 @@ class Release:
         texts = {
             f"{module}/__init__.py": f'__version__ = "{self.version}"\n',
             f"{info}/METADATA": self.metadata,
-            f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {self.tag}\n",
+            f"{info}/WHEEL": (
+                "Wheel-Version: 1.0\nGenerator: tests\n"
+                f"Root-Is-Purelib: true\nTag: {self.tag}\n"
+            ),
         }
         record = f"{info}/RECORD"
-        rows = [f"{path},sha256={digest(text)},{len(text)}" for path, text in texts.items()]
+        rows = [
+            f"{path},sha256={digest(text)},{len(text)}" for path, text in texts.items()
+        ]
         texts[record] = "\n".join([*rows, f"{record},,"]) + "\n"
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
@@ -67,14 +81,23 @@ class Release:
 
 def digest(text: str) -> str:
     """Return a digest as RECORD spells it."""
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+        .decode()
+        .rstrip("=")
+    )
 
 
 @contextmanager
 def serve(releases: Sequence[Release]) -> Iterator[str]:
-    """Serve the releases; yield the address for `UV_DEFAULT_INDEX`. uv reads the upload times for its cooldown."""
+    """Serve the releases; yield the URL for `UV_DEFAULT_INDEX`.
+
+    uv reads the upload times for its cooldown.
+    """
     files = {release.file: release.wheel() for release in releases}
-    files |= {f"{release.file}.metadata": release.metadata.encode() for release in releases}
+    files |= {
+        f"{release.file}.metadata": release.metadata.encode() for release in releases
+    }
     now = datetime.now(UTC)
 
     def page(project: str) -> dict[str, Any]:
@@ -87,17 +110,26 @@ def serve(releases: Sequence[Release]) -> Iterator[str]:
                 "core-metadata": True,
                 "requires-python": release.python,
                 "size": len(files[release.file]),
-                "upload-time": (now - timedelta(days=release.days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                "upload-time": (now - timedelta(days=release.days)).strftime(
+                    "%Y-%m-%dT%H:%M:%S.%fZ"
+                ),
             }
             for release in own
         ]
         versions = sorted({release.version for release in own})
-        return {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": listed}
+        return {
+            "meta": {"api-version": "1.1"},
+            "name": project,
+            "versions": versions,
+            "files": listed,
+        }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             kind, _, name = self.path.strip("/").partition("/")
-            if kind == "simple" and any(release.project == name for release in releases):
+            if kind == "simple" and any(
+                release.project == name for release in releases
+            ):
                 self.answer(JSON, json.dumps(page(name)).encode())
             elif kind == "files" and name in files:
                 self.answer("application/octet-stream", files[name])

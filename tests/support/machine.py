@@ -1,4 +1,7 @@
-"""A Debian that boots its own systemd in namespaces, and whose site docs/deployment.md installs."""
+"""A Debian that boots its own systemd in namespaces.
+
+docs/deployment.md installs its site.
+"""
 
 import re
 import shutil
@@ -13,11 +16,19 @@ import pytest
 
 from tests.support.baking import commit, run
 from tests.support.containers import BASE, make_base, need
-from tests.support.live import ADMIN, PASSWORD, START_SECONDS, Server, Site, issue_certificate
+from tests.support.live import (
+    ADMIN,
+    HANG_SECONDS,
+    PASSWORD,
+    Server,
+    Site,
+    issue_certificate,
+)
 from tests.support.readme import section
 
-# pivot_root instead of chroot, which would forbid the units their user namespaces. A /dev/shm of its own, because
-# RemoveIPC empties it for the user of a unit that ends, and that number is another user's on this machine.
+# pivot_root instead of chroot, which would forbid the units their user namespaces. A
+# /dev/shm of its own, because RemoveIPC empties it for the user of a unit that ends,
+# and that number is another user's on this machine.
 BOOT = """
 set -e
 mount --make-rprivate /
@@ -32,7 +43,8 @@ mount -t tmpfs tmpfs "$1/tmp"
 cd "$1"
 pivot_root . mnt
 umount --lazy /mnt
-exec env -i container=podman PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --log-target=console --show-status=false
+exec env -i container=podman PATH=/usr/sbin:/usr/bin \\
+    /lib/systemd/systemd --log-target=console --show-status=false
 """
 NAMESPACES = ["--mount", "--pid", "--cgroup", "--uts", "--ipc"]
 
@@ -46,8 +58,12 @@ class Machine:
         self.server = server
 
     def run(self, lines: str, typed: str = "", **environment: str) -> str:
-        """Run lines of a document as root in the project's folder, and return their output."""
-        pid = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text(encoding="ascii").split()[0]
+        """Run lines of a document as root in the project; return their output."""
+        pid = (
+            Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")
+            .read_text(encoding="ascii")
+            .split()[0]
+        )
         settings = {
             "HOME": "/root",
             "PATH": "/usr/sbin:/usr/bin",
@@ -55,14 +71,28 @@ class Machine:
             **environment,
         }
         variables = [f"{key}={value}" for key, value in settings.items()]
-        shell = ["env", "--ignore-environment", *variables, "bash", "-euxo", "pipefail", "-c"]
+        shell = [
+            "env",
+            "--ignore-environment",
+            *variables,
+            "bash",
+            "-euxo",
+            "pipefail",
+            "-c",
+        ]
         enter = ["nsenter", "--target", pid, *NAMESPACES, "--root", "--wd"]
-        return run(self.root, *enter, *shell, f"cd /srv/my-secure-site 2>/dev/null || cd /srv\n{lines}", typed=typed)
+        return run(
+            self.root,
+            *enter,
+            *shell,
+            f"cd /srv/my-secure-site 2>/dev/null || cd /srv\n{lines}",
+            typed=typed,
+        )
 
 
 @contextmanager
 def boot(folder: Path) -> Iterator[Machine]:
-    """Boot a new machine, or again the one that the folder has. At the end, its power is cut."""
+    """Boot a new machine, or the folder's once more. The end cuts its power."""
     need("mmdebstrap", "nsenter", "unshare")
     root = folder / "root"
     is_new = not root.exists()
@@ -70,27 +100,46 @@ def boot(folder: Path) -> Iterator[Machine]:
         make_base()
         root.mkdir()
         run(folder, "tar", "--extract", f"--file={BASE}", f"--directory={root}")
-        for path in ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"):
+        for path in (
+            "/etc/resolv.conf",
+            "/etc/hosts",
+            "/etc/ssl/certs/ca-certificates.crt",
+        ):
             shutil.copy(path, root / path[1:])
         # The ports belong to the site.
         (root / "etc/nginx/sites-enabled/default").unlink()
     with (folder / "machine.log").open("ab") as log:
         server = subprocess.Popen(
-            ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash", "-c", BOOT, "boot", str(root)],
+            [
+                "unshare",
+                *NAMESPACES,
+                "--fork",
+                "--kill-child",
+                "bash",
+                "-c",
+                BOOT,
+                "boot",
+                str(root),
+            ],
             stdout=log,
             stderr=log,
         )
-    machine, deadline = Machine(root, server), time.monotonic() + START_SECONDS
+    machine, deadline = Machine(root, server), time.monotonic() + HANG_SECONDS
     try:
         while True:
             try:
-                machine.run("(timeout 20 systemctl is-system-running || true) | grep -E 'running|degraded'")
+                machine.run(
+                    "(timeout 20 systemctl is-system-running || true) "
+                    "| grep -E 'running|degraded'"
+                )
                 break
             except (AssertionError, IndexError):
                 if time.monotonic() > deadline:
                     log_text = (folder / "machine.log").read_text(errors="replace")
                     # Nothing of the project is in a new one yet.
-                    (pytest.skip if is_new else pytest.fail)(f"systemd does not start here: {log_text[-2000:]}")
+                    (pytest.skip if is_new else pytest.fail)(
+                        f"systemd does not start here: {log_text[-2000:]}"
+                    )
                 time.sleep(0.5)
         yield machine
     finally:
@@ -98,8 +147,11 @@ def boot(folder: Path) -> Iterator[Machine]:
         server.wait()
 
 
-# Commands of docs/deployment.md that need what a test does not have: the world, a person.
-CERTBOT = "certbot certonly --webroot --webroot-path /var/www/acme --domain example.com --deploy-hook "
+# Commands of docs/deployment.md that need what a test lacks: the world, a person.
+CERTBOT = (
+    "certbot certonly --webroot --webroot-path /var/www/acme "
+    "--domain example.com --deploy-hook "
+)
 HOOK = "/srv/my-secure-site/deploy/install-certificate"
 REPLACED = {
     # Certbot calls its hook once it has the certificate, which needs a public name.
@@ -123,7 +175,7 @@ def blocks(project: Path, heading: str) -> list[str]:
 
 
 def follow(machine: Machine, project: Path, block: str) -> None:
-    """Run a block of docs/deployment.md, and compare what its checks print with their comments."""
+    """Run a block of docs/deployment.md; its checks print what their comments say."""
     lines = []
     for line in block.splitlines():
         command, _, printed = line.partition("  # ")
@@ -138,14 +190,29 @@ def follow(machine: Machine, project: Path, block: str) -> None:
 
 def push(machine: Machine, project: Path) -> None:
     """Push the project to the machine."""
-    run(project, "git", "push", "--quiet", str(machine.root / "srv" / "my-secure-site.git"), "HEAD:main")
+    run(
+        project,
+        "git",
+        "push",
+        "--quiet",
+        str(machine.root / "srv" / "my-secure-site.git"),
+        "HEAD:main",
+    )
 
 
 def prepare(project: Path, **settings: str) -> None:
-    """Make a project that a machine can have: under a second name, since this machine's visitors call it localhost."""
+    """Make a project that a machine can have.
+
+    It has a second name, since visitors on this machine call it localhost.
+    """
     path = project / "deploy" / "production.env"
-    text = path.read_text(encoding="utf-8").replace("ALLOWED_HOSTS=example.com", "ALLOWED_HOSTS=example.com,localhost")
-    path.write_text(text + "".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace(
+        "ALLOWED_HOSTS=example.com", "ALLOWED_HOSTS=example.com,localhost"
+    )
+    path.write_text(
+        text + "".join(f"{key}={value}\n" for key, value in settings.items()),
+        encoding="utf-8",
+    )
     run(project, "uv", "lock")
     commit(project)
 
@@ -157,14 +224,24 @@ def install(machine: Machine, project: Path, folder: Path) -> Site:
     lineage.mkdir()
     for file in ("fullchain.pem", "privkey.pem"):
         shutil.copyfile(certificate, lineage / file)
-    # As if the public name led here, and as if its certificate came from a known authority.
+    # As if the public name led here, and a known authority had issued the certificate.
     for path, text in (
         ("etc/hosts", "127.0.0.1 example.com\n"),
-        ("etc/ssl/certs/ca-certificates.crt", (folder / "authority.pem").read_text(encoding="ascii")),
+        (
+            "etc/ssl/certs/ca-certificates.crt",
+            (folder / "authority.pem").read_text(encoding="ascii"),
+        ),
     ):
         with (machine.root / path).open("a", encoding="utf-8") as changed:
             changed.write(text)
-    for heading in ("Prepare the machine", "Copy the project", "Install", "Certificate"):
+    for heading in (
+        "Prepare the machine",
+        "Copy the project",
+        "Install",
+        "Certificate",
+    ):
         for block in blocks(project, heading):
             follow(machine, project, block)
-    return Site(project, "https://localhost", {}, tls, machine.server, folder / "machine.log")
+    return Site(
+        project, "https://localhost", {}, tls, machine.server, folder / "machine.log"
+    )

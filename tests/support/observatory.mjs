@@ -1,4 +1,4 @@
-// Print the score of MDN's HTTP Observatory for each host/path, and the tests that deducted points.
+// Print MDN's HTTP Observatory score of each host/path, and the tests that cost points.
 import { scan } from "@mdn/mdn-http-observatory";
 
 for (const target of process.argv.slice(2)) {

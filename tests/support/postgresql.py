@@ -15,7 +15,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.support.live import START_SECONDS
+from tests.support.live import HANG_SECONDS
 from tests.support.services import free_port
 
 type Database = Callable[[], str]
@@ -23,13 +23,18 @@ type Database = Callable[[], str]
 
 def programs() -> Path | None:
     """Return the folder of PostgreSQL's programs, which Debian does not put on PATH."""
-    found = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
+    found = shutil.which("initdb") or next(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), None
+    )
     return Path(found).parent if found else None
 
 
 @dataclass
 class PostgreSQL:
-    """A server that can be stopped and started again; `url` ends where the name of a database belongs."""
+    """A server that can be stopped and started again.
+
+    `url` ends where the name of a database belongs.
+    """
 
     url: str
     command: list[str]
@@ -41,7 +46,11 @@ class PostgreSQL:
         """Start the server, and wait until it accepts connections."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command, cwd=self.log.parent, user=self.user, stdout=output, stderr=output
+                self.command,
+                cwd=self.log.parent,
+                user=self.user,
+                stdout=output,
+                stderr=output,
             )
         wait_until_ready(self.url, self.process, self.log)
 
@@ -49,8 +58,10 @@ class PostgreSQL:
         """Stop the server without waiting for open connections."""
         if self.process:
             # SIGINT is PostgreSQL's fast shutdown.
-            self.process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
-            self.process.wait(START_SECONDS)
+            self.process.send_signal(
+                signal.SIGINT if os.name == "posix" else signal.SIGTERM
+            )
+            self.process.wait(HANG_SECONDS)
 
     def create_database(self) -> str:
         """Create a database, and return its URL."""
@@ -70,7 +81,15 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             shutil.chown(scratch, user)
         data, log = Path(scratch) / "data", Path(scratch) / "log"
         subprocess.run(
-            [folder / "initdb", "--no-sync", "--auth=trust", "--username=site", "--encoding=UTF8", "-D", data],
+            [
+                folder / "initdb",
+                "--no-sync",
+                "--auth=trust",
+                "--username=site",
+                "--encoding=UTF8",
+                "-D",
+                data,
+            ],
             cwd=scratch,
             user=user,
             check=True,
@@ -82,10 +101,15 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             "port": port,
             "unix_socket_directories": "",
             "fsync": "off",
-            # In the folder of the data: whatever cleans /dev/shm on this machine does not touch it.
+            # In the folder of the data, which nothing on this machine cleans.
             "dynamic_shared_memory_type": "mmap",
         }
-        command = [str(folder / "postgres"), "-D", str(data), *(f"--{name}={it}" for name, it in options.items())]
+        command = [
+            str(folder / "postgres"),
+            "-D",
+            str(data),
+            *(f"--{name}={it}" for name, it in options.items()),
+        ]
         server = PostgreSQL(f"postgres://site@127.0.0.1:{port}/", command, user, log)
         try:
             server.start()
@@ -102,8 +126,8 @@ def postgresql() -> Iterator[Database]:
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the server accepts connections; fail with its log if it ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
+    """Wait until the server accepts connections; fail if it ends or is too slow."""
+    deadline = time.monotonic() + HANG_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:
             psycopg.connect(url + "postgres").close()

@@ -28,10 +28,13 @@ from tests.support.services import free_port, wait_until
 
 
 @contextmanager
-def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iterator[tuple[int, int]]:
-    """Run nginx with the emitted files: only ports and paths are changed. Yield the ports of HTTP and HTTPS.
+def nginx(
+    deploy: Path, folder: Path, certificate: Path, site: str = ""
+) -> Iterator[tuple[int, int]]:
+    """Run nginx with the emitted files, and yield its ports of HTTP and HTTPS.
 
-    `site` is the address of the server behind it, by default a socket in the folder on which nothing listens.
+    Only ports and paths are changed. `site` is the address of the server behind it, by
+    default a socket in the folder on which nothing listens.
     """
     http, https = free_port(), free_port()
     text = (deploy / "site.conf").read_text(encoding="utf-8")
@@ -50,13 +53,22 @@ def nginx(deploy: Path, folder: Path, certificate: Path, site: str = "") -> Iter
         text, count = re.subn(old, new, text)
         assert count, old
     (folder / "site.conf").write_text(text, encoding="utf-8")
-    main = (deploy / "nginx.conf").read_text(encoding="utf-8").replace("/tmp/", f"{folder}/")  # noqa: S108
-    main = main.replace("/dev/stdout", f"{folder}/access.log").replace("stderr error", f"{folder}/error.log error")
+    main = (
+        (deploy / "nginx.conf")
+        .read_text(encoding="utf-8")
+        .replace("/tmp/", f"{folder}/")  # noqa: S108
+    )
+    main = main.replace("/dev/stdout", f"{folder}/access.log").replace(
+        "stderr error", f"{folder}/error.log error"
+    )
     user = "user root;\n" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")
-    server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "start.log")])
+    server = subprocess.Popen(
+        ["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "start.log")]
+    )
     try:
-        wait_until((folder / "nginx.pid").exists, "nginx does not start", 10)  # it is written when all ports are open
+        # nginx writes it when all ports are open.
+        wait_until((folder / "nginx.pid").exists, "nginx does not start")
         yield http, https
     finally:
         server.terminate()
@@ -73,17 +85,21 @@ class ProxiedSite(Site):
     """A running project behind the emitted nginx."""
 
     def visitor(self, email: str = "") -> Visitor:
-        """Return a new client, logged in through the log-in page if an email is given."""
+        """Return a new client, logged in on the log-in page if an email is given."""
         visitor = ProxiedVisitor(self)
         if email:
-            answer = visitor.post("/accounts/login/", {"login": email, "password": PASSWORD})
+            answer = visitor.post(
+                "/accounts/login/", {"login": email, "password": PASSWORD}
+            )
             assert answer.status == 302, answer.text
         return visitor
 
 
 @contextmanager
-def serve_behind_nginx(project: Path, folder: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[ProxiedSite]:
-    """Serve a project behind nginx with the emitted files; `setup` is code to run in it first."""
+def serve_behind_nginx(
+    project: Path, folder: Path, setup: str = CREATE_USERS, **changes: str
+) -> Iterator[ProxiedSite]:
+    """Serve a project behind the emitted nginx; `setup` is code to run first."""
     if sys.platform == "win32" or not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
     certificate, tls = issue_certificate(folder)
@@ -95,12 +111,26 @@ def serve_behind_nginx(project: Path, folder: Path, setup: str = CREATE_USERS, *
         "CSRF_TRUSTED_ORIGINS": "https://localhost",
         **changes,
     }
-    run(project, sys.executable, "manage.py", "shell", "-v0", "--command", PREPARE + setup, **environment)
+    run(
+        project,
+        sys.executable,
+        "manage.py",
+        "shell",
+        "-v0",
+        "--command",
+        PREPARE + setup,
+        **environment,
+    )
     log = folder / "server.log"
     with (
         gunicorn(project, environment, log, *STEADY) as (server, port),
-        nginx(project / "deploy", folder, certificate, f"127.0.0.1:{port}") as (_, https),
+        nginx(project / "deploy", folder, certificate, f"127.0.0.1:{port}") as (
+            _,
+            https,
+        ),
     ):
-        site = ProxiedSite(project, f"https://localhost:{https}", environment, tls, server, log)
+        site = ProxiedSite(
+            project, f"https://localhost:{https}", environment, tls, server, log
+        )
         wait_until_ready(site)
         yield site

@@ -13,15 +13,20 @@ QUEUE = "/admin/uploads/photo/"
 def publish(site: Site) -> None:
     """Upload a photo, and approve it."""
     admin = site.visitor(ADMIN)
-    assert admin.upload(encode(landscape(1, (320, 240))), title=TITLE).location == "/photos/mine/"
+    assert (
+        admin.upload(encode(landscape(1, (320, 240))), title=TITLE).location
+        == "/photos/mine/"
+    )
     assert TITLE not in site.visitor().get("/").text
-    (photo,) = re.findall(r'name="_selected_action" value="([0-9a-f-]{36})"', admin.get(QUEUE).text)
+    (photo,) = re.findall(
+        r'name="_selected_action" value="([0-9a-f-]{36})"', admin.get(QUEUE).text
+    )
     admin.post(QUEUE, {"action": "approve", "_selected_action": photo})
     assert is_published(site)
 
 
 def is_published(site: Site) -> bool:
-    """Tell whether a visitor sees the photo and its file, once nginx no longer has the page of before."""
+    """Tell whether a visitor sees the photo and its file, once nginx's page is new."""
     time.sleep(2)
     page = site.visitor().get("/").text
     if TITLE not in page:

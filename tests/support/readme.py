@@ -10,24 +10,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.live import HANG_SECONDS
+
 
 def section(document: Path, heading: str) -> str:
     """Return the text below a second-level heading of a Markdown document."""
     text = document.read_text(encoding="utf-8")
-    match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    match = re.search(
+        rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+    )
     assert match, f"{document.name} has no section {heading}"
     return match[1]
 
 
 def commands(document: Path, heading: str) -> list[str]:
     """Return the lines of the shell blocks below a second-level heading."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", section(document, heading), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", section(document, heading), re.MULTILINE | re.DOTALL
+    )
     return [line for block in blocks for line in block.splitlines()]
 
 
 @contextmanager
 def development_port(folder: Path) -> Iterator[None]:
-    """Hold port 8000, which the test processes share; `folder` is common to all of them."""
+    """Hold port 8000 for one test process; all of them share `folder`."""
     lock = folder / "port"
     while True:
         try:
@@ -47,4 +53,4 @@ def terminate(process: subprocess.Popen[Any]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     else:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=True)
-    process.wait(timeout=20)
+    process.wait(HANG_SECONDS)

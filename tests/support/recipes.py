@@ -1,4 +1,7 @@
-"""The recipes of docs/recipes: apply a page as written to an installed project, check and attack it, take it out."""
+"""The recipes of docs/recipes.
+
+Apply a page as written to an installed project, check and attack it, take it out.
+"""
 
 import os
 import re
@@ -14,23 +17,44 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import ROOT, run, run_within
+from tests.support.baking import RAW, ROOT, run, run_within
 from tests.support.readme import section
 
 PAGES = ROOT / "docs" / "recipes"
 INSIDE = ROOT / "tests" / "recipes" / "inside"
-MOST_LINES = 120
+MOST_LINES = 140
 LONGEST = 1500  # seconds, for all tests of a project
 SECTIONS = ["What you get", "What it costs", "Steps", "Take it out again"]
-# The marks of every module in tests/recipes.
-MARKS = [
-    pytest.mark.slow,
-    pytest.mark.recipe,
-    pytest.mark.timeout(1800),  # each installs packages, and runs all tests of a project
-    pytest.mark.skipif(sys.platform == "win32", reason="the commands are those of a Unix shell"),
-]
-# What installing, running and testing leave in a folder. The database is compared by its tables.
-LEFT = {".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "reports", "db.sqlite3"}
+# What installing, running and testing leave. The database is compared by its tables.
+LEFT = {
+    ".venv",
+    "__pycache__",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    "reports",
+    "db.sqlite3",
+}
+
+
+def marks(*names: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of a module that tests pages, each named without its ending.
+
+    Such a module is about its pages and the files of the project that they change.
+    """
+    pages = [PAGES / f"{name}.md" for name in names]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    changed = re.findall(r"^(?:```diff|@@) (\S+)$", "\n".join(texts), re.MULTILINE)
+    patterns = [page.relative_to(ROOT).as_posix() for page in pages]
+    patterns += [f"{RAW}/{path}" for path in sorted(set(changed))]
+    return [
+        pytest.mark.tier("scheduled", *patterns),
+        # Each installs packages, and runs all tests of a project.
+        pytest.mark.timeout(1800),
+        pytest.mark.skipif(
+            sys.platform == "win32", reason="the commands are those of a Unix shell"
+        ),
+    ]
 
 
 class Block(NamedTuple):
@@ -48,20 +72,35 @@ class Recipe:
         """Read the page and refuse one that people could not follow."""
         self.page = pages / f"{name}.md"
         text = self.page.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= MOST_LINES, f"{name}.md has more than {MOST_LINES} lines"
-        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS, f"the sections of {name}.md"
-        self.steps, self.way_out = self.blocks("Steps"), self.blocks("Take it out again")
-        assert len(self.steps) + len(self.way_out) == len(self.blocks_of(text)), f"{name}.md has blocks elsewhere"
+        assert len(text.splitlines()) <= MOST_LINES, (
+            f"{name}.md has more than {MOST_LINES} lines"
+        )
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS, (
+            f"the sections of {name}.md"
+        )
+        self.steps, self.way_out = (
+            self.blocks("Steps"),
+            self.blocks("Take it out again"),
+        )
+        assert len(self.steps) + len(self.way_out) == len(self.blocks_of(text)), (
+            f"{name}.md has blocks elsewhere"
+        )
 
     def blocks(self, heading: str) -> list[Block]:
-        """Return the blocks of a section that are applied: those with a path, and commands."""
+        """Return a section's blocks that are applied: with a path, or commands."""
         return self.blocks_of(section(self.page, heading))
 
     @staticmethod
     def blocks_of(text: str) -> list[Block]:
         """Return the blocks of a text that are applied."""
-        found = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        return [block for block in map(Block._make, found) if block.path or block.language in {"diff", "sh"}]
+        found = re.findall(
+            r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+        )
+        return [
+            block
+            for block in map(Block._make, found)
+            if block.path or block.language in {"diff", "sh"}
+        ]
 
 
 @dataclass(frozen=True)
@@ -72,7 +111,12 @@ class Installed:
 
     def run(self, *command: str, **environment: str) -> str:
         """Run a command with the packages of the project and return its output."""
-        return run_within(LONGEST, self.folder, ["uv", "run", "--quiet", "--no-sync", *command], environment)
+        return run_within(
+            LONGEST,
+            self.folder,
+            ["uv", "run", "--quiet", "--no-sync", *command],
+            environment,
+        )
 
     def apply(self, recipe: Recipe) -> None:
         """Follow the steps of the page."""
@@ -80,7 +124,10 @@ class Installed:
             self.follow(block)
 
     def take_out(self, recipe: Recipe) -> None:
-        """Follow the page's way out, undo its steps from the last to the first, and remove their packages."""
+        """Follow the page's way out, then undo its steps in reverse.
+
+        At the end, remove their packages.
+        """
         for block in recipe.way_out:
             self.follow(block)
         for block in reversed(recipe.steps):
@@ -88,8 +135,13 @@ class Installed:
         self.sync()
 
     @contextmanager
-    def following(self, attacks: str, *recipes: Recipe, tests: Sequence[str] = ()) -> Iterator[None]:
-        """Follow pages, check, attack and test the result, run the block, and show that nothing is left of them."""
+    def following(
+        self, attacks: str, *recipes: Recipe, tests: Sequence[str] = ()
+    ) -> Iterator[None]:
+        """Follow pages, and check, attack and test the result; run the block.
+
+        At the end, show that nothing is left of the pages.
+        """
         before = self.snapshot()
         for recipe in recipes:
             self.apply(recipe)
@@ -112,7 +164,9 @@ class Installed:
             for changed, old, new in hunks(block):
                 replace(self.folder / changed, old, new)
         elif not block.path:
-            for words in (shlex.split(line, comments=True) for line in block.text.splitlines()):
+            for words in (
+                shlex.split(line, comments=True) for line in block.text.splitlines()
+            ):
                 if words:
                     run(self.folder, *words)
         elif block.path == ".env":
@@ -134,7 +188,9 @@ class Installed:
         elif block.path == ".env":
             replace(path, block.text, "")
         else:
-            assert path.read_text(encoding="utf-8") == block.text, f"{block.path} is no longer what the page says"
+            assert path.read_text(encoding="utf-8") == block.text, (
+                f"{block.path} is no longer what the page says"
+            )
             path.unlink()
             for folder in path.relative_to(self.folder).parents[:-1]:
                 shutil.rmtree(self.folder / folder / "__pycache__", ignore_errors=True)
@@ -150,26 +206,41 @@ class Installed:
         self.run("pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *arguments)
 
     def attack(self, module: str) -> None:
-        """Run a module of tests/recipes/inside in the project, after a look at its types."""
+        """Check the types of a module of tests/recipes/inside, and run it there."""
         inside = self.folder / "core" / "tests" / "test_recipe.py"
-        # The comment hides from the template's own mypy what only the project can import.
-        text = (INSIDE / f"{module}.py").read_text(encoding="utf-8").replace("# mypy: ignore-errors\n", "")
+        # The comment hides what only the project can import from the template's mypy.
+        text = (
+            (INSIDE / f"{module}.py")
+            .read_text(encoding="utf-8")
+            .replace("# mypy: ignore-errors\n", "")
+        )
         inside.write_text(text, encoding="utf-8")
         try:
             self.run("mypy", "core/tests/test_recipe.py", MYPY_CACHE_DIR=mypy_cache())
-            self.run("pytest", "-q", "-p", "no:cacheprovider", "core/tests/test_recipe.py")
+            self.run(
+                "pytest", "-q", "-p", "no:cacheprovider", "core/tests/test_recipe.py"
+            )
         finally:
             inside.unlink()
 
     def snapshot(self) -> dict[str, bytes | str]:
-        """Return the content of each file, uv.lock included, and the tables of the database."""
+        """Return the content of each file, uv.lock too, and the database's tables."""
         found: dict[str, bytes | str] = {}
         for folder, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if name not in LEFT]
-            files = [Path(folder, name) for name in names if not name.startswith("db.sqlite3")]
-            found |= {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
+            files = [
+                Path(folder, name)
+                for name in names
+                if not name.startswith("db.sqlite3")
+            ]
+            found |= {
+                path.relative_to(self.folder).as_posix(): path.read_bytes()
+                for path in files
+            }
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
-            rows = database.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+            rows = database.execute(
+                "SELECT name, sql FROM sqlite_master ORDER BY name"
+            ).fetchall()
         return found | {f"table {name}": sql or "" for name, sql in rows}
 
 
@@ -177,22 +248,34 @@ type Install = Callable[..., Installed]  # takes answers, and the name of an app
 
 
 def mypy_cache() -> str:
-    """Return a cache that later runs find: to read Django's stubs takes most of mypy's time."""
-    return str(ROOT / ".mypy_cache" / "recipes" / os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+    """Return a cache for later runs: mypy spends most of its time on Django's stubs."""
+    return str(
+        ROOT
+        / ".mypy_cache"
+        / "recipes"
+        / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    )
 
 
 def hunks(block: Block) -> list[tuple[str, str, str]]:
     """Return each change of a diff: the file, and its lines before and after."""
     path, found = block.path, []
-    for marked, hunk in re.findall(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", block.text, re.MULTILINE):
+    for marked, hunk in re.findall(
+        r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", block.text, re.MULTILINE
+    ):
         path = marked or path
         # Editors remove the space of an empty context line.
         lines = [line or " " for line in hunk.splitlines()]
         if not lines:
             continue
         assert path, f"a diff names no file for:\n{hunk}"
-        assert all(line[0] in " -+" for line in lines), f"a diff of {path} has a line without its sign"
-        old, new = ["".join(f"{line[1:]}\n" for line in lines if line[0] != sign) for sign in "+-"]
+        assert all(line[0] in " -+" for line in lines), (
+            f"a diff of {path} has a line without its sign"
+        )
+        old, new = [
+            "".join(f"{line[1:]}\n" for line in lines if line[0] != sign)
+            for sign in "+-"
+        ]
         assert old, f"a change of {path} has no place"
         assert old != new, f"a change of {path} changes nothing"
         found.append((path, old, new))
@@ -204,7 +287,11 @@ def replace(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     places = [place.start() for place in re.finditer(f"(?m)^{re.escape(old)}", text)]
     assert len(places) == 1, f"{path.name} has {len(places)} times:\n{old}"
-    path.write_text(text[: places[0]] + new + text[places[0] + len(old) :], encoding="utf-8", newline="\n")
+    path.write_text(
+        text[: places[0]] + new + text[places[0] + len(old) :],
+        encoding="utf-8",
+        newline="\n",
+    )
 
 
 def append(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Checked-in records: the files of the raw folder, and a digest of each migration of each release.
+"""Checked-in records: the raw folder's files, and a digest of each migration.
 
 Run it to record what changed on purpose: uv run python -m tests.support.records
 """
@@ -18,7 +18,7 @@ type Digests = dict[str, str]
 
 
 def digests(template: Path) -> Digests:
-    """Return the SHA-256 of each migration of the raw folder, independent of line ends."""
+    """Return the SHA-256 of each raw migration, independent of line ends."""
     files = sorted((template / RAW).glob("**/migrations/*.py"))
     return {
         file.relative_to(template / RAW).as_posix(): hashlib.sha256(
@@ -35,26 +35,42 @@ def released(template: Path) -> list[str]:
 
 
 def edited_migrations(template: Path) -> list[str]:
-    """Return each migration that is not as in a release, and each release that is not recorded."""
-    recorded: dict[str, Digests] = json.loads((template / MIGRATIONS).read_text(encoding="utf-8"))
+    """Return each migration that differs from a release, and unrecorded releases."""
+    recorded: dict[str, Digests] = json.loads(
+        (template / MIGRATIONS).read_text(encoding="utf-8")
+    )
     present = digests(template)
-    found = [f"{release} is not recorded" for release in released(template) if release not in recorded]
+    found = [
+        f"{release} is not recorded"
+        for release in released(template)
+        if release not in recorded
+    ]
     for release, migrations in recorded.items():
-        found += [f"{path} of {release}" for path, digest in migrations.items() if present.get(path) != digest]
+        found += [
+            f"{path} of {release}"
+            for path, digest in migrations.items()
+            if present.get(path) != digest
+        ]
     return found
 
 
 def unlisted_files(template: Path) -> set[str]:
     """Return the paths that are in the raw folder or in the list, but not in both."""
-    return paths(template / RAW) ^ set((template / FILES).read_text(encoding="utf-8").splitlines())
+    return paths(template / RAW) ^ set(
+        (template / FILES).read_text(encoding="utf-8").splitlines()
+    )
 
 
 def record(template: Path) -> None:
-    """List the files, and record the migrations of a dated release that has no record yet."""
-    migrations: dict[str, Digests] = json.loads((template / MIGRATIONS).read_text(encoding="utf-8"))
+    """List the files, and record the migrations of a new dated release."""
+    migrations: dict[str, Digests] = json.loads(
+        (template / MIGRATIONS).read_text(encoding="utf-8")
+    )
     if (dated := released(template)) and dated[0] not in migrations:
         migrations[dated[0]] = digests(template)
-    (template / MIGRATIONS).write_text(json.dumps(migrations, indent=2) + "\n", encoding="utf-8", newline="\n")
+    (template / MIGRATIONS).write_text(
+        json.dumps(migrations, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
     listed = "\n".join(sorted(paths(template / RAW)))
     (template / FILES).write_text(listed + "\n", encoding="utf-8", newline="\n")
 

@@ -1,4 +1,4 @@
-"""Two releases of the template: the present one, and a made-up next one with typical changes."""
+"""Two releases of the template: the present one, and a next one made up for tests."""
 
 from pathlib import Path
 
@@ -13,7 +13,10 @@ SERVER, _, REPOSITORY = URL.rpartition("/")
 type Edit = tuple[str, str, str]
 
 # The team of test_updates.py edits this line as well.
-IDLE_TIMEOUT = "SESSION_COOKIE_AGE = 30 * 60  # seconds; the idle timeout (OWASP: 15 to 30 minutes)"
+IDLE_TIMEOUT = (
+    "SESSION_COOKIE_AGE = 30 * 60  "
+    "# seconds; the idle timeout (OWASP: 15 to 30 minutes)"
+)
 
 ACTION = "set `REPORT_EMAIL` → your address."
 NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
@@ -24,11 +27,17 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [("uploads", "0001_initial")]
-    operations = [migrations.AddField("photo", "views", models.PositiveIntegerField(default=0))]
+    operations = [
+        migrations.AddField("photo", "views", models.PositiveIntegerField(default=0)),
+    ]
 """
 NEXT_RELEASE: list[Edit] = [
     ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
-    ("../CHANGELOG.md", f"## {RELEASE}, ", f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, "),
+    (
+        "../CHANGELOG.md",
+        f"## {RELEASE}, ",
+        f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, ",
+    ),
     ("config/settings.py", IDLE_TIMEOUT, "SESSION_COOKIE_AGE = 20 * 60"),
     (
         "config/settings.py",
@@ -40,18 +49,29 @@ NEXT_RELEASE: list[Edit] = [
         '    "EMAIL_URL": ',
         '    "REPORT_EMAIL": "reports@example.com",\n    "EMAIL_URL": ',
     ),
-    (".env.example", "\n# Required without DEBUG\n", "REPORT_EMAIL=\n\n# Required without DEBUG\n"),
+    (
+        ".env.example",
+        "\n# Required without DEBUG\n",
+        "REPORT_EMAIL=\n\n# Required without DEBUG\n",
+    ),
     (
         "templates/base.html",
         '  <meta name="color-scheme"',
         '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
     ),
     ("accounts/README.md", "# Accounts\n", "# Accounts, next\n"),
-    (".github/workflows/ci.yml", "    name: Style, imports", "    name: All style, imports"),
+    (
+        ".github/workflows/ci.yml",
+        "    name: Style, imports",
+        "    name: All style, imports",
+    ),
     (
         "uploads/models.py",
         "    has_files = models.BooleanField(",
-        "    views = models.PositiveIntegerField(default=0)\n    has_files = models.BooleanField(",
+        (
+            "    views = models.PositiveIntegerField(default=0)\n"
+            "    has_files = models.BooleanField("
+        ),
     ),
 ]
 
@@ -61,7 +81,9 @@ def change(project: Path, edits: list[Edit]) -> None:
     for path, old, new in edits:
         before = (project / path).read_text(encoding="utf-8")
         assert before.count(old) == 1, f"{path}: {old}"
-        (project / path).write_text(before.replace(old, new), encoding="utf-8", newline="\n")
+        (project / path).write_text(
+            before.replace(old, new), encoding="utf-8", newline="\n"
+        )
 
 
 def publish(template: Path) -> None:

@@ -1,4 +1,4 @@
-"""What keeps a project's parts fresh and not too fresh: dated images, and a cooldown for new releases."""
+"""What keeps a project's parts fresh: dated images, and a cooldown for releases."""
 
 import json
 import re
@@ -14,7 +14,9 @@ from tests.support.baking import RAW, ROOT
 AT_ONCE = {"cryptography", "django", "django-allauth", "pillow"}
 WEEK = "7 days"
 # The version of uv in the image; test_pins.py compares it with the others.
-UV = re.findall(r"astral-sh/uv:(\S+)", (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8"))[0]
+UV = re.findall(
+    r"astral-sh/uv:(\S+)", (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8")
+)[0]
 
 
 def images(folder: Path) -> dict[str, str]:
@@ -26,15 +28,20 @@ def images(folder: Path) -> dict[str, str]:
     found = {}
     for pattern, expression in patterns.items():
         for file in folder.rglob(pattern):
-            for groups in re.findall(expression, file.read_text(encoding="utf-8"), re.MULTILINE):
+            for groups in re.findall(
+                expression, file.read_text(encoding="utf-8"), re.MULTILINE
+            ):
                 for image in "".join(groups).split(", "):
                     found[image] = file.relative_to(folder).as_posix()
     return found
 
 
 def undated_images(folder: Path) -> list[str]:
-    """Return the images without a version, except the one that compose.yaml builds from the project."""
-    versioned, built = re.compile(r"[^:]+:v?\d[^:]*"), '"my-secure-site:${RELEASE:-latest}"'
+    """Return the images without a version, except the one built from the project."""
+    versioned, built = (
+        re.compile(r"[^:]+:v?\d[^:]*"),
+        '"my-secure-site:${RELEASE:-latest}"',
+    )
     return [
         f"{file}: {image}"
         for image, file in images(folder).items()
@@ -46,10 +53,13 @@ def cooldowns(folder: Path) -> list[str]:
     """Return each file that takes new releases at once."""
     found = []
     dependabot, renovate, metadata = (
-        folder / name for name in (".github/dependabot.yml", "renovate.json", "pyproject.toml")
+        folder / name
+        for name in (".github/dependabot.yml", "renovate.json", "pyproject.toml")
     )
     if dependabot.is_file():
-        updates: list[dict[str, Any]] = yaml.safe_load(dependabot.read_text(encoding="utf-8"))["updates"]
+        updates: list[dict[str, Any]] = yaml.safe_load(
+            dependabot.read_text(encoding="utf-8")
+        )["updates"]
         found += [
             f"{dependabot.name}: {update['package-ecosystem']} in {update['directory']}"
             for update in updates
@@ -61,7 +71,11 @@ def cooldowns(folder: Path) -> list[str]:
         if {config.get("minimumReleaseAge"), *ages} != {WEEK}:
             found.append(renovate.name)
     uv = tomllib.loads(metadata.read_text(encoding="utf-8"))["tool"]["uv"]
-    exceptions = {package for package, span in uv.get("exclude-newer-package", {}).items() if span != WEEK}
+    exceptions = {
+        package
+        for package, span in uv.get("exclude-newer-package", {}).items()
+        if span != WEEK
+    }
     if uv.get("exclude-newer") != WEEK or exceptions - AT_ONCE:
         found.append(metadata.name)
     return found

@@ -24,12 +24,18 @@ ADVISORY = {
     "affected": [
         {
             "package": {"ecosystem": "PyPI", "name": "whitenoise"},
-            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "99.1"}]}],
+            "ranges": [
+                {
+                    "type": "ECOSYSTEM",
+                    "events": [{"introduced": "0"}, {"fixed": "99.1"}],
+                }
+            ],
         }
     ],
 }
 
-# The program of a stand-in. It records its arguments, the file that contains the key, and the files to scan.
+# The program of a stand-in. It records its arguments, the file that contains the key,
+# and the files to scan.
 STAND_IN = """\
 import json, os, pathlib, sys
 arguments = sys.argv[1:]
@@ -54,7 +60,11 @@ sys.exit(int(os.environ.get("EXIT_CODE", "0")))
 
 @dataclass(frozen=True)
 class Outcome:
-    """The exit code of a run of scans, its output, and the result of each scan, with the reason if it did not run."""
+    """A run of scans.
+
+    The exit code, the output, and the result of each scan, with the reason if it did
+    not run.
+    """
 
     code: int
     output: str
@@ -62,7 +72,7 @@ class Outcome:
 
 
 def scan(folder: Path, *names: str, **environment: str) -> Outcome:
-    """Run scans in a project as on a developer's machine, unless the environment contains CI."""
+    """Run scans as on a developer's machine, unless the environment contains CI."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts.security", *names],
         cwd=folder,
@@ -73,8 +83,13 @@ def scan(folder: Path, *names: str, **environment: str) -> Outcome:
         encoding="utf-8",
     )
     table = done.stdout.rpartition("\n| tool")[2]
-    rows = re.findall(r"^\| ([\w-]+) +\| (.+?) +\| \d+ +\| (.*) \|$", table, re.MULTILINE)
-    results = {tool: f"{result}: {note}" if result == "not run" else result for tool, result, note in rows}
+    rows = re.findall(
+        r"^\| ([\w-]+) +\| (.+?) +\| \d+ +\| (.*) \|$", table, re.MULTILINE
+    )
+    results = {
+        tool: f"{result}: {note}" if result == "not run" else result
+        for tool, result, note in rows
+    }
     return Outcome(done.returncode, done.stdout, results)
 
 
@@ -91,7 +106,10 @@ class Advisories:
         self.asked += queries
         known = {key: ADVISORY[key] for key in ("id", "modified")}
         return {
-            "results": [{"vulns": [known]} if it["package"]["name"] == self.vulnerable else {} for it in queries],
+            "results": [
+                {"vulns": [known]} if it["package"]["name"] == self.vulnerable else {}
+                for it in queries
+            ],
         }
 
 
@@ -128,7 +146,10 @@ def serve_advisories() -> Iterator[Advisories]:
 
 @dataclass(frozen=True)
 class StandIn:
-    """An executable that replaces a tool: the environment that finds it, and the file with its last call."""
+    """An executable that replaces a tool.
+
+    The environment that finds it, and the file with its last call.
+    """
 
     environment: dict[str, str]
     file: Path

@@ -1,4 +1,4 @@
-"""Services for the tests of production: Redis, object storage, and a stub that receives errors like Sentry."""
+"""Services for the tests of production: Redis, object storage, a stub of Sentry."""
 
 import gzip
 import http.client
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.live import START_SECONDS
+from tests.support.live import HANG_SECONDS
 
 type Buckets = Callable[[], str]
 
@@ -26,7 +26,8 @@ type Buckets = Callable[[], str]
 def free_port() -> int:
     """Return a local port that no process uses.
 
-    It is below those that systems give to connections: one of these could be taken before the server listens.
+    It is below those that systems give to connections: one of these could be taken
+    before the server listens.
     """
     while True:
         port = 15000 + secrets.randbelow(17000)
@@ -34,8 +35,10 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
-    """Wait until the condition is true; fail with `what` after some seconds."""
+def wait_until(
+    condition: Callable[[], object], what: str, seconds: float = HANG_SECONDS
+) -> None:
+    """Wait until the condition is true; fail with `what` if that never happens."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
@@ -52,22 +55,32 @@ def accepts_connections(port: int) -> bool:
 
 
 @contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], port: int, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the end of the context; wait until it listens on its port."""
     with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            command, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
-            wait_until(lambda: server.poll() is not None or accepts_connections(port), command[0])
+            wait_until(
+                lambda: server.poll() is not None or accepts_connections(port),
+                command[0],
+            )
             assert server.poll() is None, log.read_text(encoding="utf-8")
             yield server
         finally:
             server.terminate()
-            server.wait(START_SECONDS)
+            server.wait(HANG_SECONDS)
 
 
 @pytest.fixture
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the URL of an empty Redis server: failed log-ins that it counts would block those of the next test."""
+    """Return the URL of an empty Redis server.
+
+    Failed log-ins that it still counts would block those of the next test.
+    """
     if not shutil.which("redis-server"):
         pytest.skip("Redis is not installed")
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
@@ -78,13 +91,17 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_server(folder: Path) -> Iterator[str]:
     """Run a server that writes its log into the folder; yield its URL."""
     port = free_port()
-    with running(["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port, folder / "log"):
+    with running(
+        ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""],
+        port,
+        folder / "log",
+    ):
         yield f"redis://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
-    """Return a function that creates a bucket in object storage and returns its STORAGE_URL."""
+    """Return a function that creates a bucket and returns its STORAGE_URL."""
     port, log = free_port(), tmp_path_factory.mktemp("storage") / "log"
 
     def create() -> str:
@@ -92,15 +109,21 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
         assert fetch(f"http://127.0.0.1:{port}/{name}", "PUT").status == 200
         return f"s3://key:a%2Fsecret@127.0.0.1:{port}/{name}?region=us-east-1"
 
-    with running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, log):
+    with running(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        port,
+        log,
+    ):
         yield create
 
 
 def fetch(url: str, method: str = "GET") -> http.client.HTTPResponse:
-    """Send a request over plain HTTP and return the response, whose body can still be read."""
+    """Send a request over HTTP; return the response, whose body is not read yet."""
     parts = urlsplit(url)
     assert parts.hostname
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(
+        parts.hostname, parts.port, timeout=HANG_SECONDS
+    )
     connection.request(method, f"{parts.path}?{parts.query}")
     return connection.getresponse()
 

@@ -1,4 +1,4 @@
-"""A machine that updates projects, and CI's jobs that do it, with stand-ins for uv and gh."""
+"""A machine that updates projects, and CI's jobs, with stand-ins for uv and gh."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import yaml
 from tests.support.baking import clean_environment, run
 from tests.support.releases import NEXT, SERVER
 
-# This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the project count as passed, and as
-# failed if it is "red".
+# This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the
+# project count as passed, and as failed if it is "red".
 UV = """\
 #!/bin/bash
 case "$1" in
@@ -50,17 +50,24 @@ SUDO = '#!/bin/bash\nexec "${@:2}"\n'
 
 
 class Machine:
-    """A folder with a home folder, on which Git finds the template at its published address."""
+    """A folder with a home, where Git finds the template at its published URL."""
 
     def __init__(self, folder: Path, repositories: Path) -> None:
-        """Create the home folder and the stand-ins; `repositories` contains the template."""
+        """Create the home and the stand-ins; `repositories` contains the template."""
         self.folder = folder
         self.remote = folder / "remote.git"
         home, programs = folder / "home", folder / "bin"
         home.mkdir()
         programs.mkdir()
-        config = ["[user]", "name = Ann", "email = ann@example.com", f'[url "{repositories.as_posix()}/"]']
-        (home / ".gitconfig").write_text("\n".join([*config, f"insteadOf = {SERVER}/"]), encoding="utf-8")
+        config = [
+            "[user]",
+            "name = Ann",
+            "email = ann@example.com",
+            f'[url "{repositories.as_posix()}/"]',
+        ]
+        (home / ".gitconfig").write_text(
+            "\n".join([*config, f"insteadOf = {SERVER}/"]), encoding="utf-8"
+        )
         for name, text in {"uv": UV, "gh": GH, "pipx": PIPX, "sudo": SUDO}.items():
             (programs / name).write_text(text, encoding="utf-8")
             (programs / name).chmod(0o755)
@@ -74,18 +81,35 @@ class Machine:
     def clone(self, branch: str) -> Path:
         """Clone a branch of the project's remote repository."""
         target = self.folder / f"clone-{len(list(self.folder.glob('clone-*')))}"
-        run(self.folder, "git", "clone", "--quiet", "--branch", branch, str(self.remote), str(target))
+        run(
+            self.folder,
+            "git",
+            "clone",
+            "--quiet",
+            "--branch",
+            branch,
+            str(self.remote),
+            str(target),
+        )
         return target
 
     def close_request(self, title: str = f"Update the template to v{NEXT}") -> None:
-        """Close the request, as a team does on GitHub. GitLab has no stand-in: there only the branch counts."""
+        """Close the request, as a team does on GitHub.
+
+        GitLab has no stand-in: there only the branch counts.
+        """
         request = {"state": "CLOSED", "title": title}
-        (self.folder / "home" / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        (self.folder / "home" / "request.json").write_text(
+            json.dumps(request), encoding="utf-8"
+        )
 
 
 @dataclass
 class Request:
-    """What CI's jobs did: the output, the run's page, the body and options of the request, and the artifact."""
+    """What CI's jobs did.
+
+    The output, the run's page, the body and options of the request, and the artifact.
+    """
 
     artifact: Path
     log: str = ""
@@ -108,22 +132,51 @@ def jobs_of(project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def run_jobs(
-    project: Path, machine: Machine, *, tests: str = "", own_token: bool = False, allowed: bool = True
+    project: Path,
+    machine: Machine,
+    *,
+    tests: str = "",
+    own_token: bool = False,
+    allowed: bool = True,
 ) -> Request:
-    """Run both jobs in new clones of the project, as CI does; `tests` names the apps whose tests run."""
+    """Run both jobs in new clones of the project, as CI does.
+
+    `tests` names the apps whose tests run.
+    """
     if not machine.remote.is_dir():
-        run(machine.folder, "git", "clone", "--quiet", "--bare", str(project), str(machine.remote))
+        run(
+            machine.folder,
+            "git",
+            "clone",
+            "--quiet",
+            "--bare",
+            str(project),
+            str(machine.remote),
+        )
         run(machine.remote, "git", "config", "receive.advertisePushOptions", "true")
     before = run(machine.remote, "git", "for-each-ref")
     clone = machine.clone("main")
     request = Request(clone / "reports" / "template-update")
     page = machine.folder / "page.md"
     page.write_text("", encoding="utf-8")
-    environment = {"GITHUB_STEP_SUMMARY": str(page), "GITHUB_OUTPUT": str(machine.folder / "output")}
-    environment |= {"RUN_TESTS": tests, "PYTEST_ADDOPTS": tests, "ALLOWED": "yes" if allowed else ""}
+    environment = {
+        "GITHUB_STEP_SUMMARY": str(page),
+        "GITHUB_OUTPUT": str(machine.folder / "output"),
+    }
+    environment |= {
+        "RUN_TESTS": tests,
+        "PYTEST_ADDOPTS": tests,
+        "ALLOWED": "yes" if allowed else "",
+    }
     update, opening = jobs_of(project)
     if "steps" in update:
-        on_github(request, machine, clone, (update, opening), environment | {"OWN_TOKEN": "yes" if own_token else ""})
+        on_github(
+            request,
+            machine,
+            clone,
+            (update, opening),
+            environment | {"OWN_TOKEN": "yes" if own_token else ""},
+        )
     else:
         on_gitlab(request, machine, clone, (update, opening), environment)
     request.page = page.read_text(encoding="utf-8")
@@ -132,58 +185,100 @@ def run_jobs(
 
 
 def on_github(
-    request: Request, machine: Machine, clone: Path, jobs: tuple[dict[str, Any], ...], environment: dict[str, str]
+    request: Request,
+    machine: Machine,
+    clone: Path,
+    jobs: tuple[dict[str, Any], ...],
+    environment: dict[str, str],
 ) -> None:
-    """Run the steps of both jobs; a step runs under the condition that its `if` states."""
+    """Run the steps of both jobs, each under the condition that its `if` states."""
     output = Path(environment["GITHUB_OUTPUT"])
     output.write_text("", encoding="utf-8")
     for step in jobs[0]["steps"]:
         condition = step.get("if", "")
         said = output.read_text(encoding="utf-8")
         to_test = "release=" in said and "decide=" not in said and not request.failed
-        wanted = {"": not request.failed, "${{ !cancelled() }}": True, "${{ failure() }}": request.failed}
-        wanted["${{ steps.merge.outputs.release && !steps.merge.outputs.decide }}"] = to_test
+        wanted = {
+            "": not request.failed,
+            "${{ !cancelled() }}": True,
+            "${{ failure() }}": request.failed,
+        }
+        wanted["${{ steps.merge.outputs.release && !steps.merge.outputs.decide }}"] = (
+            to_test
+        )
         if "run" in step and wanted[condition]:
             code = execute(request, machine, clone, step["run"], environment)
             if step.get("id") == "tests":
                 request.tests = "failure" if code else "success"
             elif code:
                 request.failed = True
-    found = re.search(r"^release=(.+)$", output.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        r"^release=(.+)$", output.read_text(encoding="utf-8"), re.MULTILINE
+    )
     if request.failed or not found:
         return
     second = machine.clone("main")
     shutil.copytree(request.artifact, second / "reports" / "template-update")
     fixed = {key: value for key, value in jobs[1]["env"].items() if "${{" not in value}
-    fixed |= {"TITLE": f"Update the template to {found[1]}", "TESTS": request.tests, "RUN": "https://run"}
+    fixed |= {
+        "TITLE": f"Update the template to {found[1]}",
+        "TESTS": request.tests,
+        "RUN": "https://run",
+    }
     for step in jobs[1]["steps"]:
         if "run" in step and not request.failed:
-            request.failed = bool(execute(request, machine, second, step["run"], environment | fixed))
-    request.body = (second / "reports" / "template-update" / "body.md").read_text(encoding="utf-8")
+            request.failed = bool(
+                execute(request, machine, second, step["run"], environment | fixed)
+            )
+    request.body = (second / "reports" / "template-update" / "body.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def on_gitlab(
-    request: Request, machine: Machine, clone: Path, jobs: tuple[dict[str, Any], ...], environment: dict[str, str]
+    request: Request,
+    machine: Machine,
+    clone: Path,
+    jobs: tuple[dict[str, Any], ...],
+    environment: dict[str, str],
 ) -> None:
     """Run the scripts of both jobs, each in one shell."""
     options = machine.folder / "options"
     hook = machine.remote / "hooks" / "pre-receive"
-    hook.write_text(f'#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ > "{options}"\n', encoding="utf-8")
+    hook.write_text(
+        f'#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ > "{options}"\n', encoding="utf-8"
+    )
     hook.chmod(0o755)
-    request.failed = bool(execute(request, machine, clone, "\n".join(jobs[0]["script"]), environment))
+    request.failed = bool(
+        execute(request, machine, clone, "\n".join(jobs[0]["script"]), environment)
+    )
     request.body = (request.artifact / "todo.txt").read_text(encoding="utf-8")
     if request.failed:
         return
     second = machine.clone("main")
     shutil.copytree(request.artifact, second / "reports" / "template-update")
-    environment |= jobs[1]["variables"] | {"REPOSITORY": str(machine.remote), "CI_DEFAULT_BRANCH": "main"}
-    environment |= {"TEMPLATE_UPDATE_TOKEN": environment["ALLOWED"], "CI_PIPELINE_URL": "https://run"}
-    request.failed = bool(execute(request, machine, second, "\n".join(jobs[1]["script"]), environment))
+    environment |= jobs[1]["variables"] | {
+        "REPOSITORY": str(machine.remote),
+        "CI_DEFAULT_BRANCH": "main",
+    }
+    environment |= {
+        "TEMPLATE_UPDATE_TOKEN": environment["ALLOWED"],
+        "CI_PIPELINE_URL": "https://run",
+    }
+    request.failed = bool(
+        execute(request, machine, second, "\n".join(jobs[1]["script"]), environment)
+    )
     if options.is_file():
         request.options = options.read_text(encoding="utf-8")
 
 
-def execute(request: Request, machine: Machine, folder: Path, script: str, environment: dict[str, str]) -> int:
+def execute(
+    request: Request,
+    machine: Machine,
+    folder: Path,
+    script: str,
+    environment: dict[str, str],
+) -> int:
     """Run a script as CI does, and return its exit code."""
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],

@@ -1,4 +1,4 @@
-"""Measure what an upload costs a server (on Linux) and find the files that it stores."""
+"""Measure what an upload costs a server (Linux), and find the files it stores."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,15 @@ CAN_MEASURE = Path("/proc/self/clear_refs").exists()
 
 
 def seconds(pid: int) -> float:
-    """Return the processor time of a process and of its children that ended, in seconds."""
-    times = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    """Return the seconds of processor time of a process and its ended children."""
+    times = (
+        Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    )
     return sum(map(int, times[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid: int, name: str) -> float:
-    """Return a memory figure of a process in MiB: `VmRSS` is the present one, `VmHWM` the peak."""
+    """Return a memory figure in MiB: `VmRSS` is the present one, `VmHWM` the peak."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
@@ -27,4 +29,8 @@ def reset_peak(pid: int) -> None:
 
 def stored_files(site: Site) -> set[Path]:
     """Return every file in the site's media folder."""
-    return {path for path in Path(site.environment["MEDIA_ROOT"]).rglob("*") if path.is_file()}
+    return {
+        path
+        for path in Path(site.environment["MEDIA_ROOT"]).rglob("*")
+        if path.is_file()
+    }

@@ -1,6 +1,7 @@
-"""Mutate images at random and decode each in a process of its own; end with an error if one breaks a limit.
+"""Mutate images at random, and decode each in a process of its own.
 
-Arguments: the path of decoder.py, a seed, and the number of files. It runs alone, so that it can fork.
+End with an error if one breaks a limit. Arguments: the path of decoder.py, a seed, and
+the number of files. It runs alone, so that it can fork.
 """
 
 import os
@@ -43,9 +44,13 @@ def originals() -> list[bytes]:
         for way in (False, True)
     ]
     pngs = [
-        encode(photo.convert(mode), "PNG", icc_profile=profile) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+        encode(photo.convert(mode), "PNG", icc_profile=profile)
+        for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
     ]
-    webps = [encode(photo, "WEBP", lossless=way, xmp=MARKER.encode(), icc_profile=profile) for way in (False, True)]
+    webps = [
+        encode(photo, "WEBP", lossless=way, xmp=MARKER.encode(), icc_profile=profile)
+        for way in (False, True)
+    ]
     tags = exif((0x0112, 3, 1, 6), (0x8769, 4, 1, 8))
     return [
         *jpegs,
@@ -69,7 +74,9 @@ def mutate(content: bytes, other: bytes, random: Random) -> bytes:
             case 0:
                 data[at] ^= 1 << random.randrange(8)
             case 1:
-                data[at : at + size] = random.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * size
+                data[at : at + size] = (
+                    random.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * size
+                )
             case 2:
                 data[at : at + size] = random.randbytes(size)
             case 3:
@@ -80,11 +87,15 @@ def mutate(content: bytes, other: bytes, random: Random) -> bytes:
                 data[at : at + size] = other[at : at + size]
         if not data:
             return content[:1]
-    return bytes(data[: random.randrange(1, len(data) + 1)] if random.random() < 0.1 else data)
+    return bytes(
+        data[: random.randrange(1, len(data) + 1)] if random.random() < 0.1 else data
+    )
 
 
-def decode(decoder: dict[str, object], content: bytes) -> tuple[int, struct_rusage, bytes]:
-    """Run the decoder in a new process; return how it ended, what it took, and its answer."""
+def decode(
+    decoder: dict[str, object], content: bytes
+) -> tuple[int, struct_rusage, bytes]:
+    """Decode in a new process; return how it ended, what it took, and its answer."""
     reader, writer = os.pipe()
     if pid := os.fork():
         os.close(writer)
@@ -93,7 +104,10 @@ def decode(decoder: dict[str, object], content: bytes) -> tuple[int, struct_rusa
         _, status, usage = os.wait4(pid, 0)
         return os.waitstatus_to_exitcode(status), usage, answer
     sys.argv = ["decoder.py", *LIMITS]
-    sys.stdin, sys.stdout = TextIOWrapper(BytesIO(content)), TextIOWrapper(os.fdopen(writer, "wb"))
+    sys.stdin, sys.stdout = (
+        TextIOWrapper(BytesIO(content)),
+        TextIOWrapper(os.fdopen(writer, "wb")),
+    )
     decoder["main"]()  # type: ignore[operator]
     sys.stdout.flush()
     os._exit(0)
@@ -118,7 +132,12 @@ def judge(code: int, usage: struct_rusage, answer: bytes) -> tuple[str, str]:
     for file in (files[: lengths[0]], files[lengths[0] :]):
         image = Image.open(BytesIO(file))
         image.load()
-        if MARKER.encode() in file or not set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}:
+        if MARKER.encode() in file or not set(image.info) <= {
+            "jfif",
+            "jfif_version",
+            "jfif_unit",
+            "jfif_density",
+        }:
             wrong = "kept metadata"
     return "accepted", wrong
 

@@ -1,4 +1,7 @@
-"""Malicious and damaged files, sent to a real server: each is rejected with its error code, or re-encoded."""
+"""Malicious and damaged files, sent to a server: each is rejected or re-encoded.
+
+A rejected one gets its error code.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,13 +12,20 @@ from PIL import Image
 
 from tests.support.corpus import BOMBS, FILES, File
 from tests.support.live import OWNER, Site, Visitor
-from tests.support.uploads import CAN_MEASURE, megabytes, reset_peak, seconds, stored_files
+from tests.support.uploads import (
+    CAN_MEASURE,
+    megabytes,
+    reset_peak,
+    seconds,
+    stored_files,
+)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
-# Processor time for a file, which other processes do not affect: 3 seconds of a decoder, and what surrounds it.
+# Processor time for a file, which other processes do not affect: 3 seconds of a
+# decoder, and what surrounds it.
 MAX_SECONDS = 3.5
-# Of the server itself. The address space of a decoder is limited to 1 GiB, whatever the image.
+# Of the server itself. A decoder's address space is limited to 1 GiB for any image.
 MAX_MEGABYTES = 100
 
 
@@ -27,7 +37,7 @@ def uploader(site: Site) -> Visitor:
 
 @pytest.fixture
 def resource_limits(site: Site) -> Iterator[None]:
-    """Check the processor time and the memory that a test costs the server (Linux only)."""
+    """Check the processor time and memory that a test costs the server (Linux only)."""
     if not CAN_MEASURE:
         yield
         return
@@ -43,13 +53,23 @@ def resource_limits(site: Site) -> Iterator[None]:
 
 @pytest.mark.usefixtures("resource_limits")
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_malicious_file_is_rejected_or_reencoded(file: File, site: Site, uploader: Visitor) -> None:
-    content, token, before = file.make(), uploader.token("/photos/upload/"), stored_files(site)
+def test_malicious_file_is_rejected_or_reencoded(
+    file: File, site: Site, uploader: Visitor
+) -> None:
+    content, token, before = (
+        file.make(),
+        uploader.token("/photos/upload/"),
+        stored_files(site),
+    )
     logged, slow = site.log.stat().st_size, file in BOMBS.values()
     response = uploader.upload(content, file.name, token=token)
 
     log = site.log.read_bytes()[logged:].decode().splitlines()
-    errors = [line["code"] for line in map(json.loads, log) if line["event"] == "upload_validation"]
+    errors = [
+        line["code"]
+        for line in map(json.loads, log)
+        if line["event"] == "upload_validation"
+    ]
     # Slow machines do not finish every image that others do.
     if errors != ["too_slow"] or not slow:
         assert errors == ([file.error] if file.error else [])
@@ -59,10 +79,18 @@ def test_malicious_file_is_rejected_or_reencoded(file: File, site: Site, uploade
         assert not new
     else:
         assert (response.status, response.location) == (302, "/photos/mine/")
-        assert {path.stem.rpartition("-")[2] for path in new} == {"display", "thumbnail"}
+        assert {path.stem.rpartition("-")[2] for path in new} == {
+            "display",
+            "thumbnail",
+        }
         for path in new:
             assert b"MALICIOUS-MARKER" not in path.read_bytes()
             assert b"<?php" not in path.read_bytes()
             image = Image.open(BytesIO(path.read_bytes()))
-            assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+            assert set(image.info) <= {
+                "jfif",
+                "jfif_version",
+                "jfif_unit",
+                "jfif_density",
+            }
     assert "MALICIOUS-MARKER" not in response.text

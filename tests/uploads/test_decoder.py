@@ -1,4 +1,4 @@
-"""The decoder's process: what it can reach if an attacker controls it, randomly mutated files, and true pixels."""
+"""The decoder's process: its reach for an attacker, mutated files, and true pixels."""
 
 import json
 import os
@@ -20,14 +20,15 @@ from PIL import ExifTags, Image, ImageChops
 from tests.support.baking import ALL_OFF, Project, run
 from tests.support.images import encode
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 FUZZED_FILES = 5000
 LIMITS = ("1", "3", str(2**30), "50000000", "2000", "480")
 
-# Tries what an attacker would, first in processes of their own, and then confined like the decoder. Prints what works,
-# and how the rest is refused. Arguments: the decoder, a folder, a user, and whether to use the filter.
+# Tries what an attacker would, first in processes of their own, and then confined like
+# the decoder. Prints what works, and how the rest is refused. Arguments: the decoder, a
+# folder, a user, and whether to use the filter.
 PROBE = """
 import ctypes, errno, json, os, platform, resource, runpy, signal, socket, sys, time
 decoder, folder, user, filtered = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
@@ -37,7 +38,8 @@ if user:
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
-    libc.prctl(4, 1, 0, 0, 0)  # a process that changed its user hides its memory from others of the same user
+    # A process that changed its user hides its memory from others of the same user.
+    libc.prctl(4, 1, 0, 0, 0)
 file = folder + "/file"
 open(file, "w").close()
 key = ctypes.create_string_buffer(b"the key of the site")
@@ -56,8 +58,10 @@ class Vector(ctypes.Structure):
 
 def read_memory():
     buffer = ctypes.create_string_buffer(19)
-    local, remote = Vector(ctypes.addressof(buffer), 19), Vector(ctypes.addressof(key), 19)
-    call(libc.process_vm_readv, site, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
+    local = Vector(ctypes.addressof(buffer), 19)
+    remote = Vector(ctypes.addressof(key), 19)
+    both = ctypes.byref(local), 1, ctypes.byref(remote), 1
+    call(libc.process_vm_readv, site, *both, 0)
 
 x86 = platform.machine() == "x86_64"
 KILL, SEIZE, NEW_USER, PRIVATE, SESSION = 0, 0x4206, 0x10000000, 0, -3
@@ -77,7 +81,9 @@ ATTEMPTS = {
     "kill": lambda: os.kill(site, KILL),
     "prlimit": lambda: resource.prlimit(site, resource.RLIMIT_NOFILE, (9, 9)),
     "setpriority": lambda: os.setpriority(os.PRIO_PROCESS, site, 19),
-    "sched_setaffinity": lambda: os.sched_setaffinity(site, {min(os.sched_getaffinity(site))}),
+    "sched_setaffinity": lambda: os.sched_setaffinity(
+        site, {min(os.sched_getaffinity(site))}
+    ),
     "pidfd_open": lambda: os.pidfd_open(site),
     "process_vm_readv": read_memory,
     "ptrace": lambda: call(libc.ptrace, SEIZE, site, None, None),
@@ -85,8 +91,12 @@ ATTEMPTS = {
     "execve": lambda: os.execve("/bin/true", ["true"], {}),
     "shmget": lambda: call(libc.shmget, PRIVATE, 4096, 0o1600),
     "unshare": lambda: call(libc.unshare, NEW_USER),
-    "add_key": lambda: call(libc.syscall, 248 if x86 else 217, b"user", b"a", b"a", 1, SESSION),
-    "io_uring_setup": lambda: call(libc.syscall, 425, 1, ctypes.create_string_buffer(120)),
+    "add_key": lambda: call(
+        libc.syscall, 248 if x86 else 217, b"user", b"a", b"a", 1, SESSION
+    ),
+    "io_uring_setup": lambda: call(
+        libc.syscall, 425, 1, ctypes.create_string_buffer(120)
+    ),
     "x32": lambda: call(libc.syscall, 0x40000000 + 39),
 }
 
@@ -108,7 +118,8 @@ for name in (file, file + "2"):
 if not filtered:
     confine.__globals__["filter_system_calls"] = lambda libc: False
 confined = confine(3, 2**30)
-print(json.dumps([before, confined, {name: attempt(name) for name in ATTEMPTS}]), flush=True)
+after = {name: attempt(name) for name in ATTEMPTS}
+print(json.dumps([before, confined, after]), flush=True)
 os._exit(0)
 """
 # Calls the kernel as a 32-bit program would, for its process id.
@@ -123,8 +134,27 @@ ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page))
 HEADER = struct.Struct(">4I")
 # What works in containers too.
 REACHABLE = {
-    *("open", "stat", "list", "chmod", "utime", "mkdir", "rename", "unlink", "environ", "memfd_create", "socket"),
-    *("kill", "prlimit", "setpriority", "sched_setaffinity", "process_vm_readv", "ptrace"),
+    *(
+        "open",
+        "stat",
+        "list",
+        "chmod",
+        "utime",
+        "mkdir",
+        "rename",
+        "unlink",
+        "environ",
+        "memfd_create",
+        "socket",
+    ),
+    *(
+        "kill",
+        "prlimit",
+        "setpriority",
+        "sched_setaffinity",
+        "process_vm_readv",
+        "ptrace",
+    ),
     *("fork", "execve", "shmget"),
 }
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -139,17 +169,35 @@ def decoder(pristine: Project) -> Path:
 def decode(decoder: Path, content: bytes) -> Image.Image:
     """Return the first variant of an image."""
     command = [sys.executable, "-I", str(decoder), *LIMITS]
-    answer = subprocess.run(command, input=content, check=True, capture_output=True, env={}).stdout
-    return Image.open(BytesIO(answer[HEADER.size : HEADER.size + HEADER.unpack_from(answer)[2]]))
+    answer = subprocess.run(
+        command, input=content, check=True, capture_output=True, env={}
+    ).stdout
+    return Image.open(
+        BytesIO(answer[HEADER.size : HEADER.size + HEADER.unpack_from(answer)[2]])
+    )
 
 
-def probe(decoder: Path, user: int, filtered: int) -> tuple[dict[str, str], bool, dict[str, str]]:
-    """Return what works before, whether a process like the decoder is then confined, and what works after."""
+def probe(
+    decoder: Path, user: int, filtered: int
+) -> tuple[dict[str, str], bool, dict[str, str]]:
+    """Return what works before and after a process is confined like the decoder.
+
+    Between the two is whether it is confined.
+    """
     if user and os.geteuid():
         pytest.skip("only root can become another user")
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
-        command = [sys.executable, "-I", "-c", PROBE, str(decoder), folder, str(user), str(filtered)]
+        command = [
+            sys.executable,
+            "-I",
+            "-c",
+            PROBE,
+            str(decoder),
+            folder,
+            str(user),
+            str(filtered),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, env={}, cwd="/")
     before, confined, after = json.loads(done.stdout)
     return before, confined, after
@@ -166,11 +214,24 @@ def test_confined_process_can_only_compute(user: int, decoder: Path) -> None:
 
 @needs_linux
 @pytest.mark.parametrize("user", [0, 65534])
-def test_landlock_protects_files_and_other_processes_where_there_is_no_filter(user: int, decoder: Path) -> None:
+def test_landlock_protects_files_and_other_processes_where_there_is_no_filter(
+    user: int, decoder: Path
+) -> None:
     _, confined, after = probe(decoder, user, filtered=0)
     if not confined:
         pytest.skip("this kernel has no Landlock, or one that knows no signals")
-    refused = {"open", "list", "mkdir", "rename", "unlink", "environ", "kill", "process_vm_readv", "ptrace", "execve"}
+    refused = {
+        "open",
+        "list",
+        "mkdir",
+        "rename",
+        "unlink",
+        "environ",
+        "kill",
+        "process_vm_readv",
+        "ptrace",
+        "execve",
+    }
     assert {name for name in refused if after[name] == "works"} == set()
     # Why it is only the second choice.
     assert after["prlimit"] == "works"
@@ -179,22 +240,36 @@ def test_landlock_protects_files_and_other_processes_where_there_is_no_filter(us
 @needs_linux
 def test_confined_process_cannot_call_as_another_architecture(decoder: Path) -> None:
     command = [sys.executable, "-c", FOREIGN_CALL]
-    if platform.machine() != "x86_64" or subprocess.run(command, check=False).returncode:
+    if (
+        platform.machine() != "x86_64"
+        or subprocess.run(command, check=False).returncode
+    ):
         pytest.skip("this machine runs no 32-bit programs")
-    assert subprocess.run([*command, str(decoder)], check=False).returncode == -signal.SIGSYS
+    assert (
+        subprocess.run([*command, str(decoder)], check=False).returncode
+        == -signal.SIGSYS
+    )
 
 
-@pytest.mark.skipif(not shutil.which("scmp_sys_resolver"), reason="libseccomp's tools are not installed")
+@pytest.mark.skipif(
+    not shutil.which("scmp_sys_resolver"), reason="libseccomp's tools are not installed"
+)
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_numbers_of_system_calls_are_those_of_libseccomp(machine: str, decoder: Path) -> None:
+def test_numbers_of_system_calls_are_those_of_libseccomp(
+    machine: str, decoder: Path
+) -> None:
     module = runpy.run_path(str(decoder))
     column = module["ARCHITECTURES"][machine][1]
     for name, numbers in module["SYSTEM_CALLS"].items():
-        assert run(decoder.parent, "scmp_sys_resolver", "-a", machine, name).strip() == str(numbers[column]), name
+        assert run(
+            decoder.parent, "scmp_sys_resolver", "-a", machine, name
+        ).strip() == str(numbers[column]), name
 
 
 @needs_linux
-def test_mutated_files_are_refused_or_reencoded_within_the_limits(decoder: Path) -> None:
+def test_mutated_files_are_refused_or_reencoded_within_the_limits(
+    decoder: Path,
+) -> None:
     seed = str(randbits(32))
     command = [sys.executable, "-I", str(FUZZ), str(decoder), seed, str(FUZZED_FILES)]
     report = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -210,7 +285,11 @@ def test_orientation_is_applied(decoder: Path, form: str) -> None:
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[ExifTags.Base.Orientation] = orientation
-        turned = upright.transpose(Image.Transpose(inverse[orientation])) if orientation > 1 else upright
+        turned = (
+            upright.transpose(Image.Transpose(inverse[orientation]))
+            if orientation > 1
+            else upright
+        )
         more = {"save_all": True, "append_images": [turned]} if form == "MPO" else {}
         shown = decode(decoder, encode(turned, form, exif=exif, quality=95, **more))
         assert shown.size == upright.size
@@ -222,21 +301,3 @@ def distance(one: Image.Image, two: Image.Image, place: tuple[int, int]) -> int:
     """Return the greatest difference of a pixel's channels."""
     box = (*place, place[0] + 1, place[1] + 1)
     return max(ImageChops.difference(one.crop(box), two.crop(box)).tobytes())
-
-
-def test_transparency_and_16_bits_are_right(decoder: Path) -> None:
-    clear = Image.new("RGBA", (9, 9), (255, 0, 0, 0))
-    half = Image.new("LA", (9, 9), (0, 128))
-    gray = Image.new("I;16", (9, 9), 32768)
-    expected = {
-        255: [
-            encode(clear, "PNG"),
-            encode(clear, "WEBP", lossless=True),
-            encode(clear.convert("P"), "PNG", transparency=0),
-        ],
-        127: [encode(half, "PNG"), encode(gray, "PNG")],
-    }
-    for level, files in expected.items():
-        for content in files:
-            shown = decode(decoder, content)
-            assert distance(shown, Image.new("RGB", (9, 9), (level,) * 3), (4, 4)) <= 2

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.baking import ROOT, WITH_GALLERY, Project
-from tests.support.browsing import Browse, check_accessibility, log_in
+from tests.support.browsing import Browse, check_accessibility, log_in, stop_clock
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, serve
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 JPEG, GIF = encode(landscape(1, (640, 480))), encode(landscape(1, (64, 48)), "GIF")
 PHONE = {"viewport": {"width": 390, "height": 844}}
@@ -25,8 +25,13 @@ urlpatterns.append(path("workshop/", photo_form.workshop))
 @pytest.fixture(scope="module")
 def site(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve a project with the form."""
-    folder = shutil.copytree(pristine(WITH_GALLERY), tmp_path_factory.mktemp("inputs") / "my-secure-site")
-    shutil.copy(ROOT / "tests" / "uploads" / "inside" / "photo_form.py", folder / "uploads" / "photo_form.py")
+    folder = shutil.copytree(
+        pristine(WITH_GALLERY), tmp_path_factory.mktemp("inputs") / "my-secure-site"
+    )
+    shutil.copy(
+        ROOT / "tests" / "uploads" / "inside" / "photo_form.py",
+        folder / "uploads" / "photo_form.py",
+    )
     with (folder / "config" / "urls.py").open("a", encoding="utf-8") as urls:
         urls.write(URLS)
     with serve(folder) as served:
@@ -35,7 +40,9 @@ def site(pristine: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def choose(page: Page, label: str, content: bytes, name: str = "a.jpg") -> None:
     """Choose a file."""
-    page.get_by_label(label).set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": content})
+    page.get_by_label(label).set_input_files(
+        {"name": name, "mimeType": "image/jpeg", "buffer": content}
+    )
 
 
 def open_form(page: Page) -> Page:
@@ -48,11 +55,18 @@ def open_form(page: Page) -> Page:
 
 def files(page: Page) -> dict[str, list[str]]:
     """Return the names of the chosen files by field."""
-    code = "inputs => inputs.map(input => [input.name, [...input.files].map(file => file.name)])"
+    code = (
+        "inputs => inputs.map("
+        "input => [input.name, [...input.files].map(file => file.name)])"
+    )
     return dict(page.locator("input[type=file]").evaluate_all(code))
 
 
-@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["with JavaScript", "without JavaScript"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"java_script_enabled": False}],
+    ids=["with JavaScript", "without JavaScript"],
+)
 def test_refused_photo_is_shown_at_its_field_and_the_other_files_kept(
     options: dict[str, Any], site: Site, browse: Browse
 ) -> None:
@@ -73,7 +87,9 @@ def test_refused_photo_is_shown_at_its_field_and_the_other_files_kept(
     assert files(page) == {"cover": ["cover.jpg"], "plan": ["plan.pdf"], "portrait": []}
     choose(page, "Portrait", JPEG, "portrait.jpg")
     page.get_by_role("button", name="Save as a draft").click()
-    expect(page.get_by_text("Saved: ['Kept', 'cover.jpg', 'plan.pdf', 'portrait.jpg'] 1")).to_be_visible()
+    expect(
+        page.get_by_text("Saved: ['Kept', 'cover.jpg', 'plan.pdf', 'portrait.jpg'] 1")
+    ).to_be_visible()
 
 
 def test_busy_site_gets_all_files_again(site: Site, browse: Browse) -> None:
@@ -87,20 +103,36 @@ def test_busy_site_gets_all_files_again(site: Site, browse: Browse) -> None:
             route.continue_()
             return
         body = route.request.post_data_buffer
-        sent.append(all(name in body for name in (b"Kept", b"cover.jpg", b"plan.pdf", b'name="draft"')))
+        sent.append(
+            all(
+                name in body
+                for name in (b"Kept", b"cover.jpg", b"plan.pdf", b'name="draft"')
+            )
+        )
         if len(sent) == 1:
-            route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="text/html", body="<p>Busy.</p>")
+            route.fulfill(
+                status=503,
+                headers={"Retry-After": "1"},
+                content_type="text/html",
+                body="<p>Busy.</p>",
+            )
         else:
             route.continue_()
 
     page.route("**/workshop/", be_busy_once)
+    stop_clock(page)
     page.get_by_role("button", name="Save as a draft").click()
-    expect(page.get_by_text("The site is busy. The upload is tried again in 1 seconds.")).to_be_visible()
+    expect(
+        page.get_by_text("The site is busy. The upload is tried again in 1 seconds.")
+    ).to_be_visible()
+    page.clock.run_for(1000)
     expect(page.get_by_text("Saved: ['Kept', 'cover.jpg', 'plan.pdf'")).to_be_visible()
     assert sent == [True, True]
 
 
-def test_files_that_are_too_large_together_are_kept_in_the_form(site: Site, browse: Browse) -> None:
+def test_files_that_are_too_large_together_are_kept_in_the_form(
+    site: Site, browse: Browse
+) -> None:
     page = open_form(browse(site.url))
     for label in ("Cover", "Portrait", "Plan"):
         choose(page, label, JPEG + bytes(8 * 1024**2))
@@ -133,5 +165,7 @@ def test_input_shows_the_present_photo(scheme: str, site: Site, browse: Browse) 
     choose(page, "Plan", JPEG)
     page.get_by_label("Remove this photo").check()
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Saved: ['Removed', 'a.jpg', 'a.jpg', False]")).to_be_visible()
+    expect(
+        page.get_by_text("Saved: ['Removed', 'a.jpg', 'a.jpg', False]")
+    ).to_be_visible()
     site.python("Photo.objects.all().delete()")

@@ -24,42 +24,82 @@ CODE_TIMEOUT = timedelta(seconds=settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIM
 class AccountAdapter(adapters.AccountAdapter):
     purposes: ClassVar = {
         **adapters.AccountAdapter.purposes,
-        "account/email/unknown_account": (Mail.Kind.UNKNOWN, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),
+        "account/email/unknown_account": (
+            Mail.Kind.UNKNOWN,
+            timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+        ),
         "account/email/account_already_exists": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
         "account/email/email_confirmation": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
         "account/email/email_confirmation_signup": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
     }
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Offer users with a second factor that factor alone: a password or the mailbox could otherwise replace it."""
+        """Offer users with a second factor that factor alone.
+
+        Otherwise a password or the mailbox could replace it.
+        """
         # allauth's ids. A method that a later release adds is not offered.
-        allowed = ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"] if is_mfa_enabled(user) else ["reauthenticate"]
-        return [method for method in super().get_reauthentication_methods(user) if method["id"] in allowed]
+        allowed = (
+            ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"]
+            if is_mfa_enabled(user)
+            else ["reauthenticate"]
+        )
+        return [
+            method
+            for method in super().get_reauthentication_methods(user)
+            if method["id"] in allowed
+        ]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Require none before the first second factor is set up, if the log-in itself is recent enough."""
+        """Require none to set up the first second factor soon after the log-in."""
         user = self.request.user
         if app == "allauth.mfa" and not is_mfa_enabled(user):
-            logged_in = max((record["at"] for record in get_authentication_records(self.request, user)), default=0)
-            return bool(time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT)
+            logged_in = max(
+                (
+                    record["at"]
+                    for record in get_authentication_records(self.request, user)
+                ),
+                default=0,
+            )
+            return bool(
+                time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT
+            )
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def get_login_stages(self) -> list[str]:
         stages: list[str] = super().get_login_stages()
-        stages[stages.index("allauth.mfa.stages.AuthenticateStage")] = "accounts.stages.AuthenticateStage"
+        stages[stages.index("allauth.mfa.stages.AuthenticateStage")] = (
+            "accounts.stages.AuthenticateStage"
+        )
         return stages
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Lead staff on to their second factor. The start page would show them as not logged in."""
-        step = missing_step(request, request.user)
-        return str(settings.LOGIN_URL) if step else str(super().get_login_redirect_url(request))
+        """Lead staff on to their second factor.
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        # Notices name the browser. They are not limited: an attacker could use up the limit first, to suppress them.
+        The start page would show them as not logged in.
+        """
+        step = missing_step(request, request.user)
+        return (
+            str(settings.LOGIN_URL)
+            if step
+            else str(super().get_login_redirect_url(request))
+        )
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:
+        # Notices name the browser. They are not limited: an attacker could use up the
+        # limit first, to suppress them.
         is_notice = "user_agent" in context
-        # Resets have a limit of their own (users/forms.py), which sign-ups with somebody's email cannot use up.
-        is_free = is_notice or template_prefix in {"account/email/password_reset_key", "account/email/unknown_account"}
-        if not is_free and not ratelimit.consume(self.request, action="email", key=email.lower()):
+        # Resets have a limit of their own (users/forms.py), which sign-ups with
+        # somebody's email cannot use up.
+        is_free = is_notice or template_prefix in {
+            "account/email/password_reset_key",
+            "account/email/unknown_account",
+        }
+        if not is_free and not ratelimit.consume(
+            self.request, action="email", key=email.lower()
+        ):
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
         super().send_mail(template_prefix, email, context)
 
@@ -69,8 +109,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     decrypt = staticmethod(encryption.decrypt)
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
-        # There is no user if the account was deleted while its log-in waits for the second factor.
+        # There is no user if the account was deleted while its log-in waits for the
+        # second factor.
         return user is not None and bool(super().is_mfa_enabled(user, types))
 
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
-        return _("Passkey {number}").format(number=Authenticator.objects.filter(user=user, type=type).count() + 1)
+        return _("Passkey {number}").format(
+            number=Authenticator.objects.filter(user=user, type=type).count() + 1
+        )

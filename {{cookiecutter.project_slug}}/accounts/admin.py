@@ -4,7 +4,8 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 
-# Importing allauth's admin modules registers its pages, which show secrets and cannot end sessions. Replaced below.
+# Importing allauth's admin modules registers its pages, which show secrets and cannot
+# end sessions. Replaced below.
 from allauth.mfa.admin import Authenticator
 from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
@@ -19,14 +20,18 @@ admin.site.unregister([Authenticator, UserSession])
 
 
 class GuardedAdmin(ModelAdmin):
-    """Show the rows of staff to superusers only: other staff could use them to take over an account."""
+    """Show the rows of staff to superusers only: others could take over accounts."""
 
     list_select_related = ("user",)
     search_fields = ("user__email",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else rows.exclude(Q(user__is_staff=True) | Q(user__is_superuser=True))
+        return (
+            rows
+            if request.user.is_superuser
+            else rows.exclude(Q(user__is_staff=True) | Q(user__is_superuser=True))
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -41,9 +46,12 @@ class UserSessionAdmin(GuardedAdmin):
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Deleting the row alone would not end the session. So only the deletion of its user deletes it.
+        # Deleting the row alone would not end the session. So only the deletion of its
+        # user deletes it.
         match = request.resolver_match
-        deletes_user = match is not None and match.view_name.startswith("admin:users_user_")
+        deletes_user = match is not None and match.view_name.startswith(
+            "admin:users_user_"
+        )
         return deletes_user and super().has_delete_permission(request, obj)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
@@ -53,13 +61,21 @@ class UserSessionAdmin(GuardedAdmin):
     def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
         for session in queryset:
             session.end()
-            log_event("session_expired", request, reason="ended by staff", owner=session.user_id)
+            log_event(
+                "session_expired",
+                request,
+                reason="ended by staff",
+                owner=session.user_id,
+            )
         self.message_user(request, _("The sessions have ended."), messages.SUCCESS)
 
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(GuardedAdmin):
-    """Show no secrets. Staff delete a lost factor after verifying the user's identity in another way."""
+    """Show no secrets.
+
+    Staff delete a lost factor after verifying the user's identity in another way.
+    """
 
     list_display = fields = ("user", "type", "created_at", "last_used_at")
 
@@ -67,8 +83,12 @@ class AuthenticatorAdmin(GuardedAdmin):
         super().delete_model(request, obj)
         log_event("authn_factor_removed", request, factor=obj.type, owner=obj.user_id)
         changes = {"changes": [str(_("second factor"))]}
-        get_adapter().send_notification_mail("users/email/changed_by_staff", obj.user, changes)
+        get_adapter().send_notification_mail(
+            "users/email/changed_by_staff", obj.user, changes
+        )
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+    def delete_queryset(
+        self, request: HttpRequest, queryset: QuerySet[Authenticator]
+    ) -> None:
         for authenticator in queryset:
             self.delete_model(request, authenticator)

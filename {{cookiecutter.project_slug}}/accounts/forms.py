@@ -18,7 +18,15 @@ from fido2.webauthn import AuthenticationResponse
 from core.logging import log_event
 
 # What allauth, fido2 and json raise for answers of a passkey that are malformed.
-MALFORMED = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
+MALFORMED = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 class SignupForm(forms.SignupForm):
@@ -26,31 +34,41 @@ class SignupForm(forms.SignupForm):
 
     def try_save(self, request: HttpRequest) -> Any:
         if not self.account_already_exists:
-            with suppress(IntegrityError):  # a concurrent sign-up with the same email was faster
+            # A concurrent sign-up with the same email may be faster.
+            with suppress(IntegrityError):
                 return super().try_save(request)
         self.account_already_exists = True
-        # Hash the password as for a new account. Otherwise the response time would reveal that the account exists.
+        # Hash the password as for a new account. Otherwise the response time would
+        # reveal that the account exists.
         get_user_model()().set_password(self.cleaned_data["password1"])
         return super().try_save(request)
 
 
 class ConfirmEmailVerificationCodeForm(forms.ConfirmEmailVerificationCodeForm):
     def clean_code(self) -> str:
-        # allauth counts in the session, which parallel requests read before any of them writes.
-        if not ratelimit.consume(context.request, action="emailed_code", key=f"{self.email} {self.expected_code}"):
+        # allauth counts in the session, which parallel requests read before one writes.
+        if not ratelimit.consume(
+            context.request,
+            action="emailed_code",
+            key=f"{self.email} {self.expected_code}",
+        ):
             raise get_adapter().validation_error("rate_limited")
         return str(super().clean_code())
 
 
 class CredentialForm(Form):
-    """Refuse an answer of a passkey that is malformed, and do not repeat it on the page."""
+    """Refuse a malformed answer of a passkey, and do not repeat it on the page."""
 
     def full_clean(self) -> None:
         try:
             super().full_clean()
         except MALFORMED:
-            self.add_error("credential", get_adapter().validation_error("incorrect_code"))
-        self.data = {name: value for name, value in self.data.items() if name != "credential"}
+            self.add_error(
+                "credential", get_adapter().validation_error("incorrect_code")
+            )
+        self.data = {
+            name: value for name, value in self.data.items() if name != "credential"
+        }
 
 
 class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
@@ -60,10 +78,15 @@ class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
 class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
     def clean_credential(self) -> Authenticator:
         authenticator: Authenticator = super().clean_credential()
-        answer = AuthenticationResponse.from_dict(self.cleaned_data["credential"]).response
-        # The library also accepts an answer that the user gave to a page of a subdomain.
-        is_own = answer.client_data.origin == f"{context.request.scheme}://{context.request.get_host()}"
-        # Parallel requests read the challenge from the session before any of them deletes it.
+        answer = AuthenticationResponse.from_dict(
+            self.cleaned_data["credential"]
+        ).response
+        # The library also accepts an answer given to a page of a subdomain.
+        is_own = (
+            answer.client_data.origin
+            == f"{context.request.scheme}://{context.request.get_host()}"
+        )
+        # Parallel requests read the session's challenge before one of them deletes it.
         key = f"passkey-{answer.client_data.challenge.hex()}"
         if is_own and cache.add(key, True, settings.SESSION_COOKIE_AGE):
             return authenticator
@@ -72,7 +95,12 @@ class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
     def full_clean(self) -> None:
         super().full_clean()
         if self.is_bound and not self.is_valid():
-            log_event("authn_login_fail", context.request, user=self.user and self.user.pk, factor="webauthn")
+            log_event(
+                "authn_login_fail",
+                context.request,
+                user=self.user and self.user.pk,
+                factor="webauthn",
+            )
 
 
 class LoginPasskeyForm(PasskeyForm, webauthn.LoginWebAuthnForm):

@@ -15,12 +15,18 @@ from django.utils.functional import SimpleLazyObject
 
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
-    """Return the URL name of the page where a staff user sets up or proves a second factor, None if neither is due."""
+    """Return the URL name of the page of the step that staff must take, or None.
+
+    The steps are to set up a second factor, and to prove it in this session.
+    """
     if not (user.is_staff or user.is_superuser):
         return None
     if not is_mfa_enabled(user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]):
         return "mfa_index"
-    proved = any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
+    proved = any(
+        record.get("method") == "mfa"
+        for record in get_authentication_records(request, user)
+    )
     return None if proved else "mfa_reauthenticate"
 
 
@@ -29,18 +35,21 @@ def user_with_second_factor(request: HttpRequest, user: Any) -> Any:
 
 
 class SecondFactorMiddleware(MiddlewareMixin):
-    """Treat staff as anonymous until their session has proved a second factor, except on their own account's pages.
+    """Treat staff as anonymous until their session has proved a second factor.
 
-    Every other page sees an anonymous user, so no view or permission check can forget to ask.
+    The pages of their own account are the exception. Every other page sees an anonymous
+    user, so no view or permission check can forget to ask.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         # Lazy, so that a response that needs no user does not load the session.
         find = partial(user_with_second_factor, request, request.user)
-        # The menu needs both: the account that is logged in, and the user that the site sees.
+        # The menu needs both: the account that is logged in, and the site's user.
         request.account, request.visitor = request.user, SimpleLazyObject(find)  # type: ignore[attr-defined]
         if not request.path_info.startswith("/accounts/"):
             request.user, request.auser = request.visitor, sync_to_async(find)  # type: ignore[attr-defined]
-        elif request.path_info == settings.LOGIN_URL and (step := missing_step(request, request.user)):
+        elif request.path_info == settings.LOGIN_URL and (
+            step := missing_step(request, request.user)
+        ):
             return redirect(reverse(step, query={"next": request.GET.get("next", "/")}))
         return None

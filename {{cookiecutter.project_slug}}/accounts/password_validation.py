@@ -12,31 +12,46 @@ MAX_BYTES = 200_000  # a response has about 40,000
 
 
 class BreachedPasswordValidator:
-    """Look a password up in Pwned Passwords. The service only learns the first five hex digits of its SHA-1 hash.
+    """Look a password up in Pwned Passwords.
 
-    When the service fails, accept the password: Django's list of common passwords remains in force.
+    The service only learns the first five hex digits of its SHA-1 hash. When it fails,
+    accept the password: Django's list of common passwords remains in force.
     """
 
     def validate(self, password: str, user: object = None) -> None:
-        digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
+        digest = (
+            hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
+        )
         message = _("This password was published in a data breach. Choose another one.")
         try:
             if digest[5:] in breached_suffixes(digest[:5]):
                 raise ValidationError(message, code="password_breached")
         except (OSError, HTTPException, ValueError) as error:
-            logging.getLogger("accounts").warning("breached passwords not checked: %s", type(error).__name__)
+            logging.getLogger("accounts").warning(
+                "breached passwords not checked: %s", type(error).__name__
+            )
 
     def get_help_text(self) -> str:
         return _("Your password cannot be one that was published in a data breach.")
 
 
 def breached_suffixes(prefix: str) -> set[str]:
-    """Return the suffixes of all known hashes with a prefix; raise OSError, HTTPException or ValueError."""
+    """Return the suffixes of all known hashes with a prefix.
+
+    Raise OSError, HTTPException or ValueError when the service fails.
+    """
     with closing(HTTPSConnection(HOST, timeout=TIMEOUT)) as connection:
         # With padding, the length of the encrypted response does not reveal the prefix.
-        connection.request("GET", f"/range/{prefix}", headers={"Add-Padding": "true", "User-Agent": "Django"})
+        connection.request(
+            "GET",
+            f"/range/{prefix}",
+            headers={"Add-Padding": "true", "User-Agent": "Django"},
+        )
         response = connection.getresponse()
         if response.status != 200:
             raise ValueError(response.status)
-        lines = (line.split(":") for line in response.read(MAX_BYTES).decode().splitlines())
-        return {suffix for suffix, count in lines if int(count) > 0}  # padding lines have a count of zero
+        lines = (
+            line.split(":") for line in response.read(MAX_BYTES).decode().splitlines()
+        )
+        # Padding lines have a count of zero.
+        return {suffix for suffix, count in lines if int(count) > 0}

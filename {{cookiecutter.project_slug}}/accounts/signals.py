@@ -2,7 +2,10 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account import signals as account
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from allauth.account.authentication import (
+    AUTHENTICATION_METHODS_SESSION_KEY,
+    get_authentication_records,
+)
 from allauth.account.models import EmailAddress
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
@@ -30,37 +33,78 @@ EVENTS = {
 
 
 @receiver(list(EVENTS))
-def log_change(signal: Signal, request: HttpRequest, user: Any, authenticator: Any = None, **kwargs: Any) -> None:
+def log_change(
+    signal: Signal,
+    request: HttpRequest,
+    user: Any,
+    authenticator: Any = None,
+    **kwargs: Any,
+) -> None:
     factor = {"factor": authenticator.type} if authenticator else {}
     log_event(EVENTS[signal], request, user=user.pk, **factor)
 
 
 @receiver(post_save, sender=User)
-def verify_email_of_superuser(instance: User, created: bool, raw: bool, **kwargs: Any) -> None:
-    """Verify the email of a new superuser: only a command creates one in a single step, and who runs it vouches."""
+def verify_email_of_superuser(
+    instance: User, created: bool, raw: bool, **kwargs: Any
+) -> None:
+    """Verify the email of a new superuser.
+
+    Only a command creates one in a single step, and who runs it vouches.
+    """
     if created and instance.is_superuser and not raw:
-        EmailAddress.objects.create(user=instance, email=instance.email, verified=True, primary=True)
+        EmailAddress.objects.create(
+            user=instance, email=instance.email, verified=True, primary=True
+        )
 
 
 @receiver(account.password_reset)
 def verify_email_by_link(user: Any, **kwargs: Any) -> None:
-    """Count a reset as proof of the mailbox: sign-ups can use up the codes for it. The link ends with the email."""
-    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"primary": True})[0].set_verified()
+    """Count a reset as proof of the mailbox.
+
+    Sign-ups can use up the codes for it. The link ends with the email.
+    """
+    EmailAddress.objects.get_or_create(
+        user=user, email=user.email, defaults={"primary": True}
+    )[0].set_verified()
 
 
 @receiver([mfa.authenticator_added, mfa.authenticator_removed])
-def on_factor_changed(signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
-    """Count a new factor as proved in this session, and end the user's other sessions."""
+def on_factor_changed(
+    signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any
+) -> None:
+    """Count a new factor as proved in this session, and end the user's others."""
     if signal is mfa.authenticator_added:
-        if authenticator.type not in {Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN}:
+        if authenticator.type not in {
+            Authenticator.Type.TOTP,
+            Authenticator.Type.WEBAUTHN,
+        }:
             return
         factor = {"id": authenticator.pk, "type": authenticator.type}
-        record = {"method": "mfa", "at": timezone.now().timestamp(), "reauthenticated": True, **factor}
-        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [*get_authentication_records(request, user), record]
-    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+        record = {
+            "method": "mfa",
+            "at": timezone.now().timestamp(),
+            "reauthenticated": True,
+            **factor,
+        }
+        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+            *get_authentication_records(request, user),
+            record,
+        ]
+    others = UserSession.objects.filter(user=user).exclude(
+        session_key=request.session.session_key
+    )
     get_adapter().end_sessions(others)
 
 
 @receiver(encryption_key_rotated)
-def second_factors(**kwargs: Any) -> tuple[type[Authenticator], str, Callable[[dict[str, Any]], dict[str, Any]]]:
-    return Authenticator, "data", lambda data: data | {it: rotate(data[it]) for it in ("secret", "seed") if it in data}
+def second_factors(
+    **kwargs: Any,
+) -> tuple[type[Authenticator], str, Callable[[dict[str, Any]], dict[str, Any]]]:
+    return (
+        Authenticator,
+        "data",
+        lambda data: (
+            data | {it: rotate(data[it]) for it in ("secret", "seed") if it in data}
+        ),
+    )

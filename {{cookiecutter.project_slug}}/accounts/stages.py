@@ -17,15 +17,25 @@ class AuthenticateStage(stages.AuthenticateStage):
         self.state["auth_hash"] = self.auth_hash()
         response, goes_on = super().handle()
         if response:
-            # Whoever planted the session's cookie must not share a log-in whose password has been proved.
+            # Whoever planted the session's cookie must not share a log-in whose
+            # password has been proved.
             self.request.session.cycle_key()
         return response, goes_on
 
     def is_resumable(self, request: HttpRequest) -> bool:
-        # Staff may have deleted the factor. By default, this page and the log-in would redirect to each other.
-        return bool(is_mfa_enabled(self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]))
+        # Staff may have deleted the factor. By default, this page and the log-in would
+        # redirect to each other.
+        return bool(
+            is_mfa_enabled(
+                self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+            )
+        )
 
     def exit(self) -> HttpResponse:
         # Whoever knew a password that was changed meanwhile must not get in.
-        response: HttpResponse = super().exit() if self.state.get("auth_hash") == self.auth_hash() else self.abort()
+        response: HttpResponse = (
+            super().exit()
+            if self.state.get("auth_hash") == self.auth_hash()
+            else self.abort()
+        )
         return response

@@ -1,4 +1,7 @@
-"""The pages of this app, and those of allauth that it needs: by name, so that no release of allauth adds one."""
+"""The pages of this app, and those of allauth that it needs.
+
+They are chosen by name, so that no release of allauth adds one.
+"""
 
 from typing import Any
 
@@ -10,17 +13,40 @@ from accounts import views
 from core.ratelimit import rate_limit
 from users.urls import restrict_methods
 
-NAMES = {f"account_{name}" for name in ("signup", "email", "email_verification_sent", "reauthenticate")}
-NAMES |= {f"mfa_{name}" for name in ("index", "authenticate", "reauthenticate", "activate_totp", "deactivate_totp")}
-NAMES |= {"usersessions_list"} | {f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")}
-NAMES |= {f"mfa_{verb}_webauthn" for verb in ("list", "add", "edit", "remove", "reauthenticate")}
+NAMES = {
+    f"account_{name}"
+    for name in ("signup", "email", "email_verification_sent", "reauthenticate")
+}
+NAMES |= {
+    f"mfa_{name}"
+    for name in (
+        "index",
+        "authenticate",
+        "reauthenticate",
+        "activate_totp",
+        "deactivate_totp",
+    )
+}
+NAMES |= {"usersessions_list"} | {
+    f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")
+}
+NAMES |= {
+    f"mfa_{verb}_webauthn"
+    for verb in ("list", "add", "edit", "remove", "reauthenticate")
+}
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
-limited_login = rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)
+limited_login = rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(
+    login_webauthn
+)
 
 
 def named(patterns: list[Any]) -> list[Any]:
-    groups = [path(str(it.pattern), include(named(it.url_patterns))) for it in patterns if hasattr(it, "url_patterns")]
+    groups = [
+        path(str(it.pattern), include(named(it.url_patterns)))
+        for it in patterns
+        if hasattr(it, "url_patterns")
+    ]
     return groups + [it for it in patterns if getattr(it, "name", None) in NAMES]
 
 

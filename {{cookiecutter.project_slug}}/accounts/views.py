@@ -1,4 +1,4 @@
-"""Account pages that allauth does not have: emails about photos, deletion, and the end of one session."""
+"""Account pages that allauth lacks: emails about photos, deletion, end of a session."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
@@ -21,7 +21,9 @@ def notifications(request: UserRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/notifications.html")
     # This field alone: staff may disable the account at this moment.
-    User.objects.filter(pk=request.user.pk).update(decision_emails="decision_emails" in request.POST)
+    User.objects.filter(pk=request.user.pk).update(
+        decision_emails="decision_emails" in request.POST
+    )
     messages.success(request, _("Saved."))
     return redirect("account_notifications")
 
@@ -29,7 +31,10 @@ def notifications(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required
 def delete_account(request: UserRequest) -> HttpResponse:
-    """Delete the user's own account. Staff cannot, also former staff: the record of their decisions stays."""
+    """Delete the user's own account, except that of staff or former staff.
+
+    The record of their decisions stays.
+    """
     user = request.user
     if not user.is_deletable:
         raise PermissionDenied

@@ -14,25 +14,31 @@ from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
-PLACEHOLDER = "replace-this"  # the start of the values in .env.example that stand for secrets
+PLACEHOLDER = "replace-this"  # as the secrets in .env.example begin
 LANGUAGE_CODES = {*dict(LANGUAGES), "en-us"}
 HOST, IPV6 = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", r"\[[0-9a-f:]+\]"
 SENDER = re.compile(r"([^<>@\n]+ <)?[^\s<>@,]+@[^\s<>@,]+(?(1)>)")
 QUERY = r"(?:\?(?P<query>\w+=[^&#]*(?:&\w+=[^&#]*)*))?"
-# Groups in capitals are settings of Django, percent-encoded. HOST can also be the folder of a socket.
+# Groups in capitals are settings of Django, percent-encoded. HOST can also be the
+# folder of a socket.
 POSTGRESQL_URL = re.compile(
-    r"postgres(?:ql)?://(?:(?P<USER>[^:@/?#]*)(?::(?P<PASSWORD>[^@/?#]*))?@)?(?P<HOST>[^:@/?#[\]]*|\[[\w.:%]+\])"
+    r"postgres(?:ql)?://(?:(?P<USER>[^:@/?#]*)(?::(?P<PASSWORD>[^@/?#]*))?@)?"
+    r"(?P<HOST>[^:@/?#[\]]*|\[[\w.:%]+\])"
     rf"(?::(?P<PORT>\d+))?/(?P<NAME>[^@/?#]*){QUERY}"
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
 S3_URL = re.compile(
-    r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
+    r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"
+    r"(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
 )
 
 
 class Environment:
-    """Read variables: each NAME may come from a file that NAME_FILE names, and an empty value counts as unset."""
+    """Read each NAME from a variable, or from the file that NAME_FILE names.
+
+    An empty value counts as unset.
+    """
 
     def __init__(self) -> None:
         self.variables: dict[str, str | None] = dict(os.environ)
@@ -41,15 +47,24 @@ class Environment:
     def read_file(self, path: Path) -> None:
         try:
             with path.open(encoding="utf-8") as file:
-                # The file's values are not copied into the process environment, which child processes inherit.
+                # The file's values are not copied into the process environment, which
+                # child processes inherit.
                 self.variables = dotenv_values(stream=file) | self.variables
         except FileNotFoundError:
             pass
         except (OSError, ValueError):
-            self.add_problem("ENV_FILE", "The file (default: .env) must be UTF-8 text that this user may read.")
+            self.add_problem(
+                "ENV_FILE",
+                "The file (default: .env) must be UTF-8 text that this user may read.",
+            )
 
-    def read[T](self, name: str, parse: Callable[[str], T], default: str | None = None) -> T:
-        """Return what `parse` makes of a variable, or of its default. Without a default, the variable is required."""
+    def read[T](
+        self, name: str, parse: Callable[[str], T], default: str | None = None
+    ) -> T:
+        """Return what `parse` makes of a variable, or of its default.
+
+        Without a default, the variable is required.
+        """
         try:
             value = self.raw(name) or default
             if value is None:
@@ -66,16 +81,24 @@ class Environment:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, ValueError):
-            raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read.") from None
+            raise ImproperlyConfigured(
+                f"{name}_FILE names a file that cannot be read."
+            ) from None
 
     def add_problem(self, name: str, message: str) -> None:
         self.problems.setdefault(name, []).append(message)
 
     def stop_on_problems(self) -> None:
-        """Raise ImproperlyConfigured with all problems; manage.py and gunicorn both stop at it."""
+        """Stop manage.py and gunicorn with all problems (ImproperlyConfigured)."""
         if self.problems:
-            lines = ["The project cannot start with this environment (.env.example documents each variable):"]
-            lines += [f"  {name}: {' '.join(messages)}" for name, messages in sorted(self.problems.items())]
+            lines = [
+                "The project cannot start with this environment"
+                " (.env.example documents each variable):"
+            ]
+            lines += [
+                f"  {name}: {' '.join(messages)}"
+                for name, messages in sorted(self.problems.items())
+            ]
             raise ImproperlyConfigured("\n".join(lines))
 
 
@@ -90,8 +113,12 @@ def boolean(value: str) -> bool:
 
 def number(smallest: int, largest: int = 10**15) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not (re.fullmatch(r"[0-9]{1,16}", value) and smallest <= int(value) <= largest):
-            raise ImproperlyConfigured(f"Must be a whole number from {smallest} to {largest}.")
+        if not (
+            re.fullmatch(r"[0-9]{1,16}", value) and smallest <= int(value) <= largest
+        ):
+            raise ImproperlyConfigured(
+                f"Must be a whole number from {smallest} to {largest}."
+            )
         return int(value)
 
     return parse
@@ -106,8 +133,12 @@ def text(is_valid: Callable[[str], object], sentence: str) -> Callable[[str], st
     return parse
 
 
-language = text(LANGUAGE_CODES.__contains__, "Must be a language of Django, such as de or pt-br.")
-time_zone = text(available_timezones().__contains__, "Must be a time zone such as Europe/Berlin.")
+language = text(
+    LANGUAGE_CODES.__contains__, "Must be a language of Django, such as de or pt-br."
+)
+time_zone = text(
+    available_timezones().__contains__, "Must be a time zone such as Europe/Berlin."
+)
 sender = text(SENDER.fullmatch, "Must be one email address.")
 
 
@@ -117,7 +148,9 @@ def secret_key(value: str) -> str:
         raise ImproperlyConfigured("Is still the placeholder from .env.example.")
     if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure-"):
         raise ImproperlyConfigured("Must be at least 50 random characters.")
-    if len({value[start : start + 5] for start in range(len(value))}) < 0.6 * len(value):
+    if len({value[start : start + 5] for start in range(len(value))}) < 0.6 * len(
+        value
+    ):
         raise ImproperlyConfigured("Must be random, not a repeated word.")
     return value
 
@@ -131,23 +164,37 @@ def fernet_keys(value: str) -> list[str]:
     try:
         MultiFernet([Fernet(key) for key in keys])
     except ValueError:
-        message = "Each key must be 32 bytes in URL-safe base64. .env.example has the command that makes one."
+        message = (
+            "Each key must be 32 bytes in URL-safe base64."
+            " .env.example has the command that makes one."
+        )
         raise ImproperlyConfigured(message) from None
     return keys
 
 
 def hosts(value: str) -> list[str]:
-    """Return host names and IP addresses, as in a Host header; `.example.com` includes its subdomains."""
+    """Return host names and IP addresses, as in a Host header.
+
+    `.example.com` includes its subdomains.
+    """
     names = items(value)
     if not names or not all(re.fullmatch(rf"\.?{HOST}|{IPV6}", name) for name in names):
-        raise ImproperlyConfigured("Must list lowercase host names such as example.com, without scheme, port or '*'.")
+        raise ImproperlyConfigured(
+            "Must list lowercase host names such as example.com,"
+            " without scheme, port or '*'."
+        )
     return names
 
 
 def origins(value: str) -> list[str]:
     names = items(value)
-    if not all(re.fullmatch(rf"https?://({HOST}|{IPV6})(:\d+)?", name) for name in names):
-        raise ImproperlyConfigured("Must be origins in lowercase without '*', such as https://admin.example.com.")
+    if not all(
+        re.fullmatch(rf"https?://({HOST}|{IPV6})(:\d+)?", name) for name in names
+    ):
+        raise ImproperlyConfigured(
+            "Must be origins in lowercase without '*',"
+            " such as https://admin.example.com."
+        )
     return names
 
 
@@ -164,39 +211,76 @@ def database_url(value: str) -> dict[str, Any]:
     url = POSTGRESQL_URL.fullmatch(value) or SQLITE_URL.fullmatch(value)
     if not url:
         raise ImproperlyConfigured(
-            "Must be postgres://USER:PASSWORD@HOST:PORT/NAME, each part percent-encoded, or sqlite:////PATH."
+            "Must be postgres://USER:PASSWORD@HOST:PORT/NAME, each part"
+            " percent-encoded, or sqlite:////PATH."
         )
     words: dict[str, Any] = {"true": True, "false": False}
     pairs = parse_qsl(url["query"] or "", keep_blank_values=True)
-    options = {name: words.get(text, int(text) if text.isdecimal() else text) for name, text in pairs}
-    parts = {name: unquote(part or "") for name, part in url.groupdict().items() if name.isupper()}
+    options = {
+        name: words.get(text, int(text) if text.isdecimal() else text)
+        for name, text in pairs
+    }
+    parts = {
+        name: unquote(part or "")
+        for name, part in url.groupdict().items()
+        if name.isupper()
+    }
     if url.re is SQLITE_URL:
         if parts["NAME"] != ":memory:" and not Path(parts["NAME"]).is_absolute():
-            # Server and worker may start in different folders. An empty path would mean a database in memory as well.
-            raise ImproperlyConfigured("SQLite needs an absolute path: sqlite:////srv/site.sqlite3.")
-        # In SQLite's default mode a busy site silently loses writes to the cache, which holds the rate limits.
-        modes = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
-        return parts | {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"timeout": 20} | options | modes}
-    # Seconds for a new connection, and milliseconds until it counts as broken because its server has vanished. The
-    # system's own timeouts would block a request for minutes.
+            # Server and worker may start in different folders. An empty path would mean
+            # a database in memory as well.
+            raise ImproperlyConfigured(
+                "SQLite needs an absolute path: sqlite:////srv/site.sqlite3."
+            )
+        # In SQLite's default mode a busy site silently loses writes to the cache, which
+        # holds the rate limits.
+        modes = {
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL;",
+        }
+        return parts | {
+            "ENGINE": "django.db.backends.sqlite3",
+            "OPTIONS": {"timeout": 20} | options | modes,
+        }
+    # Seconds for a new connection, and milliseconds until it counts as broken because
+    # its server has vanished. The system's timeouts would block requests for minutes.
     options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
-    # A new connection takes longer than a page. Each request checks the one that it reuses.
-    kept = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    # A new connection takes longer than a page. Each request checks a reused one.
+    kept = {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
     return parts | kept | {"HOST": parts["HOST"].strip("[]"), "OPTIONS": options}
 
 
 def cache_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's CACHES for CACHE_URL: a cache that all processes share, for the rate limits."""
+    """Return the entry of Django's CACHES for CACHE_URL.
+
+    All processes share the cache, for the rate limits.
+    """
     if value == "db://django_cache":
-        # With the default of 300 entries, an attacker could evict the rate limits of an account.
+        # With the default of 300 entries, an attacker could evict an account's limits.
         limit = {"MAX_ENTRIES": 100_000}
-        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache", "OPTIONS": limit}
-    if re.fullmatch(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?", value):
+        return {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "django_cache",
+            "OPTIONS": limit,
+        }
+    if re.fullmatch(
+        rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?", value
+    ):
         if not find_spec("redis"):
             raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
         options = {"socket_connect_timeout": 2, "socket_timeout": 2}
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value, "OPTIONS": options}
-    raise ImproperlyConfigured("Must be db://django_cache, redis://HOST:PORT or rediss://HOST:PORT.")
+        return {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": value,
+            "OPTIONS": options,
+        }
+    raise ImproperlyConfigured(
+        "Must be db://django_cache, redis://HOST:PORT or rediss://HOST:PORT."
+    )
 
 
 def email_url(value: str) -> dict[str, Any]:
@@ -204,23 +288,35 @@ def email_url(value: str) -> dict[str, Any]:
         return {"BACKEND": "core.mail.ConsoleBackend"}
     try:
         url = urlsplit(value)
-        # Looked up even if the URL has a port: an unknown scheme must not become an unencrypted connection.
+        # Looked up even if the URL has a port: an unknown scheme must not become an
+        # unencrypted connection.
         port = {"smtp": 25, "submission": 587, "smtps": 465}[url.scheme]
         options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
     except (KeyError, ValueError):
         options = {}
     if not options.get("host"):
-        raise ImproperlyConfigured("Must be submission://, smtps:// or smtp:// with user:password@host:port.")
-    options |= {"username": unquote(url.username or ""), "password": unquote(url.password or "")}
+        raise ImproperlyConfigured(
+            "Must be submission://, smtps:// or smtp:// with user:password@host:port."
+        )
+    options |= {
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+    }
     options |= {"use_tls": url.scheme == "submission", "use_ssl": url.scheme == "smtps"}
-    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+    return {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": options,
+    }
 
 
 def storage_url(value: str) -> dict[str, Any]:
-    """Return the entry of Django's STORAGES for STORAGE_URL; it is empty for an empty value."""
+    """Return the entry of STORAGES for STORAGE_URL; it is empty for an empty value."""
     url = S3_URL.fullmatch(value)
     if value and not (url and find_spec("storages")):
-        raise ImproperlyConfigured("Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION. Needs `uv sync --all-extras`.")
+        raise ImproperlyConfigured(
+            "Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION."
+            " Needs `uv sync --all-extras`."
+        )
     if not url:
         return {}
     options = {name: part and unquote(part) for name, part in url.groupdict().items()}
@@ -232,5 +328,7 @@ def storage_url(value: str) -> dict[str, Any]:
 def sentry_dsn(value: str) -> str:
     url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.-]+(:\d+)?/\d+"
     if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
-        raise ImproperlyConfigured("Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`.")
+        raise ImproperlyConfigured(
+            "Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`."
+        )
     return value

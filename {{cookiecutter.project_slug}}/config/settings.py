@@ -1,7 +1,8 @@
 """Settings of {{ cookiecutter.project_name }}.
 
-The environment sets them; .env.example documents each variable. Comments say why a value differs from Django's default.
-No secret has a default. Without DEBUG, the project refuses to start with an insecure setting.
+The environment sets them; .env.example documents each variable. Comments say why a
+value differs from Django's default. No secret has a default. Without DEBUG, the project
+refuses to start with an insecure setting.
 """
 
 import os
@@ -16,10 +17,11 @@ from config import environment
 from config.environment import Environment, boolean, is_local, number, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+METADATA = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
 SITE_NAME = "{{ cookiecutter.project_name }}"
-SITE_DESCRIPTION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
+SITE_DESCRIPTION = METADATA["project"]["description"]
 DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
-SECURITY_CONTACT = "{{ cookiecutter.author_email }}"
+SECURITY_CONTACT = METADATA["project"]["authors"][0]["email"]
 
 env = Environment()
 # Variables of the process override the file.
@@ -30,21 +32,41 @@ DEBUG = env.read("DEBUG", boolean, "off")
 SECRET_KEY = env.read("SECRET_KEY", secret_key)
 SECRET_KEY_FALLBACKS = env.read("SECRET_KEY_FALLBACKS", environment.secret_keys, "")
 FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS", environment.fernet_keys)
-ALLOWED_HOSTS = env.read("ALLOWED_HOSTS", environment.hosts, "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED)
+ALLOWED_HOSTS = env.read(
+    "ALLOWED_HOSTS",
+    environment.hosts,
+    "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED,
+)
 CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS", environment.origins, "")
 sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
-DATABASES = {"default": env.read("DATABASE_URL", environment.database_url, sqlite if DEBUG else REQUIRED)}
+DATABASES = {
+    "default": env.read(
+        "DATABASE_URL", environment.database_url, sqlite if DEBUG else REQUIRED
+    )
+}
 CACHES = {"default": env.read("CACHE_URL", environment.cache_url, "db://django_cache")}
 storage = env.read("STORAGE_URL", environment.storage_url, "")
-MAILERS = {"server": env.read("EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED)}
-# Emails wait in the database, and the worker sends them. The console prints them at once.
+MAILERS = {
+    "server": env.read(
+        "EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED
+    )
+}
+# Emails wait in the database for the worker. The console prints them at once.
 prints_emails = MAILERS["server"] == {"BACKEND": "core.mail.ConsoleBackend"}
-MAILERS["default"] = MAILERS["server"] if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}
-DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", environment.sender, f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED)
+MAILERS["default"] = (
+    MAILERS["server"] if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}
+)
+DEFAULT_FROM_EMAIL = env.read(
+    "DEFAULT_FROM_EMAIL",
+    environment.sender,
+    f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED,
+)
 ALARM_EMAIL = env.read("ALARM_EMAIL", environment.sender, SECURITY_CONTACT)
 ALARM_COMMAND = env.read("ALARM_COMMAND", str.split, "")
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
-SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read("SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on")
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read(
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on"
+)
 SECURE_HSTS_PRELOAD = env.read("SECURE_HSTS_PRELOAD", boolean, "off")
 TRUSTED_PROXY_COUNT = env.read("TRUSTED_PROXY_COUNT", number(0), "0")
 CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
@@ -56,8 +78,10 @@ MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
 CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 UNVERIFIED_ACCOUNT_DAYS = env.read("UNVERIFIED_ACCOUNT_DAYS", number(1, 36_500), "7")
 # % endif
-UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")  # 10 MiB
-UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(0), "0")  # 0: FORMATS of uploads/images.py has the limits
+# By default, 10 MiB.
+UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")
+# With 0, FORMATS of uploads/images.py has the limits.
+UPLOAD_MAX_PIXELS = env.read("UPLOAD_MAX_PIXELS", number(0), "0")
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")
 UPLOAD_DECODE_SECONDS = env.read("UPLOAD_DECODE_SECONDS", number(1), "10")
 # At most a hundred years: Python has no dates before the year 1.
@@ -68,21 +92,45 @@ MODERATION_STUCK_HOURS = env.read("MODERATION_STUCK_HOURS", number(1, 876_000), 
 from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
 
 CLOUDINARY = env.read("CLOUDINARY_URL", cloudinary.url, "" if DEBUG else REQUIRED)
-CLOUDINARY_API_SECRET_FALLBACKS = env.read("CLOUDINARY_API_SECRET_FALLBACKS", environment.items, "")
-CLOUDINARY_MODERATION = env.read("CLOUDINARY_MODERATION", cloudinary.kinds, "aws_rek|perception_point")
+CLOUDINARY_API_SECRET_FALLBACKS = env.read(
+    "CLOUDINARY_API_SECRET_FALLBACKS", environment.items, ""
+)
+CLOUDINARY_MODERATION = env.read(
+    "CLOUDINARY_MODERATION", cloudinary.kinds, "aws_rek|perception_point"
+)
 
 # % endif
 folders = {*(MEDIA_ROOT / "photo").parents, *(MEDIA_ROOT.resolve() / "photo").parents}
-if any(it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_DIR) for it in folders):
-    env.add_problem("MEDIA_ROOT", "Must not be in a folder of static files: everyone could read the photos.")
+if any(
+    it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_DIR)
+    for it in folders
+):
+    env.add_problem(
+        "MEDIA_ROOT",
+        "Must not be in a folder of static files: everyone could read the photos.",
+    )
 if BASE_DIR.is_relative_to(MEDIA_ROOT.resolve()):
-    env.add_problem("MEDIA_ROOT", "Must not contain the project: a backup of the photos would hold its secrets.")
+    env.add_problem(
+        "MEDIA_ROOT",
+        "Must not contain the project: a backup of the photos would hold its secrets.",
+    )
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
-    env.add_problem("DEBUG", "Must be off when ALLOWED_HOSTS names a public host: error pages would show source code.")
+    env.add_problem(
+        "DEBUG",
+        "Must be off when ALLOWED_HOSTS names a public host:"
+        " error pages would show source code.",
+    )
 if not DEBUG and prints_emails:
-    env.add_problem("EMAIL_URL", "Must name a mail server without DEBUG: the console would log password reset links.")
+    env.add_problem(
+        "EMAIL_URL",
+        "Must name a mail server without DEBUG:"
+        " the console would log password reset links.",
+    )
 if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
-    env.add_problem("SECURE_HSTS_PRELOAD", "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.")
+    env.add_problem(
+        "SECURE_HSTS_PRELOAD",
+        "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.",
+    )
 env.stop_on_problems()
 
 # The project
@@ -105,7 +153,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    # Lets the middleware, with its security headers, serve static files in development too.
+    # In development too, the middleware serves static files, with security headers.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "allauth",
@@ -117,7 +165,8 @@ INSTALLED_APPS = [
     # % endif
 ]
 
-# The first ones add headers to every response of the later ones, static files, redirects and errors included.
+# The first ones add headers to every response of the later ones, static files,
+# redirects and errors included.
 MIDDLEWARE = [
     "core.middleware.RequestLogMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -135,7 +184,7 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     # % endif
     "core.middleware.SessionTimeoutMiddleware",
-    # Before CSRF, which parses the body: the upload of an anonymous visitor is refused unread.
+    # Before CSRF, which parses the body: an anonymous upload is refused unread.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "core.middleware.BodySizeMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -160,28 +209,32 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            # Each template may use `translate` and `blocktranslate` without loading them.
+            # For `translate` and `blocktranslate` in each template, without `load`.
             "builtins": ["django.templatetags.i18n"],
         },
     }
 ]
 
-TASKS = {"default": {"BACKEND": "core.jobs.NoTaskBackend"}}  # Django's default runs tasks inside the request
+# Django's default runs tasks inside the request.
+TASKS = {"default": {"BACKEND": "core.jobs.NoTaskBackend"}}
 # Translations of the project's own texts: see docs/languages.md.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Transport: HTTPS only
 
 SECURE_SSL_REDIRECT = not DEBUG
-SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]  # load balancers send health checks over plain HTTP
+# Load balancers send health checks over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/\Z"]
 if DEBUG:
-    # A browser that received this header from localhost would refuse plain HTTP to every other project there.
+    # A browser that received this header from localhost would refuse plain HTTP to
+    # every other project there.
     SECURE_HSTS_SECONDS = 0
 if TRUSTED_PROXY_COUNT:
-    # Trusted only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
+    # Only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# E180 takes a locked SQLite database for one without JSON. W021 asks for `preload`, against hstspreload.org's advice:
-# leaving the list takes months. W005 asks for subdomains: only the team knows whether each of its own has HTTPS.
+# E180 takes a locked SQLite database for one without JSON. W021 asks for `preload`,
+# against hstspreload.org's advice: leaving the list takes months. W005 asks for
+# subdomains: only the team knows whether each of its own has HTTPS.
 SILENCED_SYSTEM_CHECKS = ["fields.E180", "security.W021", "security.W005"]
 
 # Headers
@@ -201,13 +254,32 @@ CSP_POLICY: dict[str, list[str]] = {
 }
 SECURE_CSP = {} if CSP_REPORT_ONLY else CSP_POLICY
 SECURE_CSP_REPORT_ONLY = CSP_POLICY if CSP_REPORT_ONLY else {}
-DEVICES = ["accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"]
-CAPABILITIES = ["autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"]
-PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in DEVICES + CAPABILITIES}
+DEVICES = [
+    "accelerometer",
+    "camera",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "usb",
+]
+CAPABILITIES = [
+    "autoplay",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "payment",
+    "xr-spatial-tracking",
+]
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: [] for feature in DEVICES + CAPABILITIES
+}
 
 # Cookies and sessions
 
-# The prefix binds a cookie to this host, the path / and HTTPS. Browsers refuse it over plain HTTP.
+# The prefix binds a cookie to this host, the path / and HTTPS. Browsers refuse it over
+# plain HTTP.
 COOKIE_PREFIX = "" if DEBUG else "__Host-"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_SECURE = not DEBUG
@@ -226,8 +298,15 @@ AUTH_USER_MODEL = "users.User"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": (
+            "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"
+        )
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     # Add rules of your own here.
@@ -235,7 +314,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # % if cookiecutter.auth_app
 if CHECK_BREACHED_PASSWORDS:
-    AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.password_validation.BreachedPasswordValidator"})
+    AUTH_PASSWORD_VALIDATORS.append(
+        {"NAME": "accounts.password_validation.BreachedPasswordValidator"}
+    )
 # % endif
 PASSWORD_HASHERS = [
     "users.hashers.Argon2idHasher",
@@ -245,42 +326,59 @@ PASSWORD_HASHERS = [
 ]
 # In seconds. Django's default is three days, too long for a link that opens an account.
 PASSWORD_RESET_TIMEOUT = 3600
-# The only backend: a second one would hash wrong passwords twice, so response times would reveal accounts.
+# The only backend: a second one would hash wrong passwords twice, so response times
+# would reveal accounts.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 # % if not cookiecutter.auth_app
 ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # % endif
-ACCOUNT_FORMS = {"login": "users.forms.LoginForm", "reset_password": "users.forms.ResetPasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "users.forms.LoginForm",
+    "reset_password": "users.forms.ResetPasswordForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the log-in form asks for these too
-# allauth's own generator adds each email to a table in which an old email would keep its access.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+# allauth's own generator adds each email to a table in which an old email would keep
+# its access.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+)
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-ACCOUNT_SESSION_REMEMBER = True  # the session timeouts above decide how long a session lasts
-# Attempts of others can block the log-in at any moment. Who follows the link is in, after the second factor.
+ACCOUNT_SESSION_REMEMBER = True  # the timeouts above decide how long a session lasts
+# Attempts of others can block the log-in at any moment. Who follows the link is in,
+# after the second factor.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-# Per IP address (ip), and per account from any IP address (key). The other limits are allauth's defaults. Links are
-# valid for longer than their limit lasts, so that nobody can use up the last valid one (users/forms.py).
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip", "reset_link": "3/30m/key"}
+# Per IP address (ip), and per account from any IP address (key). The other limits are
+# allauth's defaults. Links are valid for longer than their limit lasts, so that nobody
+# can use up the last valid one (users/forms.py).
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "20/m/ip",
+    "reset_link": "3/30m/key",
+}
 
 # % if cookiecutter.auth_app
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS |= {
     "signup": "accounts.forms.SignupForm",
-    "confirm_email_verification_code": "accounts.forms.ConfirmEmailVerificationCodeForm",
+    "confirm_email_verification_code": (
+        "accounts.forms.ConfirmEmailVerificationCodeForm"
+    ),
 }
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600  # seconds; the default is 15 minutes, ASVS 6.5.5 allows 10
+# In seconds. The default is 15 minutes; ASVS 6.5.5 allows 10.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verified
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]  # by default also a code sent by email
-ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}  # per recipient, and per emailed code
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]  # by default also by email
+# Per recipient, and per emailed code.
+ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_FORMS = {
     "add_webauthn": "accounts.forms.AddPasskeyForm",
@@ -291,7 +389,7 @@ MFA_FORMS = {
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG  # passkeys work on http://localhost while developing
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG  # for passkeys on http://localhost
 
 # % endif
 # Files and photos
@@ -299,29 +397,43 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG  # passkeys work on http://localhost 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # the default lets every other site read static files
-# Only the site's user reads photos. FILE_UPLOAD_PERMISSIONS would also apply to collected static files.
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # by default, every site may read static files
+# Only the site's user reads photos. FILE_UPLOAD_PERMISSIONS would also apply to
+# collected static files.
 owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
 STORAGES = {
-    "default": storage or {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": owner_only},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "default": storage
+    or {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": owner_only,
+    },
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
 }
-# There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to a signed URL of the bucket.
-BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
+# There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to
+# a signed URL of the bucket.
+BUCKET_URL = (
+    "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
+)
 if BUCKET_URL:
     CSP_POLICY["img-src"].append(BUCKET_URL)
-# Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has no limit for files.
+# Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has
+# no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
-# Only Linux can confine the process that decodes images: other systems are for development.
+# Only Linux can confine the process that decodes images. Others are for development.
 DECODER_MAY_BE_UNCONFINED = DEBUG
-# The limit of a whole request: a photo, other files and texts. nginx's limit, in deploy/site.conf, admits the largest.
+# The limit of a whole request: a photo, other files and texts. nginx's limit, in
+# deploy/site.conf, admits the largest.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
 # % if cookiecutter.cloudinary_moderation
 if CLOUDINARY:
     PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"
-    CSP_POLICY["img-src"].append(f"https://res.cloudinary.com/{CLOUDINARY['cloud_name']}/")
+    CSP_POLICY["img-src"].append(
+        f"https://res.cloudinary.com/{CLOUDINARY['cloud_name']}/"
+    )
 
 # % endif
 # Logging: JSON lines in production
@@ -333,10 +445,16 @@ LOGGING = {
         "json": {"()": "core.logging.JSONFormatter"},
         "text": {"format": "{levelname} {name} {message}", "style": "{"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text" if DEBUG else "json"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "text" if DEBUG else "json",
+        }
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        "access": {"level": "WARNING" if DEBUG else "INFO"},  # the development server logs requests itself
+        # The development server logs requests itself.
+        "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django": {"handlers": []},  # without Django's handler that mails tracebacks
         # These two repeat untrusted input. The project logs its own event instead.
         "django.security.csrf": {"level": "CRITICAL"},

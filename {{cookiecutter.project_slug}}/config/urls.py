@@ -17,7 +17,9 @@ handler404 = partial(views.error_page, name="404")
 handler429 = partial(views.error_page, name="429")  # allauth looks for it
 handler500 = partial(views.error_page, name="500")
 
-favicon = login_not_required(require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")))
+favicon = login_not_required(
+    require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg"))
+)
 
 urlpatterns = [
     # % if cookiecutter.gallery
@@ -34,7 +36,10 @@ urlpatterns = [
     path("webhooks/", include("uploads.moderation.cloudinary.urls")),
     # % endif
     # The site's own page limits attempts and notifies the user.
-    path("admin/password_change/", require_safe(RedirectView.as_view(pattern_name="account_change_password"))),
+    path(
+        "admin/password_change/",
+        require_safe(RedirectView.as_view(pattern_name="account_change_password")),
+    ),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
     path("health/live/", views.health_live, name="health_live"),

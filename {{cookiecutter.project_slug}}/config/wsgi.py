@@ -1,4 +1,4 @@
-"""The WSGI application: `gunicorn config.wsgi`. gunicorn.conf.py holds gunicorn's settings."""
+"""The WSGI application of `gunicorn config.wsgi`, which reads gunicorn.conf.py."""
 
 import logging
 import os
@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
 # `manage.py check --deploy` runs the same checks; a server logs them at its start.
-for message in run_checks(tags=[Tags.security], include_deployment_checks=not settings.DEBUG):
+for message in run_checks(
+    tags=[Tags.security], include_deployment_checks=not settings.DEBUG
+):
     if not message.is_silenced():
         logging.getLogger("config").warning("%s %s", message.id, message.msg)

@@ -1,4 +1,4 @@
-"""The admin site. Its rules hold for every registered model, those of other packages included."""
+"""The admin site: its rules hold for the registered models of every package."""
 
 from typing import Any
 
@@ -15,27 +15,46 @@ RESERVED = (Group, Permission)
 
 
 def may_change(request: HttpRequest, model: type[Model]) -> bool:
-    """Return whether the user may change the model: only superusers may change groups, permissions and who has them."""
-    models = {model._meta.concrete_model, *(field.related_model for field in model._meta.fields)}
+    """Return whether the user may change the model.
+
+    Only superusers may change groups, permissions and who has them.
+    """
+    models = {
+        model._meta.concrete_model,
+        *(field.related_model for field in model._meta.fields),
+    }
     return bool(request.user.is_superuser) or models.isdisjoint(RESERVED)
 
 
 def readonly_fields(model: type[Model]) -> list[str]:
-    return [field.name for field in model._meta.fields if getattr(field, "readonly_in_admin", False)]
+    return [
+        field.name
+        for field in model._meta.fields
+        if getattr(field, "readonly_in_admin", False)
+    ]
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Answer only lookups that the list itself offers, and reserve groups and permissions for superusers."""
+    """Answer only lookups that the list itself offers.
+
+    Groups and permissions are reserved for superusers.
+    """
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # Django allows lookups on every field of the model: `?session_key__gte=…` would reveal a secret bit by bit.
-        # A filter is a field's name, a pair of it and a class, or a class with the name of its parameter.
+        # Django allows lookups on every field of the model: `?session_key__gte=…` would
+        # reveal a secret bit by bit. A filter is a field's name, a pair of it and a
+        # class, or a class with the name of its parameter.
         offered = [self.date_hierarchy, *self.get_list_filter(request)]
-        names = [getattr(it, "parameter_name", it[0] if isinstance(it, list | tuple) else it) for it in offered]
+        names = [
+            getattr(it, "parameter_name", it[0] if isinstance(it, list | tuple) else it)
+            for it in offered
+        ]
         named = any(lookup == name or lookup.startswith(f"{name}__") for name in names)
         return named and super().lookup_allowed(lookup, value, request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.opts.pk.to_python(key)
@@ -43,37 +62,64 @@ class ModelAdmin(admin.ModelAdmin):
             raise BadRequest("An id of a selected row is malformed") from None
         return super().changelist_view(request, extra_context)
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        return super().get_object(request, object_id, from_field or None)  # Django takes an empty name for a field
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        # Django takes an empty name for a field.
+        return super().get_object(request, object_id, from_field or None)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except OverflowError:  # SQLite cannot look up such an id, and Django does not check those of a list
+        except OverflowError:
+            # Too large for SQLite; Django does not check the ids of a list.
             raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = () if request.user.is_superuser else (*self.opts.fields, *self.opts.many_to_many)
-        reserved = [it.name for it in fields if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}]
-        return (*super().get_readonly_fields(request, obj), *reserved, *readonly_fields(self.model))
+        fields = (
+            ()
+            if request.user.is_superuser
+            else (*self.opts.fields, *self.opts.many_to_many)
+        )
+        reserved = [
+            it.name
+            for it in fields
+            if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}
+        ]
+        return (
+            *super().get_readonly_fields(request, obj),
+            *reserved,
+            *readonly_fields(self.model),
+        )
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return [inline for inline in super().get_inlines(request, obj) if may_change(request, inline.model)]
+        return [
+            inline
+            for inline in super().get_inlines(request, obj)
+            if may_change(request, inline.model)
+        ]
 
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         inlines: list[Any] = super().get_inline_instances(request, obj)
         for inline in inlines:
-            inline.readonly_fields = (*inline.readonly_fields, *readonly_fields(inline.model))
+            inline.readonly_fields = (
+                *inline.readonly_fields,
+                *readonly_fields(inline.model),
+            )
         return inlines
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and may_change(request, self.model)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and may_change(request, self.model)
+        return super().has_change_permission(request, obj) and may_change(
+            request, self.model
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and may_change(request, self.model)
+        return super().has_delete_permission(request, obj) and may_change(
+            request, self.model
+        )
 
 
 class AdminSite(admin.AdminSite):
@@ -81,9 +127,13 @@ class AdminSite(admin.AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         # Django's own views take every method.
-        return require_http_methods(["GET", "HEAD", "POST"])(super().admin_view(view, cacheable))
+        return require_http_methods(["GET", "HEAD", "POST"])(
+            super().admin_view(view, cacheable)
+        )
 
-    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+    def register(
+        self, model_or_iterable: Any, admin_class: Any = None, **options: Any
+    ) -> None:
         admin_class = admin_class or ModelAdmin
         if not issubclass(admin_class, ModelAdmin):
             admin_class = type(admin_class.__name__, (ModelAdmin, admin_class), {})

@@ -16,5 +16,5 @@ class CoreConfig(AppConfig):
 
 
 class AdminConfig(admin.AdminConfig):
-    default = False  # CoreConfig is the default of this module; settings.py names this one
+    default = False  # CoreConfig is this module's default; settings.py names this one
     default_site = "core.admin.AdminSite"

@@ -13,9 +13,10 @@ type View = Callable[..., HttpResponse]
 
 
 def microcache(view: View) -> View:
-    """Let visitors without cookies share the page for a second. It must depend on nothing but the URL and the language.
+    """Let visitors without cookies share the page for a second.
 
-    Browsers ask again each time, so a photo that was taken down is gone from all pages after two seconds.
+    It must depend on nothing but the URL and the language. Browsers ask again each
+    time, so a photo that was taken down is gone from all pages after two seconds.
     """
 
     @wraps(view)
@@ -30,9 +31,28 @@ def microcache(view: View) -> View:
 
 
 def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
-    """Return whether the page contains nothing of its visitor: no nonce, CSRF token, message or session."""
-    sent = request.COOKIES, request.META.get("QUERY_STRING"), request.headers.get("Authorization")
-    used = get_nonce(request), request.META.get("CSRF_COOKIE_NEEDS_UPDATE"), page.cookies, len(get_messages(request))
-    is_plain = request.method in {"GET", "HEAD"} and page.status_code == 200 and "Cache-Control" not in page
-    # Another response may get its content later, as a TemplateResponse does: what that uses is not known yet.
-    return type(page) is HttpResponse and is_plain and not any(sent + used) and request.session.is_empty()
+    """Return whether the page has no nonce, CSRF token, message or session."""
+    sent = (
+        request.COOKIES,
+        request.META.get("QUERY_STRING"),
+        request.headers.get("Authorization"),
+    )
+    used = (
+        get_nonce(request),
+        request.META.get("CSRF_COOKIE_NEEDS_UPDATE"),
+        page.cookies,
+        len(get_messages(request)),
+    )
+    is_plain = (
+        request.method in {"GET", "HEAD"}
+        and page.status_code == 200
+        and "Cache-Control" not in page
+    )
+    # Another response may get its content later, as a TemplateResponse does: what that
+    # uses is not known yet.
+    return (
+        type(page) is HttpResponse
+        and is_plain
+        and not any(sent + used)
+        and request.session.is_empty()
+    )

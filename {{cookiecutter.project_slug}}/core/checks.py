@@ -9,7 +9,17 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
     """Report settings that are allowed but weaken the project."""
     messages: list[CheckMessage] = []
     if settings.CSP_REPORT_ONLY:
-        messages.append(Warning("CSP_REPORT_ONLY is on: the policy blocks nothing.", id="core.W001"))
-    if not settings.DEBUG and settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-        messages.append(Info("SQLite serves one machine and one writer at a time, not `poe backup`.", id="core.I001"))
+        messages.append(
+            Warning("CSP_REPORT_ONLY is on: the policy blocks nothing.", id="core.W001")
+        )
+    if (
+        not settings.DEBUG
+        and settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    ):
+        messages.append(
+            Info(
+                "SQLite serves one machine and one writer at a time, not `poe backup`.",
+                id="core.I001",
+            )
+        )
     return messages

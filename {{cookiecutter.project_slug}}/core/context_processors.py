@@ -5,7 +5,10 @@ from core.logging import request_id
 
 
 def project(request: HttpRequest) -> dict[str, str]:
-    """Add texts about the site and the request. The name `site_name` is taken: Django's log-in view sets it."""
+    """Add texts about the site and the request.
+
+    The name `site_name` is taken: Django's log-in view sets it.
+    """
     return {
         "project_name": settings.SITE_NAME,
         "project_description": settings.SITE_DESCRIPTION,

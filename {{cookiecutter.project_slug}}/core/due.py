@@ -1,4 +1,7 @@
-"""Rows that say when they are due, so that no queue can lose them. Any number of workers can share them."""
+"""Rows that say when they are due, so that no queue can lose them.
+
+Any number of workers can share them.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,27 +22,44 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         return self.filter(is_free(timezone.now()))
 
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
-        """Return up to `limit` due rows, by the order of the query. No other worker gets them for `duration`."""
+        """Return up to `limit` due rows, by the order of the query.
+
+        No other worker gets them for `duration`.
+        """
         now = timezone.now()
         free = is_free(now)
-        keys = list(self.filter(free).order_by(*self.query.order_by, "due_at").values_list("pk", flat=True)[:limit])
+        keys = list(
+            self.filter(free)
+            .order_by(*self.query.order_by, "due_at")
+            .values_list("pk", flat=True)[:limit]
+        )
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        # The update succeeds for one worker only. It leaves out the conditions of `self`: one on another table would be
-        # a subquery, which PostgreSQL does not run again for a row that another worker has just claimed.
+        # The update succeeds for one worker only. It leaves out the conditions of
+        # `self`: one on another table would be a subquery, which PostgreSQL does not
+        # run again for a row that another worker has just claimed.
         rows = self.model._base_manager
         claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
-        # In random order, so that a row whose work always fails cannot end every pass before the others.
+        # In random order, so that a row whose work always fails cannot end every pass
+        # before the others.
         return list(self.filter(pk__in=claimed).order_by("?"))
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
-        """Extend the claim, or end it (None), except for rows that another worker has taken over."""
-        mine = self.filter(pk__in=[row.pk for row in rows], claimed_until=rows[0].claimed_until)
+        """Extend the claim, or end it (None).
+
+        Rows that another worker has taken over stay as they are.
+        """
+        mine = self.filter(
+            pk__in=[row.pk for row in rows], claimed_until=rows[0].claimed_until
+        )
         mine.update(claimed_until=until)
         for row in rows:
             row.claimed_until = until
 
     def reschedule(self, row: Row, due_at: datetime | None) -> None:
-        """Store when a row is due again, unless another process has changed its `due_at` since the claim."""
+        """Store when a row is due again.
+
+        Do nothing if another process has changed its `due_at` since the claim.
+        """
         self.filter(pk=row.pk, due_at=row.due_at).update(due_at=due_at)
 
 
@@ -56,6 +76,6 @@ class DueRow(models.Model):
         abstract = True
 
     def next_attempt(self) -> datetime:
-        """Return when to try again: in 10 seconds after the first attempt, then later and later, up to 15 minutes."""
+        """Return when to try again: in 10 seconds at first, in 15 minutes at most."""
         wait = 10 * 1.5 ** min(self.attempts - 1, 12)
         return timezone.now() + timedelta(seconds=min(wait, 900))

@@ -11,7 +11,8 @@ from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 logger = logging.getLogger(__name__)
-# Sent by rotate_encryption. A receiver returns a model, a field with tokens, and what rotates those in a value of it.
+# Sent by rotate_encryption. A receiver returns a model, a field with tokens, and what
+# rotates those in a value of it.
 encryption_key_rotated = Signal()
 
 
@@ -25,12 +26,15 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Return the text of a token; raise cryptography.fernet.InvalidToken when no key fits."""
+    """Return the text of a token; raise Fernet's InvalidToken when no key fits."""
     return fernet(*settings.FIELD_ENCRYPTION_KEYS).decrypt(token.encode()).decode()
 
 
 def rotate(token: str) -> str:
-    """Return the token if the newest key decrypts it, otherwise a new one; raise InvalidToken when no key fits."""
+    """Return the token if the newest key decrypts it, otherwise a new one.
+
+    Raise InvalidToken when no key fits.
+    """
     try:
         fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
     except InvalidToken:
@@ -39,13 +43,19 @@ def rotate(token: str) -> str:
 
 
 class Unreadable(str):
-    """What is shown for a text whose key is missing, so that it stops neither a page nor a job. Its token is kept."""
+    """What is shown for a text whose key is missing.
+
+    It stops neither a page nor a job. Its token is kept.
+    """
 
     token: str
 
 
 class EncryptedTextField(models.TextField):
-    """Store text as a Fernet token and None as NULL. The only lookup is `isnull`: equal texts have different tokens."""
+    """Store text as a Fernet token and None as NULL.
+
+    The only lookup is `isnull`: equal texts have different tokens.
+    """
 
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)
@@ -53,7 +63,9 @@ class EncryptedTextField(models.TextField):
             return text.token
         return None if text is None else encrypt(text)
 
-    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
+    def from_db_value(
+        self, value: str | None, expression: Any, connection: BaseDatabaseWrapper
+    ) -> str | None:
         if value is None:
             return None
         try:
@@ -66,5 +78,8 @@ class EncryptedTextField(models.TextField):
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
-            raise FieldError(f"An encrypted field has no lookup '{lookup_name}': equal texts have different tokens.")
+            raise FieldError(
+                f"An encrypted field has no lookup '{lookup_name}':"
+                " equal texts have different tokens."
+            )
         return super().get_lookup(lookup_name)

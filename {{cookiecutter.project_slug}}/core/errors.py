@@ -1,10 +1,19 @@
-"""Errors sent to Sentry: where an error happened, without its text, variables, request and user."""
+"""Errors for Sentry: where they happened, without text, variables, request or user."""
 
 from typing import Any
 
 from core.logging import request_id
 
-KEPT = {"event_id", "timestamp", "platform", "level", "logger", "release", "server_name", "exception"}
+KEPT = {
+    "event_id",
+    "timestamp",
+    "platform",
+    "level",
+    "logger",
+    "release",
+    "server_name",
+    "exception",
+}
 
 
 def start(dsn: str) -> None:
@@ -14,11 +23,13 @@ def start(dsn: str) -> None:
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     options: dict[str, Any] = {
-        # Django logs the errors of views. Other integrations read requests, users and arguments of commands.
+        # Django logs the errors of views. Other integrations read requests, users and
+        # arguments of commands.
         "default_integrations": False,
         "integrations": [
             ExcepthookIntegration(),
-            # Sends the error that ends a process. The default callback would print a line that is not JSON.
+            # Sends the error that ends a process. The default callback would print a
+            # line that is not JSON.
             AtexitIntegration(callback=lambda pending, timeout: None),
             LoggingIntegration(level=None),
         ],
@@ -34,5 +45,7 @@ def strip(event: dict[str, Any], hint: object) -> dict[str, Any] | None:
         error["value"] = ""
         for frame in error.get("stacktrace", {}).get("frames", ()):
             frame.pop("vars", None)
-    kept = {name: event[name] for name in KEPT & event.keys()} | {"tags": {"request_id": request_id.get()}}
+    kept = {name: event[name] for name in KEPT & event.keys()} | {
+        "tags": {"request_id": request_id.get()}
+    }
     return kept if "exception" in kept else None

@@ -1,4 +1,7 @@
-"""Jobs: what the worker does beside the site. An app declares its own in a module `jobs`, by the decorator `job`."""
+"""Jobs: what the worker does beside the site.
+
+An app declares its own in a module `jobs`, by the decorator `job`.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,11 +31,14 @@ JOBS: list[Job] = []
 WORKER_HERE = f"worker on {gethostname()}"
 
 
-def job[Work: Callable[[], object]](*, every: int, lane: str = "") -> Callable[[Work], Work]:
-    """Make each worker call the function once in every period of `every` seconds, and again at once if it returns True.
+def job[Work: Callable[[], object]](
+    *, every: int, lane: str = ""
+) -> Callable[[Work], Work]:
+    """Make each worker call the function once in every period of `every` seconds.
 
-    It must be safe to repeat: several workers may run it at the same time, and one may die at any line. A worker runs
-    the jobs of a lane one after the other, and those of other lanes beside them.
+    If it returns True, the worker calls it again at once. It must be safe to repeat:
+    several workers may run it at the same time, and one may die at any line. A worker
+    runs the jobs of a lane one after the other, and those of other lanes beside them.
     """
 
     def register(work: Work) -> Work:
@@ -43,22 +49,35 @@ def job[Work: Callable[[], object]](*, every: int, lane: str = "") -> Callable[[
 
 
 class NoTaskBackend(DummyBackend):
-    """Refuse Django's tasks, in place of the default backend: it would run them at once, and none again that fails."""
+    """Refuse Django's tasks, in place of the default backend.
+
+    That one would run them at once, and none again that fails.
+    """
 
     def validate_task(self, task: Any) -> Never:
-        advice = "make this task a job of the worker (core/jobs.py), or set TASKS to a backend with its own worker."
-        raise ImproperlyConfigured(f"{task.func.__module__}.{task.func.__qualname__}: {advice}")
+        advice = (
+            "make this task a job of the worker (core/jobs.py),"
+            " or set TASKS to a backend with its own worker."
+        )
+        raise ImproperlyConfigured(
+            f"{task.func.__module__}.{task.func.__qualname__}: {advice}"
+        )
 
 
 @job(every=300)
 def delete_expired() -> None:
-    """Delete expired sessions and rows of the cache, which Django keeps: the keys of the cache contain IP addresses."""
+    """Delete expired sessions and rows of the cache, which Django keeps.
+
+    The keys of the cache contain IP addresses.
+    """
     call_command("clearsessions")
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
     # Of machines that were taken away without an end of their worker.
-    LastRun.objects.filter(name__startswith="worker on ", at__lt=timezone.now() - timedelta(days=1)).delete()
+    LastRun.objects.filter(
+        name__startswith="worker on ", at__lt=timezone.now() - timedelta(days=1)
+    ).delete()
 
 
 @job(every=60)

@@ -1,7 +1,7 @@
 """Security events, and log lines that no input can forge.
 
-Event names come from OWASP's Logging Vocabulary. An event holds the user's id and the requested path,
-never form data, email addresses, IP addresses or session keys.
+Event names come from OWASP's Logging Vocabulary. An event holds the user's id and the
+requested path, never form data, email addresses, IP addresses or session keys.
 """
 
 import json
@@ -15,9 +15,11 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.http import HttpRequest
 
-RESET_LINK = re.compile(r"(/reset/)\S+")  # the token of a password reset link: a reader of the log could use it
+# The token of a password reset link: a reader of the log could use it.
+RESET_LINK = re.compile(r"(/reset/)\S+")
 MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
-# How many of an exception's first and last frames are logged, and of its causes. A recursion has thousands.
+# How many of an exception's first and last frames are logged, and of its causes. A
+# recursion has thousands.
 FRAMES, CAUSES = 20, 2
 
 security = logging.getLogger("security")
@@ -25,7 +27,13 @@ security = logging.getLogger("security")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-def log_event(event: str, request: HttpRequest | None = None, *, level: int = logging.INFO, **fields: object) -> None:
+def log_event(
+    event: str,
+    request: HttpRequest | None = None,
+    *,
+    level: int = logging.INFO,
+    **fields: object,
+) -> None:
     """Log a security event with the user and path of the request, and with `fields`."""
     if request is not None:
         if (user := user_id(request)) is not None:
@@ -35,21 +43,27 @@ def log_event(event: str, request: HttpRequest | None = None, *, level: int = lo
 
 
 def user_id(request: HttpRequest) -> Any:
-    """Return the user's id if a view has read the session. Reading it here would load and renew it for each image."""
+    """Return the user's id if a view has read the session.
+
+    Reading it here would load and renew it for each image.
+    """
     session = getattr(request, "session", None)
     key = session.get(SESSION_KEY) if session is not None and session.accessed else None
     return key and get_user_model()._meta.pk.to_python(key)
 
 
 class JSONFormatter(logging.Formatter):
-    """Format each record as one line of ASCII JSON, so that a line break in a value stays inside its string.
+    """Format each record as one line of ASCII JSON.
 
-    It needs no settings: gunicorn uses it before Django is set up.
+    A line break in a value stays inside its string. The formatter needs no settings:
+    gunicorn uses it before Django is set up.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(
+                timespec="milliseconds"
+            ),
             "level": record.levelname,
             "logger": record.name,
             "event": mask_reset_link(record.getMessage()),
@@ -60,11 +74,17 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             error, *causes = map(describe, chain(record.exc_info[1]))
             line |= error | ({"causes": ends(causes, CAUSES)} if causes else {})
-        return json.dumps({name: shorten(value) for name, value in line.items()}, default=str)
+        return json.dumps(
+            {name: shorten(value) for name, value in line.items()}, default=str
+        )
 
 
 def shorten(value: object) -> object:
-    return f"{value[:MAX_LENGTH]}…" if isinstance(value, str) and len(value) > MAX_LENGTH else value
+    return (
+        f"{value[:MAX_LENGTH]}…"
+        if isinstance(value, str) and len(value) > MAX_LENGTH
+        else value
+    )
 
 
 def mask_reset_link(text: str) -> str:
@@ -76,12 +96,17 @@ def chain(error: BaseException | None) -> list[BaseException]:
     found: dict[int, BaseException] = {}
     while error is not None and id(error) not in found:
         found[id(error)] = error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__ or (
+            None if error.__suppress_context__ else error.__context__
+        )
     return list(found.values())
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Return class and frames, without the text and the variables, which can hold personal data and secrets."""
+    """Return class and frames, without the text and the variables.
+
+    Those can hold personal data and secrets.
+    """
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
     at = [f"{code.co_filename}:{line} {code.co_qualname}" for code, line in frames]
     return {"error": type(error).__name__, "at": ends(at, FRAMES)}

@@ -1,4 +1,7 @@
-"""Emails wait in the database until the worker sends them: no response depends on the mail server, and none is lost."""
+"""Emails wait in the database until the worker sends them.
+
+No response depends on the mail server, and no email is lost.
+"""
 
 import json
 import logging
@@ -17,17 +20,22 @@ from django.utils import timezone
 from core.models import Mail
 
 logger = logging.getLogger(__name__)
-# How many may wait. A flood of them discards the oldest ones of its own kind, and delays no other kind.
+# How many may wait. A flood of them discards the oldest ones of its own kind, and
+# delays no other kind.
 BUDGETS = {Mail.Kind.UNVERIFIED: 200, Mail.Kind.UNKNOWN: 100}
 LIFETIME = timedelta(days=2)  # of emails that name none
-CLAIM = timedelta(minutes=1)  # longer than sending one email takes; then another worker sends that of one that died
+# Longer than sending one email takes; then another worker sends that of a dead one.
+CLAIM = timedelta(minutes=1)
 RETRY = timedelta(seconds=10)
 PASS_SECONDS = 1
-REFUSALS = 5  # after which an email that the server refuses for good is discarded; some refuse at first
+REFUSALS = 5  # until an email is discarded; some servers refuse one at first
 
 
 class OutboxBackend(BaseEmailBackend):
-    """Store emails in the caller's transaction. An email may have a `kind` and a `lifetime`."""
+    """Store emails in the caller's transaction.
+
+    An email may have a `kind` and a `lifetime`.
+    """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
@@ -52,7 +60,7 @@ class StoredMessage(EmailMessage):
 
 
 def send_waiting() -> bool:
-    """Send emails for a second, those of the first kind first. Return whether more are due."""
+    """Send emails for a second, by kind, and return whether more are due."""
     if not Mail.objects.exists():
         return False
     discard()
@@ -62,7 +70,9 @@ def send_waiting() -> bool:
     try:
         with mailers["server"] as server:
             connected = True
-            while time.monotonic() < end and (mails := Mail.objects.order_by("kind").claim(1, CLAIM)):
+            while time.monotonic() < end and (
+                mails := Mail.objects.order_by("kind").claim(1, CLAIM)
+            ):
                 send(server, mails[0])
     except OSError:
         logger.exception("emails wait: the connection to the mail server failed")
@@ -79,13 +89,22 @@ def discard() -> None:
         logger.error("emails expired: %d", number)
     for kind, budget in BUDGETS.items():
         mails = Mail.objects.filter(kind=kind)
-        for newest_surplus in mails.order_by("-pk").values_list("pk", flat=True)[budget : budget + 1]:
+        for newest_surplus in mails.order_by("-pk").values_list("pk", flat=True)[
+            budget : budget + 1
+        ]:
             number = mails.filter(pk__lte=newest_surplus).delete()[0]
-            logger.error("emails discarded: %d of kind %s, since too many wait", number, kind.name)
+            logger.error(
+                "emails discarded: %d of kind %s, since too many wait",
+                number,
+                kind.name,
+            )
 
 
 def send(server: BaseEmailBackend, mail: Mail) -> None:
-    """Send a claimed email. An error that ends the connection is raised; the email is tried again later in any case."""
+    """Send a claimed email.
+
+    An error that ends the connection is raised. The email is tried again in any case.
+    """
     try:
         server.send_messages([StoredMessage(mail.content)])
     except Exception as error:
@@ -95,7 +114,9 @@ def send(server: BaseEmailBackend, mail: Mail) -> None:
             return
         Mail.objects.reschedule(mail, mail.next_attempt())
         Mail.objects.keep_claim([mail], None)
-        if not isinstance(error, SMTPRecipientsRefused | SMTPResponseException | ValueError):
+        if not isinstance(
+            error, SMTPRecipientsRefused | SMTPResponseException | ValueError
+        ):
             raise
         logger.exception("email not sent")
     else:
@@ -103,17 +124,26 @@ def send(server: BaseEmailBackend, mail: Mail) -> None:
 
 
 def is_final(error: Exception) -> bool:
-    """Return whether the server refuses the recipients or the email, rather than the site, and not only for now."""
+    """Return whether the server refuses the recipients or the email for good.
+
+    A refusal of the site itself does not count.
+    """
     if isinstance(error, SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
-    if isinstance(error, json.JSONDecodeError):  # the key that decrypts the email is missing on this machine
+    # The key that decrypts the email is missing on this machine.
+    if isinstance(error, json.JSONDecodeError):
         return False
-    return isinstance(error, ValueError) or (isinstance(error, SMTPDataError) and error.smtp_code >= 500)
+    return isinstance(error, ValueError) or (
+        isinstance(error, SMTPDataError) and error.smtp_code >= 500
+    )
 
 
 class ConsoleBackend(EmailBackend):
-    """Print the text alone. Django prints the whole message, with its HTML version, encoded."""
+    """Print the text alone: Django would print the encoded message, with its HTML."""
 
     def write_message(self, message: Any) -> None:
-        head = f"From: {message.from_email}\nTo: {', '.join(message.to)}\nSubject: {message.subject}"
+        head = (
+            f"From: {message.from_email}\nTo: {', '.join(message.to)}\n"
+            f"Subject: {message.subject}"
+        )
         self.stream.write(f"{head}\n\n{message.body.strip()}\n{'-' * 79}\n")

@@ -20,30 +20,35 @@ from django.utils.deprecation import MiddlewareMixin
 from core import views
 from core.logging import log_event, request_id, user_id
 
-# Each view restricts them further. Without this list, a view that does not would answer even TRACE.
+# Each view restricts them further. A view that does not would otherwise answer TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
-WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")  # an IP address from a proxy
+# An IP address from a proxy.
+WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")
 
-# The network of the request's client: one IP address, or with IPv6 a /64, all of which one client owns.
+# The network of the request's client: one IP address, or with IPv6 a /64, all of which
+# one client owns.
 client_network: ContextVar[str] = ContextVar("client_network", default="")
 
 access = logging.getLogger("access")
 
 
 def client_ip(request: HttpRequest) -> str:
-    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw; raise BadRequest without one.
+    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
 
-    Each proxy appends the IP address it saw to X-Forwarded-For. Only that many entries from the right
-    are trustworthy; the client can set all entries further left. A proxy's own IP address is never returned:
-    one client could use up the rate limits of all.
+    Raise BadRequest without one. Each proxy appends the IP address it saw to
+    X-Forwarded-For. Only that many entries from the right are trustworthy; the client
+    can set all entries further left. A proxy's own IP address is never returned: one
+    client could use up the rate limits of all clients.
     """
     count = settings.TRUSTED_PROXY_COUNT
     # Without REMOTE_ADDR, the request comes from this process itself.
     direct = [request.META.get("REMOTE_ADDR", "127.0.0.1")]
-    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
+    entries = (
+        request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
+    )
     try:
         entry = entries[-count or -1].strip()
         found = WITH_BRACKETS_OR_PORT.fullmatch(entry)
@@ -54,10 +59,17 @@ def client_ip(request: HttpRequest) -> str:
 
 
 class RequestLogMiddleware(MiddlewareMixin):
-    """Give the request an id, a trusted proxy's or a new one, and log the response without path and query string."""
+    """Give the request an id, a trusted proxy's or a new one, and log the response.
+
+    The log contains neither path nor query string.
+    """
 
     def __call__(self, request: HttpRequest) -> Any:
-        sent = request.headers.get("X-Request-ID", "") if settings.TRUSTED_PROXY_COUNT else ""
+        sent = (
+            request.headers.get("X-Request-ID", "")
+            if settings.TRUSTED_PROXY_COUNT
+            else ""
+        )
         request_id.set(sent if REQUEST_ID.fullmatch(sent) else uuid4().hex)
         started = time.monotonic()
         response: Any = self.get_response(request)
@@ -74,13 +86,23 @@ class RequestLogMiddleware(MiddlewareMixin):
 
 
 class ResponseHeadersMiddleware(MiddlewareMixin):
-    """Refuse unknown methods, and add to every response the headers that no other middleware adds."""
+    """Refuse unknown methods, and add the headers that no other middleware adds."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        return None if request.method in KNOWN_METHODS else HttpResponseNotAllowed(KNOWN_METHODS)
+        return (
+            None
+            if request.method in KNOWN_METHODS
+            else HttpResponseNotAllowed(KNOWN_METHODS)
+        )
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if response.status_code == 405 and not response.streaming and not response.content:
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
+        if (
+            response.status_code == 405
+            and not response.streaming
+            and not response.content
+        ):
             response.content = views.error_page(request, name="405").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
@@ -98,72 +120,109 @@ class RequestValidationMiddleware(MiddlewareMixin):
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info in {"/health/live/", "/health/ready/"}:
-            # Load balancers can set neither Host nor the headers of proxies, and do not log in.
+            # Load balancers can set neither Host nor the headers of proxies, and do not
+            # log in.
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
-        # Django would decode forms with any codec of Python, and PostgreSQL refuses NUL, as in a session's key.
-        # With a query, some charsets fail before any middleware; deploy/site.conf replaces them.
-        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join([request.path_info, *request.COOKIES.values()]):
+        # Django would decode forms with any codec of Python, and PostgreSQL refuses
+        # NUL, as in a session's key. With a query, some charsets fail before any
+        # middleware; deploy/site.conf replaces them.
+        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(
+            [request.path_info, *request.COOKIES.values()]
+        ):
             raise BadRequest("Charset, URL or cookie is malformed")
         ip = ip_address(client_ip(request))
-        client_network.set(str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False)))
+        client_network.set(
+            str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
+        )
         if not settings.DEBUG:
-            # Any client can set the port of the Host header, and links in emails would repeat it. The header
-            # itself stays, since CSRF protection compares it.
+            # Any client can set the port of the Host header, and links in emails would
+            # repeat it. The header itself stays, since CSRF protection compares it.
             origin = f"{request.scheme}://" + re.sub(r":\d+$", "", request.get_host())
             full_path = request.get_full_path()
-            setattr(request, "build_absolute_uri", lambda url=full_path: urljoin(origin + request.path, url))  # noqa: B010
+            setattr(  # noqa: B010
+                request,
+                "build_absolute_uri",
+                lambda url=full_path: urljoin(origin + request.path, url),
+            )
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
         return None
 
 
 class BodySizeMiddleware(MiddlewareMixin):
-    """Refuse a body over BODY_MAX_BYTES, once the page is known to be open to the visitor."""
+    """Refuse a body over BODY_MAX_BYTES, once the visitor may open the page."""
 
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
         size = request.META.get("CONTENT_LENGTH") or "0"
-        return views.too_large(request) if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES else None
+        return (
+            views.too_large(request)
+            if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES
+            else None
+        )
 
 
 class SessionTimeoutMiddleware(MiddlewareMixin):
-    """End a session after SESSION_COOKIE_AGE seconds without a page, and after SESSION_ABSOLUTE_AGE in any case.
+    """End a session that has timed out.
 
-    The expiry is stored with the session and enforced by its store, so a request costs no extra query.
-    Image requests do not renew a session: each thumbnail would write one.
+    It ends after SESSION_COOKIE_AGE seconds without a page, and after
+    SESSION_ABSOLUTE_AGE in any case. The expiry is stored with the session and enforced
+    by its store, so a request costs no extra query. Image requests do not renew a
+    session: each thumbnail would cost a write.
     """
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
         is_image = response.headers.get("Content-Type", "").startswith("image/")
-        if is_image or not request.session.accessed or not request.user.is_authenticated:
+        if (
+            is_image
+            or not request.session.accessed
+            or not request.user.is_authenticated
+        ):
             return response
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        started = datetime.fromisoformat(request.session.setdefault("started", now.isoformat()))
+        started = datetime.fromisoformat(
+            request.session.setdefault("started", now.isoformat())
+        )
         renewed = request.session.get("renewed")
         if not renewed or now - datetime.fromisoformat(renewed) >= RENEW_AFTER:
             request.session["renewed"] = now.isoformat()
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            request.session.set_expiry(min(now + idle, started + settings.SESSION_ABSOLUTE_AGE))
+            request.session.set_expiry(
+                min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
+            )
         return response
 
 
 class CacheDownMiddleware(MiddlewareMixin):
-    """Answer 503 while the cache that counts attempts is down, and log requests over a rate limit."""
+    """Answer 503 while the cache that counts attempts is down.
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    Log requests over a rate limit.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
         if response.status_code == 429:
             log_event("excess_rate_limit_exceeded", request)
         return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
         try:
             cache.get("reached")
         except Exception:  # each cache driver raises exceptions of its own
-            logging.getLogger(__name__).exception("cache unavailable, attempts cannot be counted")
+            logging.getLogger(__name__).exception(
+                "cache unavailable, attempts cannot be counted"
+            )
             return views.error_page(request, name="503")
         return None

@@ -5,10 +5,16 @@ from core.encryption import EncryptedTextField
 
 
 class Mail(DueRow):
-    """An email that waits for the worker. The row is deleted once the email is sent or has outlived its purpose."""
+    """An email that waits for the worker.
+
+    The row is deleted once the email is sent or has outlived its purpose.
+    """
 
     class Kind(models.IntegerChoices):
-        """The order in which emails are sent. Anyone can cause those of the last two, to any recipient."""
+        """The order in which emails are sent.
+
+        Anyone can cause those of the last two, to any recipient.
+        """
 
         NORMAL = 0  # to users, notices among them
         UNVERIFIED = 1  # to recipients whose email is not verified yet
@@ -16,7 +22,9 @@ class Mail(DueRow):
 
     kind = models.PositiveSmallIntegerField(choices=Kind)
     created_at = models.DateTimeField(auto_now_add=True)
-    content = EncryptedTextField(help_text="As JSON: the sender, the recipients and the MIME message.")
+    content = EncryptedTextField(
+        help_text="As JSON: the sender, the recipients and the MIME message."
+    )
     expires_at = models.DateTimeField()
 
     class Meta:
@@ -31,7 +39,8 @@ class LastRun(models.Model):
 
     name = models.CharField(max_length=100, primary_key=True)
     at = models.DateTimeField()
-    room = models.PositiveIntegerField(default=0)  # for how many more backups like the last one
+    # For how many more backups like the last one.
+    room = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.name} {self.at}"

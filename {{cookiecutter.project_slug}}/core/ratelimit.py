@@ -9,20 +9,29 @@ type View = Callable[..., HttpResponse]
 
 
 def rate_limit(
-    amount: int, *, seconds: int, per: str = "user", methods: Collection[str] = ("POST", "PUT", "PATCH", "DELETE")
+    amount: int,
+    *,
+    seconds: int,
+    per: str = "user",
+    methods: Collection[str] = ("POST", "PUT", "PATCH", "DELETE"),
 ) -> Callable[[View], View]:
-    """Answer 429 to more than `amount` requests in `seconds`, per "user" or per "ip" (with IPv6, per /64 network).
+    """Answer 429 to more than `amount` requests in `seconds`.
 
-    allauth counts them in the cache that all processes share. While the cache is down, the response is 503.
+    They are counted per "user" or per "ip" (with IPv6, per /64 network), by allauth, in
+    the cache that all processes share. While the cache is down, the response is 503.
     """
 
     def decorate(view: View) -> View:
         name = f"{view.__module__}.{view.__qualname__}"
-        limited = allauth_rate_limit(action=name, config={name: f"{amount}/{seconds}s/{per}"}, limit_get=True)(view)
+        limited = allauth_rate_limit(
+            action=name, config={name: f"{amount}/{seconds}s/{per}"}, limit_get=True
+        )(view)
 
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            response: HttpResponse = (limited if request.method in methods else view)(request, *args, **kwargs)
+            response: HttpResponse = (limited if request.method in methods else view)(
+                request, *args, **kwargs
+            )
             if response.status_code == 429:
                 response.headers.setdefault("Retry-After", str(seconds))
             return response

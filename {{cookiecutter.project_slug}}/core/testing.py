@@ -25,8 +25,9 @@ type Upload = Callable[..., Any]
 type Travel = Callable[[timedelta], None]
 
 LOGIN = "/accounts/login/"
-PRIVATE = "/accounts/password/change/"  # a page with a form, for users who are logged in
+PRIVATE = "/accounts/password/change/"  # a page with a form, for logged-in users
 PASSWORD = "correct horse battery staple"
+HANG_SECONDS = 60  # longer than any step takes on a busy machine: it only ends hangs
 
 
 def log_in(client: Client, email: str, password: str = PASSWORD, **extra: Any) -> Any:
@@ -34,7 +35,8 @@ def log_in(client: Client, email: str, password: str = PASSWORD, **extra: Any) -
 
 
 def is_logged_in(client: Client) -> bool:
-    # Not by PRIVATE itself: staff may see the pages of their account before they have proved a second factor.
+    # Not by PRIVATE itself: staff may see the pages of their account before they have
+    # proved a second factor.
     return bool(client.get("/admin/password_change/").headers["Location"] == PRIVATE)
 
 

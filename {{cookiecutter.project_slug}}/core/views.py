@@ -31,7 +31,14 @@ from core.ratelimit import rate_limit
 
 REPORT_MAX_BYTES = 16 * 1024
 FREE_BYTES = 200 * 1024**2  # more than all uploads at one moment take
-REPORTED = {"effectiveDirective", "blockedURL", "documentURL", "effective-directive", "blocked-uri", "document-uri"}
+REPORTED = {
+    "effectiveDirective",
+    "blockedURL",
+    "documentURL",
+    "effective-directive",
+    "blocked-uri",
+    "document-uri",
+}
 
 logger = logging.getLogger(__name__)
 checking, checked_at, is_ready = Lock(), 0.0, False
@@ -54,9 +61,10 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if all services answered within the last second, else 503. Only the log names the one that failed.
+    """Answer 200 if all services answered within the last second, else 503.
 
-    With X-Release, it must also be the release of that name: deploy/release asks, and nobody else learns the name.
+    Only the log names the one that failed. With X-Release, it must also be the release
+    of that name: deploy/release asks, and nobody else learns the name.
     """
     global checked_at, is_ready
     now = time.monotonic()
@@ -69,16 +77,25 @@ def health_ready(request: HttpRequest) -> HttpResponse:
             checking.release()
         answer = is_ready
     else:
-        # Another request checks. If a service hangs, this one does not wait too, and the last answer is out of date.
+        # Another request checks. If a service hangs, this one does not wait too, and
+        # the last answer is out of date.
         answer = is_ready and now < checked_at + 2
-    answer &= request.headers.get("X-Release", settings.BASE_DIR.name) == settings.BASE_DIR.name
-    return HttpResponse("ok" if answer else "not ready", status=200 if answer else 503, content_type="text/plain")
+    answer &= (
+        request.headers.get("X-Release", settings.BASE_DIR.name)
+        == settings.BASE_DIR.name
+    )
+    return HttpResponse(
+        "ok" if answer else "not ready",
+        status=200 if answer else 503,
+        content_type="text/plain",
+    )
 
 
 def is_answering(service: str) -> bool:
     try:
         SERVICES[service]()
-    except Exception:  # whatever a driver raises, within the timeouts of config/environment.py
+    except Exception:
+        # Whatever a driver raises, within the timeouts of config/environment.py.
         logger.exception("not ready: %s", service)
         return False
     return True
@@ -106,16 +123,23 @@ SERVICES: dict[str, Callable[[], object]] = {
 @require_POST
 @rate_limit(20, seconds=60, per="ip")
 def csp_report(request: HttpRequest) -> HttpResponse:
-    """Log violations of the Content-Security-Policy that a browser reports. Nothing is stored."""
+    """Log, but do not store, reported violations of the Content-Security-Policy."""
     body = request.read(REPORT_MAX_BYTES + 1)
     if len(body) > REPORT_MAX_BYTES:
         return HttpResponse(status=413)
     try:
         report = json.loads(body)
         # `report-to` sends a list, and `report-uri` one report with other names.
-        for violation in [it["body"] for it in report[:10]] if isinstance(report, list) else [report["csp-report"]]:
+        for violation in (
+            [it["body"] for it in report[:10]]
+            if isinstance(report, list)
+            else [report["csp-report"]]
+        ):
             texts = {name: str(violation[name]) for name in REPORTED & violation.keys()}
-            cleaned = {name: mask_reset_link(re.split("[?#]", text)[0])[:200] for name, text in texts.items()}
+            cleaned = {
+                name: mask_reset_link(re.split("[?#]", text)[0])[:200]
+                for name, text in texts.items()
+            }
             # Without the request: reading its user would keep the session alive.
             log_event("csp_violation", level=logging.WARNING, violation=cleaned)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -126,27 +150,47 @@ def csp_report(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Name the contact for vulnerability reports (RFC 9116); the expiry date moves on with each request."""
+    """Name the contact for vulnerability reports (RFC 9116).
+
+    The expiry date moves on with each request.
+    """
     lines = [
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
         f"Expires: {timezone.now() + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
         f"Canonical: https://{settings.DOMAIN_NAME}/.well-known/security.txt",
         "Preferred-Languages: en",
     ]
-    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+    return HttpResponse(
+        "\n".join(lines) + "\n", content_type="text/plain; charset=utf-8"
+    )
 
 
-def error_page(request: HttpRequest, exception: Exception | None = None, *, name: str) -> HttpResponse:
-    """Return a page that reads nothing of the request. Django's own error views read the body a second time."""
-    return HttpResponse(render_to_string("error.html", project(request) | {"name": name}), status=int(name[:3]))
+def error_page(
+    request: HttpRequest, exception: Exception | None = None, *, name: str
+) -> HttpResponse:
+    """Return a page that reads nothing of the request.
+
+    Django's own error views read the body a second time.
+    """
+    return HttpResponse(
+        render_to_string("error.html", project(request) | {"name": name}),
+        status=int(name[:3]),
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return too_large(request) if isinstance(exception, RequestDataTooBig) else error_page(request, name="400")
+    return (
+        too_large(request)
+        if isinstance(exception, RequestDataTooBig)
+        else error_page(request, name="400")
+    )
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
-    """Refuse a request for its size. Its body is read to the end: unread, it would reset the connection before that."""
+    """Refuse a request for its size.
+
+    Its body is read to the end: unread, it would reset the connection first.
+    """
     discard_body(request)
     return error_page(request, name="413")
 

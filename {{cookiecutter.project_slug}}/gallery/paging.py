@@ -1,4 +1,7 @@
-"""Pages of photos, newest first. A page begins at a photo, not at a number, so it never counts or skips rows."""
+"""Pages of photos, newest first.
+
+A page begins at a photo, not at a number, so it never counts or skips rows.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,8 @@ from uploads.models import Photo, PhotoQuerySet
 
 SIZE = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")  # when a photo was created, in microseconds, and its id
+# When a photo was created, in microseconds, and its id.
+CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 
 
 class Page(NamedTuple):
@@ -22,23 +26,31 @@ class Page(NamedTuple):
 
 
 def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
-    """Return the page `older` or `newer` than the cursor in the query, the first page without a valid cursor."""
-    older, newer = (CURSOR.fullmatch(query.get(name, "")) for name in ("older", "newer"))
+    """Return the page `older` or `newer` than the cursor in the query.
+
+    Without a valid cursor, return the first page.
+    """
+    older, newer = (
+        CURSOR.fullmatch(query.get(name, "")) for name in ("older", "newer")
+    )
     rows = photos.defer("original_name")  # each would be decrypted
     if cursor := older or newer:
         at, key = EPOCH + timedelta(microseconds=int(cursor[1])), UUID(cursor[2])
-        # The bound on the time is a condition of its own, so that the database begins there in its index.
+        # The bound on the time is a condition of its own, so that the database begins
+        # there in its index.
         if older:
             rows = rows.filter(Q(created_at__lt=at) | Q(id__gt=key), created_at__lte=at)
         else:
-            rows = rows.filter(Q(created_at__gt=at) | Q(id__lt=key), created_at__gte=at).reverse()
+            rows = rows.filter(
+                Q(created_at__gt=at) | Q(id__lt=key), created_at__gte=at
+            ).reverse()
     found = list(rows[: SIZE + 1])
     if cursor and not found:
         return get_page(photos, QueryDict())
     more, found = len(found) > SIZE, found[:SIZE]
     if cursor and not older:
         found.reverse()
-    # Behind is the page that the visitor comes from; ahead is one if there are more photos.
+    # Behind is the page that the visitor comes from; ahead is one if photos are left.
     return Page(
         found,
         newer=make_cursor(found[0]) if older or (newer and more) else "",

@@ -1,4 +1,4 @@
-"""The gallery: photos that everyone may see, and the pages where their owners upload and delete them."""
+"""The gallery: public photos, and the pages where owners upload and delete theirs."""
 
 from uuid import UUID
 
@@ -7,7 +7,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from core.caching import microcache
 from gallery.apps import GALLERY
@@ -44,7 +48,10 @@ def mine(request: UserRequest) -> HttpResponse:
 def upload(request: UserRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None, owner=request.user)
     if form.is_valid() and form.save():
-        messages.success(request, _("Your photo was uploaded. It will be published once it is approved."))
+        messages.success(
+            request,
+            _("Your photo was uploaded. It will be published once it is approved."),
+        )
         return redirect("gallery:mine")
     return render_form(request, "gallery/upload.html", form)
 
@@ -54,8 +61,14 @@ def upload(request: UserRequest) -> HttpResponse:
 @microcache
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     photos = Photo.objects.filter(purpose=GALLERY.name).defer("original_name")
-    found = visible_photo(request, photo_id, get_moderation_backend().with_image_urls(photos))
-    return render(request, "gallery/photo.html", {"photo": found, "may_delete": found.belongs_to(request.user)})
+    found = visible_photo(
+        request, photo_id, get_moderation_backend().with_image_urls(photos)
+    )
+    return render(
+        request,
+        "gallery/photo.html",
+        {"photo": found, "may_delete": found.belongs_to(request.user)},
+    )
 
 
 @require_POST

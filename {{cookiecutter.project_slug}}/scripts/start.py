@@ -1,4 +1,7 @@
-"""Apply migrations, ask for the first administrator, and run the development server and the worker until Ctrl-C."""
+"""Run the development server and the worker until Ctrl-C.
+
+Before that, apply migrations, and ask for the first administrator.
+"""
 
 import os
 import signal
@@ -11,16 +14,25 @@ from pathlib import Path
 def main(port: str) -> int:
     env_file = Path(__file__).parents[1] / (os.environ.get("ENV_FILE") or ".env")
     if not env_file.exists() and not os.environ.get("SECRET_KEY"):
-        sys.exit("Copy .env.example to .env, set DEBUG=on, and fill in the variables under Required.")
+        sys.exit(
+            "Copy .env.example to .env, set DEBUG=on,"
+            " and fill in the variables under Required."
+        )
     try:
         socket.create_server(("127.0.0.1", int(port))).close()
     except (OSError, OverflowError, ValueError):
-        sys.exit(f"Port {port} is in use or invalid: choose another one, as in `uv run poe start 9200`.")
-    # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM is passed on.
+        sys.exit(
+            f"Port {port} is in use or invalid:"
+            " choose another one, as in `uv run poe start 9200`."
+        )
+    # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM
+    # is passed on.
     signal.signal(signal.SIGINT, lambda *_: None)
     if status := manage("migrate").wait():
         return status
-    if sys.stdin.isatty() and (status := manage("createsuperuser", "--first", "--skip-checks").wait()):
+    if sys.stdin.isatty() and (
+        status := manage("createsuperuser", "--first", "--skip-checks").wait()
+    ):
         return status
     worker, server = manage("worker"), manage("runserver", port)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())

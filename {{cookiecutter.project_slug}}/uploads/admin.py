@@ -1,4 +1,7 @@
-"""Staff review: the queue of photos, the page of each one, and decisions with a record of who, when and why."""
+"""Staff review: the queue of photos, the page of each one, and decisions.
+
+A record says who decided, when and why.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -30,14 +33,20 @@ from uploads.moderation.backends import get_moderation_backend
 from uploads.services import review_photo
 from users.models import User
 
-DONE = {"approved": _("Photos approved: {count}."), "rejected": _("Photos rejected: {count}.")}
+DONE = {
+    "approved": _("Photos approved: {count}."),
+    "rejected": _("Photos rejected: {count}."),
+}
 DECIDED = _("Photos left unchanged: {count}, already decided by {names}.")
 CHANGED = _("Photos left unchanged: {count}, changed or deleted meanwhile.")
-OVERDUE = _("Photos that wait for automatic moderation for more than an hour: {count}. The worker's log says why.")
+OVERDUE = _(
+    "Photos that wait for automatic moderation for more than an hour: {count}. "
+    "The worker's log says why."
+)
 
 
 class FirstThousand(Paginator):
-    """Count and show at most LIMIT photos, so that a page costs the same however many there are."""
+    """Count and show at most LIMIT photos, so that the cost of a page is bounded."""
 
     LIMIT = 1000
 
@@ -50,25 +59,41 @@ class QueueFilter(admin.SimpleListFilter):
     title = _("status")
     parameter_name = "show"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
-        return [("approved", _("Approved")), ("rejected", _("Not accepted")), ("all", _("All"))]
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin
+    ) -> list[tuple[str, Any]]:
+        return [
+            ("approved", _("Approved")),
+            ("rejected", _("Not accepted")),
+            ("all", _("All")),
+        ]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        yield {"selected": self.value() is None, "query_string": "?", "display": _("Waiting")}
+        yield {
+            "selected": self.value() is None,
+            "query_string": "?",
+            "display": _("Waiting"),
+        }
         yield from list(super().choices(changelist))[1:]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Photo]) -> QuerySet[Photo]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Photo]
+    ) -> QuerySet[Photo]:
         if self.value() == "all":
             return queryset
         # Any other text would reach the database, and PostgreSQL refuses NUL.
-        return queryset.filter(status__in=[self.value()] if self.value() in Status.values else WAITING)
+        return queryset.filter(
+            status__in=[self.value()] if self.value() in Status.values else WAITING
+        )
 
 
 class RejectForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
-        widget=forms.TextInput({"accesskey": "r", "autocomplete": "off", "list": "reasons"}),
+        widget=forms.TextInput(
+            {"accesskey": "r", "autocomplete": "off", "list": "reasons"}
+        ),
         help_text=_("Choose one or write your own. The owner reads it."),
     )
 
@@ -88,15 +113,24 @@ class PhotoAdmin(ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        photos = Photo.objects.not_deleted().defer("original_name").order_by(*self.get_ordering(request))
+        photos = (
+            Photo.objects.not_deleted()
+            .defer("original_name")
+            .order_by(*self.get_ordering(request))
+        )
         return get_moderation_backend().with_image_urls(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.
-        return ("-created_at", "-id") if request.GET.get("show") else ("created_at", "id")
+        return (
+            ("-created_at", "-id") if request.GET.get("show") else ("created_at", "id")
+        )
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str) -> tuple[Any, bool]:
-        # One indexed comparison each. Django's own search reads every photo for each word.
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
+    ) -> tuple[Any, bool]:
+        # One indexed comparison each. Django's own search reads every photo for each
+        # word.
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -104,21 +138,33 @@ class PhotoAdmin(ModelAdmin):
             return queryset.filter(owner__email=term.lower()), False
         with suppress(ValueError):
             return queryset.filter(pk=UUID(term.rstrip("/").rpartition("/")[2])), False
-        # In two steps, so that PostgreSQL reads the index of the titles and not all photos in the order of the list.
-        found = queryset.filter(title__startswith=term).order_by().values("pk")[: FirstThousand.LIMIT]
+        # In two steps, so that PostgreSQL reads the index of the titles and not all
+        # photos in the order of the list.
+        found = (
+            queryset.filter(title__startswith=term)
+            .order_by()
+            .values("pk")[: FirstThousand.LIMIT]
+        )
         return queryset.filter(pk__in=found), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Photo | None = None) -> bool:
-        return False  # reviewers reject photos: this deletes the files and tells the owner
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Photo | None = None
+    ) -> bool:
+        # Reviewers reject photos: this deletes the files and tells the owner.
+        return False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("uploads.review_photo")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, {"title": _("Photos")} | (extra_context or {}))
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(
+            request, {"title": _("Photos")} | (extra_context or {})
+        )
         overdue = get_moderation_backend().overdue(Photo.objects.all())
         if request.method == "GET" and (count := overdue.count()):
             self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
@@ -126,9 +172,15 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("uploaded"))
     def waiting(self, photo: Photo) -> str:
-        late = timezone.now() - photo.created_at > timedelta(hours=settings.MODERATION_STUCK_HOURS)
+        late = timezone.now() - photo.created_at > timedelta(
+            hours=settings.MODERATION_STUCK_HOURS
+        )
         date = localize(timezone.localtime(photo.created_at))
-        return gettext("{date}, waits too long").format(date=date) if late and photo.status in WAITING else date
+        return (
+            gettext("{date}, waits too long").format(date=date)
+            if late and photo.status in WAITING
+            else date
+        )
 
     @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:
@@ -142,26 +194,40 @@ class PhotoAdmin(ModelAdmin):
     @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
         owner = photo.owner or _("deleted account")
-        return format_html("{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner)
+        return format_html(
+            "{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner
+        )
 
     @admin.display(description=_("status"))
     def state(self, photo: Photo) -> str:
-        return format_html("{}<small>{}</small>", photo.get_status_display(), photo.reason)
+        return format_html(
+            "{}<small>{}</small>", photo.get_status_display(), photo.reason
+        )
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show a photo with all that is known of it. After a decision, go on to the next one that waits."""
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show all about a photo, and after a decision the next one that waits."""
         may_review = self.has_review_permission(request)
-        if not self.has_view_permission(request) or (request.method == "POST" and not may_review):
+        if not self.has_view_permission(request) or (
+            request.method == "POST" and not may_review
+        ):
             raise PermissionDenied
         photo = self.get_object(request, object_id)
         if not photo:
             self.message_user(request, _("This photo was deleted."), messages.WARNING)
             return redirect("admin:uploads_photo_changelist")
         waiting = Photo.objects.waiting().exclude(pk=photo.pk)
-        following = waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
+        following = (
+            waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
+        )
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid() or "approve" in request.POST:
-            result, reason = ("rejected", form.cleaned_data["reason"]) if form.is_valid() else ("approved", "")
+            result, reason = (
+                ("rejected", form.cleaned_data["reason"])
+                if form.is_valid()
+                else ("approved", "")
+            )
             shown = self.get_queryset(request).filter(pk=photo.pk)
             if not self.review(request, shown, result, reason, [str(photo.pk)]):
                 return redirect(request.path)
@@ -169,42 +235,71 @@ class PhotoAdmin(ModelAdmin):
                 return redirect("admin:uploads_photo_change", following.pk)
             self.message_user(request, _("No other photo waits for review."))
             return redirect("admin:uploads_photo_changelist")
-        return self.page(request, "change_form", title=photo, photo=photo, form=form, following=following)
+        return self.page(
+            request,
+            "change_form",
+            title=photo,
+            photo=photo,
+            form=form,
+            following=following,
+        )
 
     def page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
         context |= self.admin_site.each_context(request)
-        return TemplateResponse(request, f"admin/uploads/photo/{template}.html", context)
+        return TemplateResponse(
+            request, f"admin/uploads/photo/{template}.html", context
+        )
 
     @admin.action(description=_("Approve selected photos"), permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
         self.review(request, queryset, "approved")
 
     @admin.action(description=_("Reject selected photos…"), permissions=["review"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
+    def reject(
+        self, request: HttpRequest, queryset: QuerySet[Photo]
+    ) -> HttpResponse | None:
         form = RejectForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
             self.review(request, queryset, "rejected", form.cleaned_data["reason"])
             return None
-        return self.page(request, "reject", title=_("Reject photos"), photos=queryset, form=form)
+        return self.page(
+            request, "reject", title=_("Reject photos"), photos=queryset, form=form
+        )
 
     def review(
-        self, request: HttpRequest, photos: QuerySet[Photo], result: str, reason: str = "", keys: Sequence[str] = ()
+        self,
+        request: HttpRequest,
+        photos: QuerySet[Photo],
+        result: str,
+        reason: str = "",
+        keys: Sequence[str] = (),
     ) -> bool:
-        """Decide on the photos that are still as the reviewer's page showed them, and say how many were not."""
-        # Photos that another reviewer has decided are selected, but no longer in the queryset of the queue.
+        """Decide on the photos that are still as the reviewer's page showed them.
+
+        Say how many were not.
+        """
+        # Photos that another reviewer has decided are selected, but no longer in the
+        # queryset of the queue.
         left: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
         selected = len(left)
         for photo in photos[: self.list_per_page]:
             shown = request.POST.get(f"status-{photo.pk}", photo.status)
             if review_photo(photo, cast(User, request.user), result, reason, shown):
-                # By its id, and without the reason: the texts of a photo are deleted with it, but the record stays.
-                self.log_change(request, Photo(pk=photo.pk), str(Verdict.Result(result).label))
+                # By its id, and without the reason: the texts of a photo are deleted
+                # with it, but the record stays.
+                self.log_change(
+                    request, Photo(pk=photo.pk), str(Verdict.Result(result).label)
+                )
                 left.discard(str(photo.pk))
         if done := selected - len(left):
-            self.message_user(request, DONE[result].format(count=done), messages.SUCCESS)
+            self.message_user(
+                request, DONE[result].format(count=done), messages.SUCCESS
+            )
         if left:
             others = Verdict.objects.filter(photo__in=left).exclude(decided_by=None)
-            names = ", ".join(sorted(set(others.values_list("decided_by__email", flat=True))))
+            names = ", ".join(
+                sorted(set(others.values_list("decided_by__email", flat=True)))
+            )
             text = (DECIDED if names else CHANGED).format(count=len(left), names=names)
             self.message_user(request, text, messages.WARNING)
         return not left

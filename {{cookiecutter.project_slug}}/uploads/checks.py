@@ -10,29 +10,56 @@ from uploads.images import validate_and_reencode
 from uploads.models import Photo
 from uploads.purposes import PURPOSES
 
-WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\r\0\0\0/\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"  # one pixel
+# A file of one pixel.
+WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\r\0\0\0/\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0"
 
 
 @register(Tags.security, deploy=True)  # not before each command: it starts a process
 def check_decoder(**kwargs: Any) -> list[CheckMessage]:
-    """Decode a tiny photo, so that the first visitor is not the one who finds out that it fails."""
+    """Decode a tiny photo, so that a failure shows before the first upload."""
     if not settings.DEBUG:
         try:
             validate_and_reencode(WEBP)
         except ValidationError as error:
-            hint = "The log says why. The process that decodes needs Linux on x86-64 or 64-bit ARM, with seccomp."
-            return [Warning(f"Uploads do not work: {error.code}.", hint=hint, id="uploads.W002")]
+            hint = (
+                "The log says why. The process that decodes needs Linux on x86-64 "
+                "or 64-bit ARM, with seccomp."
+            )
+            return [
+                Warning(
+                    f"Uploads do not work: {error.code}.", hint=hint, id="uploads.W002"
+                )
+            ]
     return []
 
 
 @register(Tags.database)
-def check_purposes(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Find photos whose model or field was renamed or removed. `migrate` and `check --database default` run this."""
-    if not databases or Photo._meta.db_table not in connection.introspection.table_names():
+def check_purposes(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Find photos whose model or field was renamed or removed.
+
+    `migrate` and `check --database default` run this.
+    """
+    if (
+        not databases
+        or Photo._meta.db_table not in connection.introspection.table_names()
+    ):
         return []
-    found = set(Photo.objects.not_deleted().order_by().values_list("purpose", flat=True).distinct())
+    found = set(
+        Photo.objects.not_deleted()
+        .order_by()
+        .values_list("purpose", flat=True)
+        .distinct()
+    )
     if not (unknown := sorted(found - PURPOSES.keys())):
         return []
-    text = f"Photos have an unknown purpose, so only owners and reviewers see them: {', '.join(unknown)}."
-    hint = "After a model or field was renamed: Photo.objects.filter(purpose=OLD).update(purpose=NEW)."
+    text = (
+        "Photos have an unknown purpose, so only owners and reviewers see them: "
+        f"{', '.join(unknown)}."
+    )
+    hint = (
+        "After a model or field was renamed: "
+        "Photo.objects.filter(purpose=OLD).update(purpose=NEW)."
+    )
     return [Warning(text, hint=hint, id="uploads.W001")]

@@ -1,4 +1,7 @@
-"""A photo of an object of any app: `cover = PhotoField(_("cover"), blank=True, visible_to=everyone)`."""
+"""A photo of an object of any app.
+
+For example: `cover = PhotoField(_("cover"), blank=True, visible_to=everyone)`.
+"""
 
 from typing import Any
 
@@ -18,24 +21,37 @@ __all__ = ["PhotoField", "everyone"]
 class PhotoField(models.ForeignKey):
     """A photo that is validated, re-encoded, moderated and then shown.
 
-    `visible_to(object, user)` returns whether the user may see the approved photo; by default, those who are logged in
-    may. With `moderated=False` neither staff nor a service see the photo: it is approved at once. It needs
-    `visible_to`, which alone decides, for the owner too.
+    `visible_to(object, user)` returns whether the user may see the approved photo; by
+    default, those who are logged in may. With `moderated=False` neither staff nor a
+    service see the photo: it is approved at once. It needs `visible_to`, which alone
+    decides, for the owner too.
 
-    PhotoModelForm stores new photos. A photo that no object refers to is hidden at once, and the worker deletes it.
+    PhotoModelForm stores new photos. A photo that no object refers to is hidden at
+    once, and the worker deletes it.
     """
 
     readonly_in_admin = True  # core.admin reads this: the admin's forms store no photos
 
     def __init__(
-        self, verbose_name: Any = None, *, visible_to: VisibleTo = logged_in, moderated: bool = True, **options: Any
+        self,
+        verbose_name: Any = None,
+        *,
+        visible_to: VisibleTo = logged_in,
+        moderated: bool = True,
+        **options: Any,
     ) -> None:
-        fixed = {"to": "uploads.Photo", "on_delete": models.SET_NULL, "null": True, "related_name": "+"}
+        fixed = {
+            "to": "uploads.Photo",
+            "on_delete": models.SET_NULL,
+            "null": True,
+            "related_name": "+",
+        }
         super().__init__(verbose_name=verbose_name, **(options | fixed))
         self.visible_to, self.moderated = visible_to, moderated
 
     def deconstruct(self) -> Any:
-        # For migrations it is a plain foreign key: they need neither this class nor who may see the photo.
+        # For migrations it is a plain foreign key: they need neither this class nor who
+        # may see the photo.
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
@@ -44,7 +60,9 @@ class PhotoField(models.ForeignKey):
         _, _, args, options = self.deconstruct()
         return models.ForeignKey(*args, **options)
 
-    def contribute_to_class(self, cls: Any, name: str, *args: Any, **options: Any) -> None:
+    def contribute_to_class(
+        self, cls: Any, name: str, *args: Any, **options: Any
+    ) -> None:
         super().contribute_to_class(cls, name, *args, **options)
         if not cls._meta.abstract:
             self.purpose = register(FieldPurpose(self))
@@ -52,7 +70,10 @@ class PhotoField(models.ForeignKey):
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         errors: list[checks.CheckMessage] = super().check(**kwargs)
         if not self.moderated and self.visible_to is logged_in:
-            message = "A photo that is not moderated needs visible_to: every user could see every photo."
+            message = (
+                "A photo that is not moderated needs visible_to: "
+                "every user could see every photo."
+            )
             errors.append(checks.Error(message, obj=self, id="uploads.E001"))
         return errors
 
@@ -60,18 +81,25 @@ class PhotoField(models.ForeignKey):
         """Leave validation to the form, which validates the file."""
 
     def value_from_object(self, obj: models.Model) -> Any:
-        return getattr(obj, self.name)  # the photo instead of its key, for the form's input
+        # The photo instead of its key, for the form's input.
+        return getattr(obj, self.name)
 
     def value_to_string(self, obj: models.Model) -> str:
-        return str(getattr(obj, self.attname))  # for dumpdata, which would otherwise write the photo's title
+        # For dumpdata, which would otherwise write the photo's title.
+        return str(getattr(obj, self.attname))
 
     def save_form_data(self, instance: Any, data: Any) -> None:
         if not isinstance(data, NewPhoto):  # the form stores it first
             setattr(instance, self.name, data or None)
 
     def formfield(self, **options: Any) -> Any:
-        defaults = {"required": not self.blank, "label": capfirst(self.verbose_name), "help_text": self.help_text}
-        for name in ("using", "queryset", "limit_choices_to"):  # of a field that chooses among objects
+        defaults = {
+            "required": not self.blank,
+            "label": capfirst(self.verbose_name),
+            "help_text": self.help_text,
+        }
+        # Options of a field that chooses among objects.
+        for name in ("using", "queryset", "limit_choices_to"):
             options.pop(name, None)
         return PhotoFormField(purpose=self.purpose, **(defaults | options))
 
@@ -81,8 +109,12 @@ class FieldPurpose(Purpose):
 
     def __init__(self, field: PhotoField) -> None:
         meta = field.model._meta
-        label = format_lazy("{model}: {field}", model=meta.verbose_name, field=field.verbose_name)
-        super().__init__(f"{meta.label_lower}.{field.name}", label, visible_to=field.visible_to)
+        label = format_lazy(
+            "{model}: {field}", model=meta.verbose_name, field=field.verbose_name
+        )
+        super().__init__(
+            f"{meta.label_lower}.{field.name}", label, visible_to=field.visible_to
+        )
         self.field, self.is_moderated = field, field.moderated
 
     def objects(self, photo: Photo) -> models.QuerySet[Any]:
@@ -90,7 +122,15 @@ class FieldPurpose(Purpose):
 
     def get_url(self, photo: Photo) -> str:
         found: Any = self.objects(photo).first()
-        return str(found.get_absolute_url()) if hasattr(found, "get_absolute_url") else ""
+        return (
+            str(found.get_absolute_url()) if hasattr(found, "get_absolute_url") else ""
+        )
 
     def unused(self) -> Q:
-        return ~Q(Exists(self.field.model._base_manager.filter(**{self.field.attname: OuterRef("pk")})))
+        return ~Q(
+            Exists(
+                self.field.model._base_manager.filter(
+                    **{self.field.attname: OuterRef("pk")}
+                )
+            )
+        )

@@ -1,4 +1,7 @@
-"""Photos in the forms of any app. `is_valid()` checks and decodes them, and only `save()` stores them."""
+"""Photos in the forms of any app.
+
+`is_valid()` checks and decodes them, and only `save()` stores them.
+"""
 
 import errno
 import logging
@@ -15,7 +18,14 @@ from django.shortcuts import render
 from django.utils.log import log_response
 
 from core.logging import log_event
-from uploads.images import ERROR_MESSAGES, FORMATS, check_file, retry_after, upload_error, validate_and_reencode
+from uploads.images import (
+    ERROR_MESSAGES,
+    FORMATS,
+    check_file,
+    retry_after,
+    upload_error,
+    validate_and_reencode,
+)
 from uploads.limits import decoding_turn
 from uploads.models import Photo
 from uploads.purposes import Purpose
@@ -33,7 +43,10 @@ logger = logging.getLogger(__name__)
 
 
 class PhotoInput(forms.ClearableFileInput):
-    """Show the present photo, with its status and a box that removes it; upload.js adds the rest."""
+    """Show the present photo, with its status and a box that removes it.
+
+    `upload.js` adds the rest.
+    """
 
     template_name = "uploads/photo_input.html"
     use_fieldset = False  # the label is that of the input, and the box has its own
@@ -53,16 +66,20 @@ class PhotoFormField(forms.FileField):
     owner: User | None = None  # set by the form
 
     def __init__(self, *, purpose: Purpose, **options: Any) -> None:
-        super().__init__(allow_empty_file=True, **options)  # upload validation has a message of its own
+        # Upload validation has a message of its own.
+        super().__init__(allow_empty_file=True, **options)
         self.purpose = purpose
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {"accept": ",".join(FORMATS)}
 
     def clean(self, data: Any, initial: Any = None) -> Any:
-        """Return a NewPhoto without its image, False to remove the present photo, or the present photo."""
+        """Return a NewPhoto without image, the present photo, or False to remove it."""
         if self.owner is None:
-            raise TypeError("A form with photos must be a PhotoModelForm, or use PhotoFormMixin: it stores them.")
+            raise TypeError(
+                "A form with photos must be a PhotoModelForm, or use PhotoFormMixin: "
+                "it stores them."
+            )
         if self.disabled:
             return initial
         if self.required and not data and not initial:
@@ -70,7 +87,8 @@ class PhotoFormField(forms.FileField):
         found = super().clean(data, initial)
         if not isinstance(found, UploadedFile):
             return found
-        # Before it waits for a turn: such a file costs its sender nothing, and would take the place of photos.
+        # Before it waits for a turn: such a file costs its sender nothing, and would
+        # take the place of photos.
         check_file(found.read())
         return NewPhoto(found, self.purpose)
 
@@ -87,7 +105,11 @@ class PhotoFormMixin(forms.BaseForm):
 
     @property
     def new_photos(self) -> dict[str, NewPhoto]:
-        return {name: value for name, value in self.cleaned_data.items() if isinstance(value, NewPhoto)}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if isinstance(value, NewPhoto)
+        }
 
     def photo_title(self) -> str:
         """Return the title by which owner and reviewers know the photos."""
@@ -101,7 +123,9 @@ class PhotoFormMixin(forms.BaseForm):
                 with decoding_turn(self.owner, len(new)) as used:
                     for name, photo in new.items():
                         try:
-                            photo.image = validate_and_reencode(photo.file.open().read(), used)
+                            photo.image = validate_and_reencode(
+                                photo.file.open().read(), used
+                            )
                         except ValidationError as error:
                             self.add_error(name, error)
             except ValidationError as error:
@@ -110,9 +134,11 @@ class PhotoFormMixin(forms.BaseForm):
     def add_error(self, field: str | None, error: Any) -> None:
         if getattr(error, "code", None) in ERROR_MESSAGES:
             log_event("upload_validation", user=self.owner.pk, code=error.code)
-            error.with_traceback(None)  # it would keep the file in memory until Python's garbage collection
+            # A traceback would keep the file in memory until the garbage collection.
+            error.with_traceback(None)
             if retry_after(error):
-                field = None  # it is temporary, so not the file's: upload.js can send the same file again
+                # A temporary error is not the file's: upload.js can resend the file.
+                field = None
         super().add_error(field, error)
 
     def save(self, commit: bool = True) -> Any:
@@ -121,9 +147,14 @@ class PhotoFormMixin(forms.BaseForm):
         Return None, with an error on the form, if the photos cannot be stored.
         """
         if not commit:
-            raise TypeError("Photos are stored with their object: give the form an instance with all other values.")
+            raise TypeError(
+                "Photos are stored with their object: "
+                "give the form an instance with all other values."
+            )
         try:
-            with storing_photos(self.owner, self.photo_title(), self.new_photos) as photos:
+            with storing_photos(
+                self.owner, self.photo_title(), self.new_photos
+            ) as photos:
                 return self.save_with(photos)
         except ValidationError as error:
             if getattr(error, "code", None) != "quota":  # raised by the object
@@ -139,15 +170,22 @@ class PhotoFormMixin(forms.BaseForm):
         return None
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
-        """Save what belongs to the photos, by the names of their fields, and return it."""
+        """Save what belongs to the photos, by their fields' names, and return it."""
         return photos
 
 
 class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
-    """A ModelForm of a model with a PhotoField: `PhotoModelForm(request.POST, request.FILES, owner=request.user)`."""
+    """A ModelForm of a model with a PhotoField.
+
+    For example: `PhotoModelForm(request.POST, request.FILES, owner=request.user)`.
+    """
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
-        replaced = [photo for name in self.changed_data if isinstance(photo := self.initial.get(name), Photo)]
+        replaced = [
+            photo
+            for name in self.changed_data
+            if isinstance(photo := self.initial.get(name), Photo)
+        ]
         for name, photo in photos.items():
             setattr(self.instance, name, photo)
         saved = forms.ModelForm.save(self)
@@ -155,14 +193,22 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         return saved
 
 
-def render_form(request: HttpRequest, template: str, form: forms.BaseForm) -> HttpResponse:
-    """Render a form that was not saved: with 413, 429 or 503 and Retry-After, if that is why it took no photo."""
+def render_form(
+    request: HttpRequest, template: str, form: forms.BaseForm
+) -> HttpResponse:
+    """Render a form that was not saved.
+
+    The status is 413, 429 or 503, with Retry-After, if that is why it took no photo.
+    """
     errors = [error for found in form.errors.as_data().values() for error in found]
     status = max((STATUSES.get(str(error.code), 200) for error in errors), default=200)
     response = render(request, template, {"form": form}, status=status)
     if wait := max(map(retry_after, errors), default=0):
         response.headers["Retry-After"] = str(wait)
     if form.has_error(NON_FIELD_ERRORS, "busy"):
-        # A busy site is not an error. Without this line, Django would log one for each response 503.
-        log_response("Busy: %s", request.path, response=response, request=request, level="info")
+        # A busy site is not an error. Without this line, Django would log one for each
+        # response 503.
+        log_response(
+            "Busy: %s", request.path, response=response, request=request, level="info"
+        )
     return response

@@ -1,4 +1,7 @@
-"""Upload validation: an untrusted file is checked, and then decoded and encoded as JPEG in a process of its own."""
+"""Upload validation: an untrusted file is checked, and then re-encoded as JPEG.
+
+A process of its own decodes and encodes it.
+"""
 
 import logging
 import os
@@ -18,8 +21,9 @@ from django.core.exceptions import ValidationError
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext_lazy as _
 
-# The accepted formats: how their files start, and how many pixels they may have unless UPLOAD_MAX_PIXELS is set. The
-# worst of such images takes 2 seconds, and 750 MB as JPEG, 850 MB as WebP.
+# The accepted formats: how their files start, and how many pixels they may have unless
+# UPLOAD_MAX_PIXELS is set. The worst of such images takes 2 seconds, and 750 MB as
+# JPEG, 850 MB as WebP.
 FORMATS = {
     "image/jpeg": (rb"\xff\xd8", 64_000_000),
     "image/png": (rb"\x89PNG\r\n\x1a\n", 50_000_000),
@@ -29,9 +33,12 @@ FORMATS = {
 OTHER_FORMATS = {
     rb".{4}ftyp.{0,40}avi[fs]": _("This is an AVIF file: export the photo as JPEG."),
     rb".{4}ftyp.{0,40}(hei|hev|mif1)": _(
-        "This is a HEIC file: choose Most Compatible in the camera's settings, or export the photo as JPEG."
+        "This is a HEIC file: choose Most Compatible in the camera's settings, "
+        "or export the photo as JPEG."
     ),
-    rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": _("This is a RAW or TIFF file: export the photo as JPEG."),
+    rb".{4}ftypcrx|II[*RU]|MM(\0\*|OR)|FUJIFILM": _(
+        "This is a RAW or TIFF file: export the photo as JPEG."
+    ),
     rb"GIF8": _("This is a GIF file: save a single frame as PNG."),
 }
 VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in pixels
@@ -42,74 +49,125 @@ CPU_SECONDS = 3
 # On a busy machine, a photo waits for the processor longer than it uses it.
 WALL_SECONDS = 12
 MEMORY_BYTES = 1024**3
-# The answer of a decoder starts with the width and height of the first variant and the length of each file, or with
-# the code of an error, filled up with blanks.
+# The answer of a decoder starts with the width and height of the first variant and the
+# length of each file, or with the code of an error, filled up with blanks.
 ANSWER = struct.Struct(">4I")
 DECODER_ERRORS = {
     code.ljust(ANSWER.size).encode(): code
-    for code in ("too_many_pixels", "animated", "unknown_colors", "damaged", "too_much_memory", "unconfined")
+    for code in (
+        "too_many_pixels",
+        "animated",
+        "unknown_colors",
+        "damaged",
+        "too_much_memory",
+        "unconfined",
+    )
 }
-SIGKILL, SIGXCPU = 9, 24  # numbers, since Windows lacks the names; the second is how the CPU limit ends a process
-# How a process ends that others end: by Ctrl-C, by the clock or for lack of memory, with its service; and on Windows.
+# Numbers, since Windows lacks the names. SIGXCPU is how the CPU limit ends a process.
+SIGKILL, SIGXCPU = 9, 24
+# Exit codes of a decoder that something else ended: Ctrl-C, the wall clock or a lack of
+# memory, the stop of its service, and the wall clock on Windows.
 INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
-RETRY_SECONDS = 10  # what a browser is told to wait while the site is busy; upload.js tries again after no more
+# What a browser is told to wait while the site is busy; upload.js waits no longer.
+RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
 ERROR_MESSAGES = {
     "missing": _("Choose a photo."),
     "empty": _("This file is empty. Choose another one."),
-    "too_large": _("This file is too large. The limit is {megabytes} MB. Save a smaller copy and try again."),
+    "too_large": _(
+        "This file is too large. The limit is {megabytes} MB. "
+        "Save a smaller copy and try again."
+    ),
     "unsupported_type": _("Only JPEG, PNG and WebP photos are accepted. {advice}"),
     "animated": _("Animations are not accepted. Save a single frame and try again."),
-    "too_many_pixels": _("This photo has too many pixels. The limit is {megapixels} megapixels. Make it smaller."),
-    "unknown_colors": _("The colors of this PNG cannot be converted. Export the photo as JPEG or with sRGB colors."),
-    "damaged": _("This file is damaged and cannot be read. Save the photo again and retry."),
-    "too_much_memory": _("This photo takes too much memory to process. Save a smaller copy as JPEG and try again."),
-    "too_slow": _("This photo takes too long to process. Save a smaller copy as JPEG and try again."),
-    "crashed": _("This photo cannot be processed. Open it in an image editor, save it as JPEG and try again."),
-    "quota": _("You have reached the limit of photos in one hour: {photos}. Try again later."),
+    "too_many_pixels": _(
+        "This photo has too many pixels. The limit is {megapixels} megapixels. "
+        "Make it smaller."
+    ),
+    "unknown_colors": _(
+        "The colors of this PNG cannot be converted. "
+        "Export the photo as JPEG or with sRGB colors."
+    ),
+    "damaged": _(
+        "This file is damaged and cannot be read. Save the photo again and retry."
+    ),
+    "too_much_memory": _(
+        "This photo takes too much memory to process. "
+        "Save a smaller copy as JPEG and try again."
+    ),
+    "too_slow": _(
+        "This photo takes too long to process. "
+        "Save a smaller copy as JPEG and try again."
+    ),
+    "crashed": _(
+        "This photo cannot be processed. "
+        "Open it in an image editor, save it as JPEG and try again."
+    ),
+    "quota": _(
+        "You have reached the limit of photos in one hour: {photos}. Try again later."
+    ),
     "budget": _("Your photos took much time to process. Try again in {minutes} min."),
-    "in_progress": _("Another photo of yours is still being processed. Try again in a few seconds."),
+    "in_progress": _(
+        "Another photo of yours is still being processed. Try again in a few seconds."
+    ),
     "busy": _("The site is busy. Try again in a few seconds."),
     "unavailable": _("Uploads are unavailable at the moment. Try again in a minute."),
-    "storage_full": _("There is no space for new photos at the moment. Try again later."),
+    "storage_full": _(
+        "There is no space for new photos at the moment. Try again later."
+    ),
 }
 
 
 class ReencodedImage(NamedTuple):
-    """JPEG bytes by variant, and the width and height of the `display` variant in pixels."""
+    """JPEG bytes by variant, and the size of the `display` variant in pixels."""
 
     files: dict[str, bytes]
     width: int
     height: int
 
 
-def upload_error(code: str, *, retry_after: int = 0, **values: object) -> ValidationError:
-    """Return the error for a code of ERROR_MESSAGES. It passes after `retry_after` seconds, or never (0)."""
-    message = ERROR_MESSAGES[code].format(megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2), **values)
+def upload_error(
+    code: str, *, retry_after: int = 0, **values: object
+) -> ValidationError:
+    """Return the error for a code of ERROR_MESSAGES.
+
+    It passes after `retry_after` seconds, or never (0).
+    """
+    message = ERROR_MESSAGES[code].format(
+        megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2), **values
+    )
     return ValidationError(message, code=code, params={"retry_after": retry_after})
 
 
 def retry_after(error: ValidationError) -> int:
-    """Return how many seconds it takes until the error has passed, 0 if it does not pass."""
+    """Return after how many seconds the error has passed, 0 if it does not pass."""
     return int((error.params or {}).get("retry_after", 0))
 
 
-def validate_and_reencode(content: bytes, used: list[float] | None = None) -> ReencodedImage:
-    """Return a new image with the pixels of the file, or raise the `upload_error` that says why it is refused."""
+def validate_and_reencode(
+    content: bytes, used: list[float] | None = None
+) -> ReencodedImage:
+    """Return a new image of the file's pixels, or refuse it with an `upload_error`."""
     max_pixels = check_file(content)
     answer = run_decoder(content, max_pixels, used)
     if isinstance(answer, ReencodedImage):
         return answer
     if answer == "unconfined":
-        logger.error("uploads are refused: nothing confines the decoder on %s", platform.platform())
+        logger.error(
+            "uploads are refused: nothing confines the decoder on %s",
+            platform.platform(),
+        )
         raise upload_error("unavailable", retry_after=60)
     raise upload_error(answer, megapixels=floatformat(max_pixels / 1_000_000))
 
 
 def check_file(content: bytes) -> int:
-    """Refuse a file that is no photo, whatever its name. Return how many pixels one of its format may have."""
+    """Refuse a file that is no photo, whatever its name.
+
+    Return how many pixels a photo of its format may have.
+    """
     if not content:
         raise upload_error("empty")
     if len(content) > settings.UPLOAD_MAX_BYTES:
@@ -117,16 +175,33 @@ def check_file(content: bytes) -> int:
     for signature, max_pixels in FORMATS.values():
         if re.match(signature, content, re.DOTALL):
             return int(settings.UPLOAD_MAX_PIXELS or max_pixels)
-    known = (advice for start, advice in OTHER_FORMATS.items() if re.match(start, content, re.DOTALL))
-    raise upload_error("unsupported_type", advice=next(known, _("Save the photo in one of these formats.")))
+    known = (
+        advice
+        for start, advice in OTHER_FORMATS.items()
+        if re.match(start, content, re.DOTALL)
+    )
+    raise upload_error(
+        "unsupported_type",
+        advice=next(known, _("Save the photo in one of these formats.")),
+    )
 
 
-def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None) -> ReencodedImage | str:
-    """Return the answer of a new decoder process, which gets nothing of this process but the content.
+def run_decoder(
+    content: bytes, max_pixels: int, used: list[float] | None = None
+) -> ReencodedImage | str:
+    """Return the answer of a new decoder process.
+
+    The process gets nothing of this one but the content.
 
     Append the seconds of CPU time that it took to `used`; on Windows, of time.
     """
-    arguments = [int(settings.DECODER_MAY_BE_UNCONFINED), CPU_SECONDS, MEMORY_BYTES, max_pixels, *VARIANTS.values()]
+    arguments = [
+        int(settings.DECODER_MAY_BE_UNCONFINED),
+        CPU_SECONDS,
+        MEMORY_BYTES,
+        max_pixels,
+        *VARIANTS.values(),
+    ]
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
         [sys.executable, "-I", str(DECODER), *map(str, arguments)],
@@ -138,9 +213,15 @@ def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None
     ) as decoder:
         stdin: Any = decoder.stdin
         stdout: Any = decoder.stdout
-        # Not decoder.kill: it would collect a process that has just ended, and with it what wait4 returns. Once that is
-        # collected, another process can have its number.
-        timer = Timer(WALL_SECONDS, lambda: os.kill(decoder.pid, SIGKILL) if decoder.returncode is None else None)
+        # Not decoder.kill: it would collect a process that has just ended, and with it
+        # what wait4 returns. Once that is collected, another process can have its
+        # number.
+        timer = Timer(
+            WALL_SECONDS,
+            lambda: (
+                os.kill(decoder.pid, SIGKILL) if decoder.returncode is None else None
+            ),
+        )
         timer.start()
         with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
             stdin.write(content)
@@ -156,19 +237,27 @@ def run_decoder(content: bytes, max_pixels: int, used: list[float] | None = None
     timer.cancel()
     is_interrupted = decoder.returncode in INTERRUPTED and answer is not None
     if used is not None:
-        used.append(max(seconds, 1) if is_interrupted else seconds)  # one that only slept kept others waiting
+        # One that only slept kept others waiting.
+        used.append(max(seconds, 1) if is_interrupted else seconds)
     if decoder.returncode == -SIGXCPU:
         raise upload_error("too_slow")
     if decoder.returncode or not answer:
         logger.warning("the decoder ended with code %d", decoder.returncode)
-        raise upload_error("busy", retry_after=RETRY_SECONDS) if is_interrupted else upload_error("crashed")
+        raise (
+            upload_error("busy", retry_after=RETRY_SECONDS)
+            if is_interrupted
+            else upload_error("crashed")
+        )
     return answer
 
 
 def read_answer(stream: BinaryIO) -> ReencodedImage | str | None:
-    """Return the image, or the code of the decoder's error; "" for an answer that ends early, None for any other.
+    """Return the image, or the code of the decoder's error.
 
-    The answer is untrusted, since an attacker may control the decoder: lengths are checked before anything is read.
+    Return "" for an answer that ends early, None for any other.
+
+    The answer is untrusted, since an attacker may control the decoder: lengths are
+    checked before anything is read.
     """
     head = stream.read(ANSWER.size)
     if len(head) < ANSWER.size:
@@ -177,11 +266,18 @@ def read_answer(stream: BinaryIO) -> ReencodedImage | str | None:
     if not answer:
         width, height, *lengths = ANSWER.unpack(head)
         # As JPEG, even noise takes less than a byte for each pixel.
-        lengths_fit = all(length <= edge**2 for length, edge in zip(lengths, VARIANTS.values(), strict=True))
-        if lengths_fit and all(0 < size <= VARIANTS["display"] for size in (width, height)):
+        lengths_fit = all(
+            length <= edge**2
+            for length, edge in zip(lengths, VARIANTS.values(), strict=True)
+        )
+        if lengths_fit and all(
+            0 < size <= VARIANTS["display"] for size in (width, height)
+        ):
             files = [stream.read(length) for length in lengths]
             if list(map(len, files)) != lengths:
                 return ""
             if all(file.startswith(b"\xff\xd8\xff") for file in files):
-                answer = ReencodedImage(dict(zip(VARIANTS, files, strict=True)), width, height)
+                answer = ReencodedImage(
+                    dict(zip(VARIANTS, files, strict=True)), width, height
+                )
     return answer if answer and not stream.read(1) else None

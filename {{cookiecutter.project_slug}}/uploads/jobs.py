@@ -1,4 +1,4 @@
-"""What the worker does for photos: it sends emails, and deletes orphaned files and expired rows."""
+"""Jobs of the worker: emails, and the deletion of orphaned files and expired rows."""
 
 import logging
 import time
@@ -28,13 +28,19 @@ send_notices = job(every=5)(send_due_notices)
 
 @job(every=5)
 def delete_removed_files() -> bool:
-    """Delete the files of a batch of removed photos, and return whether there may be more."""
-    photos, deleted = Photo.objects.filter(must_delete_files=True).only("pk").order_by("?")[:BATCH_SIZE], []
+    """Delete the files of some removed photos, and return whether there may be more."""
+    photos, deleted = (
+        Photo.objects.filter(must_delete_files=True)
+        .only("pk")
+        .order_by("?")[:BATCH_SIZE],
+        [],
+    )
     for photo in photos:
         try:
             delete_files(photo)
         except Exception:
-            # The storage may be down. If only this photo fails, the random order lets the others go first next time.
+            # The storage may be down. If only this photo fails, the random order lets
+            # the others go first next time.
             logger.exception("The files of a photo could not be deleted")
             break
         deleted.append(photo.pk)
@@ -46,29 +52,45 @@ def delete_removed_files() -> bool:
 
 @job(every=300)
 def remove_expired_files() -> None:
-    """Remove the files of photos that a backend rejected more than REJECTED_RETENTION_DAYS ago."""
+    """Remove the files of photos that a backend rejected.
+
+    They stay for REJECTED_RETENTION_DAYS.
+    """
     cutoff = timezone.now() - timedelta(days=settings.REJECTED_RETENTION_DAYS)
     photos = Photo.objects.filter(auto_rejected_at__lt=cutoff)
     for keys in batches(photos):
         with transaction.atomic():
-            # Under the condition again, since a reviewer may approve one of them at this moment.
-            locked = photos.order_by().select_for_update().filter(pk__in=keys).values_list("pk", flat=True)
+            # Under the condition again, since a reviewer may approve one of them at
+            # this moment.
+            locked = (
+                photos.order_by()
+                .select_for_update()
+                .filter(pk__in=keys)
+                .values_list("pk", flat=True)
+            )
             remove_files(Photo.objects.filter(pk__in=list(locked)))
 
 
 @job(every=300)
 def delete_rows() -> None:
-    """Delete the rows of deleted photos, unless a job still has something to do for them."""
-    rows = Photo.objects.filter(status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago())
+    """Delete the rows of deleted photos for which no job has anything left to do."""
+    rows = Photo.objects.filter(
+        status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago()
+    )
     for keys in batches(get_moderation_backend().deletable(rows)):
         Photo.objects.filter(pk__in=keys).delete()
 
 
 @job(every=300)
 def delete_unused_photos(folder: str = "") -> None:
-    """Delete the photos of a folder, by default of the present one, that no object refers to, unless they are new."""
+    """Delete photos of a folder that no object refers to, unless they are new.
+
+    The default is the present folder.
+    """
     ids = ids_in(folder or present_folder())
-    photos = Photo.objects.not_deleted().filter(pk__range=ids, created_at__lt=hour_ago())
+    photos = Photo.objects.not_deleted().filter(
+        pk__range=ids, created_at__lt=hour_ago()
+    )
     for purpose in PURPOSES.values():
         for keys in batches(photos.filter(purpose.unused(), purpose=purpose.name)):
             delete_photos(Photo.objects.filter(pk__in=keys))
@@ -76,16 +98,21 @@ def delete_unused_photos(folder: str = "") -> None:
 
 @job(every=300)
 def delete_orphaned_files(folder: str = "") -> None:
-    """Delete the files in a folder, by default in the present one, whose photos have none, unless they are new."""
+    """Delete the files in a folder whose photos have none, unless they are new.
+
+    The default is the present folder.
+    """
     folder = folder or present_folder()
     names: list[str] = []
     with suppress(FileNotFoundError):  # no photo's id begins like this
         names = default_storage.listdir(f"photos/{folder}")[1]
-    # After the list of files, so that it has the photo of each file on the list that was uploaded in the meantime.
+    # After the list of files, so that it has the photo of each file on the list that
+    # was uploaded in the meantime.
     photos = Photo.objects.filter(has_files=True, pk__range=ids_in(folder)).order_by()
     kept = set(map(str, photos.values_list("pk", flat=True)))
     for path in (f"photos/{folder}/{name}" for name in names):
-        if (match := FILE.fullmatch(path)) and match[1] not in kept:  # other files are left alone
+        # Other files are left alone.
+        if (match := FILE.fullmatch(path)) and match[1] not in kept:
             with suppress(FileNotFoundError):  # deleted in the meantime
                 # A new file may belong to an upload whose photo is about to be saved.
                 if default_storage.get_modified_time(path) < hour_ago():
@@ -97,16 +124,22 @@ def hour_ago() -> datetime:
 
 
 def present_folder() -> str:
-    """Return one of the 256 folders of photos: each about once a day, also by `worker --once`, which starts anew."""
+    """Return one of the 256 folders of photos, each about once a day.
+
+    The clock decides, since `worker --once` starts anew each time.
+    """
     return f"{int(time.time() // 300) % 256:02x}"
 
 
 def ids_in(folder: str) -> tuple[UUID, UUID]:
-    """Return the bounds of the ids that begin with the folder's name, which are those of its photos."""
+    """Return the bounds of the ids of a folder's photos, which begin with its name."""
     return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
 
 
 def batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
-    """Yield the ids of the photos until there are none: the caller deletes them, or ends what they have in common."""
+    """Yield the ids of the photos until there are none.
+
+    The caller deletes them, or ends what they have in common.
+    """
     while keys := list(photos.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
         yield keys

@@ -1,4 +1,7 @@
-"""Who may have a photo decoded now: `decoding_turn` decides, since decoding is what costs most."""
+"""Who may have a photo decoded now: `decoding_turn` decides.
+
+Decoding is what costs most.
+"""
 
 import logging
 import math
@@ -20,19 +23,22 @@ from users.models import User
 
 MOST_WAITING = 2  # in each process, so that threads remain for pages
 WAIT_SECONDS = 8
-# Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a bounded list.
+# Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
+# bounded list.
 STEP_SECONDS, STEPS = 10, 60
 changed, decoding = Condition(), Lock()
-waiting: list[tuple[float, ...]] = []  # what account and network of each have used, and when it came
+# What account and network of each have used, and when it came.
+waiting: list[tuple[float, ...]] = []
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
-    """Hold the account's only upload and the process's only decoder. Raise the ValidationError that says why not.
+    """Hold the account's only upload and the process's only decoder.
 
-    Yield a list for the CPU seconds that decoding uses. They are charged to the account and to the client's network.
+    Raise the ValidationError that says why not. Yield a list for the CPU seconds that
+    decoding uses. They are charged to the account and to the client's network.
     """
     check_quota(owner, photos)
     lock, told = f"upload:{owner.pk}", f"told-to-wait:{owner.pk}"
@@ -44,15 +50,21 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     used: list[float] = []
     try:
         with counting():
-            before, nearby, is_early = seconds_used(account), seconds_used(network), cache.get(told, False)
+            before, nearby, is_early = (
+                seconds_used(account),
+                seconds_used(network),
+                cache.get(told, False),
+            )
         spent = sum(before.values())
         if spent >= settings.UPLOAD_DECODE_SECONDS:
             left = math.ceil((min(before) + STEPS) * STEP_SECONDS - time.time())
             raise upload_error("budget", retry_after=left, minutes=math.ceil(left / 60))
-        # In whole seconds, so that a photo or two do not put an account behind those that do not obey Retry-After.
+        # In whole seconds, so that a photo or two do not put an account behind those
+        # that do not obey Retry-After.
         with decoder(int(spent), int(sum(nearby.values())), is_early):
             with counting():
-                # In advance, so that a decoder that brings this process down is paid for too.
+                # In advance, so that a decoder that brings this process down is paid
+                # for too.
                 charge(account, before, photos * CPU_SECONDS)
             try:
                 yield used
@@ -69,11 +81,13 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
 
 @contextmanager
 def decoder(*used: float) -> Iterator[None]:
-    """Hold this process's only decoder. Of those that wait, who has used least is next."""
+    """Hold this process's only decoder. Whoever waits and has used least is next."""
     place = (*used, time.monotonic())
 
     def is_decided() -> bool:
-        return place not in waiting or (place == waiting[0] and decoding.acquire(blocking=False))
+        return place not in waiting or (
+            place == waiting[0] and decoding.acquire(blocking=False)
+        )
 
     with changed:
         insort(waiting, place)
@@ -92,15 +106,18 @@ def decoder(*used: float) -> Iterator[None]:
 
 
 def check_quota(owner: User, new: int = 1) -> None:
-    """Raise ValidationError if, with `new` ones, the owner has more than UPLOADS_PER_HOUR photos of the last hour."""
+    """Raise ValidationError if `new` photos exceed the owner's UPLOADS_PER_HOUR."""
     hour_ago = timezone.now() - timedelta(hours=1)
-    if owner.photos.filter(created_at__gt=hour_ago).count() + new > settings.UPLOADS_PER_HOUR:
+    if (
+        owner.photos.filter(created_at__gt=hour_ago).count() + new
+        > settings.UPLOADS_PER_HOUR
+    ):
         raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
 @contextmanager
 def counting() -> Iterator[None]:
-    """Refuse the upload while the cache does not count: the limits must not become unlimited."""
+    """Refuse the upload while the cache does not count, so that the limits hold."""
     try:
         yield
     except ValidationError:
@@ -111,9 +128,11 @@ def counting() -> Iterator[None]:
 
 
 def seconds_used(key: str) -> dict[int, float]:
-    """Return the seconds of decoding in the last ten minutes, by the step in which they were charged."""
+    """Return the seconds of decoding in the last ten minutes, by step of the charge."""
     oldest = time.time() // STEP_SECONDS - STEPS
-    return {step: seconds for step, seconds in cache.get(key, {}).items() if step > oldest}
+    return {
+        step: seconds for step, seconds in cache.get(key, {}).items() if step > oldest
+    }
 
 
 def charge(key: str, before: dict[int, float], seconds: float) -> None:

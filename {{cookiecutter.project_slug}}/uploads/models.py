@@ -21,19 +21,25 @@ class Status(models.TextChoices):
     REVIEW = "review", _("Needs a reviewer")
     APPROVED = "approved", _("Approved")
     REJECTED = "rejected", _("Not accepted")
-    # Without title and names. The row stays for an hour, since it counts towards the quota.
+    # Without title and names. The row stays for an hour, since it counts towards the
+    # quota.
     DELETED = "deleted", _("Deleted")
 
 
 WAITING = (Status.PENDING, Status.REVIEW)
 # What `Photo.path` returns, with the id in a group.
-FILE = re.compile(r"photos/[0-9a-f]{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg")
-CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"  # line breaks too: emails list titles line by line
+FILE = re.compile(
+    r"photos/[0-9a-f]{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[a-z]+\.jpg"
+)
+# Line breaks too: emails list titles line by line.
+CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
 def validate_one_line(text: str) -> None:
     if re.search(CONTROL_CHARACTERS, text):
-        raise ValidationError(_("Write one line, without control characters."), code="control_characters")
+        raise ValidationError(
+            _("Write one line, without control characters."), code="control_characters"
+        )
 
 
 class PhotoQuerySet(models.QuerySet["Photo"]):
@@ -52,17 +58,32 @@ class Photo(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Without an index of its own: one below begins with it.
-    owner = models.ForeignKey(User, models.SET_NULL, null=True, related_name="photos", db_index=False)
-    purpose = models.CharField(max_length=200, help_text="What it is for: see uploads/purposes.py.")
-    # Not read from the purpose, which a renamed model or field makes unknown: reviewers must never see a private photo.
+    owner = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="photos", db_index=False
+    )
+    purpose = models.CharField(
+        max_length=200, help_text="What it is for: see uploads/purposes.py."
+    )
+    # Not read from the purpose, which a renamed model or field makes unknown: reviewers
+    # must never see a private photo.
     is_moderated = models.BooleanField(default=True, editable=False)
     title = models.CharField(max_length=120, blank=True, validators=[validate_one_line])
-    original_name = EncryptedTextField(help_text="The name of the uploaded file. It often names a place or a person.")
-    # A photo is stored with files and waits. A decision approves or rejects it. When a person rejects or deletes it, or
-    # REJECTED_RETENTION_DAYS after a backend rejects it, `has_files` is cleared: nobody sees it from then on. Then the
-    # worker deletes the files and clears `must_delete_files`. A deleted photo's row goes an hour after the upload.
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
-    reason = models.CharField(max_length=200, blank=True, help_text="Why the photo was rejected. The owner reads this.")
+    original_name = EncryptedTextField(
+        help_text="The name of the uploaded file. It often names a place or a person."
+    )
+    # A photo is stored with files and waits. A decision approves or rejects it. When a
+    # person rejects or deletes it, or REJECTED_RETENTION_DAYS after a backend rejects
+    # it, `has_files` is cleared: nobody sees it from then on. Then the worker deletes
+    # the files and clears `must_delete_files`. A deleted photo's row goes an hour after
+    # the upload.
+    status = models.CharField(
+        max_length=8, choices=Status.choices, default=Status.PENDING
+    )
+    reason = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Why the photo was rejected. The owner reads this.",
+    )
     width = models.PositiveIntegerField("width in pixels")
     height = models.PositiveIntegerField("height in pixels")
     size = models.PositiveIntegerField("size in bytes")
@@ -70,7 +91,8 @@ class Photo(models.Model):
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     auto_rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When the owner is told of the decision by email. None: already told, or nothing to tell.
+    # When the owner is told of the decision by email. None: already told, or nothing to
+    # tell.
     notify_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = PhotoQuerySet.as_manager()
@@ -83,14 +105,31 @@ class Photo(models.Model):
             models.Index(fields=["purpose", "status", "-created_at", "id"]),
             models.Index(fields=["owner", "-created_at", "id"]),
             models.Index(fields=["auto_rejected_at"]),
-            models.Index(fields=["id"], name="uploads_photo_must_delete", condition=models.Q(must_delete_files=True)),
-            # The review: photos that wait, all photos, and titles by their first letters (on PostgreSQL).
-            models.Index("created_at", "id", condition=models.Q(status__in=WAITING), name="uploads_photo_waiting"),
+            models.Index(
+                fields=["id"],
+                name="uploads_photo_must_delete",
+                condition=models.Q(must_delete_files=True),
+            ),
+            # The review: photos that wait, all photos, and titles by their first
+            # letters (on PostgreSQL).
+            models.Index(
+                "created_at",
+                "id",
+                condition=models.Q(status__in=WAITING),
+                name="uploads_photo_waiting",
+            ),
             models.Index("created_at", "id", name="uploads_photo_created"),
-            models.Index(fields=["title"], opclasses=["varchar_pattern_ops"], name="uploads_photo_title"),
+            models.Index(
+                fields=["title"],
+                opclasses=["varchar_pattern_ops"],
+                name="uploads_photo_title",
+            ),
         )
         constraints = (
-            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="uploads_photo_status_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Status.values),
+                name="uploads_photo_status_is_known",
+            ),
         )
         permissions = (("review_photo", "Can approve and reject photos"),)
 
@@ -105,23 +144,30 @@ class Photo(models.Model):
         return str(purpose_of(self).label)
 
     def path(self, variant: str) -> str:
-        """Return the file's name in the storage, which contains nothing of the uploaded file's name."""
-        # In 256 folders, each of which the worker can list. The storage may hold other files outside of photos/.
+        """Return the name in the storage, with nothing of the uploaded file's name."""
+        # In 256 folders, each of which the worker can list. The storage may hold other
+        # files outside of photos/.
         return f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"
 
-    def is_visible_to(self, user: User | AnonymousUser, objects: Sequence[object] | None = None) -> bool:
-        """Return whether its purpose lets the user see it, or, until it is approved, its owner and reviewers.
+    def is_visible_to(
+        self, user: User | AnonymousUser, objects: Sequence[object] | None = None
+    ) -> bool:
+        """Return whether the user may see the photo.
 
+        Its purpose decides; until it is approved, its owner and reviewers may see it.
         `objects` are those that refer to it. Known ones save a query.
         """
         purpose = purpose_of(self)
         if self.status == Status.DELETED or not self.has_files:
             return False
         found = purpose.objects(self) if objects is None else objects
-        if self.status == Status.APPROVED and any(purpose.visible_to(it, user) for it in found):
+        if self.status == Status.APPROVED and any(
+            purpose.visible_to(it, user) for it in found
+        ):
             return True
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)
-        # Not by the permission alone: only staff must prove a second factor, and it may outlive their status.
+        # Not by the permission alone: only staff must prove a second factor, and it may
+        # outlive their status.
         is_reviewer = user.is_staff and user.has_perm("uploads.review_photo")
         return self.is_moderated and bool(found) and (is_owner or is_reviewer)
 
@@ -130,7 +176,7 @@ class Photo(models.Model):
 
 
 class Verdict(models.Model):
-    """The result of one kind of moderation: a service's, or a person's (kind `manual`)."""
+    """The result of one kind of moderation: a service's, or a person's (`manual`)."""
 
     class Result(models.TextChoices):
         PENDING = "pending", _("Pending")
@@ -141,13 +187,19 @@ class Verdict(models.Model):
 
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="verdicts")
     kind = models.CharField(max_length=40)
-    result = models.CharField(max_length=8, choices=Result.choices, default=Result.PENDING)
+    result = models.CharField(
+        max_length=8, choices=Result.choices, default=Result.PENDING
+    )
     detail = models.TextField(blank=True, help_text="For reviewers.")
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["photo", "kind"], name="uploads_one_verdict_per_kind"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["photo", "kind"], name="uploads_one_verdict_per_kind"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.result}"

@@ -1,4 +1,4 @@
-"""Emails that tell owners what was decided about their photos: one for all decisions within an hour."""
+"""Emails that tell owners of decisions on their photos: one for all within an hour."""
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -23,28 +23,44 @@ def due_notices() -> PhotoQuerySet:
 
 def send_due_notices() -> bool:
     """Send one email to each owner of a batch. Return whether there may be more."""
-    owners = list(due_notices().order_by("owner_id").values_list("owner_id", flat=True).distinct()[:BATCH_SIZE])
+    owners = list(
+        due_notices()
+        .order_by("owner_id")
+        .values_list("owner_id", flat=True)
+        .distinct()[:BATCH_SIZE]
+    )
     for owner_id in owners:
         send_notice(owner_id)
     return len(owners) == BATCH_SIZE
 
 
 def send_notice(owner_id: int) -> None:
-    """Mark an owner's decisions as reported, and store the email in the same transaction."""
+    """Mark an owner's decisions as reported and store the email, in one transaction."""
     with transaction.atomic():
-        # Without this lock, two workers could each send a part. Neither query waits for a lock: a reviewer, or the
-        # deletion of the account, may hold a photo's lock and wait for the owner's, which would be a deadlock.
-        owner = User.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=owner_id).first()
+        # Without this lock, two workers could each send a part. Neither query waits for
+        # a lock: a reviewer, or the deletion of the account, may hold a photo's lock
+        # and wait for the owner's, which would be a deadlock.
+        owner = (
+            User.objects.select_for_update(skip_locked=True, no_key=True)
+            .filter(pk=owner_id)
+            .first()
+        )
         if owner is None or not due_notices().filter(owner=owner).exists():
             return
         photos = list(notices().filter(owner=owner).select_for_update(nowait=True))
-        Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(notify_at=None)
+        Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(
+            notify_at=None
+        )
         if photos and owner.is_active and owner.email and owner.decision_emails:
             context = {
                 "photos": photos,
                 "project_name": settings.SITE_NAME,
                 "origin": f"https://{settings.DOMAIN_NAME}",
             }
-            subject = ngettext("A decision on your photo", "Decisions on your photos", len(photos))
+            subject = ngettext(
+                "A decision on your photo", "Decisions on your photos", len(photos)
+            )
             body = render_to_string("uploads/email/decisions.txt", context).strip()
-            EmailMessage(settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[owner.email]).send()
+            EmailMessage(
+                settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[owner.email]
+            ).send()

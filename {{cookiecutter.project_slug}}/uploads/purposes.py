@@ -1,4 +1,4 @@
-"""What photos are for. The purpose of a photo decides who sees it once it is approved."""
+"""What photos are for. A photo's purpose decides who sees it once it is approved."""
 
 from __future__ import annotations
 
@@ -30,20 +30,32 @@ def no_one(object: Any, user: User | AnonymousUser) -> bool:
 
 
 class Purpose:
-    """The purpose of photos that belong to no other object; each has a page at `route`."""
+    """The purpose of photos of no other object; each has a page at `route`."""
 
     is_moderated = True
 
-    def __init__(self, name: str, label: Any, *, route: str = "", visible_to: VisibleTo = everyone) -> None:
-        self.name, self.label, self.route, self.visible_to = name, label, route, visible_to
+    def __init__(
+        self,
+        name: str,
+        label: Any,
+        *,
+        route: str = "",
+        visible_to: VisibleTo = everyone,
+    ) -> None:
+        self.name, self.label, self.route, self.visible_to = (
+            name,
+            label,
+            route,
+            visible_to,
+        )
 
     @property
     def is_public(self) -> bool:
-        """Return whether everyone may see every approved photo, so that it may be kept in caches."""
+        """Return whether everyone may see approved photos, so that caches may too."""
         return self.visible_to is everyone
 
     def objects(self, photo: Photo) -> Sequence[Any] | QuerySet[Any]:
-        """Return the objects that refer to the photo. Without one, the photo is hidden."""
+        """Return the objects that refer to the photo, which is hidden without one."""
         return [photo]
 
     def get_url(self, photo: Photo) -> str:
@@ -64,5 +76,10 @@ def register[P: Purpose](purpose: P) -> P:
 
 
 def purpose_of(photo: Photo) -> Purpose:
-    """Return the photo's purpose. If its model or field was renamed or removed, owner and reviewers alone see it."""
-    return PURPOSES.get(photo.purpose) or Purpose(photo.purpose, photo.purpose, visible_to=no_one)
+    """Return the photo's purpose.
+
+    If its model or field was renamed or removed, owner and reviewers alone see it.
+    """
+    return PURPOSES.get(photo.purpose) or Purpose(
+        photo.purpose, photo.purpose, visible_to=no_one
+    )

@@ -1,4 +1,7 @@
-"""What happens to a photo. Views, the admin, commands and the worker change photos through these functions alone."""
+"""What happens to a photo.
+
+Views, the admin, commands and the worker change photos through these functions alone.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,23 +36,32 @@ class NewPhoto:
 
 
 @contextmanager
-def storing_photos(owner: User, title: str, new: Mapping[str, NewPhoto]) -> Iterator[dict[str, Photo]]:
-    """Store files and photos in one transaction with the body of the `with` statement, which gets them by name.
+def storing_photos(
+    owner: User, title: str, new: Mapping[str, NewPhoto]
+) -> Iterator[dict[str, Photo]]:
+    """Store files and photos in one transaction with the body of the `with` statement.
 
-    An error leaves neither files nor photos. An exceeded quota is a ValidationError.
+    The body gets the photos by name. An error leaves neither files nor photos. An
+    exceeded quota is a ValidationError.
     """
-    photos, committed = {name: make_photo(owner, title, it) for name, it in new.items()}, []
+    photos, committed = (
+        {name: make_photo(owner, title, it) for name, it in new.items()},
+        [],
+    )
     try:
-        # Files first: a photo without files would be lost, and the worker deletes files without a photo.
+        # Files first: a photo without files would be lost, and the worker deletes files
+        # without a photo.
         for name, photo in photos.items():
             for variant, content in new[name].image.files.items():  # type: ignore[union-attr]
                 default_storage.save(photo.path(variant), ContentFile(content))
         with transaction.atomic():
-            # Registered first: an error in a later callback must not delete the files of photos that are stored.
+            # Registered first: an error in a later callback must not delete the files
+            # of photos that are stored.
             transaction.on_commit(lambda: committed.append(True))
             if photos:
-                # Lock the owner, so that parallel uploads cannot exceed the quota, but not the key (no_key): a decision
-                # locks a photo and then its reviewer's key, while this form may lock the same two in reverse order.
+                # Lock the owner, so that parallel uploads cannot exceed the quota, but
+                # not the key (no_key): a decision locks a photo and then its reviewer's
+                # key, while this form may lock the same two in reverse order.
                 User.objects.select_for_update(no_key=True).get(pk=owner.pk)
                 check_quota(owner, len(photos))
             for photo in photos.values():
@@ -65,18 +77,32 @@ def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
     image: Any = new.image
     # An object's text may have lines.
     title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
-    photo = Photo(owner=owner, purpose=new.purpose.name, title=title, original_name=str(new.file.name))
-    photo.width, photo.height, photo.size = image.width, image.height, len(image.files["display"])
+    photo = Photo(
+        owner=owner,
+        purpose=new.purpose.name,
+        title=title,
+        original_name=str(new.file.name),
+    )
+    photo.width, photo.height, photo.size = (
+        image.width,
+        image.height,
+        len(image.files["display"]),
+    )
     photo.is_moderated = new.purpose.is_moderated
     return photo
 
 
 def save_photo(photo: Photo) -> None:
-    """Save a new photo with the verdicts that it needs. Without moderation it is approved at once."""
+    """Save a new photo with the verdicts that it needs.
+
+    Without moderation it is approved at once.
+    """
     if photo.is_moderated:
         backend = get_moderation_backend()
         photo.save()
-        Verdict.objects.bulk_create(Verdict(photo=photo, kind=kind) for kind in backend.kinds())
+        Verdict.objects.bulk_create(
+            Verdict(photo=photo, kind=kind) for kind in backend.kinds()
+        )
         backend.schedule(Photo.objects.filter(pk=photo.pk))
     else:
         photo.status = Status.APPROVED
@@ -90,9 +116,10 @@ def apply_verdicts(
     reviewer: User | None = None,
     expected_status: str = "",
 ) -> bool:
-    """Store verdicts by kind, and the `reason` for the owner if they reject. Repeating it changes nothing.
+    """Store verdicts by kind, and the `reason` for the owner if they reject.
 
-    Return False and change nothing if there are no files, or if the photo does not have `expected_status`.
+    Repeating it changes nothing. Return False and change nothing if there are no files,
+    or if the photo does not have `expected_status`.
     """
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
@@ -100,23 +127,36 @@ def apply_verdicts(
         decided = locked.has_files and expected_status in ("", locked.status)
         if decided and verdicts:
             for kind, verdict in verdicts.items():
-                values = {"result": verdict.result, "detail": verdict.detail, "decided_by": reviewer}
+                values = {
+                    "result": verdict.result,
+                    "detail": verdict.detail,
+                    "decided_by": reviewer,
+                }
                 if not locked.verdicts.filter(kind=kind, **values).exists():
                     locked.verdicts.update_or_create(kind=kind, defaults=values)
             before = locked.status, locked.reason
             locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
-            # Even if the status stays the same, a reviewer's reason replaces a backend's.
+            # Even if the status stays the same, a reviewer's reason replaces a
+            # backend's.
             if reviewer or locked.status != before[0]:
-                locked.auto_rejected_at = timezone.now() if locked.status == Status.REJECTED else None
+                locked.auto_rejected_at = (
+                    timezone.now() if locked.status == Status.REJECTED else None
+                )
                 locked.reason = reason if locked.status == Status.REJECTED else ""
             if (locked.status, locked.reason) != before:
-                is_news = locked.status == Status.REJECTED or (reviewer and locked.status == Status.APPROVED)
+                is_news = locked.status == Status.REJECTED or (
+                    reviewer and locked.status == Status.APPROVED
+                )
                 # In an hour, so that one email tells of all decisions until then.
                 due = locked.notify_at or timezone.now() + timedelta(hours=1)
                 locked.notify_at = due if is_news else None
             if reviewer and locked.status == Status.REJECTED:
                 # A person has decided, so the files are no longer needed.
-                locked.has_files, locked.must_delete_files, locked.auto_rejected_at = False, True, None
+                locked.has_files, locked.must_delete_files, locked.auto_rejected_at = (
+                    False,
+                    True,
+                    None,
+                )
             locked.save()
             if reviewer:
                 get_moderation_backend().schedule(Photo.objects.filter(pk=photo.pk))
@@ -124,9 +164,17 @@ def apply_verdicts(
     return decided
 
 
-def review_photo(photo: Photo, reviewer: User, result: str, reason: str = "", expected_status: str = "") -> bool:
-    """Store a reviewer's decision, `approved` or `rejected`. It overrides all other verdicts."""
-    return apply_verdicts(photo, {MANUAL: VerdictValue(result, reason)}, reason, reviewer, expected_status)
+def review_photo(
+    photo: Photo,
+    reviewer: User,
+    result: str,
+    reason: str = "",
+    expected_status: str = "",
+) -> bool:
+    """Store a reviewer's `approved` or `rejected`, which overrides other verdicts."""
+    return apply_verdicts(
+        photo, {MANUAL: VerdictValue(result, reason)}, reason, reviewer, expected_status
+    )
 
 
 def delete_photo(photo: Photo) -> None:
@@ -134,9 +182,13 @@ def delete_photo(photo: Photo) -> None:
 
 
 def delete_photos(photos: QuerySet[Photo]) -> None:
-    """Hide the photos and delete their texts at once. The worker deletes the files, and an hour later the rows."""
+    """Hide the photos and delete their texts at once.
+
+    The worker deletes the files, and an hour later the rows.
+    """
     remove_files(photos, status=Status.DELETED, title="", original_name="", reason="")
-    # After the photos: apply_verdicts locks in the same order, and stores no verdict once the files are gone.
+    # After the photos: apply_verdicts locks in the same order, and stores no verdict
+    # once the files are gone.
     Verdict.objects.filter(photo__in=photos).update(detail="")
 
 
@@ -148,10 +200,13 @@ def delete_unused(photos: Iterable[Photo]) -> None:
 
 
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> None:
-    """Hide the photos' files at once; the worker deletes them and the backend's copies."""
-    # The update comes first, so that a photo is locked before its other rows. `photos` must find them after it too.
+    """Hide the files at once; the worker deletes them and the backend's copies."""
+    # The update comes first, so that a photo is locked before its other rows. `photos`
+    # must find them after it too.
     with transaction.atomic():
-        photos.update(has_files=False, must_delete_files=True, auto_rejected_at=None, **changes)
+        photos.update(
+            has_files=False, must_delete_files=True, auto_rejected_at=None, **changes
+        )
         get_moderation_backend().schedule(photos)
 
 

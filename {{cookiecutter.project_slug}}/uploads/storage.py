@@ -14,20 +14,32 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
     client_config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},  # so that the CSP allows this bucket alone
-        connect_timeout=3,  # seconds; with the defaults, a silent server would block a request for minutes
+        # In seconds. With the defaults, a silent server blocks requests for minutes.
+        connect_timeout=3,
         read_timeout=10,
         retries={"total_max_attempts": 2},
-        request_checksum_calculation="when_required",  # many servers do not know AWS's checksums
+        # Many servers do not know AWS's checksums.
+        request_checksum_calculation="when_required",
     )
 
     def get_object_parameters(self, name: str) -> dict[str, str]:
-        """Let browsers show photos, which this site has encoded, and download the files of other apps."""
-        if FILE.fullmatch(name):  # not each file in the folder: another app may have named its own folder so
+        """Let browsers show photos and download the files of other apps.
+
+        This site has encoded the photos.
+        """
+        # Not each file in the folder: another app may have named its own folder so.
+        if FILE.fullmatch(name):
             return {"ContentType": "image/jpeg"}
-        return {"ContentType": "application/octet-stream", "ContentDisposition": "attachment"}
+        return {
+            "ContentType": "application/octet-stream",
+            "ContentDisposition": "attachment",
+        }
 
     def exists(self, name: str) -> bool:
-        """Return whether the file exists. Without a name, raise an error unless the bucket exists."""
+        """Return whether the file exists.
+
+        Without a name, raise an error unless the bucket exists.
+        """
         if name:
             return bool(super().exists(name))
         self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)

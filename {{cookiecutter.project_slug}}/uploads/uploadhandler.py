@@ -12,17 +12,21 @@ def refuse(*args: Any, **kwargs: Any) -> Never:
 
 
 class RefusedFile(UploadedFile):
-    """Stand for a file that was not kept. Any use raises the error, which forms show at the field of the file."""
+    """Stand for a file that was not kept.
+
+    Any use raises the error, which forms show at the field of the file.
+    """
 
     size = property(refuse, lambda self, value: None)
     open = read = chunks = multiple_chunks = __iter__ = refuse
 
 
 class MaxSizeUploadHandler(MemoryFileUploadHandler):
-    """Keep files in memory, each up to UPLOAD_MAX_BYTES; BODY_MAX_BYTES limits all files of a request together.
+    """Keep files in memory, each up to UPLOAD_MAX_BYTES.
 
-    Temporary files would remain when a process is killed. A larger file is read, and then discarded: unread, it would
-    reset the connection, and the fields after it would be missing.
+    BODY_MAX_BYTES limits all files of a request together. Temporary files would remain
+    when a process is killed. A larger file is read, and then discarded: unread, it
+    would reset the connection, and the fields after it would be missing.
     """
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,13 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+)
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.csp import CSP
@@ -22,10 +28,14 @@ from uploads.purposes import purpose_of
 
 @login_not_required
 @require_safe
-# If a browser ever took the file for a page, that page could do nothing.
-@csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]  # its stubs know only lists
+# If a browser ever took the file for a page, that page could do nothing. The stubs know
+# only lists.
+@csp_override({"default-src": [CSP.NONE], "sandbox": True})  # type: ignore[dict-item]
 def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase:
-    """Serve a file to visitors who may see the photo. One that everyone may see needs no session."""
+    """Serve a file to visitors who may see the photo.
+
+    One that everyone may see needs no session.
+    """
     found = visible_photo(request, photo_id, Photo.objects.defer("original_name"))
     if variant not in VARIANTS:
         raise Http404
@@ -36,7 +46,10 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
         return HttpResponseRedirect(url, content_type="image/jpeg", headers=headers)
     if found.status == Status.APPROVED and purpose_of(found).is_public:
         # A file never changes. A browser that has it asks whether it may still show it.
-        headers = {"Cache-Control": "private, max-age=600", "ETag": f'"{found.id}-{variant}"'}
+        headers = {
+            "Cache-Control": "private, max-age=600",
+            "ETag": f'"{found.id}-{variant}"',
+        }
         full = HttpResponse(headers=headers)
         answer = get_conditional_response(request, headers["ETag"], response=full)
         if answer and answer is not full:
@@ -45,15 +58,21 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
         content = default_storage.open(found.path(variant))
     except FileNotFoundError:
         raise Http404 from None
-    return FileResponse(content, content_type="image/jpeg", filename=f"{found.id}-{variant}.jpg", headers=headers)
+    return FileResponse(
+        content,
+        content_type="image/jpeg",
+        filename=f"{found.id}-{variant}.jpg",
+        headers=headers,
+    )
 
 
 def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:
-    """Return the photo, or raise Http404 for a hidden one, so that guessing ids reveals nothing."""
+    """Return the photo, or raise Http404 if hidden: guessed ids reveal nothing."""
     with suppress(Photo.DoesNotExist):
         found = photos.get(pk=photo_id)
         if found.is_visible_to(request.user):
             return found
-    # The user is read in each case: otherwise, the headers would tell a hidden photo from a missing one.
+    # The user is read in each case: otherwise, the headers would tell a hidden photo
+    # from a missing one.
     log_event("authz_fail", request, level=logging.WARNING, user=request.user.pk)
     raise Http404

@@ -15,16 +15,22 @@ NOBODY = 0  # the id in place of a user's, for an email without an account
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    # The kind of an email and how long it is of use, by template. All others are notices.
+    # By template: an email's kind, and how long it is of use. All others are notices.
     purposes: ClassVar = {
-        "account/email/password_reset_key": (Mail.Kind.NORMAL, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),
+        "account/email/password_reset_key": (
+            Mail.Kind.NORMAL,
+            timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+        ),
     }
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_ip(request)
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: str) -> str:
-        # Private, but there is no public hook. allauth's key includes the Host header: each host would allow five more.
+    def _get_login_attempts_cache_key(
+        self, request: HttpRequest, **credentials: str
+    ) -> str:
+        # Private, but there is no public hook. allauth's key includes the Host header:
+        # each host would allow five more.
         return credentials["email"].lower()
 
     def is_safe_url(self, url: str) -> bool:
@@ -40,9 +46,19 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def format_email_subject(self, subject: str) -> str:
         # In English, allauth capitalizes each word.
-        return str(super().format_email_subject(subject.capitalize() if get_language() == "en" else subject))
+        return str(
+            super().format_email_subject(
+                subject.capitalize() if get_language() == "en" else subject
+            )
+        )
 
-    def render_mail(self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None) -> Any:
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: Any,
+        context: dict[str, Any],
+        headers: Any = None,
+    ) -> Any:
         message = super().render_mail(template_prefix, email, context, headers)
         if template_prefix in self.purposes:
             message.kind, message.lifetime = self.purposes[template_prefix]

@@ -24,12 +24,19 @@ admin.site.unregister(EmailAddress)
 
 
 def tell_owner(request: HttpRequest, before: User, after: User) -> None:
-    """Log which of the fields that give access staff have changed, and write to the email from before the change."""
+    """Log which of the fields that give access staff have changed.
+
+    Write to the email from before the change.
+    """
     names = ("email", "password", "is_active", "is_staff", "is_superuser")
-    if changed := [name for name in names if getattr(before, name) != getattr(after, name)]:
+    if changed := [
+        name for name in names if getattr(before, name) != getattr(after, name)
+    ]:
         log_event("user_updated", request, owner=after.pk, changed=changed)
         labels = [str(label_for_field(name, User)) for name in changed]
-        get_adapter().send_notification_mail("users/email/changed_by_staff", after, {"changes": labels}, before.email)
+        get_adapter().send_notification_mail(
+            "users/email/changed_by_staff", after, {"changes": labels}, before.email
+        )
 
 
 @admin.register(User)
@@ -41,7 +48,18 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "password", "decision_emails")}),
-        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (
+            _("Permissions"),
+            {
+                "fields": (
+                    "is_active",
+                    "is_staff",
+                    "is_superuser",
+                    "groups",
+                    "user_permissions",
+                )
+            },
+        ),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_form = forms.ModelForm
@@ -50,20 +68,28 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         (name, options), *others = super().get_fieldsets(request, obj)
-        fields = [it for it in options["fields"] if it != "password" or request.user.is_superuser]
+        fields = [
+            it
+            for it in options["fields"]
+            if it != "password" or request.user.is_superuser
+        ]
         return [(name, {"fields": fields}), *others]
 
-    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
         before = User.objects.get(pk=obj.pk) if change else obj
         if not change:
             obj.set_unusable_password()  # a link by email sets the first one
         super().save_model(request, obj, form, change)
         if before.email != obj.email:
-            # allauth's own table: with an email in it, a user can log in and reset the password.
+            # allauth's table: an email in it can log in and reset the password.
             EmailAddress.objects.filter(user=obj).delete()
         tell_owner(request, before, obj)
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
         if not request.user.is_superuser:
             raise PermissionDenied
         before = self.get_object(request, unquote(id))
@@ -72,20 +98,35 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
             tell_owner(request, before, User.objects.get(pk=before.pk))
         return response
 
-    @admin.action(description=_("Send selected users a link to choose a new password"), permissions=["change"])
+    @admin.action(
+        description=_("Send selected users a link to choose a new password"),
+        permissions=["change"],
+    )
     def send_reset_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset.filter(is_active=True):
             form = ResetPasswordForm({"email": user.email})
             if form.is_valid():
                 form.save(request)
                 log_event("authn_password_reset_sent", request, owner=user.pk)
-        self.message_user(request, _("The links were sent to the active users."), messages.SUCCESS)
+        self.message_user(
+            request, _("The links were sent to the active users."), messages.SUCCESS
+        )
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        # Otherwise staff with this permission could take over another staff account, by its password or email.
+    def has_change_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        # Otherwise staff with this permission could take over another staff account, by
+        # its password or email.
         allowed = super().has_change_permission(request, obj)
-        return allowed and (request.user.is_superuser or not (obj and (obj.is_staff or obj.is_superuser)))
+        return allowed and (
+            request.user.is_superuser
+            or not (obj and (obj.is_staff or obj.is_superuser))
+        )
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+    def has_delete_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
         # The record of staff decisions refers to them. Clear `active` instead.
-        return super().has_delete_permission(request, obj) and (obj is None or obj.is_deletable)
+        return super().has_delete_permission(request, obj) and (
+            obj is None or obj.is_deletable
+        )

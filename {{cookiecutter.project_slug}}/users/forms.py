@@ -21,10 +21,12 @@ class ResetPasswordForm(forms.ResetPasswordForm):
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         email = str(self.cleaned_data["email"])
-        # Beyond the limit the answer is the same: the newest link is still valid. An error would lock the owner out.
+        # Beyond the limit the answer is the same: the newest link is still valid. An
+        # error would lock the owner out.
         if ratelimit.consume(request, action="reset_link", key=email.lower()):
             if not settings.ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS and not self.users:
-                # The same work, so that its time does not reveal accounts. The email is never sent.
+                # The same work, so that its time does not reveal accounts. The email is
+                # never sent.
                 self.users = [User(pk=NOBODY, email=email, password="!" * 90)]
             super().save(request, **kwargs)
         return email

@@ -15,17 +15,22 @@ WAIT_SECONDS, RETRY_SECONDS = 2, 1
 
 
 class FormTurnMiddleware(MiddlewareMixin):
-    """Let each process handle one form of the account pages at a time, and one wait. Refuse others with 503.
+    """Let each process handle one form of the account pages at a time, and one wait.
 
-    Most of these forms hash a password, which takes longer than ten pages. Without turns, a few parallel log-ins would
-    keep all threads and processors from everyone else.
+    Refuse others with 503. Most of these forms hash a password, which takes longer than
+    ten pages. Without turns, a few parallel log-ins would keep all threads and
+    processors from everyone else.
     """
 
     turn, places = Lock(), BoundedSemaphore(2)
 
     def __call__(self, request: HttpRequest) -> Any:
         path = request.path_info
-        if request.method != "POST" or not path.startswith(PAGES) or path == f"{PAGES}logout/":
+        if (
+            request.method != "POST"
+            or not path.startswith(PAGES)
+            or path == f"{PAGES}logout/"
+        ):
             return self.get_response(request)
         if self.places.acquire(blocking=False):
             try:
@@ -37,13 +42,22 @@ class FormTurnMiddleware(MiddlewareMixin):
             finally:
                 self.places.release()
         views.discard_body(request)
-        response = HttpResponse(busy_page(), status=503, headers={"Retry-After": str(RETRY_SECONDS)})
+        response = HttpResponse(
+            busy_page(), status=503, headers={"Retry-After": str(RETRY_SECONDS)}
+        )
         # Otherwise Django would log an error.
-        log_response("Busy: %s", request.path, response=response, request=request, level="info")
+        log_response(
+            "Busy: %s", request.path, response=response, request=request, level="info"
+        )
         return response
 
 
 @cache
 def busy_page() -> bytes:
-    """Return a page without the request's id, rendered once: for each request, it would cost ten times as much."""
-    return render_to_string("error.html", {"project_name": settings.SITE_NAME, "name": "503"}).encode()
+    """Return a page without the request's id, rendered once.
+
+    For each request, it would cost ten times as much.
+    """
+    return render_to_string(
+        "error.html", {"project_name": settings.SITE_NAME, "name": "503"}
+    ).encode()

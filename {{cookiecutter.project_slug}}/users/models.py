@@ -11,15 +11,21 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+    def create_user(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
         user = self.model(email=email, **fields)
         user.set_password(password)
         user.full_clean()
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **fields
+        )
 
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email=email and email.lower())
@@ -27,20 +33,28 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(
-        _("email"), unique=True, error_messages={"unique": _("An account with this email already exists.")}
+        _("email"),
+        unique=True,
+        error_messages={"unique": _("An account with this email already exists.")},
     )
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Clear this instead of deleting the account. It ends all sessions at once."),
+        help_text=_(
+            "Clear this instead of deleting the account. It ends all sessions at once."
+        ),
     )
-    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("Can log in to the admin."))
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("Can log in to the admin.")
+    )
     decision_emails = models.BooleanField(
         _("emails about decisions"),
         default=True,
         help_text=_("Tell this user by email what was decided about their photos."),
     )
-    date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
+    date_joined = models.DateTimeField(
+        _("date joined"), default=timezone.now, editable=False
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -49,15 +63,26 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name, verbose_name_plural = _("user"), _("users")
         # The same email in another case must not become a second account.
-        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="users_email_is_lower_case")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(email=Lower("email")), name="users_email_is_lower_case"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.email
 
     @property
     def is_deletable(self) -> bool:
-        """Return False for staff and former staff: the record of their decisions would go with the account."""
-        return not (self.is_staff or self.is_superuser or LogEntry.objects.filter(user=self).exists())
+        """Return False for staff and former staff.
+
+        The record of their decisions would go with the account.
+        """
+        return not (
+            self.is_staff
+            or self.is_superuser
+            or LogEntry.objects.filter(user=self).exists()
+        )
 
     def clean(self) -> None:
         self.email = self.email.lower()

@@ -2,7 +2,11 @@ from typing import Any
 
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.core import ratelimit
-from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.auth.signals import (
+    user_logged_in,
+    user_logged_out,
+    user_login_failed,
+)
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
@@ -18,7 +22,7 @@ PASSWORD_EVENTS = {
 @receiver(user_logged_in)
 def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
-    for name in ("started", "renewed"):  # a log-in restarts both time limits of the session
+    for name in ("started", "renewed"):  # a log-in restarts both timeouts
         request.session.pop(name, None)
 
 
@@ -35,8 +39,11 @@ def on_login_failed(request: HttpRequest | None = None, **kwargs: Any) -> None:
 
 
 @receiver(list(PASSWORD_EVENTS))
-def on_password_changed(signal: Signal, request: HttpRequest, user: Any, **kwargs: Any) -> None:
+def on_password_changed(
+    signal: Signal, request: HttpRequest, user: Any, **kwargs: Any
+) -> None:
     log_event(PASSWORD_EVENTS[signal], request, user=user.pk)
     if signal is password_reset:
-        # By itself, allauth lifts the block only for emails in its own table. The key is that of users/adapters.py.
+        # By itself, allauth lifts the block only for emails in its own table. The key
+        # is that of users/adapters.py.
         ratelimit.clear(request, action="login_failed", key=user.email)

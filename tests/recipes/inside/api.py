@@ -1,4 +1,7 @@
-"""Copied into a project with the recipe of an API: attacks on its tokens, its requests, and other users' objects."""
+"""Attacks on an API's tokens, requests and other users' objects.
+
+Copied into a project with the recipe of an API.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -38,23 +41,39 @@ class Caller:
         self.secret = self.token.new_secret()
         self.token.save()
 
-    def __call__(self, method: str, url: str = URL, data: Any = None, **options: Any) -> Any:
+    def __call__(
+        self, method: str, url: str = URL, data: Any = None, **options: Any
+    ) -> Any:
         header = {"Authorization": f"Bearer {self.secret}"}
         kind = options.pop("content_type", "application/json")
-        body = data if isinstance(data, bytes | str) else "" if data is None else json.dumps(data)
+        body = (
+            data
+            if isinstance(data, bytes | str)
+            else ""
+            if data is None
+            else json.dumps(data)
+        )
         self.client.raise_request_exception = False
-        response = self.client.generic(method, url, body, kind, headers=header, **options)
+        response = self.client.generic(
+            method, url, body, kind, headers=header, **options
+        )
         assert "no-store" in response.headers["Cache-Control"]
         assert not response.cookies
         if response.status_code >= 400:
             assert response.headers["Content-Type"].startswith("application/json")
-            assert int(response.headers.get("Content-Length", len(response.content))) == len(response.content)
+            assert int(
+                response.headers.get("Content-Length", len(response.content))
+            ) == len(response.content)
             assert set(response.json()) == {"detail"}
         return response
 
     def upload(self, url: str, content: bytes, name: str = "a.jpg") -> Any:
         header = {"Authorization": f"Bearer {self.secret}"}
-        return self.client.post(url, {"cover": SimpleUploadedFile(name, content, "image/jpeg")}, headers=header)
+        return self.client.post(
+            url,
+            {"cover": SimpleUploadedFile(name, content, "image/jpeg")},
+            headers=header,
+        )
 
 
 @pytest.fixture
@@ -75,7 +94,11 @@ def test_owner_lists_reads_adds_changes_and_deletes(call: Caller, user: User) ->
     assert {name: made.json()[name] for name in FIELDS} == FIELDS
     assert Note.objects.get().owner == user
     changed = call("PUT", url, {"title": "Bread"})
-    assert (changed.status_code, changed.json()["title"], changed.json()["text"]) == (200, "Bread", "")
+    assert (changed.status_code, changed.json()["title"], changed.json()["text"]) == (
+        200,
+        "Bread",
+        "",
+    )
     assert call("GET").json() == {"items": [changed.json()], "pages": 1}
     assert call("DELETE", url).status_code == 204
     assert call("GET", url).status_code == 404
@@ -90,11 +113,17 @@ def test_secret_is_shown_once_and_stored_nowhere(login: Login, user: User) -> No
     assert token.hash == sha256(secret.encode()).hexdigest()
     assert token.may_write
     assert "no-store" in page.headers["Cache-Control"]
-    for url in ("/tokens/", token.get_absolute_url(), f"{token.get_absolute_url()}edit/"):
+    for url in (
+        "/tokens/",
+        token.get_absolute_url(),
+        f"{token.get_absolute_url()}edit/",
+    ):
         text = client.get(url).content.decode()
         assert secret not in text
         assert token.hash not in text
-    assert secret not in str([session.get_decoded() for session in Session.objects.all()])
+    assert secret not in str(
+        [session.get_decoded() for session in Session.objects.all()]
+    )
     (email,) = mail.outbox
     assert email.to == [user.email]
     assert f"https://testserver{token.get_absolute_url()}" in email.body
@@ -109,7 +138,9 @@ def test_refused_form_makes_no_token(login: Login, user: User) -> None:
     assert not mail.outbox
 
 
-def test_form_sets_no_hash_expiry_or_owner(login: Login, user: User, other_user: User) -> None:
+def test_form_sets_no_hash_expiry_or_owner(
+    login: Login, user: User, other_user: User
+) -> None:
     mine = {
         "hash": sha256(b"known").hexdigest(),
         "expires_at": "2099-01-01",
@@ -128,25 +159,40 @@ def test_form_sets_no_hash_expiry_or_owner(login: Login, user: User, other_user:
     assert Token.find("known") is None
 
 
-def test_token_that_only_reads_changes_nothing(user: User, note: Note, make_image: MakeImage) -> None:
+def test_token_that_only_reads_changes_nothing(
+    user: User, note: Note, make_image: MakeImage
+) -> None:
     call = Caller(user, may_write=False)
     assert call("GET").status_code == call("GET", f"{URL}/{note.pk}").status_code == 200
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         for url in (URL, f"{URL}/{note.pk}", f"{URL}/{note.pk}/cover"):
             response = call(method, url, FIELDS)
-            assert (response.status_code, response.json()) == (403, {"detail": "Forbidden"})
-    for trick in ({"HTTP_X_HTTP_METHOD_OVERRIDE": "DELETE"}, {"QUERY_STRING": "_method=DELETE"}):
+            assert (response.status_code, response.json()) == (
+                403,
+                {"detail": "Forbidden"},
+            )
+    for trick in (
+        {"HTTP_X_HTTP_METHOD_OVERRIDE": "DELETE"},
+        {"QUERY_STRING": "_method=DELETE"},
+    ):
         call("GET", f"{URL}/{note.pk}", **trick)
     assert call.upload(f"{URL}/{note.pk}/cover", make_image()).status_code == 403
     assert Note.objects.get().title == "Milk"
     assert not Photo.objects.exists()
 
 
-def test_other_users_objects_are_not_found(other_user: User, note: Note, make_image: MakeImage) -> None:
+def test_other_users_objects_are_not_found(
+    other_user: User, note: Note, make_image: MakeImage
+) -> None:
     call, url = Caller(other_user), f"{URL}/{note.pk}"
     assert call("GET").json()["items"] == []
     missing = call("GET", f"{URL}/4711")
-    for method, path in (("GET", url), ("PUT", url), ("DELETE", url), ("GET", f"{url}/cover")):
+    for method, path in (
+        ("GET", url),
+        ("PUT", url),
+        ("DELETE", url),
+        ("GET", f"{url}/cover"),
+    ):
         response = call(method, path, FIELDS | {"title": "Taken"})
         assert (response.status_code, response.content) == (404, missing.content)
     assert call.upload(f"{url}/cover", make_image()).status_code == 404
@@ -154,13 +200,17 @@ def test_other_users_objects_are_not_found(other_user: User, note: Note, make_im
     assert Note.objects.get().title == "Milk"
 
 
-def test_staff_and_superusers_find_no_more_than_their_own(make_user: MakeUser, note: Note) -> None:
+def test_staff_and_superusers_find_no_more_than_their_own(
+    make_user: MakeUser, note: Note
+) -> None:
     call = Caller(make_user("admin@example.com", is_staff=True, is_superuser=True))
     assert call("GET").json()["items"] == []
     assert call("GET", f"{URL}/{note.pk}").status_code == 404
 
 
-def test_expired_revoked_and_disabled_tokens_are_refused(call: Caller, user: User, travel: Travel) -> None:
+def test_expired_revoked_and_disabled_tokens_are_refused(
+    call: Caller, user: User, travel: Travel
+) -> None:
     assert call("GET").status_code == 200
     travel(timedelta(days=89, hours=23))
     assert call("GET").status_code == 200
@@ -187,8 +237,21 @@ def test_deleted_account_has_no_tokens(call: Caller, user: User) -> None:
 
 def test_forged_headers_are_refused(call: Caller, note: Note) -> None:
     secret, stored = call.secret, call.token.hash
-    forged = ["", "Bearer", "Bearer ", f"Bearer  {secret}", f"Token {secret}", f"Basic {secret}", secret]
-    forged += [f"Bearer {secret[:-1]}", f"Bearer {secret}x", f"Bearer {secret}, Bearer {secret}", f"Bearer {stored}"]
+    forged = [
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer  {secret}",
+        f"Token {secret}",
+        f"Basic {secret}",
+        secret,
+    ]
+    forged += [
+        f"Bearer {secret[:-1]}",
+        f"Bearer {secret}x",
+        f"Bearer {secret}, Bearer {secret}",
+        f"Bearer {stored}",
+    ]
     forged += [
         f"Bearer {secret.swapcase()}",
         "Bearer ' OR 1=1 --",
@@ -198,36 +261,58 @@ def test_forged_headers_are_refused(call: Caller, note: Note) -> None:
     ]
     for header in forged:
         response = HTTPSClient().get(URL, headers={"Authorization": header})
-        assert (response.status_code, response.json()) == (401, {"detail": "Unauthorized"}), header
+        assert (response.status_code, response.json()) == (
+            401,
+            {"detail": "Unauthorized"},
+        ), header
         assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert HTTPSClient().get(URL, {"token": secret, "access_token": secret}).status_code == 401
+    assert (
+        HTTPSClient().get(URL, {"token": secret, "access_token": secret}).status_code
+        == 401
+    )
     client = HTTPSClient()
     client.cookies["Authorization"] = f"Bearer {secret}"
     assert client.get(URL).status_code == 401
-    assert HTTPSClient().get(URL, headers={"Authorization": f"bearer {secret}"}).status_code == 200
+    assert (
+        HTTPSClient()
+        .get(URL, headers={"Authorization": f"bearer {secret}"})
+        .status_code
+        == 200
+    )
 
 
-def test_session_is_no_token_and_token_is_no_session(call: Caller, login: Login, user: User, other_user: User) -> None:
+def test_session_is_no_token_and_token_is_no_session(
+    call: Caller, login: Login, user: User, other_user: User
+) -> None:
     session = login(user)
     for method in ("get", "post", "put", "delete"):
         assert getattr(session, method)(URL).status_code == 401
     call.client = login(other_user)
     header = {"Authorization": f"Bearer {call.secret}"}
     before = dict(call.client.session)
-    made = call.client.post(URL, FIELDS, content_type="application/json", headers=header)
+    made = call.client.post(
+        URL, FIELDS, content_type="application/json", headers=header
+    )
     assert made.status_code == 201
     assert Note.objects.get().owner == user, "of both, the token counts"
     assert dict(call.client.session) == before
     for url in ("/notes/", "/tokens/", "/admin/", "/tokens/create/"):
         assert HTTPSClient().get(url, headers=header).status_code == 302
-    assert HTTPSClient().post("/notes/create/", FIELDS, headers=header).status_code == 302
+    assert (
+        HTTPSClient().post("/notes/create/", FIELDS, headers=header).status_code == 302
+    )
 
 
 def test_no_csrf_token_is_needed_since_no_cookie_counts(call: Caller) -> None:
     call.client = HTTPSClient(enforce_csrf_checks=True)
-    assert call("POST", data=FIELDS, HTTP_ORIGIN="https://elsewhere.example").status_code == 201
+    assert (
+        call("POST", data=FIELDS, HTTP_ORIGIN="https://elsewhere.example").status_code
+        == 201
+    )
     preflight = HTTPSClient().options(URL, HTTP_ORIGIN="https://elsewhere.example")
-    assert not [name for name in preflight.headers if name.lower().startswith("access-control")]
+    assert not [
+        name for name in preflight.headers if name.lower().startswith("access-control")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,25 +340,53 @@ def test_no_csrf_token_is_needed_since_no_cookie_counts(call: Caller) -> None:
         ("1" * 5000, 400),
     ],
 )
-def test_malformed_body_is_refused_without_details(call: Caller, body: Any, status: int) -> None:
+def test_malformed_body_is_refused_without_details(
+    call: Caller, body: Any, status: int
+) -> None:
     response = call("POST", data=body)
     assert response.status_code == status
-    for word in ("private", "4711", "$ne", "Traceback", "pydantic", "input", "line 1", "Expecting"):
+    for word in (
+        "private",
+        "4711",
+        "$ne",
+        "Traceback",
+        "pydantic",
+        "input",
+        "line 1",
+        "Expecting",
+    ):
         assert word not in response.content.decode()
     assert not Note.objects.exists()
 
 
-def test_unknown_fields_change_nothing(call: Caller, note: Note, other_user: User) -> None:
-    more = {"id": 4711, "pk": 4711, "owner": other_user.pk, "owner_id": other_user.pk, "created_at": "2000-01-01"}
+def test_unknown_fields_change_nothing(
+    call: Caller, note: Note, other_user: User
+) -> None:
+    more = {
+        "id": 4711,
+        "pk": 4711,
+        "owner": other_user.pk,
+        "owner_id": other_user.pk,
+        "created_at": "2000-01-01",
+    }
     more |= {"cover": 1, "cover_id": 1, "cover-clear": "on"}
     call("POST", data=FIELDS | more)
     call("PUT", f"{URL}/{note.pk}", FIELDS | more)
-    assert Note.objects.filter(owner=note.owner, pk__lt=4711, created_at__year__gt=2000, cover=None).count() == 2
+    assert (
+        Note.objects.filter(
+            owner=note.owner, pk__lt=4711, created_at__year__gt=2000, cover=None
+        ).count()
+        == 2
+    )
 
 
-def test_body_over_the_limit_is_refused(call: Caller, note: Note, settings: Settings) -> None:
+def test_body_over_the_limit_is_refused(
+    call: Caller, note: Note, settings: Settings
+) -> None:
     assert call("POST", data=bytes(settings.BODY_MAX_BYTES + 1)).status_code == 413
-    response = call.upload(f"{URL}/{note.pk}/cover", bytes(settings.UPLOAD_MAX_BYTES + 1))
+    response = call.upload(
+        f"{URL}/{note.pk}/cover", bytes(settings.UPLOAD_MAX_BYTES + 1)
+    )
     assert (response.status_code, list(response.json()["detail"])) == (413, ["cover"])
 
 
@@ -292,15 +405,33 @@ def test_wrong_methods_and_unknown_urls_are_refused(call: Caller, note: Note) ->
         ("PROPFIND", "/api/nothing"),
     ]:
         response = call(method, url)
-        assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
-    for url in ("/api/", "/api/docs", "/api/nothing", f"{URL}/x", f"{URL}/-1", f"{URL}/{'9' * 40}", "/api/../admin"):
+        assert (response.status_code, response.json()) == (
+            405,
+            {"detail": "Method Not Allowed"},
+        )
+    for url in (
+        "/api/",
+        "/api/docs",
+        "/api/nothing",
+        f"{URL}/x",
+        f"{URL}/-1",
+        f"{URL}/{'9' * 40}",
+        "/api/../admin",
+    ):
         assert call("GET", url).json() == {"detail": "Not Found"}
     assert call("GET", "/api/%00").status_code == 400
-    assert call("POST", data=FIELDS, content_type="application/json; charset=utf-7").status_code == 400
+    assert (
+        call(
+            "POST", data=FIELDS, content_type="application/json; charset=utf-7"
+        ).status_code
+        == 400
+    )
     assert Note.objects.get().title == "Milk"
 
 
-def test_error_shows_nothing_of_itself(call: Caller, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def test_error_shows_nothing_of_itself(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("private")
 
@@ -308,14 +439,22 @@ def test_error_shows_nothing_of_itself(call: Caller, monkeypatch: pytest.MonkeyP
         settings.DEBUG = debug
         monkeypatch.setattr("notes.api.own", fail)
         response = call("GET")
-        assert (response.status_code, response.json()) == (500, {"detail": "Internal Server Error"})
+        assert (response.status_code, response.json()) == (
+            500,
+            {"detail": "Internal Server Error"},
+        )
 
 
 def test_pages_are_bounded(
-    call: Caller, user: User, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+    call: Caller,
+    user: User,
+    settings: Settings,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     settings.CACHES = LOCAL
-    Note.objects.bulk_create(Note(owner=user, title=str(number)) for number in range(30))
+    Note.objects.bulk_create(
+        Note(owner=user, title=str(number)) for number in range(30)
+    )
     call("GET")
     with django_assert_num_queries(3):
         first = call("GET", f"{URL}?page_size=1000&limit=1000").json()
@@ -326,13 +465,17 @@ def test_pages_are_bounded(
         assert call("GET", f"{URL}?page={page}").status_code == 422
 
 
-def test_requests_and_new_notes_are_limited(call: Caller, user: User, other_user: User) -> None:
+def test_requests_and_new_notes_are_limited(
+    call: Caller, user: User, other_user: User
+) -> None:
     answers = [call("POST", data=FIELDS) for _ in range(31)]
     assert [answer.status_code for answer in answers] == [201] * 30 + [429]
     assert answers[30].json() == {"detail": "Too Many Requests"}
     assert int(answers[30].headers["Retry-After"]) <= 3600
     again = Caller(user)
-    assert again("POST", data=FIELDS).status_code == 429, "another token is the same user"
+    assert again("POST", data=FIELDS).status_code == 429, (
+        "another token is the same user"
+    )
     assert again("PUT", f"{URL}/{answers[0].json()['id']}", FIELDS).status_code == 429
     assert again("GET").status_code == 200
     assert Caller(other_user)("POST", data=FIELDS).status_code == 201
@@ -342,11 +485,16 @@ def test_requests_and_new_notes_are_limited(call: Caller, user: User, other_user
     assert Caller(other_user)("GET").status_code == 200
 
 
-def test_nothing_passes_uncounted_while_the_cache_is_down(call: Caller, settings: Settings) -> None:
+def test_nothing_passes_uncounted_while_the_cache_is_down(
+    call: Caller, settings: Settings
+) -> None:
     settings.CACHES = {"default": {"BACKEND": "users.tests.test_login.DeadCache"}}
     for method in ("GET", "POST"):
         response = call(method, data=FIELDS)
-        assert (response.status_code, response.json()) == (503, {"detail": "Service Unavailable"})
+        assert (response.status_code, response.json()) == (
+            503,
+            {"detail": "Service Unavailable"},
+        )
     assert not Note.objects.exists()
 
 
@@ -359,7 +507,9 @@ def test_cover_is_reencoded_reviewed_and_read_with_the_token(
     photo = Photo.objects.get()
     assert photo.status != Status.APPROVED
     assert photo.owner == note.owner
-    answer: Any = call.client.get(url, headers={"Authorization": f"Bearer {call.secret}"})
+    answer: Any = call.client.get(
+        url, headers={"Authorization": f"Bearer {call.secret}"}
+    )
     content = b"".join(answer.streaming_content)
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert "no-store" in answer.headers["Cache-Control"]
@@ -377,8 +527,12 @@ def test_cover_is_reencoded_reviewed_and_read_with_the_token(
     assert note.title == "Milk"
 
 
-@pytest.mark.parametrize("content", [b"", b"<svg onload=alert(1)>", b"\xff\xd8\xff junk", b"%!PS"])
-def test_file_that_is_no_photo_is_refused(call: Caller, note: Note, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"<svg onload=alert(1)>", b"\xff\xd8\xff junk", b"%!PS"]
+)
+def test_file_that_is_no_photo_is_refused(
+    call: Caller, note: Note, content: bytes
+) -> None:
     response = call.upload(f"{URL}/{note.pk}/cover", content)
     assert response.status_code == 422
     assert list(response.json()["detail"]) == ["cover"]
@@ -389,13 +543,18 @@ def test_cover_must_be_a_file(call: Caller, note: Note) -> None:
     url = f"{URL}/{note.pk}/cover"
     assert call("POST", url, {"cover": "../../etc/passwd"}).status_code == 422
     form = "application/x-www-form-urlencoded"
-    assert call("POST", url, "cover=a.jpg&cover-clear=on", content_type=form).status_code == 422
+    assert (
+        call("POST", url, "cover=a.jpg&cover-clear=on", content_type=form).status_code
+        == 422
+    )
     broken = "multipart/form-data; boundary=" + "x" * 300
     assert call("POST", url, "--x", content_type=broken).status_code == 400
     assert call("GET", url).status_code == 404
 
 
-def test_photos_in_an_hour_are_limited(call: Caller, note: Note, settings: Settings, make_image: MakeImage) -> None:
+def test_photos_in_an_hour_are_limited(
+    call: Caller, note: Note, settings: Settings, make_image: MakeImage
+) -> None:
     settings.UPLOADS_PER_HOUR = 1
     url = f"{URL}/{note.pk}/cover"
     assert call.upload(url, make_image()).status_code == 200
@@ -406,7 +565,11 @@ def test_description_needs_a_token_and_loads_nothing(call: Caller) -> None:
     assert HTTPSClient().get("/api/openapi.json").status_code == 401
     found = call("GET", "/api/openapi.json")
     assert found.headers["Content-Type"] == "application/json"
-    assert sorted(found.json()["paths"]) == [URL, f"{URL}/{{pk}}", f"{URL}/{{pk}}/cover"]
+    assert sorted(found.json()["paths"]) == [
+        URL,
+        f"{URL}/{{pk}}",
+        f"{URL}/{{pk}}/cover",
+    ]
     assert "default-src 'none'" in found.headers["Content-Security-Policy"]
 
 
@@ -424,7 +587,9 @@ def test_last_use_is_stored_once_a_day(
     assert call.token.used_on == timezone.localdate()
 
 
-def test_logs_hold_no_secret(call: Caller, user: User, login: Login, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_hold_no_secret(
+    call: Caller, user: User, login: Login, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     call("POST", data=FIELDS)
     call("POST", data="{")
@@ -435,8 +600,12 @@ def test_logs_hold_no_secret(call: Caller, user: User, login: Login, caplog: pyt
     call("POST", data=FIELDS)
     page = login(user).post("/tokens/create/", {"title": "Script"}).content.decode()
     shown = page.partition("<code>")[2].partition("</code>")[0]
-    logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    events = [record.getMessage() for record in caplog.records if record.name == "security"]
+    logged = " ".join(
+        f"{record.getMessage()} {vars(record)}" for record in caplog.records
+    )
+    events = [
+        record.getMessage() for record in caplog.records if record.name == "security"
+    ]
     assert {"authz_fail", "authn_token_created"} <= set(events)
     for word in (secret, shown, call.secret, call.token.hash, "Milk"):
         assert word not in logged
@@ -457,5 +626,12 @@ def test_staff_change_no_rights_of_a_token(call: Caller, make_user: MakeUser) ->
     assert call.token.hash not in page.content.decode()
     client.post(url, {"title": "Renamed", "text": "", "may_write": "on"})
     token = Token.objects.get()
-    assert (token.title, token.may_write, token.hash) == ("Renamed", False, call.token.hash)
-    assert client.get("/admin/tokens/token/?hash__startswith=a").status_code in {302, 400}
+    assert (token.title, token.may_write, token.hash) == (
+        "Renamed",
+        False,
+        call.token.hash,
+    )
+    assert client.get("/admin/tokens/token/?hash__startswith=a").status_code in {
+        302,
+        400,
+    }

@@ -1,4 +1,7 @@
-"""Copied into a project with the recipe of documents and the app `programmes`: attacks on its files."""
+"""Attacks on the files of the app `programmes`.
+
+Copied into a project with the recipe of documents.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -54,11 +57,18 @@ def owner(login: Login, user: User) -> HTTPSClient:
 @pytest.fixture
 def made(user: User) -> Programme:
     """Return an object of `user`, with a file."""
-    return Programme.objects.create(owner=user, title="Play", file=ContentFile(PDF, "a.pdf"), file_name="a.pdf")
+    return Programme.objects.create(
+        owner=user, title="Play", file=ContentFile(PDF, "a.pdf"), file_name="a.pdf"
+    )
 
 
-def send(client: HTTPSClient, content: bytes = PDF, url: str = CREATE, name: str = "a.pdf") -> Any:
-    return client.post(url, {"title": "Play", "file": SimpleUploadedFile(name, content, "application/pdf")})
+def send(
+    client: HTTPSClient, content: bytes = PDF, url: str = CREATE, name: str = "a.pdf"
+) -> Any:
+    return client.post(
+        url,
+        {"title": "Play", "file": SimpleUploadedFile(name, content, "application/pdf")},
+    )
 
 
 def stored(media: Path) -> list[Path]:
@@ -80,7 +90,9 @@ def sweep() -> None:
         delete_orphaned_files(f"{number:02x}")
 
 
-def test_owner_uploads_downloads_replaces_and_deletes(owner: HTTPSClient, media: Path) -> None:
+def test_owner_uploads_downloads_replaces_and_deletes(
+    owner: HTTPSClient, media: Path
+) -> None:
     url = send(owner, name="Spring 2027.pdf").headers["Location"]
     page = owner.get(url).text
     assert f'<a href="{url}file/">Spring 2027.pdf</a>' in page
@@ -100,16 +112,27 @@ def test_owner_uploads_downloads_replaces_and_deletes(owner: HTTPSClient, media:
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=9-60"}, {"Accept": "text/html", "Sec-Fetch-Dest": "iframe"}])
-def test_download_is_never_shown_in_a_page(method: str, headers: Any, owner: HTTPSClient) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Range": "bytes=9-60"}, {"Accept": "text/html", "Sec-Fetch-Dest": "iframe"}],
+)
+def test_download_is_never_shown_in_a_page(
+    method: str, headers: Any, owner: HTTPSClient
+) -> None:
     url = send(owner, POLYGLOT, name="page.html").headers["Location"]
     response = getattr(owner, method)(f"{url}file/", headers=headers)
     assert response.headers["Content-Disposition"] == 'attachment; filename="page.pdf"'
     Programme.objects.update(file_name="page.html")  # whatever a name says
     response = getattr(owner, method)(f"{url}file/", headers=headers)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/pdf")
+    assert (response.status_code, response.headers["Content-Type"]) == (
+        200,
+        "application/pdf",
+    )
     assert response.headers["Content-Disposition"].startswith("attachment;")
-    assert sorted(response.headers["Content-Security-Policy"].split("; ")) == ["default-src 'none'", "sandbox"]
+    assert sorted(response.headers["Content-Security-Policy"].split("; ")) == [
+        "default-src 'none'",
+        "sandbox",
+    ]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "private, no-store"
     assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -134,22 +157,30 @@ def test_download_is_never_shown_in_a_page(method: str, headers: Any, owner: HTT
         b"",
     ],
 )
-def test_other_file_is_refused_with_a_sentence(content: bytes, owner: HTTPSClient, media: Path) -> None:
+def test_other_file_is_refused_with_a_sentence(
+    content: bytes, owner: HTTPSClient, media: Path
+) -> None:
     response = send(owner, content)
     assert response.status_code == 200
-    assert ("Only PDF files are accepted" if content else "The submitted file is empty") in response.text
+    assert (
+        "Only PDF files are accepted" if content else "The submitted file is empty"
+    ) in response.text
     assert not Programme.objects.exists()
     assert not stored(media)
 
 
-def test_refused_file_replaces_nothing(owner: HTTPSClient, made: Programme, media: Path) -> None:
+def test_refused_file_replaces_nothing(
+    owner: HTTPSClient, made: Programme, media: Path
+) -> None:
     assert "Only PDF files" in send(owner, HTML, f"{made.get_absolute_url()}edit/").text
     assert body(owner.get(download(made))) == PDF
     assert len(stored(media)) == 1
 
 
 @pytest.mark.parametrize("limit", ["UPLOAD_MAX_BYTES", "BODY_MAX_BYTES"])
-def test_too_large_file_is_refused(limit: str, owner: HTTPSClient, media: Path, settings: Settings) -> None:
+def test_too_large_file_is_refused(
+    limit: str, owner: HTTPSClient, media: Path, settings: Settings
+) -> None:
     setattr(settings, limit, 2000)
     assert send(owner, PDF.replace(b"\n", b"\n" * 700)).status_code == 413
     assert not stored(media)
@@ -166,7 +197,10 @@ def test_too_large_file_is_refused(limit: str, owner: HTTPSClient, media: Path, 
         ("invoice.pdf.exe", "invoice_pdf.pdf"),
         ("page.html", "page.pdf"),
         ("a%0d%0aSet-Cookie: b=c.pdf", "a%0d%0aSet-Cookie_ b=c.pdf"),
-        ("*a%0D%0ASet-Cookie%3A%20b%3Dc%0D%0A%0D%0A%22%3Cscript%3E.pdf", "aSet-Cookie_ b=c_script_.pdf"),
+        (
+            "*a%0D%0ASet-Cookie%3A%20b%3Dc%0D%0A%0D%0A%22%3Cscript%3E.pdf",
+            "aSet-Cookie_ b=c_script_.pdf",
+        ),
         ("&quot;; filename=evil.exe; x=&quot;.pdf", "_; filename=evil_exe; x=_.pdf"),
         ("evil\u202efdp.exe", "evilfdp.pdf"),
         ("a\u2028b\u0000c\u0085.pdf", "abc.pdf"),
@@ -176,13 +210,24 @@ def test_too_large_file_is_refused(limit: str, owner: HTTPSClient, media: Path, 
         ("x" * 300 + ".pdf", "x" * 100 + ".pdf"),
     ],
 )
-def test_name_is_harmless(sent: str, name: str | None, owner: HTTPSClient, media: Path) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nPlay\r\n--x\r\nContent-Disposition: form-data; '
+def test_name_is_harmless(
+    sent: str, name: str | None, owner: HTTPSClient, media: Path
+) -> None:
+    head = (
+        b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nPlay\r\n'
+        b"--x\r\nContent-Disposition: form-data; "
+    )
     part = f"filename*=utf-8''{sent[1:]}" if sent[0] == "*" else f'filename="{sent}"'
-    text = head + f'name="file"; {part}\r\nContent-Type: text/html\r\n\r\n'.encode() + PDF + b"\r\n--x--\r\n"
+    text = (
+        head
+        + f'name="file"; {part}\r\nContent-Type: text/html\r\n\r\n'.encode()
+        + PDF
+        + b"\r\n--x--\r\n"
+    )
     response = owner.generic("POST", CREATE, text, "multipart/form-data; boundary=x")
     assert response.status_code == 302
-    if not Programme.objects.get().file:  # Django takes nothing for a file that has no name at all
+    # Django takes nothing for a file that has no name at all.
+    if not Programme.objects.get().file:
         assert name is None
         return
     (path,) = stored(media)
@@ -217,11 +262,20 @@ def test_name_is_encrypted_in_the_database(made: Programme) -> None:
     assert "a.pdf" not in name + path
 
 
-def test_others_find_nothing(client: HTTPSClient, made: Programme, other_user: User, reviewer: User) -> None:
+def test_others_find_nothing(
+    client: HTTPSClient, made: Programme, other_user: User, reviewer: User
+) -> None:
     url = download(made)
     for method in ("get", "head"):
-        assert getattr(client, method)(url).headers["Location"] == f"/accounts/login/?next={url}"
-    for path in (f"/{made.file.name}", f"/media/{made.file.name}", f"/static/{made.file.name}"):
+        assert (
+            getattr(client, method)(url).headers["Location"]
+            == f"/accounts/login/?next={url}"
+        )
+    for path in (
+        f"/{made.file.name}",
+        f"/media/{made.file.name}",
+        f"/static/{made.file.name}",
+    ):
         assert client.get(path).status_code == 404
     for person in (other_user, reviewer):
         client.force_login(person)
@@ -236,7 +290,9 @@ def test_others_find_nothing(client: HTTPSClient, made: Programme, other_user: U
     assert made.file.read() == PDF
 
 
-def test_row_without_a_file_has_no_download(owner: HTTPSClient, made: Programme) -> None:
+def test_row_without_a_file_has_no_download(
+    owner: HTTPSClient, made: Programme
+) -> None:
     empty = Programme.objects.create(owner=made.owner, title="Play")
     assert owner.get(download(empty)).status_code == 404
     default_storage.delete(str(made.file))
@@ -247,7 +303,12 @@ def test_form_names_no_file_of_the_storage(
     login: Login, user: User, other_user: User, made: Programme, media: Path
 ) -> None:
     client = login(other_user)
-    text = {"title": "Taken", "file": made.file.name, "file_name": "evil.exe", "file-clear": "on"}
+    text = {
+        "title": "Taken",
+        "file": made.file.name,
+        "file_name": "evil.exe",
+        "file-clear": "on",
+    }
     client.post(CREATE, text)
     taken = Programme.objects.get(owner=other_user)
     assert (taken.file.name, taken.file_name) == ("", "")
@@ -259,33 +320,52 @@ def test_form_names_no_file_of_the_storage(
 
 
 def test_aborted_transaction_leaves_no_row_and_its_file_goes(
-    owner: HTTPSClient, made: Programme, media: Path, monkeypatch: pytest.MonkeyPatch, travel: Travel
+    owner: HTTPSClient,
+    made: Programme,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    travel: Travel,
 ) -> None:
     owner.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr("django.db.models.sql.compiler.SQLInsertCompiler.execute_sql", Mock(side_effect=RuntimeError))
+        patch.setattr(
+            "django.db.models.sql.compiler.SQLInsertCompiler.execute_sql",
+            Mock(side_effect=RuntimeError),
+        )
         assert send(owner).status_code == 500
-        patch.setattr("django.db.models.sql.compiler.SQLUpdateCompiler.execute_sql", Mock(side_effect=RuntimeError))
+        patch.setattr(
+            "django.db.models.sql.compiler.SQLUpdateCompiler.execute_sql",
+            Mock(side_effect=RuntimeError),
+        )
         assert send(owner, url=f"{made.get_absolute_url()}edit/").status_code == 500
     assert Programme.objects.get() == made
     assert body(owner.get(download(made))) == PDF
     assert len(stored(media)) == 3
     sweep()
-    assert len(stored(media)) == 3, "a new file may belong to a row that is about to be saved"
+    assert len(stored(media)) == 3, (
+        "a new file may belong to a row that is about to be saved"
+    )
     travel(timedelta(hours=1, seconds=1))
     sweep()
     assert stored(media) == [Path(made.file.path)]
 
 
 def test_failing_storage_loses_nothing(
-    owner: HTTPSClient, made: Programme, media: Path, monkeypatch: pytest.MonkeyPatch, travel: Travel
+    owner: HTTPSClient,
+    made: Programme,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    travel: Travel,
 ) -> None:
     full = Mock(side_effect=OSError(errno.ENOSPC, "full"))
     with monkeypatch.context() as patch:
         patch.setattr(FileSystemStorage, "_save", full)
         for url in (CREATE, f"{made.get_absolute_url()}edit/"):
             response = send(owner, url=url)
-            assert (response.status_code, response.headers["Retry-After"]) == (503, "300")
+            assert (response.status_code, response.headers["Retry-After"]) == (
+                503,
+                "300",
+            )
         patch.setattr(FileSystemStorage, "delete", full)
         assert Programme.objects.get().file.read() == PDF
         assert owner.post(f"{made.get_absolute_url()}delete/").status_code == 302
@@ -300,12 +380,16 @@ def form(made: Programme, content: bytes | None = None) -> ProgrammeForm:
     """Return a valid form of an object that was read at this moment."""
     files = {"file": SimpleUploadedFile("b.pdf", content)} if content else None
     instance = Programme.objects.get(pk=made.pk)
-    result = ProgrammeForm({"title": "Renamed"}, files, instance=instance, owner=made.owner)
+    result = ProgrammeForm(
+        {"title": "Renamed"}, files, instance=instance, owner=made.owner
+    )
     assert result.is_valid()
     return result
 
 
-def test_requests_at_the_same_time_lose_no_file(owner: HTTPSClient, made: Programme, media: Path) -> None:
+def test_requests_at_the_same_time_lose_no_file(
+    owner: HTTPSClient, made: Programme, media: Path
+) -> None:
     text, first, second = form(made), form(made, POLYGLOT), form(made, PDF + b"\n")
     for late in (first, second, text):
         late.save()
@@ -319,11 +403,18 @@ def test_requests_at_the_same_time_lose_no_file(owner: HTTPSClient, made: Progra
     assert not Programme.objects.exists()
 
 
-def test_staff_see_and_change_no_file(client: HTTPSClient, made: Programme, make_user: MakeUser, media: Path) -> None:
+def test_staff_see_and_change_no_file(
+    client: HTTPSClient, made: Programme, make_user: MakeUser, media: Path
+) -> None:
     staff = make_user("staff@example.com", is_staff=True)
-    staff.user_permissions.set(Permission.objects.filter(content_type__app_label="programmes"))
+    staff.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="programmes")
+    )
     url = f"/admin/programmes/programme/{made.pk}/change/"
-    for person in (staff, make_user("admin@example.com", is_staff=True, is_superuser=True)):
+    for person in (
+        staff,
+        make_user("admin@example.com", is_staff=True, is_superuser=True),
+    ):
         client.force_login(person)
         page = client.get(url).text
         assert str(made.file) not in page
@@ -332,13 +423,19 @@ def test_staff_see_and_change_no_file(client: HTTPSClient, made: Programme, make
         assert send(client, HTML, url).status_code == 302
     made.refresh_from_db()
     assert (made.title, made.file.read()) == ("Play", PDF)
-    client.post("/admin/programmes/programme/", {"action": "delete_selected", "_selected_action": made.pk, "post": "1"})
+    client.post(
+        "/admin/programmes/programme/",
+        {"action": "delete_selected", "_selected_action": made.pk, "post": "1"},
+    )
     assert not Programme.objects.exists()
     assert not stored(media)
 
 
 def test_admin_brings_no_replaced_file_back(
-    client: HTTPSClient, made: Programme, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+    client: HTTPSClient,
+    made: Programme,
+    make_user: MakeUser,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     late = form(made, POLYGLOT)
@@ -359,7 +456,9 @@ def test_files_go_with_the_account(user: User, made: Programme, media: Path) -> 
     assert not stored(media)
 
 
-def test_storage_without_folders_and_paths(owner: HTTPSClient, settings: Settings, travel: Travel) -> None:
+def test_storage_without_folders_and_paths(
+    owner: HTTPSClient, settings: Settings, travel: Travel
+) -> None:
     """As object storage: no redirect leads there, even where photos have one."""
     memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     settings.STORAGES = settings.STORAGES | {"default": memory}
@@ -376,7 +475,9 @@ def test_storage_without_folders_and_paths(owner: HTTPSClient, settings: Setting
     sweep()
 
 
-def test_number_of_uploads_in_an_hour_is_limited(owner: HTTPSClient, made: Programme) -> None:
+def test_number_of_uploads_in_an_hour_is_limited(
+    owner: HTTPSClient, made: Programme
+) -> None:
     for url in (CREATE, f"{made.get_absolute_url()}edit/"):
         found = [send(owner, HTML, url).status_code for _ in range(31)]
         assert found == [200] * 30 + [429]

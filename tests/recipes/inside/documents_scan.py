@@ -1,4 +1,7 @@
-"""Copied into a project with the recipe of a virus scan: a real clamd, and sockets that answer otherwise."""
+"""A virus scan by a real clamd, and sockets that answer otherwise.
+
+Copied into a project with the recipe of the scan.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -49,8 +52,17 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = Path(name)
         (folder / "marker.ndb").write_text(f"Marker:0:*:{MARKER.hex()}\n", "utf-8")
         path = folder / "clamd.ctl"
-        lines = [f"LocalSocket {path}", f"DatabaseDirectory {folder}", f"TemporaryDirectory {folder}"]
-        options = ["Foreground yes", f"StreamMaxLength {LIMIT}", "AlertExceedsMax yes", "MaxFileSize 2M"]
+        lines = [
+            f"LocalSocket {path}",
+            f"DatabaseDirectory {folder}",
+            f"TemporaryDirectory {folder}",
+        ]
+        options = [
+            "Foreground yes",
+            f"StreamMaxLength {LIMIT}",
+            "AlertExceedsMax yes",
+            "MaxFileSize 2M",
+        ]
         (folder / "clamd.conf").write_text("\n".join([*lines, *options, ""]), "utf-8")
         command = ["/usr/sbin/clamd", "--config-file", str(folder / "clamd.conf")]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
@@ -71,7 +83,10 @@ type Stub = Callable[[Callable[[socket.socket], None]], None]
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
-    """Return a function that serves the socket of clamd, as its argument does for one connection."""
+    """Return a function that serves the socket of clamd as its argument does.
+
+    The argument serves one connection.
+    """
     servers = []
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/clamd.ctl"
@@ -116,7 +131,9 @@ def is_unavailable(response: Any, media: Path) -> bool:
 
 
 def is_refused(media: Path) -> bool:
-    return not Programme.objects.exists() and not any(path.is_file() for path in media.rglob("*"))
+    return not Programme.objects.exists() and not any(
+        path.is_file() for path in media.rglob("*")
+    )
 
 
 @pytest.mark.usefixtures("real")
@@ -127,32 +144,49 @@ def test_clean_file_is_stored(owner: HTTPSClient, media: Path) -> None:
 
 
 @pytest.mark.usefixtures("real")
-@pytest.mark.parametrize("content", [pdf().replace(b"%%EOF", MARKER + b"\n%%EOF"), pdf(MARKER)])
+@pytest.mark.parametrize(
+    "content", [pdf().replace(b"%%EOF", MARKER + b"\n%%EOF"), pdf(MARKER)]
+)
 def test_marked_file_is_refused_and_logged(
     content: bytes, owner: HTTPSClient, media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = send(owner, content)
-    assert (response.status_code, "The virus scan refuses this file." in response.text) == (200, True)
+    assert (
+        response.status_code,
+        "The virus scan refuses this file." in response.text,
+    ) == (200, True)
     assert is_refused(media)
-    found = [vars(record)["fields"] for record in caplog.records if record.getMessage() == "upload_validation"]
+    found = [
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "upload_validation"
+    ]
     assert found == [{"code": "infected", "signature": "Marker.UNOFFICIAL"}]
 
 
 @pytest.mark.usefixtures("real")
-def test_file_over_the_limits_of_clamd_is_refused(owner: HTTPSClient, media: Path) -> None:
-    assert is_unavailable(send(owner, b"%PDF-1.7\n" + bytes(2 * LIMIT) + MARKER + b"%%EOF"), media)
+def test_file_over_the_limits_of_clamd_is_refused(
+    owner: HTTPSClient, media: Path
+) -> None:
+    assert is_unavailable(
+        send(owner, b"%PDF-1.7\n" + bytes(2 * LIMIT) + MARKER + b"%%EOF"), media
+    )
     # A small file whose content grows over a limit would pass without AlertExceedsMax.
     assert "The virus scan refuses" in send(owner, pdf(bytes(3 * LIMIT) + MARKER)).text
     assert is_refused(media)
 
 
 @pytest.mark.usefixtures("real")
-def test_file_that_is_no_pdf_is_not_scanned(owner: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_is_no_pdf_is_not_scanned(
+    owner: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scan, "SOCKET", "/nonexistent")
     assert "Only PDF files" in send(owner, MARKER).text
 
 
-def test_file_is_refused_without_clamd(owner: HTTPSClient, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_refused_without_clamd(
+    owner: HTTPSClient, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in ("/nonexistent/clamd.ctl", "/dev/null", "/tmp", "x" * 200):  # noqa: S108
         monkeypatch.setattr(scan, "SOCKET", path)
         assert is_unavailable(send(owner, pdf()), media)
@@ -179,7 +213,9 @@ def test_file_is_refused_without_clamd(owner: HTTPSClient, media: Path, monkeypa
         b"stream: OK\0" * 10_000,
     ],
 )
-def test_other_answer_refuses_the_file(answer: bytes, stub: Stub, owner: HTTPSClient, media: Path) -> None:
+def test_other_answer_refuses_the_file(
+    answer: bytes, stub: Stub, owner: HTTPSClient, media: Path
+) -> None:
     def send_answer(connection: socket.socket) -> None:
         read_all(connection)
         connection.sendall(answer)
@@ -188,7 +224,9 @@ def test_other_answer_refuses_the_file(answer: bytes, stub: Stub, owner: HTTPSCl
     assert is_unavailable(send(owner, pdf()), media)
 
 
-def test_clamd_gets_the_whole_file_and_its_exact_answer_counts(stub: Stub, owner: HTTPSClient, media: Path) -> None:
+def test_clamd_gets_the_whole_file_and_its_exact_answer_counts(
+    stub: Stub, owner: HTTPSClient, media: Path
+) -> None:
     received = []
 
     def send_parts(connection: socket.socket) -> None:
@@ -230,7 +268,9 @@ def never_end(connection: socket.socket) -> None:
     time.sleep(5)
 
 
-@pytest.mark.parametrize("answer", [close_at_once, never_read, never_answer, drip, never_end])
+@pytest.mark.parametrize(
+    "answer", [close_at_once, never_read, never_answer, drip, never_end]
+)
 def test_slow_or_closed_connection_refuses_the_file_in_time(
     answer: Callable[[socket.socket], None],
     stub: Stub,
@@ -241,7 +281,9 @@ def test_slow_or_closed_connection_refuses_the_file_in_time(
     monkeypatch.setattr(scan, "SECONDS", 0.4)
     stub(answer)
     started = time.monotonic()
-    assert is_unavailable(send(owner, b"%PDF-1.7\n" + b"a" * 5 * LIMIT + b"%%EOF"), media)
+    assert is_unavailable(
+        send(owner, b"%PDF-1.7\n" + b"a" * 5 * LIMIT + b"%%EOF"), media
+    )
     assert time.monotonic() - started < 4
 
 
@@ -253,13 +295,17 @@ def test_answer_after_the_deadline_does_not_count(
     assert is_unavailable(send(owner, pdf()), media)
 
 
-def test_log_has_the_error_without_the_file(stub: Stub, owner: HTTPSClient, caplog: Any) -> None:
+def test_log_has_the_error_without_the_file(
+    stub: Stub, owner: HTTPSClient, caplog: Any
+) -> None:
     def send_answer(connection: socket.socket) -> None:
         read_all(connection)
         connection.sendall(b"stream: \x1b[31m\nforged ERROR\0")
 
     stub(send_answer)
     send(owner, pdf())
-    (record,) = [record for record in caplog.records if record.name == "programmes.scan"]
+    (record,) = [
+        record for record in caplog.records if record.name == "programmes.scan"
+    ]
     assert "\n" not in record.getMessage()
     assert "\x1b" not in record.getMessage()

@@ -26,9 +26,13 @@ def made(user: User) -> Note:
     return Note.objects.create(owner=user, title=f"Milk {INJECTED}")
 
 
-def test_htmx_gets_the_part_and_others_the_page(login: Login, user: User, made: Note) -> None:
+def test_htmx_gets_the_part_and_others_the_page(
+    login: Login, user: User, made: Note
+) -> None:
     client = login(user)
-    part, page = (client.get("/notes/?q=milk", headers=headers) for headers in (HTMX, {}))
+    part, page = (
+        client.get("/notes/?q=milk", headers=headers) for headers in (HTMX, {})
+    )
     for response in (part, page):
         assert "Milk" in response.text
         assert "Bread" not in response.text
@@ -40,16 +44,23 @@ def test_htmx_gets_the_part_and_others_the_page(login: Login, user: User, made: 
     assert "Milk" in client.get("/notes/?q=mi%00lk").text
 
 
-def test_search_finds_nothing_of_other_users(login: Login, other_user: User, made: Note) -> None:
+def test_search_finds_nothing_of_other_users(
+    login: Login, other_user: User, made: Note
+) -> None:
     assert "Milk" not in login(other_user).get("/notes/?q=milk", headers=HTMX).text
-    assert login(other_user).post(f"/notes/{made.pk}/delete/", headers=HTMX).status_code == 404
+    assert (
+        login(other_user).post(f"/notes/{made.pk}/delete/", headers=HTMX).status_code
+        == 404
+    )
     assert Note.objects.filter(pk=made.pk).exists()
 
 
 def test_deletion_needs_the_token_in_form_or_header(user: User, made: Note) -> None:
     client, url = HTTPSClient(enforce_csrf_checks=True), f"/notes/{made.pk}/delete/"
     client.force_login(user)
-    found = re.search(r'csrfmiddlewaretoken" value="(\w+)"', client.get("/notes/", headers=HTMX).text)
+    found = re.search(
+        r'csrfmiddlewaretoken" value="(\w+)"', client.get("/notes/", headers=HTMX).text
+    )
     assert found
     referer = {"Referer": "https://testserver/notes/"}
     assert client.post(url, headers=HTMX | referer).status_code == 403
@@ -63,17 +74,29 @@ def test_deletion_needs_the_token_in_form_or_header(user: User, made: Note) -> N
 
 def test_log_in_is_opened_as_a_page(client: HTTPSClient) -> None:
     answer = client.get("/notes/", headers=HTMX)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/accounts/login/?next=/notes/")
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+        200,
+        "/accounts/login/?next=/notes/",
+    )
     assert "Location" not in answer.headers
     assert client.get("/notes/").status_code == 302
     # Nobody can send the browser of someone else to another site.
-    assert "evil" not in str(client.get("//evil.example/?next=https://evil.example/", headers=HTMX).headers)
+    assert "evil" not in str(
+        client.get("//evil.example/?next=https://evil.example/", headers=HTMX).headers
+    )
 
 
 def test_htmx_evaluates_and_stores_nothing() -> None:
-    found = re.search(r"name=\"htmx-config\" content='(.+?)'", render_to_string("_htmx.html"))
+    found = re.search(
+        r"name=\"htmx-config\" content='(.+?)'", render_to_string("_htmx.html")
+    )
     assert found
     config = json.loads(found[1])
-    forbidden = ("allowEval", "allowScriptTags", "includeIndicatorStyles", "historyCacheSize")
+    forbidden = (
+        "allowEval",
+        "allowScriptTags",
+        "includeIndicatorStyles",
+        "historyCacheSize",
+    )
     assert not any(config[name] for name in forbidden)
     assert config["selfRequestsOnly"] is True

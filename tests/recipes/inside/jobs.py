@@ -30,7 +30,9 @@ INJECTED = "Milk\r\nBcc: evil@example.com\n\nX\v\f\x1c\x1d\x1e\x85\u2028\u2029Y"
 
 def make(owner: User, title: str = "Milk") -> Note:
     """Return a note whose time has come."""
-    return Note.objects.create(owner=owner, title=title, remind_at=timezone.now() - timedelta(minutes=1))
+    return Note.objects.create(
+        owner=owner, title=title, remind_at=timezone.now() - timedelta(minutes=1)
+    )
 
 
 def subjects(emails: list[Any]) -> list[str]:
@@ -46,8 +48,13 @@ def reminders() -> list[Any]:
     return mail.outbox
 
 
-def test_owner_is_reminded_once_at_the_time_of_the_form(login: Login, user: User, travel: Travel) -> None:
-    client, data = login(user), {"title": "Milk", "text": "", "remind_at": f"{timezone.now():%Y-%m-%dT23:59}"}
+def test_owner_is_reminded_once_at_the_time_of_the_form(
+    login: Login, user: User, travel: Travel
+) -> None:
+    client, data = (
+        login(user),
+        {"title": "Milk", "text": "", "remind_at": f"{timezone.now():%Y-%m-%dT23:59}"},
+    )
     url = client.post("/notes/create/", data).headers["Location"]
     assert "Reminder:" in client.get(url).text
     assert f'value="{data["remind_at"]}"' in client.get(f"{url}edit/").text
@@ -58,25 +65,41 @@ def test_owner_is_reminded_once_at_the_time_of_the_form(login: Login, user: User
     assert subjects([email]) == ["Milk"]
     assert f"https://example.com{url}" in email.message().get_content()
     login(user)  # the session has ended
-    for change, number in (({"text": "bottles"}, 0), ({"remind_at": "2020-01-01T10:00"}, 1), ({"remind_at": ""}, 0)):
+    for change, number in (
+        ({"text": "bottles"}, 0),
+        ({"remind_at": "2020-01-01T10:00"}, 1),
+        ({"remind_at": ""}, 0),
+    ):
         assert client.post(f"{url}edit/", data | change).headers["Location"] == url
         assert len(reminders()) == number
 
 
 def test_second_worker_finds_the_note_done_or_changed(user: User) -> None:
     done, moved = make(user), make(user)
-    Note.objects.filter(pk=moved.pk).update(remind_at=timezone.now() + timedelta(days=1))
+    Note.objects.filter(pk=moved.pk).update(
+        remind_at=timezone.now() + timedelta(days=1)
+    )
     for pk in (done.pk, done.pk, moved.pk):
         remind(pk)
     assert Mail.objects.count() == 1
 
 
-def test_nobody_sets_a_reminder_of_another_user(login: Login, user: User, other_user: User) -> None:
-    note, past = Note.objects.create(owner=user, title="Milk"), {"title": "Spam", "remind_at": "2020-01-01T10:00"}
+def test_nobody_sets_a_reminder_of_another_user(
+    login: Login, user: User, other_user: User
+) -> None:
+    note, past = (
+        Note.objects.create(owner=user, title="Milk"),
+        {"title": "Spam", "remind_at": "2020-01-01T10:00"},
+    )
     client = login(other_user)
     assert client.post(f"{note.get_absolute_url()}edit/", past).status_code == 404
     assert reminders() == []
-    more = {"owner": user.pk, "owner_id": user.pk, "reminded_for": "2020-01-01T10:00", "id": note.pk}
+    more = {
+        "owner": user.pk,
+        "owner_id": user.pk,
+        "reminded_for": "2020-01-01T10:00",
+        "id": note.pk,
+    }
     client.post("/notes/create/", past | more)
     (email,) = reminders()
     assert email.to == [other_user.email]
@@ -85,7 +108,9 @@ def test_nobody_sets_a_reminder_of_another_user(login: Login, user: User, other_
 @pytest.mark.parametrize("way", ["form", "model"])
 def test_title_adds_no_header(way: str, login: Login, user: User) -> None:
     if way == "form":
-        login(user).post("/notes/create/", {"title": INJECTED, "remind_at": "2020-01-01T10:00"})
+        login(user).post(
+            "/notes/create/", {"title": INJECTED, "remind_at": "2020-01-01T10:00"}
+        )
     else:
         make(user, INJECTED)
     (email,) = reminders()
@@ -119,9 +144,13 @@ def test_text_of_a_waiting_reminder_is_encrypted(user: User) -> None:
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_odd_time_is_no_error_of_the_site(value: str, zone: str, login: Login, user: User, settings: Settings) -> None:
+def test_odd_time_is_no_error_of_the_site(
+    value: str, zone: str, login: Login, user: User, settings: Settings
+) -> None:
     settings.TIME_ZONE = zone
-    assert login(user).post("/notes/create/", {"title": "Milk", "remind_at": value}).status_code in {200, 302}
+    assert login(user).post(
+        "/notes/create/", {"title": "Milk", "remind_at": value}
+    ).status_code in {200, 302}
     assert login(user).get("/notes/").status_code == 200
     for note in Note.objects.all():
         assert login(user).get(note.get_absolute_url()).status_code == 200
@@ -131,7 +160,10 @@ def test_odd_time_is_no_error_of_the_site(value: str, zone: str, login: Login, u
 def test_note_that_fails_is_tried_again_and_stops_no_other(
     user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notes, send = [make(user, title) for title in ("Bread", "Broken", "Butter")], EmailMessage.send
+    notes, send = (
+        [make(user, title) for title in ("Bread", "Broken", "Butter")],
+        EmailMessage.send,
+    )
 
     def fail(self: EmailMessage) -> int:
         send(self)  # stored, and rolled back with the mark
@@ -146,7 +178,9 @@ def test_note_that_fails_is_tried_again_and_stops_no_other(
     assert subjects(reminders()) == ["Broken"]
 
 
-def test_job_that_raises_stops_no_other_job(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_raises_stops_no_other_job(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     remind(make(user).pk)
     monkeypatch.delattr("notes.jobs.due")
     with pytest.raises(CommandError, match=r"Failed: notes\.jobs\.send_reminders\."):
@@ -162,7 +196,9 @@ def test_deactivated_user_is_never_reminded(user: User) -> None:
     assert reminders() == []
 
 
-def test_note_or_account_that_is_deleted_meanwhile_is_no_error(user: User, make_user: MakeUser) -> None:
+def test_note_or_account_that_is_deleted_meanwhile_is_no_error(
+    user: User, make_user: MakeUser
+) -> None:
     gone = [make(user), make(make_user("gone@example.com"))]
     keys = list(due().values_list("pk", flat=True))
     gone[0].delete()
@@ -181,7 +217,11 @@ def test_form_that_was_open_meanwhile_does_not_take_the_mark_back(user: User) ->
     assert Note.objects.get().text == "two bottles"
     assert reminders() == []
     # Neither does the admin, which shows all fields that can be edited.
-    assert set(modelform_factory(Note, fields="__all__").base_fields) == {"title", "text", "remind_at"}
+    assert set(modelform_factory(Note, fields="__all__").base_fields) == {
+        "title",
+        "text",
+        "remind_at",
+    }
 
 
 def test_worker_reads_the_waiting_notes_by_their_index() -> None:

@@ -15,7 +15,10 @@ from pytest_django import Settings
 from core.testing import LOGIN, HTTPSClient, in_environment
 
 pytestmark = pytest.mark.django_db
-GERMAN, FRENCH = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}, {"Accept-Language": "fr"}
+GERMAN, FRENCH = (
+    {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"},
+    {"Accept-Language": "fr"},
+)
 COOKIE = "__Host-language"
 
 
@@ -34,7 +37,9 @@ def language(response: Any) -> str:
 
 
 def choose(client: HTTPSClient, code: str, target: str = "/", **headers: str) -> Any:
-    return client.post("/language/", {"language": code, "next": target}, headers=headers)
+    return client.post(
+        "/language/", {"language": code, "next": target}, headers=headers
+    )
 
 
 def test_browser_or_choice_decides(client: HTTPSClient) -> None:
@@ -47,20 +52,35 @@ def test_browser_or_choice_decides(client: HTTPSClient) -> None:
     page = client.get("/language/", headers=referer)
     assert 'value="de" lang="de">Deutsch<' in page.text
     assert f'name="next" value="https://testserver{LOGIN}"' in page.text
-    assert choose(client, "de", f"https://testserver{LOGIN}").headers["Location"] == f"https://testserver{LOGIN}"
+    assert (
+        choose(client, "de", f"https://testserver{LOGIN}").headers["Location"]
+        == f"https://testserver{LOGIN}"
+    )
     assert language(client.get("/", headers=FRENCH)) == "de"
     choose(client, "en")
     assert language(client.get("/", headers=GERMAN)) == "en"
 
 
-def test_cookie_is_bound_to_host_and_https(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cookie_is_bound_to_host_and_https(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cookie = choose(client, "de").cookies[COOKIE]
-    assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax")
-    assert (cookie["path"], cookie["domain"], cookie["max-age"]) == ("/", "", 31_536_000)
+    assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (
+        True,
+        True,
+        "Lax",
+    )
+    assert (cookie["path"], cookie["domain"], cookie["max-age"]) == (
+        "/",
+        "",
+        31_536_000,
+    )
     assert in_environment(monkeypatch, DEBUG="on")["LANGUAGE_COOKIE_NAME"] == "language"
 
 
-def test_pages_of_different_languages_are_not_mixed(client: HTTPSClient, settings: Settings) -> None:
+def test_pages_of_different_languages_are_not_mixed(
+    client: HTTPSClient, settings: Settings
+) -> None:
     for headers in (GERMAN, FRENCH, {}):
         page = client.get("/", headers=headers)
         assert page.headers["Cache-Control"] == "max-age=0, s-maxage=1"
@@ -74,7 +94,9 @@ def test_pages_of_different_languages_are_not_mixed(client: HTTPSClient, setting
     assert "s-maxage" not in page.headers["Cache-Control"]
 
 
-def test_refused_request_is_not_in_the_language_of_the_visitor_before(client: HTTPSClient) -> None:
+def test_refused_request_is_not_in_the_language_of_the_visitor_before(
+    client: HTTPSClient,
+) -> None:
     for refused in (
         lambda: client.generic("TRACE", "/"),
         lambda: client.get("/%00"),
@@ -88,15 +110,26 @@ def test_refused_request_is_not_in_the_language_of_the_visitor_before(client: HT
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+    ],
 )
 def test_choice_leads_to_no_other_site(target: str, client: HTTPSClient) -> None:
     for headers in ({}, {"Referer": "https://evil.example/"}):
         assert choose(client, "de", target, **headers).headers["Location"] == "/"
-    assert client.get("/language/?next=https://evil.example/&language=de").status_code == 200
+    assert (
+        client.get("/language/?next=https://evil.example/&language=de").status_code
+        == 200
+    )
 
 
-@pytest.mark.parametrize("code", ["", "xx", "../../etc", "de\r\nSet-Cookie: a=b", "de" * 5_000, "\0"])
+@pytest.mark.parametrize(
+    "code", ["", "xx", "../../etc", "de\r\nSet-Cookie: a=b", "de" * 5_000, "\0"]
+)
 def test_unknown_language_changes_nothing(code: str, client: HTTPSClient) -> None:
     choose(client, code)
     assert COOKIE not in client.cookies

@@ -1,4 +1,7 @@
-"""Copied into a project with the recipe of restic: backups on a server that appends only, and their restoration."""
+"""Backups on a server that appends only, and their restoration.
+
+Copied into a project with the recipe of restic.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -29,7 +32,7 @@ STORED = "/var/lib/site/backups"
 
 
 def restic(folder: Path, *command: str, fails: bool = False) -> str:
-    """Run restic with the variables of the unit and the secrets in a folder; return its output."""
+    """Run restic with the unit's variables and the secrets given; return its output."""
     found = re.search(r"^Environment=(.+)$", UNIT, re.MULTILINE)
     assert found
     variables = dict(word.split("=", 1) for word in shlex.split(found[1]))
@@ -55,17 +58,21 @@ def back_up(folder: Path) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Path]:
-    """Run the other machine's server; return a folder with the secrets that the site has."""
+    """Run the other machine's server; return a folder with the site's secrets."""
     other = tmp_path / "other"
     other.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = ["/usr/bin/restic-rest-server", "--append-only", "--private-repos"]
     command = [*words, "--path", str(other), "--listen", f"127.0.0.1:{port}"]
-    subprocess.run(["htpasswd", "-B", "-b", "-c", other / ".htpasswd", "site", "word"], check=True)
+    subprocess.run(
+        ["htpasswd", "-B", "-b", "-c", other / ".htpasswd", "site", "word"], check=True
+    )
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "restic_password").write_text("a long password\n", "utf-8")
-    (tmp_path / "secrets" / "restic_repository").write_text(f"rest:http://site:word@127.0.0.1:{port}/site/\n", "utf-8")
+    (tmp_path / "secrets" / "restic_repository").write_text(
+        f"rest:http://site:word@127.0.0.1:{port}/site/\n", "utf-8"
+    )
     server = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 20
@@ -92,7 +99,9 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_copy_restores_a_site_that_is_gone(machine: Path, full_site: Site, server: Server) -> None:
+def test_copy_restores_a_site_that_is_gone(
+    machine: Path, full_site: Site, server: Server
+) -> None:
     photo = (full_site.media / "id" / "display.jpg").read_bytes()
     restic(machine, "init")
     create(full_site, machine / "backups")
@@ -108,24 +117,51 @@ def test_copy_restores_a_site_that_is_gone(machine: Path, full_site: Site, serve
 
     restic(machine, "check", "--no-cache", "--read-data")
     folder = machine / "fetched"
-    restic(machine, "restore", "--no-cache", "latest", "--tag", "site", "--target", str(folder))
+    restic(
+        machine,
+        "restore",
+        "--no-cache",
+        "latest",
+        "--tag",
+        "site",
+        "--target",
+        str(folder),
+    )
     newest = max(folder.glob(f"{machine / 'backups'}/*Z".lstrip("/")))
     restore(full_site, newest)
     assert (full_site.media / "id" / "display.jpg").read_bytes() == photo
     assert server.databases == {"site": {"photo": "Teal"}}
 
 
-def test_the_site_can_neither_delete_nor_change_nor_hide_a_copy(machine: Path, full_site: Site) -> None:
+def test_the_site_can_neither_delete_nor_change_nor_hide_a_copy(
+    machine: Path, full_site: Site
+) -> None:
     restic(machine, "init")
     create(full_site, machine / "backups")
     back_up(machine)
-    names = {path for path in (machine / "other").rglob("*") if path.is_file() and "locks" not in path.parts}
+    names = {
+        path
+        for path in (machine / "other").rglob("*")
+        if path.is_file() and "locks" not in path.parts
+    }
     stored = {path: path.read_bytes() for path in names}
     output = restic(
-        machine, "forget", "--no-cache", "--unsafe-allow-remove-all", "--tag", "site", "--prune", fails=True
+        machine,
+        "forget",
+        "--no-cache",
+        "--unsafe-allow-remove-all",
+        "--tag",
+        "site",
+        "--prune",
+        fails=True,
     )
     assert "403" in output or "unable to" in output
-    url = (machine / "secrets" / "restic_repository").read_text("utf-8").strip().removeprefix("rest:")
+    url = (
+        (machine / "secrets" / "restic_repository")
+        .read_text("utf-8")
+        .strip()
+        .removeprefix("rest:")
+    )
     for path in names - {machine / "other" / ".htpasswd"}:
         part = path.relative_to(machine / "other" / "site").as_posix()
         part = f"data/{path.name}" if part.startswith("data/") else part
@@ -134,7 +170,8 @@ def test_the_site_can_neither_delete_nor_change_nor_hide_a_copy(machine: Path, f
     assert {path: path.read_bytes() for path in names} == stored
     assert status("GET", url.replace("/site/", "/another/"), "config") in {401, 403}
     assert status("GET", url.replace("site:word@", ""), "config") == 401
-    # Nothing that somebody could read is stored there, and the next copy is made all the same.
+    # Nothing that somebody could read is stored there, and the next copy is made all
+    # the same.
     assert not any(b"Teal" in text for text in stored.values())
     back_up(machine)
 
@@ -154,7 +191,12 @@ def test_unit_follows_the_backup_and_is_valid(tmp_path: Path) -> None:
     backup = (settings.BASE_DIR / "deploy" / "site-backup.service").read_text("utf-8")
     assert "\nOnSuccess=site-restic.service\n" in backup.partition("[Service]")[0]
     (tmp_path / "site-restic.service").write_text(UNIT, "utf-8")
-    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "site-restic.service")]
+    command = [
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        str(tmp_path / "site-restic.service"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "site-restic" not in done.stdout + done.stderr
 
@@ -168,5 +210,10 @@ def status(method: str, url: str, part: str) -> int:
         headers["Authorization"] = f"Basic {words}"
     connection = HTTPConnection("127.0.0.1", address.port or 0, timeout=20)
     with closing(connection):
-        connection.request(method, address.path + part, b"changed" if method == "POST" else None, headers)
+        connection.request(
+            method,
+            address.path + part,
+            b"changed" if method == "POST" else None,
+            headers,
+        )
         return connection.getresponse().status

@@ -1,4 +1,7 @@
-"""Copied into a project with the recipe of single sign-on: a provider over HTTP, and what it can lie about."""
+"""A provider of single sign-on over HTTP, and what it can lie about.
+
+Copied into a project with the recipe of single sign-on.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -35,7 +38,10 @@ EMAIL = "owner@example.com"
 
 
 class Provider(ThreadingHTTPServer):
-    """An honest provider: codes are for one use, and their verifier is checked. Tests change what it answers."""
+    """An honest provider; tests change what it answers.
+
+    Codes are for one use, and their verifier is checked.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -46,7 +52,8 @@ class Provider(ThreadingHTTPServer):
         self.forms: list[dict[str, str]] = []
         self.claims: dict[str, Any] = {}  # of the id token, in place of the true ones
         self.userinfo: dict[str, Any] = {}
-        self.answers: dict[str, tuple[int, dict[str, str], Any]] = {}  # by path, in place of the true ones
+        # By path, in place of the true ones.
+        self.answers: dict[str, tuple[int, dict[str, str], Any]] = {}
         self.token: dict[str, Any] = {}
 
     def authorize(self, query: dict[str, str], **claims: Any) -> str:
@@ -55,22 +62,54 @@ class Provider(ThreadingHTTPServer):
         assert query["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe()
         person = {"sub": "1", "email": EMAIL, "email_verified": True} | claims
-        self.codes[code] = {"challenge": query["code_challenge"], "nonce": query["nonce"], "person": person}
+        self.codes[code] = {
+            "challenge": query["code_challenge"],
+            "nonce": query["nonce"],
+            "person": person,
+        }
         return code
 
     def exchange(self, form: dict[str, str]) -> dict[str, Any] | None:
         found = self.codes.pop(form["code"], None)
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
-        if not found or base64.urlsafe_b64encode(digest).decode().rstrip("=") != found["challenge"]:
+        if (
+            not found
+            or base64.urlsafe_b64encode(digest).decode().rstrip("=")
+            != found["challenge"]
+        ):
             return None
         person, now = found["person"], int(time.time())
-        true = {"iss": self.issuer, "aud": "client:id", "nonce": found["nonce"], "iat": now, "exp": now + 60} | person
-        claims = {name: value for name, value in (true | self.claims).items() if value is not ABSENT}
-        self.person = {name: value for name, value in (person | self.userinfo).items() if value is not ABSENT}
-        # Not by a library, which checks the types of what it signs. Nobody checks the signature.
-        parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "kid": "1"}, claims)]
-        token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in [*parts, b"signature"])
-        return {"access_token": "access", "token_type": "Bearer", "id_token": token} | self.token
+        true = {
+            "iss": self.issuer,
+            "aud": "client:id",
+            "nonce": found["nonce"],
+            "iat": now,
+            "exp": now + 60,
+        } | person
+        claims = {
+            name: value
+            for name, value in (true | self.claims).items()
+            if value is not ABSENT
+        }
+        self.person = {
+            name: value
+            for name, value in (person | self.userinfo).items()
+            if value is not ABSENT
+        }
+        # Not by a library, which checks the types of what it signs. Nobody checks the
+        # signature.
+        parts = [
+            json.dumps(part).encode() for part in ({"alg": "RS256", "kid": "1"}, claims)
+        ]
+        token = ".".join(
+            base64.urlsafe_b64encode(part).decode().rstrip("=")
+            for part in [*parts, b"signature"]
+        )
+        return {
+            "access_token": "access",
+            "token_type": "Bearer",
+            "id_token": token,
+        } | self.token
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -85,7 +124,11 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         form = dict(parse_qsl(self.rfile.read(length).decode()))
         self.server.forms.append(form)
-        answer = self.server.exchange(form) if self.path == "/token" and self.path not in self.server.answers else None
+        answer = (
+            self.server.exchange(form)
+            if self.path == "/token" and self.path not in self.server.answers
+            else None
+        )
         self.reply((200 if answer else 400), {}, answer or {"error": "invalid_grant"})
 
     def do_GET(self) -> None:
@@ -105,10 +148,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, headers: dict[str, str], content: Any) -> None:
         self.server.requests.append(self.path)
-        status, headers, content = self.server.answers.get(self.path, (status, headers, content))
-        body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        status, headers, content = self.server.answers.get(
+            self.path, (status, headers, content)
+        )
+        body = (
+            content.encode()
+            if isinstance(content, str)
+            else json.dumps(content).encode()
+        )
         self.send_response(status)
-        for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | headers).items():
+        for name, value in (
+            {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            | headers
+        ).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -116,7 +168,9 @@ class Handler(BaseHTTPRequestHandler):
 
 def serve() -> Iterator[Provider]:
     with Provider() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         yield server
         server.shutdown()
 
@@ -126,7 +180,12 @@ def provider(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Pr
     for server in serve():
         url = f"http://client%3Aid:s%2Fcret@127.0.0.1:{server.server_port}/realm?domains=new.example"
         found = in_environment(monkeypatch, OIDC_URL=url)
-        for name in ("OIDC", "SOCIALACCOUNT_PROVIDERS", "LOGOUT_REDIRECT_URL", "SECURE_CSP"):
+        for name in (
+            "OIDC",
+            "SOCIALACCOUNT_PROVIDERS",
+            "LOGOUT_REDIRECT_URL",
+            "SECURE_CSP",
+        ):
             setattr(settings, name, found[name])
         yield server
 
@@ -136,11 +195,18 @@ def elsewhere() -> Iterator[Provider]:
     yield from serve()
 
 
-def begin(client: HTTPSClient, path: str = "/sso/login/", **fields: str) -> dict[str, str]:
-    """Press the button, and return the query with which the browser comes to the provider."""
+def begin(
+    client: HTTPSClient, path: str = "/sso/login/", **fields: str
+) -> dict[str, str]:
+    """Press the button; return the query that the browser brings to the provider."""
     response = client.post(path, fields)
     assert response.status_code == 302
-    return {name: values[0] for name, values in parse_qs(urlsplit(response.headers["Location"]).query).items()}
+    return {
+        name: values[0]
+        for name, values in parse_qs(
+            urlsplit(response.headers["Location"]).query
+        ).items()
+    }
 
 
 def finish(client: HTTPSClient, query: dict[str, str], code: str) -> Any:
@@ -154,7 +220,10 @@ def come_in(client: HTTPSClient, provider: Provider, **claims: Any) -> Any:
 
 
 def assert_refused(client: HTTPSClient, response: Any) -> None:
-    assert (response.status_code, response.headers.get("Location")) == (302, "/accounts/login/")
+    assert (response.status_code, response.headers.get("Location")) == (
+        302,
+        "/accounts/login/",
+    )
     assert "The log-in did not work." in client.get("/accounts/login/").text
     assert not is_logged_in(client)
     assert not SocialAccount.objects.exists()
@@ -164,12 +233,22 @@ def test_account_is_found_by_its_email_once_and_by_the_id_later(
     client: HTTPSClient, provider: Provider, user: User
 ) -> None:
     client.get("/accounts/login/")
-    response = come_in(client, provider, email="OWNER@example.com", name="Ann", picture="https://example.com/ann.jpg")
+    response = come_in(
+        client,
+        provider,
+        email="OWNER@example.com",
+        name="Ann",
+        picture="https://example.com/ann.jpg",
+    )
     assert response.headers["Location"] == "/"
     assert is_logged_in(client)
     assert client.session["_auth_user_id"] == str(user.pk)
     link = SocialAccount.objects.get(user=user)
-    assert (link.provider, link.uid, sorted(link.extra_data)) == ("sso", "1", ["nonce", "sub"])
+    assert (link.provider, link.uid, sorted(link.extra_data)) == (
+        "sso",
+        "1",
+        ["nonce", "sub"],
+    )
     assert not SocialToken.objects.exists()
     assert User.objects.count() == 1
     client.post("/accounts/logout/")
@@ -179,7 +258,9 @@ def test_account_is_found_by_its_email_once_and_by_the_id_later(
     assert User.objects.get().email == "ann@example.com"
 
 
-def test_owner_is_told_of_the_link(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_owner_is_told_of_the_link(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     come_in(client, provider)
     (message,) = mail.outbox
     assert message.to == [EMAIL]
@@ -188,7 +269,9 @@ def test_owner_is_told_of_the_link(client: HTTPSClient, provider: Provider, user
     assert len(mail.outbox) == 1
 
 
-def test_client_sends_its_secret_and_a_verifier(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_client_sends_its_secret_and_a_verifier(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     query = begin(client)
     assert query["redirect_uri"] == "https://testserver/sso/callback/"
     assert query["client_id"] == "client:id"
@@ -218,7 +301,9 @@ def test_client_sends_its_secret_and_a_verifier(client: HTTPSClient, provider: P
     ],
     ids=str,
 )
-def test_lie_in_the_token_is_refused(client: HTTPSClient, provider: Provider, user: User, lie: dict[str, Any]) -> None:
+def test_lie_in_the_token_is_refused(
+    client: HTTPSClient, provider: Provider, user: User, lie: dict[str, Any]
+) -> None:
     provider.claims = lie
     assert_refused(client, come_in(client, provider))
 
@@ -265,15 +350,27 @@ def test_lie_about_the_person_is_refused(
     ],
     ids=str,
 )
-def test_malformed_token_is_refused(client: HTTPSClient, provider: Provider, user: User, token: dict[str, Any]) -> None:
+def test_malformed_token_is_refused(
+    client: HTTPSClient, provider: Provider, user: User, token: dict[str, Any]
+) -> None:
     provider.token = token
     assert_refused(client, come_in(client, provider))
 
 
-@pytest.mark.parametrize("path", ["/token", "/userinfo", "/realm/.well-known/openid-configuration"])
-@pytest.mark.parametrize("answer", [(200, "<html>"), (200, ["a"]), (200, {"sub": "1"}), (500, {}), (204, "")], ids=str)
+@pytest.mark.parametrize(
+    "path", ["/token", "/userinfo", "/realm/.well-known/openid-configuration"]
+)
+@pytest.mark.parametrize(
+    "answer",
+    [(200, "<html>"), (200, ["a"]), (200, {"sub": "1"}), (500, {}), (204, "")],
+    ids=str,
+)
 def test_malformed_answer_is_refused(
-    client: HTTPSClient, provider: Provider, user: User, path: str, answer: tuple[int, Any]
+    client: HTTPSClient,
+    provider: Provider,
+    user: User,
+    path: str,
+    answer: tuple[int, Any],
 ) -> None:
     query = begin(client)
     code = provider.authorize(query)
@@ -281,10 +378,17 @@ def test_malformed_answer_is_refused(
     assert_refused(client, finish(client, query, code))
 
 
-@pytest.mark.parametrize("path", ["/token", "/userinfo", "/realm/.well-known/openid-configuration"])
+@pytest.mark.parametrize(
+    "path", ["/token", "/userinfo", "/realm/.well-known/openid-configuration"]
+)
 @pytest.mark.parametrize("status", [302, 307])
 def test_provider_cannot_send_the_site_elsewhere(
-    client: HTTPSClient, provider: Provider, elsewhere: Provider, user: User, path: str, status: int
+    client: HTTPSClient,
+    provider: Provider,
+    elsewhere: Provider,
+    user: User,
+    path: str,
+    status: int,
 ) -> None:
     query = begin(client)
     code = provider.authorize(query)
@@ -293,8 +397,14 @@ def test_provider_cannot_send_the_site_elsewhere(
     assert not elsewhere.requests
 
 
-def test_provider_that_is_down_or_malformed_leads_back(client: HTTPSClient, provider: Provider, user: User) -> None:
-    provider.answers["/realm/.well-known/openid-configuration"] = (200, {}, {"issuer": provider.issuer})
+def test_provider_that_is_down_or_malformed_leads_back(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
+    provider.answers["/realm/.well-known/openid-configuration"] = (
+        200,
+        {},
+        {"issuer": provider.issuer},
+    )
     assert_refused(client, client.post("/sso/login/"))
     assert client.get("/sso/logout/").headers["Location"] == "/"
     query = {"state": "1"}
@@ -329,10 +439,16 @@ def test_sign_up_that_proved_no_email_and_a_disabled_account_stay_closed(
 def test_email_that_another_user_waits_for_leads_to_an_account_of_its_own(
     client: HTTPSClient, provider: Provider, user: User
 ) -> None:
-    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    EmailAddress.objects.create(
+        user=user, email=user.email, primary=True, verified=True
+    )
     EmailAddress.objects.create(user=user, email="ann@new.example")
     come_in(client, provider, email="ann@new.example")
-    assert client.session["_auth_user_id"] == str(User.objects.get(email="ann@new.example").pk) != str(user.pk)
+    assert (
+        client.session["_auth_user_id"]
+        == str(User.objects.get(email="ann@new.example").pk)
+        != str(user.pk)
+    )
     assert EmailAddress.objects.get(user=user).email == user.email
 
 
@@ -340,12 +456,24 @@ def test_letters_that_become_those_of_another_email_are_refused(
     client: HTTPSClient, provider: Provider, make_user: MakeUser
 ) -> None:
     make_user("mike@example.com")
-    for email in ("mi\u212ae@example.com", "mike@example.com\u200b", "mike@e\u212ample.com"):
+    for email in (
+        "mi\u212ae@example.com",
+        "mike@example.com\u200b",
+        "mike@e\u212ample.com",
+    ):
         assert_refused(client, come_in(client, provider, email=email))
 
 
-def test_new_people_come_in_by_domain(client: HTTPSClient, provider: Provider, user: User) -> None:
-    emails = ["a@example.org", "a@sub.new.example", "a@new.example.org", "a@evilnew.example", "new.example@example.org"]
+def test_new_people_come_in_by_domain(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
+    emails = [
+        "a@example.org",
+        "a@sub.new.example",
+        "a@new.example.org",
+        "a@evilnew.example",
+        "new.example@example.org",
+    ]
     for email in emails:
         assert_refused(client, come_in(client, provider, email=email))
     assert User.objects.get() == user
@@ -359,16 +487,25 @@ def test_new_people_come_in_by_domain(client: HTTPSClient, provider: Provider, u
     )
     assert client.session["_auth_user_id"] == str(new.pk)
     client.post("/accounts/logout/")
-    assert come_in(client, provider, email="bob@new.example", sub="1").headers["Location"] == "/"
+    assert (
+        come_in(client, provider, email="bob@new.example", sub="1").headers["Location"]
+        == "/"
+    )
     assert User.objects.count() == 2
 
 
-def test_new_person_with_an_unverified_email_is_refused(client: HTTPSClient, provider: Provider, db: None) -> None:
-    assert_refused(client, come_in(client, provider, email="ann@new.example", email_verified=False))
+def test_new_person_with_an_unverified_email_is_refused(
+    client: HTTPSClient, provider: Provider, db: None
+) -> None:
+    assert_refused(
+        client, come_in(client, provider, email="ann@new.example", email_verified=False)
+    )
     assert not User.objects.exists()
 
 
-def test_code_and_state_are_for_one_use_and_one_browser(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_code_and_state_are_for_one_use_and_one_browser(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     query = begin(client)
     code = provider.authorize(query)
     other = HTTPSClient()
@@ -389,7 +526,9 @@ def test_code_and_state_are_for_one_use_and_one_browser(client: HTTPSClient, pro
     assert not is_logged_in(client)
 
 
-def test_session_gets_a_new_key(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_session_gets_a_new_key(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     query = begin(client)
     before = client.session.session_key
     finish(client, query, provider.authorize(query))
@@ -397,9 +536,17 @@ def test_session_gets_a_new_key(client: HTTPSClient, provider: Provider, user: U
 
 
 @pytest.mark.parametrize(
-    "url", ["https://liar.example/", "//liar.example/", "https:liar.example", "javascript:alert(1)"]
+    "url",
+    [
+        "https://liar.example/",
+        "//liar.example/",
+        "https:liar.example",
+        "javascript:alert(1)",
+    ],
 )
-def test_log_in_leads_to_no_other_site(client: HTTPSClient, provider: Provider, user: User, url: str) -> None:
+def test_log_in_leads_to_no_other_site(
+    client: HTTPSClient, provider: Provider, user: User, url: str
+) -> None:
     query = begin(client, next=url)
     assert finish(client, query, provider.authorize(query)).headers["Location"] == "/"
 
@@ -408,7 +555,13 @@ def test_log_in_leads_to_the_next_page_and_takes_nothing_else_from_the_url(
     client: HTTPSClient, provider: Provider, user: User
 ) -> None:
     lies = "auth_params=nonce%3D1%26redirect_uri%3Dhttps://liar.example%26response_type%3Dtoken&scope=admin&process=connect"
-    query = begin(client, f"/sso/login/?{lies}", next="/accounts/password/change/", process="redirect", nonce="1")
+    query = begin(
+        client,
+        f"/sso/login/?{lies}",
+        next="/accounts/password/change/",
+        process="redirect",
+        nonce="1",
+    )
     assert query["redirect_uri"] == "https://testserver/sso/callback/"
     assert query["nonce"] != "1"
     assert sorted(query["scope"].split()) == ["email", "openid", "profile"]
@@ -417,13 +570,21 @@ def test_log_in_leads_to_the_next_page_and_takes_nothing_else_from_the_url(
     assert is_logged_in(client)
 
 
-def test_forged_and_cancelled_answers_are_refused(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_forged_and_cancelled_answers_are_refused(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     for query in ({}, {"code": "1"}, {"state": "1", "code": "1"}):
         assert_refused(client, client.get("/sso/callback/", query))
     for error in ("access_denied", "server_error", "<script>"):
         state = begin(client)["state"]
-        assert_refused(client, client.get("/sso/callback/", {"state": state, "error": error}))
-    assert client.get("/sso/login/").status_code == client.post("/sso/callback/").status_code == 405
+        assert_refused(
+            client, client.get("/sso/callback/", {"state": state, "error": error})
+        )
+    assert (
+        client.get("/sso/login/").status_code
+        == client.post("/sso/callback/").status_code
+        == 405
+    )
     forger = HTTPSClient(enforce_csrf_checks=True)
     assert forger.post("/sso/login/").status_code == 403
 
@@ -435,28 +596,44 @@ def test_passwords_and_reset_links_are_for_superusers(
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     for person in (user, staff, admin):
         EmailAddress.objects.update_or_create(
-            user=person, email=person.email, defaults={"verified": True, "primary": True}
+            user=person,
+            email=person.email,
+            defaults={"verified": True, "primary": True},
         )
     for person in (user, staff):
         assert log_in(client, person.email).headers["Location"] == "/accounts/login/"
         assert "Log in with your organization." in client.get("/accounts/login/").text
         assert "_auth_user_id" not in client.session
-    link = f"/accounts/password/reset/key/{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}/"
+    token = default_token_generator.make_token(user)
+    link = f"/accounts/password/reset/key/{user_pk_to_url_str(user)}-{token}/"
     form = client.get(link).headers["Location"]
-    client.post(form, {"password1": "another correct horse battery", "password2": "another correct horse battery"})
+    client.post(
+        form,
+        {
+            "password1": "another correct horse battery",
+            "password2": "another correct horse battery",
+        },
+    )
     user.refresh_from_db()
     assert user.check_password("another correct horse battery")
     assert "_auth_user_id" not in client.session
     if HAS_ACCOUNTS:
-        fields = {"email": "new@example.com", "password1": "another correct horse battery"}
+        fields = {
+            "email": "new@example.com",
+            "password1": "another correct horse battery",
+        }
         assert "closed" in client.post("/accounts/signup/", fields).text.lower()
         assert not User.objects.filter(email="new@example.com").exists()
     log_in(client, admin.email)
     assert client.session["_auth_user_id"] == str(admin.pk)
 
 
-@pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there is no second factor")
-def test_staff_prove_their_second_factor(client: HTTPSClient, provider: Provider, make_user: MakeUser) -> None:
+@pytest.mark.skipif(
+    not HAS_ACCOUNTS, reason="without accounts there is no second factor"
+)
+def test_staff_prove_their_second_factor(
+    client: HTTPSClient, provider: Provider, make_user: MakeUser
+) -> None:
     people = import_module("accounts.tests.people")
     staff = make_user("staff@example.com", is_staff=True)
     come_in(client, provider, email=staff.email)
@@ -464,7 +641,11 @@ def test_staff_prove_their_second_factor(client: HTTPSClient, provider: Provider
     assert client.get("/admin/").status_code == 302
     client.post("/accounts/logout/")
     people.add_second_factor(staff)
-    assert come_in(client, provider).headers["Location"].startswith("/accounts/2fa/authenticate/")
+    assert (
+        come_in(client, provider)
+        .headers["Location"]
+        .startswith("/accounts/2fa/authenticate/")
+    )
     assert not is_logged_in(client)
     client.post("/accounts/2fa/authenticate/", {"code": people.code()})
     assert is_logged_in(client)
@@ -472,7 +653,9 @@ def test_staff_prove_their_second_factor(client: HTTPSClient, provider: Provider
 
 
 @pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there are no passkeys")
-def test_passkeys_are_for_superusers(client: HTTPSClient, provider: Provider, user: User, make_user: MakeUser) -> None:
+def test_passkeys_are_for_superusers(
+    client: HTTPSClient, provider: Provider, user: User, make_user: MakeUser
+) -> None:
     passkeys = import_module("accounts.tests.test_passkeys")
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     for person, inside in ((user, False), (admin, True)):
@@ -481,19 +664,35 @@ def test_passkeys_are_for_superusers(client: HTTPSClient, provider: Provider, us
         assert (client.session.get("_auth_user_id") == str(person.pk)) is inside
 
 
-@pytest.mark.skipif(not HAS_ACCOUNTS, reason="without accounts there is nothing to confirm")
-def test_person_is_asked_again_before_changes(client: HTTPSClient, provider: Provider, user: User) -> None:
+@pytest.mark.skipif(
+    not HAS_ACCOUNTS, reason="without accounts there is nothing to confirm"
+)
+def test_person_is_asked_again_before_changes(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     come_in(client, provider)
-    assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/reauthenticate/")
+    assert (
+        client.get("/accounts/delete/")
+        .headers["Location"]
+        .startswith("/accounts/reauthenticate/")
+    )
     client.post("/accounts/logout/")
     come_in(client, provider, sub="2", email="ann@new.example")
     assert client.get("/accounts/delete/").status_code == 403
     assert client.get("/accounts/2fa/totp/activate/").status_code == 200
-    import_module("accounts.tests.people").add_second_factor(User.objects.get(email="ann@new.example"))
-    assert client.get("/accounts/delete/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    import_module("accounts.tests.people").add_second_factor(
+        User.objects.get(email="ann@new.example")
+    )
+    assert (
+        client.get("/accounts/delete/")
+        .headers["Location"]
+        .startswith("/accounts/2fa/reauthenticate/")
+    )
 
 
-def test_log_out_leads_to_that_of_the_provider(client: HTTPSClient, provider: Provider, user: User) -> None:
+def test_log_out_leads_to_that_of_the_provider(
+    client: HTTPSClient, provider: Provider, user: User
+) -> None:
     come_in(client, provider)
     response = client.post("/accounts/logout/")
     assert response.headers["Location"] == "/sso/logout/"
@@ -501,10 +700,15 @@ def test_log_out_leads_to_that_of_the_provider(client: HTTPSClient, provider: Pr
     target = client.get("/sso/logout/").headers["Location"]
     assert target.startswith(f"{provider.origin}/end?")
     query = parse_qs(urlsplit(target).query)
-    assert query == {"client_id": ["client:id"], "post_logout_redirect_uri": ["https://testserver/"]}
+    assert query == {
+        "client_id": ["client:id"],
+        "post_logout_redirect_uri": ["https://testserver/"],
+    }
 
 
-def test_forms_may_lead_to_the_provider_alone(client: HTTPSClient, provider: Provider, db: None) -> None:
+def test_forms_may_lead_to_the_provider_alone(
+    client: HTTPSClient, provider: Provider, db: None
+) -> None:
     page = client.get("/accounts/login/?next=/accounts/password/change/")
     policy = page.headers["Content-Security-Policy"]
     assert f"form-action 'self' {provider.origin};" in policy
@@ -514,15 +718,25 @@ def test_forms_may_lead_to_the_provider_alone(client: HTTPSClient, provider: Pro
 
 
 def test_button_is_limited(client: HTTPSClient, provider: Provider, db: None) -> None:
-    assert [client.post("/sso/login/").status_code for _ in range(31)] == [302] * 30 + [429]
+    assert [client.post("/sso/login/").status_code for _ in range(31)] == [302] * 30 + [
+        429
+    ]
 
 
-def test_without_the_variable_the_site_is_as_before(client: HTTPSClient, user: User) -> None:
+def test_without_the_variable_the_site_is_as_before(
+    client: HTTPSClient, user: User
+) -> None:
     assert "/sso/" not in client.get("/accounts/login/").text
-    assert client.post("/sso/login/").status_code == client.get("/sso/callback/").status_code == 404
+    assert (
+        client.post("/sso/login/").status_code
+        == client.get("/sso/callback/").status_code
+        == 404
+    )
 
 
-def test_admin_shows_no_secrets_of_the_provider(client: HTTPSClient, make_user: MakeUser) -> None:
+def test_admin_shows_no_secrets_of_the_provider(
+    client: HTTPSClient, make_user: MakeUser
+) -> None:
     client.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     for model in ("socialaccount", "socialapp", "socialtoken"):
         assert client.get(f"/admin/socialaccount/{model}/").status_code == 404
@@ -542,15 +756,26 @@ def test_admin_shows_no_secrets_of_the_provider(client: HTTPSClient, make_user: 
         "provider.example",
     ],
 )
-def test_malformed_variable_stops_the_start_without_its_value(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ImproperlyConfigured, match="OIDC_URL: Must be https") as failure:
+def test_malformed_variable_stops_the_start_without_its_value(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ImproperlyConfigured, match="OIDC_URL: Must be https"
+    ) as failure:
         in_environment(monkeypatch, OIDC_URL=url)
     assert "hidden" not in str(failure.value)
 
 
 def test_issuer_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = in_environment(monkeypatch, OIDC_URL="https://client:secret@tenant.provider.example/")["OIDC"]
+    found = in_environment(
+        monkeypatch, OIDC_URL="https://client:secret@tenant.provider.example/"
+    )["OIDC"]
     options = found["app"]["settings"]
-    assert options["openid_configuration_overrides"] == {"issuer": "https://tenant.provider.example/"}
-    assert options["server_url"] == "https://tenant.provider.example/.well-known/openid-configuration"
+    assert options["openid_configuration_overrides"] == {
+        "issuer": "https://tenant.provider.example/"
+    }
+    assert (
+        options["server_url"]
+        == "https://tenant.provider.example/.well-known/openid-configuration"
+    )
     assert found["domains"] == []

@@ -1,4 +1,7 @@
-"""Copied into a project with the recipes of tracing: a collector over HTTP, and gunicorn and the worker that send."""
+"""A collector over HTTP, and gunicorn and the worker that send to it.
+
+Copied into a project with the recipes of tracing.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -24,7 +27,9 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import resolve
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from config.environment import traces_url
@@ -36,7 +41,12 @@ TRACE, PARENT = "ab" * 16, "cd" * 8  # ids that a client sends
 IP = "203.0.113.77"
 SLOW = 2  # seconds for a page; to wait once for a collector takes three
 ALLOWED = {
-    Span.SPAN_KIND_SERVER: {"http.request.method", "http.route", "http.response.status_code", "request_id"},
+    Span.SPAN_KIND_SERVER: {
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "request_id",
+    },
     Span.SPAN_KIND_CLIENT: {"db.system.name"},
     Span.SPAN_KIND_INTERNAL: {"request_id"},
 }
@@ -45,7 +55,9 @@ SETTINGS = """
 from config.settings import *
 ROOT_URLCONF = "traced.urls"
 INSTALLED_APPS = [*INSTALLED_APPS, "traced"]
-STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+STORAGES["staticfiles"]["BACKEND"] = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
 WHITENOISE_USE_FINDERS = True
 """
 URLS = """
@@ -70,7 +82,11 @@ def query(request, key):
         cursor.execute(f"WITH found AS (SELECT '{key}') SELECT * FROM found")
         cursor.execute(f"SELECT * FROM \\"{key}\\"")
 
-urlpatterns = [path("fail/<str:key>/", fail), path("query/<str:key>/", query), *urlpatterns]
+urlpatterns = [
+    path("fail/<str:key>/", fail),
+    path("query/<str:key>/", query),
+    *urlpatterns,
+]
 """
 FAILING_JOB = f"""
 from core.jobs import job
@@ -79,7 +95,10 @@ from core.jobs import job
 def fail():
     raise ValueError("{SECRET}")
 """
-CREATE_USER = f'from users.models import User; User.objects.create_user("owner@example.com", "{SECRET}")'
+CREATE_USER = (
+    "from users.models import User; "
+    f'User.objects.create_user("owner@example.com", "{SECRET}")'
+)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -130,8 +149,12 @@ class Handler(BaseHTTPRequestHandler):
             assert self.path == "/v1/traces"
             self.server.headers.append(str(self.headers))
             self.server.bodies.append(body)
-        self.send_response(200 if self.server.answer in {"takes", "drips"} else int(self.server.answer))
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+        self.send_response(
+            200 if self.server.answer in {"takes", "drips"} else int(self.server.answer)
+        )
+        self.send_header(
+            "Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere"
+        )
         if self.server.answer == "drips":
             while not self.server.over.wait(1):
                 self.wfile.write(b"X: ")
@@ -154,10 +177,15 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def site_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a site with a user, behind a proxy. All tests share it."""
+    """Return the environment of a site behind a proxy, with a user, for all tests."""
     folder = tmp_path_factory.mktemp("traced")
     (folder / "traced").mkdir()
-    for name, text in {"__init__": "", "settings": SETTINGS, "urls": URLS, "jobs": FAILING_JOB}.items():
+    for name, text in {
+        "__init__": "",
+        "settings": SETTINGS,
+        "urls": URLS,
+        "jobs": FAILING_JOB,
+    }.items():
         (folder / "traced" / f"{name}.py").write_text(text, "utf-8")
     made = os.environ | {
         "DJANGO_SETTINGS_MODULE": "traced.settings",
@@ -176,12 +204,18 @@ def site_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
 
 
 @pytest.fixture
-def environment(site_environment: dict[str, str], collector: Collector) -> dict[str, str]:
+def environment(
+    site_environment: dict[str, str], collector: Collector
+) -> dict[str, str]:
     """Return the environment of the same site, traced."""
-    return site_environment | {"TRACES_URL": f"http://127.0.0.1:{collector.server_port}/v1/traces"}
+    return site_environment | {
+        "TRACES_URL": f"http://127.0.0.1:{collector.server_port}/v1/traces"
+    }
 
 
-def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def manage(
+    environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
@@ -200,7 +234,9 @@ class Site:
         self.process, self.port, self.log = process, port, log
         self.cookies: dict[str, str] = {}
 
-    def ask(self, path: str, method: str = "GET", body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
+    def ask(
+        self, path: str, method: str = "GET", body: str = "", **headers: str
+    ) -> tuple[int, dict[str, str], str]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {
             "Host": "localhost",
@@ -208,7 +244,9 @@ class Site:
             "User-Agent": SECRET,
             "X-Forwarded-For": IP,
             "X-Forwarded-Proto": "https",
-            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            "Cookie": "; ".join(
+                f"{name}={value}" for name, value in self.cookies.items()
+            ),
             "Content-Type": "application/x-www-form-urlencoded",
         }
         connection.request(method, path, body or None, sent | headers)
@@ -222,9 +260,22 @@ class Site:
 
 
 @contextmanager
-def gunicorn(environment: dict[str, str], folder: Path, *options: str) -> Iterator[Site]:
-    with socket.create_server(("127.0.0.1", 0)) as listener, (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"fd://{listener.fileno()}", *options]
+def gunicorn(
+    environment: dict[str, str], folder: Path, *options: str
+) -> Iterator[Site]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        (folder / "log").open("wb") as log,
+    ):
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "config.wsgi",
+            "--bind",
+            f"fd://{listener.fileno()}",
+            *options,
+        ]
         process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
@@ -254,7 +305,10 @@ def is_up(site: Site) -> bool:
 
 
 def attributes(span: Span) -> dict[str, Any]:
-    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
+    return {
+        item.key: item.value.string_value or item.value.int_value
+        for item in span.attributes
+    }
 
 
 def check_harmless(spans: list[Span]) -> None:
@@ -271,11 +325,19 @@ def check_harmless(spans: list[Span]) -> None:
 
 def secrets_in(content: bytes) -> list[str]:
     words = [SECRET, SECRET.upper(), IP, "owner@example.com", settings.SECRET_KEY]
-    return [word for word in words if word.encode() in content or word.encode().hex().encode() in content]
+    return [
+        word
+        for word in words
+        if word.encode() in content or word.encode().hex().encode() in content
+    ]
 
 
 def test_traces_hold_nothing_that_a_visitor_sends(
-    environment: dict[str, str], collector: Collector, tmp_path: Path, client: HTTPSClient, db: None
+    environment: dict[str, str],
+    collector: Collector,
+    tmp_path: Path,
+    client: HTTPSClient,
+    db: None,
 ) -> None:
     lies = {
         "traceparent": f"00-{TRACE}-{PARENT}-01",
@@ -283,12 +345,21 @@ def test_traces_hold_nothing_that_a_visitor_sends(
         "baggage": f"user={SECRET}",
         "Authorization": f"Bearer {SECRET}",
     }
-    asked = [f"/accounts/password/reset/key/abc-{SECRET}/", f"/fail/{SECRET}/", f"/query/{SECRET}/"]
+    asked = [
+        f"/accounts/password/reset/key/abc-{SECRET}/",
+        f"/fail/{SECRET}/",
+        f"/query/{SECRET}/",
+    ]
     with gunicorn(environment, tmp_path) as site:
         for path, expected in zip(asked, (200, 500, 500), strict=True):
-            assert site.ask(f"{path}?token={SECRET}&email=owner@example.com", **lies)[0] in {expected, 302}, path
+            assert site.ask(f"{path}?token={SECRET}&email=owner@example.com", **lies)[
+                0
+            ] in {expected, 302}, path
         assert site.ask(f"/{SECRET}/?token={SECRET}", **lies)[0] == 404
-        assert site.ask("/", "POST", SECRET, **lies, **{"X-CSRFToken": SECRET})[0] in {403, 405}
+        assert site.ask("/", "POST", SECRET, **lies, **{"X-CSRFToken": SECRET})[0] in {
+            403,
+            405,
+        }
         assert site.ask("/", SECRET.upper(), **lies)[0] in {400, 405}
         assert site.ask("/", Host=f"{SECRET}.example", **lies)[0] == 400
         for path in ("/health/ready/", "/health/live/", "/static/site.css"):
@@ -299,10 +370,14 @@ def test_traces_hold_nothing_that_a_visitor_sends(
         form = {"csrfmiddlewaretoken": token[1], "login": "owner@example.com"}
         for password, expected in ((f"{SECRET}-not", 200), (SECRET, 302)):
             body = urlencode(form | {"password": password})
-            status, _, _ = site.ask(f"/accounts/login/?next=/{SECRET}", "POST", body, **lies)
+            status, _, _ = site.ask(
+                f"/accounts/login/?next=/{SECRET}", "POST", body, **lies
+            )
             assert status == expected
         site.ask("/admin/", **lies)
-    spans = collector.wait_for(lambda spans: any(span.name.startswith("GET /admin/") for span in spans))
+    spans = collector.wait_for(
+        lambda spans: any(span.name.startswith("GET /admin/") for span in spans)
+    )
     sent = b"".join(collector.bodies)
     assert sent
     assert not secrets_in(sent + "".join(collector.headers).encode())
@@ -318,11 +393,21 @@ def test_traces_hold_nothing_that_a_visitor_sends(
     assert len({span.trace_id for span in requests}) == len(requests) == 9
     names = {span.name: attributes(span) for span in requests}
     route = f"GET /{resolve(asked[0]).route}"
-    assert names.keys() >= {route, "GET /fail/<str:key>/", "GET no route", "POST /accounts/login/", "POST /"}
+    assert names.keys() >= {
+        route,
+        "GET /fail/<str:key>/",
+        "GET no route",
+        "POST /accounts/login/",
+        "POST /",
+    }
     assert names["GET /fail/<str:key>/"]["error.type"] == "ValueError"
     assert names["GET /query/<str:key>/"]["error.type"] == "OperationalError"
     assert "error.type" not in names["GET no route"]
-    logged = [json.loads(line) for line in site.log.read_text("utf-8").splitlines() if line.startswith("{")]
+    logged = [
+        json.loads(line)
+        for line in site.log.read_text("utf-8").splitlines()
+        if line.startswith("{")
+    ]
     ids = {line["request_id"] for line in logged if line.get("event") == "request"}
     assert {fields["request_id"] for fields in names.values()} <= ids
 
@@ -330,25 +415,43 @@ def test_traces_hold_nothing_that_a_visitor_sends(
     assert {span.trace_id for span in queries} <= {span.trace_id for span in requests}
     found = {span.name for span in queries}
     assert {"SELECT users_user", "INSERT django_session", "SELECT", "query"} <= found
-    assert {name.partition(" ")[0] for name in found} <= {"SELECT", "INSERT", "UPDATE", "DELETE", "query"}
+    assert {name.partition(" ")[0] for name in found} <= {
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "query",
+    }
     # The policy of the pages is that of a site without traces.
-    policies = [headers["Content-Security-Policy"], client.get("/accounts/login/").headers["Content-Security-Policy"]]
+    policies = [
+        headers["Content-Security-Policy"],
+        client.get("/accounts/login/").headers["Content-Security-Policy"],
+    ]
     assert len({re.sub(r"nonce-[^']+", "", policy) for policy in policies}) == 1
 
 
-@pytest.mark.parametrize("options", [("--workers", "2"), ("--workers", "2", "--preload")], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [("--workers", "2"), ("--workers", "2", "--preload")], ids=" ".join
+)
 def test_each_process_of_gunicorn_sends(
-    options: tuple[str, ...], environment: dict[str, str], collector: Collector, tmp_path: Path
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    collector: Collector,
+    tmp_path: Path,
 ) -> None:
     with gunicorn(environment, tmp_path, *options) as site:
-        threads = [Thread(target=site.ask, args=("/accounts/login/",)) for _ in range(30)]
+        threads = [
+            Thread(target=site.ask, args=("/accounts/login/",)) for _ in range(30)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         log = site.log.read_text("utf-8")
         # Before the end, at which a process sends what is left.
-        spans = collector.wait_for(lambda spans: sum("login" in span.name for span in spans) == 30)
+        spans = collector.wait_for(
+            lambda spans: sum("login" in span.name for span in spans) == 30
+        )
     check_harmless(spans)
     assert "ERROR" not in log
 
@@ -360,7 +463,9 @@ def test_a_bad_collector_slows_and_breaks_nothing(
     collector.answer = answer
     if answer == "down":
         with socket.create_server(("127.0.0.1", 0)) as free:
-            environment["TRACES_URL"] = f"http://127.0.0.1:{free.getsockname()[1]}/v1/traces"
+            environment["TRACES_URL"] = (
+                f"http://127.0.0.1:{free.getsockname()[1]}/v1/traces"
+            )
     with gunicorn(environment, tmp_path, "--workers", "1") as site:
         slow = 0
         for _ in range(60):  # pages, each with several spans
@@ -369,7 +474,12 @@ def test_a_bad_collector_slows_and_breaks_nothing(
             slow += time.monotonic() - started > SLOW
             assert slow < 6, "on a busy machine, some pages are slow by themselves"
         if answer not in {"drips", "307"}:
-            wait_until(lambda: b"opentelemetry" in site.log.read_bytes() or not site.ask("/accounts/login/"))
+            wait_until(
+                lambda: (
+                    b"opentelemetry" in site.log.read_bytes()
+                    or not site.ask("/accounts/login/")
+                )
+            )
         if answer not in {"down", "drips"}:
             collector.over.set()
             collector.answer = "takes"
@@ -383,17 +493,25 @@ def test_a_bad_collector_slows_and_breaks_nothing(
     assert not secrets_in(log)
     lines = [json.loads(line) for line in log.splitlines() if line.startswith(b"{")]
     lost = [line for line in lines if line["logger"].startswith("opentelemetry")]
-    assert {line["level"] for line in lost} <= {"ERROR"}, "none for each attempt and each span"
+    assert {line["level"] for line in lost} <= {"ERROR"}, (
+        "none for each attempt and each span"
+    )
     assert not [line for line in lost if "at" in line], "no traceback"
 
 
-def test_worker_traces_its_jobs(environment: dict[str, str], collector: Collector) -> None:
+def test_worker_traces_its_jobs(
+    environment: dict[str, str], collector: Collector
+) -> None:
     done = manage(environment, "worker", "--once")
     assert "traced.jobs.fail" in done.stderr
     spans = collector.spans()
     check_harmless(spans)
     assert not secrets_in(b"".join(collector.bodies))
-    jobs = {span.name: attributes(span) for span in spans if span.kind == Span.SPAN_KIND_INTERNAL}
+    jobs = {
+        span.name: attributes(span)
+        for span in spans
+        if span.kind == Span.SPAN_KIND_INTERNAL
+    }
     assert jobs.keys() <= {*map(str, JOBS), "traced.jobs.fail"}
     assert {"core.jobs.leave_sign", "core.jobs.send_mails"} <= jobs.keys()
     assert jobs["traced.jobs.fail"]["error.type"] == "ValueError"
@@ -402,10 +520,22 @@ def test_worker_traces_its_jobs(environment: dict[str, str], collector: Collecto
     assert "Failed: traced.jobs.fail." in manage(environment, "worker", "--once").stderr
 
 
-def test_without_the_variable_nothing_is_imported(environment: dict[str, str], collector: Collector) -> None:
-    code = "import sys, config.wsgi; print([it for it in sys.modules if it.startswith('opentelemetry')])"
+def test_without_the_variable_nothing_is_imported(
+    environment: dict[str, str], collector: Collector
+) -> None:
+    code = (
+        "import sys, config.wsgi; "
+        "print([it for it in sys.modules if it.startswith('opentelemetry')])"
+    )
     found = [
-        manage(environment | {"TRACES_URL": url}, "shell", "--verbosity", "0", "--command", code).stdout
+        manage(
+            environment | {"TRACES_URL": url},
+            "shell",
+            "--verbosity",
+            "0",
+            "--command",
+            code,
+        ).stdout
         for url in ("", environment["TRACES_URL"])
     ]
     assert found[0].strip() == "[]"
@@ -435,7 +565,11 @@ def test_bad_value_stops_the_start(url: str) -> None:
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for url in ("https://collector.example.com/v1/traces", "http://collector:4318/v1/traces", ""):
+    for url in (
+        "https://collector.example.com/v1/traces",
+        "http://collector:4318/v1/traces",
+        "",
+    ):
         assert traces_url(url) == url
         assert in_environment(monkeypatch, TRACES_URL=url)["TRACES_URL"] == url
     monkeypatch.setattr("config.environment.find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""Copied into a generated project: a page of an app whose form has two photos, another file and a text."""
+"""Copied into a generated project: an app's form with two photos, a file and a text."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -36,7 +36,11 @@ class PhotoField(forms.FileField):
 
     def clean(self, data: object, initial: object = None) -> object:
         file = super().clean(data, initial)
-        if file and file is not initial and not file.read(3).startswith(b"\xff\xd8\xff"):
+        if (
+            file
+            and file is not initial
+            and not file.read(3).startswith(b"\xff\xd8\xff")
+        ):
             raise ValidationError("No JPEG.")
         return file
 
@@ -53,9 +57,16 @@ class WorkshopForm(forms.Form):
 def workshop(request: UserRequest) -> HttpResponse:
     """Show the owner's newest photo as the present portrait."""
     present = Photo.objects.filter(owner=request.user).order_by("-created_at").first()
-    form = WorkshopForm(request.POST or None, request.FILES or None, initial={"portrait": present})
+    form = WorkshopForm(
+        request.POST or None, request.FILES or None, initial={"portrait": present}
+    )
     if form.is_valid():
-        answers = [getattr(form.cleaned_data[name], "name", form.cleaned_data[name]) for name in form.fields]
+        answers = [
+            getattr(form.cleaned_data[name], "name", form.cleaned_data[name])
+            for name in form.fields
+        ]
         messages.success(request, f"Saved: {answers} {request.POST.get('draft')}")
         return redirect(request.path)
-    return HttpResponse(engines["django"].from_string(PAGE).render({"form": form}, request))
+    return HttpResponse(
+        engines["django"].from_string(PAGE).render({"form": form}, request)
+    )

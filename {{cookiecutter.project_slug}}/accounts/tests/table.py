@@ -1,4 +1,4 @@
-"""Who gets which response from each URL of this app: core/tests/access.py explains it."""
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
 
 from typing import Any
 
@@ -37,4 +37,8 @@ ROWS = """
 
 
 def objects(owner: User) -> dict[str, Any]:
-    return {"pk": UserSession.objects.create(user=owner, ip="192.0.2.1", session_key="another").pk}
+    return {
+        "pk": UserSession.objects.create(
+            user=owner, ip="192.0.2.1", session_key="another"
+        ).pk
+    }

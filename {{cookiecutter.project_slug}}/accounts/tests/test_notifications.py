@@ -25,7 +25,9 @@ def test_user_switches_emails_about_decisions_off_and_on(
         assert "Saved." in client.post(PAGE, fields, follow=True).content.decode()
         assert (" checked" in client.get(PAGE).content.decode()) is bool(emails)
         review_photo(make_photo(), reviewer, "approved")
-        Photo.objects.filter(notify_at__isnull=False).update(notify_at=timezone.now() - timedelta(seconds=1))
+        Photo.objects.filter(notify_at__isnull=False).update(
+            notify_at=timezone.now() - timedelta(seconds=1)
+        )
         send_due_notices()
         assert len(mail.outbox) == emails
     assert f"https://{settings.DOMAIN_NAME}{PAGE}" in str(mail.outbox[0].body)

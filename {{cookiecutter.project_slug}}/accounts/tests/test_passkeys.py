@@ -16,13 +16,18 @@ from core.testing import HTTPSClient, is_logged_in, log_in
 from users.models import User
 
 LOGIN, CODE = "/accounts/2fa/webauthn/login/", "/accounts/2fa/authenticate/"
-REAUTHENTICATE, ADD = "/accounts/2fa/webauthn/reauthenticate/", "/accounts/2fa/webauthn/add/"
+REAUTHENTICATE, ADD = (
+    "/accounts/2fa/webauthn/reauthenticate/",
+    "/accounts/2fa/webauthn/add/",
+)
 
 
 def add_passkey(user: User) -> Passkey:
     verify_email(user)
     passkey = Passkey()
-    Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=passkey.data)
+    Authenticator.objects.create(
+        user=user, type=Authenticator.Type.WEBAUTHN, data=passkey.data
+    )
     return passkey
 
 
@@ -32,13 +37,22 @@ def options(client: HTTPSClient, url: str = LOGIN) -> Any:
     return (page.json() if url == LOGIN else page.context["js_data"])["request_options"]
 
 
-def answer(client: HTTPSClient, passkey: Passkey, asked: Any, user: User, url: str = LOGIN, **how: Any) -> str:
+def answer(
+    client: HTTPSClient,
+    passkey: Passkey,
+    asked: Any,
+    user: User,
+    url: str = LOGIN,
+    **how: Any,
+) -> str:
     credential = passkey.sign(asked, user_pk_to_url_str(user), **how)
     return str(client.post(url, {"credential": credential}).headers["Location"])
 
 
 @pytest.mark.control("V6.5.1")
-def test_answer_of_a_passkey_works_once(client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_answer_of_a_passkey_works_once(
+    client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     passkey = add_passkey(user)
     asked = options(client)
@@ -56,13 +70,19 @@ def test_answer_of_a_passkey_works_once(client: HTTPSClient, user: User, caplog:
     client.post("/accounts/logout/")
     answer(client, passkey, asked, user)
     assert not is_logged_in(client)
-    (fields, _) = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    (fields, _) = [
+        vars(it)["fields"]
+        for it in caplog.records
+        if it.getMessage() == "authn_login_fail"
+    ]
     assert fields == {"user": None, "path": LOGIN, "factor": "webauthn"}
     assert passkey.id.hex() not in caplog.text
 
 
 @pytest.mark.control("V6.3.3")
-def test_passkey_without_pin_needs_the_password(client: HTTPSClient, user: User, other_user: User) -> None:
+def test_passkey_without_pin_needs_the_password(
+    client: HTTPSClient, user: User, other_user: User
+) -> None:
     passkey = add_passkey(user)
     answer(client, passkey, options(client), user, verified=False)
     assert not is_logged_in(client)
@@ -80,14 +100,21 @@ def test_passkey_without_pin_needs_the_password(client: HTTPSClient, user: User,
 
 
 @pytest.mark.control("V6.3.3")
-@pytest.mark.parametrize("origin", ["https://other.testserver", "https://testserver:444", "http://testserver"])
-def test_passkey_used_on_another_site_does_not_log_in(client: HTTPSClient, user: User, origin: str) -> None:
+@pytest.mark.parametrize(
+    "origin",
+    ["https://other.testserver", "https://testserver:444", "http://testserver"],
+)
+def test_passkey_used_on_another_site_does_not_log_in(
+    client: HTTPSClient, user: User, origin: str
+) -> None:
     passkey = add_passkey(user)
     answer(client, passkey, options(client), user, origin=origin)
     assert not is_logged_in(client)
 
 
-def test_passkey_needs_an_active_user_with_verified_email(client: HTTPSClient, user: User, other_user: User) -> None:
+def test_passkey_needs_an_active_user_with_verified_email(
+    client: HTTPSClient, user: User, other_user: User
+) -> None:
     passkey, others = add_passkey(user), add_passkey(other_user)
     answer(client, passkey, options(client), other_user)
     User.objects.filter(pk=user.pk).update(is_active=False)
@@ -106,10 +133,16 @@ def test_passkey_needs_an_active_user_with_verified_email(client: HTTPSClient, u
 
 
 @pytest.mark.control("V7.5.1")
-def test_passkey_of_another_user_does_not_reauthenticate(client: HTTPSClient, user: User, other_user: User) -> None:
+def test_passkey_of_another_user_does_not_reauthenticate(
+    client: HTTPSClient, user: User, other_user: User
+) -> None:
     passkey, others = add_passkey(user), add_passkey(other_user)
     answer(client, passkey, options(client), user)
-    for signer, handle, works in ((others, user, False), (others, other_user, False), (passkey, user, True)):
+    for signer, handle, works in (
+        (others, user, False),
+        (others, other_user, False),
+        (passkey, user, True),
+    ):
         answer(client, signer, options(client, REAUTHENTICATE), handle, REAUTHENTICATE)
         assert (client.get(ADD).status_code == 200) is works
 
@@ -122,14 +155,30 @@ def test_malformed_answers_of_a_passkey_are_refused(
     passkey = add_passkey(user)
     log_in(client, user.email)
     answers = ["[" * 100_000, "1" * 5000, '"\\ud800"', '{"id": 1}']
-    for name, value in (("clientExtensionResults", []), ("response", {"authenticatorData": "gYGB" * 1000})):
+    for name, value in (
+        ("clientExtensionResults", []),
+        ("response", {"authenticatorData": "gYGB" * 1000}),
+    ):
         valid = json.loads(passkey.sign(options(client, CODE), ""))
-        answers.append(json.dumps(valid | {name: valid["response"] | value if isinstance(value, dict) else value}))
+        answers.append(
+            json.dumps(
+                valid
+                | {
+                    name: valid["response"] | value
+                    if isinstance(value, dict)
+                    else value
+                }
+            )
+        )
     for credential in answers:
         cache.clear()
         assert client.post(CODE, {"credential": credential}).status_code == 200
         assert HTTPSClient().post(LOGIN, {"credential": credential}).status_code == 302
-    failures = [vars(it)["fields"]["user"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    failures = [
+        vars(it)["fields"]["user"]
+        for it in caplog.records
+        if it.getMessage() == "authn_login_fail"
+    ]
     assert failures == [user.pk, None] * len(answers)
     answer(client, passkey, options(client, CODE), user, CODE)
     options(client, REAUTHENTICATE)

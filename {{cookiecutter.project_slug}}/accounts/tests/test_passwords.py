@@ -29,13 +29,17 @@ class Stub(BaseHTTPRequestHandler):
     status: int
 
     def do_GET(self) -> None:
-        self.requests.append(f"{self.path} {self.headers['Add-Padding']} {self.headers['User-Agent']}")
+        self.requests.append(
+            f"{self.path} {self.headers['Add-Padding']} {self.headers['User-Agent']}"
+        )
         if not self.status:
             self.wfile.write(b"not HTTP\r\n")
             return
         self.send_response(self.status)
         self.end_headers()
-        self.wfile.write(f"{'0' * 35}:3\r\n{DIGEST[5:]}:1\r\n{PADDED[5:]}:0\r\n".encode())
+        self.wfile.write(
+            f"{'0' * 35}:3\r\n{DIGEST[5:]}:1\r\n{PADDED[5:]}:0\r\n".encode()
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -46,7 +50,9 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
     Stub.requests, Stub.status = [], 200
     with HTTPServer(("127.0.0.1", 0), Stub) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr(password_validation, "HOST", f"127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(
+            password_validation, "HOST", f"127.0.0.1:{server.server_port}"
+        )
         monkeypatch.setattr(password_validation, "HTTPSConnection", HTTPConnection)
         yield Stub
         server.shutdown()
@@ -54,8 +60,12 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
 
 @pytest.mark.control("V6.2.12")
 @pytest.mark.django_db
-def test_breached_password_is_rejected_and_never_sent(stub: type[Stub], client: HTTPSClient) -> None:
-    response = client.post("/accounts/signup/", {"email": "new@example.com", "password1": BREACHED})
+def test_breached_password_is_rejected_and_never_sent(
+    stub: type[Stub], client: HTTPSClient
+) -> None:
+    response = client.post(
+        "/accounts/signup/", {"email": "new@example.com", "password1": BREACHED}
+    )
     assert "published in a data breach" in response.content.decode()
     assert not User.objects.exists()
     for accepted in ("padding", PASSWORD):
@@ -67,12 +77,21 @@ def test_breached_password_is_rejected_and_never_sent(stub: type[Stub], client: 
 
 
 @pytest.mark.control("V6.2.12")
-def test_breach_check_uses_https_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_breach_check_uses_https_to_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     original = runpy.run_path(password_validation.__file__)
-    assert (original["HOST"], original["HTTPSConnection"]) == ("api.pwnedpasswords.com", HTTPSConnection)
-    monkeypatch.setattr(password_validation, "HTTPSConnection", connect := Mock(side_effect=OSError))
+    assert (original["HOST"], original["HTTPSConnection"]) == (
+        "api.pwnedpasswords.com",
+        HTTPSConnection,
+    )
+    monkeypatch.setattr(
+        password_validation, "HTTPSConnection", connect := Mock(side_effect=OSError)
+    )
     BreachedPasswordValidator().validate(PASSWORD)
-    connect.assert_called_once_with(password_validation.HOST, timeout=password_validation.TIMEOUT)
+    connect.assert_called_once_with(
+        password_validation.HOST, timeout=password_validation.TIMEOUT
+    )
 
 
 @pytest.mark.control("V6.2.12")
@@ -83,6 +102,11 @@ def test_failed_breach_check_accepts_the_password_and_is_logged(
         BreachedPasswordValidator().validate(BREACHED)
     password_validation.HOST = "127.0.0.1:1"
     BreachedPasswordValidator().validate(BREACHED)
-    assert [(it.name, it.levelno) for it in caplog.records] == [("accounts", logging.WARNING)] * 3
-    assert [it.split()[-1] for it in caplog.messages][:2] == ["ValueError", "BadStatusLine"]
+    assert [(it.name, it.levelno) for it in caplog.records] == [
+        ("accounts", logging.WARNING)
+    ] * 3
+    assert [it.split()[-1] for it in caplog.messages][:2] == [
+        "ValueError",
+        "BadStatusLine",
+    ]
     assert DIGEST[:5] not in caplog.text

@@ -19,15 +19,33 @@ from django.urls import include, path
 from pytest_django import Settings
 
 from accounts.tests.passkey import Passkey
-from accounts.tests.people import SECRET, add_second_factor, code, recovery_codes, verify_email
+from accounts.tests.people import (
+    SECRET,
+    add_second_factor,
+    code,
+    recovery_codes,
+    verify_email,
+)
 from config import urls
-from core.testing import LOGIN, PASSWORD, HTTPSClient, Login, MakeUser, is_logged_in, log_in
+from core.testing import (
+    LOGIN,
+    PASSWORD,
+    HTTPSClient,
+    Login,
+    MakeUser,
+    is_logged_in,
+    log_in,
+)
 from core.tests.access import ROUTES, make_objects, outcome, row_for
 from users.models import User
 
+# A stopped clock: no code of an authenticator app expires.
+pytestmark = pytest.mark.usefixtures("travel")
+
 CODE = "/accounts/2fa/authenticate/"
 ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
-urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]  # as if no page had been left out
+# As if no page had been left out.
+urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]
 handler403 = urls.handler403
 
 
@@ -55,10 +73,17 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
     assert "Authenticator app" in page.content.decode()
 
 
-def test_menu_of_staff_without_second_factor_shows_what_works(client: HTTPSClient, staff: User) -> None:
+def test_menu_of_staff_without_second_factor_shows_what_works(
+    client: HTTPSClient, staff: User
+) -> None:
     Client.force_login(client, staff)
     for page, more in (("/", {"/accounts/2fa/"}), ("/accounts/2fa/", set())):
-        menu = client.get(page).content.decode().partition("<header>")[2].partition("</header>")[0]
+        menu = (
+            client.get(page)
+            .content.decode()
+            .partition("<header>")[2]
+            .partition("</header>")[0]
+        )
         links = re.findall(r'href="(.+?)"', menu)
         reached = {client.get(link, follow=True).request["PATH_INFO"] for link in links}
         assert reached == {"/", "/accounts/email/"} | more
@@ -69,50 +94,81 @@ def test_menu_of_staff_without_second_factor_shows_what_works(client: HTTPSClien
 @pytest.mark.django_db
 @pytest.mark.usefixtures("run_on_commit")
 def test_first_administrator_sets_up_a_second_factor_at_once(
-    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: HTTPSClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-    call_command("createsuperuser", email="Admin@example.com", interactive=False, verbosity=0)
+    call_command(
+        "createsuperuser", email="Admin@example.com", interactive=False, verbosity=0
+    )
     older, url = HTTPSClient(), "/admin/uploads/photo/"
     for browser in (older, client):
         login_page = browser.get(url, follow=True).redirect_chain[-1][0]
-        page = browser.post(login_page, {"login": "admin@example.com", "password": PASSWORD, "next": url}, follow=True)
-        assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2Fadmin%2Fuploads%2Fphoto%2F"
+        page = browser.post(
+            login_page,
+            {"login": "admin@example.com", "password": PASSWORD, "next": url},
+            follow=True,
+        )
+        assert (
+            page.redirect_chain[-1][0]
+            == "/accounts/2fa/?next=%2Fadmin%2Fuploads%2Fphoto%2F"
+        )
     # Neither an emailed code nor the password once more.
     secret = client.get(ACTIVATE).context["form"].secret
     page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
     assert len(page.context["unused_codes"]) == 10
-    assert secret not in str(Authenticator.objects.get(type=Authenticator.Type.TOTP).data)
+    assert secret not in str(
+        Authenticator.objects.get(type=Authenticator.Type.TOTP).data
+    )
     assert client.get(url).status_code == 200
     assert client.get(ADD_PASSKEY).status_code == 200
-    assert client.session["account_authentication_methods"][-1]["type"] == "totp"  # the recovery codes prove nothing
+    # The recovery codes prove nothing.
+    assert client.session["account_authentication_methods"][-1]["type"] == "totp"
     # The older session has ended, and a password alone is no longer enough.
     assert older.get("/accounts/email/").status_code == 302
     log_in(older, "admin@example.com")
     assert older.get(url).status_code == 302
     assert "Authenticator app activated" in str(mail.outbox[-1].body)
-    added = [record for record in caplog.records if record.getMessage() == "authn_factor_added"]
+    added = [
+        record
+        for record in caplog.records
+        if record.getMessage() == "authn_factor_added"
+    ]
     assert vars(added[0])["fields"]["factor"] == "totp"
-    assert EmailAddress.objects.values_list("email", "verified", "primary").get() == ("admin@example.com", True, True)
+    assert EmailAddress.objects.values_list("email", "verified", "primary").get() == (
+        "admin@example.com",
+        True,
+        True,
+    )
 
 
-def test_staff_are_led_from_the_log_in_to_their_second_factor(client: HTTPSClient, staff: User) -> None:
+def test_staff_are_led_from_the_log_in_to_their_second_factor(
+    client: HTTPSClient, staff: User
+) -> None:
     page = client.post(LOGIN, {"login": staff.email, "password": PASSWORD}, follow=True)
     assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
 
 
 @pytest.mark.control("V6.3.3")
-def test_older_session_must_prove_the_second_factor(client: HTTPSClient, staff: User) -> None:
+def test_older_session_must_prove_the_second_factor(
+    client: HTTPSClient, staff: User
+) -> None:
     log_in(client, staff.email)
     passkey = Authenticator(user=staff, type=Authenticator.Type.WEBAUTHN, data={})
     for change in (passkey.save, passkey.delete, partial(add_second_factor, staff)):
         change()
         assert client.get("/admin/").status_code == 302
         page = "reauthenticate/" if Authenticator.objects.exists() else ""
-        assert client.get("/accounts/login/").headers["Location"] == f"/accounts/2fa/{page}?next=%2F"
+        assert (
+            client.get("/accounts/login/").headers["Location"]
+            == f"/accounts/2fa/{page}?next=%2F"
+        )
     # By default, allauth would accept the password here.
-    response = client.post("/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD})
+    response = client.post(
+        "/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD}
+    )
     assert response.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
     client.post("/accounts/2fa/reauthenticate/", {"code": code()})
     assert client.get("/admin/").status_code == 200
@@ -120,7 +176,9 @@ def test_older_session_must_prove_the_second_factor(client: HTTPSClient, staff: 
 
 @pytest.mark.control("V6.3.3")
 @pytest.mark.parametrize("has_session", [False, True])
-def test_password_reset_asks_for_the_second_factor(client: HTTPSClient, user: User, has_session: bool) -> None:
+def test_password_reset_asks_for_the_second_factor(
+    client: HTTPSClient, user: User, has_session: bool
+) -> None:
     verify_email(user)
     factor = add_second_factor(user)
     if has_session:
@@ -135,7 +193,8 @@ def test_password_reset_asks_for_the_second_factor(client: HTTPSClient, user: Us
     client.post("/accounts/2fa/totp/deactivate/")
     assert Authenticator.objects.filter(pk=factor.pk).exists()
     client.post("/accounts/2fa/authenticate/", {"code": code()})
-    assert is_logged_in(client) is not has_session  # a new password ends the session, and the log-in in it
+    # A new password ends the session, and the log-in in it.
+    assert is_logged_in(client) is not has_session
 
 
 @pytest.mark.control("V6.5.1")
@@ -156,7 +215,9 @@ def test_second_step_starts_a_new_session(client: HTTPSClient, user: User) -> No
     verify_email(user)
     add_second_factor(user)
     attacker, cookie = HTTPSClient(), settings.SESSION_COOKIE_NAME
-    attacker.get("/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"})
+    attacker.get(
+        "/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
+    )
     client.cookies[cookie] = attacker.cookies[cookie].value
     log_in(client, user.email)
     assert attacker.get(CODE).status_code == 302
@@ -188,8 +249,14 @@ def test_removing_a_factor_ends_other_sessions(
     assert client.get("/accounts/email/").status_code == 200
     assert client.get("/admin/").status_code == 302
     assert is_logged_in(unrelated)
-    events = {(record.getMessage(), vars(record).get("fields", {}).get("factor")) for record in caplog.records}
-    assert events >= {("authn_factor_renewed", "recovery_codes"), ("authn_factor_removed", "totp")}
+    events = {
+        (record.getMessage(), vars(record).get("fields", {}).get("factor"))
+        for record in caplog.records
+    }
+    assert events >= {
+        ("authn_factor_renewed", "recovery_codes"),
+        ("authn_factor_removed", "totp"),
+    }
     assert "authn_factor_used" in caplog.messages
 
 
@@ -205,14 +272,22 @@ def test_second_factor_code_attempts_are_limited(
         client.post(CODE, {"code": "000000"})
     client.post(CODE, {"code": code()})
     assert not is_logged_in(client)
-    failures = [vars(it)["fields"]["user"] for it in caplog.records if it.getMessage() == "authn_login_fail"]
+    failures = [
+        vars(it)["fields"]["user"]
+        for it in caplog.records
+        if it.getMessage() == "authn_login_fail"
+    ]
     assert set(failures) == {user.pk}
     assert "authn_login_lock" in caplog.messages
 
 
 @pytest.mark.control("V7.5.1")
-@pytest.mark.parametrize("url", [ACTIVATE, ADD_PASSKEY, "/accounts/delete/", "/accounts/email/"])
-def test_sensitive_change_requires_reauthentication(login: Login, user: User, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", [ACTIVATE, ADD_PASSKEY, "/accounts/delete/", "/accounts/email/"]
+)
+def test_sensitive_change_requires_reauthentication(
+    login: Login, user: User, url: str
+) -> None:
     verify_email(user)
     response = login(user).post(url, {"action_add": "", "email": "new@example.com"})
     assert response.headers["Location"].startswith("/accounts/reauthenticate/")
@@ -225,25 +300,41 @@ def test_only_a_new_log_in_sets_up_the_first_second_factor(
     verify_email(user)
     log_in(client, user.email)
     assert client.get(ACTIVATE).status_code == 200
-    assert client.post("/accounts/delete/").headers["Location"].startswith("/accounts/reauthenticate/")
+    assert (
+        client.post("/accounts/delete/")
+        .headers["Location"]
+        .startswith("/accounts/reauthenticate/")
+    )
     now = time.time()
     with monkeypatch.context() as patch:
         patch.setattr("time.time", lambda: now + 301)
-        assert client.get(ACTIVATE).headers["Location"].startswith("/accounts/reauthenticate/")
+        assert (
+            client.get(ACTIVATE)
+            .headers["Location"]
+            .startswith("/accounts/reauthenticate/")
+        )
     # A second one needs the first one, however new the log-in is.
     add_second_factor(user)
-    assert client.get(ADD_PASSKEY).headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    assert (
+        client.get(ADD_PASSKEY)
+        .headers["Location"]
+        .startswith("/accounts/2fa/reauthenticate/")
+    )
 
 
 @pytest.mark.control("V7.5.1")
 @pytest.mark.urls(__name__)
-def test_session_password_and_mailbox_leave_the_second_factor(client: HTTPSClient, user: User) -> None:
+def test_session_password_and_mailbox_leave_the_second_factor(
+    client: HTTPSClient, user: User
+) -> None:
     verify_email(user)
     factor, unused = add_second_factor(user), recovery_codes(user)
     Client.force_login(client, user)
     fields = {"password": PASSWORD, "recipient": user.email}
     for page in ("", "code/", "code/confirm/"):
-        codes = re.findall(r"^[\w-]{6,9}$", "".join(str(it.body) for it in mail.outbox), re.MULTILINE)
+        codes = re.findall(
+            r"^[\w-]{6,9}$", "".join(str(it.body) for it in mail.outbox), re.MULTILINE
+        )
         client.post(f"/accounts/reauthenticate/{page}", {**fields, "code": codes})
     assert unused[0] not in client.get("/accounts/2fa/recovery-codes/").content.decode()
     client.post("/accounts/2fa/totp/deactivate/")
@@ -251,16 +342,22 @@ def test_session_password_and_mailbox_leave_the_second_factor(client: HTTPSClien
 
 
 @pytest.mark.control("V7.5.1")
-def test_new_way_to_reauthenticate_is_not_offered(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_way_to_reauthenticate_is_not_offered(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ways = [{"id": it} for it in ("new", "reauthenticate", "mfa_reauthenticate")]
-    monkeypatch.setattr(DefaultAccountAdapter, "get_reauthentication_methods", lambda *args: ways)
+    monkeypatch.setattr(
+        DefaultAccountAdapter, "get_reauthentication_methods", lambda *args: ways
+    )
     assert get_adapter().get_reauthentication_methods(user) == ways[1:2]
     add_second_factor(user)
     assert get_adapter().get_reauthentication_methods(user) == ways[2:]
 
 
 @pytest.mark.control("fernet")
-def test_second_factor_secrets_are_encrypted_and_rotated(user: User, settings: Settings) -> None:
+def test_second_factor_secrets_are_encrypted_and_rotated(
+    user: User, settings: Settings
+) -> None:
     add_second_factor(user)
     unused = recovery_codes(user)
     assert SECRET not in str(list(Authenticator.objects.values_list("data", flat=True)))
@@ -288,19 +385,44 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
     for action in (None, "delete_selected"):
         factor = add_second_factor(user)
         page = client.get(f"{url}{factor.pk}/change/").content.decode()
-        assert [it for it in ("user", "type", "created_at", "last_used_at") if f"field-{it}" not in page] == []
+        assert [
+            it
+            for it in ("user", "type", "created_at", "last_used_at")
+            if f"field-{it}" not in page
+        ] == []
         assert factor.data["secret"] not in page
-        assert client.post(f"{url}{factor.pk}/change/", {"user": staff.pk, "type": "totp"}).status_code == 403
+        assert (
+            client.post(
+                f"{url}{factor.pk}/change/", {"user": staff.pk, "type": "totp"}
+            ).status_code
+            == 403
+        )
         fields = {"post": "yes", "action": action or "", "_selected_action": factor.pk}
-        assert client.post(url if action else f"{url}{factor.pk}/delete/", fields).status_code == 302
+        assert (
+            client.post(
+                url if action else f"{url}{factor.pk}/delete/", fields
+            ).status_code
+            == 302
+        )
         assert not Authenticator.objects.filter(user=user).exists()
         notice = mail.outbox.pop()
-        assert (notice.to, "changed this of your account: second factor." in str(notice.body)) == ([user.email], True)
-    removed = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "authn_factor_removed"]
-    assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [("totp", user.pk, staff.pk)] * 2
+        assert (
+            notice.to,
+            "changed this of your account: second factor." in str(notice.body),
+        ) == ([user.email], True)
+    removed = [
+        vars(it)["fields"]
+        for it in caplog.records
+        if it.getMessage() == "authn_factor_removed"
+    ]
+    assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [
+        ("totp", user.pk, staff.pk)
+    ] * 2
 
 
 def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None:
     for owner in (staff, user):
-        Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data)
+        Authenticator.objects.create(
+            user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data
+        )
     assert login(staff).get(ADD_PASSKEY).context["form"].initial["name"] == "Passkey 2"

@@ -15,7 +15,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.tests.people import verify_email
-from core.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser, is_logged_in, log_in
+from core.testing import (
+    PASSWORD,
+    HTTPSClient,
+    Login,
+    MakePhoto,
+    MakeUser,
+    is_logged_in,
+    log_in,
+)
 from users.models import User
 
 LIST = "/admin/usersessions/usersession/"
@@ -37,7 +45,9 @@ def test_user_ends_own_sessions_singly_or_all_others(
 ) -> None:
     caplog.set_level(logging.INFO)
     own, second, _ = clients
-    url = f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
+    url = (
+        f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
+    )
     assert url in own.get("/accounts/sessions/").content.decode()
     thief = HTTPSClient()
     thief.force_login(other_user)
@@ -45,12 +55,18 @@ def test_user_ends_own_sessions_singly_or_all_others(
     assert own.get(url).status_code == 405
     assert is_logged_in(second)
     own.post(url)
-    ended = [record for record in caplog.records if record.getMessage() == "session_expired"]
-    assert [vars(record)["fields"]["reason"] for record in ended] == ["ended by its owner"]
+    ended = [
+        record for record in caplog.records if record.getMessage() == "session_expired"
+    ]
+    assert [vars(record)["fields"]["reason"] for record in ended] == [
+        "ended by its owner"
+    ]
     assert [is_logged_in(client) for client in clients] == [True, False, True]
     own.post("/accounts/sessions/")
     assert [is_logged_in(client) for client in clients] == [True, False, False]
-    response = own.post(f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/")
+    response = own.post(
+        f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/"
+    )
     assert "Clear-Site-Data" in response.headers
     assert not is_logged_in(own)
 
@@ -62,50 +78,95 @@ def test_sessions_are_listed_by_browser(clients: list[HTTPSClient]) -> None:
 
 
 @pytest.mark.control("V14.2.7")
-def test_rows_of_ended_sessions_are_deleted(clients: list[HTTPSClient], settings: Settings) -> None:
+def test_rows_of_ended_sessions_are_deleted(
+    clients: list[HTTPSClient], settings: Settings
+) -> None:
     old = timezone.now() - settings.SESSION_ABSOLUTE_AGE - timedelta(minutes=1)
     UserSession.objects.filter(user_agent="Browser 0").update(created_at=old)
     call_command("worker", "--once")
-    assert set(UserSession.objects.values_list("user_agent", flat=True)) == {"Browser 1", "Browser 2"}
+    assert set(UserSession.objects.values_list("user_agent", flat=True)) == {
+        "Browser 1",
+        "Browser 2",
+    }
 
 
 @pytest.mark.control("V2.4.1")
 def test_passkey_log_in_stores_few_sessions(db: None) -> None:
-    url, headers = "/accounts/2fa/webauthn/login/", {"x-requested-with": "XMLHttpRequest"}
+    url, headers = (
+        "/accounts/2fa/webauthn/login/",
+        {"x-requested-with": "XMLHttpRequest"},
+    )
     for method in ("get", "head"):
-        statuses = [getattr(HTTPSClient(), method)(url, headers=headers).status_code for _ in range(40)]
+        statuses = [
+            getattr(HTTPSClient(), method)(url, headers=headers).status_code
+            for _ in range(40)
+        ]
         assert 429 in statuses
     assert Session.objects.count() <= 30
 
 
 @pytest.mark.control("V7.4.5")
 def test_staff_need_a_permission_to_end_sessions(
-    clients: list[HTTPSClient], login: Login, make_user: MakeUser, user: User, caplog: pytest.LogCaptureFixture
+    clients: list[HTTPSClient],
+    login: Login,
+    make_user: MakeUser,
+    user: User,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     staff = make_user("staff@example.com", is_staff=True)
-    sessions = [session.pk for session in UserSession.objects.filter(user__email="owner@example.com")]
+    sessions = [
+        session.pk
+        for session in UserSession.objects.filter(user__email="owner@example.com")
+    ]
     for permission, ends in (("view_usersession", False), ("delete_usersession", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
         page = login(staff).get(f"{LIST}?q=owner").content.decode()
-        assert [it for it in ("user", "created_at", "ip", "user_agent") if f"field-{it}" not in page] == []
-        assert login(staff).post(f"{LIST}{sessions[0]}/delete/", {"post": "yes"}).status_code == 403
-        page = login(staff).post(LIST, {"action": "end", "_selected_action": sessions}, follow=True).content.decode()
+        assert [
+            it
+            for it in ("user", "created_at", "ip", "user_agent")
+            if f"field-{it}" not in page
+        ] == []
+        assert (
+            login(staff)
+            .post(f"{LIST}{sessions[0]}/delete/", {"post": "yes"})
+            .status_code
+            == 403
+        )
+        page = (
+            login(staff)
+            .post(LIST, {"action": "end", "_selected_action": sessions}, follow=True)
+            .content.decode()
+        )
         assert any(map(is_logged_in, clients)) is not ends
         assert ("have ended" in page) is ends
-    ended = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "session_expired"]
-    assert [(it["reason"], it["owner"], it["user"]) for it in ended] == [("ended by staff", user.pk, staff.pk)] * 3
+    ended = [
+        vars(it)["fields"]
+        for it in caplog.records
+        if it.getMessage() == "session_expired"
+    ]
+    assert [(it["reason"], it["owner"], it["user"]) for it in ended] == [
+        ("ended by staff", user.pk, staff.pk)
+    ] * 3
 
 
 @pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])
-def test_account_pages_answer_only_the_methods_they_know(clients: list[HTTPSClient], url: str) -> None:
+def test_account_pages_answer_only_the_methods_they_know(
+    clients: list[HTTPSClient], url: str
+) -> None:
     clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
-    statuses = [clients[0].generic(method, url).status_code for method in ("GET", "HEAD", "OPTIONS")]
+    statuses = [
+        clients[0].generic(method, url).status_code
+        for method in ("GET", "HEAD", "OPTIONS")
+    ]
     assert statuses == [200, 200, 405]
 
 
 def test_failed_deletion_is_neither_logged_nor_reported(
-    clients: list[HTTPSClient], user: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    clients: list[HTTPSClient],
+    user: User,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(user: User) -> None:
         raise OSError
@@ -121,16 +182,27 @@ def test_failed_deletion_is_neither_logged_nor_reported(
 
 
 @pytest.mark.control("V16.4.2")
-def test_former_staff_cannot_delete_their_record(clients: list[HTTPSClient], user: User) -> None:
-    LogEntry.objects.log_actions(user.pk, [user], CHANGE, "Approved", single_object=True)
+def test_former_staff_cannot_delete_their_record(
+    clients: list[HTTPSClient], user: User
+) -> None:
+    LogEntry.objects.log_actions(
+        user.pk, [user], CHANGE, "Approved", single_object=True
+    )
     clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert "/accounts/delete/" not in clients[0].get("/accounts/sessions/").content.decode()
+    assert (
+        "/accounts/delete/"
+        not in clients[0].get("/accounts/sessions/").content.decode()
+    )
     assert clients[0].post("/accounts/delete/").status_code == 403
     assert LogEntry.objects.exists()
 
 
 def test_account_is_deleted_with_its_photos_and_sessions(
-    clients: list[HTTPSClient], user: User, other_user: User, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+    clients: list[HTTPSClient],
+    user: User,
+    other_user: User,
+    make_photo: MakePhoto,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     photo = make_photo(status="approved")
@@ -140,8 +212,13 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     response = client.post("/accounts/delete/")
     assert "Clear-Site-Data" in response.headers
     assert list(User.objects.all()) == [other_user]
-    assert client.get(reverse("uploads:file", args=[photo.pk, "display"])).status_code == 404
+    assert (
+        client.get(reverse("uploads:file", args=[photo.pk, "display"])).status_code
+        == 404
+    )
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
-    deleted = [record for record in caplog.records if record.getMessage() == "user_deleted"]
+    deleted = [
+        record for record in caplog.records if record.getMessage() == "user_deleted"
+    ]
     assert [vars(record)["fields"]["user"] for record in deleted] == [user.pk]

@@ -14,7 +14,15 @@ from django.utils import timezone
 
 from accounts.jobs import delete_unverified
 from accounts.tests.people import verify_email
-from core.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser, Travel, is_logged_in, log_in
+from core.testing import (
+    PASSWORD,
+    HTTPSClient,
+    MakePhoto,
+    MakeUser,
+    Travel,
+    is_logged_in,
+    log_in,
+)
 from users.hashers import Argon2idHasher
 from users.models import User
 
@@ -23,7 +31,9 @@ pytestmark = pytest.mark.django_db
 
 
 def sign_up(client: HTTPSClient, email: str = "new@example.com", **fields: str) -> Any:
-    return client.post(SIGNUP, {"email": email, "password1": PASSWORD, **fields}, follow=True)
+    return client.post(
+        SIGNUP, {"email": email, "password1": PASSWORD, **fields}, follow=True
+    )
 
 
 def emailed_code() -> str:
@@ -33,7 +43,9 @@ def emailed_code() -> str:
 
 
 @pytest.mark.control("V6.5.3")
-def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_sign_up_requires_the_code_from_the_email(
+    client: HTTPSClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     sign_up(client, "New@Example.com", is_staff="1", is_superuser="1")
     assert not is_logged_in(client)
@@ -45,7 +57,9 @@ def test_sign_up_requires_the_code_from_the_email(client: HTTPSClient, caplog: p
     assert is_logged_in(client)
     user = User.objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
-    created = [record for record in caplog.records if record.getMessage() == "user_created"]
+    created = [
+        record for record in caplog.records if record.getMessage() == "user_created"
+    ]
     assert [vars(record)["fields"]["user"] for record in created] == [user.pk]
 
 
@@ -68,7 +82,9 @@ def test_new_email_replaces_the_old_one_once_verified(
 
 
 @pytest.mark.control("V6.5.5")
-def test_sign_up_code_expires_after_ten_minutes(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_up_code_expires_after_ten_minutes(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sign_up(client)
     later = time.time() + 601
     monkeypatch.setattr("time.time", lambda: later)
@@ -92,15 +108,38 @@ def test_sign_up_code_attempts_are_limited(client: HTTPSClient) -> None:
 
 @pytest.mark.control("V6.3.8")
 @pytest.mark.parametrize("email", ["owner@example.com", "nobody@example.com"])
-def test_sign_up_hashes_a_password_once_for_any_email(client: HTTPSClient, user: User, email: str) -> None:
-    with patch.object(Argon2idHasher, "encode", autospec=True, side_effect=Argon2idHasher.encode) as encode:
-        assert client.post(SIGNUP, {"email": email, "password1": PASSWORD}).status_code == 302
+def test_sign_up_hashes_a_password_once_for_any_email(
+    client: HTTPSClient, user: User, email: str
+) -> None:
+    with patch.object(
+        Argon2idHasher, "encode", autospec=True, side_effect=Argon2idHasher.encode
+    ) as encode:
+        assert (
+            client.post(SIGNUP, {"email": email, "password1": PASSWORD}).status_code
+            == 302
+        )
     assert encode.call_count == 1
+
+
+@pytest.mark.control("V6.3.8")
+def test_sign_up_answers_the_same_for_any_email(user: User) -> None:
+    verify_email(user)
+    answers = set()
+    for email in (user.email, "nobody@example.com"):
+        client = HTTPSClient()
+        page = sign_up(client, email)
+        text = page.content.decode().replace(email, "")
+        text = re.sub(r'value="\w{64}"|nonce-?="?[\w-]+', "", text)
+        answers.add((str(page.redirect_chain), text, *sorted(client.cookies)))
+    assert len(answers) == 1
 
 
 @pytest.mark.control("V6.1.1")
 def test_limits_of_emails_match_the_documentation() -> None:
-    assert settings.ACCOUNT_RATE_LIMITS.items() >= {"email": "5/h/key", "emailed_code": "3/10m/key"}.items()
+    assert (
+        settings.ACCOUNT_RATE_LIMITS.items()
+        >= {"email": "5/h/key", "emailed_code": "3/10m/key"}.items()
+    )
     text = (settings.BASE_DIR / "accounts" / "SECURITY.md").read_text(encoding="utf-8")
     assert "at most five emails an hour" in text
     assert "ten minutes and three attempts" in text
@@ -120,18 +159,27 @@ def test_requested_emails_are_limited_but_never_notices(
     assert statuses == [200] * 5 + [429] * 2
     assert sent == 5
     # Sign-ups cannot use up the links, nor links the codes.
-    assert {client.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(7)} == {302}
+    assert {
+        client.post("/accounts/password/reset/", {"email": email}).status_code
+        for _ in range(7)
+    } == {302}
     assert len(mail.outbox) == sent + 3
     assert all(message.to == [email] for message in mail.outbox)
     log_in(client, user.email)
-    new = {"oldpassword": PASSWORD, "password1": "a harbor at noon", "password2": "a harbor at noon"}
+    new = {
+        "oldpassword": PASSWORD,
+        "password1": "a harbor at noon",
+        "password2": "a harbor at noon",
+    }
     client.post("/accounts/password/change/", new)
     assert mail.outbox[-1].to == [user.email]
     assert len(mail.outbox) == sent + 4
 
 
 @pytest.mark.control("lock-out")
-def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(client: HTTPSClient) -> None:
+def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(
+    client: HTTPSClient,
+) -> None:
     other = HTTPSClient()
     sign_up(other, "victim@example.com")
     for _ in range(5):
@@ -140,7 +188,9 @@ def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(client: HT
     link = re.search(r"https://\S+/reset/key/\S+", str(mail.outbox[-1].body))
     assert link
     form = client.get(link[0]).headers["Location"]
-    client.post(form, {"password1": "a harbor at noon", "password2": "a harbor at noon"})
+    client.post(
+        form, {"password1": "a harbor at noon", "password2": "a harbor at noon"}
+    )
     assert is_logged_in(client)
     for page in (CONFIRM, "/accounts/login/", "/"):
         other.get(page)
@@ -150,12 +200,20 @@ def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(client: HT
 
 @pytest.mark.control("V14.2.7")
 def test_sign_up_that_was_never_verified_is_deleted(
-    client: HTTPSClient, make_user: MakeUser, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+    client: HTTPSClient,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    kept = [make_user(f"{name}@example.com") for name in ("verified", "staff", "seen", "photographer", "added")]
+    kept = [
+        make_user(f"{name}@example.com")
+        for name in ("verified", "staff", "seen", "photographer", "added")
+    ]
     for user in kept:
-        EmailAddress.objects.create(user=user, email=user.email, primary=user.email != "added@example.com")
+        EmailAddress.objects.create(
+            user=user, email=user.email, primary=user.email != "added@example.com"
+        )
     EmailAddress.objects.filter(user=kept[0]).update(verified=True)
     User.objects.filter(pk=kept[1].pk).update(is_staff=True)
     User.objects.filter(pk=kept[2].pk).update(last_login=timezone.now())
@@ -165,10 +223,15 @@ def test_sign_up_that_was_never_verified_is_deleted(
     days = timedelta(days=settings.UNVERIFIED_ACCOUNT_DAYS)
     User.objects.update(date_joined=timezone.now() - days - timedelta(hours=1))
     sign_up(HTTPSClient(), "new@example.com")
-    User.objects.filter(email="new@example.com").update(date_joined=timezone.now() - days + timedelta(hours=1))
+    User.objects.filter(email="new@example.com").update(
+        date_joined=timezone.now() - days + timedelta(hours=1)
+    )
     delete_unverified()
-    left = {*(user.email for user in kept), "new@example.com", "owner@example.com"}  # the last one of a fixture
+    # The last one is that of a fixture.
+    left = {*(user.email for user in kept), "new@example.com", "owner@example.com"}
     assert set(User.objects.values_list("email", flat=True)) == left
     assert not EmailAddress.objects.filter(email=old.email).exists()
-    deleted = [vars(it)["fields"] for it in caplog.records if it.getMessage() == "user_deleted"]
+    deleted = [
+        vars(it)["fields"] for it in caplog.records if it.getMessage() == "user_deleted"
+    ]
     assert deleted == [{"user": old.pk, "reason": "email never verified"}]

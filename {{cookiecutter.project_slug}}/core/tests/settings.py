@@ -1,6 +1,7 @@
-"""The project's settings in a production environment. The tests never read a developer's .env.
+"""The project's settings in a production environment.
 
-The type checker and `check --deploy` use them too.
+The tests never read a developer's .env. The type checker and `check --deploy` use these
+settings too.
 """
 
 import os
@@ -14,14 +15,17 @@ from cryptography.fernet import Fernet
 
 scratch = tempfile.TemporaryDirectory()
 ROOT = Path(__file__).parents[2]
-VARIABLES = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+VARIABLES = re.findall(
+    r"^(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE
+)
 os.environ |= {
     # Empty counts as unset, so that exported variables have no effect.
     **dict.fromkeys([*VARIABLES, *(f"{name}_FILE" for name in VARIABLES)], ""),
     "ENV_FILE": "none",
     "SECRET_KEY": secrets.token_urlsafe(50),
     "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-    # Django adds the test client's host. With a public host, DEBUG left on would stop the run instead of failing tests.
+    # Django adds the test client's host. With a public host, DEBUG left on would stop
+    # the run instead of failing tests.
     "ALLOWED_HOSTS": "localhost",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     "EMAIL_URL": "submission://localhost",
@@ -38,7 +42,9 @@ from config.settings import *  # noqa: E402, F403
 # pytest shows the log of a failing test itself.
 LOGGING["handlers"]["console"]["class"] = "logging.NullHandler"  # type: ignore[index]  # noqa: F405
 # The manifest of the production storage needs `collectstatic`; tests read the sources.
-STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
+STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
 STATIC_ROOT = Path(scratch.name) / "static"
 STATIC_ROOT.mkdir()
 # Found on demand, instead of listed for each test client.

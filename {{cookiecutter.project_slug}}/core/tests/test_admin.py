@@ -1,4 +1,4 @@
-"""The admin answers only the lookups that it offers, and only superusers give permissions."""
+"""The admin answers only lookups that it offers; only superusers give permissions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,9 @@ from core.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser
 from users.models import User
 
 MODELS = [model for model in apps.get_models() if admin.site.is_registered(model)]
-REGISTERED = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+REGISTERED = pytest.mark.parametrize(
+    "model", MODELS, ids=lambda model: model._meta.label
+)
 LOOKUPS = ["", "__exact", "__gte", "__startswith", "__regex", "__isnull"]
 
 
@@ -26,11 +28,17 @@ def paths(model: type[Model], levels: int = 2) -> Iterator[str]:
     for field in model._meta.get_fields():
         yield field.name
         if levels and isinstance(field.related_model, type):
-            yield from (f"{field.name}__{path}" for path in paths(field.related_model, levels - 1))
+            yield from (
+                f"{field.name}__{path}"
+                for path in paths(field.related_model, levels - 1)
+            )
 
 
 def offered(model_admin: Any, request: Any) -> list[str]:
-    filters = [it[0] if isinstance(it, tuple) else it for it in model_admin.get_list_filter(request)]
+    filters = [
+        it[0] if isinstance(it, tuple) else it
+        for it in model_admin.get_list_filter(request)
+    ]
     return [it for it in [*filters, model_admin.date_hierarchy] if isinstance(it, str)]
 
 
@@ -44,85 +52,142 @@ def staff(make_user: MakeUser) -> User:
 
 @pytest.mark.control("V8.2.3")
 @REGISTERED
-def test_admin_answers_only_the_lookups_it_offers(model: type[Model], rf: Any, staff: User) -> None:
+def test_admin_answers_only_the_lookups_it_offers(
+    model: type[Model], rf: Any, staff: User
+) -> None:
     request, model_admin = rf.get("/"), admin.site.get_model_admin(model)
     request.user = staff
     assert isinstance(model_admin, ModelAdmin)
     names = offered(model_admin, request)
     # A filter by a related object looks it up by its key.
     shown = {f"{name}{key}" for name in names for key in ("", "__id")}
-    hidden = [f"{path}{lookup}" for path in paths(model) if path not in shown for lookup in LOOKUPS]
-    assert not [lookup for lookup in hidden if model_admin.lookup_allowed(lookup, "a", request)]
-    assert all(model_admin.lookup_allowed(f"{name}__exact", "1", request) for name in names)
+    hidden = [
+        f"{path}{lookup}"
+        for path in paths(model)
+        if path not in shown
+        for lookup in LOOKUPS
+    ]
+    assert not [
+        lookup for lookup in hidden if model_admin.lookup_allowed(lookup, "a", request)
+    ]
+    assert all(
+        model_admin.lookup_allowed(f"{name}__exact", "1", request) for name in names
+    )
 
 
 @pytest.mark.control("V8.2.3")
-def test_admin_list_refuses_a_search_by_lookup(client: HTTPSClient, staff: User) -> None:
+def test_admin_list_refuses_a_search_by_lookup(
+    client: HTTPSClient, staff: User
+) -> None:
     client.force_login(staff)
-    for query in ("date_joined__gte=2020-01-01", "email__startswith=a", "photos__original_name__isnull=0"):
+    for query in (
+        "date_joined__gte=2020-01-01",
+        "email__startswith=a",
+        "photos__original_name__isnull=0",
+    ):
         assert client.get(f"/admin/users/user/?{query}").status_code == 400
     page = client.get("/admin/users/user/?is_staff__exact=1")
     assert (page.status_code, page.context["site_header"]) == (200, settings.SITE_NAME)
 
 
 @pytest.mark.control("V16.4.2")
-def test_account_of_former_staff_is_kept_for_its_record(client: HTTPSClient, staff: User, make_user: MakeUser) -> None:
+def test_account_of_former_staff_is_kept_for_its_record(
+    client: HTTPSClient, staff: User, make_user: MakeUser
+) -> None:
     boss = make_user("admin@example.com", is_staff=True, is_superuser=True)
     kept = [staff, boss, make_user("root@example.com", is_superuser=True)]
     other = make_user("other@example.com")
-    LogEntry.objects.log_actions(staff.pk, [other], CHANGE, "Approved", single_object=True)
+    LogEntry.objects.log_actions(
+        staff.pk, [other], CHANGE, "Approved", single_object=True
+    )
     User.objects.filter(pk=staff.pk).update(is_staff=False)
     client.force_login(boss)
     for user in (*kept, other):
         client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
-    fields = {"action": "delete_selected", "_selected_action": [user.pk for user in kept], "post": "yes"}
+    fields = {
+        "action": "delete_selected",
+        "_selected_action": [user.pk for user in kept],
+        "post": "yes",
+    }
     client.post("/admin/users/user/", fields)
     assert set(User.objects.all()) == set(kept)
 
 
 def permissions() -> list[Any]:
-    """Return all groups and permissions with their holders, and the credentials of staff."""
+    """Return all groups and permissions, their holders, and staff's credentials."""
     relations: list[type[Model]] = [
         User.groups.through,
         User.user_permissions.through,
         Group.permissions.through,
         Group,
     ]
-    guarded = User.objects.filter(is_staff=True) | User.objects.filter(is_superuser=True)
-    credentials = guarded.values_list("pk", "email", "password", "is_active", "is_staff", "is_superuser")
-    return [sorted(it) for it in (credentials, *(model._base_manager.values_list() for model in relations))]
+    guarded = User.objects.filter(is_staff=True) | User.objects.filter(
+        is_superuser=True
+    )
+    credentials = guarded.values_list(
+        "pk", "email", "password", "is_active", "is_staff", "is_superuser"
+    )
+    return [
+        sorted(it)
+        for it in (
+            credentials,
+            *(model._base_manager.values_list() for model in relations),
+        )
+    ]
 
 
 def escalate(client: HTTPSClient, page: str) -> None:
-    """Submit a form with its own values, and with permissions and credentials on top."""
+    """Submit a form with its own values, plus permissions and credentials."""
     response = client.get(page)
     fields: dict[str, Any] = {"post": "yes"}
     if response.context and (adminform := response.context.get("adminform")):
         fields |= {name: adminform.form[name].value() for name in adminform.form.fields}
         for inline in response.context.get("inline_admin_formsets", []):
-            fields |= {f"{inline.formset.prefix}-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
-    fields |= dict.fromkeys(("password1", "password2"), PASSWORD + "!") | {"usable_password": "true"}
+            fields |= {
+                f"{inline.formset.prefix}-{name}": 0
+                for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+            }
+    fields |= dict.fromkeys(("password1", "password2"), PASSWORD + "!") | {
+        "usable_password": "true"
+    }
     fields |= dict.fromkeys(("is_staff", "is_superuser"), "on") | {"is_active": ""}
     fields |= {"name": "Administrators", "email": f"new{len(page)}@example.com"}
     fields["groups"] = [group.pk for group in Group.objects.all()]
-    fields["permissions"] = fields["user_permissions"] = [permission.pk for permission in Permission.objects.all()]
-    client.post(page, {name: value for name, value in fields.items() if value is not None})
+    fields["permissions"] = fields["user_permissions"] = [
+        permission.pk for permission in Permission.objects.all()
+    ]
+    client.post(
+        page, {name: value for name, value in fields.items() if value is not None}
+    )
 
 
 @pytest.mark.control("V8.2.1")
 @REGISTERED
 def test_staff_cannot_give_permissions_or_take_over_staff(
-    model: type[Model], client: HTTPSClient, staff: User, user: User, make_user: MakeUser, make_photo: MakePhoto
+    model: type[Model],
+    client: HTTPSClient,
+    staff: User,
+    user: User,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
 ) -> None:
     superuser = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    Group.objects.create(name="reviewers").permissions.set(Permission.objects.filter(codename="review_photo"))
+    Group.objects.create(name="reviewers").permissions.set(
+        Permission.objects.filter(codename="review_photo")
+    )
     make_photo()
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     client.force_login(staff)
     pages = [reverse(f"{name}_add")]
     for row in model._base_manager.order_by("pk"):
-        pages += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "delete")]
-        pages += [reverse("admin:auth_user_password_change", args=[row.pk])] if model is User else []
+        pages += [
+            reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "delete")
+        ]
+        pages += (
+            [reverse("admin:auth_user_password_change", args=[row.pk])]
+            if model is User
+            else []
+        )
     before = permissions()
     for page in pages:
         escalate(client, page)

@@ -1,4 +1,4 @@
-"""A backup of the database and the photos, and its restoration, with a stand-in for PostgreSQL."""
+"""Backup and restoration of database and photos, with a stand-in for PostgreSQL."""
 
 import json
 import os
@@ -18,7 +18,10 @@ run = subprocess.run
 
 
 class Server:
-    """What runs instead of pg_dump, pg_restore and psql: a database is a row of each table, its dump is JSON."""
+    """What runs instead of pg_dump, pg_restore and psql.
+
+    A database is a row of each table, its dump is JSON.
+    """
 
     def __init__(self) -> None:
         self.databases = {"site": {"photo": "Teal", "django_session": "stolen-session"}}
@@ -30,23 +33,31 @@ class Server:
             return run(words, **options)
         env = options["env"]
         assert (env["PGHOST"], env["PGPASSWORD"]) == ("db.internal", "word")
-        assert "word" not in " ".join(words), "every user of the machine can read it there"
+        assert "word" not in " ".join(words), (
+            "every user of the machine can read it there"
+        )
         values = dict(word.split("=", 1) for word in words if "=" in word)
         code = -9 if words[0] == self.killed else program(values, **options)
         return subprocess.CompletedProcess(words, code)
 
     def pg_dump(self, values: dict[str, str], stdout: Any, **options: Any) -> int:
         rows = self.databases[values["--dbname"]].items()
-        kept = {table: row for table, row in rows if not re.fullmatch(values["--exclude-table-data"], table)}
+        kept = {
+            table: row
+            for table, row in rows
+            if not re.fullmatch(values["--exclude-table-data"], table)
+        }
         stdout.write(json.dumps(kept).encode())
         return 0
 
     def pg_restore(self, values: dict[str, str], stdin: Any, **options: Any) -> int:
-        """Fail for a dump that is cut off, but only if all of it is read before it is loaded."""
+        """Fail for a cut-off dump, but only if all of it is read before the load."""
         text = stdin.read()
         if values.get("--file") == "/dev/null":
             return 0 if text.endswith(b"}") else 1
-        self.databases[values["--dbname"]] = json.loads(text) if text.endswith(b"}") else {}
+        self.databases[values["--dbname"]] = (
+            json.loads(text) if text.endswith(b"}") else {}
+        )
         return 0
 
     def psql(self, values: dict[str, str], input: bytes, **options: Any) -> int:
@@ -56,7 +67,11 @@ class Server:
         if "INSERT INTO core_lastrun" in sql:
             self.databases[values["--dbname"]]["core_lastrun"] = sql
         names = {"site": "site", "new": "site_new", "old": "site_old"}
-        changes = re.findall(r'(CREATE|DROP|ALTER) DATABASE (?:IF EXISTS )?:"(\w+)"(?: RENAME TO :"(\w+)")?', sql)
+        changes = re.findall(
+            r'(CREATE|DROP|ALTER) DATABASE (?:IF EXISTS )?:"(\w+)"'
+            r'(?: RENAME TO :"(\w+)")?',
+            sql,
+        )
         for verb, name, new in changes:
             rows = self.databases.pop(names[name], {})
             if verb != "DROP":
@@ -90,11 +105,15 @@ def back_up(site: Site, folder: Path) -> Path:
 
 
 @pytest.mark.control("backup")
-def test_backup_restores_rows_and_files_but_no_sessions(site: Site, server: Server, tmp_path: Path) -> None:
+def test_backup_restores_rows_and_files_but_no_sessions(
+    site: Site, server: Server, tmp_path: Path
+) -> None:
     backup = back_up(site, tmp_path / "backups")
     assert backup.stat().st_mode & 0o077 == 0, "only its owner reads it"
     record = server.databases["site"]["core_lastrun"]
-    assert re.search(r"VALUES \('backup', CURRENT_TIMESTAMP, [1-9]\d*\)", record), "`manage.py status` reads it"
+    assert re.search(r"VALUES \('backup', CURRENT_TIMESTAMP, [1-9]\d*\)", record), (
+        "`manage.py status` reads it"
+    )
     assert b"stolen-session" not in (backup / "database").read_bytes()
     (site.media / "id" / "display.jpg").unlink()
     server.databases["site"] = {"photo": "newer than the backup"}
@@ -104,7 +123,9 @@ def test_backup_restores_rows_and_files_but_no_sessions(site: Site, server: Serv
 
 
 @pytest.mark.control("backup")
-def test_backup_that_cannot_be_restored_changes_nothing(site: Site, server: Server, tmp_path: Path) -> None:
+def test_backup_that_cannot_be_restored_changes_nothing(
+    site: Site, server: Server, tmp_path: Path
+) -> None:
     backup = back_up(site, tmp_path / "backups")
     before = {"site": {**server.databases["site"], "photo": "newer than the backup"}}
     server.databases = {"site": dict(before["site"])}
@@ -120,20 +141,26 @@ def test_backup_that_cannot_be_restored_changes_nothing(site: Site, server: Serv
     server.is_superuser = False
     with tarfile.open(backup / "photos.tar", "w") as archive:
         link = tarfile.TarInfo("id/display.jpg")
-        link.type, link.linkname = tarfile.SYMTYPE, "../other/display.jpg"  # which the site would serve
+        # The site would serve it.
+        link.type, link.linkname = tarfile.SYMTYPE, "../other/display.jpg"
         archive.addfile(link)
     with pytest.raises(SystemExit, match="nothing was changed"):
         restore(site, backup)
     site.keys = {"another"}
-    with pytest.raises(SystemExit, match="nothing was changed: FIELD_ENCRYPTION_KEYS lacks"):
+    with pytest.raises(
+        SystemExit, match="nothing was changed: FIELD_ENCRYPTION_KEYS lacks"
+    ):
         restore(site, backup)
     assert server.databases == before
     assert (site.media / "id" / "display.jpg").read_bytes() == b"pixels"
 
 
 @pytest.mark.control("backup")
-def test_interrupted_backup_leaves_nothing(site: Site, server: Server, tmp_path: Path) -> None:
-    (tmp_path / "backups" / "2026-01-01T033000Z.partial").mkdir(parents=True)  # its process was killed
+def test_interrupted_backup_leaves_nothing(
+    site: Site, server: Server, tmp_path: Path
+) -> None:
+    # Its process was killed.
+    (tmp_path / "backups" / "2026-01-01T033000Z.partial").mkdir(parents=True)
     server.killed = "pg_dump"
     with pytest.raises(subprocess.CalledProcessError):
         create(site, tmp_path / "backups")
@@ -151,11 +178,20 @@ def test_only_old_backups_are_deleted(site: Site, tmp_path: Path) -> None:
     assert sorted(left - foreign)[:-1] == names[2:]
 
 
-def test_sqlite_is_refused_with_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/site.sqlite3", "OPTIONS": {}}
+def test_sqlite_is_refused_with_what_to_do_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": "/srv/site.sqlite3",
+        "OPTIONS": {},
+    }
     monkeypatch.setattr("config.settings.DATABASES", {"default": engine})
     for action in ("create", "restore"):
         monkeypatch.setattr("sys.argv", ["backups", action, str(tmp_path / "backups")])
-        with pytest.raises(SystemExit, match=r'needs PostgreSQL; .*`sqlite3 "/srv/site\.sqlite3" "\.backup COPY"`'):
+        with pytest.raises(
+            SystemExit,
+            match=r'needs PostgreSQL; .*`sqlite3 "/srv/site\.sqlite3" "\.backup COPY"`',
+        ):
             main()
     assert not list(tmp_path.iterdir())

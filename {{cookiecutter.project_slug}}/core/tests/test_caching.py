@@ -50,8 +50,22 @@ def test_page_for_everyone_may_be_kept_for_a_second(client: HTTPSClient) -> None
 
 
 @pytest.mark.control("V14.2.2")
-@pytest.mark.parametrize("kind", ["nonce", "token", "message", "session", "cookie", "error", "private", "unrendered"])
-def test_page_made_for_one_visitor_is_not_shared(kind: str, client: HTTPSClient) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nonce",
+        "token",
+        "message",
+        "session",
+        "cookie",
+        "error",
+        "private",
+        "unrendered",
+    ],
+)
+def test_page_made_for_one_visitor_is_not_shared(
+    kind: str, client: HTTPSClient
+) -> None:
     assert "s-maxage" not in client.get(f"/{kind}/").headers.get("Cache-Control", "")
 
 
@@ -63,10 +77,18 @@ def test_page_for_an_unusual_request_is_not_shared(client: HTTPSClient) -> None:
         ("/plain/?a=1", {}),
     ):
         response = client.get(url, headers=headers)
-        assert (response.status_code, response.headers["Cache-Control"]) == (200, "private, no-cache")
+        assert (response.status_code, response.headers["Cache-Control"]) == (
+            200,
+            "private, no-cache",
+        )
     response = client.post("/plain/")
-    assert (response.status_code, response.headers["Cache-Control"]) == (200, "private, no-cache")
+    assert (response.status_code, response.headers["Cache-Control"]) == (
+        200,
+        "private, no-cache",
+    )
 
 
 def test_view_keeps_its_own_caching(client: HTTPSClient) -> None:
-    assert client.get("/private-cookie/").headers["Cache-Control"] == "private, max-age=9"
+    assert (
+        client.get("/private-cookie/").headers["Cache-Control"] == "private, max-age=9"
+    )

@@ -27,7 +27,8 @@ def test_original_name_is_encrypted_in_the_database(make_photo: MakePhoto) -> No
     with connection.cursor() as cursor:
         cursor.execute("SELECT original_name FROM uploads_photo")
         (stored,) = cursor.fetchone()
-    assert stored.startswith("gAAAAA")  # Fernet: AES in CBC mode with a random start, then HMAC-SHA256
+    # Fernet: AES in CBC mode with a random start, then HMAC-SHA256.
+    assert stored.startswith("gAAAAA")
     assert "holiday" not in stored
     with pytest.raises(FieldError):
         Photo.objects.filter(original_name="holiday.jpg")
@@ -41,7 +42,10 @@ def test_value_without_its_key_is_shown_as_such_and_kept(
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     other = make_photo()
     names = dict(Photo.objects.values_list("pk", "original_name"))
-    assert names == {photo.pk: "(cannot be decrypted: its key is missing)", other.pk: "holiday.jpg"}
+    assert names == {
+        photo.pk: "(cannot be decrypted: its key is missing)",
+        other.pk: "holiday.jpg",
+    }
     page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get(
         f"/admin/uploads/photo/{photo.pk}/change/"
     )
@@ -52,7 +56,9 @@ def test_value_without_its_key_is_shown_as_such_and_kept(
 
 
 @pytest.mark.control("fernet")
-def test_rotation_re_encrypts_once_and_reports_failures(make_photo: MakePhoto, settings: Settings) -> None:
+def test_rotation_re_encrypts_once_and_reports_failures(
+    make_photo: MakePhoto, settings: Settings
+) -> None:
     photo = make_photo()
     old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
     settings.FIELD_ENCRYPTION_KEYS = [new, old]
@@ -60,7 +66,10 @@ def test_rotation_re_encrypts_once_and_reports_failures(make_photo: MakePhoto, s
         out = StringIO()
         call_command("rotate_encryption", stdout=out)
         assert f"uploads.Photo.original_name: {count} re-encrypted" in out.getvalue()
-        assert f"Keep the old keys until {timezone.now() + WEEKS:%Y-%m-%d}" in out.getvalue(), "a backup needs them"
+        assert (
+            f"Keep the old keys until {timezone.now() + WEEKS:%Y-%m-%d}"
+            in out.getvalue()
+        ), "a backup needs them"
     settings.FIELD_ENCRYPTION_KEYS = [new]
     assert Photo.objects.get().original_name == "holiday.jpg"
     settings.FIELD_ENCRYPTION_KEYS = [old]
@@ -82,7 +91,7 @@ def test_rotation_keeps_changes_made_meanwhile(
     def change_first() -> Any:
         """Change rows just before the command locks them."""
         monkeypatch.setattr(transaction, "atomic", begin)
-        settings.FIELD_ENCRYPTION_KEYS = [old]  # like a web process that was not restarted
+        settings.FIELD_ENCRYPTION_KEYS = [old]  # like a web process not restarted yet
         Photo.objects.filter(pk=changed.pk).update(original_name="changed.jpg")
         settings.FIELD_ENCRYPTION_KEYS = [new, old]
         Photo.objects.filter(pk=deleted.pk).delete()
@@ -93,17 +102,24 @@ def test_rotation_keeps_changes_made_meanwhile(
         call_command("rotate_encryption", stdout=(out := StringIO()))
     reads = [query["sql"] for query in queries if 'AS "stored"' in query["sql"]]
     assert reads
-    assert not connection.features.has_select_for_update or all("FOR UPDATE" in sql for sql in reads)
+    assert not connection.features.has_select_for_update or all(
+        "FOR UPDATE" in sql for sql in reads
+    )
     assert "original_name: 2 re-encrypted" in out.getvalue()
     settings.FIELD_ENCRYPTION_KEYS = [new]
     names = dict(Photo.objects.values_list("pk", "original_name"))
     assert names == {changed.pk: "changed.jpg", other.pk: "holiday.jpg"}
 
 
-def test_stopped_rotation_goes_on(make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_rotation_goes_on(
+    make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(5):
         make_photo()
-    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEYS]
+    settings.FIELD_ENCRYPTION_KEYS = [
+        Fernet.generate_key().decode(),
+        *settings.FIELD_ENCRYPTION_KEYS,
+    ]
     monkeypatch.setattr(rotate_encryption, "BATCH_SIZE", 2)
     monkeypatch.setattr(rotate_encryption, "PROGRESS_SECONDS", -1)
 

@@ -24,9 +24,32 @@ from core.views import error_page
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-DEVICES = {"accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "usb"}
-DEVICES |= {"autoplay", "display-capture", "encrypted-media", "fullscreen", "payment", "xr-spatial-tracking"}
-REFUSED = {"bad request": 400, "wrong host": 400, "forged": 403, "missing": 404, "method": 405, "unused method": 405}
+DEVICES = {
+    "accelerometer",
+    "camera",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "usb",
+}
+DEVICES |= {
+    "autoplay",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "payment",
+    "xr-spatial-tracking",
+}
+REFUSED = {
+    "bad request": 400,
+    "wrong host": 400,
+    "forged": 403,
+    "missing": 404,
+    "method": 405,
+    "unused method": 405,
+}
 
 
 @login_not_required
@@ -62,12 +85,19 @@ class URLsWithFailures:
     handler403 = staticmethod(urls.handler403)
     handler404 = staticmethod(urls.handler404)
     handler500 = staticmethod(urls.handler500)
-    urlpatterns = [*urls.urlpatterns, path("crash/", crash), path("suspect/", suspect), path("plain/", plain)]
+    urlpatterns = [
+        *urls.urlpatterns,
+        path("crash/", crash),
+        path("suspect/", suspect),
+        path("plain/", plain),
+    ]
     urlpatterns += [path("cookie/", with_cookie), path("message/", with_message)]
 
 
 @pytest.fixture
-def responses(client: HTTPSClient, user: User, make_photo: MakePhoto, settings: Settings) -> dict[str, Any]:
+def responses(
+    client: HTTPSClient, user: User, make_photo: MakePhoto, settings: Settings
+) -> dict[str, Any]:
     """Return a response of every kind, by name."""
     settings.ROOT_URLCONF = URLsWithFailures
     client.raise_request_exception = False
@@ -78,7 +108,11 @@ def responses(client: HTTPSClient, user: User, make_photo: MakePhoto, settings: 
         "log-in": client.get(LOGIN),
         "redirect": client.get(PRIVATE),
         "static": client.get("/static/site.css"),
-        "photo": client.get(reverse("uploads:file", args=[make_photo(status="approved").pk, "thumbnail"])),
+        "photo": client.get(
+            reverse(
+                "uploads:file", args=[make_photo(status="approved").pk, "thumbnail"]
+            )
+        ),
         "health": client.get("/health/live/"),
         "bad request": client.get("/suspect/"),
         "wrong host": client.get(LOGIN, headers={"host": "evil.example"}),
@@ -99,10 +133,14 @@ def test_responses_have_their_status_and_type(responses: dict[str, Any]) -> None
     for name, response in responses.items():
         assert response.status_code == statuses.get(name, 200), name
     for name in ("log-in", "crash", *REFUSED):
-        assert responses[name].headers["Content-Type"] == "text/html; charset=utf-8", name
+        assert responses[name].headers["Content-Type"] == "text/html; charset=utf-8", (
+            name
+        )
         length = len(responses[name].content)
         assert length > 200, name
-        assert responses[name].headers.get("Content-Length", str(length)) == str(length), name
+        assert responses[name].headers.get("Content-Length", str(length)) == str(
+            length
+        ), name
 
 
 @pytest.mark.control("V3.4.1")
@@ -111,7 +149,10 @@ def test_responses_have_their_status_and_type(responses: dict[str, Any]) -> None
 @pytest.mark.control("V3.4.5")
 def test_every_response_has_the_security_headers(responses: dict[str, Any]) -> None:
     for name, response in responses.items():
-        hsts = re.match(r"max-age=(\d+); includeSubDomains", response.headers["Strict-Transport-Security"])
+        hsts = re.match(
+            r"max-age=(\d+); includeSubDomains",
+            response.headers["Strict-Transport-Security"],
+        )
         assert hsts, name
         assert int(hsts[1]) >= 31_536_000, name
         assert response.headers["X-Content-Type-Options"] == "nosniff", name
@@ -119,8 +160,13 @@ def test_every_response_has_the_security_headers(responses: dict[str, Any]) -> N
         assert response.headers["Referrer-Policy"] == "same-origin", name
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin", name
         assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", name
-        assert not DEVICES - set(re.findall(r"([\w-]+)=\(\)", response.headers["Permissions-Policy"])), name
-        assert not {"Content-Security-Policy-Report-Only", "Clear-Site-Data"} & response.headers.keys(), name
+        assert not DEVICES - set(
+            re.findall(r"([\w-]+)=\(\)", response.headers["Permissions-Policy"])
+        ), name
+        assert (
+            not {"Content-Security-Policy-Report-Only", "Clear-Site-Data"}
+            & response.headers.keys()
+        ), name
         assert "Access-Control-Allow-Origin" not in response.headers, name
 
 
@@ -128,7 +174,10 @@ def test_every_response_has_the_security_headers(responses: dict[str, Any]) -> N
 @pytest.mark.control("V3.4.6")
 def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> None:
     for name, response in responses.items():
-        parts = (part.split() for part in response.headers["Content-Security-Policy"].split(";"))
+        parts = (
+            part.split()
+            for part in response.headers["Content-Security-Policy"].split(";")
+        )
         policy = {directive: sources for directive, *sources in parts}
         assert policy["default-src"] == ["'none'"], name
         if name == "photo":
@@ -137,14 +186,24 @@ def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> Non
         for directive in ("base-uri", "object-src", "frame-ancestors"):
             assert policy[directive] == ["'none'"], name
         for directive in ("script-src", "style-src", "connect-src", "form-action"):
-            assert [source for source in policy[directive] if not source.startswith("'nonce-")] == ["'self'"], name
+            assert [
+                source
+                for source in policy[directive]
+                if not source.startswith("'nonce-")
+            ] == ["'self'"], name
         assert "'self'" in policy["img-src"], name
-        assert not {"*", "http:", "https:", "data:", "blob:"} & set().union(*policy.values()), name
+        assert not {"*", "http:", "https:", "data:", "blob:"} & set().union(
+            *policy.values()
+        ), name
         assert "unsafe" not in str(policy), name
 
 
-def test_scripts_of_the_admin_run_by_their_nonce(login: Login, make_user: MakeUser) -> None:
-    page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get("/admin/users/user/")
+def test_scripts_of_the_admin_run_by_their_nonce(
+    login: Login, make_user: MakeUser
+) -> None:
+    page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get(
+        "/admin/users/user/"
+    )
     (nonce,) = set(re.findall(r'nonce="([^"]+)"', page.content.decode()))
     assert f"'nonce-{nonce}'" in page.headers["Content-Security-Policy"]
 
@@ -153,7 +212,9 @@ def test_scripts_of_the_admin_run_by_their_nonce(login: Login, make_user: MakeUs
 @pytest.mark.control("V3.3.2")
 @pytest.mark.control("V3.3.3")
 @pytest.mark.control("V3.3.4")
-def test_cookies_are_bound_to_host_and_https(login: Login, user: User, settings: Settings) -> None:
+def test_cookies_are_bound_to_host_and_https(
+    login: Login, user: User, settings: Settings
+) -> None:
     settings.ROOT_URLCONF = URLsWithFailures
     client = login(user)
     client.get(PRIVATE)
@@ -172,45 +233,91 @@ def test_pages_of_logged_in_users_are_not_stored(responses: dict[str, Any]) -> N
     for name in ("own page", "without a cookie", "log-in", "cookie"):
         assert "no-store" in responses[name].headers["Cache-Control"], name
     for name in ("redirect", "missing", "forged", "method", "crash", "bad request"):
-        assert responses[name].headers["Cache-Control"].startswith(("private", "max-age=0, no-cache")), name
+        assert (
+            responses[name]
+            .headers["Cache-Control"]
+            .startswith(("private", "max-age=0, no-cache"))
+        ), name
 
 
 @pytest.mark.control("V3.4.7")
 def test_csp_violation_is_logged_without_query_strings(
     responses: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = HTTPSClient(enforce_csrf_checks=True)  # browsers send reports without a token
+    # Browsers send reports without a token.
+    client = HTTPSClient(enforce_csrf_checks=True)
     policy = responses["log-in"].headers["Content-Security-Policy"]
     assert "report-uri /csp-report/; report-to csp" in policy
     assert responses["log-in"].headers["Reporting-Endpoints"] == 'csp="/csp-report/"'
-    urls = "https://testserver/accounts/reset/MQ/token/?key=private", "https://evil.example/a.js?key=private#private"
-    old = {"document-uri": urls[0], "blocked-uri": urls[1], "effective-directive": "script-src", "referrer": "private"}
-    new = {"documentURL": urls[0], "blockedURL": urls[1], "effectiveDirective": "script-src", "sample": "private"}
-    for report in ({"csp-report": old}, [{"type": "csp-violation", "body": new, "user_agent": "private"}]):
+    urls = (
+        "https://testserver/accounts/reset/MQ/token/?key=private",
+        "https://evil.example/a.js?key=private#private",
+    )
+    old = {
+        "document-uri": urls[0],
+        "blocked-uri": urls[1],
+        "effective-directive": "script-src",
+        "referrer": "private",
+    }
+    new = {
+        "documentURL": urls[0],
+        "blockedURL": urls[1],
+        "effectiveDirective": "script-src",
+        "sample": "private",
+    }
+    for report in (
+        {"csp-report": old},
+        [{"type": "csp-violation", "body": new, "user_agent": "private"}],
+    ):
         caplog.clear()
-        assert client.post("/csp-report/", report, content_type="application/json").status_code == 204
+        assert (
+            client.post(
+                "/csp-report/", report, content_type="application/json"
+            ).status_code
+            == 204
+        )
         (record,) = [record for record in caplog.records if record.name == "security"]
         assert (record.levelname, record.getMessage()) == ("WARNING", "csp_violation")
         values = sorted(getattr(record, "fields")["violation"].values())  # noqa: B009
-        assert values == ["https://evil.example/a.js", "https://testserver/accounts/reset/…", "script-src"]
+        assert values == [
+            "https://evil.example/a.js",
+            "https://testserver/accounts/reset/…",
+            "script-src",
+        ]
 
 
 @pytest.mark.control("V3.4.7")
-def test_csp_reports_are_limited(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_csp_reports_are_limited(
+    login: Login, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
     client = login(user)
     caplog.clear()
 
     def post(body: str) -> int:
-        return client.post("/csp-report/", body, content_type="application/csp-report").status_code
+        return client.post(
+            "/csp-report/", body, content_type="application/csp-report"
+        ).status_code
 
     session = dict(client.session)
     assert post(" " * 16_385) == 413
-    for body in (" " * 16_384, "", "[]]", "[" * 9_000, "7", "[7]", '{"csp-report": 7}', '[{"body": null}]'):
+    for body in (
+        " " * 16_384,
+        "",
+        "[]]",
+        "[" * 9_000,
+        "7",
+        "[7]",
+        '{"csp-report": 7}',
+        '[{"body": null}]',
+    ):
         assert post(body) == 400
     long = '[{"body": {"blockedURL": "' + "a" * 300 + '"}}'
     assert post(long + ', {"body": {}}' * 1_000 + "]") == 204
     records = [vars(record) for record in caplog.records if record.name == "security"]
-    assert (len(records), records[0]["fields"]["violation"]) == (10, {"blockedURL": "a" * 200})
+    assert (len(records), records[0]["fields"]["violation"]) == (
+        10,
+        {"blockedURL": "a" * 200},
+    )
     assert {post("[]") for _ in range(20)} == {204, 429}
     assert dict(client.session) == session
 
@@ -235,8 +342,12 @@ def test_plain_http_is_redirected_to_https() -> None:
 
 
 @pytest.mark.control("V13.4.4")
-@pytest.mark.parametrize("address", [LOGIN, "/admin/", "/health/live/", "/favicon.ico", "/static/site.css"])
-def test_unused_methods_are_refused(login: Login, make_user: MakeUser, address: str) -> None:
+@pytest.mark.parametrize(
+    "address", [LOGIN, "/admin/", "/health/live/", "/favicon.ico", "/static/site.css"]
+)
+def test_unused_methods_are_refused(
+    login: Login, make_user: MakeUser, address: str
+) -> None:
     client = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     for method in ("TRACE", "CONNECT", "PROPFIND", "PUT", "DELETE", "PATCH"):
         assert client.generic(method, address).status_code == 405
@@ -244,7 +355,9 @@ def test_unused_methods_are_refused(login: Login, make_user: MakeUser, address: 
     assert client.head(address).status_code == client.get(address).status_code != 405
 
 
-@pytest.mark.parametrize("address", ["/health/live/", "/health/ready/", "/.well-known/security.txt"])
+@pytest.mark.parametrize(
+    "address", ["/health/live/", "/health/ready/", "/.well-known/security.txt"]
+)
 def test_page_without_a_form_refuses_one(client: HTTPSClient, address: str) -> None:
     assert client.post(address).status_code == 405
 
@@ -261,12 +374,16 @@ def test_error_pages_do_not_describe_the_error(responses: dict[str, Any]) -> Non
 def test_each_error_page_has_a_text_of_its_own_and_leads_home() -> None:
     names = ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"]
     pages = [error_page(HttpRequest(), name=name).content.decode() for name in names]
-    assert len({page.partition("<h1>")[2].partition("<")[0] for page in pages}) == len(names)
+    assert len({page.partition("<h1>")[2].partition("<")[0] for page in pages}) == len(
+        names
+    )
     assert all('<a class="button" href="/">' in page for page in pages)
 
 
 def test_answer_of_an_api_to_an_unused_method_is_kept(rf: RequestFactory) -> None:
-    middleware = ResponseHeadersMiddleware(lambda request: JsonResponse({"code": "method"}, status=405))
+    middleware = ResponseHeadersMiddleware(
+        lambda request: JsonResponse({"code": "method"}, status=405)
+    )
     answer: Any = middleware(rf.get("/"))
     assert answer.content == b'{"code": "method"}'
 
@@ -277,10 +394,15 @@ def test_form_without_a_csrf_token_is_refused(responses: dict[str, Any]) -> None
 
 
 @pytest.mark.control("V4.1.3")
-def test_forwarded_headers_are_trusted_only_behind_a_proxy(rf: Any, settings: Settings) -> None:
+def test_forwarded_headers_are_trusted_only_behind_a_proxy(
+    rf: Any, settings: Settings
+) -> None:
     spoofed = {"REMOTE_ADDR": "10.0.0.9", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 2.2.2.2"}
     assert client_ip(rf.get("/", **spoofed)) == "10.0.0.9"
-    assert Client().get("/missing/", headers={"x-forwarded-proto": "https"}).status_code == 301
+    assert (
+        Client().get("/missing/", headers={"x-forwarded-proto": "https"}).status_code
+        == 301
+    )
     settings.TRUSTED_PROXY_COUNT = 1
     assert client_ip(rf.get("/", **spoofed)) == "2.2.2.2"
 
@@ -297,18 +419,33 @@ def test_forwarded_headers_are_trusted_only_behind_a_proxy(rf: Any, settings: Se
         "[2001:db8::1]:443": "2001:db8::1",
     }.items(),
 )
-def test_ip_address_is_read_with_port_and_brackets(entry: str, ip: str, rf: Any, settings: Settings) -> None:
+def test_ip_address_is_read_with_port_and_brackets(
+    entry: str, ip: str, rf: Any, settings: Settings
+) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
     assert client_ip(rf.get("/", HTTP_X_FORWARDED_FOR=f"198.51.100.1, {entry}")) == ip
 
 
 @pytest.mark.control("V4.1.3")
-@pytest.mark.parametrize("sent", [None, "", "2.2.2.2", "unknown, 1.1.1.1", "[::1, 1.1.1.1", "1.1.1.1:x, 1.1.1.1", ", "])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "",
+        "2.2.2.2",
+        "unknown, 1.1.1.1",
+        "[::1, 1.1.1.1",
+        "1.1.1.1:x, 1.1.1.1",
+        ", ",
+    ],
+)
 def test_request_without_a_clients_ip_address_is_refused(
     sent: str | None, client: HTTPSClient, settings: Settings
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = 2
-    headers = {"x-forwarded-proto": "https"} | ({} if sent is None else {"x-forwarded-for": sent})
+    headers = {"x-forwarded-proto": "https"} | (
+        {} if sent is None else {"x-forwarded-for": sent}
+    )
     for url in (LOGIN, "/admin/", "/missing/", "/static/site.css"):
         assert client.get(url, headers=headers).status_code == 400
     assert client.get("/health/live/", headers=headers).status_code == 200
@@ -319,16 +456,34 @@ def test_request_without_a_clients_ip_address_is_refused(
 def test_other_charset_is_refused_with_every_header(
     path: str, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_started, "send", Mock())  # it would close the test's connection to the database
-    for charset in ("utf-16", "rot13", "zlib_codec", "idna", "undefined", "unknown", "\xe9"):
-        for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
+    # It would close the test's connection to the database.
+    monkeypatch.setattr(request_started, "send", Mock())
+    for charset in (
+        "utf-16",
+        "rot13",
+        "zlib_codec",
+        "idna",
+        "undefined",
+        "unknown",
+        "\xe9",
+    ):
+        for kind in (
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+        ):
             request = rf.generic("POST", path, b"a=%ff", secure=True)
             start_response = Mock()
             environ = request.environ | {"CONTENT_TYPE": f"{kind}; charset={charset}"}
             body = b"".join(application(environ, start_response))
             status, headers = start_response.call_args.args
-            assert (status, b"<h1>Bad request</h1>" in body) == ("400 Bad Request", True), charset
-            assert {"Content-Security-Policy", "X-Content-Type-Options"} <= dict(headers).keys()
+            assert (status, b"<h1>Bad request</h1>" in body) == (
+                "400 Bad Request",
+                True,
+            ), charset
+            assert {"Content-Security-Policy", "X-Content-Type-Options"} <= dict(
+                headers
+            ).keys()
 
 
 def test_every_spelling_of_utf_8_is_accepted(client: HTTPSClient) -> None:
@@ -339,11 +494,19 @@ def test_every_spelling_of_utf_8_is_accepted(client: HTTPSClient) -> None:
 
 @pytest.mark.control("V16.5.1")
 def test_malformed_body_gets_the_designed_page(user: User) -> None:
-    client = HTTPSClient(enforce_csrf_checks=True, headers={"referer": "https://testserver/"})
+    client = HTTPSClient(
+        enforce_csrf_checks=True, headers={"referer": "https://testserver/"}
+    )
     client.force_login(user)
     client.cookies["__Host-csrftoken"] = "a" * 32
-    for kind in ("multipart/form-data", "multipart/form-data; boundary=\xe9", "multipart/form-data; boundary=x"):
-        response = client.generic("POST", PRIVATE, b"--x\r\nnonsense", kind, CONTENT_LENGTH="-1")
+    for kind in (
+        "multipart/form-data",
+        "multipart/form-data; boundary=\xe9",
+        "multipart/form-data; boundary=x",
+    ):
+        response = client.generic(
+            "POST", PRIVATE, b"--x\r\nnonsense", kind, CONTENT_LENGTH="-1"
+        )
         assert response.status_code == 400
         assert b"<h1>Bad request</h1>" in response.content
         # Unread, so the body makes no difference.
@@ -357,20 +520,41 @@ def test_too_large_body_gets_the_designed_page_and_is_read(
 ) -> None:
     settings.DEBUG, settings.BODY_MAX_BYTES = debug, 100_000
     for visitor, url in ((client, LOGIN), (login(user), "/accounts/password/change/")):
-        for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/json"):
+        for kind in (
+            "multipart/form-data; boundary=x",
+            "application/x-www-form-urlencoded",
+            "application/json",
+        ):
             response = visitor.generic("POST", url, b"x" * 100_001, kind)
-            assert (response.status_code, b"<h1>Too large</h1>" in response.content) == (413, True)
+            assert (
+                response.status_code,
+                b"<h1>Too large</h1>" in response.content,
+            ) == (413, True)
             # Unread, it would reset the connection before the browser has the page.
             assert not response.wsgi_request.read()
-    assert HTTPSClient().generic("POST", "/accounts/password/change/", b"x" * 100_001).status_code == 302
+    assert (
+        HTTPSClient()
+        .generic("POST", "/accounts/password/change/", b"x" * 100_001)
+        .status_code
+        == 302
+    )
 
 
 @pytest.mark.control("V5.2.1")
 def test_too_long_text_gets_the_designed_page(client: HTTPSClient) -> None:
-    for kind in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
-        text = b'--x\r\nContent-Disposition: form-data; name="login"\r\n\r\n' + b"x" * 2_700_000
+    for kind in (
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+    ):
+        text = (
+            b'--x\r\nContent-Disposition: form-data; name="login"\r\n\r\n'
+            + b"x" * 2_700_000
+        )
         response = client.generic("POST", LOGIN, text, kind)
-        assert (response.status_code, b"<h1>Too large</h1>" in response.content) == (413, True)
+        assert (response.status_code, b"<h1>Too large</h1>" in response.content) == (
+            413,
+            True,
+        )
         assert not response.wsgi_request.read()
 
 
@@ -388,13 +572,17 @@ def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> No
     assert client.get(LOGIN, headers={"host": "evil.example:1337"}).status_code == 400
 
 
-def test_debug_keeps_the_port_of_the_development_server(client: HTTPSClient, settings: Settings) -> None:
+def test_debug_keeps_the_port_of_the_development_server(
+    client: HTTPSClient, settings: Settings
+) -> None:
     settings.DEBUG = True
     request = client.get(LOGIN, headers={"host": "localhost:8000"}).wsgi_request
     assert request.build_absolute_uri("/a/") == "https://localhost:8000/a/"
 
 
 @pytest.mark.control("V13.4.3")
-def test_list_of_static_files_is_not_served(client: HTTPSClient, settings: Settings) -> None:
+def test_list_of_static_files_is_not_served(
+    client: HTTPSClient, settings: Settings
+) -> None:
     (settings.STATIC_ROOT / "staticfiles.json").write_text("{}", encoding="utf-8")
     assert client.get("/static/staticfiles.json").status_code == 404

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core import views
-from core.testing import HTTPSClient
+from core.testing import HANG_SECONDS, HTTPSClient
 
 
 def test_live_needs_no_service(client: HTTPSClient) -> None:
@@ -27,19 +27,28 @@ def no_earlier_check(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_ready_checks_all_services(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "default_storage", storage := Mock(wraps=default_storage))
+def test_ready_checks_all_services(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        views, "default_storage", storage := Mock(wraps=default_storage)
+    )
     for _ in range(2):  # the first check creates the folder of photos
         monkeypatch.setattr(views, "checked_at", 0.0)
         response = client.get("/health/ready/")
-        assert (response.content, response.headers["Content-Type"]) == (b"ok", "text/plain")
+        assert (response.content, response.headers["Content-Type"]) == (
+            b"ok",
+            "text/plain",
+        )
         assert "no-store" in response.headers["Cache-Control"]
     assert (default_storage.listdir(""), storage.save.call_count) == (([], []), 1)
 
 
 @pytest.mark.control("alarms")
 @pytest.mark.django_db
-def test_site_with_a_full_disk_is_not_ready(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site_with_a_full_disk_is_not_ready(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", Mock(return_value=Mock(free=1024)))
     assert client.get("/health/ready/").status_code == 503
     monkeypatch.setattr(views, "checked_at", 0.0)
@@ -78,17 +87,31 @@ def test_only_the_log_names_the_service_that_failed(
 @pytest.mark.control("V13.4.5")
 def test_health_checks_alone_need_no_https_and_no_host() -> None:
     for client in (Client(), HTTPSClient()):
-        assert client.get("/health/live/", headers={"host": "10.0.0.5"}).content == b"ok"
-        for path in ("/", "/health/live", "/health/live/x/", "/health/live/%0A", "/health//live/", "/csp-report/"):
-            assert client.get(path, headers={"host": "10.0.0.5"}).status_code == 400, path
+        assert (
+            client.get("/health/live/", headers={"host": "10.0.0.5"}).content == b"ok"
+        )
+        for path in (
+            "/",
+            "/health/live",
+            "/health/live/x/",
+            "/health/live/%0A",
+            "/health//live/",
+            "/csp-report/",
+        ):
+            assert client.get(path, headers={"host": "10.0.0.5"}).status_code == 400, (
+                path
+            )
     assert Client().get("/health/live/x/").status_code == 301
 
 
 @pytest.mark.control("V13.4.5")
 @pytest.mark.control("V16.5.2")
-def test_ready_asks_once_a_second_and_never_waits_twice(client: HTTPSClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Mock()
+def test_ready_asks_once_a_second_and_never_waits_twice(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, clock = Mock(), Mock(return_value=views.checked_at + 1)
     monkeypatch.setattr(views, "SERVICES", {"storage": service})
+    monkeypatch.setattr(views, "time", Mock(monotonic=clock))
     assert {client.get("/health/ready/").content for _ in range(20)} == {b"ok"}
     assert service.call_count == 1
     answers, hanging = [], Event()
@@ -96,14 +119,14 @@ def test_ready_asks_once_a_second_and_never_waits_twice(client: HTTPSClient, mon
     def ask() -> None:
         answers.append(client.get("/health/ready/").content)
 
-    service.side_effect = lambda: hanging.wait(10)
-    views.checked_at -= 1
+    service.side_effect = lambda: hanging.wait(HANG_SECONDS)
+    clock.return_value += 1
     thread = Thread(target=ask)
     thread.start()
     while service.call_count < 2:
         pass
     ask()
-    views.checked_at -= 2
+    clock.return_value += 2
     ask()
     hanging.set()
     thread.join()
@@ -114,10 +137,17 @@ def test_security_txt_has_a_contact_and_has_not_expired(client: HTTPSClient) -> 
     response = client.get("/.well-known/security.txt")
     fields = dict(row.split(": ", 1) for row in response.content.decode().splitlines())
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert fields["Canonical"] == f"https://{settings.DOMAIN_NAME}/.well-known/security.txt"
+    assert (
+        fields["Canonical"]
+        == f"https://{settings.DOMAIN_NAME}/.well-known/security.txt"
+    )
     assert "Preferred-Languages" in fields
     assert fields["Contact"] == f"mailto:{settings.SECURITY_CONTACT}"
-    assert timezone.now() < datetime.fromisoformat(fields["Expires"]) < timezone.now() + timedelta(days=365)
+    assert (
+        timezone.now()
+        < datetime.fromisoformat(fields["Expires"])
+        < timezone.now() + timedelta(days=365)
+    )
 
 
 @pytest.mark.control("V13.4.5")

@@ -19,7 +19,14 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from core import errors
-from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event, request_id
+from core.logging import (
+    CAUSES,
+    FRAMES,
+    MAX_LENGTH,
+    JSONFormatter,
+    log_event,
+    request_id,
+)
 from core.testing import LOGIN, PASSWORD, PRIVATE, HTTPSClient, Login, MakePhoto, log_in
 from users.models import User
 
@@ -30,32 +37,63 @@ def line(**record: Any) -> str:
 
 @pytest.mark.control("V16.4.1")
 def test_production_logs_are_json() -> None:
-    assert any(isinstance(handler.formatter, JSONFormatter) for handler in logging.getLogger().handlers)
-    assert not logging.getLogger("django").handlers  # one of Django's would mail tracebacks
-    assert all(logging.getLogger(name).isEnabledFor(logging.INFO) for name in ("access", "security", "uploads"))
+    assert any(
+        isinstance(handler.formatter, JSONFormatter)
+        for handler in logging.getLogger().handlers
+    )
+    # One of Django's would mail tracebacks.
+    assert not logging.getLogger("django").handlers
+    assert all(
+        logging.getLogger(name).isEnabledFor(logging.INFO)
+        for name in ("access", "security", "uploads")
+    )
     for name in ("csrf", "DisallowedHost"):
-        assert not logging.getLogger(f"django.security.{name}").isEnabledFor(logging.ERROR)
+        assert not logging.getLogger(f"django.security.{name}").isEnabledFor(
+            logging.ERROR
+        )
 
 
 def test_line_holds_time_level_logger_and_fields() -> None:
     fields = {"number": 7, "other": datetime(2026, 1, 1, tzinfo=UTC)}
-    entry = json.loads(line(created=0.25, levelname="INFO", name="access", msg="done", fields=fields))
-    expected = {"time": "1970-01-01T00:00:00.250+00:00", "level": "INFO", "logger": "access", "event": "done"}
-    assert entry == entry | expected | {"number": 7, "other": "2026-01-01 00:00:00+00:00"}
+    entry = json.loads(
+        line(created=0.25, levelname="INFO", name="access", msg="done", fields=fields)
+    )
+    expected = {
+        "time": "1970-01-01T00:00:00.250+00:00",
+        "level": "INFO",
+        "logger": "access",
+        "event": "done",
+    }
+    assert entry == entry | expected | {
+        "number": 7,
+        "other": "2026-01-01 00:00:00+00:00",
+    }
     assert "request_id" not in json.loads(Context().run(line, msg=""))
 
 
 @pytest.mark.control("V16.4.1")
 def test_input_cannot_forge_a_log_line() -> None:
-    text = line(msg="Not Found: %s", args=('/a\r\n{"event": "authn_login_success"}\u2028',), name="django.request")
+    text = line(
+        msg="Not Found: %s",
+        args=('/a\r\n{"event": "authn_login_success"}\u2028',),
+        name="django.request",
+    )
     assert len(text.splitlines()) == 1
     assert json.loads(text)["event"].startswith("Not Found: /a\r\n")
-    assert json.loads(line(msg='Not Found: /reset/x", "event": "\r\n'))["event"].startswith("Not Found: /reset/…")
+    assert json.loads(line(msg='Not Found: /reset/x", "event": "\r\n'))[
+        "event"
+    ].startswith("Not Found: /reset/…")
 
 
 @pytest.mark.control("V16.4.1")
 def test_long_value_is_cut_in_the_log() -> None:
-    entry = json.loads(line(msg="Invalid request: %s", args=("a" * 100_000,), fields={"path": "/" * 100_000}))
+    entry = json.loads(
+        line(
+            msg="Invalid request: %s",
+            args=("a" * 100_000,),
+            fields={"path": "/" * 100_000},
+        )
+    )
     assert len(entry["event"]) == len(entry["path"]) == MAX_LENGTH + 1
     assert json.loads(line(msg="a" * MAX_LENGTH))["event"] == "a" * MAX_LENGTH
 
@@ -63,17 +101,23 @@ def test_long_value_is_cut_in_the_log() -> None:
 @pytest.mark.control("V16.4.1")
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 def test_gunicorn_logs_json_without_settings() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "DJANGO_SETTINGS_MODULE"
+    }
     result = subprocess.run(
         [
             sys.executable,
             "-c",
             "import logging.config, runpy\n"
             "from gunicorn.glogging import CONFIG_DEFAULTS\n"
-            "config = CONFIG_DEFAULTS | runpy.run_path('gunicorn.conf.py')['logconfig_dict']\n"
+            "config = CONFIG_DEFAULTS"
+            " | runpy.run_path('gunicorn.conf.py')['logconfig_dict']\n"
             "logging.config.dictConfig(config)\n"
             "try: 1 / 0\n"
-            "except ZeroDivisionError: logging.getLogger('gunicorn.error').exception('a\\nb' * 9000)",
+            "except ZeroDivisionError:"
+            " logging.getLogger('gunicorn.error').exception('a\\nb' * 9000)",
         ],
         cwd=project.BASE_DIR,
         env=environment,
@@ -91,7 +135,10 @@ def logged(raise_error: Callable[[], object]) -> tuple[str, dict[str, Any]]:
     try:
         raise_error()
     except Exception as error:
-        text = line(msg="Internal Server Error", exc_info=(type(error), error, error.__traceback__))
+        text = line(
+            msg="Internal Server Error",
+            exc_info=(type(error), error, error.__traceback__),
+        )
     return text, json.loads(text)
 
 
@@ -123,7 +170,9 @@ def test_error_is_logged_by_every_frame_without_its_text() -> None:
     hidden.__context__, hidden.__suppress_context__ = ValueError(), True
     assert "causes" not in json.loads(line(msg="", exc_info=(KeyError, hidden, None)))
     hidden.__suppress_context__ = False
-    assert json.loads(line(msg="", exc_info=(KeyError, hidden, None)))["causes"] == [{"error": "ValueError", "at": []}]
+    assert json.loads(line(msg="", exc_info=(KeyError, hidden, None)))["causes"] == [
+        {"error": "ValueError", "at": []}
+    ]
 
 
 @pytest.mark.control("V16.2.5")
@@ -137,26 +186,43 @@ def test_long_traceback_keeps_its_first_and_last_frames() -> None:
     circle = [ValueError(PASSWORD) for _ in range(500)]
     for error, cause in pairwise([*circle, circle[0]]):
         error.__cause__ = cause
-    assert len(json.loads(line(msg="", exc_info=(ValueError, circle[0], None)))["causes"]) == 2 * CAUSES + 1
+    assert (
+        len(json.loads(line(msg="", exc_info=(ValueError, circle[0], None)))["causes"])
+        == 2 * CAUSES + 1
+    )
 
 
 @pytest.mark.control("V16.2.5")
-def test_reset_link_is_masked_in_the_log(rf: RequestFactory, caplog: pytest.LogCaptureFixture) -> None:
+def test_reset_link_is_masked_in_the_log(
+    rf: RequestFactory, caplog: pytest.LogCaptureFixture
+) -> None:
     link = "/accounts/reset/MQ/dik1n7-8fc0259ddbf7a360/"
-    assert json.loads(line(msg="Not Found: %s", args=(link,)))["event"] == "Not Found: /accounts/reset/…"
+    assert (
+        json.loads(line(msg="Not Found: %s", args=(link,)))["event"]
+        == "Not Found: /accounts/reset/…"
+    )
     log_event("authz_fail", rf.get(link), level=logging.WARNING)
-    assert json.loads(JSONFormatter().format(caplog.records[-1]))["path"] == "/accounts/reset/…"
+    assert (
+        json.loads(JSONFormatter().format(caplog.records[-1]))["path"]
+        == "/accounts/reset/…"
+    )
 
 
 @pytest.mark.control("V16.3.1")
 @pytest.mark.control("V16.2.1")
-def test_log_in_and_log_out_are_logged_by_user_id(login: Login, user: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_in_and_log_out_are_logged_by_user_id(
+    login: Login, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     client = login(user)
     client.post("/accounts/logout/")
     log_in(client, user.email, "wrong " + PASSWORD)
     client.post("/accounts/logout/")  # without a session
-    events = {record.getMessage(): record for record in caplog.records if record.name == "security"}
+    events = {
+        record.getMessage(): record
+        for record in caplog.records
+        if record.name == "security"
+    }
     assert events.keys() >= {"authn_login_success", "authn_logout", "authn_login_fail"}
     entry = json.loads(JSONFormatter().format(events["authn_logout"]))
     assert (entry["user"], entry["path"]) == (user.pk, "/accounts/logout/")
@@ -176,12 +242,22 @@ def test_csrf_failures_and_guessed_ids_are_logged(
     client.get(reverse("uploads:file", args=[make_photo().pk, "display"]))
     assert client.get("/admin/login/").status_code == 403
     _, *records = [record for record in caplog.records if record.name == "security"]
-    assert [record.getMessage() for record in records] == ["malicious_csrf", "authz_fail", "authz_fail"]
-    assert {(record.levelname, vars(record)["fields"]["user"]) for record in records} == {("WARNING", other_user.pk)}
+    assert [record.getMessage() for record in records] == [
+        "malicious_csrf",
+        "authz_fail",
+        "authz_fail",
+    ]
+    assert {
+        (record.levelname, vars(record)["fields"]["user"]) for record in records
+    } == {("WARNING", other_user.pk)}
 
 
 def requests_in(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [getattr(record, "fields") for record in caplog.records if record.name == "access"]  # noqa: B009
+    return [
+        getattr(record, "fields")  # noqa: B009
+        for record in caplog.records
+        if record.name == "access"
+    ]
 
 
 @pytest.mark.control("V16.2.1")
@@ -191,14 +267,27 @@ def test_request_is_logged_by_route_and_id(
     caplog.set_level(logging.INFO)
     client = login(user)
     response = client.get(f"{PRIVATE}?page=private")
-    client.get(reverse("uploads:file", args=[make_photo(status="approved").pk, "thumbnail"]))
+    client.get(
+        reverse("uploads:file", args=[make_photo(status="approved").pk, "thumbnail"])
+    )
     page, image = requests_in(caplog)
     assert 0 <= page.pop("milliseconds") < 60_000
-    assert {record.getMessage() for record in caplog.records if record.name == "access"} == {"request"}
-    assert page == {"method": "GET", "status": 200, "route": "account_change_password", "user": user.pk}
+    assert {
+        record.getMessage() for record in caplog.records if record.name == "access"
+    } == {"request"}
+    assert page == {
+        "method": "GET",
+        "status": 200,
+        "route": "account_change_password",
+        "user": user.pk,
+    }
     assert (image["route"], image["user"]) == ("uploads:file", None)
     assert "private" not in caplog.text
-    routes = {"/health/live/": "health_live", "/health/ready/": "health_ready", "/csp-report/": "csp_report"}
+    routes = {
+        "/health/live/": "health_live",
+        "/health/ready/": "health_ready",
+        "/csp-report/": "csp_report",
+    }
     for path, route in (routes | {"/.well-known/security.txt": "security_txt"}).items():
         client.post(path)
         assert requests_in(caplog)[-1]["route"] == route
@@ -207,30 +296,68 @@ def test_request_is_logged_by_route_and_id(
     assert client.get(LOGIN).headers["X-Request-ID"] != number
     missing = client.get("/missing/")
     assert f"this number: {missing.headers['X-Request-ID']}" in missing.content.decode()
-    assert json.loads(line(msg="later"))["request_id"] == missing.headers["X-Request-ID"]
+    assert (
+        json.loads(line(msg="later"))["request_id"] == missing.headers["X-Request-ID"]
+    )
 
 
 @pytest.mark.control("V16.4.1")
 @pytest.mark.django_db
-def test_request_id_is_taken_only_from_a_trusted_proxy(client: HTTPSClient, settings: Settings) -> None:
+def test_request_id_is_taken_only_from_a_trusted_proxy(
+    client: HTTPSClient, settings: Settings
+) -> None:
     sent = "0123456789abcdef0123456789abcdef"
-    assert client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"] != sent
+    assert (
+        client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"]
+        != sent
+    )
     settings.TRUSTED_PROXY_COUNT = 1
-    assert client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"] == sent
+    assert (
+        client.get(LOGIN, headers={"x-request-id": sent}).headers["X-Request-ID"]
+        == sent
+    )
     for forged in ("short", sent + "\n", sent + "<b>", "ä" * 32, "a" * 65):
-        assert client.get(LOGIN, headers={"x-request-id": forged}).headers["X-Request-ID"] != forged
+        assert (
+            client.get(LOGIN, headers={"x-request-id": forged}).headers["X-Request-ID"]
+            != forged
+        )
 
 
 @pytest.mark.control("V14.2.3")
 def test_error_report_contains_no_values() -> None:
     request_id.set("0123456789abcdef")
-    kept = dict.fromkeys(("event_id", "timestamp", "platform", "level", "logger", "release", "server_name"), "kept")
-    frames: list[dict[str, object]] = [{"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}]
+    kept = dict.fromkeys(
+        (
+            "event_id",
+            "timestamp",
+            "platform",
+            "level",
+            "logger",
+            "release",
+            "server_name",
+        ),
+        "kept",
+    )
+    frames: list[dict[str, object]] = [
+        {"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}
+    ]
     reported = errors.strip(
         kept
         | {
-            "exception": {"values": [{"type": "ValueError", "value": PASSWORD, "stacktrace": {"frames": frames}}]},
-            "request": {"headers": {"Cookie": PASSWORD}, "query_string": PASSWORD, "data": PASSWORD},
+            "exception": {
+                "values": [
+                    {
+                        "type": "ValueError",
+                        "value": PASSWORD,
+                        "stacktrace": {"frames": frames},
+                    }
+                ]
+            },
+            "request": {
+                "headers": {"Cookie": PASSWORD},
+                "query_string": PASSWORD,
+                "data": PASSWORD,
+            },
             "user": {"email": PASSWORD},
             "logentry": {"message": PASSWORD},
             "breadcrumbs": {"values": [PASSWORD]},
@@ -239,7 +366,11 @@ def test_error_report_contains_no_values() -> None:
         {},
     )
     assert reported
-    shown = {"type": "ValueError", "value": "", "stacktrace": {"frames": [{"function": "upload", "lineno": 7}]}}
+    shown = {
+        "type": "ValueError",
+        "value": "",
+        "stacktrace": {"frames": [{"function": "upload", "lineno": 7}]},
+    }
     tags = {"request_id": "0123456789abcdef"}
     assert reported == kept | {"exception": {"values": [shown]}, "tags": tags}
     assert errors.strip({"logentry": {"message": PASSWORD}}, {}) is None

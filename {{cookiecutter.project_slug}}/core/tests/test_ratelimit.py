@@ -1,4 +1,7 @@
-"""Rate limits of views: per user or IP address, with a time to wait, and closed while the cache is down."""
+"""Rate limits of views, per user or IP address.
+
+They name a time to wait, and fail closed while the cache is down.
+"""
 
 from typing import Any
 
@@ -21,17 +24,26 @@ def per_user(request: HttpRequest) -> HttpResponse:
 
 
 def post(client: HTTPSClient, ip: str) -> Any:
-    return client.post("/csp-report/", "[]", content_type="application/reports+json", REMOTE_ADDR=ip)
+    return client.post(
+        "/csp-report/", "[]", content_type="application/reports+json", REMOTE_ADDR=ip
+    )
 
 
 @pytest.mark.control("V2.4.1")
-def test_limit_is_per_user_and_for_changes_only(rf: Any, user: User, other_user: User) -> None:
+def test_limit_is_per_user_and_for_changes_only(
+    rf: Any, user: User, other_user: User
+) -> None:
     def status(method: str, person: Any) -> int:
         request = rf.generic(method, "/")
         request.user = person
         return per_user(request).status_code
 
-    assert [status(method, user) for method in ("PUT", "PATCH", "DELETE", "POST")] == [200, 200, 429, 429]
+    assert [status(method, user) for method in ("PUT", "PATCH", "DELETE", "POST")] == [
+        200,
+        200,
+        429,
+        429,
+    ]
     assert status("POST", other_user) == status("GET", user) == 200
     with pytest.raises(ImproperlyConfigured):
         status("POST", AnonymousUser())
@@ -39,11 +51,17 @@ def test_limit_is_per_user_and_for_changes_only(rf: Any, user: User, other_user:
 
 @pytest.mark.control("V2.4.1")
 def test_ipv6_network_is_limited_as_one_ip_address(client: HTTPSClient) -> None:
-    assert {post(client, f"2001:db8::{number}").status_code for number in range(20)} == {204}
+    assert {
+        post(client, f"2001:db8::{number}").status_code for number in range(20)
+    } == {204}
     response = post(client, "2001:db8::ffff")
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
     assert "<h1>Too many attempts</h1>" in response.content.decode()
-    assert post(client, "2001:db8:0:1::1").status_code == post(client, "192.0.2.1").status_code == 204
+    assert (
+        post(client, "2001:db8:0:1::1").status_code
+        == post(client, "192.0.2.1").status_code
+        == 204
+    )
 
 
 @pytest.mark.control("V16.5.3")
@@ -52,4 +70,6 @@ def test_limited_view_is_closed_while_the_cache_is_down(
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": "users.tests.test_login.DeadCache"}}
     assert post(client, "192.0.2.1").status_code == 503
-    assert "core.middleware" in {record.name for record in caplog.records if record.exc_info}
+    assert "core.middleware" in {
+        record.name for record in caplog.records if record.exc_info
+    }

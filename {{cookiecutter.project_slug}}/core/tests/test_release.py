@@ -24,21 +24,43 @@ UNIQUE = models.UniqueConstraint(fields=["title"], name="title")
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
-        (it.AddField("Book", "place", models.TextField(default="")), "needs db_default"),
+        (
+            it.AddField("Book", "place", models.TextField(default="")),
+            "needs db_default",
+        ),
         (it.RemoveField("Book", "title"), "fails where it reads or writes"),
         (it.RenameField("Book", "title", "name"), "fails where it reads or writes"),
         (it.DeleteModel("Book"), "fails where it reads or writes"),
         (it.RenameModel("Book", "Volume"), "fails where it reads or writes"),
-        (it.AlterField("Book", "title", models.CharField(max_length=5)), "(max_length)"),
-        (it.AlterField("Book", "title", models.TextField(unique=True)), "(max_length, type, unique)"),
-        (it.AlterField("Book", "title", models.CharField(max_length=9, db_column="name")), "(db_column)"),
+        (
+            it.AlterField("Book", "title", models.CharField(max_length=5)),
+            "(max_length)",
+        ),
+        (
+            it.AlterField("Book", "title", models.TextField(unique=True)),
+            "(max_length, type, unique)",
+        ),
+        (
+            it.AlterField(
+                "Book", "title", models.CharField(max_length=9, db_column="name")
+            ),
+            "(db_column)",
+        ),
         (it.AddConstraint("Book", UNIQUE), "may write rows that it refuses"),
-        (it.AlterUniqueTogether("Book", {("title",)}), "may write rows that it refuses"),
+        (
+            it.AlterUniqueTogether("Book", {("title",)}),
+            "may write rows that it refuses",
+        ),
         (it.RunSQL("DELETE FROM books_book"), "read it"),
-        (it.SeparateDatabaseAndState([it.RemoveField("Book", "title")]), "fails where it reads or writes"),
+        (
+            it.SeparateDatabaseAndState([it.RemoveField("Book", "title")]),
+            "fails where it reads or writes",
+        ),
     ],
 )
-def test_harm_to_the_running_release_is_named(operation: Operation, reason: str) -> None:
+def test_harm_to_the_running_release_is_named(
+    operation: Operation, reason: str
+) -> None:
     (danger,) = dangers(operation, "books", BEFORE)
     assert reason in danger
 
@@ -48,7 +70,11 @@ def test_harm_to_the_running_release_is_named(operation: Operation, reason: str)
     [
         it.AddField("Book", "place", models.TextField(db_default="")),
         it.AddField("Book", "place", models.TextField(null=True)),
-        it.AlterField("Book", "title", models.CharField("Name", max_length=9, null=True, default="?")),
+        it.AlterField(
+            "Book",
+            "title",
+            models.CharField("Name", max_length=9, null=True, default="?"),
+        ),
         it.CreateModel("Author", FIELDS),
         it.RemoveField("Author", "name"),
         it.AlterField("Book", "place", models.TextField()),
@@ -57,12 +83,16 @@ def test_harm_to_the_running_release_is_named(operation: Operation, reason: str)
         it.SeparateDatabaseAndState(state_operations=[it.RemoveField("Book", "title")]),
     ],
 )
-def test_what_the_running_release_does_not_notice_is_not_named(operation: Operation) -> None:
+def test_what_the_running_release_does_not_notice_is_not_named(
+    operation: Operation,
+) -> None:
     assert not list(dangers(operation, "books", BEFORE))
 
 
 @pytest.mark.django_db
-def test_only_unapplied_migrations_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_unapplied_migrations_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     call_command("unapplied_migrations")
     assert not capsys.readouterr().out
     MigrationRecorder(connection).record_unapplied("core", "0001_initial")
@@ -72,4 +102,7 @@ def test_only_unapplied_migrations_are_named(capsys: pytest.CaptureFixture[str])
     recorder.migration_qs.exclude(app__in=["auth", "contenttypes"]).delete()
     recorder.record_unapplied("auth", "0012_alter_user_first_name_max_length")
     call_command("unapplied_migrations")
-    assert "first_name on user: the running release may write what" in capsys.readouterr().out
+    assert (
+        "first_name on user: the running release may write what"
+        in capsys.readouterr().out
+    )

@@ -21,21 +21,50 @@ def markers(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def shown() -> set[tuple[str, str]]:
-    files = (path for app in settings.BASE_DIR.glob("[a-z]*/") for path in app.rglob("tests/test_*.py"))
+    files = (
+        path
+        for app in settings.BASE_DIR.glob("[a-z]*/")
+        for path in app.rglob("tests/test_*.py")
+    )
     return {pair for path in files for pair in markers(path)}
 
 
 def test_table_of_controls_matches_the_markers() -> None:
-    documents = [settings.BASE_DIR / "SECURITY.md", *settings.BASE_DIR.glob("[a-z]*/**/SECURITY.md")]
-    rows = [row for path in documents for row in ROW.findall(path.read_text(encoding="utf-8"))]
-    listed = {(control, test) for control, tests in rows for test in re.findall(r"\w+", tests)}
-    assert listed == shown(), f"not in SECURITY.md: {shown() - listed}; without a test: {listed - shown()}"
+    documents = [
+        settings.BASE_DIR / "SECURITY.md",
+        *settings.BASE_DIR.glob("[a-z]*/**/SECURITY.md"),
+    ]
+    rows = [
+        row
+        for path in documents
+        for row in ROW.findall(path.read_text(encoding="utf-8"))
+    ]
+    listed = {
+        (control, test) for control, tests in rows for test in re.findall(r"\w+", tests)
+    }
+    assert listed == shown(), (
+        f"not in SECURITY.md: {shown() - listed}; without a test: {listed - shown()}"
+    )
 
 
 def test_list_of_requirements_is_whole_and_matches_the_markers() -> None:
-    rows = LISTED.findall((settings.BASE_DIR / "docs" / "controls.md").read_text(encoding="utf-8"))
-    assert [level for _, level, *_ in rows].count("1") == 70, "as many as OWASP ASVS 5.0.0 has"
-    listed, marked = {control for control, *_, state, _ in rows if state == "shown"}, {it for it, _ in shown()}
-    assert listed == marked, f"not shown in docs/controls.md: {marked - listed}; without a test: {listed - marked}"
+    rows = LISTED.findall(
+        (settings.BASE_DIR / "docs" / "controls.md").read_text(encoding="utf-8")
+    )
+    assert [level for _, level, *_ in rows].count("1") == 70, (
+        "as many as OWASP ASVS 5.0.0 has"
+    )
+    listed, marked = (
+        {control for control, *_, state, _ in rows if state == "shown"},
+        {it for it, _ in shown()},
+    )
+    assert listed == marked, (
+        f"not shown in docs/controls.md: {marked - listed};"
+        f" without a test: {listed - marked}"
+    )
     states = {(state, bool(why)) for *_, state, why in rows}
-    assert states == {("shown", False), ("not provided", True), ("not applicable", True)}
+    assert states == {
+        ("shown", False),
+        ("not provided", True),
+        ("not applicable", True),
+    }

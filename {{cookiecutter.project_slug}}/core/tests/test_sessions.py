@@ -16,10 +16,21 @@ from users.models import User
 
 
 @pytest.mark.control("V7.3.1")
-def test_idle_session_ends(login: Login, user: User, travel: Travel, settings: Settings) -> None:
+def test_idle_session_ends(
+    login: Login, user: User, travel: Travel, settings: Settings
+) -> None:
     assert settings.SESSION_COOKIE_AGE <= 30 * 60
-    client, idle, minute = login(user), timedelta(seconds=settings.SESSION_COOKIE_AGE), timedelta(minutes=1)
-    for time, alive in ((minute, True), (idle - minute, True), (idle - minute, True), (idle + minute, False)):
+    client, idle, minute = (
+        login(user),
+        timedelta(seconds=settings.SESSION_COOKIE_AGE),
+        timedelta(minutes=1),
+    )
+    for time, alive in (
+        (minute, True),
+        (idle - minute, True),
+        (idle - minute, True),
+        (idle + minute, False),
+    ):
         travel(time)
         assert is_logged_in(client) is alive
 
@@ -41,7 +52,11 @@ def test_active_session_ends_until_the_next_log_in(
 
 @pytest.mark.control("V7.3.1")
 def test_session_is_saved_once_a_minute_and_never_for_images(
-    login: Login, user: User, make_photo: MakePhoto, travel: Travel, django_assert_num_queries: DjangoAssertNumQueries
+    login: Login,
+    user: User,
+    make_photo: MakePhoto,
+    travel: Travel,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     published, hidden = make_photo(status="approved"), make_photo()
     client = login(user)
@@ -51,17 +66,31 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     travel(timedelta(minutes=5))
     with django_assert_num_queries(1):
-        assert client.get(reverse("uploads:file", args=[published.pk, "thumbnail"])).status_code == 200
+        assert (
+            client.get(
+                reverse("uploads:file", args=[published.pk, "thumbnail"])
+            ).status_code
+            == 200
+        )
     with django_assert_num_queries(3):  # photo, session, user; no write
-        assert client.get(reverse("uploads:file", args=[hidden.pk, "thumbnail"])).status_code == 200
+        assert (
+            client.get(
+                reverse("uploads:file", args=[hidden.pk, "thumbnail"])
+            ).status_code
+            == 200
+        )
 
 
 @pytest.mark.control("V14.2.7")
-def test_sweep_deletes_expired_sessions_and_cache_rows(login: Login, user: User, travel: Travel) -> None:
+def test_sweep_deletes_expired_sessions_and_cache_rows(
+    login: Login, user: User, travel: Travel
+) -> None:
     def rows() -> tuple[int, int]:
         call_command("worker", "--once")
         with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM django_cache WHERE cache_key LIKE '%203.0.113.7'")
+            cursor.execute(
+                "SELECT COUNT(*) FROM django_cache WHERE cache_key LIKE '%203.0.113.7'"
+            )
             return Session.objects.count(), cursor.fetchone()[0]
 
     login(user)
@@ -73,7 +102,9 @@ def test_sweep_deletes_expired_sessions_and_cache_rows(login: Login, user: User,
 
 @pytest.mark.control("V7.4.1")
 @pytest.mark.control("V14.3.1")
-def test_log_out_ends_the_session_and_clears_the_browser(login: Login, user: User) -> None:
+def test_log_out_ends_the_session_and_clears_the_browser(
+    login: Login, user: User
+) -> None:
     client = login(user)
     client.get(PRIVATE)
     stolen = client.cookies["__Host-sessionid"].value
@@ -92,7 +123,8 @@ def test_session_id_is_random(login: Login, user: User) -> None:
         keys.add(str(client.session.session_key))
         client.logout()
     assert len(keys) == 2
-    assert all(len(key) == 32 and key.isalnum() for key in keys)  # 36 to the 32nd: 165 bits
+    # 36 to the 32nd: 165 bits.
+    assert all(len(key) == 32 and key.isalnum() for key in keys)
     client = HTTPSClient()
     client.cookies["__Host-sessionid"] = "a" * 32
     assert not is_logged_in(client)

@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing, suppress
 from io import StringIO
 from itertools import permutations
@@ -27,14 +26,22 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 
 from config import environment
-from config.environment import cache_url, database_url, email_url, sentry_dsn, storage_url
+from config.environment import (
+    cache_url,
+    database_url,
+    email_url,
+    sentry_dsn,
+    storage_url,
+)
 from core.testing import in_environment, start
 
 POSITIVE = (
     *("UPLOAD_MAX_BYTES", "UPLOADS_PER_HOUR", "UPLOAD_DECODE_SECONDS"),
     *("REJECTED_RETENTION_DAYS", "MODERATION_STUCK_HOURS"),
 )
-FIVE_LETTERS, FOUR_LETTERS = ("".join(map("".join, permutations(letters)))[:50] for letters in ("abcde", "abcd"))
+FIVE_LETTERS, FOUR_LETTERS = (
+    "".join(map("".join, permutations(letters)))[:50] for letters in ("abcde", "abcd")
+)
 EXAMPLE = (settings.BASE_DIR / ".env.example").read_text(encoding="utf-8")
 
 
@@ -116,7 +123,10 @@ def test_bad_values_stop_the_start_and_are_not_shown(bad: dict[str, str]) -> Non
 def test_placeholder_from_the_example_is_refused() -> None:
     placeholder = re.search(r"^SECRET_KEY=(.+)$", EXAMPLE, re.MULTILINE)
     assert placeholder
-    assert "SECRET_KEY: Is still the placeholder" in start(SECRET_KEY=placeholder[1]).stderr
+    assert (
+        "SECRET_KEY: Is still the placeholder"
+        in start(SECRET_KEY=placeholder[1]).stderr
+    )
 
 
 @pytest.mark.control("V13.2.3")
@@ -130,11 +140,16 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("config.environment.find_spec", lambda name: None)
         with pytest.raises(ImproperlyConfigured, match="uv sync --all-extras"):
             parse(url)
-        monkeypatch.setattr("config.environment.find_spec", {"redis", "storages", "sentry_sdk"}.__contains__)
+        monkeypatch.setattr(
+            "config.environment.find_spec",
+            {"redis", "storages", "sentry_sdk"}.__contains__,
+        )
         assert parse(url)
     without_port = storage_url("s3://s3.example.com/photos?region=eu")["OPTIONS"]
     assert without_port["endpoint_url"] == "https://s3.example.com"
-    options = storage_url("s3://key:a%2Fb@s3.example.com:9000/photos?region=eu")["OPTIONS"]
+    options = storage_url("s3://key:a%2Fb@s3.example.com:9000/photos?region=eu")[
+        "OPTIONS"
+    ]
     assert options == {
         "access_key": "key",
         "secret_key": "a/b",
@@ -147,21 +162,37 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "accepted", "refused"),
     [
-        ("secret_key", FIVE_LETTERS, [FIVE_LETTERS[:49], FOUR_LETTERS, f"django-insecure-{FIVE_LETTERS}"]),
-        ("hosts", "example.com, .example.com, 192.0.2.1, [::1]", ["example.com:80", "exam*ple.com", "EXAMPLE.com", ""]),
+        (
+            "secret_key",
+            FIVE_LETTERS,
+            [FIVE_LETTERS[:49], FOUR_LETTERS, f"django-insecure-{FIVE_LETTERS}"],
+        ),
+        (
+            "hosts",
+            "example.com, .example.com, 192.0.2.1, [::1]",
+            ["example.com:80", "exam*ple.com", "EXAMPLE.com", ""],
+        ),
         (
             "origins",
             "https://a.example.com, http://localhost:8000",
             ["example.com", "https://example.com/a", "https://A.example.com"],
         ),
-        ("sentry_dsn", "http://key@localhost:8000/1", ["https://example.com/1", "https://key@example.com:x/1"]),
+        (
+            "sentry_dsn",
+            "http://key@localhost:8000/1",
+            ["https://example.com/1", "https://key@example.com:x/1"],
+        ),
         (
             "cache_url",
             "rediss://:password@localhost:6379/1",
             ["redis://", "redis://:pass/word@localhost", "db://other"],
         ),
         ("language", "en-us", ["en-uk"]),
-        ("sender", '"Site, the" <site@example.com>', ["Site <site@example.com", "Site site@example.com"]),
+        (
+            "sender",
+            '"Site, the" <site@example.com>',
+            ["Site <site@example.com", "Site site@example.com"],
+        ),
     ],
 )
 def test_values_are_accepted_up_to_their_limits(
@@ -186,7 +217,9 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
 @pytest.mark.control("V3.4.1")
 def test_hsts_without_subdomains_is_a_decision() -> None:
     off = {"SECURE_HSTS_INCLUDE_SUBDOMAINS": "off"}
-    result = start("check", "--deploy", "--fail-level", "WARNING", **off, SECURE_HSTS_PRELOAD="off")
+    result = start(
+        "check", "--deploy", "--fail-level", "WARNING", **off, SECURE_HSTS_PRELOAD="off"
+    )
     assert result.returncode == 0, result.stderr
     result = start(**off, SECURE_HSTS_PRELOAD="on")
     assert result.returncode == 1
@@ -195,16 +228,23 @@ def test_hsts_without_subdomains_is_a_decision() -> None:
 
 def test_switch_is_on_or_off() -> None:
     switches = ["on", "True", "YES", "1"], ["off", "False", "NO", "0"]
-    assert [[*map(environment.boolean, words)] for words in switches] == [[True] * 4, [False] * 4]
+    assert [[*map(environment.boolean, words)] for words in switches] == [
+        [True] * 4,
+        [False] * 4,
+    ]
 
 
 def test_smallest_numbers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = in_environment(monkeypatch, SECURE_HSTS_SECONDS="0", **dict.fromkeys(POSITIVE, "1"))
+    found = in_environment(
+        monkeypatch, SECURE_HSTS_SECONDS="0", **dict.fromkeys(POSITIVE, "1")
+    )
     assert {found[name] for name in POSITIVE} == {1}
 
 
 @pytest.mark.control("V4.1.3")
-def test_scheme_is_read_from_a_proxy_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheme_is_read_from_a_proxy_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert "SECURE_PROXY_SSL_HEADER" not in in_environment(monkeypatch)
     found = in_environment(monkeypatch, TRUSTED_PROXY_COUNT="1")
     assert found["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
@@ -218,40 +258,66 @@ def test_server_believes_no_header_of_a_client(monkeypatch: pytest.MonkeyPatch) 
     from gunicorn.http.parser import RequestParser
 
     config = Config()
-    for name, value in runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py")).items():
+    for name, value in runpy.run_path(
+        str(settings.BASE_DIR / "gunicorn.conf.py")
+    ).items():
         if name in config.settings:
             config.set(name, value)
-    sent = b"GET / HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /admin\r\nPATH_INFO: /b\r\nX-Forwarded-SSL: on\r\n\r\n"
+    sent = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /admin\r\nPATH_INFO: /b\r\n"
+        b"X-Forwarded-SSL: on\r\n\r\n"
+    )
     for peer in ("", ("192.0.2.1", 1)):  # a Unix socket has no address
         request = next(RequestParser(config, [sent], peer))
         assert request.scheme == "http"
         assert dict(request.headers).keys() == {"HOST", "X-FORWARDED-SSL"}
 
 
-def test_development_needs_no_https_and_no_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = {"DEBUG": "on", "ALLOWED_HOSTS": "", "DATABASE_URL": "", "EMAIL_URL": "", "DEFAULT_FROM_EMAIL": ""}
+def test_development_needs_no_https_and_no_mail_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changes = {
+        "DEBUG": "on",
+        "ALLOWED_HOSTS": "",
+        "DATABASE_URL": "",
+        "EMAIL_URL": "",
+        "DEFAULT_FROM_EMAIL": "",
+    }
     found = in_environment(monkeypatch, **changes)
-    assert found["MAILERS"]["default"] == {"BACKEND": "core.mail.ConsoleBackend"}  # at once, without the worker
-    assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
+    # At once, without the worker.
+    assert found["MAILERS"]["default"] == {"BACKEND": "core.mail.ConsoleBackend"}
+    assert found["DATABASES"]["default"]["NAME"] == str(
+        settings.BASE_DIR / "db.sqlite3"
+    )
     assert "localhost" in found["ALLOWED_HOSTS"]
     assert found["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
     assert found["LOGGING"]["handlers"]["console"]["formatter"] == "text"
-    secure = "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"
+    secure = (
+        "SECURE_SSL_REDIRECT",
+        "SECURE_HSTS_SECONDS",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+    )
     for name in (*secure, "COOKIE_PREFIX"):
         assert not found[name], name
 
 
 def test_images_of_the_bucket_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("config.environment.find_spec", lambda name: True)
-    found = in_environment(monkeypatch, STORAGE_URL="s3://s3.example.com/photos?region=eu")
+    found = in_environment(
+        monkeypatch, STORAGE_URL="s3://s3.example.com/photos?region=eu"
+    )
     assert found["BUCKET_URL"] == "https://s3.example.com/photos/"
     assert found["BUCKET_URL"] in found["SECURE_CSP"]["img-src"]
     assert found["STORAGES"]["default"]["BACKEND"] == "uploads.storage.ObjectStorage"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
-def test_photos_are_private_and_static_files_are_hashed(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "STATIC_ROOT", media.parent)  # without the manifest of another test
+def test_photos_are_private_and_static_files_are_hashed(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the manifest of another test.
+    monkeypatch.setattr(settings, "STATIC_ROOT", media.parent)
     storages = StorageHandler(in_environment(monkeypatch)["STORAGES"])
     storages["default"].save("folder/photo", ContentFile(b""))
     assert [path.stat().st_mode & 0o077 for path in media.rglob("*")] == [0, 0]
@@ -261,9 +327,18 @@ def test_photos_are_private_and_static_files_are_hashed(media: Path, monkeypatch
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("submission://me:a%2Fb@mail.example.com", ("mail.example.com", 587, "me", "a/b", True, False)),
-        ("smtps://me:a%2Fb@mail.example.com", ("mail.example.com", 465, "me", "a/b", False, True)),
-        ("smtp://me:a%2Fb@localhost:2525", ("localhost", 2525, "me", "a/b", False, False)),
+        (
+            "submission://me:a%2Fb@mail.example.com",
+            ("mail.example.com", 587, "me", "a/b", True, False),
+        ),
+        (
+            "smtps://me:a%2Fb@mail.example.com",
+            ("mail.example.com", 465, "me", "a/b", False, True),
+        ),
+        (
+            "smtp://me:a%2Fb@localhost:2525",
+            ("localhost", 2525, "me", "a/b", False, False),
+        ),
         ("smtp://localhost", ("localhost", 25, "", "", False, False)),
     ],
 )
@@ -272,14 +347,24 @@ def test_mail_server_is_read_with_its_encryption(url: str, expected: object) -> 
     options = mailer["OPTIONS"]
     assert mailer["BACKEND"].endswith("smtp.EmailBackend")
     assert 0 < options["timeout"] < 30
-    assert tuple(options[it] for it in ("host", "port", "username", "password", "use_tls", "use_ssl")) == expected
+    assert (
+        tuple(
+            options[it]
+            for it in ("host", "port", "username", "password", "use_tls", "use_ssl")
+        )
+        == expected
+    )
 
 
-def test_cache_is_shared_and_too_large_to_be_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_shared_and_too_large_to_be_emptied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     table: Any = CacheHandler({"default": cache_url("db://django_cache")})["default"]
     assert (table._table, table._max_entries >= 10_000) == ("django_cache", True)
     monkeypatch.setattr("config.environment.find_spec", lambda name: True)
-    redis: Any = CacheHandler({"default": cache_url(url := "redis://localhost:6379/1")})["default"]
+    redis: Any = CacheHandler(
+        {"default": cache_url(url := "redis://localhost:6379/1")}
+    )["default"]
     assert redis._servers == [url]
     assert redis._options.keys() == {"socket_connect_timeout", "socket_timeout"}
 
@@ -287,13 +372,19 @@ def test_cache_is_shared_and_too_large_to_be_emptied(monkeypatch: pytest.MonkeyP
 @pytest.mark.django_db
 def test_models_have_their_migrations() -> None:
     with suppress(SystemExit):
-        call_command("makemigrations", "--check", "--dry-run", stdout=(output := StringIO()))
+        call_command(
+            "makemigrations", "--check", "--dry-run", stdout=(output := StringIO())
+        )
     if "No changes detected" not in output.getvalue():
         pytest.fail(" ".join(output.getvalue().split()), pytrace=False)
 
 
-def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "env").write_text("BIND=0.0.0.0:9000\nWEB_CONCURRENCY=3\n", encoding="utf-8")
+def test_gunicorn_reads_the_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_text(
+        "BIND=0.0.0.0:9000\nWEB_CONCURRENCY=3\n", encoding="utf-8"
+    )
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
     monkeypatch.delenv("BIND")
     monkeypatch.setenv("WEB_CONCURRENCY", "5")
@@ -310,7 +401,11 @@ def test_gunicorn_reads_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_server_without_manage_py_logs_the_warnings() -> None:
-    variables = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "DJANGO_SETTINGS_MODULE"
+    }
     result = subprocess.run(
         [sys.executable, "-c", "import config.wsgi"],
         cwd=settings.BASE_DIR,
@@ -319,23 +414,33 @@ def test_server_without_manage_py_logs_the_warnings() -> None:
         text=True,
         check=True,
     )
-    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    assert ("config", "core.W001") in {(it["logger"], it["event"].split()[0]) for it in lines}
+    lines = [
+        json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")
+    ]
+    assert ("config", "core.W001") in {
+        (it["logger"], it["event"].split()[0]) for it in lines
+    }
 
 
 @pytest.mark.control("V16.5.2")
 @pytest.mark.django_db
 def test_sqlite_takes_its_write_lock_at_the_start(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path.as_posix()}/site.sqlite3?timeout=0"
-    first, second = (ConnectionHandler({"default": database_url(url)})["default"] for _ in range(2))
+    first, second = (
+        ConnectionHandler({"default": database_url(url)})["default"] for _ in range(2)
+    )
     first.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
     with pytest.raises(OperationalError, match="locked"):
-        second.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        second.set_autocommit(
+            False, force_begin_transaction_with_broken_autocommit=True
+        )
 
 
 def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path.as_posix()}/site.sqlite3"
-    with closing(sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)) as other:
+    with closing(
+        sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)
+    ) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN IMMEDIATE")
         result = start("migrate", DATABASE_URL=f"{url}?timeout=0")
@@ -355,16 +460,34 @@ def test_connections_to_postgresql_are_kept_and_checked() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("postgres://me:a%2Fb:c@db.example:5433/my%20site", ("me", "a/b:c", "db.example", "5433", "my site")),
-        ("postgresql://me@[2001:db8::1]:5433/site", ("me", "", "2001:db8::1", "5433", "site")),
+        (
+            "postgres://me:a%2Fb:c@db.example:5433/my%20site",
+            ("me", "a/b:c", "db.example", "5433", "my site"),
+        ),
+        (
+            "postgresql://me@[2001:db8::1]:5433/site",
+            ("me", "", "2001:db8::1", "5433", "site"),
+        ),
         ("postgres://%2FVar%2Frun/site", ("", "", "/Var/run", "", "site")),
         ("postgres:///site", ("", "", "", "", "site")),  # the default socket
     ],
 )
-def test_server_of_the_database_is_read_from_its_url(url: str, expected: object) -> None:
-    database = database_url(f"{url}?sslmode=verify-full&connect_timeout=9&pool=true&options=-c%20search_path%3Dsite")
-    assert tuple(database[it] for it in ("USER", "PASSWORD", "HOST", "PORT", "NAME")) == expected
-    read = {"sslmode": "verify-full", "connect_timeout": 9, "pool": True, "options": "-c search_path=site"}
+def test_server_of_the_database_is_read_from_its_url(
+    url: str, expected: object
+) -> None:
+    database = database_url(
+        f"{url}?sslmode=verify-full&connect_timeout=9&pool=true&options=-c%20search_path%3Dsite"
+    )
+    assert (
+        tuple(database[it] for it in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
+        == expected
+    )
+    read = {
+        "sslmode": "verify-full",
+        "connect_timeout": 9,
+        "pool": True,
+        "options": "-c search_path=site",
+    }
     assert database["OPTIONS"] == read | {"tcp_user_timeout": 10_000}
 
 
@@ -374,7 +497,8 @@ def test_server_of_the_database_is_read_from_its_url(url: str, expected: object)
     [
         "mysql://me@db.example/site",
         "oracle://me@db.example/site",
-        # Characters of a password that are not encoded: they would end it, and name a wrong server.
+        # Characters of a password that are not encoded: they would end it, and name a
+        # wrong server.
         *(f"postgres://me:12{character}3@db.example/site" for character in "/?#@"),
         "postgres://me@db.example:port/site",
         "postgres://db.example",
@@ -393,28 +517,50 @@ def test_other_database_url_is_refused(url: str) -> None:
 def test_silent_postgresql_does_not_hang() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgres://user@127.0.0.1:{silent.getsockname()[1]}/site"
-        started = time.monotonic()
-        with pytest.raises(OperationalError):
-            ConnectionHandler({"default": database_url(url)})["default"].ensure_connection()
-    assert time.monotonic() - started < 10
+        with pytest.raises(OperationalError, match="timeout expired"):
+            ConnectionHandler({"default": database_url(url)})[
+                "default"
+            ].ensure_connection()
 
 
 @pytest.mark.control("V13.3.1")
-def test_secret_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_read_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "key"
     file.write_text(os.environ["SECRET_KEY"] + "\n", encoding="utf-8")
-    assert in_environment(monkeypatch, SECRET_KEY="", SECRET_KEY_FILE=str(file))["SECRET_KEY"] == settings.SECRET_KEY
+    assert (
+        in_environment(monkeypatch, SECRET_KEY="", SECRET_KEY_FILE=str(file))[
+            "SECRET_KEY"
+        ]
+        == settings.SECRET_KEY
+    )
     result = start(SECRET_KEY="", SECRET_KEY_FILE=f"{file}-missing")
     assert "SECRET_KEY_FILE names a file that cannot be read" in result.stderr
 
 
-def test_env_file_is_read_unless_the_process_overrides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_env_file_is_read_unless_the_process_overrides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "env").write_text("TIME_ZONE=Pacific/Apia\n", encoding="utf-8")
-    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"), TIME_ZONE="UTC")["TIME_ZONE"] == "UTC"
+    assert (
+        in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"), TIME_ZONE="UTC")[
+            "TIME_ZONE"
+        ]
+        == "UTC"
+    )
     monkeypatch.delenv("TIME_ZONE")
-    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"))["TIME_ZONE"] == "Pacific/Apia"
+    assert (
+        in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"))["TIME_ZONE"]
+        == "Pacific/Apia"
+    )
     # No file of a folder above.
-    assert in_environment(monkeypatch, ENV_FILE=str(tmp_path / "folder" / "env"))["TIME_ZONE"] != "Pacific/Apia"
+    assert (
+        in_environment(monkeypatch, ENV_FILE=str(tmp_path / "folder" / "env"))[
+            "TIME_ZONE"
+        ]
+        != "Pacific/Apia"
+    )
 
 
 def test_unreadable_env_file_is_named(tmp_path: Path) -> None:
@@ -422,11 +568,17 @@ def test_unreadable_env_file_is_named(tmp_path: Path) -> None:
     for unreadable in (tmp_path / "env", tmp_path):
         result = start(ENV_FILE=str(unreadable))
         assert result.returncode == 1
-        assert "\n  ENV_FILE: The file (default: .env) must be UTF-8 text" in result.stderr
+        assert (
+            "\n  ENV_FILE: The file (default: .env) must be UTF-8 text" in result.stderr
+        )
 
 
 def test_languages_are_those_that_django_translates() -> None:
-    folders = {path.name.replace("_", "-").lower() for path in Path(locale.__file__).parent.iterdir() if path.is_dir()}
+    folders = {
+        path.name.replace("_", "-").lower()
+        for path in Path(locale.__file__).parent.iterdir()
+        if path.is_dir()
+    }
     assert environment.LANGUAGE_CODES - {"en-us"} <= folders
 
 
@@ -441,14 +593,20 @@ def test_nginx_accepts_every_body_that_the_site_does() -> None:
 @pytest.mark.control("V12.1.1")
 def test_nginx_offers_tls_1_2_and_1_3_alone() -> None:
     text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *ssl_protocols (.+);", text, re.MULTILINE) == ["TLSv1.2 TLSv1.3"]
+    assert re.findall(r"^ *ssl_protocols (.+);", text, re.MULTILINE) == [
+        "TLSv1.2 TLSv1.3"
+    ]
 
 
 @pytest.mark.control("V13.4.1")
 def test_image_gets_no_history_and_no_secrets() -> None:
-    lines = (settings.BASE_DIR / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (settings.BASE_DIR / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    )
     assert {".git*", ".env*", "/secrets"} <= set(lines)
-    assert not [line for line in lines if line.startswith("!")], "it would bring a part back"
+    assert not [line for line in lines if line.startswith("!")], (
+        "it would bring a part back"
+    )
 
 
 def test_example_documents_every_variable() -> None:

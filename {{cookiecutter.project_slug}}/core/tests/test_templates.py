@@ -1,4 +1,7 @@
-"""No template needs an exception in the Content-Security-Policy, and every form has a token. The start page."""
+"""No template needs an exception in the Content-Security-Policy.
+
+Every form has a token. The start page is tested here too.
+"""
 
 import re
 from pathlib import Path
@@ -12,12 +15,16 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils.html import escape
 
-# A script with a nonce is allowed, and JSON is no script. Emails are not pages, and need their styles inline.
+# A script with a nonce is allowed, and JSON is no script. Emails are not pages, and
+# need their styles inline.
 ALLOWED = r'(?![^>]*\s(?:src=|nonce=|type="application/json"))'
-INLINE = re.compile(rf"<style|\s(?:style|on\w+)=|javascript:|<script{ALLOWED}", re.IGNORECASE)
+INLINE = re.compile(
+    rf"<style|\s(?:style|on\w+)=|javascript:|<script{ALLOWED}", re.IGNORECASE
+)
 # What shows text as HTML, or runs it.
 UNESCAPED = re.compile(
-    r"\w*\|\s*safe\b|autoescape off|mark_safe\(|(?:\.|\[.)(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\("
+    r"\w*\|\s*safe\b|autoescape off|mark_safe\("
+    r"|(?:\.|\[.)(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\("
 )
 # Neither holds anything that a user has written.
 TRUSTED = {
@@ -27,8 +34,16 @@ TRUSTED = {
     # % endif
 }
 FORM = re.compile(r'<form[^>]*method="post".*?</form>', re.IGNORECASE | re.DOTALL)
-PATHS = [path for path in settings.BASE_DIR.glob("[a-z]*/**/*.html") if "templates" in path.parts]
-TEMPLATES = {path: path.read_text(encoding="utf-8") for path in PATHS if not {"email", "site-packages"} & {*path.parts}}
+PATHS = [
+    path
+    for path in settings.BASE_DIR.glob("[a-z]*/**/*.html")
+    if "templates" in path.parts
+]
+TEMPLATES = {
+    path: path.read_text(encoding="utf-8")
+    for path in PATHS
+    if not {"email", "site-packages"} & {*path.parts}
+}
 
 
 def is_own(folder: str) -> bool:
@@ -36,36 +51,58 @@ def is_own(folder: str) -> bool:
 
 
 def test_every_replaced_template_is_still_one_of_its_package() -> None:
-    packages = [Path(it.path) / "templates" for it in apps.get_app_configs() if not is_own(it.name.partition(".")[0])]
+    packages = [
+        Path(it.path) / "templates"
+        for it in apps.get_app_configs()
+        if not is_own(it.name.partition(".")[0])
+    ]
     for file in settings.BASE_DIR.glob("*/templates/*/**/[!_]*.*"):
         name = Path(*file.relative_to(settings.BASE_DIR).parts[2:])
-        assert any(map(is_own, name.parts[:-1])) or any((it / name).is_file() for it in packages), name
+        assert any(map(is_own, name.parts[:-1])) or any(
+            (it / name).is_file() for it in packages
+        ), name
 
 
 @pytest.mark.control("V1.2.3")
 @pytest.mark.control("V3.4.3")
 def test_templates_have_no_inline_scripts_or_styles() -> None:
-    assert not [f"{path}: {found}" for path, text in TEMPLATES.items() for found in INLINE.findall(text)]
+    assert not [
+        f"{path}: {found}"
+        for path, text in TEMPLATES.items()
+        for found in INLINE.findall(text)
+    ]
 
 
 @pytest.mark.control("V1.2.1")
 @pytest.mark.control("V1.3.2")
 @pytest.mark.control("V3.2.2")
 def test_nothing_is_shown_without_escaping() -> None:
-    code = [path for kind in ("py", "js") for path in settings.BASE_DIR.glob(f"[a-z]*/**/*.{kind}")]
-    own = [path for path in code if not {"tests", "staticfiles", "site-packages"} & {*path.parts}]
+    code = [
+        path
+        for kind in ("py", "js")
+        for path in settings.BASE_DIR.glob(f"[a-z]*/**/*.{kind}")
+    ]
+    own = [
+        path
+        for path in code
+        if not {"tests", "staticfiles", "site-packages"} & {*path.parts}
+    ]
     texts = [*TEMPLATES.values(), *(path.read_text(encoding="utf-8") for path in own)]
     assert {found for text in texts for found in UNESCAPED.findall(text)} <= TRUSTED
 
 
 @pytest.mark.control("V3.5.1")
 def test_every_form_has_a_csrf_token() -> None:
-    forms = [(path, form) for path, text in TEMPLATES.items() for form in FORM.findall(text)]
+    forms = [
+        (path, form) for path, text in TEMPLATES.items() for form in FORM.findall(text)
+    ]
     assert forms
     assert not [path for path, form in forms if "% csrf_token %" not in form]
 
 
-def test_start_page_says_what_the_site_is_and_where_to_log_in(rf: RequestFactory) -> None:
+def test_start_page_says_what_the_site_is_and_where_to_log_in(
+    rf: RequestFactory,
+) -> None:
     request = rf.get("/")
     request.user = AnonymousUser()
     page = render_to_string("home.html", request=request)

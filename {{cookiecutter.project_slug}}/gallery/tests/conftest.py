@@ -21,8 +21,15 @@ def make_photo(make_photo: MakePhoto) -> MakePhoto:
 def upload(make_image: MakeImage) -> Upload:
     """Send a file through the upload form, and return the response."""
 
-    def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: str) -> Any:
+    def send(
+        client: Client,
+        content: bytes | None = None,
+        name: str = "holiday.jpg",
+        **data: str,
+    ) -> Any:
         file = SimpleUploadedFile(name, make_image() if content is None else content)
-        return client.post(reverse("gallery:upload"), {"title": "Teal", **data, "image": file})
+        return client.post(
+            reverse("gallery:upload"), {"title": "Teal", **data, "image": file}
+        )
 
     return send

@@ -1,4 +1,4 @@
-"""Who gets which response from each URL of this app: core/tests/access.py explains it."""
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
 
 from typing import Any
 

@@ -23,11 +23,18 @@ type FillGallery = Callable[[int], list[str]]
 
 @pytest.fixture
 def fill_gallery(user: User) -> FillGallery:
-    """Publish photos in pairs of the same time. Return their ids in the gallery's order."""
+    """Publish photos, two at each time, and return their ids in the gallery's order."""
 
     def fill(count: int) -> list[str]:
         photos = [
-            Photo(owner=user, purpose=GALLERY.name, status=Status.APPROVED, width=64, height=48, size=1)
+            Photo(
+                owner=user,
+                purpose=GALLERY.name,
+                status=Status.APPROVED,
+                width=64,
+                height=48,
+                size=1,
+            )
             for _ in range(count)
         ]
         for number, photo in enumerate(photos):
@@ -39,7 +46,9 @@ def fill_gallery(user: User) -> FillGallery:
 
 
 def shown(response: Any) -> list[str]:
-    return re.findall(r'<a href="[a-z/]*/photos/([0-9a-f-]{36})/"', response.content.decode())
+    return re.findall(
+        r'<a href="[a-z/]*/photos/([0-9a-f-]{36})/"', response.content.decode()
+    )
 
 
 def link(response: Any, name: str) -> str:
@@ -48,17 +57,24 @@ def link(response: Any, name: str) -> str:
 
 
 def test_pages_show_each_photo_once(
-    login: Login, user: User, fill_gallery: FillGallery, django_assert_num_queries: DjangoAssertNumQueries
+    login: Login,
+    user: User,
+    fill_gallery: FillGallery,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     expected = fill_gallery(2 * SIZE + 2)
     for client, start, personal in ((HTTPSClient(), INDEX, 0), (login(user), MINE, 2)):
         client.get(start)
         url, pages = start, []
         while url:
-            with django_assert_num_queries(1 + personal):  # none for the session and the user of anonymous visitors
+            # Anonymous visitors need no query for a session and a user.
+            with django_assert_num_queries(1 + personal):
                 response = client.get(url)
             pages.append(shown(response))
-            back, url = link(response, "newer"), (follow := link(response, "older")) and start + follow
+            back, url = (
+                link(response, "newer"),
+                (follow := link(response, "older")) and start + follow,
+            )
         assert [len(page) for page in pages] == [SIZE, SIZE, 2]
         assert client.get(start).content.count(b'loading="lazy"') == SIZE - 8
         assert [key for page in pages for key in page] == expected
@@ -69,7 +85,9 @@ def test_pages_show_each_photo_once(
         assert not back
 
 
-def test_page_of_deleted_photos_shows_the_newest(client: HTTPSClient, fill_gallery: FillGallery) -> None:
+def test_page_of_deleted_photos_shows_the_newest(
+    client: HTTPSClient, fill_gallery: FillGallery
+) -> None:
     ids = fill_gallery(SIZE + 1)
     older = link(client.get(INDEX), "older")
     Photo.objects.filter(pk=ids[-1]).delete()
@@ -90,9 +108,16 @@ def test_page_of_deleted_photos_shows_the_newest(client: HTTPSClient, fill_galle
         f"-1-{KEY}",
     ],
 )
-def test_malformed_cursor_shows_the_newest(cursor: str, client: HTTPSClient, fill_gallery: FillGallery) -> None:
+def test_malformed_cursor_shows_the_newest(
+    cursor: str, client: HTTPSClient, fill_gallery: FillGallery
+) -> None:
     ids = fill_gallery(2)
-    for query in (f"older={cursor}", f"newer={cursor}", f"older={cursor}&newer={cursor}", f"page={cursor}"):
+    for query in (
+        f"older={cursor}",
+        f"newer={cursor}",
+        f"older={cursor}&newer={cursor}",
+        f"page={cursor}",
+    ):
         assert shown(client.get(f"{INDEX}?{query}")) == ids
     for query in (f"newer={'9' * 17}-{KEY}", f"older=0-{KEY}"):
         assert shown(client.get(f"{INDEX}?{query}")) == ids
@@ -100,13 +125,23 @@ def test_malformed_cursor_shows_the_newest(cursor: str, client: HTTPSClient, fil
 
 @pytest.mark.control("V14.2.2")
 @pytest.mark.usefixtures("run_on_commit")
-def test_visitors_share_published_photos_for_a_second(login: Login, user: User, make_photo: MakePhoto) -> None:
+def test_visitors_share_published_photos_for_a_second(
+    login: Login, user: User, make_photo: MakePhoto
+) -> None:
     photo = make_photo(status=Status.APPROVED)
     for url in (INDEX, photo.get_absolute_url()):
-        assert HTTPSClient().get(url).headers["Cache-Control"] == "max-age=0, s-maxage=1"
+        assert (
+            HTTPSClient().get(url).headers["Cache-Control"] == "max-age=0, s-maxage=1"
+        )
         assert "no-store" in login(user).get(url).headers["Cache-Control"]
     delete_photo(photo)
     assert shown(HTTPSClient().get(INDEX)) == []
     gone = HTTPSClient().get(photo.get_absolute_url())
-    assert (gone.status_code, gone.headers["Cache-Control"]) == (404, "private, no-cache")
-    assert HTTPSClient().get(f"{INDEX}?older=1").headers["Cache-Control"] == "private, no-cache"
+    assert (gone.status_code, gone.headers["Cache-Control"]) == (
+        404,
+        "private, no-cache",
+    )
+    assert (
+        HTTPSClient().get(f"{INDEX}?older=1").headers["Cache-Control"]
+        == "private, no-cache"
+    )

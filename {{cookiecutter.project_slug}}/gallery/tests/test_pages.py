@@ -32,7 +32,9 @@ def test_my_photos_shows_own_photos_in_every_status(
 
 
 @pytest.mark.control("V1.2.1")
-def test_title_is_escaped(client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto) -> None:
+def test_title_is_escaped(
+    client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto
+) -> None:
     make_photo(status=Status.APPROVED, title='"><script>alert(1)</script>')
     for page in (client.get(INDEX), login(user).get(MINE)):
         assert "<script>alert" not in page.content.decode()
@@ -41,17 +43,23 @@ def test_title_is_escaped(client: HTTPSClient, login: Login, user: User, make_ph
 
 def test_visitor_reads_what_the_site_is(login: Login, user: User) -> None:
     description = escape(site.SITE_DESCRIPTION)
-    pages = [visitor.get(INDEX).content.decode() for visitor in (HTTPSClient(), login(user))]
+    pages = [
+        visitor.get(INDEX).content.decode() for visitor in (HTTPSClient(), login(user))
+    ]
     assert [description in page for page in pages] == [True, False]
 
 
 @pytest.mark.control("V3.5.3")
-def test_owner_deletes_a_photo_with_files_and_texts(login: Login, user: User, make_photo: MakePhoto) -> None:
+def test_owner_deletes_a_photo_with_files_and_texts(
+    login: Login, user: User, make_photo: MakePhoto
+) -> None:
     photo, kept = make_photo(status=Status.APPROVED), make_photo()
     assert login(user).get(f"{photo.get_absolute_url()}delete/").status_code == 405
     response = login(user).post(f"{photo.get_absolute_url()}delete/")
     assert (response.status_code, response.headers["Location"]) == (302, MINE)
-    assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
+    assert [message.level_tag for message in get_messages(response.wsgi_request)] == [
+        "success"
+    ]
     assert list(Photo.objects.not_deleted()) == [kept]
     photo.refresh_from_db()
     assert (photo.status, photo.title, photo.original_name) == (Status.DELETED, "", "")
@@ -61,7 +69,12 @@ def test_owner_deletes_a_photo_with_files_and_texts(login: Login, user: User, ma
 
 @pytest.mark.control("V8.2.2")
 def test_page_of_a_photo_is_for_those_who_may_see_it(
-    client: HTTPSClient, login: Login, user: User, other_user: User, reviewer: User, make_photo: MakePhoto
+    client: HTTPSClient,
+    login: Login,
+    user: User,
+    other_user: User,
+    reviewer: User,
+    make_photo: MakePhoto,
 ) -> None:
     photo = make_photo()
     url = photo.get_absolute_url()
@@ -69,7 +82,9 @@ def test_page_of_a_photo_is_for_those_who_may_see_it(
     assert client.post(f"{url}delete/").status_code == 404
     assert photo.title not in client.get(INDEX).content.decode()
     for person in (user, reviewer):
-        assert (f"{photo.pk}/delete/" in login(person).get(url).content.decode()) == (person == user)
+        assert (f"{photo.pk}/delete/" in login(person).get(url).content.decode()) == (
+            person == user
+        )
     Photo.objects.update(status=Status.APPROVED)
     assert HTTPSClient().get(url).status_code == 200
     card = f'<img src="/photos/{photo.pk}/thumbnail/" alt="" width="64" height="48">'
@@ -77,7 +92,9 @@ def test_page_of_a_photo_is_for_those_who_may_see_it(
 
 
 @pytest.mark.control("V8.2.2")
-def test_photo_of_another_purpose_is_not_part_of_the_gallery(login: Login, user: User, make_photo: MakePhoto) -> None:
+def test_photo_of_another_purpose_is_not_part_of_the_gallery(
+    login: Login, user: User, make_photo: MakePhoto
+) -> None:
     photo, client = make_photo(status=Status.APPROVED), login(user)
     Photo.objects.update(purpose="test")
     for url in (INDEX, MINE):
@@ -87,10 +104,14 @@ def test_photo_of_another_purpose_is_not_part_of_the_gallery(login: Login, user:
     assert Photo.objects.not_deleted().exists()
 
 
-def test_uploaded_photo_waits_under_my_photos(login: Login, user: User, upload: Upload) -> None:
+def test_uploaded_photo_waits_under_my_photos(
+    login: Login, user: User, upload: Upload
+) -> None:
     response = upload(login(user))
     assert (response.status_code, response.headers["Location"]) == (302, MINE)
-    assert [message.level_tag for message in get_messages(response.wsgi_request)] == ["success"]
+    assert [message.level_tag for message in get_messages(response.wsgi_request)] == [
+        "success"
+    ]
     assert "Teal" in login(user).get(MINE).content.decode()
     assert upload(login(user), title="x" * 121).status_code == 200
 
@@ -101,14 +122,18 @@ def test_title_with_a_control_character_is_refused(
     character: str, login: Login, user: User, upload: Upload, make_photo: MakePhoto
 ) -> None:
     page = upload(login(user), title=f"Teal{character}Subject: forged")
-    assert [error.code for error in page.context["form"].errors.as_data()["title"]] == ["control_characters"]
+    assert [error.code for error in page.context["form"].errors.as_data()["title"]] == [
+        "control_characters"
+    ]
     photo = make_photo(title=f"Teal{character}")
     with pytest.raises(ValidationError, match="one line"):
         photo.full_clean()
 
 
 @pytest.mark.control("V5.1.1")
-def test_upload_page_shows_the_enforced_limits(login: Login, user: User, settings: Settings) -> None:
+def test_upload_page_shows_the_enforced_limits(
+    login: Login, user: User, settings: Settings
+) -> None:
     settings.UPLOAD_MAX_BYTES = 3 * 1024**2
     text = login(user).get(reverse("gallery:upload")).content.decode()
     assert f'data-max-bytes="{3 * 1024**2}"' in text

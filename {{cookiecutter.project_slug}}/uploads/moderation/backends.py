@@ -12,32 +12,33 @@ from uploads.moderation.rules import MANUAL
 
 
 class StaffReviewBackend:
-    """Photos wait in the admin for a reviewer. Other backends override these methods."""
+    """Photos wait in the admin for a reviewer. Other backends override the methods."""
 
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of the verdicts that a new photo needs."""
         return (MANUAL,)
 
     def schedule(self, photos: QuerySet[Photo]) -> None:
-        """Note that a job has to process photos: they were created or reviewed, or their files are no longer needed.
+        """Note that a job has to process photos.
 
-        Callers do this in the transaction that changes the photos.
+        They were created or reviewed, or their files are no longer needed. Callers do
+        this in the transaction that changes the photos.
         """
 
     def deletable(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        """Return those of the deleted photos whose rows may go, since nothing is left to do for them."""
+        """Return the deleted photos whose rows may go, since nothing is left to do."""
         return photos
 
     def overdue(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        """Return the photos that should have had a verdict by now, unless the worker or a service is down."""
+        """Return photos whose verdict is late: the worker or a service may be down."""
         return photos.none()
 
     def with_image_urls(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        """Return photos with what `image_url` reads, so that it needs no query for each."""
+        """Return photos with what `image_url` reads, to save a query for each."""
         return photos
 
     def image_url(self, photo: Photo, variant: str) -> str:
-        """Return the URL of an image. Callers ask only for viewers who may see the photo."""
+        """Return an image's URL. Callers check that the viewer may see the photo."""
         return reverse("uploads:file", args=[photo.id, variant])
 
 

@@ -17,9 +17,10 @@ class VerdictValue(NamedTuple):
 
 
 def decide(results: Mapping[str, str]) -> str:
-    """Return the status of a photo from its results by kind. It is published only if all of them are approvals.
+    """Return the status of a photo from its results by kind.
 
-    A person's decision overrides the others. Any result that is neither clear nor pending needs a reviewer.
+    It is published only if all of them are approvals. A person's decision overrides the
+    others. Any result that is neither clear nor pending needs a reviewer.
     """
     found = set(results.values())
     if results.get(MANUAL) == Result.APPROVED or found == {Result.APPROVED}:

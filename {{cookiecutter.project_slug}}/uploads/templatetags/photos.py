@@ -22,8 +22,13 @@ def waiting() -> int:
 
 
 @register.inclusion_tag("uploads/_photo.html", takes_context=True)
-def photo(context: Context, object: Model, field: str, variant: str = "display", alt: str = "") -> dict[str, Any]:
-    """Show the photo of an object's PhotoField to those who may see it; to its owner with its status until then."""
+def photo(
+    context: Context, object: Model, field: str, variant: str = "display", alt: str = ""
+) -> dict[str, Any]:
+    """Show the photo of an object's PhotoField to those who may see it.
+
+    Until then, its owner sees it with its status.
+    """
     found: Photo | None = getattr(object, field)
     user = context["user"]
     return {

@@ -15,8 +15,15 @@ def upload(make_image: MakeImage, settings: Settings) -> Upload:
     """Send a file through the form of an app, and return the response."""
     settings.ROOT_URLCONF = "uploads.tests.example.urls"
 
-    def send(client: Client, content: bytes | None = None, name: str = "holiday.jpg", **data: Any) -> Any:
+    def send(
+        client: Client,
+        content: bytes | None = None,
+        name: str = "holiday.jpg",
+        **data: Any,
+    ) -> Any:
         file = SimpleUploadedFile(name, make_image() if content is None else content)
-        return client.post(data.pop("url", ADD), {"title": "Teal", **data, "image": file})
+        return client.post(
+            data.pop("url", ADD), {"title": "Teal", **data, "image": file}
+        )
 
     return send

@@ -12,7 +12,9 @@ FOLDERS = [f"{number:02x}" for number in range(256)]  # of the files of photos
 PIXELS = ReencodedImage(dict.fromkeys(VARIANTS, b"pixels"), 64, 48)
 
 
-def create_photo(owner: User, purpose: Purpose = PUBLIC, image: ReencodedImage = PIXELS) -> Photo:
+def create_photo(
+    owner: User, purpose: Purpose = PUBLIC, image: ReencodedImage = PIXELS
+) -> Photo:
     """Store a photo as a form does."""
     new = NewPhoto(SimpleUploadedFile("holiday.jpg", b""), purpose, image)
     with storing_photos(owner, "Teal", {"photo": new}) as photos:

@@ -1,4 +1,4 @@
-"""Who gets which response from each URL of this app: core/tests/access.py explains it."""
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
 
 from typing import Any
 
@@ -19,4 +19,9 @@ ROWS = """
 def objects(owner: User) -> dict[str, Any]:
     """Make a photo that waits for review."""
     photo = create_photo(owner)
-    return {"photo_id": photo.pk, "variant": "display", "object_id": photo.pk, "app_label": "uploads"}
+    return {
+        "photo_id": photo.pk,
+        "variant": "display",
+        "object_id": photo.pk,
+        "app_label": "uploads",
+    }

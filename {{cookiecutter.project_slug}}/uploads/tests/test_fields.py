@@ -1,4 +1,4 @@
-"""Photos of an object of another app: its form, who sees them, and what becomes of them."""
+"""Photos of another app's object: its form, who sees them, what becomes of them."""
 
 import re
 from collections.abc import Callable
@@ -48,7 +48,10 @@ class ThingForm(PhotoModelForm):
 
 def seen_by(photo: Photo | None, *clients: HTTPSClient) -> list[bool]:
     assert photo
-    return [client.get(f"/photos/{photo.pk}/display/").status_code == 200 for client in clients]
+    return [
+        client.get(f"/photos/{photo.pk}/display/").status_code == 200
+        for client in clients
+    ]
 
 
 @pytest.fixture
@@ -57,12 +60,20 @@ def file(make_image: MakeImage) -> Callable[[], SimpleUploadedFile]:
 
 
 @pytest.fixture
-def add_thing(login: Login, user: User, upload: Upload, file: Callable[[], Any], settings: Settings) -> AddThing:
+def add_thing(
+    login: Login,
+    user: User,
+    upload: Upload,
+    file: Callable[[], Any],
+    settings: Settings,
+) -> AddThing:
     """Add a thing with the named photos besides its image, and return it."""
     settings.UPLOADS_PER_HOUR = 100
 
     def add(*names: str) -> Thing:
-        assert upload(login(user), **{name: file() for name in names}).status_code == 302
+        assert (
+            upload(login(user), **{name: file() for name in names}).status_code == 302
+        )
         return Thing.objects.latest("pk")
 
     return add
@@ -76,18 +87,31 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     image, portrait = thing.image, thing.portrait
     assert image
     assert portrait
-    assert (image.purpose, image.title, image.owner) == ("example.thing.image", "Teal", user)
+    assert (image.purpose, image.title, image.owner) == (
+        "example.thing.image",
+        "Teal",
+        user,
+    )
     assert image.get_absolute_url() == f"/things/{thing.pk}/"
     client, url = login(user), image.get_absolute_url()
     page = client.get(url).content.decode()
     assert ">Portrait:</label>" in page
-    assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [str(image.pk), str(portrait.pk)]
-    assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]  # the image is required
+    assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [
+        str(image.pk),
+        str(portrait.pk),
+    ]
+    # The image is required.
+    assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]
     # Without a file, both stay.
     assert client.post(url, {"title": "Other"}).status_code == 302
     thing.refresh_from_db()
     assert (thing.image, thing.portrait, thing.title) == (image, portrait, "Other")
-    assert client.post(url, {"title": "Other", "image": file(), "portrait-clear": "on"}).status_code == 302
+    assert (
+        client.post(
+            url, {"title": "Other", "image": file(), "portrait-clear": "on"}
+        ).status_code
+        == 302
+    )
     thing.refresh_from_db()
     assert thing.image != image
     assert thing.portrait is None
@@ -100,13 +124,21 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
 def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
     login: Login, user: User, upload: Upload, media: Path, settings: Settings
 ) -> None:
-    for bad, message in ((b"<script>", "Only JPEG, PNG and WebP"), (b"\xff\xd8<script>", "damaged and cannot be read")):
+    for bad, message in (
+        (b"<script>", "Only JPEG, PNG and WebP"),
+        (b"\xff\xd8<script>", "damaged and cannot be read"),
+    ):
         response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", bad))
         assert list(response.context["form"].errors) == ["plan"]
         assert message in response.content.decode()
     settings.UPLOADS_PER_HOUR = 1
-    response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", b"\xff\xd8 never decoded"))
-    assert (response.status_code, list(response.context["form"].errors)) == (429, ["image"])
+    response = upload(
+        login(user), plan=SimpleUploadedFile("plan.jpg", b"\xff\xd8 never decoded")
+    )
+    assert (response.status_code, list(response.context["form"].errors)) == (
+        429,
+        ["image"],
+    )
     assert not Thing.objects.exists()
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
@@ -115,7 +147,9 @@ def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
 def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     user: User, media: Path, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    form = ThingForm({"title": "Teal"}, {"image": file()}, instance=Thing(owner=user), owner=user)
+    form = ThingForm(
+        {"title": "Teal"}, {"image": file()}, instance=Thing(owner=user), owner=user
+    )
     assert form.is_valid()
     assert not Photo.objects.exists()
     with pytest.raises(TypeError, match="stored with their object"):
@@ -127,6 +161,24 @@ def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
     assert form.save() == Thing.objects.get()
+
+
+@pytest.mark.control("V5.2.4")
+def test_saving_counts_each_photo_of_a_form_for_the_quota(
+    user: User, media: Path, file: Callable[[], Any], settings: Settings
+) -> None:
+    form_class: Any = forms.modelform_factory(
+        Thing, PhotoModelForm, fields=("title", "image", "portrait")
+    )
+    photos = {"image": file(), "portrait": file()}
+    form = form_class({"title": "Teal"}, photos, instance=Thing(owner=user), owner=user)
+    assert form.is_valid()
+    # As if another form had been saved in the meantime.
+    settings.UPLOADS_PER_HOUR = 1
+    assert form.save() is None
+    assert form.has_error("image", "quota")
+    assert not Photo.objects.exists()
+    assert not list(media.rglob("*.jpg"))
 
 
 def test_form_without_a_new_photo_stores_only_its_object(
@@ -144,7 +196,11 @@ def test_form_without_a_new_photo_stores_only_its_object(
 
 
 def test_admin_of_another_object_shows_a_photo_and_takes_none(
-    add_thing: AddThing, login: Login, user: User, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+    add_thing: AddThing,
+    login: Login,
+    user: User,
+    make_user: MakeUser,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     thing = add_thing()
 
@@ -158,14 +214,24 @@ def test_admin_of_another_object_shows_a_photo_and_takes_none(
     assert str(thing.image_id) in page
     assert 'type="file"' not in page
     (prefix,) = re.findall(r'name="([^"]+)-TOTAL_FORMS"', page)
-    row: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": 1, f"{prefix}-INITIAL_FORMS": 1, f"{prefix}-0-id": thing.pk}
-    row |= {f"{prefix}-0-owner": user.pk, f"{prefix}-0-title": "Other", f"{prefix}-0-image": ""}
+    row: dict[str, Any] = {
+        f"{prefix}-TOTAL_FORMS": 1,
+        f"{prefix}-INITIAL_FORMS": 1,
+        f"{prefix}-0-id": thing.pk,
+    }
+    row |= {
+        f"{prefix}-0-owner": user.pk,
+        f"{prefix}-0-title": "Other",
+        f"{prefix}-0-image": "",
+    }
     assert client.post(url, {"email": user.email, **row}).status_code == 302
     assert [it.image for it in Thing.objects.filter(title="Other")] == [thing.image]
 
 
 @pytest.mark.django_db
-def test_form_that_would_lose_the_photo_is_a_mistake_that_shows(file: Callable[[], Any]) -> None:
+def test_form_that_would_lose_the_photo_is_a_mistake_that_shows(
+    file: Callable[[], Any],
+) -> None:
     form_class: Any = forms.modelform_factory(Thing, fields=("title", "image"))
     form = form_class({"title": "Teal"}, {"image": file()})
     with pytest.raises(TypeError, match="must be a PhotoModelForm"):
@@ -179,7 +245,12 @@ def test_photo_of_an_object_is_seen_by_those_who_may_see_it(
     thing = add_thing("portrait", "plan", "letter")
     thing.guest = other_user
     thing.save()
-    visitor, owner, guest, staff = HTTPSClient(), HTTPSClient(), HTTPSClient(), HTTPSClient()
+    visitor, owner, guest, staff = (
+        HTTPSClient(),
+        HTTPSClient(),
+        HTTPSClient(),
+        HTTPSClient(),
+    )
     for client, person in ((owner, user), (guest, other_user), (staff, reviewer)):
         client.force_login(person)
     everyone = visitor, owner, guest, staff
@@ -210,11 +281,17 @@ def test_photo_without_moderation_is_seen_by_nobody_else(
     assert letter
     assert (letter.status, letter.verdicts.count()) == (Status.APPROVED, 0)
     assert not mail.outbox
-    people = [login(person).get(f"/photos/{letter.pk}/display/").status_code for person in (user, other_user, reviewer)]
+    people = [
+        login(person).get(f"/photos/{letter.pk}/display/").status_code
+        for person in (user, other_user, reviewer)
+    ]
     assert people == [404, 404, 404]
     Thing.objects.update(guest=other_user)
     assert seen_by(letter, login(other_user)) == [True]
-    for url in ("/admin/uploads/photo/?show=all", f"/admin/uploads/photo/{letter.pk}/change/"):
+    for url in (
+        "/admin/uploads/photo/?show=all",
+        f"/admin/uploads/photo/{letter.pk}/change/",
+    ):
         page = login(reviewer).get(url).content.decode()
         assert "private" in page
         assert f"{letter.pk}/thumbnail/" not in page
@@ -241,13 +318,18 @@ def test_photo_of_an_unknown_purpose_is_reported_and_hidden(
 
 @pytest.mark.control("V14.2.7")
 def test_photo_without_its_object_is_hidden_at_once_and_swept(
-    add_thing: AddThing, login: Login, user: User, reviewer: User, monkeypatch: pytest.MonkeyPatch
+    add_thing: AddThing,
+    login: Login,
+    user: User,
+    reviewer: User,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gone, kept = add_thing().image, add_thing().image
     assert gone
     assert kept
     other = default_storage.save(
-        f"invoices/{str(gone.pk)[:2]}/{gone.pk}-display.jpg", SimpleUploadedFile("a.jpg", b"x")
+        f"invoices/{str(gone.pk)[:2]}/{gone.pk}-display.jpg",
+        SimpleUploadedFile("a.jpg", b"x"),
     )
     for photo in (gone, kept):
         review_photo(photo, reviewer, "approved")
@@ -257,14 +339,17 @@ def test_photo_without_its_object_is_hidden_at_once_and_swept(
 
     for folder in FOLDERS:
         jobs.delete_unused_photos(folder)
-    assert Photo.objects.not_deleted().count() == 2  # an object may be about to refer to a new one
+    # An object may be about to refer to a new one.
+    assert Photo.objects.not_deleted().count() == 2
     later = timezone.now() + timedelta(minutes=61)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     for folder in FOLDERS:
         jobs.delete_unused_photos(folder)
     assert Photo.objects.not_deleted().get() == kept
     call_command("worker", "--once")
-    assert [default_storage.exists(photo.path("display")) for photo in (gone, kept)] == [False, True]
+    assert [
+        default_storage.exists(photo.path("display")) for photo in (gone, kept)
+    ] == [False, True]
     assert default_storage.exists(other)
 
 
@@ -285,7 +370,11 @@ def test_email_and_review_name_what_the_photo_is_for(
     thing = add_thing("portrait")
     for photo in (thing.image, thing.portrait):
         assert photo
-        page = login(reviewer).get(f"/admin/uploads/photo/{photo.pk}/change/").content.decode()
+        page = (
+            login(reviewer)
+            .get(f"/admin/uploads/photo/{photo.pk}/change/")
+            .content.decode()
+        )
         assert f"thing: {photo.purpose.rpartition('.')[2]}" in page
         assert f'href="/things/{thing.pk}/"' in page
         review_photo(photo, reviewer, "approved")
@@ -314,7 +403,8 @@ def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
     client.get("/things/")
     with django_assert_num_queries(3):  # session, user, things
         page = client.get("/things/").content.decode()
-    assert page.count("/thumbnail/") == page.count(' alt="A thing" ') == 3  # all of one's own
+    # All of one's own.
+    assert page.count("/thumbnail/") == page.count(' alt="A thing" ') == 3
     assert page.count("/display/") == 3
     assert page.count("Waiting for review") == 4
     client = login(other_user)
@@ -322,11 +412,15 @@ def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
     assert client.get("/things/").content.count(b"/display/") == 0
 
 
-def test_files_of_other_forms_do_not_wait_for_the_decoder(login: Login, user: User, upload: Upload) -> None:
+def test_files_of_other_forms_do_not_wait_for_the_decoder(
+    login: Login, user: User, upload: Upload
+) -> None:
     client = login(user)
     with limits.decoding_turn(user):
         assert upload(client).status_code == 429
-        response = client.post("/file/", {"file": SimpleUploadedFile("list.csv", b"a,b")})
+        response = client.post(
+            "/file/", {"file": SimpleUploadedFile("list.csv", b"a,b")}
+        )
     assert (response.status_code, response.content) == (200, b"a,b")
 
 
@@ -338,7 +432,9 @@ def test_dump_of_the_data_has_the_key_of_a_photo(add_thing: AddThing) -> None:
 
 
 @pytest.mark.control("V8.2.2")
-def test_photo_without_moderation_needs_to_say_who_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photo_without_moderation_needs_to_say_who_sees_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     field = Thing._meta.get_field("letter")
     assert field.check() == []
     monkeypatch.setattr(field, "visible_to", logged_in)

@@ -26,11 +26,13 @@ PREFIX = settings.ACCOUNT_EMAIL_SUBJECT_PREFIX
 
 @pytest.fixture
 def run_worker(monkeypatch: pytest.MonkeyPatch) -> RunWorker:
-    """Run the worker some minutes after the start of the test, and return the emails that it sent."""
+    """Run the worker minutes after the test's start, and return the emails it sent."""
     start = timezone.now()
 
     def run(minutes: int) -> list[Any]:
-        monkeypatch.setattr("django.utils.timezone.now", lambda: start + timedelta(minutes=minutes))
+        monkeypatch.setattr(
+            "django.utils.timezone.now", lambda: start + timedelta(minutes=minutes)
+        )
         before = len(mail.outbox)
         call_command("worker", "--once")
         return mail.outbox[before:]
@@ -40,23 +42,37 @@ def run_worker(monkeypatch: pytest.MonkeyPatch) -> RunWorker:
 
 @pytest.mark.control("notices")
 def test_decisions_of_an_hour_are_reported_in_one_email(
-    user: User, other_user: User, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+    user: User,
+    other_user: User,
+    reviewer: User,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
 ) -> None:
-    published, refused, other = make_photo(title="Harbor"), make_photo(title="Fog"), make_photo(other_user, title="Sun")
+    published, refused, other = (
+        make_photo(title="Harbor"),
+        make_photo(title="Fog"),
+        make_photo(other_user, title="Sun"),
+    )
     make_photo(title="Undecided")
     review_photo(published, reviewer, "approved")
     assert run_worker(30) == []
     review_photo(refused, reviewer, "rejected", "Too <blurred>")
     review_photo(other, reviewer, "approved")
     (email,) = run_worker(61)
-    assert (email.to, email.subject) == ([user.email], f"{PREFIX}Decisions on your photos")
+    assert (email.to, email.subject) == (
+        [user.email],
+        f"{PREFIX}Decisions on your photos",
+    )
     assert '"Harbor" (test) was approved.\n' in email.body
     assert '"Fog" (test) was not accepted.\nReason: Too <blurred>\n' in email.body
     assert "Sun" not in email.body
     assert "Undecided" not in email.body
     assert settings.SITE_NAME in email.body
     (email,) = run_worker(91)
-    assert (email.to, email.subject) == ([other_user.email], f"{PREFIX}A decision on your photo")
+    assert (email.to, email.subject) == (
+        [other_user.email],
+        f"{PREFIX}A decision on your photo",
+    )
     assert run_worker(200) == []
 
 
@@ -79,22 +95,38 @@ def test_changed_decision_is_reported_and_a_repeated_one_is_not(
 def test_automatic_approval_is_not_reported_but_a_rejection_is(
     reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
-    approved, rejected, corrected = make_photo(title="One"), make_photo(title="Two"), make_photo(title="Three")
+    approved, rejected, corrected = (
+        make_photo(title="One"),
+        make_photo(title="Two"),
+        make_photo(title="Three"),
+    )
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     for photo in (rejected, corrected):
         apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
     apply_verdicts(corrected, {MANUAL: VerdictValue("approved")})
     (email,) = run_worker(61)
-    assert [title in email.body for title in ("One", "Two", "Three")] == [False, True, False]
+    assert [title in email.body for title in ("One", "Two", "Three")] == [
+        False,
+        True,
+        False,
+    ]
     review_photo(rejected, reviewer, "approved")
     assert '"Two" (test) was approved' in run_worker(122)[0].body
 
 
 @pytest.mark.control("notices")
 def test_notice_is_withheld_from_those_who_want_or_need_none(
-    user: User, reviewer: User, make_user: MakeUser, make_photo: MakePhoto, run_worker: RunWorker
+    user: User,
+    reviewer: User,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
 ) -> None:
-    unwanted: list[dict[str, Any]] = [{"is_active": False}, {"decision_emails": False}, {"email": ""}]
+    unwanted: list[dict[str, Any]] = [
+        {"is_active": False},
+        {"decision_emails": False},
+        {"email": ""},
+    ]
     owners = [make_user(f"{number}@example.com") for number in range(4)]
     photos = [make_photo(owner) for owner in (*owners, user)]
     for photo in photos:
@@ -103,7 +135,8 @@ def test_notice_is_withheld_from_those_who_want_or_need_none(
         User.objects.filter(pk=owner.pk).update(**fields)
     owners[-1].delete()
     delete_photo(photos[-1])
-    Photo.objects.update(created_at=timezone.now() + timedelta(hours=1))  # so that the worker keeps the row
+    # So that the worker keeps the row.
+    Photo.objects.update(created_at=timezone.now() + timedelta(hours=1))
     assert run_worker(61) == []
     User.objects.update(is_active=True, decision_emails=True)
     assert run_worker(200) == []
@@ -111,7 +144,10 @@ def test_notice_is_withheld_from_those_who_want_or_need_none(
 
 @pytest.mark.control("notices")
 def test_notice_of_a_killed_worker_is_sent_by_the_next(
-    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+    reviewer: User,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     review_photo(make_photo(), reviewer, "approved")
 
@@ -127,7 +163,10 @@ def test_notice_of_a_killed_worker_is_sent_by_the_next(
 
 @pytest.mark.control("notices")
 def test_second_worker_sends_nothing(
-    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+    reviewer: User,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for _ in range(2):
         review_photo(make_photo(), reviewer, "approved")

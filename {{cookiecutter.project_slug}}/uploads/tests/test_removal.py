@@ -23,7 +23,9 @@ from users.models import User
 
 
 def has_file(photo: Photo) -> bool:
-    return default_storage.exists(photo.path("display")) or default_storage.exists(photo.path("thumbnail"))
+    return default_storage.exists(photo.path("display")) or default_storage.exists(
+        photo.path("thumbnail")
+    )
 
 
 @pytest.mark.control("V14.2.7")
@@ -33,7 +35,9 @@ def test_photos_of_a_deleted_user_vanish_at_once(
     counts = []
     for number in (1, 4):
         owner = make_user(f"owner-{number}@example.com")
-        photos = [make_photo(owner=owner, status=status) for status in Status.values[:number]]
+        photos = [
+            make_photo(owner=owner, status=status) for status in Status.values[:number]
+        ]
         with CaptureQueriesContext(connection) as queries:
             owner.delete()
         counts.append(len(queries))
@@ -48,15 +52,21 @@ def test_photos_of_a_deleted_user_vanish_at_once(
 
 
 @pytest.mark.control("V14.2.7")
-def test_texts_of_a_photo_do_not_outlive_it(login: Login, user: User, reviewer: User, make_photo: MakePhoto) -> None:
+def test_texts_of_a_photo_do_not_outlive_it(
+    login: Login, user: User, reviewer: User, make_photo: MakePhoto
+) -> None:
     deleted, other = make_photo(), make_photo()
     reason = {"reason": "Shows Jane Doe"}
     for photo in (deleted, other):
         login(reviewer).post(f"/admin/uploads/photo/{photo.pk}/change/", reason)
     delete_photo(deleted)
-    assert list(Verdict.objects.order_by("detail").values_list("detail", flat=True)) == ["", "Shows Jane Doe"]
+    assert list(
+        Verdict.objects.order_by("detail").values_list("detail", flat=True)
+    ) == ["", "Shows Jane Doe"]
     user.delete()
-    texts = str([*Verdict.objects.values(), *LogEntry.objects.values(), *Photo.objects.values()])
+    texts = str(
+        [*Verdict.objects.values(), *LogEntry.objects.values(), *Photo.objects.values()]
+    )
     assert str(deleted.pk) in texts
     assert "Jane Doe" not in texts
     assert "Teal" not in texts
@@ -64,7 +74,9 @@ def test_texts_of_a_photo_do_not_outlive_it(login: Login, user: User, reviewer: 
 
 @pytest.mark.control("V14.2.7")
 def test_files_that_cannot_be_deleted_are_tried_again(
-    make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     photos = [make_photo() for _ in range(3)]
@@ -75,10 +87,16 @@ def test_files_that_cannot_be_deleted_are_tried_again(
     delete = default_storage.delete
     with monkeypatch.context() as context:
         calls = iter(range(3))
-        context.setattr(default_storage, "delete", lambda name: delete(name) if next(calls) < 2 else 1 / 0)
+        context.setattr(
+            default_storage,
+            "delete",
+            lambda name: delete(name) if next(calls) < 2 else 1 / 0,
+        )
         jobs.delete_removed_files()
     assert caplog.messages[-1] == "photos whose files were deleted: 1"
-    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if record.exc_info] == [
+        "ERROR"
+    ]
     jobs.delete_rows()
     assert Photo.objects.count() == 2
     jobs.delete_removed_files()
@@ -92,7 +110,10 @@ def test_only_finished_rows_of_deleted_photos_are_deleted(
 ) -> None:
     monkeypatch.setattr(jobs, "BATCH_SIZE", 1)
     now = timezone.now()
-    gone: dict[str, Any] = {"status": Status.DELETED, "created_at": now - timedelta(minutes=61)}
+    gone: dict[str, Any] = {
+        "status": Status.DELETED,
+        "created_at": now - timedelta(minutes=61),
+    }
     unfinished: list[dict[str, Any]] = [
         {"status": Status.APPROVED},
         {"must_delete_files": True},
@@ -112,8 +133,14 @@ def test_worker_deletes_orphaned_files_and_spares_new_ones(
     kept, orphan, removed = make_photo(), make_photo(), make_photo(has_files=False)
     Photo.objects.filter(pk=orphan.pk).delete()
     folder = str(orphan.pk)[:2]
-    names = f"photos/{folder}/notes.txt", f"photos/{folder}/{orphan.pk}.pdf", f"{folder}/{orphan.pk}-display.jpg"
-    others = [default_storage.save(name, ContentFile(b"not a photo's")) for name in names]
+    names = (
+        f"photos/{folder}/notes.txt",
+        f"photos/{folder}/{orphan.pk}.pdf",
+        f"{folder}/{orphan.pk}-display.jpg",
+    )
+    others = [
+        default_storage.save(name, ContentFile(b"not a photo's")) for name in names
+    ]
 
     # They may belong to an upload whose photo is about to be saved.
     for folder in FOLDERS:
@@ -123,7 +150,11 @@ def test_worker_deletes_orphaned_files_and_spares_new_ones(
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     for folder in FOLDERS:
         jobs.delete_orphaned_files(folder)
-    assert [has_file(photo) for photo in (kept, orphan, removed)] == [True, False, False]
+    assert [has_file(photo) for photo in (kept, orphan, removed)] == [
+        True,
+        False,
+        False,
+    ]
     assert all(map(default_storage.exists, others))
 
 
@@ -139,9 +170,15 @@ def test_rejected_photo_loses_its_files_after_its_retention(
     later = now + timedelta(days=2, minutes=1)
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     apply_verdicts(recent, {MANUAL: VerdictValue("rejected")})
-    Photo.objects.filter(pk=recent.pk).update(auto_rejected_at=now + timedelta(minutes=2))
+    Photo.objects.filter(pk=recent.pk).update(
+        auto_rejected_at=now + timedelta(minutes=2)
+    )
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     jobs.remove_expired_files()
     jobs.delete_removed_files()
-    assert [has_file(photo) for photo in (expired, approved, recent)] == [False, True, True]
+    assert [has_file(photo) for photo in (expired, approved, recent)] == [
+        False,
+        True,
+        True,
+    ]
     assert set(Photo.objects.filter(has_files=False)) == {expired}

@@ -40,7 +40,9 @@ def said(response: Any) -> list[str]:
 def test_published_only_if_all_kinds_or_a_reviewer_approved() -> None:
     for manual, first, second in product([None, *Verdict.Result.values, "?"], repeat=3):
         verdicts = {"manual": manual, "first": first, "second": second}
-        results = {kind: result for kind, result in verdicts.items() if result is not None}
+        results = {
+            kind: result for kind, result in verdicts.items() if result is not None
+        }
         status = decide(results)
         found = set(results.values())
         if manual == "approved" or found == {"approved"}:
@@ -48,7 +50,11 @@ def test_published_only_if_all_kinds_or_a_reviewer_approved() -> None:
         elif "rejected" in found:
             assert status == Status.REJECTED, results
         else:
-            expected = Status.PENDING if found in ({"pending"}, {"approved", "pending"}) else Status.REVIEW
+            expected = (
+                Status.PENDING
+                if found in ({"pending"}, {"approved", "pending"})
+                else Status.REVIEW
+            )
             assert status == expected, results
 
 
@@ -76,22 +82,37 @@ def test_new_decision_alone_sets_reason_and_retention(
         ("rejected", ["Blurred", reviewer], ("rejected", "Blurred", None)),
     ]
     for hour, (result, arguments, expected) in enumerate(steps):
-        monkeypatch.setattr("django.utils.timezone.now", lambda hour=hour: start + timedelta(hours=hour))
+        monkeypatch.setattr(
+            "django.utils.timezone.now", lambda hour=hour: start + timedelta(hours=hour)
+        )
         assert apply_verdicts(photo, {MANUAL: VerdictValue(result)}, *arguments)
-        at = photo.auto_rejected_at and (photo.auto_rejected_at - start) // timedelta(hours=1)
+        at = photo.auto_rejected_at and (photo.auto_rejected_at - start) // timedelta(
+            hours=1
+        )
         assert (photo.status, photo.reason, at) == expected
     assert not apply_verdicts(photo, {MANUAL: VerdictValue("approved")})
 
 
 @pytest.mark.control("moderation")
-def test_reviewer_approves_in_bulk_and_is_recorded(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
+def test_reviewer_approves_in_bulk_and_is_recorded(
+    login: Login, reviewer: User, make_photo: MakePhoto
+) -> None:
     photos = [make_photo(), make_photo(status=Status.REVIEW)]
     client = login(reviewer)
-    assert all(f"{photo.pk}/thumbnail/" in client.get(QUEUE).content.decode() for photo in photos)
-    client.post(QUEUE, {"action": "approve", "_selected_action": [photo.pk for photo in photos]})
+    assert all(
+        f"{photo.pk}/thumbnail/" in client.get(QUEUE).content.decode()
+        for photo in photos
+    )
+    client.post(
+        QUEUE, {"action": "approve", "_selected_action": [photo.pk for photo in photos]}
+    )
     assert Photo.objects.approved().count() == 2
-    assert set(Verdict.objects.values_list("result", "detail", "decided_by")) == {("approved", "", reviewer.pk)}
-    assert LogEntry.objects.filter(user=reviewer, change_message="Approved").count() == 2
+    assert set(Verdict.objects.values_list("result", "detail", "decided_by")) == {
+        ("approved", "", reviewer.pk)
+    }
+    assert (
+        LogEntry.objects.filter(user=reviewer, change_message="Approved").count() == 2
+    )
 
 
 @pytest.mark.control("moderation")
@@ -102,7 +123,10 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     client = login(reviewer)
     choice = {"action": "reject", "_selected_action": [photo.pk]}
     asked = client.post(QUEUE + "?show=all", choice)
-    assert [client.get(QUEUE).context["title"], asked.context["title"]] == ["Photos", "Reject photos"]
+    assert [client.get(QUEUE).context["title"], asked.context["title"]] == [
+        "Photos",
+        "Reject photos",
+    ]
     assert 'name="reason"' in asked.content.decode()
     client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
@@ -123,21 +147,39 @@ def test_photo_page_decides_and_goes_on_to_the_next(
     apply_verdicts(second, {"machine": VerdictValue("unknown", "no label")})
     client = login(reviewer)
     shown = client.get(page(second)).content.decode()
-    texts = [f"{second.pk}/display/", "holiday.jpg", user.email, "64 × 48", "no label", reviewer.email]
+    texts = [
+        f"{second.pk}/display/",
+        "holiday.jpg",
+        user.email,
+        "64 × 48",
+        "no label",
+        reviewer.email,
+    ]
     field = ['accesskey="r"', 'autocomplete="off"', 'list="reasons"']
     assert [text for text in texts + field if text not in shown] == []
     assert f'href="{page(third)}" accesskey="s"' in shown
     assert client.post(page(second), {"approve": ""}).headers["Location"] == page(third)
     for reason in ("", "x" * 201):  # a rejection needs a reason that its owner can read
         assert client.post(page(third), {"reason": reason}).status_code == 200
-    assert client.post(page(third), {"reason": "Too dark"}).headers["Location"] == page(first)
+    assert client.post(page(third), {"reason": "Too dark"}).headers["Location"] == page(
+        first
+    )
     response = client.post(page(first), {"approve": ""})
     assert response.headers["Location"] == QUEUE
     assert said(response)[-1] == "No other photo waits for review."
     decided = Verdict.objects.filter(kind=MANUAL).order_by("photo__created_at")
-    expected = [("approved", "", ""), ("approved", "", ""), ("rejected", "Too dark", "Too dark")]
-    assert list(decided.values_list("photo__status", "photo__reason", "detail")) == expected
-    assert LogEntry.objects.filter(user=reviewer, object_id=third.pk, change_message="Rejected").exists()
+    expected = [
+        ("approved", "", ""),
+        ("approved", "", ""),
+        ("rejected", "Too dark", "Too dark"),
+    ]
+    assert (
+        list(decided.values_list("photo__status", "photo__reason", "detail"))
+        == expected
+    )
+    assert LogEntry.objects.filter(
+        user=reviewer, object_id=third.pk, change_message="Rejected"
+    ).exists()
 
 
 @pytest.mark.control("V2.3.1")
@@ -155,7 +197,10 @@ def test_second_decision_overwrites_nothing(
     rejection = {"reason": "Mine", f"status-{photo.pk}": "pending"}
     for url in (page(photo), QUEUE + "?show=all", QUEUE):
         response = client.post(url, chosen | rejection)
-        assert said(response)[-1] == "Photos left unchanged: 1, already decided by first@example.com."
+        assert (
+            said(response)[-1]
+            == "Photos left unchanged: 1, already decided by first@example.com."
+        )
         assert response.headers["Location"] == url
     assert not review_photo(photo, reviewer, "rejected", expected_status="pending")
     photo.refresh_from_db()
@@ -175,8 +220,15 @@ def test_messages_count_what_was_decided(
     client = login(reviewer)
 
     def numbers(photos: list[Photo], action: str, query: str = "") -> list[str]:
-        chosen = {"action": action, "_selected_action": [photo.pk for photo in photos], "reason": "Too dark"}
-        return re.findall(r"\b\d+\b|[\w.]+@example.com", " ".join(said(client.post(QUEUE + query, chosen))))
+        chosen = {
+            "action": action,
+            "_selected_action": [photo.pk for photo in photos],
+            "reason": "Too dark",
+        }
+        return re.findall(
+            r"\b\d+\b|[\w.]+@example.com",
+            " ".join(said(client.post(QUEUE + query, chosen))),
+        )
 
     number = str(count)
     assert numbers(decided + gone, "approve") == [number, number]
@@ -194,21 +246,28 @@ def test_list_shows_photos_of_one_status_in_order(
     Photo.objects.filter(pk=rejected.pk).update(has_files=False, reason="Too dark")
     client = login(reviewer)
     queries = ["?", "?show=approved", "?show=rejected", "?show=all"]
-    for number, found in enumerate(([pending, review], [approved], [rejected], photos[3::-1])):
+    for number, found in enumerate(
+        ([pending, review], [approved], [rejected], photos[3::-1])
+    ):
         response = client.get(QUEUE + queries[number])
         changelist = response.context["cl"]
         assert list(changelist.result_list) == found
         assert changelist.full_result_count is None  # counts no photo that is not shown
         choices = list(changelist.filter_specs[0].choices(changelist))
         assert [choice["query_string"] for choice in choices] == queries
-        assert [choice["selected"] for choice in choices] == [it == queries[number] for it in queries]
+        assert [choice["selected"] for choice in choices] == [
+            it == queries[number] for it in queries
+        ]
         assert len({choice["display"] for choice in choices}) == 4
         content = response.content.decode()
         for photo in found:
             assert content.count(page(photo)) == 2
             assert (f"{photo.pk}/thumbnail/" in content) is (photo != rejected)
             date = localize(timezone.localtime(photo.created_at))
-            assert all(str(text) in content for text in (user.email, photo.get_status_display(), photo.reason, date))
+            assert all(
+                str(text) in content
+                for text in (user.email, photo.get_status_display(), photo.reason, date)
+            )
 
 
 def test_list_marks_photos_that_wait_for_too_long(settings: Settings) -> None:
@@ -221,7 +280,9 @@ def test_list_marks_photos_that_wait_for_too_long(settings: Settings) -> None:
         assert (show(photo) != date) is (minutes == -1 and status in WAITING)
 
 
-def test_superuser_cannot_add_or_delete_photos(login: Login, make_user: MakeUser, make_photo: MakePhoto) -> None:
+def test_superuser_cannot_add_or_delete_photos(
+    login: Login, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
     photo = make_photo()
     client = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     for url in (f"{QUEUE}add/", f"{QUEUE}{photo.pk}/delete/"):
@@ -236,24 +297,36 @@ def test_bulk_decision_has_a_ceiling(
 ) -> None:
     assert PhotoAdmin.list_per_page <= PhotoAdmin.list_max_show_all <= 100
     monkeypatch.setattr(PhotoAdmin, "list_per_page", 1)
-    chosen = {"action": "reject", "_selected_action": [make_photo().pk, make_photo().pk], "reason": "Too dark"}
+    chosen = {
+        "action": "reject",
+        "_selected_action": [make_photo().pk, make_photo().pk],
+        "reason": "Too dark",
+    }
     assert said(login(reviewer).post(QUEUE, chosen))[0] == "Photos rejected: 1."
     assert Photo.objects.waiting().count() == 1
 
 
 @pytest.mark.control("V2.2.1")
 @pytest.mark.control("moderation")
-def test_malformed_selection_decides_nothing(login: Login, reviewer: User, make_photo: MakePhoto) -> None:
+def test_malformed_selection_decides_nothing(
+    login: Login, reviewer: User, make_photo: MakePhoto
+) -> None:
     photo, client = make_photo(), login(reviewer)
     for selected in (["foo"], ["foo", photo.pk]):
         for across in ("0", "1"):
-            fields = {"action": "approve", "_selected_action": selected, "select_across": across}
+            fields = {
+                "action": "approve",
+                "_selected_action": selected,
+                "select_across": across,
+            }
             assert client.post(QUEUE, fields).status_code == 400
     assert not Photo.objects.approved().exists()
 
 
 @pytest.mark.control("V3.5.3")
-def test_link_or_other_site_decides_nothing(client: HTTPSClient, reviewer: User, make_photo: MakePhoto) -> None:
+def test_link_or_other_site_decides_nothing(
+    client: HTTPSClient, reviewer: User, make_photo: MakePhoto
+) -> None:
     photo = make_photo()
     client.force_login(reviewer)
     assert client.get(page(photo) + "?approve=&reason=Mine").status_code == 200
@@ -265,9 +338,17 @@ def test_link_or_other_site_decides_nothing(client: HTTPSClient, reviewer: User,
 
 @pytest.mark.control("V1.2.4")
 def test_search_compares_whole_values_or_beginnings(
-    login: Login, user: User, other_user: User, reviewer: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+    login: Login,
+    user: User,
+    other_user: User,
+    reviewer: User,
+    make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mine, other = make_photo(title="Fog in October"), make_photo(other_user, title="Noon")
+    mine, other = (
+        make_photo(title="Fog in October"),
+        make_photo(other_user, title="Noon"),
+    )
     client = login(reviewer)
     for text, found in (
         (f" {user.email.upper()} ", {mine}),
@@ -287,15 +368,24 @@ def test_search_compares_whole_values_or_beginnings(
 
 @pytest.mark.control("V8.2.1")
 def test_staff_without_permission_cannot_review(
-    login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User, caplog: pytest.LogCaptureFixture
+    login: Login,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+    reviewer: User,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     photo = make_photo()
     clerk = make_user("clerk@example.com", is_staff=True)
-    assert [login(clerk).get(url).status_code for url in (QUEUE, page(photo))] == [403, 403]
+    assert [login(clerk).get(url).status_code for url in (QUEUE, page(photo))] == [
+        403,
+        403,
+    ]
     assert "authz_fail" in caplog.messages
     clerk.user_permissions.set(reviewer.user_permissions.filter(codename="view_photo"))
     for action in ("approve", "reject"):
-        login(clerk).post(QUEUE, {"action": action, "_selected_action": [photo.pk], "reason": "Mine"})
+        login(clerk).post(
+            QUEUE, {"action": action, "_selected_action": [photo.pk], "reason": "Mine"}
+        )
     shown = login(clerk).get(page(photo))
     assert (shown.status_code, "Approve" in shown.content.decode()) == (200, False)
     for decision in ({"approve": ""}, {"reason": "Mine"}):
@@ -309,7 +399,10 @@ def test_first_page_of_the_admin_tells_reviewers_how_many_photos_wait(
 ) -> None:
     make_photo()
     make_photo(status=Status.APPROVED)
-    assert f'<a href="{QUEUE}">1 photo waits for review.</a>' in login(reviewer).get("/admin/").content.decode()
+    assert (
+        f'<a href="{QUEUE}">1 photo waits for review.</a>'
+        in login(reviewer).get("/admin/").content.decode()
+    )
     clerk = login(make_user("clerk@example.com", is_staff=True))
     with CaptureQueriesContext(connection) as queries:
         assert "for review" not in clerk.get("/admin/").content.decode()

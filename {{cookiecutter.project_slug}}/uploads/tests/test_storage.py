@@ -47,10 +47,15 @@ def test_signed_url_is_given_to_those_who_may_see_the_photo(
 
 def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
     storage = pytest.importorskip("uploads.storage").ObjectStorage(
-        access_key="key", secret_key="secret", bucket_name="photos", endpoint_url="https://s3.example.com"
+        access_key="key",
+        secret_key="secret",
+        bucket_name="photos",
+        endpoint_url="https://s3.example.com",
     )
     url = storage.url("a.jpg")
-    assert url.startswith("https://s3.example.com/photos/a.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
+    assert url.startswith(
+        "https://s3.example.com/photos/a.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&"
+    )
     assert "X-Amz-Expires=60&" in url
     client, requests, status = storage.connection.meta.client, [], 200
     config = client.meta.config
@@ -65,9 +70,13 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
     client.meta.events.register("before-send.s3", answer)
     storage.save(Photo().path("display"), ContentFile(b"photo"))
     assert requests[-1].headers["Content-Type"] == b"image/jpeg"
-    assert "X-Amz-Trailer" not in requests[-1].headers  # a checksum that many servers do not know
+    # A checksum that many servers do not know.
+    assert "X-Amz-Trailer" not in requests[-1].headers
     assert storage.exists("")
-    assert requests[-1].url == "https://s3.example.com/photos?list-type=2&max-keys=1&encoding-type=url"
+    assert (
+        requests[-1].url
+        == "https://s3.example.com/photos?list-type=2&max-keys=1&encoding-type=url"
+    )
     assert storage.exists("a.jpg")
     assert storage.get_modified_time("a.jpg") == datetime(2026, 11, 26, 12, tzinfo=UTC)
     status = 404
@@ -81,6 +90,8 @@ def test_bucket_gets_bounded_requests_and_gives_short_lived_urls() -> None:
 @pytest.mark.control("V3.2.1")
 def test_browsers_show_no_other_file_of_the_bucket() -> None:
     storage = pytest.importorskip("uploads.storage").ObjectStorage(bucket_name="photos")
-    assert storage.get_object_parameters(Photo().path("display")) == {"ContentType": "image/jpeg"}
+    assert storage.get_object_parameters(Photo().path("display")) == {
+        "ContentType": "image/jpeg"
+    }
     for name in ("invoices/page.html", "photos/page.html", "photos/a0/page.jpg"):
         assert storage.get_object_parameters(name)["ContentDisposition"] == "attachment"

@@ -20,7 +20,14 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
-from core.testing import HTTPSClient, Login, MakeImage, MakePhoto, Upload
+from core.testing import (
+    HANG_SECONDS,
+    HTTPSClient,
+    Login,
+    MakeImage,
+    MakePhoto,
+    Upload,
+)
 from uploads import images, limits
 from uploads.images import ReencodedImage, retry_after
 from uploads.models import Photo, Status
@@ -31,11 +38,19 @@ from users.models import User
 
 
 def stored(media: Path) -> list[str]:
-    return sorted(path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(media).as_posix()
+        for path in media.rglob("*")
+        if path.is_file()
+    )
 
 
 def codes(response: Any) -> list[str | None]:
-    return [error.code for errors in response.context["form"].errors.as_data().values() for error in errors]
+    return [
+        error.code
+        for errors in response.context["form"].errors.as_data().values()
+        for error in errors
+    ]
 
 
 def record_places(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, ...]]:
@@ -51,7 +66,9 @@ def record_places(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, ...]]:
 
 @pytest.mark.control("V5.3.2")
 @pytest.mark.control("V5.4.2")
-@pytest.mark.parametrize("name", ["holiday.jpg", "../../etc/cron.d/evil.jpg", "CON.jpg"])
+@pytest.mark.parametrize(
+    "name", ["holiday.jpg", "../../etc/cron.d/evil.jpg", "CON.jpg"]
+)
 def test_accepted_photo_is_stored_under_a_generated_name(
     login: Login, user: User, upload: Upload, media: Path, name: str
 ) -> None:
@@ -59,12 +76,19 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     assert (response.status_code, response.headers["Location"]) == (302, "/")
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
-    assert (photo.original_name, photo.size) == (name.split("/")[-1], default_storage.size(photo.path("display")))
+    assert (photo.original_name, photo.size) == (
+        name.split("/")[-1],
+        default_storage.size(photo.path("display")),
+    )
     verdicts = set(photo.verdicts.values_list("kind", "result"))
     assert verdicts == {(kind, "pending") for kind in get_moderation_backend().kinds()}
     assert stored(media) == [photo.path("display"), photo.path("thumbnail")]
-    assert os.name == "nt" or all(path.stat().st_mode & 0o77 == 0 for path in media.rglob("*"))
-    assert (photo.width, photo.height) == Image.open(default_storage.open(photo.path("display"))).size
+    assert os.name == "nt" or all(
+        path.stat().st_mode & 0o77 == 0 for path in media.rglob("*")
+    )
+    assert (photo.width, photo.height) == Image.open(
+        default_storage.open(photo.path("display"))
+    ).size
 
 
 @pytest.mark.control("V1.3.11")
@@ -77,16 +101,31 @@ def test_title_of_a_photo_is_one_line(login: Login, user: User, upload: Upload) 
 @pytest.mark.control("V5.2.2")
 @pytest.mark.control("V16.3.3")
 def test_refused_file_is_logged_and_changes_nothing(
-    login: Login, user: User, upload: Upload, media: Path, caplog: pytest.LogCaptureFixture
+    login: Login,
+    user: User,
+    upload: Upload,
+    media: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    response = upload(login(user), b"<script>alert(1)</script>", name="private-name.jpg", title="private title")
+    response = upload(
+        login(user),
+        b"<script>alert(1)</script>",
+        name="private-name.jpg",
+        title="private title",
+    )
     assert (response.status_code, "Retry-After" in response.headers) == (200, False)
     assert list(response.context["form"].errors) == ["image"]
     assert "Only JPEG, PNG and WebP" in response.content.decode()
     assert not Photo.objects.exists()
     assert not stored(media)
-    events = [record for record in caplog.records if record.getMessage() == "upload_validation"]
-    assert [event.__dict__["fields"]["code"] for event in events] == ["unsupported_type"]
+    events = [
+        record
+        for record in caplog.records
+        if record.getMessage() == "upload_validation"
+    ]
+    assert [event.__dict__["fields"]["code"] for event in events] == [
+        "unsupported_type"
+    ]
     assert "private" not in caplog.text
 
 
@@ -105,15 +144,24 @@ def test_too_large_file_is_refused_and_the_title_kept(
 
 @pytest.mark.control("V5.2.1")
 @pytest.mark.parametrize("content", [b"GIF89a", b"\xff\xd8damaged"])
-def test_refused_file_does_not_stay_in_memory(content: bytes, login: Login, user: User, upload: Upload) -> None:
+def test_refused_file_does_not_stay_in_memory(
+    content: bytes, login: Login, user: User, upload: Upload
+) -> None:
     form = upload(login(user), content).context["form"]
     assert [error.__traceback__ for error in form.errors.as_data()["image"]] == [None]
 
 
 @pytest.mark.control("V5.2.1")
-def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(rf: RequestFactory, settings: Settings) -> None:
+def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(
+    rf: RequestFactory, settings: Settings
+) -> None:
     class PlanForm(forms.Form):
-        first, last, plan, cover = forms.CharField(), forms.CharField(), forms.FileField(), forms.FileField()
+        first, last, plan, cover = (
+            forms.CharField(),
+            forms.CharField(),
+            forms.FileField(),
+            forms.FileField(),
+        )
 
     settings.UPLOAD_MAX_BYTES = 100_000
     files = {
@@ -123,10 +171,20 @@ def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(rf: RequestFa
     request = rf.post("/", {"first": "1", **files, "last": "2"})
     form = PlanForm(request.POST, request.FILES)
     assert form.errors.as_data()["plan"][0].code == "too_large"
-    assert form.cleaned_data == {"first": "1", "last": "2", "cover": request.FILES["cover"]}
+    assert form.cleaned_data == {
+        "first": "1",
+        "last": "2",
+        "cover": request.FILES["cover"],
+    }
     # Nor does a view without a form take it for a file.
     refused: Any = request.FILES["plan"]
-    for use in (refused.read, refused.chunks, refused.open, lambda: refused.size, lambda: list(refused)):
+    for use in (
+        refused.read,
+        refused.chunks,
+        refused.open,
+        lambda: refused.size,
+        lambda: list(refused),
+    ):
         with pytest.raises(ValidationError):
             use()
     assert refused.file.closed
@@ -137,14 +195,17 @@ def test_any_form_refuses_a_file_over_the_limit_and_keeps_the_rest(rf: RequestFa
 def test_upload_of_an_anonymous_visitor_is_not_parsed(
     client: HTTPSClient, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("django.http.multipartparser.MultiPartParser.parse")  # parsing would fail
+    # Parsing would fail.
+    monkeypatch.delattr("django.http.multipartparser.MultiPartParser.parse")
     response = upload(HTTPSClient(enforce_csrf_checks=True))
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/accounts/login/")
 
 
 @pytest.mark.control("V5.2.4")
-def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Upload, settings: Settings) -> None:
+def test_quota_counts_deleted_photos_too(
+    login: Login, user: User, upload: Upload, settings: Settings
+) -> None:
     settings.UPLOADS_PER_HOUR = 2
     client = login(user)
     upload(client)
@@ -160,7 +221,9 @@ def test_quota_counts_deleted_photos_too(login: Login, user: User, upload: Uploa
 
 
 @pytest.mark.control("V5.2.4")
-def test_photo_over_the_quota_leaves_no_files(make_photo: MakePhoto, media: Path, settings: Settings) -> None:
+def test_photo_over_the_quota_leaves_no_files(
+    make_photo: MakePhoto, media: Path, settings: Settings
+) -> None:
     settings.UPLOADS_PER_HOUR = 0
     with pytest.raises(ValidationError, match="in one hour: 0"):
         make_photo()
@@ -169,25 +232,39 @@ def test_photo_over_the_quota_leaves_no_files(make_photo: MakePhoto, media: Path
 
 @pytest.mark.control("V15.2.2")
 def test_busy_site_keeps_the_title_and_counts_nothing(
-    login: Login, user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    login: Login,
+    user: User,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = login(user)
     monkeypatch.setattr(limits, "WAIT_SECONDS", 0)
     with limits.decoder():
         response = upload(client, title="Kept title")
-        assert (response.status_code, response.headers["Retry-After"], codes(response)) == (503, "10", ["busy"])
+        assert (
+            response.status_code,
+            response.headers["Retry-After"],
+            codes(response),
+        ) == (503, "10", ["busy"])
         assert 'value="Kept title"' in response.content.decode()
-        assert list(response.context["form"].errors) == ["__all__"]  # so that upload.js keeps the file
+        # So that upload.js keeps the file.
+        assert list(response.context["form"].errors) == ["__all__"]
     assert "ERROR" not in {record.levelname for record in caplog.records}
     assert (limits.waiting, limits.seconds_used(f"decoded:{user.pk}")) == ([], {})
     places = record_places(monkeypatch)
     assert upload(client).status_code == 302
     assert places == [(0, 0, True)]  # it came back before Retry-After
-    assert 0 < sum(limits.seconds_used(f"decoded:{user.pk}").values()) < images.CPU_SECONDS
+    assert (
+        0 < sum(limits.seconds_used(f"decoded:{user.pk}").values()) < images.CPU_SECONDS
+    )
 
 
 @pytest.mark.control("V15.2.2")
-def test_of_those_that_wait_who_used_least_is_next() -> None:
+def test_of_those_that_wait_who_used_least_is_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "WAIT_SECONDS", HANG_SECONDS)
     done: list[str] = []
 
     def decode(name: str, *used: float) -> None:
@@ -207,7 +284,9 @@ def test_of_those_that_wait_who_used_least_is_next() -> None:
 
 
 @pytest.mark.control("V15.2.2")
-@pytest.mark.parametrize(("content", "code"), [(b"GIF89a", "unsupported_type"), (b"", "empty")])
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"GIF89a", "unsupported_type"), (b"", "empty")]
+)
 def test_file_that_is_no_photo_takes_no_turn(
     content: bytes, code: str, login: Login, user: User, upload: Upload
 ) -> None:
@@ -217,22 +296,32 @@ def test_file_that_is_no_photo_takes_no_turn(
 
 @pytest.mark.control("V15.2.2")
 def test_decoding_is_charged_to_account_and_network(
-    login: Login, user: User, other_user: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    login: Login,
+    user: User,
+    other_user: User,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def spent(key: object) -> float:
         return sum(limits.seconds_used(f"decoded:{key}").values())
 
-    places = record_places(monkeypatch)
+    places, expected = record_places(monkeypatch), []
     limits.charge(f"decoded:{user.pk}", {}, 2.5)
     limits.charge("decoded:2001:db8::/64", {}, 3.5)
-    for owner, ip in ((user, "::ffff:192.0.2.1"), (user, "2001:db8::1:0:0:1"), (other_user, "2001:db8::2:0:0:2")):
+    for owner, ip, network in (
+        (user, "::ffff:192.0.2.1", "192.0.2.1/32"),
+        (user, "2001:db8::1:0:0:1", "2001:db8::/64"),
+        (other_user, "2001:db8::2:0:0:2", "2001:db8::/64"),
+    ):
+        expected.append((int(spent(owner.pk)), int(spent(network)), False))
         client = login(owner)
         client.defaults["REMOTE_ADDR"] = ip
         assert upload(client).status_code == 302
     first, second = spent("192.0.2.1/32"), spent(user.pk) - 2.5 - spent("192.0.2.1/32")
     assert min(first, second, spent(other_user.pk)) > 0
     assert spent("2001:db8::/64") == pytest.approx(3.5 + second + spent(other_user.pk))
-    assert places == [(2, 0, False), (2, 3, False), (0, 3, False)]
+    assert expected[0] == (2, 0, False)
+    assert places == expected
 
 
 @pytest.mark.control("V15.2.2")
@@ -240,19 +329,31 @@ def test_account_has_one_upload_at_a_time(
     login: Login, user: User, other_user: User, upload: Upload, make_image: MakeImage
 ) -> None:
     with limits.decoding_turn(other_user, photos=2):
-        assert list(cache.get(f"decoded:{other_user.pk}").values()) == [2 * images.CPU_SECONDS]
+        assert list(cache.get(f"decoded:{other_user.pk}").values()) == [
+            2 * images.CPU_SECONDS
+        ]
         limits.decoding.release()  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
         limits.decoding.acquire()
-    assert (response.status_code, response.headers["Retry-After"], codes(response)) == (429, "5", ["in_progress"])
+    assert (response.status_code, response.headers["Retry-After"], codes(response)) == (
+        429,
+        "5",
+        ["in_progress"],
+    )
     assert upload(login(other_user)).status_code == 302
 
 
 @pytest.mark.control("V15.2.2")
 @pytest.mark.parametrize("script", ["import os; os.abort()", ""])
 def test_refused_upload_counts_by_its_decoding_time(
-    script: str, login: Login, user: User, other_user: User, upload: Upload, settings: Settings, tmp_path: Path
+    script: str,
+    login: Login,
+    user: User,
+    other_user: User,
+    upload: Upload,
+    settings: Settings,
+    tmp_path: Path,
 ) -> None:
     settings.UPLOAD_DECODE_SECONDS = 0.001
     with pytest.MonkeyPatch.context() as patch:
@@ -261,11 +362,14 @@ def test_refused_upload_counts_by_its_decoding_time(
         assert codes(upload(login(user))) == ["crashed"]
     response = upload(login(user))
     assert (response.status_code, codes(response)) == (429, ["budget"])
-    assert 500 < int(response.headers["Retry-After"]) <= 600  # a busy machine takes some of them
+    # A busy machine takes some of them.
+    assert 500 < int(response.headers["Retry-After"]) <= 600
     assert upload(login(other_user)).status_code == 302
 
 
-def test_decoding_time_counts_for_ten_minutes(user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_time_counts_for_ten_minutes(
+    user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.UPLOAD_DECODE_SECONDS = 10
     now, key = 180_000_000, f"decoded:{user.pk}"  # in steps of ten seconds
     monkeypatch.setattr("time.time", lambda: now * 10.0)
@@ -273,7 +377,10 @@ def test_decoding_time_counts_for_ten_minutes(user: User, settings: Settings, mo
     assert limits.seconds_used(key) == {now - 53: 4, now: 3}
     limits.charge(key, limits.seconds_used(key), 3)
     assert limits.seconds_used(key) == {now - 53: 4, now: 6}
-    with pytest.raises(ValidationError, match=r"\b2 min\.") as error, limits.decoding_turn(user):
+    with (
+        pytest.raises(ValidationError, match=r"\b2 min\.") as error,
+        limits.decoding_turn(user),
+    ):
         pass
     assert retry_after(error.value) == 70
 
@@ -288,7 +395,10 @@ def test_upload_of_an_account_deleted_meanwhile_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = login(user)
-    monkeypatch.setattr("uploads.forms.validate_and_reencode", lambda *args: user.delete() and reencoded_image)
+    monkeypatch.setattr(
+        "uploads.forms.validate_and_reencode",
+        lambda *args: user.delete() and reencoded_image,
+    )
     assert upload(client).status_code == 403
     assert not Photo.objects.exists()
     assert stored(media) == []
@@ -352,7 +462,12 @@ def test_full_disk_is_reported_and_the_title_kept(
 
 
 def test_upload_of_the_largest_size_writes_no_temporary_file(
-    login: Login, user: User, upload: Upload, make_image: MakeImage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    login: Login,
+    user: User,
+    upload: Upload,
+    make_image: MakeImage,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     content = make_image() + bytes(3_000_000)
     settings.UPLOAD_MAX_BYTES = len(content)
@@ -362,7 +477,15 @@ def test_upload_of_the_largest_size_writes_no_temporary_file(
 
 
 @pytest.mark.control("V15.3.3")
-def test_form_sets_only_its_own_fields(login: Login, user: User, other_user: User, upload: Upload) -> None:
-    upload(login(user), status="approved", owner=str(other_user.pk), is_staff="1", reason="x")
+def test_form_sets_only_its_own_fields(
+    login: Login, user: User, other_user: User, upload: Upload
+) -> None:
+    upload(
+        login(user),
+        status="approved",
+        owner=str(other_user.pk),
+        is_staff="1",
+        reason="x",
+    )
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.reason) == (Status.PENDING, user, "")

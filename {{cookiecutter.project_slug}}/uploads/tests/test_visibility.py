@@ -14,7 +14,9 @@ def urls(photo: Photo) -> list[str]:
 
 
 @pytest.mark.control("V8.2.2")
-@pytest.mark.parametrize("status", [Status.PENDING, Status.REVIEW, Status.REJECTED, Status.DELETED])
+@pytest.mark.parametrize(
+    "status", [Status.PENDING, Status.REVIEW, Status.REJECTED, Status.DELETED]
+)
 def test_hidden_photo_is_not_found_by_other_users(
     client: HTTPSClient,
     login: Login,
@@ -29,17 +31,28 @@ def test_hidden_photo_is_not_found_by_other_users(
     login(other_user)
     for url in urls(photo):
         assert client.get(url).status_code == 404
-    events = [record for record in caplog.records if record.getMessage() == "authz_fail"]
-    expected = [("WARNING", person) for person in (None, other_user.pk) for _ in urls(photo)]
-    assert [(event.levelname, event.__dict__["fields"]["user"]) for event in events] == expected
+    events = [
+        record for record in caplog.records if record.getMessage() == "authz_fail"
+    ]
+    expected = [
+        ("WARNING", person) for person in (None, other_user.pk) for _ in urls(photo)
+    ]
+    assert [
+        (event.levelname, event.__dict__["fields"]["user"]) for event in events
+    ] == expected
 
 
 @pytest.mark.control("V8.2.2")
-def test_hidden_photo_answers_like_a_missing_one(login: Login, other_user: User, make_photo: MakePhoto) -> None:
+def test_hidden_photo_answers_like_a_missing_one(
+    login: Login, other_user: User, make_photo: MakePhoto
+) -> None:
     photos = [make_photo(), make_photo(status=Status.DELETED), Photo(title="missing")]
     for visitor in (HTTPSClient(), login(other_user)):
         visitor.get(PRIVATE)
-        for responses in zip(*([visitor.get(url) for url in urls(photo)] for photo in photos), strict=True):
+        for responses in zip(
+            *([visitor.get(url) for url in urls(photo)] for photo in photos),
+            strict=True,
+        ):
             headers = [dict(response.headers.items()) for response in responses]
             for varying in ("X-Request-ID", "Expires"):
                 assert len({it.pop(varying, "") != "" for it in headers}) == 1
@@ -47,7 +60,9 @@ def test_hidden_photo_answers_like_a_missing_one(login: Login, other_user: User,
 
 
 @pytest.mark.control("V8.2.2")
-def test_owner_and_reviewer_see_hidden_photo(login: Login, user: User, reviewer: User, make_photo: MakePhoto) -> None:
+def test_owner_and_reviewer_see_hidden_photo(
+    login: Login, user: User, reviewer: User, make_photo: MakePhoto
+) -> None:
     photo = make_photo()
     for person in (user, reviewer):
         client = login(person)
@@ -75,7 +90,9 @@ def test_former_reviewer_does_not_see_hidden_photo(
 
 
 @pytest.mark.control("V14.3.2")
-def test_published_photo_is_visible_to_everyone(client: HTTPSClient, make_photo: MakePhoto) -> None:
+def test_published_photo_is_visible_to_everyone(
+    client: HTTPSClient, make_photo: MakePhoto
+) -> None:
     photo = make_photo(status=Status.APPROVED)
     for url in urls(photo):
         assert client.get(url).status_code == 200
@@ -83,14 +100,20 @@ def test_published_photo_is_visible_to_everyone(client: HTTPSClient, make_photo:
     # Not for shared caches: the photo may be rejected or deleted later.
     assert client.get(urls(photo)[0]).headers["Cache-Control"] == "private, max-age=600"
     default_storage.delete(photo.path("display"))
-    Photo.objects.filter(pk=make_photo(status=Status.APPROVED).pk).update(has_files=False)
+    Photo.objects.filter(pk=make_photo(status=Status.APPROVED).pk).update(
+        has_files=False
+    )
     for gone in Photo.objects.all():
         assert client.get(urls(gone)[0]).status_code == 404
 
 
 @pytest.mark.control("V14.2.2")
 def test_browser_asks_before_it_shows_a_file_again(
-    client: HTTPSClient, login: Login, user: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+    client: HTTPSClient,
+    login: Login,
+    user: User,
+    make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
     url = urls(photo)[1]
@@ -116,7 +139,9 @@ def test_browser_asks_before_it_shows_a_file_again(
 @pytest.mark.control("V3.2.1")
 @pytest.mark.control("V5.3.1")
 @pytest.mark.control("V5.4.1")
-def test_served_file_cannot_run_as_a_page(client: HTTPSClient, make_photo: MakePhoto) -> None:
+def test_served_file_cannot_run_as_a_page(
+    client: HTTPSClient, make_photo: MakePhoto
+) -> None:
     photo = make_photo(status=Status.APPROVED)
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(b"<script>alert(1)</script>")
@@ -124,4 +149,7 @@ def test_served_file_cannot_run_as_a_page(client: HTTPSClient, make_photo: MakeP
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    assert response.headers["Content-Disposition"] == f'inline; filename="{photo.pk}-display.jpg"'
+    assert (
+        response.headers["Content-Disposition"]
+        == f'inline; filename="{photo.pk}-display.jpg"'
+    )

@@ -37,15 +37,24 @@ NEW = "a harbor at noon"
         ("blue-boat-4711-and-so-on", "password_names_site"),
     ],
 )
-def test_weak_password_is_rejected_with_its_reason(password: str, code: str, settings: Settings) -> None:
+def test_weak_password_is_rejected_with_its_reason(
+    password: str, code: str, settings: Settings
+) -> None:
     settings.SITE_NAME, settings.DOMAIN_NAME = "Harbor Site", "blue.example"
     with pytest.raises(ValidationError) as rejection:
         validate_password(password, User(email="owner@example.com"))
     assert code in {error.code for error in rejection.value.error_list}
-    (length,) = [it["OPTIONS"]["min_length"] for it in settings.AUTH_PASSWORD_VALIDATORS if "OPTIONS" in it]
+    (length,) = [
+        it["OPTIONS"]["min_length"]
+        for it in settings.AUTH_PASSWORD_VALIDATORS
+        if "OPTIONS" in it
+    ]
     assert length >= 12
     settings.SITE_NAME = "Cha"  # too short a name to forbid
-    validate_password("twelve chars, or as many as you ask for"[:length], User(email="owner@example.com"))
+    validate_password(
+        "twelve chars, or as many as you ask for"[:length],
+        User(email="owner@example.com"),
+    )
 
 
 @pytest.mark.control("V6.2.8")
@@ -62,7 +71,10 @@ def test_long_password_is_checked_to_its_last_character() -> None:
 @pytest.mark.control("V6.2.7")
 def test_password_managers_fill_every_hidden_input(login: Login, user: User) -> None:
     for client, page in ((HTTPSClient(), "login"), (login(user), "password/change")):
-        inputs = re.findall(r"<input[^>]*password[^>]*>", client.get(f"/accounts/{page}/").content.decode())
+        inputs = re.findall(
+            r"<input[^>]*password[^>]*>",
+            client.get(f"/accounts/{page}/").content.decode(),
+        )
         assert inputs
         for it in inputs:
             assert 'type="password"' in it
@@ -82,7 +94,9 @@ def test_password_is_stored_as_argon2id(user: User) -> None:
 
 @pytest.mark.control("V11.4.1")
 def test_password_stored_with_a_weak_hash_is_not_accepted(user: User) -> None:
-    user.password = "md5$salt$" + hashlib.md5(b"saltanything", usedforsecurity=False).hexdigest()
+    user.password = (
+        "md5$salt$" + hashlib.md5(b"saltanything", usedforsecurity=False).hexdigest()
+    )
     assert not user.check_password("anything")
 
 
@@ -110,8 +124,13 @@ def test_each_administrator_is_created_once(
         create("")
     monkeypatch.setenv("DJANGO_SUPERUSER_EMAIL", "Second@example.com")
     create("")
-    administrators = User.objects.filter(is_superuser=True, is_staff=True).order_by("email")
-    assert [it.email for it in administrators] == ["admin@example.com", "second@example.com"]
+    administrators = User.objects.filter(is_superuser=True, is_staff=True).order_by(
+        "email"
+    )
+    assert [it.email for it in administrators] == [
+        "admin@example.com",
+        "second@example.com",
+    ]
     assert administrators[0].check_password(PASSWORD)
     assert User.objects.count() == 3
 
@@ -123,7 +142,8 @@ def test_administrator_is_asked_again_for_a_weak_password(
 ) -> None:
     typed = iter(["short", "short", PASSWORD, "another", PASSWORD, PASSWORD])
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
-    monkeypatch.setattr("builtins.input", {"Email: ": "admin@example.com"}.__getitem__)  # no other question
+    # There is no other question.
+    monkeypatch.setattr("builtins.input", {"Email: ": "admin@example.com"}.__getitem__)
     monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
     call_command("createsuperuser")
     assert User.objects.get(is_superuser=True).check_password(PASSWORD)
@@ -141,9 +161,13 @@ def test_administrator_is_asked_again_for_a_weak_password(
 
 @pytest.mark.control("V6.2.1")
 @pytest.mark.django_db
-def test_weak_password_of_an_administrator_is_refused_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weak_password_of_an_administrator_is_refused_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin")
-    with pytest.raises(CommandError, match=r"too similar to the email\. This password is too"):
+    with pytest.raises(
+        CommandError, match=r"too similar to the email\. This password is too"
+    ):
         call_command("createsuperuser", "--no-input", "--email", "admin@example.com")
     with pytest.raises(CommandError, match="no terminal"):
         call_command("createsuperuser")
@@ -162,44 +186,83 @@ def test_email_in_another_case_is_the_same_account(user: User) -> None:
     assert user.email == "other@example.com"
 
 
-def test_superuser_manages_users_in_the_admin(login: Login, make_user: MakeUser) -> None:
+def test_superuser_manages_users_in_the_admin(
+    login: Login, make_user: MakeUser
+) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     client = login(admin)
-    response = client.post("/admin/users/user/add/", {"email": "New@example.com", "usable_password": "false"})
+    response = client.post(
+        "/admin/users/user/add/",
+        {"email": "New@example.com", "usable_password": "false"},
+    )
     assert response.status_code == 302
     added = User.objects.get(email="new@example.com")
     group = Group.objects.create(name="reviewers")
-    form = {"email": added.email, "is_active": "on", "is_staff": "on", "groups": [group.pk]}
+    form = {
+        "email": added.email,
+        "is_active": "on",
+        "is_staff": "on",
+        "groups": [group.pk],
+    }
     assert client.post(f"/admin/users/user/{added.pk}/change/", form).status_code == 302
-    response = client.post(f"/admin/users/user/{added.pk}/change/", form | {"groups": [10**30]})
+    response = client.post(
+        f"/admin/users/user/{added.pk}/change/", form | {"groups": [10**30]}
+    )
     assert response.status_code in {200, 400}  # an error of the form, except on SQLite
     assert list(added.groups.all()) == [group]
-    assert client.get(f"/admin/users/user/{added.pk}/change/?_to_field=").status_code == 200
+    assert (
+        client.get(f"/admin/users/user/{added.pk}/change/?_to_field=").status_code
+        == 200
+    )
     dates = ["last_login", "date_joined"]
-    names = ["email", "decision_emails", "is_active", "is_staff", "is_superuser", "groups", "user_permissions", *dates]
+    names = [
+        "email",
+        "decision_emails",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+        "user_permissions",
+        *dates,
+    ]
     pages = {f"{added.pk}/change": ["password", *names], "add": ["email"]}
     for path, fields in pages.items():
         page = client.get(f"/admin/users/user/{path}/")
-        assert [name for name in fields if f"field-{name}" not in page.content.decode()] == []
+        assert [
+            name for name in fields if f"field-{name}" not in page.content.decode()
+        ] == []
         assert not page.context["adminform"].form.fields.keys() & set(dates)
-    filters: dict[str, Any] = {"q": "NEW@", "is_active__exact": 1, "is_staff__exact": 1, "groups__id__exact": group.pk}
+    filters: dict[str, Any] = {
+        "q": "NEW@",
+        "is_active__exact": 1,
+        "is_staff__exact": 1,
+        "groups__id__exact": group.pk,
+    }
     page = client.get("/admin/users/user/", filters)
     assert list(page.context["cl"].result_list) == [added]
-    assert {"email", "is_active", "is_staff", "last_login"} <= set(page.context["cl"].list_display)
+    assert {"email", "is_active", "is_staff", "last_login"} <= set(
+        page.context["cl"].list_display
+    )
 
 
-def test_staff_account_is_never_deleted(rf: Any, user: User, make_user: MakeUser) -> None:
+def test_staff_account_is_never_deleted(
+    rf: Any, user: User, make_user: MakeUser
+) -> None:
     request, user_admin = rf.get("/"), admin.site.get_model_admin(User)
     request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
     assert user_admin.has_delete_permission(request, user)
     for role in ({"is_staff": True}, {"is_superuser": True}):
-        assert not user_admin.has_delete_permission(request, make_user(f"{role}@example.com", **role))
+        assert not user_admin.has_delete_permission(
+            request, make_user(f"{role}@example.com", **role)
+        )
 
 
 @pytest.fixture
 def staff(make_user: MakeUser) -> User:
     person = make_user("staff@example.com", is_staff=True)
-    person.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "add_user", "change_user"]))
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_user", "add_user", "change_user"])
+    )
     return person
 
 
@@ -216,59 +279,104 @@ def test_owner_is_told_what_staff_change(
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     client, url = login(admin), f"/admin/users/user/{user.pk}/"
     form = {"email": "new@example.com", "is_active": "on", "decision_emails": "on"}
-    status, password = ["is_staff", "is_superuser"], {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    status, password = (
+        ["is_staff", "is_superuser"],
+        {"password1": NEW, "password2": NEW, "usable_password": "true"},
+    )
     for page, fields, to, changed in (
         ("change", form, "owner@example.com", ["email"]),
         ("change", form | dict.fromkeys(status, "on"), "new@example.com", status),
-        ("change", {"email": "newer@example.com"}, "new@example.com", ["email", "is_active", *status]),
+        (
+            "change",
+            {"email": "newer@example.com"},
+            "new@example.com",
+            ["email", "is_active", *status],
+        ),
         ("password", password, "newer@example.com", ["password"]),
-        ("password", {"usable_password": "false", "unset-password": ""}, "newer@example.com", ["password"]),
+        (
+            "password",
+            {"usable_password": "false", "unset-password": ""},
+            "newer@example.com",
+            ["password"],
+        ),
     ):
         assert client.post(f"{url}{page}/", fields).status_code == 302
         notice, event = mail.outbox.pop(), last_event(caplog)
         assert notice.to == [to]
         labels = ", ".join(str(label_for_field(it, User)) for it in changed)
         assert f"changed this of your account: {labels}. " in str(notice.body)
-        ids = {"changed": changed, "owner": user.pk, "user": admin.pk, "path": f"{url}{page}/"}
+        ids = {
+            "changed": changed,
+            "owner": user.pk,
+            "user": admin.pk,
+            "path": f"{url}{page}/",
+        }
         assert event == ("user_updated", ids)
-    client.post(f"{url}change/", {"email": "newer@example.com", "decision_emails": "on"})
-    client.post(f"{url}password/", {"password1": "short", "password2": "short", "usable_password": "true"})
+    client.post(
+        f"{url}change/", {"email": "newer@example.com", "decision_emails": "on"}
+    )
+    client.post(
+        f"{url}password/",
+        {"password1": "short", "password2": "short", "usable_password": "true"},
+    )
     assert not mail.outbox
 
 
 @pytest.mark.control("V6.4.1")
 @pytest.mark.control("V6.4.6")
 def test_staff_send_a_link_instead_of_setting_a_password(
-    login: Login, staff: User, user: User, make_user: MakeUser, caplog: pytest.LogCaptureFixture
+    login: Login,
+    staff: User,
+    user: User,
+    make_user: MakeUser,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     client, url = login(staff), "/admin/users/user/"
     new = {"password1": NEW, "password2": NEW, "usable_password": "true"}
-    assert "field-password" not in client.get(f"{url}{user.pk}/change/").content.decode()
+    assert (
+        "field-password" not in client.get(f"{url}{user.pk}/change/").content.decode()
+    )
     for path in (f"{user.pk}/password/", f"{staff.pk}/password/"):
-        assert (client.get(url + path).status_code, client.post(url + path, new).status_code) == (403, 403)
+        assert (
+            client.get(url + path).status_code,
+            client.post(url + path, new).status_code,
+        ) == (403, 403)
     new["password"] = make_password(NEW)
-    client.post(f"{url}{user.pk}/change/", new | {"email": user.email, "is_active": "on"})
+    client.post(
+        f"{url}{user.pk}/change/", new | {"email": user.email, "is_active": "on"}
+    )
     client.post(f"{url}add/", new | {"email": "added@example.com"})
     assert not User.objects.get(email="added@example.com").has_usable_password()
     for person in (staff, user):
         person.refresh_from_db()
         assert person.check_password(PASSWORD)
     disabled = make_user("disabled@example.com", is_active=False)
-    client.post(url, {"action": "send_reset_link", "_selected_action": [user.pk, disabled.pk]})
+    client.post(
+        url, {"action": "send_reset_link", "_selected_action": [user.pk, disabled.pk]}
+    )
     (message,) = mail.outbox
     assert message.to == [user.email]
-    link = re.search(r"https://testserver/accounts/password/reset/key/\S+", str(message.body))
+    link = re.search(
+        r"https://testserver/accounts/password/reset/key/\S+", str(message.body)
+    )
     assert link
     assert HTTPSClient().get(link[0]).status_code == 302
-    assert last_event(caplog) == ("authn_password_reset_sent", {"owner": user.pk, "user": staff.pk, "path": url})
+    assert last_event(caplog) == (
+        "authn_password_reset_sent",
+        {"owner": user.pk, "user": staff.pk, "path": url},
+    )
 
 
 @pytest.mark.control("V8.2.1")
-def test_staff_cannot_make_themselves_superusers(login: Login, make_user: MakeUser) -> None:
+def test_staff_cannot_make_themselves_superusers(
+    login: Login, make_user: MakeUser
+) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     staff = make_user("staff@example.com", is_staff=True)
-    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    staff.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_user", "change_user"])
+    )
     client = login(staff)
     form = {"email": staff.email, "is_active": "on", "is_superuser": "on"}
     client.post(f"/admin/users/user/{staff.pk}/change/", form)

@@ -18,7 +18,10 @@ BACKUPS_KEPT = timedelta(weeks=8)  # by scripts/backups.py
 
 
 class Command(BaseCommand):
-    help = "Re-encrypt all data with the first of FIELD_ENCRYPTION_KEYS. After a stop, run it again to go on."
+    help = (
+        "Re-encrypt all data with the first of FIELD_ENCRYPTION_KEYS."
+        " After a stop, run it again to go on."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.failed = 0
@@ -30,27 +33,37 @@ class Command(BaseCommand):
         for _, target in targets:
             self.rotate_field(*target)
         if self.failed:
-            raise CommandError(f"{self.failed} rows could not be decrypted. Keep the old keys and add the missing one.")
+            raise CommandError(
+                f"{self.failed} rows could not be decrypted."
+                " Keep the old keys and add the missing one."
+            )
         until = timezone.now() + BACKUPS_KEPT
-        self.stdout.write(f"Keep the old keys until {until:%Y-%m-%d}, for the backups from before today.")
+        self.stdout.write(
+            f"Keep the old keys until {until:%Y-%m-%d},"
+            " for the backups from before today."
+        )
 
     def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
-        # The field's class without encryption: values are read and written as they are stored.
+        # The field's class without encryption: values are read and written as stored.
         plain = getattr(models, model._meta.get_field(name).get_internal_type())()
-        stored = model._base_manager.annotate(stored=ExpressionWrapper(F(name), output_field=plain))
+        stored = model._base_manager.annotate(
+            stored=ExpressionWrapper(F(name), output_field=plain)
+        )
         rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").only("pk")
         label = f"{model._meta.label}.{name}"
         left, checked, rotated, shown = rows, 0, 0, time.monotonic()
         while True:
             with transaction.atomic():
-                # Locked before it is read, so that no change made meanwhile is overwritten.
+                # Locked before it is read, or a change made meanwhile would be lost.
                 batch, outdated = list(left.select_for_update()[:BATCH_SIZE]), []
                 for row in batch:
                     try:
                         value = rotate(row.stored)
                     except InvalidToken:
                         self.failed += 1
-                        self.stderr.write(f"{model._meta.label} {row.pk}: no key decrypts its {name}")
+                        self.stderr.write(
+                            f"{model._meta.label} {row.pk}: no key decrypts its {name}"
+                        )
                         continue
                     if value != row.stored:
                         setattr(row, name, Value(value, plain))
@@ -62,5 +75,7 @@ class Command(BaseCommand):
             checked, rotated = checked + len(batch), rotated + len(outdated)
             if time.monotonic() > shown + PROGRESS_SECONDS:
                 shown = time.monotonic()
-                self.stdout.write(f"{label}: {checked} checked, {rotated} re-encrypted so far")
+                self.stdout.write(
+                    f"{label}: {checked} checked, {rotated} re-encrypted so far"
+                )
         self.stdout.write(f"{label}: {rotated} re-encrypted")

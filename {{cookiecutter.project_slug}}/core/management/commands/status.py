@@ -19,7 +19,8 @@ from core.models import LastRun
 from core.status import LINES, worker
 from core.views import SERVICES
 
-QUIET = timedelta(minutes=10)  # A unit that has not failed again for so long is fine: systemd starts it again at once.
+# A unit that has not failed again for so long is fine: systemd restarts it at once.
+QUIET = timedelta(minutes=10)
 
 
 class Line(NamedTuple):
@@ -32,15 +33,26 @@ class Line(NamedTuple):
 
 
 class Command(BaseCommand):
-    help = "Say how the site is, a line for each part. The exit code is 1 if one is bad."
+    help = (
+        "Say how the site is, a line for each part. The exit code is 1 if one is bad."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true")
-        parser.add_argument("--skip", nargs="+", default=[], metavar="LINE", help="leave lines out")
+        parser.add_argument(
+            "--skip", nargs="+", default=[], metavar="LINE", help="leave lines out"
+        )
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--worker", action="store_true", help="look at the worker of this machine only")
-        tell = "print nothing, but tell a person what is bad, once; or that a unit has failed"
+        mode.add_argument(
+            "--worker",
+            action="store_true",
+            help="look at the worker of this machine only",
+        )
+        tell = (
+            "print nothing, but tell a person what is bad, once;"
+            " or that a unit has failed"
+        )
         mode.add_argument("--alarm", nargs="*", metavar="UNIT", help=tell)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -61,7 +73,9 @@ def look(only_worker: bool, skip: list[str]) -> list[Line]:
     if only_worker:
         parts = {"worker": lambda: worker(WORKER_HERE)}
     for name, function in parts.items():
-        if name in skip or (name in LINES and any(it.name == "database" and not it.fine for it in lines)):
+        if name in skip or (
+            name in LINES and any(it.name == "database" and not it.fine for it in lines)
+        ):
             continue
         try:
             answer = function()
@@ -69,33 +83,55 @@ def look(only_worker: bool, skip: list[str]) -> list[Line]:
         except Exception as error:
             # Without its text, which can hold a value.
             fine, found = False, f"failed with {type(error).__name__}"
-            advice = "Start it, or check its variable of the environment: .env.example has them."
+            advice = (
+                "Start it, or check its variable of the environment:"
+                " .env.example has them."
+            )
         lines.append(Line(name, fine, found if fine else f"{found}. {advice}"))
     return lines
 
 
 def update_alarms(units: list[str], lines: list[Line]) -> None:
-    """Tell a person what has become bad, and what is fine again. A file for each is empty until a person was told.
+    """Tell a person what has become bad, and what is fine again.
 
-    Files, because an alarm must arrive without the database too.
+    A file for each is empty until a person was told. Files, because an alarm must
+    arrive without the database too.
     """
     if not (state := os.environ.get("STATE_DIRECTORY")):
-        raise CommandError("Set STATE_DIRECTORY to a folder in which only the site's user writes.")
+        raise CommandError(
+            "Set STATE_DIRECTORY to a folder in which only the site's user writes."
+        )
     folder = Path(state, "alarms")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in [*units, *(line.name for line in lines if not line.fine)]:
         (folder / Path(name).name).touch()
     files, fine = sorted(folder.iterdir()), {line.name for line in lines if line.fine}
     names = {*SERVICES, *LINES}
-    over = [it for it in files if (it.name in fine if it.name in names else "database" in fine and works(it))]
+    over = [
+        it
+        for it in files
+        if (it.name in fine if it.name in names else "database" in fine and works(it))
+    ]
     new = [it for it in files if it not in over and not it.stat().st_size]
     if new or over:
-        changes = [f"{it.name} is bad" for it in new] + [f"{it.name} is fine again" for it in over]
-        failed = [f"BAD  {it.name}: failed. Its log says why." for it in new if it.name not in names]
+        changes = [f"{it.name} is bad" for it in new] + [
+            f"{it.name} is fine again" for it in over
+        ]
+        failed = [
+            f"BAD  {it.name}: failed. Its log says why."
+            for it in new
+            if it.name not in names
+        ]
         try:
-            tell(f"[{settings.SITE_NAME}] {', '.join(changes)}", "\n".join([*failed, *map(str, lines)]))
+            tell(
+                f"[{settings.SITE_NAME}] {', '.join(changes)}",
+                "\n".join([*failed, *map(str, lines)]),
+            )
         except (OSError, subprocess.SubprocessError) as error:
-            raise CommandError(f"The alarm did not arrive: {type(error).__name__}. The next call repeats it.") from None
+            raise CommandError(
+                f"The alarm did not arrive: {type(error).__name__}."
+                " The next call repeats it."
+            ) from None
         for path in new:
             path.write_text("told", encoding="ascii")
         for path in over:
@@ -103,7 +139,7 @@ def update_alarms(units: list[str], lines: list[Line]) -> None:
 
 
 def works(unit: Path) -> bool:
-    """Return whether a unit works again: there is a new backup, or it has not failed for a while."""
+    """Return whether a unit works again: a new backup, or no failure for a while."""
     failed = datetime.fromtimestamp(unit.stat().st_mtime, UTC)
     if "backup" in unit.name:
         return LastRun.objects.filter(name="backup", at__gt=failed).exists()
@@ -111,10 +147,21 @@ def works(unit: Path) -> bool:
 
 
 def tell(subject: str, text: str) -> None:
-    """Send an email at once, without the worker, or give the text to the command that the operator names."""
+    """Send an email at once, without the worker.
+
+    With ALARM_COMMAND, give the text to that command instead.
+    """
     text += f"\n\n{gethostname()}, {timezone.now():%F %H:%M} UTC\n"
     if settings.ALARM_COMMAND:
-        subprocess.run(settings.ALARM_COMMAND, input=f"{subject}\n\n{text}", text=True, timeout=60, check=True)  # noqa: S603 - no shell
+        subprocess.run(  # noqa: S603 - no shell
+            settings.ALARM_COMMAND,
+            input=f"{subject}\n\n{text}",
+            text=True,
+            timeout=60,
+            check=True,
+        )
     else:
         with mailers["server"] as server:
-            server.send_messages([EmailMessage(subject, text, to=[settings.ALARM_EMAIL])])
+            server.send_messages(
+                [EmailMessage(subject, text, to=[settings.ALARM_EMAIL])]
+            )

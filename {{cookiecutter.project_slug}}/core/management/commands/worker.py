@@ -26,10 +26,14 @@ beating = Lock()
 
 
 class Command(BaseCommand):
-    help = "Run the jobs of all apps when they are due. Several workers can run at once."
+    help = (
+        "Run the jobs of all apps when they are due. Several workers can run at once."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="run all jobs, and stop (for cron)")
+        parser.add_argument(
+            "--once", action="store_true", help="run all jobs, and stop (for cron)"
+        )
 
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
         if once:
@@ -50,7 +54,10 @@ def run_once() -> None:
 
 
 def run_until_signal() -> None:
-    """Run the jobs that are due, until a signal stops the process after the present jobs. Each lane has a thread."""
+    """Run the jobs that are due until a signal stops the process.
+
+    It stops after the present jobs. Each lane has a thread.
+    """
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
@@ -67,7 +74,10 @@ def run_until_signal() -> None:
 
 
 def run_lane(lane: str, stop: Event) -> None:
-    """Run the jobs of a lane that are due, each once in a pass. An unexpected error ends all lanes."""
+    """Run the due jobs of a lane, each once in a pass.
+
+    An unexpected error ends all lanes.
+    """
     own = [job for job in jobs.JOBS if job.lane == lane]
     pause, done = 0, dict[Job, float]()  # the period in which each job was done last
     try:
@@ -81,7 +91,8 @@ def run_lane(lane: str, stop: Event) -> None:
                     if run(job):
                         del done[job]
                         pause = 0
-                    close_old_connections()  # the next job reconnects if the database was restarted
+                    # The next job reconnects if the database was restarted.
+                    close_old_connections()
     finally:
         stop.set()
         with beating:
@@ -89,7 +100,10 @@ def run_lane(lane: str, stop: Event) -> None:
 
 
 def run(job: Job) -> bool | None:
-    """Run a job, and return whether it has more to do; None if it failed, which stops no other job."""
+    """Run a job, and return whether it has more to do.
+
+    Return None if it failed, which stops no other job.
+    """
     request_id.set(uuid4().hex)
     try:
         return job.work() is True
@@ -103,12 +117,15 @@ def beat(lane: str) -> None:
     with beating:
         beats[lane] = time.monotonic()
         left = min(beats.values()) + STALE_SECONDS - beats[lane]
-        # Ends a process in which a lane hangs, so that its supervisor starts another one.
+        # Ends a process in which a lane hangs: its supervisor starts another one.
         faulthandler.dump_traceback_later(max(left, 0.001), exit=True)
 
 
 def notify_systemd() -> None:
-    """Tell systemd that the worker runs (see sd_notify(3)). A process that was stopped has no timers of its own."""
+    """Tell systemd that the worker runs (see sd_notify(3)).
+
+    A process that was stopped has no timers of its own.
+    """
     if path := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
             server.connect(path.replace("@", "\0", 1))

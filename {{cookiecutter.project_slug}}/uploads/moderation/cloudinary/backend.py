@@ -22,23 +22,29 @@ class CloudinaryBackend(StaffReviewBackend):
         now = timezone.now()
         # The claim stays: a worker may be uploading the photo at this moment.
         Asset.objects.filter(photo__in=photos).update(due_at=now, attempts=0)
-        new = photos.filter(asset=None, has_files=True, is_moderated=True).values_list("pk", flat=True)
+        new = photos.filter(asset=None, has_files=True, is_moderated=True).values_list(
+            "pk", flat=True
+        )
         Asset.objects.bulk_create(Asset(photo_id=key, due_at=now) for key in new)
 
     def deletable(self, photos: PhotoQuerySet) -> PhotoQuerySet:
         return photos.filter(asset=None)
 
     def overdue(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        # Cloudinary decides sooner. If a photo waits for longer, the worker or the service is down.
+        # Cloudinary decides sooner. If a photo waits for longer, the worker or the
+        # service is down.
         hour_ago = timezone.now() - timedelta(hours=1)
-        return photos.filter(status=Status.PENDING, asset__due_at__isnull=False, created_at__lt=hour_ago)
+        return photos.filter(
+            status=Status.PENDING, asset__due_at__isnull=False, created_at__lt=hour_ago
+        )
 
     def with_image_urls(self, photos: PhotoQuerySet) -> PhotoQuerySet:
         return photos.annotate(asset_version=F("asset__version"))
 
     def image_url(self, photo: Photo, variant: str) -> str:
-        """Return Cloudinary's URL for a published photo that Cloudinary holds, otherwise the site's own URL."""
-        is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public  # the URL works for everyone
+        """Return Cloudinary's URL of a published photo it holds, or the site's own."""
+        # Cloudinary's URL works for everyone.
+        is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public
         if is_public and (version := getattr(photo, "asset_version", None)):
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)

@@ -9,4 +9,9 @@ def check_cloudinary_url(**kwargs: Any) -> list[CheckMessage]:
     """Report a missing CLOUDINARY_URL, which only DEBUG allows."""
     if settings.CLOUDINARY:
         return []
-    return [Info("CLOUDINARY_URL is not set: photos wait for staff review.", id="cloudinary.I001")]
+    return [
+        Info(
+            "CLOUDINARY_URL is not set: photos wait for staff review.",
+            id="cloudinary.I001",
+        )
+    ]

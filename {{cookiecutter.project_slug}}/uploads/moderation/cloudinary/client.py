@@ -1,4 +1,8 @@
-"""Calls to Cloudinary. The SDK signs them and the URLs of photos; it has no public way to bound its own requests."""
+"""Calls to Cloudinary.
+
+The SDK signs them and the URLs of photos. It has no public way to bound its own
+requests.
+"""
 
 import json
 import ssl
@@ -23,29 +27,54 @@ from django.utils.translation import gettext_noop as _
 from urllib3 import encode_multipart_formdata
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
-CONNECT_SECONDS = 5  # for each IP address of Cloudinary, since it may have several that do not answer
+CONNECT_SECONDS = 5  # for each IP address of Cloudinary: several may not answer
 MAX_SECONDS = 30  # for a whole call, after the connection
 MAX_BYTES = 1024**2  # of an answer; the details of 20 assets need about 200 kB
 TLS = ssl.create_default_context(cafile=cloudinary.CERT_KWARGS["ca_certs"])
-CONNECTIONS: dict[str, Any] = {"https": partial(HTTPSConnection, context=TLS), "http": HTTPConnection}
+CONNECTIONS: dict[str, Any] = {
+    "https": partial(HTTPSConnection, context=TLS),
+    "http": HTTPConnection,
+}
 
-UNREACHABLE = _("Cloudinary cannot be reached or has an internal error. The call is tried again automatically.")
-UNREADABLE = _("Cloudinary's answer about this photo cannot be read. The call is tried again automatically.")
-RATE_LIMITED = _("Cloudinary's rate limit is reached. Moderation continues when the limit allows it.")
+UNREACHABLE = _(
+    "Cloudinary cannot be reached or has an internal error. "
+    "The call is tried again automatically."
+)
+UNREADABLE = _(
+    "Cloudinary's answer about this photo cannot be read. "
+    "The call is tried again automatically."
+)
+RATE_LIMITED = _(
+    "Cloudinary's rate limit is reached. Moderation continues when the limit allows it."
+)
 ADVICE = {
-    401: _("Cloudinary rejects the API key or its secret. Correct CLOUDINARY_URL and restart the worker."),
-    403: _("The API key lacks a permission. Change the key's permissions in Cloudinary's console."),
-    404: _("Cloudinary does not know this cloud name. Correct CLOUDINARY_URL and restart the worker."),
+    401: _(
+        "Cloudinary rejects the API key or its secret. "
+        "Correct CLOUDINARY_URL and restart the worker."
+    ),
+    403: _(
+        "The API key lacks a permission. "
+        "Change the key's permissions in Cloudinary's console."
+    ),
+    404: _(
+        "Cloudinary does not know this cloud name. "
+        "Correct CLOUDINARY_URL and restart the worker."
+    ),
     420: _(
-        "Cloudinary rejects this moderation: an add-on is not registered, or its quota is used up. "
-        "Register the add-on in Cloudinary's console under Add-ons, or change CLOUDINARY_MODERATION."
+        "Cloudinary rejects this moderation: "
+        "an add-on is not registered, or its quota is used up. "
+        "Register the add-on in Cloudinary's console under Add-ons, "
+        "or change CLOUDINARY_MODERATION."
     ),
 }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Cloudinary reports about an asset: each entry of `moderation` has a kind, a status and a response."""
+    """What Cloudinary reports about an asset.
+
+    Each entry of `moderation` has a kind, a status and a response.
+    """
 
     version: int
     moderation: Sequence[Mapping[str, Any]]
@@ -72,7 +101,10 @@ class PhotoRefusedError(PhotoError):
 
 
 class BoundedSocket(RawIOBase):
-    """A socket for http.client that can be used until `end`. A timeout alone starts again with each byte."""
+    """A socket for http.client that can be used until `end`.
+
+    A timeout alone starts again with each byte.
+    """
 
     def __init__(self, socket: Any, end: float) -> None:
         self.socket, self.end, self.bytes_left = socket, end, 2 * MAX_BYTES
@@ -84,14 +116,16 @@ class BoundedSocket(RawIOBase):
         return self.socket
 
     def sendall(self, content: bytes) -> None:
-        for start in range(0, len(content), 2**14):  # a TLS record, to each of which the timeout applies
+        # A TLS record at a time, to each of which the timeout applies.
+        for start in range(0, len(content), 2**14):
             self.in_time().sendall(content[start : start + 2**14])
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # In the end, the answer seems to be cut: http.client would read a chunk of length -1 whatever its size.
+        # In the end, the answer seems to be cut: http.client would read a chunk of
+        # length -1 whatever its size.
         received = int(self.in_time().recv_into(memoryview(buffer)[: self.bytes_left]))
         self.bytes_left -= received
         return received
@@ -100,12 +134,19 @@ class BoundedSocket(RawIOBase):
         return BufferedReader(self)
 
     def close(self) -> None:
-        """Leave it to the caller: http.client closes its end before the answer is read."""
+        """Leave it to the caller: http.client closes before the answer is read."""
 
 
-def call(method: str, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
-    """Return Cloudinary's answer. http.client follows no redirect and repeats no request; it decompresses nothing."""
-    scheme, _, host = settings.CLOUDINARY.get("upload_prefix", "https://api.cloudinary.com").partition("://")
+def call(
+    method: str, path: str, body: bytes | None = None, **headers: str
+) -> dict[str, Any]:
+    """Return Cloudinary's answer.
+
+    http.client follows no redirect, repeats no request and decompresses nothing.
+    """
+    scheme, _, host = settings.CLOUDINARY.get(
+        "upload_prefix", "https://api.cloudinary.com"
+    ).partition("://")
     url = f"/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
     end = time.monotonic() + MAX_SECONDS
     try:
@@ -120,27 +161,40 @@ def call(method: str, path: str, body: bytes | None = None, **headers: str) -> d
         raise CloudinaryError(UNREACHABLE) from None
     with suppress(ValueError, RecursionError):
         found = json.loads(answer.decode())  # UTF-8 without a BOM
-        if response.status == 200 and isinstance(found, dict) and found and "error" not in found:
+        if (
+            response.status == 200
+            and isinstance(found, dict)
+            and found
+            and "error" not in found
+        ):
             return found
     raise error_for(response.status, response.headers, answer)
 
 
 def error_for(status: int, headers: Message, content: bytes) -> CloudinaryError:
-    """Return the error for a failed call, without the answer's own text, which is untrusted."""
+    """Return the error for a failed call, without the answer's own, untrusted text."""
     no_calls_left = headers["X-FeatureRateLimit-Remaining"] == "0"
-    if status == 429 or (status == 420 and (no_calls_left or b"rate limit" in content.lower())):
+    if status == 429 or (
+        status == 420 and (no_calls_left or b"rate limit" in content.lower())
+    ):
         return CloudinaryError(RATE_LIMITED)
     if status in ADVICE:
-        return (AssetNotFoundError if status == 404 else CloudinaryError)(ADVICE[status])
+        return (AssetNotFoundError if status == 404 else CloudinaryError)(
+            ADVICE[status]
+        )
     if status == 200:
         return PhotoError(UNREADABLE)
     if 400 <= status < 500 and status != 423:
-        return PhotoRefusedError(gettext("Cloudinary refuses this photo (HTTP status {status}).").format(status=status))
+        return PhotoRefusedError(
+            gettext("Cloudinary refuses this photo (HTTP status {status}).").format(
+                status=status
+            )
+        )
     return CloudinaryError(UNREACHABLE)
 
 
 def configure() -> None:
-    """Give the SDK this project's settings only; by default it reads environment variables of its own."""
+    """Give the SDK this project's settings only, not its own environment variables."""
     config = cloudinary.config()
     vars(config).clear()
     config.update(**settings.CLOUDINARY)
@@ -151,12 +205,16 @@ configure()
 
 def administer(method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
     """Call the Admin API."""
-    login = b64encode("{api_key}:{api_secret}".format(**settings.CLOUDINARY).encode()).decode()
+    login = b64encode(
+        "{api_key}:{api_secret}".format(**settings.CLOUDINARY).encode()
+    ).decode()
     headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     return call(method, f"resources/image/{TYPE}{path}", body, **headers)
 
 
-def send(action: str, file: dict[str, Any] | None = None, **fields: str) -> dict[str, Any]:
+def send(
+    action: str, file: dict[str, Any] | None = None, **fields: str
+) -> dict[str, Any]:
     """Call the Upload API, with a signature of all fields."""
     fields |= {"type": TYPE, "timestamp": str(int(time.time()))}
     algorithm = settings.CLOUDINARY.get("signature_algorithm", "sha1")
@@ -168,51 +226,96 @@ def send(action: str, file: dict[str, Any] | None = None, **fields: str) -> dict
 
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     """Upload a photo unless Cloudinary holds it already."""
-    fields = {"public_id": public_id, "moderation": moderation, "overwrite": "0", "allowed_formats": "jpg"}
+    fields = {
+        "public_id": public_id,
+        "moderation": moderation,
+        "overwrite": "0",
+        "allowed_formats": "jpg",
+    }
     if not settings.DEBUG:  # Cloudinary cannot reach a developer's machine
-        fields["notification_url"] = f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
-    return read_answer(send("upload", {"file": ("upload.jpg", file.read())}, **fields), public_id)
+        fields["notification_url"] = (
+            f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
+        )
+    return read_answer(
+        send("upload", {"file": ("upload.jpg", file.read())}, **fields), public_id
+    )
 
 
 def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what one call tells about at most 100 assets."""
     query = urlencode({"moderations": "true", "public_ids[]": public_ids}, doseq=True)
     try:
-        return {entry["public_id"]: entry for entry in administer("GET", f"?{query}")["resources"]}
-    except (PhotoError, KeyError, TypeError):  # unreadable: each photo's own details are read instead
+        return {
+            entry["public_id"]: entry
+            for entry in administer("GET", f"?{query}")["resources"]
+        }
+    except (PhotoError, KeyError, TypeError):
+        # Unreadable: each photo's own details are read instead.
         return {}
 
 
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
-    """Return an asset by its entry in the list, or else by its own details; None if it does not exist."""
+    """Return an asset from the list, or else from its own details; None if missing."""
     try:
-        return read_answer(listed if listed.get("moderation") else administer("GET", f"/{public_id}"), public_id)
+        return read_answer(
+            listed if listed.get("moderation") else administer("GET", f"/{public_id}"),
+            public_id,
+        )
     except AssetNotFoundError:
         return None
 
 
 def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
     version, entries = body.get("version"), body.get("moderation")
-    if body.get("public_id") != public_id or not isinstance(version, int) or not 0 < version < 2**63:
+    if (
+        body.get("public_id") != public_id
+        or not isinstance(version, int)
+        or not 0 < version < 2**63
+    ):
         raise PhotoError(UNREADABLE)
-    moderation = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    moderation = (
+        [entry for entry in entries if isinstance(entry, dict)]
+        if isinstance(entries, list)
+        else []
+    )
     return Answer(version, moderation, existing=bool(body.get("existing")))
 
 
 def approve(public_id: str) -> None:
-    administer("POST", f"/{public_id}", json.dumps({"moderation_status": "approved"}).encode())
+    administer(
+        "POST", f"/{public_id}", json.dumps({"moderation_status": "approved"}).encode()
+    )
 
 
 def destroy(public_id: str) -> None:
     """Delete an asset and its cached copies. A missing asset is no error."""
-    if send("destroy", public_id=public_id, invalidate="1").get("result") not in ("ok", "not found"):
+    if send("destroy", public_id=public_id, invalidate="1").get("result") not in (
+        "ok",
+        "not found",
+    ):
         raise PhotoError(UNREADABLE)
 
 
-@lru_cache(maxsize=4096)  # signing takes longer than the rest of a photo's entry in a page
+# Signing takes longer than the rest of a photo's entry in a page.
+@lru_cache(maxsize=4096)
 def delivery_url(public_id: str, version: int, size: int) -> str:
-    """Return the signed URL of a photo, scaled down to fit a square of `size` pixels."""
+    """Return a photo's signed URL, scaled down to fit a square of `size` pixels."""
     # A signed URL never expires, so it is only made for users who may see the photo.
-    signed = {"type": TYPE, "secure": True, "sign_url": True, "long_url_signature": True}
-    scaled = {"width": size, "height": size, "crop": "limit", "quality": "auto", "fetch_format": "auto"}
-    return str(cloudinary_url(public_id, version=version, format="jpg", transformation=scaled, **signed)[0])
+    signed = {
+        "type": TYPE,
+        "secure": True,
+        "sign_url": True,
+        "long_url_signature": True,
+    }
+    scaled = {
+        "width": size,
+        "height": size,
+        "crop": "limit",
+        "quality": "auto",
+        "fetch_format": "auto",
+    }
+    return str(
+        cloudinary_url(
+            public_id, version=version, format="jpg", transformation=scaled, **signed
+        )[0]
+    )

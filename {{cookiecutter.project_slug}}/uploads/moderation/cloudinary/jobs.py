@@ -9,13 +9,20 @@ from uploads.moderation.cloudinary import outbox
 
 @job(every=5)
 def moderate_photos() -> bool:
-    # Without CLOUDINARY_URL, which only DEBUG allows, photos that were sent before stay as they are.
-    return bool(settings.CLOUDINARY) and outbox.process_due_photos() == outbox.BATCH_SIZE
+    # Without CLOUDINARY_URL, which only DEBUG allows, photos that were sent before stay
+    # as they are.
+    return (
+        bool(settings.CLOUDINARY) and outbox.process_due_photos() == outbox.BATCH_SIZE
+    )
 
 
 def overdue_photos() -> Finding:
     overdue = get_moderation_backend().overdue(Photo.objects.all()).count()
-    return not overdue, f"{overdue} wait for moderation for more than an hour", "The worker's log says why."
+    return (
+        not overdue,
+        f"{overdue} wait for moderation for more than an hour",
+        "The worker's log says why.",
+    )
 
 
 LINES["photos"] = overdue_photos

@@ -1,4 +1,7 @@
-"""Send photos to Cloudinary and read its verdicts. All state is in rows: a later pass repeats an interrupted step."""
+"""Send photos to Cloudinary and read its verdicts.
+
+All state is in rows: a later pass repeats an interrupted step.
+"""
 
 import json
 import logging
@@ -14,17 +17,26 @@ from django.utils.translation import gettext_noop
 
 from uploads.models import Photo
 from uploads.moderation.cloudinary import client
-from uploads.moderation.cloudinary.client import Answer, CloudinaryError, PhotoError, PhotoRefusedError
+from uploads.moderation.cloudinary.client import (
+    Answer,
+    CloudinaryError,
+    PhotoError,
+    PhotoRefusedError,
+)
 from uploads.moderation.cloudinary.models import Asset
 from uploads.moderation.rules import MANUAL, Result, VerdictValue
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
-# Longer than the calls for one photo take; each outcome renews it. Then another worker takes over from one that died.
+# Longer than the calls for one photo take; each outcome renews it. Then another worker
+# takes over from one that died.
 CLAIM = timedelta(minutes=5)
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
-OTHER_STORAGE = gettext_noop("The worker looks at another storage than the site: a file is missing. Check STORAGE_URL.")
+OTHER_STORAGE = gettext_noop(
+    "The worker looks at another storage than the site: "
+    "a file is missing. Check STORAGE_URL."
+)
 
 # When the photo is due again (None: never), and the verdicts that were found, by kind.
 type Outcome = tuple[datetime | None, dict[str, VerdictValue]]
@@ -51,14 +63,18 @@ def process(assets: Sequence[Asset]) -> None:
     listed: dict[str, dict[str, Any]] = {}
     try:
         # One query asks about all photos that were sent before.
-        if sent := [str(asset.pk) for asset in assets if asset.sent and asset.photo.has_files]:
+        if sent := [
+            str(asset.pk) for asset in assets if asset.sent and asset.photo.has_files
+        ]:
             listed = client.list_assets(sent)
     except CloudinaryError as error:
         outage = error
     for asset in assets:
         try:
             try:
-                next_due, verdicts = postpone(asset, outage) if outage else take_step(asset, listed)
+                next_due, verdicts = (
+                    postpone(asset, outage) if outage else take_step(asset, listed)
+                )
             except CloudinaryError as error:
                 outage = outage if isinstance(error, PhotoError) else error
                 next_due, verdicts = postpone(asset, error)
@@ -73,7 +89,7 @@ def process(assets: Sequence[Asset]) -> None:
 
 
 def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
-    """Do what the photo needs next: destroy its asset, record a reviewer's approval, or get verdicts."""
+    """Destroy the photo's asset, record a reviewer's approval, or get verdicts."""
     photo, key = asset.photo, str(asset.pk)
     if not photo.has_files:
         if asset.sent:
@@ -85,7 +101,9 @@ def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
     approved = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists()
     must_upload = answer is None and (approved or not asset.version)
     if must_upload:
-        answer = upload(asset, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION))
+        answer = upload(
+            asset, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION)
+        )
     if answer:
         asset.version = answer.version
         asset.save(update_fields=["version"])
@@ -102,7 +120,8 @@ def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
 def upload(asset: Asset, moderation: str) -> Answer:
     try:
         with default_storage.open(asset.photo.path("display")) as file:
-            # Saved before the upload: if the outcome stays unknown, the next pass asks before it sends again.
+            # Saved before the upload: if the outcome stays unknown, the next pass asks
+            # before it sends again.
             asset.sent = True
             asset.save(update_fields=["sent"])
             return client.upload(str(asset.pk), file, moderation)
@@ -114,36 +133,77 @@ def upload(asset: Asset, moderation: str) -> Answer:
 def postpone(asset: Asset, error: CloudinaryError) -> Outcome:
     """Return verdicts that tell reviewers why the photo still waits."""
     result = Result.UNKNOWN if isinstance(error, PhotoRefusedError) else Result.PENDING
-    waiting = asset.photo.verdicts.filter(result=Result.PENDING).exclude(kind=MANUAL).values_list("kind", flat=True)
-    return asset.next_attempt(), dict.fromkeys(waiting, VerdictValue(result, _(error.advice)))
+    waiting = (
+        asset.photo.verdicts.filter(result=Result.PENDING)
+        .exclude(kind=MANUAL)
+        .values_list("kind", flat=True)
+    )
+    return asset.next_attempt(), dict.fromkeys(
+        waiting, VerdictValue(result, _(error.advice))
+    )
 
 
-def store(asset: Asset, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]) -> None:
-    """Store the outcome of a step. Verdicts that have been pending for too long go to a reviewer."""
-    if asset.photo.created_at < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):
-        late = _("No verdict within {hours} hours.").format(hours=settings.MODERATION_STUCK_HOURS)
-        pending = {kind: verdict.detail for kind, verdict in verdicts.items() if verdict.result == Result.PENDING}
-        unknown = {kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip()) for kind, detail in pending.items()}
+def store(
+    asset: Asset, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]
+) -> None:
+    """Store a step's outcome. Verdicts that stay pending too long go to a reviewer."""
+    if asset.photo.created_at < timezone.now() - timedelta(
+        hours=settings.MODERATION_STUCK_HOURS
+    ):
+        late = _("No verdict within {hours} hours.").format(
+            hours=settings.MODERATION_STUCK_HOURS
+        )
+        pending = {
+            kind: verdict.detail
+            for kind, verdict in verdicts.items()
+            if verdict.result == Result.PENDING
+        }
+        unknown = {
+            kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip())
+            for kind, detail in pending.items()
+        }
         verdicts = {**verdicts, **unknown}
-    rejected = {kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED}
-    reason = _("Not accepted: file.") if rejected == {"perception_point"} else _("Not accepted: content.")
+    rejected = {
+        kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED
+    }
+    reason = (
+        _("Not accepted: file.")
+        if rejected == {"perception_point"}
+        else _("Not accepted: content.")
+    )
     apply_verdicts(asset.photo, verdicts, reason=reason)
     Asset.objects.reschedule(asset, next_due)
 
 
-def read_verdicts(entries: Sequence[Mapping[str, Any]], photo: Photo) -> dict[str, VerdictValue]:
+def read_verdicts(
+    entries: Sequence[Mapping[str, Any]], photo: Photo
+) -> dict[str, VerdictValue]:
     """Return a verdict for each kind that the photo needs, except a reviewer's."""
     kinds = photo.verdicts.exclude(kind=MANUAL).values_list("kind", flat=True)
     named = [(str(entry.get("kind")).partition(":")[0], entry) for entry in entries]
-    return {kind: read_verdict([entry for name, entry in named if name == kind]) for kind in kinds}
+    return {
+        kind: read_verdict([entry for name, entry in named if name == kind])
+        for kind in kinds
+    }
 
 
 def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
-    """Return the verdict of one kind: unknown unless its entries agree on one known status."""
+    """Return one kind's verdict: unknown unless its entries agree on a known status."""
     statuses = sorted({str(entry.get("status")) for entry in entries}) or ["none"]
-    result = RESULTS.get(statuses[0], Result.UNKNOWN) if len(statuses) == 1 else Result.UNKNOWN
-    details = [json.dumps(entry["response"]) for entry in entries if entry.get("response")]
+    result = (
+        RESULTS.get(statuses[0], Result.UNKNOWN)
+        if len(statuses) == 1
+        else Result.UNKNOWN
+    )
+    details = [
+        json.dumps(entry["response"]) for entry in entries if entry.get("response")
+    ]
     if result == Result.UNKNOWN:
         # As JSON, since a database refuses some characters.
-        details.insert(0, _("Status from Cloudinary: {statuses}.").format(statuses=json.dumps(statuses)))
+        details.insert(
+            0,
+            _("Status from Cloudinary: {statuses}.").format(
+                statuses=json.dumps(statuses)
+            ),
+        )
     return VerdictValue(result, " ".join(details)[:1000])

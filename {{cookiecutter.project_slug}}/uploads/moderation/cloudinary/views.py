@@ -1,4 +1,7 @@
-"""Cloudinary's webhook. A notification only schedules a check of a photo: order, number and origin do not matter."""
+"""Cloudinary's webhook. A notification only schedules a check of a photo.
+
+The order, number and origin of notifications do not matter.
+"""
 
 import hashlib
 import hmac
@@ -19,8 +22,11 @@ from core.logging import log_event
 from uploads.moderation.cloudinary.models import Asset
 
 MAX_BYTES = 256 * 1024
-WINDOW = 15 * 60  # seconds, in the past and the future; Cloudinary repeats a failed notification for nine minutes
-# By the length of the signature in hexadecimal. Cloudinary defines the scheme, a plain digest.
+# Seconds, in the past and the future. Cloudinary repeats a failed notification for nine
+# minutes.
+WINDOW = 15 * 60
+# By the length of the signature in hexadecimal. Cloudinary defines the scheme, a plain
+# digest.
 DIGESTS = {40: hashlib.sha1, 64: hashlib.sha256}
 
 
@@ -42,17 +48,37 @@ def webhook(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=400)
     # Every asset gets the same response, so that it does not tell which photos exist.
     with suppress(ValidationError):  # not a UUID
-        Asset.objects.filter(pk=public_id, photo__has_files=True).update(due_at=timezone.now())
+        Asset.objects.filter(pk=public_id, photo__has_files=True).update(
+            due_at=timezone.now()
+        )
     return HttpResponse()
 
 
 def has_valid_signature(request: HttpRequest) -> bool:
-    """Return whether one of the project's secrets signed the body, within WINDOW of now."""
-    timestamp, signature = (request.headers.get(f"X-Cld-{name}", "") for name in ("Timestamp", "Signature"))
+    """Return whether a secret of the project signed the body, within WINDOW of now."""
+    timestamp, signature = (
+        request.headers.get(f"X-Cld-{name}", "") for name in ("Timestamp", "Signature")
+    )
     digest = DIGESTS.get(len(signature))
-    if not digest or not re.fullmatch(r"[0-9]{10}", timestamp) or abs(time.time() - int(timestamp)) > WINDOW:
+    if (
+        not digest
+        or not re.fullmatch(r"[0-9]{10}", timestamp)
+        or abs(time.time() - int(timestamp)) > WINDOW
+    ):
         return False
     cloud = settings.CLOUDINARY
-    secrets = [cloud["api_secret"], *settings.CLOUDINARY_API_SECRET_FALLBACKS] if cloud else []
-    signed = [digest(request.body + f"{timestamp}{secret}".encode()).hexdigest() for secret in secrets]
-    return any([hmac.compare_digest(expected.encode(), signature.encode()) for expected in signed])
+    secrets = (
+        [cloud["api_secret"], *settings.CLOUDINARY_API_SECRET_FALLBACKS]
+        if cloud
+        else []
+    )
+    signed = [
+        digest(request.body + f"{timestamp}{secret}".encode()).hexdigest()
+        for secret in secrets
+    ]
+    return any(
+        [
+            hmac.compare_digest(expected.encode(), signature.encode())
+            for expected in signed
+        ]
+    )

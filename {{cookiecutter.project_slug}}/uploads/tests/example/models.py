@@ -14,7 +14,9 @@ def is_guest(thing: "Thing", user: User | AnonymousUser) -> bool:
 
 class Thing(models.Model):
     owner = models.ForeignKey(User, models.CASCADE, related_name="+", editable=False)
-    guest = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
+    guest = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
     title = models.CharField(max_length=200)
     image = PhotoField(visible_to=everyone)
     portrait = PhotoField(blank=True)

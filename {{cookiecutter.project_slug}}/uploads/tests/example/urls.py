@@ -24,8 +24,14 @@ class FileForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: UserRequest, pk: int | None = None) -> HttpResponse:
-    thing = Thing.objects.get(pk=pk, owner=request.user) if pk else Thing(owner=request.user)
-    form = ThingForm(request.POST or None, request.FILES or None, instance=thing, owner=request.user)
+    thing = (
+        Thing.objects.get(pk=pk, owner=request.user)
+        if pk
+        else Thing(owner=request.user)
+    )
+    form = ThingForm(
+        request.POST or None, request.FILES or None, instance=thing, owner=request.user
+    )
     if form.is_valid() and form.save():
         return redirect("home")
     return render_form(request, "uploads/tests/form.html", form)

@@ -1,4 +1,4 @@
-"""Django's command, except that nothing bypasses the password rules, and that it is safe to repeat."""
+"""Django's command, safe to repeat, and without a way around the password rules."""
 
 import os
 import sys
@@ -17,14 +17,27 @@ from users.models import User
 class Command(createsuperuser.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--first", action="store_true", help="Do nothing if there is an administrator already.")
+        parser.add_argument(
+            "--first",
+            action="store_true",
+            help="Do nothing if there is an administrator already.",
+        )
 
-    def handle(self, *args: Any, first: bool, interactive: bool, email: str | None, **options: Any) -> str | None:
+    def handle(
+        self,
+        *args: Any,
+        first: bool,
+        interactive: bool,
+        email: str | None,
+        **options: Any,
+    ) -> str | None:
         administrators = User.objects.filter(is_superuser=True)
         if first and administrators.exists():
             return None
         if interactive and not sys.stdin.isatty():
-            raise CommandError("There is no terminal for the questions: use --noinput --email EMAIL.")
+            raise CommandError(
+                "There is no terminal for the questions: use --noinput --email EMAIL."
+            )
         try:
             while interactive and not email:
                 email = self.get_input_data(self.username_field, "Email: ")

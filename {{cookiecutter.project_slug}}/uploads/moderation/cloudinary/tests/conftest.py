@@ -8,7 +8,14 @@ from pytest_django import Settings
 from core.testing import HTTPSClient
 from uploads.moderation.cloudinary import client, environment, outbox
 from uploads.moderation.cloudinary.models import Asset
-from uploads.moderation.cloudinary.tests.stub import SECRET, WEBHOOK, Cloud, Notify, RunWorker, signed_headers
+from uploads.moderation.cloudinary.tests.stub import (
+    SECRET,
+    WEBHOOK,
+    Cloud,
+    Notify,
+    RunWorker,
+    signed_headers,
+)
 
 
 @pytest.fixture
@@ -16,14 +23,16 @@ def cloud(settings: Settings) -> Iterator[Cloud]:
     """Run the stub, and send all calls there."""
     with Cloud() as server:
         settings.CLOUDINARY = environment.url(server.cloudinary_url)
-        settings.PHOTO_MODERATION_BACKEND = "uploads.moderation.cloudinary.backend.CloudinaryBackend"
+        settings.PHOTO_MODERATION_BACKEND = (
+            "uploads.moderation.cloudinary.backend.CloudinaryBackend"
+        )
         client.configure()
         yield server
 
 
 @pytest.fixture
 def run_worker() -> RunWorker:
-    """Return a function that runs one pass of the worker. Photos that are due later are due now."""
+    """Return a function that runs one pass of the worker, as if all photos were due."""
 
     def one_pass() -> None:
         Asset.objects.exclude(due_at=None).update(due_at="2000-01-01T00:00Z")
@@ -52,9 +61,13 @@ def notify() -> Notify:
         sent = signed_headers(content, secret=secret, digest=digest, age=age)
         if wrong_signature:
             last = sent["X-Cld-Signature"][-1]
-            sent["X-Cld-Signature"] = sent["X-Cld-Signature"][:-1] + ("1" if last == "0" else "0")
+            sent["X-Cld-Signature"] = sent["X-Cld-Signature"][:-1] + (
+                "1" if last == "0" else "0"
+            )
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         client = HTTPSClient(enforce_csrf_checks=True)
-        return client.post(WEBHOOK, content, content_type="application/json", headers=sent)
+        return client.post(
+            WEBHOOK, content, content_type="application/json", headers=sent
+        )
 
     return post

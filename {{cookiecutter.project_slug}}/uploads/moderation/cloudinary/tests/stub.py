@@ -1,4 +1,4 @@
-"""A local server that implements the calls of Cloudinary's documented API that this project uses."""
+"""A local server for this project's calls of Cloudinary's documented API."""
 
 import email
 import hashlib
@@ -23,15 +23,24 @@ WEBHOOK = "/webhooks/cloudinary/"
 
 def moderation(content: str, malware: str) -> list[dict[str, str]]:
     """Return the statuses of both kinds as Cloudinary lists them."""
-    return [{"kind": "aws_rek", "status": content}, {"kind": "perception_point", "status": malware}]
+    return [
+        {"kind": "aws_rek", "status": content},
+        {"kind": "perception_point", "status": malware},
+    ]
 
 
 def approval(public_id: object) -> dict[str, str]:
     """Return the body of a notification that an asset is approved."""
-    return {"notification_type": "moderation", "public_id": str(public_id), "moderation_status": "approved"}
+    return {
+        "notification_type": "moderation",
+        "public_id": str(public_id),
+        "moderation_status": "approved",
+    }
 
 
-def signed_headers(body: bytes, *, secret: str = SECRET, digest: str = "sha1", age: int = 0) -> dict[str, str]:
+def signed_headers(
+    body: bytes, *, secret: str = SECRET, digest: str = "sha1", age: int = 0
+) -> dict[str, str]:
     """Return the headers of a notification that was signed `age` seconds ago."""
     timestamp = str(int(time.time()) - age)
     signature = hashlib.new(digest, body + f"{timestamp}{secret}".encode()).hexdigest()
@@ -39,7 +48,10 @@ def signed_headers(body: bytes, *, secret: str = SECRET, digest: str = "sha1", a
 
 
 class Cloud(ThreadingHTTPServer):
-    """Hold assets by public ID and record all calls. Each of `faults` answers one of the next requests."""
+    """Hold assets by public ID and record all calls.
+
+    Each of `faults` answers one of the next requests.
+    """
 
     daemon_threads = True
 
@@ -99,7 +111,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.faults:
             return self.server.faults.pop(0)(self)
         if action.startswith("resources/image/authenticated"):
-            return self.administer(action.partition("authenticated/")[2], parse_qs(url.query))
+            return self.administer(
+                action.partition("authenticated/")[2], parse_qs(url.query)
+            )
         fields = self.fields()
         if not self.is_signed(fields):
             return self.reply(401, {"error": {"message": "Invalid Signature"}})
@@ -109,9 +123,17 @@ class Handler(BaseHTTPRequestHandler):
         public_id = fields["public_id"]
         known = self.server.assets.get(public_id)
         if known and fields["overwrite"] == "0":
-            return self.reply(200, {name: known[name] for name in ("public_id", "version")} | {"existing": True})
+            return self.reply(
+                200,
+                {name: known[name] for name in ("public_id", "version")}
+                | {"existing": True},
+            )
         self.server.uploads.append(fields)
-        asset = {"public_id": public_id, "version": int(time.time()), "type": fields["type"]}
+        asset = {
+            "public_id": public_id,
+            "version": int(time.time()),
+            "type": fields["type"],
+        }
         if self.server.moderation is not None:
             asset["moderation"] = json.loads(json.dumps(self.server.moderation))
         self.server.assets[public_id] = asset
@@ -123,22 +145,38 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, {"result": "ok" if gone else "not found"})
 
     def administer(self, public_id: str, query: dict[str, list[str]]) -> None:
-        if self.headers.get("Authorization") != f"Basic {b64encode(f'{KEY}:{SECRET}'.encode()).decode()}":
+        if (
+            self.headers.get("Authorization")
+            != f"Basic {b64encode(f'{KEY}:{SECRET}'.encode()).decode()}"
+        ):
             return self.reply(401, {"error": {"message": "unknown api_key"}})
         assets = self.server.assets
         if not public_id:
-            found = [dict(assets[key]) for key in query["public_ids[]"] if key in assets]
+            found = [
+                dict(assets[key]) for key in query["public_ids[]"] if key in assets
+            ]
             if query.get("moderations") != ["true"]:
-                found = [{name: asset[name] for name in asset if name != "moderation"} for asset in found]
+                found = [
+                    {name: asset[name] for name in asset if name != "moderation"}
+                    for asset in found
+                ]
             return self.reply(200, {"resources": found})
         if public_id not in assets:
             return self.reply(404, {"error": {"message": "Resource not found"}})
         if self.command == "POST":
-            manual = {"kind": "manual", "status": json.loads(self.body)["moderation_status"]}
-            assets[public_id]["moderation"] = [*assets[public_id].get("moderation", ()), manual]
+            manual = {
+                "kind": "manual",
+                "status": json.loads(self.body)["moderation_status"],
+            }
+            assets[public_id]["moderation"] = [
+                *assets[public_id].get("moderation", ()),
+                manual,
+            ]
         return self.reply(200, assets[public_id])
 
-    def reply(self, status: int, answer: dict[str, Any] | str | bytes, **headers: str) -> None:
+    def reply(
+        self, status: int, answer: dict[str, Any] | str | bytes, **headers: str
+    ) -> None:
         body = json.dumps(answer) if isinstance(answer, dict) else answer
         self.send_response(status)
         for name, value in (self.server.headers | headers).items():
@@ -148,16 +186,32 @@ class Handler(BaseHTTPRequestHandler):
 
     def fields(self) -> dict[str, Any]:
         """Return the form's fields; a file is its name and its bytes."""
-        message = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.body)
+        message = email.message_from_bytes(
+            f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.body
+        )
         fields: dict[str, Any] = {}
         for part in message.walk():
             if name := part.get_param("name", header="content-disposition"):
                 content: Any = part.get_payload(decode=True)
-                fields[str(name)] = (part.get_filename(), content) if part.get_filename() else content.decode()
+                fields[str(name)] = (
+                    (part.get_filename(), content)
+                    if part.get_filename()
+                    else content.decode()
+                )
         return fields
 
     def is_signed(self, fields: dict[str, Any]) -> bool:
-        signed = {name: value for name, value in fields.items() if name not in {"file", "api_key", "signature"}}
-        text = "&".join(sorted(f"{name}={value}".replace("&", "%26") for name, value in signed.items()))
-        expected = hashlib.new(self.server.digest, f"{text}{SECRET}".encode()).hexdigest()
+        signed = {
+            name: value
+            for name, value in fields.items()
+            if name not in {"file", "api_key", "signature"}
+        }
+        text = "&".join(
+            sorted(
+                f"{name}={value}".replace("&", "%26") for name, value in signed.items()
+            )
+        )
+        expected = hashlib.new(
+            self.server.digest, f"{text}{SECRET}".encode()
+        ).hexdigest()
         return bool(fields.get("signature") == expected)

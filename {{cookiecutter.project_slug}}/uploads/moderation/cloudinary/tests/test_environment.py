@@ -1,4 +1,4 @@
-"""Invalid settings for Cloudinary stop the start; without Cloudinary, staff review photos."""
+"""Invalid settings for Cloudinary stop the start; without it, staff review photos."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -19,12 +19,18 @@ def test_start_without_cloudinary_url_fails() -> None:
     assert "bad-value" not in result.stderr
 
 
-def test_cloudinary_moderates_and_its_images_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cloudinary_moderates_and_its_images_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = in_environment(monkeypatch)
-    assert issubclass(import_string(found["PHOTO_MODERATION_BACKEND"]), CloudinaryBackend)
+    assert issubclass(
+        import_string(found["PHOTO_MODERATION_BACKEND"]), CloudinaryBackend
+    )
     assert "https://res.cloudinary.com/cloud/" in found["SECURE_CSP"]["img-src"]
     without = in_environment(monkeypatch, DEBUG="on", CLOUDINARY_URL="")
-    assert issubclass(import_string(without["PHOTO_MODERATION_BACKEND"]), StaffReviewBackend)
+    assert issubclass(
+        import_string(without["PHOTO_MODERATION_BACKEND"]), StaffReviewBackend
+    )
 
 
 def test_debug_start_without_url_reports_staff_review() -> None:
@@ -35,7 +41,13 @@ def test_debug_start_without_url_reports_staff_review() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["key:secret@cloud", "k@cloud", "k:s@c?timeout=3", "k:s@c?upload_prefix=http://evil.example", "k:s@c?timeout="],
+    [
+        "key:secret@cloud",
+        "k@cloud",
+        "k:s@c?timeout=3",
+        "k:s@c?upload_prefix=http://evil.example",
+        "k:s@c?timeout=",
+    ],
 )
 def test_malformed_url_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured):
@@ -43,7 +55,14 @@ def test_malformed_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"signature_algorithm": "sha256", "upload_prefix": "https://api-eu.cloudinary.com"}]
+    "options",
+    [
+        {},
+        {
+            "signature_algorithm": "sha256",
+            "upload_prefix": "https://api-eu.cloudinary.com",
+        },
+    ],
 )
 def test_valid_url_becomes_a_configuration(options: dict[str, str]) -> None:
     query = "&".join(f"{name}={value}" for name, value in options.items())
@@ -53,7 +72,14 @@ def test_valid_url_becomes_a_configuration(options: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "kinds",
-    ["", "aws_rek|nsfw", "aws_rek|aws_rek", "manual|aws_rek", "duplicate:2", "duplicate:0.1|webpurify|duplicate:0.2"],
+    [
+        "",
+        "aws_rek|nsfw",
+        "aws_rek|aws_rek",
+        "manual|aws_rek",
+        "duplicate:2",
+        "duplicate:0.1|webpurify|duplicate:0.2",
+    ],
 )
 def test_invalid_kinds_are_refused(kinds: str) -> None:
     with pytest.raises(ImproperlyConfigured):
@@ -61,7 +87,12 @@ def test_invalid_kinds_are_refused(kinds: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kinds", ["manual", "aws_rek|webpurify|perception_point|duplicate:0.8|manual", "duplicate:1.0"]
+    "kinds",
+    [
+        "manual",
+        "aws_rek|webpurify|perception_point|duplicate:0.8|manual",
+        "duplicate:1.0",
+    ],
 )
 def test_valid_kinds_are_accepted(kinds: str) -> None:
     environment.kinds(kinds)
