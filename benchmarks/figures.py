@@ -1,19 +1,25 @@
-"""Write the figures of README.md, between two comments: what is counted now, and the results of long runs.
+"""Write the figures of README.md, between two comments.
 
-tests/test_documents.py fails when they differ. Then run: uv run python -m benchmarks.figures
+Some are counted now, others are the results of long runs. tests/test_upstream.py fails
+when they differ. Then run: uv run python -m benchmarks.figures
 """
 
 import json
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from benchmarks import RESULTS, generated, size
 from tests.support.baking import ALL_OFF, ALL_ON, COMBINATIONS, ROOT
 from tests.support.corpus import FILES
 
 README = ROOT / "README.md"
-START, END = "<!-- Written by: uv run python -m benchmarks.figures -->\n", "<!-- End of the figures -->\n"
+START = "<!-- Written by: uv run python -m benchmarks.figures -->\n"
+END = "<!-- End of the figures -->\n"
+
+# The smallest project of the most used template, and the largest project of another.
+PEERS = ("cookiecutter-django by default", "django-keel with every option")
 
 
 def controls(project: Path) -> set[str]:
@@ -24,10 +30,15 @@ def controls(project: Path) -> set[str]:
 
 
 def failures() -> int:
-    """Return the number of ways in which Cloudinary fails in its tests, whose module runs inside a project only."""
-    source = (ROOT / "tests" / "cloudinary" / "inside" / "faults.py").read_text(encoding="utf-8")
-    _, _, table = source.partition("\nFAULTS: dict[str, Fault] = ")
-    names: list[str] = re.findall(r'^    "(.+?)": ', table.split("\n}\n")[0], re.MULTILINE)
+    """Return in how many ways Cloudinary fails in its tests.
+
+    Their module cannot be imported here: it runs inside a project.
+    """
+    module = ROOT / "tests" / "cloudinary" / "inside" / "faults.py"
+    source = module.read_text(encoding="utf-8")
+    _, _, rest = source.partition("\nFAULTS: dict[str, Fault] = ")
+    table, _, _ = rest.partition("\n}\n")
+    names: list[str] = re.findall(r'^    "(.+?)": ', table, re.MULTILINE)
     return sum(not name.startswith("good") for name in names)
 
 
@@ -42,21 +53,44 @@ def day(text: str) -> str:
     return f"{when.day} {when:%B %Y}"
 
 
+def round_size(project: Path) -> str:
+    """Return the lines and the complexity of a project, in words that seldom change."""
+    project_size = size.count(project)
+    lines = round(project_size.lines, -2)
+    complexity = round(project_size.complexity, -1)
+    return f"about {lines:,} and {complexity}"
+
+
+def compare_sizes(nothing: Path, everything: Path, recorded: dict[str, Any]) -> str:
+    """Return the sizes of two projects, beside those of other templates' projects."""
+    sizes = [round_size(nothing), f"with every feature, {round_size(everything)}"]
+    for name in PEERS:
+        peer = recorded["peers"][name]
+        sizes.append(f"{name}, {peer['lines']:,} and {peer['complexity']}")
+    return f"{'; '.join(sizes)} ({day(recorded['date'])})"
+
+
 def block(nothing: Path, everything: Path) -> str:
-    """Return the figures, of projects with nothing and with everything chosen, as a table between the comments."""
+    """Return the table of figures, between the comments.
+
+    The projects are those with nothing and with everything chosen.
+    """
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    attack, log_in, mutants, mutations = (results[name] for name in ("attack", "log_in", "mutants", "mutations"))
-    least, most = (f"{round(size.count(project).lines, -2):,}" for project in (nothing, everything))
+    attack, log_in, mutants, mutations = (
+        results[name] for name in ("attack", "log_in", "mutants", "mutations")
+    )
     refused = sum(bool(file.error) for file in FILES.values())
     share = f"{mutants['noticed'] / mutants['started']:.0%}".replace("%", " %")
-    controlled, everywhere = (more_than(len(controls(project))) for project in (nothing, everything))
+    controlled, everywhere = (
+        more_than(len(controls(project))) for project in (nothing, everything)
+    )
     kept = f"{attack['honest']} photos of other users get in"
     rows = [
         ("what", "figure"),
         ("---", "---"),
         (
-            "lines of Python and shell that you own, tests aside",
-            f"about {least}; with every feature, about {most}",
+            "lines of Python you own, without comments and tests; their complexity",
+            compare_sizes(nothing, everything, results["size"]),
         ),
         (
             "security controls, each with its test",
@@ -67,8 +101,14 @@ def block(nothing: Path, everything: Path) -> str:
             len(COMBINATIONS),
         ),
         (
-            "controls that the template breaks, one at a time, and the project's tests notice",
-            f"{mutations['detected']} of {mutations['broken']} ({day(mutations['date'])})",
+            (
+                "controls that the template breaks, one at a time, and the project's"
+                " tests notice"
+            ),
+            (
+                f"{mutations['detected']} of {mutations['broken']}"
+                f" ({day(mutations['date'])})"
+            ),
         ),
         (
             "changes at random places that these tests notice",
@@ -76,18 +116,30 @@ def block(nothing: Path, everything: Path) -> str:
         ),
         (
             "malformed or malicious files that are uploaded",
-            f"{len(FILES)}: {refused} are refused for the documented reason, {len(FILES) - refused} re-encoded",
+            (
+                f"{len(FILES)}: {refused} are refused for the documented reason,"
+                f" {len(FILES) - refused} re-encoded"
+            ),
         ),
         (
-            "kinds of failure of Cloudinary, at three stages each; no photo is lost or published too early",
+            (
+                "kinds of failure of Cloudinary, at three stages each; no photo is lost"
+                " or published too early"
+            ),
             failures(),
         ),
         (
-            "wrong passwords that are checked, of 50 sent at once from 50 IP addresses to one account",
+            (
+                "wrong passwords that are checked, of 50 sent at once from 50 IP"
+                " addresses to one account"
+            ),
             f"{log_in['checked']} ({day(log_in['date'])})",
         ),
         (
-            "p99 of the gallery while up to 16 connections of 8 accounts send the slowest images known",
+            (
+                "p99 of the gallery while up to 16 connections of 8 accounts send the"
+                " slowest images known"
+            ),
             f"{attack['p99']} ms; {kept} ({day(attack['date'])})",
         ),
     ]
@@ -99,7 +151,9 @@ def main() -> None:
     with generated(ALL_OFF) as nothing, generated(ALL_ON) as everything:
         figures = block(nothing, everything)
     before, _, rest = README.read_text(encoding="utf-8").partition(START)
-    README.write_text(before + figures + rest.partition(END)[2], encoding="utf-8", newline="\n")
+    README.write_text(
+        before + figures + rest.partition(END)[2], encoding="utf-8", newline="\n"
+    )
 
 
 if __name__ == "__main__":
