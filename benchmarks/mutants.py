@@ -1,11 +1,14 @@
-"""Break a generated project at random places, and count how often the tests inside it notice.
+"""Break a generated project at random places, and count how often its tests notice.
 
-`mutations` breaks the controls that its authors thought of; this breaks anything: conditions, comparisons, statements,
-decorators, arguments, entries of lists, fields and methods of classes, and constants. A mutant that no test notices is
-a survivor. One that only keeps the project from starting shows nothing about the tests, and does not count. Nor does
-one that equivalent.toml lists: the project does the same with it. The tests are the project's own and those of the
-template that run inside a project. Type annotations, the type of a `cast` and the arguments of `@dataclass` are left
-alone, since nothing that runs depends on them, and so are sentences, which no test should repeat.
+`mutations` breaks the controls that its authors thought of; this breaks anything:
+conditions, comparisons, statements, decorators, arguments, entries of lists, fields and
+methods of classes, and constants. A mutant that no test notices is a survivor. One that
+only keeps the project from starting shows nothing about the tests, and does not count.
+Nor does one that equivalent.toml lists: the project does the same with it. The tests
+are the project's own and those of the template that run inside a project. Type
+annotations, the type of a `cast` and the arguments of `@dataclass` are left alone,
+since nothing that runs depends on them, and so are sentences, which no test should
+repeat.
 """
 
 import argparse
@@ -28,17 +31,23 @@ from pathlib import Path
 from queue import Queue
 
 from benchmarks import generated, print_table, record
+from benchmarks.mutations import changed_since
 from tests.support.baking import ALL_ON, ROOT, clean_environment, run
 
 APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COUNT = 200
+ENOUGH = 50
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 # It takes longer than all others together, and tests only what is in its feature.
-FAULTS, FEATURE = "uploads/moderation/cloudinary/tests/test_faults.py", "uploads/moderation/"
-# The template's tests that run inside a project, and where. The fuzz, which calls everything, would take too long.
+FAULTS, FEATURE = (
+    "uploads/moderation/cloudinary/tests/test_faults.py",
+    "uploads/moderation/",
+)
+# The template's tests that run inside a project, and where. The fuzz, which calls
+# everything, would take too long.
 INSIDE = {
     "tests/inside/robustness.py": "core/tests/test_robustness.py",
     "tests/inside/account_changes.py": "accounts/tests/test_account_changes.py",
@@ -72,7 +81,10 @@ OPPOSITES: dict[type[ast.cmpop], str] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of the text of a file between two offsets, in bytes. `statement` is the line that coverage names."""
+    """A change of the text of a file between two offsets, in bytes.
+
+    `statement` is the line that coverage names.
+    """
 
     path: str
     statement: int
@@ -88,8 +100,15 @@ class Mutant:
 
     def describe(self, source: bytes) -> tuple[str, str, str]:
         """Return the path, the change and its line, as in equivalent.toml."""
-        before, after = (" ".join(text.split())[:60] for text in (source[self.start : self.end].decode(), self.text))
-        return self.path, f"{before} → {after}", source.decode().splitlines()[self.line - 1].strip()
+        before, after = (
+            " ".join(text.split())[:60]
+            for text in (source[self.start : self.end].decode(), self.text)
+        )
+        return (
+            self.path,
+            f"{before} → {after}",
+            source.decode().splitlines()[self.line - 1].strip(),
+        )
 
 
 class Finder(ast.NodeVisitor):
@@ -97,7 +116,12 @@ class Finder(ast.NodeVisitor):
 
     def __init__(self, path: str, source: bytes) -> None:
         """Take a module."""
-        self.path, self.source, self.found, self.statement = path, source, list[Mutant](), 1
+        self.path, self.source, self.found, self.statement = (
+            path,
+            source,
+            list[Mutant](),
+            1,
+        )
         self.starts = [0]
         for line in source.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
@@ -111,14 +135,25 @@ class Finder(ast.NodeVisitor):
 
     def change(self, kind: str, line: int, start: int, end: int, text: str) -> None:
         """Add a mutant."""
-        self.found.append(Mutant(self.path, self.statement, line, kind, start, end, text))
+        self.found.append(
+            Mutant(self.path, self.statement, line, kind, start, end, text)
+        )
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
         """Return where a node starts and ends."""
-        end = self.starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        end = self.starts[(node.end_lineno or node.lineno) - 1] + (
+            node.end_col_offset or 0
+        )
         return self.starts[node.lineno - 1] + node.col_offset, end
 
-    def add(self, kind: str, node: ast.expr | ast.stmt | ast.keyword, text: str, *, comma: bool = False) -> None:
+    def add(
+        self,
+        kind: str,
+        node: ast.expr | ast.stmt | ast.keyword,
+        text: str,
+        *,
+        comma: bool = False,
+    ) -> None:
         """Add a mutant that replaces a node, and the comma after it or before it."""
         start, end = self.span(node)
         if comma:
@@ -132,7 +167,9 @@ class Finder(ast.NodeVisitor):
     def negate(self, test: ast.expr) -> None:
         """Add the mutant whose condition is the opposite."""
         start, end = self.span(test)
-        self.add("condition negated", test, f"(not ({self.source[start:end].decode()}))")
+        self.add(
+            "condition negated", test, f"(not ({self.source[start:end].decode()}))"
+        )
 
     def visit_If(self, node: ast.If | ast.While | ast.IfExp) -> None:
         """Negate the condition."""
@@ -162,7 +199,9 @@ class Finder(ast.NodeVisitor):
             self.change("decorator removed", decorator.lineno, start - 1, end, "")
             if not ast.unparse(decorator).startswith("dataclass("):
                 self.visit(decorator)
-        parts = (node.keywords if isinstance(node, ast.ClassDef) else [node.args]) + node.body
+        parts = (
+            node.keywords if isinstance(node, ast.ClassDef) else [node.args]
+        ) + node.body
         for part in parts:
             self.visit(part)
 
@@ -170,7 +209,10 @@ class Finder(ast.NodeVisitor):
         """Remove fields and methods."""
         for member in node.body:
             if isinstance(member, ast.FunctionDef):
-                start, end = self.starts[member.lineno - 1] + member.col_offset, self.span(member)[1]
+                start, end = (
+                    self.starts[member.lineno - 1] + member.col_offset,
+                    self.span(member)[1],
+                )
                 for decorator in member.decorator_list:
                     start = min(start, self.span(decorator)[0] - 1)
                 self.change("method removed", member.lineno, start, end, "pass")
@@ -206,7 +248,9 @@ class Finder(ast.NodeVisitor):
         else:
             self.generic_visit(node)
 
-    def visit_Raise(self, node: ast.Raise | ast.AugAssign | ast.Delete | ast.Expr) -> None:
+    def visit_Raise(
+        self, node: ast.Raise | ast.AugAssign | ast.Delete | ast.Expr
+    ) -> None:
         """Remove the statement."""
         self.add("statement removed", node, "pass")
         self.generic_visit(node)
@@ -243,7 +287,10 @@ class Finder(ast.NodeVisitor):
                 self.add("constant changed", node, str(not node.value))
             case int():
                 self.add("constant changed", node, str(node.value + 1))
-            case str() if self.source[start : start + 1] in {b'"', b"r"} and not SENTENCE.match(node.value):
+            case str() if self.source[start : start + 1] in {
+                b'"',
+                b"r",
+            } and not SENTENCE.match(node.value):
                 self.add("constant changed", node, '"mutated"' if node.value else '"m"')
 
 
@@ -260,7 +307,10 @@ def find_all(project: Path) -> Iterator[tuple[Mutant, bytes]]:
 
 
 def find(project: Path) -> list[Mutant]:
-    """Return the mutants of a project that Python can parse and that are not known to be equivalent."""
+    """Return a project's mutants that Python can parse and that may not be equivalent.
+
+    A mutant is equivalent if equivalent.toml lists it.
+    """
     found, known = [], {(it["path"], it["change"], it["line"]) for it in equivalent()}
     for mutant, source in find_all(project):
         if mutant.describe(source) not in known:
@@ -274,13 +324,18 @@ def find(project: Path) -> list[Mutant]:
 
 def equivalent() -> list[dict[str, str]]:
     """Return the changes that are known to change nothing, each with its reason."""
-    mutants: list[dict[str, str]] = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutants"]
+    mutants: list[dict[str, str]] = tomllib.loads(
+        EQUIVALENT.read_text(encoding="utf-8")
+    )["mutants"]
     return mutants
 
 
 def trace(project: Path) -> dict[tuple[str, int], set[str]]:
     """Run the tests, which must pass, and return which of them run a line of a file."""
-    settings = "[run]\ndynamic_context = test_function\nsource = .\n[json]\nshow_contexts = true\n"
+    settings = (
+        "[run]\ndynamic_context = test_function\nsource = .\n"
+        "[json]\nshow_contexts = true\n"
+    )
     (project / ".coveragerc").write_text(settings, encoding="utf-8")
     try:
         run(project, "coverage", "run", *PYTEST[1:])
@@ -291,8 +346,11 @@ def trace(project: Path) -> dict[tuple[str, int], set[str]]:
     tests: dict[tuple[str, int], set[str]] = {}
     for path, file in report["files"].items():
         for line, contexts in file["contexts"].items():
-            # A context is the test's dotted name; the empty one is what runs at import and in fixtures.
-            tests[path, int(line)] = {re.sub(r"^(.+)\.(\w+)$", node, context) for context in contexts}
+            # A context is the test's dotted name; the empty one is what runs at import
+            # and in fixtures.
+            tests[path, int(line)] = {
+                re.sub(r"^(.+)\.(\w+)$", node, context) for context in contexts
+            }
     return tests
 
 
@@ -301,24 +359,47 @@ def node(context: re.Match[str]) -> str:
     return f"{context[1].replace('.', '/')}.py::{context[2]}"
 
 
-def chosen_tests(mutant: Mutant, tests: dict[tuple[str, int], set[str]], project: Path) -> list[str]:
-    """Return the tests that can notice a mutant, or all modules if that is unknown; the likeliest come first."""
+def chosen_tests(
+    mutant: Mutant, tests: dict[tuple[str, int], set[str]], project: Path
+) -> list[str]:
+    """Return the tests that can notice a mutant, the likeliest first.
+
+    Return all modules if the tests are unknown.
+    """
     found = tests.get((mutant.path, mutant.statement), {""})
-    unseen = [module for start, it in UNSEEN.items() if mutant.path.startswith(start) for module in it]
-    everything = [it for it in all_tests(project) if it != FAULTS or mutant.path.startswith(FEATURE)]
+    unseen = [
+        module
+        for start, it in UNSEEN.items()
+        if mutant.path.startswith(start)
+        for module in it
+    ]
+    everything = [
+        it
+        for it in all_tests(project)
+        if it != FAULTS or mutant.path.startswith(FEATURE)
+    ]
     own = mutant.path.split("/")[0]
     near = Counter(
-        it.partition("::")[0] for (path, _), those in tests.items() if path == mutant.path for it in those if it
+        it.partition("::")[0]
+        for (path, _), those in tests.items()
+        if path == mutant.path
+        for it in those
+        if it
     )
-    # First those that run most of the module, then those of its app, and last those that start processes.
+    # First those that run most of the module, then those of its app, and last those
+    # that start processes.
     return sorted(
         everything if "" in found else found | set(unseen),
-        key=lambda it: (it in SLOW, -near[it.partition("::")[0]], not it.startswith(own)),
+        key=lambda it: (
+            it in SLOW,
+            -near[it.partition("::")[0]],
+            not it.startswith(own),
+        ),
     )
 
 
 def outcome(mutant: Mutant, project: Path, tests: list[str]) -> str:
-    """Tell what tests make of a project with the mutant: it is noticed, survives, or does not start."""
+    """Tell what tests make of a mutant: it is noticed, survives, or does not start."""
     path = project / mutant.path
     source = path.read_bytes()
     path.write_bytes(mutant.apply(source))
@@ -342,16 +423,25 @@ def outcome(mutant: Mutant, project: Path, tests: list[str]) -> str:
 
 def all_tests(project: Path) -> list[str]:
     """Return all test modules of a project."""
-    return [it.relative_to(project).as_posix() for app in APPS for it in (project / app).rglob("tests/test_*.py")]
+    return [
+        it.relative_to(project).as_posix()
+        for app in APPS
+        for it in (project / app).rglob("tests/test_*.py")
+    ]
 
 
 def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
     """Yield each mutant of a sample with its outcome."""
     tests = trace(project)
     copies: Queue[Path] = Queue()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(os.cpu_count()) as threads,
+    ):
         for number in range(os.cpu_count() or 1):
-            copies.put(shutil.copytree(project, Path(folder) / str(number) / project.name))
+            copies.put(
+                shutil.copytree(project, Path(folder) / str(number) / project.name)
+            )
 
         def check(mutant: Mutant) -> str:
             copy = copies.get()
@@ -363,40 +453,96 @@ def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]
         yield from zip(sample, threads.map(check, sample), strict=True)
 
 
-def main() -> None:
-    """Print the survivors and the share that was noticed; exit with an error below the minimum."""
+def parse_options() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    seed = random.SystemRandom().randrange(10**6)
     parser.add_argument("--count", type=int, default=COUNT)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--minimum", type=float, default=0.85, help="the share that must be noticed")
-    parser.add_argument("paths", nargs="*", help="break only files whose path starts with one of these")
-    options = parser.parse_args()
-    started, totals, survivors = time.monotonic(), Counter[tuple[str, str]](), list[list[object]]()
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument(
+        "--minimum", type=float, default=0.85, help="the share that must be noticed"
+    )
+    parser.add_argument(
+        "--changed", metavar="COMMIT", help="break only files that differ from it"
+    )
+    parser.add_argument(
+        "--part", default="1/1", help="ignored: each part draws a sample of its own"
+    )
+    parser.add_argument(
+        "paths", nargs="*", help="break only files whose path starts with one of these"
+    )
+    return parser.parse_args()
+
+
+def draw(project: Path, options: argparse.Namespace) -> list[Mutant]:
+    """Return a sample of the mutants that the options allow."""
+    mutants = find(project)
+    if options.paths:
+        starts = tuple(options.paths)
+        mutants = [mutant for mutant in mutants if mutant.path.startswith(starts)]
+    if options.changed:
+        changed = changed_since(options.changed)
+        mutants = [mutant for mutant in mutants if mutant.path in changed]
+    count = min(options.count, len(mutants))
+    sample = random.Random(options.seed).sample(mutants, count)  # noqa: S311
+    note(f"{count} of {len(mutants)} mutants, seed {options.seed}")
+    return sample
+
+
+def note(text: str) -> None:
+    """Print the progress, apart from the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def try_all(
+    project: Path, sample: list[Mutant]
+) -> tuple[Counter[tuple[str, str]], list[list[object]]]:
+    """Return how often each result came in each app, and a row for each survivor."""
+    totals = Counter[tuple[str, str]]()
+    survivors: list[list[object]] = []
+    for number, (mutant, result) in enumerate(measure(project, sample), start=1):
+        app = mutant.path.split("/")[0]
+        totals[app, result] += 1
+        if number % 20 == 0:
+            note(f"{number} of {len(sample)}")
+        if result == SURVIVES:
+            source = (project / mutant.path).read_bytes()
+            path, change, line = mutant.describe(source)
+            place = f"{path}:{mutant.line}"
+            survivors.append([place, mutant.kind, f"`{change}`", f"`{line}`"])
+            note("  ".join(map(str, survivors[-1])))
+    return totals, survivors
+
+
+def main() -> None:
+    """Print the survivors and the share noticed; exit with an error below a minimum."""
+    options = parse_options()
+    started = time.monotonic()
     with generated(ALL_ON) as project:
         for module, target in INSIDE.items():
             shutil.copy(ROOT / module, project / target)
-        mutants = [it for it in find(project) if not options.paths or it.path.startswith(tuple(options.paths))]
-        sample = random.Random(options.seed).sample(mutants, min(options.count, len(mutants)))  # noqa: S311
-        print(f"{len(sample)} of {len(mutants)} mutants, seed {options.seed}", file=sys.stderr, flush=True)
-        for number, (mutant, result) in enumerate(measure(project, sample), start=1):
-            totals[mutant.path.split("/")[0], result] += 1
-            if number % 20 == 0:
-                print(f"{number} of {len(sample)}", file=sys.stderr, flush=True)
-            if result == SURVIVES:
-                path, change, line = mutant.describe((project / mutant.path).read_bytes())
-                survivors.append([f"{path}:{mutant.line}", mutant.kind, f"`{change}`", f"`{line}`"])
-                print(*survivors[-1], sep="  ", file=sys.stderr, flush=True)
-    print_table(["survivor", "kind", "change", "line"], survivors or [["none", "", "", ""]])
+        sample = draw(project, options)
+        if not sample:
+            print("No mutant is in what changed.")
+            return
+        totals, survivors = try_all(project, sample)
+    header = ["survivor", "kind", "change", "line"]
+    print_table(header, survivors or [["none", "", "", ""]])
     print()
     results = (NOTICED, SURVIVES, STILLBORN)
     apps = sorted({app for app, _ in totals})
-    print_table(["app", *results], [[app, *(totals[app, result] for result in results)] for app in apps])
-    noticed, survived, _ = (sum(totals[app, result] for app in apps) for result in results)
+    rows = [[app, *(totals[app, result] for result in results)] for app in apps]
+    print_table(["app", *results], rows)
+    noticed = sum(totals[app, NOTICED] for app in apps)
+    survived = len(survivors)
     share = noticed / max(noticed + survived, 1)
-    if len(sample) >= COUNT and not options.paths:
+    is_whole = not options.paths and not options.changed
+    if len(sample) >= COUNT and is_whole:
         record("mutants", noticed=noticed, started=noticed + survived)
-    print(f"\n{share:.1%} noticed, seed {options.seed} ({time.monotonic() - started:.0f} seconds).")
-    if share < options.minimum:
+    seconds = time.monotonic() - started
+    print(f"\n{share:.1%} noticed, seed {options.seed} ({seconds:.0f} seconds).")
+    # A few mutants of the files of a request say little about a share.
+    if share < options.minimum and len(sample) >= ENOUGH:
         sys.exit(1)
 
 
