@@ -1,4 +1,4 @@
-"""Which tests run, and fixtures for most of them: a copy of the template, and projects of every combination."""
+"""Which tests run, and what most of them use: the template and its projects."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import ROOT, Project, bake, copy_template, name
+from tests.support.tiers import QUICK, TIERS, changed_since, split
 
 pytest_plugins = [
     "tests.support.live",
@@ -17,7 +18,8 @@ pytest_plugins = [
     "tests.support.postgresql",
 ]
 
-# What the machine forbids, whatever is installed. Every other skip is an error where `.ci/run` installs the programs.
+# What the machine forbids, whatever is installed. Every other skip is an error where
+# `.ci/run` installs the programs.
 FORBIDDEN = (
     "containers do not run here",
     "no Debian can be made here",
@@ -29,56 +31,100 @@ FORBIDDEN = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of a tier, and of a part of it."""
+    group = parser.getgroup("tiers")
+    group.addoption("--tier", choices=TIERS, help="run this tier; by default the quick")
+    group.addoption("--changed", metavar="COMMIT", help="only what differs from it")
+    group.addoption("--part", default="1/1", help="one of several parts, such as 2/3")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out the slow tests, unless a path, a name or a marker chooses the tests."""
-    chosen = config.option.markexpr or config.option.keyword
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen:
-        config.option.markexpr = "not slow"
+    """Choose the quick tier, unless a path, a name or a marker chooses the tests.
+
+    The processes of pytest-xdist receive the option.
+    """
+    option = config.option
+    is_path_given = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not (option.tier or is_path_given or option.keyword or option.markexpr):
+        option.tier = QUICK
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what is not in the chosen tier."""
+    option = config.option
+    if not option.tier:
+        return
+    changed = changed_since(option.changed) if option.changed else None
+    chosen, others = split(items, option.tier, changed, option.part)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn the skip for a missing program into a failure where every program should be: see `.ci/run`."""
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Fail instead of skipping for a program that `.ci/run` should have installed."""
     report = yield
-    if report.skipped and isinstance(report.longrepr, tuple) and "ALL_PROGRAMS" in os.environ:
+    if (
+        report.skipped
+        and isinstance(report.longrepr, tuple)
+        and "ALL_PROGRAMS" in os.environ
+    ):
         reason = report.longrepr[2].removeprefix("Skipped: ")
         if not reason.startswith(FORBIDDEN):
-            report.outcome, report.longrepr = "failed", f"skipped, although .ci/run installs every program: {reason}"
+            report.outcome, report.longrepr = (
+                "failed",
+                f"skipped, although .ci/run installs every program: {reason}",
+            )
     return report
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clean copy of the template, which tests share and do not change."""
+    """Return a clean copy of the template. Tests share it and do not change it."""
     return copy_template(tmp_path_factory.mktemp("template") / "secure-django")
 
 
 @pytest.fixture(scope="session")
 def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return the generated project of a combination, which tests share and do not change."""
+    """Return a function that generates projects. Tests share and do not change them."""
 
     @cache
     def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
-        return bake(template, tmp_path_factory.mktemp(features.replace("+", "-")), **dict(answers))
+        return bake(
+            template,
+            tmp_path_factory.mktemp(features.replace("+", "-")),
+            **dict(answers),
+        )
 
     return lambda answers: generate(name(answers), tuple(answers.items()))
 
 
 @pytest.fixture
 def project(pristine: Project, tmp_path: Path) -> Project:
-    """Return a copy of the project of a combination, for tests that write to it."""
-    return lambda answers: shutil.copytree(pristine(answers), tmp_path / "my-secure-site")
+    """Return a function that copies such a project, for tests that write to it."""
+    return lambda answers: shutil.copytree(
+        pristine(answers), tmp_path / "my-secure-site"
+    )
 
 
 @pytest.fixture(scope="session")
 def mypy_cache() -> str:
-    """Return the option for a cache that later runs find: to read Django's stubs takes most of mypy's time."""
-    # Processes that write to one cache at the same time would wait for each other.
-    return f"--cache-dir={ROOT / '.mypy_cache' / os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    """Return an option for mypy: a cache that later runs find.
+
+    Reading Django's stubs takes most of its time.
+    """
+    # Processes that write to one cache at the same time would wait.
+    process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    return f"--cache-dir={ROOT / '.mypy_cache' / process}"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with a home folder of its own, where cookiecutter keeps its files."""
+    """Return an environment with a home folder of its own, for cookiecutter's files."""
     (tmp_path / "home").mkdir()
     return {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}

@@ -1,4 +1,4 @@
-"""Generated projects: style, types, migrations, production settings, their own tests, Bandit."""
+"""Generated projects: style, types, migrations, settings, their own tests, Bandit."""
 
 import re
 import shlex
@@ -16,6 +16,7 @@ from tests.support.baking import (
     FEATURES,
     PAIRS,
     PYTHON_COMBINATIONS,
+    RAW,
     ROOT,
     Answers,
     Project,
@@ -31,18 +32,38 @@ from tests.support.postgresql import Database
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 MIXED = [it for it in PYTHON_COMBINATIONS if {True, False} <= set(it.values())]
 # Those of recipes need what their recipe adds, and are checked with it.
-INSIDE = sorted(it for it in (ROOT / "tests").rglob("inside/[!_]*.py") if it.parts[-3] != "recipes")
+INSIDE = sorted(
+    it for it in (ROOT / "tests").rglob("inside/[!_]*.py") if it.parts[-3] != "recipes"
+)
 
+BANDIT = ("bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
+
+# What only combines what the extremes have shown is tested on the schedule.
+EXTREMES = [ALL_ON, ALL_OFF]
+SCHEDULED = pytest.mark.tier("scheduled", f"{RAW}/*.py", f"{RAW}/pyproject.toml")
+
+
+def in_tiers(
+    choices: list[Answers], *marks: pytest.MarkDecorator
+) -> pytest.MarkDecorator:
+    """Return the parameters of a test: extremes with marks, others scheduled."""
+    parameters = [
+        pytest.param(answers, marks=marks if answers in EXTREMES else SCHEDULED)
+        for answers in choices
+    ]
+    return pytest.mark.parametrize("answers", parameters, ids=name)
 
 
 def test_pairs_have_any_two_answers_together() -> None:
     features = FEATURES | {"other": [True, False]}
     pairs = [set(combinations(answers.items(), 2)) for answers in every(features)]
     chosen = pairwise(features)
-    assert set().union(*pairs) == set().union(*(combinations(answers.items(), 2) for answers in chosen))
+    assert set().union(*pairs) == set().union(
+        *(combinations(answers.items(), 2) for answers in chosen)
+    )
     assert len(chosen) <= len(pairs) / 2
     assert (chosen[0], chosen[-1]) == (every(features)[0], every(features)[-1])
 
@@ -54,13 +75,15 @@ def test_style_and_format(answers: Answers, project: Project) -> None:
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
-@pytest.mark.parametrize("answers", PAIRS, ids=name)
+@in_tiers(PAIRS)
 def test_types(answers: Answers, project: Project, mypy_cache: str) -> None:
     run(project(answers), sys.executable, "-m", "mypy", ".", mypy_cache)
 
 
 @every_python
-def test_check_deploy_and_migrations_are_clean(answers: Answers, project: Project) -> None:
+def test_check_deploy_and_migrations_are_clean(
+    answers: Answers, project: Project
+) -> None:
     folder = project(answers)
     environment = production(folder)
     manage = (sys.executable, "manage.py")
@@ -69,8 +92,17 @@ def test_check_deploy_and_migrations_are_clean(answers: Answers, project: Projec
 
 
 @every_python
-def test_generated_env_file_starts_the_project(answers: Answers, project: Project) -> None:
-    run(project(answers), sys.executable, "manage.py", "check", "--fail-level", "WARNING")
+def test_generated_env_file_starts_the_project(
+    answers: Answers, project: Project
+) -> None:
+    run(
+        project(answers),
+        sys.executable,
+        "manage.py",
+        "check",
+        "--fail-level",
+        "WARNING",
+    )
 
 
 @every_python
@@ -78,24 +110,36 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     folder = project(answers)
     example = (folder / ".env.example").read_text(encoding="utf-8")
     first, _, _ = example.partition("\n# Required without DEBUG\n")
-    secrets = re.findall(r"^# uv run --no-dev (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE)
-    assert [variable for _, variable, _ in secrets] == ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"]
+    secrets = re.findall(
+        r"^# uv run --no-dev (python -c .+)\n(?:#.*\n)*(\w+)=(.+)$", first, re.MULTILINE
+    )
+    assert [variable for _, variable, _ in secrets] == [
+        "SECRET_KEY",
+        "FIELD_ENCRYPTION_KEYS",
+    ]
     for command, variable, placeholder in secrets:
         secret = run(folder, *shlex.split(command)).strip()
         example = example.replace(f"{variable}={placeholder}", f"{variable}={secret}")
-    (folder / ".env").write_text(example.replace("\nDEBUG=off\n", "\nDEBUG=on\n"), encoding="utf-8")
+    (folder / ".env").write_text(
+        example.replace("\nDEBUG=off\n", "\nDEBUG=on\n"), encoding="utf-8"
+    )
     run(folder, sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+@pytest.mark.parametrize("answers", EXTREMES, ids=name)
 def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) -> None:
-    names = {"project_name": "O'Brien's Photos", "domain_name": "photos.example.org", "author_email": "ann@example.net"}
+    names = {
+        "project_name": "O'Brien's Photos",
+        "domain_name": "photos.example.org",
+        "author_email": "ann@example.net",
+    }
     assert " passed" in run(bake(template, tmp_path, **names, **answers), *PYTEST)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("answers", MIXED, ids=name)
-def test_emitted_tests_pass_on_postgresql(answers: Answers, project: Project, postgresql: Database) -> None:
+@in_tiers([ALL_ON, *MIXED], pytest.mark.tier("whole"))
+def test_emitted_tests_pass_on_postgresql(
+    answers: Answers, project: Project, postgresql: Database
+) -> None:
     report = run(project(answers), *PYTEST, TEST_DATABASE_URL=postgresql())
     assert " passed" in report
     assert " skipped" not in report
@@ -103,31 +147,53 @@ def test_emitted_tests_pass_on_postgresql(answers: Answers, project: Project, po
 
 def test_broken_test_file_counts_as_red(project: Project) -> None:
     folder = project(ALL_OFF)
-    (folder / "users" / "tests" / "test_passwords.py").write_text("import nowhere\n", encoding="utf-8")
+    (folder / "users" / "tests" / "test_passwords.py").write_text(
+        "import nowhere\n", encoding="utf-8"
+    )
     with pytest.raises(AssertionError) as failed:
         run(folder, *PYTEST, "users", "core/tests/test_logging.py")
     assert "\n1 red: users/tests/test_passwords.py\n" in str(failed.value)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+@pytest.mark.tier("whole")
+@pytest.mark.parametrize("answers", EXTREMES, ids=name)
 def test_robustness_tests_pass(answers: Answers, project: Project) -> None:
     folder = project(answers)
-    shutil.copy(ROOT / "tests" / "inside" / "robustness.py", folder / "core" / "tests" / "test_robustness.py")
+    shutil.copy(
+        ROOT / "tests" / "inside" / "robustness.py",
+        folder / "core" / "tests" / "test_robustness.py",
+    )
     run(folder, *PYTEST, "core/tests/test_robustness.py")
 
 
-def test_modules_that_run_inside_a_project_have_sound_types(project: Project, mypy_cache: str) -> None:
+def test_modules_that_run_inside_a_project_have_sound_types(
+    project: Project, mypy_cache: str
+) -> None:
     folder = project(ALL_ON)
     for module in INSIDE:
-        # The comment hides from the template's own mypy what only a generated project can import.
+        # The comment hides from the template's own mypy what only a generated project
+        # can import.
         text = module.read_text(encoding="utf-8").replace("# mypy: ignore-errors\n", "")
         (folder / "core" / "tests" / module.name).write_text(text, encoding="utf-8")
     modules = [f"core/tests/{module.name}" for module in INSIDE]
     run(folder, sys.executable, "-m", "mypy", *modules, mypy_cache)
 
 
-@pytest.mark.parametrize("answers", PAIRS, ids=name)
+@in_tiers(PAIRS)
 def test_bandit_finds_nothing(answers: Answers, project: Project) -> None:
-    report = run(project(answers), "bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
+    report = run(project(answers), *BANDIT)
     assert '"errors": []' in report
+
+
+def test_bandit_reads_every_folder_of_a_project(project: Project) -> None:
+    folder = project(ALL_ON)
+    planted = set()
+    for path in folder.iterdir():
+        if path.is_dir() and list(path.rglob("*.py")):
+            module = path / "planted.py"
+            module.write_text("exec(input())\n", encoding="utf-8")
+            planted.add(module.relative_to(folder).as_posix())
+    assert len(planted) >= 7
+    with pytest.raises(AssertionError) as found:
+        run(folder, *BANDIT)
+    assert set(re.findall(r'"filename": "\./(.+?)"', str(found.value))) == planted

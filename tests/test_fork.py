@@ -1,4 +1,7 @@
-"""A fork with defaults, texts, an app, a package, a rule and a step of CI of its own has a green quick tier."""
+"""A fork with additions of its own has a green quick tier.
+
+It adds defaults, texts, an app, a package, a rule and a step of CI.
+"""
 
 import json
 import re
@@ -8,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import PROMPTS, RAW, ROOT, commit, copy_template, run, run_within
+from tests.support.baking import (
+    PROMPTS,
+    RAW,
+    ROOT,
+    commit,
+    copy_template,
+    run,
+    run_within,
+)
 from tests.support.releases import Edit, change
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.fork,
+    pytest.mark.tier("scheduled", "*"),
     pytest.mark.skipif(sys.platform != "linux", reason="a fork is the same everywhere"),
 ]
 
@@ -30,22 +40,46 @@ DEFAULTS = {
     "_repository": "https://git.museum.example/web/museum-django",
 }
 LOWER_APPS = '    "uploads",\n    "users",\n'
-# As CONTRIBUTING.md says: an app is in three lists, a package in both pyproject.toml files.
+# As CONTRIBUTING.md says: an app is in three lists, a package in two pyproject.toml.
 PACKAGE = f"markdown-it-py=={version('markdown-it-py')}"
 CHECK = "uv run poe check\n"
 STEP = "uv run python -m compileall -q notes\n"
 EDITS: list[Edit] = [
-    ("config/settings.py", '    "core.apps.AdminConfig",\n', '    "notes",\n    "core.apps.AdminConfig",\n'),
+    (
+        "config/settings.py",
+        '    "core.apps.AdminConfig",\n',
+        '    "notes",\n    "core.apps.AdminConfig",\n',
+    ),
     ("pyproject.toml", f"{LOWER_APPS}]", f'    "notes",\n{LOWER_APPS}]'),
-    ("pyproject.toml", f'{LOWER_APPS}    "core"', f'    "notes",\n{LOWER_APPS}    "core"'),
-    ("../hooks/pre_gen_project.py", "    annotated-types ", "    notes annotated-types "),
+    (
+        "pyproject.toml",
+        f'{LOWER_APPS}    "core"',
+        f'    "notes",\n{LOWER_APPS}    "core"',
+    ),
+    (
+        "../hooks/pre_gen_project.py",
+        "    annotated-types ",
+        "    notes annotated-types ",
+    ),
     ("pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
     ("../pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
     ("pyproject.toml", 'select = ["E", ', 'select = ["PIE", "E", '),
-    (".github/workflows/ci.yml", f"      - run: {CHECK}", f"      - run: {CHECK}      - run: {STEP}"),
+    (
+        ".github/workflows/ci.yml",
+        f"      - run: {CHECK}",
+        f"      - run: {CHECK}      - run: {STEP}",
+    ),
     (".gitlab-ci.yml", f"  script: {CHECK}", f"  script:\n    - {CHECK}    - {STEP}"),
-    ("README.md", "\n## Start\n", "\nThe web team helps: write to web@museum.example.\n\n## Start\n"),
-    ("../README.md", "\n## Features\n", "\nThis is the museum's template. Ask the web team.\n\n## Features\n"),
+    (
+        "README.md",
+        "\n## Start\n",
+        "\nThe web team helps: write to web@museum.example.\n\n## Start\n",
+    ),
+    (
+        "../README.md",
+        "\n## Features\n",
+        "\nThis is the museum's template. Ask the web team.\n\n## Features\n",
+    ),
 ]
 APP = {
     "__init__.py": "",
@@ -61,7 +95,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Note",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("text", models.CharField(max_length=100)),
             ],
         ),
@@ -91,7 +133,11 @@ MODULES = [
     module
     for path in sorted((ROOT / "tests").rglob("test_*.py"))
     if (module := path.relative_to(ROOT).as_posix()) != UPSTREAM
-    and not re.search(r"^pytestmark = (MARKS|\[?\s*pytest\.mark\.slow)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    and not re.search(
+        r"^pytestmark = (marks\(|\[?\s*pytest\.mark\.tier\()",
+        path.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 ]
 
 
@@ -99,7 +145,9 @@ MODULES = [
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fork of this checkout."""
     folder = copy_template(tmp_path_factory.mktemp("fork") / "museum-django")
-    (folder / "cookiecutter.json").write_text(json.dumps(PROMPTS | DEFAULTS, indent=2), encoding="utf-8")
+    (folder / "cookiecutter.json").write_text(
+        json.dumps(PROMPTS | DEFAULTS, indent=2), encoding="utf-8"
+    )
     change(folder / RAW, EDITS)
     for path, text in APP.items():
         (folder / RAW / "notes" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +161,15 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Types take most of the time, and depend on nothing that a fork changes here.
 @pytest.mark.parametrize("module", MODULES)
 def test_quick_tier_of_a_fork_is_green(module: str, fork: Path, tmp_path: Path) -> None:
-    options = ["-n0", "-q", "-m", "not slow", "-k", "not types", "-p", "no:cacheprovider"]
+    options = [
+        "-n0",
+        "-q",
+        "--tier=quick",
+        "-k",
+        "not types",
+        "-p",
+        "no:cacheprovider",
+    ]
     command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)
-    run_within(580, fork, command, {})  # one module lints and checks every combination of answers
+    # One module lints and checks every combination of answers.
+    run_within(580, fork, command, {})
