@@ -1,4 +1,4 @@
-"""Updates of edited projects from one release to the next: by the command, by the workflows of CI, and by cruft."""
+"""Updates of edited projects: by the command, by the workflows of CI, and by cruft."""
 
 import json
 import os
@@ -6,11 +6,21 @@ import re
 import shutil
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, bake, commit, paths, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    ROOT,
+    Answers,
+    bake,
+    commit,
+    paths,
+    run,
+)
 from tests.support.releases import (
     ACTION,
     IDLE_TIMEOUT,
@@ -28,7 +38,7 @@ from tests.support.releases import (
 )
 from tests.support.updating import Machine, jobs_of, run_jobs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.tier("whole")
 
 MANAGE = ("python", "manage.py")
 FORK = "https://github.com/org/museum-django"
@@ -37,7 +47,11 @@ CI = ".github/workflows/ci.yml"
 
 # Edits of five teams.
 OWN_SETTINGS: list[Edit] = [
-    ("config/settings.py", 'environment.time_zone, "UTC"', 'environment.time_zone, "Europe/Zurich"'),
+    (
+        "config/settings.py",
+        'environment.time_zone, "UTC"',
+        'environment.time_zone, "Europe/Zurich"',
+    ),
     ("config/settings.py", IDLE_TIMEOUT, "SESSION_COOKIE_AGE = 25 * 60"),
     (
         "config/urls.py",
@@ -47,28 +61,41 @@ OWN_SETTINGS: list[Edit] = [
     (
         "config/urls.py",
         '    path("admin/", admin.site.urls),\n',
-        '    path("about/", TemplateView.as_view(template_name="about.html")),\n    path("admin/", admin.site.urls),\n',
+        (
+            '    path("about/", TemplateView.as_view(template_name="about.html")),\n'
+            '    path("admin/", admin.site.urls),\n'
+        ),
     ),
 ]
 OWN_ACCESS: Edit = (
     "core/tests/table.py",
     "\n/favicon.ico ",
-    "\n/about/                                      log-in 200    200      200    200\n/favicon.ico ",
+    (
+        "\n/about/                                      "
+        "log-in 200    200      200    200\n/favicon.ico "
+    ),
 )
 OWN_MODEL: list[Edit] = [
     (
         "uploads/models.py",
         "    status = models.CharField(",
-        "    place = models.CharField(max_length=80, blank=True)\n    status = models.CharField(",
+        (
+            "    place = models.CharField(max_length=80, blank=True)\n"
+            "    status = models.CharField("
+        ),
     ),
 ]
-OWN_WORKFLOW: list[Edit] = [(CI, "  pull_request:\n", "  pull_request:\n  workflow_dispatch:\n")]
+OWN_WORKFLOW: list[Edit] = [
+    (CI, "  pull_request:\n", "  pull_request:\n  workflow_dispatch:\n")
+]
 
 
 @pytest.fixture(scope="session")
 def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a repository of the template with two releases, and an unreleased change on its main branch."""
-    folder = shutil.copytree(template, tmp_path_factory.mktemp("repositories") / REPOSITORY)
+    """Return a repository of the template: two releases, and a change after them."""
+    folder = shutil.copytree(
+        template, tmp_path_factory.mktemp("repositories") / REPOSITORY
+    )
     publish(folder)
     publish_next(folder)
     (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
@@ -96,31 +123,45 @@ def conflicts(project: Path) -> dict[str, list[str]]:
     found = {}
     for path in sorted(paths(project)):
         text = (project / path).read_text(encoding="utf-8", errors="replace")
-        blocks = re.findall(r"^<<<<<<< .*?\n(.*?)^=======\n(.*?)^>>>>>>> ", text, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(
+            r"^<<<<<<< .*?\n(.*?)^=======\n(.*?)^>>>>>>> ",
+            text,
+            re.MULTILINE | re.DOTALL,
+        )
         if blocks and not path.startswith(".git/"):
-            found[path] = [line for block in blocks for side in block for line in side.splitlines()]
+            found[path] = [
+                line for block in blocks for side in block for line in side.splitlines()
+            ]
     return found
 
 
 def assert_nothing_is_lost(
     project: Path, *edits: Edit, renamed: str = "templates/base.html", without: str = ""
 ) -> None:
-    """Check that the project has the edits of the team and those of the release, and their record."""
+    """Check that the project has the edits of the team and of the release."""
     for path, _, new in (*edits, *NEXT_RELEASE[2:]):
         file = project / (renamed if path == "templates/base.html" else path)
         if not (without and path.startswith(without)) and file.suffix != ".yml":
             assert new.splitlines()[0] in file.read_text(encoding="utf-8"), path
     assert (project / NEW_MIGRATION).is_file()
     assert not (project / "unreleased.md").exists()
-    assert json.loads((project / ".cruft.json").read_text(encoding="utf-8"))["commit"] == f"v{NEXT}"
+    assert (
+        json.loads((project / ".cruft.json").read_text(encoding="utf-8"))["commit"]
+        == f"v{NEXT}"
+    )
 
 
-def test_renamed_template_receives_the_release(template: Path, machine: Machine) -> None:
+def test_renamed_template_receives_the_release(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
     run(project, "git", "mv", "templates/base.html", "templates/layout.html")
     for file in project.rglob("*.html"):
         text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace('extends "base.html"', 'extends "layout.html"'), encoding="utf-8")
+        file.write_text(
+            text.replace('extends "base.html"', 'extends "layout.html"'),
+            encoding="utf-8",
+        )
     commit(project, "Rename the layout")
     secrets = (project / ".env").read_bytes()
     request = run_jobs(project, machine, tests="core users")
@@ -135,10 +176,14 @@ def test_renamed_template_receives_the_release(template: Path, machine: Machine)
     assert not (pulled / ".env").exists()
 
 
-def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: Machine) -> None:
+def test_conflicts_are_only_in_lines_that_both_changed(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
     change(project, OWN_SETTINGS)
-    (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
+    (project / "templates" / "about.html").write_text(
+        '{% extends "base.html" %}\n', encoding="utf-8"
+    )
     commit(project, "Work")
     secrets = (project / ".env").read_bytes()
     with pytest.raises(AssertionError, match="ended with 3") as failure:
@@ -146,15 +191,24 @@ def test_conflicts_are_only_in_lines_that_both_changed(template: Path, machine: 
     report = str(failure.value)
     assert f"Merged v{NEXT} over v{RELEASE}." in report
     assert "Conflicts:\n- config/settings.py: both sides changed it" in report
-    assert f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n\nNothing is committed yet" in report
-    assert conflicts(project) == {"config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]}
-    assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == ["config/settings.py"]
+    assert (
+        f"What to do, from the changelog:\n- {NEXT}: {ACTION}\n\n"
+        "Nothing is committed yet" in report
+    )
+    assert conflicts(project) == {
+        "config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]
+    }
+    assert run(project, "git", "diff", "--name-only", "--diff-filter=U").split() == [
+        "config/settings.py"
+    ]
     assert_nothing_is_lost(project, *OWN_SETTINGS, without="accounts/")
     assert (project / ".env").read_bytes() == secrets
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
-def test_ci_opens_a_draft_with_the_conflicts(ci_scanning: str, template: Path, machine: Machine) -> None:
+def test_ci_opens_a_draft_with_the_conflicts(
+    ci_scanning: str, template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
     change(project, OWN_SETTINGS[1:2])
     commit(project, "Work")
@@ -167,12 +221,15 @@ def test_ci_opens_a_draft_with_the_conflicts(ci_scanning: str, template: Path, m
     assert "docs/updating.md says how to go on" in shown
     assert "passed" not in shown
     assert "committed" not in shown
-    assert {"github": "gh pr create --head template-update --title Update", "gitlab": "title=Draft: Update"}[
-        ci_scanning
-    ] in request.log + request.options
+    assert {
+        "github": "gh pr create --head template-update --title Update",
+        "gitlab": "title=Draft: Update",
+    }[ci_scanning] in request.log + request.options
     assert ci_scanning == "gitlab" or "--draft" in request.log
     pulled = machine.clone("template-update")
-    assert conflicts(pulled) == {"config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]}
+    assert conflicts(pulled) == {
+        "config/settings.py": ["SESSION_COOKIE_AGE = 25 * 60", NEXT_RELEASE[2][2]]
+    }
     guide = (pulled / "docs" / "updating.md").read_text(encoding="utf-8")
     assert "git switch template-update" in guide
     # Once the team works on it, the job leaves it alone.
@@ -195,7 +252,9 @@ def test_ci_opens_a_draft_when_tests_fail(
     assert "passed" not in request.body + request.options
     assert ("--draft" in request.log) == (ci_scanning == "github")
     assert ("title=Draft: " in request.options) == (ci_scanning == "gitlab")
-    if ci_scanning == "github":  # a private repository without a paid plan has no drafts
+    if (
+        ci_scanning == "github"
+    ):  # a private repository without a paid plan has no drafts
         run(machine.remote, "git", "branch", "--quiet", "-D", "template-update")
         (machine.folder / "home" / "request.json").unlink()
         monkeypatch.setenv("NO_DRAFTS", "yes")
@@ -204,20 +263,33 @@ def test_ci_opens_a_draft_when_tests_fail(
         assert not plain.failed
 
 
-def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: Path) -> None:
+def test_pins_that_both_sides_raised_are_no_conflict(
+    template: Path, tmp_path: Path
+) -> None:
     origin = shutil.copytree(template, tmp_path / "repositories" / REPOSITORY)
     publish(origin)
     machine = Machine(tmp_path, origin.parent)
     project = started(template, machine, ALL_ON)
     raised = origin / RAW / "pyproject.toml"
-    raised.write_text(re.sub(r"([=~]=\d+\.)\d+", r"\g<1>500", raised.read_text(encoding="utf-8")), encoding="utf-8")
+    raised.write_text(
+        re.sub(r"([=~]=\d+\.)\d+", r"\g<1>500", raised.read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )
     publish_next(origin)
     metadata = project / "pyproject.toml"
-    # The team raised some pins, one above the release's; it lowered one, and added a package between them.
-    text = re.sub(r"(django(?:\[\w+\])?[=~]=\d+\.)\d+", r"\g<1>400", metadata.read_text(encoding="utf-8"))
+    # The team raised some pins, one above the release's; it lowered one, and added a
+    # package between them.
+    text = re.sub(
+        r"(django(?:\[\w+\])?[=~]=\d+\.)\d+",
+        r"\g<1>400",
+        metadata.read_text(encoding="utf-8"),
+    )
     text = re.sub(r"(pillow~=\d+\.)\d+", r"\g<1>600", text)
     text = re.sub(r"(redis==)\d+\.", r"\g<1>2.", text)
-    metadata.write_text(text.replace('    "whitenoise==', '    "qrcode==8.2",\n    "whitenoise=='), encoding="utf-8")
+    metadata.write_text(
+        text.replace('    "whitenoise==', '    "qrcode==8.2",\n    "whitenoise=='),
+        encoding="utf-8",
+    )
     commit(project, "Work")
     output = machine.run(project, *UPDATE)
     assert "Conflicts" not in output
@@ -230,12 +302,17 @@ def test_pins_that_both_sides_raised_are_no_conflict(template: Path, tmp_path: P
     assert run(project, "git", "diff", "--name-only", "--diff-filter=U") == ""
 
 
-def test_removed_folder_stays_removed_and_is_reported(template: Path, machine: Machine) -> None:
+def test_removed_folder_stays_removed_and_is_reported(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_ON | {"ci_scanning": "gitlab"})
     run(project, "git", "rm", "-rq", "accounts")
     commit(project, "Remove the accounts")
     request = run_jobs(project, machine)
-    left_out = "removed from this project, so left out:\n- accounts/README.md\n- accounts/next.md\n"
+    left_out = (
+        "removed from this project, so left out:\n"
+        "- accounts/README.md\n- accounts/next.md\n"
+    )
     assert left_out in request.body
     assert request.pushed
     for option in (
@@ -249,13 +326,20 @@ def test_removed_folder_stays_removed_and_is_reported(template: Path, machine: M
     assert_nothing_is_lost(pulled, without="accounts/")
 
 
-def test_own_migration_merges_with_that_of_the_release(template: Path, machine: Machine) -> None:
+def test_own_migration_merges_with_that_of_the_release(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF)
     change(project, OWN_MODEL)
     run(project, *MANAGE, "makemigrations", "--name", "photo_place")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     commit(project, "Add the place")
-    output = run(project, *UPDATE, f"v{NEXT}", **machine.environment | {"PYTHONIOENCODING": "ascii"})
+    output = run(
+        project,
+        *UPDATE,
+        f"v{NEXT}",
+        **machine.environment | {"PYTHONIOENCODING": "ascii"},
+    )
     assert f"- {NEXT}: {ACTION}".encode("ascii", "backslashreplace").decode() in output
     assert_nothing_is_lost(project, *OWN_MODEL, without="accounts/")
     with pytest.raises(AssertionError, match="REPORT_EMAIL: Is not set"):
@@ -265,15 +349,23 @@ def test_own_migration_merges_with_that_of_the_release(template: Path, machine: 
     with pytest.raises(AssertionError, match="makemigrations --merge"):
         run(project, *MANAGE, "migrate")
     guide = (project / "docs" / "updating.md").read_text(encoding="utf-8")
-    assert guide.index("makemigrations --merge") < guide.index("poe start"), "the start migrates"
+    assert guide.index("makemigrations --merge") < guide.index("poe start"), (
+        "the start migrates"
+    )
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input")
     assert "Applying uploads.0002_photo_views... OK" in run(project, *MANAGE, "migrate")
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
-    assert " passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider", "uploads")
+    assert " passed" in run(
+        project, "pytest", "-q", "-p", "no:cacheprovider", "uploads"
+    )
 
 
-@pytest.mark.parametrize("own_token", [False, True], ids=["token of the job", "own token"])
-def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, template: Path, machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "own_token", [False, True], ids=["token of the job", "own token"]
+)
+def test_changes_of_workflows_need_a_token_of_the_team(
+    *, own_token: bool, template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_ON)
     change(project, OWN_WORKFLOW)
     commit(project, "Run CI by hand too")
@@ -281,7 +373,9 @@ def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, templ
     pulled = machine.clone("template-update")
     assert_nothing_is_lost(pulled)
     assert (pulled / NEW_IN_FEATURE).is_file()
-    assert ("    name: All style" in (pulled / CI).read_text(encoding="utf-8")) == own_token
+    assert (
+        "    name: All style" in (pulled / CI).read_text(encoding="utf-8")
+    ) == own_token
     assert ("git apply --3way workflows.patch" in request.body) != own_token
     run(
         pulled,
@@ -304,7 +398,9 @@ def test_changes_of_workflows_need_a_token_of_the_team(*, own_token: bool, templ
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
-def test_release_that_a_team_refused_is_not_offered_again(ci_scanning: str, template: Path, machine: Machine) -> None:
+def test_release_that_a_team_refused_is_not_offered_again(
+    ci_scanning: str, template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
     assert run_jobs(project, machine).pushed
     machine.close_request()
@@ -315,7 +411,8 @@ def test_release_that_a_team_refused_is_not_offered_again(ci_scanning: str, temp
     again = run_jobs(project, machine)
     assert not again.pushed
     assert not again.failed
-    # On GitHub the next release is offered in any case, on GitLab any release once the branch is gone.
+    # On GitHub the next release is offered in any case, on GitLab any release once the
+    # branch is gone.
     if ci_scanning == "github":
         machine.close_request("Update the template to v0.9.0")
     else:
@@ -325,11 +422,16 @@ def test_release_that_a_team_refused_is_not_offered_again(ci_scanning: str, temp
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
-def test_ci_says_how_to_allow_requests(ci_scanning: str, template: Path, machine: Machine) -> None:
+def test_ci_says_how_to_allow_requests(
+    ci_scanning: str, template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
     request = run_jobs(project, machine, allowed=False)
     assert request.failed
-    assert {"github": "Settings > Actions > General", "gitlab": "TEMPLATE_UPDATE_TOKEN"}[ci_scanning] in request.log
+    assert {
+        "github": "Settings > Actions > General",
+        "gitlab": "TEMPLATE_UPDATE_TOKEN",
+    }[ci_scanning] in request.log
     assert "uv run poe template-update" in request.log
     allowed = run_jobs(project, machine)
     assert not allowed.failed
@@ -338,23 +440,40 @@ def test_ci_says_how_to_allow_requests(ci_scanning: str, template: Path, machine
 
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
-def test_job_with_the_templates_code_may_not_write(ci_scanning: str, template: Path, machine: Machine) -> None:
-    update, request = jobs_of(started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning}))
+def test_job_with_the_templates_code_may_not_write(
+    ci_scanning: str, template: Path, machine: Machine
+) -> None:
+    update, request = jobs_of(
+        started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    )
     assert "TOKEN" not in json.dumps(update)
     assert "uv " not in json.dumps(request).replace("uv run poe template-update", "")
     if ci_scanning == "github":
         assert update["permissions"] == {"contents": "read"}
-        uses = [step["uses"] for job in (update, request) for step in job["steps"] if "uses" in step]
+        uses = [
+            step["uses"]
+            for job in (update, request)
+            for step in job["steps"]
+            if "uses" in step
+        ]
         assert all(action.startswith("actions/") for action in uses)
 
 
 def refuse(project: Path, machine: Machine, *arguments: str) -> str:
     """Return why the command refuses: one line, and nothing changes."""
-    before = run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else ""
+    before = (
+        run(project, "git", "status", "--porcelain")
+        if (project / ".git").is_dir()
+        else ""
+    )
     with pytest.raises(AssertionError, match="ended with 1") as failure:
         machine.run(project, "poe", "--quiet", "template-update", *arguments)
     (reason,) = str(failure.value).splitlines()[1:]
-    assert before == (run(project, "git", "status", "--porcelain") if (project / ".git").is_dir() else "")
+    assert before == (
+        run(project, "git", "status", "--porcelain")
+        if (project / ".git").is_dir()
+        else ""
+    )
     return reason
 
 
@@ -365,16 +484,29 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
     commit(machine.folder, "Start another project")
     assert "commit this project to a repository first" in refuse(project, machine)
     commit(project, "Start")
-    assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(project, machine, "7.0.0")
+    assert f"no release v7.0.0. Its releases: v{RELEASE}, v{NEXT}." in refuse(
+        project, machine, "7.0.0"
+    )
     (project / "my nöte.txt").touch()
-    assert refuse(project, machine) == "Commit or stash your changes first: my nöte.txt."
+    assert (
+        refuse(project, machine) == "Commit or stash your changes first: my nöte.txt."
+    )
     (project / "my nöte.txt").unlink()
     change(project, [(".gitignore", "# Data\n", f"# Data\n{NEW_MIGRATION}\n")])
     commit(project, "Ignore a file")
     (project / NEW_MIGRATION).write_text("mine", encoding="utf-8")
     assert f"Move yours away first: {NEW_MIGRATION}." in refuse(project, machine)
     assert (project / NEW_MIGRATION).read_text(encoding="utf-8") == "mine"
-    change(project, [(".cruft.json", f'"commit": "v{RELEASE}",\n  "checkout"', '"commit": "v0.1.0",\n  "checkout"')])
+    change(
+        project,
+        [
+            (
+                ".cruft.json",
+                f'"commit": "v{RELEASE}",\n  "checkout"',
+                '"commit": "v0.1.0",\n  "checkout"',
+            )
+        ],
+    )
     commit(project, "Record another release")
     assert "has no v0.1.0" in refuse(project, machine)
     (project / ".cruft.json").write_text("<<<<<<< HEAD\n", encoding="utf-8")
@@ -385,9 +517,14 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
     assert ".cruft.json is missing or damaged" in refuse(project, machine)
 
 
-def test_refused_answer_is_to_be_corrected_in_the_record(template: Path, machine: Machine) -> None:
+def test_refused_answer_is_to_be_corrected_in_the_record(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_OFF)
-    change(project, [(".cruft.json", '"domain_name": "example.com"', '"domain_name": "localhost"')])
+    change(
+        project,
+        [(".cruft.json", '"domain_name": "example.com"', '"domain_name": "localhost"')],
+    )
     commit(project, "Record another domain")
     with pytest.raises(AssertionError, match="Correct the answer in") as failure:
         machine.run(project, *UPDATE)
@@ -395,25 +532,38 @@ def test_refused_answer_is_to_be_corrected_in_the_record(template: Path, machine
     assert not run(project, "git", "status", "--porcelain")
 
 
-def test_new_file_in_a_renamed_folder_is_to_be_confirmed(template: Path, machine: Machine) -> None:
+def test_new_file_in_a_renamed_folder_is_to_be_confirmed(
+    template: Path, machine: Machine
+) -> None:
     project = started(template, machine, ALL_ON)
     run(project, "git", "mv", "accounts", "members")
     commit(project, "Rename the accounts")
     moved = NEW_IN_FEATURE.replace("accounts", "members")
-    with pytest.raises(AssertionError, match=f"Conflicts:\n- {re.escape(moved)}: one side moved it or removed it"):
+    with pytest.raises(
+        AssertionError,
+        match=f"Conflicts:\n- {re.escape(moved)}: one side moved it or removed it",
+    ):
         machine.run(project, *UPDATE)
     assert (project / moved).is_file()
     assert not (project / "accounts").exists()
 
 
-def test_project_in_a_folder_of_its_repository_updates(template: Path, machine: Machine) -> None:
+def test_project_in_a_folder_of_its_repository_updates(
+    template: Path, machine: Machine
+) -> None:
     company, temporary = machine.folder / "company", machine.folder / "tmp"
     project = bake(template, company / "sites", **ALL_ON)
     commit(company, "Start")
     run(project, "git", "mv", "config/urls.py", "config/routes.py")
     run(project, "git", "rm", "-rq", "accounts")
     commit(company, "Rename and remove")
-    run(company, "git", "sparse-checkout", "set", project.relative_to(company).as_posix())
+    run(
+        company,
+        "git",
+        "sparse-checkout",
+        "set",
+        project.relative_to(company).as_posix(),
+    )
     temporary.mkdir()
     output = run(project, *UPDATE, **machine.environment | {"TMPDIR": str(temporary)})
     assert "left out:\n- accounts/README.md\n- accounts/next.md\n" in output
@@ -430,7 +580,9 @@ def test_cruft_updates_from_the_record_too(template: Path, machine: Machine) -> 
     change(project, OWN_SETTINGS[:1])
     commit(project, "Work")
     secrets = (project / ".env").read_bytes()
-    machine.run(project, "cruft", "update", "--skip-apply-ask", "--checkout", f"v{NEXT}")
+    machine.run(
+        project, "cruft", "update", "--skip-apply-ask", "--checkout", f"v{NEXT}"
+    )
     assert not conflicts(project)
     for path, _, new in OWN_SETTINGS[:1] + NEXT_RELEASE[2:]:
         assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
@@ -462,11 +614,15 @@ def alone(template: Path, tmp_path: Path) -> tuple[Machine, Path]:
 
 def record_of(project: Path) -> dict[str, Any]:
     """Return the record of a project."""
-    record: dict[str, Any] = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
+    record: dict[str, Any] = json.loads(
+        (project / ".cruft.json").read_text(encoding="utf-8")
+    )
     return record
 
 
-def test_project_moves_to_a_fork_of_the_same_number(alone: tuple[Machine, Path], template: Path) -> None:
+def test_project_moves_to_a_fork_of_the_same_number(
+    alone: tuple[Machine, Path], template: Path
+) -> None:
     machine, origin = alone
     project = started(template, machine, ALL_OFF)
     change(project, OWN_SETTINGS[:1])
@@ -474,7 +630,10 @@ def test_project_moves_to_a_fork_of_the_same_number(alone: tuple[Machine, Path],
     (fork / RAW / "museum.md").write_text("# Museum\n", encoding="utf-8")
     commit(fork, "Add the museum")
     run(fork, "git", "tag", "--force", f"v{RELEASE}")
-    change(project, [(".cruft.json", f'{{\n  "template": "{URL}"', f'{{\n  "template": "{FORK}"')])
+    change(
+        project,
+        [(".cruft.json", f'{{\n  "template": "{URL}"', f'{{\n  "template": "{FORK}"')],
+    )
     commit(project, "Move to the fork")
     output = machine.run(project, *UPDATE)
     assert "not what this project was generated from" not in output
@@ -485,9 +644,14 @@ def test_project_moves_to_a_fork_of_the_same_number(alone: tuple[Machine, Path],
     # Back, without a repository to generate the fork's files from.
     shutil.move(fork, fork.with_name("gone"))
     publish_next(origin)
-    change(project, [(".cruft.json", f'{{\n  "template": "{FORK}"', f'{{\n  "template": "{URL}"')])
+    change(
+        project,
+        [(".cruft.json", f'{{\n  "template": "{FORK}"', f'{{\n  "template": "{URL}"')],
+    )
     commit(project, "Move back")
-    with pytest.raises(AssertionError, match=f"{FORK}, where the files came from, cannot be read") as failure:
+    with pytest.raises(
+        AssertionError, match=f"{FORK}, where the files came from, cannot be read"
+    ) as failure:
         machine.run(project, *UPDATE)
     assert "Traceback" not in str(failure.value)
 
@@ -506,9 +670,16 @@ def test_moved_tag_is_noticed(alone: tuple[Machine, Path], template: Path) -> No
     assert "Nothing to do" in machine.run(project, *UPDATE)
 
 
-@pytest.mark.parametrize("tag", [["tag"], ["tag", "--annotate", "--message", "Release"]], ids=["light", "annotated"])
+@pytest.mark.parametrize(
+    "tag",
+    [["tag"], ["tag", "--annotate", "--message", "Release"]],
+    ids=["light", "annotated"],
+)
 def test_project_between_releases_is_told_and_updated(
-    tag: list[str], alone: tuple[Machine, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tag: list[str],
+    alone: tuple[Machine, Path],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     machine, origin = alone
     run(origin, "git", "tag", "--delete", f"v{RELEASE}")
@@ -525,7 +696,10 @@ def test_project_between_releases_is_told_and_updated(
     run(clone, "git", "pull", "--quiet")
     project = bake(clone, tmp_path / "b", **ALL_OFF)
     head = run(clone, "git", "rev-parse", "HEAD").strip()
-    assert f"The template is at commit {head[:10]}, not at a release." in capfd.readouterr().out
+    assert (
+        f"The template is at commit {head[:10]}, not at a release."
+        in capfd.readouterr().out
+    )
     assert record_of(project)["commit"] == head
     commit(project, "Start")
     assert f"Nothing to do: this project has {head}" in machine.run(project, *UPDATE)
@@ -537,16 +711,31 @@ def test_project_between_releases_is_told_and_updated(
     assert_nothing_is_lost(project, without="accounts/")
 
 
-def test_prompts_of_the_release_keep_the_answers(alone: tuple[Machine, Path], template: Path) -> None:
-    """A renamed prompt, a new one, one that is gone, and a choice that is no longer offered."""
+def test_prompts_of_the_release_keep_the_answers(
+    alone: tuple[Machine, Path], template: Path
+) -> None:
+    """One prompt is renamed, one is new, one is gone, and one has a choice less."""
     machine, origin = alone
     project = started(
-        template, machine, ALL_OFF | {"ci_scanning": "gitlab", "author_email": "ann@museum.example", "gallery": True}
+        template,
+        machine,
+        ALL_OFF
+        | {
+            "ci_scanning": "gitlab",
+            "author_email": "ann@museum.example",
+            "gallery": True,
+        },
     )
-    for path in [origin / "hooks" / "pre_gen_project.py", *(origin / RAW).rglob("*.*"), origin / "cookiecutter.json"]:
+    for path in [
+        origin / "hooks" / "pre_gen_project.py",
+        *(origin / RAW).rglob("*.*"),
+        origin / "cookiecutter.json",
+    ]:
         if path.is_file() and b"author_email" in path.read_bytes():
             text = path.read_text(encoding="utf-8")
-            path.write_text(text.replace("author_email", "security_email"), encoding="utf-8")
+            path.write_text(
+                text.replace("author_email", "security_email"), encoding="utf-8"
+            )
     change(
         origin,
         [
@@ -568,10 +757,16 @@ def test_prompts_of_the_release_keep_the_answers(alone: tuple[Machine, Path], te
     for path in (origin / RAW).rglob("*.*"):
         if path.is_file() and b"cookiecutter.gallery" in path.read_bytes():
             text = path.read_text(encoding="utf-8")
-            path.write_text(text.replace("cookiecutter.gallery", "cookiecutter.__gallery"), encoding="utf-8")
+            path.write_text(
+                text.replace("cookiecutter.gallery", "cookiecutter.__gallery"),
+                encoding="utf-8",
+            )
     publish_next(origin)
     request = run_jobs(project, machine)
-    sentence = f"v{NEXT} offers no ci_scanning gitlab. Choose one of github, none: uv run poe template-update"
+    sentence = (
+        f"v{NEXT} offers no ci_scanning gitlab. Choose one of github, none:"
+        " uv run poe template-update"
+    )
     assert sentence in request.options
     assert "This branch is empty" in request.options
     assert f"Draft: Update the template to v{NEXT}" in request.options
@@ -582,45 +777,88 @@ def test_prompts_of_the_release_keep_the_answers(alone: tuple[Machine, Path], te
     output = machine.run(project, *UPDATE, NEXT, "--answer", "ci_scanning=none")
     assert "- author_email: now called security_email; it keeps the answer\n" in output
     assert "- gallery: gone; it was answered yes\n" in output
-    assert "- theme: new, answered light; another answer: uv run poe template-update --answer theme=ANSWER\n" in output
-    assert 'email = "ann@museum.example"' in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert (
+        "- theme: new, answered light; another answer:"
+        " uv run poe template-update --answer theme=ANSWER\n" in output
+    )
+    assert 'email = "ann@museum.example"' in (project / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
     assert not (project / ".gitlab-ci.yml").exists()
 
 
 # Features later
 
-FEATURE_ANSWERS = {
-    "gallery": ("no", "yes"),
-    "cloudinary_moderation": ("no", "yes"),
-    "auth_app": ("no", "yes"),
-    "ci_scanning": ("none", "github"),
+
+class Feature(NamedTuple):
+    """The answers without and with a feature, and the folders with tests about it."""
+
+    without: str
+    chosen: str
+    folders: tuple[str, ...]
+
+
+FEATURES = {
+    "gallery": Feature("no", "yes", ("gallery",)),
+    "cloudinary_moderation": Feature("no", "yes", ("uploads/moderation",)),
+    "auth_app": Feature("no", "yes", ("accounts", "users")),
+    "ci_scanning": Feature("none", "github", ()),
 }
+# What the team has edited.
+OWN_FILES = {"README.md", *(path for path, _, _ in (*OWN_SETTINGS, OWN_ACCESS))}
+# What every change of features touches.
+SHARED_TESTS = ["core/tests/test_access.py", "core/tests/test_settings.py"]
+# The feature with the most files: after it was added, all tests of the project run.
+LARGEST = "auth_app"
+PYTEST = ("pytest", "-q", "-n", "auto", "-p", "no:cacheprovider")
 
 
 @pytest.mark.parametrize("start", [ALL_OFF, ALL_ON], ids=["added", "taken out"])
-@pytest.mark.parametrize("prompt", FEATURE_ANSWERS)
-def test_feature_is_added_and_taken_out_later(prompt: str, start: Answers, template: Path, machine: Machine) -> None:
+@pytest.mark.parametrize("prompt", FEATURES)
+def test_feature_is_added_and_taken_out_later(
+    prompt: str, start: Answers, template: Path, machine: Machine
+) -> None:
     project = started(template, machine, start)
     change(project, [*OWN_SETTINGS, OWN_ACCESS])
-    (project / "templates" / "about.html").write_text('{% extends "base.html" %}\n', encoding="utf-8")
+    (project / "templates" / "about.html").write_text(
+        '{% extends "base.html" %}\n', encoding="utf-8"
+    )
     with (project / "README.md").open("a", encoding="utf-8") as readme:
         readme.write("\n## Ours\n\nOur own words.\n")
     commit(project, "Work")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
-    before, after = FEATURE_ANSWERS[prompt] if start is ALL_OFF else reversed(FEATURE_ANSWERS[prompt])
+    feature = FEATURES[prompt]
+    is_added = start is ALL_OFF
+    before, after = feature.without, feature.chosen
+    if not is_added:
+        before, after = after, before
     output = machine.run(project, *UPDATE, "--answer", f"{prompt}={after}")
-    assert f"Merged other answers into v{RELEASE}.\n\nAnswers:\n- {prompt}: {after}\n" in output
+    assert (
+        f"Merged other answers into v{RELEASE}.\n\nAnswers:\n- {prompt}: {after}\n"
+        in output
+    )
     assert not conflicts(project)
     expected = bake(
-        template, machine.folder / "expected", **start | {prompt: {"yes": True, "no": False}.get(after, after)}
+        template,
+        machine.folder / "expected",
+        **start | {prompt: {"yes": True, "no": False}.get(after, after)},
     )
-    assert paths(expected) - {"uv.lock"} == {path for path in paths(project) if tracked(path)}
+    assert paths(expected) - {"uv.lock"} == {
+        path for path in paths(project) if tracked(path)
+    }
+    compared = paths(expected) - OWN_FILES - {".cruft.json", ".env", "uv.lock"}
+    for path in compared:
+        assert (project / path).read_bytes() == (expected / path).read_bytes(), path
     for path, _, new in OWN_SETTINGS:
         assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
     run(project, "ruff", "check", "--no-cache")
-    assert " passed" in run(project, "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider")
+    tests: list[str] = []
+    if not (is_added and prompt == LARGEST):
+        folders = [it for it in feature.folders if (project / it).is_dir()]
+        tests = [*SHARED_TESTS, *folders]
+    assert " passed" in run(project, *PYTEST, *tests)
     commit(project, "Change the answer")
     machine.run(project, *UPDATE, "--answer", f"{prompt}={before}")
     assert run(project, "git", "diff", "--stat", "HEAD~1") == ""
@@ -637,12 +875,16 @@ def test_answer_that_cannot_be_is_refused(template: Path, machine: Machine) -> N
     project = started(template, machine, ALL_OFF)
     for answer, sentence in {
         "auth_ap=yes": f"v{RELEASE} has no prompt auth_ap. Its prompts: project_name, ",
-        "auth_app=maybe": f"v{RELEASE} offers no auth_app maybe. Choose one of yes, no: ",
+        "auth_app=maybe": (
+            f"v{RELEASE} offers no auth_app maybe. Choose one of yes, no: "
+        ),
         "auth_app": "auth_app is no answer; type one like --answer auth_app=yes",
         "auth_app=no": f"Nothing to do: this project has v{RELEASE}.",
     }.items():
         try:
-            output = machine.run(project, "poe", "--quiet", "template-update", "--answer", answer)
+            output = machine.run(
+                project, "poe", "--quiet", "template-update", "--answer", answer
+            )
         except AssertionError as failure:
             output = str(failure).partition("\n")[2]
         assert output.startswith(sentence)
@@ -658,12 +900,30 @@ def test_answer_that_cannot_be_is_refused(template: Path, machine: Machine) -> N
 @pytest.mark.parametrize(
     ("cloned_from", "recorded"),
     [
-        ("https://github.com/org/secure-django.git", "https://github.com/org/secure-django.git"),
-        ("https://ci:made-up@git.example.com/it/secure-django", "https://git.example.com/it/secure-django"),
-        ("git@git.example.com:it/secure-django.git", "git@git.example.com:it/secure-django.git"),
-        ("ssh://git@git.example.com/it/secure-django", "ssh://git@git.example.com/it/secure-django"),
-        ("ssh://git:made-up@git.example.com:22/it/site", "ssh://git@git.example.com:22/it/site"),
-        ("https://git.example.com/it/site?private_token=made-up", "https://git.example.com/it/site"),
+        (
+            "https://github.com/org/secure-django.git",
+            "https://github.com/org/secure-django.git",
+        ),
+        (
+            "https://ci:made-up@git.example.com/it/secure-django",
+            "https://git.example.com/it/secure-django",
+        ),
+        (
+            "git@git.example.com:it/secure-django.git",
+            "git@git.example.com:it/secure-django.git",
+        ),
+        (
+            "ssh://git@git.example.com/it/secure-django",
+            "ssh://git@git.example.com/it/secure-django",
+        ),
+        (
+            "ssh://git:made-up@git.example.com:22/it/site",
+            "ssh://git@git.example.com:22/it/site",
+        ),
+        (
+            "https://git.example.com/it/site?private_token=made-up",
+            "https://git.example.com/it/site",
+        ),
         ("/srv/secure-django", URL),
         ("file:///srv/secure-django", URL),
         ("C:/Users/ann/secure-django", URL),
@@ -682,62 +942,110 @@ def test_record_has_an_address_that_works_everywhere(
     record = json.loads((project / ".cruft.json").read_text(encoding="utf-8"))
     assert record["template"] == recorded
     assert record["commit"] == record["checkout"] == f"v{RELEASE}"
-    assert record["generated"].items() >= {"template": recorded, "commit": f"v{RELEASE}"}.items()
-    assert record["context"]["cookiecutter"].items() >= (ALL_OFF | {"project_name": "Ann’s Photos"}).items()
+    assert (
+        record["generated"].items()
+        >= {"template": recorded, "commit": f"v{RELEASE}"}.items()
+    )
+    assert (
+        record["context"]["cookiecutter"].items()
+        >= (ALL_OFF | {"project_name": "Ann’s Photos"}).items()
+    )
     assert str(tmp_path) not in json.dumps(record)
 
 
-def test_digest_is_that_of_the_templates_text(template: Path, tmp_path: Path, home: dict[str, str]) -> None:
-    """Line ends of a clone on Windows, and files that were there before, do not change it."""
-    digest = record_of(bake(template, tmp_path / "first", **ALL_OFF))["generated"]["digest"]
+def test_digest_is_that_of_the_templates_text(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    """Neither line ends of Windows nor files that were there before change it."""
+    digest = record_of(bake(template, tmp_path / "first", **ALL_OFF))["generated"][
+        "digest"
+    ]
     windows = shutil.copytree(template, tmp_path / "windows")
     for page in (windows / RAW).rglob("*.html"):
         page.write_bytes(page.read_bytes().replace(b"\n", b"\r\n"))
     existing = tmp_path / "existing" / "my-secure-site"
     existing.mkdir(parents=True)
     (existing / "notes.txt").touch()
-    options = ("--no-input", "--overwrite-if-exists", "--default-config", "--output-dir", str(existing.parent))
+    options = (
+        "--no-input",
+        "--overwrite-if-exists",
+        "--default-config",
+        "--output-dir",
+        str(existing.parent),
+    )
     answers = [f"{prompt}={answer}" for prompt, answer in ALL_OFF.items()]
     run(tmp_path, "cookiecutter", *options, str(windows), *answers, **home)
     assert b"\r\n" in (existing / "templates" / "base.html").read_bytes()
     assert record_of(existing)["generated"]["digest"] == digest
     with (windows / RAW / "manage.py").open("a", encoding="utf-8") as file:
         file.write("# more\n")
-    assert record_of(bake(windows, tmp_path / "other", **ALL_OFF))["generated"]["digest"] != digest
+    assert (
+        record_of(bake(windows, tmp_path / "other", **ALL_OFF))["generated"]["digest"]
+        != digest
+    )
 
 
 def test_guide_to_updates_names_every_step(template: Path, tmp_path: Path) -> None:
-    guide = (bake(template, tmp_path, **ALL_OFF) / "docs" / "updating.md").read_text(encoding="utf-8")
-    for word in ("/CHANGELOG.md", ".env.example", "git reset --hard", "makemigrations --merge", "uv run poe start"):
+    guide = (bake(template, tmp_path, **ALL_OFF) / "docs" / "updating.md").read_text(
+        encoding="utf-8"
+    )
+    for word in (
+        "/CHANGELOG.md",
+        ".env.example",
+        "git reset --hard",
+        "makemigrations --merge",
+        "uv run poe start",
+    ):
         assert word in guide
 
 
 def test_release_number_is_the_same_everywhere() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(
-        r"^## (\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d|unreleased)\n\n\*\*What to do:\*\* ", changelog, re.MULTILINE
+        r"^## (\d+\.\d+\.\d+), (\d{4}-\d\d-\d\d|unreleased)\n\n\*\*What to do:\*\* ",
+        changelog,
+        re.MULTILINE,
     )
-    assert len(releases) == changelog.count("\n## "), "a release lacks its date or its What to do"
-    assert releases == sorted(releases, key=lambda it: [int(part) for part in it[0].split(".")], reverse=True)
+    assert len(releases) == changelog.count("\n## "), (
+        "a release lacks its date or its What to do"
+    )
+    assert releases == sorted(
+        releases, key=lambda it: [int(part) for part in it[0].split(".")], reverse=True
+    )
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    newest = next((number for number, date in releases if date != "unreleased"), releases[0][0])
+    newest = next(
+        (number for number, date in releases if date != "unreleased"), releases[0][0]
+    )
     assert newest == RELEASE == metadata["project"]["version"], (
         "projects record this number as the tag of their release"
     )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the runners use Linux")
-def test_new_release_is_a_dated_version_without_a_tag(template: Path, tmp_path: Path) -> None:
+def test_new_release_is_a_dated_version_without_a_tag(
+    template: Path, tmp_path: Path
+) -> None:
     folder = shutil.copytree(template, tmp_path / "template")
     commit(folder)
     log = folder / "CHANGELOG.md"
     start = log.read_text(encoding="utf-8")
-    log.write_text(start.replace("\n## ", "\n## 99.0.0, unreleased\n\n- More.\n\n## ", 1), encoding="utf-8")
+    log.write_text(
+        start.replace("\n## ", "\n## 99.0.0, unreleased\n\n- More.\n\n## ", 1),
+        encoding="utf-8",
+    )
     assert run(folder, ".ci/new-release") == "tag=\n"
-    log.write_text(start.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n- More.\n\n## ", 1), encoding="utf-8")
-    with pytest.raises(AssertionError, match=r"_version in cookiecutter\.json is another"):
+    log.write_text(
+        start.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n- More.\n\n## ", 1),
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        AssertionError, match=r"_version in cookiecutter\.json is another"
+    ):
         run(folder, ".ci/new-release")
-    change(folder, [("cookiecutter.json", f'"_version": "{RELEASE}"', '"_version": "99.0.0"')])
+    change(
+        folder,
+        [("cookiecutter.json", f'"_version": "{RELEASE}"', '"_version": "99.0.0"')],
+    )
     assert run(folder, ".ci/new-release") == "tag=v99.0.0\n"
     assert run(folder, ".ci/new-release", "--notes") == "- More.\n"
     run(folder, "git", "tag", "v99.0.0")
@@ -745,7 +1053,9 @@ def test_new_release_is_a_dated_version_without_a_tag(template: Path, tmp_path: 
 
 
 def test_command_uses_the_pinned_cookiecutter() -> None:
-    pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "dependency-groups"
+    ]["dev"]
     (pin,) = [it for it in pins if it.startswith("cookiecutter==")]
     command = (ROOT / "update.py").read_text(encoding="utf-8")
     assert f'"--exclude-newer", "7 days", "--from", "{pin}"' in command

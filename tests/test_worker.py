@@ -1,9 +1,8 @@
-"""The worker with the jobs of an app of one's own: several at once, killed ones, jobs that fail or hang."""
+"""The worker and an app's jobs: several at once, killed ones, failing and hanging."""
 
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -11,8 +10,13 @@ from subprocess import Popen
 import pytest
 
 from tests.support.baking import ALL_OFF, Project, clean_environment, production, run
+from tests.support.live import HANG_SECONDS
+from tests.support.services import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals are needed")]
+pytestmark = [
+    pytest.mark.tier("whole"),
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are needed"),
+]
 
 ROWS, BATCH = 60, 5
 APP = {
@@ -32,6 +36,7 @@ import time
 from datetime import timedelta
 
 from core.jobs import job
+from core.management.commands import worker
 from parcels.models import Parcel
 
 
@@ -42,7 +47,7 @@ def break_down() -> None:
 
 @job(every=1)
 def send() -> bool:
-    parcels = Parcel.objects.claim({BATCH}, timedelta(seconds=3))
+    parcels = Parcel.objects.claim({BATCH}, timedelta(hours=1))
     for parcel in parcels:
         time.sleep(0.02)
         with open(os.environ["SENT"], "a") as file:
@@ -54,6 +59,12 @@ def send() -> bool:
 
 
 @job(every=1)
+def shorten_limit() -> None:
+    if "HANG" in os.environ:
+        worker.STALE_SECONDS = 5
+
+
+@job(every=1)
 def hang() -> None:
     while "HANG" in os.environ:
         time.sleep(0.1)
@@ -62,13 +73,18 @@ def hang() -> None:
 FILL = f"""
 from django.utils import timezone
 from parcels.models import Parcel
-Parcel.objects.bulk_create(Parcel(label=f"parcel {{number}}", due_at=timezone.now()) for number in range({ROWS}))
+Parcel.objects.bulk_create(
+    Parcel(label=f"parcel {{number}}", due_at=timezone.now())
+    for number in range({ROWS})
+)
 """
 LEFT = "print(Parcel.objects.exclude(due_at=None).count())"
+FREE = "print(Parcel.objects.due().count())"
+END_CLAIMS = "Parcel.objects.update(claimed_until=None)"
 WORK = """
 from django.core.management import call_command
 from core.management.commands import worker
-worker.PAUSE, worker.STALE_SECONDS = 0.1, {stale}
+worker.PAUSE = 0.1
 call_command("worker")
 """
 
@@ -85,28 +101,46 @@ class Parcels:
             (folder / "parcels" / name).write_text(text, encoding="utf-8")
         settings = folder / "config" / "settings.py"
         text = settings.read_text(encoding="utf-8")
-        settings.write_text(text.replace('    "uploads",\n', '    "parcels",\n    "uploads",\n'), encoding="utf-8")
+        settings.write_text(
+            text.replace('    "uploads",\n', '    "parcels",\n    "uploads",\n'),
+            encoding="utf-8",
+        )
         self.manage("makemigrations", "parcels")
         self.manage("migrate", "--verbosity", "0")
         self.shell(FILL)
 
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py."""
-        return run(self.folder, sys.executable, "manage.py", *arguments, **self.environment)
+        return run(
+            self.folder, sys.executable, "manage.py", *arguments, **self.environment
+        )
 
     def shell(self, code: str) -> str:
         """Run code in the project's shell."""
         return self.manage("shell", "--verbosity", "0", "--command", code)
 
     @contextmanager
-    def workers(self, number: int, stale_seconds: int = 900, **environment: str) -> "Iterator[list[Popen[bytes]]]":
-        """Run workers that pause for a tenth of a second only, and kill those that are left at the end."""
-        code = WORK.format(stale=stale_seconds)
+    def workers(self, number: int, **environment: str) -> Iterator[list[Popen[bytes]]]:
+        """Run workers that pause for a tenth of a second only.
+
+        Those that are left at the end are killed.
+        """
         log = self.sent.with_name("workers.log").open("ab")
-        command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
+        command = [
+            sys.executable,
+            "manage.py",
+            "shell",
+            "--verbosity",
+            "0",
+            "--command",
+            WORK,
+        ]
         variables = clean_environment() | self.environment | environment
         with log:
-            started = [Popen(command, cwd=self.folder, env=variables, stderr=log) for _ in range(number)]
+            started = [
+                Popen(command, cwd=self.folder, env=variables, stderr=log)
+                for _ in range(number)
+            ]
             try:
                 yield started
             finally:
@@ -120,58 +154,47 @@ class Parcels:
 
     def labels(self) -> list[str]:
         """Return the labels of the parcels that were sent."""
-        return self.sent.read_text(encoding="utf-8").splitlines() if self.sent.exists() else []
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return (
+            self.sent.read_text(encoding="utf-8").splitlines()
+            if self.sent.exists()
+            else []
+        )
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_row_of_an_app_is_processed_once_by_several_workers_of_which_one_dies(
     database: str, project: Project, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = {"DATABASE_URL": request.getfixturevalue(database)()} if database == "postgresql" else {}
+    url = (
+        {"DATABASE_URL": request.getfixturevalue(database)()}
+        if database == "postgresql"
+        else {}
+    )
     parcels = Parcels(project(ALL_OFF), tmp_path / "sent", **url)
     with parcels.workers(3) as workers:
-        wait_until(lambda: len(parcels.labels()) > BATCH)
+        wait_until(lambda: len(parcels.labels()) > BATCH, "nothing is sent")
         workers[0].kill()
-        wait_until(lambda: len(set(parcels.labels())) == ROWS)
-        wait_until(lambda: parcels.shell(LEFT).strip() == "0")
+        wait_until(lambda: parcels.shell(FREE).strip() == "0", "parcels are free")
         for worker in workers[1:]:
             worker.terminate()
-        assert [worker.wait(60) for worker in workers] == [-signal.SIGKILL, 0, 0]
+        codes = [worker.wait(HANG_SECONDS) for worker in workers]
+        assert codes == [-signal.SIGKILL, 0, 0]
+    # What the dead worker had claimed is left. Its claim ends now.
+    assert int(parcels.shell(LEFT)) <= BATCH
+    parcels.shell(END_CLAIMS)
+    with parcels.workers(1):
+        wait_until(lambda: parcels.shell(LEFT).strip() == "0", "parcels are left")
+    assert len(set(parcels.labels())) == ROWS
     # A job that fails in each period has stopped no other job.
     assert "a job failed: parcels.jobs.break_down" in parcels.log()
     # The killed worker may have sent one parcel without noting it.
     assert len(parcels.labels()) <= ROWS + 1
 
 
-def test_worker_that_hangs_says_where_and_ends(project: Project, tmp_path: Path) -> None:
+def test_worker_that_hangs_says_where_and_ends(
+    project: Project, tmp_path: Path
+) -> None:
     parcels = Parcels(project(ALL_OFF), tmp_path / "sent")
-    with parcels.workers(1, stale_seconds=5, HANG="1") as (worker,):
-        assert worker.wait(60) == 1
+    with parcels.workers(1, HANG="1") as (worker,):
+        assert worker.wait(HANG_SECONDS) == 1
     assert " in hang" in parcels.log().partition("Timeout")[2]
-
-
-def test_worker_once_sends_everything_and_fails_with_the_name_of_a_failed_job(project: Project, tmp_path: Path) -> None:
-    parcels = Parcels(project(ALL_OFF), tmp_path / "sent")
-    with pytest.raises(AssertionError, match=r"Failed: parcels\.jobs\.break_down\. The log says why\."):
-        parcels.manage("worker", "--once")
-    assert len(parcels.labels()) == len(set(parcels.labels())) == ROWS
-
-
-def test_task_of_an_app_is_an_error_until_tasks_have_a_worker(project: Project) -> None:
-    folder = project(ALL_OFF)
-    (folder / "users" / "jobs.py").write_text(
-        "from django.tasks import task\n\n\n@task\ndef remind() -> None:\n    pass\n", encoding="utf-8"
-    )
-    check = (sys.executable, "manage.py", "check", "--fail-level", "WARNING")
-    with pytest.raises(AssertionError, match=r"users\.jobs\.remind: make this task a job"):
-        run(folder, *check, **production(folder))
-    with (folder / "config" / "settings.py").open("a", encoding="utf-8") as file:
-        file.write('TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}\n')
-    run(folder, *check, **production(folder))

@@ -1,4 +1,7 @@
-"""A project with the accounts app, served by four processes that trust one proxy, and its mail server."""
+"""A project with the accounts app, and its mail server.
+
+Four processes serve it, and trust one proxy.
+"""
 
 import shutil
 import threading
@@ -21,10 +24,14 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def site(pristine: Project, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    pristine: Project, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """Return the running project, which all tests of this folder share."""
     folder = tmp_path_factory.mktemp("accounts") / "my-secure-site"
-    project = shutil.copytree(pristine(ALL_ON | {"cloudinary_moderation": False}), folder)
+    project = shutil.copytree(
+        pristine(ALL_ON | {"cloudinary_moderation": False}), folder
+    )
     changes = {
         "EMAIL_URL": f"smtp://127.0.0.1:{mailbox.server_address[1]}",
         "CHECK_BREACHED_PASSWORDS": "off",

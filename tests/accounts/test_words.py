@@ -1,4 +1,7 @@
-"""Words of allauth that do not fit a generated project: another name for a passkey, the host as the site's name."""
+"""Words of allauth that do not fit a generated project.
+
+They are another name for a passkey, and the host as the site's name.
+"""
 
 import re
 from importlib.resources import files
@@ -6,9 +9,15 @@ from pathlib import Path
 
 from tests.support.baking import ALL_ON, Project
 
-OTHER_WORDS = re.compile(r"security key|master key|contact us|current_site|has given", re.IGNORECASE)
+OTHER_WORDS = re.compile(
+    r"security key|master key|contact us|current_site|has given", re.IGNORECASE
+)
 # No page of a generated project shows these.
-UNUSED = {"account/verification_sent.html", "account/verified_email_required.html", "mfa/webauthn/base.html"}
+UNUSED = {
+    "account/verification_sent.html",
+    "account/verified_email_required.html",
+    "mfa/webauthn/base.html",
+}
 
 
 def test_templates_with_other_words_are_replaced(pristine: Project) -> None:

@@ -1,4 +1,4 @@
-"""Copied into a generated project: on PostgreSQL, an upload beside a deletion or a review."""
+"""Copied into a project: on PostgreSQL, an upload beside a deletion or a review."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -63,7 +63,13 @@ def test_reviewer_who_replaces_a_photo_under_review_causes_no_deadlock(
     def replace() -> None:
         try:
             with storing_photos(
-                reviewer, "", {"photo": NewPhoto(SimpleUploadedFile("a.jpg", b""), PUBLIC, reencoded_image)}
+                reviewer,
+                "",
+                {
+                    "photo": NewPhoto(
+                        SimpleUploadedFile("a.jpg", b""), PUBLIC, reencoded_image
+                    )
+                },
             ):
                 delete_photo(photo)
         except DatabaseError as error:
@@ -75,7 +81,8 @@ def test_reviewer_who_replaces_a_photo_under_review_causes_no_deadlock(
         if not replacements:
             replacements.append(Thread(target=replace))
             replacements[0].start()
-            replacements[0].join(2)  # it has the lock on the reviewer, and waits for the photo
+            # It has the lock on the reviewer, and waits for the photo.
+            replacements[0].join(2)
 
     pre_save.connect(start_replacement, sender=Verdict)
     try:

@@ -1,4 +1,7 @@
-"""Copied into a generated project beside languages.py: pages and texts that the project's own tests leave out."""
+"""Copied into a generated project beside languages.py.
+
+These are the pages and texts that the project's own tests leave out.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -22,43 +25,75 @@ from uploads.models import Status
 from uploads.purposes import PURPOSES
 from users.models import User
 
-with_accounts = pytest.mark.skipif(not find_spec("accounts"), reason="the project has no accounts app")
+with_accounts = pytest.mark.skipif(
+    not find_spec("accounts"), reason="the project has no accounts app"
+)
 
 
 def visit(client: HTTPSClient, url: str) -> None:
     """Open a page, send its form empty and with nonsense, and follow where it leads."""
     client.get(url, follow=True)
-    fields = ["title", "email", "login", "reason", "code", "name", "oldpassword", "password", "password1", "password2"]
+    fields = [
+        "title",
+        "email",
+        "login",
+        "reason",
+        "code",
+        "name",
+        "oldpassword",
+        "password",
+        "password1",
+        "password2",
+    ]
     for values in ({}, dict.fromkeys(fields, "?")):
         client.post(url, values, follow=True)
 
 
 @pytest.mark.parametrize("person", ["anonymous", "owner", "staff", "superuser"])
-def test_every_url(person: str, client: HTTPSClient, user: User, make_user: MakeUser, make_photo: MakePhoto) -> None:
+def test_every_url(
+    person: str,
+    client: HTTPSClient,
+    user: User,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+) -> None:
     """Visit every URL as each kind of user, with photos of each status."""
     for status in (Status.APPROVED, Status.REJECTED, Status.REVIEW):
         for name in {"test", "gallery"} & PURPOSES.keys():
             make_photo(purpose=PURPOSES[name], status=status)
     fill = make_objects(user)
     staff = make_user("staff@example.com", is_staff=True)
-    staff.user_permissions.set(Permission.objects.filter(content_type__app_label="uploads"))
+    staff.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="uploads")
+    )
     superuser = make_user("root@example.com", is_staff=True, is_superuser=True)
     accounts = {"owner": user, "staff": staff, "superuser": superuser}
-    for route in sorted(ROUTES, key=lambda route: "logout" in route or "delete" in route):
+    for route in sorted(
+        ROUTES, key=lambda route: "logout" in route or "delete" in route
+    ):
         if person in accounts:
-            client.force_login(User.objects.filter(pk=accounts[person].pk).first() or accounts[person])
+            client.force_login(
+                User.objects.filter(pk=accounts[person].pk).first() or accounts[person]
+            )
         visit(client, fill(route))
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"])
+@pytest.mark.parametrize(
+    "name", ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"]
+)
 def test_every_error_page(name: str) -> None:
     """Read an error page as it is without a request."""
-    read_html(f"error.html for {name}", error_page(HttpRequest(), name=name).content.decode())
+    read_html(
+        f"error.html for {name}", error_page(HttpRequest(), name=name).content.decode()
+    )
 
 
 def test_every_reason_to_refuse_a_file() -> None:
     """Find no reason that is fixed before the language is known."""
-    assert all(isinstance(text, Promise) for text in [*ERROR_MESSAGES.values(), *OTHER_FORMATS.values()])
+    assert all(
+        isinstance(text, Promise)
+        for text in [*ERROR_MESSAGES.values(), *OTHER_FORMATS.values()]
+    )
 
 
 def test_password_page_of_a_user_without_password(login: Login, user: User) -> None:
@@ -69,7 +104,9 @@ def test_password_page_of_a_user_without_password(login: Login, user: User) -> N
 
 
 @with_accounts
-def test_pages_and_emails_of_passkeys(login: Login, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_and_emails_of_passkeys(
+    login: Login, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Open the pages of a passkey, and read the messages and emails about it."""
     from accounts.tests.people import prove_second_factor, recovery_codes
     from allauth.account.adapter import get_adapter
@@ -79,14 +116,26 @@ def test_pages_and_emails_of_passkeys(login: Login, user: User, monkeypatch: pyt
     from django.test import RequestFactory
 
     data = {"name": "LAPTOP", "credential": {"clientExtensionResults": {}}}
-    passkey = Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data)
+    passkey = Authenticator.objects.create(
+        user=user, type=Authenticator.Type.WEBAUTHN, data=data
+    )
     monkeypatch.setattr(auth, "get_credentials", lambda user: [])
-    monkeypatch.setattr(auth, "begin_authentication", lambda user=None: {"publicKey": {"allowCredentials": [1]}})
+    monkeypatch.setattr(
+        auth,
+        "begin_authentication",
+        lambda user=None: {"publicKey": {"allowCredentials": [1]}},
+    )
     client = login(user)
     client.get("/accounts/2fa/webauthn/reauthenticate/")
     prove_second_factor(client, user)
     recovery_codes(user)
-    for page in (f"keys/{passkey.pk}/edit/", f"keys/{passkey.pk}/remove/", "add/", "reauthenticate/", ""):
+    for page in (
+        f"keys/{passkey.pk}/edit/",
+        f"keys/{passkey.pk}/remove/",
+        "add/",
+        "reauthenticate/",
+        "",
+    ):
         client.get(f"/accounts/2fa/webauthn/{page}", follow=True)
     for page in ("", "recovery-codes/", "recovery-codes/generate/", "totp/deactivate/"):
         client.get(f"/accounts/2fa/{page}", follow=True)
@@ -95,7 +144,10 @@ def test_pages_and_emails_of_passkeys(login: Login, user: User, monkeypatch: pyt
     with context.request_context(request):
         for event in ("added", "removed"):
             get_adapter().send_notification_mail(f"mfa/email/webauthn_{event}", user)
-            record(event, [unmarked(render_to_string(f"mfa/messages/webauthn_{event}.txt"))])
+            record(
+                event,
+                [unmarked(render_to_string(f"mfa/messages/webauthn_{event}.txt"))],
+            )
 
 
 def test_texts_without_marks_are_noticed() -> None:

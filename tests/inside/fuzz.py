@@ -1,4 +1,7 @@
-"""Copied into a generated project: thousands of odd requests, none of which may fail or go without headers."""
+"""Copied into a generated project: thousands of odd requests.
+
+None of them may fail or go without headers.
+"""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -33,13 +36,55 @@ OTHER_METHODS = ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"]
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 TYPES = [FORM] * 9 + [MULTIPART] * 5
 TYPES += ["multipart/form-data", "multipart/mixed; boundary=x", "application/json"]
-TYPES += ["text/plain", "", ";", "multipart/form-data; boundary=\xe9", "a/b; *0=a", "text/html; name*=utf-16''%00"]
-CHARSETS = ["utf-8", "UTF8", "utf-16", "utf-7", "iso-8859-1", "idna", "punycode", "undefined", "unknown", '"']
-CHARSETS += ["zlib_codec", "rot13", "hex", "base64", "uu", "raw_unicode_escape", "unicode_escape", "mbcs", "\xe9"]
-CHARSET_PARAMETERS = [""] * 80 + ["; charset*=unknown''x", "; charset*=utf-8''%00", "; charset*=idna''%ff", ";charset"]
+TYPES += [
+    "text/plain",
+    "",
+    ";",
+    "multipart/form-data; boundary=\xe9",
+    "a/b; *0=a",
+    "text/html; name*=utf-16''%00",
+]
+CHARSETS = [
+    "utf-8",
+    "UTF8",
+    "utf-16",
+    "utf-7",
+    "iso-8859-1",
+    "idna",
+    "punycode",
+    "undefined",
+    "unknown",
+    '"',
+]
+CHARSETS += [
+    "zlib_codec",
+    "rot13",
+    "hex",
+    "base64",
+    "uu",
+    "raw_unicode_escape",
+    "unicode_escape",
+    "mbcs",
+    "\xe9",
+]
+FILE_PARAMETERS = [
+    "",
+    "; filename=a.jpg",
+    "; filename*=utf-16''%00",
+    '; filename="../\x00"',
+]
+CHARSET_PARAMETERS = [""] * 80 + [
+    "; charset*=unknown''x",
+    "; charset*=utf-8''%00",
+    "; charset*=idna''%ff",
+    ";charset",
+]
 CHARSET_PARAMETERS += [f"; charset={charset}" for charset in CHARSETS]
 # Types that nginx replaces, since Django fails on some of them before any middleware.
-REPLACED = re.findall(r'"~\*(.+)" "(text/plain; .+)";', (settings.BASE_DIR / "deploy" / "site.conf").read_text("utf-8"))
+REPLACED = re.findall(
+    r'"~\*(.+)" "(text/plain; .+)";',
+    (settings.BASE_DIR / "deploy" / "site.conf").read_text("utf-8"),
+)
 VALUES = [
     "",
     "1",
@@ -77,9 +122,40 @@ VALUES += [
     "on",
     "\u0000",
 ]
-NAMES = ["next", "page", "q", "p", "o", "e", "all", "_popup", "_to_field", "_changelist_filters", "_facets", "show"]
-NAMES += ["id", "id__exact", "session_key__gte", "groups__id__exact", "is_staff__exact", "is_active", "password__regex"]
-NAMES += ["login", "email", "password", "password1", "password2", "oldpassword", "new_password1", "code", "action"]
+NAMES = [
+    "next",
+    "page",
+    "q",
+    "p",
+    "o",
+    "e",
+    "all",
+    "_popup",
+    "_to_field",
+    "_changelist_filters",
+    "_facets",
+    "show",
+]
+NAMES += [
+    "id",
+    "id__exact",
+    "session_key__gte",
+    "groups__id__exact",
+    "is_staff__exact",
+    "is_active",
+    "password__regex",
+]
+NAMES += [
+    "login",
+    "email",
+    "password",
+    "password1",
+    "password2",
+    "oldpassword",
+    "new_password1",
+    "code",
+    "action",
+]
 NAMES += [
     "_selected_action",
     "reason",
@@ -92,8 +168,22 @@ NAMES += [
     "post",
     "%00",
 ]
-NAMES += ["csrfmiddlewaretoken", "photo-TOTAL_FORMS", "verdicts-TOTAL_FORMS", "verdicts-INITIAL_FORMS", "permissions"]
-PATHS = ["/missing/", "/%00/", "/%ff/", "//evil.example/", "/photos/mine", "/static/site.css", "/static/../manage.py"]
+NAMES += [
+    "csrfmiddlewaretoken",
+    "photo-TOTAL_FORMS",
+    "verdicts-TOTAL_FORMS",
+    "verdicts-INITIAL_FORMS",
+    "permissions",
+]
+PATHS = [
+    "/missing/",
+    "/%00/",
+    "/%ff/",
+    "//evil.example/",
+    "/photos/mine",
+    "/static/site.css",
+    "/static/../manage.py",
+]
 PATHS += [
     "/static/staticfiles.json",
     "/static/%00",
@@ -133,21 +223,38 @@ LONGEST_LINE = 12 * MAX_LENGTH * 3
 
 
 def query(chance: random.Random, names: list[str]) -> str:
-    """Return a query string of odd values, sometimes of more fields than Django reads."""
+    """Return a query of odd values, sometimes of more fields than Django reads."""
     if chance.random() < 0.01:
         return "&".join(f"a{number}=1" for number in range(1100))
-    return "&".join(f"{name}={chance.choice(VALUES)}" for name in chance.sample(names, chance.randrange(6)))
+    return "&".join(
+        f"{name}={chance.choice(VALUES)}"
+        for name in chance.sample(names, chance.randrange(6))
+    )
 
 
 def body(chance: random.Random, kind: str, names: list[str]) -> bytes:
     """Return a body of the given content type, often malformed."""
     if chance.random() < 0.1:
         return chance.choice(
-            [b"", b"\x00", b"--x", b"--x\r\n", b"--x--", b"{", b"\xff" * 9000, b"=&;%", b"a=" + b"b" * 3_000_000]
+            [
+                b"",
+                b"\x00",
+                b"--x",
+                b"--x\r\n",
+                b"--x--",
+                b"{",
+                b"\xff" * 9000,
+                b"=&;%",
+                b"a=" + b"b" * 3_000_000,
+            ]
         )
     if "multipart" not in kind:
         fields = names[len(NAMES) :]  # of the page's forms
-        values = [f"{name}={chance.choice([*VALUES, 'on', '1', 'x'])}" for name in fields if chance.random() < 0.9]
+        values = [
+            f"{name}={chance.choice([*VALUES, 'on', '1', 'x'])}"
+            for name in fields
+            if chance.random() < 0.9
+        ]
         return "&".join([*values, query(chance, names)]).encode("latin-1", "replace")
     broken = [
         "",
@@ -156,19 +263,27 @@ def body(chance: random.Random, kind: str, names: list[str]) -> bytes:
         "nonsense\r\n",
     ]
     parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{chance.choice([*names, "image", "\x00", "\xe9"])}"'
-        f"{chance.choice(['', '; filename=a.jpg', "; filename*=utf-16''%00", '; filename="../\x00"'])}\r\n"
+        "--x\r\nContent-Disposition: form-data; "
+        f'name="{chance.choice([*names, "image", "\x00", "\xe9"])}"'
+        f"{chance.choice(FILE_PARAMETERS)}\r\n"
         f"{chance.choice(broken)}\r\n{chance.choice(VALUES)}\r\n"
         for _ in range(chance.randrange(1, 5))
     ]
-    return "".join([*parts, chance.choice(["--x--\r\n", "", "--x"])]).encode("latin-1", "replace")
+    return "".join([*parts, chance.choice(["--x--\r\n", "", "--x"])]).encode(
+        "latin-1", "replace"
+    )
 
 
 def ask(environ: dict[str, Any]) -> tuple[int, dict[str, str], str]:
-    """Send a request to the WSGI application, undo what it changed, and return status, headers and body."""
+    """Return the status, headers and body of a request to the WSGI application.
+
+    What the request changed is undone.
+    """
     answer: list[Any] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+    def start_response(
+        status: str, headers: list[tuple[str, str]], *_: object
+    ) -> Callable[[bytes], object]:
         answer.extend((status, headers))
         return answer.append
 
@@ -182,7 +297,9 @@ def ask(environ: dict[str, Any]) -> tuple[int, dict[str, str], str]:
     return int(answer[0].split()[0]), dict(answer[1]), content.decode(errors="replace")
 
 
-def requests(chance: random.Random, paths: list[str], people: list[str]) -> Iterator[tuple[str, str, str]]:
+def requests(
+    chance: random.Random, paths: list[str], people: list[str]
+) -> Iterator[tuple[str, str, str]]:
     """Yield path, method and person of every request."""
     for path in paths:
         for person in people:
@@ -192,7 +309,10 @@ def requests(chance: random.Random, paths: list[str], people: list[str]) -> Iter
 
 @pytest.fixture
 def people(make_user: MakeUser, user: User) -> dict[str, str]:
-    """Return the cookies of an anonymous visitor, a user, staff with every permission, and a superuser."""
+    """Return the cookies of four visitors.
+
+    They are anonymous, a user, staff with every permission, and a superuser.
+    """
     staff = make_user("staff@example.com", is_staff=True)
     staff.user_permissions.set(Permission.objects.all())
     accounts = {
@@ -211,7 +331,8 @@ def people(make_user: MakeUser, user: User) -> dict[str, str]:
 def test_no_request_fails_or_goes_without_headers(
     people: dict[str, str], user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Their receivers close the database's connection, and with it the test's transaction.
+    # Their receivers close the database's connection, and with it the test's
+    # transaction.
     monkeypatch.setattr(signals.request_started, "send", lambda **_: [])
     monkeypatch.setattr(signals.request_finished, "send", lambda **_: [])
     chance, log = random.Random(SEED), StringIO()
@@ -222,16 +343,24 @@ def test_no_request_fails_or_goes_without_headers(
     bad: list[str] = []
     started = time.monotonic()
     found: dict[tuple[str, str], list[str]] = {}
-    for path, method, person in requests(chance, [*map(make_objects(user), ROUTES), *PATHS], list(people)):
+    for path, method, person in requests(
+        chance, [*map(make_objects(user), ROUTES), *PATHS], list(people)
+    ):
         names = NAMES + found.get((path, person), [])
         kind = chance.choice(TYPES) + chance.choice(CHARSET_PARAMETERS)
         ((pattern, replacement),) = REPLACED
-        kind = replacement if re.search(pattern.replace('\\"', '"'), kind, re.IGNORECASE) else kind
+        kind = (
+            replacement
+            if re.search(pattern.replace('\\"', '"'), kind, re.IGNORECASE)
+            else kind
+        )
         content = body(chance, kind, names) if method in {"POST", "PUT"} else b""
         odd = chance.random() < 0.03
         environ = {
             "REQUEST_METHOD": method,
-            "PATH_INFO": unquote_to_bytes("/" + chance.choice(VALUES) + path if odd else path).decode("latin-1"),
+            "PATH_INFO": unquote_to_bytes(
+                "/" + chance.choice(VALUES) + path if odd else path
+            ).decode("latin-1"),
             "SCRIPT_NAME": "",
             "QUERY_STRING": query(chance, names).encode().decode("latin-1"),
             "CONTENT_TYPE": kind,
@@ -251,7 +380,9 @@ def test_no_request_fails_or_goes_without_headers(
             header = chance.choice(list(HEADERS))
             environ[header] = chance.choice(HEADERS[header])
         asked = {
-            key: str(value)[:90] for key, value in environ.items() if key not in {"wsgi.input", "HTTP_X_CSRFTOKEN"}
+            key: str(value)[:90]
+            for key, value in environ.items()
+            if key not in {"wsgi.input", "HTTP_X_CSRFTOKEN"}
         }
         try:
             status, headers, text = ask(environ)
@@ -261,15 +392,27 @@ def test_no_request_fails_or_goes_without_headers(
         statuses[status] += 1
         if method == "GET" and status == 200:
             found[path, person] = sorted(
-                {*re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]+)"', text)} - {*NAMES}
+                {*re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]+)"', text)}
+                - {*NAMES}
             )
-        missing = [name for name, value in REQUIRED.items() if headers.get(name) != value]
-        missing += [name for name in ("Content-Security-Policy", "Permissions-Policy") if name not in headers]
+        missing = [
+            name for name, value in REQUIRED.items() if headers.get(name) != value
+        ]
+        missing += [
+            name
+            for name in ("Content-Security-Policy", "Permissions-Policy")
+            if name not in headers
+        ]
         if status >= 500 or missing:
-            bad.append(f"{status} without {missing}: {person} {asked} {content[:200]!r}")
+            bad.append(
+                f"{status} without {missing}: {person} {asked} {content[:200]!r}"
+            )
     seconds = time.monotonic() - started
     logging.getLogger().removeHandler(handler)
-    print(f"{statuses.total()} requests in {seconds:.0f} seconds: {dict(sorted(statuses.items()))}")
+    print(
+        f"{statuses.total()} requests in {seconds:.0f} seconds: "
+        f"{dict(sorted(statuses.items()))}"
+    )
     assert not bad, f"{len(bad)} with seed {SEED}:\n" + "\n".join(bad[:20])
     lines = log.getvalue().splitlines()
     assert lines

@@ -1,6 +1,7 @@
-"""Copied into a generated project as a plugin of pytest: mark each translated text, and report the texts without marks.
+"""A plugin of pytest that marks each translated text, and reports texts without marks.
 
-The project's own tests visit the pages. Some of them fail because of the marks, after the page has been recorded.
+It is copied into a generated project, whose own tests visit the pages. Some of them
+fail because of the marks, after the page has been recorded.
 """
 
 # Imports are those of the generated project.
@@ -17,13 +18,17 @@ import pytest
 START, END = "⟦", "⟧"
 MARKED = re.compile(f"{START}[^{START}{END}]*{END}")
 READ = {"alt", "aria-label", "label", "placeholder", "title"}
-# What no language translates: URLs, emails, ids, codes, secrets, times, and names of browsers, formats and algorithms.
+# What no language translates: URLs, emails, ids, codes, secrets, times, and names of
+# browsers, formats and algorithms.
 FIXED = re.compile(
-    r"https?://\S+|[\w.+-]+@[\w.-]+|\b[0-9a-f]{8}(-[0-9a-f]{4,12}){4}\b|\b[0-9a-f]{8}\b|\b[A-Z0-9]{3,}(-[A-Z0-9]{3,})*\b"
-    r"|argon2id|[\w.+/]*\*{3,}|UTC|\bargon2\b|Edge|Firefox|Chrome|Safari|macOS|iOS|\bmanual\b"
+    r"https?://\S+|[\w.+-]+@[\w.-]+|\b[0-9a-f]{8}(-[0-9a-f]{4,12}){4}\b"
+    r"|\b[0-9a-f]{8}\b|\b[A-Z0-9]{3,}(-[A-Z0-9]{3,})*\b"
+    r"|argon2id|[\w.+/]*\*{3,}|UTC|\bargon2\b"
+    r"|Edge|Firefox|Chrome|Safari|macOS|iOS|\bmanual\b"
     r"|\baws_rek\b|\bperception_point\b|\bthing: (image|letter|plan|portrait)\b"
 )
-# Of Django and allauth: texts of icons, names of fields and models, and help that is translated before the marks begin.
+# Of Django and allauth: texts of icons, names of fields and models, and help that is
+# translated before the marks begin.
 THEIRS: tuple[str, ...] = (
     "True",
     "False",
@@ -34,10 +39,17 @@ THEIRS: tuple[str, ...] = (
     "Ip",
     "Last used at",
 )
-THEIRS += ("Type", "User", "User agent", "Whether the user will be able to ", "If disabled, the current password ")
+THEIRS += (
+    "Type",
+    "User",
+    "User agent",
+    "Whether the user will be able to ",
+    "If disabled, the current password ",
+)
 # The user's session, which has names of allauth, on a page of Django.
 THEIRS += ("User session:", "User sessions: 1")
-# Of the app that only the tests install, on its own pages and in the admin page of its owner.
+# Of the app that only the tests install, on its own pages and in the admin page of its
+# owner.
 EXAMPLE = {"Save", "Title", "Things", "Image", "Letter", "Plan", "Portrait"}
 found: dict[str, set[str]] = {}
 data: set[str] = set()
@@ -54,15 +66,21 @@ class Reader(HTMLParser):
         self.skipped = ""
         self.in_datalist = False
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(
+        self, tag: str, attributes: list[tuple[str, str | None]]
+    ) -> None:
         values = {name: value or "" for name, value in attributes}
         if tag in {"script", "style"}:
             self.skipped = tag
         self.in_datalist = tag == "datalist" or (tag == "option" and self.in_datalist)
         self.texts += [value for name, value in values.items() if name in READ]
         if "data-max-bytes" in values:
-            self.texts += [value for name, value in values.items() if name.startswith("data-")]
-        if values.get("type") in {"submit", "reset"} or (tag == "option" and self.in_datalist):
+            self.texts += [
+                value for name, value in values.items() if name.startswith("data-")
+            ]
+        if values.get("type") in {"submit", "reset"} or (
+            tag == "option" and self.in_datalist
+        ):
             self.texts.append(values.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
@@ -113,7 +131,7 @@ def read_page(path: str, response: Any) -> None:
 
 
 def read_email(email: Any) -> None:
-    """Record the parts of an email. Alarms are for operators, in the language of the log."""
+    """Record an email's parts. Alarms are for operators, in the language of the log."""
     from django.conf import settings
 
     if email.to == [settings.ALARM_EMAIL]:
@@ -124,8 +142,14 @@ def read_email(email: Any) -> None:
 
 def collect(instance: Any, **_: Any) -> None:
     """Remember the texts of an object, which are data."""
-    fields = [field.attname for field in instance._meta.concrete_fields if not field.choices]
-    data.update(value for name in fields if isinstance(value := instance.__dict__.get(name), str) and len(value) > 1)
+    fields = [
+        field.attname for field in instance._meta.concrete_fields if not field.choices
+    ]
+    data.update(
+        value
+        for name in fields
+        if isinstance(value := instance.__dict__.get(name), str) and len(value) > 1
+    )
 
 
 def pytest_collection_finish() -> None:
@@ -140,7 +164,9 @@ def pytest_collection_finish() -> None:
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
         setattr(functions, name, mark(getattr(functions, name)))
     post_init.connect(collect, weak=False)
-    template_rendered.connect(lambda sender, **_: rendered.add(str(sender.origin.name)), weak=False)
+    template_rendered.connect(
+        lambda sender, **_: rendered.add(str(sender.origin.name)), weak=False
+    )
     request, send = Client.request, EmailBackend.send_messages
 
     def request_and_read(self: Client, **environ: Any) -> Any:
@@ -159,12 +185,14 @@ def pytest_collection_finish() -> None:
 
 
 def is_theirs(text: str) -> bool:
-    """Tell whether a text is one of THEIRS, or begins with one that ends with a space."""
-    return text in THEIRS or text.startswith(tuple(it for it in THEIRS if it.endswith(" ")))
+    """Tell whether a text is one of THEIRS, or begins with one that ends in a space."""
+    return text in THEIRS or text.startswith(
+        tuple(it for it in THEIRS if it.endswith(" "))
+    )
 
 
 def is_data(text: str) -> bool:
-    """Tell whether nothing is left of a text without the objects' texts and the names of the site."""
+    """Tell whether a text is nothing but objects' texts and the names of the site."""
     from django.conf import settings
 
     known = {" ".join(unmarked(it).split()) for it in data} | {
@@ -187,11 +215,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     from django.conf import settings
 
     for text, places in sorted(found.items()):
-        is_example = text in EXAMPLE and all(place.startswith(("/things/", "/admin/users/user/")) for place in places)
+        is_example = text in EXAMPLE and all(
+            place.startswith(("/things/", "/admin/users/user/")) for place in places
+        )
         if not is_example and not is_theirs(text) and not is_data(text):
             terminalreporter.write_line(f"unmarked: {text!r} on {sorted(places)[:3]}")
-    folders = [settings.BASE_DIR / name for name in ("templates", "accounts", "core", "gallery", "uploads", "users")]
-    files = [path for folder in folders for path in folder.rglob("*.*") if "templates" in path.parts]
+    folders = [
+        settings.BASE_DIR / name
+        for name in ("templates", "accounts", "core", "gallery", "uploads", "users")
+    ]
+    files = [
+        path
+        for folder in folders
+        for path in folder.rglob("*.*")
+        if "templates" in path.parts
+    ]
     for path in sorted(path for path in files if str(path) not in rendered):
-        terminalreporter.write_line(f"not rendered: {path.relative_to(settings.BASE_DIR).as_posix()}")
+        terminalreporter.write_line(
+            f"not rendered: {path.relative_to(settings.BASE_DIR).as_posix()}"
+        )
     terminalreporter.write_line(f"read {pages} pages")

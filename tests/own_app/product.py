@@ -1,4 +1,7 @@
-"""A product of one's own: workshops, made by `poe app` and built as the project's docs/your-first-app.md says."""
+"""A product of one's own: workshops.
+
+`poe app` makes the app, and the project's docs/your-first-app.md builds it.
+"""
 
 import re
 import secrets
@@ -10,26 +13,36 @@ from tests.support.baking import run
 from tests.support.releases import Edit, change
 
 POE = (sys.executable, "-m", "poethepoet", "--quiet", "--executor", "simple")
-WORDS = {"notes": "workshops", "Notes": "Workshops", "Note": "Workshop", "note": "workshop"}
+WORDS = {
+    "notes": "workshops",
+    "Notes": "Workshops",
+    "Note": "Workshop",
+    "note": "workshop",
+}
 TEXT = '    text = models.TextField(_("text"), max_length=2000, blank=True)\n'
 LAST_IMPORT = "from django.utils.translation import gettext_lazy as _\n"
 SHOWN_AFTER = "  {{ object.text|linebreaks }}\n"
 
-# What the product has beyond a cover. Each file is an edit of what `poe app` and the document made.
+# What the product has beyond a cover. Each file is an edit of what `poe app` and the
+# document made.
 MODELS = """
 
 class Booking(DueRow):
     \"\"\"A place in a workshop, due when its participant is to be reminded.\"\"\"
 
     workshop = models.ForeignKey(Workshop, models.CASCADE, related_name="bookings")
-    participant = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    participant = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+"
+    )
 
     def __str__(self) -> str:
         return f"{self.participant}: {self.workshop}"
 
 
 class Profile(models.Model):
-    owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False)
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+    )
     name = models.CharField(_("name"), max_length=60)
     avatar = PhotoField(_("avatar"), blank=True)
 
@@ -41,7 +54,9 @@ class Profile(models.Model):
 
 
 class Paper(models.Model):
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+    )
     scan = PhotoField(_("scan"), visible_to=is_owner, moderated=False)
 
     def __str__(self) -> str:
@@ -95,14 +110,25 @@ def room(request: UserRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: UserRequest) -> HttpResponse:
-    found = Profile.objects.filter(owner=request.user).first() or Profile(owner=request.user)
-    return save(request, ProfileForm(request.POST or None, request.FILES or None, instance=found, owner=request.user))
+    found = Profile.objects.filter(owner=request.user).first() or Profile(
+        owner=request.user
+    )
+    form = ProfileForm(
+        request.POST or None,
+        request.FILES or None,
+        instance=found,
+        owner=request.user,
+    )
+    return save(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_paper(request: UserRequest) -> HttpResponse:
     new = Paper(owner=request.user)
-    return save(request, PaperForm(request.POST or None, request.FILES or None, instance=new, owner=request.user))
+    form = PaperForm(
+        request.POST or None, request.FILES or None, instance=new, owner=request.user
+    )
+    return save(request, form)
 
 
 @require_safe
@@ -116,7 +142,9 @@ def load(request: UserRequest) -> HttpResponse:
     form = ListForm(request.POST or None, request.FILES or None)
     if form.is_valid():
         titles = form.cleaned_data["titles"].read().decode().splitlines()
-        Workshop.objects.bulk_create(Workshop(owner=request.user, title=title) for title in titles)
+        Workshop.objects.bulk_create(
+            Workshop(owner=request.user, title=title) for title in titles
+        )
         return redirect("workshops:index")
     return render_form(request, "workshops/form.html", form)
 
@@ -159,12 +187,21 @@ def remind() -> bool:
     \"\"\"Remind the participants of the workshops that begin soon.\"\"\"
     bookings = Booking.objects.claim(BATCH, CLAIM)
     for booking in bookings:
-        send_mail("Tomorrow", f"{booking.workshop} begins tomorrow.", None, [booking.participant.email])
+        send_mail(
+            "Tomorrow",
+            f"{booking.workshop} begins tomorrow.",
+            None,
+            [booking.participant.email],
+        )
         Booking.objects.reschedule(booking, None)
     return len(bookings) == BATCH
 """
 PAGES = {
-    "offers": '{% for workshop in workshops %}{% photo workshop "cover" "thumbnail" alt=workshop.title %}{% endfor %}',
+    "offers": (
+        "{% for workshop in workshops %}"
+        '{% photo workshop "cover" "thumbnail" alt=workshop.title %}'
+        "{% endfor %}"
+    ),
     "room": '<h1>{{ object }}</h1>{% photo object "plan" alt="Plan" %}',
     "paper": '<h1>{{ object }}</h1>{% photo object "scan" alt="Scan" %}',
 }
@@ -179,26 +216,63 @@ PAGE = """\
 # Where the document's five lines are now, and what the product changes around them.
 MADE = "    created_at = models"
 AUTH = "from django.contrib.auth"
-SETTINGS, MESSAGES = "from django.conf import settings\n", "from django.contrib import messages\n"
+SETTINGS, MESSAGES = (
+    "from django.conf import settings\n",
+    "from django.contrib import messages\n",
+)
 EDITS: list[Edit] = [
     ("models.py", SETTINGS, f"{SETTINGS}{AUTH}.models import AnonymousUser\n"),
-    ("models.py", "from uploads.fields", "from core.due import DueRow\nfrom uploads.fields"),
-    ("models.py", "\n\n\nclass Workshop(", f"\nfrom users.models import User\n{VISIBLE}\nclass Workshop("),
-    ("models.py", MADE, f'    plan = PhotoField(_("plan of the room"), blank=True, visible_to=takes_part)\n{MADE}'),
-    ("models.py", MADE, f'    handout = models.FileField(_("handout"), upload_to="handouts/", blank=True)\n{MADE}'),
+    (
+        "models.py",
+        "from uploads.fields",
+        "from core.due import DueRow\nfrom uploads.fields",
+    ),
+    (
+        "models.py",
+        "\n\n\nclass Workshop(",
+        f"\nfrom users.models import User\n{VISIBLE}\nclass Workshop(",
+    ),
+    (
+        "models.py",
+        MADE,
+        (
+            '    plan = PhotoField(_("plan of the room"), blank=True, '
+            f"visible_to=takes_part)\n{MADE}"
+        ),
+    ),
+    (
+        "models.py",
+        MADE,
+        (
+            '    handout = models.FileField(_("handout"), '
+            f'upload_to="handouts/", blank=True)\n{MADE}'
+        ),
+    ),
     ("forms.py", '"cover")', '"cover", "plan", "handout")'),
-    ("forms.py", "from uploads.forms", "from django import forms\n\nfrom uploads.forms"),
+    (
+        "forms.py",
+        "from uploads.forms",
+        "from django import forms\n\nfrom uploads.forms",
+    ),
     ("forms.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
     ("views.py", MESSAGES, f"{MESSAGES}{AUTH}.decorators import login_not_required\n"),
     ("views.py", "import QuerySet\n", "import Q, QuerySet\n"),
     ("views.py", "import HttpResponse\n", "import HttpRequest, HttpResponse\n"),
     ("views.py", "import render_form\n", "import PhotoModelForm, render_form\n"),
-    ("views.py", "import WorkshopForm\n", "import ListForm, PaperForm, ProfileForm, WorkshopForm\n"),
+    (
+        "views.py",
+        "import WorkshopForm\n",
+        "import ListForm, PaperForm, ProfileForm, WorkshopForm\n",
+    ),
     ("views.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
     ("urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{URLS}"),
     ("tests/table.py", "/workshops/create/ ", f"{ROWS}/workshops/create/ "),
     ("tests/table.py", "import Workshop\n", "import Paper, Workshop\n"),
-    ("tests/table.py", '{"pk": made.pk,', '{"pk": made.pk, "paper": Paper.objects.create(owner=owner).pk,'),
+    (
+        "tests/table.py",
+        '{"pk": made.pk,',
+        '{"pk": made.pk, "paper": Paper.objects.create(owner=owner).pk,',
+    ),
 ]
 
 
@@ -216,29 +290,48 @@ def add_cover(folder: Path) -> None:
 
 
 def photo_lines(folder: Path) -> list[tuple[str, list[str]]]:
-    """Return the document's lines for a cover, by their file, in the words of this app."""
+    """Return the document's lines for a cover, by file, in the words of this app."""
     text = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
     section = text.partition("\n## Photos\n")[2].partition("\n## ")[0]
     section = re.sub(r"notes|Notes|Note|note", lambda word: WORDS[word[0]], section)
-    found = re.findall(r"In `(\S+)`.*?\n```\w+\n(.+?)```", section, re.MULTILINE | re.DOTALL)
-    return [(path, [line for line in code.splitlines() if line.strip()]) for path, code in found]
+    found = re.findall(
+        r"In `(\S+)`.*?\n```\w+\n(.+?)```", section, re.MULTILINE | re.DOTALL
+    )
+    return [
+        (path, [line for line in code.splitlines() if line.strip()])
+        for path, code in found
+    ]
 
 
 def cover_edit(folder: Path, path: str, line: str) -> Edit:
-    """Return the edit that puts a line of the document where a developer would put it."""
+    """Return the edit that puts a line of the document where developers would."""
     if line.startswith("from "):
         return path, LAST_IMPORT, f"{LAST_IMPORT}\n{line}\n"
     if line.lstrip().startswith("cover = "):
         return path, TEXT, f"{TEXT}{line}\n"
     if line.lstrip().startswith("fields = "):
-        (old,) = re.findall(r"^ +fields = .+$", (folder / path).read_text(encoding="utf-8"), re.MULTILINE)
+        (old,) = re.findall(
+            r"^ +fields = .+$",
+            (folder / path).read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
         return path, old, line
-    place = next((it for it in ("{% load photos %}\n", SHOWN_AFTER) if it in (folder / path).read_text("utf-8")), "")
+    place = next(
+        (
+            it
+            for it in ("{% load photos %}\n", SHOWN_AFTER)
+            if it in (folder / path).read_text("utf-8")
+        ),
+        "",
+    )
     return path, place, f"{place}{line}\n"
 
 
 def build_product(folder: Path) -> None:
-    """Add what the product has beside the covers: plans, avatars, papers, handouts, a list to load, reminders."""
+    """Add what the product has beside the covers.
+
+    These are plans, avatars, papers, handouts, a list to load and reminders.
+    """
     app = folder / "workshops"
     change(app, EDITS)
     for path, code in (("models.py", MODELS), ("forms.py", FORMS), ("views.py", VIEWS)):
@@ -246,7 +339,9 @@ def build_product(folder: Path) -> None:
             file.write(code)
     (app / "jobs.py").write_text(JOBS, encoding="utf-8")
     for page, content in PAGES.items():
-        (app / "templates" / "workshops" / f"{page}.html").write_text(PAGE.format(content), encoding="utf-8")
+        (app / "templates" / "workshops" / f"{page}.html").write_text(
+            PAGE.format(content), encoding="utf-8"
+        )
     manage(folder, "makemigrations", "workshops")
     run(folder, "ruff", "check", "--quiet", "--fix", "--no-cache", "workshops")
     run(folder, "ruff", "format", "--quiet", "--no-cache", "workshops")
@@ -254,31 +349,69 @@ def build_product(folder: Path) -> None:
 
 def manage(folder: Path, *arguments: str) -> str:
     """Run a command of manage.py with the settings of the tests."""
-    return run(folder, sys.executable, "manage.py", *arguments, DJANGO_SETTINGS_MODULE="core.tests.settings")
+    return run(
+        folder,
+        sys.executable,
+        "manage.py",
+        *arguments,
+        DJANGO_SETTINGS_MODULE="core.tests.settings",
+    )
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """Return all files of a project but the migrations, which Django writes, and caches."""
+    """Return a project's files except migrations, which Django writes, and caches."""
     skipped = {"migrations", "__pycache__", ".mypy_cache", ".ruff_cache"}
-    files = [path for path in folder.rglob("*") if path.is_file() and not skipped & set(path.parts)]
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8", errors="replace") for path in files}
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not skipped & set(path.parts)
+    ]
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8", errors="replace")
+        for path in files
+    }
 
 
 def added_lines(before: dict[str, str], after: dict[str, str]) -> dict[str, int]:
     """Return how many lines each changed file has that it did not have before."""
     numbers = {}
     for path in after:
-        diff = list(unified_diff(before.get(path, "").splitlines(), after[path].splitlines(), lineterm="", n=0))[2:]
-        numbers[path] = len([line for line in diff if line.startswith("+") and line.strip() != "+"])
-    return {path: number for path, number in numbers.items() if number or before.get(path) != after[path]}
+        diff = list(
+            unified_diff(
+                before.get(path, "").splitlines(),
+                after[path].splitlines(),
+                lineterm="",
+                n=0,
+            )
+        )[2:]
+        numbers[path] = len(
+            [line for line in diff if line.startswith("+") and line.strip() != "+"]
+        )
+    return {
+        path: number
+        for path, number in numbers.items()
+        if number or before.get(path) != after[path]
+    }
 
 
-def form_data(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
+def form_data(
+    fields: dict[str, str], files: dict[str, tuple[str, bytes]]
+) -> tuple[bytes, dict[str, str]]:
     """Return the body and the headers of a form with files, as browsers send it."""
     boundary = secrets.token_hex(16)
-    parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode() for key, text in fields.items()]
+    parts = [
+        f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode()
+        for key, text in fields.items()
+    ]
     for key, (name, content) in files.items():
-        disposition = f'Content-Disposition: form-data; name="{key}"; filename="{name}"\r\n'
-        parts.append(f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode() + content)
-    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+        disposition = (
+            f'Content-Disposition: form-data; name="{key}"; filename="{name}"\r\n'
+        )
+        parts.append(
+            f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode() + content
+        )
+    body = (
+        b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
+        + f"--{boundary}--\r\n".encode()
+    )
     return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}

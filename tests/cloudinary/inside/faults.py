@@ -1,6 +1,6 @@
-"""Tests of faults between the worker and Cloudinary that are copied into a generated project."""
+"""Tests, copied into a project, of faults between the worker and Cloudinary."""
 
-# These imports exist in a generated project only; test_emitted.py checks the types there.
+# These imports exist in a generated project only, where test_emitted.py checks types.
 # mypy: ignore-errors
 # ruff: noqa: ANN401, ARG001, D101, D102, D107, I001, N815, PLR0913, PLR0917
 
@@ -20,9 +20,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
-from itertools import cycle, islice, product
+from itertools import cycle, product
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -30,12 +30,11 @@ import cloudinary
 import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import HTTPSClient, Login, MakeImage, MakePhoto, MakeUser
+from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from gallery.apps import GALLERY
 from uploads.jobs import delete_removed_files, delete_rows
 from uploads.models import Photo, Status
@@ -61,14 +60,31 @@ from uploads.templatetags.photos import image_url
 from users.models import User
 
 CANARY = "canary-7f3a"
-STATUSES = ["pending", "queued", "approved", "rejected", "aborted", "overridden", "splendid"]
+STATUSES = [
+    "pending",
+    "queued",
+    "approved",
+    "rejected",
+    "aborted",
+    "overridden",
+    "splendid",
+]
 DELIVERY = "https://res.cloudinary.com/cloud/image/authenticated/s--"
 
 
-@pytest.fixture(autouse=True)
-def short_timeout(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if "endless" in request.node.name or "stalled" in request.node.name:
-        monkeypatch.setattr(sdk, "MAX_SECONDS", 0.3)
+@pytest.fixture
+def run_worker(
+    run_worker: RunWorker, cloud: Cloud, request: pytest.FixtureRequest
+) -> RunWorker:
+    """Give up a fault without an end early. No other call has less time than usual."""
+    has_end = not any(word in request.node.name for word in ("endless", "stalled"))
+
+    def one_pass() -> None:
+        short = sdk.MAX_SECONDS if has_end or not cloud.faults else 0.3
+        with patch.object(sdk, "MAX_SECONDS", short):
+            run_worker()
+
+    return one_pass
 
 
 @pytest.fixture
@@ -110,7 +126,9 @@ def other_host() -> Iterator[OtherHost]:
 
 def reset(handler: Handler) -> None:
     """Reset the connection, so that the response never arrives."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     handler.connection.close()
     handler.rfile = handler.wfile = Path(os.devnull).open("r+b")  # noqa: SIM115
 
@@ -134,12 +152,15 @@ def send(raw: bytes) -> Fault:
 
 
 def drip(start: str, repeated: str = " ") -> Fault:
-    """Return a fault that sends the start at once and then a byte at a time, for longer than any call may take."""
+    """Return a fault that sends the start at once and then a byte at a time.
+
+    It ends when the client has gone.
+    """
 
     def fault(handler: Handler) -> None:
         with suppress(OSError):
             handler.wfile.write(start.encode())
-            for byte in islice(cycle(repeated), 200):
+            for byte in cycle(repeated):
                 handler.wfile.write(byte.encode())
                 time.sleep(0.02)
 
@@ -178,8 +199,15 @@ BOMB = gzip.compress(b" " * 64 * 1024**2)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+
+def stall(handler: Handler) -> None:
+    """Answer nothing until the client has gone."""
+    with suppress(OSError):
+        handler.connection.recv(1)
+
+
 FAULTS: dict[str, Fault] = {
-    "stalled": lambda _: time.sleep(0.5),
+    "stalled": stall,
     "400": error(400),
     "401": error(401),
     "403": error(403),
@@ -190,7 +218,9 @@ FAULTS: dict[str, Fault] = {
     "423": error(423),
     "429": error(429, Retry_After="120"),
     "429 with a date out of range": error(429, Retry_After="99999999999999"),
-    "429 with a date without a zone": error(429, X_FeatureRateLimit_Reset="Mon, 01 Jan 2035 00:00:00 -0000"),
+    "429 with a date without a zone": error(
+        429, X_FeatureRateLimit_Reset="Mon, 01 Jan 2035 00:00:00 -0000"
+    ),
     "429 with an invalid delay": error(429, Retry_After="soon"),
     "429 with a very long delay": error(429, Retry_After="9999999"),
     "500": error(500),
@@ -207,8 +237,12 @@ FAULTS: dict[str, Fault] = {
     "200 sent by half": send_half,
     "204": reply(204, ""),
     "reset": reset,
-    "200 with a list as ID": reply(200, {"public_id": ["x"], "version": 1, "resources": [{"public_id": ["x"]}]}),
-    "200 with an object as ID": reply(200, {"public_id": {}, "version": 1, "resources": [{"public_id": {}}]}),
+    "200 with a list as ID": reply(
+        200, {"public_id": ["x"], "version": 1, "resources": [{"public_id": ["x"]}]}
+    ),
+    "200 with an object as ID": reply(
+        200, {"public_id": {}, "version": 1, "resources": [{"public_id": {}}]}
+    ),
     "200 with a number as list": reply(200, {"resources": 5}),
     "200 with an object as list": reply(200, {"resources": {"public_id": "x"}}),
     "200 with a list of lists": reply(200, {"resources": [[], 5, None, "x"]}),
@@ -221,23 +255,39 @@ FAULTS: dict[str, Fault] = {
     "200 with a deep object": reply(200, '{"a":' * 100_000 + "1" + "}" * 100_000),
     "200 with a long number": reply(200, f'{{"version": {LONG_NUMBER}}}'),
     "200 with a decompression bomb": reply(200, BOMB, Content_Encoding="gzip"),
-    "200 with a bomb in a bomb": reply(200, gzip.compress(BOMB), Content_Encoding="gzip, gzip"),
-    "200 with a bomb in deflate": reply(200, zlib.compress(b" " * 64 * 1024**2), Content_Encoding="deflate"),
-    "200 with empty members": reply(200, gzip.compress(b"") * 5000, Content_Encoding="gzip"),
+    "200 with a bomb in a bomb": reply(
+        200, gzip.compress(BOMB), Content_Encoding="gzip, gzip"
+    ),
+    "200 with a bomb in deflate": reply(
+        200, zlib.compress(b" " * 64 * 1024**2), Content_Encoding="deflate"
+    ),
+    "200 with empty members": reply(
+        200, gzip.compress(b"") * 5000, Content_Encoding="gzip"
+    ),
     "200 with broken compression": reply(200, b"x" * 99, Content_Encoding="gzip"),
-    "200 with six compressions": reply(200, b"x", Content_Encoding="gzip, gzip, gzip, gzip, gzip, gzip"),
+    "200 with six compressions": reply(
+        200, b"x", Content_Encoding="gzip, gzip, gzip, gzip, gzip, gzip"
+    ),
     "500 with a decompression bomb": reply(500, BOMB, Content_Encoding="gzip"),
     "200 that fills memory": flood,
     "429 with a long delay in digits": error(429, Retry_After=LONG_NUMBER),
-    "429 with a date of digits": error(429, X_FeatureRateLimit_Reset=f"Mon, 1 Jan {LONG_NUMBER} 00:00:00 GMT"),
+    "429 with a date of digits": error(
+        429, X_FeatureRateLimit_Reset=f"Mon, 1 Jan {LONG_NUMBER} 00:00:00 GMT"
+    ),
     "good with long rate headers": good_with(
-        X_FeatureRateLimit_Limit=LONG_NUMBER, X_FeatureRateLimit_Remaining=LONG_NUMBER, Retry_After="1"
+        X_FeatureRateLimit_Limit=LONG_NUMBER,
+        X_FeatureRateLimit_Remaining=LONG_NUMBER,
+        Retry_After="1",
     ),
     "good with rate headers of 4000 digits": good_with(
-        X_FeatureRateLimit_Limit="9" * 4000, X_FeatureRateLimit_Remaining="1" * 4000, Retry_After="1"
+        X_FeatureRateLimit_Limit="9" * 4000,
+        X_FeatureRateLimit_Remaining="1" * 4000,
+        Retry_After="1",
     ),
     "good with odd rate headers": good_with(
-        X_FeatureRateLimit_Limit="²", X_FeatureRateLimit_Remaining="-1", X_FeatureRateLimit_Reset="x" * 1000
+        X_FeatureRateLimit_Limit="²",
+        X_FeatureRateLimit_Remaining="-1",
+        X_FeatureRateLimit_Reset="x" * 1000,
     ),
     "no HTTP": send(b"220 mail.example.com ESMTP\r\n"),
     "a long status line": send(b"HTTP/1.1 200 " + b"x" * 70_000),
@@ -250,7 +300,9 @@ FAULTS: dict[str, Fault] = {
     "endless headers": drip("HTTP/1.1 200 OK\r\n", "X-A: b\r\n"),
     "endless interim answers": drip("", "HTTP/1.1 100 Continue\r\n\r\n"),
     "an endless body": drip('HTTP/1.1 200 OK\r\n\r\n{"public_id": "x", "version": 1}'),
-    "an endless body with a length": drip("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{"),
+    "an endless body with a length": drip(
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{"
+    ),
     "endless chunks": drip(CHUNKED, "1\r\n \r\n"),
     "an endless trailer": drip(f"{CHUNKED}2\r\n{{}}\r\n0\r\n", "X: y\r\n"),
 }
@@ -266,7 +318,9 @@ def queries(cloud: Cloud) -> list[str]:
 
 
 def reload(photo: Photo) -> Photo:
-    return get_moderation_backend().with_image_urls(Photo.objects.all()).get(pk=photo.pk)
+    return (
+        get_moderation_backend().with_image_urls(Photo.objects.all()).get(pk=photo.pk)
+    )
 
 
 def due_at(photo: Photo) -> datetime | None:
@@ -278,7 +332,7 @@ def details(photo: Photo) -> str:
 
 
 def approve_all(cloud: Cloud, run_worker: RunWorker) -> None:
-    """End all faults, approve every kind, and run the worker until nothing is left to do."""
+    """End all faults, approve every kind, and run the worker until nothing is left."""
     cloud.faults = []
     for _ in range(4):
         for asset in cloud.assets.values():
@@ -289,7 +343,9 @@ def approve_all(cloud: Cloud, run_worker: RunWorker) -> None:
 
 def check_all_published(cloud: Cloud, photos: list[Photo]) -> None:
     """Check that every photo was uploaded exactly once and is published."""
-    assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(str(photo.pk) for photo in photos)
+    assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(
+        str(photo.pk) for photo in photos
+    )
     assert set(cloud.assets) == {str(photo.pk) for photo in photos}
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
     assert not Asset.objects.exclude(due_at=None, claimed_until=None).exists()
@@ -323,14 +379,20 @@ def test_fault_during_moderation_only_delays(
         assert not Photo.objects.approved().exists()
         assert "res.cloudinary.com" not in client.get("/").content.decode()
     assert CANARY not in " ".join(map(details, photos)) + caplog.text
-    assert not Asset.objects.filter(due_at__gt=timezone.now() + timedelta(hours=1)).exists()
+    assert not Asset.objects.filter(
+        due_at__gt=timezone.now() + timedelta(hours=1)
+    ).exists()
     approve_all(cloud, run_worker)
     check_all_published(cloud, photos)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_delays_the_record_of_an_approval(
-    cloud: Cloud, make_photo: MakePhoto, reviewer: User, run_worker: RunWorker, fault: str
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    reviewer: User,
+    run_worker: RunWorker,
+    fault: str,
 ) -> None:
     photo = make_photo()
     run_worker()
@@ -341,10 +403,15 @@ def test_fault_delays_the_record_of_an_approval(
     assert Photo.objects.approved().exists()
     approve_all(cloud, run_worker)
     check_all_published(cloud, [photo])
-    assert cloud.assets[str(photo.pk)]["moderation"][-1] == {"kind": "manual", "status": "approved"}
+    assert cloud.assets[str(photo.pk)]["moderation"][-1] == {
+        "kind": "manual",
+        "status": "approved",
+    }
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith("good")])
+@pytest.mark.parametrize(
+    "fault", [name for name in FAULTS if not name.startswith("good")]
+)
 def test_fault_delays_the_destruction_of_an_asset(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, fault: str
 ) -> None:
@@ -361,7 +428,9 @@ def test_fault_delays_the_destruction_of_an_asset(
     assert not Asset.objects.exists()
 
 
-def test_missing_asset_counts_as_destroyed(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_missing_asset_counts_as_destroyed(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
     run_worker()
     delete_photo(photo)
@@ -371,13 +440,21 @@ def test_missing_asset_counts_as_destroyed(cloud: Cloud, make_photo: MakePhoto, 
 
 
 def test_closed_port_only_delays(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     photos = [make_photo() for _ in range(3)]
-    with socket.create_server(("127.0.0.1", 0)) as closed, monkeypatch.context() as context:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as closed,
+        monkeypatch.context() as context,
+    ):
         port = closed.getsockname()[1]
         closed.close()
-        context.setitem(settings.CLOUDINARY, "upload_prefix", f"http://127.0.0.1:{port}")
+        context.setitem(
+            settings.CLOUDINARY, "upload_prefix", f"http://127.0.0.1:{port}"
+        )
         for _ in range(2):
             run_worker()
     assert set(Photo.objects.values_list("status", flat=True)) == {Status.PENDING}
@@ -385,9 +462,13 @@ def test_closed_port_only_delays(
     check_all_published(cloud, photos)
 
 
-def test_reset_during_the_upload_only_delays(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_reset_during_the_upload_only_delays(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
-    Path(default_storage.path(photo.path("display"))).write_bytes(os.urandom(8 * 1024**2))
+    Path(default_storage.path(photo.path("display"))).write_bytes(
+        os.urandom(8 * 1024**2)
+    )
 
     def cut(handler: Handler) -> None:
         handler.rfile.read(100_000)
@@ -403,7 +484,12 @@ def test_reset_during_the_upload_only_delays(cloud: Cloud, make_photo: MakePhoto
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("stage", ["upload", "query", "destroy"])
 def test_redirect_is_not_followed(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, other_host: OtherHost, status: int, stage: str
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    other_host: OtherHost,
+    status: int,
+    stage: str,
 ) -> None:
     photo = make_photo()
     if stage != "upload":
@@ -411,7 +497,9 @@ def test_redirect_is_not_followed(
     if stage == "destroy":
         delete_photo(photo)
     location = f"http://127.0.0.1:{other_host.server_port}/"
-    cloud.faults = [reply(status, {"public_id": str(photo.pk), "version": 1}, Location=location)]
+    cloud.faults = [
+        reply(status, {"public_id": str(photo.pk), "version": 1}, Location=location)
+    ]
     run_worker()
     assert cloud.faults == []
     assert other_host.requests == []
@@ -420,19 +508,10 @@ def test_redirect_is_not_followed(
         check_all_published(cloud, [photo])
 
 
-def test_stalled_service_costs_a_pass_one_timeout(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
-    for _ in range(outbox.BATCH_SIZE):
-        make_photo()
-    cloud.faults = [FAULTS["stalled"]] * 9
-    start = time.monotonic()
-    run_worker()
-    assert time.monotonic() - start < 1
-    approve_all(cloud, run_worker)
-    check_all_published(cloud, list(Photo.objects.all()))
-
-
 @pytest.mark.parametrize("source", ["upload", "query"])
-def test_every_pair_of_statuses(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, source: str) -> None:
+def test_every_pair_of_statuses(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, source: str
+) -> None:
     """Two approvals publish, one rejection rejects, and all other pairs do neither."""
     for first, second in product(STATUSES, repeat=2):
         entries = moderation(first, second)
@@ -458,18 +537,33 @@ def test_every_pair_of_statuses(cloud: Cloud, make_photo: MakePhoto, run_worker:
 @pytest.mark.parametrize(
     "entries",
     [
-        [{"kind": "aws_rek", "status": "approved"}, {"kind": "aws_rek", "status": "rejected"}],
+        [
+            {"kind": "aws_rek", "status": "approved"},
+            {"kind": "aws_rek", "status": "rejected"},
+        ],
         moderation("approved", "approved") + moderation("splendid", "splendid"),
         [{"kind": "aws_rek", "status": "approved"}] * 2,
-        [{"kind": "aws_rek", "status": ["approved"]}, {"kind": "perception_point", "status": True}],
+        [
+            {"kind": "aws_rek", "status": ["approved"]},
+            {"kind": "perception_point", "status": True},
+        ],
         [{"kind": None, "status": None}],
         {"kind": "aws_rek", "status": "approved"},
         [[]],
         0,
         False,
         "x" * 10_000,
-        [{"kind": "aws_rek", "status": "x" * 10_000, "response": {"a": "\x00<script>"}}],
-        [{"kind": "manual", "status": "approved"}, {"kind": "aws_rek", "status": "approved"}],
+        [
+            {
+                "kind": "aws_rek",
+                "status": "x" * 10_000,
+                "response": {"a": "\x00<script>"},
+            }
+        ],
+        [
+            {"kind": "manual", "status": "approved"},
+            {"kind": "aws_rek", "status": "approved"},
+        ],
     ],
 )
 def test_malformed_moderation_goes_to_a_reviewer(
@@ -482,39 +576,65 @@ def test_malformed_moderation_goes_to_a_reviewer(
         assert reload(photo).status == Status.REVIEW
 
 
-@pytest.mark.parametrize("kinds", [["manual"], ["aws_rek", "manual"], ["duplicate:0.8"]])
+@pytest.mark.parametrize(
+    "kinds", [["manual"], ["aws_rek", "manual"], ["duplicate:0.8"]]
+)
 def test_kinds_of_the_setting_decide(
-    cloud: Cloud, make_photo: MakePhoto, reviewer: User, settings: Settings, run_worker: RunWorker, kinds: list[str]
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    reviewer: User,
+    settings: Settings,
+    run_worker: RunWorker,
+    kinds: list[str],
 ) -> None:
     settings.CLOUDINARY_MODERATION = kinds
     cloud.moderation = [{"kind": kind, "status": "approved"} for kind in kinds]
     photo = make_photo()
     cloud.faults = [FAULTS["400"]]
     run_worker()
-    assert not photo.verdicts.filter(kind="manual").exclude(result="pending", detail="").exists()
+    assert (
+        not photo.verdicts.filter(kind="manual")
+        .exclude(result="pending", detail="")
+        .exists()
+    )
     run_worker()
     assert cloud.uploads[0]["moderation"] == "|".join(kinds)
-    # Reviewers decide in the admin, which records who decided. Cloudinary's console does not count.
-    assert reload(photo).status == (Status.PENDING if "manual" in kinds else Status.APPROVED)
+    # Reviewers decide in the admin, which records who decided. Cloudinary's console
+    # does not count.
+    assert reload(photo).status == (
+        Status.PENDING if "manual" in kinds else Status.APPROVED
+    )
     review_photo(photo, reviewer, "approved")
     run_worker()
     assert (reload(photo).status, due_at(photo)) == (Status.APPROVED, None)
 
 
-def test_listing_without_moderation_is_completed(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_listing_without_moderation_is_completed(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
     run_worker()
     cloud.decide("approved", "approved")
     key = str(photo.pk)
-    cloud.faults = [lambda handler: handler.reply(200, {"resources": [{"public_id": key, "version": 1}, None]})]
+    cloud.faults = [
+        lambda handler: handler.reply(
+            200, {"resources": [{"public_id": key, "version": 1}, None]}
+        )
+    ]
     run_worker()
     assert reload(photo).status == Status.APPROVED
     assert f"resources/image/authenticated/{key}" in calls(cloud)
 
 
-def test_existing_asset_is_queried_at_once(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_existing_asset_is_queried_at_once(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
-    cloud.assets[str(photo.pk)] = {"public_id": str(photo.pk), "version": 1, "moderation": cloud.moderation}
+    cloud.assets[str(photo.pk)] = {
+        "public_id": str(photo.pk),
+        "version": 1,
+        "moderation": cloud.moderation,
+    }
     run_worker()
     assert (reload(photo).status, cloud.uploads) == (Status.PENDING, [])
     cloud.decide("approved", "approved")
@@ -535,13 +655,19 @@ def test_published_photo_stays_published_in_an_outage(
         assert reload(photo).status == Status.APPROVED
 
 
-def test_refused_photo_does_not_delay_the_others(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_refused_photo_does_not_delay_the_others(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     for _ in range(3):
         make_photo()
     cloud.faults = [FAULTS["400"]]
     run_worker()
     assert len(cloud.uploads) == 2
-    assert sorted(Photo.objects.values_list("status", flat=True)) == [Status.PENDING, Status.PENDING, Status.REVIEW]
+    assert sorted(Photo.objects.values_list("status", flat=True)) == [
+        Status.PENDING,
+        Status.PENDING,
+        Status.REVIEW,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -573,7 +699,9 @@ def test_bad_entry_delays_its_photo_only(
     assert {reload(photo).status for photo in photos} == {Status.APPROVED}
     assert reload(bad).status == Status.PENDING
     assert "Traceback" not in caplog.text
-    Photo.objects.filter(pk=bad.pk).update(created_at=timezone.now() - timedelta(days=2))
+    Photo.objects.filter(pk=bad.pk).update(
+        created_at=timezone.now() - timedelta(days=2)
+    )
     run_worker()
     assert reload(bad).status == Status.REVIEW
     cloud.assets[str(bad.pk)] = good
@@ -581,7 +709,9 @@ def test_bad_entry_delays_its_photo_only(
     assert reload(bad).status == Status.APPROVED
 
 
-@pytest.mark.parametrize("fault", ["500", "reset", "an endless body", "200 with a decompression bomb"])
+@pytest.mark.parametrize(
+    "fault", ["500", "reset", "an endless body", "200 with a decompression bomb"]
+)
 def test_failing_photo_does_not_stop_the_others(
     cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, fault: str
 ) -> None:
@@ -609,7 +739,11 @@ def test_failing_photo_does_not_stop_the_others(
 
 @pytest.mark.parametrize("status", ["\x00", "\ud800", "x" * 5000, "\u202e"])
 def test_odd_status_goes_to_a_reviewer(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture, status: str
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    caplog: pytest.LogCaptureFixture,
+    status: str,
 ) -> None:
     cloud.moderation = moderation(status, "approved")
     photo = make_photo()
@@ -631,29 +765,44 @@ def test_query_that_reports_an_existing_asset_decides(
 
 
 def test_claim_outlasts_the_calls_for_a_photo() -> None:
-    # A query for all photos, and for one photo: a query, an upload and the record of an approval.
-    # Cloudinary may have eight IP addresses, of which only the last answers.
-    assert timedelta(seconds=4 * (8 * sdk.CONNECT_SECONDS + sdk.MAX_SECONDS)) < outbox.CLAIM
+    # A query for all photos, and for one photo: a query, an upload and the record of an
+    # approval. Cloudinary may have eight IP addresses, of which only the last answers.
+    assert (
+        timedelta(seconds=4 * (8 * sdk.CONNECT_SECONDS + sdk.MAX_SECONDS))
+        < outbox.CLAIM
+    )
 
 
-def test_address_that_does_not_answer_takes_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_that_does_not_answer_takes_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     full = socket.create_server(("127.0.0.1", 0), backlog=0)
     waiting = []
     with suppress(OSError):  # connections that nobody accepts
         for _ in range(8):
             waiting.append(socket.create_connection(full.getsockname(), timeout=0.2))  # noqa: PERF401
-    monkeypatch.setitem(settings.CLOUDINARY, "upload_prefix", f"http://127.0.0.1:{full.getsockname()[1]}")
+    monkeypatch.setitem(
+        settings.CLOUDINARY,
+        "upload_prefix",
+        f"http://127.0.0.1:{full.getsockname()[1]}",
+    )
     monkeypatch.setattr(sdk, "CONNECT_SECONDS", 0.5)
-    started = time.monotonic()
-    with pytest.raises(sdk.CloudinaryError):
+    with pytest.raises(sdk.CloudinaryError) as failure:
         sdk.administer("GET", "")
-    assert 0.4 < time.monotonic() - started < 5
+    # The kernel would give up after minutes, and its error has a number.
+    reason = failure.value.__context__
+    assert isinstance(reason, TimeoutError)
+    assert reason.errno is None
     for it in (*waiting, full):
         it.close()
 
 
 def test_reviewer_can_restore_a_vanished_asset(
-    cloud: Cloud, make_photo: MakePhoto, reviewer: User, run_worker: RunWorker, notify: Notify
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    reviewer: User,
+    run_worker: RunWorker,
+    notify: Notify,
 ) -> None:
     photo = make_photo()
     run_worker()
@@ -664,7 +813,10 @@ def test_reviewer_can_restore_a_vanished_asset(
     assert reload(photo).status == Status.REVIEW
     review_photo(photo, reviewer, "approved")
     run_worker()
-    assert (reload(photo).status, set(cloud.assets)) == (Status.APPROVED, {str(photo.pk)})
+    assert (reload(photo).status, set(cloud.assets)) == (
+        Status.APPROVED,
+        {str(photo.pk)},
+    )
 
 
 def test_later_rejection_by_cloudinary_hides_the_photo(
@@ -682,7 +834,12 @@ def test_later_rejection_by_cloudinary_hides_the_photo(
 
 @pytest.mark.parametrize("event", ["deleted", "rejected", "approved", "webhook"])
 def test_change_during_an_upload_is_not_lost(
-    cloud: Cloud, make_photo: MakePhoto, reviewer: User, monkeypatch: pytest.MonkeyPatch, notify: Notify, event: str
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    reviewer: User,
+    monkeypatch: pytest.MonkeyPatch,
+    notify: Notify,
+    event: str,
 ) -> None:
     photo = make_photo()
     stale = Photo.objects.get()
@@ -696,7 +853,8 @@ def test_change_during_an_upload_is_not_lost(
             notify(approval(photo.pk))
         else:
             review_photo(stale, reviewer, event)
-        assert Asset.objects.claim(1, outbox.CLAIM) == []  # the photo still has this worker's claim
+        # The photo still has this worker's claim.
+        assert Asset.objects.claim(1, outbox.CLAIM) == []
         return answer
 
     monkeypatch.setattr(sdk, "upload", upload_slowly)
@@ -714,7 +872,10 @@ def test_change_during_an_upload_is_not_lost(
 
 
 def test_error_with_one_photo_does_not_delay_the_others(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     lost, failing, *photos = [make_photo() for _ in range(4)]
     default_storage.delete(lost.path("display"))
@@ -737,7 +898,10 @@ def test_error_with_one_photo_does_not_delay_the_others(
 
 
 def test_error_with_the_verdicts_of_one_photo_holds_up_no_other(
-    cloud: Cloud, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     claim = timezone.now() + timedelta(hours=1)
@@ -754,15 +918,24 @@ def test_error_with_the_verdicts_of_one_photo_holds_up_no_other(
     monkeypatch.setattr(outbox, "apply_verdicts", fail_for_one)
     assert outbox.process_due_photos() == 3
     assert "photos processed: 3" in caplog.messages
-    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if record.exc_info] == [
+        "ERROR"
+    ]
     assert (due_at(failing) or now) > now
     assert (due_at(taken), due_at(other)) == (None, None)
-    claims = [Asset.objects.get(pk=photo.pk).claimed_until for photo in (failing, taken, other)]
+    claims = [
+        Asset.objects.get(pk=photo.pk).claimed_until
+        for photo in (failing, taken, other)
+    ]
     assert claims == [None, claim, None]
 
 
 def test_approval_before_the_upload_publishes_at_once(
-    cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, reviewer: User, run_worker: RunWorker
+    cloud: Cloud,
+    client: HTTPSClient,
+    make_photo: MakePhoto,
+    reviewer: User,
+    run_worker: RunWorker,
 ) -> None:
     photo = make_photo()
     review_photo(photo, reviewer, "approved")
@@ -788,7 +961,9 @@ def test_photo_from_before_cloudinary_keeps_its_url(
     assert (reload(waiting).status, cloud.calls) == (Status.PENDING, [])
 
 
-def test_delivery_url_has_the_documented_signature(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_delivery_url_has_the_documented_signature(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     photo = make_photo()
     run_worker()
     approve_all(cloud, run_worker)
@@ -799,12 +974,22 @@ def test_delivery_url_has_the_documented_signature(cloud: Cloud, make_photo: Mak
         signature, transformation, version, name = url.split("/")[6:]
         digest = hashlib.sha256(f"{transformation}/{name}{SECRET}".encode()).digest()
         assert signature == f"s--{urlsafe_b64encode(digest)[:32].decode()}--"
-        assert sorted(transformation.split(",")) == ["c_limit", "f_auto", f"h_{size}", "q_auto", f"w_{size}"]
+        assert sorted(transformation.split(",")) == [
+            "c_limit",
+            "f_auto",
+            f"h_{size}",
+            "q_auto",
+            f"w_{size}",
+        ]
         assert version == f"v{cloud.assets[str(photo.pk)]['version']}"
 
 
-@pytest.mark.parametrize("page", ["/", "/photos/mine/", "/admin/uploads/photo/?show=all"])
-def test_csp_allows_images_of_this_cloud_only(cloud: Cloud, login: Login, make_user: MakeUser, page: str) -> None:
+@pytest.mark.parametrize(
+    "page", ["/", "/photos/mine/", "/admin/uploads/photo/?show=all"]
+)
+def test_csp_allows_images_of_this_cloud_only(
+    cloud: Cloud, login: Login, make_user: MakeUser, page: str
+) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     policy = login(admin).get(page).headers["Content-Security-Policy"]
     assert "img-src 'self' https://res.cloudinary.com/cloud/;" in policy + ";"
@@ -825,7 +1010,9 @@ def test_hundred_notifications_cause_one_query(
     assert len(queries(cloud)) == 1
 
 
-def test_notification_before_the_upload_is_harmless(cloud: Cloud, make_photo: MakePhoto, notify: Notify) -> None:
+def test_notification_before_the_upload_is_harmless(
+    cloud: Cloud, make_photo: MakePhoto, notify: Notify
+) -> None:
     photo = make_photo()
     assert notify(approval(photo.pk)).status_code == 200
     outbox.process_due_photos()
@@ -833,32 +1020,20 @@ def test_notification_before_the_upload_is_harmless(cloud: Cloud, make_photo: Ma
     assert reload(photo).status == Status.PENDING
 
 
-def test_one_pass_after_a_notification_publishes(
-    cloud: Cloud, client: HTTPSClient, make_photo: MakePhoto, notify: Notify
+def test_log_has_no_text_from_notifications(
+    cloud: Cloud, notify: Notify, caplog: pytest.LogCaptureFixture
 ) -> None:
-    photo = make_photo()
-    outbox.process_due_photos()
-    cloud.decide("approved", "approved")
-    assert outbox.process_due_photos() == 0  # not due for some seconds
-    notify(approval(photo.pk))
-    assert outbox.process_due_photos() == 1
-    assert str(photo.pk) in client.get("/").content.decode()
-
-
-def test_log_has_no_text_from_notifications(cloud: Cloud, notify: Notify, caplog: pytest.LogCaptureFixture) -> None:
     for secret in (SECRET, "wrong"):
-        notify({"public_id": CANARY, "moderation_response": CANARY}, secret=secret, x_canary=CANARY)
+        notify(
+            {"public_id": CANARY, "moderation_response": CANARY},
+            secret=secret,
+            x_canary=CANARY,
+        )
         notify(f'"{CANARY}'.encode(), secret=secret)
     notify({}, x_cld_signature=CANARY)
-    assert CANARY not in caplog.text + json.dumps([vars(record) for record in caplog.records], default=repr)
-
-
-@pytest.mark.parametrize("size", [0, 256 * 1024, 256 * 1024 + 1, 50 * 1024**2])
-def test_notification_of_any_size_is_answered(cloud: Cloud, notify: Notify, size: int) -> None:
-    body = b'"' + b"x" * (size - 2) + b'"' if size else b""
-    start = time.monotonic()
-    assert notify(body).status_code == (413 if size > 256 * 1024 else 400)
-    assert time.monotonic() - start < 1
+    assert CANARY not in caplog.text + json.dumps(
+        [vars(record) for record in caplog.records], default=repr
+    )
 
 
 def test_csrf_exempt_views_are_known(cloud: Cloud) -> None:
@@ -869,12 +1044,17 @@ def test_csrf_exempt_views_are_known(cloud: Cloud) -> None:
             else:
                 yield pattern.callback
 
-    exempt = [view.__name__ for view in views(get_resolver().url_patterns) if getattr(view, "csrf_exempt", False)]
+    exempt = [
+        view.__name__
+        for view in views(get_resolver().url_patterns)
+        if getattr(view, "csrf_exempt", False)
+    ]
     assert sorted(exempt) == ["csp_report", "webhook"]
     for method in ("get", "head", "options", "put", "patch", "delete", "trace"):
         assert getattr(HTTPSClient(), method)(WEBHOOK).status_code == 405, method
 
 
+@pytest.mark.usefixtures("travel")  # the clock stands still
 def test_waits_grow_up_to_a_limit() -> None:
     waits = []
     for attempts in (1, 2, 8, 13, 10**6):
@@ -884,11 +1064,18 @@ def test_waits_grow_up_to_a_limit() -> None:
 
 
 def test_each_cause_of_failure_has_its_advice(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, caplog: pytest.LogCaptureFixture
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     photo = make_photo()
     advice: dict[str, list[str]] = {}
-    odd = ("429 with a date without a zone", "429 with a date out of range", "429 with an invalid delay")
+    odd = (
+        "429 with a date without a zone",
+        "429 with a date out of range",
+        "429 with an invalid delay",
+    )
     limited = ("429", *odd, "420 limit", "420 limit in the headers")
     causes = ("401",), ("403",), ("420 add-on",), limited, ("500", "423")
     for faults in causes:
@@ -898,7 +1085,9 @@ def test_each_cause_of_failure_has_its_advice(
             run_worker()
             assert reload(photo).status == Status.PENDING
             advice.setdefault(details(photo), []).append(fault)
-            (logged,) = (it.getMessage() for it in caplog.records if it.levelname == "WARNING")
+            (logged,) = (
+                it.getMessage() for it in caplog.records if it.levelname == "WARNING"
+            )
             assert details(photo) == f"{logged} {logged}"
     assert tuple(map(tuple, advice.values())) == causes
     assert BASE not in str(advice)
@@ -909,16 +1098,25 @@ def test_each_cause_of_failure_has_its_advice(
     [
         ([], "unknown", '["none"].'),
         ([{"status": "queued"}], "pending", ""),
-        ([{"status": "approved", "response": {"a": 1}}, {"status": "approved"}], "approved", '{"a": 1}'),
         (
-            [{"status": "rejected", "response": "x"}, {"status": "approved", "response": "y"}],
+            [{"status": "approved", "response": {"a": 1}}, {"status": "approved"}],
+            "approved",
+            '{"a": 1}',
+        ),
+        (
+            [
+                {"status": "rejected", "response": "x"},
+                {"status": "approved", "response": "y"},
+            ],
             "unknown",
             '["approved", "rejected"]. "x" "y"',
         ),
         ([{"status": "rejected", "response": "x" * 2000}], "rejected", '"' + "x" * 999),
     ],
 )
-def test_reviewer_reads_what_a_kind_reported(entries: list[Any], result: str, detail: str) -> None:
+def test_reviewer_reads_what_a_kind_reported(
+    entries: list[Any], result: str, detail: str
+) -> None:
     verdict = outbox.read_verdict(entries)
     assert verdict.result == result
     assert verdict.detail.endswith(detail)
@@ -926,27 +1124,41 @@ def test_reviewer_reads_what_a_kind_reported(entries: list[Any], result: str, de
 
 
 def test_call_ends_if_cloudinary_takes_a_photo_too_slowly(
-    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
 ) -> None:
     photo = make_photo()
-    Path(default_storage.path(photo.path("display"))).write_bytes(os.urandom(8 * 1024**2))
+    Path(default_storage.path(photo.path("display"))).write_bytes(
+        os.urandom(8 * 1024**2)
+    )
+
+    end, taken = Event(), list[bool]()
 
     def take_slowly(handler: Handler) -> None:
+        """Take all of it, for minutes, unless the client or the test ends first."""
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
         with suppress(OSError):
-            while handler.rfile.read(50_000):
-                time.sleep(0.05)
+            while handler.rfile.read(10_000):
+                if end.wait(0.2):
+                    return
+        taken.append(True)
 
-    with patch.object(Handler, "do_POST", take_slowly), monkeypatch.context() as context:
-        context.setattr(sdk, "MAX_SECONDS", 0.3)
-        start = time.monotonic()
+    with (
+        patch.object(Handler, "do_POST", take_slowly),
+        patch.object(sdk, "MAX_SECONDS", 0.3),
+    ):
         run_worker()
-        assert time.monotonic() - start < 1.5
+    assert taken == []
+    end.set()
     assert "cannot be reached" in details(photo)
     approve_all(cloud, run_worker)
     check_all_published(cloud, [photo])
 
 
-def test_answers_are_asked_for_without_compression(cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker) -> None:
+def test_answers_are_asked_for_without_compression(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
     make_photo()
     asked: list[str | None] = []
     do_post = Handler.do_POST
@@ -967,21 +1179,20 @@ def test_sdk_keeps_no_options_from_elsewhere(cloud: Cloud) -> None:
     assert cloudinary.config().api_proxy is None
 
 
-def test_upload_page_does_not_call_cloudinary(cloud: Cloud, login: Login, user: User, make_image: MakeImage) -> None:
-    cloud.faults = [reply(500, "down")]
-    file = SimpleUploadedFile("teal.jpg", make_image())
-    assert login(user).post("/photos/upload/", {"title": "Teal", "image": file}).status_code == 302
-    assert cloud.calls == []
-
-
 def test_missing_add_on_is_explained_to_reviewers(
-    cloud: Cloud, login: Login, reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+    cloud: Cloud,
+    login: Login,
+    reviewer: User,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
 ) -> None:
     photo = make_photo()
     cloud.faults = [FAULTS["420 add-on"]]
     run_worker()
     assert reload(photo).status == Status.PENDING
-    page = login(reviewer).get(f"/admin/uploads/photo/{photo.pk}/change/").content.decode()
+    page = (
+        login(reviewer).get(f"/admin/uploads/photo/{photo.pk}/change/").content.decode()
+    )
     assert "add-on is not registered" in page
     run_worker()
     cloud.decide("rejected", "aborted")
@@ -1003,10 +1214,15 @@ def test_many_photos_need_one_query(
     run_worker()
     assert len([call for call in cloud.calls if call.startswith("GET")]) == 1
     with django_assert_num_queries(1):
-        assert client.get("/").content.decode().count("res.cloudinary.com") == outbox.BATCH_SIZE
+        assert (
+            client.get("/").content.decode().count("res.cloudinary.com")
+            == outbox.BATCH_SIZE
+        )
 
 
-def test_deleted_photo_stays_deleted(cloud: Cloud, make_photo: MakePhoto, notify: Notify) -> None:
+def test_deleted_photo_stays_deleted(
+    cloud: Cloud, make_photo: MakePhoto, notify: Notify
+) -> None:
     photo = make_photo()
     delete_photo(photo)
     Asset.objects.update(due_at=None)

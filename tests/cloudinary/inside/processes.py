@@ -1,9 +1,10 @@
-"""Tests of worker processes that are copied into a generated project: workers that die, run in parallel, use memory.
+"""Tests, copied into a project, of workers that die, run in parallel, use memory.
 
-Run it with the name of a task: kill-between-statements, kill-during-calls, run-four-workers or measure-memory.
+Run it with the name of a task: kill-between-statements, kill-during-calls,
+run-four-workers or measure-memory.
 """
 
-# These imports exist in a generated project only; test_emitted.py checks the types there.
+# These imports exist in a generated project only, where test_emitted.py checks types.
 # mypy: ignore-errors
 # ruff: noqa: E402, I001, T201
 
@@ -66,7 +67,10 @@ def make_photo() -> Photo:
 
 
 def fork(task: Callable[[], object]) -> int:
-    """Run a task in a child process with its own database connections; return the process ID."""
+    """Run a task in a child process; return the process ID.
+
+    The child has its own database connections.
+    """
     connections.close_all()
     if pid := os.fork():
         return pid
@@ -85,7 +89,10 @@ def wait(pid: int) -> int:
 
 
 def die_before(statement: int) -> Callable[[], None]:
-    """Return a pass of the worker that is killed just before the database statement of this number."""
+    """Return a pass of the worker that is killed just before a database statement.
+
+    `statement` is the number of the statement in the pass.
+    """
     count = 0
 
     def watch(execute: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
@@ -122,7 +129,8 @@ def start_over() -> None:
 def finish() -> None:
     """Approve every kind, and run the worker until nothing is left to do."""
     if Asset.objects.exclude(claimed_until=None).exists():
-        assert Asset.objects.claim(1, CLAIM) == []  # the dead worker's claim has not expired
+        # The dead worker's claim has not expired.
+        assert Asset.objects.claim(1, CLAIM) == []
     for _ in range(4):
         for asset in cloud.assets.values():
             asset["moderation"] = moderation("approved", "approved")
@@ -163,7 +171,9 @@ def check(expected: Status) -> None:
     (photo,) = Photo.objects.all()
     assert photo.status == expected, photo.status
     assert len(cloud.uploads) == 1, cloud.uploads
-    assert set(cloud.assets) == (set() if expected == Status.DELETED else {str(photo.pk)})
+    assert set(cloud.assets) == (
+        set() if expected == Status.DELETED else {str(photo.pk)}
+    )
 
 
 def kill_between_statements() -> None:
@@ -184,7 +194,7 @@ def kill_between_statements() -> None:
 
 
 def kill_during_calls() -> None:
-    """Kill the worker while Cloudinary has its request: before the request has an effect, and after."""
+    """Kill the worker during a request, before and after Cloudinary acts on it."""
     for scenario in SCENARIOS:
         for has_effect in (False, True):
             start_over()
@@ -247,7 +257,11 @@ def run_four_workers() -> None:
 
 def memory(field: str) -> float:
     """Return a memory field of this process, in MiB."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field)]
+    (line,) = [
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(field)
+    ]
     return int(line.split()[1]) / 1024
 
 
@@ -267,7 +281,9 @@ def measure_memory() -> None:
     for status in (200, 500):
         start_over()
         make_photo()
-        cloud.faults = [partial(Handler.reply, status=status, answer=bomb, Content_Encoding="gzip")]
+        cloud.faults = [
+            partial(Handler.reply, status=status, answer=bomb, Content_Encoding="gzip")
+        ]
         assert wait(fork(measure_answer)) == 0
         assert cloud.faults == []
 
@@ -286,7 +302,7 @@ def measure_upload() -> None:
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(os.urandom(10 * 1024**2))
     cost = cost_of_a_pass()
-    assert Asset.objects.filter(due_at__gt=timezone.now(), version__gt=0).count() == 2
+    assert Asset.objects.exclude(due_at=None).filter(version__gt=0).count() == 2
     print(f"a photo of 10 MiB costs {cost:.1f} MiB")
     assert cost <= 40, cost
 
