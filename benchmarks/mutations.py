@@ -2134,8 +2134,8 @@ FEATURES = [
     Mutation(
         "answer byte by byte without an end",
         f"{CLOUDINARY}/client.py",
-        "(left := self.end -",
-        "(left := 99 -",
+        "self.end - time.monotonic()",
+        "10**6",
     ),
     Mutation(
         "chunks of any size read", f"{CLOUDINARY}/client.py", "[: self.bytes_left]"

@@ -18,6 +18,7 @@ from tests.support.baking import (
     PYTHON_COMBINATIONS,
     RAW,
     ROOT,
+    SUITE_SECONDS,
     Answers,
     Project,
     bake,
@@ -26,6 +27,7 @@ from tests.support.baking import (
     pairwise,
     production,
     run,
+    run_within,
 )
 from tests.support.postgresql import Database
 
@@ -38,6 +40,8 @@ INSIDE = sorted(
 
 BANDIT = ("bandit", "-q", "-c", "pyproject.toml", "-r", ".", "-ll", "-f", "json")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+
+SUITE = pytest.mark.timeout(SUITE_SECONDS + 100)
 
 every_python = pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
 
@@ -126,6 +130,7 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     run(folder, sys.executable, "manage.py", "check", "--fail-level", "WARNING")
 
 
+@SUITE
 @pytest.mark.parametrize("answers", EXTREMES, ids=name)
 def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) -> None:
     names = {
@@ -133,14 +138,17 @@ def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) ->
         "domain_name": "photos.example.org",
         "author_email": "ann@example.net",
     }
-    assert " passed" in run(bake(template, tmp_path, **names, **answers), *PYTEST)
+    folder = bake(template, tmp_path, **names, **answers)
+    assert " passed" in run_within(SUITE_SECONDS, folder, PYTEST, {})
 
 
+@SUITE
 @in_tiers([ALL_ON, *MIXED], pytest.mark.tier("whole"))
 def test_emitted_tests_pass_on_postgresql(
     answers: Answers, project: Project, postgresql: Database
 ) -> None:
-    report = run(project(answers), *PYTEST, TEST_DATABASE_URL=postgresql())
+    environment = {"TEST_DATABASE_URL": postgresql()}
+    report = run_within(SUITE_SECONDS, project(answers), PYTEST, environment)
     assert " passed" in report
     assert " skipped" not in report
 

@@ -130,7 +130,7 @@ def test_missing_program_and_failed_test_are_red(
 def option(command: str) -> set[str]:
     """Return the words of a command that choose what runs."""
     chosen = set(command.split()) - {"run", "pytest", "python", "-m", "--verbose"}
-    return {word for word in chosen if "cache_dir" not in word}
+    return {word for word in chosen if not re.search("cache_dir|numprocesses", word)}
 
 
 def test_each_tier_runs_whole(template: Path, tmp_path: Path) -> None:

@@ -22,11 +22,13 @@ import pytest
 from tests.support.baking import (
     RAW,
     ROOT,
+    SUITE_SECONDS,
     WITH_GALLERY,
     Project,
     clean_environment,
     production,
     run,
+    run_within,
 )
 from tests.support.images import encode, landscape
 from tests.support.live import HANG_SECONDS, OWNER, Site, serve
@@ -71,19 +73,12 @@ def cloud(stub: Any) -> Iterator[Any]:
         yield server
 
 
+@pytest.mark.timeout(SUITE_SECONDS + 100)
 def test_every_fault_and_every_attack_is_handled(project: Project) -> None:
     folder = project(ANSWERS)
     shutil.copy(INSIDE / "faults.py", folder / FEATURE / "tests" / "test_faults.py")
-    report = run(
-        folder,
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"{FEATURE}/tests",
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    report = run_within(SUITE_SECONDS, folder, [*command, f"{FEATURE}/tests"], {})
     assert " passed" in report
     assert " skipped" not in report
 

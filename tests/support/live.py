@@ -40,7 +40,7 @@ OWNER, OTHER_USER, ADMIN = (
 # Browsers open spare connections, each of which holds a thread.
 STEADY = ("--threads", "16")
 # Far longer than anything takes on a busy machine: it only ends what hangs.
-HANG_SECONDS = 120
+HANG_SECONDS = 300
 BUSY = 503
 
 PREPARE = """

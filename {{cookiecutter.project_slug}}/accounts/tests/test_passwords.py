@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 
 from accounts import password_validation
 from accounts.password_validation import BreachedPasswordValidator
-from core.testing import PASSWORD, HTTPSClient
+from core.testing import HANG_SECONDS, PASSWORD, HTTPSClient
 from users.models import User
 
 BREACHED = "correct horse"
@@ -54,6 +54,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
             password_validation, "HOST", f"127.0.0.1:{server.server_port}"
         )
         monkeypatch.setattr(password_validation, "HTTPSConnection", HTTPConnection)
+        monkeypatch.setattr(password_validation, "TIMEOUT", HANG_SECONDS)
         yield Stub
         server.shutdown()
 

@@ -288,10 +288,8 @@ def test_failing_decoder_costs_one_refusal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
-    if code == "busy":
-        monkeypatch.setattr(images, "WALL_SECONDS", 1)
-    else:
-        monkeypatch.setattr(images, "Timer", Mock())  # no clock ends it
+    # Only the last one is ended by the clock.
+    monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "busy" else HANG_SECONDS)
     images.DECODER.write_text(
         f"import os, sys, time\nwrite = sys.stdout.buffer.write\n{script}",
         encoding="utf-8",
