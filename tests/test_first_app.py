@@ -80,7 +80,7 @@ REFUSED = [
     "nötes",
     "../notes",
     "notes.py",
-    "x" * 31,
+    "x" * 29,
     "_notes",
     "notes_",
 ]
@@ -270,7 +270,7 @@ def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
 
 def test_names_of_variables_and_of_models_work(project: Project) -> None:
     folder = project(ALL_OFF)
-    longest = "a_name_of_thirty_letters_there"
+    longest = "a_name_of_twenty_eight_chars"
     apps = ["pages", "clients", "photos", "diary", "press", longest]
     for app in apps:
         assert make(folder, app).returncode == 0, app

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.security import NotRun, run
 
-NAME = re.compile(r"(?=.{2,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
+NAME = re.compile(r"(?=.{2,28}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Git, Ruff or pytest ignore some of these folders; the others would hide modules of the
 # template or of an extra.
 RESERVED = {
@@ -48,7 +48,7 @@ ENTRIES = [
 
 def main(name: str) -> None:
     if not NAME.fullmatch(name) or iskeyword(name):
-        rule = "use 2 to 30 lowercase letters, digits and single underscores"
+        rule = "use 2 to 28 lowercase letters, digits and single underscores"
         sys.exit(f"{name} is not a valid name: {rule}. Nothing was changed.")
     if name in RESERVED or Path(name).exists() or find_spec(name):
         sys.exit(
