@@ -466,9 +466,6 @@ def parse_options() -> argparse.Namespace:
         "--changed", metavar="COMMIT", help="break only files that differ from it"
     )
     parser.add_argument(
-        "--part", default="1/1", help="ignored: each part draws a sample of its own"
-    )
-    parser.add_argument(
         "paths", nargs="*", help="break only files whose path starts with one of these"
     )
     return parser.parse_args()

@@ -144,13 +144,13 @@ def test_each_tier_runs_whole(template: Path, tmp_path: Path) -> None:
 def test_scheduled_run_has_tests_mutations_and_mutants(
     template: Path, tmp_path: Path
 ) -> None:
-    part = ("--part", "2/3", "--changed", "main")
+    part, changed = ("--part", "2/3"), ("--changed", "main")
     checkout = plant(template, tmp_path, RED)
-    _, _, commands = ci_run(checkout, NOTE, "--scheduled", *part)
+    _, _, commands = ci_run(checkout, NOTE, "--scheduled", *part, *changed)
     assert [option(command) for command in commands] == [
-        {"--tier=scheduled", *part},
-        {"benchmarks.mutations", *part},
-        {"benchmarks.mutants", "--count", "100", "--minimum", "0.8", *part},
+        {"--tier=scheduled", *part, *changed},
+        {"benchmarks.mutations", *part, *changed},
+        {"benchmarks.mutants", "--count", "100", "--minimum", "0.8", *changed},
     ]
 
 
