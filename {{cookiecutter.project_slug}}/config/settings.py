@@ -17,11 +17,11 @@ from config import environment
 from config.environment import Environment, boolean, is_local, number, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-METADATA = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+metadata = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
 SITE_NAME = "{{ cookiecutter.project_name }}"
-SITE_DESCRIPTION = METADATA["project"]["description"]
+SITE_DESCRIPTION = metadata["project"]["description"]
 DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
-SECURITY_CONTACT = METADATA["project"]["authors"][0]["email"]
+SECURITY_CONTACT = metadata["project"]["authors"][0]["email"]
 
 env = Environment()
 # Variables of the process override the file.
