@@ -1334,8 +1334,14 @@ FOUNDATION = [
     Mutation(
         "pixels not counted",
         DECODER,
-        "if image.width * image.height > max_pixels:",
+        "if width * height > max_pixels:",
         "if False:",
+    ),
+    Mutation(
+        "pixels of a WebP counted once memory is reserved",
+        DECODER,
+        "width, height = webp_size(content)",
+        "width, height = 0, 0",
     ),
     Mutation(
         "frames not counted",
@@ -1356,8 +1362,16 @@ FOUNDATION = [
     Mutation(
         "system calls of a decoder not filtered",
         DECODER,
-        "(is_linux and filter_system_calls(libc)) or",
+        "if not has_filter():",
+        "if True:",
     ),
+    Mutation(
+        "refused filter of system calls replaced by less",
+        DECODER,
+        "return filter_system_calls(libc)",
+        "return filter_system_calls(libc) or has_landlock",
+    ),
+    Mutation("decoder outlives its parent", DECODER, "end_with_parent(parent)", "pass"),
     Mutation(
         "filter of system calls allows others",
         DECODER,

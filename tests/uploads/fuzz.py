@@ -103,7 +103,7 @@ def decode(
             answer = stream.read()
         _, status, usage = os.wait4(pid, 0)
         return os.waitstatus_to_exitcode(status), usage, answer
-    sys.argv = ["decoder.py", *LIMITS]
+    sys.argv = ["decoder.py", str(os.getppid()), *LIMITS]
     sys.stdin, sys.stdout = (
         TextIOWrapper(BytesIO(content)),
         TextIOWrapper(os.fdopen(writer, "wb")),

@@ -22,14 +22,11 @@ def check_decoder(**kwargs: Any) -> list[CheckMessage]:
             validate_and_reencode(WEBP)
         except ValidationError as error:
             hint = (
-                "The log says why. The process that decodes needs Linux on x86-64 "
-                "or 64-bit ARM, with seccomp."
+                "The process that decodes needs Linux on x86-64 or 64-bit ARM, with "
+                "seccomp, and a container image built for this processor."
             )
-            return [
-                Warning(
-                    f"Uploads do not work: {error.code}.", hint=hint, id="uploads.W002"
-                )
-            ]
+            text = f"Uploads are refused ({error.code}): the log says why."
+            return [Warning(text, hint=hint, id="uploads.W002")]
     return []
 
 

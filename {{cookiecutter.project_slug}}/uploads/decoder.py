@@ -1,11 +1,12 @@
 """Decode one untrusted image and encode it as JPEG, in a process of its own.
 
-`images.py` starts the process. The arguments are whether it may be unconfined (0 or 1),
-and the limits: CPU seconds, bytes of memory, pixels, and the longest edge of each
-variant in pixels. The image comes by standard input. The answer on standard output is
-the code of an error, filled up with blanks to 16 bytes, or `ANSWER`: the size of the
-first variant and the length of each file, followed by the files. This module imports
-nothing of the project, so that its process holds nothing worth stealing.
+`images.py` starts the process. The arguments are the id of the process that starts it,
+whether it may be unconfined (0 or 1), and the limits: CPU seconds, bytes of memory,
+pixels, and the longest edge of each variant in pixels. The image comes by standard
+input. The answer on standard output is the code of an error, filled up with blanks to
+16 bytes, or `ANSWER`: the size of the first variant and the length of each file,
+followed by the files. This module imports nothing of the project, so that its process
+holds nothing worth stealing.
 """
 
 import errno
@@ -37,9 +38,13 @@ PARSERS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"R": WebPImagePlugin.WebPImageFile,
 }
 ANSWER = struct.Struct(">4I")
-# The colors of a PNG by number (cICP): sRGB's primaries and transfer, RGB itself, full
-# range.
-SRGB = b"\x01\x0d\x00\x01"
+# The colors of a PNG by number: how the chunk starts, and sRGB's primaries and
+# transfer, RGB itself, full range.
+CICP_HEADER = b"\0\0\0\x04cICP"
+CICP_SRGB = b"\x01\x0d\x00\x01"
+JPEG_END = b"\xff\xd9"
+# Bytes that a JPEG decodes to pixels other than those it assumes at its end.
+FILLER = b"\x5a" * 100
 # The system calls that computing and answering take, with their numbers on x86-64 and
 # on 64-bit ARM. All others are refused. `scmp_sys_resolver -a aarch64 write` prints a
 # number.
@@ -62,26 +67,42 @@ SYSTEM_CALLS = {
 # numbers above, by `uname -m`.
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 # Options of prctl().
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
+SECCOMP_MODE_FILTER = 2
+SIGKILL = 9
 
 
 class RefusedError(Exception):
     """An image that is not accepted. The argument is the code of the error."""
 
 
+def end_with_parent(parent: int) -> None:
+    """Let the kernel end this process together with its parent (Linux only)."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it had already ended
+        sys.exit(1)
+
+
 def confine(cpu_seconds: int, memory_bytes: int) -> bool:
     """Set the limits, and give up everything but computing and answering.
 
-    Return False if the platform lacks that.
+    Return False if the platform lacks that, or refuses it.
     """
     try:
         import ctypes
         import resource
     except ImportError:  # Windows
         return False
-    is_linux, libc = sys.platform == "linux", ctypes.CDLL(None)
+    libc = ctypes.CDLL(None)
+    is_linux = sys.platform == "linux"
     # First, since it opens a file.
-    restricted = is_linux and restrict_with_landlock(libc)
+    has_landlock = is_linux and restrict_with_landlock(libc)
     limits = {
         "CPU": cpu_seconds,
         "AS": memory_bytes,
@@ -97,14 +118,26 @@ def confine(cpu_seconds: int, memory_bytes: int) -> bool:
             resource.setrlimit(
                 getattr(resource, f"RLIMIT_{name}"), (limit, limit + (name == "CPU"))
             )
+    if not is_linux:
+        return False
+    if not has_filter():
+        return has_landlock
     # Last, since it lets nobody change a limit.
-    return (is_linux and filter_system_calls(libc)) or restricted
+    return filter_system_calls(libc)
+
+
+def has_filter() -> bool:
+    """Return whether SYSTEM_CALLS has the numbers of this architecture.
+
+    A 32-bit Python on such a machine has the calls of another one.
+    """
+    return os.uname().machine in ARCHITECTURES and struct.calcsize("P") == 8
 
 
 def filter_system_calls(libc: Any) -> bool:
     """Let the kernel refuse all system calls but SYSTEM_CALLS from now on.
 
-    Return False if there is no such filter.
+    Return False if it does not, as under an emulation of another processor.
 
     The filter is a short program that the kernel runs before each call (seccomp; its
     language is called BPF). A step is an operation, how many steps to skip if a
@@ -112,11 +145,7 @@ def filter_system_calls(libc: Any) -> bool:
     """
     import ctypes
 
-    machine = os.uname().machine
-    # A 32-bit Python on such a machine has the calls of another architecture.
-    if machine not in ARCHITECTURES or struct.calcsize("P") != 8:
-        return False
-    architecture, column = ARCHITECTURES[machine]
+    architecture, column = ARCHITECTURES[os.uname().machine]
     allowed = [numbers[column] for numbers in SYSTEM_CALLS.values()]
     load, equals, finish = 0x20, 0x15, 0x06
     allow, kill, refuse = 0x7FFF0000, 0x80000000, 0x00050000 + errno.EPERM
@@ -179,17 +208,23 @@ def reencode(
 
     The files have no metadata, comments or trailing bytes.
     """
-    image: Image.Image = PARSERS[content[:1]](BytesIO(content))
-    # Before the image is decoded: a decompression bomb is a small file.
-    if image.width * image.height > max_pixels:
-        raise RefusedError("too_many_pixels")
+    try:
+        return reencode_whole(content, max_pixels, edges)
+    except OSError:
+        content = content.removesuffix(JPEG_END[:1])
+        if not lacks_only_its_end(content):
+            raise
+    return reencode_whole(content + JPEG_END, max_pixels, edges)
+
+
+def reencode_whole(
+    content: bytes, max_pixels: int, edges: list[int]
+) -> list[tuple[tuple[int, int], bytes]]:
+    image = open_image(content, max_pixels)
     # Reviewers would only see the first frame, and decoding all frames can be a bomb.
     if getattr(image, "n_frames", 1) != 1:
         raise RefusedError("animated")
-    # Pillow would ignore the colors that a PNG names.
-    named = content.find(b"\0\0\0\x04cICP") + 8
-    if image.format == "PNG" and named > 7 and content[named : named + 4] != SRGB:
-        raise RefusedError("unknown_colors")
+    check_colors(image, content)
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         # 16-bit gray: Pillow's own conversion would clip the values at 255 instead of
@@ -213,6 +248,66 @@ def reencode(
         image.save(buffer := BytesIO(), "JPEG", quality=85, optimize=True)
         variants.append((image.size, buffer.getvalue()))
     return variants
+
+
+def open_image(content: bytes, max_pixels: int) -> Image.Image:
+    """Return the image, which is not decoded yet: a decompression bomb is small."""
+    if content.startswith(b"RIFF"):
+        width, height = webp_size(content)
+        check_pixels(width, height, max_pixels)
+    image = PARSERS[content[:1]](BytesIO(content))
+    check_pixels(image.width, image.height, max_pixels)
+    return image
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise RefusedError("too_many_pixels")
+
+
+def webp_size(content: bytes) -> tuple[int, int]:
+    """Return the width and height in pixels that the first chunk states (RFC 9649).
+
+    Pillow reserves memory for all pixels before it tells them, and may get none.
+    """
+    kind = content[12:16]
+    if kind == b"VP8X":
+        width = int.from_bytes(content[24:27], "little") + 1
+        height = int.from_bytes(content[27:30], "little") + 1
+    elif kind == b"VP8L":
+        size = int.from_bytes(content[21:25], "little")
+        width = size % 2**14 + 1
+        height = (size >> 14) % 2**14 + 1
+    else:
+        width = int.from_bytes(content[26:28], "little") % 2**14
+        height = int.from_bytes(content[28:30], "little") % 2**14
+    return width, height
+
+
+def check_colors(image: Image.Image, content: bytes) -> None:
+    """Refuse a PNG that names colors other than sRGB: Pillow would ignore them."""
+    start = content.find(CICP_HEADER)
+    if image.format != "PNG" or start == -1:
+        return
+    if not content.startswith(CICP_SRGB, start + len(CICP_HEADER)):
+        raise RefusedError("unknown_colors")
+
+
+def lacks_only_its_end(content: bytes) -> bool:
+    """Return whether only the end of a JPEG is missing: browsers show such a photo.
+
+    If pixels are missing too, what follows is taken for them.
+    """
+    if not content.startswith(b"\xff"):
+        return False
+    return brightness(content + JPEG_END) == brightness(content + FILLER + JPEG_END)
+
+
+def brightness(content: bytes) -> bytes:
+    """Return the brightness of each pixel of a JPEG, which is fast to decode."""
+    image = JpegImagePlugin.JpegImageFile(BytesIO(content))
+    image.draft("L", image.size)
+    return image.tobytes()
 
 
 def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -242,9 +337,9 @@ def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def main() -> None:
-    may_be_unconfined, cpu_seconds, memory_bytes, max_pixels, *edges = map(
-        int, sys.argv[1:]
-    )
+    arguments = map(int, sys.argv[1:])
+    parent, may_be_unconfined, cpu_seconds, memory_bytes, max_pixels, *edges = arguments
+    end_with_parent(parent)
     warnings.simplefilter("ignore")
     Image.preinit()
     for marker in (0xFFC9, 0xFFCA, 0xFFCB, 0xFFCD, 0xFFCE, 0xFFCF):

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 # UPLOAD_MAX_PIXELS is set. The worst of such images takes 2 seconds, and 750 MB as
 # JPEG, 850 MB as WebP.
 FORMATS = {
-    "image/jpeg": (rb"\xff\xd8", 64_000_000),
+    "image/jpeg": (rb"\xff\xd8", 65_000_000),
     "image/png": (rb"\x89PNG\r\n\x1a\n", 50_000_000),
     "image/webp": (rb"RIFF.{4}WEBP", 50_000_000),
 }
@@ -156,7 +156,8 @@ def validate_and_reencode(
         return answer
     if answer == "unconfined":
         logger.error(
-            "uploads are refused: nothing confines the decoder on %s",
+            "uploads are refused: the kernel does not confine the decoder on %s; "
+            "run Linux with seccomp, in an image for this machine's processor",
             platform.platform(),
         )
         raise upload_error("unavailable", retry_after=60)
@@ -196,6 +197,7 @@ def run_decoder(
     Append the seconds of CPU time that it took to `used`; on Windows, of time.
     """
     arguments = [
+        os.getpid(),
         int(settings.DECODER_MAY_BE_UNCONFINED),
         CPU_SECONDS,
         MEMORY_BYTES,
