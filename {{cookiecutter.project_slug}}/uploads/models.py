@@ -120,8 +120,8 @@ class Photo(models.Model):
             ),
             models.Index("created_at", "id", name="uploads_photo_created"),
             models.Index(
-                fields=["title"],
-                opclasses=["varchar_pattern_ops"],
+                fields=["status", "title"],
+                opclasses=["varchar_ops", "varchar_pattern_ops"],
                 name="uploads_photo_title",
             ),
         )

@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='photo',
-            index=models.Index(fields=['title'], name='uploads_photo_title', opclasses=['varchar_pattern_ops']),
+            index=models.Index(fields=['status', 'title'], name='uploads_photo_title', opclasses=['varchar_ops', 'varchar_pattern_ops']),
         ),
         migrations.AddConstraint(
             model_name='photo',

@@ -362,6 +362,12 @@ def test_search_compares_whole_values_or_beginnings(
     ):
         changelist = client.get(QUEUE, {"q": text}).context["cl"]
         assert set(changelist.result_list) == found, text
+    monkeypatch.setattr("uploads.admin.PhotoAdmin.list_per_page", 1)
+    make_photo(title="Fog in November")
+    answer = client.get(QUEUE, {"q": "Fog"})
+    assert len(answer.context["cl"].result_list) == 1
+    assert "Type more of the title" in answer.content.decode()
+    monkeypatch.undo()
     monkeypatch.setattr("uploads.admin.FirstThousand.LIMIT", 1)
     assert "This list ends here" in client.get(QUEUE).content.decode()
 
