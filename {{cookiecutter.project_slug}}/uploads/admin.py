@@ -142,7 +142,7 @@ class PhotoAdmin(ModelAdmin):
             return queryset.filter(owner__email=term.lower()), False
         with suppress(ValueError):
             return queryset.filter(pk=UUID(term.rstrip("/").rpartition("/")[2])), False
-        # In two statements, since PostgreSQL would read all photos for both at once. The
+        # In two statements: PostgreSQL would read all photos for both at once. The
         # first names the statuses, with which the index of the titles begins.
         shown = queryset.filter(status__in=SHOWN, title__startswith=term).order_by()
         found = list(shown.values_list("pk", flat=True)[: self.list_per_page])
