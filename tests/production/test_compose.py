@@ -555,14 +555,12 @@ def check_releases(commands: Commands, site: Site) -> None:
         for path in (
             "static/site.css",
             "config/wsgi.py",
+            "templates/base.html",
             "deploy/site.conf",
             "core/migrations/0002_note.py",
         )
     }
-    wsgi, nginx = (
-        files[path].read_text(encoding="utf-8")
-        for path in ("config/wsgi.py", "deploy/site.conf")
-    )
+    nginx = files["deploy/site.conf"].read_text(encoding="utf-8")
     first, proxy = (
         commands.running(),
         commands.podman.compose(commands.site, "ps", "--quiet", "proxy"),
@@ -570,11 +568,13 @@ def check_releases(commands: Commands, site: Site) -> None:
     with visitors(site):
         # It loads when it is checked, and ends when it is started.
         boot = "import sys\nif '--check-config' not in sys.argv:\n    sys.exit(1)\n"
-        for broken, why in (
-            ("raise ValueError('A secret')", "It does not load"),
-            (boot, "It does not answer"),
+        for path, broken, why in (
+            ("config/wsgi.py", "raise ValueError('A secret')", "It does not load"),
+            ("config/wsgi.py", boot, "It does not answer"),
+            ("templates/base.html", "{% load nothing_here %}", "Its start page"),
         ):
-            files["config/wsgi.py"].write_text(f"{wsgi}\n{broken}\n", encoding="utf-8")
+            original = files[path].read_text(encoding="utf-8")
+            files[path].write_text(f"{original}\n{broken}\n", encoding="utf-8")
             commands.push()
             with pytest.raises(
                 AssertionError, match=f"{why}.*\n{first} still answers"
@@ -583,7 +583,7 @@ def check_releases(commands: Commands, site: Site) -> None:
             assert "Traceback" not in str(failure.value)
             assert "A secret" not in str(failure.value)
             assert commands.running() == first
-        files["config/wsgi.py"].write_text(wsgi, encoding="utf-8")
+            files[path].write_text(original, encoding="utf-8")
         files["static/site.css"].write_text("body { color: black }", encoding="utf-8")
         files["deploy/site.conf"].write_text(
             nginx.replace("tokens off;", "tokens on;"), encoding="utf-8"

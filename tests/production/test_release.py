@@ -63,6 +63,11 @@ BROKEN = {
         "SERVICES['never'] = lambda: 1 / 0\n",
         "It does not become ready",
     ),
+    "has no page": (
+        "templates/base.html",
+        "{% load nothing_here %}\n",
+        "Its start page answers with status 500 instead of 200",
+    ),
     "breaks nginx": (
         "deploy/site.conf",
         "nonsense;\n",
