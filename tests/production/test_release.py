@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.support.baking import WITH_GALLERY, Project, commit
+from tests.support.baking import WITH_GALLERY, Project, commit, run
 from tests.support.containers import PORT_TIMEOUT, https_port
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, Response, Site, Visitor
@@ -157,15 +157,27 @@ def style(site: Site) -> str:
 
 
 def change(
-    machine: Machine, project: Path, number: int, files: dict[str, str] | None = None
+    machine: Machine,
+    project: Path,
+    number: int,
+    files: dict[str, str] | None = None,
+    tag: str = "",
 ) -> None:
-    """Push a commit with another style sheet and other files."""
+    """Push a commit with another style sheet and other files.
+
+    With a tag, move this tag to it instead of the branch.
+    """
     changed = {"static/site.css": f"/* {number} */\n"} | (files or {})
     for path, text in changed.items():
         with (project / path).open("a", encoding="utf-8") as file:
             file.write(text)
     commit(project, f"Change {number}")
-    push(machine, project)
+    if not tag:
+        push(machine, project)
+        return
+    repository = str(machine.root / "srv" / "my-secure-site.git")
+    run(project, "git", "tag", "--force", tag)
+    run(project, "git", "push", "--quiet", "--force", repository, f"refs/tags/{tag}")
 
 
 def photos(machine: Machine, column: str = "id") -> int:
@@ -272,8 +284,10 @@ def test_releases_and_the_way_back_fail_no_request(
         site = install(machine, folder, tmp_path)
         first = style(site), current(machine)
 
-        change(machine, folder, 2)
-        release(machine, site)
+        # A tag on no branch, which is moved later.
+        by_tag = "deploy/release next"
+        change(machine, folder, 2, tag="next")
+        release(machine, site, by_tag)
         second = style(site), current(machine)
         assert len({*first, *second}) == 4
         assert site.visitor().get(first[0]).status == 200, (
@@ -291,9 +305,10 @@ def test_releases_and_the_way_back_fail_no_request(
             encoding="utf-8",
         )
         expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
-        change(machine, folder, 3, {"uploads/migrations/0002_shelf.py": expand})
-        given_up(machine, site, typed="n\n")
-        output = release(machine, site, typed="y\n")
+        migration = {"uploads/migrations/0002_shelf.py": expand}
+        change(machine, folder, 3, migration, tag="next")
+        given_up(machine, site, by_tag, typed="n\n")
+        output = release(machine, site, by_tag, typed="y\n")
         assert "uploads.0002_shelf\n" in output
         assert "fails" not in output
         third = current(machine)
