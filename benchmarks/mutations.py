@@ -1115,6 +1115,11 @@ FOUNDATION = [
     ),
     Mutation("full disk is ready", "core/views.py", ".free < FREE_BYTES", ".free < 0"),
     Mutation(
+        "read-only disk is ready",
+        "core/views.py",
+        "TemporaryFile(dir=folder).close()",
+    ),
+    Mutation(
         "silent worker stays unnoticed",
         STATUS_LINES,
         "runs[0].at > timezone.now() - SILENCE",

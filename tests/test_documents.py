@@ -45,7 +45,7 @@ FIGURES = [
         "core/status.py",
         r"BACKUP_AGE = .*hours=(\d+)",
     ),
-    (r"have less than (\d+) MB of disk", "core/views.py", r"(\d+) \* 1024\*\*2"),
+    (r"is read-only or has less than (\d+) MB", "core/views.py", r"(\d+) \* 1024\*\*2"),
     (r"newest of each of (\d+) days", "scripts/backups.py", r"DAYS, .*days=(\d+)"),
     (r"and of each of (\d+) weeks", "scripts/backups.py", r"DAYS, .*weeks=(\d+)"),
     (r"gets (\d+) seconds of CPU time", "uploads/images.py", r"^CPU_SECONDS = (\d+)"),

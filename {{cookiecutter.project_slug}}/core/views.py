@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from tempfile import TemporaryFile
 from threading import Lock
 
 from django.conf import settings
@@ -106,8 +107,12 @@ def check_storage() -> None:
         # The first file creates the folder. For a bucket, exists() has raised an error.
         default_storage.delete(default_storage.save("health", ContentFile(b"")))
     with suppress(NotImplementedError):  # a bucket has no folder, and is never full
-        if shutil.disk_usage(default_storage.path("")).free < FREE_BYTES:
+        folder = default_storage.path("")
+        if shutil.disk_usage(folder).free < FREE_BYTES:
             raise OSError("The disk is full.")
+        # Read-only disks: the flags of one that an error made so need not show it, such
+        # as those of ext4 since Linux 6.12.
+        TemporaryFile(dir=folder).close()
 
 
 SERVICES: dict[str, Callable[[], object]] = {

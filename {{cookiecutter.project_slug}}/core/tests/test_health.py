@@ -1,5 +1,6 @@
 """Health checks and security.txt."""
 
+import errno
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from unittest.mock import MagicMock, Mock
@@ -55,6 +56,18 @@ def test_site_with_a_full_disk_is_not_ready(
     bucket = Mock(wraps=default_storage, path=Mock(side_effect=NotImplementedError))
     monkeypatch.setattr(views, "default_storage", bucket)
     assert client.get("/health/ready/").status_code == 200
+
+
+@pytest.mark.control("alarms")
+@pytest.mark.django_db
+def test_site_with_a_read_only_disk_is_not_ready(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/health/ready/").status_code == 200
+    refusing = Mock(side_effect=OSError(errno.EROFS, "Read-only file system"))
+    monkeypatch.setattr("os.open", refusing)
+    monkeypatch.setattr(views, "checked_at", 0.0)
+    assert client.get("/health/ready/").status_code == 503
 
 
 @pytest.mark.control("V13.4.5")
