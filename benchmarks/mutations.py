@@ -42,6 +42,7 @@ BACKUPS = "scripts/backups.py"
 CACHING = "core/caching.py"
 STATUS = "core/management/commands/status.py"
 STATUS_LINES = "core/status.py"
+WORKER = "core/management/commands/worker.py"
 JOBS = "uploads/jobs.py"
 VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
@@ -840,15 +841,21 @@ FOUNDATION = [
     ),
     Mutation(
         "slow job holds emails up",
-        "core/management/commands/worker.py",
+        WORKER,
         "if job.lane == lane]",
         'if lane == ""]',
     ),
     Mutation(
         "lane that hangs stays unnoticed",
-        "core/management/commands/worker.py",
-        "min(beats.values()) + STALE_SECONDS",
-        "max(beats.values()) + STALE_SECONDS",
+        WORKER,
+        "min(deadlines.values())",
+        "max(deadlines.values())",
+    ),
+    Mutation(
+        "one limit for all jobs",
+        WORKER,
+        "watch_lane(job.lane, job.limit)",
+        "watch_lane(job.lane, jobs.LIMIT)",
     ),
     Mutation(
         "account changes without an email",
@@ -1132,6 +1139,36 @@ FOUNDATION = [
         "runs.reverse()[0].at >",
     ),
     Mutation(
+        "start of a job left unrecorded",
+        WORKER,
+        'LastRun.objects.get_or_create(name=job.row, defaults={"at": timezone.now()})',
+        "pass",
+    ),
+    Mutation(
+        "job that hung hangs first again",
+        WORKER,
+        "sorted(jobs.JOBS, key=lambda job: job.row in not_ended)",
+        "list(jobs.JOBS)",
+    ),
+    Mutation(
+        "job that hangs seems to start anew",
+        WORKER,
+        "LastRun.objects.get_or_create(",
+        "LastRun.objects.update_or_create(",
+    ),
+    Mutation(
+        "worker deaf to signals",
+        WORKER,
+        "signal.signal(name, lambda *_: stop.set())",
+        "pass",
+    ),
+    Mutation(
+        "worker that keeps a broken connection",
+        WORKER,
+        "close_old_connections()",
+        "pass",
+    ),
+    Mutation(
         "old backup stays unnoticed",
         STATUS_LINES,
         "last.at > timezone.now() - BACKUP_AGE",
@@ -1194,7 +1231,7 @@ FOUNDATION = [
     ),
     Mutation(
         "hung worker looks alive to systemd",
-        "core/management/commands/worker.py",
+        WORKER,
         r'b"READY=1\nWATCHDOG=1"',
         r'b"READY=1\nSTATUS=ok"',
     ),
@@ -1879,13 +1916,13 @@ FOUNDATION = [
     ),
     Mutation(
         "failed job stops the others",
-        "core/management/commands/worker.py",
+        WORKER,
         "except (Exception, SystemExit):",
         "except OSError:",
     ),
     Mutation(
         "job with more to do starves the others",
-        "core/management/commands/worker.py",
+        WORKER,
         "if run(job):",
         "while run(job):",
     ),

@@ -32,8 +32,8 @@ FIGURES = [
     ),
     (
         r"takes longer than (\d+) minutes counts as hung",
-        "core/management/commands/worker.py",
-        r"SECONDS = (\d+) \* 60",
+        "core/jobs.py",
+        r"^LIMIT = (\d+) \* 60",
     ),
     (
         r"has begun a job for (\d+) minutes",

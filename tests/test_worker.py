@@ -36,7 +36,6 @@ import time
 from datetime import timedelta
 
 from core.jobs import job
-from core.management.commands import worker
 from parcels.models import Parcel
 
 
@@ -58,16 +57,16 @@ def send() -> bool:
     return len(parcels) == {BATCH}
 
 
-@job(every=1)
-def shorten_limit() -> None:
-    if "HANG" in os.environ:
-        worker.STALE_SECONDS = 5
-
-
-@job(every=1)
+@job(every=1, limit=5 if "HANG" in os.environ else 900)
 def hang() -> None:
     while "HANG" in os.environ:
         time.sleep(0.1)
+
+
+@job(every=1)
+def come_after() -> None:
+    with open(os.environ["SENT"] + ".after", "a"):
+        pass
 """,
 }
 FILL = f"""
@@ -80,6 +79,7 @@ Parcel.objects.bulk_create(
 """
 LEFT = "print(Parcel.objects.exclude(due_at=None).count())"
 FREE = "print(Parcel.objects.due().count())"
+ROWS_OF_HANG = "print(LastRun.objects.filter(name__contains='jobs.hang').count())"
 END_CLAIMS = "Parcel.objects.update(claimed_until=None)"
 WORK = """
 from django.core.management import call_command
@@ -191,10 +191,18 @@ def test_row_of_an_app_is_processed_once_by_several_workers_of_which_one_dies(
     assert len(parcels.labels()) <= ROWS + 1
 
 
-def test_worker_that_hangs_says_where_and_ends(
+def test_job_that_hangs_at_each_start_is_named_and_holds_up_no_other(
     project: Project, tmp_path: Path
 ) -> None:
     parcels = Parcels(project(ALL_OFF), tmp_path / "sent")
-    with parcels.workers(1, HANG="1") as (worker,):
-        assert worker.wait(HANG_SECONDS) == 1
+    after = tmp_path / "sent.after"
+    for runs_others in (False, True):
+        with parcels.workers(1, HANG="1") as (worker,):
+            assert worker.wait(HANG_SECONDS) == 1
+        assert after.exists() == runs_others
     assert " in hang" in parcels.log().partition("Timeout")[2]
+    # The row goes once the job ends.
+    with parcels.workers(1) as (worker,):
+        wait_until(lambda: parcels.shell(ROWS_OF_HANG).strip() == "0", "the row stays")
+        worker.terminate()
+        assert worker.wait(HANG_SECONDS) == 0

@@ -17,32 +17,44 @@ from django.utils import timezone
 from core import mail
 from core.models import LastRun
 
+HERE = f" on {gethostname()}"
+WORKER_HERE = f"worker{HERE}"
+LIMIT = 15 * 60
+
 
 class Job(NamedTuple):
     work: Callable[[], object]
     every: int  # seconds
     lane: str
+    limit: int = LIMIT  # seconds
 
     def __str__(self) -> str:
         return f"{self.work.__module__}.{self.work.__name__}"
 
+    @property
+    def row(self) -> str:
+        """Return the name of the row that a run on this machine keeps until its end."""
+        return f"job {self}{HERE}"
+
 
 JOBS: list[Job] = []
-WORKER_HERE = f"worker on {gethostname()}"
 
 
 def job[Work: Callable[[], object]](
-    *, every: int, lane: str = ""
+    *, every: int, lane: str = "", limit: int = LIMIT
 ) -> Callable[[Work], Work]:
     """Make each worker call the function once in every period of `every` seconds.
 
     If it returns True, the worker calls it again at once. It must be safe to repeat:
     several workers may run it at the same time, and one may die at any line. A worker
     runs the jobs of a lane one after the other, and those of other lanes beside them.
+
+    A worker whose job takes longer than `limit` seconds ends. The next one runs this
+    job last in its lane.
     """
 
     def register(work: Work) -> Work:
-        JOBS.append(Job(work, every, lane))
+        JOBS.append(Job(work, every, lane, limit))
         return work
 
     return register
@@ -76,17 +88,18 @@ def delete_expired() -> None:
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
     # Of machines that were taken away without an end of their worker.
     LastRun.objects.filter(
-        name__startswith="worker on ", at__lt=timezone.now() - timedelta(days=1)
-    ).delete()
+        name__contains=" on ", at__lt=timezone.now() - timedelta(days=1)
+    ).exclude(name__endswith=HERE).delete()
 
 
-@job(every=60)
+# In the lane of the emails, whose jobs are short: no long job delays the sign.
+@job(every=60, lane="mail", limit=120)
 def leave_sign() -> None:
     """Let `manage.py status` know, on any machine, that this worker runs."""
     for name in ("worker", WORKER_HERE):
         LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 
-@job(every=1, lane="mail")
+@job(every=1, lane="mail", limit=120)
 def send_mails() -> bool:
     return mail.send_waiting()

@@ -35,9 +35,12 @@ class Mail(DueRow):
 
 
 class LastRun(models.Model):
-    """When something last went well: a backup, any worker, the worker of a machine."""
+    """When something last went well: a backup, any worker, the worker of a machine.
 
-    name = models.CharField(max_length=100, primary_key=True)
+    Or when a job began that has not ended.
+    """
+
+    name = models.CharField(max_length=255, primary_key=True)
     at = models.DateTimeField()
     # For how many more backups like the last one.
     room = models.PositiveIntegerField(default=0)

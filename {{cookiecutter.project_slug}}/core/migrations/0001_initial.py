@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="LastRun",
             fields=[
-                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
                 ("room", models.PositiveIntegerField(default=0)),
             ],

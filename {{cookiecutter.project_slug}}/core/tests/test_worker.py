@@ -4,14 +4,19 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
 from threading import Event
 from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.tasks import task
+from django.utils import timezone
 from pytest_django import Settings
 
 from core import jobs
@@ -24,13 +29,29 @@ from core.testing import HANG_SECONDS
 NEXT_PERIOD_IN_YEARS = 10**9
 
 
+class Stop(Event):
+    """Fail the test of a worker that hears no signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = time.monotonic() + HANG_SECONDS
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert time.monotonic() < self.end, "no signal ends the worker"
+        return super().wait(timeout)
+
+
 @pytest.fixture
 def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
     """Leave only the jobs of the test, and return them."""
-    handlers = {it: signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM)}
+    names = (signal.SIGINT, signal.SIGTERM)
+    # One that the worker does not hear must not end the tests.
+    handlers = {it: signal.signal(it, signal.SIG_IGN) for it in names}
     own: list[Job] = []
     monkeypatch.setattr(jobs, "JOBS", own)
     monkeypatch.setattr(worker, "PAUSE", 0)
+    monkeypatch.setattr(worker, "Event", Stop)
+    monkeypatch.setattr(worker, "recorded_at", {})
     yield own
     for it, handler in handlers.items():
         signal.signal(it, handler)
@@ -82,7 +103,9 @@ def test_each_pass_gives_every_due_job_one_turn(
 
 @pytest.mark.control("emails")
 @pytest.mark.usefixtures("own_jobs")
-def test_slow_job_holds_up_no_other_lane() -> None:
+def test_slow_job_holds_up_no_other_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two threads would write to the test's database.
+    monkeypatch.setattr(worker, "recorded_run", nullcontext)
     fast_is_done, waited = Event(), list[bool]()
 
     @job(every=NEXT_PERIOD_IN_YEARS)
@@ -99,18 +122,94 @@ def test_slow_job_holds_up_no_other_lane() -> None:
 
 
 @pytest.mark.control("emails")
-def test_lane_that_hangs_ends_the_worker(
+def test_job_that_hangs_ends_the_worker_at_its_own_limit(
     own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends: list[float] = []
+    ends: list[float | str] = []
     monkeypatch.setattr(
         "faulthandler.dump_traceback_later", lambda seconds, exit: ends.append(seconds)
     )
+    monkeypatch.setattr(
+        "faulthandler.cancel_dump_traceback_later", lambda: ends.append("none")
+    )
     monkeypatch.setattr(worker, "time", Mock(monotonic=lambda: 1000))
-    monkeypatch.setattr(worker, "beats", {"hangs": 200})
-    for _ in range(3):
-        worker.beat("runs")
-    assert ends == [worker.STALE_SECONDS - 800] * 3
+
+    @job(every=1, limit=30)
+    def runs() -> None:
+        worker.run(own_jobs[1])  # as a thread of its own would
+
+    @job(every=1, lane="other", limit=7)
+    def hangs() -> None:
+        ends.append("hangs")
+
+    worker.run(own_jobs[0])
+    assert ends == ["none", 30, "none", 7, "hangs", "none", 30, "none"]
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize("options", [[], ["--once"]])
+def test_job_that_hung_holds_up_no_other_in_the_next_worker(
+    options: list[str], own_jobs: list[Job]
+) -> None:
+    done: list[str] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def hung() -> None:
+        done.append("hung")
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def other() -> None:
+        done.append("other")
+        signal.raise_signal(signal.SIGTERM)
+
+    LastRun.objects.create(name=own_jobs[0].row, at=timezone.now())
+    call_command("worker", *options)
+    assert done[0] == "other"
+
+
+@pytest.mark.control("alarms")
+def test_job_keeps_the_time_of_its_start_until_it_ends(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = LastRun.objects.filter(name__startswith="job ")
+    seen: list[object] = []
+
+    @job(every=1)
+    def look() -> None:
+        seen.append(list(starts.values_list("name", "at")))
+        raise ZeroDivisionError
+
+    earlier = timezone.now() - timedelta(hours=1)
+    name = own_jobs[0].row
+    starts.create(name=name, at=earlier)
+    for _ in range(2):  # at most once a minute
+        worker.run(own_jobs[0])
+        assert not starts.exists()
+    assert seen == [[(name, earlier)], []]
+    monkeypatch.setattr(worker, "RECORD_PAUSE", 0)
+    worker.run(own_jobs[0])
+    assert str(seen[2]).startswith(f"[('{name}', ")
+
+
+@pytest.mark.control("V16.5.2")
+def test_worker_reconnects_to_a_restarted_database(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconnect = Mock()
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", reconnect)
+    calls: list[int] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def fails() -> None:
+        raise OperationalError
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def stop() -> None:
+        calls.append(reconnect.call_count)
+        signal.raise_signal(signal.SIGTERM)
+
+    call_command("worker")
+    assert calls == [1]
 
 
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
@@ -149,8 +248,8 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
 
     own_jobs[:] = [Job(jobs.leave_sign, 60, ""), Job(stop, NEXT_PERIOD_IN_YEARS, "")]
     call_command("worker")
-    assert signs == [{"worker", jobs.WORKER_HERE}]
-    # The common one stays, so that a restart is no alarm.
+    assert {"worker", jobs.WORKER_HERE} < signs[0]
+    # The common one stays, so that a restart does not look like an end.
     assert [it.name for it in LastRun.objects.all()] == ["worker"]
 
 

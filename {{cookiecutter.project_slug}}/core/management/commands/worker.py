@@ -1,17 +1,20 @@
 import faulthandler
 import logging
+import math
 import os
 import signal
 import socket
 import time
 from argparse import ArgumentParser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
 from core import jobs
 from core.jobs import WORKER_HERE, Job
@@ -20,9 +23,10 @@ from core.models import LastRun
 
 logger = logging.getLogger(__name__)
 PAUSE = 5  # seconds between two passes, unless a job is due more often
-STALE_SECONDS = 15 * 60  # longer than the slowest job takes
-beats: dict[str, float] = {}  # when each lane has begun its last job
-beating = Lock()
+RECORD_PAUSE = 60  # seconds between two records of a job: some run each second
+recorded_at: dict[Job, float] = {}
+deadlines: dict[str, float] = {}  # of the present job of each lane
+watching = Lock()
 
 
 class Command(BaseCommand):
@@ -44,7 +48,8 @@ class Command(BaseCommand):
 
 def run_once() -> None:
     """Run each job until it has nothing more to do, or has failed."""
-    left, failed = list(jobs.JOBS), []
+    left = in_order()
+    failed: list[str] = []
     while left:
         results = {job: run(job) for job in left}
         left = [job for job, more in results.items() if more]
@@ -59,32 +64,44 @@ def run_until_signal() -> None:
     It stops after the present jobs. Each lane has a thread.
     """
     stop = Event()
+    ordered = in_order()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     lanes = {job.lane for job in jobs.JOBS} - {""}
-    threads = [Thread(target=run_lane, args=(lane, stop)) for lane in lanes]
+    threads = [Thread(target=run_lane, args=(lane, ordered, stop)) for lane in lanes]
     for thread in threads:
         thread.start()
-    run_lane("", stop)
+    run_lane("", ordered, stop)
     for thread in threads:
         thread.join()
-    faulthandler.cancel_dump_traceback_later()
     with suppress(DatabaseError):  # then it counts as silent, for a day
         LastRun.objects.filter(name=WORKER_HERE).delete()
 
 
-def run_lane(lane: str, stop: Event) -> None:
+def in_order() -> list[Job]:
+    """Return all jobs. Those whose last run here has not ended may hang: they are last.
+
+    So they hold up no other job of their lane before their limit ends the worker again.
+    """
+    rows = LastRun.objects.filter(name__in=[job.row for job in jobs.JOBS])
+    not_ended: set[str] = set()
+    with suppress(DatabaseError):  # each job then fails, until the database is back
+        not_ended.update(rows.values_list("name", flat=True))
+    return sorted(jobs.JOBS, key=lambda job: job.row in not_ended)
+
+
+def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
     """Run the due jobs of a lane, each once in a pass.
 
     An unexpected error ends all lanes.
     """
-    own = [job for job in jobs.JOBS if job.lane == lane]
+    own = [job for job in ordered if job.lane == lane]
     pause, done = 0, dict[Job, float]()  # the period in which each job was done last
     try:
         while not stop.wait(pause):
+            notify_systemd()
             pause = min([PAUSE, *(job.every for job in own)])
             for job in own:
-                beat(lane)
                 period = time.time() // job.every
                 if done.get(job) != period and not stop.is_set():
                     done[job] = period
@@ -95,8 +112,6 @@ def run_lane(lane: str, stop: Event) -> None:
                     close_old_connections()
     finally:
         stop.set()
-        with beating:
-            beats.pop(lane, None)
 
 
 def run(job: Job) -> bool | None:
@@ -106,19 +121,48 @@ def run(job: Job) -> bool | None:
     """
     request_id.set(uuid4().hex)
     try:
-        return job.work() is True
+        with within_limit(job), recorded_run(job):
+            return job.work() is True
     except (Exception, SystemExit):
         logger.exception("a job failed: %s", job)
         return None
 
 
-def beat(lane: str) -> None:
-    notify_systemd()
-    with beating:
-        beats[lane] = time.monotonic()
-        left = min(beats.values()) + STALE_SECONDS - beats[lane]
-        # Ends a process in which a lane hangs: its supervisor starts another one.
-        faulthandler.dump_traceback_later(max(left, 0.001), exit=True)
+@contextmanager
+def within_limit(job: Job) -> Iterator[None]:
+    """End the process if the job outlives its limit: its supervisor starts another."""
+    watch_lane(job.lane, job.limit)
+    try:
+        yield
+    finally:
+        watch_lane(job.lane, math.inf)
+
+
+def watch_lane(lane: str, seconds: float) -> None:
+    """Give a lane so many seconds. Log where each lane is, and exit, if one has none."""
+    with watching:
+        now = time.monotonic()
+        deadlines[lane] = now + seconds
+        left = min(deadlines.values()) - now
+        faulthandler.cancel_dump_traceback_later()
+        if left < math.inf:
+            faulthandler.dump_traceback_later(max(left, 0.001), exit=True)
+
+
+@contextmanager
+def recorded_run(job: Job) -> Iterator[None]:
+    """Keep a row until the job ends: `status` and the next worker find the others."""
+    now = time.monotonic()
+    if now < recorded_at.get(job, -math.inf) + RECORD_PAUSE:
+        yield
+        return
+    recorded_at[job] = now
+    # The row of an earlier run that has not ended stays as it is.
+    LastRun.objects.get_or_create(name=job.row, defaults={"at": timezone.now()})
+    try:
+        yield
+    finally:
+        LastRun.objects.filter(name=job.row).delete()
 
 
 def notify_systemd() -> None:
