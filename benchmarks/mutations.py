@@ -1129,14 +1129,26 @@ FOUNDATION = [
     Mutation(
         "silent worker stays unnoticed",
         STATUS_LINES,
-        "runs[0].at > timezone.now() - SILENCE",
+        "all(is_recent(run.at, SILENCE) for run in runs)",
         "True",
     ),
     Mutation(
         "one hung worker of several stays unnoticed",
         STATUS_LINES,
-        "runs[0].at >",
-        "runs.reverse()[0].at >",
+        "all(is_recent(run.at, SILENCE) for run in runs)",
+        "any(is_recent(run.at, SILENCE) for run in runs)",
+    ),
+    Mutation(
+        "clock that was ahead hides a dead worker",
+        STATUS_LINES,
+        "< moment < now + CLOCK_DIFFERENCE",
+        "< moment",
+    ),
+    Mutation(
+        "job that hangs stays unnoticed",
+        STATUS_LINES,
+        "if limit and not is_recent(start.at, limit):",
+        "if False:",
     ),
     Mutation(
         "start of a job left unrecorded",
@@ -1169,9 +1181,33 @@ FOUNDATION = [
         "pass",
     ),
     Mutation(
+        "site that visitors do not reach stays unnoticed",
+        STATUS_LINES,
+        "return False, found, advice",
+        "return True, found, advice",
+    ),
+    Mutation(
+        "certificate that browsers refuse stays unnoticed",
+        STATUS_LINES,
+        'return False, found, "Renew it, and let nginx read it."',
+        'return True, found, ""',
+    ),
+    Mutation(
+        "start page with an error stays unnoticed",
+        STATUS_LINES,
+        "if status not in {200, 302}:",
+        "if False:",
+    ),
+    Mutation(
+        "certificate that ends stays unnoticed",
+        STATUS_LINES,
+        "end > timezone.now() + CERTIFICATE_LEFT",
+        "True",
+    ),
+    Mutation(
         "old backup stays unnoticed",
         STATUS_LINES,
-        "last.at > timezone.now() - BACKUP_AGE",
+        "is_recent(last.at, BACKUP_AGE)",
         "True",
     ),
     Mutation(
@@ -1183,7 +1219,7 @@ FOUNDATION = [
         "late.filter(attempts=0).exists() or",
     ),
     Mutation(
-        "emails of anyone raise an alarm",
+        "emails of anyone stop the heartbeat",
         STATUS_LINES,
         "late.filter(kind=Mail.Kind.NORMAL)",
         "late",
@@ -1201,33 +1237,31 @@ FOUNDATION = [
         'f"{error}"',
     ),
     Mutation(
-        "bad status has no exit code",
+        "bad status has no exit code and a heartbeat",
         STATUS,
         "sys.exit(1)",
         "pass",
     ),
     Mutation(
-        "alarm at each look",
+        "heartbeat after a look at the worker alone",
         STATUS,
-        'path.write_text("told", encoding="ascii")',
-        "pass",
+        'if settings.HEARTBEAT_URL and not options["worker"]:',
+        "if settings.HEARTBEAT_URL:",
     ),
     Mutation(
-        "alarm lost with the mail server",
+        "heartbeat that is redirected counts as arrived",
         STATUS,
-        "Path(name).name).touch()",
-        'Path(name).name).write_text("told")',
-    ),
-    Mutation("alarm for any folder", STATUS, "Path(name).name", "name"),
-    Mutation("nobody told that it is fine again", STATUS, "path.unlink()", "pass"),
-    Mutation(
-        "failed backup is fine after minutes",
-        STATUS,
-        'if "backup" in unit.name:',
-        "if False:",
+        "arrived = 200 <= status < 300",
+        "arrived = 200 <= status < 400",
     ),
     Mutation(
-        "alarm waits for the worker", STATUS, 'mailers["server"]', 'mailers["default"]'
+        "heartbeat that fails stays unnoticed", STATUS, "if not arrived:", "if 0:"
+    ),
+    Mutation(
+        "heartbeat over plain HTTP",
+        ENVIRONMENT,
+        r'rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?"',
+        r'rf"(https?://{HOST}(:\d+)?(/[!-~]*)?)?"',
     ),
     Mutation(
         "hung worker looks alive to systemd",
@@ -1236,7 +1270,7 @@ FOUNDATION = [
         r'b"READY=1\nSTATUS=ok"',
     ),
     Mutation(
-        "restart of the worker is an alarm",
+        "restart of the worker counts as its end",
         "core/jobs.py",
         '("worker", WORKER_HERE):',
         "(WORKER_HERE,):",

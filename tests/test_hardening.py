@@ -276,7 +276,7 @@ def test_shell_scripts_stop_at_the_first_error(
     ]
     texts = {path.name: path.read_text(encoding="utf-8") for path in files}
     scripts = {name: text for name, text in texts.items() if text.startswith("#!")}
-    assert len(scripts) >= 5
+    assert len(scripts) >= 4
     for script, text in scripts.items():
         commands = [line for line in text.splitlines() if line and line[0] != "#"]
         assert commands[0] == "set -eu", script

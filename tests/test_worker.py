@@ -201,7 +201,15 @@ def test_job_that_hangs_at_each_start_is_named_and_holds_up_no_other(
             assert worker.wait(HANG_SECONDS) == 1
         assert after.exists() == runs_others
     assert " in hang" in parcels.log().partition("Timeout")[2]
+    parcels.environment["HANG"] = "1"  # the limit of the job
+    with pytest.raises(AssertionError) as failure:
+        parcels.manage("status", "--skip", "https")
+    found = str(failure.value)
+    assert "ok   worker: " in found
+    assert "BAD  jobs: parcels.jobs.hang on " in found
+    assert " has not ended since " in found
     # The row goes once the job ends.
+    del parcels.environment["HANG"]
     with parcels.workers(1) as (worker,):
         wait_until(lambda: parcels.shell(ROWS_OF_HANG).strip() == "0", "the row stays")
         worker.terminate()

@@ -450,7 +450,7 @@ class Commands:
 
 def check_restore(commands: Commands, site: Site) -> None:
     """Check that a backup restores a site on a machine that has only its secrets."""
-    (backup,) = commands.blocks("Backup and alarms")
+    (backup,) = commands.blocks("Backup")
     made = (
         commands.site.parents[1]
         / "var"

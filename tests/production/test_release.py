@@ -197,10 +197,7 @@ def current(machine: Machine) -> str:
 
 
 def instances(machine: Machine) -> list[str]:
-    """Return the releases that systemd runs.
-
-    It also lists one that has ended while its alarm is under way.
-    """
+    """Return the releases that systemd runs."""
     units = machine.run(
         "systemctl list-units --state=active,activating --plain --no-legend "
         "'site-web@*'"

@@ -27,6 +27,7 @@ POSTGRESQL_URL = re.compile(
     rf"(?::(?P<PORT>\d+))?/(?P<NAME>[^@/?#]*){QUERY}"
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
+HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?")
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"
     r"(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
@@ -140,6 +141,7 @@ time_zone = text(
     available_timezones().__contains__, "Must be a time zone such as Europe/Berlin."
 )
 sender = text(SENDER.fullmatch, "Must be one email address.")
+heartbeat_url = text(HEARTBEAT_URL.fullmatch, "Must begin with https:// and a host.")
 
 
 def secret_key(value: str) -> str:

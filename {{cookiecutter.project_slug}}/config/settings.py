@@ -61,8 +61,7 @@ DEFAULT_FROM_EMAIL = env.read(
     environment.sender,
     f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED,
 )
-ALARM_EMAIL = env.read("ALARM_EMAIL", environment.sender, SECURITY_CONTACT)
-ALARM_COMMAND = env.read("ALARM_COMMAND", str.split, "")
+HEARTBEAT_URL = env.read("HEARTBEAT_URL", environment.heartbeat_url, "")
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read(
     "SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on"

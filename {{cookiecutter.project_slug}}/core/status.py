@@ -5,48 +5,124 @@ Apps add theirs to LINES.
 
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException, HTTPSConnection
+from ssl import SSLCertVerificationError, cert_time_to_seconds
 
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from core.jobs import JOBS
 from core.models import LastRun, Mail
 
-# Of a worker: its longest job takes 15 minutes, then the worker ends itself.
-SILENCE = timedelta(minutes=17)
+SILENCE = timedelta(minutes=5)  # of a worker, which leaves a sign each minute
 BACKUP_AGE = timedelta(hours=26)
+CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
+# Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
+CERTIFICATE_LEFT = timedelta(days=10)
 MAIL_AGE, LATE_MAILS = timedelta(minutes=10), 10
 FREE_BYTES = 1024**3
+HTTPS_SECONDS = 10
 
 # Whether it is fine, what was found, and what to do if it is not fine.
 type Finding = tuple[bool, str, str]
 
 
+def is_recent(moment: datetime, age: timedelta) -> bool:
+    """Return whether a moment is not older than `age`, and not in the future.
+
+    A sign in the future would hide for a long time what has died since.
+    """
+    now = timezone.now()
+    return now - age < moment < now + CLOCK_DIFFERENCE
+
+
+def describe_moment(moment: datetime) -> str:
+    text = f"{moment:%F %H:%M} UTC"
+    if moment > timezone.now() + CLOCK_DIFFERENCE:
+        text += " (in the future, so a clock was wrong)"
+    return text
+
+
+def visit_page(host: str, path: str) -> tuple[int, datetime]:
+    """Return the status of a page, and when the certificate of its host ends.
+
+    Follow no redirect. Raise OSError or HTTPException without an answer.
+    """
+    with closing(HTTPSConnection(host, timeout=HTTPS_SECONDS)) as visitor:
+        visitor.request("GET", path)
+        certificate = visitor.sock.getpeercert()
+        end = cert_time_to_seconds(certificate["notAfter"])
+        return visitor.getresponse().status, datetime.fromtimestamp(end, UTC)
+
+
+def start_page() -> Finding:
+    """Ask for the start page as a visitor does."""
+    host = settings.ALLOWED_HOSTS[0].lstrip(".")
+    if settings.DEBUG:
+        return True, "not asked with DEBUG", ""
+    try:
+        status, end = visit_page(host, "/")
+    except SSLCertVerificationError as error:
+        found = f"browsers refuse the certificate of {host} ({error.verify_message})"
+        return False, found, "Renew it, and let nginx read it."
+    except (OSError, HTTPException) as error:
+        found = f"{host} does not answer on port 443 ({type(error).__name__})"
+        advice = (
+            "Start nginx, or check the DNS entry and the firewall"
+            " of this first host of ALLOWED_HOSTS."
+        )
+        return False, found, advice
+    # An access rule of a team's own sends visitors to the log-in.
+    if status not in {200, 302}:
+        found = f"the start page of {host} has status {status}"
+        return False, found, "Look at the log of the site's server, and start it again."
+    return (
+        end > timezone.now() + CERTIFICATE_LEFT,
+        f"{host} answers, its certificate ends at {end:%F %H:%M} UTC",
+        "Look at the log of certbot, and renew it.",
+    )
+
+
 def worker(name: str = "worker") -> Finding:
     runs = LastRun.objects.filter(name__startswith=name).order_by("at")
     found = (
-        ", ".join(f"{run.name} last seen at {run.at:%F %H:%M} UTC" for run in runs)
+        ", ".join(f"{run.name} last seen at {describe_moment(run.at)}" for run in runs)
         or "none was ever seen"
     )
-    fine = bool(runs) and runs[0].at > timezone.now() - SILENCE
-    return fine, found, "Look at its log, and start it again."
+    fine = bool(runs) and all(is_recent(run.at, SILENCE) for run in runs)
+    return fine, found, "Look at the log of `manage.py worker`, and start it again."
+
+
+def hung_jobs() -> Finding:
+    """Name the jobs that have outlived their limit, which ends their worker."""
+    limits = {str(job): timedelta(seconds=job.limit) for job in JOBS}
+    hung: list[str] = []
+    for start in LastRun.objects.filter(name__startswith="job ").order_by("at"):
+        text = start.name.removeprefix("job ")
+        limit = limits.get(text.partition(" on ")[0])
+        if limit and not is_recent(start.at, limit):
+            hung.append(f"{text} has not ended since {describe_moment(start.at)}")
+    return (
+        not hung,
+        ", ".join(hung) or "each ends in time",
+        "The worker's log says where it hangs.",
+    )
 
 
 def backup() -> Finding:
     if not (last := LastRun.objects.filter(name="backup").first()):
         return False, "none was ever made", "Make one now, and every night."
-    fine = last.at > timezone.now() - BACKUP_AGE and last.room >= 2
+    found = f"made at {describe_moment(last.at)}, room for {last.room} more like it"
+    fine = is_recent(last.at, BACKUP_AGE) and last.room >= 2
     advice = (
         "Look at the log of its timer."
         " If there is no room, fetch old ones from there, and delete them."
     )
-    return (
-        fine,
-        f"made at {last.at:%F %H:%M} UTC, room for {last.room} more like it",
-        advice,
-    )
+    return fine, found, advice
 
 
 def space() -> Finding:
@@ -85,7 +161,9 @@ def migrations() -> Finding:
 
 
 LINES: dict[str, Callable[[], Finding]] = {
+    "https": start_page,
     "worker": worker,
+    "jobs": hung_jobs,
     "backup": backup,
     "space": space,
     "emails": emails,

@@ -30,7 +30,6 @@ os.environ |= {
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     "EMAIL_URL": "submission://localhost",
     "DEFAULT_FROM_EMAIL": "site@example.com",
-    "ALARM_EMAIL": "operator@example.com",
     "MEDIA_ROOT": os.path.join(scratch.name, "media"),
     # % if cookiecutter.cloudinary_moderation
     "CLOUDINARY_URL": "cloudinary://key:secret@cloud",

@@ -45,7 +45,7 @@ def test_ready_checks_all_services(
     assert (default_storage.listdir(""), storage.save.call_count) == (([], []), 1)
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @pytest.mark.django_db
 def test_site_with_a_full_disk_is_not_ready(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
@@ -58,7 +58,7 @@ def test_site_with_a_full_disk_is_not_ready(
     assert client.get("/health/ready/").status_code == 200
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @pytest.mark.django_db
 def test_site_with_a_read_only_disk_is_not_ready(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch

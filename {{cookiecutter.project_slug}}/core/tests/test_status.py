@@ -1,16 +1,13 @@
-"""What `manage.py status` finds, and the alarms that reach a person."""
+"""What `manage.py status` finds, and the heartbeat that a good run sends."""
 
 import json
-import os
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
-from socket import gethostname
-from unittest.mock import MagicMock, Mock
+from datetime import UTC, datetime, timedelta
+from ssl import SSLCertVerificationError
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from django.core import mail
-from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.db.migrations.recorder import MigrationRecorder
@@ -19,27 +16,49 @@ from pytest_django import Settings
 
 from core import jobs
 from core.models import LastRun, Mail
+from core.views import SERVICES
 
 FULL = Mock(return_value=Mock(free=1024))
+HEARTBEAT_URL = "https://heartbeat.example.com/ping/secret"
 NAMES = {
     "database",
     "cache",
     "storage",
     "static files",
+    "https",
     "worker",
+    "jobs",
     "backup",
     "space",
     "emails",
     "migrations",
 }
+EXPIRED = SSLCertVerificationError()
+EXPIRED.verify_message = "certificate has expired"
 
 
 @pytest.fixture(autouse=True)
-def site(outbox: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a site on which everything is fine."""
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+def server(outbox: None, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Make a site on which everything is fine, and return what answers by HTTPS."""
     jobs.leave_sign()
     LastRun.objects.create(name="backup", at=timezone.now(), room=9)
+    server = Mock(hosts=Mock())
+    server.sock.getpeercert.return_value = certificate(days=60)
+    server.getresponse.return_value.status = 200
+    server.hosts.return_value = server
+    monkeypatch.setattr("core.status.HTTPSConnection", server.hosts)
+    return server
+
+
+def certificate(**left: int) -> dict[str, str]:
+    return {"notAfter": f"{timezone.now() + timedelta(**left):%b %d %H:%M:%S %Y} GMT"}
+
+
+def visited(server: Mock) -> list[tuple[str, str]]:
+    """Return the hosts and the paths that were asked for."""
+    hosts = [call.args[0] for call in server.hosts.call_args_list]
+    paths = [call.args[1] for call in server.request.call_args_list]
+    return list(zip(hosts, paths, strict=True))
 
 
 def found(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, str]:
@@ -72,6 +91,11 @@ def wait(kind: Mail.Kind = Mail.Kind.NORMAL, **fields: int) -> int:
     )
 
 
+def start(name: str, moment: datetime) -> LastRun:
+    """Record the start of a job that has not ended."""
+    return LastRun.objects.create(name=f"job {name} on server", at=moment)
+
+
 def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("status")
     lines = dict(
@@ -82,15 +106,21 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
     assert found(capsys) == {}
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @pytest.mark.parametrize(
     ("name", "fault", "advice"),
     [
-        ("worker", lambda: ago("worker", minutes=18), "log"),
+        ("worker", lambda: ago("worker", minutes=6), "log"),
+        ("worker", lambda: ago("worker", minutes=-2), "a clock was wrong"),
         (
             "worker",
             lambda: LastRun.objects.filter(name__startswith="worker").delete(),
             "start it",
+        ),
+        (
+            "jobs",
+            lambda: start("core.jobs.send_mails", datetime(2026, 1, 31, 9, tzinfo=UTC)),
+            "core.jobs.send_mails on server has not ended since 2026-01-31 09:00 UTC.",
         ),
         (
             "backup",
@@ -98,13 +128,14 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
             "Make one now",
         ),
         ("backup", lambda: ago("backup", hours=27), "timer"),
+        ("backup", lambda: ago("backup", hours=-1), "a clock was wrong"),
         (
             "backup",
             lambda: LastRun.objects.filter(name="backup").update(room=1),
             "delete",
         ),
-        ("emails", wait, "mail server"),
-        ("emails", lambda: [wait(attempts=2) for _ in range(10)], "mail server"),
+        ("emails", wait, "EMAIL_URL"),
+        ("emails", lambda: [wait(attempts=2) for _ in range(10)], "EMAIL_URL"),
         (
             "migrations",
             lambda: MigrationRecorder.Migration.objects.filter(app="core").delete(),
@@ -125,7 +156,114 @@ def test_status_says_what_is_bad_and_what_to_do(
     assert found(capsys, "--skip", name) == {}
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
+@pytest.mark.parametrize(
+    ("service", "advice"),
+    [
+        ("database", "DATABASE_URL"),
+        ("cache", "CACHE_URL"),
+        ("storage", "MEDIA_ROOT"),
+        ("static files", "collectstatic"),
+    ],
+)
+def test_service_that_fails_is_named_with_its_variable(
+    service: str,
+    advice: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusing = Mock(side_effect=OperationalError("password 'secret' refused"))
+    monkeypatch.setitem(SERVICES, service, refusing)
+    bad = found(capsys)
+    assert list(bad) == [service]
+    assert "failed with OperationalError" in bad[service]
+    assert advice in bad[service]
+    assert "secret" not in bad[service]
+
+
+@pytest.mark.control("status")
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (
+            {"request.side_effect": ConnectionRefusedError},
+            "does not answer on port 443 (ConnectionRefusedError). Start nginx",
+        ),
+        ({"request.side_effect": EXPIRED}, "(certificate has expired). Renew it"),
+        ({"sock.getpeercert.return_value": certificate(days=9)}, "renew it"),
+        ({"getresponse.return_value.status": 502}, "has status 502. Look at the log"),
+        ({"getresponse.return_value.status": 301}, "has status 301"),
+    ],
+)
+def test_status_sees_what_a_visitor_sees(
+    fault: dict[str, Any],
+    advice: str,
+    server: Mock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.configure_mock(**fault)
+    bad = found(capsys)
+    assert list(bad) == ["https"]
+    assert advice in bad["https"]
+    assert visited(server) == [("localhost", "/")]
+    assert found(capsys, "--skip", "https") == {}
+
+
+def test_start_page_may_need_a_log_in_and_debug_has_none(
+    server: Mock, capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    server.getresponse.return_value.status = 302
+    assert found(capsys) == {}
+    server.request.side_effect = OSError
+    settings.DEBUG = True
+    assert found(capsys) == {}
+
+
+@pytest.mark.control("status")
+def test_heartbeat_is_sent_if_all_is_fine(
+    server: Mock, capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    settings.HEARTBEAT_URL = HEARTBEAT_URL
+    sent = ("heartbeat.example.com", "/ping/secret")
+    assert found(capsys) == {}
+    assert visited(server) == [("localhost", "/"), sent]
+    assert found(capsys, "--worker") == {}
+    ago("backup", hours=27)
+    assert found(capsys).keys() == {"backup"}
+    assert visited(server).count(sent) == 1
+
+
+@pytest.mark.control("status")
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"request.side_effect": ConnectionRefusedError}, "ConnectionRefusedError"),
+        ({"getresponse.return_value.status": 302}, "status 302"),
+    ],
+)
+def test_heartbeat_that_does_not_arrive_is_an_error(
+    fault: dict[str, Any], reason: str, server: Mock, settings: Settings
+) -> None:
+    settings.HEARTBEAT_URL = HEARTBEAT_URL
+    server.configure_mock(**fault)
+    with pytest.raises(CommandError) as failure:
+        call_command("status", "--skip", "https")
+    sentence = f"The heartbeat failed ({reason}). Check HEARTBEAT_URL."
+    assert str(failure.value) == sentence
+    assert len(visited(server)) == 1
+
+
+@pytest.mark.control("status")
+def test_job_within_its_limit_or_of_an_older_release_is_fine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start("core.jobs.send_mails", timezone.now() - timedelta(minutes=1))
+    start("core.jobs.delete_expired", timezone.now() - timedelta(minutes=14))
+    start("removed.jobs.work", timezone.now() - timedelta(hours=1))
+    assert found(capsys) == {}
+
+
+@pytest.mark.control("status")
 def test_one_email_that_its_recipient_puts_off_is_fine(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -135,7 +273,7 @@ def test_one_email_that_its_recipient_puts_off_is_fine(
     assert found(capsys) == {}
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 def test_full_disk_is_bad(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,111 +300,8 @@ def test_machine_that_was_taken_away_is_forgotten_after_a_day(
         LastRun.objects.create(
             name=f"worker on {name}", at=timezone.now() - timedelta(hours=hours)
         )
+    start("core.jobs.send_mails", timezone.now() - timedelta(hours=25))
     ago("backup", days=2)
     jobs.delete_expired()
     assert found(capsys).keys() == {"backup", "worker"}
     assert not LastRun.objects.filter(name="worker on another").exists()
-
-
-@pytest.mark.control("alarms")
-def test_person_is_told_once_and_when_it_is_fine_again() -> None:
-    for room in (9, 1, 1, 9, 9, 1):
-        LastRun.objects.filter(name="backup").update(room=room)
-        call_command("status", "--alarm")
-    assert [it.subject.partition("] ")[2] for it in mail.outbox] == [
-        "backup is bad",
-        "backup is fine again",
-        "backup is bad",
-    ]
-    assert {recipient for it in mail.outbox for recipient in it.to} == {
-        "operator@example.com"
-    }
-    assert "BAD  backup: made at" in str(mail.outbox[0].body)
-    assert f"\n\n{gethostname()}, 20" in str(mail.outbox[0].body)
-    assert not Mail.objects.exists(), "sent without the worker"
-
-
-@pytest.mark.control("alarms")
-def test_alarm_that_could_not_be_sent_is_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    server = MagicMock()
-    server.__getitem__.side_effect = OSError("host.internal refused")
-    with monkeypatch.context() as away:
-        away.setattr("core.management.commands.status.mailers", server)
-        with pytest.raises(CommandError, match=r"not arrive: OSError\. The next call"):
-            call_command("status", "--alarm", "site-web.service")
-    for _ in range(2):
-        call_command("status", "--alarm")
-    assert ["site-web.service is bad" in it.subject for it in mail.outbox] == [True]
-
-
-@pytest.mark.control("alarms")
-def test_alarm_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    ago("worker", minutes=18)
-    call_command("status", "--alarm")
-    with monkeypatch.context() as down:
-        refusing = Mock(side_effect=OperationalError("password 'secret' refused"))
-        down.setattr(
-            "django.db.backends.base.base.BaseDatabaseWrapper.cursor", refusing
-        )
-        call_command("status", "--alarm")
-        call_command("status", "--alarm", "site-web.service")
-    subjects = [it.subject.partition("] ")[2] for it in mail.outbox]
-    assert subjects[0] == "worker is bad"
-    assert "database is bad" in subjects[1]
-    assert subjects[2:] == ["site-web.service is bad"]
-    assert not [it for it in mail.outbox if "secret" in str(it.body)]
-    call_command("status", "--alarm")
-    assert "database is fine again" in mail.outbox[3].subject
-    assert "worker" not in mail.outbox[3].subject
-
-
-@pytest.mark.control("alarms")
-def test_unit_that_fails_again_is_told_once(tmp_path: Path) -> None:
-    for _ in range(3):
-        call_command("status", "--alarm", "site-web.service", "site-backup.service")
-        call_command("status", "--alarm")
-    assert len(mail.outbox) == 1
-    for path in (tmp_path / "alarms").iterdir():
-        os.utime(path, (0, 0))
-    LastRun.objects.all().delete()
-    jobs.leave_sign()
-    call_command("status", "--alarm")
-    assert (
-        mail.outbox[1].subject.partition("] ")[2]
-        == "backup is bad, site-web.service is fine again"
-    )
-    LastRun.objects.create(name="backup", at=timezone.now(), room=9)
-    call_command("status", "--alarm")
-    assert (
-        mail.outbox[2].subject.partition("] ")[2]
-        == "backup is fine again, site-backup.service is fine again"
-    )
-
-
-def test_command_of_the_operator_gets_the_text(
-    settings: Settings, tmp_path: Path
-) -> None:
-    settings.ALARM_COMMAND = ["tee", str(tmp_path / "text")]
-    call_command("status", "--alarm", "site-web.service")
-    text = (tmp_path / "text").read_text(encoding="utf-8")
-    assert "site-web.service is bad\n\nBAD  site-web.service: failed." in text
-    assert mail.outbox == list[EmailMessage]()
-    settings.ALARM_COMMAND = ["false"]
-    with pytest.raises(CommandError, match="not arrive"):
-        call_command("status", "--alarm", "site-worker.service")
-
-
-@pytest.mark.control("alarms")
-def test_alarms_are_remembered_where_only_the_site_writes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    call_command("status", "--alarm", "../../site-web.service")
-    assert [path.name for path in (tmp_path / "alarms").iterdir()] == [
-        "site-web.service"
-    ]
-    assert (tmp_path / "alarms").stat().st_mode & 0o077 == 0
-    monkeypatch.delenv("STATE_DIRECTORY")
-    with pytest.raises(CommandError, match="Set STATE_DIRECTORY"):
-        call_command("status", "--alarm")

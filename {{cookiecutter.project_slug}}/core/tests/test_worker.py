@@ -167,7 +167,7 @@ def test_job_that_hung_holds_up_no_other_in_the_next_worker(
     assert done[0] == "other"
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 def test_job_keeps_the_time_of_its_start_until_it_ends(
     own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +237,7 @@ def test_jobs_of_all_apps_are_found() -> None:
     assert {"core.jobs", "uploads.jobs"} <= {it.work.__module__ for it in jobs.JOBS}
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @pytest.mark.django_db(transaction=True)  # the worker closes its connection
 def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     signs: list[set[str]] = []
@@ -253,7 +253,7 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     assert [it.name for it in LastRun.objects.all()] == ["worker"]
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd needs Linux")
 def test_systemd_is_told_that_the_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
