@@ -139,7 +139,7 @@ def within_limit(job: Job) -> Iterator[None]:
 
 
 def watch_lane(lane: str, seconds: float) -> None:
-    """Give a lane so many seconds. Log where each lane is, and exit, if one has none."""
+    """Give a lane so many seconds, and exit, with a trace of all, if one has none."""
     with watching:
         now = time.monotonic()
         deadlines[lane] = now + seconds
