@@ -103,7 +103,7 @@ from core.testing import PASSWORD, HTTPSClient
 client = HTTPSClient()
 user = User.objects.create_user("owner@example.com", PASSWORD)
 values = {"owner": user, "purpose": "gallery", "title": "x"}
-values |= {"width": 1, "height": 1, "size": 1}
+values |= {"width": 1, "height": 1, "display_size": 1, "thumbnail_size": 1}
 photos = Photo.objects.bulk_create(Photo(**values) for _ in range(2000))
 Photo.objects.filter(owner=user).update(status="approved")
 for photo in photos:

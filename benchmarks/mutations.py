@@ -48,6 +48,8 @@ VIEWS = "uploads/views.py"
 ADMIN = "uploads/admin.py"
 NOTICES = "uploads/notices.py"
 STORAGE = "uploads/storage.py"
+FOLDER = "core/storage.py"
+PHOTO_LINES = "uploads/status.py"
 FORMS = "uploads/forms.py"
 PURPOSES = "uploads/purposes.py"
 GALLERY = "gallery/views.py"
@@ -1711,6 +1713,85 @@ FOUNDATION = [
         "check_file(found.read())",
     ),
     Mutation("replaced photo kept", FORMS, "delete_unused(replaced)"),
+    # Power failures
+    Mutation(
+        "file not written to the disk",
+        FOLDER,
+        "self.sync(saved, os.O_RDWR)",
+        "pass",
+    ),
+    Mutation(
+        "folders not written to the disk",
+        FOLDER,
+        "self.sync(str(folder), os.O_RDONLY)",
+        "pass",
+    ),
+    Mutation(
+        "folders of the folder not written to the disk",
+        FOLDER,
+        "PurePath(saved).parents:",
+        "PurePath(saved).parents[:1]:",
+    ),
+    Mutation(
+        "another storage that writes nothing to the disk",
+        SETTINGS,
+        '"core.storage.SyncedFileSystemStorage"',
+        '"django.core.files.storage.FileSystemStorage"',
+    ),
+    Mutation(
+        "file that is not whole used",
+        MODELS,
+        'if file.size != getattr(self, f"{variant}_size"):',
+        "if not file.size:",
+    ),
+    Mutation(
+        "thumbnail that is not whole used",
+        MODELS,
+        'getattr(self, f"{variant}_size")',
+        '(file.size if variant == "thumbnail" else self.display_size)',
+    ),
+    Mutation(
+        "lost file not logged",
+        VIEWS,
+        'logger.error("the file of a photo is missing or not whole: %s", photo_id)',
+        "pass",
+    ),
+    Mutation(
+        "damaged newest photo stays unnoticed",
+        PHOTO_LINES,
+        "[:NEWEST]",
+        "[:0]",
+    ),
+    Mutation(
+        "damaged older photo stays unnoticed",
+        PHOTO_LINES,
+        '[:NEIGHBORS], *photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS],',
+        '[:0], *photos.filter(pk__lt=start).order_by("-pk")[:0],',
+    ),
+    Mutation(
+        "deleted photo raises an alarm",
+        PHOTO_LINES,
+        "photos.filter(pk__in=damaged)",
+        "Photo.objects.filter(pk__in=damaged)",
+    ),
+    Mutation(
+        "backup named before it is on the disk",
+        BACKUPS,
+        "write_to_disk()\nunfinished.rename(folder)",
+        "unfinished.rename(folder)",
+    ),
+    Mutation(
+        "older backups deleted before the new one is safe",
+        BACKUPS,
+        "unfinished.rename(folder)\nwrite_to_disk()",
+        "unfinished.rename(folder)",
+    ),
+    Mutation(
+        "rows restored before photos are on the disk",
+        BACKUPS,
+        'write_to_disk()\nsay("Replacing the database")',
+        'say("Replacing the database")',
+    ),
     Mutation(
         "unused photos kept",
         JOBS,

@@ -25,6 +25,7 @@ FORBIDDEN = (
     "no Debian can be made here",
     "npm cannot install",
     "only root",
+    "this machine mounts no disk",
     "this kernel has no",
     "this machine runs no 32-bit",
     "systemd does not start in namespaces here",

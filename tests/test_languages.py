@@ -62,7 +62,8 @@ from uploads.images import upload_error
 from datetime import datetime, UTC
 user, _ = User.objects.get_or_create(email="owner@example.com")
 photo = Photo.objects.create(
-    owner=user, purpose="gallery", title="Hafen", width=640, height=480, size=1,
+    owner=user, purpose="gallery", title="Hafen", width=640, height=480,
+    display_size=1, thumbnail_size=1,
     created_at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC),
 )
 client = Client(headers={"host": "localhost"})

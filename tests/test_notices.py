@@ -34,7 +34,8 @@ for number in range({OWNERS}):
             title=f"Photo {{number}}-{{photo}}",
             width=1,
             height=1,
-            size=1,
+            display_size=1,
+            thumbnail_size=1,
             status=Status.APPROVED,
             notify_at=timezone.now() - timedelta(seconds=photo),
         )

@@ -87,12 +87,13 @@ with connection.cursor() as cursor:
         "FROM generate_series(1, 100) n")
     cursor.execute("INSERT INTO uploads_photo "
         "(id, owner_id, purpose, is_moderated, title, original_name, status, reason, "
-        "width, height, size, has_files, must_delete_files, created_at) "
+        "width, height, display_size, thumbnail_size, has_files, must_delete_files, "
+        "created_at) "
         "SELECT gen_random_uuid(), (SELECT min(id) FROM users_user) + n %% 100, "
         "CASE n / 100 %% 10 WHEN 9 THEN 'bookings.workshop.cover' ELSE 'gallery' END, "
         "true, 'A', '', "
         "(ARRAY['approved', 'pending', 'rejected', 'deleted'])[1 + n %% 4], "
-        "'', 1, 1, 1, true, false, "
+        "'', 1, 1, 1, 1, true, false, "
         "now() - n * interval '1 second' FROM generate_series(1, 30000) n", [])
     cursor.execute("ANALYZE")
 client = Client(headers={"host": "localhost"})

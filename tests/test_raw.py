@@ -20,7 +20,7 @@ SETTINGS_WITHOUT = re.compile(
 )
 
 # Names with a leading underscore that Django documents.
-DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_state"}
+DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_save", "_state"}
 
 
 @pytest.fixture

@@ -25,12 +25,13 @@ PHOTOS = 50_000
 FILL = """
 INSERT INTO uploads_photo
   (id, owner_id, purpose, is_moderated, title, original_name, status, reason,
-   width, height, size, has_files, must_delete_files, created_at)
+   width, height, display_size, thumbnail_size, has_files, must_delete_files,
+   created_at)
 SELECT gen_random_uuid(), %(owner)s + number %% 1000, 'gallery', true,
   'Title ' || number, %(name)s,
   CASE WHEN number %% 200 = 0 THEN 'pending' WHEN number %% 20 = 0 THEN 'rejected'
     ELSE 'approved' END,
-  '', 64, 48, 1000, true, false, now() - number * interval '1 second'
+  '', 64, 48, 1000, 100, true, false, now() - number * interval '1 second'
 FROM generate_series(1, %(photos)s) AS number
 """
 

@@ -46,7 +46,8 @@ user = User.objects.first() or User.objects.create_superuser(
     "admin@example.com", "correct horse battery staple"
 )
 photo = Photo(
-    owner=user, title="{title}", original_name="{title}.jpg", width=1, height=1, size=1
+    owner=user, title="{title}", original_name="{title}.jpg", width=1, height=1,
+    display_size=5000, thumbnail_size=1
 )
 photo.save()
 default_storage.save(photo.path("display"), ContentFile(b"{title}" * 1000))

@@ -40,7 +40,8 @@ def fill(photos):
         original_name="holiday.jpg",
         width=64,
         height=48,
-        size=1000,
+        display_size=1000,
+        thumbnail_size=100,
     )
     photo.save()
     multiply(

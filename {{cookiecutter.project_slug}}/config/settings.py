@@ -403,7 +403,7 @@ owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o70
 STORAGES = {
     "default": storage
     or {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "core.storage.SyncedFileSystemStorage",
         "OPTIONS": owner_only,
     },
     "staticfiles": {

@@ -186,7 +186,9 @@ def create(site: Site, target: Path) -> None:
                 check=True,
             )
             path.unlink()
+        write_to_disk()  # before it has its name, and again before older ones go
         unfinished.rename(folder)
+        write_to_disk()
     finally:
         for path in target.glob(f"{NAMES}.partial"):
             shutil.rmtree(path)
@@ -198,6 +200,12 @@ def create(site: Site, target: Path) -> None:
     )
     site.psql(RECORD.format(room), site.name)
     print(folder)
+
+
+def write_to_disk() -> None:
+    """Write all files, which a power failure would empty or remove."""
+    if os.name == "posix":
+        os.sync()
 
 
 def outdated(target: Path) -> set[Path]:
@@ -288,6 +296,7 @@ def restore(site: Site, folder: Path) -> None:
                 site.media,
                 stdin=file,
             )
+        write_to_disk()  # before the rows that name them
         say("Replacing the database")
         site.psql(SWAP)
     if site.compose:

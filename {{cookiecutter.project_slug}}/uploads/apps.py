@@ -7,4 +7,4 @@ class UploadsConfig(AppConfig):
     verbose_name = _("Uploads")
 
     def ready(self) -> None:
-        from uploads import checks, signals  # noqa: F401
+        from uploads import checks, signals, status  # noqa: F401

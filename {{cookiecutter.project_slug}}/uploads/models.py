@@ -7,6 +7,8 @@ from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.core.files.base import File
+from django.core.files.storage import default_storage
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -86,7 +88,9 @@ class Photo(models.Model):
     )
     width = models.PositiveIntegerField("width in pixels")
     height = models.PositiveIntegerField("height in pixels")
-    size = models.PositiveIntegerField("size in bytes")
+    # Of each file, which the site compares before it uses one.
+    display_size = models.PositiveIntegerField("size in bytes")
+    thumbnail_size = models.PositiveIntegerField("size of the thumbnail in bytes")
     has_files = models.BooleanField(default=True)
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -148,6 +152,17 @@ class Photo(models.Model):
         # In 256 folders, each of which the worker can list. The storage may hold other
         # files outside of photos/.
         return f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"
+
+    def open_file(self, variant: str) -> File:
+        """Open a file.
+
+        Raise FileNotFoundError if it is missing or not whole, as after a power failure.
+        """
+        file = default_storage.open(self.path(variant))
+        if file.size != getattr(self, f"{variant}_size"):
+            file.close()
+            raise FileNotFoundError
+        return file
 
     def is_visible_to(
         self, user: User | AnonymousUser, objects: Sequence[object] | None = None

@@ -82,11 +82,10 @@ def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
         purpose=new.purpose.name,
         title=title,
         original_name=str(new.file.name),
-    )
-    photo.width, photo.height, photo.size = (
-        image.width,
-        image.height,
-        len(image.files["display"]),
+        width=image.width,
+        height=image.height,
+        display_size=len(image.files["display"]),
+        thumbnail_size=len(image.files["thumbnail"]),
     )
     photo.is_moderated = new.purpose.is_moderated
     return photo

@@ -25,6 +25,8 @@ from uploads.images import VARIANTS
 from uploads.models import Photo, PhotoQuerySet, Status
 from uploads.purposes import purpose_of
 
+logger = logging.getLogger(__name__)
+
 
 @login_not_required
 @require_safe
@@ -55,8 +57,10 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
         if answer and answer is not full:
             return answer
     try:
-        content = default_storage.open(found.path(variant))
+        content = found.open_file(variant)
     except FileNotFoundError:
+        if Photo.objects.filter(pk=photo_id, has_files=True).exists():
+            logger.error("the file of a photo is missing or not whole: %s", photo_id)
         raise Http404 from None
     return FileResponse(
         content,

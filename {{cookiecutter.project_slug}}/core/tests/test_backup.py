@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -80,7 +81,15 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+def disk(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Stand in for what writes all files of this machine, which can take long."""
+    disk = Mock()
+    monkeypatch.setattr("os.sync", disk, raising=False)
+    return disk
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, disk: Mock) -> Server:
     server = Server()
     monkeypatch.setattr("subprocess.run", server.run)
     return server
@@ -165,6 +174,38 @@ def test_interrupted_backup_leaves_nothing(
     with pytest.raises(subprocess.CalledProcessError):
         create(site, tmp_path / "backups")
     assert not list((tmp_path / "backups").iterdir())
+
+
+@pytest.mark.control("power")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such call")
+def test_backup_is_on_the_disk_before_it_replaces_anything(
+    site: Site, server: Server, disk: Mock, tmp_path: Path
+) -> None:
+    target = tmp_path / "backups"
+    days = (100, 101, 102)
+    names = [f"{datetime.now(UTC) - timedelta(days=age):{NAME}}" for age in days]
+    for name in names:
+        (target / name).mkdir(parents=True)
+    steps: list[Any] = []
+
+    def count_files() -> None:
+        folders = {path.name: len(list(path.iterdir())) for path in target.iterdir()}
+        steps.append(folders)
+
+    disk.side_effect = count_files
+    made = back_up(site, target)
+    old = dict.fromkeys(names, 0)
+    assert steps == [old | {f"{made.name}.partial": 3}, old | {made.name: 3}]
+    assert not (target / names[-1]).exists()
+    photo = site.media / "id" / "display.jpg"
+    photo.unlink()
+
+    def look() -> None:
+        steps.append((photo.exists(), "site_new" in server.databases))
+
+    disk.side_effect = look
+    restore(site, made)
+    assert steps[2:] == [(True, True)]
 
 
 def test_only_old_backups_are_deleted(site: Site, tmp_path: Path) -> None:

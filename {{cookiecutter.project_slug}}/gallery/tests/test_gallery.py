@@ -33,7 +33,8 @@ def fill_gallery(user: User) -> FillGallery:
                 status=Status.APPROVED,
                 width=64,
                 height=48,
-                size=1,
+                display_size=1,
+                thumbnail_size=1,
             )
             for _ in range(count)
         ]

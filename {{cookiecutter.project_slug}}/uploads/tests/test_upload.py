@@ -76,7 +76,7 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     assert (response.status_code, response.headers["Location"]) == (302, "/")
     photo = Photo.objects.get()
     assert (photo.status, photo.owner, photo.title) == (Status.PENDING, user, "Teal")
-    assert (photo.original_name, photo.size) == (
+    assert (photo.original_name, photo.display_size) == (
         name.split("/")[-1],
         default_storage.size(photo.path("display")),
     )

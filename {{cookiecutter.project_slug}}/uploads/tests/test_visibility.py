@@ -145,6 +145,7 @@ def test_served_file_cannot_run_as_a_page(
     photo = make_photo(status=Status.APPROVED)
     with default_storage.open(photo.path("display"), "wb") as file:
         file.write(b"<script>alert(1)</script>")
+    Photo.objects.update(display_size=len(b"<script>alert(1)</script>"))
     response = client.get(urls(photo)[0])
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.headers["X-Content-Type-Options"] == "nosniff"

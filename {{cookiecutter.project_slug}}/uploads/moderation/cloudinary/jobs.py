@@ -25,4 +25,4 @@ def overdue_photos() -> Finding:
     )
 
 
-LINES["photos"] = overdue_photos
+LINES["moderation"] = overdue_photos

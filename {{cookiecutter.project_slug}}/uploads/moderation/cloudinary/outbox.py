@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -33,9 +32,9 @@ BATCH_SIZE = 20
 CLAIM = timedelta(minutes=5)
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
-OTHER_STORAGE = gettext_noop(
-    "The worker looks at another storage than the site: "
-    "a file is missing. Check STORAGE_URL."
+NO_WHOLE_FILE = gettext_noop(
+    "A file is missing or not whole, or the worker looks at another storage than "
+    "the site. Read `manage.py status`, and check STORAGE_URL."
 )
 
 # When the photo is due again (None: never), and the verdicts that were found, by kind.
@@ -119,15 +118,15 @@ def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
 
 def upload(asset: Asset, moderation: str) -> Answer:
     try:
-        with default_storage.open(asset.photo.path("display")) as file:
+        with asset.photo.open_file("display") as file:
             # Saved before the upload: if the outcome stays unknown, the next pass asks
             # before it sends again.
             asset.sent = True
             asset.save(update_fields=["sent"])
             return client.upload(str(asset.pk), file, moderation)
     except FileNotFoundError:
-        logger.error(OTHER_STORAGE)
-        raise PhotoError(OTHER_STORAGE) from None
+        logger.error(NO_WHOLE_FILE)
+        raise PhotoError(NO_WHOLE_FILE) from None
 
 
 def postpone(asset: Asset, error: CloudinaryError) -> Outcome:

@@ -1,5 +1,6 @@
 """Photos from upload to decision, with the real SDK and a stub of Cloudinary."""
 
+import os
 import re
 import time
 import tracemalloc
@@ -336,6 +337,17 @@ def test_worker_with_another_storage_leaves_photos_waiting(
     elsewhere.rename(media)
     run_worker()
     assert len(cloud.uploads) == 2
+
+
+@pytest.mark.control("power")
+def test_file_that_is_not_whole_is_not_sent(
+    cloud: Cloud, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    photo = make_photo()
+    os.truncate(default_storage.path(photo.path("display")), photo.display_size - 1)
+    run_worker()
+    assert not cloud.calls
+    assert "not whole" in details(photo)
 
 
 @pytest.mark.control("V16.5.3")

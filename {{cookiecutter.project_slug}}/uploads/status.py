@@ -1,0 +1,53 @@
+"""The line `photos` of `manage.py status`."""
+
+from uuid import uuid4
+
+from django.conf import settings
+
+from core.status import LINES, Finding
+from uploads.images import VARIANTS
+from uploads.models import Photo
+
+NEWEST = 1000
+NEIGHBORS = 200  # of a random id, on each of its sides
+ADVICE = (
+    "Restore its files from a backup: docs/operations.md says how."
+    " If no backup has them, delete the photo."
+)
+
+
+def check_files() -> Finding:
+    """Find photos whose files are missing or not whole, as after a power failure."""
+    if settings.BUCKET_URL:
+        # A bucket confirms a file once it is stored for good, and each question would
+        # be a request over the network.
+        return True, "are in a bucket, and not checked", ""
+    photos = Photo.objects.filter(has_files=True)
+    start = uuid4()
+    checked = {
+        *photos.order_by("-created_at", "-pk")[:NEWEST],
+        *photos.filter(pk__gte=start).order_by("pk")[:NEIGHBORS],
+        *photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS],
+    }
+    damaged = [photo.pk for photo in checked if not is_whole(photo)]
+    # Without those that were deleted in the meantime.
+    damaged = list(photos.filter(pk__in=damaged).values_list("pk", flat=True))
+    if not damaged:
+        return True, f"the files of {len(checked)} are whole", ""
+    found = (
+        f"of {len(checked)} that were checked, the files of {len(damaged)} are missing"
+        f" or not whole, such as those of {damaged[0]}"
+    )
+    return False, found, ADVICE
+
+
+def is_whole(photo: Photo) -> bool:
+    try:
+        for variant in VARIANTS:
+            photo.open_file(variant).close()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+LINES["photos"] = check_files
