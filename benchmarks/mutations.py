@@ -1712,7 +1712,41 @@ FOUNDATION = [
         FORMS,
         "check_file(found.read())",
     ),
-    Mutation("replaced photo kept", FORMS, "delete_unused(replaced)"),
+    Mutation(
+        "replaced photo kept",
+        FORMS,
+        "delete_unused(photo for photo in replaced if isinstance(photo, Photo))",
+    ),
+    Mutation(
+        "photo of an edit meanwhile kept",
+        FORMS,
+        "getattr(self.stored, name, None) for name in",
+        "getattr(self.original, name, None) for name in",
+    ),
+    Mutation(
+        "deleted object comes back with an edit",
+        FORMS,
+        "raise ObjectDeletedError",
+        "return",
+    ),
+    Mutation(
+        "change of others taken back by an edit",
+        FORMS,
+        "setattr(self.instance, name, getattr(self.stored, name))",
+        "pass",
+    ),
+    Mutation(
+        "change by code lost with an edit",
+        FORMS,
+        "if not (is_changed or field.name in",
+        "if not (field.name in",
+    ),
+    Mutation(
+        "disabled field takes a change back",
+        FORMS,
+        "field.disabled or isinstance",
+        "isinstance",
+    ),
     # Power failures
     Mutation(
         "file not written to the disk",

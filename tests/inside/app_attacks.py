@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.auth.models import Permission
 
 from core.testing import HTTPSClient, Login, MakeUser
+from uploads.forms import PhotoModelForm
 from users.models import User
 
 APPS = {"notes": "note", "shopping_lists": "shoppinglist"}
@@ -49,6 +50,27 @@ def test_limit_holds_for_all_sessions_and_ip_addresses(
             headers={"host": f"testserver:{number + 1}"},
         )
     assert model.objects.count() == 30
+
+
+def test_object_deleted_in_another_tab_stays_deleted(
+    login: Login,
+    user: User,
+    app: str,
+    model: Any,
+    made: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = login(user)
+    save = PhotoModelForm.save
+
+    def delete_first(form: PhotoModelForm) -> Any:
+        model.objects.all().delete()
+        return save(form)
+
+    monkeypatch.setattr(PhotoModelForm, "save", delete_first)
+    response = client.post(f"/{app}/{made.pk}/edit/", {"title": "Late"})
+    assert "This was deleted in the meantime" in response.content.decode()
+    assert not model.objects.exists()
 
 
 def test_staff_need_a_permission_and_guess_no_hidden_values(

@@ -238,6 +238,36 @@ def test_photo_of_a_deleted_object_is_hidden_at_once_and_swept(
     assert not Photo.objects.exists()
 
 
+def test_formset_stores_all_or_nothing(people, workshop, file, settings):
+    settings.UPLOADS_PER_HOUR = 3
+    url = "/workshops/all/"
+
+    def data():
+        fields = {"form-TOTAL_FORMS": 3, "form-INITIAL_FORMS": 1}
+        fields |= {"form-0-id": workshop.pk, "form-0-title": "Changed"}
+        for number in (1, 2):
+            fields[f"form-{number}-title"] = "New"
+            fields[f"form-{number}-cover"] = file()
+        return fields
+
+    def titles(name="owner"):
+        own = Workshop.objects.filter(owner=people[name].account)
+        return sorted(own.values_list("title", flat=True))
+
+    # Two photos of this hour are those of the workshop.
+    answer = people["owner"].post(url, data())
+    assert answer.status_code == 200
+    assert "You have reached the limit of photos" in answer.content.decode()
+    assert titles() == ["Weaving"]
+    assert Photo.objects.count() == 2
+    # Django ignores the form of an object that is not among the user's.
+    people["other"].post(url, data())
+    assert (titles(), titles("other")) == (["Weaving"], ["New", "New"])
+    settings.UPLOADS_PER_HOUR = 4
+    assert people["owner"].post(url, data()).status_code == 302
+    assert titles() == ["Changed", "New", "New"]
+
+
 def test_reminder_is_sent_once(people, workshop):
     Booking.objects.update(due_at=timezone.now())
     for _ in range(2):

@@ -161,6 +161,7 @@ URLS = """\
     path("papers/add/", views.add_paper, name="add_paper"),
     path("papers/<int:paper>/", views.paper, name="paper"),
     path("load/", views.load, name="load"),
+    path("all/", views.edit_all, name="edit_all"),
 """
 ROWS = """\
 /workshops/offers/                           200    200    200      200    200
@@ -169,6 +170,7 @@ ROWS = """\
 /workshops/papers/add/                       log-in 200    200      200    200
 /workshops/papers/<paper>/                   log-in 200    404      404    404
 /workshops/load/                             log-in 200    200      200    200
+/workshops/all/                              log-in 200    200      200    200
 """
 JOBS = """\
 from datetime import timedelta
@@ -204,6 +206,10 @@ PAGES = {
     ),
     "room": '<h1>{{ object }}</h1>{% photo object "plan" alt="Plan" %}',
     "paper": '<h1>{{ object }}</h1>{% photo object "scan" alt="Scan" %}',
+    "edit_all": (
+        '<form method="post" enctype="multipart/form-data">{% csrf_token %}'
+        "{{ formset }}<button>Save</button></form>"
+    ),
 }
 PAGE = """\
 {{% extends "base.html" %}}
@@ -291,9 +297,7 @@ def add_cover(folder: Path) -> None:
 
 def photo_lines(folder: Path) -> list[tuple[str, list[str]]]:
     """Return the document's lines for a cover, by file, in the words of this app."""
-    text = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
-    section = text.partition("\n## Photos\n")[2].partition("\n## ")[0]
-    section = re.sub(r"notes|Notes|Note|note", lambda word: WORDS[word[0]], section)
+    section = guide(folder, "Photos")
     found = re.findall(
         r"In `(\S+)`.*?\n```\w+\n(.+?)```", section, re.MULTILINE | re.DOTALL
     )
@@ -301,6 +305,21 @@ def photo_lines(folder: Path) -> list[tuple[str, list[str]]]:
         (path, [line for line in code.splitlines() if line.strip()])
         for path, code in found
     ]
+
+
+def formset_lines(folder: Path) -> tuple[str, str]:
+    """Return the document's imports and code for a formset, in words of this app."""
+    section = guide(folder, "Several at once")
+    code = section.partition("```python\n")[2].partition("```")[0]
+    imports, _, rest = code.partition("\n\n")
+    return imports, rest
+
+
+def guide(folder: Path, heading: str) -> str:
+    """Return a section of the document, in the words of this app."""
+    text = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.sub(r"notes|Notes|Note|note", lambda word: WORDS[word[0]], section)
 
 
 def cover_edit(folder: Path, path: str, line: str) -> Edit:
@@ -333,8 +352,11 @@ def build_product(folder: Path) -> None:
     These are plans, avatars, papers, handouts, a list to load and reminders.
     """
     app = folder / "workshops"
-    change(app, EDITS)
-    for path, code in (("models.py", MODELS), ("forms.py", FORMS), ("views.py", VIEWS)):
+    imports, formset = formset_lines(folder)
+    imported = "from django.db.models"
+    change(app, [*EDITS, ("views.py", imported, f"{imports}\n{imported}")])
+    views = f"{VIEWS}\n\n{formset}"
+    for path, code in (("models.py", MODELS), ("forms.py", FORMS), ("views.py", views)):
         with (app / path).open("a", encoding="utf-8") as file:
             file.write(code)
     (app / "jobs.py").write_text(JOBS, encoding="utf-8")

@@ -16,6 +16,7 @@ from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
+from django.utils.translation import gettext_lazy as _
 
 from core.logging import log_event
 from uploads.images import (
@@ -144,7 +145,8 @@ class PhotoFormMixin(forms.BaseForm):
     def save(self, commit: bool = True) -> Any:
         """Store the photos and the object in one transaction, and return the object.
 
-        Return None, with an error on the form, if the photos cannot be stored.
+        Return None, with an error on the form, if the photos cannot be stored, or if
+        the object was deleted in the meantime.
         """
         if not commit:
             raise TypeError(
@@ -155,7 +157,10 @@ class PhotoFormMixin(forms.BaseForm):
             with storing_photos(
                 self.owner, self.photo_title(), self.new_photos
             ) as photos:
+                self.read_again()
                 return self.save_with(photos)
+        except ObjectDeletedError as error:
+            self.add_error(None, error)
         except ValidationError as error:
             if getattr(error, "code", None) != "quota":  # raised by the object
                 raise
@@ -169,27 +174,62 @@ class PhotoFormMixin(forms.BaseForm):
             self.add_error(None, upload_error("storage_full", retry_after=300))
         return None
 
+    def read_again(self) -> None:
+        """Lock what `save_with` changes: it may have changed since the form began."""
+
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
         """Save what belongs to the photos, by their fields' names, and return it."""
         return photos
+
+
+class ObjectDeletedError(ValidationError):
+    def __init__(self) -> None:
+        message = _("This was deleted in the meantime, so nothing was saved.")
+        super().__init__(message, code="deleted")
 
 
 class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     """A ModelForm of a model with a PhotoField.
 
     For example: `PhotoModelForm(request.POST, request.FILES, owner=request.user)`.
+
+    Decoding takes seconds, in which others may change or delete the object. `save()`
+    stores what the form shows, new photos and files, and what code has changed in the
+    instance; everything else stays as it is by then.
     """
 
+    stored: Any = None  # the row of an object that exists, locked by `save()`
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_new = self.instance._state.adding
+        self.rows = self.instance._meta.model._base_manager.filter(pk=self.instance.pk)
+        # What code has changed in the instance differs from this row.
+        self.original = self.rows.first() if self.is_bound and not self.is_new else None
+
+    def read_again(self) -> None:
+        if self.is_new:
+            return
+        self.stored = self.rows.select_for_update(no_key=True).first()
+        if not (self.original and self.stored):
+            raise ObjectDeletedError
+        shown = {
+            name
+            for name, field in self.fields.items()
+            if not (field.disabled or isinstance(field, forms.FileField))
+        }
+        for field in self.instance._meta.concrete_fields:
+            name = field.attname
+            is_changed = getattr(self.instance, name) != getattr(self.original, name)
+            if not (is_changed or field.name in {*shown, *self.changed_data}):
+                setattr(self.instance, name, getattr(self.stored, name))
+
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
-        replaced = [
-            photo
-            for name in self.changed_data
-            if isinstance(photo := self.initial.get(name), Photo)
-        ]
         for name, photo in photos.items():
             setattr(self.instance, name, photo)
         saved = forms.ModelForm.save(self)
-        delete_unused(replaced)
+        replaced = [getattr(self.stored, name, None) for name in self.changed_data]
+        delete_unused(photo for photo in replaced if isinstance(photo, Photo))
         return saved
 
 

@@ -58,11 +58,12 @@ def storing_photos(
             # Registered first: an error in a later callback must not delete the files
             # of photos that are stored.
             transaction.on_commit(lambda: committed.append(True))
+            # Lock the owner, so that parallel uploads cannot exceed the quota. First,
+            # since the deletion of an account locks it before its objects. Not the key
+            # (no_key): a decision locks a photo and then its reviewer's key, while this
+            # form may lock the same two in reverse order.
+            User.objects.select_for_update(no_key=True).get(pk=owner.pk)
             if photos:
-                # Lock the owner, so that parallel uploads cannot exceed the quota, but
-                # not the key (no_key): a decision locks a photo and then its reviewer's
-                # key, while this form may lock the same two in reverse order.
-                User.objects.select_for_update(no_key=True).get(pk=owner.pk)
                 check_quota(owner, len(photos))
             for photo in photos.values():
                 save_photo(photo)

@@ -19,7 +19,9 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import transaction
 from django.db.migrations.state import ProjectState
+from django.forms import modelformset_factory
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -44,6 +46,12 @@ class ThingForm(PhotoModelForm):
     class Meta:
         model = Thing
         fields = ("title", "image")
+
+
+class AllForm(PhotoModelForm):
+    class Meta:
+        model = Thing
+        fields = ("title", "image", "portrait")
 
 
 def seen_by(photo: Photo | None, *clients: HTTPSClient) -> list[bool]:
@@ -179,6 +187,98 @@ def test_saving_counts_each_photo_of_a_form_for_the_quota(
     assert form.has_error("image", "quota")
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
+
+
+@pytest.mark.control("edits")
+@pytest.mark.parametrize("photo", [True, False])
+@pytest.mark.parametrize("cascade", [True, False])
+def test_object_that_was_deleted_meanwhile_does_not_come_back(
+    photo: bool,
+    cascade: bool,
+    add_thing: AddThing,
+    other_user: User,
+    media: Path,
+    file: Callable[[], Any],
+) -> None:
+    thing = add_thing()
+    before = set(media.rglob("*.jpg"))
+    files = {"image": file()} if photo else {}
+    form = ThingForm({"title": "Late"}, files, instance=thing, owner=other_user)
+    assert form.is_valid()
+    (thing.owner if cascade else Thing.objects.all()).delete()
+    assert form.save() is None
+    assert "deleted in the meantime, so nothing" in str(form.non_field_errors())
+    assert not Thing.objects.exists()
+    assert not other_user.photos.exists()
+    assert set(media.rglob("*.jpg")) == before
+
+
+@pytest.mark.control("edits")
+@pytest.mark.parametrize("second", ["image", "portrait"])
+def test_two_edits_of_one_object_lose_no_photo_and_leave_none(
+    second: str, add_thing: AddThing, user: User, file: Callable[[], Any]
+) -> None:
+    thing = add_thing("portrait")
+    forms: list[PhotoModelForm] = []
+    for name in ("image", second):
+        read = Thing.objects.get()
+        forms.append(
+            AllForm({"title": name}, {name: file()}, instance=read, owner=user)
+        )
+        assert forms[-1].is_valid()
+    forms[1].save()
+    forms[0].save()
+    changed = Thing.objects.get()
+    assert changed.title == "image"
+    assert changed.image_id != thing.image_id
+    assert (changed.portrait_id == thing.portrait_id) == (second == "image")
+    kept = set(Photo.objects.not_deleted())
+    assert kept == {changed.image, changed.portrait}
+
+
+@pytest.mark.control("edits")
+def test_form_stores_what_it_shows_and_what_code_has_changed(
+    add_thing: AddThing, user: User, other_user: User, file: Callable[[], Any]
+) -> None:
+    letter = add_thing("letter").letter
+    read = add_thing()
+    read.letter = letter  # by code
+    form = ThingForm({"title": "Late"}, instance=read, owner=user)
+    assert form.is_valid()
+    Thing.objects.update(title="Early", guest=other_user)
+    form.save()
+    changed = Thing.objects.get(pk=read.pk)
+    assert (changed.title, changed.guest) == ("Late", other_user)
+    assert changed.letter == letter
+    # A field that is disabled shows a value, and stores none.
+    form = ThingForm({}, instance=changed, owner=user)
+    form.fields["title"].disabled = True
+    assert form.is_valid()
+    Thing.objects.update(title="Early")
+    assert form.save().title == "Early"
+
+
+@pytest.mark.control("V5.2.4")
+def test_formset_over_the_quota_stores_all_or_nothing(
+    user: User, file: Callable[[], Any], settings: Settings
+) -> None:
+    settings.UPLOADS_PER_HOUR = 1
+    formset_class: Any = modelformset_factory(Thing, ThingForm)
+    data: dict[str, object] = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 0}
+    data |= {"form-0-title": "Teal", "form-1-title": "Navy"}
+    files = {"form-0-image": file(), "form-1-image": file()}
+    # As docs/your-first-app.md says.
+    formset = formset_class(data, files, form_kwargs={"owner": user})
+    for form in formset:
+        form.instance.owner = user
+    assert formset.is_valid()
+    with transaction.atomic():
+        is_saved = None not in formset.save()
+        transaction.set_rollback(not is_saved)
+    assert not is_saved
+    assert formset.forms[1].has_error("image", "quota")
+    assert not Thing.objects.exists()
+    assert not Photo.objects.exists()
 
 
 def test_form_without_a_new_photo_stores_only_its_object(
