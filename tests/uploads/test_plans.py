@@ -67,6 +67,7 @@ WORK = {
         "jobs.remove_expired_files(); "
         "assert not Photo.objects.filter(auto_rejected_at=long_ago)"
     ),
+    "the status": "status.check_files()",
     "the deletion of a user": "owner.delete()",
 }
 # Explains each statement again, as it was, and takes back what that changed.
@@ -78,7 +79,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from core.testing import HTTPSClient
-from uploads import jobs, limits, services
+from uploads import jobs, limits, services, status
 from uploads.moderation.cloudinary.models import Asset
 
 call_command("migrate", verbosity=0)

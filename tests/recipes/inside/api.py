@@ -24,6 +24,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
 from notes.models import Note
 from tokens.models import Token
+from uploads import forms
 from uploads.models import Photo, Status
 from users.models import User
 
@@ -525,6 +526,24 @@ def test_cover_is_reencoded_reviewed_and_read_with_the_token(
     note.refresh_from_db()
     assert note.cover != photo
     assert note.title == "Milk"
+
+
+def test_cover_takes_back_no_text_that_was_changed_meanwhile(
+    call: Caller,
+    note: Note,
+    make_image: MakeImage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decode = forms.validate_and_reencode
+
+    def decode_late(*arguments: Any) -> Any:
+        Note.objects.update(title="Changed")
+        return decode(*arguments)
+
+    monkeypatch.setattr(forms, "validate_and_reencode", decode_late)
+    response = call.upload(f"{URL}/{note.pk}/cover", make_image())
+    assert (response.status_code, response.json()["title"]) == (200, "Changed")
+    assert Note.objects.get().title == "Changed"
 
 
 @pytest.mark.parametrize(
