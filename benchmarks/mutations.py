@@ -35,6 +35,9 @@ LOGS = "core/logging.py"
 IMAGES = "uploads/images.py"
 DECODER = "uploads/decoder.py"
 LIMITS = "uploads/limits.py"
+TURNS = "core/turns.py"
+FORM_TURNS = "users/middleware.py"
+PROXIES = "core/proxies.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
@@ -1527,20 +1530,20 @@ FOUNDATION = [
     ),
     Mutation(
         "decoders not limited",
-        LIMITS,
-        "changed, decoding = Condition(), Lock()",
-        'changed, decoding = Condition(), __import__("threading").Semaphore(99)',
+        TURNS,
+        "self.is_taken = True",
+        "pass",
     ),
     Mutation(
         "endless queue for the decoder",
-        LIMITS,
-        "del waiting[MOST_WAITING:]  # who has used most is turned away",
+        TURNS,
+        "del self.waiting[self.most_waiting :]  # who has used most is turned away",
     ),
     Mutation(
         "first come, first decoded",
-        LIMITS,
-        "place = (*used, time.monotonic())",
-        "place = (time.monotonic(),)",
+        TURNS,
+        "place = (*used, next(self.numbers))",
+        "place = (next(self.numbers),)",
     ),
     Mutation(
         "network not charged",

@@ -160,11 +160,11 @@ def test_log_of_an_upload_holds_no_personal_data(
 def test_upload_without_a_place_to_wait_is_refused_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_WAITING", 0)
-    monkeypatch.setattr(limits.changed, "wait", wait := Mock())
+    monkeypatch.setattr(limits.decoding, "most_waiting", 0)
+    monkeypatch.setattr(limits.decoding.changed, "wait", wait := Mock())
     with pytest.raises(ValidationError) as busy, limits.decoder(0):
         pass
-    assert (busy.value.code, limits.waiting) == ("busy", [])
+    assert (busy.value.code, limits.decoding.waiting) == ("busy", [])
     assert not wait.called
 
 

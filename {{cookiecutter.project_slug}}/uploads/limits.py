@@ -6,11 +6,9 @@ Decoding is what costs most.
 import logging
 import math
 import time
-from bisect import insort
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from threading import Condition, Lock
 
 from django.conf import settings
 from django.core.cache import cache
@@ -18,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from core.middleware import client_network
+from core.turns import Busy, Turns
 from uploads.images import CPU_SECONDS, RETRY_SECONDS, WALL_SECONDS, upload_error
 from users.models import User
 
@@ -26,9 +25,7 @@ WAIT_SECONDS = 8
 # Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
 # bounded list.
 STEP_SECONDS, STEPS = 10, 60
-changed, decoding = Condition(), Lock()
-# What account and network of each have used, and when it came.
-waiting: list[tuple[float, ...]] = []
+decoding = Turns(MOST_WAITING, WAIT_SECONDS)
 
 logger = logging.getLogger(__name__)
 
@@ -82,27 +79,12 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
 @contextmanager
 def decoder(*used: float) -> Iterator[None]:
     """Hold this process's only decoder. Whoever waits and has used least is next."""
-    place = (*used, time.monotonic())
-
-    def is_decided() -> bool:
-        return place not in waiting or (
-            place == waiting[0] and decoding.acquire(blocking=False)
-        )
-
-    with changed:
-        insort(waiting, place)
-        del waiting[MOST_WAITING:]  # who has used most is turned away
-        changed.notify_all()
-        has_turn = changed.wait_for(is_decided, WAIT_SECONDS) and place in waiting
-        waiting[:] = [it for it in waiting if it != place]
-    if not has_turn:
-        raise upload_error("busy", retry_after=RETRY_SECONDS)
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(decoding.hold(*used))
+        except Busy:
+            raise upload_error("busy", retry_after=RETRY_SECONDS) from None
         yield
-    finally:
-        with changed:
-            decoding.release()
-            changed.notify_all()
 
 
 def check_quota(owner: User, new: int = 1) -> None:

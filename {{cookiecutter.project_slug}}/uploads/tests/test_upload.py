@@ -239,7 +239,7 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = login(user)
-    monkeypatch.setattr(limits, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(limits.decoding, "wait_seconds", 0)
     with limits.decoder():
         response = upload(client, title="Kept title")
         assert (
@@ -251,7 +251,8 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
         # So that upload.js keeps the file.
         assert list(response.context["form"].errors) == ["__all__"]
     assert "ERROR" not in {record.levelname for record in caplog.records}
-    assert (limits.waiting, limits.seconds_used(f"decoded:{user.pk}")) == ([], {})
+    assert limits.decoding.waiting == []
+    assert limits.seconds_used(f"decoded:{user.pk}") == {}
     places = record_places(monkeypatch)
     assert upload(client).status_code == 302
     assert places == [(0, 0, True)]  # it came back before Retry-After
@@ -264,7 +265,7 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
 def test_of_those_that_wait_who_used_least_is_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "WAIT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(limits.decoding, "wait_seconds", HANG_SECONDS)
     done: list[str] = []
 
     def decode(name: str, *used: float) -> None:
@@ -278,7 +279,7 @@ def test_of_those_that_wait_who_used_least_is_next(
     with ThreadPoolExecutor() as threads, limits.decoder():
         for number, (name, used) in enumerate(waiting.items(), 1):
             threads.submit(decode, name, *used)
-            while len(limits.waiting) + len(done) < number:
+            while len(limits.decoding.waiting) + len(done) < number:
                 time.sleep(0.001)
     assert done == ["heavy busy", "late busy", "quiet", "crowded"]
 
@@ -332,10 +333,10 @@ def test_account_has_one_upload_at_a_time(
         assert list(cache.get(f"decoded:{other_user.pk}").values()) == [
             2 * images.CPU_SECONDS
         ]
-        limits.decoding.release()  # as if it ran in another process
+        limits.decoding.is_taken = False  # as if it ran in another process
         assert upload(login(user)).status_code == 302
         response = upload(login(other_user))
-        limits.decoding.acquire()
+        limits.decoding.is_taken = True
     assert (response.status_code, response.headers["Retry-After"], codes(response)) == (
         429,
         "5",

@@ -1,0 +1,58 @@
+"""Turns: one caller works, few wait, and whoever has used least is next."""
+
+import itertools
+from bisect import insort
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+
+class Busy(Exception):
+    """Others have used less, or no turn ended in time."""
+
+
+class Turns:
+    """What one caller of this process may do at a time.
+
+    Each one that waits holds a thread, so only `most_waiting` do.
+    """
+
+    def __init__(self, most_waiting: int, wait_seconds: float) -> None:
+        self.most_waiting = most_waiting
+        self.wait_seconds = wait_seconds
+        self.is_taken = False
+        # What each of those that wait has used, and its number.
+        self.waiting: list[tuple[float, ...]] = []
+        self.numbers = itertools.count()
+        self.changed = Condition()
+
+    @contextmanager
+    def hold(self, *used: float) -> Iterator[None]:
+        """Hold the only turn, or raise Busy.
+
+        Of those that have used the same, whoever came first is next.
+        """
+        with self.changed:
+            place = (*used, next(self.numbers))
+            insort(self.waiting, place)
+            del self.waiting[self.most_waiting :]  # who has used most is turned away
+            self.changed.notify_all()
+            self.changed.wait_for(
+                lambda: place not in self.waiting or self.is_next(place),
+                self.wait_seconds,
+            )
+            has_turn = self.is_next(place)
+            if place in self.waiting:
+                self.waiting.remove(place)
+            if not has_turn:
+                raise Busy
+            self.is_taken = True
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.is_taken = False
+                self.changed.notify_all()
+
+    def is_next(self, place: tuple[float, ...]) -> bool:
+        return not self.is_taken and self.waiting[:1] == [place]
