@@ -37,7 +37,6 @@ DECODER = "uploads/decoder.py"
 LIMITS = "uploads/limits.py"
 TURNS = "core/turns.py"
 FORM_TURNS = "users/middleware.py"
-PROXIES = "core/proxies.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
@@ -897,11 +896,44 @@ FOUNDATION = [
     ),
     Mutation(
         "every log-in waits",
-        "users/middleware.py",
-        "if self.places.acquire(blocking=False):",
-        "if True:",
+        FORM_TURNS,
+        "Turns(most_waiting=1, wait_seconds=2)",
+        "Turns(most_waiting=99, wait_seconds=2)",
     ),
-    Mutation("busy page rendered each time", "users/middleware.py", "@cache"),
+    Mutation(
+        "first network to come is next",
+        FORM_TURNS,
+        "turns.hold(seconds_used()[network])",
+        "turns.hold(0)",
+    ),
+    Mutation(
+        "forms free of charge",
+        FORM_TURNS,
+        "seconds_used()[network] += time.monotonic() - started",
+        "pass",
+    ),
+    Mutation(
+        "request for a link waits for its turn",
+        FORM_TURNS,
+        'WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}',
+        'WITHOUT_TURN = {"/accounts/logout/"}',
+    ),
+    Mutation(
+        "forged form takes a turn",
+        SETTINGS,
+        '"django.middleware.csrf.CsrfViewMiddleware",\n'
+        '"django.contrib.messages.middleware.MessageMiddleware",\n'
+        '"allauth.account.middleware.AccountMiddleware",\n'
+        '"core.middleware.CacheDownMiddleware",\n'
+        '"users.middleware.FormTurnMiddleware",',
+        '"users.middleware.FormTurnMiddleware",\n'
+        '"django.middleware.csrf.CsrfViewMiddleware",\n'
+        '"django.contrib.messages.middleware.MessageMiddleware",\n'
+        '"allauth.account.middleware.AccountMiddleware",\n'
+        '"core.middleware.CacheDownMiddleware",',
+    ),
+    Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
+    Mutation("office of thirty", SETTINGS, '"login": "600/m/ip",'),
     Mutation(
         "SCRIPT_NAME of a client believed",
         "gunicorn.conf.py",
@@ -2465,7 +2497,8 @@ FEATURES = [
     Mutation(
         "sessions stored in number by passkey log-ins",
         "accounts/urls.py",
-        'rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(login_webauthn)',
+        'rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))'
+        "(login_webauthn)",
         "login_webauthn",
     ),
     Mutation(

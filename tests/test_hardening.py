@@ -238,6 +238,13 @@ def test_nginx_limits_each_client(answers: Answers, pristine: Project) -> None:
     found = dict(re.findall(r"^    (\w+) (.+);$", tls, re.MULTILINE))
     assert {key: found.get(key) for key in SERVER} == SERVER
     assert {"limit_conn", "client_max_body_size", "ssl_session_cache"} <= found.keys()
+    # No office reaches it, and 429 is for those that cannot even wait.
+    (rate,) = re.findall(
+        r"^limit_req_zone \S+ zone=posts:1m rate=(\d+)r/s;", text, re.MULTILINE
+    )
+    (burst,) = re.findall(r"^zone=posts burst=(\d+)$", found["limit_req"])
+    assert int(rate) >= 10
+    assert int(burst) >= 100
     zones = set(re.findall(r"^limit_conn_zone \S+ zone=(\w+):", text, re.MULTILINE))
     assert zones == set(re.findall(r"^    limit_conn (\w+) \d+;", tls, re.MULTILINE)), (
         "a zone limits nothing by itself"

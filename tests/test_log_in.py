@@ -1,14 +1,34 @@
-"""The log-in on a production server without features: parallel guesses, and emails."""
+"""The log-in on a production server without features.
 
+Parallel guesses, emails, and visitors who share the log-in with a flood.
+"""
+
+import http.client
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
 from tests.support.baking import ALL_OFF, Project
-from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve, working
+from tests.support.live import (
+    HANG_SECONDS,
+    OTHER_USER,
+    OWNER,
+    PASSWORD,
+    Response,
+    Site,
+    serve,
+    working,
+)
+from tests.support.proxying import ProxiedVisitor, serve_behind_nginx
 from tests.support.services import wait_until
 
 pytestmark = pytest.mark.tier("whole")
@@ -171,3 +191,124 @@ def test_killed_worker_and_unreachable_mail_server_lose_no_email(
             assert len(mailbox.messages) <= 10
             assert "@" not in log.read_text("utf-8")
         mailbox.shutdown()
+
+
+# An office has one address, behind which are many people.
+OFFICE, FLOOD_NETWORK = "127.0.0.1", "127.0.0.66"
+PEOPLE = 60
+CREATE_OFFICE = f"""
+from django.contrib.auth.hashers import make_password
+password = make_password("{PASSWORD}")
+User.objects.bulk_create(
+    [
+        User(email=f"person{{number}}@example.com", password=password)
+        for number in range({PEOPLE})
+    ]
+)
+"""
+
+
+@dataclass
+class Neighbor(ProxiedVisitor):
+    """A visitor from one IP address of many; nginx sees it."""
+
+    ip_address: str = OFFICE
+    posts: int = 0
+    own_headers: ClassVar[dict[str, str]] = {
+        **ProxiedVisitor.own_headers,
+        "Host": "localhost",
+    }
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection from the visitor's IP address."""
+        return http.client.HTTPSConnection(
+            "127.0.0.1",
+            self.site.port,
+            timeout=HANG_SECONDS,
+            context=self.site.tls,
+            source_address=(self.ip_address, 0),
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
+        """Count the forms, those included that are sent again after a 503."""
+        self.posts += method == "POST"
+        return super().request(method, path, body, headers)
+
+    def log_in(self, number: int) -> int:
+        """Log in as one of the people of the office, and return the status."""
+        fields = {"login": f"person{number}@example.com", "password": PASSWORD}
+        return self.post(LOGIN, fields).status
+
+
+@pytest.fixture
+def office(project: Project, tmp_path: Path) -> Iterator[Site]:
+    """Return a site behind the emitted nginx, served by two processes."""
+    with serve_behind_nginx(
+        project(ALL_OFF), tmp_path, CREATE_OFFICE, WEB_CONCURRENCY="2"
+    ) as site:
+        yield site
+
+
+def test_sixty_people_log_in_from_one_ip_address(office: Site) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        statuses = threads.map(
+            lambda number: Neighbor(office).log_in(number), range(PEOPLE)
+        )
+        assert list(statuses) == [302] * PEOPLE
+
+
+def flood(
+    site: Site, ip_address: str, *, with_token: bool, end: threading.Event
+) -> Counter[int]:
+    """Send log-ins that fail until the end, and count their statuses."""
+    visitor = Neighbor(site, ip_address=ip_address)
+    fields = {"login": "nobody@example.com", "password": "wrong"}
+    if with_token:
+        fields["csrfmiddlewaretoken"] = visitor.token(LOGIN)
+    headers = {
+        **visitor.own_headers,
+        "Cookie": visitor.cookies.output([], header="", sep=";").strip(),
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    statuses: Counter[int] = Counter()
+    while not end.is_set():
+        connection = visitor.connection()
+        connection.request("POST", LOGIN, urlencode(fields), headers)
+        statuses[connection.getresponse().status] += 1
+        connection.close()
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("ip_address", "with_token"),
+    [(OFFICE, False), (FLOOD_NETWORK, False), (FLOOD_NETWORK, True)],
+    ids=["same network", "other network", "other network with tokens"],
+)
+def test_flood_of_log_ins_keeps_nobody_out(
+    ip_address: str,
+    with_token: bool,  # noqa: FBT001
+    office: Site,
+) -> None:
+    end = threading.Event()
+    people = [Neighbor(office) for _ in range(10)]
+    with ThreadPoolExecutor(16) as threads:
+        floods = [
+            threads.submit(flood, office, ip_address, with_token=with_token, end=end)
+            for _ in range(16)
+        ]
+        try:
+            statuses = [person.log_in(number) for number, person in enumerate(people)]
+        finally:
+            end.set()
+        sent = sum((it.result() for it in floods), Counter[int]())
+    assert set(sent) <= ({200, 429, 503} if with_token else {403})
+    assert statuses == [302] * 10
+    # When a minute begins, nobody has used anything: then, the flood may be first.
+    again = sum(person.posts for person in people) - 10
+    assert again <= (5 if with_token else 0)

@@ -161,6 +161,39 @@ def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
     assert "limiting" not in proxy.logs, "the log would name the IP address"
 
 
+@pytest.fixture
+def slow(project: Project, tmp_path: Path) -> Iterator[Proxy]:
+    """Run nginx with a rate of a form in a minute, and five more that wait."""
+    deploy = project(ALL_OFF) / "deploy"
+    text = (deploy / "site.conf").read_text(encoding="utf-8")
+    for old, new in (("rate=100r/s", "rate=1r/m"), ("burst=100;", "burst=5;")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (deploy / "site.conf").write_text(text, encoding="utf-8")
+    certificate, _ = issue_certificate(tmp_path)
+    with nginx(deploy, tmp_path, certificate) as (http, https):
+        running = Proxy(http, https, tmp_path)
+        yield running
+        running.close()
+
+
+def test_forms_of_one_network_have_a_ceiling(slow: Proxy) -> None:
+    for family in ("127.0.0.1", "::1"):
+        paths = ["/accounts/login/", "/photos/upload/"] * 5
+        sent = [slow.send(POST.format(path, 1), family) for path in paths]
+        answers = statuses(sent, 5)
+        assert sorted(answers) == [""] * 5 + ["429"] * 4 + ["502"]
+        key = "/accounts/password/reset/key/1-secret/"
+        page = receive_page(slow.send(POST.format(key, 1), family))
+        assert page.startswith(b"HTTP/1.1 429 ")
+        assert page.count(b"\r\nRetry-After: 1\r\n") == 1
+        assert b"<h1>Too many requests</h1>" in page
+        assert {status(slow.send(GET.format("/"), family)) for _ in range(30)} == {
+            "502"
+        }
+    assert "limiting" not in slow.logs, "the log would name the IP address"
+
+
 def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:
     for path in ("/photos/upload/", "/accounts/login/"):
         assert status(proxy.send(POST.format(path, 26 * 1024**2)), BRIEF) == ""
@@ -188,7 +221,7 @@ OWN = {
 }
 
 
-def test_pages_of_nginx_have_the_sites_headers(proxy: Proxy, pristine: Project) -> None:
+def test_pages_of_nginx_have_the_sites_headers(slow: Proxy, pristine: Project) -> None:
     folder = pristine(ALL_OFF)
     shown = run(
         folder,
@@ -208,12 +241,17 @@ def test_pages_of_nginx_have_the_sites_headers(proxy: Proxy, pristine: Project) 
     expected = {line for line, header in found.items() if header not in OWN}
     assert len(expected) > 6
     assert "Strict-Transport-Security: max-age=31536000; includeSubDomains" in expected
-    large = proxy.send(POST.format("/photos/upload/", 26 * 1024**2 + 1))
-    for connection, first in (
+    large = POST.format("/photos/upload/", 26 * 1024**2 + 1)
+    # The seventh form is one too many.
+    many = [POST.format("/", 1)] * 7
+    for request, first in (
         (large, b"HTTP/1.1 413 "),
-        (proxy.send(GET.format("/")), b"HTTP/1.1 502 "),
+        (GET.format("/"), b"HTTP/1.1 502 "),
+        (many.pop(), b"HTTP/1.1 429 "),
     ):
-        answer = receive_page(connection)
+        if b" 429 " in first:
+            assert [status(slow.send(it), BRIEF) for it in many][1:] == [""] * 5
+        answer = receive_page(slow.send(request))
         assert answer.startswith(first)
         lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
         assert sorted(line for line in lines if line in expected) == sorted(expected)

@@ -36,7 +36,7 @@ NAMES |= {
 }
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
-limited_login = rate_limit(30, seconds=60, per="ip", methods=("GET", "HEAD"))(
+limited_login = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))(
     login_webauthn
 )
 

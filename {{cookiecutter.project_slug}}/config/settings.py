@@ -175,8 +175,6 @@ MIDDLEWARE = [
     "core.middleware.ResponseHeadersMiddleware",
     "core.middleware.RequestValidationMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Before sessions: a form that is refused costs no query.
-    "users.middleware.FormTurnMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # % if cookiecutter.auth_app
@@ -191,6 +189,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "core.middleware.CacheDownMiddleware",
+    # After CSRF: only a form that a visitor has opened takes a turn. A form that gets
+    # none has cost the session's query by then, but so does any page.
+    "users.middleware.FormTurnMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -355,6 +356,7 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # allauth's defaults. Links are valid for longer than their limit lasts, so that nobody
 # can use up the last valid one (users/forms.py).
 ACCOUNT_RATE_LIMITS = {
+    "login": "600/m/ip",  # an office has one IP address
     "login_failed": "10/m/ip,5/5m/key",
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",
@@ -376,8 +378,12 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verified
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]  # by default also by email
-# Per recipient, and per emailed code.
-ACCOUNT_RATE_LIMITS |= {"email": "5/h/key", "emailed_code": "3/10m/key"}
+ACCOUNT_RATE_LIMITS |= {
+    "signup": "120/m/ip,600/h/ip",
+    "email": "5/h/key",  # per recipient
+    "emailed_code": "3/10m/key",
+}
+MFA_RATE_LIMITS = {"webauthn_login": "120/m/ip"}  # a passkey cannot be guessed
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_FORMS = {
     "add_webauthn": "accounts.forms.AddPasskeyForm",

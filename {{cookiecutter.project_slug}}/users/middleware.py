@@ -1,5 +1,8 @@
-from functools import cache
-from threading import BoundedSemaphore, Lock
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -8,10 +11,14 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
 
-from core import views
+from core.middleware import client_network
+from core.turns import Busy, Turns
 
 PAGES = "/accounts/"  # as in config/urls.py
-WAIT_SECONDS, RETRY_SECONDS = 2, 1
+# Forms that hash nothing, and that nobody may be kept from.
+WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}
+RETRY_SECONDS = 1
+turns = Turns(most_waiting=1, wait_seconds=2)
 
 
 class FormTurnMiddleware(MiddlewareMixin):
@@ -22,34 +29,62 @@ class FormTurnMiddleware(MiddlewareMixin):
     processors from everyone else.
     """
 
-    turn, places = Lock(), BoundedSemaphore(2)
-
     def __call__(self, request: HttpRequest) -> Any:
+        with ExitStack() as turn:
+            request.turn = turn  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+    # Not before: a form that CSRF protection or the log-in refuses takes no turn.
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
         path = request.path_info
         if (
             request.method != "POST"
             or not path.startswith(PAGES)
-            or path == f"{PAGES}logout/"
+            or path in WITHOUT_TURN
         ):
-            return self.get_response(request)
-        if self.places.acquire(blocking=False):
-            try:
-                if self.turn.acquire(timeout=WAIT_SECONDS):
-                    try:
-                        return self.get_response(request)
-                    finally:
-                        self.turn.release()
-            finally:
-                self.places.release()
-        views.discard_body(request)
-        response = HttpResponse(
-            busy_page(), status=503, headers={"Retry-After": str(RETRY_SECONDS)}
-        )
-        # Otherwise Django would log an error.
-        log_response(
-            "Busy: %s", request.path, response=response, request=request, level="info"
-        )
-        return response
+            return None
+        try:
+            request.turn.enter_context(form_turn(client_network.get()))  # type: ignore[attr-defined]
+        except Busy:
+            return busy_response(request)
+        return None
+
+
+@contextmanager
+def form_turn(network: str) -> Iterator[None]:
+    """Hold the process's only turn. Of networks, the one that has used least is next.
+
+    Otherwise, one network could keep all others from the log-in.
+    """
+    with turns.hold(seconds_used()[network]):
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds_used()[network] += time.monotonic() - started
+
+
+def seconds_used() -> defaultdict[str, float]:
+    """Return the seconds that each network has used in the present minute."""
+    return seconds_in(int(time.monotonic() // 60))
+
+
+@lru_cache(1)
+def seconds_in(minute: int) -> defaultdict[str, float]:
+    return defaultdict(float)
+
+
+def busy_response(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(
+        busy_page(), status=503, headers={"Retry-After": str(RETRY_SECONDS)}
+    )
+    # Otherwise Django would log an error.
+    log_response(
+        "Busy: %s", request.path, response=response, request=request, level="info"
+    )
+    return response
 
 
 @cache

@@ -99,10 +99,10 @@ def test_passkey_log_in_stores_few_sessions(db: None) -> None:
     for method in ("get", "head"):
         statuses = [
             getattr(HTTPSClient(), method)(url, headers=headers).status_code
-            for _ in range(40)
+            for _ in range(130)
         ]
         assert 429 in statuses
-    assert Session.objects.count() <= 30
+    assert Session.objects.count() <= 120
 
 
 @pytest.mark.control("V7.4.5")

@@ -136,13 +136,16 @@ def test_sign_up_answers_the_same_for_any_email(user: User) -> None:
 
 @pytest.mark.control("V6.1.1")
 def test_limits_of_emails_match_the_documentation() -> None:
-    assert (
-        settings.ACCOUNT_RATE_LIMITS.items()
-        >= {"email": "5/h/key", "emailed_code": "3/10m/key"}.items()
-    )
+    limits = {
+        "signup": "120/m/ip,600/h/ip",
+        "email": "5/h/key",
+        "emailed_code": "3/10m/key",
+    }
+    assert settings.ACCOUNT_RATE_LIMITS.items() >= limits.items()
     text = (settings.BASE_DIR / "accounts" / "SECURITY.md").read_text(encoding="utf-8")
     assert "at most five emails an hour" in text
     assert "ten minutes and three attempts" in text
+    assert "120 sign-ups a minute and 600 an hour" in text
 
 
 @pytest.mark.control("V2.4.1")

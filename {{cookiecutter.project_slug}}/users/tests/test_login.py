@@ -1,10 +1,12 @@
 """Log-in, log-out, password pages, their emails and rate limits."""
 
 import re
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
-from threading import Barrier, Event
+from threading import Event
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +25,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from core.mail import send_waiting
+from core.middleware import client_network
 from core.models import Mail
 from core.testing import (
     HANG_SECONDS,
@@ -39,7 +42,13 @@ from core.testing import (
 from core.tests.access import routes
 from users import urls
 from users.hashers import Argon2idHasher
-from users.middleware import FormTurnMiddleware, busy_page
+from users.middleware import (
+    FormTurnMiddleware,
+    busy_page,
+    seconds_in,
+    seconds_used,
+    turns,
+)
 from users.models import User
 
 CHANGE, RESET = "/accounts/password/change/", "/accounts/password/reset/"
@@ -207,6 +216,7 @@ def rates(text: str) -> list[tuple[str, int, int]]:
 @pytest.mark.control("V6.1.1")
 def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     limits_of = {
+        "login": "600/m/ip",
         "login_failed": "10/m/ip,5/5m/key",
         "reset_password": "20/m/ip",
         "reset_link": "3/30m/key",
@@ -299,7 +309,7 @@ def test_log_in_is_blocked_while_attempts_cannot_be_counted(
 
 
 @pytest.mark.control("V15.2.2")
-def test_form_that_gets_no_turn_is_refused_before_any_query(
+def test_form_that_gets_no_turn_is_refused_with_a_page(
     client: HTTPSClient,
     member: User,
     monkeypatch: pytest.MonkeyPatch,
@@ -307,59 +317,112 @@ def test_form_that_gets_no_turn_is_refused_before_any_query(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client.get(LOGIN)  # loads the page's parts
-    monkeypatch.setattr("users.middleware.WAIT_SECONDS", 0.01)
-    with FormTurnMiddleware.turn, django_assert_num_queries(0):
-        for page in (LOGIN, RESET, CHANGE):
-            response = (
-                log_in(client, member.email) if page == LOGIN else client.post(page)
-            )
-            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-            assert {
-                "Content-Security-Policy",
-                "Strict-Transport-Security",
-            } <= response.headers.keys()
-            assert "reload this page" in response.content.decode()
+    monkeypatch.setattr(turns, "wait_seconds", 0.01)
+    with turns.hold(), django_assert_num_queries(0):
+        response = log_in(client, member.email)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert {
+        "Content-Security-Policy",
+        "Strict-Transport-Security",
+    } <= response.headers.keys()
+    assert "reload this page" in response.content.decode()
     assert "ERROR" not in {record.levelname for record in caplog.records}
-    with FormTurnMiddleware.turn:
-        assert client.get(LOGIN).status_code == 200
-        assert client.post("/accounts/logout/").status_code == 302
     log_in(client, member.email)
     assert is_logged_in(client)
 
 
 @pytest.mark.control("V15.2.2")
-def test_flood_of_log_ins_leaves_threads_for_pages(
-    rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+def test_form_that_hashes_nothing_takes_no_turn(
+    client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("users.middleware.WAIT_SECONDS", HANG_SECONDS)
-    begun, end, running = Barrier(2), Event(), []
+    monkeypatch.setattr(turns, "wait_seconds", 0.01)
+    forger = HTTPSClient(enforce_csrf_checks=True)
+    with turns.hold():
+        assert client.get(LOGIN).status_code == 200
+        assert client.post(RESET, {"email": member.email}).status_code == 302
+        assert client.post("/accounts/logout/").status_code == 302
+        assert client.post(CHANGE).status_code == 302  # to the log-in
+        assert forger.post(LOGIN, {"a": "1"}).status_code == 403
 
-    def view(request: HttpRequest) -> HttpResponse:
+
+@pytest.fixture
+def handle(rf: RequestFactory) -> Callable[[str, Callable[[], object]], int]:
+    """Send a form of a network through the middleware, and return the status."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        refused = middleware.process_view(request, respond, (), {})
+        if refused is None:
+            request.work()  # type: ignore[attr-defined]
+        return refused or HttpResponse()
+
+    def send(network: str, work: Callable[[], object]) -> int:
+        client_network.set(network)
+        request: Any = rf.post(LOGIN)
+        request.work = work
+        return int(middleware(request).status_code)
+
+    middleware = FormTurnMiddleware(respond)
+    seconds_in.cache_clear()
+    return send
+
+
+@pytest.mark.control("V15.2.2")
+def test_flood_of_log_ins_leaves_threads_for_pages(
+    handle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "wait_seconds", HANG_SECONDS)
+    end, running = Event(), []
+
+    def work() -> None:
         running.append(1)
-        if request.path == LOGIN:
-            if not end.is_set():
-                begun.wait(HANG_SECONDS)
-            end.wait(HANG_SECONDS)
+        end.wait(HANG_SECONDS)
         assert len(running) == 1
         running.clear()
-        return HttpResponse()
 
-    middleware = FormTurnMiddleware(view)
     with (
-        ThreadPoolExecutor(2) as pool,
+        ThreadPoolExecutor(3) as pool,
         patch("users.middleware.render_to_string", return_value="") as render,
     ):
         busy_page.cache_clear()
-        waiting = [pool.submit(middleware, rf.post(LOGIN)) for _ in range(2)]
-        begun.wait(HANG_SECONDS)
-        while FormTurnMiddleware.places.acquire(blocking=False):
-            FormTurnMiddleware.places.release()
-        assert {middleware(rf.post(LOGIN)).status_code for _ in range(50)} == {503}
+        begun = [pool.submit(handle, "office", work) for _ in range(2)]
+        try:
+            while not (running and turns.waiting):
+                time.sleep(0.001)
+            others = pool.submit(lambda: {handle("office", work) for _ in range(50)})
+            assert others.result(HANG_SECONDS / 2) == {503}
+        finally:
+            end.set()
         assert render.call_count == 1
-        end.set()
-        assert [it.result().status_code for it in waiting] == [200, 200]
+        assert [it.result() for it in begun] == [200, 200]
     busy_page.cache_clear()
-    assert middleware(rf.post(LOGIN)).status_code == 200
+    assert handle("office", work) == 200
+
+
+@pytest.mark.control("V15.2.2")
+def test_network_that_used_least_has_the_next_turn(
+    handle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of forms from one network, then one from another."""
+    monkeypatch.setattr(turns, "wait_seconds", HANG_SECONDS)
+    end = Event()
+    order: list[str] = []
+    for _ in range(3):
+        handle("flood", lambda: time.sleep(0.01))
+    assert seconds_used().keys() == {"flood"}
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(handle, "flood", lambda: end.wait(HANG_SECONDS))
+        while not turns.is_taken:
+            time.sleep(0.001)
+        second = pool.submit(handle, "flood", lambda: order.append("flood"))
+        while not turns.waiting:
+            time.sleep(0.001)
+        other = pool.submit(handle, "office", lambda: order.append("office"))
+        assert second.result(HANG_SECONDS) == 503
+        assert handle("flood", lambda: order.append("flood")) == 503
+        end.set()
+        assert (first.result(), other.result(), order) == (200, 200, ["office"])
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)  # another minute
+    assert not seconds_used()
 
 
 @pytest.mark.control("V16.3.1")
@@ -548,6 +611,22 @@ def test_reset_does_the_same_work_for_any_email(
         if "/password/reset/key/" in message.message().get_content()
     ]
     assert links == [[member.email]]
+
+
+@pytest.mark.control("V15.2.2")
+def test_office_of_sixty_logs_in_from_one_ip_address(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Argon2idHasher, "verify", lambda *args: True)
+    for number in range(60):
+        email = f"person{number}@example.com"
+        person = make_user(email)
+        # % if cookiecutter.auth_app
+        EmailAddress.objects.create(user=person, email=email, verified=True)
+        # % endif
+        client = HTTPSClient()
+        log_in(client, email)
+        assert is_logged_in(client), number
 
 
 @pytest.mark.control("lock-out")
