@@ -716,8 +716,8 @@ FOUNDATION = [
     Mutation(
         "old passwords guessed in a session",
         SETTINGS,
-        '"reset_link": "3/30m/key"',
-        '"reset_link": "3/30m/key", "change_password": "500/m/user"',
+        '"change_password": "5/m/user,20/h/user"',
+        '"change_password": "500/m/user"',
     ),
     Mutation(
         "password resets not limited per email",
@@ -934,6 +934,12 @@ FOUNDATION = [
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation("office of thirty", SETTINGS, '"login": "600/m/ip",'),
+    Mutation(
+        "notices delay links",
+        ADAPTERS,
+        "Mail.Kind.AWAITED",
+        "Mail.Kind.NORMAL",
+    ),
     Mutation(
         "SCRIPT_NAME of a client believed",
         "gunicorn.conf.py",
@@ -1258,7 +1264,7 @@ FOUNDATION = [
     Mutation(
         "emails of anyone stop the heartbeat",
         STATUS_LINES,
-        "late.filter(kind=Mail.Kind.NORMAL)",
+        "late.filter(kind__lte=Mail.Kind.NORMAL)",
         "late",
     ),
     Mutation(
@@ -2556,6 +2562,17 @@ FEATURES = [
         "@receiver(account.password_reset)",
     ),
     Mutation("unverified sign-ups kept", "accounts/jobs.py", "user.delete()"),
+    Mutation(
+        "emails sent in a loop",
+        "accounts/urls.py",
+        "if pattern.name in LIMITED:",
+        "if False:",
+    ),
+    Mutation(
+        "emails sent to strangers in a loop",
+        SETTINGS,
+        '"manage_email": "10/m/user,20/h/user",',
+    ),
     Mutation(
         "verified users deleted",
         "accounts/jobs.py",

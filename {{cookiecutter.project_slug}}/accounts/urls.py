@@ -39,6 +39,14 @@ NAMES |= {
 limited_login = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))(
     login_webauthn
 )
+# Each sends an email: in a loop, they would delay those of others.
+LIMITED = {
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_generate_recovery_codes",
+    "mfa_add_webauthn",
+    "mfa_remove_webauthn",
+}
 
 
 def named(patterns: list[Any]) -> list[Any]:
@@ -47,7 +55,15 @@ def named(patterns: list[Any]) -> list[Any]:
         for it in patterns
         if hasattr(it, "url_patterns")
     ]
-    return groups + [it for it in patterns if getattr(it, "name", None) in NAMES]
+    return groups + [
+        limited(it) for it in patterns if getattr(it, "name", None) in NAMES
+    ]
+
+
+def limited(pattern: Any) -> Any:
+    if pattern.name in LIMITED:
+        pattern.callback = rate_limit(20, seconds=3600)(pattern.callback)
+    return pattern
 
 
 urlpatterns = [

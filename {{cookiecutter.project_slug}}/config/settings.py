@@ -352,12 +352,13 @@ ACCOUNT_SESSION_REMEMBER = True  # the timeouts above decide how long a session 
 # Attempts of others can block the log-in at any moment. Who follows the link is in,
 # after the second factor.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-# Per IP address (ip), and per account from any IP address (key). The other limits are
-# allauth's defaults. Links are valid for longer than their limit lasts, so that nobody
-# can use up the last valid one (users/forms.py).
+# Per IP address (ip), per account from any IP address (key), and per user who is logged
+# in. The other limits are allauth's defaults. Links are valid for longer than their
+# limit lasts, so that nobody can use up the last valid one (users/forms.py).
 ACCOUNT_RATE_LIMITS = {
     "login": "600/m/ip",  # an office has one IP address
     "login_failed": "10/m/ip,5/5m/key",
+    "change_password": "5/m/user,20/h/user",  # each change sends an email
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",
 }
@@ -382,6 +383,7 @@ ACCOUNT_RATE_LIMITS |= {
     "signup": "120/m/ip,600/h/ip",
     "email": "5/h/key",  # per recipient
     "emailed_code": "3/10m/key",
+    "manage_email": "10/m/user,20/h/user",  # each change sends two emails
 }
 MFA_RATE_LIMITS = {"webauthn_login": "120/m/ip"}  # a passkey cannot be guessed
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"

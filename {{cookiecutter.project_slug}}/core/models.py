@@ -16,9 +16,10 @@ class Mail(DueRow):
         Anyone can cause those of the last two, to any recipient.
         """
 
-        NORMAL = 0  # to users, notices among them
-        UNVERIFIED = 1  # to recipients whose email is not verified yet
-        UNKNOWN = 2  # to recipients without an account
+        AWAITED = 0  # to a user who cannot go on without it: a link to log in
+        NORMAL = 1  # to users, notices among them
+        UNVERIFIED = 2  # to recipients whose email is not verified yet
+        UNKNOWN = 3  # to recipients without an account
 
     kind = models.PositiveSmallIntegerField(choices=Kind)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -141,7 +141,7 @@ def emails() -> Finding:
     # many, are not.
     bad = (
         late.filter(attempts=0).exists()
-        or late.filter(kind=Mail.Kind.NORMAL).count() >= LATE_MAILS
+        or late.filter(kind__lte=Mail.Kind.NORMAL).count() >= LATE_MAILS
     )
     found = (
         f"{Mail.objects.count()} wait, {late.count()} of them for more than 10 minutes"

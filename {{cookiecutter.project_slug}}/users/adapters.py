@@ -18,7 +18,7 @@ class AccountAdapter(DefaultAccountAdapter):
     # By template: an email's kind, and how long it is of use. All others are notices.
     purposes: ClassVar = {
         "account/email/password_reset_key": (
-            Mail.Kind.NORMAL,
+            Mail.Kind.AWAITED,
             timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
         ),
     }

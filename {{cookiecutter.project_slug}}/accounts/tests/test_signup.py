@@ -13,7 +13,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.jobs import delete_unverified
-from accounts.tests.people import verify_email
+from accounts.tests.people import prove_second_factor, verify_email
 from core.testing import (
     PASSWORD,
     HTTPSClient,
@@ -140,12 +140,51 @@ def test_limits_of_emails_match_the_documentation() -> None:
         "signup": "120/m/ip,600/h/ip",
         "email": "5/h/key",
         "emailed_code": "3/10m/key",
+        "change_password": "5/m/user,20/h/user",
+        "manage_email": "10/m/user,20/h/user",
     }
     assert settings.ACCOUNT_RATE_LIMITS.items() >= limits.items()
     text = (settings.BASE_DIR / "accounts" / "SECURITY.md").read_text(encoding="utf-8")
     assert "at most five emails an hour" in text
     assert "ten minutes and three attempts" in text
+    assert "at most 20 times an hour" in text
     assert "120 sign-ups a minute and 600 an hour" in text
+
+
+@pytest.mark.control("V2.4.1")
+@pytest.mark.usefixtures("run_on_commit")
+@pytest.mark.parametrize(
+    ("page", "emails"),
+    [
+        ("password/change/", 20),
+        ("email/", 20),
+        ("2fa/recovery-codes/generate/", 20),
+        ("2fa/totp/activate/", 0),
+        ("2fa/totp/deactivate/", 1),
+        ("2fa/webauthn/add/", 0),
+        ("2fa/webauthn/keys/1/remove/", 0),
+    ],
+)
+def test_loop_of_an_action_sends_few_emails(
+    page: str, emails: int, client: HTTPSClient, user: User, travel: Travel
+) -> None:
+    """Forms that are refused count too: those without the right code or passkey."""
+    verify_email(user)
+    client.force_login(user)
+    prove_second_factor(client, user)
+    statuses = []
+    passwords = [PASSWORD, "a harbor at noon"]
+    for number in range(25):
+        old, new = passwords
+        fields = {"oldpassword": old, "password1": new, "password2": new}
+        fields |= {"email": f"new{number}@example.com", "action_add": ""}
+        statuses.append(client.post(f"/accounts/{page}", fields).status_code)
+        if statuses[-1] == 302:
+            passwords.reverse()
+        travel(timedelta(seconds=13))  # less often than the limits of a minute
+    assert statuses[20:] == [429] * 5
+    assert 429 not in statuses[:20]
+    assert len(mail.outbox) == emails
 
 
 @pytest.mark.control("V2.4.1")

@@ -613,6 +613,19 @@ def test_reset_does_the_same_work_for_any_email(
     assert links == [[member.email]]
 
 
+@pytest.mark.control("emails")
+@pytest.mark.usefixtures("outbox")
+def test_reset_link_is_sent_before_all_notices(
+    client: HTTPSClient, member: User
+) -> None:
+    for _ in range(3):
+        mail.send_mail("Changed", "", None, ["other@example.com"])
+    client.post(RESET, {"email": member.email})
+    send_waiting()
+    assert len(mail.outbox) == 4
+    assert "/password/reset/key/" in str(mail.outbox[0].message())
+
+
 @pytest.mark.control("V15.2.2")
 def test_office_of_sixty_logs_in_from_one_ip_address(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
