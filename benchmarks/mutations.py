@@ -2574,6 +2574,12 @@ FEATURES = [
         '"manage_email": "10/m/user,20/h/user",',
     ),
     Mutation(
+        "service that is away asked each time",
+        "accounts/password_validation.py",
+        "cache.set(PAUSE, True, PAUSE_SECONDS)",
+        "pass",
+    ),
+    Mutation(
         "verified users deleted",
         "accounts/jobs.py",
         ", ~Exists(emails.filter(verified=True))",

@@ -3,22 +3,29 @@ import logging
 from contextlib import closing
 from http.client import HTTPException, HTTPSConnection
 
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 HOST = "api.pwnedpasswords.com"
 TIMEOUT = 2  # seconds, for the connection and again for the response
 MAX_BYTES = 200_000  # a response has about 40,000
+# After a failure, the service is not asked: each form would wait for the timeout.
+PAUSE = "breached-passwords-pause"
+PAUSE_SECONDS = 60
 
 
 class BreachedPasswordValidator:
     """Look a password up in Pwned Passwords.
 
     The service only learns the first five hex digits of its SHA-1 hash. When it fails,
-    accept the password: Django's list of common passwords remains in force.
+    accept the password, and those of the next minute: Django's list of common passwords
+    remains in force.
     """
 
     def validate(self, password: str, user: object = None) -> None:
+        if cache.get(PAUSE):
+            return
         digest = (
             hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
         )
@@ -27,8 +34,9 @@ class BreachedPasswordValidator:
             if digest[5:] in breached_suffixes(digest[:5]):
                 raise ValidationError(message, code="password_breached")
         except (OSError, HTTPException, ValueError) as error:
+            cache.set(PAUSE, True, PAUSE_SECONDS)
             logging.getLogger("accounts").warning(
-                "breached passwords not checked: %s", type(error).__name__
+                "breached passwords not checked for a minute: %s", type(error).__name__
             )
 
     def get_help_text(self) -> str:

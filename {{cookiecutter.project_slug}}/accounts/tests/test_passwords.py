@@ -10,6 +10,7 @@ from threading import Thread
 from unittest.mock import Mock
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 
 from accounts import password_validation
@@ -20,6 +21,7 @@ from users.models import User
 BREACHED = "correct horse"
 DIGEST = hashlib.sha1(BREACHED.encode(), usedforsecurity=False).hexdigest().upper()
 PADDED = hashlib.sha1(b"padding", usedforsecurity=False).hexdigest().upper()
+pytestmark = pytest.mark.django_db
 
 
 class Stub(BaseHTTPRequestHandler):
@@ -60,7 +62,6 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
 
 
 @pytest.mark.control("V6.2.12")
-@pytest.mark.django_db
 def test_breached_password_is_rejected_and_never_sent(
     stub: type[Stub], client: HTTPSClient
 ) -> None:
@@ -101,6 +102,7 @@ def test_failed_breach_check_accepts_the_password_and_is_logged(
 ) -> None:
     for stub.status in (503, 0):
         BreachedPasswordValidator().validate(BREACHED)
+        cache.clear()
     password_validation.HOST = "127.0.0.1:1"
     BreachedPasswordValidator().validate(BREACHED)
     assert [(it.name, it.levelno) for it in caplog.records] == [
@@ -111,3 +113,23 @@ def test_failed_breach_check_accepts_the_password_and_is_logged(
         "BadStatusLine",
     ]
     assert DIGEST[:5] not in caplog.text
+
+
+@pytest.mark.control("V15.2.2")
+def test_failed_service_is_not_asked_again_for_a_minute(
+    stub: type[Stub], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert password_validation.PAUSE_SECONDS == 60
+    stub.status = 503
+    for _ in range(3):
+        BreachedPasswordValidator().validate(BREACHED)
+    assert len(stub.requests) == len(caplog.messages) == 1
+    assert "not checked for a minute" in caplog.text
+    cache.clear()
+    monkeypatch.setattr(password_validation, "PAUSE_SECONDS", 0)
+    for _ in range(3):
+        BreachedPasswordValidator().validate(BREACHED)
+    assert len(stub.requests) == 4
+    stub.status = 200
+    with pytest.raises(ValidationError):
+        BreachedPasswordValidator().validate(BREACHED)
