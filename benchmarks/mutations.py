@@ -1104,6 +1104,12 @@ FOUNDATION = [
         "ssl_protocols TLSv1.2",
         "ssl_protocols TLSv1.1 TLSv1.2",
     ),
+    Mutation(
+        "ciphers without forward secrecy",
+        "deploy/site.conf",
+        "ECDHE+CHACHA20;",
+        "ECDHE+CHACHA20:kRSA;",
+    ),
     Mutation("history in the image", ".dockerignore", ".git*"),
     Mutation(
         "password managers kept out",

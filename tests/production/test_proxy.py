@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.support.baking import ALL_OFF, RAW, Project, production, run
 from tests.support.live import HANG_SECONDS, issue_certificate
@@ -192,6 +193,40 @@ def test_forms_of_one_network_have_a_ceiling(slow: Proxy) -> None:
             "502"
         }
     assert "limiting" not in slow.logs, "the log would name the IP address"
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "is_offered"),
+    [
+        ("ECDHE-RSA-AES128-GCM-SHA256", True),
+        ("ECDHE-RSA-CHACHA20-POLY1305", True),
+        ("kRSA", False),
+        ("ECDHE+AES+SHA1:ECDHE+AES+SHA256", False),
+        ("CAMELLIA:ARIA:AESCCM", False),
+    ],
+)
+def test_nginx_offers_recommended_ciphers_alone(
+    ciphers: str,
+    is_offered: bool,  # noqa: FBT001
+    pristine: Project,
+    tmp_path: Path,
+) -> None:
+    certificate = tmp_path / "rsa.pem"  # only these have ciphers without ECDHE
+    issued = trustme.CA().issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    issued.private_key_and_cert_chain_pem.write_to_path(certificate)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    with (
+        nginx(pristine(ALL_OFF) / "deploy", tmp_path, certificate) as (_, https),
+        socket.create_connection(("127.0.0.1", https)) as plain,
+    ):
+        if is_offered:
+            context.wrap_socket(plain).close()
+            return
+        with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+            context.wrap_socket(plain)
 
 
 def test_requests_that_are_too_large_get_a_page(proxy: Proxy) -> None:

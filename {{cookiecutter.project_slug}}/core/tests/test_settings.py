@@ -600,6 +600,14 @@ def test_nginx_offers_tls_1_2_and_1_3_alone() -> None:
     ]
 
 
+@pytest.mark.control("V12.1.2")
+def test_nginx_offers_ciphers_with_forward_secrecy_alone() -> None:
+    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^ *ssl_ciphers (.+);", text, re.MULTILINE) == [
+        "ECDHE+AESGCM:ECDHE+CHACHA20"
+    ]
+
+
 @pytest.mark.control("V13.4.1")
 def test_image_gets_no_history_and_no_secrets() -> None:
     lines = (
