@@ -1110,6 +1110,12 @@ FOUNDATION = [
         "ECDHE+CHACHA20;",
         "ECDHE+CHACHA20:kRSA;",
     ),
+    Mutation(
+        "query read in another charset",
+        "config/wsgi.py",
+        'if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):',
+        "if False:",
+    ),
     Mutation("history in the image", ".dockerignore", ".git*"),
     Mutation(
         "password managers kept out",

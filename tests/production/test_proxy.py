@@ -672,36 +672,6 @@ def test_page_is_kept_for_http_2_too(stopped: Keeper) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "is_refused"),
-    [
-        ("text/plain; charset=rot13", True),
-        ("text/plain; charset = utf-16", True),
-        ("text/plain; charset=utf-8; CHARSET=zlib", True),
-        ("text/plain; charset=utf-8\xe9", True),
-        ("text/plain; charset=utf-8;a*=utf-16''%00", True),
-        ("text/plain; charset*=unknown''x", True),
-        ("text/plain; charset=UTF-8", False),
-        ('multipart/form-data; boundary=x; charset="utf8"; a=b', False),
-        ("multipart/form-data; boundary=----x'()+_,-./:=?", False),
-        ("text/plain", False),
-    ],
-)
-def test_charset_that_the_site_cannot_read_is_replaced(
-    sent: str,
-    is_refused: bool,  # noqa: FBT001
-    keeper: Keeper,
-) -> None:
-    for path in ("/page/?a=1", "/accounts/password/reset/key/1-2/"):
-        for method in ("GET", "POST"):
-            _, _, body = keeper.get(
-                path, f"Content-Type: {sent}", "Content-Length: 0", method=method
-            )
-            expected = "text/plain; charset=malformed" if is_refused else sent
-            assert f"\nContent-Type: {expected}\n" in body
-    assert "\nContent-Type:" not in keeper.get("/page/")[2]
-
-
-@pytest.mark.parametrize(
     ("balancer", "client"),
     [("127.0.0.0/8", "203.0.113.9"), ("10.0.0.0/24", "127.0.0.1")],
 )

@@ -2,14 +2,33 @@
 
 import logging
 import os
+import re
+from typing import Any
 
 from django.conf import settings
 from django.core.checks import Tags, run_checks
 from django.core.wsgi import get_wsgi_application
+from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+# A charset other than UTF-8, in any spelling.
+OTHER_CHARSET = re.compile(
+    r"""\*|charset(?!\s*=\s*"?utf-?8"?\s*(;|$))""", re.IGNORECASE
+)
+django_application = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
+    """Let the site refuse other charsets with a page.
+
+    Django would decode the query with any codec of Python, and fail before any
+    middleware.
+    """
+    if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):
+        environ["CONTENT_TYPE"] = "text/plain; charset=malformed"
+    return django_application(environ, start_response)
+
 
 # `manage.py check --deploy` runs the same checks; a server logs them at its start.
 for message in run_checks(

@@ -128,8 +128,8 @@ class RequestValidationMiddleware(MiddlewareMixin):
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
         # Django would decode forms with any codec of Python, and PostgreSQL refuses
-        # NUL, as in a session's key. With a query, some charsets fail before any
-        # middleware; deploy/site.conf replaces them.
+        # NUL, as in a session's key. With a query, some charsets would fail before any
+        # middleware; config/wsgi.py replaces them.
         if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(
             [request.path_info, *request.COOKIES.values()]
         ):
