@@ -2573,7 +2573,7 @@ FEATURES = [
         "accounts/signals.py",
         "@receiver(account.password_reset)",
     ),
-    Mutation("unverified sign-ups kept", "accounts/jobs.py", "user.delete()"),
+    Mutation("unverified sign-ups kept", "accounts/jobs.py", "user.delete()", "pass"),
     Mutation(
         "emails sent in a loop",
         "accounts/urls.py",

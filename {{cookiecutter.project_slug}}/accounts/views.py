@@ -6,6 +6,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
+from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -31,16 +32,22 @@ def notifications(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required
 def delete_account(request: UserRequest) -> HttpResponse:
-    """Delete the user's own account, except that of staff or former staff.
+    """Delete the user's own account.
 
-    The record of their decisions stays.
+    Refuse it for staff and former staff, since the record of their decisions stays, and
+    where a row of an app needs the account.
     """
     user = request.user
     if not user.is_deletable:
         raise PermissionDenied
     if request.method != "POST":
         return render(request, "accounts/delete.html")
-    User.objects.get(pk=user.pk).delete()
+    try:
+        User.objects.get(pk=user.pk).delete()
+    except (ProtectedError, RestrictedError):
+        log_event("user_deletion_refused", request, user=user.pk)
+        context = {"is_needed": True}
+        return render(request, "accounts/delete.html", context, status=409)
     logout(request)
     log_event("user_deleted", request, user=user.pk)
     get_adapter().send_notification_mail("accounts/email/account_deleted", user)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
+from django.db.models import PROTECT, RESTRICT
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -24,6 +25,7 @@ from core.testing import (
     is_logged_in,
     log_in,
 )
+from uploads.tests.example.models import Thing
 from users.models import User
 
 LIST = "/admin/usersessions/usersession/"
@@ -179,6 +181,29 @@ def test_failed_deletion_is_neither_logged_nor_reported(
     assert is_logged_in(client)
     assert "user_deleted" not in caplog.messages
     assert not mail.outbox
+
+
+@pytest.mark.parametrize("on_delete", [PROTECT, RESTRICT])
+def test_account_that_an_app_needs_is_kept_with_a_sentence(
+    on_delete: object,
+    clients: list[HTTPSClient],
+    user: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", on_delete)
+    Thing.objects.create(owner=user)
+    client = clients[0]
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    response = client.post("/accounts/delete/")
+    assert response.status_code == 409
+    assert f"Write to {settings.SECURITY_CONTACT}" in response.content.decode()
+    assert is_logged_in(client)
+    assert not mail.outbox
+    Thing.objects.all().delete()
+    client.post("/accounts/delete/")
+    assert not User.objects.filter(pk=user.pk).exists()
 
 
 @pytest.mark.control("V16.4.2")

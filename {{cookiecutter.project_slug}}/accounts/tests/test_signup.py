@@ -10,6 +10,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
+from django.db.models import PROTECT
 from django.utils import timezone
 
 from accounts.jobs import delete_unverified
@@ -23,6 +24,7 @@ from core.testing import (
     is_logged_in,
     log_in,
 )
+from uploads.tests.example.models import Thing
 from users.hashers import Argon2idHasher
 from users.models import User
 
@@ -277,3 +279,25 @@ def test_sign_up_that_was_never_verified_is_deleted(
         vars(it)["fields"] for it in caplog.records if it.getMessage() == "user_deleted"
     ]
     assert deleted == [{"user": old.pk, "reason": "email never verified"}]
+
+
+def test_sign_up_that_an_app_needs_holds_up_no_other(
+    user: User,
+    other_user: User,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", PROTECT)
+    monkeypatch.setattr("accounts.jobs.BATCH_SIZE", 2)
+    Thing.objects.create(owner=user)
+    for person in (user, other_user):
+        EmailAddress.objects.create(user=person, email=person.email, primary=True)
+    User.objects.update(date_joined=timezone.now() - timedelta(days=999))
+    assert not delete_unverified(), "it would begin again at once, for ever"
+    assert list(User.objects.all()) == [user]
+    assert caplog.messages == [
+        "user_deleted",
+        "sign-ups not deleted: 1, since rows of an app need them",
+    ]

@@ -15,9 +15,11 @@ from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db.models import PROTECT, RESTRICT
 from pytest_django import Settings
 
 from core.testing import PASSWORD, HTTPSClient, Login, MakeUser
+from uploads.tests.example.models import Thing
 from users.models import User
 
 NEW = "a harbor at noon"
@@ -255,6 +257,29 @@ def test_staff_account_is_never_deleted(
         assert not user_admin.has_delete_permission(
             request, make_user(f"{role}@example.com", **role)
         )
+
+
+@pytest.mark.parametrize("on_delete", [PROTECT, RESTRICT])
+def test_admin_names_what_needs_an_account(
+    on_delete: object,
+    login: Login,
+    user: User,
+    make_user: MakeUser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", on_delete)
+    Thing.objects.create(owner=user, title="A signed contract")
+    admin = login(make_user("admin@example.com", is_staff=True, is_superuser=True))
+    selected = {"action": "delete_selected", "_selected_action": user.pk}
+    for url, fields in (
+        (f"/admin/users/user/{user.pk}/delete/", {}),
+        ("/admin/users/user/", selected),
+    ):
+        response = admin.post(url, {"post": "yes", **fields})
+        assert response.status_code == 200
+        assert "A signed contract" in response.content.decode()
+    assert User.objects.filter(pk=user.pk).exists()
 
 
 @pytest.fixture
