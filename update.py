@@ -66,6 +66,13 @@ its tag moved, or {RECORD} was edited. What
 differs looks like your own edits, so a change can be missing: \
 read `git diff HEAD` beside the changelog. If an answer
 was edited, undo the update, restore the answer, and change it with --answer."""
+# What an answer takes away beside files: said before and after.
+LOSSES = {
+    ("auth_app", "no"): (
+        "Second factors and passkeys go with accounts. Once this is released, a "
+        "password alone logs in, superusers too: read docs/updating.md first."
+    ),
+}
 # CI opens a request for this exit code.
 NEEDS_A_PERSON = 3
 
@@ -431,6 +438,9 @@ def main(wanted: str, given: Answers) -> int:
     prompts = prompts_of(commit)
     answers = renamed(recorded, prompts) | given
     check_choices(answers, prompts, release, wanted)
+    losses = [LOSSES[answer] for answer in given.items() if answer in LOSSES]
+    for loss in losses:
+        print(loss, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         try:
@@ -488,6 +498,7 @@ def main(wanted: str, given: Answers) -> int:
     }:
         print(CAME_FROM_ELSEWHERE.format(**came_from))
     section("Answers", [f"{name}: {word(asked[name])}" for name in given])
+    section("What is lost", losses)
     section("Prompts of the template", prompts_that_changed(recorded, asked, prompts))
     section(
         "Changed by the template, but removed from this project, so left out", left_out

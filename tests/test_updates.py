@@ -860,7 +860,16 @@ def test_feature_is_added_and_taken_out_later(
         tests = [*SHARED_TESTS, *folders]
     assert " passed" in run(project, *PYTEST, *tests)
     commit(project, "Change the answer")
-    machine.run(project, *UPDATE, "--answer", f"{prompt}={before}")
+    outputs = {
+        after: output,
+        before: machine.run(project, *UPDATE, "--answer", f"{prompt}={before}"),
+    }
+    for answer, shown in outputs.items():
+        # The first time before anything is merged.
+        told = [it.start() for it in re.finditer("Second factors and passkeys", shown)]
+        is_loss = (prompt, answer) == ("auth_app", "no")
+        assert len(told) == (2 if is_loss else 0)
+        assert not is_loss or told[0] < shown.index("Merged other answers") < told[1]
     assert run(project, "git", "diff", "--stat", "HEAD~1") == ""
 
 
