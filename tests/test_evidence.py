@@ -215,7 +215,58 @@ def test_evidence_has_every_control_with_tests_and_outcomes(evidence: Path) -> N
     assert scan["why"]
 
 
-def test_control_without_its_test_is_red(site: Path) -> None:
+def leave_controls(site: Path, *names: str) -> None:
+    """Leave these rows alone in the project's list of controls."""
+    file = site / "docs" / "controls.md"
+    lines = [
+        line
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.endswith("| shown |") or line.split()[1] in names
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+ONE_CONTROL = """
+import pytest
+
+@pytest.mark.control("V3.3.1")
+def test_passes() -> None:
+    pass
+
+{mark}
+def test_of_the_same_control() -> None:
+    {body}
+"""
+MARK = '@pytest.mark.control("V3.3.1")'
+
+
+@pytest.mark.parametrize(
+    ("mark", "body", "options", "state"),
+    [
+        (MARK, "pass", [], "shown"),
+        (f"@pytest.mark.skip\n{MARK}", "pass", [], "not shown"),
+        (f"@pytest.mark.skip\n{MARK}", "pass", ["-n", "2"], "not shown"),
+        (MARK, "pytest.skip('later')", [], "not shown"),
+        (MARK, "pytest.importorskip('missing')", [], "shown"),
+        (f"@pytest.mark.xfail\n{MARK}", "assert 1 == 2", [], "red"),
+        ("@pytest.mark.skip", "pass", [], "shown"),
+    ],
+)
+def test_skipped_test_of_a_control_makes_the_run_fail(
+    mark: str, body: str, options: list[str], state: str, site: Path
+) -> None:
+    leave_controls(site, "V3.3.1")
+    (site / "core" / "tests" / "test_planted.py").write_text(
+        ONE_CONTROL.format(mark=mark, body=body), encoding="utf-8"
+    )
+    content = pytest_in(site, *options)
+    assert states(content)["V3.3.1"] == state
+    assert (content["complete"], content["exit_status"]) == (True, state != "shown")
+    assert content["result"] == ("green" if state == "shown" else "red")
+    assert pytest_in(site, *options, "core/tests")["exit_status"] == 0
+
+
+def test_control_without_its_test_makes_the_run_fail(site: Path) -> None:
     (site / "core" / "tests" / "test_planted.py").write_text(
         "def test_passes() -> None:\n    pass\n", encoding="utf-8"
     )
@@ -225,7 +276,45 @@ def test_control_without_its_test_is_red(site: Path) -> None:
         content["exit_status"],
         content["failed"],
         content["result"],
-    ) == (True, 0, [], "red")
+    ) == (True, 1, [], "red")
+    assert pytest_in(site, "-k", "passes")["exit_status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("core/tests/conftest.py", 'collect_ignore = ["test_more.py"]\n'),
+        (
+            "core/tests/conftest.py",
+            "def pytest_collection_modifyitems(items):\n    del items[1:]\n",
+        ),
+        ("pyproject.toml", "-k=test_passes"),
+    ],
+    ids=["ignored", "removed", "option"],
+)
+def test_test_that_a_file_leaves_out_makes_the_run_fail(
+    file: str, text: str, site: Path
+) -> None:
+    leave_controls(site, "V3.3.1")
+    for module in ("planted", "more"):
+        (site / "core" / "tests" / f"test_{module}.py").write_text(
+            ONE_CONTROL.format(mark=MARK, body="pass"), encoding="utf-8"
+        )
+    assert pytest_in(site)["exit_status"] == 0
+    if file == "pyproject.toml":
+        metadata = site / file
+        options = 'addopts = ["--strict-markers", "--strict-config"'
+        written = metadata.read_text(encoding="utf-8")
+        assert written.count(options) == 1
+        metadata.write_text(
+            written.replace(options, f'{options}, "{text}"'), encoding="utf-8"
+        )
+    else:
+        (site / file).write_text(text, encoding="utf-8")
+    content = pytest_in(site)
+    assert (content["complete"], content["exit_status"]) == (False, 1)
+    assert "core/tests/test_more.py::test_of_the_same_control" in content["did_not_run"]
+    assert pytest_in(site, "core/tests/test_planted.py")["exit_status"] == 0
 
 
 def test_any_failure_is_red_and_a_skipped_file_is_whole(site: Path) -> None:
@@ -234,7 +323,7 @@ def test_any_failure_is_red_and_a_skipped_file_is_whole(site: Path) -> None:
     content = pytest_in(site)
     assert (content["complete"], content["exit_status"], content["result"]) == (
         True,
-        0,
+        1,
         "red",
     )
     assert states(content)["V3.3.1"] == "red", "a known failure shows nothing"
