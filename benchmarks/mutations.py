@@ -37,6 +37,7 @@ DECODER = "uploads/decoder.py"
 LIMITS = "uploads/limits.py"
 TURNS = "core/turns.py"
 FORM_TURNS = "users/middleware.py"
+PROXIES = "core/proxies.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
@@ -939,6 +940,54 @@ FOUNDATION = [
         ADAPTERS,
         "Mail.Kind.AWAITED",
         "Mail.Kind.NORMAL",
+    ),
+    Mutation(
+        "count of proxies that is too small stays unnoticed",
+        PROXIES,
+        "self.more >= MORE and not has_fitted",
+        "False",
+    ),
+    Mutation(
+        "forged entries raise an alarm",
+        PROXIES,
+        "self.more >= MORE and not has_fitted",
+        "self.more",
+    ),
+    Mutation(
+        "forged entries raise an alarm at a quiet time",
+        PROXIES,
+        "and not has_fitted",
+        "and True",
+    ),
+    Mutation(
+        "forged entries hide a count that is too small",
+        PROXIES,
+        "if surplus > 0:",
+        "if surplus == 1:",
+    ),
+    Mutation(
+        "count of proxies that is too large stays unnoticed",
+        PROXIES,
+        "if self.fewer >= FEWER:",
+        "if False:",
+    ),
+    Mutation(
+        "forged entries hide a count that is too large",
+        PROXIES,
+        "if surplus < 0:\n    self.fewer += 1",
+        "if surplus < 0:\n    self.fewer += 1\nelse:\n    self.fewer = 0",
+    ),
+    Mutation(
+        "alarm of a forger stays",
+        PROXIES,
+        "self.take_back(TOO_SMALL)",
+        "pass",
+    ),
+    Mutation(
+        "status without the count of proxies",
+        STATUS_LINES,
+        "finding = proxies.present_finding()",
+        'finding = ""',
     ),
     Mutation(
         "SCRIPT_NAME of a client believed",

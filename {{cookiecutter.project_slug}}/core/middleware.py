@@ -19,6 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from core import views
 from core.logging import log_event, request_id, user_id
+from core.proxies import ProxyCount
 
 # Each view restricts them further. A view that does not would otherwise answer TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
@@ -118,6 +119,10 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.proxies = ProxyCount()
+
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info in {"/health/live/", "/health/ready/"}:
             # Load balancers can set neither Host nor the headers of proxies, and do not
@@ -125,6 +130,7 @@ class RequestValidationMiddleware(MiddlewareMixin):
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
+        self.proxies.see(request)
         charset = (request.content_params or {}).get("charset", "utf-8")
         request.encoding = "utf-8"
         # Django would decode forms with any codec of Python, and PostgreSQL refuses

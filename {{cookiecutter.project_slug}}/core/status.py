@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from core import proxies
 from core.jobs import JOBS
 from core.models import LastRun, Mail
 
@@ -160,6 +161,17 @@ def migrations() -> Finding:
     return not missing, missing or "all are applied", "Run `manage.py migrate`."
 
 
+def proxy_count() -> Finding:
+    finding = proxies.present_finding()
+    count = settings.TRUSTED_PROXY_COUNT
+    return (
+        not finding,
+        finding or f"no request contradicts TRUSTED_PROXY_COUNT={count}",
+        "Count the proxies that you run, and set it to that number: the site's log says"
+        " what else it may be.",
+    )
+
+
 LINES: dict[str, Callable[[], Finding]] = {
     "https": start_page,
     "worker": worker,
@@ -168,4 +180,5 @@ LINES: dict[str, Callable[[], Finding]] = {
     "space": space,
     "emails": emails,
     "migrations": migrations,
+    "proxies": proxy_count,
 }

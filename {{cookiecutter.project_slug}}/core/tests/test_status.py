@@ -32,6 +32,7 @@ NAMES = {
     "space",
     "emails",
     "migrations",
+    "proxies",
 }
 EXPIRED = SSLCertVerificationError()
 EXPIRED.verify_message = "certificate has expired"

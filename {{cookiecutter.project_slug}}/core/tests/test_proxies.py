@@ -1,0 +1,110 @@
+"""A TRUSTED_PROXY_COUNT that does not fit the proxies is noticed."""
+
+import re
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from pytest_django import Settings
+
+from core import proxies
+from core.models import LastRun
+from core.status import proxy_count
+from core.testing import HTTPSClient
+
+PAGE = "/.well-known/security.txt"
+pytestmark = pytest.mark.django_db
+
+
+def visit(client: HTTPSClient, *entries: int) -> list[int]:
+    """Send requests with so many entries, and return their statuses."""
+    return [
+        client.get(
+            PAGE, headers={"x-forwarded-for": ", ".join(["192.0.2.1"] * number)}
+        ).status_code
+        for number in entries
+    ]
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [it.getMessage() for it in caplog.records if it.levelname == "ERROR"]
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.control("status")
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_small_count_of_proxies_is_noticed(
+    count: int,
+    client: HTTPSClient,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = count
+    # Every second visitor forges the header.
+    visits = [count + 1, count + 4] * proxies.MORE
+    assert set(visit(client, *visits[: proxies.MORE - 1])) == {200}
+    assert errors(caplog) == []
+    visit(client, *visits)
+    (error,) = errors(caplog)
+    assert re.match(
+        f"TRUSTED_PROXY_COUNT={count} is too small, or every visitor forges", error
+    )
+    is_fine, text, advice = proxy_count()
+    assert (is_fine, text) == (False, f"TRUSTED_PROXY_COUNT={count} is too small")
+    assert "Count the proxies" in advice
+    settings.TRUSTED_PROXY_COUNT = count + 1
+    assert proxy_count()[0]
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.control("status")
+def test_too_large_count_of_proxies_is_noticed(
+    client: HTTPSClient, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = 2
+    statuses = visit(client, *[1, 2, 3] * proxies.FEWER)
+    assert statuses == [400, 200, 200] * proxies.FEWER
+    (error,) = errors(caplog)
+    assert "too large, or requests reach the site around a proxy" in error
+    assert proxy_count()[:2] == (False, "TRUSTED_PROXY_COUNT=2 is too large")
+    LastRun.objects.update(at=timezone.now() - timedelta(hours=25))
+    assert proxy_count()[0]
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.control("status")
+@pytest.mark.parametrize("count", [0, 1])
+def test_forged_entries_raise_no_alarm(
+    count: int,
+    client: HTTPSClient,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = count
+    forged = [count + 3] * (proxies.MORE - 1)
+    visit(client, *forged, count, *forged, *forged)
+    assert errors(caplog) == []
+    assert proxy_count()[0]
+
+
+@pytest.mark.control("status")
+def test_alarm_by_the_first_visitor_is_taken_back(
+    client: HTTPSClient, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    visit(client, *[2] * proxies.MORE)
+    assert not proxy_count()[0]
+    visit(client, 1)
+    assert proxy_count()[0]
+
+
+def test_finding_without_a_database_fails_no_request(
+    client: HTTPSClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with patch.object(
+        LastRun.objects, "update_or_create", side_effect=OperationalError
+    ):
+        assert set(visit(client, *[1] * proxies.MORE)) == {200}
+    assert len(errors(caplog)) == 2
