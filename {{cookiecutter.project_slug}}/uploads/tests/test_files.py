@@ -93,7 +93,7 @@ def test_file_that_is_deleted_at_this_moment_is_no_error(
     assert not [it for it in caplog.records if it.levelname == "ERROR"]
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 @damaged
 def test_status_counts_photos_whose_files_are_damaged(
     make_photo: MakePhoto,
@@ -123,7 +123,7 @@ def test_status_counts_photos_whose_files_are_damaged(
     assert check_files()[0]
 
 
-@pytest.mark.control("alarms")
+@pytest.mark.control("status")
 def test_status_looks_at_the_newest_and_at_some_of_the_rest(
     make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
