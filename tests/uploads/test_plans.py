@@ -23,7 +23,7 @@ TABLES = {
     "uploads_verdict",
     "users_user",
 }
-# That a statement may read for a page or a batch: all that wait for a service are 2,500.
+# That a statement may read for a page or a batch. 2,500 photos wait for a service.
 MOST_ROWS = 3000
 
 # Python that runs in the project. Add whatever else must not read the whole table.
