@@ -1907,8 +1907,7 @@ FOUNDATION = [
     Mutation(
         "deleted photo raises an alarm",
         PHOTO_LINES,
-        "photos.filter(pk__in=damaged)",
-        "Photo.objects.filter(pk__in=damaged)",
+        "and photos.filter(pk=photo.pk).exists()",
     ),
     Mutation(
         "backup named before it is on the disk",

@@ -29,9 +29,12 @@ def check_files() -> Finding:
         *photos.filter(pk__gte=start).order_by("pk")[:NEIGHBORS],
         *photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS],
     }
-    damaged = [photo.pk for photo in checked if not is_whole(photo)]
-    # Without those that were deleted in the meantime.
-    damaged = list(photos.filter(pk__in=damaged).values_list("pk", flat=True))
+    damaged = [
+        photo.pk
+        for photo in checked
+        # Not one that was deleted in the meantime.
+        if not is_whole(photo) and photos.filter(pk=photo.pk).exists()
+    ]
     if not damaged:
         return True, f"the files of {len(checked)} are whole", ""
     found = (
