@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException, HTTPSConnection
 from ssl import SSLCertVerificationError, cert_time_to_seconds
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -55,7 +56,7 @@ def visit_page(host: str, path: str) -> tuple[int, datetime]:
     """
     with closing(HTTPSConnection(host, timeout=HTTPS_SECONDS)) as visitor:
         visitor.request("GET", path)
-        certificate = visitor.sock.getpeercert()
+        certificate: Any = visitor.sock.getpeercert()
         end = cert_time_to_seconds(certificate["notAfter"])
         return visitor.getresponse().status, datetime.fromtimestamp(end, UTC)
 
