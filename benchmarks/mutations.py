@@ -944,19 +944,19 @@ FOUNDATION = [
     Mutation(
         "count of proxies that is too small stays unnoticed",
         PROXIES,
-        "self.more >= MORE and not has_fitted",
+        "self.more >= MORE and now > self.fits_until",
         "False",
     ),
     Mutation(
         "forged entries raise an alarm",
         PROXIES,
-        "self.more >= MORE and not has_fitted",
+        "self.more >= MORE and now > self.fits_until",
         "self.more",
     ),
     Mutation(
         "forged entries raise an alarm at a quiet time",
         PROXIES,
-        "and not has_fitted",
+        "and now > self.fits_until",
         "and True",
     ),
     Mutation(
@@ -968,7 +968,7 @@ FOUNDATION = [
     Mutation(
         "count of proxies that is too large stays unnoticed",
         PROXIES,
-        "if self.fewer >= FEWER:",
+        "if self.fewer == FEWER:",
         "if False:",
     ),
     Mutation(

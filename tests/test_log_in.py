@@ -3,15 +3,12 @@
 Parallel guesses, emails, and visitors who share the log-in with a flood.
 """
 
-import http.client
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import urlencode
 
 import pytest
@@ -19,16 +16,14 @@ import pytest
 from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
 from tests.support.baking import ALL_OFF, Project
 from tests.support.live import (
-    HANG_SECONDS,
     OTHER_USER,
     OWNER,
     PASSWORD,
-    Response,
     Site,
     serve,
     working,
 )
-from tests.support.proxying import ProxiedVisitor, serve_behind_nginx
+from tests.support.proxying import Neighbor, serve_behind_nginx
 from tests.support.services import wait_until
 
 pytestmark = pytest.mark.tier("whole")
@@ -193,7 +188,7 @@ def test_killed_worker_and_unreachable_mail_server_lose_no_email(
         mailbox.shutdown()
 
 
-# An office has one address, behind which are many people.
+# An office has one IP address, behind which are many people.
 OFFICE, FLOOD_NETWORK = "127.0.0.1", "127.0.0.66"
 PEOPLE = 60
 CREATE_OFFICE = f"""
@@ -206,44 +201,6 @@ User.objects.bulk_create(
     ]
 )
 """
-
-
-@dataclass
-class Neighbor(ProxiedVisitor):
-    """A visitor from one IP address of many; nginx sees it."""
-
-    ip_address: str = OFFICE
-    posts: int = 0
-    own_headers: ClassVar[dict[str, str]] = {
-        **ProxiedVisitor.own_headers,
-        "Host": "localhost",
-    }
-
-    def connection(self) -> http.client.HTTPConnection:
-        """Return a new connection from the visitor's IP address."""
-        return http.client.HTTPSConnection(
-            "127.0.0.1",
-            self.site.port,
-            timeout=HANG_SECONDS,
-            context=self.site.tls,
-            source_address=(self.ip_address, 0),
-        )
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | Iterator[bytes] = b"",
-        headers: dict[str, str] | None = None,
-    ) -> Response:
-        """Count the forms, those included that are sent again after a 503."""
-        self.posts += method == "POST"
-        return super().request(method, path, body, headers)
-
-    def log_in(self, number: int) -> int:
-        """Log in as one of the people of the office, and return the status."""
-        fields = {"login": f"person{number}@example.com", "password": PASSWORD}
-        return self.post(LOGIN, fields).status
 
 
 @pytest.fixture

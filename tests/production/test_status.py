@@ -101,7 +101,7 @@ class Watched:
     def bad_lines(self) -> list[str]:
         """Let the timer's unit look at the site; return what it has logged as bad."""
         calls = len(self.heartbeat.calls)
-        (code,) = self.ask("systemctl start site-status && echo 0 || echo 1")
+        code = self.ask("systemctl start site-status && echo 0 || echo 1")[-1]
         invocation = "systemctl show --property=InvocationID --value site-status"
         # The journal has a line a little later than the unit ends.
         self.machine.run("journalctl --sync")

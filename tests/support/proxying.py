@@ -1,5 +1,6 @@
 """nginx with the emitted deploy/nginx.conf and deploy/site.conf, on free ports."""
 
+import http.client
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +17,11 @@ import pytest
 from tests.support.baking import production, run
 from tests.support.live import (
     CREATE_USERS,
+    HANG_SECONDS,
     PASSWORD,
     PREPARE,
     STEADY,
+    Response,
     Site,
     Visitor,
     gunicorn,
@@ -79,6 +83,44 @@ class ProxiedVisitor(Visitor):
     """A client that names the origin as browsers do when nginx listens on 443."""
 
     own_headers: ClassVar[dict[str, str]] = {"Referer": "https://localhost/"}
+
+
+@dataclass
+class Neighbor(ProxiedVisitor):
+    """A visitor with one of this machine's IP addresses, those of 127.0.0.0/8."""
+
+    ip_address: str = "127.0.0.1"
+    posts: int = 0
+    own_headers: ClassVar[dict[str, str]] = {
+        **ProxiedVisitor.own_headers,
+        "Host": "localhost",
+    }
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection from the visitor's IP address."""
+        return http.client.HTTPSConnection(
+            "127.0.0.1",
+            self.site.port,
+            timeout=HANG_SECONDS,
+            context=self.site.tls,
+            source_address=(self.ip_address, 0),
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
+        """Count the forms, those included that are sent again after a 503."""
+        self.posts += method == "POST"
+        return super().request(method, path, body, headers)
+
+    def log_in(self, number: int) -> int:
+        """Log in as one of many people, and return the status."""
+        fields = {"login": f"person{number}@example.com", "password": PASSWORD}
+        return self.post("/accounts/login/", fields).status
 
 
 class ProxiedSite(Site):

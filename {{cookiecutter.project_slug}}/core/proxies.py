@@ -1,7 +1,6 @@
 """Notice a TRUSTED_PROXY_COUNT that does not fit the proxies before the site."""
 
 import logging
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,7 @@ from core.models import LastRun
 # that the count is not too small, however many others forge the header; and one with
 # fewer shows that it is too large, or that the request came around a proxy.
 MORE, FEWER = 50, 10  # requests of a process, until it says so
-DAY = timedelta(days=1)
-REPEAT = timedelta(hours=1)
+HOUR, DAY = 3600, 86400  # seconds
 # By the name of the row of LastRun that `manage.py status` reads.
 FINDINGS = {
     "TRUSTED_PROXY_COUNT={} is too small": (
@@ -48,39 +46,40 @@ class ProxyCount:
     def __init__(self) -> None:
         self.more = 0  # in a row
         self.fewer = 0
-        self.fitted_at = -math.inf
-        self.told_at: dict[str, float] = {}
+        self.fits_until = 0.0
+        self.quiet_until = dict.fromkeys(FINDINGS, 0.0)
 
     def see(self, request: HttpRequest) -> None:
+        now = time.monotonic()
         surplus = count_entries(request) - settings.TRUSTED_PROXY_COUNT
         if surplus > 0:
             self.more += 1
         else:
             self.more = 0
-            self.fitted_at = time.monotonic()
+            # At a quiet time, who forges the header may be the only visitor.
+            self.fits_until = now + DAY
             self.take_back(TOO_SMALL)
+        if self.more >= MORE and now > self.fits_until:
+            self.tell(TOO_SMALL, now)
         if surplus < 0:
             self.fewer += 1
-        # At a quiet time, who forges the header may be the only visitor.
-        has_fitted = time.monotonic() < self.fitted_at + DAY.total_seconds()
-        if self.more >= MORE and not has_fitted:
-            self.tell(TOO_SMALL)
-        if self.fewer >= FEWER:
-            self.tell(TOO_LARGE)
+        if self.fewer == FEWER:
+            self.fewer = 0
+            self.tell(TOO_LARGE, now)
 
-    def tell(self, finding: str) -> None:
+    def tell(self, finding: str, now: float) -> None:
         """Log a finding, and let `manage.py status` know of it, once an hour."""
-        now = time.monotonic()
-        if now < self.told_at.get(finding, -math.inf) + REPEAT.total_seconds():
+        if now < self.quiet_until[finding]:
             return
-        self.told_at[finding] = now
+        self.quiet_until[finding] = now + HOUR
         name = finding.format(settings.TRUSTED_PROXY_COUNT)
         logger.error("%s, %s", name, FINDINGS[finding])
         with reporting():
             LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
     def take_back(self, finding: str) -> None:
-        if self.told_at.pop(finding, None) is not None:
+        if self.quiet_until[finding]:
+            self.quiet_until[finding] = 0.0
             name = finding.format(settings.TRUSTED_PROXY_COUNT)
             with reporting():
                 LastRun.objects.filter(name=name).delete()
@@ -98,5 +97,6 @@ def reporting() -> Iterator[None]:
 def present_finding() -> str:
     """Return what the requests of the last day have shown, or an empty string."""
     names = [it.format(settings.TRUSTED_PROXY_COUNT) for it in FINDINGS]
-    found = LastRun.objects.filter(name__in=names, at__gt=timezone.now() - DAY)
+    day_ago = timezone.now() - timedelta(seconds=DAY)
+    found = LastRun.objects.filter(name__in=names, at__gt=day_ago)
     return ", ".join(found.order_by("at").values_list("name", flat=True))

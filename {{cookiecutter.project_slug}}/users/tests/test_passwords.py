@@ -25,6 +25,7 @@ from users.models import User
 NEW = "a harbor at noon"
 
 
+@pytest.mark.django_db
 @pytest.mark.control("V6.2.1")
 @pytest.mark.control("V6.2.4")
 @pytest.mark.control("V6.2.11")
@@ -59,6 +60,7 @@ def test_weak_password_is_rejected_with_its_reason(
     )
 
 
+@pytest.mark.django_db
 @pytest.mark.control("V6.2.8")
 @pytest.mark.control("V6.2.9")
 def test_long_password_is_checked_to_its_last_character() -> None:

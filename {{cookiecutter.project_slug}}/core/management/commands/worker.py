@@ -139,7 +139,7 @@ def within_limit(job: Job) -> Iterator[None]:
 
 
 def watch_lane(lane: str, seconds: float) -> None:
-    """Give a lane so many seconds, and exit, with a trace of all, if one has none."""
+    """Give a lane so many seconds. If one has none, log where each is, and exit."""
     with watching:
         now = time.monotonic()
         deadlines[lane] = now + seconds
