@@ -1641,8 +1641,8 @@ FOUNDATION = [
     Mutation(
         "first come, first decoded",
         TURNS,
-        "place = (*used, next(self.numbers))",
-        "place = (next(self.numbers),)",
+        "insort(self.waiting, place)",
+        "self.waiting.append(place)",
     ),
     Mutation(
         "network not charged",
