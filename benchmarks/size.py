@@ -104,11 +104,11 @@ class Extreme(NamedTuple):
 EXTREMES = {
     "nothing chosen": Extreme(
         ALL_OFF,
-        Bounds(statement_nodes=22, packed_assignments=1.8, complex_functions=4.1),
+        Bounds(statement_nodes=22, packed_assignments=1.5, complex_functions=3.2),
     ),
     "everything chosen": Extreme(
         ALL_ON,
-        Bounds(statement_nodes=22, packed_assignments=1.6, complex_functions=3.7),
+        Bounds(statement_nodes=22, packed_assignments=1.4, complex_functions=3.0),
     ),
 }
 
