@@ -311,6 +311,10 @@ def test_test_that_a_file_leaves_out_makes_the_run_fail(
         )
     else:
         (site / file).write_text(text, encoding="utf-8")
+    with pytest.raises(
+        AssertionError, match=r"\n\d did not run: .*core/tests/test_more"
+    ):
+        run(site, sys.executable, "-m", "pytest")
     content = pytest_in(site)
     assert (content["complete"], content["exit_status"]) == (False, 1)
     assert "core/tests/test_more.py::test_of_the_same_control" in content["did_not_run"]
