@@ -328,7 +328,7 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     (command, *_) = re.findall(r"^uv run poe .+$", text, re.MULTILINE)
     assert command == "uv run poe app notes"
     make(folder, "notes")
-    named = set(re.findall(r"^\| `([\w./]+)` \|", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `(\w+/[\w./]+)` \|", text, re.MULTILINE))
     assert not [path for path in named if not (folder / path).exists()]
     made = {path.name for path in (folder / "notes").iterdir()} - {
         "__init__.py",
