@@ -71,8 +71,8 @@ BREAKS: dict[str, Edit] = {
     ),
     "Only `uploads/services.py`": (
         "uploads/forms.py",
-        "delete_unused(replaced)",
-        "Photo.objects.filter(pk__in=[photo.pk for photo in replaced]).delete()",
+        "delete_unused(photo for photo in replaced if isinstance(photo, Photo))",
+        "Photo.objects.filter(pk__in=filter(None, replaced)).delete()",
     ),
     "Logs hold ids": (
         "core/logging.py",

@@ -81,7 +81,8 @@ def make_form(user: User, make_image: MakeImage) -> MakeForm:
 @pytest.fixture
 def thing(user: User, make_form: MakeForm) -> Thing:
     """Return an object with three photos."""
-    return make_form(Thing(owner=user), "image", "portrait", "plan").save()
+    made: Thing = make_form(Thing(owner=user), "image", "portrait", "plan").save()
+    return made
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def is_waited_for() -> bool:
             "SELECT count(*) FROM pg_locks"
             " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         )
-        return cursor.fetchone()[0] > 0
+        return bool(cursor.fetchone()[0])
 
 
 def kept() -> set[Photo]:
@@ -126,7 +127,8 @@ def kept() -> set[Photo]:
 
 def photos_of(thing: Thing) -> set[Photo]:
     names = ("image", "portrait", "plan", "letter", "sign")
-    return {getattr(thing, name, None) for name in names} - {None}
+    photos = [getattr(thing, name, None) for name in names]
+    return {photo for photo in photos if photo}
 
 
 @pytest.mark.parametrize("names", [(), ("image",)], ids=["text", "photo"])
@@ -249,7 +251,7 @@ def test_row_in_two_tables_is_locked_and_read_in_both(
     assert saving.result()
     changed = Shelf.objects.get()
     assert changed.image_id != shelf.image_id
-    assert changed.sign_id != shelf.sign_id
+    assert changed.sign != shelf.sign
     assert kept() == photos_of(changed)
     late = make_form(shelf, "sign")
     with transaction.atomic():
