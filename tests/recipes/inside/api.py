@@ -24,7 +24,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
 from notes.models import Note
 from tokens.models import Token
-from uploads import forms
+from uploads import images
 from uploads.models import Photo, Status
 from users.models import User
 
@@ -534,13 +534,13 @@ def test_cover_takes_back_no_text_that_was_changed_meanwhile(
     make_image: MakeImage,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    decode = forms.validate_and_reencode
+    decode = images.validate_and_reencode
 
     def decode_late(*arguments: Any) -> Any:
         Note.objects.update(title="Changed")
         return decode(*arguments)
 
-    monkeypatch.setattr(forms, "validate_and_reencode", decode_late)
+    monkeypatch.setattr("uploads.forms.validate_and_reencode", decode_late)
     response = call.upload(f"{URL}/{note.pk}/cover", make_image())
     assert (response.status_code, response.json()["title"]) == (200, "Changed")
     assert Note.objects.get().title == "Changed"
