@@ -178,18 +178,12 @@ class Engine:
                     project, "docker-compose", "down", "--timeout", "1", seconds=60
                 )
 
-    def make_stand_ins(self, authority: Path | None = None) -> None:
-        """Make the base images from Debian's packages and this machine's uv.
-
-        The site trusts a further authority of certificates.
-        """
+    def make_stand_ins(self) -> None:
+        """Make the base images from Debian's packages and this machine's uv."""
         context = self.folder / "context"
         context.mkdir()
         shutil.copy(os.environ.get("UV") or str(shutil.which("uv")), context / "uv")
-        trusted = Path("/etc/ssl/certs/ca-certificates.crt").read_bytes()
-        if authority:
-            trusted += authority.read_bytes()
-        (context / "ca-certificates.crt").write_bytes(trusted)
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", context)
         (context / "postgresql.sh").write_text(POSTGRESQL, encoding="utf-8")
         for name, lines in IMAGES.items():
             base = "scratch" if "/" in name else "localhost/base"

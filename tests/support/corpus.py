@@ -427,10 +427,10 @@ BOMBS = {
         lambda: lying_jpeg(65_000, 65_000), "too_many_pixels"
     ),
     "bomb: WebP of 268 megapixels": File(
-        lambda: lying_webp(16_384, 16_384), "damaged", "photo.webp"
+        lambda: lying_webp(16_384, 16_384), "too_many_pixels", "photo.webp"
     ),
     "bomb: JPEG just over the limit": File(
-        lambda: lying_jpeg(8000, 8001), "too_many_pixels"
+        lambda: lying_jpeg(8000, 8126), "too_many_pixels"
     ),
     "bomb: PNG of 169 megapixels, with pixel data": File(
         lambda: drawn(13_000, 13_000, 1, 0), "too_many_pixels", "photo.png"

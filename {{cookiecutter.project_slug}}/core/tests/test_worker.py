@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.tasks import task
 from django.utils import timezone
 from pytest_django import Settings
@@ -52,6 +52,8 @@ def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
     monkeypatch.setattr(worker, "PAUSE", 0)
     monkeypatch.setattr(worker, "Event", Stop)
     monkeypatch.setattr(worker, "recorded_at", {})
+    # It would take the test's transaction for one that was left open.
+    monkeypatch.setattr(worker, "close_old_connections", Mock())
     yield own
     for it, handler in handlers.items():
         signal.signal(it, handler)
@@ -196,7 +198,7 @@ def test_worker_reconnects_to_a_restarted_database(
     own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconnect = Mock()
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", reconnect)
+    monkeypatch.setattr(worker, "close_old_connections", reconnect)
     calls: list[int] = []
 
     @job(every=NEXT_PERIOD_IN_YEARS)
