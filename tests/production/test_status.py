@@ -23,7 +23,7 @@ from tests.support.services import wait_until
 
 pytestmark = pytest.mark.tier("whole")
 
-PARTS = 11
+PARTS = 13
 STATUS = "runuser -u site -- current/.venv/bin/python current/manage.py status"
 # A drop-in that ends a worker without signs sooner than the unit does.
 SOON = """
