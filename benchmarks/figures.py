@@ -137,10 +137,13 @@ def block(nothing: Path, everything: Path) -> str:
         ),
         (
             (
-                "p99 of the gallery while up to 16 connections of 8 accounts send the"
-                " slowest images known"
+                "a member's page behind nginx while 16 connections of up to 16 accounts"
+                " send the slowest images known, relative to the median at rest"
             ),
-            f"{attack['p99']} ms; {kept} ({day(attack['date'])})",
+            (
+                f"p50 {attack['p50']} times, p99 {attack['p99']} times; {kept}"
+                f" ({day(attack['date'])})"
+            ),
         ),
     ]
     return START + "".join(f"| {what} | {figure} |\n" for what, figure in rows) + END

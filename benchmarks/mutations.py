@@ -1552,6 +1552,7 @@ FOUNDATION = [
         "return filter_system_calls(libc) or has_landlock",
     ),
     Mutation("decoder outlives its parent", DECODER, "end_with_parent(parent)", "pass"),
+    Mutation("decoder slows pages down", DECODER, "os.nice(NICENESS)", "pass"),
     Mutation(
         "filter of system calls allows others",
         DECODER,

@@ -139,9 +139,16 @@ class ProxiedSite(Site):
 
 @contextmanager
 def serve_behind_nginx(
-    project: Path, folder: Path, setup: str = CREATE_USERS, **changes: str
+    project: Path,
+    folder: Path,
+    setup: str = CREATE_USERS,
+    options: tuple[str, ...] = STEADY,
+    **changes: str,
 ) -> Iterator[ProxiedSite]:
-    """Serve a project behind the emitted nginx; `setup` is code to run first."""
+    """Serve a project behind the emitted nginx; `setup` is code to run first.
+
+    `options` are those of gunicorn.
+    """
     if sys.platform == "win32" or not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
     certificate, tls = issue_certificate(folder)
@@ -165,7 +172,7 @@ def serve_behind_nginx(
     )
     log = folder / "server.log"
     with (
-        gunicorn(project, environment, log, *STEADY) as (server, port),
+        gunicorn(project, environment, log, *options) as (server, port),
         nginx(project / "deploy", folder, certificate, f"127.0.0.1:{port}") as (
             _,
             https,

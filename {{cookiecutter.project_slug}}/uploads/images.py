@@ -46,8 +46,9 @@ VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in p
 DECODER = Path(__file__).with_name("decoder.py")
 # Limits of a decoder process.
 CPU_SECONDS = 3
-# On a busy machine, a photo waits for the processor longer than it uses it.
-WALL_SECONDS = 12
+# On a busy machine, a photo waits for the processor far longer than it uses it, since
+# pages go first. With WAIT_SECONDS, it is less than a proxy waits for an answer (60).
+WALL_SECONDS = 40
 MEMORY_BYTES = 1024**3
 # The answer of a decoder starts with the width and height of the first variant and the
 # length of each file, or with the code of an error, filled up with blanks.

@@ -21,7 +21,7 @@ from uploads.images import CPU_SECONDS, RETRY_SECONDS, WALL_SECONDS, upload_erro
 from users.models import User
 
 MOST_WAITING = 2  # in each process, so that threads remain for pages
-WAIT_SECONDS = 8
+WAIT_SECONDS = 15
 # Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
 # bounded list.
 STEP_SECONDS, STEPS = 10, 60

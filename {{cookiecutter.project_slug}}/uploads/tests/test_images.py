@@ -1,6 +1,7 @@
 """Upload validation."""
 
 import json
+import os
 import platform
 import select
 import struct
@@ -452,6 +453,23 @@ def test_decoder_ends_with_the_process_that_started_it() -> None:
         # The decoder waits for a file. Its output is closed once it has ended too.
         ended, _, _ = select.select([parent.stdout], [], [], HANG_SECONDS)
         assert ended
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="Others forget the niceness of an ended process."
+)
+def test_decoder_leaves_a_busy_processor_to_pages() -> None:
+    command = [sys.executable, "-I", str(images.DECODER), str(os.getpid())]
+    with subprocess.Popen(  # noqa: S603
+        [*command, "0", "3", "0", "1", "1", "1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as decoder:
+        # It has ended, and is not collected yet.
+        os.waitid(os.P_PID, decoder.pid, os.WEXITED | os.WNOWAIT)
+        niceness = os.getpriority(os.PRIO_PROCESS, decoder.pid)
+    assert niceness > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 @pytest.fixture
