@@ -29,6 +29,7 @@ LIMIT = 400  # seconds; a mutation that makes the tests endless is not detected
 SETTINGS = "config/settings.py"
 ADAPTERS = "users/adapters.py"
 MAIL = "core/mail.py"
+INVITATIONS = "core/invitations.py"
 MIDDLEWARE = "core/middleware.py"
 ENVIRONMENT = "config/environment.py"
 LOGS = "core/logging.py"
@@ -787,6 +788,59 @@ FOUNDATION = [
         "if False:",
     ),
     Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
+    Mutation(
+        "emails to anyone",
+        MAIL,
+        'if hasattr(message, "kind"):',
+        "if True:",
+    ),
+    Mutation(
+        "copies of emails to anyone",
+        MAIL,
+        "for it in message.recipients()",
+        "for it in message.to",
+    ),
+    Mutation(
+        "mailbox flooded by tags",
+        INVITATIONS,
+        'local = local.partition("+")[0]',
+    ),
+    Mutation(
+        "mailbox flooded by dots",
+        INVITATIONS,
+        'local.replace(".", "") + "@gmail.com"',
+        'local + "@gmail.com"',
+    ),
+    Mutation(
+        "mailbox flooded by other characters",
+        INVITATIONS,
+        'unicodedata.normalize("NFKC", email).lower()',
+        "email.lower()",
+    ),
+    Mutation(
+        "invitations not limited per sender",
+        SETTINGS,
+        '"2/d/key,20/d/user,40/d/ip"',
+        '"2/d/key,40/d/ip"',
+    ),
+    Mutation(
+        "invitations not limited per network",
+        SETTINGS,
+        '"2/d/key,20/d/user,40/d/ip"',
+        '"2/d/key,20/d/user"',
+    ),
+    Mutation(
+        "words of a sender in the link of an invitation",
+        INVITATIONS,
+        "if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):",
+        "if False:",
+    ),
+    Mutation(
+        "invitations before other emails",
+        INVITATIONS,
+        "message.kind = Mail.Kind.INVITATION",
+        "message.kind = Mail.Kind.NORMAL",
+    ),
     Mutation(
         "emails sent in the order of their time alone",
         MAIL,

@@ -42,6 +42,15 @@ def media(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
+@pytest.fixture(autouse=True)
+def mailers(settings: Settings) -> None:
+    """Send at once, into `mail.outbox`. The fixture `outbox` lets emails wait."""
+    settings.MAILERS = {
+        "default": {"BACKEND": "core.testing.CheckedEmailBackend"},
+        "server": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"},
+    }
+
+
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """Return the hash of PASSWORD. Hashing is slow, so all tests share it."""
@@ -76,17 +85,13 @@ def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
 
 
 @pytest.fixture
-def outbox(settings: Settings, db: None) -> None:
+def outbox(settings: Settings, mailers: None, db: None) -> None:
     """Let emails wait in the database, as in production.
 
     `mail.outbox` has those that the worker has sent.
     """
-    backends = {
-        "default": "core.mail.OutboxBackend",
-        "server": "django.core.mail.backends.locmem.EmailBackend",
-    }
-    settings.MAILERS = {
-        alias: {"BACKEND": backend} for alias, backend in backends.items()
+    settings.MAILERS = settings.MAILERS | {
+        "default": {"BACKEND": "core.mail.OutboxBackend"}
     }
 
 

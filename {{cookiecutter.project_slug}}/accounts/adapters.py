@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.middleware import missing_step
 from core import encryption
+from core.mail import LIFETIME
 from core.models import Mail
 from users import adapters
 
@@ -28,6 +29,9 @@ class AccountAdapter(adapters.AccountAdapter):
             Mail.Kind.UNKNOWN,
             timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
         ),
+        # Their recipients are no longer users.
+        "account/email/email_changed": (Mail.Kind.NORMAL, LIFETIME),
+        "accounts/email/account_deleted": (Mail.Kind.NORMAL, LIFETIME),
         "account/email/account_already_exists": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
         "account/email/email_confirmation": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),
         "account/email/email_confirmation_signup": (Mail.Kind.UNVERIFIED, CODE_TIMEOUT),

@@ -361,6 +361,7 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user,20/h/user",  # each change sends an email
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",
+    "invitation": "2/d/key,20/d/user,40/d/ip",  # core/invitations.py; key: the mailbox
 }
 
 # % if cookiecutter.auth_app

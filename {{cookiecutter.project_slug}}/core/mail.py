@@ -9,9 +9,12 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from email import message_from_bytes, policy
+from email.utils import getaddresses
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.console import EmailBackend
@@ -22,7 +25,11 @@ from core.models import Mail
 logger = logging.getLogger(__name__)
 # How many may wait. A flood of them discards the oldest ones of its own kind, and
 # delays no other kind.
-BUDGETS = {Mail.Kind.UNVERIFIED: 200, Mail.Kind.UNKNOWN: 100}
+BUDGETS = {
+    Mail.Kind.UNVERIFIED: 200,
+    Mail.Kind.UNKNOWN: 100,
+    Mail.Kind.INVITATION: 50,
+}
 LIFETIME = timedelta(days=2)  # of emails that name none
 # Longer than sending one email takes; then another worker sends that of a dead one.
 CLAIM = timedelta(minutes=1)
@@ -31,14 +38,38 @@ PASS_SECONDS = 1
 REFUSALS = 5  # until an email is discarded; some servers refuse one at first
 
 
+class UnknownRecipientError(Exception):
+    """An email is addressed to a person who is not a user of the site."""
+
+
+def check_recipients(message: EmailMessage) -> None:
+    """Refuse an email to anyone but users and the site's own team.
+
+    An email with a `kind` is one of allauth's, or an invitation: each has limits.
+    """
+    if hasattr(message, "kind"):
+        return
+    addresses = getaddresses([str(it) for it in message.recipients()])
+    emails = {email.lower() for _, email in addresses}
+    team = [*settings.ADMINS, *settings.MANAGERS, settings.SECURITY_CONTACT]
+    emails -= {email.lower() for email in team}
+    users = get_user_model().objects.filter(email__in=emails)
+    if emails.difference(users.values_list("email", flat=True)):
+        raise UnknownRecipientError(
+            "A recipient is not a user: write to users only, or call"
+            " core.invitations.send_invitation, which sends a fixed text with limits."
+        )
+
+
 class OutboxBackend(BaseEmailBackend):
     """Store emails in the caller's transaction.
 
-    An email may have a `kind` and a `lifetime`.
+    An email to recipients who are not users has a `kind`; it may have a `lifetime`.
     """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
+            check_recipients(message)
             # With its Message-ID: an email that is sent twice counts as one.
             mime = message.message(policy=policy.SMTP).as_bytes().decode("latin-1")
             Mail.objects.create(
@@ -142,6 +173,7 @@ class ConsoleBackend(EmailBackend):
     """Print the text alone: Django would print the encoded message, with its HTML."""
 
     def write_message(self, message: Any) -> None:
+        check_recipients(message)
         head = (
             f"From: {message.from_email}\nTo: {', '.join(message.to)}\n"
             f"Subject: {message.subject}"

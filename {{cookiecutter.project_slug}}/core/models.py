@@ -13,13 +13,14 @@ class Mail(DueRow):
     class Kind(models.IntegerChoices):
         """The order in which emails are sent.
 
-        Anyone can cause those of the last two, to any recipient.
+        Anyone can cause those of the last three, to any recipient.
         """
 
         AWAITED = 0  # to a user who cannot go on without it: a link to log in
         NORMAL = 1  # to users, notices among them
         UNVERIFIED = 2  # to recipients whose email is not verified yet
         UNKNOWN = 3  # to recipients without an account
+        INVITATION = 4  # to an address that a user has typed: core/invitations.py
 
     kind = models.PositiveSmallIntegerField(choices=Kind)
     created_at = models.DateTimeField(auto_now_add=True)

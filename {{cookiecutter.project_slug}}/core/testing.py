@@ -9,7 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
+
+from core.mail import check_recipients
 
 if TYPE_CHECKING:
     import pytest
@@ -55,6 +58,15 @@ class HTTPSClient(Client):
     # % endif
     def generic(self, *args: Any, **kwargs: Any) -> Any:
         return super().generic(*args, **kwargs | {"secure": True})
+
+
+class CheckedEmailBackend(EmailBackend):
+    """Keep emails in memory. Check their recipients, as the outbox does."""
+
+    def send_messages(self, messages: Any) -> int:
+        for message in messages:
+            check_recipients(message)
+        return int(super().send_messages(messages))
 
 
 def start(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 
 from core.logging import log_event
-from core.mail import OutboxBackend
+from core.mail import LIFETIME, OutboxBackend
 from core.middleware import client_ip
 from core.models import Mail
 
@@ -15,8 +15,11 @@ NOBODY = 0  # the id in place of a user's, for an email without an account
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    # By template: an email's kind, and how long it is of use. All others are notices.
+    # By template: an email's kind, and how long it is of use. All others are notices,
+    # which the outbox refuses unless they are to a user.
     purposes: ClassVar = {
+        # To the email from before the change.
+        "users/email/changed_by_staff": (Mail.Kind.NORMAL, LIFETIME),
         "account/email/password_reset_key": (
             Mail.Kind.AWAITED,
             timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),

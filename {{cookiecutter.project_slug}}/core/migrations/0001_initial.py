@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ("due_at", models.DateTimeField(db_index=True, null=True)),
                 ("claimed_until", models.DateTimeField(null=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("kind", models.PositiveSmallIntegerField(choices=[(0, "Awaited"), (1, "Normal"), (2, "Unverified"), (3, "Unknown")])),
+                ("kind", models.PositiveSmallIntegerField(choices=[(0, "Awaited"), (1, "Normal"), (2, "Unverified"), (3, "Unknown"), (4, "Invitation")])),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "content",

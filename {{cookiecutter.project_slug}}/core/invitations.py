@@ -1,0 +1,82 @@
+"""The only way for emails to people who are not users, or to an address from a request.
+
+The text is fixed, so nobody can let the site send words or links of their own.
+"""
+
+import re
+import unicodedata
+from typing import Any
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.core.validators import EmailValidator
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from core.models import Mail
+
+# An id or a random token. A longer one, or one with spaces, could be a sentence.
+ARGUMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+WITHOUT_DOTS = {"gmail.com", "googlemail.com"}  # both have the same mailboxes
+validate_email = EmailValidator(allowlist=[])
+
+
+def send_invitation(
+    request: HttpRequest, email: str, template: str, view: str, *arguments: object
+) -> bool:
+    """Store an email that the worker sends after all others.
+
+    `template` names two files without their ends, `_subject.txt` and `_message.txt`.
+    They get `project_name`, and `url`: the page of `view` with the arguments. Return
+    False if the limit of the mailbox, the sender or the network is reached. Raise
+    ValidationError if the email is malformed.
+    """
+    address = to_ascii(email)
+    if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):
+        raise ValueError("An argument of the link is neither an id nor a token.")
+    path = reverse(view, args=arguments)
+    # All visitors who are not logged in count as one sender.
+    if not ratelimit.consume(
+        request, action="invitation", key=mailbox(address), user=request.user
+    ):
+        return False
+    context = {
+        "project_name": settings.SITE_NAME,
+        "url": f"https://{settings.DOMAIN_NAME}{path}",
+    }
+    subject = render_to_string(f"{template}_subject.txt", context).strip()
+    body = render_to_string(f"{template}_message.txt", context).strip()
+    message: Any = EmailMessage(
+        settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[address]
+    )
+    message.kind = Mail.Kind.INVITATION
+    message.send()
+    return True
+
+
+def to_ascii(email: str) -> str:
+    """Return an email in lower case, its domain in Punycode, or raise ValidationError.
+
+    Quoted names and IP addresses have too many spellings, so they are refused.
+    """
+    local, _, domain = unicodedata.normalize("NFKC", email).lower().rpartition("@")
+    try:
+        address = f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise ValidationError(validate_email.message, code="invalid") from None
+    validate_email(address)
+    if '"' in local or "[" in domain:
+        raise ValidationError(validate_email.message, code="invalid")
+    return address
+
+
+def mailbox(address: str) -> str:
+    """Return the same text for all spellings of a mailbox."""
+    local, _, domain = address.rpartition("@")
+    local = local.partition("+")[0]
+    if domain in WITHOUT_DOTS:
+        return local.replace(".", "") + "@gmail.com"
+    return f"{local}@{domain}"

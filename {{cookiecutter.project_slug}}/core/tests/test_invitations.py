@@ -1,0 +1,143 @@
+"""Emails to people who are not users: a fixed text, with limits."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core import mail as django_mail
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage, send_mail
+from django.test import RequestFactory
+from django.urls import reverse
+from pytest_django import Settings
+
+from core.invitations import send_invitation
+from core.mail import ConsoleBackend, OutboxBackend, UnknownRecipientError
+from core.models import Mail
+from core.testing import MakeUser
+from users.models import User
+
+SPELLINGS = [
+    "ann.lee@gmail.com",
+    "Ann.Lee@GMAIL.com",
+    "annlee+shop@gmail.com",
+    "a.n.n.l.e.e+1@googlemail.com",
+    "ａｎｎｌｅｅ@gmail.com",
+]
+
+
+@pytest.fixture(autouse=True)
+def templates(settings: Settings, tmp_path: Path) -> None:
+    """Make the two files of an invitation."""
+    (tmp_path / "it_subject.txt").write_text("An album\n")
+    text = "<user><project_name>: <url>"
+    text = text.replace("<", "{" * 2).replace(">", "}" * 2)
+    (tmp_path / "it_message.txt").write_text(text)
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+
+
+def invite(user: Any, email: str, *arguments: object, ip: str = "192.0.2.1") -> bool:
+    request = RequestFactory().post("/?text=Buy+pills", REMOTE_ADDR=ip)
+    request.user = user
+    view = "account_reset_password_from_key" if arguments else "home"
+    return send_invitation(request, email, "it", view, *arguments)
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize("field", ["to", "cc", "bcc"])
+def test_email_to_a_person_who_is_not_a_user_is_refused(field: str, user: User) -> None:
+    fields: Any = {field: [f"Ann <{user.email}>", "Ann <victim@example.com>"]}
+    message = EmailMessage("Hello", "Buy pills", **fields)
+    with pytest.raises(UnknownRecipientError, match="send_invitation"):
+        message.send()
+    with pytest.raises(UnknownRecipientError):
+        OutboxBackend().send_messages([message])
+    with pytest.raises(UnknownRecipientError):
+        ConsoleBackend(stream=StringIO()).send_messages([message])
+    assert not django_mail.outbox
+    assert not Mail.objects.exists()
+
+
+def test_users_and_the_team_are_known_recipients(
+    user: User, settings: Settings
+) -> None:
+    settings.ADMINS = ["Team@example.com"]
+    for email in (user.email.upper(), "team@example.com", settings.SECURITY_CONTACT):
+        send_mail("Hello", "Text", None, [email])
+    assert len(django_mail.outbox) == 3
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.usefixtures("outbox")
+def test_invitation_has_a_fixed_text_and_a_link_of_the_site(
+    user: User, settings: Settings
+) -> None:
+    assert invite(user, "Friend@bücher.example", "1a", "t0ken")
+    stored = Mail.objects.get()
+    assert stored.kind == max(Mail.Kind) == Mail.Kind.INVITATION
+    path = reverse("account_reset_password_from_key", args=["1a", "t0ken"])
+    url = f"https://{settings.DOMAIN_NAME}{path}"
+    assert f"\\r\\n\\r\\n{settings.SITE_NAME}: {url}\\r\\n" in stored.content
+    assert "To: friend@xn--bcher-kva.example" in stored.content
+    assert "An album" in stored.content
+    assert user.email not in stored.content
+
+
+@pytest.mark.control("recipients")
+def test_mailbox_is_limited_in_all_its_spellings(make_user: MakeUser) -> None:
+    sent = [
+        invite(make_user(f"{number}@example.com"), email, ip=f"192.0.2.{number}")
+        for number, email in enumerate(SPELLINGS)
+    ]
+    assert sent == [True, True, False, False, False]
+    assert len(django_mail.outbox) == 2
+
+
+@pytest.mark.control("recipients")
+def test_senders_and_networks_are_limited(make_user: MakeUser, user: User) -> None:
+    by_sender = [
+        invite(user, f"{number}@example.com", ip=f"192.0.2.{number}")
+        for number in range(21)
+    ]
+    assert by_sender == [True] * 20 + [False]
+    by_network = [
+        invite(make_user(f"{number}@example.org"), f"{number}@example.net")
+        for number in range(40)
+    ]
+    assert by_network[-1] is False
+    visitors = [
+        invite(AnonymousUser(), f"{number}@example.edu", ip=f"198.51.100.{number}")
+        for number in range(21)
+    ]
+    assert visitors == [True] * 20 + [False]
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "friend",
+        "a@b\nBcc: c@example.com",
+        "a@example.com,b@example.com",
+        "A <a@example.com>",
+        '"a"@example.com',
+        "a@[192.0.2.1]",
+        "a@localhost",
+        f"a@{'ü' * 70}.example",
+    ],
+)
+def test_malformed_email_sends_nothing(email: str, user: User) -> None:
+    with pytest.raises(ValidationError):
+        invite(user, email)
+    assert not django_mail.outbox
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize("argument", ["Buy pills", "", "a.example", "x" * 65, "a/b"])
+def test_link_takes_ids_and_tokens_alone(argument: str, user: User) -> None:
+    with pytest.raises(ValueError, match="neither an id nor a token"):
+        invite(user, "friend@example.com", "1a", argument)
+    assert not django_mail.outbox
