@@ -789,6 +789,12 @@ FOUNDATION = [
     ),
     Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
     Mutation(
+        "objects of an owner not counted",
+        FORMS,
+        "self.check_number()",
+        "pass",
+    ),
+    Mutation(
         "emails to anyone",
         MAIL,
         'if hasattr(message, "kind"):',

@@ -145,8 +145,8 @@ class PhotoFormMixin(forms.BaseForm):
     def save(self, commit: bool = True) -> Any:
         """Store the photos and the object in one transaction, and return the object.
 
-        Return None, with an error on the form, if the photos cannot be stored, or if
-        the object was deleted in the meantime.
+        Return None, with an error on the form, if the photos cannot be stored, if the
+        object was deleted in the meantime, or if the owner has as many as allowed.
         """
         if not commit:
             raise TypeError(
@@ -159,7 +159,7 @@ class PhotoFormMixin(forms.BaseForm):
             ) as photos:
                 self.read_again()
                 return self.save_with(photos)
-        except ObjectDeletedError as error:
+        except (ObjectDeletedError, TooManyObjectsError) as error:
             self.add_error(None, error)
         except ValidationError as error:
             if getattr(error, "code", None) != "quota":  # raised by the object
@@ -188,6 +188,12 @@ class ObjectDeletedError(ValidationError):
         super().__init__(message, code="deleted")
 
 
+class TooManyObjectsError(ValidationError):
+    def __init__(self, most: int) -> None:
+        message = _("You have reached the limit of %(most)s: delete one to add another.")
+        super().__init__(message, code="too_many", params={"most": most})
+
+
 class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     """A ModelForm of a model with a PhotoField.
 
@@ -199,6 +205,7 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     """
 
     stored: Any = None  # the row of an object that exists, locked by `save()`
+    most_per_owner: int | None = None  # objects; the model's field is `owner`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -209,6 +216,7 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
 
     def read_again(self) -> None:
         if self.is_new:
+            self.check_number()
             return
         self.stored = self.rows.select_for_update(no_key=True).first()
         if not (self.original and self.stored):
@@ -223,6 +231,17 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             is_changed = getattr(self.instance, name) != getattr(self.original, name)
             if not (is_changed or field.name in {*shown, *self.changed_data}):
                 setattr(self.instance, name, getattr(self.stored, name))
+
+    def check_number(self) -> None:
+        """Refuse one object too many.
+
+        The owner is locked, so parallel requests are counted one after the other.
+        """
+        if self.most_per_owner is None:
+            return
+        objects = self.instance._meta.model._base_manager.filter(owner=self.owner)
+        if objects.count() >= self.most_per_owner:
+            raise TooManyObjectsError(self.most_per_owner)
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
         for name, photo in photos.items():

@@ -131,6 +131,19 @@ def photos_of(thing: Thing) -> set[Photo]:
     return {photo for photo in photos if photo}
 
 
+def test_parallel_forms_get_no_object_beyond_the_limit(
+    user: User, make_form: MakeForm, beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingForm, "most_per_owner", 1)
+    first, second = (make_form(Thing(owner=user), "image") for _ in range(2))
+    with transaction.atomic():
+        assert first.save()
+        saving = beside(second.save)
+    assert saving.result() is None
+    assert second.has_error(NON_FIELD_ERRORS, "too_many")
+    assert Thing.objects.count() == len(kept()) == 1
+
+
 @pytest.mark.parametrize("names", [(), ("image",)], ids=["text", "photo"])
 def test_edit_that_waits_for_a_deletion_brings_nothing_back(
     names: tuple[str, ...], thing: Thing, make_form: MakeForm, beside: Any

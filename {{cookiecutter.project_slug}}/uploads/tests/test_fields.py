@@ -189,6 +189,42 @@ def test_saving_counts_each_photo_of_a_form_for_the_quota(
     assert not list(media.rglob("*.jpg"))
 
 
+@pytest.mark.control("V2.4.1")
+def test_object_beyond_the_limit_of_its_owner_is_refused(
+    add_thing: AddThing,
+    user: User,
+    other_user: User,
+    media: Path,
+    file: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ThingForm, "most_per_owner", 2)
+    thing = add_thing()
+
+    def make_form(owner: User, instance: Thing) -> ThingForm:
+        return ThingForm(
+            {"title": "Teal"}, {"image": file()}, instance=instance, owner=owner
+        )
+
+    second, third = (make_form(user, Thing(owner=user)) for _ in range(2))
+    assert second.is_valid()
+    assert third.is_valid()
+    assert second.save()
+    before = set(media.rglob("*.jpg"))
+    assert third.save() is None  # as if both had been sent at the same moment
+    assert third.non_field_errors() == [
+        "You have reached the limit of 2: delete one to add another."
+    ]
+    assert set(media.rglob("*.jpg")) == before
+    for form in (
+        make_form(user, thing),
+        make_form(other_user, Thing(owner=other_user)),
+    ):
+        assert form.is_valid()
+        assert form.save()
+    assert Thing.objects.count() == 3
+
+
 @pytest.mark.control("edits")
 @pytest.mark.parametrize("photo", [True, False])
 @pytest.mark.parametrize("cascade", [True, False])
