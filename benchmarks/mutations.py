@@ -789,6 +789,18 @@ FOUNDATION = [
     ),
     Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
     Mutation(
+        "second row of an owner before others",
+        "core/due.py",
+        "self.order_by(*turn)",
+        'self.order_by("due_at")',
+    ),
+    Mutation(
+        "first owner always first",
+        "core/due.py",
+        "if last_owner is not None:",
+        "if False:",
+    ),
+    Mutation(
         "objects of an owner not counted",
         FORMS,
         "self.check_number()",

@@ -28,6 +28,7 @@ from core.due import DueRow
 
 
 class Parcel(DueRow):
+    owner_path = None
     label = models.CharField(max_length=20)
 """,
     "jobs.py": f"""

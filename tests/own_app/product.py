@@ -30,6 +30,8 @@ MODELS = """
 class Booking(DueRow):
     \"\"\"A place in a workshop, due when its participant is to be reminded.\"\"\"
 
+    owner_path = "participant"
+
     workshop = models.ForeignKey(Workshop, models.CASCADE, related_name="bookings")
     participant = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="+"

@@ -5,11 +5,15 @@ Any number of workers can share them.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
+
+# By model: the owner whose row this process claimed last.
+last_owners: dict[type[models.Model], Any] = {}
 
 
 def is_free(now: datetime) -> Q:
@@ -22,17 +26,14 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         return self.filter(is_free(timezone.now()))
 
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
-        """Return up to `limit` due rows, by the order of the query.
+        """Return up to `limit` due rows. Their owners take turns, with a row each.
 
-        No other worker gets them for `duration`.
+        The order of the query holds for the rows of one owner. No other worker gets the
+        rows for `duration`.
         """
         now = timezone.now()
         free = is_free(now)
-        keys = list(
-            self.filter(free)
-            .order_by(*self.query.order_by, "due_at")
-            .values_list("pk", flat=True)[:limit]
-        )
+        keys = self.filter(free).next_keys(limit)
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
         # The update succeeds for one worker only. It leaves out the conditions of
         # `self`: one on another table would be a subquery, which PostgreSQL does not
@@ -42,6 +43,28 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         # In random order, so that a row whose work always fails cannot end every pass
         # before the others.
         return list(self.filter(pk__in=claimed).order_by("?"))
+
+    def next_keys(self, limit: int) -> list[Any]:
+        """Return the keys of the next rows, those of owners after the last one first.
+
+        Without turns, an owner with many slow rows would hold up all others.
+        """
+        order: list[Any] = [*self.query.order_by, "due_at"]
+        owner = self.model.owner_path
+        if owner is None:
+            return list(self.order_by(*order).values_list("pk", flat=True)[:limit])
+        turn: list[Any] = [
+            Window(RowNumber(), partition_by=F(owner), order_by=order),
+            owner,
+        ]
+        last_owner = last_owners.get(self.model)
+        if last_owner is not None:
+            is_later = When(**{f"{owner}__gt": last_owner}, then=0)
+            turn.insert(1, Case(is_later, default=1))
+        rows = list(self.order_by(*turn).values_list("pk", owner)[:limit])
+        if rows:
+            last_owners[self.model] = rows[-1][1]
+        return [key for key, _ in rows]
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
         """Extend the claim, or end it (None).
@@ -65,6 +88,9 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 
 class DueRow(models.Model):
     """A row that the worker processes at `due_at` (None: never)."""
+
+    # The way to the user whose work it is, such as "album__owner". None: no user's.
+    owner_path: ClassVar[str | None] = "owner"
 
     due_at = models.DateTimeField(null=True, db_index=True)
     claimed_until = models.DateTimeField(null=True)

@@ -22,6 +22,8 @@ class Mail(DueRow):
         UNKNOWN = 3  # to recipients without an account
         INVITATION = 4  # to an address that a user has typed: core/invitations.py
 
+    owner_path = None  # `kind` is the order, and there are limits for each sender
+
     kind = models.PositiveSmallIntegerField(choices=Kind)
     created_at = models.DateTimeField(auto_now_add=True)
     content = EncryptedTextField(

@@ -190,7 +190,9 @@ class ObjectDeletedError(ValidationError):
 
 class TooManyObjectsError(ValidationError):
     def __init__(self, most: int) -> None:
-        message = _("You have reached the limit of %(most)s: delete one to add another.")
+        message = _(
+            "You have reached the limit of %(most)s: delete one to add another."
+        )
         super().__init__(message, code="too_many", params={"most": most})
 
 

@@ -11,6 +11,8 @@ class Asset(DueRow):
     that changes a photo makes its asset due, so that no change is lost.
     """
 
+    owner_path = None  # no account has more than UPLOADS_PER_HOUR new ones
+
     photo = models.OneToOneField(Photo, models.CASCADE, primary_key=True)
     sent = models.BooleanField(
         default=False,

@@ -4,6 +4,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
 
+from core.due import DueRow
 from uploads.fields import PhotoField, everyone
 from users.models import User
 
@@ -28,3 +29,12 @@ class Thing(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("thing", args=[self.pk])
+
+
+class Delivery(DueRow):
+    """Work of a user for the worker, such as a call of the user's webhook."""
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="+", editable=False)
+
+    def __str__(self) -> str:
+        return f"Delivery {self.pk}"
