@@ -19,8 +19,8 @@ WORDS = {
     "Note": "Workshop",
     "note": "workshop",
 }
-TEXT = '    text = models.TextField(_("text"), max_length=2000, blank=True)\n'
-LAST_IMPORT = "from django.utils.translation import gettext_lazy as _\n"
+TEXT = '    text = EncryptedTextField(_("text"), max_length=2000, blank=True)\n'
+LAST_IMPORT = "from core.encryption import EncryptedTextField\n"
 SHOWN_AFTER = "  {{ object.text|linebreaks }}\n"
 
 # What the product has beyond a cover. Each file is an edit of what `poe app` and the
@@ -42,6 +42,8 @@ class Booking(DueRow):
 
 
 class Profile(models.Model):
+    in_clear = {"name": "other participants see it"}
+
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
     )
@@ -232,8 +234,8 @@ EDITS: list[Edit] = [
     ("models.py", SETTINGS, f"{SETTINGS}{AUTH}.models import AnonymousUser\n"),
     (
         "models.py",
-        "from uploads.fields",
-        "from core.due import DueRow\nfrom uploads.fields",
+        LAST_IMPORT,
+        f"from core.due import DueRow\n{LAST_IMPORT}",
     ),
     (
         "models.py",
@@ -327,7 +329,7 @@ def guide(folder: Path, heading: str) -> str:
 def cover_edit(folder: Path, path: str, line: str) -> Edit:
     """Return the edit that puts a line of the document where developers would."""
     if line.startswith("from "):
-        return path, LAST_IMPORT, f"{LAST_IMPORT}\n{line}\n"
+        return path, LAST_IMPORT, f"{LAST_IMPORT}{line}\n"
     if line.lstrip().startswith("cover = "):
         return path, TEXT, f"{TEXT}{line}\n"
     if line.lstrip().startswith("fields = "):

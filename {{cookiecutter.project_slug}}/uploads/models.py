@@ -58,6 +58,12 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
 class Photo(models.Model):
     """A photo, hidden until all of its verdicts are approvals."""
 
+    in_clear = {
+        "purpose": "it names a model and a field",
+        "title": "others see it, and reviewers search it",
+        "reason": "it is about the rules of the site",
+    }
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Without an index of its own: one below begins with it.
     owner = models.ForeignKey(
@@ -199,6 +205,11 @@ class Verdict(models.Model):
         REJECTED = "rejected", _("Rejected")
         ABORTED = "aborted", _("Aborted")
         UNKNOWN = "unknown", _("Unknown")
+
+    in_clear = {
+        "kind": "it names a check",
+        "detail": "a service or a reviewer has written it",
+    }
 
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="verdicts")
     kind = models.CharField(max_length=40)

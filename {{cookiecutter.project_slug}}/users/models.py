@@ -32,6 +32,8 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
+    in_clear = {"email": "the log-in finds it", "password": "it is a hash"}
+
     email = models.EmailField(
         _("email"),
         unique=True,

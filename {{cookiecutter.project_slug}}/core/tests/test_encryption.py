@@ -5,17 +5,64 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
+from django.conf import settings as project
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import CharField, JSONField, Model, TextField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from core.encryption import EncryptedTextField
 from core.management.commands import rotate_encryption
 from core.testing import Login, MakePhoto, MakeUser
 from scripts.backups import WEEKS
 from uploads.models import Photo
+from users.models import User
+
+
+def models_of_users() -> list[type[Model]]:
+    """Return the project's models with a way to a user by their keys."""
+    own = [
+        model
+        for model in apps.get_models()
+        if (project.BASE_DIR / model.__module__.partition(".")[0]).is_dir()
+    ]
+    found: list[type[Model]] = [User]
+    for target in found:  # the list grows
+        found += [
+            model
+            for model in own
+            if model not in found
+            and any(it.related_model is target for it in model._meta.fields)
+        ]
+    return found
+
+
+def texts_in_clear(model: type[Model]) -> set[str]:
+    """Return the fields for any text that are not encrypted."""
+    return {
+        field.name
+        for field in model._meta.fields
+        if isinstance(field, CharField | TextField | JSONField)
+        and not isinstance(field, EncryptedTextField)
+        and not field.choices
+    }
+
+
+@pytest.mark.control("fernet")
+def test_texts_of_users_are_encrypted_or_say_why_not() -> None:
+    for model in models_of_users():
+        reasons = getattr(model, "in_clear", {})
+        names = texts_in_clear(model)
+        assert not names - reasons.keys(), (
+            f"{model.__name__}: make these an EncryptedTextField, or say in `in_clear`"
+            f" of the model why not: {names - reasons.keys()}"
+        )
+        assert not reasons.keys() - names, f"{model.__name__}: no such text in clear"
+        assert all(reasons.values()), f"{model.__name__}: a reason is missing"
 
 
 @pytest.mark.control("V11.3.1")

@@ -14,6 +14,8 @@ def is_guest(thing: "Thing", user: User | AnonymousUser) -> bool:
 
 
 class Thing(models.Model):
+    in_clear = {"title": "others see it"}
+
     owner = models.ForeignKey(User, models.CASCADE, related_name="+", editable=False)
     guest = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
