@@ -789,6 +789,18 @@ FOUNDATION = [
     ),
     Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
     Mutation(
+        "user printed as an email",
+        "users/models.py",
+        'return f"{self._meta.verbose_name} {self.pk}"',
+        "return self.email",
+    ),
+    Mutation(
+        "email of another user on a page",
+        "templates/home.html",
+        "email=user.email",
+        "email=owner.email",
+    ),
+    Mutation(
         "second row of an owner before others",
         "core/due.py",
         "self.order_by(*turn)",

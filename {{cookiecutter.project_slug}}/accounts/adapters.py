@@ -117,6 +117,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         # second factor.
         return user is not None and bool(super().is_mfa_enabled(user, types))
 
+    def get_public_key_credential_user_entity(self, user: Any) -> dict[str, Any]:
+        # Its owner alone sees it, in a list of passkeys.
+        entity: dict[str, Any] = super().get_public_key_credential_user_entity(user)
+        return entity | {"display_name": user.email}
+
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
         return _("Passkey {number}").format(
             number=Authenticator.objects.filter(user=user, type=type).count() + 1

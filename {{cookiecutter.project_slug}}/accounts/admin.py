@@ -42,7 +42,8 @@ class GuardedAdmin(ModelAdmin):
 
 @admin.register(UserSession)
 class UserSessionAdmin(GuardedAdmin):
-    list_display = fields = ("user", "created_at", "ip", "user_agent")
+    list_display = ("user__email", "created_at", "ip", "user_agent")
+    fields = ("user", *list_display[1:])
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -77,7 +78,8 @@ class AuthenticatorAdmin(GuardedAdmin):
     Staff delete a lost factor after verifying the user's identity in another way.
     """
 
-    list_display = fields = ("user", "type", "created_at", "last_used_at")
+    list_display = ("user__email", "type", "created_at", "last_used_at")
+    fields = ("user", *list_display[1:])
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         super().delete_model(request, obj)

@@ -197,7 +197,7 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
-        owner = photo.owner or _("deleted account")
+        owner = photo.owner.email if photo.owner else _("deleted account")
         return format_html(
             "{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner
         )

@@ -72,7 +72,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        # Templates and choices of forms print it to visitors: no email.
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def is_deletable(self) -> bool:

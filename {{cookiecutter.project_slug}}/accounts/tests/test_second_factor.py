@@ -425,4 +425,7 @@ def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None
         Authenticator.objects.create(
             user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data
         )
-    assert login(staff).get(ADD_PASSKEY).context["form"].initial["name"] == "Passkey 2"
+    context = login(staff).get(ADD_PASSKEY).context
+    assert context["form"].initial["name"] == "Passkey 2"
+    created = context["js_data"]["creation_options"]["publicKey"]
+    assert created["user"]["displayName"] == staff.email

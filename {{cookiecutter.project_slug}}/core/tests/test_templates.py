@@ -33,6 +33,15 @@ TRUSTED = {
     "totp_svg|safe",
     # % endif
 }
+# What shows an email. A page shows visitors their own alone.
+EMAIL = re.compile(r"\b([\w.]+)\.email\b")
+OWN = {
+    "user",
+    "form.user",
+    # % if cookiecutter.auth_app
+    "new_emailaddress",
+    # % endif
+}
 FORM = re.compile(r'<form[^>]*method="post".*?</form>', re.IGNORECASE | re.DOTALL)
 PATHS = [
     path
@@ -89,6 +98,16 @@ def test_nothing_is_shown_without_escaping() -> None:
     ]
     texts = [*TEMPLATES.values(), *(path.read_text(encoding="utf-8") for path in own)]
     assert {found for text in texts for found in UNESCAPED.findall(text)} <= TRUSTED
+
+
+@pytest.mark.control("names")
+def test_pages_show_no_email_of_another_user() -> None:
+    found = {
+        path: set(EMAIL.findall(text)) - OWN
+        for path, text in TEMPLATES.items()
+        if "admin" not in path.parts
+    }
+    assert not [f"{path}: {whose}" for path, whose in found.items() if whose]
 
 
 @pytest.mark.control("V3.5.1")

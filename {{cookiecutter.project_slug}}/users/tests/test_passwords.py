@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.hashers import check_password, make_password
@@ -16,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db.models import PROTECT, RESTRICT
+from django.template import Context, Template
 from pytest_django import Settings
 
 from core.testing import PASSWORD, HTTPSClient, Login, MakeUser
@@ -188,6 +190,16 @@ def test_email_in_another_case_is_the_same_account(user: User) -> None:
     user.email = "Other@Example.com"
     user.save()
     assert user.email == "other@example.com"
+
+
+@pytest.mark.control("names")
+def test_user_is_printed_without_an_email(user: User) -> None:
+    choices = forms.ModelChoiceField(User.objects.all()).choices
+    code = "{" * 2 + " user }" + "}"
+    page = Template(code).render(Context({"user": user}))
+    printed = [page, str(user), *(str(label) for _, label in choices)]
+    assert not [text for text in printed if user.email in text]
+    assert page == f"user {user.pk}"
 
 
 def test_superuser_manages_users_in_the_admin(
