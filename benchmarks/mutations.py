@@ -1507,6 +1507,12 @@ FOUNDATION = [
         '"error": type(error).__name__',
         '"error": str(error)',
     ),
+    Mutation(
+        "token of an app's link logged",
+        LOGS,
+        'r"(/reset/)\\S+|(/)[\\w-]{40,}"',
+        'r"(/reset/)\\S+()"',
+    ),
     Mutation("tracebacks of any length logged", LOGS, "ends(at, FRAMES)", "at"),
     Mutation(
         "causes of errors not logged",

@@ -15,8 +15,9 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.http import HttpRequest
 
-# The token of a password reset link: a reader of the log could use it.
-RESET_LINK = re.compile(r"(/reset/)\S+")
+# The token of a password reset link, or of an app's own link: a reader of the log could
+# use it. A UUID is shorter.
+TOKEN = re.compile(r"(/reset/)\S+|(/)[\w-]{40,}")
 MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
 # How many of an exception's first and last frames are logged, and of its causes. A
 # recursion has thousands.
@@ -38,7 +39,7 @@ def log_event(
     if request is not None:
         if (user := user_id(request)) is not None:
             fields.setdefault("user", user)
-        fields["path"] = mask_reset_link(request.path)
+        fields["path"] = mask_tokens(request.path)
     security.log(level, event, extra={"fields": fields})
 
 
@@ -66,7 +67,7 @@ class JSONFormatter(logging.Formatter):
             ),
             "level": record.levelname,
             "logger": record.name,
-            "event": mask_reset_link(record.getMessage()),
+            "event": mask_tokens(record.getMessage()),
         }
         if number := request_id.get():
             line["request_id"] = number
@@ -87,8 +88,8 @@ def shorten(value: object) -> object:
     )
 
 
-def mask_reset_link(text: str) -> str:
-    return RESET_LINK.sub(r"\1…", text)
+def mask_tokens(text: str) -> str:
+    return TOKEN.sub(r"\1\2…", text)
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.caching import microcache
 from core.context_processors import project
-from core.logging import log_event, mask_reset_link
+from core.logging import log_event, mask_tokens
 from core.ratelimit import rate_limit
 
 REPORT_MAX_BYTES = 16 * 1024
@@ -142,7 +142,7 @@ def csp_report(request: HttpRequest) -> HttpResponse:
         ):
             texts = {name: str(violation[name]) for name in REPORTED & violation.keys()}
             cleaned = {
-                name: mask_reset_link(re.split("[?#]", text)[0])[:200]
+                name: mask_tokens(re.split("[?#]", text)[0])[:200]
                 for name, text in texts.items()
             }
             # Without the request: reading its user would keep the session alive.

@@ -10,7 +10,9 @@ from contextvars import Context
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from secrets import token_urlsafe
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as project
@@ -206,6 +208,11 @@ def test_reset_link_is_masked_in_the_log(
         json.loads(JSONFormatter().format(caplog.records[-1]))["path"]
         == "/accounts/reset/…"
     )
+    shared = f"/notes/shared/{token_urlsafe(32)}/"
+    found = json.loads(line(msg="Not Found: %s", args=(shared,)))["event"]
+    assert found == "Not Found: /notes/shared/…/"
+    photo = f"/photos/{uuid4()}/display/"
+    assert photo in line(msg="Not Found: %s", args=(photo,))
 
 
 @pytest.mark.control("V16.3.1")

@@ -194,7 +194,7 @@ def test_email_in_another_case_is_the_same_account(user: User) -> None:
 
 @pytest.mark.control("names")
 def test_user_is_printed_without_an_email(user: User) -> None:
-    choices = forms.ModelChoiceField(User.objects.all()).choices
+    choices: Any = forms.ModelChoiceField(User.objects.all()).choices
     code = "{" * 2 + " user }" + "}"
     page = Template(code).render(Context({"user": user}))
     printed = [page, str(user), *(str(label) for _, label in choices)]
