@@ -64,10 +64,33 @@ BREAKS: dict[str, Edit] = {
         'env.read("SECRET_KEY", secret_key)',
         f'env.read("SECRET_KEY", secret_key, "{ascii_letters}")',
     ),
-    "Personal data is stored": (
+    "Texts of users are stored": (
         "uploads/models.py",
         "original_name = EncryptedTextField(",
         "original_name = models.TextField(",
+    ),
+    "No page shows a user's email": (
+        "gallery/templates/gallery/photo.html",
+        "{% block content %}\n",
+        "{% block content %}\n{{ photo.owner.email }}\n",
+    ),
+    "An email to a person who is not a user": (
+        "core/mail.py",
+        'if hasattr(message, "kind"):',
+        "if message.subject:",
+    ),
+    "A form says how many objects": (
+        "gallery/forms.py",
+        "\n\n\nclass UploadForm(",
+        (
+            "\nfrom uploads.models import Photo\n"
+            "from uploads.forms import PhotoModelForm\n"
+            "class PhotoForm(PhotoModelForm):\n"
+            "    class Meta:\n"
+            "        model = Photo\n"
+            '        fields = ("title",)\n'
+            "\n\nclass UploadForm("
+        ),
     ),
     "Only `uploads/services.py`": (
         "uploads/forms.py",
@@ -113,7 +136,7 @@ def test_every_rule_names_a_test_and_is_broken_below(
     assert len(found) == len(BREAKS)
     assert not [rule for rule, _ in found if not rule.startswith(tuple(BREAKS))]
     assert all(file_of(test, project) for _, test in found)
-    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 36
+    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 44
 
 
 @pytest.mark.parametrize("rule", BREAKS)

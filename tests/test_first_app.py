@@ -55,6 +55,32 @@ def test_only_the_owner_deletes_and_only_once(login, user, other_user):
     assert [client.delete(url).status_code for url in urls] == [302, 429]
     assert Note.objects.count() == 1
 """
+ROLES = """
+from notes.models import Note
+
+def test_reader_reads_and_changes_nothing(login, user, other_user):
+    note = Note.objects.create(owner=user, title="Milk")
+    note.readers.add(other_user)
+    url = note.get_absolute_url()
+    client = login(other_user)
+    assert "Milk" in client.get(url).text
+    assert client.get(f"{url}edit/").status_code == 404
+    for page in ("edit", "delete"):
+        assert client.post(f"{url}{page}/", {"title": "Taken"}).status_code == 404
+    assert "Milk" not in client.get("/notes/").text
+    assert Note.objects.get().title == "Milk"
+
+def test_choices_are_those_of_the_user(login, user, other_user):
+    theirs = Note.objects.create(owner=user, title="Milk")
+    mine = Note.objects.create(owner=other_user, title="Bread")
+    client = login(other_user)
+    page = client.get("/notes/create/").text
+    assert "Bread" in page
+    assert "Milk" not in page
+    for parent, status in ((theirs, 200), (mine, 302)):
+        data = {"title": "New", "parent": parent.pk}
+        assert client.post("/notes/create/", data).status_code == status
+"""
 # The names `auth` and `nones` only fail once Django and Ruff see the app.
 JOBS_TEST = """
 from datetime import timedelta
@@ -338,7 +364,9 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
     *shown, jobs = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
     # test_own_app.py runs the lines for a cover and for a formset.
-    others = [code for code in shown if not re.search("cover|FormSet", code)]
+    # The test below runs those for two roles.
+    elsewhere = "cover|FormSet|readers|parent"
+    others = [code for code in shown if not re.search(elsewhere, code)]
     assert all(code in views for code in others)
     (folder / "notes" / "jobs.py").write_text(jobs, encoding="utf-8")
     run(folder, "ruff", "check", "--no-cache")
@@ -349,6 +377,47 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     assert (template / RAW / "scripts" / "app_template").is_dir()
     assert "uv run poe app NAME" in (folder / "README.md").read_text(encoding="utf-8")
     assert commands(folder / "README.md", "Start")
+
+
+def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
+    project: Project, mypy_cache: str
+) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    guide = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.+?)^```", guide, re.MULTILINE | re.DOTALL)
+    (readable,) = [block for block in code if "readers" in block]
+    (choices,) = [block for block in code if "parent" in block]
+    (readers,) = re.findall(r"`(readers = .+?)`", guide)
+    parent = (
+        'parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True,'
+        ' related_name="+")'
+    )
+    text = "    created_at = models"
+    detail = '{"object": get_object_or_404(own(request), pk=pk)}'
+    imports = "from django.contrib import messages\n"
+    change(
+        folder,
+        [
+            ("notes/models.py", text, f"    {readers}\n    {parent}\n{text}"),
+            ("notes/forms.py", '"text")', '"text", "parent")'),
+            ("notes/views.py", imports, f"from typing import Any\n\n{imports}"),
+            ("notes/views.py", "import QuerySet\n", "import Q, QuerySet\n"),
+            (
+                "notes/views.py",
+                "@require_safe\ndef index",
+                f"{readable}\n\n@require_safe\ndef index",
+            ),
+            ("notes/views.py", detail, detail.replace("own(", "readable(")),
+            ("notes/views.py", "    if form.is", f"{choices}    if form.is"),
+        ],
+    )
+    run(folder, sys.executable, "manage.py", "makemigrations", "notes")
+    run(folder, "ruff", "format", "--no-cache", "notes")
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, sys.executable, "-m", "mypy", ".", mypy_cache)
+    (folder / "notes" / "tests" / "test_roles.py").write_text(ROLES, encoding="utf-8")
+    run(folder, *PYTEST, "core/tests/test_access.py", "notes")
 
 
 def test_url_without_an_access_rule_is_named_with_the_row_to_add(

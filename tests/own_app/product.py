@@ -82,12 +82,16 @@ def is_owner(paper: "Paper", user: User | AnonymousUser) -> bool:
 FORMS = """
 
 class ProfileForm(PhotoModelForm):
+    most_per_owner = 1
+
     class Meta:
         model = Profile
         fields = ("name", "avatar")
 
 
 class PaperForm(PhotoModelForm):
+    most_per_owner = 100
+
     class Meta:
         model = Paper
         fields = ("scan",)

@@ -22,6 +22,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.migrations.state import ProjectState
 from django.forms import modelformset_factory
+from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -223,6 +224,23 @@ def test_object_beyond_the_limit_of_its_owner_is_refused(
         assert form.is_valid()
         assert form.save()
     assert Thing.objects.count() == 3
+
+
+@pytest.mark.control("V2.4.1")
+def test_every_form_limits_the_objects_of_an_owner() -> None:
+    get_resolver().url_patterns  # noqa: B018 - loads the views, and so their forms
+    found = PhotoModelForm.__subclasses__()
+    for form in found:  # the list grows
+        found += form.__subclasses__()
+    assert ThingForm in found
+    own = [form for form in found if ".tests." not in form.__module__]
+    without = [
+        form.__name__
+        for form in own
+        if form.most_per_owner is None
+        and any(field.name == "owner" for field in form._meta.model._meta.fields)
+    ]
+    assert not without, f"{', '.join(without)}: set most_per_owner = 1000, or another"
 
 
 @pytest.mark.control("edits")
