@@ -89,7 +89,7 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 class DueRow(models.Model):
     """A row that the worker processes at `due_at` (None: never)."""
 
-    # The way to the user whose work it is, such as "album__owner". None: no user's.
+    # The path to the user whose work it is, as in album__owner; None if no user has it.
     owner_path: ClassVar[str | None] = "owner"
 
     due_at = models.DateTimeField(null=True, db_index=True)
