@@ -44,6 +44,8 @@ RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
 BACKUPS = "scripts/backups.py"
 CACHING = "core/caching.py"
+FETCH = "core/fetch.py"
+CSV = "core/csv.py"
 STATUS = "core/management/commands/status.py"
 STATUS_LINES = "core/status.py"
 WORKER = "core/management/commands/worker.py"
@@ -1204,7 +1206,7 @@ FOUNDATION = [
     Mutation(
         "views not limited",
         "core/ratelimit.py",
-        "(limited if request.method in methods else view)(request",
+        "(limited if request.method in counted else view)(request",
         "view(request",
     ),
     Mutation(
@@ -2413,6 +2415,103 @@ FOUNDATION = [
         "self.email = self.email.lower()\nsuper()",
         "super()",
     ),
+    Mutation(
+        "answer byte by byte without an end",
+        FETCH,
+        "end - time.monotonic()",
+        "5.0",  # from each byte to the next
+    ),
+    Mutation("chunks of any size read", FETCH, "[: self.bytes_left]"),
+    Mutation(
+        "URL fetched whatever stands behind it",
+        FETCH,
+        "URL.fullmatch(url)",
+        "URL.match(url)",
+    ),
+    Mutation(
+        "any port fetched",
+        FETCH,
+        'or int(found["port"] or 443) not in ports',
+    ),
+    Mutation(
+        "internal address fetched beside a public one",
+        FETCH,
+        "not all(is_public(address[0]) for _, address in addresses)",
+        "not any(is_public(address[0]) for _, address in addresses)",
+    ),
+    Mutation(
+        "host resolved again for the connection",
+        FETCH,
+        "plain = connect(public_addresses(host, port), end)",
+        """
+        public_addresses(host, port)
+        plain = socket.create_connection((host, port))
+        """,
+    ),
+    Mutation(
+        "IPv6 addresses that contain internal ones fetched",
+        FETCH,
+        "if ip.version == 6 and ip not in IPV6_UNICAST:",
+        "if False:",
+    ),
+    Mutation(
+        "metadata of a cloud fetched",
+        FETCH,
+        "if any(ip in network for network in NOT_PUBLIC):",
+        "if False:",
+    ),
+    Mutation("private addresses fetched", FETCH, "ip.is_global and not", "not"),
+    Mutation("multicast addresses fetched", FETCH, "and not ip.is_multicast"),
+    Mutation(
+        "certificates of other sites not checked",
+        FETCH,
+        "TLS = ssl.create_default_context()",
+        "TLS = ssl._create_unverified_context()",
+    ),
+    Mutation(
+        "redirect of another site followed",
+        FETCH,
+        "return Answer(response.status, response.headers, content)",
+        """
+        if response.headers["Location"]:
+            return fetch(response.headers["Location"])
+        return Answer(response.status, response.headers, content)
+        """,
+    ),
+    Mutation(
+        "answer of any size fetched", FETCH, "if len(content) > max_bytes:", "if False:"
+    ),
+    Mutation("cut answer taken for a whole one", FETCH, "response.length or"),
+    Mutation(
+        "compressed answer fetched", FETCH, 'or response.headers["Content-Encoding"]'
+    ),
+    Mutation(
+        "formula behind another separator",
+        CSV,
+        "SEPARATORS.split(text)",
+        "[text]",
+    ),
+    Mutation(
+        "formula behind spaces or quotes, or with wide signs",
+        CSV,
+        "bool(FORMULA.match(part))",
+        'part.startswith(("=", "+", "-", "@"))',
+    ),
+    Mutation(
+        "cell begins with a tab or a line end",
+        CSV,
+        """return f"'{safe}" if safe.startswith(CONTROLS) else safe""",
+        "return safe",
+    ),
+    Mutation(
+        "cells written as they are", CSV, "[as_text(value) for value in row]", "row"
+    ),
+    Mutation(
+        "HEAD evades a limit of GET",
+        "core/ratelimit.py",
+        '{*methods, "HEAD"} if "GET" in methods else {*methods}',
+        "{*methods}",
+    ),
 ]
 
 # For a project with every feature
@@ -2528,15 +2627,6 @@ FEATURES = [
         f"{CLOUDINARY}/client.py",
         '{"type": TYPE, "timestamp"',
         '{"type": "upload", "timestamp"',
-    ),
-    Mutation(
-        "answer byte by byte without an end",
-        f"{CLOUDINARY}/client.py",
-        "self.end - time.monotonic()",
-        "5",  # from each byte to the next
-    ),
-    Mutation(
-        "chunks of any size read", f"{CLOUDINARY}/client.py", "[: self.bytes_left]"
     ),
     Mutation(
         "negative lengths end a batch",

@@ -1,7 +1,10 @@
 import hashlib
 import logging
 from contextlib import closing
-from http.client import HTTPException, HTTPSConnection
+from http.client import (
+    HTTPException,
+    HTTPSConnection,  # noqa: TID251  # to HOST alone
+)
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError

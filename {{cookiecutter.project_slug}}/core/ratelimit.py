@@ -20,6 +20,8 @@ def rate_limit(
     They are counted per "user" or per "ip" (with IPv6, per /64 network), by allauth, in
     the cache that all processes share. While the cache is down, the response is 503.
     """
+    # A view does the same work for HEAD.
+    counted = {*methods, "HEAD"} if "GET" in methods else {*methods}
 
     def decorate(view: View) -> View:
         name = f"{view.__module__}.{view.__qualname__}"
@@ -29,7 +31,7 @@ def rate_limit(
 
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            response: HttpResponse = (limited if request.method in methods else view)(
+            response: HttpResponse = (limited if request.method in counted else view)(
                 request, *args, **kwargs
             )
             if response.status_code == 429:

@@ -7,7 +7,10 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException, HTTPSConnection
+from http.client import (
+    HTTPException,
+    HTTPSConnection,  # noqa: TID251  # no user gives a URL
+)
 from ssl import SSLCertVerificationError, cert_time_to_seconds
 from typing import Any
 

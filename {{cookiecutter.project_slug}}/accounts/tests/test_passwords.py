@@ -4,7 +4,7 @@ import hashlib
 import logging
 import runpy
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection  # noqa: TID251  # a stub's
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from unittest.mock import Mock

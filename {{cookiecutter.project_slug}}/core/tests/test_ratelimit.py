@@ -23,6 +23,11 @@ def per_user(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+@rate_limit(2, seconds=60, methods=["GET"])
+def search(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
 def post(client: HTTPSClient, ip: str) -> Any:
     return client.post(
         "/csp-report/", "[]", content_type="application/reports+json", REMOTE_ADDR=ip
@@ -47,6 +52,16 @@ def test_limit_is_per_user_and_for_changes_only(
     assert status("POST", other_user) == status("GET", user) == 200
     with pytest.raises(ImproperlyConfigured):
         status("POST", AnonymousUser())
+
+
+@pytest.mark.control("V2.4.1")
+def test_head_is_counted_with_get(rf: Any, user: User) -> None:
+    statuses = []
+    for method in ("HEAD", "GET", "HEAD", "POST"):
+        request = rf.generic(method, "/")
+        request.user = user
+        statuses.append(search(request).status_code)
+    assert statuses == [200, 200, 429, 200]
 
 
 @pytest.mark.control("V2.4.1")

@@ -13,8 +13,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache, partial
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from io import BufferedReader, RawIOBase
+from http.client import (
+    HTTPConnection,  # noqa: TID251  # for CLOUDINARY_URL, which no user gives
+    HTTPException,
+    HTTPSConnection,  # noqa: TID251  # as HTTPConnection
+)
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -24,7 +27,9 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
-from urllib3 import encode_multipart_formdata
+from urllib3 import encode_multipart_formdata  # noqa: TID251  # it sends nothing
+
+from core.fetch import BoundedSocket
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
 CONNECT_SECONDS = 5  # for each IP address of Cloudinary: several may not answer
@@ -100,43 +105,6 @@ class PhotoRefusedError(PhotoError):
     """Cloudinary refuses this photo, so a reviewer decides."""
 
 
-class BoundedSocket(RawIOBase):
-    """A socket for http.client that can be used until `end`.
-
-    A timeout alone starts again with each byte.
-    """
-
-    def __init__(self, socket: Any, end: float) -> None:
-        self.socket, self.end, self.bytes_left = socket, end, 2 * MAX_BYTES
-
-    def in_time(self) -> Any:
-        if (left := self.end - time.monotonic()) <= 0:
-            raise TimeoutError
-        self.socket.settimeout(left)
-        return self.socket
-
-    def sendall(self, content: bytes) -> None:
-        # A TLS record at a time, to each of which the timeout applies.
-        for start in range(0, len(content), 2**14):
-            self.in_time().sendall(content[start : start + 2**14])
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        # In the end, the answer seems to be cut: http.client would read a chunk of
-        # length -1 whatever its size.
-        received = int(self.in_time().recv_into(memoryview(buffer)[: self.bytes_left]))
-        self.bytes_left -= received
-        return received
-
-    def makefile(self, mode: str) -> BufferedReader:
-        return BufferedReader(self)
-
-    def close(self) -> None:
-        """Leave it to the caller: http.client closes before the answer is read."""
-
-
 def call(
     method: str, path: str, body: bytes | None = None, **headers: str
 ) -> dict[str, Any]:
@@ -153,7 +121,7 @@ def call(
         with closing(CONNECTIONS[scheme](host, timeout=CONNECT_SECONDS)) as connection:
             connection.connect()
             with connection.sock as socket:
-                connection.sock = BoundedSocket(socket, end)
+                connection.sock = BoundedSocket(socket, end, 2 * MAX_BYTES)
                 connection.request(method, url, body, headers)
                 response = connection.getresponse()
                 answer = response.read(MAX_BYTES)
