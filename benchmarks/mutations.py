@@ -2494,8 +2494,8 @@ FOUNDATION = [
     Mutation(
         "formula behind spaces or quotes, or with wide signs",
         CSV,
-        "bool(FORMULA.match(part))",
-        'part.startswith(("=", "+", "-", "@"))',
+        "if FORMULA.match(part)",
+        'if part.startswith(("=", "+", "-", "@"))',
     ),
     Mutation(
         "cell begins with a tab or a line end",

@@ -17,7 +17,7 @@ FORMULA = re.compile(
     r"\"'`´‘’“”„]*"
     r"[=+\-@＝＋－＠﹦﹢﹣﹫−]"
 )
-NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*", re.ASCII)
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 CONTROLS = ("\t", "\r", "\n", "\0")  # with which no cell begins without a purpose
 
 
@@ -27,13 +27,11 @@ def as_text(value: object) -> str:
     A number stays one, also if it is negative.
     """
     text = "" if value is None else str(value)
+    if NUMBER.fullmatch(text):
+        return text
     parts = SEPARATORS.split(text)
-    safe = "".join(f"'{part}" if is_formula(part) else part for part in parts)
+    safe = "".join(f"'{part}" if FORMULA.match(part) else part for part in parts)
     return f"'{safe}" if safe.startswith(CONTROLS) else safe
-
-
-def is_formula(part: str) -> bool:
-    return bool(FORMULA.match(part)) and not NUMBER.fullmatch(part)
 
 
 def write_csv(file: Any, rows: Iterable[Iterable[object]]) -> None:

@@ -42,7 +42,7 @@ def test_export_keeps_words_and_numbers() -> None:
         ("＝1+1", "'＝1+1"),
         ("Ann;=HYPERLINK(A1)", "Ann;'=HYPERLINK(A1)"),
         ("Ann\n=1+1", "Ann\n'=1+1"),
-        ("-5;=1+1", "-5;'=1+1"),
+        ("-5;=1+1", "'-5;'=1+1"),
     ],
 )
 def test_cell_is_no_formula(value: str, cell: str) -> None:
