@@ -23,10 +23,10 @@ INLINE = re.compile(
 )
 # What shows text as HTML, or runs it.
 UNESCAPED = re.compile(
-    r"\w*\|\s*safe\b|autoescape off|mark_safe\("
+    r"\w*\|\s*safe\b|autoescape off|(?:mark_safe|SafeString)\([^)\n]*\)?"
     r"|(?:\.|\[.)(?:inner|outer)HTML|AdjacentHTML|(?<![\w.])eval\("
 )
-# Neither holds anything that a user has written.
+# None of these has HTML that a user has written.
 TRUSTED = {
     "help_text|safe",
     # % if cookiecutter.auth_app

@@ -17,7 +17,6 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory
 from django.utils import timezone
-from PIL import Image
 from pytest_django import Settings
 
 from core.testing import (
@@ -34,6 +33,7 @@ from uploads.models import Photo, Status
 from uploads.moderation.backends import get_moderation_backend
 from uploads.services import delete_photo
 from uploads.tests.conftest import ADD
+from uploads.tests.photos import read_image
 from users.models import User
 
 
@@ -86,9 +86,8 @@ def test_accepted_photo_is_stored_under_a_generated_name(
     assert os.name == "nt" or all(
         path.stat().st_mode & 0o77 == 0 for path in media.rglob("*")
     )
-    assert (photo.width, photo.height) == Image.open(
-        default_storage.open(photo.path("display"))
-    ).size
+    display = read_image(default_storage.open(photo.path("display")).read())
+    assert (photo.width, photo.height) == display.size
 
 
 @pytest.mark.control("V1.3.11")
