@@ -2066,6 +2066,12 @@ FOUNDATION = [
         "def objects(",
         "def unused(",
     ),
+    Mutation(
+        "view that takes requests of other sites",
+        "core/views.py",
+        "@require_safe\ndef security_txt",
+        "@csrf_exempt\n@require_safe\ndef security_txt",
+    ),
     # Pages and files of photos
     Mutation("page kept for visitors with a cookie", CACHING, "request.COOKIES,"),
     Mutation("page kept for any query", CACHING, 'request.META.get("QUERY_STRING"),'),
@@ -2535,6 +2541,18 @@ FEATURES = [
         "Photo.objects.not_deleted()",
     ),
     Mutation("photo deleted by a GET request", GALLERY, "@require_POST"),
+    Mutation(
+        "photos that wait shown to every visitor",
+        GALLERY,
+        "Photo.objects.approved().filter(",
+        "Photo.objects.not_deleted().filter(",
+    ),
+    Mutation(
+        "setting changed by a GET request",
+        "accounts/views.py",
+        'if request.method != "POST":\n'
+        '        return render(request, "accounts/notifications.html")',
+    ),
     Mutation(
         "view made public",
         GALLERY,

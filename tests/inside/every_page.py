@@ -17,8 +17,9 @@ from django.template.loader import render_to_string
 from django.utils.functional import Promise
 
 from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
-from core.tests.access import ROUTES, make_objects
+from core.tests.access import ROUTES
 from core.tests.languages import FIXED, found, read_html, record, unmarked
+from core.tests.marks import World
 from core.views import error_page
 from uploads.images import ERROR_MESSAGES, OTHER_FORMATS
 from uploads.models import Status
@@ -53,7 +54,6 @@ def visit(client: HTTPSClient, url: str) -> None:
 def test_every_url(
     person: str,
     client: HTTPSClient,
-    user: User,
     make_user: MakeUser,
     make_photo: MakePhoto,
 ) -> None:
@@ -61,21 +61,20 @@ def test_every_url(
     for status in (Status.APPROVED, Status.REJECTED, Status.REVIEW):
         for name in {"test", "gallery"} & PURPOSES.keys():
             make_photo(purpose=PURPOSES[name], status=status)
-    fill = make_objects(user)
+    world = World()
     staff = make_user("staff@example.com", is_staff=True)
     staff.user_permissions.set(
         Permission.objects.filter(content_type__app_label="uploads")
     )
     superuser = make_user("root@example.com", is_staff=True, is_superuser=True)
-    accounts = {"owner": user, "staff": staff, "superuser": superuser}
+    accounts = {"staff": staff, "superuser": superuser}
     for route in sorted(
         ROUTES, key=lambda route: "logout" in route or "delete" in route
     ):
-        if person in accounts:
-            client.force_login(
-                User.objects.filter(pk=accounts[person].pk).first() or accounts[person]
-            )
-        visit(client, fill(route))
+        if person != "anonymous":
+            account = accounts.get(person) or world.people_of(route)["owner"]
+            client.force_login(User.objects.filter(pk=account.pk).first() or account)
+        visit(client, world.url(route))
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ def profile(request: UserRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(30, seconds=3600)
 def add_paper(request: UserRequest) -> HttpResponse:
     new = Paper(owner=request.user)
     form = PaperForm(
@@ -146,6 +147,7 @@ def paper(request: UserRequest, paper: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(30, seconds=3600)
 def load(request: UserRequest) -> HttpResponse:
     form = ListForm(request.POST or None, request.FILES or None)
     if form.is_valid():
@@ -171,14 +173,15 @@ URLS = """\
     path("load/", views.load, name="load"),
     path("all/", views.edit_all, name="edit_all"),
 """
-ROWS = """\
+HANDOUTS = "# all: uploads: handouts are of any kind"
+ROWS = f"""\
 /workshops/offers/                           200    200    200      200    200
 /workshops/<pk>/room/                        log-in 200    404      404    404
 /workshops/profile/                          log-in 200    200      200    200
 /workshops/papers/add/                       log-in 200    200      200    200
 /workshops/papers/<paper>/                   log-in 200    404      404    404
 /workshops/load/                             log-in 200    200      200    200
-/workshops/all/                              log-in 200    200      200    200
+/workshops/all/  log-in 200    200      200    200 {HANDOUTS}
 """
 JOBS = """\
 from datetime import timedelta
@@ -281,7 +284,22 @@ EDITS: list[Edit] = [
     ("views.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
     ("urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{URLS}"),
     ("tests/table.py", "/workshops/create/ ", f"{ROWS}/workshops/create/ "),
-    ("tests/table.py", "import Workshop\n", "import Paper, Workshop\n"),
+    ("tests/table.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
+    (
+        "tests/table.py",
+        f"/workshops/create/{' ' * 31}log-in 200    200      200    200",
+        f"/workshops/create/ log-in 200 200 200 200 {HANDOUTS}",
+    ),
+    (
+        "tests/table.py",
+        f"/workshops/<pk>/edit/{' ' * 28}log-in 200    404      404    404",
+        f"/workshops/<pk>/edit/ log-in 200 404 404 404 {HANDOUTS}",
+    ),
+    (
+        "tests/table.py",
+        "    made = Workshop",
+        '    Profile.objects.create(owner=owner, name="Ann")\n    made = Workshop',
+    ),
     (
         "tests/table.py",
         '{"pk": made.pk,',

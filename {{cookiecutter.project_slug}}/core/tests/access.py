@@ -1,14 +1,28 @@
-"""The access table: who gets which response from each URL.
+"""The access table: who gets which response from each URL, and what else they may do.
 
 `tests/table.py` of each app has a row in ROWS for each of its URLs: the route, and the
 responses to an anonymous visitor, the owner of the object, another user, staff without
 permissions, and a reviewer of photos. They are those to GET or, if the view refuses
 GET, to the first method that it allows. A row with exactly the route goes before one
-with `*`. If URLs have parameters, `objects` creates an object of `owner` and returns
-the parameters' values. log-in: redirect to log-in; reauth: redirect to
-reauthentication; away: redirect to another page.
+with `*`. log-in: redirect to log-in; reauth: redirect to reauthentication; away:
+redirect to another page.
+
+If URLs have parameters, `objects` creates an object of `owner` and returns the
+parameters' values. Further parameters of `objects` are further users:
+`objects(owner, patient)` adds a sixth response, that of the patient. In a row without
+it, the patient gets what another user gets. Each app has an owner of its own.
+
+What anybody but the owner reads or changes stands behind the row: who, what and why.
+
+    /doctors/<pk>/   200    200 200 200 200      # all: name: patients choose by it
+    /visits/<pk>/    log-in 200 404 404 404 200  # patient: text: it is about them
+    /wiki/<pk>/edit/ log-in 200 200 200 404      # other: text, writes: all may edit
+
+Who is `all`, or names of columns. What is the names of fields, or one of WORDS. After
+another # follows what others may do.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -19,20 +33,57 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.urls import get_resolver
 
-from core.testing import HTTPSClient
-from users.models import User
-
 PEOPLE = ("anonym", "owner", "other", "staff", "reviewer")
+WORDS = {
+    "page": "see that it exists, and nothing of it",
+    "writes": "change it",
+    "repeats": "send the form as often as they like",
+    "mails": "have an email sent to any address",
+    "uploads": "store a file of any kind",
+    "tokenless": "send a request without a CSRF token",
+}
+REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
+HEADING = f"{'# route':<44} {' '.join(f'{it:<6}' for it in PEOPLE)}".strip()
+
+
+class Reason(NamedTuple):
+    people: set[str]
+    things: set[str]
+    why: str
 
 
 class Row(NamedTuple):
     app: str
     route: str
     answers: list[str]
+    reasons: list[Reason]
+
+    def allows(self, person: str, thing: str) -> bool:
+        return any(
+            {person, "all"} & reason.people and thing in reason.things
+            for reason in self.reasons
+        )
+
+    def answer(self, person: str) -> str:
+        """Return the response to a person, for a role without one another user's."""
+        answers = dict(zip(columns(self.app), self.answers, strict=False))
+        return answers.get(person, answers["other"])
 
 
-def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, str]]:
-    """Yield the route of every view, its parameters as <name>, and the view's app."""
+def parse_reason(text: str) -> Reason:
+    who, _, rest = text.partition(":")
+    what, _, why = rest.partition(":")
+    return Reason(set(re.findall(r"\w+", who)), set(re.findall(r"\w+", what)), why)
+
+
+def parse_row(app: str, line: str) -> Row:
+    row, *reasons = line.split("#")
+    route, *answers = row.split()
+    return Row(app, route, answers, [parse_reason(reason) for reason in reasons])
+
+
+def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """Yield the route of every view, its parameters as <name>, and the view."""
     for pattern in patterns:
         part = re.sub(
             r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>",
@@ -42,8 +93,7 @@ def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, str]]:
         if hasattr(pattern, "url_patterns"):
             yield from routes(pattern.url_patterns, prefix + part)
         else:
-            app = apps.get_containing_app_config(pattern.callback.__module__)
-            yield prefix + part.strip("^$"), app.name if app else ""
+            yield prefix + part.strip("^$"), pattern.callback
 
 
 # The tables of this project's apps, that of core last: some of its rows are for the
@@ -54,13 +104,14 @@ TABLES = {
     for app in APPS
     if Path(app.path, "tests", "table.py").is_file()
 }
-LINES = [
-    (app, line.split())
+ROWS = [
+    parse_row(app, line)
     for app, table in TABLES.items()
     for line in table.ROWS.strip().splitlines()
+    if not line.startswith("#")
 ]
-ROWS = [Row(app, route, answers) for app, (route, *answers) in LINES]
-ROUTES = dict(routes(get_resolver().url_patterns))
+# Django shows the first of two views at the same URL.
+VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
 
 
 def row_for(route: str) -> Row | None:
@@ -68,41 +119,64 @@ def row_for(route: str) -> Row | None:
     return min(found, key=lambda row: row.route != route, default=None)
 
 
-def make_objects(owner: User) -> Callable[[str], str]:
-    """Make the objects of all apps; return what fills in a route's parameters."""
-    made = {
-        app: table.objects(owner)
-        for app, table in TABLES.items()
-        if hasattr(table, "objects")
-    }
-
-    def fill(route: str) -> str:
-        row = row_for(route)
-        values = made.get(row.app if row else ROUTES[route], {})
-        # No object has the number 0.
-        return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
-
-    return fill
+def rule(route: str) -> Row:
+    """Return the row of a route, or one that allows nothing."""
+    return row_for(route) or Row(app_of_view(route), route, [], [])
 
 
-def outcome(client: HTTPSClient, url: str) -> str:
+def app_of_view(route: str) -> str:
+    app = apps.get_containing_app_config(VIEWS[route].__module__)
+    return app.name if app else ""
+
+
+def app_of(route: str) -> str:
+    """Return the app whose table has the row, or that has the view."""
+    return rule(route).app
+
+
+def is_own(route: str) -> bool:
+    """Return whether a page is of this project: those of packages are tested there."""
+    view_app = app_of_view(route)
+    is_of_package = view_app and view_app not in TABLES
+    return app_of(route) in TABLES and not is_of_package and "/admin/" not in route
+
+
+ROUTES = {route: app_of_view(route) for route in VIEWS}
+OWN_ROUTES = [route for route in ROUTES if is_own(route)]
+
+
+def roles(app: str) -> list[str]:
+    """Return the further users whom an app's `objects` asks for."""
+    make: Callable[..., Any] | None = getattr(TABLES.get(app), "objects", None)
+    return list(inspect.signature(make).parameters)[1:] if make else []
+
+
+def columns(app: str) -> list[str]:
+    return [*PEOPLE, *roles(app)]
+
+
+ROLES = sorted({role for app in TABLES for role in roles(app)})
+
+
+def is_asked(person: str, route: str) -> bool:
+    """Return whether a person opens a page: roles open those of their app."""
+    return person not in ROLES or person in roles(app_of(route))
+
+
+def open_page(client: Any, url: str) -> Any:
+    """Return the response to GET, or to the first method that the view allows."""
     response = client.get(url)
-    if response.status_code == 405:
-        response = getattr(client, response.headers["Allow"].partition(",")[0].lower())(
-            url
-        )
-    # Written by the view, or by a middleware for all others.
-    assert re.search(
-        "no-store|private|s-maxage=1$|immutable",
-        response.headers.get("Cache-Control", ""),
-    ), url
+    if response.status_code != 405:
+        return response
+    method = response.headers["Allow"].partition(",")[0].lower()
+    return getattr(client, method)(url)
+
+
+def outcome(response: Any) -> str:
+    """Return a response as the table writes it."""
     if response.status_code != 302:
         return str(response.status_code)
     target = response.headers["Location"]
-    return (
-        "log-in"
-        if "/login/?next=" in target
-        else "reauth"
-        if "/reauthenticate/?next=" in target
-        else "away"
-    )
+    if "/login/?next=" in target:
+        return "log-in"
+    return "reauth" if "/reauthenticate/?next=" in target else "away"

@@ -6,7 +6,7 @@ ROWS = """
 /health/live/                                200    200    200      200    200
 /health/ready/                               200    200    200      200    200
 /.well-known/security.txt                    200    200    200      200    200
-/csp-report/                                 400    400    400      400    400
+/csp-report/                                 400    400    400      400    400    # all: tokenless: browsers send reports without a page
 /admin/                                      log-in log-in log-in   200    200
 /admin/login/                                log-in 403    403      away   away
 /admin/logout/                               log-in away   away     away   away

@@ -1,0 +1,43 @@
+"""Copied into a generated project: visits of patients, and the doctor's notes."""
+
+# Imports are those of the generated project.
+# mypy: ignore-errors
+# ruff: noqa: ANN204, D101, D105, INP001
+
+from django.conf import settings
+from django.db import models
+
+
+class Visit(models.Model):
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+    )
+    patient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+    )
+    title = models.CharField(max_length=120)
+    text = models.TextField(max_length=2000, blank=True)
+    status = models.CharField(
+        max_length=8, choices=[("open", "open"), ("paid", "paid")], default="open"
+    )
+
+    def __str__(self):
+        return self.title
+
+
+class Note(models.Model):
+    visit = models.ForeignKey(Visit, models.CASCADE, related_name="notes")
+    text = models.TextField(max_length=2000)
+    paper = models.FileField(upload_to="papers/", blank=True)
+
+    def __str__(self):
+        return self.text
+
+
+class Profile(models.Model):
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+"
+    )
+
+    def __str__(self):
+        return str(self.pk)

@@ -1,0 +1,217 @@
+"""Copied into a generated project: the views of unsafe.py in their safe form."""
+
+# Imports are those of the generated project.
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN204, D101, D106, D107, I001, INP001
+
+import json
+
+from django import forms
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.forms import modelform_factory
+from django.http import HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from core.ratelimit import rate_limit
+from uploads.models import Photo
+from users.models import User
+from visits.models import Note, Visit
+from visits.page import page
+
+GET_OR_POST = ["GET", "HEAD", "POST"]
+limited = rate_limit(30, seconds=3600)
+
+
+def own(request):
+    return Visit.objects.filter(owner=request.user)
+
+
+@require_http_methods([*GET_OR_POST, "DELETE"])
+def rename(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    if request.method == "GET":
+        return page(request, visit.title)
+    if request.method == "DELETE":
+        visit.delete()
+    else:
+        visit.title = request.POST.get("title", "")[:120]
+        visit.save()
+    return redirect("/")
+
+
+@require_safe
+def note(request, pk, note):
+    visit = get_object_or_404(own(request), pk=pk)
+    return page(request, get_object_or_404(visit.notes, pk=note).text)
+
+
+@require_safe
+def compare(request):
+    number = request.GET.get("to", "")
+    visit = own(request).filter(pk=number).first() if number.isdecimal() else None
+    return page(request, visit.text if visit else "Nothing")
+
+
+class NoteForm(forms.ModelForm):
+    class Meta:
+        model = Note
+        fields = ("visit", "text")
+
+    def __init__(self, *args, visits, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["visit"].queryset = visits
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def add_note(request):
+    form = NoteForm(request.POST or None, visits=own(request))
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def add(request):
+    visit = Visit(owner=request.user, patient=request.user)
+    form = modelform_factory(Visit, fields=["title"])(
+        request.POST or None, instance=visit
+    )
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_POST
+def remove(request, pk):
+    get_object_or_404(own(request), pk=pk).delete()
+    return redirect("/")
+
+
+@require_POST
+@limited
+def imports(request):
+    Visit.objects.create(owner=request.user, patient=request.user, title="Import")
+    return redirect("/")
+
+
+@login_not_required
+@require_safe
+def doctors(request):
+    return page(request, *(user.pk for user in User.objects.exclude(is_staff=True)))
+
+
+@require_safe
+def photos(request):
+    text = request.GET.get("q", "?")
+    found = Photo.objects.approved().filter(title__icontains=text)
+    shown = (photo for photo in found if photo.is_visible_to(request.user))
+    return page(request, *(photo.title for photo in shown))
+
+
+@require_http_methods(["PATCH"])
+def change(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    try:
+        data = json.loads(request.body)
+    except ValueError:
+        return HttpResponseBadRequest()
+    if not isinstance(data, dict):
+        return HttpResponseBadRequest()
+    form = modelform_factory(Visit, fields=["title", "text"])(data, instance=visit)
+    if form.is_valid():
+        form.save()
+    return JsonResponse({})
+
+
+@require_safe
+def read(request, pk):
+    if visit := Visit.objects.filter(patient=request.user, pk=pk).first():
+        return page(request, visit.title)
+    visit = get_object_or_404(own(request), pk=pk)
+    return page(request, visit.title, *(note.text for note in visit.notes.all()[:24]))
+
+
+@require_POST
+def close(request, pk):
+    get_object_or_404(own(request), pk=pk).delete()
+    return redirect("/")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def invite(request):
+    if request.method == "POST":
+        send_mail("Reminder", "As you asked.", None, [request.user.email])
+    return page(request, "Invite")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def book(request):
+    if request.method == "POST":
+        Visit.objects.create(owner=request.user, patient=request.user, title="Book")
+        target = request.POST.get("next", "/")
+        is_here = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+        return redirect(target if is_here else "/")
+    return page(request, "Book")
+
+
+def check_paper(file):
+    if file.read(5) != b"%PDF-":
+        message = "Send a PDF."
+        raise ValidationError(message)
+    file.seek(0)
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def attach(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    form = modelform_factory(Note, fields=["text", "paper"])(
+        request.POST or None, request.FILES or None, instance=Note(visit=visit)
+    )
+    form.fields["paper"].validators.append(check_paper)
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@login_not_required
+@require_safe
+def export(request):
+    number = request.GET.get("n", "0")
+    return HttpResponse(number if number.isdecimal() else "0")
+
+
+urlpatterns = [
+    path("<int:pk>/rename/", rename),
+    path("<int:pk>/notes/<int:note>/", note),
+    path("compare/", compare),
+    path("notes/add/", add_note),
+    path("add/", add),
+    path("<int:pk>/remove/", remove),
+    path("import/", imports),
+    path("doctors/", doctors),
+    path("photos/", photos),
+    path("<int:pk>/change/", change),
+    path("<int:pk>/", read),
+    path("<int:pk>/close/", close),
+    path("invite/", invite),
+    path("book/", book),
+    path("<int:pk>/attach/", attach),
+    path("export/", export),
+]

@@ -1,0 +1,218 @@
+"""Copied into a generated project: views that are not safe, each in one way."""
+
+# Imports are those of the generated project.
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN201, D101, D106, I001, INP001
+
+import json
+
+from django import forms
+from django.contrib.auth.decorators import login_not_required
+from django.core.mail import send_mail
+from django.db.models import Q
+from django.forms import modelform_factory
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from core.ratelimit import rate_limit
+from uploads.models import Photo
+from users.models import User
+from visits.models import Note, Visit
+from visits.page import page
+
+GET_OR_POST = ["GET", "HEAD", "POST"]
+limited = rate_limit(30, seconds=3600)
+
+
+def own(request):
+    return Visit.objects.filter(owner=request.user)
+
+
+@require_http_methods([*GET_OR_POST, "DELETE"])
+def rename(request, pk):
+    """Ask for the owner by GET alone."""
+    if request.method == "GET":
+        return page(request, get_object_or_404(own(request), pk=pk).title)
+    visit = get_object_or_404(Visit, pk=pk)
+    if request.method == "DELETE":
+        visit.delete()
+    else:
+        visit.title = request.POST.get("title", "")[:120]
+        visit.save()
+    return redirect("/")
+
+
+@require_safe
+def note(request, pk, note):
+    """Look for the note among those of all visits."""
+    get_object_or_404(own(request), pk=pk)
+    return page(request, get_object_or_404(Note, pk=note).text)
+
+
+@require_safe
+def compare(request):
+    """Take a number of the query for the user's."""
+    number = request.GET.get("to", "")
+    visit = Visit.objects.filter(pk=number).first() if number.isdecimal() else None
+    return page(request, visit.text if visit else "Nothing")
+
+
+class NoteForm(forms.ModelForm):
+    class Meta:
+        model = Note
+        fields = ("visit", "text")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def add_note(request):
+    """List the visits of all users."""
+    form = NoteForm(request.POST or None)
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def add(request):
+    """Let the form set the owner."""
+    visit = Visit(owner=request.user, patient=request.user)
+    if request.POST:
+        visit.owner_id = int(request.POST.get("owner", request.user.pk))
+    form = modelform_factory(Visit, fields=["title"])(
+        request.POST or None, instance=visit
+    )
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_safe
+def remove(request, pk):
+    """Delete by a link."""
+    get_object_or_404(own(request), pk=pk).delete()
+    return redirect("/")
+
+
+@csrf_exempt
+@require_POST
+@limited
+def imports(request):
+    """Take the requests of other sites."""
+    Visit.objects.create(owner=request.user, patient=request.user, title="Import")
+    return redirect("/")
+
+
+@login_not_required
+@require_safe
+def doctors(request):
+    """Print users, whose str() is the email."""
+    return page(request, *User.objects.exclude(is_staff=True))
+
+
+@require_safe
+def photos(request):
+    """Find the photos that wait for review."""
+    found = Photo.objects.filter(title__icontains=request.GET.get("q", "?"))
+    return page(request, *(photo.title for photo in found))
+
+
+@require_http_methods(["PATCH"])
+def change(request, pk):
+    """Set whatever the JSON names."""
+    visit = get_object_or_404(own(request), pk=pk)
+    for name, value in json.loads(request.body).items():
+        setattr(visit, name, value)
+    visit.save()
+    return JsonResponse({})
+
+
+def shared(request):
+    return Visit.objects.filter(Q(owner=request.user) | Q(patient=request.user))
+
+
+@require_safe
+def read(request, pk):
+    """Show the patient what is the doctor's."""
+    visit = get_object_or_404(shared(request), pk=pk)
+    return page(request, visit.title, *(note.text for note in visit.notes.all()))
+
+
+@require_POST
+def close(request, pk):
+    """Let the patient delete what is the doctor's."""
+    get_object_or_404(shared(request), pk=pk).delete()
+    return redirect("/")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def invite(request):
+    """Send the user's words to anybody."""
+    if request.method == "POST":
+        text = request.POST.get("text", "")
+        send_mail("Invitation", text, None, [request.POST.get("email", "")])
+    return page(request, "Invite")
+
+
+@require_http_methods(GET_OR_POST)
+def book(request):
+    """Add rows without end."""
+    if request.method == "POST":
+        Visit.objects.create(owner=request.user, patient=request.user, title="Book")
+        return redirect(request.POST.get("next", "/"))
+    return page(request, "Book")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def attach(request, pk):
+    """Store any file."""
+    visit = get_object_or_404(own(request), pk=pk)
+    form = modelform_factory(Note, fields=["text", "paper"])(
+        request.POST or None, request.FILES or None, instance=Note(visit=visit)
+    )
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@login_not_required
+@require_safe
+def export(request):
+    """Let other sites read it, and fail for a number that is none."""
+    number = int(request.GET.get("n", "0"))
+    response = HttpResponse(str(number))
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+urlpatterns = [
+    path("<int:pk>/rename/", rename),
+    path("<int:pk>/notes/<int:note>/", note),
+    path("compare/", compare),
+    path("notes/add/", add_note),
+    path("add/", add),
+    path("<int:pk>/remove/", remove),
+    path("import/", imports),
+    path("doctors/", doctors),
+    path("photos/", photos),
+    path("<int:pk>/change/", change),
+    path("<int:pk>/", read),
+    path("<int:pk>/close/", close),
+    path("invite/", invite),
+    path("book/", book),
+    path("<int:pk>/attach/", attach),
+    path("export/", export),
+]

@@ -1,0 +1,119 @@
+"""The emitted tests of access notice unsafe views, and only those.
+
+`inside/visits/` has an app with sixteen views, each of them unsafe in one way, and the
+same views in their safe form. The rows of the access table are the same for both.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import ALL_OFF, ROOT, Project, run
+from tests.support.releases import change
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
+GUARD = [f"core/tests/test_{name}.py" for name in ("access", "reading", "writing")]
+ROWS = """
+/visits/<pk>/rename/        log-in 200    404    404    404
+/visits/<pk>/notes/<note>/  log-in 200    404    404    404
+/visits/compare/            log-in 200    200    200    200
+/visits/notes/add/          log-in 200    200    200    200
+/visits/add/                log-in 200    200    200    200
+/visits/<pk>/remove/        log-in away   404    404    404
+/visits/import/             log-in away   away   away   away
+/visits/doctors/            200    200    200    200    200
+/visits/photos/             log-in 200    200    200    200
+/visits/<pk>/change/        log-in 400    404    404    404
+/visits/<pk>/               log-in 200    404    404    404  200 # patient: title: WHY
+/visits/<pk>/close/         log-in away   404    404    404
+/visits/invite/             log-in 200    200    200    200
+/visits/book/               log-in 200    200    200    200
+/visits/<pk>/attach/        log-in 200    404    404    404
+/visits/export/             200    200    200    200    200
+""".replace("WHY", "the visit is theirs")
+PROFILE = """\
+    from visits.models import Profile
+
+    Profile.objects.create(user=owner)
+"""
+# What the tests say about each unsafe view.
+FINDINGS = [
+    "POST /visits/<pk>/rename/ changes Visit of the owner (other, patient, staff)",
+    "DELETE /visits/<pk>/rename/ changes Visit of the owner (other, patient, staff)",
+    "/visits/<pk>/notes/<note>/ mixes the numbers of two owners (other)",
+    "/visits/compare/ shows Visit.text (other, patient, staff)",
+    "/visits/notes/add/ shows Visit.title (other, patient, staff)",
+    "POST /visits/notes/add/ uses Visit of the owner (other, patient, staff)",
+    "POST /visits/add/ lets a user set Visit.owner (other, owner, patient, staff)",
+    "GET /visits/<pk>/remove/ changes Visit: do so by POST (owner)",
+    "/visits/import/ is csrf_exempt",
+    "/visits/doctors/ shows User.email (anonym, other, patient, staff)",
+    "/visits/photos/ shows Photo.title (other, patient, staff)",
+    "PATCH /visits/<pk>/change/ lets a user set Visit.owner (owner)",
+    "PATCH /visits/<pk>/change/ lets a user set Visit.status (owner)",
+    "/visits/<pk>/ shows Note.text (patient)",
+    "/visits/<pk>/ shows all objects at once",
+    "POST /visits/<pk>/close/ changes Visit of the owner (patient)",
+    "POST /visits/invite/ sends an email to any address that a request names",
+    "POST /visits/book/ may be repeated without end: it needs a rate limit",
+    "POST /visits/book/ redirects to any site",
+    "POST /visits/<pk>/attach/ stores a file of any kind: check its content (owner)",
+    "/visits/export/ lets other sites read it: remove Access-Control-Allow-Origin",
+    "/visits/export/ answers 500 (ValueError)",
+]
+
+
+@pytest.fixture
+def clinic(project: Project) -> Path:
+    """Return a project with the app."""
+    folder = project(ALL_OFF)
+    app = folder / "visits"
+    shutil.copytree(ROOT / "tests" / "inside" / "visits", app)
+    (app / "tests").mkdir()
+    for package in (app, app / "tests"):
+        (package / "__init__.py").touch()
+    table = (app / "table.py").read_text(encoding="utf-8")
+    table = table.replace('ROWS = ""', f'ROWS = """{ROWS}"""')
+    (app / "tests" / "table.py").write_text(table, encoding="utf-8")
+    urls = 'urlpatterns = [\n    path("visits/", include("visits.safe")),\n'
+    change(
+        folder,
+        [
+            ("config/settings.py", "INSTALLED_APPS = [", 'INSTALLED_APPS = ["visits",'),
+            ("config/urls.py", "urlpatterns = [\n", urls),
+            # Two apps, each of which gives its owner a profile.
+            ("users/tests/table.py", "    return {", f"{PROFILE}    return {{"),
+        ],
+    )
+    return folder
+
+
+def failures(folder: Path) -> str:
+    """Run the tests of access, which must fail, and return what they print."""
+    with pytest.raises(AssertionError) as failure:
+        run(folder, *PYTEST, *GUARD)
+    return str(failure.value)
+
+
+def test_safe_views_are_green(clinic: Path) -> None:
+    run(clinic, *PYTEST, *GUARD)
+
+
+def test_each_unsafe_view_is_named_with_what_it_does(clinic: Path) -> None:
+    change(clinic, [("config/urls.py", "visits.safe", "visits.unsafe")])
+    found = failures(clinic)
+    assert not [it for it in FINDINGS if not said(it, found)], found
+
+
+def said(finding: str, output: str) -> bool:
+    """Return whether each of the people is named with the finding.
+
+    Each of them has a test of their own.
+    """
+    sentence, _, people = finding.partition(" (")
+    lines = [line for line in output.splitlines() if line.startswith(sentence)]
+    names = re.findall(r"\w+", people) if "Error" not in people else []
+    return bool(lines) and set(names) <= set(re.findall(r"\w+", " ".join(lines)))

@@ -1,0 +1,30 @@
+"""The fixture of the tests that ask every page as every person."""
+
+import pytest
+from pytest_django import Settings
+
+from core.testing import MakeUser
+from core.tests.marks import World
+from core.tests.sending import Sender, record_logs
+from uploads.tests.photos import PIXELS
+from users.models import User
+
+
+@pytest.fixture
+def sender(
+    reviewer: User,
+    make_user: MakeUser,
+    settings: Settings,
+    run_on_commit: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Sender:
+    """Return what sends requests as any user."""
+    # Not in the database: the readiness check could not read a table that this
+    # transaction has changed.
+    settings.CACHES = {"default": {"BACKEND": "core.tests.sending.RecordingCache"}}
+    # Decoding has tests of its own, and takes long.
+    monkeypatch.setattr("uploads.forms.validate_and_reencode", lambda *_: PIXELS)
+    staff = make_user("staff@example.com", is_staff=True)
+    sender = Sender(World(staff=staff, reviewer=reviewer))
+    record_logs(sender, monkeypatch)
+    return sender

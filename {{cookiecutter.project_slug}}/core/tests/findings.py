@@ -1,0 +1,61 @@
+"""What the tests of the access table found, in sentences, and what to do about it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from core.tests.requests import EVIL
+from core.tests.sending import Answer
+
+REASON = (
+    "Only if they are meant to, end the row in tests/table.py of the app with"
+    " who, what and why:  # WHO: WHAT: WHY  (core/tests/access.py has examples)"
+)
+
+
+class Findings:
+    """What is wrong, and for which people."""
+
+    def __init__(self) -> None:
+        self.people: defaultdict[str, set[str]] = defaultdict(set)
+
+    def add(self, sentence: str, person: str = "") -> None:
+        self.people[sentence] |= {person} - {""}
+
+    def report(self, *steps: str) -> None:
+        """Fail with the findings, and with what to do first, second and so on."""
+        if not self.people:
+            return
+        lines = [
+            f"{sentence} ({', '.join(sorted(people))})" if people else sentence
+            for sentence, people in sorted(self.people.items())
+        ]
+        lines += ["", "What to do, in this order:"]
+        lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+def faults(answer: Answer) -> Iterator[str]:
+    """Yield what no page may do, whoever asks."""
+    response = answer.response
+    policy = response.headers.get("Content-Security-Policy", "")
+    is_weak = "default-src 'none'" not in policy or re.search(r"\*|unsafe-", policy)
+    if settings.SECURE_CSP and is_weak:
+        yield "weakens the Content-Security-Policy: remove csp_override"
+    if "Access-Control-Allow-Origin" in response.headers:
+        yield "lets other sites read it: remove Access-Control-Allow-Origin"
+    if response.status_code == 500:
+        yield f"answers 500 ({error_of(response)}): check what a user sends first"
+    if response.headers.get("Location", "").startswith(EVIL.partition("<")[0]):
+        yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
+    if "html" in response.headers.get("Content-Type", "") and EVIL in answer.text:
+        yield "shows a parameter unescaped: render a template"
+
+
+def error_of(response: Any) -> str:
+    kind = (response.exc_info or [None])[0]
+    return kind.__name__ if kind else "no exception"

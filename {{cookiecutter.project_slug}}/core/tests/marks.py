@@ -1,0 +1,230 @@
+"""The objects of each app's owner: their texts and files are marks.
+
+A page that has a mark shows whoever opened it what only the owner may read, unless its
+row in the access table says who else may, and why.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, default_storage
+from django.db import models
+
+from core.tests.access import APPS, OWN_ROUTES, TABLES, app_of, roles
+from uploads.images import VARIANTS
+from uploads.models import Photo
+from users.models import User
+
+type Key = tuple[type[models.Model], Any]
+type State = dict[Key, dict[str, Any]]
+
+PREFIX = "m4rk"
+MARK = re.compile(rf"{PREFIX}\d\d\d\dz")
+SECRET = re.compile(r"password|secret|token|hash|key|code")
+OWN_APPS = [
+    app for app in APPS if (settings.BASE_DIR / app.name.partition(".")[0]).is_dir()
+]
+OWN_MODELS = [
+    model for app in OWN_APPS for model in app.get_models(include_auto_created=True)
+]
+
+
+class Mark(NamedTuple):
+    """A text that only its holder may read."""
+
+    text: str
+    row: models.Model
+    field: str
+    holder: Any  # the key of a user
+
+    @property
+    def label(self) -> str:
+        return f"{type(self.row).__name__}.{self.field}"
+
+
+class World:
+    """The objects of all apps, and the people: see core/tests/access.py."""
+
+    def __init__(self, **staff: User) -> None:
+        self.staff = staff
+        self.numbers = count()
+        self.marks: list[Mark] = []
+        self.values: dict[str, dict[str, Any]] = {}
+        self.values_of_other: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, list[models.Model]] = {}
+        # Texts that code reads, such as a photo's purpose.
+        self.kept = named_in_tables("KEPT")
+        # Each app has people of its own: two apps may each give a user a profile.
+        self.people = {app: self.make_people(app) for app in TABLES}
+        for app in TABLES:
+            self.make_objects(app)
+            for row in self.rows[app]:
+                self.mark_row(row, app)
+
+    def new_mark(self) -> str:
+        return f"{PREFIX}{next(self.numbers):04}z"
+
+    def make_people(self, app: str) -> dict[str, User]:
+        return {name: self.make_person() for name in ("owner", "other", *roles(app))}
+
+    def make_person(self) -> User:
+        email = self.new_mark()
+        password = self.new_mark()
+        # A mark in place of the hash: nobody logs in by it.
+        user = User.objects.create(email=f"{email}@example.com", password=password)
+        self.marks.append(Mark(email, user, "email", user.pk))
+        self.marks.append(Mark(password, user, "password", user.pk))
+        return user
+
+    def make_objects(self, app: str) -> None:
+        self.rows[app] = []
+        make = getattr(TABLES[app], "objects", None)
+        if make is None:
+            return
+        before = all_values()
+        owner, other, *more = self.people[app].values()
+        self.values[app] = make(owner, *more)
+        new = all_values().keys() - before.keys()
+        self.rows[app] = [
+            model._base_manager.get(pk=pk)
+            for model, pk in sorted(new, key=lambda key: (key[0].__name__, str(key[1])))
+        ]
+        routes = [route for route in OWN_ROUTES if app_of(route) == app]
+        if any(route.count("<") > 1 for route in routes):
+            strangers = [self.make_person() for _ in more]
+            self.values_of_other[app] = make(other, *strangers)
+
+    def mark_row(self, row: models.Model, app: str) -> None:
+        """Write marks into the texts and files of a row.
+
+        Signals and save() do not see it. A secret that code looks up stays, and is a
+        mark as it is.
+        """
+        holder = self.holder(row, app)
+        model = type(row)
+        for field in row._meta.concrete_fields:
+            value = getattr(row, field.attname)
+            mark = self.new_mark()
+            if isinstance(field, models.FileField):
+                if not value:
+                    continue
+                overwrite(value.storage, value.name, mark)
+            elif self.takes_marks(field, row, app):
+                text = formatted(field, mark)
+                model._base_manager.filter(pk=row.pk).update(**{field.name: text})
+            elif SECRET.search(field.name) and len(str(value)) >= 16:
+                mark = str(value)
+            else:
+                continue
+            self.marks.append(Mark(mark, row, field.name, holder))
+        if isinstance(row, Photo):
+            mark = self.new_mark()
+            self.marks.append(Mark(mark, row, "image", holder))
+            sizes = {f"{variant}_size": len(mark) for variant in VARIANTS}
+            Photo.objects.filter(pk=row.pk).update(**sizes)
+            for variant in VARIANTS:
+                overwrite(default_storage, row.path(variant), mark)
+        row.refresh_from_db()
+
+    def takes_marks(self, field: Any, row: models.Model, app: str) -> bool:
+        """Return whether a field has words of the user."""
+        is_text = isinstance(field, models.CharField | models.TextField)
+        is_name = isinstance(field, models.SlugField) or field.primary_key
+        if not is_text or is_name or field.choices or not field.editable:
+            return False
+        if f"{type(row).__name__}.{field.name}" in self.kept:
+            return False
+        if getattr(row, field.attname) in self.values[app].values():
+            return False  # a URL has it
+        try:
+            field.clean(formatted(field, f"{PREFIX}0000z"), row)
+        except ValidationError:
+            return False
+        return True
+
+    def holder(self, row: models.Model, app: str) -> Any:
+        """Return the key of the user whose row it is: before others, the owner."""
+        users = users_of(row)
+        keys = [user.pk for user in self.people[app].values()]
+        return next((key for key in keys if key in users), keys[0])
+
+    def hidden_from(self, user: User | None) -> list[Mark]:
+        """Return the marks that a user may not read without a reason."""
+        person = user or AnonymousUser()
+        return [
+            mark
+            for mark in self.marks
+            if mark.holder != person.pk and not is_published(mark, person)
+        ]
+
+    def person(self, name: str, route: str) -> User | None:
+        """Return the user that a column of the access table is about."""
+        return self.people_of(route).get(name) or self.staff.get(name)
+
+    def people_of(self, route: str) -> dict[str, User]:
+        return self.people.get(app_of(route), self.people["users"])
+
+    def url(self, route: str, **values: Any) -> str:
+        """Fill the owner's values into a route, and others before them."""
+        values = self.values.get(app_of(route), {}) | values
+        # No object has the number 0.
+        return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
+
+    def mixed_urls(self, route: str) -> list[str]:
+        """Return URLs with one value of the other user's objects among the owner's."""
+        values = self.values_of_other.get(app_of(route), {})
+        names = re.findall(r"<(\w+)>", route)
+        own = self.values.get(app_of(route), {})
+        differing = [name for name in names if values.get(name) != own.get(name)]
+        if len(differing) < 2:
+            return []
+        return [self.url(route, **{name: values[name]}) for name in differing]
+
+
+def named_in_tables(name: str) -> set[str]:
+    return {it for table in TABLES.values() for it in getattr(table, name, ())}
+
+
+def formatted(field: Any, mark: str) -> str:
+    if isinstance(field, models.EmailField):
+        return f"{mark}@example.com"
+    return f"https://{mark}.example/" if isinstance(field, models.URLField) else mark
+
+
+def overwrite(storage: Storage, name: str, text: str) -> None:
+    storage.delete(name)
+    storage.save(name, ContentFile(text.encode()))
+
+
+def is_published(mark: Mark, person: User | AnonymousUser) -> bool:
+    """Return whether the purpose of an approved photo shows it to a person."""
+    if not isinstance(mark.row, Photo) or mark.field not in {"title", "image"}:
+        return False
+    return mark.row.is_visible_to(person)
+
+
+def users_of(row: models.Model) -> set[Any]:
+    """Return the keys of the users whom a row names."""
+    names = [
+        field.attname
+        for field in row._meta.concrete_fields
+        if field.related_model is User
+    ]
+    found = {getattr(row, name) for name in names} - {None}
+    return found | {row.pk} if isinstance(row, User) else found
+
+
+def all_values() -> State:
+    """Return each row of this project's models."""
+    return {(model, row["pk"]): row for model in OWN_MODELS for row in values_of(model)}
+
+
+def values_of(model: type[models.Model]) -> Iterator[dict[str, Any]]:
+    names = [field.attname for field in model._meta.concrete_fields]
+    yield from model._base_manager.values("pk", *names)

@@ -1,0 +1,181 @@
+"""Requests whose effects are undone, and what they led to."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection, transaction
+
+from core.testing import HTTPSClient
+from core.tests.access import outcome
+from core.tests.marks import OWN_MODELS, Key, State, World, all_values
+from users.models import User
+
+WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
+# The keys of rate limits: of allauth, which core/ratelimit.py uses, and of others.
+COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
+OWN_TABLES = {model._meta.db_table for model in OWN_MODELS}
+
+type Changes = dict[Key, tuple[dict[str, Any], dict[str, Any]]]
+
+
+class RecordingCache(LocMemCache):
+    """A cache that knows which keys were set."""
+
+    keys: ClassVar[set[str]] = set()
+
+    def set(self, key: str, *args: Any, **options: Any) -> None:
+        self.keys.add(key)
+        super().set(key, *args, **options)
+
+    def incr(self, key: str, *args: Any, **options: Any) -> int:
+        self.keys.add(key)
+        return int(super().incr(key, *args, **options))
+
+
+class Answer(NamedTuple):
+    """What a request led to, before it was undone."""
+
+    response: Any
+    outcome: str  # as in the access table
+    text: str  # of the page and its headers
+    mails: list[Any]
+    logs: str
+    changes: Changes  # the rows before and after, {} without one
+    files: list[bytes]  # that were stored
+    is_counted: bool  # by a rate limit
+    queries: int
+
+
+class Sender:
+    """Sends requests as any user."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clients: dict[Any, HTTPSClient] = {}
+        self.state: State = {}
+        self.files = stored_files()
+        self.logs: list[str] = []
+
+    def client(self, user: User | None) -> HTTPSClient:
+        key = user and user.pk
+        if key not in self.clients:
+            self.clients[key] = HTTPSClient(raise_request_exception=False)
+            if user:
+                self.clients[key].force_login(user)
+            # After the log-in, which may write rows of its own.
+            self.state = all_values()
+        return self.clients[key]
+
+    def send(
+        self, user: User | None, url: str, method: str = "get", **options: Any
+    ) -> Answer:
+        client = self.client(user)
+        with undone(client), recorded() as statements:
+            self.logs.clear()
+            response = getattr(client, method)(url, **options)
+            text = f"{body_of(response)}\n{response.headers}"
+            changes: Changes = {}
+            if any(map(is_write, statements)):
+                changes = compare(self.state, all_values())
+            mails = list(mail.outbox)
+            is_counted = any(COUNTER.search(key) for key in RecordingCache.keys)
+        logs = "\n".join(self.logs)
+        files = [] if method == "get" else self.restore_files()
+        return Answer(
+            response,
+            outcome(response),
+            text,
+            mails,
+            logs,
+            changes,
+            files,
+            is_counted,
+            len(statements),
+        )
+
+    def restore_files(self) -> list[bytes]:
+        """Undo what happened to files, and return the contents of new ones."""
+        now = stored_files()
+        new = [now[path] for path in now.keys() - self.files.keys()]
+        for path in now.keys() - self.files.keys():
+            path.unlink()
+        for path in self.files.keys() - now.keys():
+            path.write_bytes(self.files[path])
+        return new
+
+
+@contextmanager
+def undone(client: HTTPSClient) -> Iterator[None]:
+    cookies = deepcopy(client.cookies)
+    cache.clear()  # so that no limit ends the tests
+    RecordingCache.keys.clear()
+    mail.outbox.clear()
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    client.cookies = cookies
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Yield the statements of SQL that are executed."""
+    statements: list[str] = []
+
+    def keep(execute: Any, sql: str, *args: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(keep):
+        yield statements
+
+
+def is_write(statement: str) -> bool:
+    """Return whether a statement writes to a table of this project."""
+    found = WRITE.match(statement)
+    return bool(found and found[1] in OWN_TABLES)
+
+
+def compare(before: State, after: State) -> Changes:
+    """Return the rows that differ. Each log-in changes when it was."""
+    keys = before.keys() | after.keys()
+    pairs = {key: (before.get(key, {}), after.get(key, {})) for key in keys}
+    return {
+        key: (old, new)
+        for key, (old, new) in pairs.items()
+        if without_login(old) != without_login(new)
+    }
+
+
+def without_login(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: it for name, it in values.items() if name != "last_login"}
+
+
+def body_of(response: Any) -> str:
+    if not response.streaming:
+        return str(response.content.decode(errors="replace"))
+    return b"".join(response.streaming_content).decode(errors="replace")
+
+
+def stored_files() -> dict[Path, bytes]:
+    paths = Path(settings.MEDIA_ROOT).rglob("*")
+    return {path: path.read_bytes() for path in paths if path.is_file()}
+
+
+def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is logged, instead of writing it beside a failure."""
+
+    def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
+        texts = [value for value in vars(record).values() if isinstance(value, str)]
+        sender.logs.append("\n".join([record.getMessage(), *texts]))
+
+    monkeypatch.setattr("logging.Logger.handle", keep)

@@ -1,0 +1,179 @@
+"""What each person changes: nothing of others, and no owner, right or status.
+
+As in core/tests/test_access.py, the people send to every page what a form or a script
+could send: see core/tests/requests.py.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.db.models import Model
+
+from core.tests.access import (
+    OWN_ROUTES,
+    REFUSALS,
+    ROLES,
+    app_of,
+    is_asked,
+    rule,
+)
+from core.tests.findings import REASON, Findings, faults
+from core.tests.marks import MARK, Key
+from core.tests.requests import OUTSIDER, RIGHTS, TEXT, UPLOADS, Request, requests
+from core.tests.sending import Answer, Sender
+from users.models import User
+
+SEARCH = (
+    "Let the view search in what own() returns, for every method, take the owner from"
+    " request.user, and leave out of its form what a user must not set."
+)
+LIMIT = "Put @rate_limit below the methods of a view that adds rows or sends emails."
+# Packages look at what was sent before they look for the object.
+INVALID = {"400", "409", "413", "415", "422", "429"}
+
+
+class Attempt:
+    """A request of a person to a page, and what it led to."""
+
+    def __init__(
+        self, sender: Sender, route: str, person: str, request: Request, url: str
+    ) -> None:
+        self.world = sender.world
+        self.route = route
+        self.person = person
+        self.request = request
+        self.is_mixed = url != self.world.url(route)
+        self.row = rule(route)
+        self.user = self.world.person(person, route)
+        self.is_get = request.method == "get"
+        self.answer: Answer = sender.send(
+            self.user, url, request.method, **request.options
+        )
+
+    @property
+    def is_refused(self) -> bool:
+        refusals = REFUSALS if self.is_get else REFUSALS | INVALID
+        return self.answer.outcome in refusals
+
+    def allows(self, thing: str) -> bool:
+        return self.row.allows(self.person, thing)
+
+    def new_rows(self) -> list[Key]:
+        return [key for key, (old, _) in self.answer.changes.items() if not old]
+
+    def findings(self) -> Iterator[str]:
+        yield from faults(self.answer)
+        yield from self.bad_mails()
+        yield from self.bad_logs()
+        yield from self.bad_files()
+        if self.is_get:
+            for model, _ in self.answer.changes:
+                yield f"changes {model.__name__}: do so by POST"
+            return
+        yield from self.endless_repetitions()
+        yield from self.rights_taken()
+        if self.person != "owner":
+            yield from self.changes_of_others()
+
+    def bad_mails(self) -> Iterator[str]:
+        for message in self.answer.mails:
+            if OUTSIDER in message.recipients() and not self.allows("mails"):
+                yield "sends an email to any address that a request names"
+            if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
+                yield "sends an email in a user's name: use reply_to"
+            if any(TEXT in str(it[0]) for it in getattr(message, "alternatives", ())):
+                yield "sends HTML with unescaped text: render a template"
+            for mark in self.world.hidden_from(self.user):
+                holder = User.objects.get(pk=mark.holder)
+                is_shown = mark.text in f"{message.subject}{message.body}"
+                if is_shown and message.recipients() != [holder.email]:
+                    yield f"sends {mark.label} to others"
+
+    def bad_logs(self) -> Iterator[str]:
+        logs = self.answer.logs
+        if TEXT in logs or OUTSIDER in logs or MARK.search(logs):
+            yield "logs what a user sent: log ids only"
+
+    def bad_files(self) -> Iterator[str]:
+        page, photo, _ = (upload.content for upload in UPLOADS)
+        if self.allows("uploads"):
+            return
+        if page in self.answer.files:
+            yield "stores a file of any kind: check its content"
+        if photo in self.answer.files:
+            yield "stores an image as it was sent: use a PhotoField"
+
+    def endless_repetitions(self) -> Iterator[str]:
+        if self.answer.is_counted or self.allows("repeats"):
+            return
+        if any(map(is_repeatable, self.new_rows())) or self.answer.mails:
+            yield "may be repeated without end: it needs a rate limit"
+        elif self.person == "anonym" and self.answer.changes:
+            yield "lets visitors write without end: it needs a rate limit"
+
+    def rights_taken(self) -> Iterator[str]:
+        sent = self.request.sent
+        for (model, _), (old, new) in self.answer.changes.items():
+            for field in model._meta.concrete_fields:
+                name = field.attname
+                value = new.get(name)
+                is_owner = field.related_model is User
+                is_right = RIGHTS.match(name) or not field.editable
+                if not (is_owner or is_right) or name not in sent:
+                    continue
+                is_set = str(value) == str(sent[name]) and old.get(name) != value
+                if is_set and not self.allows(field.name):
+                    yield f"lets a user set {model.__name__}.{field.name}"
+
+    def changes_of_others(self) -> Iterator[str]:
+        theirs = {(type(row), row.pk): row for row in self.rows_of_others()}
+        if not self.allows("writes"):
+            for (model, pk), (old, new) in self.answer.changes.items():
+                if (model, pk) in theirs:
+                    yield f"changes {model.__name__} of the owner"
+                for field in model._meta.concrete_fields:
+                    value = new.get(field.attname)
+                    used = field.related_model
+                    is_new = old.get(field.attname) != value
+                    if used and used is not User and is_new and (used, value) in theirs:
+                        yield f"uses {used.__name__} of the owner"
+        is_hidden = self.row.answers and self.row.answer(self.person) in REFUSALS
+        if "<" in self.route and (is_hidden or self.is_mixed) and not self.is_refused:
+            yield f"answers {self.answer.outcome}, not 404"
+
+    def rows_of_others(self) -> list[Model]:
+        world = self.world
+        rows = [world.people_of(self.route)["owner"], *world.rows[app_of(self.route)]]
+        key = getattr(self.user, "pk", None)
+        return [row for row in rows if world.holder(row, app_of(self.route)) != key]
+
+
+def is_repeatable(key: Key) -> bool:
+    """Return whether a user can have more than one such row."""
+    fields = key[0]._meta.concrete_fields
+    return not any(field.unique and field.related_model is User for field in fields)
+
+
+@pytest.mark.control("V8.2.2")
+@pytest.mark.parametrize("person", ["owner", "anonym", "other", "staff", *ROLES])
+def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> None:
+    """By POST, PUT, PATCH and DELETE; by GET, nobody changes anything."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        if not is_asked(person, route):
+            continue
+        user = sender.world.person(person, route)
+        urls = [sender.world.url(route)]
+        urls += sender.world.mixed_urls(route) if person == "other" else []
+        for url in urls:
+            refused: set[str] = set()
+            for request in requests(sender, route, user):
+                if request.method in refused:
+                    continue
+                attempt = Attempt(sender, route, person, request, url)
+                if attempt.answer.outcome == "405":
+                    refused.add(request.method)
+                for sentence in attempt.findings():
+                    findings.add(f"{request.method.upper()} {route} {sentence}", person)
+    findings.report(SEARCH, LIMIT, REASON)
