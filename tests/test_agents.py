@@ -36,6 +36,29 @@ BREAKS: dict[str, Edit] = {
         "get_object_or_404(own(request), pk=photo_id)",
         "get_object_or_404(Photo, pk=photo_id)",
     ),
+    "A list, a search": (
+        VIEWS,
+        "with_image_urls(own(request))",
+        "with_image_urls(Photo.objects.not_deleted())",
+    ),
+    "Never pass request data": (
+        VIEWS,
+        'The photo was deleted."))\n    return redirect("gallery:mine")',
+        'The photo was deleted."))\n    return redirect(request.POST.get("next", "/"))',
+    ),
+    "A view that adds rows": (
+        VIEWS,
+        'messages.success(request, _("The photo was deleted."))',
+        'request.user.email_user("Photos", "The photo was deleted.")',
+    ),
+    "`@csrf_exempt` is for": (
+        VIEWS,
+        "@require_POST\ndef delete",
+        (
+            "from django.views.decorators.csrf import csrf_exempt\n"
+            "@csrf_exempt\n@require_POST\ndef delete"
+        ),
+    ),
     "No inline script": (
         "templates/base.html",
         '<main id="main"',
@@ -136,7 +159,7 @@ def test_every_rule_names_a_test_and_is_broken_below(
     assert len(found) == len(BREAKS)
     assert not [rule for rule, _ in found if not rule.startswith(tuple(BREAKS))]
     assert all(file_of(test, project) for _, test in found)
-    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 44
+    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 48
 
 
 @pytest.mark.parametrize("rule", BREAKS)

@@ -57,7 +57,7 @@ FINDINGS = [
     "/visits/<pk>/ shows Note.text (patient)",
     "/visits/<pk>/ shows all objects at once",
     "POST /visits/<pk>/close/ changes Visit of the owner (patient)",
-    "POST /visits/invite/ sends an email to any address that a request names",
+    "POST /visits/invite/ sends an email to any address",
     "POST /visits/book/ may be repeated without end: it needs a rate limit",
     "POST /visits/book/ redirects to any site",
     "POST /visits/<pk>/attach/ stores a file of any kind: check its content (owner)",

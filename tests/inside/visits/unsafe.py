@@ -116,8 +116,9 @@ def imports(request):
 @login_not_required
 @require_safe
 def doctors(request):
-    """Print users, whose str() is the email."""
-    return page(request, *User.objects.exclude(is_staff=True))
+    """Show the emails of users."""
+    doctors = User.objects.exclude(is_staff=True)
+    return page(request, *(user.email for user in doctors))
 
 
 @require_safe

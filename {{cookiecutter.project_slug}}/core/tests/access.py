@@ -38,7 +38,6 @@ WORDS = {
     "page": "see that it exists, and nothing of it",
     "writes": "change it",
     "repeats": "send the form as often as they like",
-    "mails": "have an email sent to any address",
     "uploads": "store a file of any kind",
     "tokenless": "send a request without a CSRF token",
 }

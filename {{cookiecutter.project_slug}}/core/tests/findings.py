@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from core.mail import UnknownRecipientError
 from core.tests.requests import EVIL
 from core.tests.sending import Answer
 
@@ -48,14 +49,18 @@ def faults(answer: Answer) -> Iterator[str]:
         yield "weakens the Content-Security-Policy: remove csp_override"
     if "Access-Control-Allow-Origin" in response.headers:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
-    if response.status_code == 500:
-        yield f"answers 500 ({error_of(response)}): check what a user sends first"
+    error = error_of(response)
+    if error is UnknownRecipientError:
+        yield "sends an email to any address: call send_invitation of core.invitations"
+    elif response.status_code == 500:
+        name = error.__name__ if error else "no exception"
+        yield f"answers 500 ({name}): check what a user sends first"
     if response.headers.get("Location", "").startswith(EVIL.partition("<")[0]):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     if "html" in response.headers.get("Content-Type", "") and EVIL in answer.text:
         yield "shows a parameter unescaped: render a template"
 
 
-def error_of(response: Any) -> str:
-    kind = (response.exc_info or [None])[0]
-    return kind.__name__ if kind else "no exception"
+def error_of(response: Any) -> type[Exception] | None:
+    kind: type[Exception] | None = (response.exc_info or [None])[0]
+    return kind
