@@ -1,0 +1,196 @@
+"""Measure what a project's checks notice of features that were written in a hurry.
+
+Each feature goes into a copy of a generated project. Its exploits show that each of its
+weaknesses is there. Then the project's own checks run. A weakness is noticed when a
+failure names its place with a fitting word.
+
+uv run python -m benchmarks.hurried [--feature shop] [--exploits-only] [--show]
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import generated, print_table, record
+from benchmarks.hurried import Feature, read_features
+from benchmarks.hurried.checks import (
+    Notice,
+    find_notice,
+    must_run,
+    run_checks,
+    run_exploits,
+    show_failures,
+)
+from tests.support.baking import ALL_ON
+
+
+class Result(NamedTuple):
+    """What the checks notice of a feature."""
+
+    feature: Feature
+    notices: dict[str, Notice]  # by the name of the weakness
+
+    def add_up(self, *, serious_only: bool = False) -> tuple[int, int]:
+        """Return how many weaknesses are noticed, of how many."""
+        chosen = [
+            weakness.name
+            for weakness in self.feature.weaknesses
+            if weakness.is_serious or not serious_only
+        ]
+        return sum(name in self.notices for name in chosen), len(chosen)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hurried")
+    parser.add_argument("--feature", action="append", help="only this one")
+    parser.add_argument(
+        "--exploits-only", action="store_true", help="run no check of the project"
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="print the lines that name a weakness"
+    )
+    parser.add_argument(
+        "--project", type=Path, help="a generated project, in place of a new one"
+    )
+    return parser.parse_args()
+
+
+def choose(names: list[str] | None) -> list[Feature]:
+    """Return the named features, by default all."""
+    features = read_features()
+    known = [feature.name for feature in features]
+    unknown = set(names or []) - set(known)
+    if unknown:
+        sys.exit(f"Unknown features: {', '.join(sorted(unknown))}. Known: {known}.")
+    return [feature for feature in features if not names or feature.name in names]
+
+
+def install(feature: Feature, project: Path, folder: Path) -> Path:
+    """Return a copy of the project with the feature and its migrations."""
+    copy = shutil.copytree(project, folder / "my-secure-site")
+    feature.install(copy)
+    must_run(
+        copy, sys.executable, "manage.py", "makemigrations", "-v", "0", feature.name
+    )
+    (copy / "reports").mkdir(exist_ok=True)
+    return copy
+
+
+def prove(feature: Feature, project: Path) -> None:
+    """Stop unless each exploit of the feature passes."""
+    texts = run_exploits(project, feature)
+    failed = {
+        weakness.name: texts.get(weakness.exploit, "it did not run")
+        for weakness in feature.weaknesses
+        if texts.get(weakness.exploit, "it did not run")
+    }
+    if failed:
+        details = "\n\n".join(f"{name}:\n{text}" for name, text in failed.items())
+        sys.exit(f"{feature.name} does not have {', '.join(failed)}.\n\n{details}")
+
+
+def measure(feature: Feature, project: Path, options: argparse.Namespace) -> Result:
+    """Prove the weaknesses of a feature, and return which of them are noticed."""
+    notices: dict[str, Notice] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = install(feature, project, Path(folder))
+        prove(feature, copy)
+        tell(f"{feature.name}: {len(feature.weaknesses)} weaknesses are there")
+        if options.exploits_only:
+            return Result(feature, notices)
+        outcomes = run_checks(copy, feature)
+        for outcome in outcomes:
+            number = len(outcome.failures)
+            tell(f"  {outcome.check}: {number} failures, {outcome.seconds:.1f} s")
+        for weakness in feature.weaknesses:
+            notice = find_notice(feature, weakness, outcomes)
+            if notice:
+                notices[weakness.name] = notice
+        if options.show:
+            tell(show_failures(outcomes, feature))
+            for name, notice in notices.items():
+                tell(f"  {name}: {notice.check}: {notice.line}")
+    return Result(feature, notices)
+
+
+def tell(text: str) -> None:
+    """Print what happens beside the tables."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_results(results: list[Result]) -> None:
+    """Print what is noticed by which check, for each feature, and the totals."""
+    rows: list[list[object]] = []
+    for result in results:
+        for weakness in result.feature.weaknesses:
+            notice = result.notices.get(weakness.name)
+            rows.append(
+                [
+                    result.feature.name,
+                    weakness.name,
+                    weakness.kind,
+                    "serious" if weakness.is_serious else "",
+                    notice.check if notice else "",
+                    f"{notice.seconds:.0f}" if notice else "",
+                ]
+            )
+    print_table(["feature", "weakness", "kind", "", "noticed by", "seconds"], rows)
+    print()
+    totals: list[list[object]] = []
+    for result in results:
+        noticed, number = result.add_up()
+        serious_noticed, serious = result.add_up(serious_only=True)
+        totals.append(
+            [
+                result.feature.name,
+                f"{noticed} of {number}",
+                f"{serious_noticed} of {serious}",
+            ]
+        )
+    print_table(["feature", "noticed", "serious ones noticed"], totals)
+
+
+def add_up_all(results: list[Result], *, serious_only: bool) -> tuple[int, int]:
+    """Return how many weaknesses of all features are noticed, of how many."""
+    counts = [result.add_up(serious_only=serious_only) for result in results]
+    return sum(noticed for noticed, _ in counts), sum(number for _, number in counts)
+
+
+def measure_all(features: list[Feature], options: argparse.Namespace) -> list[Result]:
+    """Measure features on copies of one project."""
+    if options.project:
+        return [measure(feature, options.project, options) for feature in features]
+    with generated(ALL_ON) as project:
+        return [measure(feature, project, options) for feature in features]
+
+
+def main() -> None:
+    """Measure the chosen features, and record the figures of all."""
+    options = parse_arguments()
+    results = measure_all(choose(options.feature), options)
+    if options.exploits_only:
+        number = sum(len(result.feature.weaknesses) for result in results)
+        print(f"{number} weaknesses of {len(results)} features are shown.")
+        return
+    print_results(results)
+    noticed, number = add_up_all(results, serious_only=False)
+    serious_noticed, serious = add_up_all(results, serious_only=True)
+    print(f"\n{noticed} of {number} weaknesses are noticed,", end=" ")
+    print(f"{serious_noticed} of the {serious} serious ones.")
+    if not options.feature:
+        record(
+            "hurried",
+            features=len(results),
+            weaknesses=number,
+            noticed=noticed,
+            serious=serious,
+            serious_noticed=serious_noticed,
+        )
+
+
+if __name__ == "__main__":
+    main()

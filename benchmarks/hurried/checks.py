@@ -1,0 +1,230 @@
+"""The checks of a generated project, and what their failures name."""
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from benchmarks.hurried import Feature, Weakness, describe_places
+from tests.support.baking import ROOT, clean_environment
+
+SECONDS = 900  # it only ends what hangs
+# Nobody looks for a route in a line that prints the routes of the whole site.
+LONGEST_LINE = 500
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "core.tests.settings"}
+
+
+class Failure(NamedTuple):
+    """What one check says about one thing, such as a test or a line of code."""
+
+    title: str
+    lines: list[str]
+
+
+class Outcome(NamedTuple):
+    """The result of a check."""
+
+    check: str
+    seconds: float  # that the check took
+    failures: list[Failure]
+
+
+class Notice(NamedTuple):
+    """The line by which a check names a weakness."""
+
+    check: str
+    seconds: float  # since the first check began
+    line: str
+
+
+def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of a project whatever it returns."""
+    # Types of Django are read once, for all projects.
+    cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "hurried")}
+    return subprocess.run(
+        command,
+        cwd=project,
+        env=clean_environment() | SETTINGS | cache,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+    )
+
+
+def must_run(project: Path, *command: str) -> str:
+    """Run a command of a project that must succeed, and return its output."""
+    done = run_command(project, *command)
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def read_commands(project: Path) -> dict[str, list[str]]:
+    """Return the steps of `poe check`, as the project names them."""
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    tasks = tomllib.loads(text)["tool"]["poe"]["tasks"]
+    commands = {}
+    for name in tasks["check"]["sequence"]:
+        task = tasks[name]
+        command = task if isinstance(task, str) else task["cmd"]
+        commands[name.lstrip("_")] = shlex.split(command)
+    # With a file and a line in each line of the output.
+    commands["style"] += ["--output-format", "concise"]
+    return commands
+
+
+def run_checks(project: Path, feature: Feature) -> list[Outcome]:
+    """Run the fast steps of `poe ci`, and return the fastest first."""
+    outcomes = []
+    commands = read_commands(project)
+    commands["security"] = [sys.executable, "-m", "scripts.security", "bandit"]
+    for name, command in commands.items():
+        start = time.monotonic()
+        done = run_command(project, *command)
+        lines = done.stdout.splitlines() if done.returncode else []
+        failures = [Failure("", [line]) for line in lines]
+        outcomes.append(Outcome(name, time.monotonic() - start, failures))
+    outcomes.append(run_tests(project, feature))
+    return sorted(outcomes, key=lambda outcome: outcome.seconds)
+
+
+def run_tests(project: Path, feature: Feature) -> Outcome:
+    """Run the tests that look at every app, and those of the feature."""
+    report = project / "reports" / "tests.xml"
+    start = time.monotonic()
+    output = run_command(
+        project,
+        *pytest_command(report),
+        "core/tests",
+        f"{feature.name}/tests",
+    ).stdout
+    seconds = time.monotonic() - start
+    if not report.is_file():
+        sys.exit(f"{feature.name}: the tests did not run:\n{output}")
+    failures = [
+        Failure(name.replace("_", " "), list(tell_lines(text)))
+        for name, text in read_report(report).items()
+        if text
+    ]
+    return Outcome("tests", seconds, failures)
+
+
+def pytest_command(report: Path) -> list[str]:
+    """Return the command that runs tests and writes a report."""
+    return [
+        sys.executable,
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        f"--junit-xml={report}",
+    ]
+
+
+def read_report(report: Path) -> dict[str, str]:
+    """Return what each test of a report says about its failure, nothing if it passed.
+
+    The variants of a test count as one.
+    """
+    texts: dict[str, str] = {}
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - our own file
+        name = case.get("name", "").partition("[")[0]
+        found = [
+            f"{child.text}"
+            for child in case
+            if child.tag in {"failure", "error", "skipped"}
+        ]
+        texts[name] = "\n".join([texts.get(name, ""), *found]).strip()
+    return texts
+
+
+def tell_lines(text: str) -> list[str]:
+    """Return the lines that a failing test says, without the code of the test."""
+    lines = text.splitlines()
+    said = [
+        line.removeprefix("E").strip()
+        for line in lines
+        if re.match(r"E(\s|$)|\S+\.py:\d+: ", line)
+    ]
+    return said or lines
+
+
+def find_notice(
+    feature: Feature, weakness: Weakness, outcomes: list[Outcome]
+) -> Notice | None:
+    """Return the first line of a check that names the weakness.
+
+    A line must name its route, the line of its code, its view or its field. A fitting
+    word must stand in it, in the heading above it, or in the name of the test.
+    """
+    places = describe_places(feature, weakness)
+    words = re.compile(weakness.words, re.IGNORECASE)
+    seconds = 0.0
+    for outcome in outcomes:
+        seconds += outcome.seconds
+        for failure in outcome.failures:
+            line = find_line(failure, places, words)
+            if line:
+                return Notice(outcome.check, seconds, line)
+    return None
+
+
+def find_line(
+    failure: Failure, places: list[re.Pattern[str]], words: re.Pattern[str]
+) -> str:
+    """Return the first line that names a place with a fitting word, or nothing."""
+    heading = ""
+    for line in failure.lines:
+        if len(line) <= LONGEST_LINE and any(place.search(line) for place in places):
+            # The place itself is no word about the weakness.
+            rest = line
+            for place in places:
+                rest = place.sub("", rest)
+            if words.search(f"{failure.title} {heading} {rest}"):
+                return line
+        if line.rstrip().endswith(":"):
+            heading = line
+    return ""
+
+
+def run_exploits(project: Path, feature: Feature) -> dict[str, str]:
+    """Run the exploits of a feature; return the failure of each, nothing if it passed.
+
+    At the end, the project is as before.
+    """
+    copies = {
+        project / "core" / "tests" / "exploiting.py": "exploiting.py",
+        project / feature.name / "tests" / "test_exploits.py": "exploits.py",
+    }
+    for target, name in copies.items():
+        folder = feature.folder if name == "exploits.py" else feature.folder.parent
+        target.write_text((folder / name).read_text("utf-8"), encoding="utf-8")
+    report = project / "reports" / "exploits.xml"
+    try:
+        output = run_command(
+            project, *pytest_command(report), f"{feature.name}/tests/test_exploits.py"
+        ).stdout
+    finally:
+        for target in copies:
+            target.unlink()
+    if not report.is_file():
+        return {weakness.exploit: output for weakness in feature.weaknesses}
+    return read_report(report)
+
+
+def show_failures(outcomes: list[Outcome], feature: Feature) -> str:
+    """Return every line of the checks that names a file or a route of the feature."""
+    lines = [
+        f"{outcome.check}: {line}"
+        for outcome in outcomes
+        for failure in outcome.failures
+        for line in failure.lines
+        if f"{feature.name}/" in line and len(line) <= LONGEST_LINE
+    ]
+    return "\n".join(lines)

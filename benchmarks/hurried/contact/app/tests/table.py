@@ -1,0 +1,33 @@
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
+
+from typing import Any
+
+from contact.models import Inquiry
+from django.core.files.base import ContentFile
+
+from users.models import User
+
+ROWS = """
+/contact/                                    200     200     200     200     200
+/contact/thanks/                             200     200     200     200     200
+/contact/inbox/                              log-in  404     404     200     200
+/contact/<pk>/attachment/                    200     200     200     200     200
+/contact/<pk>/answer/                        log-in  away    away    away    away
+/contact/<pk>/close/                         log-in  404     404     away    away
+/contact/<pk>/delete/                        log-in  404     404     away    away
+/admin/contact/inquiry/                      log-in  log-in  log-in  403     403
+/admin/contact/inquiry/add/                  log-in  log-in  log-in  403     403
+/admin/contact/inquiry/<object_id>/delete/   log-in  log-in  log-in  403     403
+/admin/contact/inquiry/<object_id>/change/   log-in  log-in  log-in  403     403
+"""
+
+
+def objects(owner: User) -> dict[str, Any]:
+    inquiry = Inquiry.objects.create(
+        name="Ann",
+        email=owner.email,
+        subject="Hello",
+        text="How are you?",
+        attachment=ContentFile(b"text", name="text.txt"),
+    )
+    return {"pk": inquiry.pk, "object_id": inquiry.pk}

@@ -1,0 +1,80 @@
+import json
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from hooks.forms import HookForm
+from hooks.models import Delivery, Hook
+from hooks.sending import deliver
+from users.http import UserRequest
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: UserRequest) -> HttpResponse:
+    form = HookForm(request.POST or None, instance=Hook(owner=request.user))
+    if form.is_valid():
+        form.save()
+        return redirect("hooks:index")
+    hooks = Hook.objects.filter(owner=request.user)
+    return render(request, "hooks/index.html", {"hooks": hooks, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "PUT", "DELETE"])
+def hook_detail(request: UserRequest, pk: int) -> JsonResponse:
+    if request.method in ("GET", "HEAD"):
+        hook = get_object_or_404(Hook, pk=pk, owner=request.user)
+    else:
+        hook = get_object_or_404(Hook, pk=pk)
+    if request.method == "DELETE":
+        hook.delete()
+        return JsonResponse({"deleted": True})
+    if request.method == "PUT":
+        hook.url = json.loads(request.body or "{}").get("url", hook.url)
+        hook.save()
+    return JsonResponse({"name": hook.name, "url": hook.url, "secret": hook.secret})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def toggle(request: UserRequest, pk: int) -> HttpResponse:
+    hook = get_object_or_404(Hook, pk=pk, owner=request.user)
+    hook.is_active = not hook.is_active
+    hook.save()
+    return redirect("hooks:index")
+
+
+@require_POST
+def test(request: UserRequest, pk: int) -> HttpResponse:
+    hook = get_object_or_404(Hook, pk=pk, owner=request.user)
+    delivery = deliver(hook, "test")
+    return redirect("hooks:delivery", pk, delivery.pk)
+
+
+@require_safe
+def delivery(request: UserRequest, pk: int, delivery_pk: int) -> HttpResponse:
+    hook = get_object_or_404(Hook, pk=pk, owner=request.user)
+    found = get_object_or_404(Delivery, pk=delivery_pk)
+    return render(request, "hooks/delivery.html", {"hook": hook, "delivery": found})
+
+
+@login_not_required
+@csrf_exempt
+@require_POST
+def incoming(request: HttpRequest) -> JsonResponse:
+    """Switch a hook off when its server says so."""
+    try:
+        data = json.loads(request.body)
+        hook = Hook.objects.get(url=data["url"])
+    except (ValueError, KeyError, Hook.DoesNotExist):
+        return JsonResponse({"error": "unknown"}, status=400)
+    if "secret" in data and data["secret"] != hook.secret:
+        return JsonResponse({"error": "wrong secret"}, status=403)
+    hook.is_active = bool(data.get("active"))
+    hook.save()
+    return JsonResponse({"ok": True})
