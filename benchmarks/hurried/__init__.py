@@ -19,24 +19,27 @@ FOLDER = Path(__file__).parent
 # The kinds of weaknesses, each with the words by which a failure that names the right
 # place shows that it is about this weakness. A weakness can name others.
 KINDS = {
-    "access": r"read|see|show|list|find|leak|other|visitor|anonym|access|private|own",
-    "account": r"log.?in|authenticate|second factor|allauth|password|account|superuser",
-    "content": r"file|upload|image|photo|csv|formula|negative|cascade",
-    "csrf": r"csrf|\bGET\b|safe method",
-    "edge": r"\b500\b|error|raise|exception",
-    "email": r"mail|recipient|address",
-    "header": r"policy|csp|header",
-    "injection": (
-        r"inject|escap|html|script|safe|sql|S608|S308|request|filter|sort|order"
-        r"|javascript|unescaped|reflect|column|field"
+    "access": (
+        r"\bread|\bsees?\b|\bshow|\blist|\bfind|leak|other|visitor|anonym|access|private"
+        r"|\bowns?\b"
     ),
-    "limit": r"limit|unbounded|max_length|rate|many|often|repeat|429|length",
+    "account": r"log.?in|authenticate|second factor|allauth|password|account|superuser",
+    "content": r"\bfiles?\b|upload|image|photo|csv|formula|cascade",
+    "csrf": r"csrf|\bGET\b|safe method",
+    "edge": r"\b500\b|raise|exception|[A-Z]\w+Error|DoesNotExist|crash",
+    "email": (
+        r"(show|read|see|list|leak|find|contain|print|content|private).*mail"
+        r"|mail.*(show|read|see|list|leak|found|contain|print)"
+    ),
+    "header": r"policy|csp|header",
+    "injection": r"inject|escap|html|script|\bsafe|mark_safe|sql|S608|S308|reflect",
+    "limit": r"limit|unbounded|max_length|\brate|many|often|repeat|429|length",
     "log": r"\blogs?\b|logged|logging|logger",
-    "performance": r"quer|N\+1|pag(e|inat)|slow|time|lane|grow|without end",
-    "redirect": r"redirect|next",
+    "performance": r"quer|N\+1|\bpag(e|inat)|slow|\btime|lane|grow|without end",
+    "redirect": r"redirect",
     "secret": r"encrypt|secret|clear|hash|password|token|random|expir|personal",
     "ssrf": r"urlopen|urllib|fetch|S310|B310|ssrf|internal",
-    "writing": r"writ|chang|sets?\b|delet|POST|PUT|PATCH|DELETE|owner|302",
+    "writing": r"writ|chang|\bsets?\b|delet|POST|PUT|PATCH|DELETE|owner|302",
 }
 
 
@@ -174,6 +177,8 @@ def describe_places(feature: Feature, weakness: Weakness) -> list[re.Pattern[str
     for route in weakness.routes:
         parts = [re.escape(part) for part in re.split(r"<\w+>", route)]
         parameter = r"(?:<\w+>|[\w-]+)"
-        patterns.append(rf"(?<![\w>/.]){parameter.join(parts)}(?![\w<])")
-    patterns += [rf"(?<![\w.]){re.escape(name)}(?!\w)" for name in weakness.names]
+        start = r"(?:(?<![\w>/.])|(?<=testserver))"
+        patterns.append(rf"{start}{parameter.join(parts)}(?![\w<])")
+    # The name of a form is no name of one of its fields.
+    patterns += [rf"(?<!\w){re.escape(name)}(?!\.?\w)" for name in weakness.names]
     return [re.compile(pattern) for pattern in patterns]

@@ -135,7 +135,7 @@ def print_results(results: list[Result]) -> None:
                     weakness.kind,
                     "serious" if weakness.is_serious else "",
                     notice.check if notice else "",
-                    f"{notice.seconds:.0f}" if notice else "",
+                    f"{notice.seconds:.1f}" if notice else "",
                 ]
             )
     print_table(["feature", "weakness", "kind", "", "noticed by", "seconds"], rows)
