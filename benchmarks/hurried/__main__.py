@@ -18,8 +18,8 @@ from benchmarks import generated, print_table, record
 from benchmarks.hurried import Feature, read_features
 from benchmarks.hurried.checks import (
     Notice,
+    add_feature,
     find_notice,
-    must_run,
     run_checks,
     run_exploits,
     show_failures,
@@ -69,17 +69,6 @@ def choose(names: list[str] | None) -> list[Feature]:
     return [feature for feature in features if not names or feature.name in names]
 
 
-def install(feature: Feature, project: Path, folder: Path) -> Path:
-    """Return a copy of the project with the feature and its migrations."""
-    copy = shutil.copytree(project, folder / "my-secure-site")
-    feature.install(copy)
-    must_run(
-        copy, sys.executable, "manage.py", "makemigrations", "-v", "0", feature.name
-    )
-    (copy / "reports").mkdir(exist_ok=True)
-    return copy
-
-
 def prove(feature: Feature, project: Path) -> None:
     """Stop unless each exploit of the feature passes."""
     texts = run_exploits(project, feature)
@@ -97,7 +86,8 @@ def measure(feature: Feature, project: Path, options: argparse.Namespace) -> Res
     """Prove the weaknesses of a feature, and return which of them are noticed."""
     notices: dict[str, Notice] = {}
     with tempfile.TemporaryDirectory() as folder:
-        copy = install(feature, project, Path(folder))
+        copy = shutil.copytree(project, Path(folder) / "my-secure-site")
+        add_feature(feature, copy)
         prove(feature, copy)
         tell(f"{feature.name}: {len(feature.weaknesses)} weaknesses are there")
         if options.exploits_only:

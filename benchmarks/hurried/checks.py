@@ -68,6 +68,15 @@ def must_run(project: Path, *command: str) -> str:
     return done.stdout
 
 
+def add_feature(feature: Feature, project: Path) -> None:
+    """Install a feature into a project, and make its migrations."""
+    feature.install(project)
+    must_run(
+        project, sys.executable, "manage.py", "makemigrations", "-v", "0", feature.name
+    )
+    (project / "reports").mkdir(exist_ok=True)
+
+
 def read_commands(project: Path) -> dict[str, list[str]]:
     """Return the steps of `poe check`, as the project names them."""
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
