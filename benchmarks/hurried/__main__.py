@@ -95,7 +95,9 @@ def measure(feature: Feature, project: Path, options: argparse.Namespace) -> Res
         outcomes = run_checks(copy, feature)
         for outcome in outcomes:
             number = len(outcome.failures)
-            tell(f"  {outcome.check}: {number} failures, {outcome.seconds:.1f} s")
+            tell(
+                f"  {outcome.check}: {number} failures, {outcome.seconds:.1f} s of CPU"
+            )
         for weakness in feature.weaknesses:
             notice = find_notice(feature, weakness, outcomes)
             if notice:
@@ -128,7 +130,7 @@ def print_results(results: list[Result]) -> None:
                     f"{notice.seconds:.1f}" if notice else "",
                 ]
             )
-    print_table(["feature", "weakness", "kind", "", "noticed by", "seconds"], rows)
+    print_table(["feature", "weakness", "kind", "", "noticed by", "CPU seconds"], rows)
     print()
     totals: list[list[object]] = []
     for result in results:

@@ -1,10 +1,10 @@
 """The checks of a generated project, and what their failures name."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from benchmarks.hurried import Feature, Weakness, describe_places
 from tests.support.baking import ROOT, clean_environment
 
-SECONDS = 900  # it only ends what hangs
+SECONDS = 3600  # it only ends what hangs
 # Nobody looks for a route in a line that prints the routes of the whole site.
 LONGEST_LINE = 500
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "core.tests.settings"}
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     """The result of a check."""
 
     check: str
-    seconds: float  # that the check took
+    seconds: float  # of CPU time that the check took
     failures: list[Failure]
 
 
@@ -38,8 +38,14 @@ class Notice(NamedTuple):
     """The line by which a check names a weakness."""
 
     check: str
-    seconds: float  # since the first check began
+    seconds: float  # of CPU time since the first check began
     line: str
+
+
+def used_seconds() -> float:
+    """Return the CPU time of all commands so far: others may use the machine too."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -97,11 +103,11 @@ def run_checks(project: Path, feature: Feature) -> list[Outcome]:
     commands = read_commands(project)
     commands["security"] = [sys.executable, "-m", "scripts.security", "bandit"]
     for name, command in commands.items():
-        start = time.monotonic()
+        start = used_seconds()
         done = run_command(project, *command)
         lines = done.stdout.splitlines() if done.returncode else []
         failures = [Failure("", [line]) for line in lines]
-        outcomes.append(Outcome(name, time.monotonic() - start, failures))
+        outcomes.append(Outcome(name, used_seconds() - start, failures))
     outcomes.append(run_tests(project, feature))
     return sorted(outcomes, key=lambda outcome: outcome.seconds)
 
@@ -109,14 +115,14 @@ def run_checks(project: Path, feature: Feature) -> list[Outcome]:
 def run_tests(project: Path, feature: Feature) -> Outcome:
     """Run the tests that look at every app, and those of the feature."""
     report = project / "reports" / "tests.xml"
-    start = time.monotonic()
+    start = used_seconds()
     output = run_command(
         project,
         *pytest_command(report),
         "core/tests",
         f"{feature.name}/tests",
     ).stdout
-    seconds = time.monotonic() - start
+    seconds = used_seconds() - start
     if not report.is_file():
         sys.exit(f"{feature.name}: the tests did not run:\n{output}")
     failures = [
