@@ -38,7 +38,7 @@ KINDS = {
     "performance": r"quer|N\+1|\bpag(e|inat)|slow|\btime|lane|grow|without end",
     "redirect": r"redirect",
     "secret": r"encrypt|secret|clear|hash|password|token|random|expir|personal",
-    "ssrf": r"urlopen|urllib|fetch|S310|B310|ssrf|internal",
+    "ssrf": r"urlopen|urllib|fetch|ssrf|internal|network|redirect",
     "writing": r"writ|chang|\bsets?\b|delet|POST|PUT|PATCH|DELETE|owner|302",
 }
 

@@ -60,7 +60,7 @@ def attachment(request: HttpRequest, pk: int) -> FileResponse:
     inquiry = get_object_or_404(Inquiry, pk=pk)
     if not inquiry.attachment:
         raise Http404
-    content_type = mimetypes.guess_type(inquiry.attachment.name)[0]
+    content_type = mimetypes.guess_type(str(inquiry.attachment.name))[0]
     return FileResponse(inquiry.attachment.open("rb"), content_type=content_type)
 
 

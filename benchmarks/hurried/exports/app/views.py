@@ -64,7 +64,7 @@ def members(request: UserRequest) -> HttpResponse:
 
 @require_safe
 def my_photos(request: UserRequest) -> HttpResponse:
-    user_id = request.GET.get("user") or request.user.pk
+    user_id = int(request.GET.get("user") or request.user.pk)
     rows = photo_rows(Photo.objects.filter(owner_id=user_id))
     return csv_response("my-photos", ["title", "owner", "verdicts", "status"], rows)
 

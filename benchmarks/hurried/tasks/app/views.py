@@ -33,7 +33,7 @@ def api(*methods: str) -> Callable[[View], View]:
             except ValueError:
                 return JsonResponse({"error": "no JSON"}, status=400)
             if view.__name__ != "log_in" and not request.user.is_authenticated:
-                response = JsonResponse({"error": "log in"}, status=401)
+                response: HttpResponse = JsonResponse({"error": "log in"}, status=401)
             else:
                 response = view(request, *args, **kwargs)
             response["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from contact.models import Inquiry
 from django.core.files.base import ContentFile
 
+from contact.models import Inquiry
 from users.models import User
 
 ROWS = """
