@@ -59,7 +59,7 @@ EDITS: list[Edit] = [
     (
         "../hooks/pre_gen_project.py",
         "    annotated-types ",
-        "    notes annotated-types ",
+        "    notes\n    annotated-types ",
     ),
     ("pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
     ("../pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),

@@ -54,6 +54,7 @@ class Weakness(NamedTuple):
     routes: list[str]
     names: list[str]  # of views, forms, models or fields
     words: str
+    prevented: str  # by what: the exploit fails in a project as it is generated
 
     @property
     def exploit(self) -> str:
@@ -118,6 +119,7 @@ def read_weakness(name: str, table: dict[str, Any]) -> Weakness:
         table.get("routes", []),
         table.get("names", []),
         table.get("words", KINDS[table["kind"]]),
+        table.get("prevented", ""),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.mail import EmailMessage, mailers  # noqa: TID251 - the worker's
+from django.core.mail import EmailMessage, mailers  # noqa: TID251  # the worker sends
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.console import EmailBackend
 from django.utils import timezone

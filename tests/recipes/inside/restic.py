@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
-from core.tests.test_backup import Server, server, site  # noqa: F401 - fixtures
+from core.tests.test_backup import Server, disk, server, site  # noqa: F401 - fixtures
 from scripts.backups import Site, create, restore
 
 UNIT = (settings.BASE_DIR / "deploy" / "site-restic.service").read_text("utf-8")
