@@ -15,5 +15,6 @@ TESTS = ("notes", "core/tests/test_access.py", "core/tests/test_encryption.py")
 def test_shared_link_passes_every_check_resists_attacks_and_can_go(
     answers: Answers, install: Install
 ) -> None:
-    with install(answers, "notes").following("sharing", RECIPE, tests=TESTS):
+    project = install(answers, "notes")
+    with project.following("sharing", RECIPE, tests=TESTS):
         pass

@@ -30,7 +30,8 @@ def send_invitation(
     """Store an email that the worker sends after all others.
 
     `template` names two files without their ends, `_subject.txt` and `_message.txt`.
-    They get `project_name`, and `url`: the page of `view` with the arguments. Return
+    They get `project_name`, and `url`: the page of `view` with the arguments. They are
+    plain text, so they switch autoescape off. Return
     False if the limit of the mailbox, the sender or the network is reached. Raise
     ValidationError if the email is malformed.
     """

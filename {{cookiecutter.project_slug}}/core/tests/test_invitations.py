@@ -1,5 +1,8 @@
 """Emails to people who are not users: a fixed text, with limits."""
 
+import json
+from email import message_from_string, policy
+from email.message import EmailMessage as ParsedMessage
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,8 +35,12 @@ SPELLINGS = [
 def templates(settings: Settings, tmp_path: Path) -> None:
     """Make the two files of an invitation."""
     (tmp_path / "it_subject.txt").write_text("An album\n")
-    text = "<user><project_name>: <url>"
-    text = text.replace("<", "{" * 2).replace(">", "}" * 2)
+    text = "(autoescape off)[user][project_name]: [url](endautoescape)"
+    opening = "{"
+    closing = "}"
+    tags = {"(": f"{opening}%", ")": f"%{closing}", "[": opening * 2, "]": closing * 2}
+    for old, new in tags.items():
+        text = text.replace(old, new)
     (tmp_path / "it_message.txt").write_text(text)
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
 
@@ -79,10 +86,13 @@ def test_invitation_has_a_fixed_text_and_a_link_of_the_site(
     assert stored.kind == max(Mail.Kind) == Mail.Kind.INVITATION
     path = reverse("account_reset_password_from_key", args=["1a", "t0ken"])
     url = f"https://{settings.DOMAIN_NAME}{path}"
-    assert f"\\r\\n\\r\\n{settings.SITE_NAME}: {url}\\r\\n" in stored.content
-    assert "To: friend@xn--bcher-kva.example" in stored.content
-    assert "An album" in stored.content
-    assert user.email not in stored.content
+    _, _, mime = json.loads(stored.content)
+    message = message_from_string(mime, policy=policy.default)
+    assert isinstance(message, ParsedMessage)
+    assert message["To"] == "friend@xn--bcher-kva.example"
+    assert "An album" in message["Subject"]
+    assert message.get_content().strip() == f"{settings.SITE_NAME}: {url}"
+    assert user.email not in mime
 
 
 @pytest.mark.control("recipients")
