@@ -51,7 +51,7 @@ THEIRS += ("User session:", "User sessions: 1")
 # Of the app that only the tests install, on its own pages and in the admin page of its
 # owner.
 EXAMPLE = {"Save", "Title", "Things", "Image", "Letter", "Plan", "Portrait"}
-EXAMPLE.add("Thing: A signed contract")
+EXAMPLE.add("Thing: A signed contract")  # that needs its owner
 found: dict[str, set[str]] = {}
 data: set[str] = set()
 rendered: set[str] = set()

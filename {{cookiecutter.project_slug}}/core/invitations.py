@@ -31,9 +31,9 @@ def send_invitation(
 
     `template` names two files without their ends, `_subject.txt` and `_message.txt`.
     They get `project_name`, and `url`: the page of `view` with the arguments. They are
-    plain text, so they switch autoescape off. Return
-    False if the limit of the mailbox, the sender or the network is reached. Raise
-    ValidationError if the email is malformed.
+    plain text, so nothing in them is escaped. Return False if the limit of the mailbox,
+    the sender or the network is reached. Raise ValidationError if the email is
+    malformed.
     """
     address = to_ascii(email)
     if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):

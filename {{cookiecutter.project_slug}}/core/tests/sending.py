@@ -82,7 +82,9 @@ class Sender:
         client = self.client(user)
         with undone(client), recorded() as statements:
             self.logs.clear()
-            response = getattr(client, method)(url, **options)
+            # An error in a view ends this transaction, and not that of the test.
+            with transaction.atomic():
+                response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"
             changes: Changes = {}
             if any(map(is_write, statements)):

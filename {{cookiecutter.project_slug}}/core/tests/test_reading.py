@@ -33,7 +33,7 @@ COPIES = 150
 MORE_QUERIES = 9  # those of page numbers, and a few for a list of another kind
 SEARCH = (
     "Let the view, and the choices of its forms, search in what own() returns."
-    " Print no user: str(user) is an email."
+    " Show no email of a user."
 )
 
 
