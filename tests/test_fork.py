@@ -63,7 +63,7 @@ EDITS: list[Edit] = [
     ),
     ("pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
     ("../pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
-    ("pyproject.toml", 'select = ["E", ', 'select = ["PIE", "E", '),
+    ("pyproject.toml", 'select = [\n    "E", ', 'select = [\n    "PIE", "E", '),
     (
         ".github/workflows/ci.yml",
         f"      - run: {CHECK}",
