@@ -2829,7 +2829,7 @@ FEATURES = [
         "if False:",
     ),
     Mutation(
-        "emails sent to strangers in a loop",
+        "emails sent to people without an account in a loop",
         SETTINGS,
         '"manage_email": "10/m/user,20/h/user",',
     ),

@@ -50,8 +50,16 @@ THEIRS += (
 THEIRS += ("User session:", "User sessions: 1")
 # Of the app that only the tests install, on its own pages and in the admin page of its
 # owner.
-EXAMPLE = {"Save", "Title", "Things", "Image", "Letter", "Plan", "Portrait"}
-EXAMPLE.add("Thing: A signed contract")  # that needs its owner
+EXAMPLE = {
+    "Save",
+    "Title",
+    "Things",
+    "Image",
+    "Letter",
+    "Plan",
+    "Portrait",
+    "Thing: A signed contract",
+}
 found: dict[str, set[str]] = {}
 data: set[str] = set()
 rendered: set[str] = set()

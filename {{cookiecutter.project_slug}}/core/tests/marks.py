@@ -97,8 +97,8 @@ class World:
         ]
         routes = [route for route in OWN_ROUTES if app_of(route) == app]
         if any(route.count("<") > 1 for route in routes):
-            strangers = [self.make_person() for _ in more]
-            self.values_of_other[app] = make(other, *strangers)
+            other_roles = [self.make_person() for _ in more]
+            self.values_of_other[app] = make(other, *other_roles)
 
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.

@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 
 
 class Sender:
-    """Sends requests as any user."""
+    """Send requests as any user."""
 
     def __init__(self, world: World) -> None:
         self.world = world
