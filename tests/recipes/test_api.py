@@ -16,11 +16,11 @@ RECIPES = [Recipe("api"), Recipe("api-requests"), Recipe("api-notes")]
 def add_cover(project: Installed) -> None:
     """Give the app the cover of docs/your-first-app.md."""
     notes = project.folder / "notes"
-    old = "from django.utils.translation import gettext_lazy as _\n"
+    old = "from core.encryption import EncryptedTextField\n"
     replace(
         notes / "models.py",
         old,
-        f"{old}\nfrom uploads.fields import PhotoField, everyone\n",
+        f"{old}from uploads.fields import PhotoField, everyone\n",
     )
     old = '    created_at = models.DateTimeField(_("created"), auto_now_add=True)\n'
     new = '    cover = PhotoField(_("cover"), blank=True, visible_to=everyone)\n'
