@@ -13,7 +13,6 @@ repeat.
 
 import argparse
 import ast
-import json
 import os
 import random
 import re
@@ -31,8 +30,9 @@ from pathlib import Path
 from queue import Queue
 
 from benchmarks import generated, print_table, record
+from benchmarks.covering import PYTEST, Coverage, trace
 from benchmarks.mutations import changed_since
-from tests.support.baking import ALL_ON, ROOT, clean_environment, run
+from tests.support.baking import ALL_ON, ROOT, clean_environment
 
 APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
@@ -40,7 +40,6 @@ COUNT = 200
 ENOUGH = 50
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 # It takes longer than all others together, and tests only what is in its feature.
 FAULTS, FEATURE = (
     "uploads/moderation/cloudinary/tests/test_faults.py",
@@ -330,38 +329,7 @@ def equivalent() -> list[dict[str, str]]:
     return mutants
 
 
-def trace(project: Path) -> dict[tuple[str, int], set[str]]:
-    """Run the tests, which must pass, and return which of them run a line of a file."""
-    settings = (
-        "[run]\ndynamic_context = test_function\nsource = .\n"
-        "[json]\nshow_contexts = true\n"
-    )
-    (project / ".coveragerc").write_text(settings, encoding="utf-8")
-    try:
-        run(project, "coverage", "run", *PYTEST[1:])
-    except AssertionError as error:
-        sys.exit(f"The tests fail without a mutant:\n{error}")
-    run(project, "coverage", "json", "--quiet", "-o", "coverage.json")
-    report = json.loads((project / "coverage.json").read_text(encoding="utf-8"))
-    tests: dict[tuple[str, int], set[str]] = {}
-    for path, file in report["files"].items():
-        for line, contexts in file["contexts"].items():
-            # A context is the test's dotted name; the empty one is what runs at import
-            # and in fixtures.
-            tests[path, int(line)] = {
-                re.sub(r"^(.+)\.(\w+)$", node, context) for context in contexts
-            }
-    return tests
-
-
-def node(context: re.Match[str]) -> str:
-    """Return pytest's name of a test from its dotted name."""
-    return f"{context[1].replace('.', '/')}.py::{context[2]}"
-
-
-def chosen_tests(
-    mutant: Mutant, tests: dict[tuple[str, int], set[str]], project: Path
-) -> list[str]:
+def chosen_tests(mutant: Mutant, tests: Coverage, project: Path) -> list[str]:
     """Return the tests that can notice a mutant, the likeliest first.
 
     Return all modules if the tests are unknown.

@@ -7,6 +7,8 @@ figures for README.md.
 
 import argparse
 import ast
+import difflib
+import os
 import re
 import shutil
 import subprocess
@@ -22,9 +24,9 @@ from textwrap import dedent
 from typing import NamedTuple, Self
 
 from benchmarks import generated, print_table, record
+from benchmarks.covering import PYTEST, count_lines, trace
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, clean_environment, run
 
-PARALLEL = 2
 LIMIT = 400  # seconds; a mutation that makes the tests endless is not detected
 SETTINGS = "config/settings.py"
 ADAPTERS = "users/adapters.py"
@@ -433,6 +435,14 @@ class Mutation:
         if self.path.endswith(".py"):
             return replace_code(source, self.old, self.new)
         return replace_text(source, self.old, self.new)
+
+    def changed_lines(self, source: str) -> Span:
+        """Return the first and the last line of Python that change."""
+        before = source.splitlines()
+        after = (self.replace(source) or "").splitlines()
+        matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+        changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+        return Span(changes[0][1] + 1, max(changes[-1][2], changes[0][1] + 1))
 
     def what_counts(self, source: str) -> str:
         """Return a file without comments and docstrings, and without its format."""
@@ -2953,28 +2963,11 @@ FEATURES = [
 ]
 
 
-def run_tests(project: Path, changed: str = "") -> str:
-    """Run the tests of a project's controls until one fails, and return their output.
-
-    The tests nearest to a changed file come first.
-    """
-    modules = [path.relative_to(project) for path in project.rglob("test_*.py")]
-    modules.sort(key=lambda path: (not is_near(path, changed), path))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-m",
-        "control",
-        "-p",
-        "no:cacheprovider",
-        *map(str, modules),
-    ]
+def run_tests(project: Path, tests: Iterable[str]) -> str:
+    """Run tests of a project's controls until one fails, and return their output."""
     try:
-        tests = subprocess.run(
-            command,
+        done = subprocess.run(
+            [*PYTEST, "-m", "control", *tests],
             cwd=project,
             env=clean_environment(),
             check=False,
@@ -2984,47 +2977,111 @@ def run_tests(project: Path, changed: str = "") -> str:
         )
     except subprocess.TimeoutExpired:
         return f"The tests did not end within {LIMIT} seconds."
-    return tests.stdout + tests.stderr
+    return done.stdout + done.stderr
 
 
-def is_near(test: Path, changed: str) -> bool:
-    """Tell whether a module of tests is in the app of a changed file."""
-    app = test.parent.parent.as_posix()
-    return changed.startswith(app)
+class Tests:
+    """The tests of a project, and the lines that they run."""
+
+    def __init__(self, project: Path) -> None:
+        """Run the tests, which must pass."""
+        self.project = project
+        self.coverage = trace(project, "-m", "control")
+        self.lines = count_lines(self.coverage)
+
+    def likely(self, mutation: Mutation) -> list[str]:
+        """Return the tests that run what a mutation changes, the most specific first.
+
+        Those of its own app come before others. Of what runs at import, such as a
+        decorator, those that run the function or the class below count.
+        """
+        if not mutation.path.endswith(".py"):
+            return []
+        source = (self.project / mutation.path).read_text(encoding="utf-8")
+        changed = mutation.changed_lines(source)
+        tests: set[str] = set()
+        for lines in enclosing_lines(source, changed):
+            tests = {
+                test
+                for line in lines
+                for test in self.coverage.get((mutation.path, line), ())
+                if test
+            }
+            if tests:
+                break
+        return sorted(
+            tests,
+            key=lambda test: (
+                not is_near(test, mutation.path),
+                self.lines[test],
+                test,
+            ),
+        )
+
+    def modules(self, mutation: Mutation) -> list[str]:
+        """Return all modules of tests, those of the mutation's app first."""
+        modules = [
+            path.relative_to(self.project).as_posix()
+            for path in self.project.rglob("test_*.py")
+        ]
+        return sorted(
+            modules, key=lambda test: (not is_near(test, mutation.path), test)
+        )
 
 
-def detect(mutation: Mutation, project: Path) -> list[object]:
+def enclosing_lines(source: str, changed: Span) -> list[range]:
+    """Return the lines of the statements around a change, the smallest first."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.stmt):
+            continue
+        decorators = getattr(node, "decorator_list", [])
+        start = min(part.lineno for part in [node, *decorators])
+        end = node.end_lineno or node.lineno
+        if start <= changed.start and changed.end <= end:
+            found.append(range(start, end + 1))
+    return sorted(found, key=len)
+
+
+def is_near(test: str, path: str) -> bool:
+    """Tell whether a test, or a module of tests, is in the app of a file."""
+    app = test.partition("/tests/")[0]
+    return path.startswith(app)
+
+
+def detect(mutation: Mutation, tests: Tests) -> list[object]:
     """Apply a mutation to a copy of a project, and return a row of the table.
 
-    It has the mutation's name, the test that fails, and the control.
+    It has the mutation's name, the test that fails, and the control. All tests run if
+    those that run the changed lines pass.
     """
+    project = tests.project
     with tempfile.TemporaryDirectory() as folder:
         broken = shutil.copytree(project, Path(folder) / project.name)
         mutation.apply(broken)
-        output = run_tests(broken, mutation.path)
-    test = re.search(
-        r"^(?:FAILED|ERROR) \S*?/?(\w+\.py)(?:::(\w+))?", output, re.MULTILINE
-    )
-    red = re.search(r"^\d+ red: (.+)$", output, re.MULTILINE)
-    if test and red:
-        return [mutation.name, f"`{test[2]}`", red[1]]
-    if test:
-        return [mutation.name, f"`{test[1]}` does not start", ""]
+        for chosen in (tests.likely(mutation), tests.modules(mutation)):
+            output = run_tests(broken, chosen) if chosen else ""
+            test = re.search(
+                r"^(?:FAILED|ERROR) \S*?/?(\w+\.py)(?:::(\w+))?", output, re.MULTILINE
+            )
+            red = re.search(r"^\d+ red: (.+)$", output, re.MULTILINE)
+            if test and red:
+                return [mutation.name, f"`{test[2]}`", red[1]]
+            if test:
+                return [mutation.name, f"`{test[1]}` does not start", ""]
     return [mutation.name, "not detected", ""]
 
 
 def detect_all(mutations: list[Mutation], answers: Answers) -> Iterator[list[object]]:
     """Yield a row for each mutation of a project whose tests pass without them."""
-    with generated(answers) as project, ThreadPoolExecutor(PARALLEL) as executor:
+    with generated(answers) as project, ThreadPoolExecutor(os.cpu_count()) as threads:
         outdated = [
             mutation.name for mutation in mutations if not mutation.fits(project)
         ]
         if outdated:
             sys.exit(f"These mutations do not fit the code: {', '.join(outdated)}.")
-        output = run_tests(shutil.copytree(project, project.with_name("sound")))
-        if "\n0 red\n" not in output:
-            sys.exit(f"The tests fail without a mutation:\n{output}")
-        yield from executor.map(lambda mutation: detect(mutation, project), mutations)
+        tests = Tests(project)
+        yield from threads.map(lambda mutation: detect(mutation, tests), mutations)
 
 
 def changed_since(commit: str) -> list[str]:
