@@ -92,20 +92,28 @@ class AccountAdapter(adapters.AccountAdapter):
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        # Notices name the browser. They are not limited: an attacker could use up the
-        # limit first, to suppress them.
-        is_notice = "user_agent" in context
-        # Resets have a limit of their own (users/forms.py), which sign-ups with
-        # somebody's email cannot use up.
-        is_free = is_notice or template_prefix in {
-            "account/email/password_reset_key",
-            "account/email/unknown_account",
-        }
-        if not is_free and not ratelimit.consume(
+        if self.is_limited(template_prefix, context) and not ratelimit.consume(
             self.request, action="email", key=email.lower()
         ):
             raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
         super().send_mail(template_prefix, email, context)
+
+    def is_limited(self, template_prefix: str, context: dict[str, Any]) -> bool:
+        # Notices name the browser. They are not limited: an attacker could use up the
+        # limit first, to suppress them.
+        if "user_agent" in context:
+            return False
+        # Resets have a limit of their own (users/forms.py), which sign-ups with
+        # somebody's email cannot use up.
+        if template_prefix in {
+            "account/email/password_reset_key",
+            "account/email/unknown_account",
+        }:
+            return False
+        # allauth sends each code again once, but nothing to an email that has an
+        # account already. Counting this would reveal which of both it is.
+        page = self.request.resolver_match
+        return page is None or page.url_name != "account_email_verification_sent"
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -45,6 +45,8 @@ class SignupForm(forms.SignupForm):
 
 
 class ConfirmEmailVerificationCodeForm(forms.ConfirmEmailVerificationCodeForm):
+    minutes = settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT // 60
+
     def clean_code(self) -> str:
         # allauth counts in the session, which parallel requests read before one writes.
         if not ratelimit.consume(

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
@@ -51,5 +52,15 @@ class SecondFactorMiddleware(MiddlewareMixin):
         elif request.path_info == settings.LOGIN_URL and (
             step := missing_step(request, request.user)
         ):
-            return redirect(reverse(step, query={"next": request.GET.get("next", "/")}))
+            wanted = request.GET.get("next", "/")
+            remember_page(request, wanted)
+            return redirect(reverse(step, query={"next": wanted}))
         return None
+
+
+def remember_page(request: HttpRequest, url: str) -> None:
+    """Let "Continue" lead to a page of this site once the second factor is set up."""
+    if url_has_allowed_host_and_scheme(
+        url, {request.get_host()}, require_https=request.is_secure()
+    ):
+        request.session["page_after_second_factor"] = url

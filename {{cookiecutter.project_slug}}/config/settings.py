@@ -135,6 +135,7 @@ env.stop_on_problems()
 # The project
 
 INSTALLED_APPS = [
+    # `poe app` names new apps above this line.
     # % if cookiecutter.gallery
     "gallery",
     # % endif
@@ -376,6 +377,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 # In seconds. The default is 15 minutes; ASVS 6.5.5 allows 10.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = 1  # once
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_CHANGE_EMAIL = True  # a new email replaces the old one once it is verified
 ACCOUNT_REAUTHENTICATION_REQUIRED = True

@@ -22,6 +22,7 @@ favicon = login_not_required(
 )
 
 urlpatterns = [
+    # `poe app` names new apps above this line.
     # % if cookiecutter.gallery
     path("", include("gallery.urls")),
     # % endif

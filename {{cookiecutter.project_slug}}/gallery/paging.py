@@ -35,15 +35,9 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
     )
     rows = photos.defer("original_name")  # each would be decrypted
     if cursor := older or newer:
-        at, key = EPOCH + timedelta(microseconds=int(cursor[1])), UUID(cursor[2])
-        # The bound on the time is a condition of its own, so that the database begins
-        # there in its index.
-        if older:
-            rows = rows.filter(Q(created_at__lt=at) | Q(id__gt=key), created_at__lte=at)
-        else:
-            rows = rows.filter(
-                Q(created_at__gt=at) | Q(id__lt=key), created_at__gte=at
-            ).reverse()
+        time = EPOCH + timedelta(microseconds=int(cursor[1]))
+        beside = older_than if older else newer_than
+        rows = beside(rows, time, UUID(cursor[2]))
     found = list(rows[: SIZE + 1])
     if cursor and not found:
         return get_page(photos, QueryDict())
@@ -56,6 +50,27 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
         newer=make_cursor(found[0]) if older or (newer and more) else "",
         older=make_cursor(found[-1]) if more or (newer and not older) else "",
     )
+
+
+# The bound on the time is a condition of its own, so that the database begins there in
+# its index.
+def older_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySet:
+    return photos.filter(Q(created_at__lt=time) | Q(id__gt=key), created_at__lte=time)
+
+
+def newer_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySet:
+    """Return them with the nearest first."""
+    newer = Q(created_at__gt=time) | Q(id__lt=key)
+    return photos.filter(newer, created_at__gte=time).reverse()
+
+
+def get_neighbors(photos: PhotoQuerySet, photo: Photo) -> dict[str, UUID | None]:
+    """Return the ids of the photos before and after one."""
+    ids = photos.values_list("id", flat=True)
+    return {
+        "newer": newer_than(ids, photo.created_at, photo.id).first(),
+        "older": older_than(ids, photo.created_at, photo.id).first(),
+    }
 
 
 def make_cursor(photo: Photo) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import (
 from core.caching import microcache
 from gallery.apps import GALLERY
 from gallery.forms import UploadForm
-from gallery.paging import get_page
+from gallery.paging import get_neighbors, get_page
 from uploads.forms import render_form
 from uploads.models import Photo, PhotoQuerySet
 from uploads.moderation.backends import get_moderation_backend
@@ -25,12 +25,16 @@ from uploads.views import visible_photo
 from users.http import UserRequest
 
 
+def published() -> PhotoQuerySet:
+    return Photo.objects.approved().filter(purpose=GALLERY.name)
+
+
 @login_not_required
 @require_safe
 @microcache
 def index(request: HttpRequest) -> HttpResponse:
-    published = Photo.objects.approved().filter(purpose=GALLERY.name)
-    page = get_page(get_moderation_backend().with_image_urls(published), request.GET)
+    photos = get_moderation_backend().with_image_urls(published())
+    page = get_page(photos, request.GET)
     return render(request, "gallery/index.html", {"page": page})
 
 
@@ -64,11 +68,9 @@ def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     found = visible_photo(
         request, photo_id, get_moderation_backend().with_image_urls(photos)
     )
-    return render(
-        request,
-        "gallery/photo.html",
-        {"photo": found, "may_delete": found.belongs_to(request.user)},
-    )
+    context = {"photo": found, "may_delete": found.belongs_to(request.user)}
+    neighbors = get_neighbors(published(), found)
+    return render(request, "gallery/photo.html", context | neighbors)
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Make an app by Django's startapp; name it in settings, URLs and imports.
 
-`notes`, `Notes` and `Note` in the files of scripts/app_template become the app, its
-title and its model.
+In the files of scripts/app_template, `notes`, `Notes` and `Note` become the app, its
+title and its model, and `a note` becomes one object.
 """
 
 import re
@@ -28,6 +28,8 @@ RESERVED = {
     "storages",
     "tests",
 }
+# What the files of scripts/app_template are about.
+NAMES = r"\ba note\b|notes|Notes|Note|note"
 # Each entry goes after the text that the expression finds in the file.
 ENTRIES = [
     ("config/settings.py", r"^INSTALLED_APPS = \[\n", '    "notes",\n'),
@@ -75,15 +77,17 @@ def main(name: str) -> None:
 def create(name: str, texts: dict[str, str]) -> None:
     singular = name if name.endswith("ss") else name.removesuffix("s")
     model = singular.title().replace("_", "")
+    article = "an" if singular[0] in "aeiou" else "a"
     words = {
         "notes": name,
         "Notes": name.replace("_", " ").capitalize(),
         "Note": model,
+        "a note": f"{article} {singular.replace('_', ' ')}",
         "note": model.lower(),
     }
 
     def rename(text: str) -> str:
-        return re.sub("notes|Notes|Note|note", lambda found: words[found[0]], text)
+        return re.sub(NAMES, lambda found: words[found[0]], text)
 
     for path, place, entry in ENTRIES:
         if not (found := re.search(place, texts.get(path, ""), re.MULTILINE)):

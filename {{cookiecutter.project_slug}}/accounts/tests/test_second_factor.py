@@ -122,6 +122,7 @@ def test_first_administrator_sets_up_a_second_factor_at_once(
     secret = client.get(ACTIVATE).context["form"].secret
     page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
     assert len(page.context["unused_codes"]) == 10
+    assert f'<a class="button quiet" href="{url}">Continue</a>' in page.text
     assert secret not in str(
         Authenticator.objects.get(type=Authenticator.Type.TOTP).data
     )
@@ -152,6 +153,17 @@ def test_staff_are_led_from_the_log_in_to_their_second_factor(
 ) -> None:
     page = client.post(LOGIN, {"login": staff.email, "password": PASSWORD}, follow=True)
     assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
+
+
+@pytest.mark.usefixtures("run_on_commit")
+def test_set_up_of_a_second_factor_leads_to_no_other_site(
+    client: HTTPSClient, staff: User
+) -> None:
+    log_in(client, staff.email)
+    client.get(LOGIN, {"next": "https://example.org/"})
+    secret = client.get(ACTIVATE).context["form"].secret
+    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
+    assert '<a class="button quiet" href="/">Continue</a>' in page.text
 
 
 @pytest.mark.control("V6.3.3")

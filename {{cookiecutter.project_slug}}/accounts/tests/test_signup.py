@@ -83,6 +83,25 @@ def test_new_email_replaces_the_old_one_once_verified(
     assert mail.outbox[-1].to == [old]
 
 
+def test_code_is_sent_once_more_with_the_same_answers_for_any_email(
+    user: User, travel: Travel
+) -> None:
+    pages = []
+    for email in ("new@example.com", user.email):
+        client = HTTPSClient()
+        first = sign_up(client, email).text
+        assert "It works for 10 minutes" in first
+        assert 'form="resend"' in first
+        sent = len(mail.outbox)
+        for _ in range(2):
+            travel(timedelta(seconds=11))
+            again = client.post(CONFIRM, {"action": "resend"}, follow=True)
+        assert len(mail.outbox) - sent == (email == "new@example.com")
+        pages.append(re.sub(r'value="\w{64}"', "", again.text).replace(email, ""))
+    assert pages[0] == pages[1]
+    assert 'form="resend"' not in pages[0]
+
+
 @pytest.mark.control("V6.5.5")
 def test_sign_up_code_expires_after_ten_minutes(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
