@@ -6,6 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,6 +18,7 @@ from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
 
 IMAGES = ROOT / "docs" / "images"
+DOCS = ROOT / "{{cookiecutter.project_slug}}" / "docs"
 MAX_BYTES = 150_000
 NAMES = {"project_name": "Far Hills", "project_slug": "my-secure-site"}
 DESCRIPTION = "Courses in the mountains, from April to October."
@@ -131,6 +133,26 @@ def take_gallery(page: Page, scheme: str) -> None:
     save(page, f"decision-{scheme}")
 
 
+def take_design(page: Page, scheme: str) -> None:
+    """Take the picture of docs/design.md: the first design, and the page's example."""
+    guide = (DOCS / "design.md").read_text(encoding="utf-8")
+    example = guide.partition("```css\n")[2].partition("```")[0]
+    logo = quote((DOCS.parent / "static" / "favicon.svg").read_text(encoding="utf-8"))
+    example = example.replace("logo.svg", f"data:image/svg+xml,{logo}")
+    page.set_viewport_size({"width": 640, "height": 560})
+    page.goto("/accounts/login/")
+    halves = []
+    for rules in ("", example):
+        page.add_style_tag(content=f":root {{ {rules} }}")
+        page.wait_for_load_state("networkidle")
+        halves.append(Image.open(BytesIO(page.screenshot())).convert("RGB"))
+    both = Image.new("RGB", (1280, 560))
+    for number, half in enumerate(halves):
+        both.paste(half, (640 * number, 0))
+    if scheme == "light":
+        both.save(DOCS / "design.webp", quality=75)
+
+
 def take_app(page: Page, scheme: str) -> None:
     """Take the screenshots of the start page and of a form with a photo."""
     page.set_viewport_size({"width": 1120, "height": 640})
@@ -158,7 +180,10 @@ def take(site: Site, browser: Browser, pages: Callable[[Page, str], None]) -> No
     schemes: list[Literal["light", "dark"]] = ["light", "dark"]
     for scheme in schemes:
         context = browser.new_context(
-            base_url=site.url, ignore_https_errors=True, color_scheme=scheme
+            base_url=site.url,
+            ignore_https_errors=True,
+            color_scheme=scheme,
+            bypass_csp=pages is take_design,  # it adds styles to the page
         )
         pages(context.new_page(), scheme)
 
@@ -178,6 +203,7 @@ def main() -> None:
             add_app(project)
             with serve(project, CREATE_USERS) as site:
                 take(site, browser, take_app)
+                take(site, browser, take_design)
 
 
 if __name__ == "__main__":

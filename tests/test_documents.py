@@ -13,6 +13,7 @@ from tests.support.baking import (
     ROOT,
     Answers,
     Project,
+    is_text,
     name,
 )
 
@@ -105,7 +106,7 @@ def test_files_named_in_a_project_exist(answers: Answers, pristine: Project) -> 
     texts = {
         path: path.read_text(encoding="utf-8")
         for path in project.rglob("*")
-        if path.is_file()
+        if is_text(path)
     }
     named = {
         (path.name, it)

@@ -26,6 +26,7 @@ from tests.support.baking import (
     Answers,
     Project,
     bake,
+    is_text,
     name,
     paths,
     run,
@@ -69,6 +70,7 @@ def text_files(project: Path) -> dict[str, str]:
     return {
         path: (project / path).read_text(encoding="utf-8")
         for path in paths(project) - {".env", ".cruft.json"}
+        if is_text(project / path)
     }
 
 

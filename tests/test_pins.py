@@ -23,6 +23,7 @@ from tests.support.baking import (
     ROOT,
     Answers,
     Project,
+    is_text,
     name,
     run,
 )
@@ -230,9 +231,7 @@ def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> N
     unversioned = re.compile(r"\b(?:install|add)\b[^\n`]* uv(?!\S)")
     versions: set[str] = set()
     for path in (
-        it
-        for it in template.rglob("*")
-        if it.is_file() and it.suffix not in {".png", ".py"}
+        it for it in template.rglob("*") if is_text(it) and it.suffix != ".py"
     ):
         content = path.read_text(encoding="utf-8")
         versions |= {"".join(groups) for groups in versioned.findall(content)}

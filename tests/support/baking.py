@@ -166,6 +166,11 @@ def paths(project: Path) -> set[str]:
     }
 
 
+def is_text(path: Path) -> bool:
+    """Tell whether a file is text. One with a NUL is binary, as for Git."""
+    return path.is_file() and b"\0" not in path.read_bytes()
+
+
 def production(project: Path) -> dict[str, str]:
     """Return the smallest environment that starts a project in production."""
     environment = {

@@ -417,9 +417,7 @@ STORAGES = {
         "BACKEND": "core.storage.SyncedFileSystemStorage",
         "OPTIONS": owner_only,
     },
-    "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "core.storage.StaticFilesStorage"},
 }
 # There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to
 # a signed URL of the bucket.

@@ -1,10 +1,11 @@
-"""The folder in which the site stores files."""
+"""Where the site keeps files."""
 
 import os
 from pathlib import PurePath
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class SyncedFileSystemStorage(FileSystemStorage):
@@ -29,3 +30,12 @@ class SyncedFileSystemStorage(FileSystemStorage):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):
+    """Leave source maps out: a library may name one and come without it."""
+
+    patterns = tuple(
+        (files, tuple(it for it in patterns if "sourceMappingURL" not in str(it)))
+        for files, patterns in CompressedManifestStaticFilesStorage.patterns
+    )
