@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.baking import PROMPTS, RAW, ROOT, paths, run
+from tests.support.baking import PROMPTS, RAW, ROOT, is_text, paths, run
 from tests.support.readme import section
 
 # Settings that only a project without the feature needs.
@@ -27,6 +27,15 @@ DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_save", "_st
 def raw(template: Path, tmp_path: Path) -> Path:
     """Return a copy of the folder without rendering it."""
     return shutil.copytree(template / RAW, tmp_path / "raw")
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """Return the text of every file but images."""
+    return {
+        path: (folder / path).read_text(encoding="utf-8")
+        for path in paths(folder)
+        if is_text(folder / path)
+    }
 
 
 def test_raw_files_parse(raw: Path) -> None:
@@ -97,10 +106,8 @@ def test_features_use_only_if_and_endif_statements(raw: Path) -> None:
     allowed = re.compile(r"# % (if cookiecutter\.\w+( == \"\w+\")?|endif)")
     statements = {
         line.strip()
-        for path in paths(raw)
-        for line in SETTINGS_WITHOUT.sub(
-            "", (raw / path).read_text(encoding="utf-8")
-        ).splitlines()
+        for text in texts(raw).values()
+        for line in SETTINGS_WITHOUT.sub("", text).splitlines()
         if line.strip().startswith("# %")
     }
     assert not [
@@ -121,8 +128,8 @@ def test_settings_without_a_feature_are_set_again_with_it(raw: Path) -> None:
 def test_no_raw_blocks_and_no_conditional_file_names(raw: Path) -> None:
     assert not [
         path
-        for path in paths(raw)
-        if re.search(r"\{%-? *(end)?raw", (raw / path).read_text(encoding="utf-8"))
+        for path, text in texts(raw).items()
+        if re.search(r"\{%-? *(end)?raw", text)
     ]
     assert not [
         path for path in paths(raw) if "{" in path or set(path) & set('<>:"|?*\\')
@@ -132,9 +139,7 @@ def test_no_raw_blocks_and_no_conditional_file_names(raw: Path) -> None:
 def test_used_answers_are_defined(raw: Path) -> None:
     used = {
         match
-        for path in paths(raw)
-        for match in re.findall(
-            r"\bcookiecutter\.(\w+)", (raw / path).read_text(encoding="utf-8")
-        )
+        for text in texts(raw).values()
+        for match in re.findall(r"\bcookiecutter\.(\w+)", text)
     }
     assert used <= PROMPTS.keys()

@@ -32,7 +32,7 @@ class SyncedFileSystemStorage(FileSystemStorage):
             os.close(descriptor)
 
 
-class StaticFilesStorage(CompressedManifestStaticFilesStorage):
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Leave source maps out: a library may name one and come without it."""
 
     patterns = tuple(

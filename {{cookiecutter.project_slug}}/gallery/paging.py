@@ -66,10 +66,10 @@ def newer_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySe
 
 def get_neighbors(photos: PhotoQuerySet, photo: Photo) -> dict[str, UUID | None]:
     """Return the ids of the photos before and after one."""
-    ids = photos.values_list("id", flat=True)
+    place = (photo.created_at, photo.id)
     return {
-        "newer": newer_than(ids, photo.created_at, photo.id).first(),
-        "older": older_than(ids, photo.created_at, photo.id).first(),
+        "newer": newer_than(photos, *place).values_list("id", flat=True).first(),
+        "older": older_than(photos, *place).values_list("id", flat=True).first(),
     }
 
 
