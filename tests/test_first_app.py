@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.own_app.product import add_cover, guide, make_app
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
@@ -27,6 +28,7 @@ from tests.support.browsing import (
     check_accessibility,
     log_in,
 )
+from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, PASSWORD, serve
 from tests.support.readme import commands
 from tests.support.releases import change
@@ -39,7 +41,13 @@ PHONE = {
     "is_mobile": True,
     "has_touch": True,
 }
+TABLET = {"viewport": {"width": 768, "height": 1024}, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+# What each card shows, from its top.
+CARDS = """() => [...document.querySelectorAll(".cards > li")].map((card) =>
+  [...card.children]
+    .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+    .map((part) => part.localName))"""
 # The number of lines of each menu.
 LINES = """() => [...document.querySelectorAll("header ul, .account ul")]
   .map((menu) => Math.round(menu.clientHeight / menu.firstElementChild.offsetHeight))"""
@@ -242,6 +250,49 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             assert table.evaluate("table => table.scrollWidth > table.clientWidth") == (
                 options == PHONE
             )
+
+
+def test_objects_with_photos_fit_every_screen(project: Project, browse: Browse) -> None:
+    folder = project(ALL_OFF)
+    make_app(folder)
+    add_cover(folder)
+    cards = guide(folder, "Cards and tables").partition("```html\n")[2]
+    index = folder / "workshops" / "templates" / "workshops" / "index.html"
+    text = index.read_text(encoding="utf-8")
+    old = text[text.index('<ul class="cards">') : text.index("</ul>") + len("</ul>\n")]
+    new = "{% load photos %}" + cards.partition("```")[0]
+    index.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
+    file = {
+        "name": "wide.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": encode(landscape(3, (2400, 900))),
+    }
+    titles = ["W" * 120, "\u0645\u0631\u062d\u0628\u0627 (3)", "Without a cover"]
+    with serve(folder, CREATE_USERS) as site:
+        page = browse(site.url)
+        log_in(page, OWNER)
+        for title in titles:
+            page.goto("/workshops/create/")
+            page.get_by_label("Title").fill(title)
+            if title != titles[-1]:
+                page.get_by_label("Cover").set_input_files(file)  # type: ignore[arg-type]
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        for scheme in ("light", "dark"):
+            for options in (PHONE, TABLET, DESKTOP):
+                page = browse(site.url, color_scheme=scheme, **options)
+                log_in(page, OWNER)
+                page.goto("/workshops/")
+                check_accessibility(page)
+                assert page.evaluate(CARDS) == [
+                    ["h2", "p"],  # with an empty place for an image
+                    ["img", "h2", "p", "p"],
+                    ["img", "h2", "p", "p"],
+                ]
+                page.get_by_role("link", name=titles[0]).click()
+                check_accessibility(page)
+                image = page.get_by_role("main").get_by_role("img")
+                assert image.evaluate("it => it.complete && it.naturalWidth") > 0
 
 
 def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
