@@ -192,6 +192,10 @@ def send(
     return call("POST", f"image/{action}", body, **{"Content-Type": content_type})
 
 
+def notification_url() -> str:
+    return f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
+
+
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     """Upload a photo unless Cloudinary holds it already."""
     fields = {
@@ -201,9 +205,7 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
         "allowed_formats": "jpg",
     }
     if not settings.DEBUG:  # Cloudinary cannot reach a developer's machine
-        fields["notification_url"] = (
-            f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
-        )
+        fields["notification_url"] = notification_url()
     return read_answer(
         send("upload", {"file": ("upload.jpg", file.read())}, **fields), public_id
     )

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -28,6 +29,8 @@ WINDOW = 15 * 60
 # By the length of the signature in hexadecimal. Cloudinary defines the scheme, a plain
 # digest.
 DIGESTS = {40: hashlib.sha1, 64: hashlib.sha256}
+
+TRIAL = re.compile(r"check-[0-9a-f]{32}")  # an image of manage.py cloudinary_check
 
 
 @login_not_required
@@ -46,12 +49,19 @@ def webhook(request: HttpRequest) -> HttpResponse:
         public_id = json.loads(request.body).get("public_id")
     except (ValueError, RecursionError, AttributeError):
         return HttpResponse(status=400)
+    if isinstance(public_id, str) and TRIAL.fullmatch(public_id):
+        cache.set(notification_key(public_id), True, WINDOW)
     # Every asset gets the same response, so that it does not tell which photos exist.
     with suppress(ValidationError):  # not a UUID
         Asset.objects.filter(pk=public_id, photo__has_files=True).update(
             due_at=timezone.now()
         )
     return HttpResponse()
+
+
+def notification_key(public_id: str) -> str:
+    """Return the cache's key for a notification about an image of cloudinary_check."""
+    return f"cloudinary-notification-{public_id}"
 
 
 def has_valid_signature(request: HttpRequest) -> bool:
