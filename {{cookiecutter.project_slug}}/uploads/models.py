@@ -150,6 +150,11 @@ class Photo(models.Model):
         return purpose_of(self).get_url(self)
 
     @property
+    def status_label(self) -> str:
+        # `get_status_display` hashes the label of every status, each time.
+        return str(Status(self.status).label)
+
+    @property
     def purpose_label(self) -> str:
         return str(purpose_of(self).label)
 
