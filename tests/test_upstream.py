@@ -67,13 +67,13 @@ def test_readme_starts_with_commands_that_work() -> None:
     )[:2]
     assert clone == "uvx cookiecutter .\nuv run pytest\n"
     slug = "my-secure-site"
-    assert (
-        published
-        == f"uvx cookiecutter gh:org/secure-django\ncd {slug} && uv run poe test\n"
+    assert published == (
+        "uvx cookiecutter gh:org/secure-django\n"
+        f"cd {slug}\ngit init\nuv run poe start\n"
     )
     assert slug in PROMPTS["project_slug"]
     commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
-    assert "uv run poe test\n" in commands, "test_readme.py runs this command"
+    assert "uv run poe start\n" in commands, "test_end_to_end.py runs this command"
 
 
 def test_readme_names_the_versions_of_python_and_uv() -> None:
