@@ -193,6 +193,18 @@ def test_every_container_is_restricted(answers: Answers, pristine: Project) -> N
 
 
 @both
+def test_each_container_that_stays_has_a_health_check_of_its_own(
+    answers: Answers, pristine: Project
+) -> None:
+    project = pristine(answers)
+    services = compose(project)["services"]
+    stays = {it for it, options in services.items() if options["restart"] != "no"}
+    assert {it for it, options in services.items() if "healthcheck" in options} == stays
+    # The worker has another one than the site, and a platform has its own.
+    assert "HEALTHCHECK" not in (project / "Dockerfile").read_text(encoding="utf-8")
+
+
+@both
 def test_site_stops_only_after_its_requests(
     answers: Answers, pristine: Project
 ) -> None:

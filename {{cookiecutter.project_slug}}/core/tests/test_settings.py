@@ -392,6 +392,25 @@ def test_gunicorn_reads_the_env_file(
     monkeypatch.setenv("WEB_CONCURRENCY", "5")
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
+
+
+@pytest.mark.parametrize(
+    ("lines", "bind"),
+    [
+        ("", "127.0.0.1:8000"),
+        ("PORT=8080", "0.0.0.0:8080"),
+        ("PORT=8080\nBIND=[::1]:9000", "[::1]:9000"),
+    ],
+)
+def test_gunicorn_listens_where_a_platform_asks(
+    lines: str, bind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_text(lines, encoding="utf-8")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("BIND")
+    monkeypatch.delenv("PORT", raising=False)
+    path = str(settings.BASE_DIR / "gunicorn.conf.py")
+    assert runpy.run_path(path)["bind"] == bind
     assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
     for unusable in ("two", "0"):
         monkeypatch.setenv("WEB_CONCURRENCY", unusable)
