@@ -392,6 +392,14 @@ def test_gunicorn_reads_the_env_file(
     monkeypatch.setenv("WEB_CONCURRENCY", "5")
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
+    assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
+    for unusable in ("two", "0"):
+        monkeypatch.setenv("WEB_CONCURRENCY", unusable)
+        with pytest.raises(SystemExit, match=r"^WEB_CONCURRENCY: "):
+            runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    monkeypatch.undo()
+    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
 
 
 @pytest.mark.parametrize(
@@ -408,17 +416,9 @@ def test_gunicorn_listens_where_a_platform_asks(
     (tmp_path / "env").write_text(lines, encoding="utf-8")
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
     monkeypatch.delenv("BIND")
-    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.delenv("PORT")
     path = str(settings.BASE_DIR / "gunicorn.conf.py")
     assert runpy.run_path(path)["bind"] == bind
-    assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
-    for unusable in ("two", "0"):
-        monkeypatch.setenv("WEB_CONCURRENCY", unusable)
-        with pytest.raises(SystemExit, match=r"^WEB_CONCURRENCY: "):
-            runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
-    monkeypatch.undo()
-    gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
-    assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
 
 
 def test_server_without_manage_py_logs_the_warnings() -> None:
