@@ -1,6 +1,7 @@
-"""What a migration does to the release that runs meanwhile."""
+"""What releases ask: which one answers, and what migrations do to a running one."""
 
 import pytest
+from django.conf import settings
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import call_command
 from django.db import connection, models
@@ -10,6 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ModelState, ProjectState
 
 from core.management.commands.unapplied_migrations import dangers
+from core.testing import HTTPSClient
 
 FIELDS: list[tuple[str, models.Field]] = [
     ("id", models.BigAutoField(primary_key=True)),
@@ -106,3 +108,13 @@ def test_only_unapplied_migrations_are_named(
         "first_name on user: the running release may write what"
         in capsys.readouterr().out
     )
+
+
+@pytest.mark.control("V13.4.5")
+@pytest.mark.django_db
+def test_ready_confirms_a_release_and_never_names_it(client: HTTPSClient) -> None:
+    name = settings.BASE_DIR.name
+    for asked, status in ((name, 200), ("another", 503), ("", 503), (name[:-1], 503)):
+        response = client.get("/health/ready/", headers={"x-release": asked})
+        assert response.status_code == status, asked
+        assert "X-Release" not in response.headers
