@@ -26,7 +26,6 @@ FEATURE_PATHS = {
     ("deployment", "server"): [
         ".github/workflows/image.yml",
         "compose.yaml",
-        "core/management/commands/unapplied_migrations.py",
         "core/keepalive.py",
         "core/live_release.py",
         "core/tests/test_backup.py",

@@ -45,7 +45,6 @@ FEATURE_PATHS = {
         "compose.yaml",
         "core/keepalive.py",
         "core/live_release.py",
-        "core/management/commands/unapplied_migrations.py",
         "core/tests/test_backup.py",
         "core/tests/test_keepalive.py",
         "core/tests/test_nginx.py",
