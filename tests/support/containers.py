@@ -196,7 +196,7 @@ class Engine:
         """Build an image from a folder's Dockerfile; return the seconds it took."""
         start = time.monotonic()
         options = ("--pull=never", "--network", "host", "--tag", name)
-        self.run(context, "buildah", "build", *options, str(context))
+        self.run(context, "buildah", "build", *options, str(context), seconds=900)
         return time.monotonic() - start
 
     def check_health(self, stop: Event) -> None:
