@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -85,22 +86,23 @@ class Platform:
     """Containers of the image, which share the network of the database."""
 
     def __init__(self, podman: Engine, project: Path, folder: Path) -> None:
-        """Start the database, with ports for the site and for nginx."""
+        """Start the database, with the port of the platform."""
         self.podman, self.project = podman, project
-        self.ports = {8080: free_port(), 8000: free_port()}
+        self.port = free_port()
         (folder / "password").write_text("a", encoding="utf-8")
+        (folder / "none.sql").touch()
         (folder / "media").mkdir(mode=0o777)
         (folder / "media").chmod(0o777)
         self.media = f"--volume={folder / 'media'}:/media"
-        published = [
-            f"--publish=127.0.0.1:{own}:{it}" for it, own in self.ports.items()
-        ]
         self.podman.run(
             project,
-            *("podman", "run", "--detach", "--name=database", *published),
+            *("podman", "run", "--detach", "--name=database"),
+            f"--publish=127.0.0.1:{self.port}:8080",
             *("--env=POSTGRES_DB=site", "--env=POSTGRES_PASSWORD_FILE=/password"),
             f"--volume={folder / 'password'}:/password:ro",
-            *("--user=postgres", "docker.io/library/postgres:18-trixie", "postgres"),
+            f"--volume={folder / 'none.sql'}:/docker-entrypoint-initdb.d/none.sql:ro",
+            *("--tmpfs=/var/run/postgresql", "--user=postgres"),
+            *("docker.io/library/postgres:18-trixie", "postgres"),
         )
         self.variables = {
             "ALLOWED_HOSTS": "example.com",
@@ -127,18 +129,26 @@ class Platform:
             *(["sh", "-c", f"exec {command}"] if command else []),
         )
 
-    def client(self, port: int) -> Client:
-        """Return a client of a port."""
-        url = f"https://example.com:{self.ports[port]}"
+    def client(self) -> Client:
+        """Return a client of the platform."""
+        url = f"https://example.com:{self.port}"
         site = Site(self.project, url, {}, None, None, Path())  # type: ignore[arg-type]
         return Client(site)
 
-    def is_ready(self, port: int) -> bool:
-        """Return whether the site is ready, as a probe asks for it."""
+    def probe(self) -> bytes:
+        """Return what the platform's probe reads, or nothing without an answer."""
         try:
-            return self.client(port).get("/health/ready/").status == 200
+            return self.client().get("/health/ready/").body
         except (OSError, http.client.HTTPException):
-            return False
+            return b""
+
+    def log(self, name: str) -> str:
+        """Return the lines of a container."""
+        return self.podman.run(self.project, "podman", "logs", name)
+
+    def remove(self, *names: str) -> None:
+        """Stop and remove containers."""
+        self.podman.run(self.project, "podman", "rm", "--force", "--time=5", *names)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +160,7 @@ def platform(
     with ExitStack() as stack:
         podman = stack.enter_context(engine(folder))
         podman.make_stand_ins()
-        project = pristine(ANSWERS)
+        project = shutil.copytree(pristine(ANSWERS), folder / "my-secure-site")
         run(project, "uv", "lock")
         podman.build(project, "localhost/site")
         podman.build(project / "nginx", "localhost/nginx-of-site")
@@ -198,8 +208,8 @@ def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
     platform.run("", "--detach", "--name=site", platform.media, PORT="8080")
     platform.run(table["worker"], "--detach", "--name=worker")
     try:
-        wait_until(lambda: platform.is_ready(8080), "the site does not become ready")
-        client = platform.client(8080)
+        wait_until(lambda: platform.probe() == b"ok", "the site does not become ready")
+        client = platform.client()
         assert upload(client).location == "/photos/mine/"
         # In a container, the domain leads to no site.
         status = f"{table['status']} --skip https"
@@ -218,31 +228,19 @@ def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
         assert any(line.startswith("ok   worker: ") for line in found)
         assert not [line for line in found if "backup" in line]
     except AssertionError:
-        print(platform.podman.run(platform.project, "podman", "logs", "site"))  # noqa: T201
+        print(platform.log("site"), platform.log("worker"))  # noqa: T201
         raise
     finally:
-        platform.podman.run(platform.project, "podman", "stop", "site", "worker")
-        platform.podman.run(platform.project, "podman", "rm", "site", "worker")
+        platform.remove("site", "worker")
 
 
 def test_site_without_a_place_for_photos_is_not_ready(platform: Platform) -> None:
     platform.run("", "--detach", "--name=site", PORT="8080")
     try:
-        wait_until(
-            lambda: b"not ready" in ask(platform), "the probe finds the folder writable"
-        )
-        log = platform.podman.run(platform.project, "podman", "logs", "site")
-        assert "not ready: storage" in log
+        wait_until(lambda: platform.probe() == b"not ready", "the probe is content")
+        assert "not ready: storage" in platform.log("site")
     finally:
-        platform.podman.run(platform.project, "podman", "rm", "--force", "site")
-
-
-def ask(platform: Platform) -> bytes:
-    """Return what the probe answers, or nothing yet."""
-    try:
-        return platform.client(8080).get("/health/ready/").body
-    except (OSError, http.client.HTTPException):
-        return b""
+        platform.remove("site")
 
 
 def test_slow_clients_stop_no_site_that_has_nginx_beside_it(platform: Platform) -> None:
@@ -258,21 +256,19 @@ def test_slow_clients_stop_no_site_that_has_nginx_beside_it(platform: Platform) 
         *("--network=container:database", "localhost/nginx-of-site"),
     )
     try:
-        wait_until(lambda: platform.is_ready(8080), "nginx does not reach the site")
-        assert upload(platform.client(8080)).location == "/photos/mine/"
+        wait_until(lambda: platform.probe() == b"ok", "nginx does not reach the site")
+        assert upload(platform.client()).location == "/photos/mine/"
         with ExitStack() as stack:
             for _ in range(30):  # more than gunicorn has threads
-                slow = socket.create_connection(("127.0.0.1", platform.ports[8080]))
+                slow = socket.create_connection(("127.0.0.1", platform.port))
                 stack.enter_context(slow)
                 slow.sendall(
                     b"POST /accounts/login/ HTTP/1.1\r\nHost: example.com\r\n"
                     b"X-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.8\r\n"
                     b"Content-Length: 9000\r\n\r\na"
                 )
-            page = platform.client(8080).get("/")
+            page = platform.client().get("/")
             assert page.status == 200
             assert page.headers["Server"] == "nginx"
     finally:
-        platform.podman.run(
-            platform.project, "podman", "rm", "--force", "site", "nginx"
-        )
+        platform.remove("site", "nginx")
