@@ -36,7 +36,7 @@ YES, NO = ("1", "on", "t", "true", "y", "yes"), ("0", "f", "false", "n", "no", "
 # with both.
 TAKEN = set(
     """
-    accounts config core deploy docs gallery manage media reports scripts static
+    accounts config core deploy docs gallery manage media nginx reports scripts static
     templates test tests uploads users
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit

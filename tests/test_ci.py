@@ -26,6 +26,7 @@ CHANGES, NEWS = {"push", "pull_request"}, {"schedule", "workflow_dispatch"}
 # vulnerabilities and releases come without a change.
 TRIGGERS = {
     "ci.yml": CHANGES,
+    "image.yml": CHANGES,
     "tests.yml": CHANGES | {"workflow_call"},
     "security.yml": CHANGES | {"schedule"},
     "release.yml": {"push"},
@@ -360,7 +361,7 @@ def test_ci_checks_tests_and_scans_everything_with_the_lock_file(
             for file, flow in workflows(project).items()
             if "env" in flow
         ]
-        assert locks == ["1", "1"], "CI never writes a new lock file"
+        assert locks == ["1", "1", "1"], "CI never writes a new lock file"
     else:
         parsed = pipeline(project)
         commands = "\n".join(

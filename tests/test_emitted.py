@@ -14,6 +14,7 @@ from tests.support.baking import (
     ALL_ON,
     COMBINATIONS,
     FEATURES,
+    ON_PLATFORM,
     PAIRS,
     PYTHON_COMBINATIONS,
     RAW,
@@ -131,7 +132,11 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
 
 
 @SUITE
-@pytest.mark.parametrize("answers", EXTREMES, ids=name)
+@pytest.mark.parametrize(
+    "answers",
+    [*EXTREMES, pytest.param(ON_PLATFORM, marks=pytest.mark.tier("whole"))],
+    ids=name,
+)
 def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) -> None:
     names = {
         "project_name": "O'Brien's Photos",

@@ -37,6 +37,7 @@ DEFAULTS = {
     "cloudinary_moderation": False,
     "auth_app": False,
     "ci_scanning": ["gitlab", "none", "github"],
+    "deployment": ["platform", "server"],
     "_repository": "https://git.museum.example/web/museum-django",
 }
 LOWER_APPS = '    "uploads",\n    "users",\n'

@@ -41,6 +41,23 @@ FEATURE_PATHS = {
     "github": [".github"],
     "gitlab": [".gitlab-ci.yml"],
     "renovate": ["renovate.json"],
+    "server": [
+        ".github/workflows/image.yml",
+        "compose.yaml",
+        "core/keepalive.py",
+        "core/live_release.py",
+        "core/tests/test_backup.py",
+        "core/tests/test_keepalive.py",
+        "core/tests/test_nginx.py",
+        "core/tests/test_release.py",
+        "deploy",
+        "docs/containers.md",
+        "docs/deployment.md",
+        "docs/operations.md",
+        "docs/several-machines.md",
+        "scripts/backups.py",
+    ],
+    "platform": ["docs/platforms.md", "nginx"],
 }
 
 # Words that only appear with a feature.
@@ -54,13 +71,20 @@ TRACES = {
     "github": r"\.github/|github_|github actions|dependabot",
     "gitlab": r"gitlab",
     "renovate": r"renovate",
+    "server": (
+        r"systemd|systemctl|journalctl|certbot|docker.compose|compose\.yaml|(?<!\w)deploy/"
+        r"|poe backup|poe restore|scripts.backups|X-Release|/var/lib/site"
+        r"|(?:containers|deployment|operations|several-machines)\.md"
+    ),
+    "platform": r"platforms\.md|nginx/nginx\.conf|heroku|cloud run",
 }
 
 
 def chosen(answers: Answers) -> set[str]:
     """Return the features of a combination."""
     found = {key for key, value in answers.items() if value is True} | {
-        answers["ci_scanning"]
+        answers["ci_scanning"],
+        answers["deployment"],
     }
     return found if "github" in found else found | {"renovate"}
 
@@ -80,7 +104,8 @@ every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 def test_every_prompt_and_choice_has_a_label() -> None:
     labels = PROMPTS["__prompts__"]
     assert list(labels) == [key for key in PROMPTS if not key.startswith("_")]
-    assert set(labels["ci_scanning"]) == {"__prompt__", *FEATURES["ci_scanning"]}
+    for prompt in ("ci_scanning", "deployment"):
+        assert set(labels[prompt]) == {"__prompt__", *FEATURES[prompt]}
 
 
 @every_combination

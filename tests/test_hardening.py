@@ -6,6 +6,7 @@ it; this notices a lost line within a second.
 
 import json
 import re
+import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.baking import ALL_OFF, ALL_ON, PROMPTS, Answers, Project, name, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    PROMPTS,
+    ROOT,
+    Answers,
+    Project,
+    name,
+    run,
+)
 
 both = pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 
@@ -193,6 +203,18 @@ def test_every_container_is_restricted(answers: Answers, pristine: Project) -> N
 
 
 @both
+def test_each_container_that_stays_has_a_health_check_of_its_own(
+    answers: Answers, pristine: Project
+) -> None:
+    project = pristine(answers)
+    services = compose(project)["services"]
+    stays = {it for it, options in services.items() if options["restart"] != "no"}
+    assert {it for it, options in services.items() if "healthcheck" in options} == stays
+    # The worker has another one than the site, and a platform has its own.
+    assert "HEALTHCHECK" not in (project / "Dockerfile").read_text(encoding="utf-8")
+
+
+@both
 def test_site_stops_only_after_its_requests(
     answers: Answers, pristine: Project
 ) -> None:
@@ -289,6 +311,26 @@ def test_shell_scripts_stop_at_the_first_error(
         assert commands[0] == "set -eu", script
         # The way back after a failure goes on whatever happens: it is a function.
         assert not re.search(r"^set \+|\bset \+\w*u", text, re.MULTILINE), script
+
+
+@both
+def test_shell_scripts_say_what_they_change_and_have_no_findings(
+    answers: Answers, pristine: Project
+) -> None:
+    folder = pristine(answers) / "deploy"
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in folder.iterdir()
+        if path.is_file()
+    }
+    scripts = [path for path, text in texts.items() if text.startswith("#!/bin/sh\n")]
+    assert len(scripts) >= 4
+    for script in scripts:
+        header = re.findall(r"\A(?:#.*\n)+", texts[script])[0]
+        assert "\n# It changes: " in header, script.name
+    if not shutil.which("shellcheck"):
+        pytest.skip("shellcheck is not installed")
+    run(folder, "shellcheck", str(ROOT / ".ci" / "run"), *(it.name for it in scripts))
 
 
 @both

@@ -114,7 +114,7 @@ def test_unknown_answer_is_refused(
     with pytest.raises(
         AssertionError,
         match=r"There is no prompt auth_ap; "
-        r"type one of project_name, .*, ci_scanning\.",
+        r"type one of project_name, .*, deployment\.",
     ):
         run(tmp_path, "cookiecutter", "--no-input", str(template), "auth_ap=no", **home)
     assert not (tmp_path / "my-secure-site").exists()

@@ -803,6 +803,7 @@ FEATURES = {
     "cloudinary_moderation": Feature("no", "yes", ("uploads/moderation",)),
     "auth_app": Feature("no", "yes", ("accounts", "users")),
     "ci_scanning": Feature("none", "github", ()),
+    "deployment": Feature("platform", "server", ("core",)),
 }
 # What the team has edited.
 OWN_FILES = {"README.md", *(path for path, _, _ in (*OWN_SETTINGS, OWN_ACCESS))}
@@ -818,6 +819,12 @@ PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 def test_feature_is_added_and_taken_out_later(
     prompt: str, start: Answers, template: Path, machine: Machine
 ) -> None:
+    feature = FEATURES[prompt]
+    is_added = start is ALL_OFF
+    before, after = feature.without, feature.chosen
+    if not is_added:
+        before, after = after, before
+    start = start | {prompt: {"yes": True, "no": False}.get(before, before)}
     project = started(template, machine, start)
     change(project, [*OWN_SETTINGS, OWN_ACCESS])
     (project / "templates" / "about.html").write_text(
@@ -827,11 +834,6 @@ def test_feature_is_added_and_taken_out_later(
         readme.write("\n## Ours\n\nOur own words.\n")
     commit(project, "Work")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
-    feature = FEATURES[prompt]
-    is_added = start is ALL_OFF
-    before, after = feature.without, feature.chosen
-    if not is_added:
-        before, after = after, before
     output = machine.run(project, *UPDATE, "--answer", f"{prompt}={after}")
     assert (
         f"Merged other answers into v{RELEASE}.\n\nAnswers:\n- {prompt}: {after}\n"

@@ -10,7 +10,8 @@ env = (
     dotenv_values(Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env"))
     | os.environ
 )
-bind = env.get("BIND") or "127.0.0.1:8000"
+port = env.get("PORT")  # platforms set it
+bind = env.get("BIND") or (f"0.0.0.0:{port}" if port else "127.0.0.1:8000")
 concurrency = env.get("WEB_CONCURRENCY") or "2"
 workers = int(concurrency) if concurrency.isdecimal() else 0
 if not workers:

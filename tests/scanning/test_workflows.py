@@ -48,6 +48,8 @@ WITH_DOCKER = {
         "\"$(docker compose ps --format '{{.Image}}' site)\""
     ),
 }
+# Workflows that attest after a push alone, and not in the weekly run.
+ATTESTING = ("ci.yml", "image.yml")
 NOTE = re.compile(r'echo "[^"$`]+" >> "\$GITHUB_STEP_SUMMARY"')
 
 
@@ -243,12 +245,12 @@ def test_jobs_that_sign_run_no_code_and_say_when_they_skip(pristine: Project) ->
             if "attestations" in job["permissions"]
         }
         assert list(signing) == (
-            ["attest"] if path.name in {"ci.yml", "security.yml"} else []
+            ["attest"] if path.name in {*ATTESTING, "security.yml"} else []
         )
         for job in signing.values():
             public = (
                 "env.ATTEST == 'true'"
-                if path.name == "ci.yml"
+                if path.name in ATTESTING
                 else "github.event.repository.visibility == 'public'"
             )
             skip, download, attest = job["steps"]
@@ -264,13 +266,14 @@ def test_jobs_that_sign_run_no_code_and_say_when_they_skip(pristine: Project) ->
             assert [
                 step for step in needed if "upload-artifact@" in step.get("uses", "")
             ]
-    ci = workflows(pristine(ON_GITHUB[0]))[
-        pristine(ON_GITHUB[0]) / ".github" / "workflows" / "ci.yml"
-    ]
-    assert (
-        ci["env"]["ATTEST"] == "${{ github.event_name == 'push' "
-        "&& github.event.repository.visibility == 'public' }}"
-    )
+    for file in ATTESTING:
+        workflow = workflows(pristine(ON_GITHUB[0]))[
+            pristine(ON_GITHUB[0]) / ".github" / "workflows" / file
+        ]
+        assert (
+            workflow["env"]["ATTEST"] == "${{ github.event_name == 'push' "
+            "&& github.event.repository.visibility == 'public' }}"
+        )
 
 
 # Commands

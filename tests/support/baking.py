@@ -43,6 +43,7 @@ DEFAULTS: Answers = {
     "cloudinary_moderation": True,
     "auth_app": True,
     "ci_scanning": ["github", "gitlab", "none"],
+    "deployment": ["server", "platform"],
 }
 
 # Every prompt with a fixed set of answers is a feature; a fork may reorder choices.
@@ -78,18 +79,30 @@ def pairwise(features: dict[str, list[Any]]) -> list[Answers]:
     return [choices[number] for number in sorted(set(chosen))]
 
 
+# Where the site runs changes no feature, so the combinations have one choice. A few
+# more have the other one: the most and the least, and each CI.
+ON_SERVER = FEATURES | {"deployment": ["server"]}
+ALL_ON, *_, ALL_OFF = every(ON_SERVER)
+ON_PLATFORM = ALL_ON | {"deployment": "platform"}
+PLATFORMS = [
+    *(ON_PLATFORM | {"ci_scanning": it} for it in FEATURES["ci_scanning"]),
+    ALL_OFF | {"deployment": "platform"},
+]
+
 # Generation is tested with all combinations. What takes longer is tested with pairs: a
 # fault that needs three answers at once is rare, since a feature is a folder, and lists
 # mention one feature at a time.
-COMBINATIONS = every(FEATURES)
-PAIRS = pairwise(FEATURES)
-ALL_ON, ALL_OFF = COMBINATIONS[0], COMBINATIONS[-1]
+COMBINATIONS = [*every(ON_SERVER), *PLATFORMS]
+PAIRS = [*pairwise(ON_SERVER), ON_PLATFORM]
 # The least that has pages with photos.
 WITH_GALLERY = ALL_OFF | {"gallery": True}
 
 # The CI choice changes only scans and documents (test_generation.py shows it), so tests
 # of the code use one choice.
-PYTHON_COMBINATIONS = pairwise(FEATURES | {"ci_scanning": FEATURES["ci_scanning"][:1]})
+PYTHON_COMBINATIONS = [
+    *pairwise(ON_SERVER | {"ci_scanning": FEATURES["ci_scanning"][:1]}),
+    ON_PLATFORM,
+]
 
 
 def name(answers: Answers) -> str:

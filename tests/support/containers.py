@@ -76,7 +76,7 @@ DOCKER = """\
 #!/bin/sh
 case "$1 $2" in
     "compose build")
-        exec buildah build --layers --format docker --pull=never --network host \\
+        exec buildah build --layers --pull=never --network host \\
             --tag "localhost/my-secure-site:$RELEASE" .
         ;;
     "compose pull") exit 0 ;;
@@ -195,17 +195,8 @@ class Engine:
     def build(self, context: Path, name: str) -> float:
         """Build an image from a folder's Dockerfile; return the seconds it took."""
         start = time.monotonic()
-        # Docker's format, since the other one has no HEALTHCHECK.
-        options = (
-            "--format",
-            "docker",
-            "--pull=never",
-            "--network",
-            "host",
-            "--tag",
-            name,
-        )
-        self.run(context, "buildah", "build", *options, str(context))
+        options = ("--pull=never", "--network", "host", "--tag", name)
+        self.run(context, "buildah", "build", *options, str(context), seconds=900)
         return time.monotonic() - start
 
     def check_health(self, stop: Event) -> None:

@@ -431,8 +431,8 @@ if BUCKET_URL:
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
 # Only Linux can confine the process that decodes images. Others are for development.
 DECODER_MAY_BE_UNCONFINED = DEBUG
-# The limit of a whole request: a photo, other files and texts. nginx's limit, in
-# deploy/site.conf, admits the largest.
+# The limit of a whole request: a photo, other files and texts. nginx's limit
+# admits the largest.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 

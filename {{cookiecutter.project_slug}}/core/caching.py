@@ -1,4 +1,4 @@
-"""Pages that nginx keeps for one second, as deploy/site.conf says: microcaching."""
+"""Pages that a proxy may keep for one second: microcaching."""
 
 from collections.abc import Callable
 from functools import wraps

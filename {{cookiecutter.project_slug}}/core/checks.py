@@ -18,7 +18,7 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
     ):
         messages.append(
             Info(
-                "SQLite serves one machine and one writer at a time, not `poe backup`.",
+                "SQLite serves one machine and one writer at a time.",
                 id="core.I001",
             )
         )

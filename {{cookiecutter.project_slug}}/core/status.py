@@ -24,7 +24,9 @@ from core.jobs import JOBS
 from core.models import LastRun, Mail
 
 SILENCE = timedelta(minutes=5)  # of a worker, which leaves a sign each minute
+# % if cookiecutter.deployment == "server"
 BACKUP_AGE = timedelta(hours=26)
+# % endif
 CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 # Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
 CERTIFICATE_LEFT = timedelta(days=10)
@@ -88,7 +90,7 @@ def start_page() -> Finding:
     return (
         end > timezone.now() + CERTIFICATE_LEFT,
         f"{host} answers, its certificate ends at {end:%F %H:%M} UTC",
-        "Look at the log of certbot, and renew it.",
+        "Look at the log of what renews it, and renew it.",
     )
 
 
@@ -118,6 +120,7 @@ def hung_jobs() -> Finding:
     )
 
 
+# % if cookiecutter.deployment == "server"
 def backup() -> Finding:
     if not (last := LastRun.objects.filter(name="backup").first()):
         return False, "none was ever made", "Make one now, and every night."
@@ -130,6 +133,7 @@ def backup() -> Finding:
     return fine, found, advice
 
 
+# % endif
 def space() -> Finding:
     folder = settings.MEDIA_ROOT if settings.MEDIA_ROOT.exists() else settings.BASE_DIR
     free = shutil.disk_usage(folder).free
@@ -180,7 +184,9 @@ LINES: dict[str, Callable[[], Finding]] = {
     "https": start_page,
     "worker": worker,
     "jobs": hung_jobs,
+    # % if cookiecutter.deployment == "server"
     "backup": backup,
+    # % endif
     "space": space,
     "emails": emails,
     "migrations": migrations,

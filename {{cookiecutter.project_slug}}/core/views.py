@@ -25,7 +25,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from core.caching import microcache
+from core import (
+    caching,
+    # % if cookiecutter.deployment == "server"
+    live_release,
+    # % endif
+)
 from core.context_processors import project
 from core.logging import log_event, mask_tokens
 from core.ratelimit import rate_limit
@@ -47,7 +52,7 @@ checking, checked_at, is_ready = Lock(), 0.0, False
 
 @login_not_required
 @require_safe
-@microcache
+@caching.microcache
 def home(request: HttpRequest) -> HttpResponse:
     """Show the start page, unless a page of an app has the same path."""
     return render(request, "home.html")
@@ -64,8 +69,7 @@ def health_live(request: HttpRequest) -> HttpResponse:
 def health_ready(request: HttpRequest) -> HttpResponse:
     """Answer 200 if all services answered within the last second, else 503.
 
-    Only the log names the one that failed. With X-Release, it must also be the release
-    of that name: deploy/release asks, and nobody else learns the name.
+    Only the log names the one that failed.
     """
     global checked_at, is_ready
     now = time.monotonic()
@@ -81,10 +85,9 @@ def health_ready(request: HttpRequest) -> HttpResponse:
         # Another request checks. If a service hangs, this one does not wait too, and
         # the last answer is out of date.
         answer = is_ready and now < checked_at + 2
-    answer &= (
-        request.headers.get("X-Release", settings.BASE_DIR.name)
-        == settings.BASE_DIR.name
-    )
+    # % if cookiecutter.deployment == "server"
+    answer = answer and live_release.is_asked_for(request)
+    # % endif
     return HttpResponse(
         "ok" if answer else "not ready",
         status=200 if answer else 503,

@@ -11,8 +11,11 @@ from uploads.models import Photo
 NEWEST = 1000
 NEIGHBORS = 200  # of a random id, on each of its sides
 ADVICE = (
-    "Restore its files from a backup: docs/operations.md says how."
-    " If no backup has them, delete the photo."
+    "Restore its files from a backup."
+    # % if cookiecutter.deployment == "server"
+    " docs/operations.md says how."
+    # % endif
+    " If no backup has them, delete the photo: its owner can upload it again."
 )
 
 

@@ -13,7 +13,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from scripts.backups import NAME, Site, create, main, restore
+from core.management.commands.rotate_encryption import BACKUPS_KEPT
+from scripts.backups import NAME, WEEKS, Site, create, main, restore
 
 run = subprocess.run
 
@@ -236,3 +237,7 @@ def test_sqlite_is_refused_with_what_to_do_instead(
         ):
             main()
     assert not list(tmp_path.iterdir())
+
+
+def test_keys_are_kept_as_long_as_backups() -> None:
+    assert BACKUPS_KEPT == WEEKS

@@ -161,13 +161,3 @@ def test_security_txt_has_a_contact_and_has_not_expired(client: HTTPSClient) -> 
         < datetime.fromisoformat(fields["Expires"])
         < timezone.now() + timedelta(days=365)
     )
-
-
-@pytest.mark.control("V13.4.5")
-@pytest.mark.django_db
-def test_ready_confirms_a_release_and_never_names_it(client: HTTPSClient) -> None:
-    name = settings.BASE_DIR.name
-    for asked, status in ((name, 200), ("another", 503), ("", 503), (name[:-1], 503)):
-        response = client.get("/health/ready/", headers={"x-release": asked})
-        assert response.status_code == status, asked
-        assert "X-Release" not in response.headers

@@ -402,6 +402,25 @@ def test_gunicorn_reads_the_env_file(
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
 
 
+@pytest.mark.parametrize(
+    ("lines", "bind"),
+    [
+        ("", "127.0.0.1:8000"),
+        ("PORT=8080", "0.0.0.0:8080"),
+        ("PORT=8080\nBIND=[::1]:9000", "[::1]:9000"),
+    ],
+)
+def test_gunicorn_listens_where_a_platform_asks(
+    lines: str, bind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_text(lines, encoding="utf-8")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("BIND")
+    monkeypatch.delenv("PORT")
+    path = str(settings.BASE_DIR / "gunicorn.conf.py")
+    assert runpy.run_path(path)["bind"] == bind
+
+
 def test_server_without_manage_py_logs_the_warnings() -> None:
     variables = {
         name: value
@@ -582,30 +601,6 @@ def test_languages_are_those_that_django_translates() -> None:
         if path.is_dir()
     }
     assert environment.LANGUAGE_CODES - {"en-us"} <= folders
-
-
-def test_nginx_accepts_every_body_that_the_site_does() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    limit = max(map(int, re.findall(r"client_max_body_size (\d+)m;", text))) * 1024**2
-    largest = limit - (settings.BODY_MAX_BYTES - settings.UPLOAD_MAX_BYTES)
-    error = start(UPLOAD_MAX_BYTES=str(largest + 1)).stderr
-    assert f"UPLOAD_MAX_BYTES: Must be a whole number from 1 to {largest}." in error
-
-
-@pytest.mark.control("V12.1.1")
-def test_nginx_offers_tls_1_2_and_1_3_alone() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *ssl_protocols (.+);", text, re.MULTILINE) == [
-        "TLSv1.2 TLSv1.3"
-    ]
-
-
-@pytest.mark.control("V12.1.2")
-def test_nginx_offers_ciphers_with_forward_secrecy_alone() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *ssl_ciphers (.+);", text, re.MULTILINE) == [
-        "ECDHE+AESGCM:ECDHE+CHACHA20"
-    ]
 
 
 @pytest.mark.control("V13.4.1")

@@ -1,8 +1,6 @@
 """The worker, which runs the jobs of all apps."""
 
-import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -253,17 +251,6 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     assert {"worker", jobs.WORKER_HERE} < signs[0]
     # The common one stays, so that a restart does not look like an end.
     assert [it.name for it in LastRun.objects.all()] == ["worker"]
-
-
-@pytest.mark.control("status")
-@pytest.mark.skipif(sys.platform != "linux", reason="systemd needs Linux")
-def test_systemd_is_told_that_the_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
-        server.bind(name := f"\0{secrets.token_hex(8)}")
-        server.settimeout(HANG_SECONDS)
-        monkeypatch.setenv("NOTIFY_SOCKET", name.replace("\0", "@"))
-        worker.notify_systemd()
-        assert server.recv(100).split() == [b"READY=1", b"WATCHDOG=1"]
 
 
 def test_task_without_a_worker_is_an_error(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from core.encryption import EncryptedTextField, encryption_key_rotated, rotate
 
 BATCH_SIZE = 500
 PROGRESS_SECONDS = 5
-BACKUPS_KEPT = timedelta(weeks=8)  # by scripts/backups.py
+BACKUPS_KEPT = timedelta(weeks=8)
 
 
 class Command(BaseCommand):

@@ -1,9 +1,7 @@
 import faulthandler
 import logging
 import math
-import os
 import signal
-import socket
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,7 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from core import jobs
+from core import (
+    jobs,
+    # % if cookiecutter.deployment == "server"
+    keepalive,
+    # % endif
+)
 from core.jobs import WORKER_HERE, Job
 from core.logging import request_id
 from core.models import LastRun
@@ -99,7 +102,9 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
     pause, done = 0, dict[Job, float]()  # the period in which each job was done last
     try:
         while not stop.wait(pause):
-            notify_systemd()
+            # % if cookiecutter.deployment == "server"
+            keepalive.notify_systemd()
+            # % endif
             pause = min([PAUSE, *(job.every for job in own)])
             for job in own:
                 period = time.time() // job.every
@@ -163,14 +168,3 @@ def recorded_run(job: Job) -> Iterator[None]:
         yield
     finally:
         LastRun.objects.filter(name=job.row).delete()
-
-
-def notify_systemd() -> None:
-    """Tell systemd that the worker runs (see sd_notify(3)).
-
-    A process that was stopped has no timers of its own.
-    """
-    if path := os.environ.get("NOTIFY_SOCKET"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
-            server.connect(path.replace("@", "\0", 1))
-            server.send(b"READY=1\nWATCHDOG=1")

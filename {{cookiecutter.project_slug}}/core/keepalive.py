@@ -1,0 +1,15 @@
+"""What the worker tells systemd, its supervisor."""
+
+import os
+import socket
+
+
+def notify_systemd() -> None:
+    """Tell systemd that the worker runs (see sd_notify(3)).
+
+    A process that was stopped has no timers of its own.
+    """
+    if path := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+            server.connect(path.replace("@", "\0", 1))
+            server.send(b"READY=1\nWATCHDOG=1")
