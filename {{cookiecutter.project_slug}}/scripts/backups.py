@@ -265,15 +265,14 @@ def create(site: Site) -> None:
 
 
 def prepare_repository(site: Site) -> None:
-    """Make the repository if there is none, and remove locks that a kill has left."""
+    """Remove locks that a kill has left, or make the repository if there is none."""
     try:
-        site.run(restic("cat", "config"), stdout=subprocess.DEVNULL)
+        site.run(restic("unlock", "--quiet"))
     except subprocess.CalledProcessError as error:
         if error.returncode != NO_REPOSITORY:
             raise
         say("Making the repository")
         site.run(restic("init"))
-    site.run(restic("unlock", "--quiet"))
 
 
 def restore(site: Site, name: str) -> None:
