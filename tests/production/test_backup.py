@@ -1,6 +1,5 @@
 """Backups of PostgreSQL and the photos by restic: what restores them, or refuses to."""
 
-import itertools
 import json
 import os
 import re
@@ -329,9 +328,9 @@ def test_damaged_repository_is_not_restored(
     # Of the packs, some hold data, the others the names of files.
     packs = sorted((whole / "data").rglob("*/*"))
     before = site.state()
-    for pack, damage in zip(
-        itertools.chain(packs, packs), [flip_byte] * len(packs) + [cut_off, Path.unlink]
-    ):
+    damages = [(pack, flip_byte) for pack in packs]
+    damages += [(packs[0], cut_off), (packs[-1], Path.unlink)]
+    for pack, damage in damages:
         shutil.rmtree(site.repository)
         shutil.copytree(whole, site.repository)
         damage(site.repository / pack.relative_to(whole))
