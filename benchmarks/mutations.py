@@ -1578,7 +1578,7 @@ FOUNDATION = [
         "lock(site.folder):\nsite.delete_dump()",
         "lock(site.folder):",
     ),
-    Mutation("dump that others read", BACKUPS, "umask 077 && ", ""),
+    Mutation("dump that others read", BACKUPS, 'f"umask 077 && cat > {DUMP}"', "'cat'"),
     Mutation("dump restored among the photos", BACKUPS, ', f"--exclude={DUMP}"', ""),
     Mutation("backup restored by a superuser", BACKUPS, "CHECK + CLEAR", "CLEAR"),
     Mutation(

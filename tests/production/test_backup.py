@@ -6,14 +6,20 @@ import re
 import secrets
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -29,7 +35,10 @@ from tests.support.baking import (
     production,
     run,
 )
+from tests.support.live import issue_certificate
 from tests.support.postgresql import Database
+from tests.support.readme import section
+from tests.support.services import free_port, wait_until
 
 pytestmark = [
     pytest.mark.tier("whole"),
@@ -53,6 +62,8 @@ STEPS = (
     "Adding the photos",
     "Replacing the database",
 )
+OPERATIONS = Path("docs") / "operations.md"
+SERVER_PROGRAMS = ("htpasswd", "restic-rest-server")
 MANAGE = (sys.executable, "manage.py")
 CREATE = """
 from django.contrib.sessions.backends.db import SessionStore
@@ -621,3 +632,100 @@ def test_second_backup_of_many_photos_takes_no_space(small_site: Machine) -> Non
     shutil.rmtree(site.media)
     site.restore()
     assert {path: path.read_bytes() for path in site.media.rglob("*.jpg")} == before
+
+
+def elsewhere(folder: Path) -> list[str]:
+    """Return the blocks of docs/operations.md about the other machine."""
+    text = section(folder / OPERATIONS, "Backups")
+    text = text.partition("### Backups on another machine")[2]
+    return re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def other_machine(small_site: Machine, tmp_path: Path) -> Iterator[Path]:
+    """Run the other machine's server as documented, and return its folder."""
+    if missing := [it for it in SERVER_PROGRAMS if not shutil.which(it)]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    (words,) = re.findall(
+        r'^ARGS="(.+)"$', elsewhere(small_site.folder)[0], re.MULTILINE
+    )
+    certificate, tls = issue_certificate(tmp_path)
+    words = words.replace("/etc/ssl/restic/fullchain.pem", str(certificate))
+    words = words.replace("/etc/ssl/restic/privkey.pem", str(certificate))
+    folder = tmp_path / "srv"
+    folder.mkdir()
+    password = ("-b", str(folder / ".htpasswd"), "site", "word")
+    run(folder, "htpasswd", "-B", "-c", *password)
+    port = free_port()
+    place = ("--path", str(folder), "--listen", f"127.0.0.1:{port}")
+    server = subprocess.Popen(["restic-rest-server", *words.split(), *place])
+    authority = tmp_path / "authority.pem"
+    small_site.environment |= {
+        "RESTIC_REPOSITORY": f"rest:https://site:word@localhost:{port}/site/",
+        "RESTIC_CACERT": str(authority),
+    }
+    try:
+        wait_until(lambda: answers(port), "the server does not start")
+        yield folder
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_other_machine_only_appends_and_deletes_itself(
+    small_site: Machine, other_machine: Path
+) -> None:
+    site = small_site
+    site.back_up()
+    files = [path for path in other_machine.rglob("*") if path.is_file()]
+    stored = {path: path.read_bytes() for path in files if "locks" not in path.parts}
+    with pytest.raises(AssertionError, match="403|unable to"):
+        site.restic("forget", "--unsafe-allow-remove-all", "--tag=site", "--prune")
+    url = site.environment["RESTIC_REPOSITORY"].removeprefix("rest:")
+    authority = site.environment["RESTIC_CACERT"]
+    for path in stored:
+        if path.name == ".htpasswd":
+            continue
+        part = path.relative_to(other_machine / "site").as_posix()
+        part = f"data/{path.name}" if part.startswith("data/") else part
+        for method in ("DELETE", "POST"):
+            assert status(method, url + part, authority) in {401, 403, 405}
+    assert {path: path.read_bytes() for path in stored} == stored
+    another = url.replace("/site/", "/another/")
+    assert status("GET", f"{another}config", authority) in {401, 403}
+    nameless = url.replace("site:word@", "")
+    assert status("GET", f"{nameless}config", authority) == 401
+    site.back_up()
+    assert len(site.snapshots()) == 2, "the site deletes none"
+    site.restore()
+    # What a person runs there.
+    commands = elsewhere(site.folder)[2].replace("/srv/restic", str(other_machine))
+    commands = commands.replace("runuser -u restic-rest-server -- ", "")
+    password = {"RESTIC_PASSWORD": site.environment["RESTIC_PASSWORD"]}
+    shell = ("bash", "-euc", commands)
+    assert "no errors were found" in run(other_machine, *shell, **password)
+    assert len(site.snapshots()) == 1
+
+
+def status(method: str, url: str, authority: str) -> int:
+    """Return the status of the server's answer."""
+    parts = urlsplit(url)
+    headers = {}
+    if parts.username:
+        words = b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+        headers["Authorization"] = f"Basic {words}"
+    context = ssl.create_default_context(cafile=authority)
+    connection = HTTPSConnection("localhost", parts.port, context=context)
+    with closing(connection):
+        body = b"changed" if method == "POST" else None
+        connection.request(method, parts.path, body, headers)
+        return connection.getresponse().status
+
+
+def answers(port: int) -> bool:
+    """Return whether something listens at a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
