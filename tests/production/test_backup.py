@@ -400,7 +400,8 @@ def test_killed_backup_leaves_nothing_and_disturbs_no_other(
     site.back_up()
     site.restic("check", "--read-data")
     other = machine()
-    other.environment["RESTIC_REPOSITORY"] = str(site.repository)
+    for name in ("FIELD_ENCRYPTION_KEYS", "RESTIC_REPOSITORY"):
+        other.environment[name] = site.environment[name]
     for snapshot in site.snapshots():
         other.restore(snapshot["short_id"])
         assert other.shell(SHOW) == [LIGHT, "0 None"]
@@ -612,6 +613,7 @@ def test_deleted_photo_is_gone_from_the_disk_with_its_last_backup(
     assert len(read_all(site.repository)) < size - 2**19
 
 
+@pytest.mark.timeout(3600)
 def test_second_backup_of_many_photos_takes_no_space(small_site: Machine) -> None:
     site = small_site
     for number in range(256):

@@ -317,7 +317,8 @@ def restore(site: Site, name: str) -> None:
 
 def find_snapshot(site: Site, name: str) -> str:
     """Return the id of a snapshot, and check that the site has its keys."""
-    with site.read(restic("snapshots", "--json", *OWN, name)) as output:
+    filters = OWN if name == "latest" else ()
+    with site.read(restic("snapshots", "--json", *filters, name)) as output:
         snapshots = json.load(output)
     if not snapshots:
         raise ValueError("there is no such backup")
