@@ -107,21 +107,30 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
         "compose.yaml",
     )
     if shutil.which("docker-compose"):  # it also finds names that nothing defines
-        config = json.loads(run(folder, "docker-compose", "config", "--format", "json"))
+        command = ("--profile=backup", "config", "--format", "json")
+        config = json.loads(run(folder, "docker-compose", *command))
     else:
         config = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
     services: dict[str, Any] = config["services"]
-    assert set(services) == {"proxy", "site", "worker", "migrate", "database"}
+    assert set(services) == {
+        "proxy",
+        "site",
+        "worker",
+        "migrate",
+        "database",
+        "restic",
+    }
     for key, service in services.items():
         assert service["read_only"], key
         assert service["cap_drop"] == ["ALL"], key
         assert service["security_opt"] == ["no-new-privileges:true"], key
         assert service["logging"]["options"]["max-size"], key
         assert service["mem_limit"], key
-        assert service["restart"] == ("no" if key == "migrate" else "unless-stopped")
+        once = key in {"migrate", "restic"}
+        assert service["restart"] == ("no" if once else "unless-stopped")
         own = key in {"site", "worker", "migrate"}
         assert re.fullmatch(
-            "my-secure-site:.*latest.*" if own else r"\w+:\d.*", service["image"]
+            "my-secure-site:.*latest.*" if own else r"[\w/]+:\d.*", service["image"]
         ), key
         assert ("ports" in service) == (key == "proxy")
     assert services["site"]["stop_grace_period"] == "45s", (
