@@ -1411,9 +1411,6 @@ FOUNDATION = [
         "True",
     ),
     Mutation(
-        "disk of the backups fills up", STATUS_LINES, "last.room >= 2", "last.room >= 0"
-    ),
-    Mutation(
         "email that was never tried stays unnoticed",
         STATUS_LINES,
         "late.filter(attempts=0).exists() or",
@@ -1478,7 +1475,7 @@ FOUNDATION = [
     Mutation(
         "backup leaves no sign",
         BACKUPS,
-        "site.psql(RECORD.format(room), site.name)",
+        "site.psql(RECORD, site.name)",
         "pass",
     ),
     Mutation(
@@ -1576,10 +1573,23 @@ FOUNDATION = [
     Mutation(
         "dump that was killed taken for whole",
         BACKUPS,
-        "not in {0, worst}:",
-        "> worst:",
+        "if process.returncode:",
+        "if process.returncode > 0:",
     ),
-    Mutation("cut-off dump loaded", BACKUPS, '[("--file=/dev/null",), load]', "[load]"),
+    Mutation(
+        "dump of a failed backup left as plain text",
+        BACKUPS,
+        "finally:\nsite.delete_dump()",
+        "finally:\npass",
+    ),
+    Mutation(
+        "dump of a killed backup left as plain text",
+        BACKUPS,
+        "lock(site.folder):\nsite.delete_dump()",
+        "lock(site.folder):",
+    ),
+    Mutation("dump that others read", BACKUPS, 'f"umask 077 && cat > {DUMP}"', "'cat'"),
+    Mutation("dump restored among the photos", BACKUPS, ', f"--exclude={DUMP}"', ""),
     Mutation("backup restored by a superuser", BACKUPS, "CHECK + CLEAR", "CLEAR"),
     Mutation(
         "new database of a failed restore kept",
@@ -1594,17 +1604,46 @@ FOUNDATION = [
         "CLEAR + CREATE + SWAP)",
     ),
     Mutation(
+        "damaged backup restored",
+        BACKUPS,
+        '"--target=/dev/null", snapshot',
+        "snapshot",
+    ),
+    Mutation(
         "links in a backup restored",
         BACKUPS,
-        "if not (member.isfile() or member.isdir()):",
-        "if False:",
+        'not in {"dir", "file"}:',
+        'in {"nothing"}:',
     ),
-    Mutation("cut-off photos restored", BACKUPS, "if any(file.read()):", "if False:"),
     Mutation(
-        "backup restored without its keys",
+        "backup restored without its keys", BACKUPS, "keys - site.tags", "keys & set()"
+    ),
+    Mutation(
+        "older backups deleted before the repository is checked",
         BACKUPS,
-        ".split()} - site.keys",
-        ".split()} & set()",
+        'site.run(restic("check", f"--read-data-subset={part}/{PARTS}"))',
+        "pass",
+    ),
+    Mutation(
+        "backups on another machine deleted",
+        BACKUPS,
+        "if not REMOTE.match(site.repository):",
+        "if True:",
+    ),
+    Mutation(
+        "backups of each folder kept apart",
+        BACKUPS,
+        '"--quiet", *OWN, GROUP, *KEPT',
+        '"--quiet", *OWN, *KEPT',
+    ),
+    Mutation(
+        "deleted photos left in the repository", BACKUPS, ', "--max-unused=0"', ""
+    ),
+    Mutation(
+        "two backups write one dump",
+        BACKUPS,
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
     ),
     # Upload validation
     Mutation(
@@ -2014,22 +2053,7 @@ FOUNDATION = [
         "and photos.filter(pk=photo.pk).exists()",
     ),
     Mutation(
-        "backup named before it is on the disk",
-        BACKUPS,
-        "write_to_disk()\nunfinished.rename(folder)",
-        "unfinished.rename(folder)",
-    ),
-    Mutation(
-        "older backups deleted before the new one is safe",
-        BACKUPS,
-        "unfinished.rename(folder)\nwrite_to_disk()",
-        "unfinished.rename(folder)",
-    ),
-    Mutation(
-        "rows restored before photos are on the disk",
-        BACKUPS,
-        'write_to_disk()\nsay("Replacing the database")',
-        'say("Replacing the database")',
+        "rows restored before photos are on the disk", BACKUPS, "os.sync()", "pass"
     ),
     Mutation(
         "unused photos kept",

@@ -1,16 +1,25 @@
-"""Backups of PostgreSQL and the photos, and what restores them, or refuses to."""
+"""Backups of PostgreSQL and the photos by restic: what restores them, or refuses to."""
 
-import io
+import json
 import os
 import re
+import secrets
 import shutil
+import signal
+import socket
+import ssl
+import subprocess
 import sys
-import tarfile
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from http.client import HTTPSConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -22,20 +31,39 @@ from tests.support.baking import (
     ALL_ON,
     Answers,
     Project,
+    clean_environment,
     production,
     run,
 )
+from tests.support.live import issue_certificate
 from tests.support.postgresql import Database
+from tests.support.readme import section
+from tests.support.services import free_port, wait_until
 
 pytestmark = [
     pytest.mark.tier("whole"),
     pytest.mark.skipif(
         not shutil.which("pg_dump"), reason="PostgreSQL is not installed"
     ),
+    pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed"),
 ]
 
 EXTREMES = [ALL_ON, ALL_OFF]
 BACKUPS = (sys.executable, "-m", "scripts.backups")
+DUMP = "database.dump"
+MANY = 100_000
+STEPS = (
+    "Saving the database",
+    "Saving the photos",
+    "Reading a part of the repository",
+    "Deleting old backups",
+    "Reading the backup",
+    "Loading the rows into a new database",
+    "Adding the photos",
+    "Replacing the database",
+)
+OPERATIONS = Path("docs") / "operations.md"
+SERVER_PROGRAMS = ("htpasswd", "restic-rest-server")
 MANAGE = (sys.executable, "manage.py")
 CREATE = """
 from django.contrib.sessions.backends.db import SessionStore
@@ -73,13 +101,19 @@ LIGHT, DUSK = (
 
 
 class Machine:
-    """A project with a database and a folder of photos."""
+    """A project with a database, a folder of photos and a repository."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
-        """Take a folder, whose database has its tables."""
+    def __init__(self, folder: Path, home: Path, **environment: str) -> None:
+        """Take a project, and a folder for the photos and the repository."""
         self.folder = folder
+        self.media = home / "media"
+        self.repository = home / "backups"
         self.environment = production(folder) | environment
-        self.backups = Path(environment["MEDIA_ROOT"]).parent / "backups"
+        self.environment |= {
+            "MEDIA_ROOT": str(self.media),
+            "RESTIC_REPOSITORY": str(self.repository),
+            "RESTIC_PASSWORD": "word",
+        }
 
     def manage(self, *words: str) -> str:
         """Run a command of manage.py."""
@@ -89,17 +123,25 @@ class Machine:
         """Run code, and return the lines that it prints."""
         return self.manage("shell", "--verbosity", "0", "--command", code).splitlines()
 
-    def back_up(self) -> Path:
-        """Make a backup, and return its folder."""
-        return Path(
-            run(
-                self.folder, *BACKUPS, "create", str(self.backups), **self.environment
-            ).splitlines()[-1]
-        )
+    def restic(self, *words: str) -> str:
+        """Run restic."""
+        return run(self.folder, "restic", "--no-cache", *words, **self.environment)
 
-    def restore(self, backup: Path) -> None:
+    def back_up(self) -> str:
+        """Make a backup, and return its id."""
+        run(self.folder, *BACKUPS, "create", **self.environment)
+        assert not (self.media / DUMP).exists()
+        return self.snapshots()[-1]["short_id"]
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Return what restic knows of each backup."""
+        found: list[dict[str, Any]] = json.loads(self.restic("snapshots", "--json"))
+        return found
+
+    def restore(self, *backup: str) -> None:
         """Restore a backup."""
-        run(self.folder, *BACKUPS, "restore", str(backup), **self.environment)
+        run(self.folder, *BACKUPS, "restore", *backup, **self.environment)
+        assert not (self.media / DUMP).exists()
 
     def tables(self) -> set[str]:
         """Return the names of the tables of the database."""
@@ -109,23 +151,31 @@ class Machine:
         )
         return set(self.shell(code)[0].split())
 
-    def refuses(self, *attempts: tuple[Path, str]) -> None:
+    def refuses(self, *attempts: tuple[str, str]) -> None:
         """Check that backups are refused, each for its reason, and change nothing."""
         before = self.state()
         for backup, reason in attempts:
-            shown = f"(?s)cannot be restored, and nothing was changed.*{reason}"
-            with pytest.raises(AssertionError, match=shown) as failed:
-                self.restore(backup)
-            assert "Traceback" not in str(failed.value)
-            assert not list(backup.parent.glob(".restore-*"))
+            self.refuses_now(backup, reason)
         assert self.state() == before
 
+    def refuses_now(self, backup: str, reason: str) -> None:
+        """Check that a backup is refused for its reason."""
+        shown = f"(?s){reason}.*cannot be restored, and nothing was changed"
+        with pytest.raises(AssertionError, match=shown) as failed:
+            self.restore(backup)
+        assert "Traceback" not in str(failed.value)
+
     def state(self) -> tuple[object, ...]:
-        """Return the rows, the tables and the files."""
+        """Return the rows, the tables, the databases and the files."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            query = "SELECT datname FROM pg_database WHERE datname LIKE %s"
+            name = f"{connection.info.dbname}%"
+            databases = connection.execute(query, [name]).fetchall()
         return (
             self.shell(SHOW),
             self.tables(),
-            sorted(Path(self.environment["MEDIA_ROOT"]).rglob("*")),
+            databases,
+            sorted(self.media.rglob("*")),
         )
 
 
@@ -171,41 +221,42 @@ def machine(
     def make() -> Machine:
         home = tmp_path / f"machine-{next(numbers)}"
         home.mkdir()
-        return Machine(
-            folder,
-            DATABASE_URL=migrated(ALL_ON),
-            MEDIA_ROOT=str(home / "media"),
-        )
+        return Machine(folder, home, DATABASE_URL=migrated(ALL_ON))
 
     return make
+
+
+@pytest.fixture
+def small_site(
+    project: Project, tmp_path: Path, migrated: Callable[[Answers], str]
+) -> Machine:
+    """Return an empty site with nothing chosen."""
+    return Machine(project(ALL_OFF), tmp_path, DATABASE_URL=migrated(ALL_OFF))
 
 
 def test_backups_from_before_a_rotation_and_after_it_are_restored(
     machine: Callable[[], Machine],
 ) -> None:
     site = machine()
-    old_key, new_key = (
-        site.environment["FIELD_ENCRYPTION_KEYS"],
-        Fernet.generate_key().decode(),
-    )
+    old_key = site.environment["FIELD_ENCRYPTION_KEYS"]
+    new_key = Fernet.generate_key().decode()
     site.shell(CREATE.format(title="Light"))
     old = site.back_up()
-    content = (old / "database").read_bytes()
-    assert old_key.encode() not in content + (old / "keys").read_bytes()
-    assert old.stat().st_mode & 0o077 == 0
+    assert b"Light" not in read_all(site.repository), "restic encrypts"
 
     site.environment["FIELD_ENCRYPTION_KEYS"] = f"{new_key},{old_key}"
     told = site.manage("rotate_encryption")
-    assert f"{datetime.now(UTC) + timedelta(weeks=8):%Y-%m-%d}" in told, (
-        "until when the old key is needed"
-    )
+    until = datetime.now(UTC) + timedelta(weeks=8)
+    assert f"{until:%Y-%m-%d}" in told, "until when the old key is needed"
     site.shell(CREATE.format(title="Duskk"))
     newest = site.back_up()
+    assert old_key not in str(site.snapshots())
 
     other = machine()
+    other.repository = site.repository
+    other.environment["RESTIC_REPOSITORY"] = str(site.repository)
     other.environment["FIELD_ENCRYPTION_KEYS"] = f"{new_key},{old_key}"
     for backup, rows in (
-        (newest, [DUSK, LIGHT]),
         (old, [LIGHT]),
         (newest, [DUSK, LIGHT]),
     ):
@@ -217,22 +268,25 @@ def test_backups_from_before_a_rotation_and_after_it_are_restored(
     assert not [name for name in other.tables() if "old" in name]
 
     other.environment["FIELD_ENCRYPTION_KEYS"] = new_key
-    (fingerprint,) = (old / "keys").read_text(encoding="ascii").split()
-    other.refuses((old, fingerprint))
-    # The old key is lost: its values are unreadable, and nothing else.
-    (old / "keys").write_text("", encoding="ascii")
-    other.restore(old)
-    assert (
-        "admin@example.com (cannot be decrypted: its key is missing) b'Light'"
-        in other.shell(SHOW)
-    )
+    other.refuses((old, ""))
+    other.environment["FIELD_ENCRYPTION_KEYS"] = f"{new_key},{old_key}"
+    other.environment["RESTIC_PASSWORD"] = "another"  # noqa: S105
+    other.refuses((old, "wrong password"))
+
+
+def read_all(folder: Path) -> bytes:
+    """Return the content of all files."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return b"".join(path.read_bytes() for path in files)
 
 
 def test_every_other_table_is_saved_with_its_rows(
-    machine: Callable[[], Machine],
+    machine: Callable[[], Machine], tmp_path: Path
 ) -> None:
     site = machine()
-    listed = run(site.folder, "pg_restore", "--list", str(site.back_up() / "database"))
+    dump = tmp_path / "dump"
+    site.restic("dump", f"--target={dump}", site.back_up(), f"/{DUMP}")
+    listed = run(site.folder, "pg_restore", "--list", str(dump))
     saved = set(re.findall(r" TABLE DATA public (\w+) ", listed))
     emptied = {
         "core_lastrun",
@@ -246,6 +300,7 @@ def test_every_other_table_is_saved_with_its_rows(
 
 def test_what_is_newer_than_the_backup_goes(machine: Callable[[], Machine]) -> None:
     site = machine()
+    site.shell(CREATE.format(title="Light"))
     backup = site.back_up()
     # What the migration of a new app makes.
     site.shell(
@@ -257,196 +312,248 @@ def test_what_is_newer_than_the_backup_goes(machine: Callable[[], Machine]) -> N
     assert "note" not in site.tables()
 
 
-def test_backup_that_is_cut_off_is_not_restored(
+def test_restored_photos_are_new_to_the_worker(machine: Callable[[], Machine]) -> None:
+    site = machine()
+    site.shell(CREATE.format(title="Light"))
+    (file,) = [path for path in site.media.rglob("*") if path.is_file()]
+    os.utime(file, (0, 0))
+    backup = site.back_up()
+    content = file.read_bytes()
+    file.unlink()
+    site.restore(backup)
+    assert file.read_bytes() == content
+    assert time.time() - file.stat().st_mtime < 3600, (
+        "the worker deletes older files without a row"
+    )
+
+
+def test_damaged_repository_is_not_restored(
     machine: Callable[[], Machine], tmp_path: Path
 ) -> None:
     site = machine()
     site.shell(CREATE.format(title="Light"))
     backup = site.back_up()
     site.shell(CREATE.format(title="Duskk"))
-    whole = (backup / "database").stat().st_size
-    # Of the photos: nothing, up to the header of one, up to the middle of its data.
-    sizes = [("database", 0), ("database", whole // 2), ("database", whole * 9 // 10)]
-    attempts = [(tmp_path / "missing", "No such file")]
-    for name, size in [*sizes, *(("photos.tar", it) for it in (0, 512, 3000))]:
-        cut_off = shutil.copytree(backup, tmp_path / f"{name}-{size}")
-        os.truncate(cut_off / name, size)
-        attempts.append((cut_off, ""))
-    for name in ("database", "photos.tar", "keys"):
-        cut_off = shutil.copytree(backup, tmp_path / name)
-        (cut_off / name).unlink()
-        attempts.append((cut_off, f"No such file or directory: .*{name}"))
-    site.refuses(*attempts)
+    whole = tmp_path / "whole"
+    shutil.copytree(site.repository, whole)
+    # Of the packs, some hold data, the others the names of files.
+    packs = sorted((whole / "data").rglob("*/*"))
+    before = site.state()
+    damages = [(pack, flip_byte) for pack in packs]
+    damages += [(packs[0], cut_off), (packs[-1], Path.unlink)]
+    for pack, damage in damages:
+        shutil.rmtree(site.repository)
+        shutil.copytree(whole, site.repository)
+        damage(site.repository / pack.relative_to(whole))
+        site.refuses_now(backup, "")
+    shutil.rmtree(site.repository)
+    site.refuses_now(backup, "repository does not exist")
+    assert site.state() == before
+    shutil.copytree(whole, site.repository)
+    for pack in site.repository.glob("data/*/*"):
+        flip_byte(pack)
+    made = last_run(site)
+    with pytest.raises(AssertionError, match=r"The command failed: .*exit status"):
+        site.back_up()
+    assert last_run(site) == made, "`manage.py status` would call it made"
+    shutil.rmtree(site.repository)
+    shutil.copytree(whole, site.repository)
     site.restore(backup)
+    assert site.shell(SHOW) == [LIGHT, "0 None"]
 
 
-@pytest.fixture
-def small_site(
-    project: Project, tmp_path: Path, migrated: Callable[[Answers], str]
-) -> Machine:
-    """Return an empty site with nothing chosen."""
-    media = {"MEDIA_ROOT": str(tmp_path / "media")}
-    return Machine(project(ALL_OFF), DATABASE_URL=migrated(ALL_OFF), **media)
+def last_run(site: Machine) -> list[str]:
+    """Return when the last backup was made."""
+    return site.shell(
+        "from core.models import LastRun; "
+        "print(LastRun.objects.filter(name='backup').values_list('at'))"
+    )
 
 
-def member(
-    name: str, kind: bytes = tarfile.REGTYPE, target: str = ""
-) -> tarfile.TarInfo:
-    """Return a member of an archive."""
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.size = kind, target, 0
-    return made
+def flip_byte(file: Path) -> None:
+    """Change one bit in the middle of a file."""
+    file.chmod(0o600)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
 
 
-def test_archive_that_leads_elsewhere_is_not_restored(
+def cut_off(file: Path) -> None:
+    """Remove the second half of a file."""
+    file.chmod(0o600)
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def test_killed_backup_leaves_nothing_and_disturbs_no_other(
+    machine: Callable[[], Machine],
+) -> None:
+    site = machine()
+    site.shell(CREATE.format(title="Light"))
+    site.back_up()
+    ends = kill_at_each_step(site, "create")
+    assert "Saving the photos" in ends
+    (site.media / DUMP).write_bytes(b"left by a kill")
+    environment = {"RESTIC_PASSWORD": "wrong"}
+    with pytest.raises(AssertionError, match="wrong password"):
+        run(site.folder, *BACKUPS, "create", **site.environment | environment)
+    assert not (site.media / DUMP).exists()
+    site.back_up()
+    site.restic("check", "--read-data")
+    other = machine()
+    for name in ("FIELD_ENCRYPTION_KEYS", "RESTIC_REPOSITORY"):
+        other.environment[name] = site.environment[name]
+    for snapshot in site.snapshots():
+        other.restore(snapshot["short_id"])
+        assert other.shell(SHOW) == [LIGHT, "0 None"]
+
+
+def test_killed_restore_leaves_the_old_site_or_the_new_one(
+    machine: Callable[[], Machine],
+) -> None:
+    site = machine()
+    site.shell(CREATE.format(title="Light"))
+    backup = site.back_up()
+    site.shell(CREATE.format(title="Duskk"))
+    photos = sorted(path for path in site.media.rglob("*") if path.is_file())
+    ends = kill_at_each_step(site, "restore", backup)
+    assert "Adding the photos" in ends
+    found = sorted(path for path in site.media.parent.rglob("*") if path.is_file())
+    plain = [path for path in found if site.repository not in path.parents]
+    assert plain == photos, "nothing else is there as plain text"
+    site.restore(backup)
+    assert site.shell(SHOW) == [LIGHT, "0 None"]
+    assert sorted(path for path in site.media.rglob("*") if path.is_file()) == photos
+
+
+def kill_at_each_step(site: Machine, *words: str) -> list[str]:
+    """Kill a command and what it runs, once at each step that it prints."""
+    steps: list[str] = []
+    while True:
+        process = subprocess.Popen(
+            [*BACKUPS, *words],
+            cwd=site.folder,
+            env=clean_environment() | site.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stderr
+        with process, process.stderr:
+            for line in process.stderr:
+                if line.strip() in STEPS and line.strip() not in steps:
+                    steps.append(line.strip())
+                    os.killpg(process.pid, signal.SIGKILL)
+                    break
+            else:
+                return steps
+        found = site.shell(SHOW)
+        assert found[:-1] in ([DUSK, LIGHT], [LIGHT]), "rows of one site, not of two"
+
+
+def hostile_backup(site: Machine, folder: Path, dump: bytes) -> str:
+    """Make a backup with the site's password and keys, and another dump."""
+    folder.mkdir()
+    (folder / DUMP).write_bytes(dump)
+    tags = [f"--tag={tag}" for tag in site.snapshots()[-1]["tags"]]
+    command = ("restic", "backup", "--host=site", *tags, ".")
+    run(folder, *command, **site.environment)
+    found: str = site.snapshots()[-1]["short_id"]
+    return found
+
+
+def test_dump_that_is_cut_off_is_not_restored(
     machine: Callable[[], Machine], tmp_path: Path
 ) -> None:
     site = machine()
+    site.shell(CREATE.format(title="Light"))
     backup = site.back_up()
-    hostile = (
-        member("../outside.jpg"),
-        member("aa/display.jpg", tarfile.SYMTYPE, str(tmp_path)),
-        member("aa/display.jpg", tarfile.LNKTYPE, "../../secrets"),
-        member("aa/display.jpg", tarfile.CHRTYPE),
-    )
+    dump = tmp_path / "dump"
+    site.restic("dump", f"--target={dump}", backup, f"/{DUMP}")
+    whole = dump.read_bytes()
     attempts = []
-    for number, it in enumerate(hostile):
-        attempts.append(
-            (shutil.copytree(backup, tmp_path / f"hostile-{number}"), "outside|special")
-        )
-        with tarfile.open(attempts[-1][0] / "photos.tar", "w") as archive:
-            archive.addfile(it, io.BytesIO())
+    for size in (0, len(whole) // 2, len(whole) * 9 // 10, len(whole) - 1):
+        cut = hostile_backup(site, tmp_path / f"cut-{size}", whole[:size])
+        attempts.append((cut, "pg_restore"))
     site.refuses(*attempts)
+    site.restore(hostile_backup(site, tmp_path / "whole", whole))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_backup_with_a_link_is_not_restored(small_site: Machine) -> None:
+    site = small_site
+    link = site.media / "photos" / "display.jpg"
+    link.parent.mkdir(parents=True)
+    makers = (partial(link.symlink_to, "/etc/passwd"), partial(os.mkfifo, link))
+    for make in makers:
+        make()
+        backup = site.back_up()
+        link.unlink()
+        with pytest.raises(AssertionError, match="nothing was changed: /photos/disp"):
+            site.restore(backup)
+        assert not os.path.lexists(link)
 
 
 def test_nothing_of_a_dump_runs_on_the_machine(
     small_site: Machine, tmp_path: Path
 ) -> None:
     site, sign = small_site, tmp_path / "sign"
-    owned = site.environment["DATABASE_URL"]
-    superuser = re.sub("//[^@]+@", "//site@", owned)
     tmp_path.chmod(0o777)
-    with psycopg.connect(site.environment["DATABASE_URL"]) as connection:
+    owned = site.environment["DATABASE_URL"]
+    with psycopg.connect(owned) as connection:
         connection.execute(f"COMMENT ON TABLE users_user IS '{'x' * 200}'".encode())
     backup = site.back_up()
-    database = backup / "database"
-    whole = database.read_bytes()
+    dump = tmp_path / "dump"
+    site.restic("dump", f"--target={dump}", backup, f"/{DUMP}")
+    whole = dump.read_bytes()
     comment = f"COMMENT ON TABLE public.users_user IS '{'x' * 200}';".encode()
     assert whole.count(comment) == 1
-    for sql in (
-        f"COPY (SELECT 1) TO PROGRAM 'touch {sign}';",
-        f"COMMIT; COPY (SELECT 1) TO PROGRAM 'touch {sign}';",
-    ):
-        database.write_bytes(whole.replace(comment, sql.encode().ljust(len(comment))))
-        site.refuses((backup, "pg_restore"))
-        assert not sign.exists()
-    # A script for psql, which has a command for the shell.
-    database.write_bytes(f"\\! touch {sign}\n".encode())
-    site.refuses((backup, "pg_restore"))
+    program = f"COPY (SELECT 1) TO PROGRAM 'touch {sign}';"
+    contents = [f"\\! touch {sign}\n".encode()]  # a script for psql
+    for sql in (program, f"COMMIT; {program}"):
+        changed = whole.replace(comment, sql.encode().ljust(len(comment)))
+        contents.append(changed)
+    attempts = []
+    for number, content in enumerate(contents):
+        hostile = hostile_backup(site, tmp_path / f"hostile-{number}", content)
+        attempts.append((hostile, "pg_restore"))
+    site.refuses(*attempts)
     assert not sign.exists()
     # A superuser may run programs, so it restores not even a good dump.
-    database.write_bytes(whole)
+    superuser = re.sub("//[^@]+@", "//site@", owned)
     site.environment["DATABASE_URL"] = superuser
-    site.refuses((backup, "psql"))
-    with psycopg.connect(superuser) as connection:
-        names = {
-            name for (name,) in connection.execute("SELECT datname FROM pg_database")
-        }
-    assert not [name for name in names if name.endswith(("_new", "_old"))]
-
-
-@pytest.mark.skipif(not shutil.which("age"), reason="age is not installed")
-def test_encrypted_backup_is_read_with_the_private_key_alone(
-    machine: Callable[[], Machine], tmp_path: Path
-) -> None:
-    site = machine()
-    site.shell(CREATE.format(title="Light"))
-    secrets = site.folder / "secrets"
-    secrets.mkdir()
-    for name in ("right", "wrong"):
-        run(tmp_path, "age-keygen", "-o", str(tmp_path / name))
-    run(
-        tmp_path,
-        "age-keygen",
-        "-y",
-        "-o",
-        str(secrets / "backup_recipients"),
-        str(tmp_path / "right"),
-    )
-    backup = site.back_up()
-    assert sorted(path.name for path in backup.iterdir()) == [
-        "database.age",
-        "keys",
-        "photos.tar.age",
-    ]
-    assert not [path for path in backup.iterdir() if b"Light" in path.read_bytes()]
-    site.refuses((backup, "age"))
-    shutil.copy(tmp_path / "wrong", secrets / "backup_identity")
-    site.refuses((backup, "age"))
-    shutil.copy(tmp_path / "right", secrets / "backup_identity")
-    attempts = []
-    for name in ("database.age", "photos.tar.age"):
-        attempts.append((shutil.copytree(backup, tmp_path / f"cut-off-{name}"), "age"))
-        os.truncate(attempts[-1][0] / name, (backup / name).stat().st_size - 1)
-    site.refuses(*attempts)
-    site.shell(CREATE.format(title="Duskk"))
-    site.restore(backup)
-    assert site.shell(SHOW) == [LIGHT, "0 None"]
-    # No backup is better than one that only seems to be encrypted.
-    (secrets / "backup_recipients").write_text("age1wrong", encoding="ascii")
-    with pytest.raises(AssertionError, match="age"):
-        site.back_up()
-    assert len(list(site.backups.iterdir())) == 1
+    site.refuses((backup, "superuser"))
 
 
 def test_sqlite_is_refused(project: Project, tmp_path: Path) -> None:
     folder = project(ALL_OFF)
+    media = {"MEDIA_ROOT": str(tmp_path / "media")}
     for action in ("create", "restore"):
         with pytest.raises(
             AssertionError, match=r"\nThe command failed: this needs PostgreSQL; .*\n$"
         ):
-            run(
-                folder,
-                *BACKUPS,
-                action,
-                str(tmp_path / "backups"),
-                **production(folder),
-            )
-    assert not (tmp_path / "backups").exists()
+            run(folder, *BACKUPS, action, **production(folder) | media)
+    assert not (tmp_path / "media").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no shell script")
-def test_wrong_folder_calls_no_container(project: Project, tmp_path: Path) -> None:
+def test_missing_secrets_start_no_container(project: Project, tmp_path: Path) -> None:
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
     docker.write_text(f"#!/bin/sh\necho $* >> {tmp_path}/commands\n", encoding="utf-8")
     docker.chmod(0o755)
     folder = project(ALL_OFF)
-    (folder / "secrets").mkdir()
-    (folder / "secrets" / "field_encryption_keys").write_text("key", encoding="ascii")
     path = f"{docker.parent}{os.pathsep}{os.environ['PATH']}"
-    with pytest.raises(
-        AssertionError, match="missing cannot be restored, and nothing was changed"
-    ) as failed:
-        run(
-            folder,
-            *BACKUPS,
-            "restore",
-            "--compose",
-            str(tmp_path / "missing"),
-            PATH=path,
-        )
-    assert "Traceback" not in str(failed.value)
+    with pytest.raises(AssertionError, match=r"The command failed: .*encryption"):
+        run(folder, *BACKUPS, "restore", "--compose", PATH=path)
     assert not (tmp_path / "commands").exists()
 
 
 @pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no such modes of folders"
 )
-def test_folder_that_cannot_be_read_fails_the_backup(
-    small_site: Machine, tmp_path: Path
-) -> None:
-    photos = tmp_path / "media" / "aa"
+def test_folder_that_cannot_be_read_fails_the_backup(small_site: Machine) -> None:
+    photos = small_site.media / "photos" / "aa"
     photos.mkdir(parents=True)
     # Without its capabilities, root obeys the mode as well.
     as_owner = (
@@ -455,60 +562,172 @@ def test_folder_that_cannot_be_read_fails_the_backup(
         else []
     )
     photos.chmod(0)
+    command = [*as_owner, *BACKUPS, "create"]
     try:
-        with pytest.raises(AssertionError, match="Permission denied"):
-            run(
-                small_site.folder,
-                *as_owner,
-                *BACKUPS,
-                "create",
-                str(small_site.backups),
-                **small_site.environment,
-            )
+        with pytest.raises(AssertionError, match="permission denied"):
+            run(small_site.folder, *command, **small_site.environment)
     finally:
         photos.chmod(0o700)
-    assert not list(small_site.backups.iterdir())
+    assert not (small_site.media / DUMP).exists()
+    assert "[]" in str(last_run(small_site))
 
 
-def test_backups_are_kept_by_their_age(small_site: Machine) -> None:
+def test_backups_are_kept_by_their_age(small_site: Machine, tmp_path: Path) -> None:
+    site = small_site
+    site.back_up()
+    site.restic("forget", "--keep-last=1")
     now = datetime.now(UTC)
-    for hours in [*range(1, 20 * 24, 6), *range(20 * 24, 100 * 24, 24)]:
-        (small_site.backups / f"{now - timedelta(hours=hours):%Y-%m-%dT%H%M%SZ}").mkdir(
-            parents=True
-        )
-    small_site.back_up()
+    made = [now - timedelta(days=days) for days in range(1, 100)]
+    for number, moment in enumerate(made):
+        # A folder that is elsewhere later is still the same site's.
+        folder = tmp_path / f"media-{number % 3}"
+        folder.mkdir(exist_ok=True)
+        time_option = f"--time={moment:%Y-%m-%d %H:%M:%S}"
+        own = ("--host=site", "--tag=site", "--tag=key-another", time_option)
+        command = ("restic", "--no-cache", "backup", "--quiet", *own, ".")
+        run(folder, *command, **site.environment)
+    site.back_up()
     ages = [
-        now - datetime.strptime(path.name, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
-        for path in small_site.backups.iterdir()
+        now - datetime.fromisoformat(snapshot["time"]) for snapshot in site.snapshots()
     ]
-    days = [age for age in ages if age < timedelta(days=14)]
-    assert 14 <= len(days) <= 17, (
-        "14 days begin on 15 dates, and the newest three may be of one"
+    assert 14 <= len([age for age in ages if age < timedelta(days=14)]) <= 16
+    assert 19 <= len(ages) <= 23
+    assert timedelta(weeks=6) < max(ages) < timedelta(weeks=8, days=1)
+
+
+def test_deleted_photo_is_gone_from_the_disk_with_its_last_backup(
+    small_site: Machine,
+) -> None:
+    site = small_site
+    photo = site.media / "photos" / "display.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(secrets.token_bytes(2**20))
+    # In one pack with others that stay.
+    (photo.parent / "other.jpg").write_bytes(secrets.token_bytes(2**20))
+    site.back_up()
+    photo.unlink()
+    site.back_up()
+    size = len(read_all(site.repository))
+    site.restic("forget", "--keep-last=1")
+    site.back_up()
+    assert len(read_all(site.repository)) < size - 2**19
+
+
+@pytest.mark.timeout(3600)
+def test_second_backup_of_many_photos_takes_no_space(small_site: Machine) -> None:
+    site = small_site
+    for number in range(256):
+        folder = site.media / "photos" / f"{number:02x}"
+        folder.mkdir(parents=True)
+        for name in range(MANY // 256 + 1):
+            (folder / f"{name}.jpg").write_bytes(secrets.token_bytes(200))
+    site.back_up()
+    size = len(read_all(site.repository))
+    site.back_up()
+    assert len(read_all(site.repository)) - size < size / 100
+    first, second = (snapshot["summary"] for snapshot in site.snapshots())
+    assert first["files_new"] > MANY
+    assert second["files_unmodified"] >= MANY
+    assert second["files_new"] + second["files_changed"] <= 1
+    assert second["data_added_packed"] < first["data_added_packed"] / 100
+    before = {path: path.read_bytes() for path in site.media.rglob("*.jpg")}
+    shutil.rmtree(site.media)
+    site.restore()
+    assert {path: path.read_bytes() for path in site.media.rglob("*.jpg")} == before
+
+
+def elsewhere(folder: Path) -> list[str]:
+    """Return the blocks of docs/operations.md about the other machine."""
+    text = section(folder / OPERATIONS, "Backups")
+    text = text.partition("### Backups on another machine")[2]
+    return re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def other_machine(small_site: Machine, tmp_path: Path) -> Iterator[Path]:
+    """Run the other machine's server as documented, and return its folder."""
+    if missing := [it for it in SERVER_PROGRAMS if not shutil.which(it)]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    (words,) = re.findall(
+        r'^ARGS="(.+)"$', elsewhere(small_site.folder)[0], re.MULTILINE
     )
-    assert 6 <= len(ages) - len(days) <= 8
-    assert timedelta(weeks=7) < max(ages) < timedelta(weeks=8)
-    # However many are made in a day, those of the days before stay.
-    for _ in range(3):
-        time.sleep(1.1)  # the name has the second
-        small_site.back_up()
-    assert len(list(small_site.backups.iterdir())) <= len(ages) + 2
-    assert max(small_site.backups.iterdir()).name > f"{now:%Y-%m-%d}"
-
-
-def test_three_backups_stay_however_old(small_site: Machine) -> None:
-    for year in range(2010, 2020):
-        (small_site.backups / f"{year}-01-01T033000Z").mkdir(parents=True)
-    newest = small_site.back_up().name
-    assert {path.name for path in small_site.backups.iterdir()} == {
-        "2018-01-01T033000Z",
-        "2019-01-01T033000Z",
-        newest,
+    certificate, _ = issue_certificate(tmp_path)
+    words = words.replace("/etc/ssl/restic/fullchain.pem", str(certificate))
+    words = words.replace("/etc/ssl/restic/privkey.pem", str(certificate))
+    folder = tmp_path / "srv"
+    folder.mkdir()
+    password = ("-b", str(folder / ".htpasswd"), "site", "word")
+    run(folder, "htpasswd", "-B", "-c", *password)
+    port = free_port()
+    place = ("--path", str(folder), "--listen", f"127.0.0.1:{port}")
+    server = subprocess.Popen(["restic-rest-server", *words.split(), *place])
+    authority = tmp_path / "authority.pem"
+    small_site.environment |= {
+        "RESTIC_REPOSITORY": f"rest:https://site:word@localhost:{port}/site/",
+        "RESTIC_CACERT": str(authority),
     }
+    try:
+        wait_until(lambda: answers(port), "the server does not start")
+        yield folder
+    finally:
+        server.terminate()
+        server.wait()
 
 
-def test_backup_without_space_for_it_is_not_begun(small_site: Machine) -> None:
-    newest = small_site.back_up()
-    os.truncate(newest / "photos.tar", 2**43)  # takes no space itself
-    with pytest.raises(AssertionError, match="no space for a backup"):
-        small_site.back_up()
-    assert list(small_site.backups.iterdir()) == [newest]
+def test_other_machine_only_appends_and_deletes_itself(
+    small_site: Machine, other_machine: Path
+) -> None:
+    site = small_site
+    site.back_up()
+    files = [path for path in other_machine.rglob("*") if path.is_file()]
+    stored = {path: path.read_bytes() for path in files if "locks" not in path.parts}
+    with pytest.raises(AssertionError, match=r"403|unable to"):
+        site.restic("forget", "--unsafe-allow-remove-all", "--tag=site", "--prune")
+    url = site.environment["RESTIC_REPOSITORY"].removeprefix("rest:")
+    authority = site.environment["RESTIC_CACERT"]
+    for path in stored:
+        if path.name == ".htpasswd":
+            continue
+        part = path.relative_to(other_machine / "site").as_posix()
+        part = f"data/{path.name}" if part.startswith("data/") else part
+        for method in ("DELETE", "POST"):
+            assert status(method, url + part, authority) in {401, 403, 405}
+    assert {path: path.read_bytes() for path in stored} == stored
+    another = url.replace("/site/", "/another/")
+    assert status("GET", f"{another}config", authority) in {401, 403}
+    nameless = url.replace("site:word@", "")
+    assert status("GET", f"{nameless}config", authority) == 401
+    site.back_up()
+    assert len(site.snapshots()) == 2, "the site deletes none"
+    site.restore()
+    # What a person runs there.
+    commands = elsewhere(site.folder)[2].replace("/srv/restic", str(other_machine))
+    commands = commands.replace("runuser -u restic-rest-server -- ", "")
+    password = {"RESTIC_PASSWORD": site.environment["RESTIC_PASSWORD"]}
+    shell = ("bash", "-euc", commands)
+    assert "no errors were found" in run(other_machine, *shell, **password)
+    assert len(site.snapshots()) == 1
+
+
+def status(method: str, url: str, authority: str) -> int:
+    """Return the status of the server's answer."""
+    parts = urlsplit(url)
+    headers = {}
+    if parts.username:
+        words = b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+        headers["Authorization"] = f"Basic {words}"
+    context = ssl.create_default_context(cafile=authority)
+    connection = HTTPSConnection("localhost", parts.port, context=context)
+    with closing(connection):
+        body = b"changed" if method == "POST" else None
+        connection.request(method, parts.path, body, headers)
+        return connection.getresponse().status
+
+
+def answers(port: int) -> bool:
+    """Return whether something listens at a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

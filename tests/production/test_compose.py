@@ -76,6 +76,8 @@ SECRETS = {
     "database_url",
     "email_url",
     "field_encryption_keys",
+    "restic_password",
+    "restic_repository",
     "secret_key",
 }
 FALLBACKS = "from config import settings; print(*settings.SECRET_KEY_FALLBACKS)"
@@ -111,21 +113,30 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
         "compose.yaml",
     )
     if shutil.which("docker-compose"):  # it also finds names that nothing defines
-        config = json.loads(run(folder, "docker-compose", "config", "--format", "json"))
+        command = ("--profile=backup", "config", "--format", "json")
+        config = json.loads(run(folder, "docker-compose", *command))
     else:
         config = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
     services: dict[str, Any] = config["services"]
-    assert set(services) == {"proxy", "site", "worker", "migrate", "database"}
+    assert set(services) == {
+        "proxy",
+        "site",
+        "worker",
+        "migrate",
+        "database",
+        "restic",
+    }
     for key, service in services.items():
         assert service["read_only"], key
         assert service["cap_drop"] == ["ALL"], key
         assert service["security_opt"] == ["no-new-privileges:true"], key
         assert service["logging"]["options"]["max-size"], key
         assert service["mem_limit"], key
-        assert service["restart"] == ("no" if key == "migrate" else "unless-stopped")
+        once = key in {"migrate", "restic"}
+        assert service["restart"] == ("no" if once else "unless-stopped")
         own = key in {"site", "worker", "migrate"}
         assert re.fullmatch(
-            "my-secure-site:.*latest.*" if own else r"\w+:\d.*", service["image"]
+            "my-secure-site:.*latest.*" if own else r"[\w/]+:\d.*", service["image"]
         ), key
         assert ("ports" in service) == (key == "proxy")
     assert services["site"]["stop_grace_period"] == "45s", (
@@ -369,7 +380,7 @@ class Commands:
 
     Run as they are written, except for what a machine with a domain, a registry and a
     person has:
-    - /srv, /var/backups and /etc/cron.d are folders of the test; the push goes to the
+    - /srv and /etc/cron.d are folders of the test; the push goes to the
       first one, not over SSH.
     - apt-get and certbot are programs of the test. certbot gives the hook a
       certificate, as the real one does.
@@ -386,7 +397,7 @@ class Commands:
         """Make the programs and the folders."""
         self.podman, self.project, self.root = podman, project, folder / "root"
         self.site = self.root / "srv" / "my-secure-site"
-        for path in ("srv", "var/backups", "etc/cron.d", "lineage"):
+        for path in ("srv", "etc/cron.d", "lineage"):
             (self.root / path).mkdir(parents=True)
         for file in ("fullchain.pem", "privkey.pem"):
             shutil.copy(certificate, self.root / "lineage" / file)
@@ -410,7 +421,7 @@ class Commands:
 
     def run(self, lines: str) -> str:
         """Run lines of the document, and return what they print."""
-        lines = re.sub("/(?=(srv|var/backups|etc/cron.d)/)", f"{self.root}/", lines)
+        lines = re.sub("/(?=(srv|etc/cron.d)/)", f"{self.root}/", lines)
         account = (
             f"-T -e DJANGO_SUPERUSER_EMAIL={ADMIN} "
             f"-e 'DJANGO_SUPERUSER_PASSWORD={PASSWORD}'"
@@ -473,18 +484,9 @@ def check_status(commands: Commands) -> None:
 def check_restore(commands: Commands, site: Site) -> None:
     """Check that a backup restores a site on a machine that has only its secrets."""
     (backup,) = commands.blocks("Backup")
-    made = (
-        commands.site.parents[1]
-        / "var"
-        / "backups"
-        / "my-secure-site"
-        / commands.run(backup).split()[-1]
-    )
-    assert sorted(path.name for path in made.iterdir()) == [
-        "database",
-        "keys",
-        "photos.tar",
-    ]
+    assert "1 snapshots" in commands.run(backup)
+    repository = commands.site / "backups"
+    assert (repository.stat().st_uid, repository.stat().st_mode & 0o077) == (10001, 0)
     check_status(commands)
     commands.podman.compose(commands.site, "down", "--volumes")
     (commands.site / ".env").unlink()
@@ -683,7 +685,7 @@ def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
         commands.push()
         assert commands.run(clone).endswith(" Change\n")
         (make,) = commands.blocks("Secrets")
-        assert commands.run(make).split()[-6:] == sorted({*SECRETS, "tls"})
+        assert commands.run(make).split()[-8:] == sorted({*SECRETS, "tls"})
         fallback = "an-old-key-" + secrets.token_hex(32)
         optional = commands.site / "secrets" / "optional.env"
         optional.write_text(f"SECRET_KEY_FALLBACKS='{fallback}'\n", encoding="utf-8")

@@ -622,7 +622,10 @@ def test_database_with_another_certificate_is_refused(
 
         def connect(host: str, query: str, *command: str) -> str:
             environment = production(source) | {
-                "DATABASE_URL": url.replace("127.0.0.1", host) + query
+                "DATABASE_URL": url.replace("127.0.0.1", host) + query,
+                "MEDIA_ROOT": str(tmp_path / "media"),
+                "RESTIC_REPOSITORY": str(tmp_path / "backups"),
+                "RESTIC_PASSWORD": "word",
             }
             return run(source, sys.executable, *command, **environment)
 
@@ -630,7 +633,7 @@ def test_database_with_another_certificate_is_refused(
         found = re.search(r"manage\.py (shell) (-v0) (-c) \"(.+)\"\n", words)
         assert found
         show = ("manage.py", *found.groups())
-        backup = ("-m", "scripts.backups", "create", str(tmp_path / "backups"))
+        backup = ("-m", "scripts.backups", "create")
         (query,) = re.findall(r"^postgres://.+(\?.+)", words, re.MULTILINE)
         place = "/srv/my-secure-site/secrets/database_ca.pem"
         right, wrong = (
@@ -641,7 +644,7 @@ def test_database_with_another_certificate_is_refused(
         assert "TLSv1.3" in connect("localhost", right, *show)
         connect("localhost", right, "manage.py", "migrate", "--verbosity=0")
         connect("localhost", right, *backup)
-        assert len(list((tmp_path / "backups").iterdir())) == 1
+        assert len(list((tmp_path / "backups" / "snapshots").iterdir())) == 1
         for command in (show, backup):
             for host, query in (("localhost", wrong), ("127.0.0.1", right)):
                 with pytest.raises(AssertionError, match="certificate"):

@@ -24,9 +24,9 @@ from tests.support.renewal import UV
 PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
 PACKAGES = (
     "adduser,ca-certificates,curl,dbus,git,libpq5,nginx,openssl,"
-    "postgresql,python3,python3-venv,systemd-sysv"
+    "postgresql,python3,python3-venv,restic,systemd-sysv"
 )
-BASE = Path.home() / ".cache" / "secure-django" / "debian-2.tar"
+BASE = Path.home() / ".cache" / "secure-django" / "debian-3.tar"
 
 # What the entrypoint of the official image does with the variables of compose.yaml.
 POSTGRESQL = """\
@@ -68,6 +68,9 @@ RUN install --directory --owner=postgres --group=postgres --mode=1777 \\
     && ln --symbolic /usr/lib/postgresql/*/bin/* /usr/local/bin/
 ENTRYPOINT ["postgresql.sh"]
 CMD ["postgres"]
+""",
+    "restic/restic:0.18.0": """\
+ENTRYPOINT ["restic"]
 """,
     f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }
@@ -186,11 +189,13 @@ class Engine:
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", context)
         (context / "postgresql.sh").write_text(POSTGRESQL, encoding="utf-8")
         for name, lines in IMAGES.items():
-            base = "scratch" if "/" in name else "localhost/base"
+            base = "scratch" if name.startswith("ghcr.io/") else "localhost/base"
             (context / "Dockerfile").write_text(
                 f"FROM {base}\n{lines}", encoding="utf-8"
             )
-            self.build(context, name if "/" in name else f"docker.io/library/{name}")
+            registry = "" if base == "scratch" else "docker.io/"
+            folder = "" if "/" in name else "library/"
+            self.build(context, f"{registry}{folder}{name}")
 
     def build(self, context: Path, name: str) -> float:
         """Build an image from a folder's Dockerfile; return the seconds it took."""

@@ -46,8 +46,6 @@ class LastRun(models.Model):
 
     name = models.CharField(max_length=255, primary_key=True)
     at = models.DateTimeField()
-    # For how many more backups like the last one.
-    room = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.name} {self.at}"

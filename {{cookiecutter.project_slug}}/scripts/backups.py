@@ -1,44 +1,52 @@
-"""Back up PostgreSQL and the photos to FOLDER/TIME, or restore FOLDER/TIME.
+"""Back up PostgreSQL and the photos with restic, or restore a backup.
 
-A new backup deletes old ones. With --compose, it works on the containers of
-compose.yaml and needs no packages. Instead of keys, a backup holds their fingerprints.
-If secrets/backup_recipients has public keys, age encrypts to them;
-secrets/backup_identity decrypts.
+secrets/restic_repository names the repository, and secrets/restic_password has its
+password. Without containers, restic's own variables may name others. With --compose, it
+works on the containers of compose.yaml and needs no packages. Instead of keys, a backup
+has their fingerprints as tags.
 """
 
 import argparse
 import hmac
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tarfile
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
-NAME, NAMES = (
-    "%Y-%m-%dT%H%M%SZ",
-    "20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z",
-)
-# Kept: the newest of each of the last days and of each of the last weeks, and always
-# the newest three.
-DAYS, WEEKS, ALWAYS = timedelta(days=14), timedelta(weeks=8), 3
-SECRETS = Path(__file__).parents[1] / "secrets"
-RECIPIENTS, IDENTITY = SECRETS / "backup_recipients", SECRETS / "backup_identity"
+PROJECT = Path(__file__).parents[1]
+SECRETS = PROJECT / "secrets"
+# Fixed names, by which restic knows what is one site's.
+OWN = ("--host=site", "--tag=site")
+GROUP = "--group-by=host"
+KEPT = ("--keep-daily=14", "--keep-weekly=8", "--max-unused=0")
+# Each night reads another of these parts of the repository: all of it in four weeks.
+PARTS = 28
+NO_REPOSITORY = 10  # restic's exit code
+REMOTE = re.compile(r"[a-z][a-z0-9]+:")
+# In the folder of the photos, which the site can write wherever it runs.
+DUMP = "database.dump"
+KEEP_DUMP = ("sh", "-c", f"umask 077 && cat > {DUMP}")
+CONTAINER_USER = 10001
 # Tables without their rows: sessions would let a thief in, and emails and counters are
 # of no use later.
 EMPTIED = "core_lastrun|core_mail|django_cache|django_session"
 # % if cookiecutter.auth_app
 EMPTIED += "|usersessions_usersession"
 # % endif
-IN_SITE, IN_DATABASE = (
-    ("run", "--rm", "-T", "--no-deps", "site"),
-    ("exec", "-T", "--env=PGUSER=site", "database"),
-)
+
+# Where a program runs with compose.
+IN_DATABASE = ("exec", "-T", "--env=PGUSER=site", "database")
+IN_SITE = ("run", "--rm", "-T", "--no-deps", "--workdir=/media", "site")
+IN_RESTIC = ("run", "--rm", "-T", "--no-deps")
+
 # A dump can contain any SQL, and that of a superuser can run programs.
 CHECK = (
     "DO $$ BEGIN IF current_setting('is_superuser')::bool"
@@ -53,256 +61,285 @@ SWAP = (
     ' ALTER DATABASE :"new" RENAME TO :"site"; COMMIT;'
 )
 RECORD = (
-    "INSERT INTO core_lastrun (name, at, room)"
-    " VALUES ('backup', CURRENT_TIMESTAMP, {})\n"
-    "ON CONFLICT (name) DO UPDATE SET at = excluded.at, room = excluded.room"
+    "INSERT INTO core_lastrun (name, at) VALUES ('backup', CURRENT_TIMESTAMP)\n"
+    "ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 )
 SQLITE = (
     'this needs PostgreSQL; with SQLite, use `sqlite3 "{}" ".backup COPY"`'
     " or .restore, and copy the photos in {}"
 )
 say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
-ERRORS = (OSError, ValueError, subprocess.CalledProcessError, tarfile.TarError)
+ERRORS = (OSError, ValueError, subprocess.CalledProcessError)
+
+# A place and the words of a command.
+type Command = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def main() -> None:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--compose", action="store_true")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["create", "restore"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--compose", action="store_true")
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("create", parents=[common])
+    restoring = actions.add_parser("restore", parents=[common])
+    restoring.add_argument("snapshot", nargs="?", default="latest")
     options = parser.parse_args()
     try:
-        (create if options.action == "create" else restore)(
-            Site(options.compose), options.folder
-        )
+        site = Site(options.compose)
+        with lock(site.folder):
+            site.delete_dump()  # a killed backup has left it
+            if options.action == "create":
+                create(site)
+            else:
+                restore(site, options.snapshot)
     except ERRORS as error:
         sys.exit(f"The command failed: {error}")
 
 
-class Site:
-    def __init__(self, compose: bool) -> None:
-        self.compose, self.name, self.media, variables = (
-            compose,
-            "site",
-            Path("/media"),
-            {},
-        )
-        if compose:
-            keys = (
-                (SECRETS / "field_encryption_keys")
-                .read_text(encoding="ascii")
-                .split(",")
-            )
-        else:
-            from config import settings  # it needs the project's packages
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Let only one backup or restore work at a time: the dump has a single place."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
 
-            keys, self.media, it = (
-                settings.FIELD_ENCRYPTION_KEYS,
-                settings.MEDIA_ROOT,
-                settings.DATABASES["default"],
-            )
-            if it["ENGINE"].endswith("sqlite3"):
-                raise ValueError(SQLITE.format(it["NAME"], self.media))
-            self.name = it["NAME"]
-            variables = it["OPTIONS"] | {
-                name: it.get(name) for name in ("HOST", "PORT", "USER", "PASSWORD")
-            }
-            self.media.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.environment = os.environ | {
-            f"PG{name.upper()}": str(value)
-            for name, value in variables.items()
-            if value
-        }
-        self.keys = {
-            hmac.digest(key.strip().encode(), b"backup", "sha256").hex()[:16]
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise OSError("another backup or restore is under way") from error
+    finally:
+        os.close(descriptor)
+
+
+class Site:
+    """A database, a folder of photos and a repository, here or in containers."""
+
+    def __init__(self, compose: bool) -> None:
+        self.compose = compose
+        self.name = "site"
+        self.folder = (
+            PROJECT  # where programs run: for those of this machine, the photos
+        )
+        self.environment = dict(os.environ)
+        if compose:
+            keys = read_secret("field_encryption_keys").split(",")
+            self.repository = read_secret("restic_repository")
+            self.make_folder()
+        else:
+            keys = self.read_settings()
+            self.repository = self.find_repository()
+        self.tags = {
+            f"key-{hmac.digest(key.strip().encode(), b'backup', 'sha256').hex()[:16]}"
             for key in keys
         }
 
-    def run(
-        self,
-        place: tuple[str, ...],
-        *command: str | Path,
-        worst: int = 0,
-        **streams: Any,
-    ) -> None:
-        """Run a program: with compose, in a place there.
+    def make_folder(self) -> None:
+        """Make the folder that compose.yaml mounts, for the user in the container."""
+        folder = PROJECT / "backups"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.chown(folder, CONTAINER_USER, CONTAINER_USER)
 
-        Only its environment has passwords.
-        """
-        words = ("docker", "compose", *place, *command) if self.compose else command
-        done = subprocess.run(words, env=self.environment, check=False, **streams)  # noqa: S603 - no shell
-        if done.returncode not in {0, worst}:  # less than 0 if a signal has ended it
-            done.check_returncode()
+    def read_settings(self) -> list[str]:
+        """Find the database and the photos, and return the keys."""
+        from config import settings  # it needs the project's packages
+
+        self.folder = settings.MEDIA_ROOT
+        database = settings.DATABASES["default"]
+        if database["ENGINE"].endswith("sqlite3"):
+            raise ValueError(SQLITE.format(database["NAME"], self.folder))
+        self.name = database["NAME"]
+        variables = dict(database["OPTIONS"])
+        for name in ("HOST", "PORT", "USER", "PASSWORD"):
+            variables[name] = database.get(name)
+        for name, value in variables.items():
+            if value:
+                self.environment[f"PG{name.upper()}"] = str(value)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return settings.FIELD_ENCRYPTION_KEYS
+
+    def find_repository(self) -> str:
+        """Return the repository, and let restic read it and its password."""
+        file = self.environment.pop(
+            "RESTIC_REPOSITORY_FILE", SECRETS / "restic_repository"
+        )
+        location = self.environment.get("RESTIC_REPOSITORY")
+        if not location:
+            location = Path(file).read_text(encoding="utf-8").strip()
+        if not REMOTE.match(location):
+            location = str(Path(location).absolute())
+        self.environment["RESTIC_REPOSITORY"] = location
+        if "RESTIC_PASSWORD" not in self.environment:
+            password = str(SECRETS / "restic_password")
+            self.environment.setdefault("RESTIC_PASSWORD_FILE", password)
+        return location
+
+    def words(self, command: Command) -> tuple[str, ...]:
+        """Return what to run. Its environment alone has passwords."""
+        place, words = command
+        return ("docker", "compose", *place, *words) if self.compose else words
+
+    def run(self, command: Command, **streams: Any) -> None:
+        subprocess.run(  # noqa: S603 - no shell
+            self.words(command),
+            env=self.environment,
+            cwd=self.folder,
+            check=True,
+            **streams,
+        )
+
+    @contextmanager
+    def read(self, command: Command) -> Iterator[IO[bytes]]:
+        """Yield the output of a command, and raise an error if it fails."""
+        words = self.words(command)
+        with subprocess.Popen(  # noqa: S603 - no shell
+            words, env=self.environment, cwd=self.folder, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout  # noqa: S101 - for mypy
+            yield process.stdout
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, words)
+
+    def pipe(self, source: Command, target: Command) -> None:
+        """Run two commands, of which the second reads the output of the first."""
+        with self.read(source) as stream:
+            self.run(target, stdin=stream)
 
     def psql(self, sql: str, database: str = "postgres") -> None:
-        names = [
-            f"--set={it}={self.name}{end}"
-            for it, end in (("site", ""), ("new", "_new"), ("old", "_old"))
-        ]
-        options = (
+        words = (
+            "psql",
             "--no-psqlrc",
             "--quiet",
             "--output=/dev/null",
             "--set=ON_ERROR_STOP=1",
+            f"--set=site={self.name}",
+            f"--set=new={self.name}_new",
+            f"--set=old={self.name}_old",
             f"--dbname={database}",
         )
-        self.run(IN_DATABASE, "psql", *options, *names, input=sql.encode())
+        self.run((IN_DATABASE, words), input=sql.encode())
+
+    def delete_dump(self) -> None:
+        self.run((IN_SITE, ("rm", "-f", DUMP)))
 
 
-def create(site: Site, target: Path) -> None:
-    folder = target / f"{datetime.now(UTC):{NAME}}"
-    unfinished = folder.with_suffix(".partial")
-    unfinished.mkdir(mode=0o700, parents=True)
-    rows, photos = unfinished / "database", unfinished / "photos.tar"
+def read_secret(name: str) -> str:
+    return (SECRETS / name).read_text(encoding="utf-8").strip()
+
+
+def restic(*words: str) -> Command:
+    """Return a command of restic."""
+    return IN_RESTIC, ("restic", "--no-cache", "--retry-lock=10m", *words)
+
+
+def create(site: Site) -> None:
+    prepare_repository(site)
+    dump = (
+        "pg_dump",
+        "--format=custom",
+        "--compress=0",  # restic does, once it knows what it has already
+        f"--exclude-table-data={EMPTIED}",
+        f"--dbname={site.name}",
+    )
+    tags = tuple(f"--tag={tag}" for tag in sorted(site.tags))
     try:
-        newest = max(target.glob(NAMES), default=unfinished)
-        needed = sum(path.stat().st_size for path in newest.iterdir()) * (
-            2.2 if RECIPIENTS.exists() else 1.1
-        )
-        if shutil.disk_usage(target).free < needed:
-            raise OSError(f"{target} has no space for a backup like {newest.name}")
-        (unfinished / "keys").write_text("\n".join(site.keys), encoding="ascii")
         # First the rows, then the files: a photo that arrives in between has files
         # without a row, never the reverse.
         say("Saving the database")
-        dump = (
-            "pg_dump",
-            "--format=custom",
-            f"--exclude-table-data={EMPTIED}",
-            f"--dbname={site.name}",
-        )
-        with rows.open("xb") as file:
-            site.run(IN_DATABASE, *dump, stdout=file)
+        site.pipe((IN_DATABASE, dump), (IN_SITE, KEEP_DUMP))
         say("Saving the photos")
-        # tar's code 1 means that a photo came or went meanwhile.
-        with photos.open("xb") as file:
-            site.run(
-                IN_SITE, "tar", "-cf", "-", "-C", site.media, ".", worst=1, stdout=file
-            )
-        check_photos(photos)
-        for path in (rows, photos) if RECIPIENTS.exists() else ():
-            subprocess.run(  # noqa: S603
-                ["age", "-R", RECIPIENTS, "-o", f"{path}.age", path],  # noqa: S607
-                check=True,
-            )
-            path.unlink()
-        write_to_disk()  # before it has its name, and again before older ones go
-        unfinished.rename(folder)
-        write_to_disk()
+        site.run(restic("backup", "--no-scan", *OWN, *tags, GROUP, "."))
     finally:
-        for path in target.glob(f"{NAMES}.partial"):
-            shutil.rmtree(path)
-    for path in outdated(target):
-        shutil.rmtree(path)
+        site.delete_dump()
+    if not REMOTE.match(site.repository):  # there, only the other machine deletes
+        say("Reading a part of the repository")
+        part = datetime.now(UTC).toordinal() % PARTS + 1
+        site.run(restic("check", f"--read-data-subset={part}/{PARTS}"))
+        say("Deleting old backups")
+        site.run(restic("forget", "--quiet", *OWN, GROUP, *KEPT, "--prune"))
     # `manage.py status` reads it, on any machine.
-    room = shutil.disk_usage(target).free // sum(
-        path.stat().st_size for path in folder.iterdir()
-    )
-    site.psql(RECORD.format(room), site.name)
-    print(folder)
+    site.psql(RECORD, site.name)
+    print("The backup is made")
 
 
-def write_to_disk() -> None:
-    """Write all files, which a power failure would empty or remove."""
-    if os.name == "posix":
-        os.sync()
+def prepare_repository(site: Site) -> None:
+    """Remove locks that a kill has left, or make the repository if there is none."""
+    try:
+        site.run(restic("unlock", "--quiet"))
+    except subprocess.CalledProcessError as error:
+        if error.returncode != NO_REPOSITORY:
+            raise
+        say("Making the repository")
+        site.run(restic("init"))
 
 
-def outdated(target: Path) -> set[Path]:
-    folders, kept = sorted(target.glob(NAMES), reverse=True), dict[object, Path]()
-    for folder in folders:
-        made = datetime.strptime(folder.name, NAME).replace(tzinfo=UTC)
-        if (age := datetime.now(UTC) - made) < WEEKS:
-            kept.setdefault(
-                made.date() if age < DAYS else made.isocalendar()[:2], folder
-            )
-    return set(folders[ALWAYS:]).difference(kept.values())
-
-
-def check_photos(path: Path) -> None:
-    """Raise an error if the archive is cut off or has links.
-
-    tar takes a cut for the end, and the site would serve what a link names.
-    """
-    with path.open("rb") as file, tarfile.open(fileobj=file) as archive:
-        for member in archive:
-            if not (member.isfile() or member.isdir()):
-                raise tarfile.SpecialFileError(member)
-            tarfile.data_filter(member, "/media")
-            vars(archive)["members"] = []  # or it remembers a million photos
-        file.seek(-1024, os.SEEK_END)
-        if any(file.read()):
-            raise ValueError("its photos are cut off")
-
-
-def restore(site: Site, folder: Path) -> None:
+def restore(site: Site, name: str) -> None:
     """Restore a backup, and replace the database last.
 
     Before that, the whole backup is read, its rows are loaded into a new database, and
-    its photos are added.
+    its photos are added. Only these are ever written as plain text.
     """
     load = (
+        "pg_restore",
+        "--format=custom",
         "--single-transaction",
         "--exit-on-error",
         "--no-owner",
         "--no-acl",
         f"--dbname={site.name}_new",
     )
-    with (
-        TemporaryDirectory(prefix=".restore-", dir=folder.parent) as scratch,
-        ExitStack() as stack,
-    ):
-        plain = folder
+    with ExitStack() as stack:
         try:
-            if missing := sorted(
-                {*(folder / "keys").read_text(encoding="ascii").split()} - site.keys
-            ):
-                raise ValueError(
-                    f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}"
-                )
-            # To a file: age writes a part of one that is cut off.
-            for path in folder.glob("*.age"):
-                plain = Path(scratch)
-                subprocess.run(  # noqa: S603
-                    ["age", "-d", "-i", IDENTITY, "-o", plain / path.stem, path],  # noqa: S607
-                    check=True,
-                )
-            say("Reading the photos")
-            check_photos(plain / "photos.tar")
+            snapshot = find_snapshot(site, name)
+            say("Reading the backup")
+            check_files(site, snapshot)
             say("Loading the rows into a new database")
             site.psql(CHECK + CLEAR + CREATE)
             stack.callback(site.psql, CLEAR)
-            for options in [("--file=/dev/null",), load]:  # first all of it is read
-                with (plain / "database").open("rb") as file:
-                    site.run(
-                        IN_DATABASE,
-                        "pg_restore",
-                        "--format=custom",
-                        *options,
-                        stdin=file,
-                    )
+            site.pipe(restic("dump", snapshot, f"/{DUMP}"), (IN_DATABASE, load))
         except ERRORS as error:
-            sys.exit(f"{folder} cannot be restored, and nothing was changed: {error}")
+            sys.exit(f"{name} cannot be restored, and nothing was changed: {error}")
         say("Adding the photos")
         # As new files (-m), which the worker spares.
-        with (plain / "photos.tar").open("rb") as file:
-            site.run(
-                IN_SITE,
-                "tar",
-                "-xmf",
-                "-",
-                "--no-same-owner",
-                "-C",
-                site.media,
-                stdin=file,
-            )
-        write_to_disk()  # before the rows that name them
+        add = ("tar", "-xmf", "-", "--no-same-owner", f"--exclude={DUMP}")
+        site.pipe(restic("dump", "--archive=tar", snapshot, "/"), (IN_SITE, add))
+        if os.name == "posix":
+            os.sync()  # or a power failure removes files of the rows
         say("Replacing the database")
         site.psql(SWAP)
     if site.compose:
         # Migrates, and starts the site again.
-        site.run(("up", "--detach", "--wait", "--force-recreate"))
-    print(f"{folder} is restored")
+        site.run((("up", "--detach", "--wait", "--force-recreate"), ()))
+    print(f"{snapshot} is restored")
+
+
+def find_snapshot(site: Site, name: str) -> str:
+    """Return the id of a snapshot, and check that the site has its keys."""
+    filters = OWN if name == "latest" else ()
+    with site.read(restic("snapshots", "--json", *filters, name)) as output:
+        snapshots = json.load(output)
+    if not snapshots:
+        raise ValueError("there is no such backup")
+    snapshot = snapshots[-1]
+    keys = {tag for tag in snapshot["tags"] if tag.startswith("key-")}
+    if missing := sorted(keys - site.tags):
+        raise ValueError(
+            f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}"
+        )
+    return str(snapshot["short_id"])
+
+
+def check_files(site: Site, snapshot: str) -> None:
+    """Read all of a backup, and refuse a link: the site would serve its target."""
+    with site.read(restic("ls", "--json", snapshot)) as lines:
+        for line in lines:
+            node = json.loads(line)
+            if node.get("type", "dir") not in {"dir", "file"}:
+                raise ValueError(f"{node['path']} is a {node['type']}")
+    # restic compares the digest of everything that it reads.
+    site.run(restic("dump", "--archive=tar", "--target=/dev/null", snapshot, "/"))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
-                ("room", models.PositiveIntegerField(default=0)),
             ],
         ),
     ]

@@ -1,12 +1,12 @@
-"""Backup and restoration of database and photos, with a stand-in for PostgreSQL."""
+"""Backup and restoration of database and photos, with stand-ins for the programs."""
 
+import io
 import json
-import os
 import re
 import subprocess
+import sys
 import tarfile
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -14,60 +14,78 @@ from unittest.mock import Mock
 import pytest
 
 from core.management.commands.rotate_encryption import BACKUPS_KEPT
-from scripts.backups import NAME, WEEKS, Site, create, main, restore
+from scripts.backups import DUMP, PARTS, SECRETS, lock, main
 
-run = subprocess.run
+type Backups = Callable[..., None]
+
+
+class Output:
+    """What Popen returns: the output of a program that has ended."""
+
+    def __init__(self, content: bytes, code: int) -> None:
+        self.stdout = io.BytesIO(content)
+        self.returncode = code
+
+    def __enter__(self) -> "Output":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
 
 class Server:
-    """What runs instead of pg_dump, pg_restore and psql.
+    """What runs instead of PostgreSQL's programs, restic, tar, sh and rm.
 
-    A database is a row of each table, its dump is JSON.
+    A database is a row of each table, its dump is JSON. A backup is a set of files.
     """
 
     def __init__(self) -> None:
         self.databases = {"site": {"photo": "Teal", "django_session": "stolen-session"}}
-        self.is_superuser, self.killed = False, ""
+        self.backups: list[dict[str, bytes]] | None = None
+        self.keys: list[str] = []
+        self.commands: list[Sequence[str]] = []
+        self.is_superuser = False
+        self.broken: tuple[str, ...] = ()  # the first words of what fails
 
-    def run(self, words: Sequence[str], **options: Any) -> Any:
-        program = getattr(self, words[0], None)
-        if not program:  # it is another one, such as tar
-            return run(words, **options)
-        env = options["env"]
+    def open(self, words: Sequence[str], **options: Any) -> Output:
+        """Run a program that writes: one that fails has written half of it."""
+        content = getattr(self, words[0])(words, **options)
+        if self.is_broken(words):
+            return Output(content[: len(content) // 2], -9)
+        return Output(content, 0)
+
+    def run(self, words: Sequence[str], **options: Any) -> None:
+        code = -9 if self.is_broken(words) else 0
+        code = code or getattr(self, words[0])(words, **options)
+        if isinstance(code, int) and code:
+            raise subprocess.CalledProcessError(code, words)
+
+    def is_broken(self, words: Sequence[str]) -> bool:
+        self.commands.append(words)
+        return bool(self.broken) and set(self.broken) <= set(words)
+
+    def pg_dump(self, words: Sequence[str], env: Any, **options: Any) -> bytes:
         assert (env["PGHOST"], env["PGPASSWORD"]) == ("db.internal", "word")
-        assert "word" not in " ".join(words), (
-            "every user of the machine can read it there"
-        )
-        values = dict(word.split("=", 1) for word in words if "=" in word)
-        code = -9 if words[0] == self.killed else program(values, **options)
-        return subprocess.CompletedProcess(words, code)
-
-    def pg_dump(self, values: dict[str, str], stdout: Any, **options: Any) -> int:
+        values = read_values(words)
         rows = self.databases[values["--dbname"]].items()
         kept = {
             table: row
             for table, row in rows
             if not re.fullmatch(values["--exclude-table-data"], table)
         }
-        stdout.write(json.dumps(kept).encode())
-        return 0
+        return json.dumps(kept).encode()
 
-    def pg_restore(self, values: dict[str, str], stdin: Any, **options: Any) -> int:
-        """Fail for a cut-off dump, but only if all of it is read before the load."""
+    def pg_restore(self, words: Sequence[str], stdin: Any, **options: Any) -> None:
         text = stdin.read()
-        if values.get("--file") == "/dev/null":
-            return 0 if text.endswith(b"}") else 1
-        self.databases[values["--dbname"]] = (
-            json.loads(text) if text.endswith(b"}") else {}
-        )
-        return 0
+        rows = json.loads(text) if text.endswith(b"}") else {}
+        self.databases[read_values(words)["--dbname"]] = rows
 
-    def psql(self, values: dict[str, str], input: bytes, **options: Any) -> int:
+    def psql(self, words: Sequence[str], input: bytes, **options: Any) -> int:
         sql = input.decode()
         if "is_superuser" in sql and self.is_superuser:
             return 3
         if "INSERT INTO core_lastrun" in sql:
-            self.databases[values["--dbname"]]["core_lastrun"] = sql
+            self.databases[read_values(words)["--dbname"]]["core_lastrun"] = sql
         names = {"site": "site", "new": "site_new", "old": "site_old"}
         changes = re.findall(
             r'(CREATE|DROP|ALTER) DATABASE (?:IF EXISTS )?:"(\w+)"'
@@ -79,6 +97,63 @@ class Server:
             if verb != "DROP":
                 self.databases[names[new or name]] = rows
         return 0
+
+    def sh(self, words: Sequence[str], cwd: Path, stdin: Any, **options: Any) -> None:
+        assert "umask 077" in words[2], "only the site's user reads the dump"
+        (cwd / DUMP).write_bytes(stdin.read())
+
+    def rm(self, words: Sequence[str], cwd: Path, **options: Any) -> None:
+        (cwd / words[-1]).unlink(missing_ok=True)
+
+    def tar(self, words: Sequence[str], cwd: Path, stdin: Any, **options: Any) -> None:
+        with tarfile.open(fileobj=stdin, mode="r|") as archive:
+            for member in archive:
+                if f"--exclude={member.name}" not in words:
+                    archive.extract(member, cwd, filter="data")
+
+    def restic(self, words: Sequence[str], env: Any, cwd: Path, **options: Any) -> Any:
+        assert env["RESTIC_PASSWORD_FILE"] == str(SECRETS / "restic_password")
+        action = next(word for word in words[1:] if not word.startswith("-"))
+        if action == "init":
+            self.backups = []
+        if self.backups is None:
+            return 10
+        if action == "backup":
+            paths = [path for path in cwd.rglob("*") if path.is_file()]
+            names = [path.relative_to(cwd).as_posix() for path in paths]
+            contents = [path.read_bytes() for path in paths]
+            self.backups.append(dict(zip(names, contents, strict=True)))
+            self.keys = re.findall(r"--tag=(key-\w+)", " ".join(words))
+        if action == "snapshots":
+            found = self.backups[-1:] if words[-1] == "latest" else []
+            tags = ["site", *self.keys]
+            snapshots = [{"short_id": "1a2b", "tags": tags} for _ in found]
+            return json.dumps(snapshots).encode()
+        if action == "ls":
+            lines = [{"struct_type": "snapshot"}]
+            for name in self.backups[-1]:
+                kind = "symlink" if name.endswith("link") else "file"
+                lines.append({"path": name, "type": kind})
+            return "\n".join(json.dumps(line) for line in lines).encode()
+        if action == "dump" and words[-1] == f"/{DUMP}":
+            return self.backups[-1][DUMP]
+        if action == "dump" and "--target=/dev/null" not in words:
+            return make_archive(self.backups[-1])
+        return 0
+
+
+def make_archive(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return content.getvalue()
+
+
+def read_values(words: Sequence[str]) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 @pytest.fixture
@@ -93,131 +168,177 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Mock:
 def server(monkeypatch: pytest.MonkeyPatch, disk: Mock) -> Server:
     server = Server()
     monkeypatch.setattr("subprocess.run", server.run)
+    monkeypatch.setattr("subprocess.Popen", server.open)
     return server
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Site:
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a photo of a site in production."""
     parts = {"NAME": "site", "HOST": "db.internal", "PASSWORD": "word", "OPTIONS": {}}
     database = {"ENGINE": "django.db.backends.postgresql", **parts}
     monkeypatch.setattr("config.settings.DATABASES", {"default": database})
     monkeypatch.setattr("config.settings.MEDIA_ROOT", tmp_path / "media")
-    monkeypatch.setattr("scripts.backups.RECIPIENTS", tmp_path / "none")
-    photo = tmp_path / "media" / "id" / "display.jpg"
+    monkeypatch.delenv("RESTIC_PASSWORD", raising=False)
+    monkeypatch.setenv("RESTIC_REPOSITORY", str(tmp_path / "backups"))
+    photo = tmp_path / "media" / "photos" / "display.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"pixels")
-    return Site(compose=False)
+    return photo
 
 
-def back_up(site: Site, folder: Path) -> Path:
-    create(site, folder)
-    return max(folder.iterdir())
+@pytest.fixture
+def backups(photo: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Backups:
+    """Return a function that runs scripts/backups.py."""
+
+    def run(*words: str) -> None:
+        monkeypatch.setattr("sys.argv", ["backups", *words])
+        main()
+
+    return run
 
 
 @pytest.mark.control("backup")
 def test_backup_restores_rows_and_files_but_no_sessions(
-    site: Site, server: Server, tmp_path: Path
+    backups: Backups, server: Server, photo: Path
 ) -> None:
-    backup = back_up(site, tmp_path / "backups")
-    assert backup.stat().st_mode & 0o077 == 0, "only its owner reads it"
-    record = server.databases["site"]["core_lastrun"]
-    assert re.search(r"VALUES \('backup', CURRENT_TIMESTAMP, [1-9]\d*\)", record), (
-        "`manage.py status` reads it"
-    )
-    assert b"stolen-session" not in (backup / "database").read_bytes()
-    (site.media / "id" / "display.jpg").unlink()
+    backups("create")
+    assert "core_lastrun" in server.databases["site"], "`manage.py status` reads it"
+    assert server.backups
+    assert server.backups[0].keys() == {DUMP, "photos/display.jpg"}
+    assert b"stolen-session" not in server.backups[0][DUMP]
+    spoken = " ".join(word for words in server.commands for word in words)
+    assert "word" not in spoken.split("=")
+    photo.unlink()
     server.databases["site"] = {"photo": "newer than the backup"}
-    restore(site, backup)
+    backups("restore")
     assert server.databases == {"site": {"photo": "Teal"}}
-    assert (site.media / "id" / "display.jpg").read_bytes() == b"pixels"
+    assert photo.read_bytes() == b"pixels"
+    assert not (photo.parents[1] / DUMP).exists()
 
 
 @pytest.mark.control("backup")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("restic", "snapshots"),  # its password is wrong
+        ("restic", "ls"),
+        ("restic", "--target=/dev/null"),  # a digest differs
+        ("restic", f"/{DUMP}"),
+        ("pg_restore",),
+    ],
+)
 def test_backup_that_cannot_be_restored_changes_nothing(
-    site: Site, server: Server, tmp_path: Path
+    backups: Backups, server: Server, photo: Path, broken: tuple[str, ...]
 ) -> None:
-    backup = back_up(site, tmp_path / "backups")
-    before = {"site": {**server.databases["site"], "photo": "newer than the backup"}}
+    backups("create")
+    before = {"site": {"photo": "newer than the backup"}}
     server.databases = {"site": dict(before["site"])}
-    for name, size in (("database", 9), ("photos.tar", 1024)):
-        whole = (backup / name).read_bytes()
-        os.truncate(backup / name, size)
-        with pytest.raises(SystemExit, match="nothing was changed"):
-            restore(site, backup)
-        (backup / name).write_bytes(whole)
+    photo.unlink()
+    server.broken = broken
+    with pytest.raises(SystemExit, match="nothing was changed"):
+        backups("restore")
+    assert server.databases == before
+    assert not photo.exists()
+
+
+@pytest.mark.control("backup")
+def test_hostile_backup_changes_nothing(
+    backups: Backups,
+    server: Server,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backups("create")
+    before = {"site": {"photo": "newer than the backup"}}
+    server.databases = {"site": dict(before["site"])}
+    photo.unlink()
     server.is_superuser = True  # as whom a dump can run programs
     with pytest.raises(SystemExit, match="nothing was changed"):
-        restore(site, backup)
+        backups("restore")
     server.is_superuser = False
-    with tarfile.open(backup / "photos.tar", "w") as archive:
-        link = tarfile.TarInfo("id/display.jpg")
-        # The site would serve it.
-        link.type, link.linkname = tarfile.SYMTYPE, "../other/display.jpg"
-        archive.addfile(link)
-    with pytest.raises(SystemExit, match="nothing was changed"):
-        restore(site, backup)
-    site.keys = {"another"}
-    with pytest.raises(
-        SystemExit, match="nothing was changed: FIELD_ENCRYPTION_KEYS lacks"
-    ):
-        restore(site, backup)
+    assert server.backups
+    server.backups[-1]["photos/link"] = b""  # the site would serve its target
+    with pytest.raises(SystemExit, match="nothing was changed: photos/link is a sym"):
+        backups("restore")
+    del server.backups[-1]["photos/link"]
+    with pytest.raises(SystemExit, match="nothing was changed: there is no such"):
+        backups("restore", "another")
+    monkeypatch.setattr("config.settings.FIELD_ENCRYPTION_KEYS", ["another"])
+    lacks = "nothing was changed: FIELD_ENCRYPTION_KEYS lacks"
+    with pytest.raises(SystemExit, match=lacks):
+        backups("restore")
     assert server.databases == before
-    assert (site.media / "id" / "display.jpg").read_bytes() == b"pixels"
+    assert not photo.exists()
 
 
 @pytest.mark.control("backup")
-def test_interrupted_backup_leaves_nothing(
-    site: Site, server: Server, tmp_path: Path
+def test_dump_of_a_backup_that_fails_does_not_stay(
+    backups: Backups, server: Server, photo: Path
 ) -> None:
-    # Its process was killed.
-    (tmp_path / "backups" / "2026-01-01T033000Z.partial").mkdir(parents=True)
-    server.killed = "pg_dump"
-    with pytest.raises(subprocess.CalledProcessError):
-        create(site, tmp_path / "backups")
-    assert not list((tmp_path / "backups").iterdir())
+    dump = photo.parents[1] / DUMP
+    for broken in (("pg_dump",), ("restic", "backup"), ("restic", "check")):
+        server.broken = broken
+        with pytest.raises(SystemExit, match="The command failed"):
+            backups("create")
+        assert not dump.exists()
+        assert "core_lastrun" not in server.databases["site"]
+    assert server.backups
+    assert len(server.backups) == 1, "half a dump is no backup"
+    deletions = [words for words in server.commands if "forget" in words]
+    assert not deletions, "older backups are needed"
+    # A killed one has left it, and the repository is away.
+    dump.write_bytes(b"rows")
+    server.broken = ("restic",)
+    with pytest.raises(SystemExit):
+        backups("create")
+    assert not dump.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+def test_backup_waits_for_no_other_one(backups: Backups, photo: Path) -> None:
+    with (
+        lock(photo.parents[1]),
+        pytest.raises(SystemExit, match="another backup or restore is under way"),
+    ):
+        backups("create")
+    backups("create")
 
 
 @pytest.mark.control("power")
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no such call")
-def test_backup_is_on_the_disk_before_it_replaces_anything(
-    site: Site, server: Server, disk: Mock, tmp_path: Path
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such call")
+def test_restored_photos_are_on_the_disk_before_their_rows_are_used(
+    backups: Backups, server: Server, disk: Mock, photo: Path
 ) -> None:
-    target = tmp_path / "backups"
-    days = (100, 101, 102)
-    names = [f"{datetime.now(UTC) - timedelta(days=age):{NAME}}" for age in days]
-    for name in names:
-        (target / name).mkdir(parents=True)
-    steps: list[Any] = []
-
-    def count_files() -> None:
-        folders = {path.name: len(list(path.iterdir())) for path in target.iterdir()}
-        steps.append(folders)
-
-    disk.side_effect = count_files
-    made = back_up(site, target)
-    old = dict.fromkeys(names, 0)
-    assert steps == [old | {f"{made.name}.partial": 3}, old | {made.name: 3}]
-    assert not (target / names[-1]).exists()
-    photo = site.media / "id" / "display.jpg"
+    backups("create")
     photo.unlink()
+    steps: list[tuple[bool, bool]] = []
 
     def look() -> None:
         steps.append((photo.exists(), "site_new" in server.databases))
 
     disk.side_effect = look
-    restore(site, made)
-    assert steps[2:] == [(True, True)]
+    backups("restore")
+    assert steps == [(True, True)]
 
 
-def test_only_old_backups_are_deleted(site: Site, tmp_path: Path) -> None:
-    now, foreign = datetime.now(UTC), {".ssh", "2025", "film.partial"}
-    names = [f"{now - timedelta(days=days):{NAME}}" for days in (100, 57, 40, 3, 2, 1)]
-    for name in foreign | set(names):
-        (tmp_path / "backups" / name).mkdir(parents=True)
-    create(site, tmp_path / "backups")
-    left = {path.name for path in (tmp_path / "backups").iterdir()}
-    assert left >= foreign
-    assert sorted(left - foreign)[:-1] == names[2:]
+def test_backups_are_deleted_only_in_a_folder_of_this_machine(
+    backups: Backups, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups("create")
+    (words,) = [words for words in server.commands if "forget" in words]
+    weeks = BACKUPS_KEPT.days // 7  # as long as the old keys
+    assert {"--keep-daily=14", f"--keep-weekly={weeks}"} <= set(words)
+    assert "--max-unused=0" in words
+    assert {"--host=site", "--tag=site", "--group-by=host", "--prune"} <= set(words)
+    (part,) = re.findall(r"--read-data-subset=(\d+)/(\d+)", str(server.commands))
+    assert 1 <= int(part[0]) <= int(part[1]) == PARTS
+    server.commands.clear()
+    monkeypatch.setenv("RESTIC_REPOSITORY", "rest:https://backups.example.com/site/")
+    backups("create")
+    spoken = {word for words in server.commands for word in words}
+    assert "backup" in spoken
+    assert not spoken & {"forget", "prune", "--prune", "check"}
 
 
 def test_sqlite_is_refused_with_what_to_do_instead(
@@ -229,15 +350,12 @@ def test_sqlite_is_refused_with_what_to_do_instead(
         "OPTIONS": {},
     }
     monkeypatch.setattr("config.settings.DATABASES", {"default": engine})
+    monkeypatch.setattr("config.settings.MEDIA_ROOT", tmp_path / "media")
     for action in ("create", "restore"):
-        monkeypatch.setattr("sys.argv", ["backups", action, str(tmp_path / "backups")])
+        monkeypatch.setattr("sys.argv", ["backups", action])
         with pytest.raises(
             SystemExit,
             match=r'needs PostgreSQL; .*`sqlite3 "/srv/site\.sqlite3" "\.backup COPY"`',
         ):
             main()
     assert not list(tmp_path.iterdir())
-
-
-def test_keys_are_kept_as_long_as_backups() -> None:
-    assert BACKUPS_KEPT == WEEKS

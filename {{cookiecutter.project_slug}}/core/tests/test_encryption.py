@@ -1,5 +1,6 @@
 """Encrypted fields and key rotation."""
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
