@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, name, production, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    ROOT,
+    Answers,
+    name,
+    production,
+    run,
+)
 from tests.support.manifests import containers_of, pod_of, read_manifests
 from tests.support.recipes import Install, Recipe, marks
 
@@ -133,6 +142,6 @@ def test_kubernetes_passes_every_check_and_can_go(
             assert output.count(f" against version {version}") == len(manifests)
         check_manifests(manifests)
         check_start(project.folder, tmp_path, manifests)
-        compose = Path(project.folder, "compose.yaml").read_text(encoding="utf-8")
+        compose = (ROOT / RAW / "compose.yaml").read_text(encoding="utf-8")
         (image,) = re.findall(r"image: (nginx:\S+)", compose)
         assert pod_of(manifests["Deployment/site"])["containers"][0]["image"] == image
