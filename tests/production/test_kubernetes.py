@@ -8,6 +8,7 @@ budget and roll-outs are not shown.
 
 import re
 import secrets
+import socket
 import sys
 import threading
 from collections import Counter
@@ -17,7 +18,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from ssl import create_default_context
 from typing import Any
@@ -57,8 +58,8 @@ class Cluster:
     variables: dict[str, str]
     secrets: dict[str, str]
     site: Site
-    # The IP addresses of the pods that get requests.
-    answering: list[str] = field(default_factory=list)
+    # The pods that get requests, with their IP addresses.
+    answering: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str) -> str:
         """Run podman."""
@@ -108,12 +109,11 @@ class Cluster:
             "spec": pod,
         }
 
-    def start_site(self, name: str) -> str:
+    def start_site(self, name: str) -> None:
         """Make a pod of the site, and send requests to it once it is ready."""
         address = self.play("Deployment/site", name)
         wait_until(lambda: is_ready(address), f"{name} is not ready")
-        self.answering.append(address)
-        return address
+        self.answering[name] = address
 
     def people(self) -> list["Person"]:
         """Return visitors who have logged in, each with an account."""
@@ -145,13 +145,13 @@ class Cluster:
 class Person(Visitor):
     """A visitor whose requests a gateway gives to the pods in turn."""
 
-    pods: list[str] = field(default_factory=list)
+    pods: dict[str, str] = field(default_factory=dict)
     ip_address: str = field(default_factory=lambda: next(IP_ADDRESSES))
 
     def connection(self) -> HTTPConnection:
         """Return a connection to the next pod."""
-        pods = tuple(self.pods)
-        address = pods[next(TURNS) % len(pods)]
+        addresses = tuple(self.pods.values())
+        address = addresses[next(TURNS) % len(addresses)]
         return HTTPConnection(address, 8080, timeout=HANG_SECONDS)
 
     def request(
@@ -313,17 +313,17 @@ def cluster(project: Project, tmp_path: Path) -> Iterator[Cluster]:
 
 def check_both_pods(cluster: Cluster) -> None:
     """Upload a photo at each pod, and see it at the other one."""
-    first, second = cluster.answering
+    pods = cluster.answering
     person = cluster.people()[0]
-    for one, other in ((first, second), (second, first)):
-        person.pods = [one]
+    for one, other in permutations(pods):
+        person.pods = {one: pods[one]}
         title = f"Photo {uuid4()}"
         assert person.upload(photo(), title=title).status == 302
-        person.pods = [other]
+        person.pods = {other: pods[other]}
         assert title in person.get(MINE).text
-    for address in (first, second):
+    for address in pods.values():
         with pytest.raises(ConnectionRefusedError):  # nginx alone reaches gunicorn
-            HTTPConnection(address, 8000, timeout=HANG_SECONDS).connect()
+            socket.create_connection((address, 8000), HANG_SECONDS)
 
 
 def photo() -> bytes:
@@ -378,9 +378,8 @@ def check_kills(cluster: Cluster) -> None:
         working = [threads.submit(load.work, person) for person in load.people]
         try:
             wait_until(lambda: load.has_done(12), "no uploads")
-            killed = cluster.answering[0]
             cluster.run("kill", "--signal", "KILL", "site-1-site", "site-1-nginx")
-            cluster.answering.remove(killed)
+            del cluster.answering["site-1"]
             cluster.run("kill", "--signal", "KILL", "worker-worker")
             before = len(load.uploaded)
             wait_until(lambda: load.has_done(before + 6), "no uploads at one pod")
@@ -409,7 +408,7 @@ def check_kills(cluster: Cluster) -> None:
 def accepts(address: str) -> bool:
     """Return whether nginx of a pod accepts connections."""
     try:
-        HTTPConnection(address, 8080, timeout=HANG_SECONDS).connect()
+        socket.create_connection((address, 8080), HANG_SECONDS).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -419,11 +418,11 @@ def check_end_of_pod(cluster: Cluster) -> None:
     """End a pod in the kubelet's order while six people upload: all are stored."""
     nginx = pod_of(read_manifests()["Deployment/site"])["containers"][0]
     before_stop = nginx["lifecycle"]["preStop"]["exec"]["command"]
-    address = cluster.answering[0]
+    address = cluster.answering["site-2"]
     begun = threading.Semaphore(0)
     # A process decodes one photo and lets two wait, so they end one after the other.
     slow = [
-        SlowPerson(cluster.site, it.cookies, pods=[address], begun=begun)
+        SlowPerson(cluster.site, it.cookies, pods={"site-2": address}, begun=begun)
         for it in cluster.people()
     ]
     tokens = [person.token(UPLOAD_PAGE) for person in slow]
@@ -441,15 +440,19 @@ def check_end_of_pod(cluster: Cluster) -> None:
             threads.submit(person.upload, photo(), title=title, token=token)
             for person, title, token in zip(slow, titles, tokens, strict=True)
         ]
-        for _ in slow:
-            assert begun.acquire(timeout=HANG_SECONDS)
-        cluster.answering.remove(address)
-        ended = threads.submit(end_pod)
-        wait_until(lambda: not accepts(address), "nginx does not end")
-        statuses = []
-        for person, upload in zip(slow, uploads, strict=True):
-            person.turn.set()
-            statuses.append(upload.result().status)
+        try:
+            for _ in slow:
+                assert begun.acquire(timeout=HANG_SECONDS)
+            del cluster.answering["site-2"]
+            ended = threads.submit(end_pod)
+            wait_until(lambda: not accepts(address), "nginx does not end")
+            statuses = []
+            for person, upload in zip(slow, uploads, strict=True):
+                person.turn.set()
+                statuses.append(upload.result().status)
+        finally:
+            for person in slow:
+                person.turn.set()
         ended.result()
     assert statuses == [302] * len(slow)
     assert set(titles) <= set(cluster.rows().values())
