@@ -74,6 +74,8 @@ ENTRYPOINT ["restic"]
 """,
     f"ghcr.io/astral-sh/uv:{UV}": "COPY uv /uv\n",
 }
+# Holds the network of a pod. Podman's own needs one more program.
+PAUSE = "localhost/pause"
 # What the emitted scripts call. A build takes the stand-ins, as there is no registry.
 DOCKER = """\
 #!/bin/sh
@@ -123,8 +125,12 @@ class Engine:
         (folder / "storage.conf").write_text(storage, encoding="utf-8")
         # crun fails where control groups have two versions at once.
         limits = '["nofile=20000:20000", "nproc=90000:90000"]'
+        # Its own folders too, or the end of another one removes what this one runs.
         containers = (
-            f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n'
+            f"[containers]\ndefault_ulimits = {limits}\n"
+            f'[engine]\nruntime = "runc"\ntmp_dir = "{folder}/libpod"\n'
+            f'infra_image = "{PAUSE}"\n'
+            f'[network]\nnetwork_config_dir = "{folder}/networks"\n'
         )
         (folder / "containers.conf").write_text(containers, encoding="utf-8")
         (folder / "docker").write_text(DOCKER, encoding="utf-8")

@@ -1,6 +1,5 @@
 """Encrypted fields and key rotation."""
 
-from datetime import timedelta
 from io import StringIO
 from typing import Any
 

@@ -1,0 +1,28 @@
+"""The manifests of the recipe kubernetes."""
+
+from typing import Any
+
+import yaml
+
+from tests.support.recipes import Recipe
+
+PAGES = ["kubernetes", "kubernetes-network", "kubernetes-site", "kubernetes-worker"]
+IMAGE, RELEASE = "registry.example.com/my-secure-site", "RELEASE"
+
+
+def read_manifests() -> dict[str, dict[str, Any]]:
+    """Return the manifests of all pages, each by its kind and name."""
+    texts = [block.text for page in PAGES for block in Recipe(page).steps]
+    found = [manifest for text in texts for manifest in yaml.safe_load_all(text)]
+    return {f"{it['kind']}/{it['metadata']['name']}": it for it in found}
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification of a deployment's or a job's pods."""
+    pod: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return pod
+
+
+def containers_of(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers of a pod, its sidecars first."""
+    return [*pod.get("initContainers", []), *pod["containers"]]
