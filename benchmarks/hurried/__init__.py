@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 # place shows that it is about this weakness. A weakness can name others. The words say
 # what is wrong, as no name of a test and no advice does.
 KINDS = {
-    "access": r"\bshows \w+\.\w+|gives others what|mixes the numbers|other sites read",
+    "access": r"\bshows \w+\.\w+|gives others what|mixes the numbers",
     "account": r"TID251|S105|S106",
     "content": r"formula|PhotoField|file of any kind|as it was sent",
     "csrf": r"csrf_exempt|\bGET\b.* changes \w+",
@@ -34,8 +34,7 @@ KINDS = {
     "secret": r"EncryptedTextField|shows \w+\.(password|secret|key|token)",
     "ssrf": r"internal servers",
     "writing": (
-        r"changes \w+ of the owner|uses \w+ of the owner|lets a user set|gives others"
-        r"|mixes the numbers|, not 404"
+        r"(changes|uses) \w+ of the owner|gives others what|mixes the numbers|, not 404"
     ),
 }
 
@@ -183,7 +182,7 @@ def describe_places(feature: Feature, weakness: Weakness) -> list[re.Pattern[str
             patterns.append(rf"\b{path}:(?:(?:{choice})\b|(?!\d))")
     for route in weakness.routes:
         parts = [re.escape(part) for part in re.split(r"<\w+>", route)]
-        parameter = r"(?:<\w+>|[\w-]+)"
+        parameter = r"(?:<\w+>|\d+)"
         start = r"(?:(?<![\w>/.])|(?<=testserver))"
         patterns.append(rf"{start}{parameter.join(parts)}(?![\w<])")
     # The name of a form is no name of one of its fields.
