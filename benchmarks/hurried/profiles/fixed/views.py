@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from core.ratelimit import rate_limit
 from profiles.forms import ProfileForm
 from profiles.markdown import render_markdown
 from profiles.models import Profile
@@ -29,6 +30,7 @@ def members(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(30, seconds=3600)
 def edit(request: UserRequest) -> HttpResponse:
     instance = Profile.objects.filter(user=request.user).first()
     instance = instance or Profile(user=request.user)
