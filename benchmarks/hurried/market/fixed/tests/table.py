@@ -7,13 +7,13 @@ from users.models import User
 
 ROWS = """
 /market/                                     200     200     200     200     200
-/market/create/                              log-in  200     200     200     200  # all: is_published: sellers publish
+/market/create/                              log-in  200     200     200     200  # all: is_published: sellers publish their offers
 /market/suggest/                             log-in  200     200     200     200
 /market/saved/                               log-in  200     200     200     200
 /market/saved/<search_pk>/                   log-in  away    404     404     404
 /market/saved/<search_pk>/delete/            log-in  away    404     404     404
 /market/<pk>/                                404     200     404     404     404
-/market/<pk>/edit/                           log-in  200     404     404     404  # owner: is_published: sellers publish
+/market/<pk>/edit/                           log-in  200     404     404     404  # owner: is_published: sellers publish their offers
 /admin/market/offer/                         log-in  log-in  log-in  403     403
 /admin/market/offer/add/                     log-in  log-in  log-in  403     403
 /admin/market/offer/<object_id>/delete/      log-in  log-in  log-in  403     403
