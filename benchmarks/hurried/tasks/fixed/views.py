@@ -135,7 +135,7 @@ def me(request: Any) -> HttpResponse:
             user.save()
     except (AttributeError, TypeError, ValidationError):
         return JsonResponse({"error": "wrong data"}, status=400)
-    keys = list(user.api_keys.values_list("key", flat=True))
+    keys = list(user.api_keys.values_list("key", flat=True)[:100])
     return JsonResponse({"id": user.pk, "email": user.email, "keys": keys})
 
 
