@@ -76,12 +76,13 @@ def sentence() -> str:
     """Return what the checks notice of code that was added in a hurry."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     hurried = results["hurried"]
-    left = results["hurried_fixed"]["left"]
+    fixed = results["hurried_fixed"]
     return (
-        f"{SENTENCE_START}Of {hurried['weaknesses']} weaknesses in twelve features that"
-        f" were written in a hurry, a project prevents {hurried['prevented']}, its"
-        f" checks name {hurried['noticed']}, and {left} are left once they all pass."
-        f"{SENTENCE_END}"
+        f"{SENTENCE_START}Of {hurried['weaknesses']} weaknesses in"
+        f" {hurried['features']} features that were written in a hurry, a project"
+        f" prevents {hurried['prevented']}, and its checks name {hurried['noticed']}."
+        f" Once {fixed['features']} of the features pass all checks,"
+        f" {fixed['left']} of {fixed['weaknesses']} are left.{SENTENCE_END}"
     )
 
 

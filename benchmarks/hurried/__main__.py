@@ -169,6 +169,7 @@ def count_what_is_left(features: list[Feature], options: argparse.Namespace) -> 
         record(
             "hurried_fixed",
             features=len(features),
+            weaknesses=sum(len(feature.weaknesses) for feature in features),
             left=len(all_left),
             serious_left=sum(weakness.is_serious for weakness in all_left),
         )
