@@ -163,7 +163,8 @@ def count_what_is_left(features: list[Feature], options: argparse.Namespace) -> 
         for feature, weaknesses in zip(features, left, strict=True)
         for weakness in weaknesses
     ]
-    print_table(["feature", "weakness that is left", ""], rows)
+    if rows:
+        print_table(["feature", "weakness that is left", ""], rows)
     all_left = [weakness for weaknesses in left for weakness in weaknesses]
     if not options.feature:
         record(
