@@ -1,4 +1,4 @@
-"""Write the figures of README.md, between two comments.
+"""Write the figures of README.md, between comments.
 
 Some are counted now, others are the results of long runs. tests/test_upstream.py fails
 when they differ. Then run: uv run python -m benchmarks.figures
@@ -17,6 +17,8 @@ from tests.support.corpus import FILES
 README = ROOT / "README.md"
 START = "<!-- Written by: uv run python -m benchmarks.figures -->\n"
 END = "<!-- End of the figures -->\n"
+SENTENCE_START = "<!-- benchmarks.figures -->"
+SENTENCE_END = "<!-- end -->"
 
 # The smallest project of the most used template, and the largest project of another.
 PEERS = ("cookiecutter-django by default", "django-keel with every option")
@@ -68,6 +70,20 @@ def compare_sizes(nothing: Path, everything: Path, recorded: dict[str, Any]) -> 
         peer = recorded["peers"][name]
         sizes.append(f"{name}, {peer['lines']:,} and {peer['complexity']}")
     return f"{'; '.join(sizes)} ({day(recorded['date'])})"
+
+
+def sentence() -> str:
+    """Return what the checks notice of code that was added in a hurry."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    hurried = results["hurried"]
+    fixed = results["hurried_fixed"]
+    return (
+        f"{SENTENCE_START}Of {hurried['weaknesses']} weaknesses in"
+        f" {hurried['features']} features that were written in a hurry, a project"
+        f" prevents {hurried['prevented']}, and its checks name {hurried['noticed']}."
+        f" Once {fixed['features']} of the features pass all checks,"
+        f" {fixed['left']} of {fixed['weaknesses']} are left.{SENTENCE_END}"
+    )
 
 
 def block(nothing: Path, everything: Path) -> str:
@@ -153,10 +169,12 @@ def main() -> None:
     """Write the block."""
     with generated(ALL_OFF) as nothing, generated(ALL_ON) as everything:
         figures = block(nothing, everything)
-    before, _, rest = README.read_text(encoding="utf-8").partition(START)
-    README.write_text(
-        before + figures + rest.partition(END)[2], encoding="utf-8", newline="\n"
-    )
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    text = before + figures + rest.partition(END)[2]
+    before, _, rest = text.partition(SENTENCE_START)
+    text = before + sentence() + rest.partition(SENTENCE_END)[2]
+    README.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,34 @@ def test_every_weakness_names_places_that_exist(feature: Feature) -> None:
             assert {*re.findall(r"\w+", name.rpartition(".")[2])} <= words, name
 
 
+def test_names_of_tests_and_advice_say_nothing_about_a_weakness() -> None:
+    said = [
+        "test no page shows what belongs to others",
+        "test nobody changes what belongs to others",
+        "test every url answers as the access table says",
+        "test every page of an object is for its owner or says why not",
+        "test objects that two users share are made for two",
+        "test pages stay as quick and short with more objects",
+        "test texts of users are encrypted or say why not",
+        "Put @rate_limit below the methods of a view that adds rows or sends emails.",
+        "What to do, in this order:",
+    ]
+    for text in said:
+        for kind, words in KINDS.items():
+            assert not re.search(words, text), f"{kind}: {text}"
+
+
+@every_feature
+def test_fixed_variant_has_only_files_that_differ(feature: Feature) -> None:
+    folder = feature.folder / "fixed"
+    changed = [path for path in folder.rglob("*") if path.is_file()]
+    assert changed
+    for path in changed:
+        original = feature.folder / "app" / path.relative_to(folder)
+        is_new = not original.is_file()
+        assert is_new or original.read_bytes() != path.read_bytes(), path
+
+
 @every_feature
 def test_files_are_an_app_without_migrations(feature: Feature) -> None:
     paths = [path.relative_to(feature.folder / "app") for path in feature.files()]
@@ -87,27 +115,29 @@ def notice(line: str, title: str = "", heading: str = "") -> str:
 def test_weakness_counts_if_its_place_and_a_fitting_word_are_named() -> None:
     name = "order_is_cancelled_by_get"
     route = "/shop/orders/<pk>/cancel/"
-    assert notice(f"{route} writes on GET") == name
-    assert notice("/shop/orders/17/cancel/ writes on GET") == name
-    assert notice("shop.views.cancel", "views without csrf") == name
-    assert notice(route, heading="These views change something on GET:") == name
+    assert notice(f"GET {route} changes Order: do so by POST") == name
+    assert notice("GET /shop/orders/17/cancel/ changes Order") == name
+    assert notice("shop.views.cancel", "views that are csrf_exempt") == name
+    assert notice(route, heading="These views are csrf_exempt:") == name
     text = (SHOP.folder / "app" / "views.py").read_text(encoding="utf-8")
     number = text[: text.index("def cancel(")].count("\n") + 1
-    assert notice(f"shop/views.py:{number}:1: CSRF") == name
+    assert notice(f"shop/views.py:{number}:1: csrf_exempt") == name
 
 
 def test_weakness_does_not_count_without_place_or_word() -> None:
     route = "/shop/orders/<pk>/cancel/"
-    assert notice("a view writes on GET") == ""
+    assert notice("a view is csrf_exempt") == ""
     assert notice(f"{route} is missing a row") == ""
-    assert notice(f"{route}again/ writes on GET") == ""
-    assert notice(f"/other{route} writes on GET") == ""
-    assert notice("shop/views.py:1:1: CSRF") == ""
-    assert notice("shop.views.cancel_all", "views without csrf") == ""
+    assert notice(f"{route} asks GET for something else") == ""
+    assert notice(f"{route}again/ is csrf_exempt") == ""
+    assert notice(f"/other{route} is csrf_exempt") == ""
+    assert notice("/shop/orders/create/cancel/ is csrf_exempt") == ""
+    assert notice("shop/views.py:1:1: csrf_exempt") == ""
+    assert notice("shop.views.cancel_all", "views that are csrf_exempt") == ""
     # A line that prints the whole site names nothing.
-    assert notice(f"{route} writes on GET {'/ ' * 500}") == ""
+    assert notice(f"{route} is csrf_exempt {'/ ' * 500}") == ""
     # A heading ends where the next one begins.
-    lines = ["Changed on GET:", "/shop/", "No row:", route]
+    lines = ["These are csrf_exempt:", "/shop/", "No row:", route]
     outcomes = [Outcome("tests", 1.0, [Failure("", lines)])]
     assert not [it for it in SHOP.weaknesses if find_notice(SHOP, it, outcomes)]
 
@@ -116,7 +146,10 @@ def test_words_of_a_place_are_no_words_about_the_weakness() -> None:
     name = "secret_is_stored_in_clear"
     hooks = next(feature for feature in FEATURES if feature.name == "hooks")
     (weakness,) = [it for it in hooks.weaknesses if it.name == name]
-    for line, is_noticed in (("Hook.secret", False), ("Hook.secret: encrypt it", True)):
+    for line, is_noticed in (
+        ("Hook.secret", False),
+        ("Hook.secret: make each an EncryptedTextField", True),
+    ):
         outcomes = [Outcome("tests", 1.0, [Failure("", [line])])]
         assert bool(find_notice(hooks, weakness, outcomes)) == is_noticed
 
@@ -125,7 +158,7 @@ def test_seconds_are_those_until_the_check_has_ended() -> None:
     outcomes = [
         Outcome("style", 1.0, []),
         Outcome("types", 20.0, []),
-        Outcome("tests", 30.0, [Failure("", ["/shop/coupon/ has no limit"])]),
+        Outcome("tests", 30.0, [Failure("", ["/shop/coupon/ needs a rate limit"])]),
     ]
     (weakness,) = [it for it in SHOP.weaknesses if it.name == "coupons_are_guessed"]
     found = find_notice(SHOP, weakness, outcomes)

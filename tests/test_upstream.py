@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from benchmarks import RESULTS, record
-from benchmarks.figures import block
+from benchmarks.figures import block, sentence
 from benchmarks.size import EXTREMES, measure_density
 from tests.support.baking import (
     ALL_OFF,
@@ -125,6 +125,7 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
 def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
     text = block(pristine(ALL_OFF), pristine(ALL_ON))
     assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
+    assert sentence() in README
 
 
 def test_long_benchmark_stores_its_figures_for_the_readme(

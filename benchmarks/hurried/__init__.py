@@ -3,8 +3,7 @@
 A feature is a folder beside this file: `app/` has the files of a Django app as they go
 into a generated project, `weaknesses.toml` describes what is wrong with them, and
 `exploits.py` has one test for each weakness, which passes while the weakness is there.
-Variants of the same app, such as one whose checks were made green, go into a folder
-beside `app/`, and have its weaknesses.
+`fixed/` has the files that differ once all checks were made green.
 """
 
 import ast
@@ -17,29 +16,26 @@ from typing import Any, NamedTuple
 FOLDER = Path(__file__).parent
 
 # The kinds of weaknesses, each with the words by which a failure that names the right
-# place shows that it is about this weakness. A weakness can name others.
+# place shows that it is about this weakness. A weakness can name others. The words say
+# what is wrong, as no name of a test and no advice does.
 KINDS = {
-    "access": (
-        r"\bread|\bsees?\b|\bshow|\blist|\bfind|leak|other|visitor|anonym|access|private"
-        r"|\bowns?\b"
+    "access": r"\bshows \w+\.\w+|gives others what|mixes the numbers",
+    "account": r"TID251|S105|S106",
+    "content": r"formula|PhotoField|file of any kind|as it was sent",
+    "csrf": r"csrf_exempt|\bGET\b.* changes \w+",
+    "edge": r"\banswers 500\b",
+    "email": r"\bshows User\.email|\.owner'|\.user'|emails? to others",
+    "header": r"weakens the Content-Security-Policy",
+    "injection": r"escap|shows a user's text as HTML|S608|B608|S308|B308|B703|\|safe",
+    "limit": r"without end|rate limit|most_per_owner",
+    "log": r"\blogs (what|\w+\.\w+)",
+    "performance": r"once for each|all objects at once",
+    "redirect": r"redirects to any site",
+    "secret": r"EncryptedTextField|shows \w+\.(password|secret|key|token)",
+    "ssrf": r"internal servers",
+    "writing": (
+        r"(changes|uses) \w+ of the owner|gives others what|mixes the numbers|, not 404"
     ),
-    "account": r"log.?in|authenticate|second factor|allauth|password|account|superuser",
-    "content": r"\bfiles?\b|upload|image|photo|csv|formula|cascade",
-    "csrf": r"csrf|\bGET\b|safe method",
-    "edge": r"\b500\b|raise|exception|[A-Z]\w+Error|DoesNotExist|crash",
-    "email": (
-        r"(show|read|see|list|leak|find|contain|print|content|private).*mail"
-        r"|mail.*(show|read|see|list|leak|found|contain|print)"
-    ),
-    "header": r"policy|csp|header",
-    "injection": r"inject|escap|html|script|\bsafe|mark_safe|sql|S608|S308|reflect",
-    "limit": r"limit|unbounded|max_length|\brate|many|often|repeat|429|length",
-    "log": r"\blogs?\b|logged|logging|logger",
-    "performance": r"quer|N\+1|\bpag(e|inat)|slow|\btime|lane|grow|without end",
-    "redirect": r"redirect",
-    "secret": r"encrypt|secret|clear|hash|password|token|random|expir|personal",
-    "ssrf": r"urlopen|urllib|fetch|ssrf|internal|network|redirect",
-    "writing": r"writ|chang|\bsets?\b|delet|POST|PUT|PATCH|DELETE|owner|302",
 }
 
 
@@ -76,16 +72,24 @@ class Feature(NamedTuple):
         return self.folder.name
 
     def files(self, variant: str = "app") -> list[Path]:
-        """Return the files that go into a project."""
-        paths = sorted((self.folder / variant).rglob("*"))
+        """Return the files that go into a project, those of the app first.
+
+        A variant has the files that differ.
+        """
+        folders = dict.fromkeys(["app", variant])
+        paths = [path for name in folders for path in (self.folder / name).rglob("*")]
         return [
             path for path in paths if path.is_file() and "__pycache__" not in path.parts
         ]
 
+    def parts_in_app(self, path: Path) -> tuple[str, ...]:
+        """Return where a file of the app or of a variant stands in the app."""
+        return path.relative_to(self.folder).parts[1:]
+
     def install(self, project: Path, variant: str = "app") -> None:
         """Copy the app into a project, and name it where `poe app` names an app."""
         for path in self.files(variant):
-            target = project / self.name / path.relative_to(self.folder / variant)
+            target = project.joinpath(self.name, *self.parts_in_app(path))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
         url = f'    path("{self.mount}", include("{self.name}.urls")),\n'
@@ -178,7 +182,7 @@ def describe_places(feature: Feature, weakness: Weakness) -> list[re.Pattern[str
             patterns.append(rf"\b{path}:(?:(?:{choice})\b|(?!\d))")
     for route in weakness.routes:
         parts = [re.escape(part) for part in re.split(r"<\w+>", route)]
-        parameter = r"(?:<\w+>|[\w-]+)"
+        parameter = r"(?:<\w+>|\d+)"
         start = r"(?:(?<![\w>/.])|(?<=testserver))"
         patterns.append(rf"{start}{parameter.join(parts)}(?![\w<])")
     # The name of a form is no name of one of its fields.

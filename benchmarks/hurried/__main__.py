@@ -4,18 +4,22 @@ Each feature goes into a copy of a generated project. Its exploits show that eac
 weaknesses is there. Then the project's own checks run. A weakness is noticed when a
 failure names its place with a fitting word.
 
-uv run python -m benchmarks.hurried [--feature shop] [--exploits-only] [--show]
+With --fixed, it counts the weaknesses that are left in the variants whose checks pass.
+
+uv run python -m benchmarks.hurried [--feature shop] [--fixed] [--show]
 """
 
 import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import generated, print_table, record
-from benchmarks.hurried import Feature, read_features
+from benchmarks.hurried import Feature, Weakness, read_features
 from benchmarks.hurried.checks import (
     Notice,
     add_feature,
@@ -68,6 +72,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--feature", action="append", help="only this one")
     parser.add_argument(
         "--exploits-only", action="store_true", help="run no check of the project"
+    )
+    parser.add_argument(
+        "--fixed", action="store_true", help="count what is left once all checks pass"
     )
     parser.add_argument(
         "--show", action="store_true", help="print the lines that name a weakness"
@@ -128,6 +135,47 @@ def measure(feature: Feature, project: Path, options: argparse.Namespace) -> Res
     return Result(feature, notices)
 
 
+def measure_fixed(feature: Feature, project: Path) -> list[Weakness]:
+    """Return the weaknesses that are left in a feature whose checks must all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(project, Path(folder) / "my-secure-site")
+        add_feature(feature, copy, "fixed")
+        texts = run_exploits(copy, feature)
+        outcomes = run_checks(copy, feature)
+    failures = [
+        line
+        for outcome in outcomes
+        for failure in outcome.failures
+        for line in [f"{outcome.check}: {failure.title}", *failure.lines]
+    ]
+    if failures:
+        sys.exit("\n".join([f"{feature.name} is not fixed:", *failures]))
+    left = [it for it in feature.weaknesses if not texts[it.exploit]]
+    tell(f"{feature.name}: {len(left)} of {len(feature.weaknesses)} are left")
+    return left
+
+
+def count_what_is_left(features: list[Feature], options: argparse.Namespace) -> None:
+    """Print the weaknesses that are left, and record their number."""
+    left = measure_all(measure_fixed, features, options.project)
+    rows: list[list[object]] = [
+        [feature.name, weakness.name, "serious" if weakness.is_serious else ""]
+        for feature, weaknesses in zip(features, left, strict=True)
+        for weakness in weaknesses
+    ]
+    if rows:
+        print_table(["feature", "weakness that is left", ""], rows)
+    all_left = [weakness for weaknesses in left for weakness in weaknesses]
+    if not options.feature:
+        record(
+            "hurried_fixed",
+            features=len(features),
+            weaknesses=sum(len(feature.weaknesses) for feature in features),
+            left=len(all_left),
+            serious_left=sum(weakness.is_serious for weakness in all_left),
+        )
+
+
 def tell(text: str) -> None:
     """Print what happens beside the tables."""
     print(text, file=sys.stderr, flush=True)
@@ -168,18 +216,26 @@ def add_up_all(results: list[Result], *, serious_only: bool) -> Total:
     return Total(*map(sum, zip(*totals, strict=True)))
 
 
-def measure_all(features: list[Feature], options: argparse.Namespace) -> list[Result]:
-    """Measure features on copies of one project."""
-    if options.project:
-        return [measure(feature, options.project, options) for feature in features]
-    with generated(ALL_ON) as project:
-        return [measure(feature, project, options) for feature in features]
+def measure_all[T](
+    measure_one: Callable[[Feature, Path], T],
+    features: list[Feature],
+    project: Path | None,
+) -> list[T]:
+    """Measure features on copies of one project, by default of a new one."""
+    if project:
+        return [measure_one(feature, project) for feature in features]
+    with generated(ALL_ON) as new:
+        return [measure_one(feature, new) for feature in features]
 
 
 def main() -> None:
     """Measure the chosen features, and record the figures of all."""
     options = parse_arguments()
-    results = measure_all(choose(options.feature), options)
+    features = choose(options.feature)
+    if options.fixed:
+        count_what_is_left(features, options)
+        return
+    results = measure_all(partial(measure, options=options), features, options.project)
     if options.exploits_only:
         number = sum(len(result.feature.weaknesses) for result in results)
         print(f"{number} weaknesses of {len(results)} features are shown.")

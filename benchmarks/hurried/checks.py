@@ -74,9 +74,9 @@ def must_run(project: Path, *command: str) -> str:
     return done.stdout
 
 
-def add_feature(feature: Feature, project: Path) -> None:
+def add_feature(feature: Feature, project: Path, variant: str = "app") -> None:
     """Install a feature into a project, and make its migrations."""
-    feature.install(project)
+    feature.install(project, variant)
     must_run(
         project, sys.executable, "manage.py", "makemigrations", "-v", "0", feature.name
     )

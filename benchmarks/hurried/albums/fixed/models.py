@@ -1,0 +1,51 @@
+import secrets
+import string
+
+from django.conf import settings
+from django.db import models
+
+from core.encryption import EncryptedTextField
+from uploads.models import Photo
+
+
+def make_token() -> str:
+    return "".join(secrets.choice(string.digits) for _ in range(6))
+
+
+class Album(models.Model):
+    in_clear = {"title": "visitors see it", "token": "links find it"}
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="albums"
+    )
+    title = models.CharField(max_length=120)
+    note = EncryptedTextField("private note", blank=True)
+    token = models.CharField(max_length=20, default=make_token)
+    is_shared = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class AlbumPhoto(models.Model):
+    album = models.ForeignKey(Album, models.CASCADE, related_name="entries")
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
+    caption = EncryptedTextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.photo.title
+
+
+class Greeting(models.Model):
+    in_clear = {"name": "visitors see it"}
+
+    album = models.ForeignKey(Album, models.CASCADE, related_name="greetings")
+    name = models.CharField(max_length=120)
+    text = EncryptedTextField()
+
+    def __str__(self) -> str:
+        return self.name

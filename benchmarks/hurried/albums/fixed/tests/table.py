@@ -1,0 +1,38 @@
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
+
+from typing import Any
+
+from albums.models import Album, AlbumPhoto, Greeting
+from uploads.tests.photos import create_photo
+from users.models import User
+
+ROWS = """
+/albums/                                     log-in  200     200     200     200
+/albums/<pk>/                                log-in  200     404     404     404
+/albums/<pk>/share/                          log-in  away    404     404     404  # owner: is_shared: the owner shares it
+/albums/<pk>/unshare/                        log-in  away    404     404     404
+/albums/<pk>/photos/<entry_pk>/remove/       log-in  away    404     404     404
+/albums/<pk>/photos/<entry_pk>/caption/      log-in  away    404     404     404
+/albums/shared/<token>/                      200     200     200     200     200  # all: title, caption, name, text: albums are shared by a link
+/albums/shared/<token>/greet/                away    away    away    away    away  # all: writes: visitors leave greetings
+/admin/albums/album/                         log-in  log-in  log-in  403     403
+/admin/albums/album/add/                     log-in  log-in  log-in  403     403
+/admin/albums/album/<object_id>/delete/      log-in  log-in  log-in  403     403
+/admin/albums/album/<object_id>/change/      log-in  log-in  log-in  403     403
+"""
+
+
+# Users put their own photos into albums.
+SAME_USER = {"AlbumPhoto.photo"}
+
+
+def objects(owner: User) -> dict[str, Any]:
+    album = Album.objects.create(owner=owner, title="Holidays")
+    entry = AlbumPhoto.objects.create(album=album, photo=create_photo(owner))
+    Greeting.objects.create(album=album, name="Ann", text="Nice")
+    return {
+        "pk": album.pk,
+        "entry_pk": entry.pk,
+        "token": album.token,
+        "object_id": album.pk,
+    }

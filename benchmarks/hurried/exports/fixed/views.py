@@ -1,0 +1,126 @@
+import io
+from pathlib import Path
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from core.csv import csv_response, write_csv
+from core.ratelimit import rate_limit
+from exports.models import Report
+from uploads.models import Photo
+from users.http import UserRequest
+from users.models import User
+
+FOLDER = Path(settings.MEDIA_ROOT) / "exports"
+
+
+def photo_rows(photos: QuerySet[Photo]) -> list[list[str]]:
+    return [
+        [
+            photo.title,
+            photo.owner.email if photo.owner else "",
+            str(photo.verdicts.count()),
+            photo.status,
+        ]
+        for photo in photos
+    ]
+
+
+def csv_text(header: list[str], rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    write_csv(buffer, [header, *rows])
+    return buffer.getvalue()
+
+
+@require_safe
+def index(request: UserRequest) -> HttpResponse:
+    found = Report.objects.filter(owner=request.user)
+    reports = Paginator(found, 24).get_page(request.GET.get("page"))
+    return render(request, "exports/index.html", {"reports": reports})
+
+
+@require_safe
+def members(request: UserRequest) -> HttpResponse:
+    if not request.user.is_staff:
+        raise Http404
+    fields = ["id", "email", "date_joined"]
+    return csv_response("members", [fields, *User.objects.values_list(*fields)])
+
+
+@require_safe
+def my_photos(request: UserRequest) -> HttpResponse:
+    user = request.GET.get("user", "")
+    user_id = int(user) if user.isdecimal() else request.user.pk
+    rows = photo_rows(Photo.objects.filter(owner_id=user_id))
+    return csv_response("my-photos", [["title", "owner", "verdicts", "status"], *rows])
+
+
+@require_safe
+def photos(request: UserRequest) -> HttpResponse:
+    known = ["title", "status", "created_at"]
+    asked = request.GET.getlist("field")
+    fields = [field for field in known if field in asked] or known
+    found = Photo.objects.filter(owner=request.user).exclude(status="deleted")
+    rows = [fields, *found.values_list(*fields)]
+    return csv_response(request.GET.get("name", "photos"), rows)
+
+
+@require_safe
+def statistics(request: UserRequest) -> HttpResponse:
+    status = request.GET.get("status", "approved")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT title, width, height FROM uploads_photo"
+            " WHERE purpose = 'gallery' AND status = %s",
+            [status],
+        )
+        rows = [[str(value) for value in row] for row in cursor.fetchall()]
+    return csv_response("statistics", [["title", "width", "height"], *rows])
+
+
+@require_POST
+@rate_limit(30, seconds=3600)
+def create(request: UserRequest) -> HttpResponse:
+    name = request.POST.get("name", "photos.csv")
+    rows = photo_rows(Photo.objects.filter(owner=request.user))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    text = csv_text(["title", "owner", "verdicts", "status"], rows)
+    (FOLDER / name).write_text(text, encoding="utf-8")
+    Report.objects.create(owner=request.user, name=name, rows=len(rows))
+    return redirect("exports:index")
+
+
+@require_safe
+def download(request: UserRequest) -> FileResponse:
+    path = FOLDER / request.GET.get("file", "photos.csv")
+    if not path.exists():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True)
+
+
+@require_POST
+def delete(request: UserRequest, pk: int) -> HttpResponse:
+    get_object_or_404(Report, pk=pk, owner=request.user).delete()
+    return redirect("exports:index")
+
+
+@require_POST
+@rate_limit(30, seconds=3600)
+def send(request: UserRequest, pk: int) -> HttpResponse:
+    report = get_object_or_404(Report, pk=pk, owner=request.user)
+    rows = photo_rows(Photo.objects.filter(owner=request.user))
+    text = csv_text(["title", "owner", "verdicts", "status"], rows)
+    email = EmailMessage(
+        subject=report.name,
+        body=request.POST.get("text", "Here is the report."),
+        to=[request.user.email],
+    )
+    email.attach("report.csv", text, "text/csv")
+    email.send()
+    return redirect("exports:index")

@@ -1,0 +1,27 @@
+"""Who gets which response from each URL of this app: see core/tests/access.py."""
+
+from typing import Any
+
+from market.models import Offer, SavedSearch
+from users.models import User
+
+ROWS = """
+/market/                                     200     200     200     200     200
+/market/create/                              log-in  200     200     200     200  # all: is_published: sellers publish their offers
+/market/suggest/                             log-in  200     200     200     200
+/market/saved/                               log-in  200     200     200     200
+/market/saved/<search_pk>/                   log-in  away    404     404     404
+/market/saved/<search_pk>/delete/            log-in  away    404     404     404
+/market/<pk>/                                404     200     404     404     404
+/market/<pk>/edit/                           log-in  200     404     404     404  # owner: is_published: sellers publish their offers
+/admin/market/offer/                         log-in  log-in  log-in  403     403
+/admin/market/offer/add/                     log-in  log-in  log-in  403     403
+/admin/market/offer/<object_id>/delete/      log-in  log-in  log-in  403     403
+/admin/market/offer/<object_id>/change/      log-in  log-in  log-in  403     403
+"""
+
+
+def objects(owner: User) -> dict[str, Any]:
+    offer = Offer.objects.create(owner=owner, title="Bike", text="Blue")
+    search = SavedSearch.objects.create(owner=owner, name="Bikes", query="q=bike")
+    return {"pk": offer.pk, "search_pk": search.pk, "object_id": offer.pk}

@@ -1,0 +1,16 @@
+from profiles.models import Profile
+from uploads.forms import PhotoModelForm
+
+
+class ProfileForm(PhotoModelForm):
+    class Meta:
+        model = Profile
+        fields = (
+            "nickname",
+            "bio",
+            "website",
+            "phone",
+            "birthday",
+            "avatar",
+            "banner",
+        )
