@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import RAW, ROOT, run, run_within
+from tests.support.baking import RAW, ROOT, commit, run, run_within
 from tests.support.readme import section
 
 PAGES = ROOT / "docs" / "recipes"
@@ -146,6 +146,7 @@ class Installed:
         for recipe in recipes:
             self.apply(recipe)
         self.check()
+        self.scan()
         self.attack(attacks)
         self.test(*tests)
         yield
@@ -200,6 +201,14 @@ class Installed:
     def check(self) -> None:
         """Check style, format, imports, types, deployment settings and migrations."""
         self.run("poe", "check", MYPY_CACHE_DIR=mypy_cache())
+
+    def scan(self) -> None:
+        """Commit everything, and scan it for secrets and insecure calls."""
+        commit(self.folder)
+        try:
+            self.run("poe", "security", "leaks", "bandit")
+        finally:
+            shutil.rmtree(self.folder / ".git")
 
     def test(self, *arguments: str) -> None:
         """Run the project's own tests."""
