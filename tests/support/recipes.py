@@ -253,7 +253,7 @@ class Installed:
         return found | {f"table {name}": sql or "" for name, sql in rows}
 
 
-type Install = Callable[..., Installed]  # takes answers, and the name of an app to make
+type Install = Callable[..., Installed]  # takes answers, and names of apps to make
 
 
 def mypy_cache() -> str:
