@@ -43,6 +43,7 @@ THEIRS += (
     "Type",
     "User",
     "User agent",
+    "User email",
     "Whether the user will be able to ",
     "If disabled, the current password ",
 )

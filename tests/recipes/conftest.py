@@ -13,10 +13,10 @@ def install(project: Project) -> Install:
     The project's packages are installed, and its database is made.
     """
 
-    def make(answers: Answers, app: str = "") -> Installed:
+    def make(answers: Answers, *apps: str) -> Installed:
         installed = Installed(project(answers))
         installed.sync()
-        if app:
+        for app in apps:
             installed.run("poe", "app", app)
         installed.run("python", "manage.py", "migrate", "--verbosity", "0")
         return installed

@@ -65,7 +65,7 @@ def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
     modules = [
         path.read_text("utf-8")
         for path in Path(__file__).parent.glob("test_*.py")
-        if path.name != Path(__file__).name
+        if path.name not in {Path(__file__).name, "test_together.py"}
     ]
     assert sorted(
         page for text in modules for page in re.findall(r'\bRecipe\("(.+?)"\)', text)

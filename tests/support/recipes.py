@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import RAW, ROOT, run, run_within
+from tests.support.baking import RAW, ROOT, commit, run, run_within
 from tests.support.readme import section
 
 PAGES = ROOT / "docs" / "recipes"
@@ -146,6 +146,7 @@ class Installed:
         for recipe in recipes:
             self.apply(recipe)
         self.check()
+        self.scan()
         self.attack(attacks)
         self.test(*tests)
         yield
@@ -201,6 +202,14 @@ class Installed:
         """Check style, format, imports, types, deployment settings and migrations."""
         self.run("poe", "check", MYPY_CACHE_DIR=mypy_cache())
 
+    def scan(self) -> None:
+        """Commit everything, and scan it for secrets and insecure calls."""
+        commit(self.folder)
+        try:
+            self.run("poe", "security", "leaks", "bandit")
+        finally:
+            shutil.rmtree(self.folder / ".git")
+
     def test(self, *arguments: str) -> None:
         """Run the project's own tests."""
         self.run("pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *arguments)
@@ -244,7 +253,7 @@ class Installed:
         return found | {f"table {name}": sql or "" for name, sql in rows}
 
 
-type Install = Callable[..., Installed]  # takes answers, and the name of an app to make
+type Install = Callable[..., Installed]  # takes answers, and names of apps to make
 
 
 def mypy_cache() -> str:

@@ -98,11 +98,33 @@ def test_owner_lists_reads_adds_changes_and_deletes(call: Caller, user: User) ->
     assert (changed.status_code, changed.json()["title"], changed.json()["text"]) == (
         200,
         "Bread",
-        "",
+        FIELDS["text"],
     )
     assert call("GET").json() == {"items": [changed.json()], "pages": 1}
     assert call("DELETE", url).status_code == 204
     assert call("GET", url).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    "named", [{}, {"title": "Bread"}, {"text": ""}, {"title": "Bread", "text": ""}]
+)
+def test_change_keeps_what_the_request_does_not_name(
+    call: Caller, note: Note, method: str, named: dict[str, str]
+) -> None:
+    response = call(method, f"{URL}/{note.pk}", named)
+    assert response.status_code == 200
+    note.refresh_from_db()
+    assert {"title": note.title, "text": note.text} == FIELDS | named
+
+
+@pytest.mark.parametrize("title", ["", "  ", None, 4711])
+def test_change_to_no_title_is_refused(call: Caller, note: Note, title: Any) -> None:
+    url = f"{URL}/{note.pk}"
+    for method in ("PUT", "PATCH"):
+        assert call(method, url, {"title": title}).status_code == 422
+    note.refresh_from_db()
+    assert note.title == "Milk"
 
 
 def test_secret_is_shown_once_and_stored_nowhere(login: Login, user: User) -> None:
@@ -191,6 +213,7 @@ def test_other_users_objects_are_not_found(
     for method, path in (
         ("GET", url),
         ("PUT", url),
+        ("PATCH", url),
         ("DELETE", url),
         ("GET", f"{url}/cover"),
     ):
@@ -373,6 +396,7 @@ def test_unknown_fields_change_nothing(
     more |= {"cover": 1, "cover_id": 1, "cover-clear": "on"}
     call("POST", data=FIELDS | more)
     call("PUT", f"{URL}/{note.pk}", FIELDS | more)
+    call("PATCH", f"{URL}/{note.pk}", more)
     assert (
         Note.objects.filter(
             owner=note.owner, pk__lt=4711, created_at__year__gt=2000, cover=None
@@ -397,8 +421,8 @@ def test_wrong_methods_and_unknown_urls_are_refused(call: Caller, note: Note) ->
         ("PATCH", URL),
         ("DELETE", URL),
         ("POST", f"{URL}/{note.pk}"),
-        ("PATCH", f"{URL}/{note.pk}"),
         ("PUT", f"{URL}/{note.pk}/cover"),
+        ("PATCH", f"{URL}/{note.pk}/cover"),
         ("DELETE", f"{URL}/{note.pk}/cover"),
         ("POST", "/api/openapi.json"),
         ("TRACE", URL),
@@ -525,7 +549,7 @@ def test_cover_is_reencoded_reviewed_and_read_with_the_token(
     assert call.upload(url, make_image(size=(32, 32))).status_code == 200
     note.refresh_from_db()
     assert note.cover != photo
-    assert note.title == "Milk"
+    assert {"title": note.title, "text": note.text} == FIELDS
 
 
 def test_cover_takes_back_no_text_that_was_changed_meanwhile(

@@ -760,7 +760,7 @@ def test_malformed_variable_stops_the_start_without_its_value(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        ImproperlyConfigured, match="OIDC_URL: Must be https"
+        ImproperlyConfigured, match="OIDC_URL: Must be an https URL"
     ) as failure:
         in_environment(monkeypatch, OIDC_URL=url)
     assert "hidden" not in str(failure.value)

@@ -22,6 +22,7 @@ from core.tests.findings import REASON, Findings, faults
 from core.tests.marks import MARK, Key
 from core.tests.requests import OUTSIDER, RIGHTS, TEXT, UPLOADS, Request, requests
 from core.tests.sending import Answer, Sender
+from uploads.models import Photo, Verdict
 from users.models import User
 
 SEARCH = (
@@ -148,7 +149,9 @@ class Attempt:
 
 
 def is_repeatable(key: Key) -> bool:
-    """Return whether a user can have more than one such row."""
+    """Return whether a user can have more and more of such rows."""
+    if key[0] in {Photo, Verdict}:
+        return False  # UPLOADS_PER_HOUR limits photos
     fields = key[0]._meta.concrete_fields
     return not any(field.unique and field.related_model is User for field in fields)
 

@@ -8,7 +8,7 @@ from users.models import User
 
 ROWS = """
 /                                            200    200    200      200    200
-/photos/upload/                              log-in 200    200      200    200    # all: repeats: UPLOADS_PER_HOUR limits photos
+/photos/upload/                              log-in 200    200      200    200
 /photos/mine/                                log-in 200    200      200    200
 /photos/<photo_id>/                          404    200    404      404    200    # reviewer: title, image: reviewers decide about it
 /photos/<photo_id>/delete/                   log-in away   404      404    404

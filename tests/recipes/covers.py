@@ -1,0 +1,24 @@
+"""The cover of docs/your-first-app.md, for notes that `poe app` has made."""
+
+from tests.support.recipes import Installed, replace
+
+
+def add_cover(project: Installed) -> None:
+    """Give the app the cover of docs/your-first-app.md."""
+    notes = project.folder / "notes"
+    old = "from core.encryption import EncryptedTextField\n"
+    replace(
+        notes / "models.py",
+        old,
+        f"{old}from uploads.fields import PhotoField, everyone\n",
+    )
+    old = '    created_at = models.DateTimeField(_("created"), auto_now_add=True)\n'
+    new = '    cover = PhotoField(_("cover"), blank=True, visible_to=everyone)\n'
+    replace(notes / "models.py", old, new + old)
+    replace(
+        notes / "forms.py",
+        '        fields = ("title", "text")\n',
+        '        fields = ("title", "text", "cover")\n',
+    )
+    project.run("python", "manage.py", "makemigrations", "--verbosity", "0", "notes")
+    project.run("python", "manage.py", "migrate", "--verbosity", "0")
