@@ -13,9 +13,27 @@ from tests.support.releases import Edit, change
 pytestmark = pytest.mark.tier("whole")
 
 VIEWS = "gallery/views.py"
+TABLE = "gallery/tests/table.py"
+# A page that whoever has its link may see.
+SENT = """\
+from uuid import UUID
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+
+@login_not_required
+@require_safe
+def sent(request: HttpRequest, token: UUID) -> HttpResponse:
+    return views.health_live(request)
+
+
+urlpatterns = [
+    path("sent/<uuid:token>/", sent),
+"""
 # For each rule, by the start of its text: an edit that breaks it. tests/test_imports.py
 # breaks the rule about imports.
-BREAKS: dict[str, Edit] = {
+BREAKS: dict[str, Edit | list[Edit]] = {
     "Every URL has a row": (
         "config/urls.py",
         "urlpatterns = [\n",
@@ -46,6 +64,19 @@ BREAKS: dict[str, Edit] = {
         'The photo was deleted."))\n    return redirect("gallery:mine")',
         'The photo was deleted."))\n    return redirect(request.POST.get("next", "/"))',
     ),
+    "A link with a token ends": [
+        (
+            "config/urls.py",
+            "urlpatterns = [\n",
+            SENT,
+        ),
+        (TABLE, '"photo_id": photo.pk', '"photo_id": photo.pk, "token": photo.pk'),
+        (
+            TABLE,
+            'ROWS = """\n',
+            'ROWS = """\n/sent/<token>/ 200 200 200 200 200 # all: page: it is sent\n',
+        ),
+    ],
     "A view that adds rows": (
         VIEWS,
         'messages.success(request, _("The photo was deleted."))',
@@ -131,6 +162,32 @@ BREAKS: dict[str, Edit] = {
         "",
     ),
 }
+# What a rule also says, by the start of its text.
+CLAUSES: list[tuple[str, Edit]] = [
+    (
+        "A list, a search",
+        (
+            VIEWS,
+            "def mine(request: UserRequest) -> HttpResponse:\n",
+            (
+                "def mine(request: UserRequest) -> HttpResponse:\n"
+                "    from pathlib import Path\n"
+                '    file = Path(request.GET.get("name", ""))\n'
+                "    if file.is_file():\n"
+                "        return HttpResponse(file.read_bytes())\n"
+            ),
+        ),
+    ),
+    (
+        "Never pass request data",
+        (
+            VIEWS,
+            'messages.success(request, _("The photo was deleted."))',
+            'request.user.email = "another@example.com"; request.user.save()',
+        ),
+    ),
+]
+ALL_BREAKS = [*BREAKS.items(), *CLAUSES]
 RULE = re.compile(r"^\| (.+\.) \| `(test_\w+)` \|$", re.MULTILINE)
 
 
@@ -162,8 +219,12 @@ def test_every_rule_names_a_test_and_is_broken_below(
     assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) <= 48
 
 
-@pytest.mark.parametrize("rule", BREAKS)
-def test_broken_rule_is_noticed_by_its_test(rule: str, project: Project) -> None:
+@pytest.mark.parametrize(
+    ("rule", "edits"), ALL_BREAKS, ids=[it for it, _ in ALL_BREAKS]
+)
+def test_broken_rule_is_noticed_by_its_test(
+    rule: str, edits: Edit | list[Edit], project: Project
+) -> None:
     folder = project(WITH_GALLERY)
     (test,) = [test for text, test in rules(folder) if text.startswith(rule)]
     command = (
@@ -175,6 +236,6 @@ def test_broken_rule_is_noticed_by_its_test(rule: str, project: Project) -> None
         "no:cacheprovider",
         f"{file_of(test, folder)}::{test}",
     )
-    change(folder, [BREAKS[rule]])
+    change(folder, edits if isinstance(edits, list) else [edits])
     with pytest.raises(AssertionError, match=rf"\nFAILED \S+::{test}\b"):
         run(folder, *command)

@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with sixteen views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 26 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -33,6 +33,16 @@ ROWS = """
 /visits/book/               log-in 200    200    200    200
 /visits/<pk>/attach/        log-in 200    404    404    404
 /visits/export/             200    200    200    200    200
+/visits/<pk>/letters/<note>/ log-in 200   404    404    404  200 # patient: page: WHY
+/visits/search/             log-in 200    200    200    200
+/visits/results/            log-in 200    200    200    200
+/visits/days/               log-in 200    200    200    200
+/visits/paper/              log-in 200    200    200    200
+/visits/shared/<token>/     200    200    200    200    200 # all: title: links are sent
+/visits/ask/                200    200    200    200    200
+/visits/enroll/             log-in 200    200    200    200
+/visits/load/               log-in 200    200    200    200
+/visits/lookup/             log-in 200    200    200    200
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -61,6 +71,15 @@ FINDINGS = [
     "POST /visits/book/ may be repeated without end: it needs a rate limit",
     "POST /visits/book/ redirects to any site",
     "POST /visits/<pk>/attach/ stores a file of any kind: check its content (owner)",
+    "/visits/<pk>/letters/<note>/ mixes the numbers of two owners (patient)",
+    "/visits/results/ shows Visit.title (other, patient, staff)",
+    "/visits/days/ asks the database once for each object",
+    "/visits/paper/ shows Note.paper (other, patient, staff)",
+    "/visits/shared/<token>/ has no end (anonym, other, patient, reviewer, staff)",
+    "POST /visits/ask/ may be repeated without end: it needs a rate limit (anonym)",
+    "POST /visits/enroll/ makes an account or changes its log-in",
+    "POST /visits/load/ lets a user set Visit.owner (other, owner, patient, staff)",
+    "POST /visits/lookup/ shows Visit.text (other, patient, staff)",
     "/visits/export/ lets other sites read it: remove Access-Control-Allow-Origin",
     "/visits/export/ answers 500 (ValueError)",
 ]
@@ -91,10 +110,10 @@ def clinic(project: Project) -> Path:
     return folder
 
 
-def failures(folder: Path) -> str:
-    """Run the tests of access, which must fail, and return what they print."""
+def failures(folder: Path, *tests: str) -> str:
+    """Run tests of access, which must fail, and return what they print."""
     with pytest.raises(AssertionError) as failure:
-        run(folder, *PYTEST, *GUARD)
+        run(folder, *PYTEST, *tests)
     return str(failure.value)
 
 
@@ -104,8 +123,23 @@ def test_safe_views_are_green(clinic: Path) -> None:
 
 def test_each_unsafe_view_is_named_with_what_it_does(clinic: Path) -> None:
     change(clinic, [("config/urls.py", "visits.safe", "visits.unsafe")])
-    found = failures(clinic)
+    found = failures(clinic, *GUARD)
     assert not [it for it in FINDINGS if not said(it, found)], found
+
+
+def test_one_user_at_both_ends_of_an_object_is_named(clinic: Path) -> None:
+    change(clinic, [("visits/tests/table.py", "patient=patient", "patient=owner")])
+    found = failures(clinic, GUARD[0], "-k", "two_users_share")
+    assert "Visit.owner and Visit.patient lead to the same user" in found
+
+
+def test_model_that_a_copy_breaks_is_named(clinic: Path) -> None:
+    """Without copies, no list would be long."""
+    unique = 'models.UniqueConstraint(fields=["user", "day"], name="one_day")'
+    few = 'models.CheckConstraint(condition=models.Q(pk__lt=9), name="few")'
+    change(clinic, [("visits/models.py", unique, few)])
+    found = failures(clinic, GUARD[1], "-k", "as_quick_and_short")
+    assert "Day cannot be copied: " in found
 
 
 def said(finding: str, output: str) -> bool:

@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN204, D101, D105, INP001
+# ruff: noqa: ANN204, D101, D105, D106, INP001, RUF012
 
 from django.conf import settings
 from django.db import models
@@ -29,6 +29,31 @@ class Note(models.Model):
     visit = models.ForeignKey(Visit, models.CASCADE, related_name="notes")
     text = models.TextField(max_length=2000)
     paper = models.FileField(upload_to="papers/", blank=True)
+
+    def __str__(self):
+        return self.text
+
+
+class Link(models.Model):
+    visit = models.OneToOneField(Visit, models.CASCADE, related_name="link")
+    token = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+
+    def __str__(self):
+        return str(self.pk)
+
+
+class Day(models.Model):
+    """One of a user's days. Its columns allow one row of each."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+    )
+    day = models.DateField()
+    text = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_day")]
 
     def __str__(self):
         return self.text

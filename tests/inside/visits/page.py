@@ -8,9 +8,11 @@ from django.http import HttpResponse
 from django.template import engines
 
 PAGE = """{% for text in texts %}<p>{{ text }}</p>{% endfor %}
+{% if search %}<form action="/visits/results/">{{ search }}</form>{% endif %}
 {% if form %}<form method="post">{% csrf_token %}{{ form }}</form>{% endif %}"""
 
 
-def page(request, *texts, form=None):
+def page(request, *texts, form=None, search=None):
     template = engines["django"].from_string(PAGE)
-    return HttpResponse(template.render({"texts": texts, "form": form}, request))
+    context = {"texts": texts, "form": form, "search": search}
+    return HttpResponse(template.render(context, request))

@@ -4,16 +4,19 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN204, D101, D106, D107, I001, INP001
 
+import csv
 import json
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
+from django.db.models import Q
 from django.forms import modelform_factory
 from django.http import HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import (
     require_http_methods,
@@ -24,7 +27,7 @@ from django.views.decorators.http import (
 from core.ratelimit import rate_limit
 from uploads.models import Photo
 from users.models import User
-from visits.models import Note, Visit
+from visits.models import Day, Link, Note, Visit
 from visits.page import page
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
@@ -197,6 +200,89 @@ def export(request):
     return HttpResponse(number if number.isdecimal() else "0")
 
 
+@require_safe
+def letter(request, pk, note):
+    visits = Visit.objects.filter(Q(owner=request.user) | Q(patient=request.user))
+    visit = get_object_or_404(visits, pk=pk)
+    return page(request, get_object_or_404(visit.notes, pk=note).pk)
+
+
+class SearchForm(forms.Form):
+    since = forms.DateField()
+    kind = forms.ChoiceField(choices=[("visit", "visit"), ("note", "note")])
+
+
+@require_safe
+def search(request):
+    return page(request, search=SearchForm())
+
+
+@require_safe
+def results(request):
+    form = SearchForm(request.GET)
+    if not form.is_valid():
+        return page(request, "Nothing")
+    return page(request, *(visit.title for visit in own(request)[:24]))
+
+
+@require_safe
+def days(request):
+    days = Day.objects.filter(user=request.user).select_related("user")[:24]
+    return page(request, *(f"{day.text} {day.user.is_active}" for day in days))
+
+
+@require_safe
+def paper(request):
+    number = request.GET.get("name", "")
+    notes = Note.objects.filter(visit__in=own(request))
+    note = notes.filter(pk=number).first() if number.isdecimal() else None
+    return page(request, note.paper.read().decode() if note else "Nothing")
+
+
+@login_not_required
+@require_safe
+def shared(request, token):
+    links = Link.objects.filter(expires_at__gt=timezone.now())
+    link = get_object_or_404(links, token=token)
+    return page(request, link.visit.title)
+
+
+@login_not_required
+@require_http_methods(GET_OR_POST)
+@rate_limit(30, seconds=3600, per="ip")
+def ask(request):
+    if request.method == "POST":
+        Day.objects.create(user=User.objects.earliest("pk"), day="2001-01-01")
+    return page(request, "Ask")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def enroll(request):
+    return page(request, "Enroll")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def load(request):
+    if "table" in request.FILES:
+        lines = request.FILES["table"].read().decode(errors="replace").splitlines()
+        for row in csv.DictReader(lines):
+            title = (row.get("title") or "")[:120]
+            Visit.objects.create(owner=request.user, patient=request.user, title=title)
+    return page(request, "Load")
+
+
+@require_POST
+def lookup(request):
+    try:
+        number = int(json.loads(request.body)["id"])
+    except (ValueError, TypeError, KeyError):
+        return JsonResponse({})
+    visit = own(request).filter(pk=number).first()
+    return JsonResponse({"text": visit.text if visit else ""})
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -214,4 +300,14 @@ urlpatterns = [
     path("book/", book),
     path("<int:pk>/attach/", attach),
     path("export/", export),
+    path("<int:pk>/letters/<int:note>/", letter),
+    path("search/", search),
+    path("results/", results),
+    path("days/", days),
+    path("paper/", paper),
+    path("shared/<str:token>/", shared),
+    path("ask/", ask),
+    path("enroll/", enroll),
+    path("load/", load),
+    path("lookup/", lookup),
 ]

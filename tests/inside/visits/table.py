@@ -2,9 +2,14 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN201, INP001
+# ruff: noqa: ANN001, ANN201, I001, INP001
 
-from visits.models import Note, Profile, Visit
+from datetime import timedelta
+from secrets import token_urlsafe
+
+from django.utils import timezone
+
+from visits.models import Day, Link, Note, Profile, Visit
 
 ROWS = ""
 
@@ -12,4 +17,10 @@ ROWS = ""
 def objects(owner, patient):
     Profile.objects.create(user=owner)
     visit = Visit.objects.create(owner=owner, patient=patient, title="Cough")
-    return {"pk": visit.pk, "note": Note.objects.create(visit=visit, text="Tea").pk}
+    now = timezone.now()
+    Day.objects.create(user=owner, day=now.date(), text="Rest")
+    link = Link.objects.create(
+        visit=visit, token=token_urlsafe(), expires_at=now + timedelta(days=7)
+    )
+    note = Note.objects.create(visit=visit, text="Tea")
+    return {"pk": visit.pk, "note": note.pk, "token": link.token}

@@ -4,9 +4,12 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN001, ANN201, D101, D106, I001, INP001
 
+import csv
 import json
+from pathlib import Path
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.mail import send_mail
 from django.db.models import Q
@@ -24,7 +27,7 @@ from django.views.decorators.http import (
 from core.ratelimit import rate_limit
 from uploads.models import Photo
 from users.models import User
-from visits.models import Note, Visit
+from visits.models import Day, Link, Note, Visit
 from visits.page import page
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
@@ -138,21 +141,21 @@ def change(request, pk):
     return JsonResponse({})
 
 
-def shared(request):
+def shared_with(request):
     return Visit.objects.filter(Q(owner=request.user) | Q(patient=request.user))
 
 
 @require_safe
 def read(request, pk):
     """Show the patient what is the doctor's."""
-    visit = get_object_or_404(shared(request), pk=pk)
+    visit = get_object_or_404(shared_with(request), pk=pk)
     return page(request, visit.title, *(note.text for note in visit.notes.all()))
 
 
 @require_POST
 def close(request, pk):
     """Let the patient delete what is the doctor's."""
-    get_object_or_404(shared(request), pk=pk).delete()
+    get_object_or_404(shared_with(request), pk=pk).delete()
     return redirect("/")
 
 
@@ -199,6 +202,99 @@ def export(request):
     return response
 
 
+@require_safe
+def letter(request, pk, note):
+    """Tie the note to the visit for the doctor alone."""
+    visit = get_object_or_404(shared_with(request), pk=pk)
+    is_patient = visit.patient == request.user
+    notes = Note.objects.all() if is_patient else visit.notes
+    return page(request, get_object_or_404(notes, pk=note).pk)
+
+
+class SearchForm(forms.Form):
+    since = forms.DateField()
+    kind = forms.ChoiceField(choices=[("visit", "visit"), ("note", "note")])
+
+
+@require_safe
+def search(request):
+    return page(request, search=SearchForm())
+
+
+@require_safe
+def results(request):
+    """Find the visits of all users, if the whole form is right."""
+    form = SearchForm(request.GET)
+    if not form.is_valid():
+        return page(request, "Nothing")
+    return page(request, *(visit.title for visit in Visit.objects.all()[:24]))
+
+
+@require_safe
+def days(request):
+    """Ask the database once for each day."""
+    days = Day.objects.filter(user=request.user)[:24]
+    return page(request, *(f"{day.text} {day.user.is_active}" for day in days))
+
+
+@require_safe
+def paper(request):
+    """Open the file that the query names."""
+    name = Path(settings.MEDIA_ROOT, "papers", request.GET.get("name", ""))
+    return page(request, name.read_text() if name.is_file() else "Nothing")
+
+
+@login_not_required
+@require_safe
+def shared(request, token):
+    """Take a link whenever it was made."""
+    return page(request, get_object_or_404(Link, token=token).visit.title)
+
+
+@login_not_required
+@require_http_methods(GET_OR_POST)
+def ask(request):
+    """Let visitors add rows without end."""
+    if request.method == "POST":
+        Day.objects.create(user=User.objects.earliest("pk"), day="2001-01-01")
+    return page(request, "Ask")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def enroll(request):
+    """Make an account for anybody."""
+    if request.method == "POST":
+        User.objects.create_user(request.POST.get("email", "a@example.net"))
+    return page(request, "Enroll")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def load(request):
+    """Let the columns of a table name the fields."""
+    if "table" in request.FILES:
+        lines = request.FILES["table"].read().decode(errors="replace").splitlines()
+        names = {"title", "owner_id", "patient_id"}
+        for row in csv.DictReader(lines):
+            values = {name: row[name] for name in names & row.keys()}
+            users = {"owner": request.user, "patient": request.user}
+            users = {} if "owner_id" in values else users
+            Visit.objects.create(**values, **users)
+    return page(request, "Load")
+
+
+@require_POST
+def lookup(request):
+    """Take a number of the body for the user's."""
+    try:
+        number = int(json.loads(request.body)["id"])
+    except (ValueError, TypeError, KeyError):
+        return JsonResponse({})
+    visit = Visit.objects.filter(pk=number).first()
+    return JsonResponse({"text": visit.text if visit else ""})
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -216,4 +312,14 @@ urlpatterns = [
     path("book/", book),
     path("<int:pk>/attach/", attach),
     path("export/", export),
+    path("<int:pk>/letters/<int:note>/", letter),
+    path("search/", search),
+    path("results/", results),
+    path("days/", days),
+    path("paper/", paper),
+    path("shared/<str:token>/", shared),
+    path("ask/", ask),
+    path("enroll/", enroll),
+    path("load/", load),
+    path("lookup/", lookup),
 ]

@@ -39,6 +39,7 @@ WORDS = {
     "writes": "change it",
     "repeats": "send the form as often as they like",
     "uploads": "store a file of any kind",
+    "lasting": "use a link that never ends",
     "tokenless": "send a request without a CSRF token",
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}

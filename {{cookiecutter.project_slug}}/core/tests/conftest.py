@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from core.testing import MakeUser
 from core.tests.marks import World
-from core.tests.sending import Sender, record_logs
+from core.tests.sending import Sender, record_logs, record_names
 from uploads.tests.photos import PIXELS
 from users.models import User
 
@@ -27,4 +27,5 @@ def sender(
     staff = make_user("staff@example.com", is_staff=True)
     sender = Sender(World(staff=staff, reviewer=reviewer))
     record_logs(sender, monkeypatch)
+    record_names(sender, monkeypatch)
     return sender

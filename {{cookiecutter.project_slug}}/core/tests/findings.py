@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from core.mail import UnknownRecipientError
+from core.tests.marks import MARK, Mark
 from core.tests.requests import EVIL
 from core.tests.sending import Answer
 
@@ -59,6 +60,15 @@ def faults(answer: Answer) -> Iterator[str]:
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     if "html" in response.headers.get("Content-Type", "") and EVIL in answer.text:
         yield "shows a parameter unescaped: render a template"
+
+
+def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:
+    """Yield the marks in a text that no request had."""
+    found = set(MARK.findall(text))
+    for mark in hidden:
+        is_here = mark.text in found if MARK.fullmatch(mark.text) else mark.text in text
+        if is_here and mark.text not in asked:
+            yield mark
 
 
 def error_of(response: Any) -> type[Exception] | None:

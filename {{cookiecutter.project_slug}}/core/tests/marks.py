@@ -5,8 +5,11 @@ row in the access table says who else may, and why.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -14,11 +17,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 from core.tests.access import APPS, OWN_ROUTES, TABLES, app_of, roles
+from uploads.fields import PhotoField
 from uploads.images import VARIANTS
 from uploads.models import Photo
+from uploads.tests.photos import create_photo
 from users.models import User
 
 type Key = tuple[type[models.Model], Any]
@@ -58,6 +63,7 @@ class World:
         self.values: dict[str, dict[str, Any]] = {}
         self.values_of_other: dict[str, dict[str, Any]] = {}
         self.rows: dict[str, list[models.Model]] = {}
+        self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
         # Texts that code reads, such as a photo's purpose.
         self.kept = named_in_tables("KEPT")
         # Each app has people of its own: two apps may each give a user a profile.
@@ -66,6 +72,8 @@ class World:
             self.make_objects(app)
             for row in self.rows[app]:
                 self.mark_row(row, app)
+        pages = {self.url(route): route for route in OWN_ROUTES}
+        self.routes: dict[str, str] = pages
 
     def new_mark(self) -> str:
         return f"{PREFIX}{next(self.numbers):04}z"
@@ -90,11 +98,9 @@ class World:
         before = all_values()
         owner, other, *more = self.people[app].values()
         self.values[app] = make(owner, *more)
-        new = all_values().keys() - before.keys()
-        self.rows[app] = [
-            model._base_manager.get(pk=pk)
-            for model, pk in sorted(new, key=lambda key: (key[0].__name__, str(key[1])))
-        ]
+        for row in rows_since(before):
+            add_files(row, owner)
+        self.rows[app] = rows_since(before)
         routes = [route for route in OWN_ROUTES if app_of(route) == app]
         if any(route.count("<") > 1 for route in routes):
             other_roles = [self.make_person() for _ in more]
@@ -115,10 +121,11 @@ class World:
                 if not value:
                     continue
                 overwrite(value.storage, value.name, mark)
+                self.paths[app].append(path_of(value.name))
             elif self.takes_marks(field, row, app):
                 text = formatted(field, mark)
                 model._base_manager.filter(pk=row.pk).update(**{field.name: text})
-            elif SECRET.search(field.name) and len(str(value)) >= 16:
+            elif SECRET.search(field.name) and is_long(value):
                 mark = str(value)
             else:
                 continue
@@ -130,6 +137,7 @@ class World:
             Photo.objects.filter(pk=row.pk).update(**sizes)
             for variant in VARIANTS:
                 overwrite(default_storage, row.path(variant), mark)
+            self.paths[app].append(path_of(row.path("display")))
         row.refresh_from_db()
 
     def takes_marks(self, field: Any, row: models.Model, app: str) -> bool:
@@ -176,6 +184,16 @@ class World:
         # No object has the number 0.
         return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
 
+    def has_secret(self, route: str) -> bool:
+        """Return whether who knows a URL may be who was sent it."""
+        values = self.values.get(app_of(route), {})
+        names = re.findall(r"<(\w+)>", route)
+        return any(SECRET.search(it) and is_long(values.get(it)) for it in names)
+
+    def route_of(self, url: str, default: str) -> str:
+        """Return the route of a URL, if it is one of the owner's."""
+        return self.routes.get(url.partition("?")[0], default)
+
     def mixed_urls(self, route: str) -> list[str]:
         """Return URLs with one value of the other user's objects among the owner's."""
         values = self.values_of_other.get(app_of(route), {})
@@ -187,6 +205,37 @@ class World:
         return [self.url(route, **{name: values[name]}) for name in differing]
 
 
+def rows_since(before: State) -> list[models.Model]:
+    new = all_values().keys() - before.keys()
+    return [
+        model._base_manager.get(pk=pk)
+        for model, pk in sorted(new, key=lambda key: (key[0].__name__, str(key[1])))
+    ]
+
+
+def add_files(row: models.Model, owner: User) -> None:
+    """Fill the fields of files and photos that are empty."""
+    for field in row._meta.concrete_fields:
+        value = getattr(row, field.name)
+        if value:
+            continue
+        if isinstance(field, PhotoField):
+            value = create_photo(owner, field.purpose)
+        elif isinstance(field, models.FileField):
+            value.save("paper.pdf", ContentFile(b""), save=False)
+            value = value.name
+        else:
+            continue
+        # Some rows may have none.
+        with suppress(IntegrityError), transaction.atomic():
+            type(row)._base_manager.filter(pk=row.pk).update(**{field.name: value})
+
+
+def is_long(value: object) -> bool:
+    """Return whether a value is too long to be guessed."""
+    return len(str(value)) >= 16
+
+
 def named_in_tables(name: str) -> set[str]:
     return {it for table in TABLES.values() for it in getattr(table, name, ())}
 
@@ -195,6 +244,10 @@ def formatted(field: Any, mark: str) -> str:
     if isinstance(field, models.EmailField):
         return f"{mark}@example.com"
     return f"https://{mark}.example/" if isinstance(field, models.URLField) else mark
+
+
+def path_of(name: str) -> str:
+    return str(Path(settings.MEDIA_ROOT, name))
 
 
 def overwrite(storage: Storage, name: str, text: str) -> None:

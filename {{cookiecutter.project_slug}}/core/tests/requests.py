@@ -1,11 +1,10 @@
 """What the tests ask each page for, and what they send to it.
 
-The names come from the code: what a view reads of a request, the fields of the forms on
-a page, and those of the models.
+The names are those that a view was seen to read, that stand in the code of its app, and
+those of the fields of forms and models.
 """
 
 import ast
-import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.forms.formsets import BaseFormSet
 
-from core.tests.access import VIEWS, app_of
+from core.tests.access import app_of
 from core.tests.marks import OWN_APPS, PREFIX, World
 from core.tests.sending import Answer, Sender
 from uploads.forms import PhotoFormField
@@ -33,6 +32,7 @@ EVIL = "https://evil.example/<i>"
 # Forms ask for these from nobody but staff.
 RIGHTS = re.compile(r"is_|has_|may_|can_|status$|state$|roles?$|approved|verified|paid")
 READERS = {"get", "getlist", "pop"}
+ATTRIBUTE = {it: re.compile(rf' {it}="([^"]*)"') for it in ("action", "method", "name")}
 ALWAYS_ASKED = {"id", "pk", "user", "user_id", "owner", "email", "q", "next"}
 EXAMPLES: dict[type[forms.Field], Any] = {
     forms.DateTimeField: "2030-01-01T09:00",
@@ -72,115 +72,90 @@ class Request(NamedTuple):
     sent: dict[str, Any]  # by the names of fields
 
 
-# The names that code reads
+# The names and texts in the code of an app
 
 
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
-
-
-def names_in(node: ast.AST) -> Iterator[str]:
-    """Yield the names by which code reads a request: get("q"), POST["q"], and so on."""
-    for part in ast.walk(node):
-        key: Any = None
-        if isinstance(part, ast.Subscript):
-            key = part.slice
-        elif isinstance(part, ast.Compare) and isinstance(part.ops[0], ast.In):
-            key = part.left
-        elif isinstance(part, ast.Call) and part.args:
-            if getattr(part.func, "attr", "") in READERS:
-                key = part.args[0]
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            yield key.value
-
-
-def files_in(node: ast.AST) -> Iterator[str]:
-    """Yield the names of the files that code reads of a request."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Subscript | ast.Call) and ".FILES" in ast.unparse(part):
-            yield from names_in(part)
-
-
-def compared_in(node: ast.AST) -> Iterator[str]:
-    """Yield the texts that code compares with: format == "csv"."""
-    for part in ast.walk(node):
-        sides: list[ast.expr] = []
-        if isinstance(part, ast.Compare):
-            sides = [part.left, *part.comparators]
-        elif isinstance(part, ast.MatchValue):
-            sides = [part.value]
-        for side in sides:
-            if isinstance(side, ast.Constant) and isinstance(side.value, str):
-                yield side.value
-
-
-def code_of(view: Any) -> list[ast.AST]:
-    """Return the code of a view, and of what it calls in its own module."""
-    found = inspect.unwrap(getattr(view, "view_class", view))
-    try:
-        path = Path(inspect.getsourcefile(found) or "")
-    except TypeError:  # an object, such as one of a package for APIs
-        return []
-    defined = {
-        node.name: node
-        for node in tree_of(path).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    names = [getattr(found, "__name__", "")]
-    code: list[ast.AST] = []
-    while names:
-        node = defined.pop(names.pop(), None)
-        if node:
-            code.append(node)
-            names += [it.id for it in ast.walk(node) if isinstance(it, ast.Name)]
-    return code
+def parts_of_app(name: str) -> Iterator[ast.AST]:
+    """Yield each part of an app's code."""
+    for app in OWN_APPS:
+        for path in Path(app.path).rglob("*.py") if app.name == name else ():
+            if {"tests", "migrations"}.isdisjoint(path.parts):
+                yield from ast.walk(ast.parse(path.read_text("utf-8")))
 
 
 @cache
 def names_of_app(name: str) -> frozenset[str]:
-    """Return the names that any code of an app reads, and its functions take."""
+    """Return the names that code takes or reads, as in get("q") and data["q"]."""
     found = set(ALWAYS_ASKED)
-    for app in OWN_APPS:
-        for path in Path(app.path).rglob("*.py") if app.name == name else ():
-            if {"tests", "migrations"}.isdisjoint(path.parts):
-                tree = tree_of(path)
-                found |= set(names_in(tree))
-                found |= {it.arg for it in ast.walk(tree) if isinstance(it, ast.arg)}
+    for part in parts_of_app(name):
+        if isinstance(part, ast.arg):
+            found.add(part.arg)
+        elif isinstance(part, ast.Subscript):
+            found |= texts_in(part.slice)
+        elif isinstance(part, ast.Compare):
+            found |= texts_in(part.left)
+        elif isinstance(part, ast.Call) and getattr(part.func, "attr", "") in READERS:
+            found |= texts_in(*part.args[:1])
     return frozenset(found - {"self", "cls", "request"})
+
+
+@cache
+def texts_of_app(name: str) -> frozenset[str]:
+    """Return the texts that code compares with, as in format == "csv"."""
+    found = set()
+    for part in parts_of_app(name):
+        if isinstance(part, ast.Compare):
+            found |= texts_in(part.left, *part.comparators)
+        elif isinstance(part, ast.MatchValue):
+            found |= texts_in(part.value)
+    return frozenset(found)
+
+
+def texts_in(*nodes: ast.AST) -> set[str]:
+    values = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {value for value in values if isinstance(value, str)}
 
 
 # What is asked for, by GET
 
 
-def questions(world: World, route: str, page: Answer) -> Iterator[tuple[str, str]]:
+def questions(sender: Sender, route: str, page: Answer) -> Iterator[tuple[str, str]]:
     """Yield URLs with parameters, each with the text that it asks for."""
+    world = sender.world
+    app = app_of(route)
     url = world.url(route)
-    code = code_of(VIEWS[route])
-    names = {name for node in code for name in names_in(node)}
-    names |= set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page.text))
-    for value in asked_values(world, route):
-        yield with_query(url, dict.fromkeys(names_of_app(app_of(route)), value)), value
+    values = asked_values(world, route)
+    for value in values:
+        yield with_query(url, dict.fromkeys(names_of_app(app), value)), value
+    # Those that the view has read by now.
+    names = sorted(sender.names[url])
+    for value in values:
         for name in names:
             yield with_query(url, {name: value}), value
-    texts = {text for node in code for text in compared_in(node)}
-    for text in texts if names else ():
+    for text in texts_of_app(app) if names else ():
         yield with_query(url, dict.fromkeys(names, text)), text
     for link in links_of(page.text, url):
         yield link, ""
+    for target, fields in searches_on(page, url):
+        yield with_query(target, fields), ""
+        for value in values:
+            for name in fields:
+                yield with_query(target, fields | {name: value}), value
 
 
 def asked_values(world: World, route: str) -> list[str]:
+    """Return what belongs to the owner: keys, an email and paths of files."""
     owner = world.people_of(route)["owner"]
     keys = {str(row.pk) for row in own_rows(world, route)}
-    return [str(owner.pk), *keys, owner.email, PREFIX, EVIL]
+    paths = world.paths[app_of(route)]
+    return [str(owner.pk), *keys, owner.email, *paths, PREFIX, EVIL]
 
 
 def own_rows(world: World, route: str) -> list[models.Model]:
     return [row for row in world.rows[app_of(route)] if not isinstance(row, Photo)]
 
 
-def with_query(url: str, query: dict[str, str]) -> str:
+def with_query(url: str, query: dict[str, Any]) -> str:
     return f"{url}?{urlencode(query)}"
 
 
@@ -188,6 +163,19 @@ def links_of(text: str, url: str) -> set[str]:
     """Return the links of a page that have a query."""
     targets = {urljoin(url, unescape(it)) for it in re.findall(r'href="([^"]+)"', text)}
     return {it for it in targets if it.startswith("/") and "?" in it}
+
+
+def searches_on(page: Answer, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the URL of each form of a page that asks by GET, and what it sends."""
+    fitting = fitting_values(page)
+    for tag, body in re.findall(r"(<form[^>]*>)(.*?)</form>", page.text, re.DOTALL):
+        method = ATTRIBUTE["method"].search(tag)
+        if method and method[1].lower() != "get":
+            continue
+        action = ATTRIBUTE["action"].search(tag)
+        names = ATTRIBUTE["name"].findall(body)
+        target = urljoin(url, unescape(action[1])) if action else url
+        yield target, {name: fitting.get(name, "") for name in names}
 
 
 # What is sent, by all other methods
@@ -283,13 +271,17 @@ def requests(sender: Sender, route: str, user: User | None) -> Iterator[Request]
     fitting = fitting_values(page_of_owner) | fitting_values(page)
     base = fitting | hostile_values(world, route, victim)
     hostile = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
-    photos, files = file_names(route, page_of_owner)
+    photos = photo_names(page_of_owner)
     yield Request("get", {"data": hostile[0]}, hostile[0])
     for body in [*hostile, base | fitting] if fitting else hostile:
-        for upload in UPLOADS if files else UPLOADS[:1]:
-            sent = {name: upload.file() for name in files}
+        form = without_none(body) | {name: UPLOADS[1].file() for name in photos}
+        yield Request("post", {"data": form}, body)
+        # Those that the view has looked for by now.
+        names = sender.file_names[world.url(route)] - photos
+        for upload in [*UPLOADS, table_of(body)] if names else ():
+            sent = {name: upload.file() for name in names}
             sent |= {name: UPLOADS[1].file() for name in photos}
-            yield Request("post", {"data": without_none(body | sent)}, body)
+            yield Request("post", {"data": without_none(body) | sent}, body)
     for body in hostile:
         part = {
             name: value
@@ -311,14 +303,17 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def file_names(route: str, page: Answer) -> tuple[set[str], set[str]]:
-    """Return the names of photos and of other files that a view takes."""
-    fields = {
-        form.add_prefix(name): field
+def table_of(values: dict[str, Any]) -> Upload:
+    """Return a CSV file, as for an import."""
+    cells = [json.dumps(str(value)) for value in values.values()]
+    lines = f"{','.join(values)}\n{','.join(cells)}\n"
+    return Upload("rows.csv", lines.encode(), "text/csv")
+
+
+def photo_names(page: Answer) -> set[str]:
+    return {
+        form.add_prefix(name)
         for form in forms_on(page)
         for name, field in form.fields.items()
-        if isinstance(field, forms.FileField)
+        if isinstance(field, PhotoFormField)
     }
-    photos = {it for it, field in fields.items() if isinstance(field, PhotoFormField)}
-    read = {name for node in code_of(VIEWS[route]) for name in files_in(node)}
-    return photos, (fields.keys() | read) - photos

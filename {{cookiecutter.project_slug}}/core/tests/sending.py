@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -14,6 +15,8 @@ from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from core.testing import HTTPSClient
 from core.tests.access import outcome
@@ -65,6 +68,10 @@ class Sender:
         self.state: State = {}
         self.files = stored_files()
         self.logs: list[str] = []
+        # By path: what code was seen to read of a query or a form, and of files.
+        self.names: defaultdict[str, set[str]] = defaultdict(set)
+        self.file_names: defaultdict[str, set[str]] = defaultdict(set)
+        self.path = ""
 
     def client(self, user: User | None) -> HTTPSClient:
         key = user and user.pk
@@ -80,6 +87,7 @@ class Sender:
         self, user: User | None, url: str, method: str = "get", **options: Any
     ) -> Answer:
         client = self.client(user)
+        self.path = url.partition("?")[0]
         with undone(client), recorded() as statements:
             self.logs.clear()
             # An error in a view ends this transaction, and not that of the test.
@@ -181,3 +189,24 @@ def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         sender.logs.append("\n".join([record.getMessage(), *texts]))
 
     monkeypatch.setattr("logging.Logger.handle", keep)
+
+
+def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the names that code reads of a query, a form, or its files."""
+
+    def watch(method: str) -> None:
+        original = getattr(MultiValueDict, method)
+
+        def read(values: Any, name: str, *args: Any) -> Any:
+            is_query = isinstance(values, QueryDict)
+            # A query looks into itself while it is filled.
+            if not is_query:
+                sender.file_names[sender.path].add(name)
+            elif method != "__contains__":
+                sender.names[sender.path].add(name)
+            return original(values, name, *args)
+
+        monkeypatch.setattr(MultiValueDict, method, read)
+
+    for method in ("__contains__", "__getitem__", "getlist", "pop"):
+        watch(method)

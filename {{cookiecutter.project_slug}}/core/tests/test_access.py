@@ -1,12 +1,14 @@
 """Access control: a new URL fails here without a row in its app's `tests/table.py`."""
 
 import re
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
 from django.db import models
 
 from core.middleware import KNOWN_METHODS
+from core.testing import Travel
 from core.tests.access import (
     HEADING,
     OWN_ROUTES,
@@ -18,6 +20,7 @@ from core.tests.access import (
     TABLES,
     VIEWS,
     WORDS,
+    app_of,
     columns,
     row_for,
     rule,
@@ -168,6 +171,23 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
         " def objects(owner: User, patient: User)",
         "Only if both ends are always one user, name one of them there:"
         ' SAME_USER = {"Note.folder"}',
+    )
+
+
+@pytest.mark.control("V8.3.1")
+def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
+    """Whoever has one may have been sent it, or have found it."""
+    findings = Findings()
+    travel(timedelta(days=3650))
+    for route in filter(sender.world.has_secret, OWN_ROUTES):
+        for person in set(columns(app_of(route))) - {"owner"}:
+            is_refused = answer(sender, route, person) in {*REFUSALS, "410"}
+            if not is_refused and not rule(route).allows(person, "lasting"):
+                findings.add(f"{route} has no end", person)
+    findings.report(
+        "Store when the link expires, and let the view search among valid ones.",
+        "Only if it is meant to last, end the row in tests/table.py of the app with:"
+        "  # all: lasting: WHY",
     )
 
 

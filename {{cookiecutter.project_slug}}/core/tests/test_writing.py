@@ -18,8 +18,8 @@ from core.tests.access import (
     is_asked,
     rule,
 )
-from core.tests.findings import REASON, Findings, faults
-from core.tests.marks import MARK, Key
+from core.tests.findings import REASON, Findings, faults, shown
+from core.tests.marks import MARK, Key, Mark
 from core.tests.requests import OUTSIDER, RIGHTS, TEXT, UPLOADS, Request, requests
 from core.tests.sending import Answer, Sender
 from uploads.models import Photo, Verdict
@@ -38,12 +38,19 @@ class Attempt:
     """A request of a person to a page, and what it led to."""
 
     def __init__(
-        self, sender: Sender, route: str, person: str, request: Request, url: str
+        self,
+        sender: Sender,
+        route: str,
+        person: str,
+        request: Request,
+        url: str,
+        hidden: list[Mark],
     ) -> None:
         self.world = sender.world
         self.route = route
         self.person = person
         self.request = request
+        self.hidden = hidden
         self.is_mixed = url != self.world.url(route)
         self.row = rule(route)
         self.user = self.world.person(person, route)
@@ -65,6 +72,7 @@ class Attempt:
 
     def findings(self) -> Iterator[str]:
         yield from faults(self.answer)
+        yield from self.bad_pages()
         yield from self.bad_mails()
         yield from self.bad_logs()
         yield from self.bad_files()
@@ -72,10 +80,16 @@ class Attempt:
             for model, _ in self.answer.changes:
                 yield f"changes {model.__name__}: do so by POST"
             return
+        yield from self.account_changes()
         yield from self.endless_repetitions()
         yield from self.rights_taken()
         if self.person != "owner":
             yield from self.changes_of_others()
+
+    def bad_pages(self) -> Iterator[str]:
+        hidden = [mark for mark in self.hidden if not self.allows(mark.field)]
+        for mark in shown(self.answer.text, hidden, str(self.request.options)):
+            yield f"shows {mark.label}"
 
     def bad_mails(self) -> Iterator[str]:
         for message in self.answer.mails:
@@ -83,7 +97,7 @@ class Attempt:
                 yield "sends an email in a user's name: use reply_to"
             if any(TEXT in str(it[0]) for it in getattr(message, "alternatives", ())):
                 yield "sends HTML with unescaped text: render a template"
-            for mark in self.world.hidden_from(self.user):
+            for mark in self.hidden:
                 holder = User.objects.get(pk=mark.holder)
                 is_shown = mark.text in f"{message.subject}{message.body}"
                 if is_shown and message.recipients() != [holder.email]:
@@ -110,6 +124,12 @@ class Attempt:
             yield "may be repeated without end: it needs a rate limit"
         elif self.person == "anonym" and self.answer.changes:
             yield "lets visitors write without end: it needs a rate limit"
+
+    def account_changes(self) -> Iterator[str]:
+        for (model, _), (old, new) in self.answer.changes.items():
+            names = ("email", "password") if new and model is User else ()
+            if any(old.get(name) != new[name] for name in names):
+                yield "makes an account or changes its log-in: leave both to allauth"
 
     def rights_taken(self) -> Iterator[str]:
         sent = self.request.sent
@@ -165,14 +185,16 @@ def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> N
         if not is_asked(person, route):
             continue
         user = sender.world.person(person, route)
+        hidden = sender.world.hidden_from(user)
         urls = [sender.world.url(route)]
-        urls += sender.world.mixed_urls(route) if person == "other" else []
+        is_mixing = person in {"other", *ROLES}
+        urls += sender.world.mixed_urls(route) if is_mixing else []
         for url in urls:
             refused: set[str] = set()
             for request in requests(sender, route, user):
                 if request.method in refused:
                     continue
-                attempt = Attempt(sender, route, person, request, url)
+                attempt = Attempt(sender, route, person, request, url, hidden)
                 if attempt.answer.outcome == "405":
                     refused.add(request.method)
                 for sentence in attempt.findings():
