@@ -273,7 +273,7 @@ def test_secrets_are_fresh_and_only_in_the_env_file(
     )
     assert (tmp_path / "one" / ".cookiecutter" / "replay").is_dir()
     for path in tmp_path.rglob("*"):
-        if path.is_file() and path.name != ".env":
+        if is_text(path) and path.name != ".env":
             text = path.read_text(encoding="utf-8")
             assert not [secret for secret in secrets if secret in text], path
 
