@@ -44,7 +44,10 @@ STORAGE_HOST, EVERYWHERE = "storage.localhost", "0.0.0.0"  # noqa: S104 - for po
 EMAILS = [f"visitor{number}@example.com" for number in range(6)]
 # An account whose upload was killed may upload again after a minute.
 SLOW_EMAILS = [f"slow{number}@example.com" for number in range(6)]
-CREATE_PEOPLE = f"for email in {EMAILS + SLOW_EMAILS}: User.objects.create_user(email, '{PASSWORD}')"
+CREATE_PEOPLE = f"""
+for email in {EMAILS + SLOW_EMAILS}:
+    User.objects.create_user(email, "{PASSWORD}")
+"""
 UPLOAD_PAGE, MINE = "/photos/upload/", "/photos/mine/"
 TURNS = count()
 IP_ADDRESSES = (f"198.51.100.{number}" for number in count(1))
