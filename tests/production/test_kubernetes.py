@@ -42,7 +42,12 @@ IMAGE = "localhost/my-secure-site:test"
 # Only a local host may have a bucket without TLS. Pods find it by this name.
 STORAGE_HOST, EVERYWHERE = "storage.localhost", "0.0.0.0"  # noqa: S104 - for pods
 EMAILS = [f"visitor{number}@example.com" for number in range(6)]
-CREATE_PEOPLE = f"for email in {EMAILS}: User.objects.create_user(email, '{PASSWORD}')"
+# An account whose upload was killed may upload again after a minute.
+SLOW_EMAILS = [f"slow{number}@example.com" for number in range(6)]
+CREATE_PEOPLE = f"""
+for email in {EMAILS + SLOW_EMAILS}:
+    User.objects.create_user(email, "{PASSWORD}")
+"""
 UPLOAD_PAGE, MINE = "/photos/upload/", "/photos/mine/"
 TURNS = count()
 IP_ADDRESSES = (f"198.51.100.{number}" for number in count(1))
@@ -115,10 +120,10 @@ class Cluster:
         wait_until(lambda: is_ready(address), f"{name} is not ready")
         self.answering[name] = address
 
-    def people(self) -> list["Person"]:
+    def people(self, emails: list[str]) -> list["Person"]:
         """Return visitors who have logged in, each with an account."""
         found = []
-        for email in EMAILS:
+        for email in emails:
             person = Person(self.site, pods=self.answering)
             answer = person.post(
                 "/accounts/login/", {"login": email, "password": PASSWORD}
@@ -314,7 +319,7 @@ def cluster(project: Project, tmp_path: Path) -> Iterator[Cluster]:
 def check_both_pods(cluster: Cluster) -> None:
     """Upload a photo at each pod, and see it at the other one."""
     pods = cluster.answering
-    person = cluster.people()[0]
+    person = cluster.people(EMAILS)[0]
     for one, other in permutations(pods):
         person.pods = {one: pods[one]}
         title = f"Photo {uuid4()}"
@@ -373,7 +378,7 @@ class Load:
 
 def check_kills(cluster: Cluster) -> None:
     """Kill a pod and the worker under load: what was acknowledged is there."""
-    load = Load(cluster.people())
+    load = Load(cluster.people(EMAILS))
     with ThreadPoolExecutor(len(load.people)) as threads:
         working = [threads.submit(load.work, person) for person in load.people]
         try:
@@ -423,7 +428,7 @@ def check_end_of_pod(cluster: Cluster) -> None:
     # A process decodes one photo and lets two wait, so they end one after the other.
     slow = [
         SlowPerson(cluster.site, it.cookies, pods={"site-2": address}, begun=begun)
-        for it in cluster.people()
+        for it in cluster.people(SLOW_EMAILS)
     ]
     tokens = [person.token(UPLOAD_PAGE) for person in slow]
     titles = [f"Slow {uuid4()}" for _ in slow]
