@@ -2841,14 +2841,28 @@ FEATURES = [
     Mutation(
         "requested emails not limited",
         "accounts/adapters.py",
-        'is_notice = "user_agent" in context',
-        "is_notice = True",
+        'if "user_agent" in context:',
+        "if True:",
     ),
     Mutation(
         "links to the owner used up by sign-ups",
         "accounts/adapters.py",
-        "or template_prefix in "
-        '{"account/email/password_reset_key", "account/email/unknown_account"}',
+        "if template_prefix in "
+        '{"account/email/password_reset_key", "account/email/unknown_account"}:',
+        "if False:",
+    ),
+    Mutation(
+        "second code limited for some emails alone",
+        "accounts/adapters.py",
+        'return page is None or page.url_name != "account_email_verification_sent"',
+        "return True",
+    ),
+    Mutation(
+        "set-up of a second factor leads to another site",
+        "accounts/middleware.py",
+        "if url_has_allowed_host_and_scheme("
+        "url, {request.get_host()}, require_https=request.is_secure()):",
+        "if url:",
     ),
     Mutation(
         "reset does not verify the email",
@@ -2888,8 +2902,8 @@ FEATURES = [
     Mutation(
         "notices limited",
         "accounts/adapters.py",
-        'is_notice = "user_agent" in context',
-        "is_notice = False",
+        'if "user_agent" in context:',
+        "if False:",
     ),
     Mutation(
         "second factors not encrypted",

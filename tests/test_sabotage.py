@@ -151,7 +151,7 @@ def test_images_have_versions_and_releases_a_cooldown(
     answers: Answers, pristine: Project
 ) -> None:
     project = pristine(answers)
-    assert len(images(project)) >= 5
+    assert len(images(project)) >= 4
     assert not undated_images(project)
     assert not cooldowns(project)
     assert (project / "renovate.json").is_file() != (

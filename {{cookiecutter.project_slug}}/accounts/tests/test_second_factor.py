@@ -155,6 +155,7 @@ def test_staff_are_led_from_the_log_in_to_their_second_factor(
     assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
 
 
+@pytest.mark.control("V3.7.2")
 @pytest.mark.usefixtures("run_on_commit")
 def test_set_up_of_a_second_factor_leads_to_no_other_site(
     client: HTTPSClient, staff: User

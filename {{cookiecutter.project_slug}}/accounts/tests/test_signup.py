@@ -83,6 +83,7 @@ def test_new_email_replaces_the_old_one_once_verified(
     assert mail.outbox[-1].to == [old]
 
 
+@pytest.mark.control("V6.3.8")
 def test_code_is_sent_once_more_with_the_same_answers_for_any_email(
     user: User, travel: Travel
 ) -> None:
