@@ -14,6 +14,8 @@ import pytest
 from tests.support.baking import ALL_OFF, ROOT, Project, run
 from tests.support.releases import change
 
+pytestmark = pytest.mark.tier("whole")
+
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 GUARD = [f"core/tests/test_{name}.py" for name in ("access", "reading", "writing")]
 ROWS = """
