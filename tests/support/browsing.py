@@ -139,7 +139,7 @@ def stop_clock(page: Page) -> None:
 
 def approve(page: Page, title: str) -> None:
     """Approve a photo in the admin; `page` belongs to a logged-in reviewer."""
-    page.get_by_role("link", name="Admin").click()
+    page.get_by_role("banner").get_by_role("link", name="Admin").click()
     page.get_by_role("link", name="Photos", exact=True).click()
     page.get_by_role("row", name=title).get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option(label="Approve selected photos")
