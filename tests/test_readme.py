@@ -239,7 +239,7 @@ def test_readme_commands_work(
             else:
                 staff = browse(URL)
                 log_in(staff, ADMIN)
-                staff.get_by_role("link", name="Admin").click()
+                staff.get_by_role("banner").get_by_role("link", name="Admin").click()
                 expect(
                     staff.get_by_role("link", name="Photos", exact=True)
                 ).to_be_visible()
