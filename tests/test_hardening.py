@@ -196,7 +196,7 @@ def test_every_container_is_restricted(answers: Answers, pristine: Project) -> N
         if "ports" in options:
             published.add(service)
     assert published == {"proxy"}, "only nginx is reached from outside"
-    assert parsed["services"]["restic"]["volumes"][0] == "media:/media:ro"
+    assert parsed["services"]["restic"]["volumes"][0] == "media:/photos:ro"
     assert parsed["networks"]["inside"]["internal"] is True
     assert parsed["services"]["database"]["networks"] == ["inside"]
     assert "inside" not in parsed["services"]["proxy"]["networks"], (

@@ -464,10 +464,10 @@ def test_decoder_leaves_a_busy_processor_to_pages() -> None:
         [*command, "0", "3", "0", "1", "1", "1"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-    ) as decoder:
+    ) as process:
         # It has ended, and is not collected yet.
-        os.waitid(os.P_PID, decoder.pid, os.WEXITED | os.WNOWAIT)
-        niceness = os.getpriority(os.PRIO_PROCESS, decoder.pid)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        niceness = os.getpriority(os.PRIO_PROCESS, process.pid)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert niceness == min(own + decoder.NICENESS, 19)  # the system's limit
 
