@@ -85,6 +85,10 @@ case "$1 $2" in
             --tag "localhost/my-secure-site:$RELEASE" .
         ;;
     "compose pull") exit 0 ;;
+    "compose --profile")
+        [ "$4" != pull ] || exit 0
+        shift && exec docker-compose "$@"
+        ;;
     compose*) shift && exec docker-compose "$@" ;;
     *) exec podman "$@" ;;
 esac
