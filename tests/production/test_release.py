@@ -247,7 +247,7 @@ def given_up(
 
 
 def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
-    """Try releases that cannot work, and one that would break the running one."""
+    """Try releases that cannot work, and one whose plan a person does not accept."""
     for reason, (path, text, why) in BROKEN.items():
         original = (
             (folder / path).read_text(encoding="utf-8")
@@ -265,10 +265,7 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
     harmful = ADD.format(before="0002_shelf", name="row", default="default")
     change(machine, folder, 5, {"uploads/migrations/0003_row.py": harmful})
     output = given_up(machine, site)
-    assert (
-        "uploads.0003_row\n"
-        "  Add field row to photo: the running release fails where it adds a row"
-    ) in output
+    assert "uploads.0003_row\n    Add field row to photo\n" in output
     (folder / "uploads/migrations/0003_row.py").unlink()
 
 
