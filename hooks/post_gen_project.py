@@ -29,6 +29,7 @@ FEATURE_PATHS = {
         "core/keepalive.py",
         "core/live_release.py",
         "core/tests/test_backup.py",
+        "core/tests/test_deployment.py",
         "core/tests/test_keepalive.py",
         "core/tests/test_nginx.py",
         "core/tests/test_release.py",

@@ -5,10 +5,24 @@ from django.conf import settings
 
 from core.testing import start
 
+FILE = settings.BASE_DIR / "deploy" / "site.conf"
+CONFIGURATION = FILE.read_text(encoding="utf-8")
+HTTP, HTTPS = re.findall(
+    r"^server \{\n(.*?)^\}", CONFIGURATION, re.MULTILINE | re.DOTALL
+)
+# The headers by which the site knows who asks, and how.
+TRUSTED = {"Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-ID"}
+
+
+def find_values(directive: str, text: str = CONFIGURATION) -> list[str]:
+    return re.findall(rf"^ *{directive} (.+);", text, re.MULTILINE)
+
 
 def test_nginx_accepts_every_body_that_the_site_does() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    limit = max(map(int, re.findall(r"client_max_body_size (\d+)m;", text))) * 1024**2
+    limit = (
+        max(map(int, re.findall(r"client_max_body_size (\d+)m;", CONFIGURATION)))
+        * 1024**2
+    )
     largest = limit - (settings.BODY_MAX_BYTES - settings.UPLOAD_MAX_BYTES)
     error = start(UPLOAD_MAX_BYTES=str(largest + 1)).stderr
     assert f"UPLOAD_MAX_BYTES: Must be a whole number from 1 to {largest}." in error
@@ -16,15 +30,57 @@ def test_nginx_accepts_every_body_that_the_site_does() -> None:
 
 @pytest.mark.control("V12.1.1")
 def test_nginx_offers_tls_1_2_and_1_3_alone() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *ssl_protocols (.+);", text, re.MULTILINE) == [
-        "TLSv1.2 TLSv1.3"
-    ]
+    assert find_values("ssl_protocols") == ["TLSv1.2 TLSv1.3"]
 
 
 @pytest.mark.control("V12.1.2")
 def test_nginx_offers_ciphers_with_forward_secrecy_alone() -> None:
-    text = (settings.BASE_DIR / "deploy" / "site.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *ssl_ciphers (.+);", text, re.MULTILINE) == [
-        "ECDHE+AESGCM:ECDHE+CHACHA20"
-    ]
+    assert find_values("ssl_ciphers") == ["ECDHE+AESGCM:ECDHE+CHACHA20"]
+
+
+@pytest.mark.control("hardening")
+def test_nginx_redirects_plain_http() -> None:
+    assert "return 301 https://" in HTTP
+    assert find_values("proxy_pass", HTTP) == []
+
+
+@pytest.mark.control("hardening")
+def test_nginx_serves_no_file_of_a_user() -> None:
+    folders = find_values("(?:root|alias)")
+    assert sorted(folders) == ["/srv/error-pages", "/var/www/acme"]
+
+
+@pytest.mark.control("hardening")
+def test_nginx_sets_every_header_that_the_site_trusts() -> None:
+    headers = dict(value.split(maxsplit=1) for value in find_values("proxy_set_header"))
+    assert headers.keys() >= TRUSTED
+    for value in headers.values():
+        assert not re.search(r"\$http_|\$proxy_add_x_forwarded_for", value)
+    # A location with one such line would inherit none of the server.
+    indentations = re.findall(r"^( *)proxy_set_header", CONFIGURATION, re.MULTILINE)
+    assert set(indentations) == {" " * 4}
+
+
+@pytest.mark.control("hardening")
+def test_nginx_limits_each_network() -> None:
+    assert find_values("proxy_request_buffering", HTTPS) == ["on"]
+    for directive in ("client_header_timeout", "client_body_timeout"):
+        (seconds,) = find_values(directive, HTTPS)
+        assert int(seconds.removesuffix("s")) <= 20
+    zones = set(
+        re.findall(r"^limit_conn_zone .+ zone=(\w+):", CONFIGURATION, re.MULTILINE)
+    )
+    limits = [value.split()[0] for value in find_values("limit_conn", HTTPS)]
+    assert set(limits) == zones == {"requests", "large"}
+    (limit,) = find_values("limit_req", HTTPS)
+    assert limit == "zone=posts burst=100"
+
+
+@pytest.mark.control("hardening")
+def test_nginx_logs_no_link_that_resets_a_password() -> None:
+    location = r"^    location /accounts/password/reset/key/ \{\n(.*?)^    \}"
+    (block,) = re.findall(location, HTTPS, re.MULTILINE | re.DOTALL)
+    # An error would name the URL.
+    assert find_values("error_log", block) == ["/dev/null emerg"]
+    for log in find_values("access_log", HTTPS):
+        assert " if=$" in log

@@ -603,17 +603,6 @@ def test_languages_are_those_that_django_translates() -> None:
     assert environment.LANGUAGE_CODES - {"en-us"} <= folders
 
 
-@pytest.mark.control("V13.4.1")
-def test_image_gets_no_history_and_no_secrets() -> None:
-    lines = (
-        (settings.BASE_DIR / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    )
-    assert {".git*", ".env*", "/secrets"} <= set(lines)
-    assert not [line for line in lines if line.startswith("!")], (
-        "it would bring a part back"
-    )
-
-
 def test_example_documents_every_variable() -> None:
     text = (settings.BASE_DIR / "config" / "settings.py").read_text(encoding="utf-8")
     names = re.findall(r'env\.read\("(\w+)"', text)
