@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import ROOT, Project, bake, copy_template, name
-from tests.support.tiers import QUICK, TIERS, changed_since, split
+from tests.support.tiers import QUICK, TIERS, changed_since, limit_of, split
 
 pytest_plugins = [
     "tests.support.live",
@@ -54,14 +54,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out what is not in the chosen tier."""
+    """Leave out what is not in the chosen tier, and begin with the longest limits.
+
+    So one process runs the tests that wait for each other's ports, one after the other.
+    """
     option = config.option
     if not option.tier:
         return
     changed = changed_since(option.changed) if option.changed else None
     chosen, others = split(items, option.tier, changed, option.part)
     config.hook.pytest_deselected(items=others)
-    items[:] = chosen
+    items[:] = sorted(chosen, key=limit_of, reverse=True)
 
 
 @pytest.hookimpl(wrapper=True)

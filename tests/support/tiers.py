@@ -31,6 +31,12 @@ def tier_of(item: pytest.Item) -> str:
     return tier
 
 
+def limit_of(item: pytest.Item) -> float:
+    """Return the seconds of a test's own limit, or 0 if it has the common one."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0
+
+
 def paths_of(item: pytest.Item) -> Sequence[str]:
     """Return the patterns of the files that a scheduled test is about."""
     marker = item.get_closest_marker("tier")
