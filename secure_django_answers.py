@@ -4,15 +4,17 @@ Cookiecutter would drop them without a word. This part is loaded before the firs
 prompt, and again for the files and the hooks. The hooks receive the prompts from it.
 """
 
+import atexit
 import json
+import shutil
 import sys
 from copy import deepcopy
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-import cookiecutter
 from cookiecutter.config import get_user_config
 from cookiecutter.generate import apply_overwrites_to_context
 from jinja2 import Environment
@@ -22,6 +24,10 @@ RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads(
     Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8")
 )
+
+
+# Older ones give booleans as text, or have the wrong version in `__version__`.
+OLDEST = (2, 7, 1)
 
 
 class Answers(Extension):
@@ -41,6 +47,7 @@ class Answers(Extension):
         # Hooks are rendered in the template's folder. In a list, since the quotes of a
         # text would end the raw string.
         environment.globals["raw_folder"] = json.dumps([str(Path.cwd() / RAW)])
+        environment.filters["project_folder"] = project_folder
 
     def preprocess(
         self,
@@ -48,13 +55,30 @@ class Answers(Extension):
         name: str | None,  # noqa: ARG002
         filename: str | None = None,  # noqa: ARG002
     ) -> str:
-        """Keep slashes out of the project's folder.
+        """Let a function of this module have the name of the project's folder."""
+        return source.replace(RAW, RAW.replace("}}", " | project_folder }}"))
 
-        Of folders in folders, a refusal removes only the innermost.
-        """
-        return source.replace(
-            RAW, RAW.replace("}}", r" | replace('/', '-') | replace('\\', '-') }}")
-        )
+
+@cache
+def project_folder(slug: str) -> str:
+    """Return the name of the project's folder, and see to its removal if incomplete.
+
+    It has no slashes: of folders in folders, a refusal removes only the innermost.
+    """
+    name = slug.replace("/", "-").replace("\\", "-")
+    command = click.get_current_context(silent=True)
+    options = command.params if command else {}  # of cruft, it has others
+    if "output_dir" in options and not options.get("keep_project_on_failure"):
+        folder = Path(options["output_dir"], name).absolute()
+        if not folder.exists():
+            atexit.register(remove_incomplete, folder)
+    return name
+
+
+def remove_incomplete(folder: Path) -> None:
+    """Remove a project that Ctrl-C stopped before its hook wrote the last file."""
+    if folder.is_dir() and not (folder / ".cruft.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # Once, before the hooks: they are rendered in another folder, where a relative path of
@@ -62,10 +86,12 @@ class Answers(Extension):
 @cache
 def check() -> None:
     """End with a sentence for each answer without effect, or an old cookiecutter."""
-    if tuple(map(int, cookiecutter.__version__.split(".")[:2])) < (2, 7):
+    installed = version("cookiecutter")
+    if tuple(map(int, installed.split(".")[:3])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         sys.exit(
-            "secure-django needs cookiecutter 2.7, "
-            f"this is {cookiecutter.__version__}; type uvx cookiecutter@latest"
+            f"secure-django needs cookiecutter {oldest}, "
+            f"this is {installed}; type uvx cookiecutter@latest"
         )
     command = click.get_current_context(silent=True)
     # Empty if cookiecutter is called from Python.

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -26,13 +28,21 @@ from tests.support.baking import (
     Answers,
     Project,
     bake,
+    clean_environment,
     is_text,
     name,
     paths,
     run,
     typed,
 )
+from tests.support.services import wait_until
 
+SLEEP = """
+import time
+Path(".cruft.json").unlink()
+Path("asleep").touch()
+time.sleep(600)
+"""
 # A second copy on purpose, to test the hook's own table.
 FEATURE_PATHS = {
     "gallery": ["gallery"],
@@ -47,6 +57,7 @@ FEATURE_PATHS = {
         "core/keepalive.py",
         "core/live_release.py",
         "core/tests/test_backup.py",
+        "core/tests/test_deployment.py",
         "core/tests/test_keepalive.py",
         "core/tests/test_nginx.py",
         "core/tests/test_release.py",
@@ -359,6 +370,28 @@ def test_missing_feature_path_stops_generation(template: Path, tmp_path: Path) -
     with pytest.raises(FailedHookException):
         bake(stale, tmp_path / "output", auth_app=False)
     assert [path.name for path in (tmp_path / "output").iterdir()] == [".cookiecutter"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_interrupted_generation_leaves_nothing(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    slow = shutil.copytree(template, tmp_path / "slow")
+    with (slow / "hooks" / "post_gen_project.py").open("a", encoding="utf-8") as hook:
+        hook.write(SLEEP)
+    output = tmp_path / "output"
+    output.mkdir()
+    with subprocess.Popen(
+        ["cookiecutter", "--no-input", "--default-config", str(slow), *typed()],
+        cwd=output,
+        env=clean_environment() | home,
+        start_new_session=True,
+    ) as generation:
+        sleeps = (output / "my-secure-site" / "asleep").exists
+        wait_until(sleeps, "the hook does not run")
+        os.killpg(generation.pid, signal.SIGINT)
+    assert generation.returncode == 1
+    assert list(output.iterdir()) == []
 
 
 def test_existing_project_is_not_overwritten(

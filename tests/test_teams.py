@@ -222,14 +222,14 @@ def test_wrong_value_on_the_command_line_is_named(
 def test_older_cookiecutter_is_refused(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
-    """It would give booleans as text."""
+    """Its own `__version__` is wrong: that of 2.7.0 says 2.6.0."""
     older = (
-        "import cookiecutter; cookiecutter.__version__ = '2.6.0'; "
+        "import importlib.metadata as it; it.version = lambda name: '2.7.0'; "
         "from cookiecutter.cli import main; main()"
     )
     with pytest.raises(
         AssertionError,
-        match=r"needs cookiecutter 2\.7, this is 2\.6\.0; "
+        match=r"needs cookiecutter 2\.7\.1, this is 2\.7\.0; "
         r"type uvx cookiecutter@latest$",
     ):
         run(tmp_path, sys.executable, "-c", older, "--no-input", str(template), **home)
