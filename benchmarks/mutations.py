@@ -41,6 +41,8 @@ LIMITS = "uploads/limits.py"
 TURNS = "core/turns.py"
 FORM_TURNS = "users/middleware.py"
 PROXIES = "core/proxies.py"
+CLIENT = "core/client.py"
+HEALTH = "core/health.py"
 MODELS = "uploads/models.py"
 RULES = "uploads/moderation/rules.py"
 SERVICES = "uploads/services.py"
@@ -629,7 +631,7 @@ FOUNDATION = [
     ),
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
-        MIDDLEWARE,
+        CLIENT,
         "entries[-count or -1].strip()",
         "entries[0].strip()",
     ),
@@ -772,7 +774,7 @@ FOUNDATION = [
     Mutation(
         "log-in allowed while attempts cannot be counted",
         MIDDLEWARE,
-        'return views.error_page(request, name="503")',
+        'return error_page(request, name="503")',
         "return None",
     ),
     Mutation(
@@ -1192,19 +1194,19 @@ FOUNDATION = [
     ),
     Mutation(
         "query strings of CSP reports logged",
-        "core/views.py",
+        "core/csp.py",
         're.split("[?#]", text)[0]',
         "text",
     ),
     Mutation(
         "size of CSP reports not limited",
-        "core/views.py",
+        "core/csp.py",
         "if len(body) > REPORT_MAX_BYTES:",
         "if False:",
     ),
     Mutation(
         "number of CSP reports not limited",
-        "core/views.py",
+        "core/csp.py",
         '@rate_limit(20, seconds=60, per="ip")',
     ),
     Mutation(
@@ -1372,7 +1374,7 @@ FOUNDATION = [
     ),
     Mutation(
         "violations in a CSP report not limited",
-        "core/views.py",
+        "core/csp.py",
         "report[:10]",
         "report",
     ),
@@ -1405,19 +1407,19 @@ FOUNDATION = [
     ),
     Mutation(
         "storage not checked by readiness",
-        "core/views.py",
+        HEALTH,
         'if not default_storage.exists(""):',
         "if False:",
     ),
     Mutation(
         "manifest not checked by readiness",
-        "core/views.py",
+        HEALTH,
         '"static files": lambda: staticfiles_storage.url("site.css"),',
     ),
-    Mutation("full disk is ready", "core/views.py", ".free < FREE_BYTES", ".free < 0"),
+    Mutation("full disk is ready", HEALTH, ".free < FREE_BYTES", ".free < 0"),
     Mutation(
         "read-only disk is ready",
-        "core/views.py",
+        HEALTH,
         "TemporaryFile(dir=folder).close()",
     ),
     Mutation(
@@ -1523,7 +1525,7 @@ FOUNDATION = [
     ),
     Mutation(
         "values of errors in the status",
-        STATUS,
+        STATUS_LINES,
         'f"failed with {type(error).__name__}"',
         'f"{error}"',
     ),
@@ -1574,20 +1576,20 @@ FOUNDATION = [
     ),
     Mutation(
         "services asked by each check of readiness",
-        "core/views.py",
+        HEALTH,
         "if now >= checked_at + 1:",
         "if True:",
     ),
-    Mutation("error texts sent to Sentry", "core/errors.py", 'error["value"] = ""'),
+    Mutation("error texts sent to Sentry", "core/sentry.py", 'error["value"] = ""'),
     Mutation(
         "variables sent to Sentry",
-        "core/errors.py",
+        "core/sentry.py",
         'frame.pop("vars", None)',
         "pass",
     ),
     Mutation(
         "requests sent to Sentry",
-        "core/errors.py",
+        "core/sentry.py",
         "for name in KEPT & event.keys()",
         "for name in event",
     ),
@@ -1625,7 +1627,7 @@ FOUNDATION = [
     ),
     Mutation(
         "CSRF failures not logged",
-        "core/views.py",
+        "core/error_pages.py",
         'log_event("malicious_csrf", request, level=logging.WARNING)',
     ),
     Mutation(
@@ -1636,7 +1638,7 @@ FOUNDATION = [
     ),
     Mutation(
         "health check fails with a traceback",
-        "core/views.py",
+        HEALTH,
         'except Exception: logger.exception("not ready: %s"',
         'except ZeroDivisionError: logger.exception("not ready: %s"',
     ),
@@ -1939,7 +1941,7 @@ FOUNDATION = [
     ),
     Mutation(
         "large body unread",
-        "core/views.py",
+        "core/error_pages.py",
         "while request.read(2**16):",
         "while False:",
     ),
@@ -2362,7 +2364,7 @@ FOUNDATION = [
     ),
     Mutation(
         "each readiness check waits for a service that hangs",
-        "core/views.py",
+        HEALTH,
         "if checking.acquire(blocking=False):",
         "if checking.acquire():",
     ),
@@ -2495,7 +2497,7 @@ FOUNDATION = [
     ),
     Mutation(
         "403 responses not logged",
-        "core/views.py",
+        "core/error_pages.py",
         'log_event("authz_fail", request, level=logging.WARNING)',
     ),
     Mutation(

@@ -25,7 +25,7 @@ from django.views.decorators.http import require_safe
 @login_not_required
 @require_safe
 def sent(request: HttpRequest, token: UUID) -> HttpResponse:
-    return views.health_live(request)
+    return health.health_live(request)
 
 
 urlpatterns = [
@@ -37,7 +37,7 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     "Every URL has a row": (
         "config/urls.py",
         "urlpatterns = [\n",
-        'urlpatterns = [\n    path("report/", views.health_live),\n',
+        'urlpatterns = [\n    path("report/", health.health_live),\n',
     ),
     "A view names the methods": (
         "core/views.py",

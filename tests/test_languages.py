@@ -56,7 +56,7 @@ GERMAN = {
     "Waiting for review": "Wartet auf Prüfung",
 }
 PAGES = """
-from core.views import error_page
+from core.error_pages import error_page
 from django.test import Client
 from users.models import User
 from uploads.models import Photo

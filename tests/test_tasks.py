@@ -103,7 +103,7 @@ def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
     said = [
         "Found 1 error",
         "1 file would be reformatted",
-        "Contracts: 2 kept, 0 broken",
+        "Contracts: 3 kept, 0 broken",
         "Found 1 error in 1 file",
         "System check identified",
         "+ Add field nickname to user",

@@ -20,7 +20,7 @@ from core.testing import HTTPSClient, Login, MakePhoto, MakeUser
 from core.tests.access import ROUTES
 from core.tests.languages import FIXED, found, read_html, record, unmarked
 from core.tests.marks import World
-from core.views import error_page
+from core.error_pages import error_page
 from uploads.images import ERROR_MESSAGES, OTHER_FORMATS
 from uploads.models import Status
 from uploads.purposes import PURPOSES

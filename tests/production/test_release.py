@@ -59,7 +59,7 @@ BROKEN = {
         "It does not become ready",
     ),
     "is never ready": (
-        "core/views.py",
+        "core/health.py",
         "SERVICES['never'] = lambda: 1 / 0\n",
         "It does not become ready",
     ),

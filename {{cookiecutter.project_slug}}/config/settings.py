@@ -287,7 +287,7 @@ SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "core.views.csrf_failure"
+CSRF_FAILURE_VIEW = "core.error_pages.csrf_failure"
 # The default storage sets a cookie whose name cannot have the prefix.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_AGE = 30 * 60  # seconds; the idle timeout (OWASP: 15 to 30 minutes)

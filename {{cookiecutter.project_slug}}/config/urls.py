@@ -9,13 +9,13 @@ from django.urls import include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
-from core import views
+from core import csp, error_pages, health, views
 
-handler400 = views.bad_request
-handler403 = views.permission_denied
-handler404 = partial(views.error_page, name="404")
-handler429 = partial(views.error_page, name="429")  # allauth looks for it
-handler500 = partial(views.error_page, name="500")
+handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
+handler404 = partial(error_pages.error_page, name="404")
+handler429 = partial(error_pages.error_page, name="429")  # allauth looks for it
+handler500 = partial(error_pages.error_page, name="500")
 
 favicon = login_not_required(
     require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg"))
@@ -43,8 +43,8 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
-    path("health/live/", views.health_live, name="health_live"),
-    path("health/ready/", views.health_ready, name="health_ready"),
-    path("csp-report/", views.csp_report, name="csp_report"),
+    path("health/live/", health.health_live, name="health_live"),
+    path("health/ready/", health.health_ready, name="health_ready"),
+    path("csp-report/", csp.csp_report, name="csp_report"),
     path(".well-known/security.txt", views.security_txt, name="security_txt"),
 ]

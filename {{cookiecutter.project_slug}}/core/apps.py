@@ -8,11 +8,11 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import checks, errors  # noqa: F401
+        from core import checks, sentry  # noqa: F401
 
         autodiscover_modules("jobs")
         if settings.SENTRY_DSN:
-            errors.start(settings.SENTRY_DSN)
+            sentry.start(settings.SENTRY_DSN)
 
 
 class AdminConfig(admin.AdminConfig):

@@ -1,9 +1,7 @@
 import logging
 import re
 import time
-from contextvars import ContextVar
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -17,7 +15,8 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from core import views
+from core.client import client_ip, client_network, network_of
+from core.error_pages import error_page, too_large
 from core.logging import log_event, request_id, user_id
 from core.proxies import ProxyCount
 
@@ -26,37 +25,7 @@ KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
-# An IP address from a proxy.
-WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")
-
-# The network of the request's client: one IP address, or with IPv6 a /64, all of which
-# one client owns.
-client_network: ContextVar[str] = ContextVar("client_network", default="")
-
 access = logging.getLogger("access")
-
-
-def client_ip(request: HttpRequest) -> str:
-    """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
-
-    Raise BadRequest without one. Each proxy appends the IP address it saw to
-    X-Forwarded-For. Only that many entries from the right are trustworthy; the client
-    can set all entries further left. A proxy's own IP address is never returned: one
-    client could use up the rate limits of all clients.
-    """
-    count = settings.TRUSTED_PROXY_COUNT
-    # Without REMOTE_ADDR, the request comes from this process itself.
-    direct = [request.META.get("REMOTE_ADDR", "127.0.0.1")]
-    entries = (
-        request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
-    )
-    try:
-        entry = entries[-count or -1].strip()
-        found = WITH_BRACKETS_OR_PORT.fullmatch(entry)
-        ip = ip_address(found[1] or found[2] if found else entry)
-    except (IndexError, ValueError):
-        raise BadRequest("X-Forwarded-For does not fit TRUSTED_PROXY_COUNT") from None
-    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 class RequestLogMiddleware(MiddlewareMixin):
@@ -104,7 +73,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
             and not response.streaming
             and not response.content
         ):
-            response.content = views.error_page(request, name="405").content
+            response.content = error_page(request, name="405").content
             response.headers["Content-Length"] = str(len(response.content))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
@@ -140,10 +109,7 @@ class RequestValidationMiddleware(MiddlewareMixin):
             [request.path_info, *request.COOKIES.values()]
         ):
             raise BadRequest("Charset, URL or cookie is malformed")
-        ip = ip_address(client_ip(request))
-        client_network.set(
-            str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
-        )
+        client_network.set(network_of(client_ip(request)))
         if not settings.DEBUG:
             # Any client can set the port of the Host header, and links in emails would
             # repeat it. The header itself stays, since CSRF protection compares it.
@@ -167,7 +133,7 @@ class BodySizeMiddleware(MiddlewareMixin):
     ) -> HttpResponse | None:
         size = request.META.get("CONTENT_LENGTH") or "0"
         return (
-            views.too_large(request)
+            too_large(request)
             if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES
             else None
         )
@@ -230,5 +196,5 @@ class CacheDownMiddleware(MiddlewareMixin):
             logging.getLogger(__name__).exception(
                 "cache unavailable, attempts cannot be counted"
             )
-            return views.error_page(request, name="503")
+            return error_page(request, name="503")
         return None

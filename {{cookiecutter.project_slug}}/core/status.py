@@ -12,7 +12,7 @@ from http.client import (
     HTTPSConnection,  # noqa: TID251  # no user gives a URL
 )
 from ssl import SSLCertVerificationError, cert_time_to_seconds
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -20,7 +20,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from core import proxies
-from core.jobs import JOBS
+from core.health import SERVICES
+from core.jobs import JOBS, WORKER_HERE
 from core.models import LastRun, Mail
 
 SILENCE = timedelta(minutes=5)  # of a worker, which leaves a sign each minute
@@ -34,8 +35,28 @@ MAIL_AGE, LATE_MAILS = timedelta(minutes=10), 10
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
 
+# What to do if a service raises an error.
+ADVICE = {
+    "database": "Start PostgreSQL, or check DATABASE_URL.",
+    "cache": "Start Redis, or check CACHE_URL; without it, run `manage.py migrate`.",
+    "storage": (
+        "The disk of MEDIA_ROOT may be full or read-only. With a bucket,"
+        " check STORAGE_URL."
+    ),
+    "static files": "Run `manage.py collectstatic`.",
+}
+
 # Whether it is fine, what was found, and what to do if it is not fine.
 type Finding = tuple[bool, str, str]
+
+
+class Line(NamedTuple):
+    name: str
+    fine: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'ok' if self.fine else 'BAD':3}  {self.name}: {self.text}"
 
 
 def is_recent(moment: datetime, age: timedelta) -> bool:
@@ -188,3 +209,24 @@ LINES: dict[str, Callable[[], Finding]] = {
     "migrations": migrations,
     "proxies": proxy_count,
 }
+
+
+def look(only_worker: bool, skip: list[str]) -> list[Line]:
+    lines: list[Line] = []
+    parts: dict[str, Callable[[], Any]] = {**SERVICES, **LINES}
+    if only_worker:
+        parts = {"worker": lambda: worker(WORKER_HERE)}
+    for name, function in parts.items():
+        if name in skip or (
+            name in LINES and any(it.name == "database" and not it.fine for it in lines)
+        ):
+            continue
+        try:
+            answer = function()
+            fine, found, advice = answer if name in LINES else (True, "answers", "")
+        except Exception as error:
+            # Without its text, which can hold a value.
+            fine, found = False, f"failed with {type(error).__name__}"
+            advice = ADVICE.get(name, f"Correct `LINES[{name!r}]` of core.status.")
+        lines.append(Line(name, fine, found if fine else f"{found}. {advice}"))
+    return lines

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from core.middleware import client_network
+from core.client import client_network
 from core.turns import Busy, Turns
 from uploads.images import CPU_SECONDS, RETRY_SECONDS, WALL_SECONDS, upload_error
 from users.models import User

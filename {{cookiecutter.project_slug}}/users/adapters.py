@@ -6,9 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from core.client import client_ip
 from core.logging import log_event
 from core.mail import LIFETIME, OutboxBackend
-from core.middleware import client_ip
 from core.models import Mail
 
 NOBODY = 0  # the id in place of a user's, for an email without an account

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
 
-from core.middleware import client_network
+from core.client import client_network
 from core.turns import Busy, Turns
 
 PAGES = "/accounts/"  # as in config/urls.py

@@ -18,9 +18,10 @@ from pytest_django import Settings
 from config import urls
 from config.wsgi import application
 from core.checks import check_environment
-from core.middleware import ResponseHeadersMiddleware, client_ip
+from core.client import client_ip
+from core.error_pages import error_page
+from core.middleware import ResponseHeadersMiddleware
 from core.testing import LOGIN, PRIVATE, HTTPSClient, Login, MakePhoto, MakeUser
-from core.views import error_page
 from users.models import User
 
 pytestmark = pytest.mark.django_db

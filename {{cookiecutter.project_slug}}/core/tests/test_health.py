@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from core import views
+from core import health
 from core.testing import HANG_SECONDS, HTTPSClient
 
 
@@ -23,8 +23,8 @@ def test_live_needs_no_service(client: HTTPSClient) -> None:
 
 @pytest.fixture(autouse=True)
 def no_earlier_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "checked_at", 0.0)
-    monkeypatch.setattr(views, "is_ready", False)
+    monkeypatch.setattr(health, "checked_at", 0.0)
+    monkeypatch.setattr(health, "is_ready", False)
 
 
 @pytest.mark.django_db
@@ -32,10 +32,10 @@ def test_ready_checks_all_services(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        views, "default_storage", storage := Mock(wraps=default_storage)
+        health, "default_storage", storage := Mock(wraps=default_storage)
     )
     for _ in range(2):  # the first check creates the folder of photos
-        monkeypatch.setattr(views, "checked_at", 0.0)
+        monkeypatch.setattr(health, "checked_at", 0.0)
         response = client.get("/health/ready/")
         assert (response.content, response.headers["Content-Type"]) == (
             b"ok",
@@ -52,9 +52,9 @@ def test_site_with_a_full_disk_is_not_ready(
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", Mock(return_value=Mock(free=1024)))
     assert client.get("/health/ready/").status_code == 503
-    monkeypatch.setattr(views, "checked_at", 0.0)
+    monkeypatch.setattr(health, "checked_at", 0.0)
     bucket = Mock(wraps=default_storage, path=Mock(side_effect=NotImplementedError))
-    monkeypatch.setattr(views, "default_storage", bucket)
+    monkeypatch.setattr(health, "default_storage", bucket)
     assert client.get("/health/ready/").status_code == 200
 
 
@@ -66,7 +66,7 @@ def test_site_with_a_read_only_disk_is_not_ready(
     assert client.get("/health/ready/").status_code == 200
     refusing = Mock(side_effect=OSError(errno.EROFS, "Read-only file system"))
     monkeypatch.setattr("os.open", refusing)
-    monkeypatch.setattr(views, "checked_at", 0.0)
+    monkeypatch.setattr(health, "checked_at", 0.0)
     assert client.get("/health/ready/").status_code == 503
 
 
@@ -90,7 +90,7 @@ def test_only_the_log_names_the_service_that_failed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refusing = MagicMock(**{f"{method}.side_effect": OSError("host.internal refused")})
-    monkeypatch.setattr(views, client_of_service, refusing)
+    monkeypatch.setattr(health, client_of_service, refusing)
     response = client.get("/health/ready/")
     assert (response.status_code, response.content) == (503, b"not ready")
     assert response.headers["Content-Type"] == "text/plain"
@@ -122,9 +122,9 @@ def test_health_checks_alone_need_no_https_and_no_host() -> None:
 def test_ready_asks_once_a_second_and_never_waits_twice(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, clock = Mock(), Mock(return_value=views.checked_at + 1)
-    monkeypatch.setattr(views, "SERVICES", {"storage": service})
-    monkeypatch.setattr(views, "time", Mock(monotonic=clock))
+    service, clock = Mock(), Mock(return_value=health.checked_at + 1)
+    monkeypatch.setattr(health, "SERVICES", {"storage": service})
+    monkeypatch.setattr(health, "time", Mock(monotonic=clock))
     assert {client.get("/health/ready/").content for _ in range(20)} == {b"ok"}
     assert service.call_count == 1
     answers, hanging = [], Event()

@@ -20,7 +20,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
-from core import errors
+from core import sentry
 from core.logging import (
     CAUSES,
     FRAMES,
@@ -348,7 +348,7 @@ def test_error_report_contains_no_values() -> None:
     frames: list[dict[str, object]] = [
         {"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}
     ]
-    reported = errors.strip(
+    reported = sentry.strip(
         kept
         | {
             "exception": {
@@ -380,4 +380,4 @@ def test_error_report_contains_no_values() -> None:
     }
     tags = {"request_id": "0123456789abcdef"}
     assert reported == kept | {"exception": {"values": [shown]}, "tags": tags}
-    assert errors.strip({"logentry": {"message": PASSWORD}}, {}) is None
+    assert sentry.strip({"logentry": {"message": PASSWORD}}, {}) is None

@@ -15,8 +15,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from core import jobs
+from core.health import SERVICES
 from core.models import LastRun, Mail
-from core.views import SERVICES
 
 FULL = Mock(return_value=Mock(free=1024))
 HEARTBEAT_URL = "https://heartbeat.example.com/ping/secret"

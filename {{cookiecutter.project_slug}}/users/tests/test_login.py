@@ -24,8 +24,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
+from core.client import client_network
 from core.mail import send_waiting
-from core.middleware import client_network
 from core.models import Mail
 from core.testing import (
     HANG_SECONDS,

@@ -1,36 +1,13 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core.jobs import WORKER_HERE
-from core.status import LINES, visit_page, worker
-from core.views import SERVICES
-
-# What to do if a service raises an error.
-ADVICE = {
-    "database": "Start PostgreSQL, or check DATABASE_URL.",
-    "cache": "Start Redis, or check CACHE_URL; without it, run `manage.py migrate`.",
-    "storage": (
-        "The disk of MEDIA_ROOT may be full or read-only. With a bucket,"
-        " check STORAGE_URL."
-    ),
-    "static files": "Run `manage.py collectstatic`.",
-}
-
-
-class Line(NamedTuple):
-    name: str
-    fine: bool
-    text: str
-
-    def __str__(self) -> str:
-        return f"{'ok' if self.fine else 'BAD':3}  {self.name}: {self.text}"
+from core.status import look, visit_page
 
 
 class Command(BaseCommand):
@@ -60,27 +37,6 @@ class Command(BaseCommand):
             sys.exit(1)
         if settings.HEARTBEAT_URL and not options["worker"]:
             call_heartbeat()
-
-
-def look(only_worker: bool, skip: list[str]) -> list[Line]:
-    lines: list[Line] = []
-    parts: dict[str, Callable[[], Any]] = {**SERVICES, **LINES}
-    if only_worker:
-        parts = {"worker": lambda: worker(WORKER_HERE)}
-    for name, function in parts.items():
-        if name in skip or (
-            name in LINES and any(it.name == "database" and not it.fine for it in lines)
-        ):
-            continue
-        try:
-            answer = function()
-            fine, found, advice = answer if name in LINES else (True, "answers", "")
-        except Exception as error:
-            # Without its text, which can hold a value.
-            fine, found = False, f"failed with {type(error).__name__}"
-            advice = ADVICE.get(name, f"Correct `LINES[{name!r}]` of core.status.")
-        lines.append(Line(name, fine, found if fine else f"{found}. {advice}"))
-    return lines
 
 
 def call_heartbeat() -> None:
