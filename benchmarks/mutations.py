@@ -574,8 +574,8 @@ FOUNDATION = [
     Mutation(
         "any method allowed",
         MIDDLEWARE,
-        "if request.method in KNOWN_METHODS else",
-        "if True else",
+        "if request.method in KNOWN_METHODS:",
+        "if True:",
     ),
     Mutation(
         "view that takes every method",
@@ -632,7 +632,7 @@ FOUNDATION = [
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
         CLIENT,
-        "entries[-count or -1].strip()",
+        "entries[-count].strip()",
         "entries[0].strip()",
     ),
     # Starting
@@ -1042,14 +1042,14 @@ FOUNDATION = [
     Mutation(
         "count of proxies that is too small stays unnoticed",
         PROXIES,
-        "self.more >= MORE and now > self.fits_until",
+        "self.more_in_a_row >= MORE_LIMIT and now > self.fits_until",
         "False",
     ),
     Mutation(
         "forged entries raise an alarm",
         PROXIES,
-        "self.more >= MORE and now > self.fits_until",
-        "self.more",
+        "self.more_in_a_row >= MORE_LIMIT and now > self.fits_until",
+        "self.more_in_a_row",
     ),
     Mutation(
         "forged entries raise an alarm at a quiet time",
@@ -1066,7 +1066,7 @@ FOUNDATION = [
     Mutation(
         "count of proxies that is too large stays unnoticed",
         PROXIES,
-        "if self.fewer == FEWER:",
+        "if self.fewer == FEWER_LIMIT:",
         "if False:",
     ),
     Mutation(
@@ -1078,7 +1078,7 @@ FOUNDATION = [
     Mutation(
         "alarm of a forger stays",
         PROXIES,
-        "self.take_back(TOO_SMALL)",
+        "self.withdraw_finding(TOO_SMALL)",
         "pass",
     ),
     Mutation(
@@ -1157,13 +1157,14 @@ FOUNDATION = [
     Mutation(
         "request id accepted from any client",
         MIDDLEWARE,
-        'if settings.TRUSTED_PROXY_COUNT else ""',
+        "if not settings.TRUSTED_PROXY_COUNT:",
+        "if False:",
     ),
     Mutation(
         "any text accepted as request id",
         MIDDLEWARE,
-        "sent if REQUEST_ID.fullmatch(sent)",
-        "sent if sent",
+        "sent_id if REQUEST_ID.fullmatch(sent_id)",
+        "sent_id if sent_id",
     ),
     Mutation(
         "path with query string logged",
@@ -1195,8 +1196,8 @@ FOUNDATION = [
     Mutation(
         "query strings of CSP reports logged",
         "core/csp.py",
-        're.split("[?#]", text)[0]',
-        "text",
+        're.split("[?#]", str(violation[name]))[0]',
+        "str(violation[name])",
     ),
     Mutation(
         "size of CSP reports not limited",
@@ -1375,19 +1376,19 @@ FOUNDATION = [
     Mutation(
         "violations in a CSP report not limited",
         "core/csp.py",
-        "report[:10]",
+        "report[:MAX_VIOLATIONS]",
         "report",
     ),
     Mutation(
         "any host accepted everywhere",
         MIDDLEWARE,
-        'if request.path_info in {"/health/live/", "/health/ready/"}:',
+        "if request.path_info in HEALTH_PATHS:",
         "if True:",
     ),
     Mutation(
         "health checks need the site's Host",
         MIDDLEWARE,
-        'if request.path_info in {"/health/live/", "/health/ready/"}:',
+        "if request.path_info in HEALTH_PATHS:",
         "if False:",
     ),
     Mutation(
@@ -1577,7 +1578,7 @@ FOUNDATION = [
     Mutation(
         "services asked by each check of readiness",
         HEALTH,
-        "if now >= checked_at + 1:",
+        "if now >= checked_at + CHECK_SECONDS:",
         "if True:",
     ),
     Mutation("error texts sent to Sentry", "core/sentry.py", 'error["value"] = ""'),
@@ -2365,8 +2366,8 @@ FOUNDATION = [
     Mutation(
         "each readiness check waits for a service that hangs",
         HEALTH,
-        "if checking.acquire(blocking=False):",
-        "if checking.acquire():",
+        "if not checking.acquire(blocking=False):",
+        "if not checking.acquire():",
     ),
     Mutation("orphaned files kept", JOBS, "and match[1] not in kept", "and False"),
     Mutation("files of photos deleted", JOBS, "and match[1] not in kept"),

@@ -8,11 +8,12 @@ from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
-# An IP address from a proxy.
+# An IP address as some proxies write it: [2001:db8::1]:443 or 192.0.2.1:443.
 WITH_BRACKETS_OR_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")
+IPV4_PREFIX = 32
+IPV6_PREFIX = 64  # one client owns a whole /64 network
 
-# The network of the request's client: one IP address, or with IPv6 a /64, all of which
-# one client owns.
+# RequestValidationMiddleware sets it for each request.
 client_network: ContextVar[str] = ContextVar("client_network", default="")
 
 
@@ -24,22 +25,28 @@ def client_ip(request: HttpRequest) -> str:
     can set all entries further left. A proxy's own IP address is never returned: one
     client could use up the rate limits of all clients.
     """
-    count = settings.TRUSTED_PROXY_COUNT
-    # Without REMOTE_ADDR, the request comes from this process itself.
-    direct = [request.META.get("REMOTE_ADDR", "127.0.0.1")]
-    entries = (
-        request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if count else direct
-    )
     try:
-        entry = entries[-count or -1].strip()
-        found = WITH_BRACKETS_OR_PORT.fullmatch(entry)
-        ip = ip_address(found[1] or found[2] if found else entry)
+        entry = trusted_entry(request)
+        match = WITH_BRACKETS_OR_PORT.fullmatch(entry)
+        if match:
+            entry = match[1] or match[2]
+        ip = ip_address(entry)
     except (IndexError, ValueError):
         raise BadRequest("X-Forwarded-For does not fit TRUSTED_PROXY_COUNT") from None
     return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
+def trusted_entry(request: HttpRequest) -> str:
+    """Return the outermost trusted proxy's text, or raise IndexError without one."""
+    count = settings.TRUSTED_PROXY_COUNT
+    if not count:
+        # A request without REMOTE_ADDR comes from this process itself.
+        return str(request.META.get("REMOTE_ADDR", "127.0.0.1")).strip()
+    entries: list[str] = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    return entries[-count].strip()
+
+
 def network_of(ip: str) -> str:
-    address = ip_address(ip)
-    prefix = 64 if address.version == 6 else 32
-    return str(ip_network((address, prefix), strict=False))
+    """Return the network that counts as one client: an IPv4 address or an IPv6 /64."""
+    prefix = IPV6_PREFIX if ip_address(ip).version == 6 else IPV4_PREFIX
+    return str(ip_network((ip, prefix), strict=False))

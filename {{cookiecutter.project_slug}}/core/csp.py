@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +13,13 @@ from django.views.decorators.http import require_POST
 from core.logging import log_event, mask_tokens
 from core.ratelimit import rate_limit
 
+type Violation = dict[str, Any]
+
 REPORT_MAX_BYTES = 16 * 1024
-REPORTED = {
+MAX_VIOLATIONS = 10  # of a report
+MAX_LENGTH = 200  # of a logged text, in characters
+# The fields of a violation as `report-to` names them, and as `report-uri` does.
+LOGGED_FIELDS = {
     "effectiveDirective",
     "blockedURL",
     "documentURL",
@@ -33,20 +39,30 @@ def csp_report(request: HttpRequest) -> HttpResponse:
     if len(body) > REPORT_MAX_BYTES:
         return HttpResponse(status=413)
     try:
-        report = json.loads(body)
-        # `report-to` sends a list, and `report-uri` one report with other names.
-        for violation in (
-            [it["body"] for it in report[:10]]
-            if isinstance(report, list)
-            else [report["csp-report"]]
-        ):
-            texts = {name: str(violation[name]) for name in REPORTED & violation.keys()}
-            cleaned = {
-                name: mask_tokens(re.split("[?#]", text)[0])[:200]
-                for name, text in texts.items()
-            }
+        for violation in read_violations(body):
             # Without the request: reading its user would keep the session alive.
-            log_event("csp_violation", level=logging.WARNING, violation=cleaned)
+            log_event(
+                "csp_violation",
+                level=logging.WARNING,
+                violation=clean_violation(violation),
+            )
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return HttpResponse(status=400)
     return HttpResponse(status=204)
+
+
+def read_violations(body: bytes) -> list[Violation]:
+    """Return violations: `report-to` sends a list of them, and `report-uri` one."""
+    report = json.loads(body)
+    if isinstance(report, list):
+        return [entry["body"] for entry in report[:MAX_VIOLATIONS]]
+    return [report["csp-report"]]
+
+
+def clean_violation(violation: Violation) -> dict[str, str]:
+    """Return the fields to log, without queries, fragments and tokens."""
+    cleaned = {}
+    for name in LOGGED_FIELDS & violation.keys():
+        url = re.split("[?#]", str(violation[name]))[0]
+        cleaned[name] = mask_tokens(url)[:MAX_LENGTH]
+    return cleaned

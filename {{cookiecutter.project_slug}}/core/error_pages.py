@@ -1,4 +1,4 @@
-"""The pages of errors."""
+"""Error pages. They read nothing of the request: its body may be the error."""
 
 import logging
 from contextlib import suppress
@@ -14,34 +14,28 @@ from core.logging import log_event
 def error_page(
     request: HttpRequest, exception: Exception | None = None, *, name: str
 ) -> HttpResponse:
-    """Return a page that reads nothing of the request.
+    """Return the page with the texts of `name`, which starts with the status.
 
-    Django's own error views read the body a second time.
+    Django's own error views would read the body a second time.
     """
-    return HttpResponse(
-        render_to_string("error.html", project(request) | {"name": name}),
-        status=int(name[:3]),
-    )
+    page = render_to_string("error.html", project(request) | {"name": name})
+    return HttpResponse(page, status=int(name[:3]))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return (
-        too_large(request)
-        if isinstance(exception, RequestDataTooBig)
-        else error_page(request, name="400")
-    )
+    if isinstance(exception, RequestDataTooBig):
+        return too_large(request)
+    return error_page(request, name="400")
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
-    """Refuse a request for its size.
-
-    Its body is read to the end: unread, it would reset the connection first.
-    """
+    """Refuse a request for its size."""
     discard_body(request)
     return error_page(request, name="413")
 
 
 def discard_body(request: HttpRequest) -> None:
+    """Read a body to its end: unread, it would reset the connection."""
     with suppress(OSError):  # the client has left
         while request.read(2**16):
             pass

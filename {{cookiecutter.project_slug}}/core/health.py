@@ -23,8 +23,12 @@ from core import live_release
 # % endif
 FREE_BYTES = 200 * 1024**2  # more than all uploads at one moment take
 
+CHECK_SECONDS = 1  # between two checks of the services
+
 logger = logging.getLogger(__name__)
-checking, checked_at, is_ready = Lock(), 0.0, False
+checking = Lock()
+checked_at = 0.0  # of the monotonic clock
+is_ready = False
 
 
 @never_cache
@@ -38,30 +42,32 @@ def health_live(request: HttpRequest) -> HttpResponse:
 def health_ready(request: HttpRequest) -> HttpResponse:
     """Answer 200 if all services answered within the last second, else 503.
 
-    Only the log names the one that failed.
+    Only the log names the service that failed.
     """
+    is_fine = are_services_ready()
+    # % if cookiecutter.deployment == "server"
+    is_fine = is_fine and live_release.is_asked_for(request)
+    # % endif
+    if is_fine:
+        return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("not ready", status=503, content_type="text/plain")
+
+
+def are_services_ready() -> bool:
+    """Return whether all services answered within the last second."""
     global checked_at, is_ready
     now = time.monotonic()
-    if checking.acquire(blocking=False):
-        try:
-            if now >= checked_at + 1:
-                checked_at = now
-                is_ready = all(map(is_answering, SERVICES))
-        finally:
-            checking.release()
-        answer = is_ready
-    else:
+    if not checking.acquire(blocking=False):
         # Another request checks. If a service hangs, this one does not wait too, and
-        # the last answer is out of date.
-        answer = is_ready and now < checked_at + 2
-    # % if cookiecutter.deployment == "server"
-    answer = answer and live_release.is_asked_for(request)
-    # % endif
-    return HttpResponse(
-        "ok" if answer else "not ready",
-        status=200 if answer else 503,
-        content_type="text/plain",
-    )
+        # the last result is out of date.
+        return is_ready and now < checked_at + 2 * CHECK_SECONDS
+    try:
+        if now >= checked_at + CHECK_SECONDS:
+            checked_at = now
+            is_ready = all(map(is_answering, SERVICES))
+    finally:
+        checking.release()
+    return is_ready
 
 
 def is_answering(service: str) -> bool:
@@ -77,13 +83,14 @@ def is_answering(service: str) -> bool:
 def check_storage() -> None:
     if not default_storage.exists(""):
         # The first file creates the folder. For a bucket, exists() has raised an error.
-        default_storage.delete(default_storage.save("health", ContentFile(b"")))
+        name = default_storage.save("health", ContentFile(b""))
+        default_storage.delete(name)
     with suppress(NotImplementedError):  # a bucket has no folder, and is never full
         folder = default_storage.path("")
         if shutil.disk_usage(folder).free < FREE_BYTES:
             raise OSError("The disk is full.")
-        # Read-only disks: the flags of one that an error made so need not show it, such
-        # as those of ext4 since Linux 6.12.
+        # A file shows that the disk is writable. The flags of a disk that an error made
+        # read-only need not show it, such as those of ext4 since Linux 6.12.
         TemporaryFile(dir=folder).close()
 
 

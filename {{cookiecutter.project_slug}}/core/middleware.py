@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -25,6 +26,8 @@ KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
+HEALTH_PATHS = {"/health/live/", "/health/ready/"}
+
 access = logging.getLogger("access")
 
 
@@ -35,46 +38,44 @@ class RequestLogMiddleware(MiddlewareMixin):
     """
 
     def __call__(self, request: HttpRequest) -> Any:
-        sent = (
-            request.headers.get("X-Request-ID", "")
-            if settings.TRUSTED_PROXY_COUNT
-            else ""
-        )
-        request_id.set(sent if REQUEST_ID.fullmatch(sent) else uuid4().hex)
+        request_id.set(trusted_request_id(request) or uuid4().hex)
         started = time.monotonic()
         response: Any = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
+        seconds = time.monotonic() - started
+        match = request.resolver_match
         fields = {
             "method": request.method,
             "status": response.status_code,
-            "milliseconds": round((time.monotonic() - started) * 1000),
-            "route": request.resolver_match and request.resolver_match.view_name,
+            "milliseconds": round(seconds * 1000),
+            "route": match and match.view_name,
             "user": user_id(request),
         }
         access.info("request", extra={"fields": fields})
         return response
 
 
+def trusted_request_id(request: HttpRequest) -> str:
+    """Return the id that a trusted proxy gave the request, or an empty string."""
+    if not settings.TRUSTED_PROXY_COUNT:
+        return ""
+    sent_id = request.headers.get("X-Request-ID", "")
+    return sent_id if REQUEST_ID.fullmatch(sent_id) else ""
+
+
 class ResponseHeadersMiddleware(MiddlewareMixin):
     """Refuse unknown methods, and add the headers that no other middleware adds."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        return (
-            None
-            if request.method in KNOWN_METHODS
-            else HttpResponseNotAllowed(KNOWN_METHODS)
-        )
+        if request.method in KNOWN_METHODS:
+            return None
+        return HttpResponseNotAllowed(KNOWN_METHODS)
 
     def process_response(
         self, request: HttpRequest, response: HttpResponse
     ) -> HttpResponse:
-        if (
-            response.status_code == 405
-            and not response.streaming
-            and not response.content
-        ):
-            response.content = error_page(request, name="405").content
-            response.headers["Content-Length"] = str(len(response.content))
+        if response.status_code == 405:
+            fill_empty_refusal(request, response)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
         if response.cookies and "Cache-Control" not in response.headers:
@@ -85,6 +86,14 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
         return response
 
 
+def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:
+    """Add a page to the refusal of a method, unless the view answers it."""
+    if response.streaming or response.content:
+        return
+    response.content = error_page(request, name="405").content
+    response.headers["Content-Length"] = str(len(response.content))
+
+
 class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
@@ -93,36 +102,51 @@ class RequestValidationMiddleware(MiddlewareMixin):
         self.proxies = ProxyCount()
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        if request.path_info in {"/health/live/", "/health/ready/"}:
+        if request.path_info in HEALTH_PATHS:
             # Load balancers can set neither Host nor the headers of proxies, and do not
             # log in.
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
-        self.proxies.see(request)
-        charset = (request.content_params or {}).get("charset", "utf-8")
-        request.encoding = "utf-8"
-        # Django would decode forms with any codec of Python, and PostgreSQL refuses
-        # NUL, as in a session's key. With a query, some charsets would fail before any
-        # middleware; config/wsgi.py replaces them.
-        if charset.lower() not in {"utf-8", "utf8"} or "\0" in "".join(
-            [request.path_info, *request.COOKIES.values()]
-        ):
-            raise BadRequest("Charset, URL or cookie is malformed")
+        self.proxies.count_request(request)
+        check_encoding(request)
         client_network.set(network_of(client_ip(request)))
         if not settings.DEBUG:
-            # Any client can set the port of the Host header, and links in emails would
-            # repeat it. The header itself stays, since CSRF protection compares it.
-            origin = f"{request.scheme}://" + re.sub(r":\d+$", "", request.get_host())
-            full_path = request.get_full_path()
-            setattr(  # noqa: B010
-                request,
-                "build_absolute_uri",
-                lambda url=full_path: urljoin(origin + request.path, url),
-            )
+            remove_port_from_links(request)
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
         return None
+
+
+def check_encoding(request: HttpRequest) -> None:
+    """Refuse each charset but UTF-8, and NUL in the path and in cookies.
+
+    Django would decode forms with any codec of Python, and PostgreSQL refuses NUL, as
+    in a session's key. With a query, some charsets would fail before any middleware;
+    config/wsgi.py replaces them.
+    """
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    request.encoding = "utf-8"
+    texts = [request.path_info, *request.COOKIES.values()]
+    has_nul = "\0" in "".join(texts)
+    if has_nul or charset.lower() not in {"utf-8", "utf8"}:
+        raise BadRequest("Charset, URL or cookie is malformed")
+
+
+def remove_port_from_links(request: HttpRequest) -> None:
+    """Leave the port of the Host header out of absolute URLs.
+
+    Any client can set the port, and links in emails would repeat it. The header itself
+    stays, since CSRF protection compares it.
+    """
+    host = re.sub(r":\d+$", "", request.get_host())
+    origin = f"{request.scheme}://{host}"
+    full_path = request.get_full_path()
+
+    def build_absolute_uri(url: str = full_path) -> str:
+        return urljoin(origin + request.path, url)
+
+    setattr(request, "build_absolute_uri", build_absolute_uri)  # noqa: B010
 
 
 class BodySizeMiddleware(MiddlewareMixin):
@@ -132,11 +156,9 @@ class BodySizeMiddleware(MiddlewareMixin):
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
         size = request.META.get("CONTENT_LENGTH") or "0"
-        return (
-            too_large(request)
-            if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES
-            else None
-        )
+        if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES:
+            return too_large(request)
+        return None
 
 
 class SessionTimeoutMiddleware(MiddlewareMixin):
@@ -151,27 +173,30 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
     def process_response(
         self, request: HttpRequest, response: HttpResponse
     ) -> HttpResponse:
+        session = request.session
         is_image = response.headers.get("Content-Type", "").startswith("image/")
-        if (
-            is_image
-            or not request.session.accessed
-            or not request.user.is_authenticated
-        ):
+        if is_image or not session.accessed:
+            return response
+        if not request.user.is_authenticated:
             return response
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        started = datetime.fromisoformat(
-            request.session.setdefault("started", now.isoformat())
-        )
-        renewed = request.session.get("renewed")
-        if not renewed or now - datetime.fromisoformat(renewed) >= RENEW_AFTER:
-            request.session["renewed"] = now.isoformat()
+        session.setdefault("started", now.isoformat())
+        if is_renewal_due(session, now):
+            started = datetime.fromisoformat(session["started"])
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            request.session.set_expiry(
-                min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
-            )
+            session["renewed"] = now.isoformat()
+            end = min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
+            session.set_expiry(end)
         return response
+
+
+def is_renewal_due(session: SessionBase, now: datetime) -> bool:
+    renewed = session.get("renewed")
+    if not renewed:
+        return True
+    return now - datetime.fromisoformat(renewed) >= RENEW_AFTER
 
 
 class CacheDownMiddleware(MiddlewareMixin):

@@ -17,20 +17,23 @@ from core.models import LastRun
 # requests, and take none away. So one request with as few entries as the count shows
 # that the count is not too small, however many others forge the header; and one with
 # fewer shows that it is too large, or that the request came around a proxy.
-MORE, FEWER = 50, 10  # requests of a process, until it says so
-HOUR, DAY = 3600, 86400  # seconds
-# By the name of the row of LastRun that `manage.py status` reads.
-FINDINGS = {
-    "TRUSTED_PROXY_COUNT={} is too small": (
-        f"or every visitor forges X-Forwarded-For: {MORE} requests in a row had more"
-        " entries. The site takes a proxy for its visitors, who share rate limits."
+MORE_LIMIT = 50  # requests in a row with more entries, until a process reports them
+FEWER_LIMIT = 10  # requests with fewer entries, until a process reports them
+HOUR = 3600  # seconds
+DAY = 86400  # seconds
+# The names of the rows of LastRun that `manage.py status` reads.
+TOO_SMALL = "TRUSTED_PROXY_COUNT={} is too small"
+TOO_LARGE = "TRUSTED_PROXY_COUNT={} is too large"
+EXPLANATIONS = {
+    TOO_SMALL: (
+        f"or every visitor forges X-Forwarded-For: {MORE_LIMIT} requests in a row had"
+        " more entries. The site takes a proxy for its visitors, who share rate limits."
     ),
-    "TRUSTED_PROXY_COUNT={} is too large": (
-        f"or requests reach the site around a proxy: {FEWER} had fewer entries, and"
-        " were refused."
+    TOO_LARGE: (
+        f"or requests reach the site around a proxy: {FEWER_LIMIT} had fewer entries,"
+        " and were refused."
     ),
 }
-TOO_SMALL, TOO_LARGE = FINDINGS
 
 logger = logging.getLogger(__name__)
 
@@ -44,50 +47,50 @@ class ProxyCount:
     """What the requests of a process say about TRUSTED_PROXY_COUNT."""
 
     def __init__(self) -> None:
-        self.more = 0  # in a row
-        self.fewer = 0
+        self.more_in_a_row = 0  # requests with more entries than the count
+        self.fewer = 0  # requests with fewer entries than the count
         self.fits_until = 0.0
-        self.quiet_until = dict.fromkeys(FINDINGS, 0.0)
+        self.quiet_until = dict.fromkeys(EXPLANATIONS, 0.0)
 
-    def see(self, request: HttpRequest) -> None:
+    def count_request(self, request: HttpRequest) -> None:
         now = time.monotonic()
         surplus = count_entries(request) - settings.TRUSTED_PROXY_COUNT
         if surplus > 0:
-            self.more += 1
+            self.more_in_a_row += 1
         else:
-            self.more = 0
+            self.more_in_a_row = 0
             # At a quiet time, who forges the header may be the only visitor.
             self.fits_until = now + DAY
-            self.take_back(TOO_SMALL)
-        if self.more >= MORE and now > self.fits_until:
-            self.tell(TOO_SMALL, now)
+            self.withdraw_finding(TOO_SMALL)
+        if self.more_in_a_row >= MORE_LIMIT and now > self.fits_until:
+            self.report_finding(TOO_SMALL, now)
         if surplus < 0:
             self.fewer += 1
-        if self.fewer == FEWER:
+        if self.fewer == FEWER_LIMIT:
             self.fewer = 0
-            self.tell(TOO_LARGE, now)
+            self.report_finding(TOO_LARGE, now)
 
-    def tell(self, finding: str, now: float) -> None:
-        """Log a finding, and let `manage.py status` know of it, once an hour."""
+    def report_finding(self, finding: str, now: float) -> None:
+        """Log a finding, and store it for `manage.py status`, once an hour."""
         if now < self.quiet_until[finding]:
             return
         self.quiet_until[finding] = now + HOUR
         name = finding.format(settings.TRUSTED_PROXY_COUNT)
-        logger.error("%s, %s", name, FINDINGS[finding])
-        with reporting():
+        logger.error("%s, %s", name, EXPLANATIONS[finding])
+        with logged_database_errors():
             LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
-    def take_back(self, finding: str) -> None:
+    def withdraw_finding(self, finding: str) -> None:
         if self.quiet_until[finding]:
             self.quiet_until[finding] = 0.0
             name = finding.format(settings.TRUSTED_PROXY_COUNT)
-            with reporting():
+            with logged_database_errors():
                 LastRun.objects.filter(name=name).delete()
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
-    """Log that the database is away. No request fails for it."""
+def logged_database_errors() -> Iterator[None]:
+    """Log an error of the database, so that no request fails for it."""
     try:
         yield
     except DatabaseError:
@@ -96,7 +99,8 @@ def reporting() -> Iterator[None]:
 
 def present_finding() -> str:
     """Return what the requests of the last day have shown, or an empty string."""
-    names = [it.format(settings.TRUSTED_PROXY_COUNT) for it in FINDINGS]
+    count = settings.TRUSTED_PROXY_COUNT
+    names = [finding.format(count) for finding in EXPLANATIONS]
     day_ago = timezone.now() - timedelta(seconds=DAY)
-    found = LastRun.objects.filter(name__in=names, at__gt=day_ago)
-    return ", ".join(found.order_by("at").values_list("name", flat=True))
+    rows = LastRun.objects.filter(name__in=names, at__gt=day_ago)
+    return ", ".join(rows.order_by("at").values_list("name", flat=True))

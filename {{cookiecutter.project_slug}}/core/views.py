@@ -27,9 +27,10 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
     The expiry date moves on with each request.
     """
+    expires = timezone.now() + timedelta(days=30)
     lines = [
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
-        f"Expires: {timezone.now() + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
+        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
         f"Canonical: https://{settings.DOMAIN_NAME}/.well-known/security.txt",
         "Preferred-Languages: en",
     ]

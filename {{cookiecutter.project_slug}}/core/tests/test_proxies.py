@@ -43,8 +43,8 @@ def test_too_small_count_of_proxies_is_noticed(
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = count
     # Every second visitor forges the header.
-    visits = [count + 1, count + 4] * proxies.MORE
-    assert set(visit(client, *visits[: proxies.MORE - 1])) == {200}
+    visits = [count + 1, count + 4] * proxies.MORE_LIMIT
+    assert set(visit(client, *visits[: proxies.MORE_LIMIT - 1])) == {200}
     assert errors(caplog) == []
     visit(client, *visits)
     (error,) = errors(caplog)
@@ -64,8 +64,8 @@ def test_too_large_count_of_proxies_is_noticed(
     client: HTTPSClient, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = 2
-    statuses = visit(client, *[1, 2, 3] * proxies.FEWER)
-    assert statuses == [400, 200, 200] * proxies.FEWER
+    statuses = visit(client, *[1, 2, 3] * proxies.FEWER_LIMIT)
+    assert statuses == [400, 200, 200] * proxies.FEWER_LIMIT
     (error,) = errors(caplog)
     assert "too large, or requests reach the site around a proxy" in error
     assert proxy_count()[:2] == (False, "TRUSTED_PROXY_COUNT=2 is too large")
@@ -83,7 +83,7 @@ def test_forged_entries_raise_no_alarm(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = count
-    forged = [count + 3] * (proxies.MORE - 1)
+    forged = [count + 3] * (proxies.MORE_LIMIT - 1)
     visit(client, *forged, count, *forged, *forged)
     assert errors(caplog) == []
     assert proxy_count()[0]
@@ -94,7 +94,7 @@ def test_alarm_by_the_first_visitor_is_taken_back(
     client: HTTPSClient, settings: Settings
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
-    visit(client, *[2] * proxies.MORE)
+    visit(client, *[2] * proxies.MORE_LIMIT)
     assert not proxy_count()[0]
     visit(client, 1)
     assert proxy_count()[0]
@@ -106,5 +106,5 @@ def test_finding_without_a_database_fails_no_request(
     with patch.object(
         LastRun.objects, "update_or_create", side_effect=OperationalError
     ):
-        assert set(visit(client, *[1] * proxies.MORE)) == {200}
+        assert set(visit(client, *[1] * proxies.MORE_LIMIT)) == {200}
     assert len(errors(caplog)) == 2
