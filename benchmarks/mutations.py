@@ -586,8 +586,8 @@ FOUNDATION = [
     Mutation(
         "admin that takes every method",
         "core/admin.py",
-        'require_http_methods(["GET", "HEAD", "POST"])(super',
-        "(super",
+        'require_http_methods(["GET", "HEAD", "POST"])(checked_view)',
+        "checked_view",
     ),
     Mutation(
         "log-in form that takes PUT",
@@ -841,8 +841,8 @@ FOUNDATION = [
     Mutation(
         "copies of emails to anyone",
         MAIL,
-        "for it in message.recipients()",
-        "for it in message.to",
+        "for recipient in message.recipients()",
+        "for recipient in message.to",
     ),
     Mutation(
         "mailbox flooded by tags",
@@ -921,8 +921,8 @@ FOUNDATION = [
     Mutation(
         "expired emails sent",
         MAIL,
-        "if number := expired.delete()[0]:",
-        "if number := 0:",
+        "number, _ = expired.delete()",
+        "number = 0",
     ),
     Mutation(
         "emails stored in plain text",
@@ -933,8 +933,8 @@ FOUNDATION = [
     Mutation(
         "email that is refused stops all others",
         MAIL,
-        "not isinstance(error, SMTPRecipientsRefused",
-        "isinstance(error, SMTPRecipientsRefused",
+        "if not isinstance(error, EMAIL_ERRORS):",
+        "if isinstance(error, EMAIL_ERRORS):",
     ),
     Mutation(
         "email that is refused stays for good",
@@ -1444,7 +1444,7 @@ FOUNDATION = [
     Mutation(
         "job that hangs stays unnoticed",
         STATUS_LINES,
-        "if limit and not is_recent(start.at, limit):",
+        "if limit and not is_recent(run.at, limit):",
         "if False:",
     ),
     Mutation(
@@ -1480,14 +1480,14 @@ FOUNDATION = [
     Mutation(
         "site that visitors do not reach stays unnoticed",
         STATUS_LINES,
-        "return False, found, advice",
-        "return True, found, advice",
+        "return Finding(False, text, advice)",
+        "return Finding(True, text, advice)",
     ),
     Mutation(
         "certificate that browsers refuse stays unnoticed",
         STATUS_LINES,
-        'return False, found, "Renew it, and let nginx read it."',
-        'return True, found, ""',
+        'Finding(False, text, "Renew it, and let nginx read it.")',
+        "Finding(True, text)",
     ),
     Mutation(
         "start page with an error stays unnoticed",
@@ -1510,7 +1510,7 @@ FOUNDATION = [
     Mutation(
         "email that was never tried stays unnoticed",
         STATUS_LINES,
-        "late.filter(attempts=0).exists() or",
+        "not has_untried and",
     ),
     Mutation(
         "emails of anyone stop the heartbeat",
@@ -1521,8 +1521,8 @@ FOUNDATION = [
     Mutation(
         "missing migration stays unnoticed",
         STATUS_LINES,
-        "return not missing,",
-        "return True,",
+        "Finding(not missing, text",
+        "Finding(True, text",
     ),
     Mutation(
         "values of errors in the status",
@@ -1545,11 +1545,11 @@ FOUNDATION = [
     Mutation(
         "heartbeat that is redirected counts as arrived",
         STATUS,
-        "arrived = 200 <= status < 300",
-        "arrived = 200 <= status < 400",
+        "has_arrived = 200 <= status < 300",
+        "has_arrived = 200 <= status < 400",
     ),
     Mutation(
-        "heartbeat that fails stays unnoticed", STATUS, "if not arrived:", "if 0:"
+        "heartbeat that fails stays unnoticed", STATUS, "if not has_arrived:", "if 0:"
     ),
     Mutation(
         "heartbeat over plain HTTP",

@@ -11,19 +11,27 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-RESERVED = (Group, Permission)
+# Only superusers may change groups, permissions and who has them.
+RESERVED_MODELS = {Group, Permission}
+RESERVED_FIELDS = {"is_staff", "is_superuser"}
 
 
 def may_change(request: HttpRequest, model: type[Model]) -> bool:
-    """Return whether the user may change the model.
+    """Return whether the user may change the objects of a model."""
+    if request.user.is_superuser:
+        return True
+    related_models = {field.related_model for field in model._meta.fields}
+    models = {model._meta.concrete_model} | related_models
+    return models.isdisjoint(RESERVED_MODELS)
 
-    Only superusers may change groups, permissions and who has them.
-    """
-    models = {
-        model._meta.concrete_model,
-        *(field.related_model for field in model._meta.fields),
-    }
-    return bool(request.user.is_superuser) or models.isdisjoint(RESERVED)
+
+def reserved_fields(model: type[Model]) -> list[str]:
+    """Return the names of the fields that only superusers may change."""
+    return [
+        field.name
+        for field in (*model._meta.fields, *model._meta.many_to_many)
+        if field.related_model in RESERVED_MODELS or field.name in RESERVED_FIELDS
+    ]
 
 
 def readonly_fields(model: type[Model]) -> list[str]:
@@ -34,23 +42,32 @@ def readonly_fields(model: type[Model]) -> list[str]:
     ]
 
 
+def parameter_of(list_filter: Any) -> Any:
+    """Return the parameter of the URL that a filter of a list reads.
+
+    A filter is a field's name, a pair of that name and a class, or a class with the
+    name of its parameter.
+    """
+    if isinstance(list_filter, list | tuple):
+        return list_filter[0]
+    return getattr(list_filter, "parameter_name", list_filter)
+
+
 class ModelAdmin(admin.ModelAdmin):
     """Answer only lookups that the list itself offers.
 
-    Groups and permissions are reserved for superusers.
+    Reserve groups and permissions for superusers.
     """
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django allows lookups on every field of the model: `?session_key__gte=…` would
-        # reveal a secret bit by bit. A filter is a field's name, a pair of it and a
-        # class, or a class with the name of its parameter.
+        # reveal a secret bit by bit.
         offered = [self.date_hierarchy, *self.get_list_filter(request)]
-        names = [
-            getattr(it, "parameter_name", it[0] if isinstance(it, list | tuple) else it)
-            for it in offered
-        ]
-        named = any(lookup == name or lookup.startswith(f"{name}__") for name in names)
-        return named and super().lookup_allowed(lookup, value, request)
+        names = [parameter_of(list_filter) for list_filter in offered]
+        is_offered = any(
+            lookup == name or lookup.startswith(f"{name}__") for name in names
+        )
+        return is_offered and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -76,60 +93,43 @@ class ModelAdmin(admin.ModelAdmin):
             raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = (
-            ()
-            if request.user.is_superuser
-            else (*self.opts.fields, *self.opts.many_to_many)
-        )
-        reserved = [
-            it.name
-            for it in fields
-            if it.related_model in RESERVED or it.name in {"is_staff", "is_superuser"}
-        ]
-        return (
-            *super().get_readonly_fields(request, obj),
-            *reserved,
-            *readonly_fields(self.model),
-        )
+        names = [*super().get_readonly_fields(request, obj)]
+        if not request.user.is_superuser:
+            names += reserved_fields(self.model)
+        return (*names, *readonly_fields(self.model))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return [
-            inline
-            for inline in super().get_inlines(request, obj)
-            if may_change(request, inline.model)
-        ]
+        inlines = super().get_inlines(request, obj)
+        return [inline for inline in inlines if may_change(request, inline.model)]
 
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         inlines: list[Any] = super().get_inline_instances(request, obj)
         for inline in inlines:
-            inline.readonly_fields = (
-                *inline.readonly_fields,
-                *readonly_fields(inline.model),
-            )
+            names = readonly_fields(inline.model)
+            inline.readonly_fields = (*inline.readonly_fields, *names)
         return inlines
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and may_change(request, self.model)
+        is_allowed = super().has_add_permission(request)
+        return is_allowed and may_change(request, self.model)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and may_change(
-            request, self.model
-        )
+        is_allowed = super().has_change_permission(request, obj)
+        return is_allowed and may_change(request, self.model)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and may_change(
-            request, self.model
-        )
+        is_allowed = super().has_delete_permission(request, obj)
+        return is_allowed and may_change(request, self.model)
 
 
 class AdminSite(admin.AdminSite):
-    site_header = site_title = settings.SITE_NAME
+    site_header = settings.SITE_NAME
+    site_title = settings.SITE_NAME
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        checked_view = super().admin_view(view, cacheable)
         # Django's own views take every method.
-        return require_http_methods(["GET", "HEAD", "POST"])(
-            super().admin_view(view, cacheable)
-        )
+        return require_http_methods(["GET", "HEAD", "POST"])(checked_view)
 
     def register(
         self, model_or_iterable: Any, admin_class: Any = None, **options: Any

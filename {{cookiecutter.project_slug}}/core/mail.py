@@ -23,19 +23,22 @@ from django.utils import timezone
 from core.models import Mail
 
 logger = logging.getLogger(__name__)
-# How many may wait. A flood of them discards the oldest ones of its own kind, and
-# delays no other kind.
+# How many emails of a kind may wait. A flood discards the oldest emails of its own
+# kind, and delays no other kind.
 BUDGETS = {
     Mail.Kind.UNVERIFIED: 200,
     Mail.Kind.UNKNOWN: 100,
     Mail.Kind.INVITATION: 50,
 }
 LIFETIME = timedelta(days=2)  # of emails that name none
-# Longer than sending one email takes; then another worker sends that of a dead one.
+# Longer than sending one email takes. After it, another worker sends what a dead one
+# has claimed.
 CLAIM = timedelta(minutes=1)
-RETRY = timedelta(seconds=10)
+RETRY = timedelta(seconds=10)  # until the next connection after one that failed
 PASS_SECONDS = 1
 REFUSALS = 5  # until an email is discarded; some servers refuse one at first
+# Errors of one email, after which the connection still works.
+EMAIL_ERRORS = (SMTPRecipientsRefused, SMTPResponseException, ValueError)
 
 
 class UnknownRecipientError(Exception):
@@ -49,8 +52,8 @@ def check_recipients(message: EmailMessage) -> None:
     """
     if hasattr(message, "kind"):
         return
-    addresses = getaddresses([str(it) for it in message.recipients()])
-    emails = {email.lower() for _, email in addresses}
+    recipients = [str(recipient) for recipient in message.recipients()]
+    emails = {email.lower() for _, email in getaddresses(recipients)}
     team = [*settings.ADMINS, *settings.MANAGERS, settings.SECURITY_CONTACT]
     emails -= {email.lower() for email in team}
     users = get_user_model().objects.filter(email__in=emails)
@@ -70,15 +73,21 @@ class OutboxBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
             check_recipients(message)
-            # With its Message-ID: an email that is sent twice counts as one.
-            mime = message.message(policy=policy.SMTP).as_bytes().decode("latin-1")
-            Mail.objects.create(
-                kind=getattr(message, "kind", Mail.Kind.NORMAL),
-                content=json.dumps([message.from_email, message.recipients(), mime]),
-                due_at=timezone.now(),
-                expires_at=timezone.now() + getattr(message, "lifetime", LIFETIME),
-            )
+            store_message(message)
         return len(email_messages)
+
+
+def store_message(message: EmailMessage) -> None:
+    # With its Message-ID: an email that is sent twice counts as one.
+    mime = message.message(policy=policy.SMTP).as_bytes()
+    parts = [message.from_email, message.recipients(), mime.decode("latin-1")]
+    now = timezone.now()
+    Mail.objects.create(
+        kind=getattr(message, "kind", Mail.Kind.NORMAL),
+        content=json.dumps(parts),
+        due_at=now,
+        expires_at=now + getattr(message, "lifetime", LIFETIME),
+    )
 
 
 class StoredMessage(EmailMessage):
@@ -94,36 +103,38 @@ def send_waiting() -> bool:
     """Send emails for a second, by kind, and return whether more are due."""
     if not Mail.objects.exists():
         return False
-    discard()
+    discard_emails()
     if not Mail.objects.due().exists():
         return False
-    connected, end = False, time.monotonic() + PASS_SECONDS
+    end = time.monotonic() + PASS_SECONDS
+    is_connected = False
     try:
         with mailers["server"] as server:
-            connected = True
-            while time.monotonic() < end and (
-                mails := Mail.objects.order_by("kind").claim(1, CLAIM)
-            ):
-                send(server, mails[0])
+            is_connected = True
+            while time.monotonic() < end:
+                mails = Mail.objects.order_by("kind").claim(1, CLAIM)
+                if not mails:
+                    break
+                send_claimed(server, mails[0])
     except OSError:
         logger.exception("emails wait: the connection to the mail server failed")
-        if not connected:
+        if not is_connected:
             Mail.objects.due().update(due_at=timezone.now() + RETRY)
     return Mail.objects.due().exists()
 
 
-def discard() -> None:
+def discard_emails() -> None:
     """Delete emails that have expired, and those over the budgets."""
     expired = Mail.objects.filter(expires_at__lte=timezone.now())
     expired.filter(kind=Mail.Kind.UNKNOWN).delete()
-    if number := expired.delete()[0]:
+    number, _ = expired.delete()
+    if number:
         logger.error("emails expired: %d", number)
     for kind, budget in BUDGETS.items():
         mails = Mail.objects.filter(kind=kind)
-        for newest_surplus in mails.order_by("-pk").values_list("pk", flat=True)[
-            budget : budget + 1
-        ]:
-            number = mails.filter(pk__lte=newest_surplus).delete()[0]
+        newest_first = mails.order_by("-pk").values_list("pk", flat=True)
+        for newest_surplus in newest_first[budget : budget + 1]:
+            number, _ = mails.filter(pk__lte=newest_surplus).delete()
             logger.error(
                 "emails discarded: %d of kind %s, since too many wait",
                 number,
@@ -131,7 +142,7 @@ def discard() -> None:
             )
 
 
-def send(server: BaseEmailBackend, mail: Mail) -> None:
+def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
     """Send a claimed email.
 
     An error that ends the connection is raised. The email is tried again in any case.
@@ -145,9 +156,7 @@ def send(server: BaseEmailBackend, mail: Mail) -> None:
             return
         Mail.objects.reschedule(mail, mail.next_attempt())
         Mail.objects.keep_claim([mail], None)
-        if not isinstance(
-            error, SMTPRecipientsRefused | SMTPResponseException | ValueError
-        ):
+        if not isinstance(error, EMAIL_ERRORS):
             raise
         logger.exception("email not sent")
     else:
@@ -164,9 +173,9 @@ def is_final(error: Exception) -> bool:
     # The key that decrypts the email is missing on this machine.
     if isinstance(error, json.JSONDecodeError):
         return False
-    return isinstance(error, ValueError) or (
-        isinstance(error, SMTPDataError) and error.smtp_code >= 500
-    )
+    if isinstance(error, SMTPDataError):
+        return error.smtp_code >= 500
+    return isinstance(error, ValueError)
 
 
 class ConsoleBackend(EmailBackend):
@@ -174,8 +183,12 @@ class ConsoleBackend(EmailBackend):
 
     def write_message(self, message: Any) -> None:
         check_recipients(message)
-        head = (
-            f"From: {message.from_email}\nTo: {', '.join(message.to)}\n"
-            f"Subject: {message.subject}"
-        )
-        self.stream.write(f"{head}\n\n{message.body.strip()}\n{'-' * 79}\n")
+        lines = [
+            f"From: {message.from_email}",
+            f"To: {', '.join(message.to)}",
+            f"Subject: {message.subject}",
+            "",
+            message.body.strip(),
+            "-" * 79,
+        ]
+        self.stream.write("\n".join(lines) + "\n")

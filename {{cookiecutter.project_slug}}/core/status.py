@@ -1,12 +1,13 @@
-"""The lines of `manage.py status`, beside the services of /health/ready/.
+"""The lines of `manage.py status`: the services of /health/ready/, and the checks here.
 
-Apps add theirs to LINES.
+Apps add their checks to LINES.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import (
     HTTPException,
     HTTPSConnection,  # noqa: TID251  # no user gives a URL
@@ -31,7 +32,8 @@ BACKUP_AGE = timedelta(hours=26)
 CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 # Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
 CERTIFICATE_LEFT = timedelta(days=10)
-MAIL_AGE, LATE_MAILS = timedelta(minutes=10), 10
+MAIL_AGE = timedelta(minutes=10)
+LATE_MAILS = 10  # so many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
 
@@ -46,8 +48,16 @@ ADVICE = {
     "static files": "Run `manage.py collectstatic`.",
 }
 
-# Whether it is fine, what was found, and what to do if it is not fine.
-type Finding = tuple[bool, str, str]
+
+class Finding(NamedTuple):
+    """What a check has found about one part of the site."""
+
+    is_fine: bool
+    text: str
+    advice: str = ""  # what to do if the part is not fine
+
+
+type Check = Callable[[], Finding]
 
 
 class Line(NamedTuple):
@@ -56,7 +66,8 @@ class Line(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{'ok' if self.fine else 'BAD':3}  {self.name}: {self.text}"
+        label = "ok " if self.fine else "BAD"
+        return f"{label}  {self.name}: {self.text}"
 
 
 def is_recent(moment: datetime, age: timedelta) -> bool:
@@ -83,113 +94,120 @@ def visit_page(host: str, path: str) -> tuple[int, datetime]:
     with closing(HTTPSConnection(host, timeout=HTTPS_SECONDS)) as visitor:
         visitor.request("GET", path)
         certificate: Any = visitor.sock.getpeercert()
-        end = cert_time_to_seconds(certificate["notAfter"])
-        return visitor.getresponse().status, datetime.fromtimestamp(end, UTC)
+        seconds = cert_time_to_seconds(certificate["notAfter"])
+        end = datetime.fromtimestamp(seconds, UTC)
+        return visitor.getresponse().status, end
 
 
-def start_page() -> Finding:
+def check_start_page() -> Finding:
     """Ask for the start page as a visitor does."""
     host = settings.ALLOWED_HOSTS[0].lstrip(".")
     if settings.DEBUG:
-        return True, "not asked with DEBUG", ""
+        return Finding(True, "not asked with DEBUG")
     try:
         status, end = visit_page(host, "/")
     except SSLCertVerificationError as error:
-        found = f"browsers refuse the certificate of {host} ({error.verify_message})"
-        return False, found, "Renew it, and let nginx read it."
+        text = f"browsers refuse the certificate of {host} ({error.verify_message})"
+        return Finding(False, text, "Renew it, and let nginx read it.")
     except (OSError, HTTPException) as error:
-        found = f"{host} does not answer on port 443 ({type(error).__name__})"
+        text = f"{host} does not answer on port 443 ({type(error).__name__})"
         advice = (
             "Start nginx, or check the DNS entry and the firewall"
             " of this first host of ALLOWED_HOSTS."
         )
-        return False, found, advice
+        return Finding(False, text, advice)
     # An access rule of a team's own sends visitors to the log-in.
     if status not in {200, 302}:
-        found = f"the start page of {host} has status {status}"
-        return False, found, "Look at the log of the site's server, and start it again."
-    return (
-        end > timezone.now() + CERTIFICATE_LEFT,
+        text = f"the start page of {host} has status {status}"
+        return Finding(
+            False, text, "Look at the log of the site's server, and start it again."
+        )
+    is_valid = end > timezone.now() + CERTIFICATE_LEFT
+    return Finding(
+        is_valid,
         f"{host} answers, its certificate ends at {end:%F %H:%M} UTC",
         "Look at the log of what renews it, and renew it.",
     )
 
 
-def worker(name: str = "worker") -> Finding:
-    runs = LastRun.objects.filter(name__startswith=name).order_by("at")
-    found = (
-        ", ".join(f"{run.name} last seen at {describe_moment(run.at)}" for run in runs)
-        or "none was ever seen"
+def check_workers(name: str = "worker") -> Finding:
+    runs = list(LastRun.objects.filter(name__startswith=name).order_by("at"))
+    seen = [f"{run.name} last seen at {describe_moment(run.at)}" for run in runs]
+    is_fine = bool(runs) and all(is_recent(run.at, SILENCE) for run in runs)
+    return Finding(
+        is_fine,
+        ", ".join(seen) or "none was ever seen",
+        "Look at the log of `manage.py worker`, and start it again.",
     )
-    fine = bool(runs) and all(is_recent(run.at, SILENCE) for run in runs)
-    return fine, found, "Look at the log of `manage.py worker`, and start it again."
 
 
-def hung_jobs() -> Finding:
+def check_own_worker() -> Finding:
+    """Check the worker of this machine alone."""
+    return check_workers(WORKER_HERE)
+
+
+def check_jobs() -> Finding:
     """Name the jobs that have outlived their limit, which ends their worker."""
     limits = {str(job): timedelta(seconds=job.limit) for job in JOBS}
     hung: list[str] = []
-    for start in LastRun.objects.filter(name__startswith="job ").order_by("at"):
-        text = start.name.removeprefix("job ")
-        limit = limits.get(text.partition(" on ")[0])
-        if limit and not is_recent(start.at, limit):
-            hung.append(f"{text} has not ended since {describe_moment(start.at)}")
-    return (
-        not hung,
-        ", ".join(hung) or "each ends in time",
-        "The worker's log says where it hangs.",
-    )
+    for run in LastRun.objects.filter(name__startswith="job ").order_by("at"):
+        name = run.name.removeprefix("job ")
+        limit = limits.get(name.partition(" on ")[0])
+        if limit and not is_recent(run.at, limit):
+            hung.append(f"{name} has not ended since {describe_moment(run.at)}")
+    text = ", ".join(hung) or "each ends in time"
+    return Finding(not hung, text, "The worker's log says where it hangs.")
 
 
 # % if cookiecutter.deployment == "server"
-def backup() -> Finding:
-    if not (last := LastRun.objects.filter(name="backup").first()):
-        return False, "none was ever made", "Make one now, and every night."
-    fine = is_recent(last.at, BACKUP_AGE)
-    found = f"made at {describe_moment(last.at)}"
-    return fine, found, "Look at the log of its timer, which says what failed."
+def check_backup() -> Finding:
+    last = LastRun.objects.filter(name="backup").first()
+    if last is None:
+        return Finding(False, "none was ever made", "Make one now, and every night.")
+    is_fine = is_recent(last.at, BACKUP_AGE)
+    text = f"made at {describe_moment(last.at)}"
+    return Finding(
+        is_fine, text, "Look at the log of its timer, which says what failed."
+    )
 
 
 # % endif
-def space() -> Finding:
-    folder = settings.MEDIA_ROOT if settings.MEDIA_ROOT.exists() else settings.BASE_DIR
+def check_space() -> Finding:
+    folder = settings.MEDIA_ROOT
+    if not folder.exists():
+        folder = settings.BASE_DIR
     free = shutil.disk_usage(folder).free
-    return (
-        free >= FREE_BYTES,
-        f"{free / 1024**3:.1f} GB free in {folder}",
-        "Make room on this disk.",
-    )
+    text = f"{free / 1024**3:.1f} GB free in {folder}"
+    return Finding(free >= FREE_BYTES, text, "Make room on this disk.")
 
 
-def emails() -> Finding:
+def check_emails() -> Finding:
     late = Mail.objects.filter(created_at__lt=timezone.now() - MAIL_AGE)
-    # One that the recipient's server puts off is usual. One that was never tried, or
-    # many, are not.
-    bad = (
-        late.filter(attempts=0).exists()
-        or late.filter(kind__lte=Mail.Kind.NORMAL).count() >= LATE_MAILS
-    )
-    found = (
-        f"{Mail.objects.count()} wait, {late.count()} of them for more than 10 minutes"
-    )
-    return (
-        not bad,
-        found,
+    # Recipients' servers often put a few emails off. An email that was never tried
+    # shows a fault, and so do many late ones to users.
+    has_untried = late.filter(attempts=0).exists()
+    late_to_users = late.filter(kind__lte=Mail.Kind.NORMAL).count()
+    waiting = Mail.objects.count()
+    is_fine = not has_untried and late_to_users < LATE_MAILS
+    return Finding(
+        is_fine,
+        f"{waiting} wait, {late.count()} of them for more than 10 minutes",
         "Check the mail server and EMAIL_URL: the worker's log says what failed.",
     )
 
 
-def migrations() -> Finding:
+def check_migrations() -> Finding:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    missing = ", ".join(f"{it.app_label}.{it.name}" for it, _ in plan)
-    return not missing, missing or "all are applied", "Run `manage.py migrate`."
+    missing = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    text = ", ".join(missing) or "all are applied"
+    return Finding(not missing, text, "Run `manage.py migrate`.")
 
 
-def proxy_count() -> Finding:
-    finding = proxies.present_finding()
+def check_proxy_count() -> Finding:
     count = settings.TRUSTED_PROXY_COUNT
-    return (
+    finding = proxies.present_finding()
+    return Finding(
         not finding,
         finding or f"no request contradicts TRUSTED_PROXY_COUNT={count}",
         "Count the proxies that you run, and set it to that number: the site's log says"
@@ -197,36 +215,46 @@ def proxy_count() -> Finding:
     )
 
 
-LINES: dict[str, Callable[[], Finding]] = {
-    "https": start_page,
-    "worker": worker,
-    "jobs": hung_jobs,
+LINES: dict[str, Check] = {
+    "https": check_start_page,
+    "worker": check_workers,
+    "jobs": check_jobs,
     # % if cookiecutter.deployment == "server"
-    "backup": backup,
+    "backup": check_backup,
     # % endif
-    "space": space,
-    "emails": emails,
-    "migrations": migrations,
-    "proxies": proxy_count,
+    "space": check_space,
+    "emails": check_emails,
+    "migrations": check_migrations,
+    "proxies": check_proxy_count,
 }
 
 
-def look(only_worker: bool, skip: list[str]) -> list[Line]:
-    lines: list[Line] = []
-    parts: dict[str, Callable[[], Any]] = {**SERVICES, **LINES}
-    if only_worker:
-        parts = {"worker": lambda: worker(WORKER_HERE)}
-    for name, function in parts.items():
-        if name in skip or (
-            name in LINES and any(it.name == "database" and not it.fine for it in lines)
-        ):
-            continue
-        try:
-            answer = function()
-            fine, found, advice = answer if name in LINES else (True, "answers", "")
-        except Exception as error:
-            # Without its text, which can hold a value.
-            fine, found = False, f"failed with {type(error).__name__}"
-            advice = ADVICE.get(name, f"Correct `LINES[{name!r}]` of core.status.")
-        lines.append(Line(name, fine, found if fine else f"{found}. {advice}"))
-    return lines
+def check_site(skipped: Collection[str]) -> list[Line]:
+    """Return a line for each service and each check, except those to skip."""
+    services = {name: partial(check_service, name) for name in SERVICES}
+    lines = run_checks(services, skipped)
+    if any(line.name == "database" and not line.fine for line in lines):
+        return lines  # the other checks read the database
+    return lines + run_checks(LINES, skipped)
+
+
+def check_service(name: str) -> Finding:
+    SERVICES[name]()
+    return Finding(True, "answers")
+
+
+def run_checks(checks: Mapping[str, Check], skipped: Collection[str]) -> list[Line]:
+    return [run_check(name, checks[name]) for name in checks if name not in skipped]
+
+
+def run_check(name: str, check: Check) -> Line:
+    try:
+        is_fine, text, advice = check()
+    except Exception as error:
+        # Without the error's text, which can hold a value.
+        is_fine = False
+        text = f"failed with {type(error).__name__}"
+        advice = ADVICE.get(name, f"Correct `LINES[{name!r}]` of core.status.")
+    if not is_fine:
+        text = f"{text}. {advice}"
+    return Line(name, is_fine, text)

@@ -24,7 +24,7 @@ def check_files() -> Finding:
     if settings.BUCKET_URL:
         # A bucket confirms a file once it is stored for good, and each question would
         # be a request over the network.
-        return True, "are in a bucket, and not checked", ""
+        return Finding(True, "are in a bucket, and not checked")
     photos = Photo.objects.filter(has_files=True)
     start = uuid4()
     checked = {
@@ -39,12 +39,12 @@ def check_files() -> Finding:
         if not is_whole(photo) and photos.filter(pk=photo.pk).exists()
     ]
     if not damaged:
-        return True, f"the files of {len(checked)} are whole", ""
+        return Finding(True, f"the files of {len(checked)} are whole")
     found = (
         f"of {len(checked)} that were checked, the files of {len(damaged)} are missing"
         f" or not whole, such as those of {damaged[0]}"
     )
-    return False, found, ADVICE
+    return Finding(False, found, ADVICE)
 
 
 def is_whole(photo: Photo) -> bool:

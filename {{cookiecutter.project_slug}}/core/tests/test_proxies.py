@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from core import proxies
 from core.models import LastRun
-from core.status import proxy_count
+from core.status import check_proxy_count
 from core.testing import HTTPSClient
 
 PAGE = "/.well-known/security.txt"
@@ -51,11 +51,11 @@ def test_too_small_count_of_proxies_is_noticed(
     assert re.match(
         f"TRUSTED_PROXY_COUNT={count} is too small, or every visitor forges", error
     )
-    is_fine, text, advice = proxy_count()
+    is_fine, text, advice = check_proxy_count()
     assert (is_fine, text) == (False, f"TRUSTED_PROXY_COUNT={count} is too small")
     assert "Count the proxies" in advice
     settings.TRUSTED_PROXY_COUNT = count + 1
-    assert proxy_count()[0]
+    assert check_proxy_count()[0]
 
 
 @pytest.mark.control("V4.1.3")
@@ -68,9 +68,9 @@ def test_too_large_count_of_proxies_is_noticed(
     assert statuses == [400, 200, 200] * proxies.FEWER_LIMIT
     (error,) = errors(caplog)
     assert "too large, or requests reach the site around a proxy" in error
-    assert proxy_count()[:2] == (False, "TRUSTED_PROXY_COUNT=2 is too large")
+    assert check_proxy_count()[:2] == (False, "TRUSTED_PROXY_COUNT=2 is too large")
     LastRun.objects.update(at=timezone.now() - timedelta(hours=25))
-    assert proxy_count()[0]
+    assert check_proxy_count()[0]
 
 
 @pytest.mark.control("V4.1.3")
@@ -86,7 +86,7 @@ def test_forged_entries_raise_no_alarm(
     forged = [count + 3] * (proxies.MORE_LIMIT - 1)
     visit(client, *forged, count, *forged, *forged)
     assert errors(caplog) == []
-    assert proxy_count()[0]
+    assert check_proxy_count()[0]
 
 
 @pytest.mark.control("status")
@@ -95,9 +95,9 @@ def test_alarm_by_the_first_visitor_is_taken_back(
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
     visit(client, *[2] * proxies.MORE_LIMIT)
-    assert not proxy_count()[0]
+    assert not check_proxy_count()[0]
     visit(client, 1)
-    assert proxy_count()[0]
+    assert check_proxy_count()[0]
 
 
 def test_finding_without_a_database_fails_no_request(

@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core.status import look, visit_page
+from core.status import check_own_worker, check_site, run_checks, visit_page
 
 
 class Command(BaseCommand):
     help = (
-        "Say how the site is, a line for each part. The exit code is 1 if one is bad."
+        "Print the state of each part of the site. The exit code is 1 if one is bad."
         " If all are fine, call HEARTBEAT_URL."
     )
     requires_system_checks: list[str] = []
@@ -25,14 +25,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--worker",
             action="store_true",
-            help="look at the worker of this machine only, and call nothing",
+            help="check the worker of this machine only, and call no URL",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lines = look(options["worker"], options["skip"])
-        facts = [{"name": it.name, "fine": it.fine, "text": it.text} for it in lines]
-        rows = [json.dumps(facts)] if options["json"] else lines
-        self.stdout.write("\n".join(map(str, rows)))
+        if options["worker"]:
+            lines = run_checks({"worker": check_own_worker}, options["skip"])
+        else:
+            lines = check_site(options["skip"])
+        if options["json"]:
+            text = json.dumps([line._asdict() for line in lines])
+        else:
+            text = "\n".join(map(str, lines))
+        self.stdout.write(text)
         if not all(line.fine for line in lines):
             sys.exit(1)
         if settings.HEARTBEAT_URL and not options["worker"]:
@@ -40,18 +45,19 @@ class Command(BaseCommand):
 
 
 def call_heartbeat() -> None:
-    """Tell a service outside that all is fine. It tells a person of silence.
+    """Call a monitoring service, which alerts a person if the calls stop.
 
-    So a person also learns of a machine, a mail server or a network that is gone.
+    So the person also learns of a machine, a mail server or a network that is gone.
     """
-    host, _, path = settings.HEARTBEAT_URL.removeprefix("https://").partition("/")
+    url = settings.HEARTBEAT_URL.removeprefix("https://")
+    host, _, path = url.partition("/")
     try:
         status, _ = visit_page(host, f"/{path}")
-        arrived = 200 <= status < 300
-        found = f"status {status}"
+        has_arrived = 200 <= status < 300
+        reason = f"status {status}"
     except (OSError, HTTPException, ValueError) as error:
-        arrived = False
+        has_arrived = False
         # Without its text: who knows the URL can keep the service quiet.
-        found = type(error).__name__
-    if not arrived:
-        raise CommandError(f"The heartbeat failed ({found}). Check HEARTBEAT_URL.")
+        reason = type(error).__name__
+    if not has_arrived:
+        raise CommandError(f"The heartbeat failed ({reason}). Check HEARTBEAT_URL.")

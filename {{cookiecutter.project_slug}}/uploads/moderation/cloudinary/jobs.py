@@ -18,7 +18,7 @@ def moderate_photos() -> bool:
 
 def overdue_photos() -> Finding:
     overdue = get_moderation_backend().overdue(Photo.objects.all()).count()
-    return (
+    return Finding(
         not overdue,
         f"{overdue} wait for moderation for more than an hour",
         "The worker's log says why.",
