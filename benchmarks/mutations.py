@@ -1150,8 +1150,7 @@ FOUNDATION = [
     Mutation(
         "log lines not escaped",
         LOGS,
-        "json.dumps("
-        "{name: shorten(value) for name, value in line.items()}, default=str)",
+        "json.dumps(shortened, default=str)",
         "str(line['event'])",
     ),
     Mutation(
@@ -1175,14 +1174,14 @@ FOUNDATION = [
     Mutation(
         "log lines without request id",
         LOGS,
-        "if number := request_id.get():",
-        "if number := None:",
+        "if present_id:",
+        "if False:",
     ),
     Mutation(
         "log reads the user of images",
         LOGS,
-        "session is not None and session.accessed",
-        "session is not None",
+        "session is None or not session.accessed",
+        "session is None",
     ),
     Mutation(
         "CSP violations reported nowhere", SETTINGS, '"report-uri": ["/csp-report/"],'
@@ -1219,8 +1218,8 @@ FOUNDATION = [
     Mutation(
         "views not limited",
         "core/ratelimit.py",
-        "(limited if request.method in counted else view)(request",
-        "view(request",
+        "limited_view if request.method in counted else view",
+        "view",
     ),
     Mutation(
         "IPv6 addresses limited one by one",
@@ -1591,7 +1590,7 @@ FOUNDATION = [
     Mutation(
         "requests sent to Sentry",
         "core/sentry.py",
-        "for name in KEPT & event.keys()",
+        "for name in SENT_FIELDS & event.keys()",
         "for name in event",
     ),
     Mutation(
@@ -1619,12 +1618,17 @@ FOUNDATION = [
         'r"(/reset/)\\S+|(/)[\\w-]{40,}"',
         'r"(/reset/)\\S+()"',
     ),
-    Mutation("tracebacks of any length logged", LOGS, "ends(at, FRAMES)", "at"),
+    Mutation(
+        "tracebacks of any length logged",
+        LOGS,
+        "first_and_last(places, FRAMES)",
+        "places",
+    ),
     Mutation(
         "causes of errors not logged",
         LOGS,
-        "if causes else {}",
-        "if not causes else {}",
+        "if causes:",
+        "if not causes:",
     ),
     Mutation(
         "CSRF failures not logged",
@@ -2404,8 +2408,8 @@ FOUNDATION = [
     Mutation(
         "job with more to do starves the others",
         WORKER,
-        "if run(job):",
-        "while run(job):",
+        "if run_job(job):",
+        "while run_job(job):",
     ),
     Mutation(
         "decision reported again at each pass",
@@ -2568,13 +2572,13 @@ FOUNDATION = [
     Mutation(
         "any port fetched",
         FETCH,
-        'or int(found["port"] or 443) not in ports',
+        'or int(match["port"] or 443) not in ports',
     ),
     Mutation(
         "internal address fetched beside a public one",
         FETCH,
-        "not all(is_public(address[0]) for _, address in addresses)",
-        "not any(is_public(address[0]) for _, address in addresses)",
+        "not all(map(is_public, ips))",
+        "not any(map(is_public, ips))",
     ),
     Mutation(
         "host resolved again for the connection",
@@ -2646,8 +2650,8 @@ FOUNDATION = [
     Mutation(
         "HEAD evades a limit of GET",
         "core/ratelimit.py",
-        '{*methods, "HEAD"} if "GET" in methods else {*methods}',
-        "{*methods}",
+        'counted.add("HEAD")',
+        "pass",
     ),
 ]
 

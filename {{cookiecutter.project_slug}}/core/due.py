@@ -17,7 +17,8 @@ last_owners: dict[type[models.Model], Any] = {}
 
 
 def is_free(now: datetime) -> Q:
-    return Q(Q(claimed_until=None) | Q(claimed_until__lt=now), due_at__lte=now)
+    is_unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    return Q(is_unclaimed, due_at__lte=now)
 
 
 class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
@@ -52,18 +53,19 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         order: list[Any] = [*self.query.order_by, "due_at"]
         owner = self.model.owner_path
         if owner is None:
-            return list(self.order_by(*order).values_list("pk", flat=True)[:limit])
-        turn: list[Any] = [
-            Window(RowNumber(), partition_by=F(owner), order_by=order),
-            owner,
-        ]
+            keys = self.order_by(*order).values_list("pk", flat=True)
+            return list(keys[:limit])
+        number_of_owner = Window(RowNumber(), partition_by=F(owner), order_by=order)
+        turn: list[Any] = [number_of_owner, owner]
         last_owner = last_owners.get(self.model)
         if last_owner is not None:
             is_later = When(**{f"{owner}__gt": last_owner}, then=0)
             turn.insert(1, Case(is_later, default=1))
-        rows = list(self.order_by(*turn).values_list("pk", owner)[:limit])
+        in_turn = self.order_by(*turn).values_list("pk", owner)
+        rows = list(in_turn[:limit])
         if rows:
-            last_owners[self.model] = rows[-1][1]
+            _, owner_of_last_row = rows[-1]
+            last_owners[self.model] = owner_of_last_row
         return [key for key, _ in rows]
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
@@ -71,10 +73,9 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 
         Rows that another worker has taken over stay as they are.
         """
-        mine = self.filter(
-            pk__in=[row.pk for row in rows], claimed_until=rows[0].claimed_until
-        )
-        mine.update(claimed_until=until)
+        keys = [row.pk for row in rows]
+        own_rows = self.filter(pk__in=keys, claimed_until=rows[0].claimed_until)
+        own_rows.update(claimed_until=until)
         for row in rows:
             row.claimed_until = until
 
@@ -83,7 +84,8 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 
         Do nothing if another process has changed its `due_at` since the claim.
         """
-        self.filter(pk=row.pk, due_at=row.due_at).update(due_at=due_at)
+        unchanged = self.filter(pk=row.pk, due_at=row.due_at)
+        unchanged.update(due_at=due_at)
 
 
 class DueRow(models.Model):

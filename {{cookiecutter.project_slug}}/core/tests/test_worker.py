@@ -136,13 +136,13 @@ def test_job_that_hangs_ends_the_worker_at_its_own_limit(
 
     @job(every=1, limit=30)
     def runs() -> None:
-        worker.run(own_jobs[1])  # as a thread of its own would
+        worker.run_job(own_jobs[1])  # as a thread of its own would
 
     @job(every=1, lane="other", limit=7)
     def hangs() -> None:
         ends.append("hangs")
 
-    worker.run(own_jobs[0])
+    worker.run_job(own_jobs[0])
     assert ends == ["none", 30, "none", 7, "hangs", "none", 30, "none"]
 
 
@@ -183,11 +183,11 @@ def test_job_keeps_the_time_of_its_start_until_it_ends(
     name = own_jobs[0].row
     starts.create(name=name, at=earlier)
     for _ in range(2):  # at most once a minute
-        worker.run(own_jobs[0])
+        worker.run_job(own_jobs[0])
         assert not starts.exists()
     assert seen == [[(name, earlier)], []]
     monkeypatch.setattr(worker, "RECORD_PAUSE", 0)
-    worker.run(own_jobs[0])
+    worker.run_job(own_jobs[0])
     assert str(seen[2]).startswith(f"[('{name}', ")
 
 

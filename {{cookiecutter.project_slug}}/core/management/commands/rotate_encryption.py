@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from core.encryption import EncryptedTextField, encryption_key_rotated, rotate
 
+type Rotate = Callable[[Any], Any]  # returns a stored value with a token of the new key
+
 BATCH_SIZE = 500
 PROGRESS_SECONDS = 5
 BACKUPS_KEPT = timedelta(weeks=8)
@@ -43,39 +45,49 @@ class Command(BaseCommand):
             " for the backups from before today."
         )
 
-    def rotate_field(self, model: Any, name: str, rotate: Callable[[Any], Any]) -> None:
+    def rotate_field(self, model: Any, name: str, rotate: Rotate) -> None:
         # The field's class without encryption: values are read and written as stored.
-        plain = getattr(models, model._meta.get_field(name).get_internal_type())()
-        stored = model._base_manager.annotate(
-            stored=ExpressionWrapper(F(name), output_field=plain)
-        )
-        rows = stored.exclude(**{f"{name}__isnull": True}).order_by("pk").only("pk")
+        field_class = model._meta.get_field(name).get_internal_type()
+        plain = getattr(models, field_class)()
+        stored = ExpressionWrapper(F(name), output_field=plain)
+        rows = model._base_manager.annotate(stored=stored).order_by("pk").only("pk")
+        rows = rows.exclude(**{f"{name}__isnull": True})
         label = f"{model._meta.label}.{name}"
-        left, checked, rotated, shown = rows, 0, 0, time.monotonic()
+        remaining = rows
+        checked = 0
+        rotated = 0
+        shown_at = time.monotonic()
         while True:
             with transaction.atomic():
                 # Locked before it is read, or a change made meanwhile would be lost.
-                batch, outdated = list(left.select_for_update()[:BATCH_SIZE]), []
-                for row in batch:
-                    try:
-                        value = rotate(row.stored)
-                    except InvalidToken:
-                        self.failed += 1
-                        self.stderr.write(
-                            f"{model._meta.label} {row.pk}: no key decrypts its {name}"
-                        )
-                        continue
-                    if value != row.stored:
-                        setattr(row, name, Value(value, plain))
-                        outdated.append(row)
+                batch = list(remaining.select_for_update()[:BATCH_SIZE])
+                outdated = self.rotate_rows(batch, name, rotate)
+                for row in outdated:
+                    setattr(row, name, Value(row.stored, plain))
                 model._base_manager.bulk_update(outdated, [name])
             if not batch:
                 break
-            left = rows.filter(pk__gt=batch[-1].pk)
-            checked, rotated = checked + len(batch), rotated + len(outdated)
-            if time.monotonic() > shown + PROGRESS_SECONDS:
-                shown = time.monotonic()
-                self.stdout.write(
-                    f"{label}: {checked} checked, {rotated} re-encrypted so far"
-                )
+            remaining = rows.filter(pk__gt=batch[-1].pk)
+            checked += len(batch)
+            rotated += len(outdated)
+            if time.monotonic() > shown_at + PROGRESS_SECONDS:
+                shown_at = time.monotonic()
+                progress = f"{checked} checked, {rotated} re-encrypted so far"
+                self.stdout.write(f"{label}: {progress}")
         self.stdout.write(f"{label}: {rotated} re-encrypted")
+
+    def rotate_rows(self, rows: list[Any], name: str, rotate: Rotate) -> list[Any]:
+        """Return the rows whose stored value has changed. Report those that fail."""
+        changed = []
+        for row in rows:
+            try:
+                value = rotate(row.stored)
+            except InvalidToken:
+                self.failed += 1
+                label = row._meta.label
+                self.stderr.write(f"{label} {row.pk}: no key decrypts its {name}")
+                continue
+            if value != row.stored:
+                row.stored = value
+                changed.append(row)
+        return changed

@@ -51,12 +51,12 @@ class Command(BaseCommand):
 
 def run_once() -> None:
     """Run each job until it has nothing more to do, or has failed."""
-    left = in_order()
+    waiting = jobs_in_order()
     failed: list[str] = []
-    while left:
-        results = {job: run(job) for job in left}
-        left = [job for job, more in results.items() if more]
-        failed += [str(job) for job, more in results.items() if more is None]
+    while waiting:
+        results = {job: run_job(job) for job in waiting}
+        waiting = [job for job in results if results[job]]
+        failed += [str(job) for job in results if results[job] is None]
     if failed:
         raise CommandError(f"Failed: {', '.join(failed)}. The log says why.")
 
@@ -67,7 +67,7 @@ def run_until_signal() -> None:
     It stops after the present jobs. Each lane has a thread.
     """
     stop = Event()
-    ordered = in_order()
+    ordered = jobs_in_order()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     lanes = {job.lane for job in jobs.JOBS} - {""}
@@ -81,12 +81,14 @@ def run_until_signal() -> None:
         LastRun.objects.filter(name=WORKER_HERE).delete()
 
 
-def in_order() -> list[Job]:
-    """Return all jobs. Those whose last run here has not ended may hang: they are last.
+def jobs_in_order() -> list[Job]:
+    """Return all jobs, and those last whose last run on this machine has not ended.
 
-    So they hold up no other job of their lane before their limit ends the worker again.
+    Such a job may hang. In the last place, it holds up no other job of its lane before
+    its limit ends the worker again.
     """
-    rows = LastRun.objects.filter(name__in=[job.row for job in jobs.JOBS])
+    names = [job.row for job in jobs.JOBS]
+    rows = LastRun.objects.filter(name__in=names)
     not_ended: set[str] = set()
     with suppress(DatabaseError):  # each job then fails, until the database is back
         not_ended.update(rows.values_list("name", flat=True))
@@ -98,28 +100,31 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
 
     An unexpected error ends all lanes.
     """
-    own = [job for job in ordered if job.lane == lane]
-    pause, done = 0, dict[Job, float]()  # the period in which each job was done last
+    own_jobs = [job for job in ordered if job.lane == lane]
+    shortest_pause = min([PAUSE, *(job.every for job in own_jobs)])
+    last_periods: dict[Job, float] = {}  # in which each job ran last
+    pause = 0
     try:
         while not stop.wait(pause):
             # % if cookiecutter.deployment == "server"
             keepalive.notify_systemd()
             # % endif
-            pause = min([PAUSE, *(job.every for job in own)])
-            for job in own:
+            pause = shortest_pause
+            for job in own_jobs:
                 period = time.time() // job.every
-                if done.get(job) != period and not stop.is_set():
-                    done[job] = period
-                    if run(job):
-                        del done[job]
-                        pause = 0
-                    # The next job reconnects if the database was restarted.
-                    close_old_connections()
+                if stop.is_set() or last_periods.get(job) == period:
+                    continue
+                last_periods[job] = period
+                if run_job(job):
+                    del last_periods[job]
+                    pause = 0
+                # The next job reconnects if the database was restarted.
+                close_old_connections()
     finally:
         stop.set()
 
 
-def run(job: Job) -> bool | None:
+def run_job(job: Job) -> bool | None:
     """Run a job, and return whether it has more to do.
 
     Return None if it failed, which stops no other job.
@@ -144,21 +149,25 @@ def within_limit(job: Job) -> Iterator[None]:
 
 
 def watch_lane(lane: str, seconds: float) -> None:
-    """Give a lane so many seconds. If one has none, log where each is, and exit."""
+    """Give a lane so many seconds. After them, log where each lane is, and exit."""
     with watching:
         now = time.monotonic()
         deadlines[lane] = now + seconds
-        left = min(deadlines.values()) - now
+        seconds_left = min(deadlines.values()) - now
         faulthandler.cancel_dump_traceback_later()
-        if left < math.inf:
-            faulthandler.dump_traceback_later(max(left, 0.001), exit=True)
+        if seconds_left < math.inf:
+            faulthandler.dump_traceback_later(max(seconds_left, 0.001), exit=True)
 
 
 @contextmanager
 def recorded_run(job: Job) -> Iterator[None]:
-    """Keep a row until the job ends: `status` and the next worker find the others."""
+    """Keep a row until the job ends.
+
+    By the rows that stay, `status` and the next worker know which jobs have not ended.
+    """
     now = time.monotonic()
-    if now < recorded_at.get(job, -math.inf) + RECORD_PAUSE:
+    last_record = recorded_at.get(job, -math.inf)
+    if now < last_record + RECORD_PAUSE:
         yield
         return
     recorded_at[job] = now
