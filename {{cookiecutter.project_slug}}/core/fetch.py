@@ -57,6 +57,9 @@ class FetchError(Exception):
     """Why a URL was not fetched, in one sentence for whoever gave it."""
 
 
+type Address = tuple[Any, Any]  # its family, and what connect() of a socket takes
+
+
 class Target(NamedTuple):
     host: str
     port: int
@@ -93,9 +96,10 @@ class BoundedSocket(RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # In the end, the answer seems to be cut: http.client would read a chunk of
-        # length -1 whatever its size.
-        received = int(self.in_time().recv_into(memoryview(buffer)[: self.bytes_left]))
+        # At the limit, the answer seems to be cut. Without a limit, http.client would
+        # read a chunk of length -1 whatever its size.
+        allowed = memoryview(buffer)[: self.bytes_left]
+        received = int(self.in_time().recv_into(allowed))
         self.bytes_left -= received
         return received
 
@@ -103,7 +107,7 @@ class BoundedSocket(RawIOBase):
         return BufferedReader(self)
 
     def close(self) -> None:
-        """Leave it to the caller: http.client closes before the answer is read."""
+        """Do nothing: http.client closes the socket before the answer is read."""
 
 
 def fetch(
@@ -122,15 +126,19 @@ def fetch(
     """
     end = time.monotonic() + SECONDS
     host, port, path = split_url(url, ports)
-    sent = {**(headers or {}), "Accept-Encoding": "identity", "Connection": "close"}
+    sent_headers = {
+        **(headers or {}),
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
     connection = HTTPSConnection(host, port, context=TLS)
     plain = connect(public_addresses(host, port), end)
     try:
         with TLS.wrap_socket(plain, server_hostname=host) as encrypted:
             # Chunks take more bytes than what they contain.
-            most = MAX_HEADER_BYTES + 2 * max_bytes
-            connection.sock = BoundedSocket(encrypted, end, most)
-            connection.request(method, path, body, sent)
+            max_received_bytes = MAX_HEADER_BYTES + 2 * max_bytes
+            connection.sock = BoundedSocket(encrypted, end, max_received_bytes)
+            connection.request(method, path, body, sent_headers)
             response = connection.getresponse()
             content = response.read(max_bytes + 1)
     except ssl.SSLCertVerificationError:
@@ -150,37 +158,39 @@ def fetch(
 
 def split_url(url: str, ports: Collection[int] = (443,)) -> Target:
     """Return the parts of a URL. Forms call it before they store one."""
-    found = URL.fullmatch(url) if len(url) <= MAX_LENGTH else None
-    if not found or int(found["port"] or 443) not in ports:
+    match = URL.fullmatch(url) if len(url) <= MAX_LENGTH else None
+    if not match or int(match["port"] or 443) not in ports:
         raise FetchError(_("Only URLs like https://example.com/page are allowed."))
-    path = found["target"] or "/"
+    port = int(match["port"] or 443)
+    path = match["target"] or "/"
     if path.startswith("?"):
         path = f"/{path}"
-    return Target(found["host"].lower(), int(found["port"] or 443), path)
+    return Target(match["host"].lower(), port, path)
 
 
-def public_addresses(host: str, port: int) -> list[tuple[Any, Any]]:
-    """Return the family and the address of each entry that DNS has for a host.
+def public_addresses(host: str, port: int) -> list[Address]:
+    """Return the addresses that DNS has for a host, if all of them are public.
 
     The name is resolved once: a second answer may be another one. A thread does it,
     since the system's resolver has no limit of time.
     """
-    answers: Queue[list[tuple[Any, Any]]] = Queue()
+    answers: Queue[list[Address]] = Queue()
 
     def resolve() -> None:
-        found = []
+        resolved = []
         with suppress(OSError, UnicodeError):
             entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = [(family, address) for family, _, _, _, address in entries]
-        answers.put(found)
+            resolved = [(family, address) for family, *_, address in entries]
+        answers.put(resolved)
 
     Thread(target=resolve, daemon=True).start()
     try:
         addresses = answers.get(timeout=SECONDS)
     except Empty:
         addresses = []
-    # One sentence for all: it must not say which names exist inside.
-    if not addresses or not all(is_public(address[0]) for _, address in addresses):
+    ips = [address[0] for _, address in addresses]
+    # The same sentence for each reason: it must not say which names exist inside.
+    if not ips or not all(map(is_public, ips)):
         raise FetchError(_("The host of this URL has no public IP address."))
     return addresses
 
@@ -195,7 +205,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def connect(addresses: list[tuple[Any, Any]], end: float) -> socket.socket:
+def connect(addresses: list[Address], end: float) -> socket.socket:
     """Connect to the first address that answers."""
     for family, address in addresses:
         plain = socket.socket(family)

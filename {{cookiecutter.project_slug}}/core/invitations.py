@@ -40,19 +40,17 @@ def send_invitation(
         raise ValueError("An argument of the link is neither an id nor a token.")
     path = reverse(view, args=arguments)
     # All visitors who are not logged in count as one sender.
-    if not ratelimit.consume(
+    is_allowed = ratelimit.consume(
         request, action="invitation", key=mailbox(address), user=request.user
-    ):
-        return False
-    context = {
-        "project_name": settings.SITE_NAME,
-        "url": f"https://{settings.DOMAIN_NAME}{path}",
-    }
-    subject = render_to_string(f"{template}_subject.txt", context).strip()
-    body = render_to_string(f"{template}_message.txt", context).strip()
-    message: Any = EmailMessage(
-        settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[address]
     )
+    if not is_allowed:
+        return False
+    url = f"https://{settings.DOMAIN_NAME}{path}"
+    context = {"project_name": settings.SITE_NAME, "url": url}
+    title = render_to_string(f"{template}_subject.txt", context).strip()
+    subject = settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + title
+    body = render_to_string(f"{template}_message.txt", context).strip()
+    message: Any = EmailMessage(subject, body, to=[address])
     message.kind = Mail.Kind.INVITATION
     message.send()
     return True
@@ -63,7 +61,8 @@ def to_ascii(email: str) -> str:
 
     Quoted names and IP addresses have too many spellings, so they are refused.
     """
-    local, _, domain = unicodedata.normalize("NFKC", email).lower().rpartition("@")
+    normalized = unicodedata.normalize("NFKC", email).lower()
+    local, _, domain = normalized.rpartition("@")
     try:
         address = f"{local}@{domain.encode('idna').decode()}"
     except UnicodeError:
