@@ -15,8 +15,8 @@ type View = Callable[..., HttpResponse]
 def microcache(view: View) -> View:
     """Let visitors without cookies share the page for a second.
 
-    It must depend on nothing but the URL and the language. Browsers ask again each
-    time, so a photo that was taken down is gone from all pages after two seconds.
+    The page must depend on nothing but the URL and the language. Browsers ask again
+    each time, so a photo that was taken down is gone from all pages after two seconds.
     """
 
     @wraps(view)

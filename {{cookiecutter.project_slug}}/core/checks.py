@@ -12,10 +12,8 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
         messages.append(
             Warning("CSP_REPORT_ONLY is on: the policy blocks nothing.", id="core.W001")
         )
-    if (
-        not settings.DEBUG
-        and settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
-    ):
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if not settings.DEBUG and engine == "django.db.backends.sqlite3":
         messages.append(
             Info(
                 "SQLite serves one machine and one writer at a time.",

@@ -8,30 +8,34 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-# A program separates cells by what its language or its user chose.
+# The separator of cells depends on a program's language and on its user.
 SEPARATORS = re.compile(r"([,;|\t\r\n])")
-# Programs skip what is invisible, and quotes of a cell that another separator begins.
-# East Asian ones also take wide signs.
+# Programs skip invisible characters, and quotes of a cell after another separator. East
+# Asian programs also read wide signs.
 FORMULA = re.compile(
     r"[\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff"
     r"\"'`´‘’“”„]*"
     r"[=+\-@＝＋－＠﹦﹢﹣﹫−]"
 )
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-CONTROLS = ("\t", "\r", "\n", "\0")  # with which no cell begins without a purpose
+CONTROLS = ("\t", "\r", "\n", "\0")  # an ordinary cell begins with none of them
 
 
 def as_text(value: object) -> str:
     """Return a cell, with an apostrophe before each part that may be a formula.
 
-    A number stays one, also if it is negative.
+    A number stays a number, even a negative one.
     """
     text = "" if value is None else str(value)
     if NUMBER.fullmatch(text):
         return text
-    parts = SEPARATORS.split(text)
-    safe = "".join(f"'{part}" if FORMULA.match(part) else part for part in parts)
+    parts = [mask_formula(part) for part in SEPARATORS.split(text)]
+    safe = "".join(parts)
     return f"'{safe}" if safe.startswith(CONTROLS) else safe
+
+
+def mask_formula(part: str) -> str:
+    return f"'{part}" if FORMULA.match(part) else part
 
 
 def write_csv(file: Any, rows: Iterable[Iterable[object]]) -> None:
@@ -45,13 +49,11 @@ def csv_response(name: str, rows: Iterable[Iterable[object]]) -> HttpResponse:
 
     Put `@rate_limit(…, methods=["GET"])` before the view, which counts HEAD too.
     """
+    disposition = content_disposition_header(True, f"{name}.csv")
     response = HttpResponse(
         "\ufeff",  # without it, Excel reads another encoding
         content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": content_disposition_header(True, f"{name}.csv")
-            or "attachment"
-        },
+        headers={"Content-Disposition": disposition or "attachment"},
     )
     write_csv(response, rows)
     return response

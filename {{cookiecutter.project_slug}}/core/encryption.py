@@ -11,8 +11,8 @@ from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 logger = logging.getLogger(__name__)
-# Sent by rotate_encryption. A receiver returns a model, a field with tokens, and what
-# rotates those in a value of it.
+# Sent by rotate_encryption. A receiver returns a model, the name of a field, and a
+# function that rotates the tokens in a value of the field.
 encryption_key_rotated = Signal()
 
 
@@ -22,12 +22,14 @@ def fernet(*keys: str) -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    return fernet(*settings.FIELD_ENCRYPTION_KEYS).encrypt(text.encode()).decode()
+    keys = fernet(*settings.FIELD_ENCRYPTION_KEYS)
+    return keys.encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
     """Return the text of a token; raise Fernet's InvalidToken when no key fits."""
-    return fernet(*settings.FIELD_ENCRYPTION_KEYS).decrypt(token.encode()).decode()
+    keys = fernet(*settings.FIELD_ENCRYPTION_KEYS)
+    return keys.decrypt(token.encode()).decode()
 
 
 def rotate(token: str) -> str:
@@ -35,17 +37,18 @@ def rotate(token: str) -> str:
 
     Raise InvalidToken when no key fits.
     """
+    newest_key = fernet(settings.FIELD_ENCRYPTION_KEYS[0])
     try:
-        fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
+        newest_key.decrypt(token.encode())
     except InvalidToken:
         return encrypt(decrypt(token))
     return token
 
 
 class Unreadable(str):
-    """What is shown for a text whose key is missing.
+    """A sentence in place of a text whose key is missing.
 
-    It stops neither a page nor a job. Its token is kept.
+    It stops neither a page nor a job, and it keeps the token of the text.
     """
 
     token: str

@@ -1,6 +1,6 @@
 """Jobs: what the worker does beside the site.
 
-An app declares its own in a module `jobs`, by the decorator `job`.
+An app declares its jobs in a module `jobs`, with the decorator `job`.
 """
 
 from collections.abc import Callable
@@ -61,9 +61,9 @@ def job[Work: Callable[[], object]](
 
 
 class NoTaskBackend(DummyBackend):
-    """Refuse Django's tasks, in place of the default backend.
+    """Refuse Django's tasks.
 
-    That one would run them at once, and none again that fails.
+    Django's default backend would run a task at once, and repeat none that fails.
     """
 
     def validate_task(self, task: Any) -> Never:
@@ -71,9 +71,8 @@ class NoTaskBackend(DummyBackend):
             "make this task a job of the worker (core/jobs.py),"
             " or set TASKS to a backend with its own worker."
         )
-        raise ImproperlyConfigured(
-            f"{task.func.__module__}.{task.func.__qualname__}: {advice}"
-        )
+        name = f"{task.func.__module__}.{task.func.__qualname__}"
+        raise ImproperlyConfigured(f"{name}: {advice}")
 
 
 @job(every=300)
@@ -86,10 +85,10 @@ def delete_expired() -> None:
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
-    # Of machines that were taken away without an end of their worker.
-    LastRun.objects.filter(
-        name__contains=" on ", at__lt=timezone.now() - timedelta(days=1)
-    ).exclude(name__endswith=HERE).delete()
+    # Rows of machines that were taken away without an end of their worker.
+    day_ago = timezone.now() - timedelta(days=1)
+    old = LastRun.objects.filter(name__contains=" on ", at__lt=day_ago)
+    old.exclude(name__endswith=HERE).delete()
 
 
 # In the lane of the emails, whose jobs are short: no long job delays the sign.

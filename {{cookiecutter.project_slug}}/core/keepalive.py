@@ -9,7 +9,8 @@ def notify_systemd() -> None:
 
     A process that was stopped has no timers of its own.
     """
-    if path := os.environ.get("NOTIFY_SOCKET"):
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
             server.connect(path.replace("@", "\0", 1))
             server.send(b"READY=1\nWATCHDOG=1")

@@ -19,9 +19,10 @@ from django.http import HttpRequest
 # use it. A UUID is shorter.
 TOKEN = re.compile(r"(/reset/)\S+|(/)[\w-]{40,}")
 MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
-# How many of an exception's first and last frames are logged, and of its causes. A
+# How many of an exception's first frames, and of its last frames, are logged. A
 # recursion has thousands.
-FRAMES, CAUSES = 20, 2
+FRAMES = 20
+CAUSES = 2  # the same for its causes
 
 security = logging.getLogger("security")
 # The id of the request, or of the worker's job. Every log line contains it.
@@ -37,7 +38,8 @@ def log_event(
 ) -> None:
     """Log a security event with the user and path of the request, and with `fields`."""
     if request is not None:
-        if (user := user_id(request)) is not None:
+        user = user_id(request)
+        if user is not None:
             fields.setdefault("user", user)
         fields["path"] = mask_tokens(request.path)
     security.log(level, event, extra={"fields": fields})
@@ -49,7 +51,9 @@ def user_id(request: HttpRequest) -> Any:
     Reading it here would load and renew it for each image.
     """
     session = getattr(request, "session", None)
-    key = session.get(SESSION_KEY) if session is not None and session.accessed else None
+    if session is None or not session.accessed:
+        return None
+    key = session.get(SESSION_KEY)
     return key and get_user_model()._meta.pk.to_python(key)
 
 
@@ -61,46 +65,49 @@ class JSONFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "event": mask_tokens(record.getMessage()),
         }
-        if number := request_id.get():
-            line["request_id"] = number
+        present_id = request_id.get()
+        if present_id:
+            line["request_id"] = present_id
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[1]:
-            error, *causes = map(describe, chain(record.exc_info[1]))
-            line |= error | ({"causes": ends(causes, CAUSES)} if causes else {})
-        return json.dumps(
-            {name: shorten(value) for name, value in line.items()}, default=str
-        )
+            line |= describe_with_causes(record.exc_info[1])
+        shortened = {name: shorten(value) for name, value in line.items()}
+        return json.dumps(shortened, default=str)
 
 
 def shorten(value: object) -> object:
-    return (
-        f"{value[:MAX_LENGTH]}…"
-        if isinstance(value, str) and len(value) > MAX_LENGTH
-        else value
-    )
+    if isinstance(value, str) and len(value) > MAX_LENGTH:
+        return f"{value[:MAX_LENGTH]}…"
+    return value
 
 
 def mask_tokens(text: str) -> str:
     return TOKEN.sub(r"\1\2…", text)
 
 
-def chain(error: BaseException | None) -> list[BaseException]:
+def describe_with_causes(error: BaseException) -> dict[str, Any]:
+    errors = chain_of(error)
+    description, *causes = map(describe, errors)
+    if causes:
+        description["causes"] = first_and_last(causes, CAUSES)
+    return description
+
+
+def chain_of(error: BaseException | None) -> list[BaseException]:
     """Return an exception and its causes, those that a traceback shows."""
-    found: dict[int, BaseException] = {}
-    while error is not None and id(error) not in found:
-        found[id(error)] = error
-        error = error.__cause__ or (
-            None if error.__suppress_context__ else error.__context__
-        )
-    return list(found.values())
+    chain: dict[int, BaseException] = {}
+    while error is not None and id(error) not in chain:
+        chain[id(error)] = error
+        context = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or context
+    return list(chain.values())
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -109,9 +116,12 @@ def describe(error: BaseException) -> dict[str, Any]:
     Those can hold personal data and secrets.
     """
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
-    at = [f"{code.co_filename}:{line} {code.co_qualname}" for code, line in frames]
-    return {"error": type(error).__name__, "at": ends(at, FRAMES)}
+    places = [f"{code.co_filename}:{line} {code.co_qualname}" for code, line in frames]
+    return {"error": type(error).__name__, "at": first_and_last(places, FRAMES)}
 
 
-def ends(items: list[Any], count: int) -> list[Any]:
-    return items if len(items) <= 2 * count else [*items[:count], "…", *items[-count:]]
+def first_and_last(items: list[Any], count: int) -> list[Any]:
+    """Return `count` items of each end, with an ellipsis between them."""
+    if len(items) <= 2 * count:
+        return items
+    return [*items[:count], "…", *items[-count:]]

@@ -39,9 +39,9 @@ class Mail(DueRow):
 
 
 class LastRun(models.Model):
-    """When something last went well: a backup, any worker, the worker of a machine.
+    """The time of the last success of a backup, any worker or a machine's worker.
 
-    Or when a job began that has not ended.
+    For a job that has not ended, it is the time of its start.
     """
 
     name = models.CharField(max_length=255, primary_key=True)

@@ -20,20 +20,20 @@ def rate_limit(
     They are counted per "user" or per "ip" (with IPv6, per /64 network), by allauth, in
     the cache that all processes share. While the cache is down, the response is 503.
     """
-    # A view does the same work for HEAD.
-    counted = {*methods, "HEAD"} if "GET" in methods else {*methods}
+    counted = set(methods)
+    if "GET" in counted:
+        counted.add("HEAD")  # a view does the same work for it
 
     def decorate(view: View) -> View:
         name = f"{view.__module__}.{view.__qualname__}"
-        limited = allauth_rate_limit(
-            action=name, config={name: f"{amount}/{seconds}s/{per}"}, limit_get=True
-        )(view)
+        limits = {name: f"{amount}/{seconds}s/{per}"}
+        limit = allauth_rate_limit(action=name, config=limits, limit_get=True)
+        limited_view = limit(view)
 
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            response: HttpResponse = (limited if request.method in counted else view)(
-                request, *args, **kwargs
-            )
+            called_view = limited_view if request.method in counted else view
+            response: HttpResponse = called_view(request, *args, **kwargs)
             if response.status_code == 429:
                 response.headers.setdefault("Retry-After", str(seconds))
             return response

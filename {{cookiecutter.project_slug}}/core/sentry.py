@@ -4,7 +4,7 @@ from typing import Any
 
 from core.logging import request_id
 
-KEPT = {
+SENT_FIELDS = {
     "event_id",
     "timestamp",
     "platform",
@@ -34,18 +34,17 @@ def start(dsn: str) -> None:
             LoggingIntegration(level=None),
         ],
         "include_local_variables": False,
-        "before_send": strip,
+        "before_send": strip_event,
     }
     sentry_sdk.init(dsn, **options)
 
 
-def strip(event: dict[str, Any], hint: object) -> dict[str, Any] | None:
+def strip_event(event: dict[str, Any], hint: object) -> dict[str, Any] | None:
     """Return what may leave the site; the request's id leads to the rest in the log."""
     for error in event.get("exception", {}).get("values", ()):
         error["value"] = ""
         for frame in error.get("stacktrace", {}).get("frames", ()):
             frame.pop("vars", None)
-    kept = {name: event[name] for name in KEPT & event.keys()} | {
-        "tags": {"request_id": request_id.get()}
-    }
-    return kept if "exception" in kept else None
+    sent = {name: event[name] for name in SENT_FIELDS & event.keys()}
+    sent["tags"] = {"request_id": request_id.get()}
+    return sent if "exception" in sent else None

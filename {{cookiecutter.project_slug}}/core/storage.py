@@ -32,10 +32,16 @@ class SyncedFileSystemStorage(FileSystemStorage):
             os.close(descriptor)
 
 
+def without_source_maps(patterns: Any) -> tuple[Any, ...]:
+    return tuple(
+        pattern for pattern in patterns if "sourceMappingURL" not in str(pattern)
+    )
+
+
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Leave source maps out: a library may name one and come without it."""
 
     patterns = tuple(
-        (files, tuple(it for it in patterns if "sourceMappingURL" not in str(it)))
+        (files, without_source_maps(patterns))
         for files, patterns in CompressedManifestStaticFilesStorage.patterns
     )

@@ -6,23 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+# What a caller that waits has used, and its number.
+type Place = tuple[float, ...]
+
 
 class Busy(Exception):
     """Others have used less, or no turn ended in time."""
 
 
 class Turns:
-    """What one caller of this process may do at a time.
+    """Let one caller of this process work at a time.
 
-    Each one that waits holds a thread, so only `most_waiting` do.
+    Each caller that waits holds a thread, so only `most_waiting` may wait.
     """
 
     def __init__(self, most_waiting: int, wait_seconds: float) -> None:
         self.most_waiting = most_waiting
         self.wait_seconds = wait_seconds
         self.is_taken = False
-        # What each of those that wait has used, and its number.
-        self.waiting: list[tuple[float, ...]] = []
+        self.waiting: list[Place] = []
         self.numbers = itertools.count()
         self.changed = Condition()
 
@@ -37,10 +39,7 @@ class Turns:
             insort(self.waiting, place)
             del self.waiting[self.most_waiting :]  # who has used most is turned away
             self.changed.notify_all()
-            self.changed.wait_for(
-                lambda: place not in self.waiting or self.is_next(place),
-                self.wait_seconds,
-            )
+            self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
             has_turn = self.is_next(place)
             if place in self.waiting:
                 self.waiting.remove(place)
@@ -54,5 +53,8 @@ class Turns:
                 self.is_taken = False
                 self.changed.notify_all()
 
-    def is_next(self, place: tuple[float, ...]) -> bool:
+    def is_decided(self, place: Place) -> bool:
+        return place not in self.waiting or self.is_next(place)
+
+    def is_next(self, place: Place) -> bool:
         return not self.is_taken and self.waiting[:1] == [place]

@@ -348,7 +348,7 @@ def test_error_report_contains_no_values() -> None:
     frames: list[dict[str, object]] = [
         {"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}
     ]
-    reported = sentry.strip(
+    reported = sentry.strip_event(
         kept
         | {
             "exception": {
@@ -380,4 +380,4 @@ def test_error_report_contains_no_values() -> None:
     }
     tags = {"request_id": "0123456789abcdef"}
     assert reported == kept | {"exception": {"values": [shown]}, "tags": tags}
-    assert sentry.strip({"logentry": {"message": PASSWORD}}, {}) is None
+    assert sentry.strip_event({"logentry": {"message": PASSWORD}}, {}) is None
