@@ -1798,14 +1798,14 @@ FOUNDATION = [
     Mutation(
         "filter of system calls allows others",
         DECODER,
-        "(finish, 0, 0, refuse), (finish, 0, 0, allow),",
-        "(finish, 0, 0, allow), (finish, 0, 0, allow),",
+        "Step(BPF_RETURN, 0, 0, SECCOMP_REFUSE),",
+        "Step(BPF_RETURN, 0, 0, SECCOMP_ALLOW),",
     ),
     Mutation(
         "failed filter of system calls not noticed",
         DECODER,
-        "return not failed\n\ndef restrict_with_landlock",
-        "return True\n\ndef restrict_with_landlock",
+        "return not libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer)",
+        "libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer)\nreturn True",
     ),
     Mutation(
         "decoder runs unconfined", DECODER, "and not may_be_unconfined:", "and False:"

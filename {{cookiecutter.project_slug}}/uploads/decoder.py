@@ -1,12 +1,11 @@
 """Decode one untrusted image and encode it as JPEG, in a process of its own.
 
-`images.py` starts the process. The arguments are the id of the process that starts it,
-whether it may be unconfined (0 or 1), and the limits: CPU seconds, bytes of memory,
-pixels, and the longest edge of each variant in pixels. The image comes by standard
-input. The answer on standard output is the code of an error, filled up with blanks to
-16 bytes, or `ANSWER`: the size of the first variant and the length of each file,
-followed by the files. This module imports nothing of the project, so that its process
-holds nothing worth stealing.
+`images.py` starts the process. Its arguments are the id of its parent, whether it may
+be unconfined (0 or 1), and the limits: CPU seconds, bytes of memory, pixels, and the
+longest edge of each variant in pixels. The image comes by standard input. The answer on
+standard output is the code of an error, padded with spaces to 16 bytes, or `ANSWER`:
+the size of the first variant and the length of each file, followed by the files. This
+module imports nothing of the project, so that its process holds nothing worth stealing.
 """
 
 import errno
@@ -16,7 +15,7 @@ import sys
 import warnings
 from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 # Pillow imports it to read EXIF data, when files are no longer accessible.
 import PIL.TiffImagePlugin  # noqa: F401
@@ -45,6 +44,11 @@ CICP_SRGB = b"\x01\x0d\x00\x01"
 JPEG_END = b"\xff\xd9"
 # Bytes that a JPEG decodes to pixels other than those it assumes at its end.
 FILLER = b"\x5a" * 100
+# Of JPEG's arithmetic coding: no camera uses it, and a kilobyte of it can take 14
+# seconds to decode.
+ARITHMETIC_MARKERS = (0xFFC9, 0xFFCA, 0xFFCB, 0xFFCD, 0xFFCE, 0xFFCF)
+# What Pillow raises at malformed EXIF data.
+METADATA_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error)
 # The system calls that computing and answering take, with their numbers on x86-64 and
 # on 64-bit ARM. All others are refused. `scmp_sys_resolver -a aarch64 write` prints a
 # number.
@@ -71,6 +75,19 @@ PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_MODE_FILTER = 2
+# Operations of a filter of system calls, and its answers.
+BPF_LOAD = 0x20
+BPF_JUMP_IF_EQUAL = 0x15
+BPF_RETURN = 0x06
+SECCOMP_ALLOW = 0x7FFF0000
+SECCOMP_KILL = 0x80000000
+SECCOMP_REFUSE = 0x00050000 + errno.EPERM
+# Where a filter finds the number and the architecture of a call, in bytes.
+NUMBER_OFFSET = 0
+ARCHITECTURE_OFFSET = 4
+# System calls of Landlock, the same on all architectures.
+LANDLOCK_CREATE_RULESET = 444
+LANDLOCK_RESTRICT_SELF = 446
 SIGKILL = 9
 # From 0 to 19: the higher, the less of a busy processor. Pages come first, and photos
 # still get in while they are asked for without a pause.
@@ -79,6 +96,22 @@ NICENESS = 5
 
 class RefusedError(Exception):
     """An image that is not accepted. The argument is the code of the error."""
+
+
+class Variant(NamedTuple):
+    """A JPEG file, and its width and height in pixels."""
+
+    size: tuple[int, int]
+    file: bytes
+
+
+class Step(NamedTuple):
+    """A step of a filter. A comparison skips as many steps as its result says."""
+
+    operation: int
+    skip_if_equal: int
+    skip_if_different: int
+    value: int
 
 
 def end_with_parent(parent: int) -> None:
@@ -121,12 +154,11 @@ def confine(cpu_seconds: int, memory_bytes: int) -> bool:
         "NOFILE": 0,
     }
     for name, limit in limits.items():
+        # Higher for the CPU time, so that the soft limit ends the process by SIGXCPU.
+        hard_limit = limit + 1 if name == "CPU" else limit
+        kind = getattr(resource, f"RLIMIT_{name}")
         with suppress(OSError, ValueError):  # macOS refuses to limit the address space
-            # The soft limit of the CPU time is lower than the hard one, so that it ends
-            # the process by SIGXCPU.
-            resource.setrlimit(
-                getattr(resource, f"RLIMIT_{name}"), (limit, limit + (name == "CPU"))
-            )
+            resource.setrlimit(kind, (limit, hard_limit))
     if not is_linux:
         return False
     if not has_filter():
@@ -140,54 +172,54 @@ def has_filter() -> bool:
 
     A 32-bit Python on such a machine has the calls of another one.
     """
-    return os.uname().machine in ARCHITECTURES and struct.calcsize("P") == 8
+    is_64_bit = struct.calcsize("P") == 8
+    return is_64_bit and os.uname().machine in ARCHITECTURES
 
 
 def filter_system_calls(libc: Any) -> bool:
     """Let the kernel refuse all system calls but SYSTEM_CALLS from now on.
 
     Return False if it does not, as under an emulation of another processor.
-
-    The filter is a short program that the kernel runs before each call (seccomp; its
-    language is called BPF). A step is an operation, how many steps to skip if a
-    comparison holds, how many if it does not, and a value.
     """
     import ctypes
 
-    architecture, column = ARCHITECTURES[os.uname().machine]
+    steps = filter_steps(*ARCHITECTURES[os.uname().machine])
+    packed_steps = [struct.pack("HBBI", *step) for step in steps]
+    program = ctypes.create_string_buffer(b"".join(packed_steps))
+    address = ctypes.addressof(program)
+    pointer = struct.pack("HP", len(steps), address)
+    if not forbid_privileges(libc):
+        return False
+    return not libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer)
+
+
+def filter_steps(architecture: int, column: int) -> list[Step]:
+    """Return the program that the kernel runs before each call (seccomp, in BPF)."""
     allowed = [numbers[column] for numbers in SYSTEM_CALLS.values()]
-    load, equals, finish = 0x20, 0x15, 0x06
-    allow, kill, refuse = 0x7FFF0000, 0x80000000, 0x00050000 + errno.EPERM
-    steps = [
+    return [
         # The same number is another call for another architecture, and a process can
         # choose: x86-64 also runs 32-bit code. No honest decoder does.
-        # Of what the kernel tells, the four bytes at 4 are the architecture.
-        (load, 0, 0, 4),
-        (equals, 1, 0, architecture),
-        (finish, 0, 0, kill),
+        Step(BPF_LOAD, 0, 0, ARCHITECTURE_OFFSET),
+        Step(BPF_JUMP_IF_EQUAL, 1, 0, architecture),
+        Step(BPF_RETURN, 0, 0, SECCOMP_KILL),
         # The numbers of x86-64's other variant, x32, have bit 30 set, so that they
         # equal none of these.
-        (load, 0, 0, 0),  # the four bytes at 0: the number of the call
+        Step(BPF_LOAD, 0, 0, NUMBER_OFFSET),
         # A call that is allowed skips to the last step.
         *[
-            (equals, len(allowed) - place, 0, number)
+            Step(BPF_JUMP_IF_EQUAL, len(allowed) - place, 0, number)
             for place, number in enumerate(allowed)
         ],
         # An error, and not the end of the process: what a library tries in vain becomes
         # an answer, such as `damaged`.
-        (finish, 0, 0, refuse),
-        (finish, 0, 0, allow),
+        Step(BPF_RETURN, 0, 0, SECCOMP_REFUSE),
+        Step(BPF_RETURN, 0, 0, SECCOMP_ALLOW),
     ]
-    program = ctypes.create_string_buffer(
-        b"".join(struct.pack("HBBI", *step) for step in steps)
-    )
-    pointer = struct.pack("HP", len(steps), ctypes.addressof(program))
-    # The kernel takes a filter from a process without privileges once it can never get
-    # any.
-    failed = libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
-        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer
-    )
-    return not failed
+
+
+def forbid_privileges(libc: Any) -> bool:
+    """Give up future privileges, as the kernel demands. Return False if it fails."""
+    return not libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def restrict_with_landlock(libc: Any) -> bool:
@@ -195,28 +227,22 @@ def restrict_with_landlock(libc: Any) -> bool:
 
     Return False before Linux 6.12, which cannot do all of it.
 
-    It protects less than the filter, and is for architectures that have none: other
-    calls can still do harm.
+    Landlock protects less than the filter, and is for architectures that have none:
+    other calls can still do harm.
     """
-    create_ruleset, restrict_self = 444, 446  # the same numbers on all architectures
-    if libc.syscall(create_ruleset, None, 0, 1) < 6:  # the version
+    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, 1)
+    if version < 6:
         return False
-    # 16 on files, 2 on TCP, 2 on other processes.
-    rights = struct.pack("QQQ", 2**16 - 1, 2**2 - 1, 2**2 - 1)
-    ruleset = libc.syscall(create_ruleset, rights, len(rights), 0)
-    failed = libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(
-        restrict_self, ruleset, 0
-    )
-    return not failed
+    # A bit for each right: 16 on files, 2 on TCP, 2 on other processes.
+    rights = struct.pack("QQQ", 0xFFFF, 0b11, 0b11)
+    ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, rights, len(rights), 0)
+    if not forbid_privileges(libc):
+        return False
+    return not libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0)
 
 
-def reencode(
-    content: bytes, max_pixels: int, edges: list[int]
-) -> list[tuple[tuple[int, int], bytes]]:
-    """Return the size and the JPEG file of each variant.
-
-    The files have no metadata, comments or trailing bytes.
-    """
+def reencode(content: bytes, max_pixels: int, edges: list[int]) -> list[Variant]:
+    """Return each variant, without metadata, comments and trailing bytes."""
     try:
         return reencode_whole(content, max_pixels, edges)
     except OSError:
@@ -226,36 +252,23 @@ def reencode(
     return reencode_whole(content + JPEG_END, max_pixels, edges)
 
 
-def reencode_whole(
-    content: bytes, max_pixels: int, edges: list[int]
-) -> list[tuple[tuple[int, int], bytes]]:
+def reencode_whole(content: bytes, max_pixels: int, edges: list[int]) -> list[Variant]:
     image = open_image(content, max_pixels)
-    # Reviewers would only see the first frame, and decoding all frames can be a bomb.
-    if getattr(image, "n_frames", 1) != 1:
-        raise RefusedError("animated")
+    check_frames(image)
     check_colors(image, content)
     profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):
-        # 16-bit gray: Pillow's own conversion would clip the values at 255 instead of
-        # scaling them.
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    elif image.mode in ("1", "P") or "transparency" in image.info:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    variants: list[tuple[tuple[int, int], bytes]] = []
+    image = normalize_mode(image)
+    # Before decoding: where possible, a JPEG is then decoded at a fraction of its size,
+    # which saves most of the memory.
+    shrink(image, edges[0])
+    image.load()
+    with suppress(*METADATA_ERRORS):  # then there is no rotation
+        ImageOps.exif_transpose(image, in_place=True)
+    image = flatten_to_srgb(image, profile)
+    variants = []
     for edge in edges:
-        # Where possible, a JPEG is decoded at a fraction of its size, which saves most
-        # of the memory.
-        image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        if not variants:
-            image.load()
-            with suppress(
-                OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error
-            ):
-                # Malformed metadata: no rotation.
-                ImageOps.exif_transpose(image, in_place=True)
-            image = flatten_to_srgb(image, profile)
-        image.save(buffer := BytesIO(), "JPEG", quality=85, optimize=True)
-        variants.append((image.size, buffer.getvalue()))
+        shrink(image, edge)
+        variants.append(Variant(image.size, encode(image)))
     return variants
 
 
@@ -264,7 +277,8 @@ def open_image(content: bytes, max_pixels: int) -> Image.Image:
     if content.startswith(b"RIFF"):
         width, height = webp_size(content)
         check_pixels(width, height, max_pixels)
-    image = PARSERS[content[:1]](BytesIO(content))
+    parser = PARSERS[content[:1]]
+    image = parser(BytesIO(content))
     check_pixels(image.width, image.height, max_pixels)
     return image
 
@@ -281,16 +295,29 @@ def webp_size(content: bytes) -> tuple[int, int]:
     """
     kind = content[12:16]
     if kind == b"VP8X":
-        width = int.from_bytes(content[24:27], "little") + 1
-        height = int.from_bytes(content[27:30], "little") + 1
+        width = to_number(content[24:27]) + 1
+        height = to_number(content[27:30]) + 1
     elif kind == b"VP8L":
-        size = int.from_bytes(content[21:25], "little")
+        size = to_number(content[21:25])
         width = size % 2**14 + 1
         height = (size >> 14) % 2**14 + 1
     else:
-        width = int.from_bytes(content[26:28], "little") % 2**14
-        height = int.from_bytes(content[28:30], "little") % 2**14
+        width = to_number(content[26:28]) % 2**14
+        height = to_number(content[28:30]) % 2**14
     return width, height
+
+
+def to_number(content: bytes) -> int:
+    return int.from_bytes(content, "little")
+
+
+def check_frames(image: Image.Image) -> None:
+    """Refuse an animation.
+
+    Reviewers would only see the first frame, and decoding all frames can be a bomb.
+    """
+    if getattr(image, "n_frames", 1) != 1:
+        raise RefusedError("animated")
 
 
 def check_colors(image: Image.Image, content: bytes) -> None:
@@ -298,7 +325,8 @@ def check_colors(image: Image.Image, content: bytes) -> None:
     start = content.find(CICP_HEADER)
     if image.format != "PNG" or start == -1:
         return
-    if not content.startswith(CICP_SRGB, start + len(CICP_HEADER)):
+    colors_start = start + len(CICP_HEADER)
+    if not content.startswith(CICP_SRGB, colors_start):
         raise RefusedError("unknown_colors")
 
 
@@ -309,7 +337,8 @@ def lacks_only_its_end(content: bytes) -> bool:
     """
     if not content.startswith(b"\xff"):
         return False
-    return brightness(content + JPEG_END) == brightness(content + FILLER + JPEG_END)
+    pixels = brightness(content + JPEG_END)
+    return pixels == brightness(content + FILLER + JPEG_END)
 
 
 def brightness(content: bytes) -> bytes:
@@ -319,30 +348,61 @@ def brightness(content: bytes) -> bytes:
     return image.tobytes()
 
 
+def normalize_mode(image: Image.Image) -> Image.Image:
+    """Return the image in gray, RGB or CMYK of 8 bits, with or without alpha."""
+    if image.mode.startswith("I"):
+        # 16-bit gray: Pillow's own conversion would clip the values at 255 instead of
+        # scaling them.
+        scaled = image.convert("I").point(lambda value: value / 256)
+        return scaled.convert("L")
+    if image.mode in ("1", "P") or "transparency" in image.info:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image
+
+
+def shrink(image: Image.Image, edge: int) -> None:
+    image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+
+
 def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Return a new sRGB image of `image`'s colors, transparency replaced by white."""
-    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-    colors = image.convert(image.mode.removesuffix("A")) if alpha else image
+    alpha = None
+    colors = image
+    if image.mode in ("LA", "RGBA"):
+        alpha = image.getchannel("A")
+        colors = image.convert(image.mode.removesuffix("A"))
     if profile:
         # An invalid profile, or one for another mode, is ignored.
         with suppress(ImageCms.PyCMSError, OSError):
-            source, target = (
-                ImageCms.ImageCmsProfile(BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-            )
-            intent, flags = (
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            colors = (
-                ImageCms.profileToProfile(
-                    colors, source, target, intent, "RGB", flags=flags
-                )
-                or colors
-            )
+            colors = convert_to_srgb(colors, profile)
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(colors.convert("RGB"), mask=alpha)
     return canvas
+
+
+def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        "RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return converted or image
+
+
+def encode(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=85, optimize=True)
+    return buffer.getvalue()
+
+
+def pack_answer(variants: list[Variant]) -> bytes:
+    files = [variant.file for variant in variants]
+    lengths = [len(file) for file in files]
+    header = ANSWER.pack(*variants[0].size, *lengths)
+    return header + b"".join(files)
 
 
 def main() -> None:
@@ -352,16 +412,13 @@ def main() -> None:
     let_pages_go_first()
     warnings.simplefilter("ignore")
     Image.preinit()
-    for marker in (0xFFC9, 0xFFCA, 0xFFCB, 0xFFCD, 0xFFCE, 0xFFCF):
-        # Arithmetic coding: no camera uses it, and a kilobyte of it can take 14 seconds
-        # to decode.
+    for marker in ARITHMETIC_MARKERS:
         JpegImagePlugin.MARKER.pop(marker)
     content = sys.stdin.buffer.read()
     try:
         if not confine(cpu_seconds, memory_bytes) and not may_be_unconfined:
             raise RefusedError("unconfined")
-        sizes, files = zip(*reencode(content, max_pixels, edges), strict=True)
-        answer = ANSWER.pack(*sizes[0], *map(len, files)) + b"".join(files)
+        answer = pack_answer(reencode(content, max_pixels, edges))
     except RefusedError as error:
         answer = str(error).ljust(ANSWER.size).encode()
     except MemoryError:
