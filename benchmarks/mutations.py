@@ -1819,8 +1819,8 @@ FOUNDATION = [
     Mutation(
         "length of a decoder's answer not limited",
         IMAGES,
-        "length <= edge**2 for",
-        "True for",
+        "length > edge**2 for",
+        "False for",
     ),
     Mutation(
         "size of a decoder's answer not checked",
@@ -1831,19 +1831,19 @@ FOUNDATION = [
     Mutation(
         "more than a decoder's answer accepted",
         IMAGES,
-        "answer and not stream.read(1)",
-        "answer",
+        "if answer and stream.read(1):",
+        "if False:",
     ),
     Mutation(
         "any file accepted from a decoder",
         IMAGES,
-        'file.startswith(b"\\xff\\xd8\\xff") for',
+        "file.startswith(JPEG_START) for",
         "True for",
     ),
     Mutation(
         "environment given to a decoder",
         IMAGES,
-        'env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},',
+        "env=environment,",
         "env=None,",
     ),
     Mutation(
@@ -2051,7 +2051,8 @@ FOUNDATION = [
     Mutation(
         "clock kills whoever has the number",
         IMAGES,
-        "if decoder.returncode is None else None",
+        "if decoder.returncode is None:",
+        "if True:",
     ),
     Mutation(
         "files that are no photos take turns",

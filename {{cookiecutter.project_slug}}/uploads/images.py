@@ -1,6 +1,6 @@
 """Upload validation: an untrusted file is checked, and then re-encoded as JPEG.
 
-A process of its own decodes and encodes it.
+A process of its own decodes and encodes the image.
 """
 
 import logging
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any, BinaryIO, NamedTuple
@@ -29,7 +30,7 @@ FORMATS = {
     "image/png": (rb"\x89PNG\r\n\x1a\n", 50_000_000),
     "image/webp": (rb"RIFF.{4}WEBP", 50_000_000),
 }
-# Other formats of cameras and phones: how their files start, and what to do about it.
+# Other formats of cameras and phones: how their files start, and advice.
 OTHER_FORMATS = {
     rb".{4}ftyp.{0,40}avi[fs]": _("This is an AVIF file: export the photo as JPEG."),
     rb".{4}ftyp.{0,40}(hei|hev|mif1)": _(
@@ -42,6 +43,7 @@ OTHER_FORMATS = {
     rb"GIF8": _("This is a GIF file: save a single frame as PNG."),
 }
 VARIANTS = {"display": 2000, "thumbnail": 480}  # the longest edge of each, in pixels
+JPEG_START = b"\xff\xd8\xff"
 
 DECODER = Path(__file__).with_name("decoder.py")
 # Limits of a decoder process.
@@ -51,21 +53,21 @@ CPU_SECONDS = 3
 WALL_SECONDS = 40
 MEMORY_BYTES = 1024**3
 # The answer of a decoder starts with the width and height of the first variant and the
-# length of each file, or with the code of an error, filled up with blanks.
+# length of each file, or with the code of an error, padded with spaces.
 ANSWER = struct.Struct(">4I")
-DECODER_ERRORS = {
-    code.ljust(ANSWER.size).encode(): code
-    for code in (
-        "too_many_pixels",
-        "animated",
-        "unknown_colors",
-        "damaged",
-        "too_much_memory",
-        "unconfined",
-    )
-}
-# Numbers, since Windows lacks the names. SIGXCPU is how the CPU limit ends a process.
-SIGKILL, SIGXCPU = 9, 24
+DECODER_CODES = (
+    "too_many_pixels",
+    "animated",
+    "unknown_colors",
+    "damaged",
+    "too_much_memory",
+    "unconfined",
+)
+DECODER_ERRORS = {code.ljust(ANSWER.size).encode(): code for code in DECODER_CODES}
+INCOMPLETE = ""  # an answer that ends early
+# Numbers, since Windows lacks the names.
+SIGKILL = 9
+SIGXCPU = 24  # at the CPU limit
 # Exit codes of a decoder that something else ended: Ctrl-C, the wall clock or a lack of
 # memory, the stop of its service, and the wall clock on Windows.
 INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
@@ -134,17 +136,17 @@ def upload_error(
 ) -> ValidationError:
     """Return the error for a code of ERROR_MESSAGES.
 
-    It passes after `retry_after` seconds, or never (0).
+    The error passes after `retry_after` seconds, or never (0).
     """
-    message = ERROR_MESSAGES[code].format(
-        megabytes=floatformat(settings.UPLOAD_MAX_BYTES / 1024**2), **values
-    )
+    megabytes = floatformat(settings.UPLOAD_MAX_BYTES / 1024**2)
+    message = ERROR_MESSAGES[code].format(megabytes=megabytes, **values)
     return ValidationError(message, code=code, params={"retry_after": retry_after})
 
 
 def retry_after(error: ValidationError) -> int:
     """Return after how many seconds the error has passed, 0 if it does not pass."""
-    return int((error.params or {}).get("retry_after", 0))
+    params = error.params or {}
+    return int(params.get("retry_after", 0))
 
 
 def validate_and_reencode(
@@ -177,26 +179,53 @@ def check_file(content: bytes) -> int:
     for signature, max_pixels in FORMATS.values():
         if re.match(signature, content, re.DOTALL):
             return int(settings.UPLOAD_MAX_PIXELS or max_pixels)
-    known = (
-        advice
-        for start, advice in OTHER_FORMATS.items()
-        if re.match(start, content, re.DOTALL)
-    )
-    raise upload_error(
-        "unsupported_type",
-        advice=next(known, _("Save the photo in one of these formats.")),
-    )
+    raise upload_error("unsupported_type", advice=advice_for(content))
+
+
+def advice_for(content: bytes) -> str:
+    """Return what the owner of a file in another format can do."""
+    for signature, advice in OTHER_FORMATS.items():
+        if re.match(signature, content, re.DOTALL):
+            return str(advice)
+    return str(_("Save the photo in one of these formats."))
 
 
 def run_decoder(
     content: bytes, max_pixels: int, used: list[float] | None = None
 ) -> ReencodedImage | str:
-    """Return the answer of a new decoder process.
+    """Return the image, or the code of an error, from a new decoder process.
 
-    The process gets nothing of this one but the content.
-
-    Append the seconds of CPU time that it took to `used`; on Windows, of time.
+    Append the seconds of CPU time that the process took to `used`; on Windows, of time.
     """
+    started = time.monotonic()
+    with start_decoder(max_pixels) as decoder:
+        stdin: Any = decoder.stdin
+        stdout: Any = decoder.stdout
+        timer = Timer(WALL_SECONDS, partial(kill_decoder, decoder))
+        timer.start()
+        with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
+            stdin.write(content)
+        answer = read_answer(stdout)
+        if answer is None:
+            kill_decoder(decoder)
+        seconds = wait_for_end(decoder, started)
+    timer.cancel()
+    is_interrupted = decoder.returncode in INTERRUPTED and answer is not None
+    if used is not None:
+        # A decoder that only slept kept others waiting.
+        used.append(max(seconds, 1) if is_interrupted else seconds)
+    if decoder.returncode == -SIGXCPU:
+        raise upload_error("too_slow")
+    if decoder.returncode or not answer:
+        logger.warning("the decoder ended with code %d", decoder.returncode)
+        if is_interrupted:
+            raise upload_error("busy", retry_after=RETRY_SECONDS)
+        raise upload_error("crashed")
+    return answer
+
+
+def start_decoder(max_pixels: int) -> subprocess.Popen[bytes]:
+    """Start a process that gets nothing of this one but the limits, and a file later."""
     arguments = [
         os.getpid(),
         int(settings.DECODER_MAY_BE_UNCONFINED),
@@ -205,82 +234,67 @@ def run_decoder(
         max_pixels,
         *VARIANTS.values(),
     ]
-    started = time.monotonic()
-    with subprocess.Popen(  # noqa: S603  # no argument comes from the upload
+    environment: dict[str, str] = {}
+    if os.name == "nt":
+        environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
+    return subprocess.Popen(  # noqa: S603  # no argument comes from the upload
         [sys.executable, "-I", str(DECODER), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"SYSTEMROOT": os.environ["SYSTEMROOT"]} if os.name == "nt" else {},
+        env=environment,
         cwd="/",
-    ) as decoder:
-        stdin: Any = decoder.stdin
-        stdout: Any = decoder.stdout
-        # Not decoder.kill: it would collect a process that has just ended, and with it
-        # what wait4 returns. Once that is collected, another process can have its
-        # number.
-        timer = Timer(
-            WALL_SECONDS,
-            lambda: (
-                os.kill(decoder.pid, SIGKILL) if decoder.returncode is None else None
-            ),
-        )
-        timer.start()
-        with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
-            stdin.write(content)
-        if (answer := read_answer(stdout)) is None:
-            os.kill(decoder.pid, SIGKILL)
-        if sys.platform == "win32":
-            decoder.wait()
-            seconds = time.monotonic() - started
-        else:
-            _, status, usage = os.wait4(decoder.pid, 0)  # of this child alone
-            decoder.returncode = os.waitstatus_to_exitcode(status)
-            seconds = usage.ru_utime + usage.ru_stime
-    timer.cancel()
-    is_interrupted = decoder.returncode in INTERRUPTED and answer is not None
-    if used is not None:
-        # One that only slept kept others waiting.
-        used.append(max(seconds, 1) if is_interrupted else seconds)
-    if decoder.returncode == -SIGXCPU:
-        raise upload_error("too_slow")
-    if decoder.returncode or not answer:
-        logger.warning("the decoder ended with code %d", decoder.returncode)
-        raise (
-            upload_error("busy", retry_after=RETRY_SECONDS)
-            if is_interrupted
-            else upload_error("crashed")
-        )
-    return answer
+    )
+
+
+def kill_decoder(decoder: subprocess.Popen[bytes]) -> None:
+    """Kill a decoder, unless it was collected: another process can have its number.
+
+    Not decoder.kill: it would collect a process that has just ended, and with it what
+    wait4 returns.
+    """
+    if decoder.returncode is None:
+        os.kill(decoder.pid, SIGKILL)
+
+
+def wait_for_end(decoder: subprocess.Popen[bytes], started: float) -> float:
+    """Return the seconds of CPU time that a decoder took; on Windows, of time."""
+    if sys.platform == "win32":
+        decoder.wait()
+        return time.monotonic() - started
+    _, status, usage = os.wait4(decoder.pid, 0)  # of this child alone
+    decoder.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def read_answer(stream: BinaryIO) -> ReencodedImage | str | None:
     """Return the image, or the code of the decoder's error.
 
-    Return "" for an answer that ends early, None for any other.
-
-    The answer is untrusted, since an attacker may control the decoder: lengths are
-    checked before anything is read.
+    Return INCOMPLETE for an answer that ends early, None for any other. The answer is
+    untrusted, since an attacker may control the decoder.
     """
-    head = stream.read(ANSWER.size)
-    if len(head) < ANSWER.size:
-        return ""
-    answer: ReencodedImage | str | None = DECODER_ERRORS.get(head)
-    if not answer:
-        width, height, *lengths = ANSWER.unpack(head)
-        # As JPEG, even noise takes less than a byte for each pixel.
-        lengths_fit = all(
-            length <= edge**2
-            for length, edge in zip(lengths, VARIANTS.values(), strict=True)
-        )
-        if lengths_fit and all(
-            0 < size <= VARIANTS["display"] for size in (width, height)
-        ):
-            files = [stream.read(length) for length in lengths]
-            if list(map(len, files)) != lengths:
-                return ""
-            if all(file.startswith(b"\xff\xd8\xff") for file in files):
-                answer = ReencodedImage(
-                    dict(zip(VARIANTS, files, strict=True)), width, height
-                )
-    return answer if answer and not stream.read(1) else None
+    header = stream.read(ANSWER.size)
+    if len(header) < ANSWER.size:
+        return INCOMPLETE
+    answer = DECODER_ERRORS.get(header) or read_image(header, stream)
+    if answer and stream.read(1):
+        return None
+    return answer
+
+
+def read_image(header: bytes, stream: BinaryIO) -> ReencodedImage | str | None:
+    """Return the image of an answer. Lengths are checked before anything is read."""
+    width, height, *lengths = ANSWER.unpack(header)
+    if not all(0 < size <= VARIANTS["display"] for size in (width, height)):
+        return None
+    edges = VARIANTS.values()
+    # As JPEG, even noise takes less than a byte for each pixel.
+    if any(length > edge**2 for length, edge in zip(lengths, edges, strict=True)):
+        return None
+    files = [stream.read(length) for length in lengths]
+    if [len(file) for file in files] != lengths:
+        return INCOMPLETE
+    if not all(file.startswith(JPEG_START) for file in files):
+        return None
+    files_by_variant = dict(zip(VARIANTS, files, strict=True))
+    return ReencodedImage(files_by_variant, width, height)
