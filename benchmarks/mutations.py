@@ -1890,13 +1890,13 @@ FOUNDATION = [
     Mutation(
         "network not charged",
         LIMITS,
-        "charge(network, seconds_used(network), sum(used))",
+        "charge(network_key, seconds_used(network_key), sum(used))",
         "pass",
     ),
     Mutation(
         "early return rewarded",
         LIMITS,
-        "cache.set(told, True, RETRY_SECONDS - 1)",
+        "cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)",
         "pass",
     ),
     Mutation(
@@ -1908,19 +1908,19 @@ FOUNDATION = [
     Mutation(
         "decoding time not counted",
         LIMITS,
-        "if spent >= settings.UPLOAD_DECODE_SECONDS:",
-        "if False:",
+        "if sum(steps.values()) < settings.UPLOAD_DECODE_SECONDS:",
+        "if True:",
     ),
     Mutation(
         "refused uploads not counted",
         LIMITS,
-        "charge(account, before, sum(used))",
-        "charge(account, before, 0)",
+        "charge(account_key, account_steps, sum(used))",
+        "charge(account_key, account_steps, 0)",
     ),
     Mutation(
         "uploads unlimited while nothing is counted",
         LIMITS,
-        "if cache.get(key) != used:",
+        "if cache.get(key) != charged:",
         "if False:",
     ),
     Mutation(

@@ -225,7 +225,7 @@ def run_decoder(
 
 
 def start_decoder(max_pixels: int) -> subprocess.Popen[bytes]:
-    """Start a process that gets nothing of this one but the limits, and a file later."""
+    """Start a process that gets nothing of this one but the limits."""
     arguments = [
         os.getpid(),
         int(settings.DECODER_MAY_BE_UNCONFINED),
