@@ -2044,8 +2044,8 @@ FOUNDATION = [
     Mutation(
         "files of a photo that was not saved kept",
         SERVICES,
-        "() if committed else photos.values()",
-        "()",
+        "if not committed:",
+        "if False:",
     ),
     Mutation("refused files kept in memory", FORMS, "error.with_traceback(None)"),
     Mutation(
@@ -2295,8 +2295,9 @@ FOUNDATION = [
     Mutation(
         "files kept after a rejection",
         SERVICES,
-        "locked.has_files, locked.must_delete_files, locked.auto_rejected_at"
-        " = False, True, None",
+        "photo.has_files = False\n"
+        "photo.must_delete_files = True\n"
+        "photo.auto_rejected_at = None",
         "pass",
     ),
     Mutation(
@@ -2385,14 +2386,14 @@ FOUNDATION = [
     Mutation(
         "files of rejected photos kept for ever",
         SERVICES,
-        "timezone.now() if locked.status == Status.REJECTED else None",
+        "timezone.now() if is_rejected else None",
         "None",
     ),
     Mutation(
         "files of photos that a reviewer approves expire",
         SERVICES,
-        "timezone.now() if locked.status == Status.REJECTED else None",
-        "locked.auto_rejected_at or timezone.now()",
+        "timezone.now() if is_rejected else None",
+        "photo.auto_rejected_at or timezone.now()",
     ),
     Mutation(
         "change during a rotation of keys overwritten",
@@ -2438,13 +2439,13 @@ FOUNDATION = [
     Mutation(
         "automatic approval told",
         SERVICES,
-        "(reviewer and locked.status == Status.APPROVED)",
+        "reviewer and photo.status == Status.APPROVED",
         "True",
     ),
     Mutation(
         "repeated decision told",
         SERVICES,
-        "if (locked.status, locked.reason) != before:",
+        "if (photo.status, photo.reason) != (old_status, old_reason):",
         "if True:",
     ),
     Mutation("quota not checked before decoding", LIMITS, "check_quota(owner, photos)"),
@@ -2532,8 +2533,8 @@ FOUNDATION = [
     Mutation(
         "photos without files can be approved",
         SERVICES,
-        "decided = locked.has_files and expected_status in",
-        "decided = expected_status in",
+        "can_decide = locked.has_files and expected_status in",
+        "can_decide = expected_status in",
     ),
     Mutation(
         "decision of another reviewer overwritten",

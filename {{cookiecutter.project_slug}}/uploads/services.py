@@ -44,15 +44,16 @@ def storing_photos(
     The body gets the photos by name. An error leaves neither files nor photos. An
     exceeded quota is a ValidationError.
     """
-    photos, committed = (
-        {name: make_photo(owner, title, it) for name, it in new.items()},
-        [],
-    )
+    photos = {
+        name: make_photo(owner, title, new_photo) for name, new_photo in new.items()
+    }
+    committed: list[bool] = []
     try:
         # Files first: a photo without files would be lost, and the worker deletes files
         # without a photo.
         for name, photo in photos.items():
-            for variant, content in new[name].image.files.items():  # type: ignore[union-attr]
+            image: Any = new[name].image
+            for variant, content in image.files.items():
                 default_storage.save(photo.path(variant), ContentFile(content))
         with transaction.atomic():
             # Registered first: an error in a later callback must not delete the files
@@ -69,8 +70,9 @@ def storing_photos(
                 save_photo(photo)
             yield photos
     except BaseException:
-        for photo in () if committed else photos.values():
-            delete_files(photo)
+        if not committed:
+            for photo in photos.values():
+                delete_files(photo)
         raise
 
 
@@ -100,9 +102,8 @@ def save_photo(photo: Photo) -> None:
     if photo.is_moderated:
         backend = get_moderation_backend()
         photo.save()
-        Verdict.objects.bulk_create(
-            Verdict(photo=photo, kind=kind) for kind in backend.kinds()
-        )
+        verdicts = [Verdict(photo=photo, kind=kind) for kind in backend.kinds()]
+        Verdict.objects.bulk_create(verdicts)
         backend.schedule(Photo.objects.filter(pk=photo.pk))
     else:
         photo.status = Status.APPROVED
@@ -124,44 +125,61 @@ def apply_verdicts(
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
         # Without files there is nothing left to decide.
-        decided = locked.has_files and expected_status in ("", locked.status)
-        if decided and verdicts:
-            for kind, verdict in verdicts.items():
-                values = {
-                    "result": verdict.result,
-                    "detail": verdict.detail,
-                    "decided_by": reviewer,
-                }
-                if not locked.verdicts.filter(kind=kind, **values).exists():
-                    locked.verdicts.update_or_create(kind=kind, defaults=values)
-            before = locked.status, locked.reason
-            locked.status = decide(dict(locked.verdicts.values_list("kind", "result")))
-            # Even if the status stays the same, a reviewer's reason replaces a
-            # backend's.
-            if reviewer or locked.status != before[0]:
-                locked.auto_rejected_at = (
-                    timezone.now() if locked.status == Status.REJECTED else None
-                )
-                locked.reason = reason if locked.status == Status.REJECTED else ""
-            if (locked.status, locked.reason) != before:
-                is_news = locked.status == Status.REJECTED or (
-                    reviewer and locked.status == Status.APPROVED
-                )
-                # In an hour, so that one email tells of all decisions until then.
-                due = locked.notify_at or timezone.now() + timedelta(hours=1)
-                locked.notify_at = due if is_news else None
-            if reviewer and locked.status == Status.REJECTED:
-                # A person has decided, so the files are no longer needed.
-                locked.has_files, locked.must_delete_files, locked.auto_rejected_at = (
-                    False,
-                    True,
-                    None,
-                )
+        can_decide = locked.has_files and expected_status in ("", locked.status)
+        if can_decide and verdicts:
+            store_verdicts(locked, verdicts, reviewer)
+            update_status(locked, reason, reviewer)
             locked.save()
             if reviewer:
-                get_moderation_backend().schedule(Photo.objects.filter(pk=photo.pk))
+                reviewed = Photo.objects.filter(pk=photo.pk)
+                get_moderation_backend().schedule(reviewed)
     photo.refresh_from_db()
-    return decided
+    return can_decide
+
+
+def store_verdicts(
+    photo: Photo, verdicts: Mapping[str, VerdictValue], reviewer: User | None
+) -> None:
+    for kind, verdict in verdicts.items():
+        values = {
+            "result": verdict.result,
+            "detail": verdict.detail,
+            "decided_by": reviewer,
+        }
+        same_verdicts = photo.verdicts.filter(kind=kind, **values)
+        if not same_verdicts.exists():
+            photo.verdicts.update_or_create(kind=kind, defaults=values)
+
+
+def update_status(photo: Photo, reason: str, reviewer: User | None) -> None:
+    """Set the status that follows from the verdicts, and what depends on the status."""
+    old_status = photo.status
+    old_reason = photo.reason
+    results = dict(photo.verdicts.values_list("kind", "result"))
+    photo.status = decide(results)
+    is_rejected = photo.status == Status.REJECTED
+    # Even if the status stays the same, a reviewer's reason replaces a backend's.
+    if reviewer or photo.status != old_status:
+        photo.auto_rejected_at = timezone.now() if is_rejected else None
+        photo.reason = reason if is_rejected else ""
+    if (photo.status, photo.reason) != (old_status, old_reason):
+        update_notice(photo, reviewer)
+    if reviewer and is_rejected:
+        # A person has decided, so the files are no longer needed.
+        photo.has_files = False
+        photo.must_delete_files = True
+        photo.auto_rejected_at = None
+
+
+def update_notice(photo: Photo, reviewer: User | None) -> None:
+    """Let the owner be told of a rejection, and of a person's approval."""
+    is_approved_by_person = reviewer and photo.status == Status.APPROVED
+    if photo.status == Status.REJECTED or is_approved_by_person:
+        # In an hour, so that one email tells of all decisions until then.
+        in_an_hour = timezone.now() + timedelta(hours=1)
+        photo.notify_at = photo.notify_at or in_an_hour
+    else:
+        photo.notify_at = None
 
 
 def review_photo(
@@ -172,9 +190,8 @@ def review_photo(
     expected_status: str = "",
 ) -> bool:
     """Store a reviewer's `approved` or `rejected`, which overrides other verdicts."""
-    return apply_verdicts(
-        photo, {MANUAL: VerdictValue(result, reason)}, reason, reviewer, expected_status
-    )
+    verdicts = {MANUAL: VerdictValue(result, reason)}
+    return apply_verdicts(photo, verdicts, reason, reviewer, expected_status)
 
 
 def delete_photo(photo: Photo) -> None:
@@ -195,7 +212,8 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
 def delete_unused(photos: Iterable[Photo]) -> None:
     """Delete those of the photos that no object refers to any longer."""
     for photo in photos:
-        if Photo.objects.filter(purpose_of(photo).unused(), pk=photo.pk).exists():
+        is_unused = purpose_of(photo).unused()
+        if Photo.objects.filter(is_unused, pk=photo.pk).exists():
             delete_photo(photo)
 
 
