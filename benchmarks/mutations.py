@@ -2167,8 +2167,8 @@ FOUNDATION = [
     Mutation(
         "new photo deleted before its object is saved",
         JOBS,
-        "=ids, created_at__lt=hour_ago())",
-        "=ids)",
+        "=id_range, created_at__lt=hour_ago())",
+        "=id_range)",
     ),
     Mutation(
         "other files in the folders of photos deleted",
@@ -2375,8 +2375,8 @@ FOUNDATION = [
         "if not checking.acquire(blocking=False):",
         "if not checking.acquire():",
     ),
-    Mutation("orphaned files kept", JOBS, "and match[1] not in kept", "and False"),
-    Mutation("files of photos deleted", JOBS, "and match[1] not in kept"),
+    Mutation("orphaned files kept", JOBS, "and match[1] not in kept_ids", "and False"),
+    Mutation("files of photos deleted", JOBS, "and match[1] not in kept_ids"),
     Mutation(
         "new file deleted before its photo is saved",
         JOBS,

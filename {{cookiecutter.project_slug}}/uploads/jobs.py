@@ -29,13 +29,9 @@ send_notices = job(every=5)(send_due_notices)
 @job(every=5)
 def delete_removed_files() -> bool:
     """Delete the files of some removed photos, and return whether there may be more."""
-    photos, deleted = (
-        Photo.objects.filter(must_delete_files=True)
-        .only("pk")
-        .order_by("?")[:BATCH_SIZE],
-        [],
-    )
-    for photo in photos:
+    photos = Photo.objects.filter(must_delete_files=True).only("pk")
+    deleted_ids: list[UUID] = []
+    for photo in photos.order_by("?")[:BATCH_SIZE]:
         try:
             delete_files(photo)
         except Exception:
@@ -43,32 +39,28 @@ def delete_removed_files() -> bool:
             # the others go first next time.
             logger.exception("The files of a photo could not be deleted")
             break
-        deleted.append(photo.pk)
-    if deleted:
-        Photo.objects.filter(pk__in=deleted).update(must_delete_files=False)
-        logger.info("photos whose files were deleted: %d", len(deleted))
-    return len(deleted) == BATCH_SIZE
+        deleted_ids.append(photo.pk)
+    if deleted_ids:
+        Photo.objects.filter(pk__in=deleted_ids).update(must_delete_files=False)
+        logger.info("photos whose files were deleted: %d", len(deleted_ids))
+    return len(deleted_ids) == BATCH_SIZE
 
 
 @job(every=300)
 def remove_expired_files() -> None:
     """Remove the files of photos that a backend rejected.
 
-    They stay for REJECTED_RETENTION_DAYS.
+    The files stay for REJECTED_RETENTION_DAYS.
     """
     cutoff = timezone.now() - timedelta(days=settings.REJECTED_RETENTION_DAYS)
     photos = Photo.objects.filter(auto_rejected_at__lt=cutoff)
-    for keys in batches(photos):
+    for ids in id_batches(photos):
         with transaction.atomic():
             # Under the condition again, since a reviewer may approve one of them at
             # this moment.
-            locked = (
-                photos.order_by()
-                .select_for_update()
-                .filter(pk__in=keys)
-                .values_list("pk", flat=True)
-            )
-            remove_files(Photo.objects.filter(pk__in=list(locked)))
+            expired = photos.order_by().filter(pk__in=ids)
+            locked_ids = expired.select_for_update().values_list("pk", flat=True)
+            remove_files(Photo.objects.filter(pk__in=list(locked_ids)))
 
 
 @job(every=300)
@@ -77,8 +69,8 @@ def delete_rows() -> None:
     rows = Photo.objects.filter(
         status=Status.DELETED, must_delete_files=False, created_at__lt=hour_ago()
     )
-    for keys in batches(get_moderation_backend().deletable(rows)):
-        Photo.objects.filter(pk__in=keys).delete()
+    for ids in id_batches(get_moderation_backend().deletable(rows)):
+        Photo.objects.filter(pk__in=ids).delete()
 
 
 @job(every=300)
@@ -87,13 +79,14 @@ def delete_unused_photos(folder: str = "") -> None:
 
     The default is the present folder.
     """
-    ids = ids_in(folder or present_folder())
+    id_range = id_range_of(folder or present_folder())
     photos = Photo.objects.not_deleted().filter(
-        pk__range=ids, created_at__lt=hour_ago()
+        pk__range=id_range, created_at__lt=hour_ago()
     )
     for purpose in PURPOSES.values():
-        for keys in batches(photos.filter(purpose.unused(), purpose=purpose.name)):
-            delete_photos(Photo.objects.filter(pk__in=keys))
+        unused = photos.filter(purpose.unused(), purpose=purpose.name)
+        for ids in id_batches(unused):
+            delete_photos(Photo.objects.filter(pk__in=ids))
 
 
 @job(every=300)
@@ -108,15 +101,24 @@ def delete_orphaned_files(folder: str = "") -> None:
         names = default_storage.listdir(f"photos/{folder}")[1]
     # After the list of files, so that it has the photo of each file on the list that
     # was uploaded in the meantime.
-    photos = Photo.objects.filter(has_files=True, pk__range=ids_in(folder)).order_by()
-    kept = set(map(str, photos.values_list("pk", flat=True)))
-    for path in (f"photos/{folder}/{name}" for name in names):
+    photos = Photo.objects.filter(has_files=True, pk__range=id_range_of(folder))
+    kept_ids = {str(pk) for pk in photos.order_by().values_list("pk", flat=True)}
+    for name in names:
+        path = f"photos/{folder}/{name}"
+        match = FILE.fullmatch(path)
         # Other files are left alone.
-        if (match := FILE.fullmatch(path)) and match[1] not in kept:
-            with suppress(FileNotFoundError):  # deleted in the meantime
-                # A new file may belong to an upload whose photo is about to be saved.
-                if default_storage.get_modified_time(path) < hour_ago():
-                    default_storage.delete(path)
+        if match and match[1] not in kept_ids:
+            delete_unless_new(path)
+
+
+def delete_unless_new(path: str) -> None:
+    """Delete a file.
+
+    A new one may belong to an upload whose photo is about to be saved.
+    """
+    with suppress(FileNotFoundError):  # deleted in the meantime
+        if default_storage.get_modified_time(path) < hour_ago():
+            default_storage.delete(path)
 
 
 def hour_ago() -> datetime:
@@ -128,18 +130,22 @@ def present_folder() -> str:
 
     The clock decides, since `worker --once` starts anew each time.
     """
-    return f"{int(time.time() // 300) % 256:02x}"
+    number = int(time.time() // 300) % 256
+    return f"{number:02x}"
 
 
-def ids_in(folder: str) -> tuple[UUID, UUID]:
+def id_range_of(folder: str) -> tuple[UUID, UUID]:
     """Return the bounds of the ids of a folder's photos, which begin with its name."""
-    return UUID(folder.ljust(32, "0")), UUID(folder.ljust(32, "f"))
+    first = UUID(folder.ljust(32, "0"))
+    last = UUID(folder.ljust(32, "f"))
+    return first, last
 
 
-def batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
+def id_batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
     """Yield the ids of the photos until there are none.
 
-    The caller deletes them, or ends what they have in common.
+    The caller deletes the photos, or ends what they have in common.
     """
-    while keys := list(photos.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
-        yield keys
+    ids = photos.order_by().values_list("pk", flat=True)
+    while batch := list(ids[:BATCH_SIZE]):
+        yield batch
