@@ -2036,8 +2036,8 @@ FOUNDATION = [
     Mutation(
         "photos stored before all are decoded",
         FORMS,
-        "photo.image = validate_and_reencode(photo.file.open().read(), used)",
-        "photo.image = validate_and_reencode(photo.file.open().read(), used)\n"
+        "photo.image = validate_and_reencode(content, used)",
+        "photo.image = validate_and_reencode(content, used)\n"
         'with storing_photos(self.owner, "", {name: photo}):\n'
         "    pass",
     ),
@@ -2057,12 +2057,12 @@ FOUNDATION = [
     Mutation(
         "files that are no photos take turns",
         FORMS,
-        "check_file(found.read())",
+        "check_file(value.read())",
     ),
     Mutation(
         "replaced photo kept",
         FORMS,
-        "delete_unused(photo for photo in replaced if isinstance(photo, Photo))",
+        "delete_unused(old_photos)",
     ),
     Mutation(
         "photo of an edit meanwhile kept",

@@ -148,8 +148,8 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     ),
     "Only `uploads/services.py`": (
         "uploads/forms.py",
-        "delete_unused(photo for photo in replaced if isinstance(photo, Photo))",
-        "Photo.objects.filter(pk__in=filter(None, replaced)).delete()",
+        "delete_unused(old_photos)",
+        "Photo.objects.filter(pk__in=[photo.pk for photo in old_photos]).delete()",
     ),
     "Logs hold ids": (
         "core/logging.py",

@@ -6,6 +6,7 @@
 import errno
 import logging
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -36,8 +37,12 @@ from users.models import User
 # The status of a response with one of these errors. With any other, it is 200.
 STATUSES = {
     "too_large": 413,
-    **dict.fromkeys(["quota", "budget", "in_progress"], 429),
-    **dict.fromkeys(["busy", "unavailable", "storage_full"], 503),
+    "quota": 429,
+    "budget": 429,
+    "in_progress": 429,
+    "busy": 503,
+    "unavailable": 503,
+    "storage_full": 503,
 }
 
 logger = logging.getLogger(__name__)
@@ -59,7 +64,8 @@ class PhotoInput(forms.ClearableFileInput):
         return isinstance(value, Photo)
 
     def get_context(self, *args: Any) -> dict[str, Any]:
-        return super().get_context(*args) | {"max_bytes": settings.UPLOAD_MAX_BYTES}
+        context = super().get_context(*args)
+        return context | {"max_bytes": settings.UPLOAD_MAX_BYTES}
 
 
 class PhotoFormField(forms.FileField):
@@ -85,13 +91,13 @@ class PhotoFormField(forms.FileField):
             return initial
         if self.required and not data and not initial:
             raise upload_error("missing")
-        found = super().clean(data, initial)
-        if not isinstance(found, UploadedFile):
-            return found
-        # Before it waits for a turn: such a file costs its sender nothing, and would
-        # take the place of photos.
-        check_file(found.read())
-        return NewPhoto(found, self.purpose)
+        value = super().clean(data, initial)
+        if not isinstance(value, UploadedFile):
+            return value
+        # Before the form waits for a turn: a file that is no photo costs its sender
+        # nothing, and would take the place of photos.
+        check_file(value.read())
+        return NewPhoto(value, self.purpose)
 
 
 class PhotoFormMixin(forms.BaseForm):
@@ -119,18 +125,25 @@ class PhotoFormMixin(forms.BaseForm):
     def full_clean(self) -> None:
         super().full_clean()
         # Last, since decoding costs most.
-        if self.is_bound and not self.errors and (new := self.new_photos):
-            try:
-                with decoding_turn(self.owner, len(new)) as used:
-                    for name, photo in new.items():
-                        try:
-                            photo.image = validate_and_reencode(
-                                photo.file.open().read(), used
-                            )
-                        except ValidationError as error:
-                            self.add_error(name, error)
-            except ValidationError as error:
-                self.add_error(next(iter(new)), error)
+        if self.is_bound and not self.errors:
+            self.decode_photos(self.new_photos)
+
+    def decode_photos(self, new_photos: dict[str, NewPhoto]) -> None:
+        if not new_photos:
+            return
+        try:
+            with decoding_turn(self.owner, len(new_photos)) as used:
+                for name, photo in new_photos.items():
+                    self.decode_photo(name, photo, used)
+        except ValidationError as error:
+            self.add_error(next(iter(new_photos)), error)
+
+    def decode_photo(self, name: str, photo: NewPhoto, used: list[float]) -> None:
+        try:
+            content = photo.file.open().read()
+            photo.image = validate_and_reencode(content, used)
+        except ValidationError as error:
+            self.add_error(name, error)
 
     def add_error(self, field: str | None, error: Any) -> None:
         if getattr(error, "code", None) in ERROR_MESSAGES:
@@ -154,9 +167,8 @@ class PhotoFormMixin(forms.BaseForm):
                 "give the form an instance with all other values."
             )
         try:
-            with storing_photos(
-                self.owner, self.photo_title(), self.new_photos
-            ) as photos:
+            title = self.photo_title()
+            with storing_photos(self.owner, title, self.new_photos) as photos:
                 self.read_again()
                 return self.save_with(photos)
         except (ObjectDeletedError, TooManyObjectsError) as error:
@@ -206,15 +218,18 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     instance; everything else stays as it is by then.
     """
 
+    # The row as the form began. What code has changed in the instance differs from it.
+    original: Any = None
     stored: Any = None  # the row of an object that exists, locked by `save()`
     most_per_owner: int | None = None  # objects; the model's field is `owner`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_new = self.instance._state.adding
-        self.rows = self.instance._meta.model._base_manager.filter(pk=self.instance.pk)
-        # What code has changed in the instance differs from this row.
-        self.original = self.rows.first() if self.is_bound and not self.is_new else None
+        manager = self.instance._meta.model._base_manager
+        self.rows = manager.filter(pk=self.instance.pk)
+        if self.is_bound and not self.is_new:
+            self.original = self.rows.first()
 
     def read_again(self) -> None:
         if self.is_new:
@@ -223,16 +238,21 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         self.stored = self.rows.select_for_update(no_key=True).first()
         if not (self.original and self.stored):
             raise ObjectDeletedError
-        shown = {
+        form_names = {*self.names_shown(), *self.changed_data}
+        for field in self.instance._meta.concrete_fields:
+            name = field.attname
+            original_value = getattr(self.original, name)
+            is_changed = getattr(self.instance, name) != original_value
+            if not (is_changed or field.name in form_names):
+                setattr(self.instance, name, getattr(self.stored, name))
+
+    def names_shown(self) -> list[str]:
+        """Return the names of the fields whose values the form shows and takes."""
+        return [
             name
             for name, field in self.fields.items()
             if not (field.disabled or isinstance(field, forms.FileField))
-        }
-        for field in self.instance._meta.concrete_fields:
-            name = field.attname
-            is_changed = getattr(self.instance, name) != getattr(self.original, name)
-            if not (is_changed or field.name in {*shown, *self.changed_data}):
-                setattr(self.instance, name, getattr(self.stored, name))
+        ]
 
     def check_number(self) -> None:
         """Refuse one object too many.
@@ -241,7 +261,8 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         """
         if self.most_per_owner is None:
             return
-        objects = self.instance._meta.model._base_manager.filter(owner=self.owner)
+        manager = self.instance._meta.model._base_manager
+        objects = manager.filter(owner=self.owner)
         if objects.count() >= self.most_per_owner:
             raise TooManyObjectsError(self.most_per_owner)
 
@@ -249,8 +270,9 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         for name, photo in photos.items():
             setattr(self.instance, name, photo)
         saved = forms.ModelForm.save(self)
-        replaced = [getattr(self.stored, name, None) for name in self.changed_data]
-        delete_unused(photo for photo in replaced if isinstance(photo, Photo))
+        old_values = [getattr(self.stored, name, None) for name in self.changed_data]
+        old_photos = [value for value in old_values if isinstance(value, Photo)]
+        delete_unused(old_photos)
         return saved
 
 
@@ -261,11 +283,14 @@ def render_form(
 
     The status is 413, 429 or 503, with Retry-After, if that is why it took no photo.
     """
-    errors = [error for found in form.errors.as_data().values() for error in found]
-    status = max((STATUSES.get(str(error.code), 200) for error in errors), default=200)
-    response = render(request, template, {"form": form}, status=status)
-    if wait := max(map(retry_after, errors), default=0):
-        response.headers["Retry-After"] = str(wait)
+    errors = list(chain.from_iterable(form.errors.as_data().values()))
+    statuses = [STATUSES.get(str(error.code), 200) for error in errors]
+    response = render(
+        request, template, {"form": form}, status=max(statuses, default=200)
+    )
+    wait_seconds = max(map(retry_after, errors), default=0)
+    if wait_seconds:
+        response.headers["Retry-After"] = str(wait_seconds)
     if form.has_error(NON_FIELD_ERRORS, "busy"):
         # A busy site is not an error. Without this line, Django would log one for each
         # response 503.
