@@ -2146,8 +2146,9 @@ FOUNDATION = [
     Mutation(
         "damaged older photo stays unnoticed",
         PHOTO_LINES,
-        '[:NEIGHBORS], *photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS],',
-        '[:0], *photos.filter(pk__lt=start).order_by("-pk")[:0],',
+        "[:NEIGHBORS]\n"
+        'neighbors_before = photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS]',
+        '[:0]\nneighbors_before = photos.filter(pk__lt=start).order_by("-pk")[:0]',
     ),
     Mutation(
         "deleted photo raises an alarm",

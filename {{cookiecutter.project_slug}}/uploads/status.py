@@ -27,11 +27,10 @@ def check_files() -> Finding:
         return Finding(True, "are in a bucket, and not checked")
     photos = Photo.objects.filter(has_files=True)
     start = uuid4()
-    checked = {
-        *photos.order_by("-created_at", "-pk")[:NEWEST],
-        *photos.filter(pk__gte=start).order_by("pk")[:NEIGHBORS],
-        *photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS],
-    }
+    newest = photos.order_by("-created_at", "-pk")[:NEWEST]
+    neighbors_after = photos.filter(pk__gte=start).order_by("pk")[:NEIGHBORS]
+    neighbors_before = photos.filter(pk__lt=start).order_by("-pk")[:NEIGHBORS]
+    checked = {*newest, *neighbors_after, *neighbors_before}
     damaged = [
         photo.pk
         for photo in checked
@@ -40,11 +39,11 @@ def check_files() -> Finding:
     ]
     if not damaged:
         return Finding(True, f"the files of {len(checked)} are whole")
-    found = (
+    text = (
         f"of {len(checked)} that were checked, the files of {len(damaged)} are missing"
         f" or not whole, such as those of {damaged[0]}"
     )
-    return Finding(False, found, ADVICE)
+    return Finding(False, text, ADVICE)
 
 
 def is_whole(photo: Photo) -> bool:
