@@ -1953,8 +1953,8 @@ FOUNDATION = [
     Mutation(
         "file stored under its uploaded name",
         MODELS,
-        'f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"',
-        'f"photos/{str(self.id)[:2]}/{self.original_name}-{variant}.jpg"',
+        'f"photos/{folder}/{self.id}-{variant}.jpg"',
+        'f"photos/{folder}/{self.original_name}-{variant}.jpg"',
     ),
     # Photos
     Mutation(
@@ -1982,13 +1982,13 @@ FOUNDATION = [
     Mutation(
         "purpose of a photo ignored",
         MODELS,
-        "any(purpose.visible_to(it, user) for it in found)",
-        "found",
+        "any(purpose.visible_to(instance, user) for instance in instances)",
+        "instances",
     ),
     Mutation(
         "photo visible without its object",
         MODELS,
-        "self.is_moderated and bool(found) and",
+        "self.is_moderated and bool(instances) and",
         "self.is_moderated and",
     ),
     Mutation(

@@ -11,8 +11,14 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.text import capfirst, format_lazy
 
 from uploads.forms import PhotoFormField
-from uploads.models import Photo
-from uploads.purposes import Purpose, VisibleTo, everyone, logged_in, register
+from uploads.purposes import (
+    AnyPhoto,
+    Purpose,
+    VisibleTo,
+    everyone,
+    logged_in,
+    register,
+)
 from uploads.services import NewPhoto
 
 __all__ = ["PhotoField", "everyone"]
@@ -47,7 +53,8 @@ class PhotoField(models.ForeignKey):
             "related_name": "+",
         }
         super().__init__(verbose_name=verbose_name, **(options | fixed))
-        self.visible_to, self.moderated = visible_to, moderated
+        self.visible_to = visible_to
+        self.moderated = moderated
 
     def deconstruct(self) -> Any:
         # For migrations it is a plain foreign key: they need neither this class nor who
@@ -109,28 +116,27 @@ class FieldPurpose(Purpose):
 
     def __init__(self, field: PhotoField) -> None:
         meta = field.model._meta
+        name = f"{meta.label_lower}.{field.name}"
         label = format_lazy(
             "{model}: {field}", model=meta.verbose_name, field=field.verbose_name
         )
-        super().__init__(
-            f"{meta.label_lower}.{field.name}", label, visible_to=field.visible_to
-        )
-        self.field, self.is_moderated = field, field.moderated
+        super().__init__(name, label, visible_to=field.visible_to)
+        self.field = field
+        self.is_moderated = field.moderated
 
-    def objects(self, photo: Photo) -> models.QuerySet[Any]:
-        return self.field.model._base_manager.filter(**{self.field.attname: photo.pk})
+    def objects(self, photo: AnyPhoto) -> models.QuerySet[Any]:
+        return self.objects_with(photo.pk)
 
-    def get_url(self, photo: Photo) -> str:
-        found: Any = self.objects(photo).first()
-        return (
-            str(found.get_absolute_url()) if hasattr(found, "get_absolute_url") else ""
-        )
+    def objects_with(self, photo_id: Any) -> models.QuerySet[Any]:
+        """Return the objects that have a photo, by its id or an expression for it."""
+        manager = self.field.model._base_manager
+        return manager.filter(**{self.field.attname: photo_id})
+
+    def get_url(self, photo: AnyPhoto) -> str:
+        instance: Any = self.objects(photo).first()
+        if not hasattr(instance, "get_absolute_url"):
+            return ""
+        return str(instance.get_absolute_url())
 
     def unused(self) -> Q:
-        return ~Q(
-            Exists(
-                self.field.model._base_manager.filter(
-                    **{self.field.attname: OuterRef("pk")}
-                )
-            )
-        )
+        return ~Q(Exists(self.objects_with(OuterRef("pk"))))

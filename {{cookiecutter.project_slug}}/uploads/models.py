@@ -108,7 +108,8 @@ class Photo(models.Model):
     objects = PhotoQuerySet.as_manager()
 
     class Meta:
-        verbose_name, verbose_name_plural = _("photo"), _("photos")
+        verbose_name = _("photo")
+        verbose_name_plural = _("photos")
         ordering = ("-created_at", "id")
         indexes = (
             models.Index(fields=["status", "-created_at", "id"]),
@@ -162,7 +163,8 @@ class Photo(models.Model):
         """Return the name in the storage, with nothing of the uploaded file's name."""
         # In 256 folders, each of which the worker can list. The storage may hold other
         # files outside of photos/.
-        return f"photos/{str(self.id)[:2]}/{self.id}-{variant}.jpg"
+        folder = str(self.id)[:2]
+        return f"photos/{folder}/{self.id}-{variant}.jpg"
 
     def open_file(self, variant: str) -> File:
         """Open a file.
@@ -180,22 +182,21 @@ class Photo(models.Model):
     ) -> bool:
         """Return whether the user may see the photo.
 
-        Its purpose decides; until it is approved, its owner and reviewers may see it.
-        `objects` are those that refer to it. Known ones save a query.
+        Its purpose decides. Until the photo is approved, its owner and reviewers may
+        see it. `objects` are those that refer to the photo. Known ones save a query.
         """
-        purpose = purpose_of(self)
         if self.status == Status.DELETED or not self.has_files:
             return False
-        found = purpose.objects(self) if objects is None else objects
-        if self.status == Status.APPROVED and any(
-            purpose.visible_to(it, user) for it in found
-        ):
-            return True
+        purpose = purpose_of(self)
+        instances = purpose.objects(self) if objects is None else objects
+        if self.status == Status.APPROVED:
+            if any(purpose.visible_to(instance, user) for instance in instances):
+                return True
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)
         # Not by the permission alone: only staff must prove a second factor, and it may
         # outlive their status.
         is_reviewer = user.is_staff and user.has_perm("uploads.review_photo")
-        return self.is_moderated and bool(found) and (is_owner or is_reviewer)
+        return self.is_moderated and bool(instances) and (is_owner or is_reviewer)
 
     def belongs_to(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.owner_id == user.pk

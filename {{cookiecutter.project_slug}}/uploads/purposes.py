@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -11,10 +11,16 @@ from django.urls import reverse
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from uploads.models import Photo
     from users.models import User
 
 type VisibleTo = Callable[[Any, User | AnonymousUser], bool]
+
+
+class AnyPhoto(Protocol):
+    """What a purpose reads of a photo. The model's module imports this one."""
+
+    pk: Any
+    purpose: str
 
 
 def everyone(object: Any, user: User | AnonymousUser) -> bool:
@@ -42,23 +48,21 @@ class Purpose:
         route: str = "",
         visible_to: VisibleTo = everyone,
     ) -> None:
-        self.name, self.label, self.route, self.visible_to = (
-            name,
-            label,
-            route,
-            visible_to,
-        )
+        self.name = name
+        self.label = label
+        self.route = route
+        self.visible_to = visible_to
 
     @property
     def is_public(self) -> bool:
         """Return whether everyone may see approved photos, so that caches may too."""
         return self.visible_to is everyone
 
-    def objects(self, photo: Photo) -> Sequence[Any] | QuerySet[Any]:
+    def objects(self, photo: AnyPhoto) -> Sequence[Any] | QuerySet[Any]:
         """Return the objects that refer to the photo, which is hidden without one."""
         return [photo]
 
-    def get_url(self, photo: Photo) -> str:
+    def get_url(self, photo: AnyPhoto) -> str:
         """Return the URL of the page that shows the photo, empty without one."""
         return reverse(self.route, args=[photo.pk]) if self.route else ""
 
@@ -75,11 +79,10 @@ def register[P: Purpose](purpose: P) -> P:
     return purpose
 
 
-def purpose_of(photo: Photo) -> Purpose:
+def purpose_of(photo: AnyPhoto) -> Purpose:
     """Return the photo's purpose.
 
     If its model or field was renamed or removed, owner and reviewers alone see it.
     """
-    return PURPOSES.get(photo.purpose) or Purpose(
-        photo.purpose, photo.purpose, visible_to=no_one
-    )
+    name = photo.purpose
+    return PURPOSES.get(name) or Purpose(name, name, visible_to=no_one)
