@@ -1596,9 +1596,9 @@ FOUNDATION = [
     Mutation(
         "signed URLs given before the access check",
         VIEWS,
-        "found = "
+        "photo = "
         'visible_photo(request, photo_id, Photo.objects.defer("original_name"))',
-        "found = Photo.objects.get(pk=photo_id)",
+        "photo = Photo.objects.get(pk=photo_id)",
     ),
     Mutation(
         "signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"
@@ -1969,8 +1969,8 @@ FOUNDATION = [
     Mutation(
         "hidden photos visible to other users",
         VIEWS,
-        "if found.is_visible_to(request.user):",
-        "if found:",
+        "if photo.is_visible_to(request.user):",
+        "if photo:",
     ),
     Mutation(
         "pending photos in the gallery",
@@ -2000,7 +2000,7 @@ FOUNDATION = [
     Mutation(
         "unknown purposes not reported",
         "uploads/checks.py",
-        "sorted(found - PURPOSES.keys())",
+        "sorted(used_names - PURPOSES.keys())",
         "[]",
     ),
     Mutation(
@@ -2030,8 +2030,8 @@ FOUNDATION = [
     Mutation(
         "private photo kept in caches",
         VIEWS,
-        "if found.status == Status.APPROVED and purpose_of(found).is_public:",
-        "if found.status == Status.APPROVED:",
+        "if photo.status == Status.APPROVED and purpose_of(photo).is_public:",
+        "if photo.status == Status.APPROVED:",
     ),
     Mutation(
         "photos stored before all are decoded",
@@ -2254,7 +2254,7 @@ FOUNDATION = [
     Mutation(
         "304 for hidden photos",
         VIEWS,
-        "if found.status == Status.APPROVED and purpose_of(",
+        "if photo.status == Status.APPROVED and purpose_of(",
         "if purpose_of(",
     ),
     Mutation(
@@ -2272,14 +2272,14 @@ FOUNDATION = [
     Mutation(
         "published before all kinds approved",
         RULES,
-        "or found == {Result.APPROVED}:",
-        "or Result.APPROVED in found:",
+        "or distinct_results == {Result.APPROVED}:",
+        "or Result.APPROVED in distinct_results:",
     ),
     Mutation(
         "rejection overruled by another approval",
         RULES,
-        "if Result.REJECTED in found:",
-        "if found == {Result.REJECTED}:",
+        "if Result.REJECTED in distinct_results:",
+        "if distinct_results == {Result.REJECTED}:",
     ),
     Mutation(
         "review without the permission",

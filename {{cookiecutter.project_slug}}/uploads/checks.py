@@ -38,18 +38,14 @@ def check_purposes(
 
     `migrate` and `check --database default` run this.
     """
-    if (
-        not databases
-        or Photo._meta.db_table not in connection.introspection.table_names()
-    ):
+    if not databases:
         return []
-    found = set(
-        Photo.objects.not_deleted()
-        .order_by()
-        .values_list("purpose", flat=True)
-        .distinct()
-    )
-    if not (unknown := sorted(found - PURPOSES.keys())):
+    if Photo._meta.db_table not in connection.introspection.table_names():
+        return []
+    photos = Photo.objects.not_deleted().order_by()
+    used_names = set(photos.values_list("purpose", flat=True).distinct())
+    unknown = sorted(used_names - PURPOSES.keys())
+    if not unknown:
         return []
     text = (
         "Photos have an unknown purpose, so only owners and reviewers see them: "

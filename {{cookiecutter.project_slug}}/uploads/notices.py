@@ -23,15 +23,11 @@ def due_notices() -> PhotoQuerySet:
 
 def send_due_notices() -> bool:
     """Send one email to each owner of a batch. Return whether there may be more."""
-    owners = list(
-        due_notices()
-        .order_by("owner_id")
-        .values_list("owner_id", flat=True)
-        .distinct()[:BATCH_SIZE]
-    )
-    for owner_id in owners:
+    due = due_notices().order_by("owner_id")
+    owner_ids = due.values_list("owner_id", flat=True).distinct()[:BATCH_SIZE]
+    for owner_id in owner_ids:
         send_notice(owner_id)
-    return len(owners) == BATCH_SIZE
+    return len(owner_ids) == BATCH_SIZE
 
 
 def send_notice(owner_id: int) -> None:
@@ -40,27 +36,28 @@ def send_notice(owner_id: int) -> None:
         # Without this lock, two workers could each send a part. Neither query waits for
         # a lock: a reviewer, or the deletion of the account, may hold a photo's lock
         # and wait for the owner's, which would be a deadlock.
-        owner = (
-            User.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(pk=owner_id)
-            .first()
-        )
-        if owner is None or not due_notices().filter(owner=owner).exists():
+        users = User.objects.select_for_update(skip_locked=True, no_key=True)
+        owner = users.filter(pk=owner_id).first()
+        if owner is None:
+            return
+        if not due_notices().filter(owner=owner).exists():
             return
         photos = list(notices().filter(owner=owner).select_for_update(nowait=True))
-        Photo.objects.filter(pk__in=[photo.pk for photo in photos]).update(
-            notify_at=None
-        )
+        photo_ids = [photo.pk for photo in photos]
+        Photo.objects.filter(pk__in=photo_ids).update(notify_at=None)
         if photos and owner.is_active and owner.email and owner.decision_emails:
-            context = {
-                "photos": photos,
-                "project_name": settings.SITE_NAME,
-                "origin": f"https://{settings.DOMAIN_NAME}",
-            }
-            subject = ngettext(
-                "A decision on your photo", "Decisions on your photos", len(photos)
-            )
-            body = render_to_string("uploads/email/decisions.txt", context).strip()
-            EmailMessage(
-                settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject, body, to=[owner.email]
-            ).send()
+            build_email(owner, photos).send()
+
+
+def build_email(owner: User, photos: list[Photo]) -> EmailMessage:
+    context = {
+        "photos": photos,
+        "project_name": settings.SITE_NAME,
+        "origin": f"https://{settings.DOMAIN_NAME}",
+    }
+    subject = ngettext(
+        "A decision on your photo", "Decisions on your photos", len(photos)
+    )
+    full_subject = settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + subject
+    body = render_to_string("uploads/email/decisions.txt", context).strip()
+    return EmailMessage(full_subject, body, to=[owner.email])

@@ -42,7 +42,8 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
         """
         if name:
             return bool(super().exists(name))
-        self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
+        client = self.connection.meta.client
+        client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
         return True
 
     def get_modified_time(self, name: str) -> Any:

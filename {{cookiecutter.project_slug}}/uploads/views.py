@@ -36,28 +36,28 @@ logger = logging.getLogger(__name__)
 def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase:
     """Serve a file to visitors who may see the photo.
 
-    One that everyone may see needs no session.
+    A file that everyone may see needs no session.
     """
-    found = visible_photo(request, photo_id, Photo.objects.defer("original_name"))
+    photo = visible_photo(request, photo_id, Photo.objects.defer("original_name"))
     if variant not in VARIANTS:
         raise Http404
     headers = {"Cache-Control": "no-store"}
     if settings.BUCKET_URL:
         # The type of an image, so that SessionTimeoutMiddleware writes no session.
-        url = default_storage.url(found.path(variant))
+        url = default_storage.url(photo.path(variant))
         return HttpResponseRedirect(url, content_type="image/jpeg", headers=headers)
-    if found.status == Status.APPROVED and purpose_of(found).is_public:
+    if photo.status == Status.APPROVED and purpose_of(photo).is_public:
         # A file never changes. A browser that has it asks whether it may still show it.
         headers = {
             "Cache-Control": "private, max-age=600",
-            "ETag": f'"{found.id}-{variant}"',
+            "ETag": f'"{photo.id}-{variant}"',
         }
         full = HttpResponse(headers=headers)
         answer = get_conditional_response(request, headers["ETag"], response=full)
         if answer and answer is not full:
             return answer
     try:
-        content = found.open_file(variant)
+        content = photo.open_file(variant)
     except FileNotFoundError:
         if Photo.objects.filter(pk=photo_id, has_files=True).exists():
             logger.error("the file of a photo is missing or not whole: %s", photo_id)
@@ -65,7 +65,7 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
     return FileResponse(
         content,
         content_type="image/jpeg",
-        filename=f"{found.id}-{variant}.jpg",
+        filename=f"{photo.id}-{variant}.jpg",
         headers=headers,
     )
 
@@ -73,9 +73,9 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
 def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:
     """Return the photo, or raise Http404 if hidden: guessed ids reveal nothing."""
     with suppress(Photo.DoesNotExist):
-        found = photos.get(pk=photo_id)
-        if found.is_visible_to(request.user):
-            return found
+        photo = photos.get(pk=photo_id)
+        if photo.is_visible_to(request.user):
+            return photo
     # The user is read in each case: otherwise, the headers would tell a hidden photo
     # from a missing one.
     log_event("authz_fail", request, level=logging.WARNING, user=request.user.pk)

@@ -19,14 +19,14 @@ class VerdictValue(NamedTuple):
 def decide(results: Mapping[str, str]) -> str:
     """Return the status of a photo from its results by kind.
 
-    It is published only if all of them are approvals. A person's decision overrides the
-    others. Any result that is neither clear nor pending needs a reviewer.
+    The photo is published only if all of them are approvals. A person's decision
+    overrides the others. Any result that is neither clear nor pending needs a reviewer.
     """
-    found = set(results.values())
-    if results.get(MANUAL) == Result.APPROVED or found == {Result.APPROVED}:
+    distinct_results = set(results.values())
+    if results.get(MANUAL) == Result.APPROVED or distinct_results == {Result.APPROVED}:
         return Status.APPROVED
-    if Result.REJECTED in found:
+    if Result.REJECTED in distinct_results:
         return Status.REJECTED
-    if found and found <= {Result.APPROVED, Result.PENDING}:
+    if distinct_results and distinct_results <= {Result.APPROVED, Result.PENDING}:
         return Status.PENDING
     return Status.REVIEW

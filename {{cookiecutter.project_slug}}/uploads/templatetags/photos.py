@@ -29,14 +29,14 @@ def photo(
 
     Until then, its owner sees it with its status.
     """
-    found: Photo | None = getattr(object, field)
+    photo: Photo | None = getattr(object, field)
     user = context["user"]
     return {
-        "photo": found,
+        "photo": photo,
         "variant": variant,
         "alt": alt,
         "user": user,
         "perms": context["perms"],
-        "is_shown": found and found.is_visible_to(user, [object]),
-        "is_own": found and found.belongs_to(user),
+        "is_shown": photo and photo.is_visible_to(user, [object]),
+        "is_own": photo and photo.belongs_to(user),
     }
