@@ -2337,8 +2337,8 @@ FOUNDATION = [
     Mutation(
         "title of a deleted photo kept in the record",
         ADMIN,
-        "Photo(pk=photo.pk), str(",
-        "photo, str(",
+        "Photo(pk=photo.pk), label",
+        "photo, label",
     ),
     Mutation(
         "texts of verdicts kept after deletion",
@@ -2545,13 +2545,14 @@ FOUNDATION = [
     Mutation(
         "decision on the photo's page without the permission",
         ADMIN,
-        'or (request.method == "POST" and not may_review)',
+        'if request.method == "POST" and not self.has_review_permission(request):',
+        "if False:",
     ),
     Mutation(
         "decision by a link",
         ADMIN,
-        'or "approve" in request.POST:',
-        'or "approve" in {**request.POST, **request.GET}:',
+        'if "approve" in request.POST:',
+        'if "approve" in {**request.POST, **request.GET}:',
     ),
     Mutation(
         "emails stored in two spellings",

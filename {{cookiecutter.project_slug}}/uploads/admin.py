@@ -45,7 +45,6 @@ OVERDUE = _(
     "The worker's log says why."
 )
 
-
 SHOWN = [status for status in Status if status != Status.DELETED]
 
 
@@ -56,7 +55,8 @@ class FirstThousand(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return cast(QuerySet[Photo], self.object_list).order_by()[: self.LIMIT].count()
+        photos = cast(QuerySet[Photo], self.object_list)
+        return photos.order_by()[: self.LIMIT].count()
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -83,12 +83,12 @@ class QueueFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Photo]
     ) -> QuerySet[Photo]:
-        if self.value() == "all":
+        value = self.value()
+        if value == "all":
             return queryset
         # Any other text would reach the database, and PostgreSQL refuses NUL.
-        return queryset.filter(
-            status__in=[self.value()] if self.value() in Status.values else WAITING
-        )
+        statuses = [value] if value in Status.values else WAITING
+        return queryset.filter(status__in=statuses)
 
 
 class RejectForm(forms.Form):
@@ -107,7 +107,8 @@ class PhotoAdmin(ModelAdmin):
     list_display = ("preview", "details", "state", "waiting")
     list_display_links = ("preview", "details")
     list_filter = (QueueFilter,)
-    list_max_show_all = list_per_page = 100
+    list_max_show_all = 100
+    list_per_page = 100
     sortable_by = ()  # each list and search uses an index: no column sorts
     paginator = FirstThousand
     show_full_result_count = False
@@ -116,19 +117,15 @@ class PhotoAdmin(ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        photos = (
-            Photo.objects.not_deleted()
-            .defer("original_name")
-            .select_related("owner")
-            .order_by(*self.get_ordering(request))
-        )
+        photos = Photo.objects.not_deleted().defer("original_name")
+        photos = photos.select_related("owner").order_by(*self.get_ordering(request))
         return get_moderation_backend().with_image_urls(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.
-        return (
-            ("-created_at", "-id") if request.GET.get("show") else ("created_at", "id")
-        )
+        if request.GET.get("show"):
+            return ("-created_at", "-id")
+        return ("created_at", "id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
@@ -141,15 +138,16 @@ class PhotoAdmin(ModelAdmin):
         if "@" in term:
             return queryset.filter(owner__email=term.lower()), False
         with suppress(ValueError):
-            return queryset.filter(pk=UUID(term.rstrip("/").rpartition("/")[2])), False
+            return queryset.filter(pk=read_id(term)), False
         # In two statements: PostgreSQL would read all photos for both at once. The
         # first names the statuses, with which the index of the titles begins.
         shown = queryset.filter(status__in=SHOWN, title__startswith=term).order_by()
-        found = list(shown.values_list("pk", flat=True)[: self.list_per_page])
-        if len(found) == self.list_per_page and request.method == "GET":
+        ids = list(shown.values_list("pk", flat=True)[: self.list_per_page])
+        has_more = len(ids) == self.list_per_page
+        if has_more and request.method == "GET":
             text = MANY.format(count=self.list_per_page)
             self.message_user(request, text, messages.WARNING)
-        return self.get_queryset(request).filter(pk__in=found), False
+        return self.get_queryset(request).filter(pk__in=ids), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -157,7 +155,7 @@ class PhotoAdmin(ModelAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: Photo | None = None
     ) -> bool:
-        # Reviewers reject photos: this deletes the files and tells the owner.
+        # Reviewers reject photos: a rejection deletes the files and tells the owner.
         return False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
@@ -166,25 +164,25 @@ class PhotoAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().changelist_view(
-            request, {"title": _("Photos")} | (extra_context or {})
-        )
-        overdue = get_moderation_backend().overdue(Photo.objects.all())
-        if request.method == "GET" and (count := overdue.count()):
-            self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
+        context = {"title": _("Photos"), **(extra_context or {})}
+        response = super().changelist_view(request, context)
+        if request.method == "GET":
+            self.warn_of_overdue(request)
         return response
+
+    def warn_of_overdue(self, request: HttpRequest) -> None:
+        count = get_moderation_backend().overdue(Photo.objects.all()).count()
+        if count:
+            self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
 
     @admin.display(description=_("uploaded"))
     def waiting(self, photo: Photo) -> str:
-        late = timezone.now() - photo.created_at > timedelta(
-            hours=settings.MODERATION_STUCK_HOURS
-        )
+        longest_wait = timedelta(hours=settings.MODERATION_STUCK_HOURS)
+        is_late = timezone.now() - photo.created_at > longest_wait
         date = localize(timezone.localtime(photo.created_at))
-        return (
-            gettext("{date}, waits too long").format(date=date)
-            if late and photo.status in WAITING
-            else date
-        )
+        if is_late and photo.status in WAITING:
+            return gettext("{date}, waits too long").format(date=date)
+        return date
 
     @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:
@@ -212,34 +210,22 @@ class PhotoAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Show all about a photo, and after a decision the next one that waits."""
-        may_review = self.has_review_permission(request)
-        if not self.has_view_permission(request) or (
-            request.method == "POST" and not may_review
-        ):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST" and not self.has_review_permission(request):
             raise PermissionDenied
         photo = self.get_object(request, object_id)
         if not photo:
             self.message_user(request, _("This photo was deleted."), messages.WARNING)
             return redirect("admin:uploads_photo_changelist")
-        waiting = Photo.objects.waiting().exclude(pk=photo.pk)
-        following = (
-            waiting.filter(created_at__gt=photo.created_at).first() or waiting.first()
-        )
-        form = RejectForm(request.POST if "reason" in request.POST else None)
-        if form.is_valid() or "approve" in request.POST:
-            result, reason = (
-                ("rejected", form.cleaned_data["reason"])
-                if form.is_valid()
-                else ("approved", "")
-            )
-            shown = self.get_queryset(request).filter(pk=photo.pk)
-            if not self.review(request, shown, result, reason, [str(photo.pk)]):
-                return redirect(request.path)
-            if following:
-                return redirect("admin:uploads_photo_change", following.pk)
-            self.message_user(request, _("No other photo waits for review."))
-            return redirect("admin:uploads_photo_changelist")
-        return self.page(
+        following = next_waiting(photo)
+        form = read_form(request)
+        if form.is_valid():
+            reason = form.cleaned_data["reason"]
+            return self.review_one(request, photo, following, "rejected", reason)
+        if "approve" in request.POST:
+            return self.review_one(request, photo, following, "approved")
+        return self.render_page(
             request,
             "change_form",
             title=photo,
@@ -248,7 +234,27 @@ class PhotoAdmin(ModelAdmin):
             following=following,
         )
 
-    def page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    def review_one(
+        self,
+        request: HttpRequest,
+        photo: Photo,
+        following: Photo | None,
+        result: str,
+        reason: str = "",
+    ) -> HttpResponse:
+        """Decide on a photo, and go to the following one."""
+        shown = self.get_queryset(request).filter(pk=photo.pk)
+        keys = [str(photo.pk)]
+        if not self.review_photos(request, shown, result, reason, keys):
+            return redirect(request.path)
+        if following:
+            return redirect("admin:uploads_photo_change", following.pk)
+        self.message_user(request, _("No other photo waits for review."))
+        return redirect("admin:uploads_photo_changelist")
+
+    def render_page(
+        self, request: HttpRequest, template: str, **context: Any
+    ) -> HttpResponse:
         context |= self.admin_site.each_context(request)
         return TemplateResponse(
             request, f"admin/uploads/photo/{template}.html", context
@@ -256,21 +262,22 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.action(description=_("Approve selected photos"), permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
-        self.review(request, queryset, "approved")
+        self.review_photos(request, queryset, "approved")
 
     @admin.action(description=_("Reject selected photos…"), permissions=["review"])
     def reject(
         self, request: HttpRequest, queryset: QuerySet[Photo]
     ) -> HttpResponse | None:
-        form = RejectForm(request.POST if "reason" in request.POST else None)
+        form = read_form(request)
         if form.is_valid():
-            self.review(request, queryset, "rejected", form.cleaned_data["reason"])
+            reason = form.cleaned_data["reason"]
+            self.review_photos(request, queryset, "rejected", reason)
             return None
-        return self.page(
+        return self.render_page(
             request, "reject", title=_("Reject photos"), photos=queryset, form=form
         )
 
-    def review(
+    def review_photos(
         self,
         request: HttpRequest,
         photos: QuerySet[Photo],
@@ -284,26 +291,46 @@ class PhotoAdmin(ModelAdmin):
         """
         # Photos that another reviewer has decided are selected, but no longer in the
         # queryset of the queue.
-        left: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
-        selected = len(left)
+        selected: set[Any] = set(keys or request.POST.getlist(ACTION_CHECKBOX_NAME))
+        reviewed: set[Any] = set()
         for photo in photos[: self.list_per_page]:
             shown = request.POST.get(f"status-{photo.pk}", photo.status)
             if review_photo(photo, cast(User, request.user), result, reason, shown):
                 # By its id, and without the reason: the texts of a photo are deleted
                 # with it, but the record stays.
-                self.log_change(
-                    request, Photo(pk=photo.pk), str(Verdict.Result(result).label)
-                )
-                left.discard(str(photo.pk))
-        if done := selected - len(left):
-            self.message_user(
-                request, DONE[result].format(count=done), messages.SUCCESS
-            )
-        if left:
-            others = Verdict.objects.filter(photo__in=left).exclude(decided_by=None)
-            names = ", ".join(
-                sorted(set(others.values_list("decided_by__email", flat=True)))
-            )
-            text = (DECIDED if names else CHANGED).format(count=len(left), names=names)
-            self.message_user(request, text, messages.WARNING)
-        return not left
+                label = str(Verdict.Result(result).label)
+                self.log_change(request, Photo(pk=photo.pk), label)
+                reviewed.add(str(photo.pk))
+        decided = selected & reviewed
+        unchanged = selected - reviewed
+        if decided:
+            text = DONE[result].format(count=len(decided))
+            self.message_user(request, text, messages.SUCCESS)
+        if unchanged:
+            self.message_user(request, explain_unchanged(unchanged), messages.WARNING)
+        return not unchanged
+
+
+def read_id(term: str) -> UUID:
+    """Return the id of a photo, which may be the end of a URL, or raise ValueError."""
+    return UUID(term.rstrip("/").rpartition("/")[2])
+
+
+def read_form(request: HttpRequest) -> RejectForm:
+    return RejectForm(request.POST if "reason" in request.POST else None)
+
+
+def next_waiting(photo: Photo) -> Photo | None:
+    """Return the next photo that waits, or the first one after the last."""
+    waiting = Photo.objects.waiting().exclude(pk=photo.pk)
+    later = waiting.filter(created_at__gt=photo.created_at)
+    return later.first() or waiting.first()
+
+
+def explain_unchanged(ids: set[Any]) -> str:
+    """Say how many photos were left unchanged, and why."""
+    verdicts = Verdict.objects.filter(photo__in=ids).exclude(decided_by=None)
+    emails = set(verdicts.values_list("decided_by__email", flat=True))
+    names = ", ".join(sorted(emails))
+    text = DECIDED if names else CHANGED
+    return text.format(count=len(ids), names=names)
