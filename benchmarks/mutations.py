@@ -2726,8 +2726,8 @@ FEATURES = [
     Mutation(
         "webhook timestamp not checked",
         f"{CLOUDINARY}/views.py",
-        "> WINDOW:",
-        "> 10**12:",
+        "<= WINDOW",
+        "<= 10**12",
     ),
     Mutation(
         "webhook body length not limited",
@@ -2738,8 +2738,8 @@ FEATURES = [
     Mutation(
         "webhook signature compared partly",
         f"{CLOUDINARY}/views.py",
-        "hmac.compare_digest(expected.encode(), signature.encode())",
-        "expected[:8] == signature[:8]",
+        "hmac.compare_digest(expected.hexdigest().encode(), signature.encode())",
+        "expected.hexdigest()[:8] == signature[:8]",
     ),
     Mutation(
         "webhook ignores the previous secret",
@@ -2842,19 +2842,18 @@ FEATURES = [
     Mutation(
         "stuck photos not reported to reviewers",
         f"{CLOUDINARY}/outbox.py",
-        "if asset.photo.created_at"
-        " < timezone.now() - timedelta(hours=settings.MODERATION_STUCK_HOURS):",
+        "if asset.photo.created_at < timezone.now() - stuck_after:",
         "if False:",
     ),
     Mutation(
         "Cloudinary asset kept after deletion",
         f"{CLOUDINARY}/outbox.py",
-        "if asset.sent: client.destroy(key)",
+        "if asset.sent: client.destroy(str(asset.pk))",
     ),
     Mutation(
         "invalid kinds of moderation accepted",
         f"{CLOUDINARY}/environment.py",
-        "if not all(map(KIND.fullmatch, found)):",
+        "if not all(map(KIND.fullmatch, entries)):",
         "if False:",
     ),
     Mutation(

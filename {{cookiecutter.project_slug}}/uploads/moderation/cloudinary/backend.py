@@ -22,10 +22,9 @@ class CloudinaryBackend(StaffReviewBackend):
         now = timezone.now()
         # The claim stays: a worker may be uploading the photo at this moment.
         Asset.objects.filter(photo__in=photos).update(due_at=now, attempts=0)
-        new = photos.filter(asset=None, has_files=True, is_moderated=True).values_list(
-            "pk", flat=True
-        )
-        Asset.objects.bulk_create(Asset(photo_id=key, due_at=now) for key in new)
+        new = photos.filter(asset=None, has_files=True, is_moderated=True)
+        keys = new.values_list("pk", flat=True)
+        Asset.objects.bulk_create(Asset(photo_id=key, due_at=now) for key in keys)
 
     def deletable(self, photos: PhotoQuerySet) -> PhotoQuerySet:
         return photos.filter(asset=None)
@@ -45,6 +44,7 @@ class CloudinaryBackend(StaffReviewBackend):
         """Return Cloudinary's URL of a published photo it holds, or the site's own."""
         # Cloudinary's URL works for everyone.
         is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public
-        if is_public and (version := getattr(photo, "asset_version", None)):
+        version = getattr(photo, "asset_version", None)
+        if is_public and version:
             return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)

@@ -1,7 +1,7 @@
 """Calls to Cloudinary.
 
-The SDK signs them and the URLs of photos. It has no public way to bound its own
-requests.
+The SDK only signs the calls and the URLs of photos, since it has no public way to bound
+its own requests.
 """
 
 import json
@@ -9,13 +9,14 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache, partial
 from http.client import (
     HTTPConnection,  # noqa: TID251  # for CLOUDINARY_URL, which no user gives
     HTTPException,
+    HTTPResponse,
     HTTPSConnection,  # noqa: TID251  # as HTTPConnection
 )
 from typing import IO, Any
@@ -33,13 +34,15 @@ from core.fetch import BoundedSocket
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
 CONNECT_SECONDS = 5  # for each IP address of Cloudinary: several may not answer
-MAX_SECONDS = 30  # for a whole call, after the connection
+MAX_SECONDS = 30  # for a whole call, unless the connection alone takes longer
 MAX_BYTES = 1024**2  # of an answer; the details of 20 assets need about 200 kB
 TLS = ssl.create_default_context(cafile=cloudinary.CERT_KWARGS["ca_certs"])
 CONNECTIONS: dict[str, Any] = {
     "https": partial(HTTPSConnection, context=TLS),
     "http": HTTPConnection,
 }
+
+type JsonObject = dict[str, Any]
 
 UNREACHABLE = _(
     "Cloudinary cannot be reached or has an internal error. "
@@ -107,57 +110,62 @@ class PhotoRefusedError(PhotoError):
 
 def call(
     method: str, path: str, body: bytes | None = None, **headers: str
-) -> dict[str, Any]:
-    """Return Cloudinary's answer.
+) -> JsonObject:
+    """Return Cloudinary's answer, or raise CloudinaryError."""
+    try:
+        response, content = exchange(method, path, body, headers)
+    except (HTTPException, OSError, ValueError):  # ValueError: a length below -1
+        raise CloudinaryError(UNREACHABLE) from None
+    answer = parse_object(content)
+    if response.status == 200 and answer and "error" not in answer:
+        return answer
+    raise error_for(response.status, response.headers, content)
+
+
+def exchange(
+    method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> tuple[HTTPResponse, bytes]:
+    """Send a request, and return its response with the content.
 
     http.client follows no redirect, repeats no request and decompresses nothing.
     """
-    scheme, _, host = settings.CLOUDINARY.get(
-        "upload_prefix", "https://api.cloudinary.com"
-    ).partition("://")
+    prefix = settings.CLOUDINARY.get("upload_prefix", "https://api.cloudinary.com")
+    scheme, _, host = prefix.partition("://")
     url = f"/v1_1/{settings.CLOUDINARY['cloud_name']}/{path}"
     end = time.monotonic() + MAX_SECONDS
+    with closing(CONNECTIONS[scheme](host, timeout=CONNECT_SECONDS)) as connection:
+        connection.connect()
+        with connection.sock as socket:
+            connection.sock = BoundedSocket(socket, end, 2 * MAX_BYTES)
+            connection.request(method, url, body, headers)
+            response = connection.getresponse()
+            return response, response.read(MAX_BYTES)
+
+
+def parse_object(content: bytes) -> JsonObject:
+    """Return the JSON object in `content`, or an empty one if there is none."""
     try:
-        with closing(CONNECTIONS[scheme](host, timeout=CONNECT_SECONDS)) as connection:
-            connection.connect()
-            with connection.sock as socket:
-                connection.sock = BoundedSocket(socket, end, 2 * MAX_BYTES)
-                connection.request(method, url, body, headers)
-                response = connection.getresponse()
-                answer = response.read(MAX_BYTES)
-    except (HTTPException, OSError, ValueError):  # the last for other negative lengths
-        raise CloudinaryError(UNREACHABLE) from None
-    with suppress(ValueError, RecursionError):
-        found = json.loads(answer.decode())  # UTF-8 without a BOM
-        if (
-            response.status == 200
-            and isinstance(found, dict)
-            and found
-            and "error" not in found
-        ):
-            return found
-    raise error_for(response.status, response.headers, answer)
+        parsed = json.loads(content.decode())  # UTF-8 without a BOM
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def error_for(status: int, headers: Message, content: bytes) -> CloudinaryError:
     """Return the error for a failed call, without the answer's own, untrusted text."""
     no_calls_left = headers["X-FeatureRateLimit-Remaining"] == "0"
-    if status == 429 or (
-        status == 420 and (no_calls_left or b"rate limit" in content.lower())
-    ):
+    names_limit = b"rate limit" in content.lower()
+    if status == 429 or (status == 420 and (no_calls_left or names_limit)):
         return CloudinaryError(RATE_LIMITED)
+    if status == 404:
+        return AssetNotFoundError(ADVICE[status])
     if status in ADVICE:
-        return (AssetNotFoundError if status == 404 else CloudinaryError)(
-            ADVICE[status]
-        )
+        return CloudinaryError(ADVICE[status])
     if status == 200:
         return PhotoError(UNREADABLE)
     if 400 <= status < 500 and status != 423:
-        return PhotoRefusedError(
-            gettext("Cloudinary refuses this photo (HTTP status {status}).").format(
-                status=status
-            )
-        )
+        text = gettext("Cloudinary refuses this photo (HTTP status {status}).")
+        return PhotoRefusedError(text.format(status=status))
     return CloudinaryError(UNREACHABLE)
 
 
@@ -171,24 +179,24 @@ def configure() -> None:
 configure()
 
 
-def administer(method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+def administer(method: str, path: str, body: bytes | None = None) -> JsonObject:
     """Call the Admin API."""
-    login = b64encode(
-        "{api_key}:{api_secret}".format(**settings.CLOUDINARY).encode()
-    ).decode()
-    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-    return call(method, f"resources/image/{TYPE}{path}", body, **headers)
+    login = "{api_key}:{api_secret}".format(**settings.CLOUDINARY)
+    token = b64encode(login.encode()).decode()
+    headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+    resource = f"resources/image/{TYPE}{path}"
+    return call(method, resource, body, **headers)
 
 
-def send(
-    action: str, file: dict[str, Any] | None = None, **fields: str
-) -> dict[str, Any]:
+def send(action: str, file: JsonObject | None = None, **fields: str) -> JsonObject:
     """Call the Upload API, with a signature of all fields."""
     fields |= {"type": TYPE, "timestamp": str(int(time.time()))}
-    algorithm = settings.CLOUDINARY.get("signature_algorithm", "sha1")
-    signature = api_sign_request(fields, settings.CLOUDINARY["api_secret"], algorithm)
-    fields |= {"api_key": settings.CLOUDINARY["api_key"], "signature": signature}
-    body, content_type = encode_multipart_formdata(fields | (file or {}))
+    config = settings.CLOUDINARY
+    algorithm = config.get("signature_algorithm", "sha1")
+    signature = api_sign_request(fields, config["api_secret"], algorithm)
+    fields |= {"api_key": config["api_key"], "signature": signature}
+    parts = fields | (file or {})
+    body, content_type = encode_multipart_formdata(parts)
     return call("POST", f"image/{action}", body, **{"Content-Type": content_type})
 
 
@@ -206,19 +214,17 @@ def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
     }
     if not settings.DEBUG:  # Cloudinary cannot reach a developer's machine
         fields["notification_url"] = notification_url()
-    return read_answer(
-        send("upload", {"file": ("upload.jpg", file.read())}, **fields), public_id
-    )
+    named_file = ("upload.jpg", file.read())
+    answer = send("upload", {"file": named_file}, **fields)
+    return read_answer(answer, public_id)
 
 
-def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what one call tells about at most 100 assets."""
+def list_assets(public_ids: list[str]) -> dict[str, JsonObject]:
+    """Return what one call reports about at most 100 assets."""
     query = urlencode({"moderations": "true", "public_ids[]": public_ids}, doseq=True)
     try:
-        return {
-            entry["public_id"]: entry
-            for entry in administer("GET", f"?{query}")["resources"]
-        }
+        entries = administer("GET", f"?{query}")["resources"]
+        return {entry["public_id"]: entry for entry in entries}
     except (PhotoError, KeyError, TypeError):
         # Unreadable: each photo's own details are read instead.
         return {}
@@ -226,43 +232,36 @@ def list_assets(public_ids: list[str]) -> dict[str, dict[str, Any]]:
 
 def find_asset(public_id: str, listed: Mapping[str, Any]) -> Answer | None:
     """Return an asset from the list, or else from its own details; None if missing."""
+    if listed.get("moderation"):
+        return read_answer(listed, public_id)
     try:
-        return read_answer(
-            listed if listed.get("moderation") else administer("GET", f"/{public_id}"),
-            public_id,
-        )
+        return read_answer(administer("GET", f"/{public_id}"), public_id)
     except AssetNotFoundError:
         return None
 
 
 def read_answer(body: Mapping[str, Any], public_id: str) -> Answer:
-    version, entries = body.get("version"), body.get("moderation")
-    if (
-        body.get("public_id") != public_id
-        or not isinstance(version, int)
-        or not 0 < version < 2**63
-    ):
+    if body.get("public_id") != public_id:
         raise PhotoError(UNREADABLE)
-    moderation = (
-        [entry for entry in entries if isinstance(entry, dict)]
-        if isinstance(entries, list)
-        else []
-    )
+    version = body.get("version")
+    if not isinstance(version, int) or not 0 < version < 2**63:
+        raise PhotoError(UNREADABLE)
+    entries = body.get("moderation")
+    if not isinstance(entries, list):
+        entries = []
+    moderation = [entry for entry in entries if isinstance(entry, dict)]
     return Answer(version, moderation, existing=bool(body.get("existing")))
 
 
 def approve(public_id: str) -> None:
-    administer(
-        "POST", f"/{public_id}", json.dumps({"moderation_status": "approved"}).encode()
-    )
+    body = json.dumps({"moderation_status": "approved"})
+    administer("POST", f"/{public_id}", body.encode())
 
 
 def destroy(public_id: str) -> None:
     """Delete an asset and its cached copies. A missing asset is no error."""
-    if send("destroy", public_id=public_id, invalidate="1").get("result") not in (
-        "ok",
-        "not found",
-    ):
+    answer = send("destroy", public_id=public_id, invalidate="1")
+    if answer.get("result") not in ("ok", "not found"):
         raise PhotoError(UNREADABLE)
 
 
@@ -270,22 +269,22 @@ def destroy(public_id: str) -> None:
 @lru_cache(maxsize=4096)
 def delivery_url(public_id: str, version: int, size: int) -> str:
     """Return a photo's signed URL, scaled down to fit a square of `size` pixels."""
-    # A signed URL never expires, so it is only made for users who may see the photo.
-    signed = {
-        "type": TYPE,
-        "secure": True,
-        "sign_url": True,
-        "long_url_signature": True,
-    }
-    scaled = {
+    transformation = {
         "width": size,
         "height": size,
         "crop": "limit",
         "quality": "auto",
         "fetch_format": "auto",
     }
-    return str(
-        cloudinary_url(
-            public_id, version=version, format="jpg", transformation=scaled, **signed
-        )[0]
-    )
+    # A signed URL never expires, so it is only made for users who may see the photo.
+    options = {
+        "type": TYPE,
+        "version": version,
+        "format": "jpg",
+        "transformation": transformation,
+        "secure": True,
+        "sign_url": True,
+        "long_url_signature": True,
+    }
+    url, _ = cloudinary_url(public_id, **options)
+    return str(url)

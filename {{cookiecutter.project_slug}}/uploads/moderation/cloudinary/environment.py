@@ -36,26 +36,27 @@ def url(value: str) -> dict[str, str]:
         raise ImproperlyConfigured(
             "Must be cloudinary://API_KEY:API_SECRET@CLOUD_NAME."
         )
-    options = dict(parse_qsl(match[4] or "", keep_blank_values=True))
-    if not all(
-        name in OPTIONS and OPTIONS[name].fullmatch(option)
-        for name, option in options.items()
-    ):
-        raise ImproperlyConfigured(
-            f"Valid options after the question mark: {', '.join(OPTIONS)}."
-        )
+    query = match[4] or ""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for name, option in options.items():
+        pattern = OPTIONS.get(name)
+        if not pattern or not pattern.fullmatch(option):
+            raise ImproperlyConfigured(
+                f"Valid options after the question mark: {', '.join(OPTIONS)}."
+            )
     return match.groupdict() | options
 
 
 def kinds(value: str) -> list[str]:
     """Return the kinds in CLOUDINARY_MODERATION, in the order in which they run."""
-    found = value.split("|")
-    if not all(map(KIND.fullmatch, found)):
+    entries = value.split("|")
+    if not all(map(KIND.fullmatch, entries)):
         raise ImproperlyConfigured(
             "Valid kinds: aws_rek, webpurify, perception_point, "
             "duplicate:0.8 (0 to 1), manual."
         )
-    names = [kind.partition(":")[0] for kind in found]
-    if len(set(names)) < len(names) or "manual" in names[:-1]:
+    names = [entry.partition(":")[0] for entry in entries]
+    is_repeated = len(set(names)) < len(names)
+    if is_repeated or "manual" in names[:-1]:
         raise ImproperlyConfigured("Name each kind once, and manual last.")
-    return found
+    return entries

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -27,8 +27,8 @@ from uploads.moderation.rules import MANUAL, Result, VerdictValue
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
-# Longer than the calls for one photo take; each outcome renews it. Then another worker
-# takes over from one that died.
+# Longer than the calls for one photo take. Each outcome renews the claim; without one,
+# another worker takes over from a worker that died.
 CLAIM = timedelta(minutes=5)
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
@@ -37,10 +37,19 @@ NO_WHOLE_FILE = gettext_noop(
     "the site. Read `manage.py status`, and check STORAGE_URL."
 )
 
-# When the photo is due again (None: never), and the verdicts that were found, by kind.
-type Outcome = tuple[datetime | None, dict[str, VerdictValue]]
+# What Cloudinary lists about each asset, by the key of its photo.
+type Listing = dict[str, dict[str, Any]]
+type Entry = Mapping[str, Any]  # what Cloudinary says about one kind of moderation
+type Verdicts = dict[str, VerdictValue]  # by kind
 
 logger = logging.getLogger(__name__)
+
+
+class Outcome(NamedTuple):
+    """The outcome of a step: when the photo is due again, and its new verdicts."""
+
+    next_due: datetime | None  # None: never
+    verdicts: Verdicts
 
 
 def process_due_photos() -> int:
@@ -49,35 +58,33 @@ def process_due_photos() -> int:
     if not assets:
         return 0
     try:
-        process(assets)
+        process_assets(assets)
     finally:
         Asset.objects.keep_claim(assets, None)
     logger.info("photos processed: %d", len(assets))
     return len(assets)
 
 
-def process(assets: Sequence[Asset]) -> None:
+def process_assets(assets: Sequence[Asset]) -> None:
     """Take the next step for each photo. An outage ends all further calls."""
     outage: CloudinaryError | None = None
-    listed: dict[str, dict[str, Any]] = {}
+    listing: Listing = {}
     try:
-        # One query asks about all photos that were sent before.
-        if sent := [
-            str(asset.pk) for asset in assets if asset.sent and asset.photo.has_files
-        ]:
-            listed = client.list_assets(sent)
+        listing = list_sent(assets)
     except CloudinaryError as error:
         outage = error
     for asset in assets:
         try:
             try:
-                next_due, verdicts = (
-                    postpone(asset, outage) if outage else take_step(asset, listed)
-                )
+                if outage:
+                    outcome = postpone(asset, outage)
+                else:
+                    outcome = take_step(asset, listing)
             except CloudinaryError as error:
-                outage = outage if isinstance(error, PhotoError) else error
-                next_due, verdicts = postpone(asset, error)
-            store(asset, next_due, verdicts)
+                if not isinstance(error, PhotoError):
+                    outage = error
+                outcome = postpone(asset, error)
+            store_outcome(asset, outcome)
         except Exception:
             # One photo's error must not hold up the others.
             logger.exception("A photo could not be processed")
@@ -87,40 +94,57 @@ def process(assets: Sequence[Asset]) -> None:
         logger.warning("%s", outage.advice)
 
 
-def take_step(asset: Asset, listed: Mapping[str, Mapping[str, Any]]) -> Outcome:
+def list_sent(assets: Sequence[Asset]) -> Listing:
+    """Ask with one query about all photos that were sent before."""
+    sent = [asset for asset in assets if asset.sent and asset.photo.has_files]
+    keys = [str(asset.pk) for asset in sent]
+    return client.list_assets(keys) if keys else {}
+
+
+def take_step(asset: Asset, listing: Listing) -> Outcome:
     """Destroy the photo's asset, record a reviewer's approval, or get verdicts."""
-    photo, key = asset.photo, str(asset.pk)
+    photo = asset.photo
+    key = str(asset.pk)
     if not photo.has_files:
-        if asset.sent:
-            client.destroy(key)
-        # By a query: the caller still needs the key of the asset.
-        Asset.objects.filter(pk=asset.pk).delete()
-        return None, {}
-    answer = client.find_asset(key, listed.get(key, {})) if asset.sent else None
-    approved = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED).exists()
-    must_upload = answer is None and (approved or not asset.version)
+        return destroy_asset(asset)
+    answer = None
+    if asset.sent:
+        answer = client.find_asset(key, listing.get(key, {}))
+    approvals = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED)
+    is_approved = approvals.exists()
+    must_upload = answer is None and (is_approved or not asset.version)
     if must_upload:
-        answer = upload(
-            asset, MANUAL if approved else "|".join(settings.CLOUDINARY_MODERATION)
-        )
+        kinds = [MANUAL] if is_approved else settings.CLOUDINARY_MODERATION
+        answer = upload_photo(asset, kinds)
     if answer:
         asset.version = answer.version
         asset.save(update_fields=["version"])
-    if approved:
+    if is_approved:
         client.approve(key)
-        return None, {}
+        return Outcome(None, {})
     if must_upload and answer and answer.existing:
-        return timezone.now(), {}  # such an answer has no verdicts: ask again at once
+        # Such an answer has no verdicts: ask again at once.
+        return Outcome(timezone.now(), {})
     verdicts = read_verdicts(answer.moderation if answer else (), photo)
-    pending = any(verdict.result == Result.PENDING for verdict in verdicts.values())
-    return asset.next_attempt() if pending else None, verdicts
+    is_pending = kinds_with(Result.PENDING, verdicts)
+    return Outcome(asset.next_attempt() if is_pending else None, verdicts)
 
 
-def upload(asset: Asset, moderation: str) -> Answer:
+def destroy_asset(asset: Asset) -> Outcome:
+    """Delete what Cloudinary holds of a photo without files, and its row."""
+    if asset.sent:
+        client.destroy(str(asset.pk))
+    # By a query: the caller still needs the key of the asset.
+    Asset.objects.filter(pk=asset.pk).delete()
+    return Outcome(None, {})
+
+
+def upload_photo(asset: Asset, kinds: Sequence[str]) -> Answer:
+    moderation = "|".join(kinds)
     try:
         with asset.photo.open_file("display") as file:
             # Saved before the upload: if the outcome stays unknown, the next pass asks
-            # before it sends again.
+            # before it sends the photo again.
             asset.sent = True
             asset.save(update_fields=["sent"])
             return client.upload(str(asset.pk), file, moderation)
@@ -132,77 +156,69 @@ def upload(asset: Asset, moderation: str) -> Answer:
 def postpone(asset: Asset, error: CloudinaryError) -> Outcome:
     """Return verdicts that tell reviewers why the photo still waits."""
     result = Result.UNKNOWN if isinstance(error, PhotoRefusedError) else Result.PENDING
-    waiting = (
-        asset.photo.verdicts.filter(result=Result.PENDING)
-        .exclude(kind=MANUAL)
-        .values_list("kind", flat=True)
-    )
-    return asset.next_attempt(), dict.fromkeys(
-        waiting, VerdictValue(result, _(error.advice))
-    )
+    pending = asset.photo.verdicts.filter(result=Result.PENDING).exclude(kind=MANUAL)
+    kinds = pending.values_list("kind", flat=True)
+    verdict = VerdictValue(result, _(error.advice))
+    return Outcome(asset.next_attempt(), dict.fromkeys(kinds, verdict))
 
 
-def store(
-    asset: Asset, next_due: datetime | None, verdicts: Mapping[str, VerdictValue]
-) -> None:
+def store_outcome(asset: Asset, outcome: Outcome) -> None:
     """Store a step's outcome. Verdicts that stay pending too long go to a reviewer."""
-    if asset.photo.created_at < timezone.now() - timedelta(
-        hours=settings.MODERATION_STUCK_HOURS
-    ):
-        late = _("No verdict within {hours} hours.").format(
-            hours=settings.MODERATION_STUCK_HOURS
-        )
-        pending = {
-            kind: verdict.detail
-            for kind, verdict in verdicts.items()
-            if verdict.result == Result.PENDING
-        }
-        unknown = {
-            kind: VerdictValue(Result.UNKNOWN, f"{late} {detail}".strip())
-            for kind, detail in pending.items()
-        }
-        verdicts = {**verdicts, **unknown}
-    rejected = {
-        kind for kind, verdict in verdicts.items() if verdict.result == Result.REJECTED
-    }
-    reason = (
-        _("Not accepted: file.")
-        if rejected == {"perception_point"}
-        else _("Not accepted: content.")
-    )
-    apply_verdicts(asset.photo, verdicts, reason=reason)
-    Asset.objects.reschedule(asset, next_due)
+    verdicts = outcome.verdicts
+    stuck_after = timedelta(hours=settings.MODERATION_STUCK_HOURS)
+    if asset.photo.created_at < timezone.now() - stuck_after:
+        verdicts = give_up(verdicts)
+    apply_verdicts(asset.photo, verdicts, reason=rejection_reason(verdicts))
+    Asset.objects.reschedule(asset, outcome.next_due)
 
 
-def read_verdicts(
-    entries: Sequence[Mapping[str, Any]], photo: Photo
-) -> dict[str, VerdictValue]:
+def give_up(verdicts: Verdicts) -> Verdicts:
+    """Return the verdicts with each pending one as unknown."""
+    text = _("No verdict within {hours} hours.")
+    late = text.format(hours=settings.MODERATION_STUCK_HOURS)
+    unknown = {}
+    for kind in kinds_with(Result.PENDING, verdicts):
+        detail = f"{late} {verdicts[kind].detail}".strip()
+        unknown[kind] = VerdictValue(Result.UNKNOWN, detail)
+    return verdicts | unknown
+
+
+def rejection_reason(verdicts: Verdicts) -> str:
+    """Return what the owner reads if the verdicts reject the photo."""
+    if kinds_with(Result.REJECTED, verdicts) == {"perception_point"}:
+        return _("Not accepted: file.")
+    return _("Not accepted: content.")
+
+
+def kinds_with(result: Result, verdicts: Verdicts) -> set[str]:
+    return {kind for kind, verdict in verdicts.items() if verdict.result == result}
+
+
+def read_verdicts(entries: Sequence[Entry], photo: Photo) -> Verdicts:
     """Return a verdict for each kind that the photo needs, except a reviewer's."""
-    kinds = photo.verdicts.exclude(kind=MANUAL).values_list("kind", flat=True)
-    named = [(str(entry.get("kind")).partition(":")[0], entry) for entry in entries]
-    return {
-        kind: read_verdict([entry for name, entry in named if name == kind])
-        for kind in kinds
-    }
+    needed = photo.verdicts.exclude(kind=MANUAL)
+    verdicts = {}
+    for kind in needed.values_list("kind", flat=True):
+        own_entries = [entry for entry in entries if kind_of(entry) == kind]
+        verdicts[kind] = read_verdict(own_entries)
+    return verdicts
 
 
-def read_verdict(entries: Sequence[Mapping[str, Any]]) -> VerdictValue:
+def kind_of(entry: Entry) -> str:
+    """Return the kind without its threshold, as in `duplicate:0.8`."""
+    return str(entry.get("kind")).partition(":")[0]
+
+
+def read_verdict(entries: Sequence[Entry]) -> VerdictValue:
     """Return one kind's verdict: unknown unless its entries agree on a known status."""
     statuses = sorted({str(entry.get("status")) for entry in entries}) or ["none"]
-    result = (
-        RESULTS.get(statuses[0], Result.UNKNOWN)
-        if len(statuses) == 1
-        else Result.UNKNOWN
-    )
-    details = [
-        json.dumps(entry["response"]) for entry in entries if entry.get("response")
-    ]
+    result = Result.UNKNOWN
+    if len(statuses) == 1:
+        result = RESULTS.get(statuses[0], Result.UNKNOWN)
+    responses = [entry.get("response") for entry in entries]
+    details = [json.dumps(response) for response in responses if response]
     if result == Result.UNKNOWN:
+        text = _("Status from Cloudinary: {statuses}.")
         # As JSON, since a database refuses some characters.
-        details.insert(
-            0,
-            _("Status from Cloudinary: {statuses}.").format(
-                statuses=json.dumps(statuses)
-            ),
-        )
+        details.insert(0, text.format(statuses=json.dumps(statuses)))
     return VerdictValue(result, " ".join(details)[:1000])

@@ -66,29 +66,24 @@ def notification_key(public_id: str) -> str:
 
 def has_valid_signature(request: HttpRequest) -> bool:
     """Return whether a secret of the project signed the body, within WINDOW of now."""
-    timestamp, signature = (
-        request.headers.get(f"X-Cld-{name}", "") for name in ("Timestamp", "Signature")
-    )
-    digest = DIGESTS.get(len(signature))
-    if (
-        not digest
-        or not re.fullmatch(r"[0-9]{10}", timestamp)
-        or abs(time.time() - int(timestamp)) > WINDOW
-    ):
-        return False
     cloud = settings.CLOUDINARY
-    secrets = (
-        [cloud["api_secret"], *settings.CLOUDINARY_API_SECRET_FALLBACKS]
-        if cloud
-        else []
-    )
-    signed = [
-        digest(request.body + f"{timestamp}{secret}".encode()).hexdigest()
-        for secret in secrets
+    timestamp = request.headers.get("X-Cld-Timestamp", "")
+    signature = request.headers.get("X-Cld-Signature", "")
+    digest = DIGESTS.get(len(signature))
+    if not cloud or not digest or not is_recent(timestamp):
+        return False
+    secrets = [cloud["api_secret"], *settings.CLOUDINARY_API_SECRET_FALLBACKS]
+    endings = [f"{timestamp}{secret}".encode() for secret in secrets]
+    digests = [digest(request.body + ending) for ending in endings]
+    comparisons = [
+        hmac.compare_digest(expected.hexdigest().encode(), signature.encode())
+        for expected in digests
     ]
-    return any(
-        [
-            hmac.compare_digest(expected.encode(), signature.encode())
-            for expected in signed
-        ]
-    )
+    return any(comparisons)
+
+
+def is_recent(timestamp: str) -> bool:
+    """Return whether a timestamp in seconds is within WINDOW of now."""
+    if not re.fullmatch(r"[0-9]{10}", timestamp):
+        return False
+    return abs(time.time() - int(timestamp)) <= WINDOW

@@ -33,7 +33,6 @@ from uploads.moderation.cloudinary.tests.stub import (
     RunWorker,
     moderation,
 )
-from uploads.moderation.rules import VerdictValue
 from uploads.purposes import Purpose
 from uploads.services import delete_photo, review_photo
 from uploads.templatetags.photos import image_url
@@ -491,11 +490,11 @@ def test_claim_lasts_as_long_as_the_pass(
 ) -> None:
     photos = [make_photo() for _ in range(4)]
 
-    def step_slowly(*_: object) -> tuple[None, dict[str, VerdictValue]]:
+    def step_slowly(*_: object) -> outbox.Outcome:
         later = timezone.now() + outbox.CLAIM - timedelta(seconds=1)
         monkeypatch.setattr("django.utils.timezone.now", lambda: later)
         free.extend(claim())
-        return None, {}
+        return outbox.Outcome(None, {})
 
     free: list[Asset] = []
     monkeypatch.setattr(outbox, "take_step", step_slowly)

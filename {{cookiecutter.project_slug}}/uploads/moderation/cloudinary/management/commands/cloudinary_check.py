@@ -15,7 +15,7 @@ from uploads.moderation.cloudinary import client
 from uploads.moderation.cloudinary.client import CloudinaryError
 from uploads.moderation.cloudinary.views import notification_key
 
-POLL_SECONDS = 5  # each look counts towards the plan's calls of an hour
+POLL_SECONDS = 5  # each query counts towards the plan's calls per hour
 UNDECIDED = {"", "pending", "queued"}
 SIDE = 64  # pixels; Amazon Rekognition takes no image below 50
 
@@ -37,11 +37,9 @@ class Command(BaseCommand):
             raise CommandError("CLOUDINARY_URL is not set: README.md says where it is.")
         self.end = time.monotonic() + seconds
         self.is_fine = True
-        images = {
-            kind: f"check-{uuid.uuid4().hex}"
-            for kind in settings.CLOUDINARY_MODERATION
-            if kind != "manual"  # a person decides
-        }
+        # Without "manual", which a person decides.
+        kinds = [kind for kind in settings.CLOUDINARY_MODERATION if kind != "manual"]
+        images = {kind: f"check-{uuid.uuid4().hex}" for kind in kinds}
         try:
             self.try_kinds(images)
         finally:
@@ -58,7 +56,11 @@ class Command(BaseCommand):
             self.report("key", error.advice, is_fine=False)
             return
         self.report("key", "Cloudinary accepts it")
-        uploaded = {kind: it for kind, it in images.items() if self.upload(kind, it)}
+        uploaded = {
+            kind: public_id
+            for kind, public_id in images.items()
+            if self.upload(kind, public_id)
+        }
         for kind, public_id in uploaded.items():
             self.wait_for_verdict(kind, public_id)
         if uploaded:
@@ -78,7 +80,7 @@ class Command(BaseCommand):
     def wait_for_verdict(self, kind: str, public_id: str) -> None:
         name = f"add-on {kind}"
         try:
-            status = self.wait(lambda: verdict(public_id))
+            status = self.wait_for(lambda: find_verdict(public_id))
         except CloudinaryError as error:
             self.report(name, error.advice, is_fine=False)
             return
@@ -96,7 +98,7 @@ class Command(BaseCommand):
             self.report("webhook", "not checked with DEBUG: no service reaches it")
             return
         keys = [notification_key(public_id) for public_id in public_ids]
-        if self.wait(lambda: any(cache.get_many(keys))):
+        if self.wait_for(lambda: any(cache.get_many(keys))):
             self.report("webhook", "a notification arrived")
             return
         advice = (
@@ -106,22 +108,23 @@ class Command(BaseCommand):
         )
         self.report("webhook", advice, is_fine=False)
 
-    def wait(self, find: Callable[[], Any]) -> Any:
-        """Return what is found before the end, or an empty value."""
-        found = find()
-        while not found and time.monotonic() < self.end:
+    def wait_for(self, query: Callable[[], Any]) -> Any:
+        """Repeat a query until it has a result, and return that, or an empty value."""
+        result = query()
+        while not result and time.monotonic() < self.end:
             time.sleep(POLL_SECONDS)
-            found = find()
-        return found
+            result = query()
+        return result
 
     def report(self, name: str, text: str, *, is_fine: bool = True) -> None:
         self.is_fine &= is_fine
         self.stdout.write(f"{'ok  ' if is_fine else 'BAD '} {name}: {text}")
 
 
-def verdict(public_id: str) -> str:
+def find_verdict(public_id: str) -> str:
     """Return the status of the only kind, or nothing if there is none yet."""
     answer = client.find_asset(public_id, {})
-    entries = answer.moderation if answer else []
-    status = str(entries[0].get("status", "")) if entries else ""
+    if not answer or not answer.moderation:
+        return ""
+    status = str(answer.moderation[0].get("status", ""))
     return "" if status in UNDECIDED else status
