@@ -2895,14 +2895,13 @@ FEATURES = [
     Mutation(
         "rows of ended sessions kept",
         "accounts/jobs.py",
-        "settings.SESSION_ABSOLUTE_AGE).delete()",
-        "settings.SESSION_ABSOLUTE_AGE)",
+        "filter(created_at__lt=cutoff).delete()",
+        "filter(created_at__lt=cutoff)",
     ),
     Mutation(
         "sessions stored in number by passkey log-ins",
         "accounts/urls.py",
-        'rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))'
-        "(login_webauthn)",
+        "limit_challenges(login_webauthn)",
         "login_webauthn",
     ),
     Mutation(
@@ -2920,8 +2919,8 @@ FEATURES = [
     Mutation(
         "password or mailbox removes a second factor",
         "accounts/adapters.py",
-        'if is_mfa_enabled(user) else ["reauthenticate"]',
-        '+ ["reauthenticate"]',
+        'allowed = ["mfa_reauthenticate",',
+        'allowed += ["mfa_reauthenticate",',
     ),
     Mutation(
         "new way to reauthenticate offered",
@@ -2932,14 +2931,13 @@ FEATURES = [
     Mutation(
         "all pages of allauth, of accounts too",
         "accounts/urls.py",
-        'if getattr(it, "name", None) in NAMES]',
-        'if hasattr(it, "name")]',
+        'if getattr(pattern, "name", None) in NAMES]',
+        'if hasattr(pattern, "name")]',
     ),
     Mutation(
         "emailed codes counted in the session only",
         "accounts/forms.py",
-        'if not ratelimit.consume(context.request, action="emailed_code", '
-        'key=f"{self.email} {self.expected_code}"):',
+        'if not ratelimit.consume(context.request, action="emailed_code", key=key):',
         "if False:",
     ),
     Mutation(
@@ -2994,7 +2992,7 @@ FEATURES = [
     Mutation(
         "verified users deleted",
         "accounts/jobs.py",
-        ", ~Exists(emails.filter(verified=True))",
+        ", ~has_verified_email",
     ),
     Mutation(
         "users whom staff added deleted",
@@ -3029,7 +3027,7 @@ FEATURES = [
     Mutation(
         "second factor not required for each session",
         "accounts/middleware.py",
-        'return None if proved else "mfa_reauthenticate"',
+        'return None if is_proved else "mfa_reauthenticate"',
         "return None",
     ),
     Mutation(
@@ -3071,8 +3069,8 @@ FEATURES = [
     Mutation(
         "log-in counts forever",
         "accounts/adapters.py",
-        "time.time() - logged_in >=",
-        "logged_in < 0 *",
+        "return bool(age >=",
+        "return bool(age < 0 *",
     ),
     Mutation(
         "breached passwords accepted",

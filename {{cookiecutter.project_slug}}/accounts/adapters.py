@@ -43,31 +43,20 @@ class AccountAdapter(adapters.AccountAdapter):
         Otherwise a password or the mailbox could replace it.
         """
         # allauth's ids. A method that a later release adds is not offered.
-        allowed = (
-            ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"]
-            if is_mfa_enabled(user)
-            else ["reauthenticate"]
-        )
-        return [
-            method
-            for method in super().get_reauthentication_methods(user)
-            if method["id"] in allowed
-        ]
+        allowed = ["reauthenticate"]
+        if is_mfa_enabled(user):
+            allowed = ["mfa_reauthenticate", "mfa_reauthenticate:webauthn"]
+        methods = super().get_reauthentication_methods(user)
+        return [method for method in methods if method["id"] in allowed]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Require none to set up the first second factor soon after the log-in."""
         user = self.request.user
         if app == "allauth.mfa" and not is_mfa_enabled(user):
-            logged_in = max(
-                (
-                    record["at"]
-                    for record in get_authentication_records(self.request, user)
-                ),
-                default=0,
-            )
-            return bool(
-                time.time() - logged_in >= app_settings.REAUTHENTICATION_TIMEOUT
-            )
+            records = get_authentication_records(self.request, user)
+            logged_in_at = max((record["at"] for record in records), default=0)
+            age = time.time() - logged_in_at
+            return bool(age >= app_settings.REAUTHENTICATION_TIMEOUT)
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def get_login_stages(self) -> list[str]:
@@ -82,20 +71,17 @@ class AccountAdapter(adapters.AccountAdapter):
 
         The start page would show them as not logged in.
         """
-        step = missing_step(request, request.user)
-        return (
-            str(settings.LOGIN_URL)
-            if step
-            else str(super().get_login_redirect_url(request))
-        )
+        if missing_step(request, request.user):
+            return str(settings.LOGIN_URL)
+        return str(super().get_login_redirect_url(request))
 
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        if self.is_limited(template_prefix, context) and not ratelimit.consume(
-            self.request, action="email", key=email.lower()
-        ):
-            raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
+        if self.is_limited(template_prefix, context):
+            key = email.lower()
+            if not ratelimit.consume(self.request, action="email", key=key):
+                raise ImmediateHttpResponse(ratelimit.respond_429(self.request))
         super().send_mail(template_prefix, email, context)
 
     def is_limited(self, template_prefix: str, context: dict[str, Any]) -> bool:
@@ -121,9 +107,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     decrypt = staticmethod(encryption.decrypt)
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
-        # There is no user if the account was deleted while its log-in waits for the
-        # second factor.
-        return user is not None and bool(super().is_mfa_enabled(user, types))
+        if user is None:
+            # The account was deleted while its log-in waits for the second factor.
+            return False
+        return bool(super().is_mfa_enabled(user, types))
 
     def get_public_key_credential_user_entity(self, user: Any) -> dict[str, Any]:
         # Its owner alone sees it, in a list of passkeys.
@@ -131,6 +118,5 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return entity | {"display_name": user.email}
 
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
-        return _("Passkey {number}").format(
-            number=Authenticator.objects.filter(user=user, type=type).count() + 1
-        )
+        passkeys = Authenticator.objects.filter(user=user, type=type)
+        return _("Passkey {number}").format(number=passkeys.count() + 1)

@@ -27,11 +27,10 @@ class GuardedAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return (
-            rows
-            if request.user.is_superuser
-            else rows.exclude(Q(user__is_staff=True) | Q(user__is_superuser=True))
-        )
+        if request.user.is_superuser:
+            return rows
+        is_staff = Q(user__is_staff=True) | Q(user__is_superuser=True)
+        return rows.exclude(is_staff)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -49,11 +49,8 @@ class ConfirmEmailVerificationCodeForm(forms.ConfirmEmailVerificationCodeForm):
 
     def clean_code(self) -> str:
         # allauth counts in the session, which parallel requests read before one writes.
-        if not ratelimit.consume(
-            context.request,
-            action="emailed_code",
-            key=f"{self.email} {self.expected_code}",
-        ):
+        key = f"{self.email} {self.expected_code}"
+        if not ratelimit.consume(context.request, action="emailed_code", key=key):
             raise get_adapter().validation_error("rate_limited")
         return str(super().clean_code())
 
@@ -65,12 +62,10 @@ class CredentialForm(Form):
         try:
             super().full_clean()
         except MALFORMED:
-            self.add_error(
-                "credential", get_adapter().validation_error("incorrect_code")
-            )
-        self.data = {
-            name: value for name, value in self.data.items() if name != "credential"
-        }
+            error = get_adapter().validation_error("incorrect_code")
+            self.add_error("credential", error)
+        items = self.data.items()
+        self.data = {name: value for name, value in items if name != "credential"}
 
 
 class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
@@ -80,16 +75,13 @@ class AddPasskeyForm(CredentialForm, webauthn.AddWebAuthnForm):
 class PasskeyForm(CredentialForm, webauthn.AuthenticateWebAuthnForm):
     def clean_credential(self) -> Authenticator:
         authenticator: Authenticator = super().clean_credential()
-        answer = AuthenticationResponse.from_dict(
-            self.cleaned_data["credential"]
-        ).response
+        answer = AuthenticationResponse.from_dict(self.cleaned_data["credential"])
+        client_data = answer.response.client_data
+        origin = f"{context.request.scheme}://{context.request.get_host()}"
         # The library also accepts an answer given to a page of a subdomain.
-        is_own = (
-            answer.client_data.origin
-            == f"{context.request.scheme}://{context.request.get_host()}"
-        )
+        is_own = client_data.origin == origin
         # Parallel requests read the session's challenge before one of them deletes it.
-        key = f"passkey-{answer.client_data.challenge.hex()}"
+        key = f"passkey-{client_data.challenge.hex()}"
         if is_own and cache.add(key, True, settings.SESSION_COOKIE_AGE):
             return authenticator
         raise get_adapter().validation_error("incorrect_code")

@@ -14,6 +14,9 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 
+# Recovery codes only stand in for one of these.
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+
 
 def missing_step(request: HttpRequest, user: Any) -> str | None:
     """Return the URL name of the page of the step that staff must take, or None.
@@ -22,13 +25,11 @@ def missing_step(request: HttpRequest, user: Any) -> str | None:
     """
     if not (user.is_staff or user.is_superuser):
         return None
-    if not is_mfa_enabled(user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]):
+    if not is_mfa_enabled(user, SECOND_FACTORS):
         return "mfa_index"
-    proved = any(
-        record.get("method") == "mfa"
-        for record in get_authentication_records(request, user)
-    )
-    return None if proved else "mfa_reauthenticate"
+    records = get_authentication_records(request, user)
+    is_proved = any(record.get("method") == "mfa" for record in records)
+    return None if is_proved else "mfa_reauthenticate"
 
 
 def user_with_second_factor(request: HttpRequest, user: Any) -> Any:
@@ -44,18 +45,25 @@ class SecondFactorMiddleware(MiddlewareMixin):
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         # Lazy, so that a response that needs no user does not load the session.
-        find = partial(user_with_second_factor, request, request.user)
+        find_visitor = partial(user_with_second_factor, request, request.user)
         # The menu needs both: the account that is logged in, and the site's user.
-        request.account, request.visitor = request.user, SimpleLazyObject(find)  # type: ignore[attr-defined]
+        request.account = request.user  # type: ignore[attr-defined]
+        request.visitor = SimpleLazyObject(find_visitor)  # type: ignore[attr-defined]
         if not request.path_info.startswith("/accounts/"):
-            request.user, request.auser = request.visitor, sync_to_async(find)  # type: ignore[attr-defined]
-        elif request.path_info == settings.LOGIN_URL and (
-            step := missing_step(request, request.user)
-        ):
-            wanted = request.GET.get("next", "/")
-            remember_page(request, wanted)
-            return redirect(reverse(step, query={"next": wanted}))
+            request.user = request.visitor  # type: ignore[attr-defined]
+            request.auser = sync_to_async(find_visitor)
+        elif request.path_info == settings.LOGIN_URL:
+            return redirect_to_missing_step(request)
         return None
+
+
+def redirect_to_missing_step(request: HttpRequest) -> HttpResponse | None:
+    step = missing_step(request, request.user)
+    if not step:
+        return None
+    next_url = request.GET.get("next", "/")
+    remember_page(request, next_url)
+    return redirect(reverse(step, query={"next": next_url}))
 
 
 def remember_page(request: HttpRequest, url: str) -> None:

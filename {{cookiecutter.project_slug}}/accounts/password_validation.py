@@ -29,9 +29,8 @@ class BreachedPasswordValidator:
     def validate(self, password: str, user: object = None) -> None:
         if cache.get(PAUSE):
             return
-        digest = (
-            hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
-        )
+        sha1 = hashlib.sha1(password.encode(), usedforsecurity=False)
+        digest = sha1.hexdigest().upper()
         message = _("This password was published in a data breach. Choose another one.")
         try:
             if digest[5:] in breached_suffixes(digest[:5]):
@@ -61,8 +60,7 @@ def breached_suffixes(prefix: str) -> set[str]:
         response = connection.getresponse()
         if response.status != 200:
             raise ValueError(response.status)
-        lines = (
-            line.split(":") for line in response.read(MAX_BYTES).decode().splitlines()
-        )
-        # Padding lines have a count of zero.
-        return {suffix for suffix, count in lines if int(count) > 0}
+        text = response.read(MAX_BYTES).decode()
+    pairs = [line.split(":") for line in text.splitlines()]
+    # Padding lines have a count of zero.
+    return {suffix for suffix, count in pairs if int(count) > 0}

@@ -16,6 +16,7 @@ from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.middleware import SECOND_FACTORS
 from core.encryption import encryption_key_rotated, rotate
 from core.logging import log_event
 from users.models import User
@@ -30,6 +31,9 @@ EVENTS = {
     mfa.authenticator_reset: "authn_factor_renewed",
     mfa.authenticator_used: "authn_factor_used",
 }
+
+SECRETS = ("secret", "seed")  # the encrypted values in the data of a factor
+type Rotate = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @receiver(list(EVENTS))
@@ -64,47 +68,44 @@ def verify_email_by_link(user: Any, **kwargs: Any) -> None:
 
     Sign-ups can use up the codes for it. The link ends with the email.
     """
-    EmailAddress.objects.get_or_create(
+    email, _ = EmailAddress.objects.get_or_create(
         user=user, email=user.email, defaults={"primary": True}
-    )[0].set_verified()
+    )
+    email.set_verified()
 
 
 @receiver([mfa.authenticator_added, mfa.authenticator_removed])
 def on_factor_changed(
     signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any
 ) -> None:
-    """Count a new factor as proved in this session, and end the user's others."""
+    """Count a new factor as proved in this session, and end all other sessions."""
     if signal is mfa.authenticator_added:
-        if authenticator.type not in {
-            Authenticator.Type.TOTP,
-            Authenticator.Type.WEBAUTHN,
-        }:
+        if authenticator.type not in SECOND_FACTORS:
             return
-        factor = {"id": authenticator.pk, "type": authenticator.type}
-        record = {
-            "method": "mfa",
-            "at": timezone.now().timestamp(),
-            "reauthenticated": True,
-            **factor,
-        }
-        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [
-            *get_authentication_records(request, user),
-            record,
-        ]
-    others = UserSession.objects.filter(user=user).exclude(
-        session_key=request.session.session_key
-    )
+        record_proof(request, user, authenticator)
+    sessions = UserSession.objects.filter(user=user)
+    others = sessions.exclude(session_key=request.session.session_key)
     get_adapter().end_sessions(others)
 
 
+def record_proof(request: HttpRequest, user: Any, authenticator: Any) -> None:
+    """Add a record to the session, in the form of allauth's own records."""
+    factor = {"id": authenticator.pk, "type": authenticator.type}
+    record = {
+        "method": "mfa",
+        "at": timezone.now().timestamp(),
+        "reauthenticated": True,
+        **factor,
+    }
+    records = get_authentication_records(request, user)
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [*records, record]
+
+
 @receiver(encryption_key_rotated)
-def second_factors(
-    **kwargs: Any,
-) -> tuple[type[Authenticator], str, Callable[[dict[str, Any]], dict[str, Any]]]:
-    return (
-        Authenticator,
-        "data",
-        lambda data: (
-            data | {it: rotate(data[it]) for it in ("secret", "seed") if it in data}
-        ),
-    )
+def second_factors(**kwargs: Any) -> tuple[type[Authenticator], str, Rotate]:
+    return Authenticator, "data", rotate_secrets
+
+
+def rotate_secrets(data: dict[str, Any]) -> dict[str, Any]:
+    rotated = {name: rotate(data[name]) for name in SECRETS if name in data}
+    return data | rotated

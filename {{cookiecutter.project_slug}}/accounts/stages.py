@@ -1,9 +1,10 @@
 from typing import Any
 
 from allauth.mfa import stages
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.http import HttpRequest, HttpResponse
+
+from accounts.middleware import SECOND_FACTORS
 
 
 class AuthenticateStage(stages.AuthenticateStage):
@@ -25,17 +26,13 @@ class AuthenticateStage(stages.AuthenticateStage):
     def is_resumable(self, request: HttpRequest) -> bool:
         # Staff may have deleted the factor. By default, this page and the log-in would
         # redirect to each other.
-        return bool(
-            is_mfa_enabled(
-                self.login.user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-            )
-        )
+        return bool(is_mfa_enabled(self.login.user, SECOND_FACTORS))
 
     def exit(self) -> HttpResponse:
         # Whoever knew a password that was changed meanwhile must not get in.
-        response: HttpResponse = (
-            super().exit()
-            if self.state.get("auth_hash") == self.auth_hash()
-            else self.abort()
-        )
+        response: HttpResponse
+        if self.state.get("auth_hash") == self.auth_hash():
+            response = super().exit()
+        else:
+            response = self.abort()
         return response

@@ -14,32 +14,29 @@ from core.ratelimit import rate_limit
 from users.urls import restrict_methods
 
 NAMES = {
-    f"account_{name}"
-    for name in ("signup", "email", "email_verification_sent", "reauthenticate")
-}
-NAMES |= {
-    f"mfa_{name}"
-    for name in (
-        "index",
-        "authenticate",
-        "reauthenticate",
-        "activate_totp",
-        "deactivate_totp",
-    )
-}
-NAMES |= {"usersessions_list"} | {
-    f"mfa_{verb}_recovery_codes" for verb in ("view", "generate", "download")
-}
-NAMES |= {
-    f"mfa_{verb}_webauthn"
-    for verb in ("list", "add", "edit", "remove", "reauthenticate")
+    "account_email",
+    "account_email_verification_sent",
+    "account_reauthenticate",
+    "account_signup",
+    "mfa_activate_totp",
+    "mfa_add_webauthn",
+    "mfa_authenticate",
+    "mfa_deactivate_totp",
+    "mfa_download_recovery_codes",
+    "mfa_edit_webauthn",
+    "mfa_generate_recovery_codes",
+    "mfa_index",
+    "mfa_list_webauthn",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "mfa_remove_webauthn",
+    "mfa_view_recovery_codes",
+    "usersessions_list",
 }
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
-limited_login = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))(
-    login_webauthn
-)
-# Each sends an email: in a loop, they would delay those of others.
+limit_challenges = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))
+# Each of these pages sends an email. In a loop, they would delay the emails of others.
 LIMITED = {
     "mfa_activate_totp",
     "mfa_deactivate_totp",
@@ -49,18 +46,19 @@ LIMITED = {
 }
 
 
-def named(patterns: list[Any]) -> list[Any]:
-    groups = [
-        path(str(it.pattern), include(named(it.url_patterns)))
-        for it in patterns
-        if hasattr(it, "url_patterns")
-    ]
-    return groups + [
-        limited(it) for it in patterns if getattr(it, "name", None) in NAMES
-    ]
+def select_pages(patterns: list[Any]) -> list[Any]:
+    """Return the pages in NAMES, in the groups that allauth puts them in."""
+    groups = [pattern for pattern in patterns if hasattr(pattern, "url_patterns")]
+    pages = [pattern for pattern in patterns if getattr(pattern, "name", None) in NAMES]
+    return [*map(select_group, groups), *map(limit_emails, pages)]
 
 
-def limited(pattern: Any) -> Any:
+def select_group(group: Any) -> Any:
+    pages = select_pages(group.url_patterns)
+    return path(str(group.pattern), include(pages))
+
+
+def limit_emails(pattern: Any) -> Any:
     if pattern.name in LIMITED:
         pattern.callback = rate_limit(20, seconds=3600)(pattern.callback)
     return pattern
@@ -70,7 +68,11 @@ urlpatterns = [
     path("notifications/", views.notifications, name="account_notifications"),
     path("delete/", views.delete_account, name="account_delete"),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
-    path("2fa/webauthn/login/", limited_login, name="mfa_login_webauthn"),
-    *named(urls.urlpatterns),
+    path(
+        "2fa/webauthn/login/",
+        limit_challenges(login_webauthn),
+        name="mfa_login_webauthn",
+    ),
+    *select_pages(urls.urlpatterns),
 ]
 restrict_methods(urlpatterns)
