@@ -1107,7 +1107,7 @@ FOUNDATION = [
     Mutation(
         "staff see hashes of passwords",
         "users/admin.py",
-        'if it != "password" or request.user.is_superuser]',
+        'if field != "password"]',
         "]",
     ),
     Mutation(
@@ -2355,8 +2355,8 @@ FOUNDATION = [
     Mutation(
         "account of former staff deleted with its record",
         "users/models.py",
-        "or LogEntry.objects.filter(user=self).exists())",
-        ")",
+        "return not LogEntry.objects.filter(user=self).exists()",
+        "return True",
     ),
     Mutation(
         "hidden photos visible to former reviewers",

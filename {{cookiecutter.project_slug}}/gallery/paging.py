@@ -30,36 +30,43 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
 
     Without a valid cursor, return the first page.
     """
-    older, newer = (
-        CURSOR.fullmatch(query.get(name, "")) for name in ("older", "newer")
-    )
+    older = CURSOR.fullmatch(query.get("older", ""))
+    newer = CURSOR.fullmatch(query.get("newer", ""))
+    cursor = older or newer
     rows = photos.defer("original_name")  # each would be decrypted
-    if cursor := older or newer:
-        time = EPOCH + timedelta(microseconds=int(cursor[1]))
+    if cursor:
+        created_at = EPOCH + timedelta(microseconds=int(cursor[1]))
         beside = older_than if older else newer_than
-        rows = beside(rows, time, UUID(cursor[2]))
-    found = list(rows[: SIZE + 1])
-    if cursor and not found:
+        rows = beside(rows, created_at, UUID(cursor[2]))
+    page_and_next = list(rows[: SIZE + 1])
+    if cursor and not page_and_next:
         return get_page(photos, QueryDict())
-    more, found = len(found) > SIZE, found[:SIZE]
+    page = page_and_next[:SIZE]
+    has_more = len(page_and_next) > SIZE
+    # Behind is the page that the visitor comes from; ahead is one if photos remain.
     if cursor and not older:
-        found.reverse()
-    # Behind is the page that the visitor comes from; ahead is one if photos are left.
+        page.reverse()
+        has_newer = has_more
+        has_older = True
+    else:
+        has_newer = older is not None
+        has_older = has_more
     return Page(
-        found,
-        newer=make_cursor(found[0]) if older or (newer and more) else "",
-        older=make_cursor(found[-1]) if more or (newer and not older) else "",
+        page,
+        newer=make_cursor(page[0]) if has_newer else "",
+        older=make_cursor(page[-1]) if has_older else "",
     )
 
 
 # The bound on the time is a condition of its own, so that the database begins there in
 # its index.
 def older_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySet:
-    return photos.filter(Q(created_at__lt=time) | Q(id__gt=key), created_at__lte=time)
+    older = Q(created_at__lt=time) | Q(id__gt=key)
+    return photos.filter(older, created_at__lte=time)
 
 
 def newer_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySet:
-    """Return them with the nearest first."""
+    """Return the newer photos, the nearest first."""
     newer = Q(created_at__gt=time) | Q(id__lt=key)
     return photos.filter(newer, created_at__gte=time).reverse()
 
@@ -67,11 +74,11 @@ def newer_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySe
 def get_neighbors(photos: PhotoQuerySet, photo: Photo) -> dict[str, UUID | None]:
     """Return the ids of the photos before and after one."""
     place = (photo.created_at, photo.id)
-    return {
-        "newer": newer_than(photos, *place).values_list("id", flat=True).first(),
-        "older": older_than(photos, *place).values_list("id", flat=True).first(),
-    }
+    newer_ids = newer_than(photos, *place).values_list("id", flat=True)
+    older_ids = older_than(photos, *place).values_list("id", flat=True)
+    return {"newer": newer_ids.first(), "older": older_ids.first()}
 
 
 def make_cursor(photo: Photo) -> str:
-    return f"{(photo.created_at - EPOCH) // timedelta(microseconds=1)}-{photo.id.hex}"
+    microseconds = (photo.created_at - EPOCH) // timedelta(microseconds=1)
+    return f"{microseconds}-{photo.id.hex}"

@@ -44,7 +44,8 @@ def own(request: UserRequest) -> PhotoQuerySet:
 
 @require_safe
 def mine(request: UserRequest) -> HttpResponse:
-    page = get_page(get_moderation_backend().with_image_urls(own(request)), request.GET)
+    photos = get_moderation_backend().with_image_urls(own(request))
+    page = get_page(photos, request.GET)
     return render(request, "gallery/mine.html", {"page": page})
 
 
@@ -65,11 +66,10 @@ def upload(request: UserRequest) -> HttpResponse:
 @microcache
 def photo(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     photos = Photo.objects.filter(purpose=GALLERY.name).defer("original_name")
-    found = visible_photo(
-        request, photo_id, get_moderation_backend().with_image_urls(photos)
-    )
-    context = {"photo": found, "may_delete": found.belongs_to(request.user)}
-    neighbors = get_neighbors(published(), found)
+    photos = get_moderation_backend().with_image_urls(photos)
+    instance = visible_photo(request, photo_id, photos)
+    context = {"photo": instance, "may_delete": instance.belongs_to(request.user)}
+    neighbors = get_neighbors(published(), instance)
     return render(request, "gallery/photo.html", context | neighbors)
 
 

@@ -48,12 +48,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().validation_error(code, *args)
 
     def format_email_subject(self, subject: str) -> str:
-        # In English, allauth capitalizes each word.
-        return str(
-            super().format_email_subject(
-                subject.capitalize() if get_language() == "en" else subject
-            )
-        )
+        if get_language() == "en":
+            # allauth capitalizes each word.
+            subject = subject.capitalize()
+        return str(super().format_email_subject(subject))
 
     def render_mail(
         self,
@@ -66,7 +64,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if template_prefix in self.purposes:
             message.kind, message.lifetime = self.purposes[template_prefix]
         if getattr(context.get("user"), "pk", None) == NOBODY:
-            message.kind, message.lifetime = Mail.Kind.UNKNOWN, timedelta()
+            message.kind = Mail.Kind.UNKNOWN
+            message.lifetime = timedelta()
             OutboxBackend().send_messages([message])
             message.to = []  # which send() skips
         return message

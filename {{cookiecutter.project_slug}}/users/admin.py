@@ -23,20 +23,20 @@ admin.site.login = require_safe(secure_admin_login(admin.site.login))  # type: i
 admin.site.unregister(EmailAddress)
 
 
-def tell_owner(request: HttpRequest, before: User, after: User) -> None:
+def report_change(request: HttpRequest, before: User, after: User) -> None:
     """Log which of the fields that give access staff have changed.
 
     Write to the email from before the change.
     """
     names = ("email", "password", "is_active", "is_staff", "is_superuser")
-    if changed := [
-        name for name in names if getattr(before, name) != getattr(after, name)
-    ]:
-        log_event("user_updated", request, owner=after.pk, changed=changed)
-        labels = [str(label_for_field(name, User)) for name in changed]
-        get_adapter().send_notification_mail(
-            "users/email/changed_by_staff", after, {"changes": labels}, before.email
-        )
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    if not changed:
+        return
+    log_event("user_updated", request, owner=after.pk, changed=changed)
+    labels = [str(label_for_field(name, User)) for name in changed]
+    get_adapter().send_notification_mail(
+        "users/email/changed_by_staff", after, {"changes": labels}, before.email
+    )
 
 
 @admin.register(User)
@@ -68,24 +68,24 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         (name, options), *others = super().get_fieldsets(request, obj)
-        fields = [
-            it
-            for it in options["fields"]
-            if it != "password" or request.user.is_superuser
-        ]
+        fields = list(options["fields"])
+        if not request.user.is_superuser:
+            fields = [field for field in fields if field != "password"]
         return [(name, {"fields": fields}), *others]
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
     ) -> None:
-        before = User.objects.get(pk=obj.pk) if change else obj
-        if not change:
+        if change:
+            before = User.objects.get(pk=obj.pk)
+        else:
+            before = obj
             obj.set_unusable_password()  # a link by email sets the first one
         super().save_model(request, obj, form, change)
         if before.email != obj.email:
             # allauth's table: an email in it can log in and reset the password.
             EmailAddress.objects.filter(user=obj).delete()
-        tell_owner(request, before, obj)
+        report_change(request, before, obj)
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
@@ -95,7 +95,8 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         before = self.get_object(request, unquote(id))
         response: HttpResponse = super().user_change_password(request, id, form_url)
         if before:
-            tell_owner(request, before, User.objects.get(pk=before.pk))
+            after = User.objects.get(pk=before.pk)
+            report_change(request, before, after)
         return response
 
     @admin.action(
@@ -118,15 +119,12 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         # Otherwise staff with this permission could take over another staff account, by
         # its password or email.
         allowed = super().has_change_permission(request, obj)
-        return allowed and (
-            request.user.is_superuser
-            or not (obj and (obj.is_staff or obj.is_superuser))
-        )
+        is_of_staff = obj is not None and (obj.is_staff or obj.is_superuser)
+        return allowed and (request.user.is_superuser or not is_of_staff)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: User | None = None
     ) -> bool:
         # The record of staff decisions refers to them. Clear `active` instead.
-        return super().has_delete_permission(request, obj) and (
-            obj is None or obj.is_deletable
-        )
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.is_deletable)

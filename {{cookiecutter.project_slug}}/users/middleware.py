@@ -39,11 +39,8 @@ class FormTurnMiddleware(MiddlewareMixin):
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
         path = request.path_info
-        if (
-            request.method != "POST"
-            or not path.startswith(PAGES)
-            or path in WITHOUT_TURN
-        ):
+        needs_turn = path.startswith(PAGES) and path not in WITHOUT_TURN
+        if request.method != "POST" or not needs_turn:
             return None
         try:
             request.turn.enter_context(form_turn(client_network.get()))  # type: ignore[attr-defined]

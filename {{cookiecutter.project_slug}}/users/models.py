@@ -63,7 +63,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
 
     class Meta:
-        verbose_name, verbose_name_plural = _("user"), _("users")
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         # The same email in another case must not become a second account.
         constraints = [
             models.CheckConstraint(
@@ -81,11 +82,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
         The record of their decisions would go with the account.
         """
-        return not (
-            self.is_staff
-            or self.is_superuser
-            or LogEntry.objects.filter(user=self).exists()
-        )
+        if self.is_staff or self.is_superuser:
+            return False
+        return not LogEntry.objects.filter(user=self).exists()
 
     def clean(self) -> None:
         self.email = self.email.lower()

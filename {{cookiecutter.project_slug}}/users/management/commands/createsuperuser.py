@@ -38,6 +38,7 @@ class Command(createsuperuser.Command):
             raise CommandError(
                 "There is no terminal for the questions: use --noinput --email EMAIL."
             )
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         try:
             while interactive and not email:
                 email = self.get_input_data(self.username_field, "Email: ")
@@ -50,7 +51,7 @@ class Command(createsuperuser.Command):
                 user = User.objects.create_superuser(email)
                 if interactive:
                     call_command("changepassword", email)
-                elif password := os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
+                elif password:
                     validate_password(password, user)
                     user.set_password(password)
                     user.save()
