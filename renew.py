@@ -12,8 +12,8 @@
 
 The pins are those of both pyproject.toml files. The raw project's `[tool.uv]` states
 the cooldown and its exceptions. Only versions change. Django stays in its line, because
-a new line is a decision, as is a new major version of an image. It needs the standard
-library, uv, Git, and for the images skopeo.
+a new line is a decision, as is a new major version of an image. The command needs the
+standard library, uv, Git, and for the images skopeo.
 """
 
 import json
@@ -24,12 +24,14 @@ import tempfile
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 RAW = ROOT / "{{cookiecutter.project_slug}}"
 WORKFLOWS = ".github/workflows/"
+MANIFEST = RAW / "pyproject.toml"
 # update.py starts cookiecutter in the version that the tests use.
-PINNED = [ROOT / "pyproject.toml", RAW / "pyproject.toml", ROOT / "update.py"]
+PINNED = [ROOT / "pyproject.toml", MANIFEST, ROOT / "update.py"]
 PIN = re.compile(
     r'"(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\[[\w,-]+\])?(?P<operator>==|~=)(?P<version>\d[\w.]*)(?=[";])'
 )
@@ -43,16 +45,44 @@ IMAGE = re.compile(
     r"(?P<name>[\w./-]+):(?P<version>\d[\d.]*)(?P<kind>[\w-]*)",
     re.MULTILINE,
 )
+# A line of the resolver's answer.
+RESOLVED = re.compile(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", re.MULTILINE)
+# In the resolver's error: a package without a wheel.
+NO_WHEEL = re.compile(
+    r"(?:only found wheels for|versions of|Wheels are required for) `?([\w.-]+)"
+)
 # Their versions are those of packages and of Python.
 NOT_IMAGES = {"ghcr.io/astral-sh/uv", "python"}
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
-# The first two tell what happened on a day, and the third has a made-up template.
+# The first two say what happened on a day, and the third has a made-up template.
 KEPT = {"CHANGELOG.md", "docs/decisions.md", "tests/test_renew.py"}
+
+type Texts = dict[Path, str]  # of files, by their path
+
+
+class Image(NamedTuple):
+    """An image as a file names it: `kind` is what follows the version."""
+
+    name: str
+    version: str
+    kind: str
+
+    def __str__(self) -> str:
+        """Return the image's name with its tag."""
+        return f"{self.name}:{self.version}{self.kind}"
+
+
+class Change(NamedTuple):
+    """The versions of a package or an image before and after its renewal."""
+
+    old: str
+    new: str
 
 
 def number(version: str) -> tuple[int, ...]:
     """Return a final version in a form that can be compared: 50.1 is 50.1.0."""
-    return tuple(map(int, re.findall(r"\d+", re.sub(r"(\.0)+$", "", version))))
+    significant = re.sub(r"(\.0)+$", "", version)
+    return tuple(map(int, re.findall(r"\d+", significant)))
 
 
 def line(version: str) -> str:
@@ -73,7 +103,7 @@ def uv(*arguments: str, sent: str = "") -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = ("uv", *arguments)
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=folder,
             input=sent,
@@ -81,7 +111,7 @@ def uv(*arguments: str, sent: str = "") -> str:
             capture_output=True,
             encoding="utf-8",
         )
-    return done.stdout
+    return process.stdout
 
 
 class Index:
@@ -89,17 +119,13 @@ class Index:
 
     def __init__(self) -> None:
         """Read the cooldown, the oldest line of Python, and the one after the last."""
-        metadata = tomllib.loads((RAW / "pyproject.toml").read_text(encoding="utf-8"))
-        self.oldest, self.next_python = re.findall(
-            r"3\.\d+", metadata["project"]["requires-python"]
-        )
+        metadata = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+        pythons = metadata["project"]["requires-python"]
+        self.oldest, self.next_python = re.findall(r"3\.\d+", pythons)
         settings = metadata["tool"]["uv"]
         self.cooldown = settings["exclude-newer"]
-        self.at_once = [
-            name
-            for name, span in settings["exclude-newer-package"].items()
-            if span is False
-        ]
+        spans = settings["exclude-newer-package"]
+        self.at_once = [name for name, span in spans.items() if span is False]
 
     def resolve(self, requirements: list[str], *options: str) -> dict[str, str]:
         """Return the newest versions that fit together.
@@ -115,18 +141,18 @@ class Index:
         ]
         common += [f"--exclude-newer={self.cooldown}"]
         common += [f"--exclude-newer-package={name}=false" for name in self.at_once]
-        printed = uv(
-            "pip", "compile", "-", *common, *options, sent="\n".join(requirements)
-        )
+        text = "\n".join(requirements)
+        printed = uv("pip", "compile", "-", *common, *options, sent=text)
         versions: dict[str, str] = {}
         # Where no single version fits every Python, the oldest of them does.
-        for name, version in re.findall(
-            r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", printed, re.MULTILINE
-        ):
-            versions[name] = min(version, versions.get(name, version), key=number)
+        for name, version in RESOLVED.findall(printed):
+            other = versions.get(name, version)
+            versions[name] = min(version, other, key=number)
         return versions
 
-    def everywhere(self, requirements: list[str], *options: str) -> dict[str, str]:
+    def resolve_everywhere(
+        self, requirements: list[str], *options: str
+    ) -> dict[str, str]:
         """Return the newest versions that fit together on every platform and Python.
 
         The Pythons are those that projects may use.
@@ -143,7 +169,7 @@ class Index:
     def has(self, requirement: str) -> bool:
         """Tell whether a release fits a requirement."""
         try:
-            return bool(self.everywhere([requirement], "--no-deps"))
+            return bool(self.resolve_everywhere([requirement], "--no-deps"))
         except subprocess.CalledProcessError:
             return False
 
@@ -153,57 +179,66 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def renew_packages(texts: dict[Path, str], index: Index) -> dict[str, tuple[str, str]]:
-    """Raise the pins in the texts; return each package's old and new version.
+def with_extras(pin: re.Match[str]) -> str:
+    """Return the name of a pin's package, with its extras."""
+    return pin["name"] + (pin["extras"] or "")
+
+
+def renew_packages(texts: Texts, index: Index) -> dict[str, Change]:
+    """Raise the pins in the texts; return the change of each package.
 
     uv itself is one of the packages. A pin that the index no longer offers, or that is
     younger than the cooldown, is lowered: no project could be locked.
     """
     pins = [pin for path in PINNED for pin in PIN.finditer(texts[path])]
-    old = {canonical(pin["name"]): pin["version"] for pin in pins} | {
-        "uv": installed_uv()
-    }
-    limit = [f"django<{following(line(old['django']))}"]
-    allowed = index.everywhere([*old, *limit], "--no-deps")
-    floors = {
-        name: min(version, allowed[name], key=number) for name, version in old.items()
-    }
-    # The floors are one solution, so the newest release of one package cannot pull down
-    # another.
-    wanted = {
-        f"{pin['name']}{pin['extras'] or ''}>={floors[canonical(pin['name'])]}"
-        for pin in pins
-    }
-    newest = index.everywhere([*sorted(wanted), f"uv>={floors['uv']}", *limit])
-    new = {
-        name: newest[name] if number(newest[name]) != number(version) else version
-        for name, version in old.items()
-    }
+    old = {canonical(pin["name"]): pin["version"] for pin in pins}
+    old["uv"] = installed_uv()
+    new = find_newest(pins, old, index)
 
-    def renewed(pin: re.Match[str]) -> str:
+    def renew(pin: re.Match[str]) -> str:
         version = new[canonical(pin["name"])]
         if pin["operator"] == "~=" and version.count(".") == 1:
             version += ".0"  # with two numbers, it would admit new features
-        return f'"{pin["name"]}{pin["extras"] or ""}{pin["operator"]}{version}'
+        return f'"{with_extras(pin)}{pin["operator"]}{version}'
 
     for path in PINNED:
-        texts[path] = PIN.sub(renewed, texts[path])
+        texts[path] = PIN.sub(renew, texts[path])
     return {
-        name: (version, new[name])
+        name: Change(version, new[name])
         for name, version in old.items()
         if version != new[name]
     }
 
 
+def find_newest(
+    pins: list[re.Match[str]], old: dict[str, str], index: Index
+) -> dict[str, str]:
+    """Return the newest versions that fit together, with Django in its line."""
+    next_django = following(line(old["django"]))
+    limit = f"django<{next_django}"
+    allowed = index.resolve_everywhere([*old, limit], "--no-deps")
+    floors = {
+        name: min(version, allowed[name], key=number) for name, version in old.items()
+    }
+    # The floors are one solution, so the newest release of one package cannot pull down
+    # another.
+    wanted = {f"{with_extras(pin)}>={floors[canonical(pin['name'])]}" for pin in pins}
+    uv_pin = f"uv>={floors['uv']}"
+    newest = index.resolve_everywhere([*sorted(wanted), uv_pin, limit])
+    for name, version in old.items():
+        if number(newest[name]) == number(version):
+            newest[name] = version  # as it is written: 50.1 is 50.1.0
+    return newest
+
+
 def installed_uv() -> str:
     """Return the version of uv that the image takes, which all other places repeat."""
-    found: list[str] = re.findall(
-        r"astral-sh/uv:([\d.]+)", (RAW / "Dockerfile").read_text(encoding="utf-8")
-    )
-    return found[0]
+    text = (RAW / "Dockerfile").read_text(encoding="utf-8")
+    versions: list[str] = re.findall(r"astral-sh/uv:([\d.]+)", text)
+    return versions[0]
 
 
-def renew_uv(texts: dict[Path, str], version: str) -> None:
+def renew_uv(texts: Texts, version: str) -> None:
     """Install this uv everywhere.
 
     `required-version` stays: it is a lower bound, which a team's own uv has to meet.
@@ -216,73 +251,58 @@ def renew_uv(texts: dict[Path, str], version: str) -> None:
         texts[path] = place.sub(rf"\g<1>{version}", text)
 
 
-def add_python(texts: dict[Path, str], new: str) -> None:
+def add_python(texts: Texts, new: str) -> None:
     """Add a line of Python to every list, and take it where one line is named."""
     major, minor = new.split(".")
     last = rf"{major}\.{int(minor) - 1}"
+    in_list = re.compile(rf'(3\.\d+("?), "?){last}\b(?!\.)("?)')
+    alone = re.compile(
+        rf'(\bpython:|PYTHON: "|controls-|%5B|Python 3\.\d+ to ){last}\b'
+    )
     for path, text in texts.items():
         bounded = text.replace(f",<{new}", f",<{following(new)}")
-        listed = re.sub(
-            rf'(3\.\d+("?), "?){last}\b(?!\.)("?)', rf"\g<0>, \g<2>{new}\g<2>", bounded
-        )
-        texts[path] = re.sub(
-            rf'(\bpython:|PYTHON: "|controls-|%5B|Python 3\.\d+ to ){last}\b',
-            rf"\g<1>{new}",
-            listed,
-        )
+        listed = in_list.sub(rf"\g<0>, \g<2>{new}\g<2>", bounded)
+        texts[path] = alone.sub(rf"\g<1>{new}", listed)
 
 
-def next_python(index: Index, texts: dict[Path, str]) -> tuple[str, bool]:
-    """Return what to say of the next line of Python, and whether it can be added.
+def is_released(python: str) -> bool:
+    """Return whether uv, which needs no network for this, knows a line of Python."""
+    options = ("--only-downloads", "--all-versions", "--output-format", "json")
+    releases = json.loads(uv("python", "list", *options))
+    of_line = re.compile(rf"{re.escape(python)}\.\d+")
+    return any(of_line.fullmatch(release["version"]) for release in releases)
 
-    uv knows the line without a network.
-    """
-    new = index.next_python
-    known = json.loads(
-        uv(
-            "python",
-            "list",
-            "--only-downloads",
-            "--all-versions",
-            "--output-format",
-            "json",
-        )
-    )
-    if not any(
-        re.fullmatch(rf"{re.escape(new)}\.\d+", row["version"]) for row in known
-    ):
-        return "", False
-    pins = [pin[0].strip('"') for pin in PIN.finditer(texts[RAW / "pyproject.toml"])]
+
+def find_missing_wheel(index: Index, texts: Texts) -> str:
+    """Return which package has no wheel for the next line of Python, or nothing."""
+    pins = [pin[0].strip('"') for pin in PIN.finditer(texts[MANIFEST])]
+    version = ("--python-version", index.next_python)
     for platform in PLATFORMS:
         try:
-            index.resolve(pins, "--python-version", new, "--python-platform", platform)
+            index.resolve(pins, *version, "--python-platform", platform)
         except subprocess.CalledProcessError as failure:
-            lacking = re.search(
-                r"(?:only found wheels for|versions of|Wheels are required for)"
-                r" `?([\w.-]+)",
-                failure.stderr,
-            )
-            package = lacking[1] if lacking else "a package"
-            return (
-                (
-                    f"Python {new} is out, "
-                    f"but {package} has no wheel for it on {platform}."
-                ),
-                False,
-            )
-    return (
-        (
-            f"Python {new} is out, with wheels of every package: "
-            "`uv run renew.py --python` adds it."
-        ),
-        True,
-    )
+            match = NO_WHEEL.search(failure.stderr)
+            package = match[1] if match else "a package"
+            return f"{package} has no wheel for it on {platform}"
+    return ""
+
+
+def next_python(index: Index, texts: Texts) -> tuple[str, bool]:
+    """Return what to say of the next line of Python, and whether it can be added."""
+    new = index.next_python
+    if not is_released(new):
+        return "", False
+    missing_wheel = find_missing_wheel(index, texts)
+    if missing_wheel:
+        return f"Python {new} is out, but {missing_wheel}.", False
+    advice = "`uv run renew.py --python` adds it."
+    return f"Python {new} is out, with wheels of every package: {advice}", True
 
 
 def skopeo(*arguments: str) -> str:
     """Return what skopeo prints of an image, or nothing if it cannot be read."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ("skopeo", *arguments),
             check=False,
             capture_output=True,
@@ -291,110 +311,113 @@ def skopeo(*arguments: str) -> str:
         )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout
+    return process.stdout
 
 
-def newest_tag(image: re.Match[str], tags: list[str], cooldown: timedelta) -> str:
-    """Return the newest tag of the same form and major version past the cooldown."""
-    name, present, kind = image.groups()
-    form = re.compile(
-        rf"({number(present)[0]}(?:\.\d+){{{present.count('.')}}}){re.escape(kind)}"
-    )
-    later = {
-        found[1]
-        for tag in tags
-        if (found := form.fullmatch(tag)) and number(found[1]) > number(present)
-    }
-    if name == "nginx":
+def find_tags(name: str) -> list[str]:
+    """Return the tags of an image, or none if they cannot be read."""
+    printed = skopeo("list-tags", f"docker://{name}")
+    if not printed:
+        return []
+    tags: list[str] = json.loads(printed)["Tags"]
+    return tags
+
+
+def is_older(image: Image, cooldown: timedelta) -> bool:
+    """Return whether an image can be read and is older than the cooldown."""
+    built = skopeo("inspect", "--format={{.Created.Unix}}", f"docker://{image}").strip()
+    if not built.isdecimal():
+        return False
+    built_at = datetime.fromtimestamp(int(built), UTC)
+    return datetime.now(UTC) - built_at > cooldown
+
+
+def newest_version(image: Image, tags: list[str], cooldown: timedelta) -> str:
+    """Return the newest version of the same form and major past the cooldown."""
+    present = number(image.version)
+    minor_parts = rf"(?:\.\d+){{{image.version.count('.')}}}"
+    form = re.compile(rf"({present[0]}{minor_parts}){re.escape(image.kind)}")
+    matches = filter(None, map(form.fullmatch, tags))
+    versions = {match[1] for match in matches}
+    later = {version for version in versions if number(version) > present}
+    if image.name == "nginx":
         # Odd numbers are for development.
-        later = {it for it in later if number(it)[1] % 2 == 0}
+        later = {version for version in later if number(version)[1] % 2 == 0}
     for version in sorted(later, key=number, reverse=True):
-        built = skopeo(
-            "inspect", "--format={{.Created.Unix}}", f"docker://{name}:{version}{kind}"
-        ).strip()
-        if (
-            built.isdecimal()
-            and datetime.now(UTC) - datetime.fromtimestamp(int(built), UTC) > cooldown
-        ):
+        if is_older(image._replace(version=version), cooldown):
             return version
-    return present
+    return image.version
+
+
+def newest_major(tags: list[str], kind: str) -> int:
+    """Return the highest major version among the tags of a kind."""
+    form = re.compile(rf"(\d+)[\d.]*{re.escape(kind)}")
+    matches = filter(None, map(form.fullmatch, tags))
+    return max((int(match[1]) for match in matches), default=0)
+
+
+def find_images(texts: Texts) -> set[Image]:
+    """Return the images that files of the raw folder name."""
+    images = set()
+    for path, text in texts.items():
+        if path.is_relative_to(RAW):
+            images |= {Image(*match.groups()) for match in IMAGE.finditer(text)}
+    return {image for image in images if image.name not in NOT_IMAGES}
 
 
 def renew_images(
-    texts: dict[Path, str], cooldown: str
-) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    texts: Texts, cooldown: timedelta
+) -> tuple[dict[str, Change], list[str]]:
     """Raise the images of the raw folder wherever they are named.
 
     Return what changed, and what is left to people.
     """
-    raw = (text for path, text in texts.items() if path.is_relative_to(RAW))
-    found = {
-        image.groups(): image
-        for text in raw
-        for image in IMAGE.finditer(text)
-        if image["name"] not in NOT_IMAGES
-    }
-    changed: dict[str, tuple[str, str]] = {}
-    left = set()
-    for (name, present, kind), image in sorted(found.items()):
-        tags = json.loads(skopeo("list-tags", f"docker://{name}") or '{"Tags": []}')[
-            "Tags"
-        ]
-        new = newest_tag(
-            image, tags, timedelta(days=int(cooldown.split(maxsplit=1)[0]))
-        )
-        if new != present:
-            changed[f"{name}{kind}"] = (present, new)
-            place = re.compile(
-                rf"(?<![\w./-]){re.escape(f'{name}:{present}{kind}')}(?![\w.-])"
-            )
+    changes: dict[str, Change] = {}
+    decisions = set()
+    for image in sorted(find_images(texts)):
+        tags = find_tags(image.name)
+        new = newest_version(image, tags, cooldown)
+        if new != image.version:
+            changes[f"{image.name}{image.kind}"] = Change(image.version, new)
+            name = re.compile(rf"(?<![\w./-]){re.escape(str(image))}(?![\w.-])")
+            renewed = str(image._replace(version=new))
             for path, text in texts.items():
-                texts[path] = place.sub(f"{name}:{new}{kind}", text)
-        majors = [
-            int(it[1])
-            for tag in tags
-            if (it := re.fullmatch(rf"(\d+)[\d.]*{re.escape(kind)}", tag))
-        ]
+                texts[path] = name.sub(renewed, text)
+        major = newest_major(tags, image.kind)
         if not tags:
-            left.add(f"not read: the tags of {name}, by skopeo")
-        elif max(majors, default=0) > number(present)[0]:
-            left.add(f"{name} {max(majors)} is out.")
-    return changed, sorted(left)
+            decisions.add(f"not read: the tags of {image.name}, by skopeo")
+        elif major > number(image.version)[0]:
+            decisions.add(f"{image.name} {major} is out.")
+    return changes, sorted(decisions)
 
 
 def due_actions() -> list[str]:
     """Return the actions of the template's own workflows that have a newer release."""
-    texts = [
-        path.read_text(encoding="utf-8")
-        for path in sorted((ROOT / WORKFLOWS).iterdir())
-    ]
-    found, unread = [], []
-    for repository, version in sorted(
-        {match.groups() for text in texts for match in ACTION.finditer(text)}
-    ):
-        command = (
-            "git",
-            "ls-remote",
-            "--tags",
-            "--refs",
-            f"https://github.com/{repository}",
-            "v*",
-        )
-        done = subprocess.run(
+    paths = sorted((ROOT / WORKFLOWS).iterdir())
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    actions = {match.groups() for text in texts for match in ACTION.finditer(text)}
+    due = []
+    unread = []
+    for repository, version in sorted(actions):
+        url = f"https://github.com/{repository}"
+        command = ("git", "ls-remote", "--tags", "--refs", url, "v*")
+        process = subprocess.run(
             command, check=False, capture_output=True, encoding="utf-8"
         )
-        tags = re.findall(r"refs/tags/v(\d+\.\d+\.\d+)$", done.stdout, re.MULTILINE)
+        tags = re.findall(r"refs/tags/v(\d+\.\d+\.\d+)$", process.stdout, re.MULTILINE)
         newest = max(tags, key=number, default=version)
-        if done.returncode:
+        if process.returncode:
             unread.append(repository)
         elif number(newest) > number(version):
-            found.append(f"{repository} {version} → {newest}")
-    return found + [f"not read: the releases of {', '.join(unread)}"] * bool(unread)
+            due.append(f"{repository} {version} → {newest}")
+    if unread:
+        due.append(f"not read: the releases of {', '.join(unread)}")
+    return due
 
 
-def tracked() -> dict[Path, str]:
+def tracked_texts() -> Texts:
     """Return the text files of the repository, with their text."""
-    listed = subprocess.run(
+    process = subprocess.run(
         ["git", "ls-files", "-z"],
         cwd=ROOT,
         check=True,
@@ -402,7 +425,8 @@ def tracked() -> dict[Path, str]:
         encoding="utf-8",
     )
     texts = {}
-    for path in sorted({*filter(None, listed.stdout.split("\0"))} - KEPT):
+    paths = set(process.stdout.split("\0")) - {""}
+    for path in sorted(paths - KEPT):
         content = (ROOT / path).read_bytes()
         if b"\0" not in content:
             texts[ROOT / path] = content.decode()
@@ -411,23 +435,38 @@ def tracked() -> dict[Path, str]:
 
 def section(title: str, items: list[str]) -> str:
     """Return a list under a title, or nothing without items."""
-    return f"\n{title}\n\n" + "".join(f"- {item}\n" for item in items) if items else ""
+    if not items:
+        return ""
+    rows = [f"- {item}\n" for item in items]
+    return f"\n{title}\n\n{''.join(rows)}"
+
+
+def table_of(changes: dict[str, Change]) -> str:
+    """Return the rows of a Markdown table, or a sentence without changes."""
+    if not changes:
+        return "Nothing to raise."
+    rows = ["| package or image | from | to |", "| --- | --- | --- |"]
+    for name, change in sorted(changes.items()):
+        rows.append(f"| {name} | {change.old} | {change.new} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
     """Change the files, and print what changed and what is left to people."""
-    before = tracked()
+    before = tracked_texts()
     texts = dict(before)
     index = Index()
     try:
-        changed = renew_packages(texts, index)
+        changes = renew_packages(texts, index)
     except subprocess.CalledProcessError as failure:
         sys.exit(f"uv finds no set that fits together: {failure.stderr.strip()}")
-    renew_uv(texts, changed.get("uv", ("", installed_uv()))[1])
-    images, decisions = renew_images(texts, index.cooldown)
-    changed |= images
-    note, addable = next_python(index, texts)
-    if addable and "--python" in sys.argv[1:]:
+    uv_version = changes["uv"].new if "uv" in changes else installed_uv()
+    renew_uv(texts, uv_version)
+    days = int(index.cooldown.split(maxsplit=1)[0])
+    image_changes, decisions = renew_images(texts, timedelta(days=days))
+    changes |= image_changes
+    note, can_be_added = next_python(index, texts)
+    if can_be_added and "--python" in sys.argv[1:]:
         add_python(texts, index.next_python)
         note = (
             f"Python {index.next_python} is added. "
@@ -437,39 +476,23 @@ def main() -> None:
         if text != before[path]:
             path.write_text(text, encoding="utf-8", newline="\n")
 
-    rows = [
-        f"| {name} | {old} | {new} |" for name, (old, new) in sorted(changed.items())
-    ]
-    print(
-        "\n".join(
-            ["| package or image | from | to |", "| --- | --- | --- |", *rows]
-            if rows
-            else ["Nothing to raise."]
-        )
-    )
+    print(table_of(changes))
     lowered = [
         name
-        for name, (old, new) in sorted(changed.items())
-        if number(new) < number(old)
+        for name, change in sorted(changes.items())
+        if number(change.new) < number(change.old)
     ]
-    print(
-        section(
-            f"Lowered, since the pin is withdrawn or younger than {index.cooldown}:",
-            lowered,
-        ),
-        end="",
-    )
-    django = following(
-        line(re.findall(r'"django~=([\d.]+)', texts[RAW / "pyproject.toml"])[0])
-    )
-    decisions += [f"Django {django} is out."] if index.has(f"django>={django}") else []
-    print(section("Left for a decision:", decisions + [note] * bool(note)), end="")
-    print(
-        section(
-            f"Due in `{WORKFLOWS}`; Dependabot opens requests for these:", due_actions()
-        ),
-        end="",
-    )
+    reason = f"the pin is withdrawn or younger than {index.cooldown}"
+    print(section(f"Lowered, since {reason}:", lowered), end="")
+    present_django = re.findall(r'"django~=([\d.]+)', texts[MANIFEST])[0]
+    django = following(line(present_django))
+    if index.has(f"django>={django}"):
+        decisions.append(f"Django {django} is out.")
+    if note:
+        decisions.append(note)
+    print(section("Left for a decision:", decisions), end="")
+    title = f"Due in `{WORKFLOWS}`; Dependabot opens requests for these:"
+    print(section(title, due_actions()), end="")
 
 
 if __name__ == "__main__":

@@ -470,7 +470,9 @@ def test_every_pin_of_the_real_files_is_raised(template: Path, tmp_path: Path) -
         "outside these files, only uv is raised"
     )
     texts = {
-        path: text for path, text in renewal.tracked().items() if path.suffix != ".lock"
+        path: text
+        for path, text in renewal.tracked_texts().items()
+        if path.suffix != ".lock"
     }
     left = [
         path
@@ -488,7 +490,7 @@ def patched(version: str) -> str:
 
 def test_next_python_reaches_every_real_file() -> None:
     """test_pins.py compares these places."""
-    texts = renewal.tracked()
+    texts = renewal.tracked_texts()
     last = max(re.findall(r'"(3\.\d+)"', texts[ROOT / WORKFLOW]), key=renewal.number)
     new = renewal.following(last)
     renewal.add_python(texts, new)
