@@ -56,10 +56,8 @@ FEATURES: dict[str, list[Any]] = {
 
 def every(features: dict[str, list[Any]]) -> list[Answers]:
     """Return every combination of answers."""
-    return [
-        dict(zip(features, values, strict=True))
-        for values in product(*features.values())
-    ]
+    choices = product(*features.values())
+    return [dict(zip(features, choice, strict=True)) for choice in choices]
 
 
 def pairwise(features: dict[str, list[Any]]) -> list[Answers]:
@@ -72,10 +70,10 @@ def pairwise(features: dict[str, list[Any]]) -> list[Answers]:
     chosen = [0, len(choices) - 1]
     missing = set().union(*pairs) - pairs[0] - pairs[-1]
     while missing:
-        chosen.append(
-            max(range(len(choices)), key=lambda number: len(pairs[number] & missing))
-        )
-        missing -= pairs[chosen[-1]]
+        counts = [len(own_pairs & missing) for own_pairs in pairs]
+        best = counts.index(max(counts))
+        chosen.append(best)
+        missing -= pairs[best]
     return [choices[number] for number in sorted(set(chosen))]
 
 
@@ -85,7 +83,7 @@ ON_SERVER = FEATURES | {"deployment": ["server"]}
 ALL_ON, *_, ALL_OFF = every(ON_SERVER)
 ON_PLATFORM = ALL_ON | {"deployment": "platform"}
 PLATFORMS = [
-    *(ON_PLATFORM | {"ci_scanning": it} for it in FEATURES["ci_scanning"]),
+    *(ON_PLATFORM | {"ci_scanning": ci} for ci in FEATURES["ci_scanning"]),
     ALL_OFF | {"deployment": "platform"},
 ]
 
@@ -99,20 +97,14 @@ WITH_GALLERY = ALL_OFF | {"gallery": True}
 
 # The CI choice changes only scans and documents (test_generation.py shows it), so tests
 # of the code use one choice.
-PYTHON_COMBINATIONS = [
-    *pairwise(ON_SERVER | {"ci_scanning": FEATURES["ci_scanning"][:1]}),
-    ON_PLATFORM,
-]
+ONE_CI = {"ci_scanning": FEATURES["ci_scanning"][:1]}
+PYTHON_COMBINATIONS = [*pairwise(ON_SERVER | ONE_CI), ON_PLATFORM]
 
 
 def name(answers: Answers) -> str:
     """Return a readable name of a combination, used as a test id."""
-    return (
-        "+".join(
-            key if value is True else value for key, value in answers.items() if value
-        )
-        or "nothing"
-    )
+    parts = [key if value is True else value for key, value in answers.items() if value]
+    return "+".join(parts) or "nothing"
 
 
 def copy_template(target: Path) -> Path:
@@ -126,19 +118,21 @@ def copy_template(target: Path) -> Path:
         encoding="utf-8",
     ).stdout
     for path in filter(None, listed.split("\0")):
-        if (ROOT / path).is_file():
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / path, target / path)
+        source = ROOT / path
+        copy = target / path
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
     return target
 
 
 def complete(**answers: object) -> Answers:
     """Add the tests' own answers to the other prompts, so no default of a fork."""
-    first = {
+    defaults = {
         prompt: default[0] if isinstance(default, list) else default
         for prompt, default in DEFAULTS.items()
     }
-    return first | answers
+    return defaults | answers
 
 
 def typed(**answers: object) -> list[str]:
@@ -151,36 +145,28 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     home = output / ".cookiecutter"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "config.yaml"
-    config.write_text(
-        json.dumps(
-            {"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}
-        ),
-        encoding="utf-8",
-    )
+    folders = {"replay_dir": str(home / "replay"), "cookiecutters_dir": str(home)}
+    config.write_text(json.dumps(folders), encoding="utf-8")
     # Each copy of the template has its own.
     sys.modules.pop("secure_django_answers", None)
-    return Path(
-        cookiecutter(
-            str(template),
-            no_input=True,
-            extra_context=complete(**answers),
-            output_dir=str(output),
-            config_file=str(config),
-        )
+    project = cookiecutter(
+        str(template),
+        no_input=True,
+        extra_context=complete(**answers),
+        output_dir=str(output),
+        config_file=str(config),
     )
+    return Path(project)
 
 
 def paths(project: Path) -> set[str]:
     """Return the relative POSIX paths of all files of a project."""
-    return {
-        path.relative_to(project).as_posix()
-        for path in project.rglob("*")
-        if path.is_file()
-    }
+    files = [path for path in project.rglob("*") if path.is_file()]
+    return {file.relative_to(project).as_posix() for file in files}
 
 
 def is_text(path: Path) -> bool:
-    """Tell whether a file is text. One with a NUL is binary, as for Git."""
+    """Return whether a file is text. A file with a NUL is binary, as for Git."""
     return path.is_file() and b"\0" not in path.read_bytes()
 
 
@@ -213,7 +199,8 @@ def clean_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(prefixes) and key != "CI"
     }
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
+    tools = Path(sys.executable).parent
+    path = f"{tools}{os.pathsep}{kept['PATH']}"
     return kept | {"PATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
@@ -235,7 +222,7 @@ def run_within(
 ) -> str:
     """Run a command as `run` does, with a time limit of its own."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=folder,
             env=clean_environment() | environment,
@@ -248,17 +235,16 @@ def run_within(
             timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
+        stdout = error.stdout
         output = (
-            error.stdout.decode(errors="replace")
-            if isinstance(error.stdout, bytes)
-            else error.stdout
+            stdout.decode(errors="replace") if isinstance(stdout, bytes) else stdout
         )
         message = f"{' '.join(command)} did not end within {seconds} seconds:\n{output}"
         raise AssertionError(message) from None
-    assert done.returncode == 0, (
-        f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+    assert process.returncode == 0, (
+        f"{' '.join(command)} ended with {process.returncode}:\n{process.stdout}"
     )
-    return done.stdout
+    return process.stdout
 
 
 def commit(folder: Path, message: str = "Change") -> None:
@@ -266,13 +252,5 @@ def commit(folder: Path, message: str = "Change") -> None:
     run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "add", "--all")
     identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
-    run(
-        folder,
-        "git",
-        *identity,
-        "commit",
-        "--quiet",
-        "--allow-empty",
-        "--message",
-        message,
-    )
+    command = ("commit", "--quiet", "--allow-empty", "--message", message)
+    run(folder, "git", *identity, *command)

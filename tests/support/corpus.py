@@ -52,21 +52,22 @@ def webp() -> bytes:
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     """Return a PNG chunk."""
-    return (
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
-    )
+    length = struct.pack(">I", len(data))
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return length + kind + data + checksum
 
 
 def header(
     width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0
 ) -> bytes:
     """Return a PNG's header chunk; `color`: 0 gray, 2 RGB, 3 palette, 6 RGBA."""
-    return chunk(
-        b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
-    )
+    data = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
+    return chunk(b"IHDR", data)
+
+
+def png_file(header_chunk: bytes, data: bytes) -> bytes:
+    """Return a PNG from its header chunk and its pixel data, compressed by zlib."""
+    return PNG_SIGNATURE + header_chunk + chunk(b"IDAT", data) + chunk(b"IEND")
 
 
 @cache
@@ -87,12 +88,7 @@ def drawn(
     row = 1 + (width * channels * depth + 7) // 8
     # An interlaced image has more rows; decoders ignore surplus data.
     data = deflated(row * height * (2 if interlace else 1))
-    return (
-        PNG_SIGNATURE
-        + header(width, height, depth, color, interlace)
-        + chunk(b"IDAT", data)
-        + chunk(b"IEND")
-    )
+    return png_file(header(width, height, depth, color, interlace), data)
 
 
 def in_png(*chunks: bytes, before: bytes = b"IDAT") -> bytes:
@@ -103,11 +99,13 @@ def in_png(*chunks: bytes, before: bytes = b"IDAT") -> bytes:
 
 def in_jpeg(*segments: tuple[int, bytes]) -> bytes:
     """Return a JPEG with more segments, each a marker and content, after its start."""
-    added = b"".join(
-        struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-        for marker, data in segments
-    )
-    return jpeg()[:2] + added + jpeg()[2:]
+    added = [segment(marker, data) for marker, data in segments]
+    return jpeg()[:2] + b"".join(added) + jpeg()[2:]
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """Return a JPEG segment."""
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 def lying_jpeg(width: int, height: int) -> bytes:
@@ -118,8 +116,9 @@ def lying_jpeg(width: int, height: int) -> bytes:
 
 def lying_webp(width: int, height: int) -> bytes:
     """Return a WebP whose canvas size differs from its image."""
-    size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + size
+    last_column = struct.pack("<I", width - 1)[:3]
+    last_row = struct.pack("<I", height - 1)[:3]
+    canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + last_column + last_row
     body = b"WEBP" + canvas + webp()[12:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
@@ -129,12 +128,8 @@ def exif(
 ) -> bytes:
     """Return EXIF data; each tag is its number, type, count, and value or offset."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return (
-        struct.pack("<2sHIH", b"II", 42, 8, len(tags))
-        + entries
-        + struct.pack("<I", following)
-        + tail
-    )
+    start = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    return start + entries + struct.pack("<I", following) + tail
 
 
 def many_scans(scans: int = 1000, mode: str = "L") -> bytes:
@@ -150,18 +145,13 @@ def arithmetic(scans: int = 64, components: int = 4) -> bytes:
     Arithmetic coding decodes zeros where data is missing.
     """
     ids = range(1, components + 1)
-    frame = struct.pack(">BHHB", 8, 5000, 8000, components) + b"".join(
-        bytes([number, 0x11, 0]) for number in ids
-    )
-    scan = (
-        bytes([components]) + b"".join(bytes([number, 0]) for number in ids) + b"\0\0\0"
-    )
-    segments = [(0xDB, b"\0" + b"\x01" * 64), (0xCA, frame), *[(0xDA, scan)] * scans]
-    parts = (
-        struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-        for marker, data in segments
-    )
-    return b"\xff\xd8" + b"".join(parts) + b"\xff\xd9"
+    frame_start = struct.pack(">BHHB", 8, 5000, 8000, components)
+    frame = frame_start + b"".join(bytes([number, 0x11, 0]) for number in ids)
+    scan_parts = b"".join(bytes([number, 0]) for number in ids)
+    scan = bytes([components]) + scan_parts + b"\0\0\0"
+    table = segment(0xDB, b"\0" + b"\x01" * 64)
+    segments = table + segment(0xCA, frame) + segment(0xDA, scan) * scans
+    return b"\xff\xd8" + segments + b"\xff\xd9"
 
 
 def large_webp() -> bytes:
@@ -220,30 +210,22 @@ def text_chunks(**texts: str) -> PngImagePlugin.PngInfo:
 
 def in_pixels(form: str) -> bytes:
     """Return an image whose pixels repeat the marker."""
-    pixels = (MARKER * (160 * 120 * 3 // len(MARKER) + 1))[: 160 * 120 * 3]
-    return encode(
-        Image.frombytes("RGB", (160, 120), pixels),
-        form,
-        **({"lossless": True} if form == "WEBP" else {}),
-    )
+    size = 160 * 120 * 3
+    pixels = MARKER * (size // len(MARKER) + 1)
+    options = {"lossless": True} if form == "WEBP" else {}
+    return encode(Image.frombytes("RGB", (160, 120), pixels[:size]), form, **options)
 
 
 def stored_pixels() -> bytes:
     """Return a PNG whose uncompressed pixel data contains the marker readably."""
     rows = b"".join(b"\0" + (MARKER * 9)[:480] for _ in range(120))
-    return (
-        PNG_SIGNATURE
-        + header(160, 120)
-        + chunk(b"IDAT", zlib.compress(rows, 0))
-        + chunk(b"IEND")
-    )
+    return png_file(header(160, 120), zlib.compress(rows, 0))
 
 
 def animated(form: str, frames: int = 3) -> bytes:
     """Return an animated image."""
-    rest = [
-        Image.new("RGB", (160, 120), (shade % 256, 0, 0)) for shade in range(frames - 1)
-    ]
+    colors = [(number % 256, 0, 0) for number in range(frames - 1)]
+    rest = [Image.new("RGB", (160, 120), color) for color in colors]
     return encode(image(), form, save_all=True, append_images=rest)
 
 
@@ -301,12 +283,7 @@ TYPES = {
 
 def empty_png(width: int, height: int) -> bytes:
     """Return a PNG without pixel data whose header states a size."""
-    return (
-        PNG_SIGNATURE
-        + header(width, height)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND")
-    )
+    return png_file(header(width, height), zlib.compress(b""))
 
 
 def profile_chunk(data: bytes) -> bytes:
@@ -392,12 +369,7 @@ DAMAGED = {
     ),
     "damaged: PNG of width 0": File(lambda: empty_png(0, 9), "damaged", "photo.png"),
     "damaged: missing palette": File(
-        lambda: (
-            PNG_SIGNATURE
-            + header(9, 9, color=3)
-            + chunk(b"IDAT", zlib.compress(bytes(90)))
-            + chunk(b"IEND")
-        ),
+        lambda: png_file(header(9, 9, color=3), zlib.compress(bytes(90))),
         "damaged",
         "photo.png",
     ),
@@ -473,13 +445,7 @@ BOMBS = {
     "bomb: millions of segments": File(lambda: in_jpeg(*[(0xE5, b"")] * 2_600_000)),
     "bomb: 500 hidden scans": File(hidden_scans, "too_slow"),
     "bomb: surplus pixel data": File(
-        lambda: (
-            PNG_SIGNATURE
-            + header(9, 9)
-            + chunk(b"IDAT", deflated(10**9))
-            + chunk(b"IEND")
-        ),
-        name="photo.png",
+        lambda: png_file(header(9, 9), deflated(10**9)), name="photo.png"
     ),
     "bomb: compressed text": File(
         lambda: in_png(chunk(b"zTXt", b"key\0\0" + deflated(10**9))),

@@ -18,6 +18,7 @@ PALETTES = [
     ("#8796a8", "#dfe3e3", "#2c3640"),
     ("#33599b", "#fbc9bd", "#20304f"),
 ]
+HILLS = 5
 
 
 def landscape(
@@ -29,54 +30,52 @@ def landscape(
     those of real photos.
     """
     random = Random(seed)  # noqa: S311
-    width, height = size
-    top, horizon, near = (
-        ImageColor.getrgb(color)[:3] for color in PALETTES[seed % len(PALETTES)]
-    )
-    sky = Image.linear_gradient("L").resize(size)
+    palette = PALETTES[seed % len(PALETTES)]
+    top, horizon, near = (ImageColor.getrgb(color)[:3] for color in palette)
     image = Image.composite(
-        Image.new("RGB", size, horizon), Image.new("RGB", size, top), sky
+        Image.new("RGB", size, horizon),
+        Image.new("RGB", size, top),
+        Image.linear_gradient("L").resize(size),
     )
-
-    glow = Image.new("L", size)
-    x, y, radius = (
-        random.uniform(0.2, 0.8) * width,
-        random.uniform(0.25, 0.5) * height,
-        height / 14,
-    )
-    ImageDraw.Draw(glow).ellipse(
-        (x - radius, y - radius, x + radius, y + radius), fill=235
-    )
-    image.paste("#fff6dd", mask=glow.filter(ImageFilter.GaussianBlur(radius / 12)))
-
-    for layer in range(5):
-        depth = (layer + 1) / 5
+    draw_sun(image, random)
+    for layer in range(HILLS):
+        depth = (layer + 1) / HILLS
         color = tuple(
             round(far + (close - far) * depth)
             for far, close in zip(horizon, near, strict=True)
         )
-        waves = [
-            (random.uniform(1, 5) * (n + 1), random.uniform(0, 7), 0.06 / (n + 1))
-            for n in range(4)
-        ]
-        ridge = [
-            (
-                at,
-                height
-                * (
-                    0.45
-                    + 0.11 * layer
-                    + sum(a * math.sin(f * at / width + p) for f, p, a in waves)
-                ),
-            )
-            for at in range(0, width + 8, 8)
-        ]
-        ImageDraw.Draw(image).polygon(
-            [*ridge, (width, height), (0, height)], fill=color
-        )
-
+        draw_hill(image, random, 0.45 + 0.11 * layer, color)
     noise = Image.effect_noise(size, 24).convert("RGB")
     return Image.blend(image.filter(ImageFilter.GaussianBlur(0.7)), noise, grain)
+
+
+def draw_sun(image: Image.Image, random: Random) -> None:
+    """Draw a sun in the middle of the sky."""
+    x = random.uniform(0.2, 0.8) * image.width
+    y = random.uniform(0.25, 0.5) * image.height
+    radius = image.height / 14
+    disk = (x - radius, y - radius, x + radius, y + radius)
+    glow = Image.new("L", image.size)
+    ImageDraw.Draw(glow).ellipse(disk, fill=235)
+    image.paste("#fff6dd", mask=glow.filter(ImageFilter.GaussianBlur(radius / 12)))
+
+
+def draw_hill(
+    image: Image.Image, random: Random, base: float, color: tuple[int, ...]
+) -> None:
+    """Draw a hill from its ridge down; `base` is the ridge's share of the height."""
+    width, height = image.size
+    # Each wave has a frequency, a phase and an amplitude.
+    waves = [
+        (random.uniform(1, 5) * number, random.uniform(0, 7), 0.06 / number)
+        for number in range(1, 5)
+    ]
+    outline = []
+    for x in range(0, width + 8, 8):
+        share = base + sum(a * math.sin(f * x / width + p) for f, p, a in waves)
+        outline.append((x, height * share))
+    outline += [(width, height), (0, height)]
+    ImageDraw.Draw(image).polygon(outline, fill=color)
 
 
 def encode(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
@@ -96,19 +95,14 @@ def camera_file(image: Image.Image, marker: str, orientation: int = 1) -> bytes:
     exif[ExifTags.Base.Artist] = f"{marker} Artist"
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.DateTime] = "2026:05:04 03:02:01"
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = (
-        f"{marker} comment".encode()
-    )
-    exif.get_ifd(ExifTags.IFD.GPSInfo).update(
-        {
-            ExifTags.GPS.GPSLatitudeRef: "N",
-            ExifTags.GPS.GPSLatitude: (48.0, 8.0, 13.7),
-            ExifTags.GPS.GPSLongitudeRef: "E",
-            ExifTags.GPS.GPSLongitude: (11.0, 34.0, 31.2),
-            ExifTags.GPS.GPSDateStamp: "2026:05:04",
-        }
-    )
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.UserComment] = f"{marker} comment".encode()
+    location = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    location[ExifTags.GPS.GPSLatitudeRef] = "N"
+    location[ExifTags.GPS.GPSLatitude] = (48.0, 8.0, 13.7)
+    location[ExifTags.GPS.GPSLongitudeRef] = "E"
+    location[ExifTags.GPS.GPSLongitude] = (11.0, 34.0, 31.2)
+    location[ExifTags.GPS.GPSDateStamp] = "2026:05:04"
+    comment = f"{marker} <?php".encode()
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{marker}</x:xmpmeta>".encode()
-    return encode(
-        image, exif=exif, comment=f"{marker} <?php".encode(), xmp=xmp, quality=90
-    )
+    return encode(image, exif=exif, comment=comment, xmp=xmp, quality=90)

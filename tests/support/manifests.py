@@ -7,14 +7,20 @@ import yaml
 from tests.support.recipes import Recipe
 
 PAGES = ["kubernetes", "kubernetes-network", "kubernetes-site", "kubernetes-worker"]
-IMAGE, RELEASE = "registry.example.com/my-secure-site", "RELEASE"
+IMAGE = "registry.example.com/my-secure-site"
+RELEASE = "RELEASE"
 
 
 def read_manifests() -> dict[str, dict[str, Any]]:
     """Return the manifests of all pages, each by its kind and name."""
     texts = [block.text for page in PAGES for block in Recipe(page).steps]
-    found = [manifest for text in texts for manifest in yaml.safe_load_all(text)]
-    return {f"{it['kind']}/{it['metadata']['name']}": it for it in found}
+    manifests = [manifest for text in texts for manifest in yaml.safe_load_all(text)]
+    return {key_of(manifest): manifest for manifest in manifests}
+
+
+def key_of(manifest: dict[str, Any]) -> str:
+    """Return the kind and the name of a manifest."""
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
 def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -13,23 +13,21 @@ QUEUE = "/admin/uploads/photo/"
 def publish(site: Site) -> None:
     """Upload a photo, and approve it."""
     admin = site.visitor(ADMIN)
-    assert (
-        admin.upload(encode(landscape(1, (320, 240))), title=TITLE).location
-        == "/photos/mine/"
-    )
+    content = encode(landscape(1, (320, 240)))
+    assert admin.upload(content, title=TITLE).location == "/photos/mine/"
     assert TITLE not in site.visitor().get("/").text
-    (photo,) = re.findall(
-        r'name="_selected_action" value="([0-9a-f-]{36})"', admin.get(QUEUE).text
-    )
+    queue = admin.get(QUEUE).text
+    (photo,) = re.findall(r'name="_selected_action" value="([0-9a-f-]{36})"', queue)
     admin.post(QUEUE, {"action": "approve", "_selected_action": photo})
     assert is_published(site)
 
 
 def is_published(site: Site) -> bool:
-    """Tell whether a visitor sees the photo and its file, once nginx's page is new."""
+    """Return whether a visitor sees the photo and its file, on a new page of nginx."""
     time.sleep(2)
     page = site.visitor().get("/").text
     if TITLE not in page:
         return False
-    file = page.partition('src="/photos/')[2].partition('"')[0]
-    return site.visitor().get(f"/photos/{file}").body.startswith(b"\xff\xd8")
+    name = page.partition('src="/photos/')[2].partition('"')[0]
+    content = site.visitor().get(f"/photos/{name}").body
+    return content.startswith(b"\xff\xd8")

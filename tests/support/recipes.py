@@ -25,6 +25,8 @@ INSIDE = ROOT / "tests" / "recipes" / "inside"
 MOST_LINES = 140
 LONGEST = 1500  # seconds, for all tests of a project
 SECTIONS = ["What you get", "What it costs", "Steps", "Take it out again"]
+# A change of a diff, after the path of its file if it is another one.
+HUNK = re.compile(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", re.MULTILINE)
 # What installing, running and testing leave. The database is compared by its tables.
 LEFT = {
     ".venv",
@@ -44,7 +46,8 @@ def marks(*names: str) -> list[pytest.MarkDecorator]:
     """
     pages = [PAGES / f"{name}.md" for name in names]
     texts = [page.read_text(encoding="utf-8") for page in pages]
-    changed = re.findall(r"^(?:```diff|@@) (\S+)$", "\n".join(texts), re.MULTILINE)
+    text = "\n".join(texts)
+    changed = re.findall(r"^(?:```diff|@@) (\S+)$", text, re.MULTILINE)
     patterns = [page.relative_to(ROOT).as_posix() for page in pages]
     patterns += [f"{RAW}/{path}" for path in sorted(set(changed))]
     return [
@@ -78,10 +81,8 @@ class Recipe:
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS, (
             f"the sections of {name}.md"
         )
-        self.steps, self.way_out = (
-            self.blocks("Steps"),
-            self.blocks("Take it out again"),
-        )
+        self.steps = self.blocks("Steps")
+        self.way_out = self.blocks("Take it out again")
         assert len(self.steps) + len(self.way_out) == len(self.blocks_of(text)), (
             f"{name}.md has blocks elsewhere"
         )
@@ -111,12 +112,8 @@ class Installed:
 
     def run(self, *command: str, **environment: str) -> str:
         """Run a command with the packages of the project and return its output."""
-        return run_within(
-            LONGEST,
-            self.folder,
-            ["uv", "run", "--quiet", "--no-sync", *command],
-            environment,
-        )
+        words = ["uv", "run", "--quiet", "--no-sync", *command]
+        return run_within(LONGEST, self.folder, words, environment)
 
     def apply(self, recipe: Recipe) -> None:
         """Follow the steps of the page."""
@@ -165,9 +162,8 @@ class Installed:
             for changed, old, new in hunks(block):
                 replace(self.folder / changed, old, new)
         elif not block.path:
-            for words in (
-                shlex.split(line, comments=True) for line in block.text.splitlines()
-            ):
+            for line in block.text.splitlines():
+                words = shlex.split(line, comments=True)
                 if words:
                     run(self.folder, *words)
         elif block.path == ".env":
@@ -193,10 +189,11 @@ class Installed:
                 f"{block.path} is no longer what the page says"
             )
             path.unlink()
-            for folder in path.relative_to(self.folder).parents[:-1]:
-                shutil.rmtree(self.folder / folder / "__pycache__", ignore_errors=True)
-                if not any((self.folder / folder).iterdir()):
-                    (self.folder / folder).rmdir()
+            for parent in path.relative_to(self.folder).parents[:-1]:
+                folder = self.folder / parent
+                shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
     def check(self) -> None:
         """Check style, format, imports, types, deployment settings and migrations."""
@@ -216,41 +213,32 @@ class Installed:
 
     def attack(self, module: str) -> None:
         """Check the types of a module of tests/recipes/inside, and run it there."""
-        inside = self.folder / "core" / "tests" / "test_recipe.py"
+        name = "core/tests/test_recipe.py"
+        inside = self.folder / name
+        text = (INSIDE / f"{module}.py").read_text(encoding="utf-8")
         # The comment hides what only the project can import from the template's mypy.
-        text = (
-            (INSIDE / f"{module}.py")
-            .read_text(encoding="utf-8")
-            .replace("# mypy: ignore-errors\n", "")
-        )
+        text = text.replace("# mypy: ignore-errors\n", "")
         inside.write_text(text, encoding="utf-8")
         try:
-            self.run("mypy", "core/tests/test_recipe.py", MYPY_CACHE_DIR=mypy_cache())
-            self.run(
-                "pytest", "-q", "-p", "no:cacheprovider", "core/tests/test_recipe.py"
-            )
+            self.run("mypy", name, MYPY_CACHE_DIR=mypy_cache())
+            self.run("pytest", "-q", "-p", "no:cacheprovider", name)
         finally:
             inside.unlink()
 
     def snapshot(self) -> dict[str, bytes | str]:
         """Return the content of each file, uv.lock too, and the database's tables."""
-        found: dict[str, bytes | str] = {}
+        contents: dict[str, bytes | str] = {}
         for folder, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if name not in LEFT]
-            files = [
-                Path(folder, name)
-                for name in names
-                if not name.startswith("db.sqlite3")
-            ]
-            found |= {
-                path.relative_to(self.folder).as_posix(): path.read_bytes()
-                for path in files
-            }
+            for name in names:
+                if not name.startswith("db.sqlite3"):
+                    path = Path(folder, name)
+                    key = path.relative_to(self.folder).as_posix()
+                    contents[key] = path.read_bytes()
+        query = "SELECT name, sql FROM sqlite_master ORDER BY name"
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
-            rows = database.execute(
-                "SELECT name, sql FROM sqlite_master ORDER BY name"
-            ).fetchall()
-        return found | {f"table {name}": sql or "" for name, sql in rows}
+            rows = database.execute(query).fetchall()
+        return contents | {f"table {name}": sql or "" for name, sql in rows}
 
 
 type Install = Callable[..., Installed]  # takes answers, and names of apps to make
@@ -258,21 +246,16 @@ type Install = Callable[..., Installed]  # takes answers, and names of apps to m
 
 def mypy_cache() -> str:
     """Return a cache for later runs: mypy spends most of its time on Django's stubs."""
-    return str(
-        ROOT
-        / ".mypy_cache"
-        / "recipes"
-        / os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    )
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    return str(ROOT / ".mypy_cache" / "recipes" / worker)
 
 
 def hunks(block: Block) -> list[tuple[str, str, str]]:
     """Return each change of a diff: the file, and its lines before and after."""
-    path, found = block.path, []
-    for marked, hunk in re.findall(
-        r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", block.text, re.MULTILINE
-    ):
-        path = marked or path
+    path = block.path
+    changes = []
+    for named_path, hunk in HUNK.findall(block.text):
+        path = named_path or path
         # Editors remove the space of an empty context line.
         lines = [line or " " for line in hunk.splitlines()]
         if not lines:
@@ -281,26 +264,22 @@ def hunks(block: Block) -> list[tuple[str, str, str]]:
         assert all(line[0] in " -+" for line in lines), (
             f"a diff of {path} has a line without its sign"
         )
-        old, new = [
-            "".join(f"{line[1:]}\n" for line in lines if line[0] != sign)
-            for sign in "+-"
-        ]
+        old = "".join(f"{line[1:]}\n" for line in lines if line[0] != "+")
+        new = "".join(f"{line[1:]}\n" for line in lines if line[0] != "-")
         assert old, f"a change of {path} has no place"
         assert old != new, f"a change of {path} changes nothing"
-        found.append((path, old, new))
-    return found
+        changes.append((path, old, new))
+    return changes
 
 
 def replace(path: Path, old: str, new: str) -> None:
     """Replace lines that a file has exactly once."""
     text = path.read_text(encoding="utf-8")
-    places = [place.start() for place in re.finditer(f"(?m)^{re.escape(old)}", text)]
+    places = list(re.finditer(f"(?m)^{re.escape(old)}", text))
     assert len(places) == 1, f"{path.name} has {len(places)} times:\n{old}"
-    path.write_text(
-        text[: places[0]] + new + text[places[0] + len(old) :],
-        encoding="utf-8",
-        newline="\n",
-    )
+    before = text[: places[0].start()]
+    after = text[places[0].end() :]
+    path.write_text(before + new + after, encoding="utf-8", newline="\n")
 
 
 def append(path: Path, text: str) -> None:

@@ -12,20 +12,30 @@ from pathlib import Path
 from tests.support.baking import RAW, ROOT, copy_template, paths
 
 RECORDS = Path("tests") / "records"
-FILES, MIGRATIONS = RECORDS / "files.txt", RECORDS / "migrations.json"
+FILES = RECORDS / "files.txt"
+MIGRATIONS = RECORDS / "migrations.json"
 
 type Digests = dict[str, str]
 
 
+def digest(file: Path) -> str:
+    """Return the SHA-256 of a file, independent of line ends."""
+    content = file.read_bytes().replace(b"\r\n", b"\n")
+    return hashlib.sha256(content).hexdigest()
+
+
 def digests(template: Path) -> Digests:
-    """Return the SHA-256 of each raw migration, independent of line ends."""
-    files = sorted((template / RAW).glob("**/migrations/*.py"))
-    return {
-        file.relative_to(template / RAW).as_posix(): hashlib.sha256(
-            file.read_bytes().replace(b"\r\n", b"\n")
-        ).hexdigest()
-        for file in files
-    }
+    """Return the digest of each raw migration."""
+    raw = template / RAW
+    files = sorted(raw.glob("**/migrations/*.py"))
+    return {file.relative_to(raw).as_posix(): digest(file) for file in files}
+
+
+def recorded_digests(template: Path) -> dict[str, Digests]:
+    """Return the digests of the migrations of each release."""
+    text = (template / MIGRATIONS).read_text(encoding="utf-8")
+    digests_of_releases: dict[str, Digests] = json.loads(text)
+    return digests_of_releases
 
 
 def released(template: Path) -> list[str]:
@@ -36,41 +46,31 @@ def released(template: Path) -> list[str]:
 
 def edited_migrations(template: Path) -> list[str]:
     """Return each migration that differs from a release, and unrecorded releases."""
-    recorded: dict[str, Digests] = json.loads(
-        (template / MIGRATIONS).read_text(encoding="utf-8")
-    )
+    recorded = recorded_digests(template)
     present = digests(template)
-    found = [
-        f"{release} is not recorded"
-        for release in released(template)
-        if release not in recorded
-    ]
+    unrecorded = [release for release in released(template) if release not in recorded]
+    problems = [f"{release} is not recorded" for release in unrecorded]
     for release, migrations in recorded.items():
-        found += [
-            f"{path} of {release}"
-            for path, digest in migrations.items()
-            if present.get(path) != digest
-        ]
-    return found
+        for path, expected in migrations.items():
+            if present.get(path) != expected:
+                problems.append(f"{path} of {release}")
+    return problems
 
 
 def unlisted_files(template: Path) -> set[str]:
     """Return the paths that are in the raw folder or in the list, but not in both."""
-    return paths(template / RAW) ^ set(
-        (template / FILES).read_text(encoding="utf-8").splitlines()
-    )
+    listed = (template / FILES).read_text(encoding="utf-8").splitlines()
+    return paths(template / RAW) ^ set(listed)
 
 
 def record(template: Path) -> None:
     """List the files, and record the migrations of a new dated release."""
-    migrations: dict[str, Digests] = json.loads(
-        (template / MIGRATIONS).read_text(encoding="utf-8")
-    )
-    if (dated := released(template)) and dated[0] not in migrations:
-        migrations[dated[0]] = digests(template)
-    (template / MIGRATIONS).write_text(
-        json.dumps(migrations, indent=2) + "\n", encoding="utf-8", newline="\n"
-    )
+    recorded = recorded_digests(template)
+    releases = released(template)
+    if releases and releases[0] not in recorded:
+        recorded[releases[0]] = digests(template)
+    text = json.dumps(recorded, indent=2)
+    (template / MIGRATIONS).write_text(text + "\n", encoding="utf-8", newline="\n")
     listed = "\n".join(sorted(paths(template / RAW)))
     (template / FILES).write_text(listed + "\n", encoding="utf-8", newline="\n")
 

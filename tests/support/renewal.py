@@ -14,53 +14,47 @@ from tests.support.baking import RAW, ROOT
 AT_ONCE = {"cryptography", "django", "django-allauth", "pillow"}
 WEEK = "7 days"
 # The version of uv in the image; test_pins.py compares it with the others.
-UV = re.findall(
-    r"astral-sh/uv:(\S+)", (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8")
-)[0]
+DOCKERFILE = (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8")
+UV = re.findall(r"astral-sh/uv:(\S+)", DOCKERFILE)[0]
 
 
 def images(folder: Path) -> dict[str, str]:
     """Return every image that a file names, with the file."""
-    patterns = {
+    expressions = {
         "Dockerfile": r"^FROM (\S+)|--from=(\S+/\S+)",
         "*.y*ml": r"^ *image: +(\S+)|services: \[(.+?)\]",
     }
-    found = {}
-    for pattern, expression in patterns.items():
+    files_of_images = {}
+    for pattern, expression in expressions.items():
         for file in folder.rglob(pattern):
-            for groups in re.findall(
-                expression, file.read_text(encoding="utf-8"), re.MULTILINE
-            ):
+            text = file.read_text(encoding="utf-8")
+            for groups in re.findall(expression, text, re.MULTILINE):
                 for image in "".join(groups).split(", "):
-                    found[image] = file.relative_to(folder).as_posix()
-    return found
+                    files_of_images[image] = file.relative_to(folder).as_posix()
+    return files_of_images
 
 
 def undated_images(folder: Path) -> list[str]:
     """Return the images without a version, except the one built from the project."""
-    versioned, built = (
-        re.compile(r"[^:]+:v?\d[^:]*"),
-        '"my-secure-site:${RELEASE:-latest}"',
-    )
+    with_version = re.compile(r"[^:]+:v?\d[^:]*")
+    own_image = '"my-secure-site:${RELEASE:-latest}"'
     return [
         f"{file}: {image}"
         for image, file in images(folder).items()
-        if image != built and not versioned.fullmatch(image)
+        if image != own_image and not with_version.fullmatch(image)
     ]
 
 
 def cooldowns(folder: Path) -> list[str]:
     """Return each file that takes new releases at once."""
-    found = []
-    dependabot, renovate, metadata = (
-        folder / name
-        for name in (".github/dependabot.yml", "renovate.json", "pyproject.toml")
-    )
+    problems = []
+    dependabot = folder / ".github" / "dependabot.yml"
+    renovate = folder / "renovate.json"
+    metadata = folder / "pyproject.toml"
     if dependabot.is_file():
-        updates: list[dict[str, Any]] = yaml.safe_load(
-            dependabot.read_text(encoding="utf-8")
-        )["updates"]
-        found += [
+        config = yaml.safe_load(dependabot.read_text(encoding="utf-8"))
+        updates: list[dict[str, Any]] = config["updates"]
+        problems += [
             f"{dependabot.name}: {update['package-ecosystem']} in {update['directory']}"
             for update in updates
             if update.get("cooldown") != {"default-days": 7}
@@ -69,7 +63,7 @@ def cooldowns(folder: Path) -> list[str]:
         config = json.loads(renovate.read_text(encoding="utf-8"))
         ages = [part.get("minimumReleaseAge", WEEK) for part in config["packageRules"]]
         if {config.get("minimumReleaseAge"), *ages} != {WEEK}:
-            found.append(renovate.name)
+            problems.append(renovate.name)
     uv = tomllib.loads(metadata.read_text(encoding="utf-8"))["tool"]["uv"]
     exceptions = {
         package
@@ -77,5 +71,5 @@ def cooldowns(folder: Path) -> list[str]:
         if span != WEEK
     }
     if uv.get("exclude-newer") != WEEK or exceptions - AT_ONCE:
-        found.append(metadata.name)
-    return found
+        problems.append(metadata.name)
+    return problems

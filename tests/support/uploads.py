@@ -10,16 +10,17 @@ CAN_MEASURE = Path("/proc/self/clear_refs").exists()
 
 def seconds(pid: int) -> float:
     """Return the seconds of processor time of a process and its ended children."""
-    times = (
-        Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    )
-    return sum(map(int, times[11:15])) / os.sysconf("SC_CLK_TCK")
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    fields = stat.rpartition(")")[2].split()
+    ticks = sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid: int, name: str) -> float:
     """Return a memory figure in MiB: `VmRSS` is the present one, `VmHWM` the peak."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
+    kibibytes = status.partition(f"{name}:")[2].split()[0]
+    return int(kibibytes) / 1024
 
 
 def reset_peak(pid: int) -> None:
@@ -29,8 +30,5 @@ def reset_peak(pid: int) -> None:
 
 def stored_files(site: Site) -> set[Path]:
     """Return every file in the site's media folder."""
-    return {
-        path
-        for path in Path(site.environment["MEDIA_ROOT"]).rglob("*")
-        if path.is_file()
-    }
+    media = Path(site.environment["MEDIA_ROOT"])
+    return {path for path in media.rglob("*") if path.is_file()}
