@@ -1734,8 +1734,8 @@ FOUNDATION = [
     Mutation(
         "backups of each folder kept apart",
         BACKUPS,
-        '"--quiet", *OWN, GROUP, *KEPT',
-        '"--quiet", *OWN, *KEPT',
+        '"--quiet", *OWN, GROUP, *RETENTION',
+        '"--quiet", *OWN, *RETENTION',
     ),
     Mutation(
         "deleted photos left in the repository", BACKUPS, ', "--max-unused=0"', ""

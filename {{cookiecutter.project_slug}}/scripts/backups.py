@@ -19,30 +19,30 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 PROJECT = Path(__file__).parents[1]
 SECRETS = PROJECT / "secrets"
-# Fixed names, by which restic knows what is one site's.
+# Fixed names: restic knows by them which backups are of one site.
 OWN = ("--host=site", "--tag=site")
 GROUP = "--group-by=host"
-KEPT = ("--keep-daily=14", "--keep-weekly=8", "--max-unused=0")
-# Each night reads another of these parts of the repository: all of it in four weeks.
+RETENTION = ("--keep-daily=14", "--keep-weekly=8", "--max-unused=0")
+# Parts of the repository. Each night reads another one: all of them in four weeks.
 PARTS = 28
 NO_REPOSITORY = 10  # restic's exit code
 REMOTE = re.compile(r"[a-z][a-z0-9]+:")
-# In the folder of the photos, which the site can write wherever it runs.
+# A file in the folder of the photos, which the site can write wherever it runs.
 DUMP = "database.dump"
 KEEP_DUMP = ("sh", "-c", f"umask 077 && cat > {DUMP}")
 CONTAINER_USER = 10001
 # Tables without their rows: sessions would let a thief in, and emails and counters are
 # of no use later.
-EMPTIED = "core_lastrun|core_mail|django_cache|django_session"
+EMPTIED_TABLES = "core_lastrun|core_mail|django_cache|django_session"
 # % if cookiecutter.auth_app
-EMPTIED += "|usersessions_usersession"
+EMPTIED_TABLES += "|usersessions_usersession"
 # % endif
 
-# Where a program runs with compose.
+# Where a program runs with --compose.
 IN_DATABASE = ("exec", "-T", "--env=PGUSER=site", "database")
 IN_SITE = ("run", "--rm", "-T", "--no-deps", "--workdir=/media", "site")
 IN_RESTIC = ("run", "--rm", "-T", "--no-deps")
@@ -71,8 +71,10 @@ SQLITE = (
 say = partial(print, file=sys.stderr, flush=True)  # each step can take minutes
 ERRORS = (OSError, ValueError, subprocess.CalledProcessError)
 
-# A place and the words of a command.
-type Command = tuple[tuple[str, ...], tuple[str, ...]]
+
+class Command(NamedTuple):
+    place: tuple[str, ...]  # where it runs with --compose
+    words: tuple[str, ...]
 
 
 def main() -> None:
@@ -87,11 +89,11 @@ def main() -> None:
     try:
         site = Site(options.compose)
         with lock(site.folder):
-            site.delete_dump()  # a killed backup has left it
+            site.delete_dump()  # of a backup that was killed
             if options.action == "create":
-                create(site)
+                create_backup(site)
             else:
-                restore(site, options.snapshot)
+                restore_backup(site, options.snapshot)
     except ERRORS as error:
         sys.exit(f"The command failed: {error}")
 
@@ -120,9 +122,8 @@ class Site:
     def __init__(self, compose: bool) -> None:
         self.compose = compose
         self.name = "site"
-        self.folder = (
-            PROJECT  # where programs run: for those of this machine, the photos
-        )
+        # The working directory of programs. Without --compose, it has the photos.
+        self.folder = PROJECT
         self.environment = dict(os.environ)
         if compose:
             keys = read_secret("field_encryption_keys").split(",")
@@ -131,10 +132,7 @@ class Site:
         else:
             keys = self.read_settings()
             self.repository = self.find_repository()
-        self.tags = {
-            f"key-{hmac.digest(key.strip().encode(), b'backup', 'sha256').hex()[:16]}"
-            for key in keys
-        }
+        self.tags = {make_tag(key) for key in keys}
 
     def make_folder(self) -> None:
         """Make the folder that compose.yaml mounts, for the user in the container."""
@@ -176,14 +174,15 @@ class Site:
             self.environment.setdefault("RESTIC_PASSWORD_FILE", password)
         return location
 
-    def words(self, command: Command) -> tuple[str, ...]:
-        """Return what to run. Its environment alone has passwords."""
-        place, words = command
-        return ("docker", "compose", *place, *words) if self.compose else words
+    def find_words(self, command: Command) -> tuple[str, ...]:
+        """Return the words to run. Passwords are in the environment alone."""
+        if self.compose:
+            return ("docker", "compose", *command.place, *command.words)
+        return command.words
 
     def run(self, command: Command, **streams: Any) -> None:
         subprocess.run(  # noqa: S603 - no shell
-            self.words(command),
+            self.find_words(command),
             env=self.environment,
             cwd=self.folder,
             check=True,
@@ -191,9 +190,9 @@ class Site:
         )
 
     @contextmanager
-    def read(self, command: Command) -> Iterator[IO[bytes]]:
+    def read_output(self, command: Command) -> Iterator[IO[bytes]]:
         """Yield the output of a command, and raise an error if it fails."""
-        words = self.words(command)
+        words = self.find_words(command)
         with subprocess.Popen(  # noqa: S603 - no shell
             words, env=self.environment, cwd=self.folder, stdout=subprocess.PIPE
         ) as process:
@@ -204,7 +203,7 @@ class Site:
 
     def pipe(self, source: Command, target: Command) -> None:
         """Run two commands, of which the second reads the output of the first."""
-        with self.read(source) as stream:
+        with self.read_output(source) as stream:
             self.run(target, stdin=stream)
 
     def psql(self, sql: str, database: str = "postgres") -> None:
@@ -219,10 +218,16 @@ class Site:
             f"--set=old={self.name}_old",
             f"--dbname={database}",
         )
-        self.run((IN_DATABASE, words), input=sql.encode())
+        self.run(Command(IN_DATABASE, words), input=sql.encode())
 
     def delete_dump(self) -> None:
-        self.run((IN_SITE, ("rm", "-f", DUMP)))
+        self.run(Command(IN_SITE, ("rm", "-f", DUMP)))
+
+
+def make_tag(key: str) -> str:
+    """Return the fingerprint of an encryption key as a tag."""
+    digest = hmac.digest(key.strip().encode(), b"backup", "sha256")
+    return f"key-{digest.hex()[:16]}"
 
 
 def read_secret(name: str) -> str:
@@ -231,16 +236,17 @@ def read_secret(name: str) -> str:
 
 def restic(*words: str) -> Command:
     """Return a command of restic."""
-    return IN_RESTIC, ("restic", "--no-cache", "--retry-lock=10m", *words)
+    options = ("--no-cache", "--retry-lock=10m")
+    return Command(IN_RESTIC, ("restic", *options, *words))
 
 
-def create(site: Site) -> None:
+def create_backup(site: Site) -> None:
     prepare_repository(site)
     dump = (
         "pg_dump",
         "--format=custom",
         "--compress=0",  # restic does, once it knows what it has already
-        f"--exclude-table-data={EMPTIED}",
+        f"--exclude-table-data={EMPTIED_TABLES}",
         f"--dbname={site.name}",
     )
     tags = tuple(f"--tag={tag}" for tag in sorted(site.tags))
@@ -248,7 +254,7 @@ def create(site: Site) -> None:
         # First the rows, then the files: a photo that arrives in between has files
         # without a row, never the reverse.
         say("Saving the database")
-        site.pipe((IN_DATABASE, dump), (IN_SITE, KEEP_DUMP))
+        site.pipe(Command(IN_DATABASE, dump), Command(IN_SITE, KEEP_DUMP))
         say("Saving the photos")
         site.run(restic("backup", "--no-scan", *OWN, *tags, GROUP, "."))
     finally:
@@ -258,14 +264,14 @@ def create(site: Site) -> None:
         part = datetime.now(UTC).toordinal() % PARTS + 1
         site.run(restic("check", f"--read-data-subset={part}/{PARTS}"))
         say("Deleting old backups")
-        site.run(restic("forget", "--quiet", *OWN, GROUP, *KEPT, "--prune"))
+        site.run(restic("forget", "--quiet", *OWN, GROUP, *RETENTION, "--prune"))
     # `manage.py status` reads it, on any machine.
     site.psql(RECORD, site.name)
     print("The backup is made")
 
 
 def prepare_repository(site: Site) -> None:
-    """Remove locks that a kill has left, or make the repository if there is none."""
+    """Remove the locks of killed programs, or make a repository if there is none."""
     try:
         site.run(restic("unlock", "--quiet"))
     except subprocess.CalledProcessError as error:
@@ -275,7 +281,7 @@ def prepare_repository(site: Site) -> None:
         site.run(restic("init"))
 
 
-def restore(site: Site, name: str) -> None:
+def restore_backup(site: Site, name: str) -> None:
     """Restore a backup, and replace the database last.
 
     Before that, the whole backup is read, its rows are loaded into a new database, and
@@ -298,33 +304,37 @@ def restore(site: Site, name: str) -> None:
             say("Loading the rows into a new database")
             site.psql(CHECK + CLEAR + CREATE)
             stack.callback(site.psql, CLEAR)
-            site.pipe(restic("dump", snapshot, f"/{DUMP}"), (IN_DATABASE, load))
+            dump = restic("dump", snapshot, f"/{DUMP}")
+            site.pipe(dump, Command(IN_DATABASE, load))
         except ERRORS as error:
             sys.exit(f"{name} cannot be restored, and nothing was changed: {error}")
         say("Adding the photos")
         # As new files (-m), which the worker spares.
         add = ("tar", "-xmf", "-", "--no-same-owner", f"--exclude={DUMP}")
-        site.pipe(restic("dump", "--archive=tar", snapshot, "/"), (IN_SITE, add))
+        files = restic("dump", "--archive=tar", snapshot, "/")
+        site.pipe(files, Command(IN_SITE, add))
         if os.name == "posix":
-            os.sync()  # or a power failure removes files of the rows
+            os.sync()  # otherwise a power failure could remove files of the rows
         say("Replacing the database")
         site.psql(SWAP)
     if site.compose:
         # Migrates, and starts the site again.
-        site.run((("up", "--detach", "--wait", "--force-recreate"), ()))
+        start = ("up", "--detach", "--wait", "--force-recreate")
+        site.run(Command(start, words=()))
     print(f"{snapshot} is restored")
 
 
 def find_snapshot(site: Site, name: str) -> str:
     """Return the id of a snapshot, and check that the site has its keys."""
     filters = OWN if name == "latest" else ()
-    with site.read(restic("snapshots", "--json", *filters, name)) as output:
+    with site.read_output(restic("snapshots", "--json", *filters, name)) as output:
         snapshots = json.load(output)
     if not snapshots:
         raise ValueError("there is no such backup")
     snapshot = snapshots[-1]
     keys = {tag for tag in snapshot["tags"] if tag.startswith("key-")}
-    if missing := sorted(keys - site.tags):
+    missing = sorted(keys - site.tags)
+    if missing:
         raise ValueError(
             f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}"
         )
@@ -333,7 +343,7 @@ def find_snapshot(site: Site, name: str) -> str:
 
 def check_files(site: Site, snapshot: str) -> None:
     """Read all of a backup, and refuse a link: the site would serve its target."""
-    with site.read(restic("ls", "--json", snapshot)) as lines:
+    with site.read_output(restic("ls", "--json", snapshot)) as lines:
         for line in lines:
             node = json.loads(line)
             if node.get("type", "dir") not in {"dir", "file"}:
