@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ from dotenv import dotenv_values
 
 PLACEHOLDER = "replace-this"  # as the secrets in .env.example begin
 LANGUAGE_CODES = {*dict(LANGUAGES), "en-us"}
-HOST, IPV6 = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", r"\[[0-9a-f:]+\]"
+ON = {"on", "true", "yes", "1"}
+OFF = {"off", "false", "no", "0"}
+MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
+HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
+IPV6 = r"\[[0-9a-f:]+\]"
+ALLOWED_HOST = re.compile(rf"\.?{HOST}|{IPV6}")
+ORIGIN = re.compile(rf"https?://({HOST}|{IPV6})(:\d+)?")
 SENDER = re.compile(r"([^<>@\n]+ <)?[^\s<>@,]+@[^\s<>@,]+(?(1)>)")
 QUERY = r"(?:\?(?P<query>\w+=[^&#]*(?:&\w+=[^&#]*)*))?"
 # Groups in capitals are settings of Django, percent-encoded. HOST can also be the
@@ -27,11 +34,15 @@ POSTGRESQL_URL = re.compile(
     rf"(?::(?P<PORT>\d+))?/(?P<NAME>[^@/?#]*){QUERY}"
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
+REDIS_URL = re.compile(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?")
 HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?")
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"
     r"(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
+)
+SENTRY_DSN = re.compile(
+    r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.-]+(:\d+)?/\d+"
 )
 
 
@@ -67,7 +78,7 @@ class Environment:
         Without a default, the variable is required.
         """
         try:
-            value = self.raw(name) or default
+            value = self.find_value(name) or default
             if value is None:
                 raise ImproperlyConfigured("Is not set.")
             return parse(value)
@@ -75,7 +86,7 @@ class Environment:
             self.add_problem(name, str(error))
             return None  # type: ignore[return-value]  # stop_on_problems will raise
 
-    def raw(self, name: str) -> str:
+    def find_value(self, name: str) -> str:
         path = self.variables.get(f"{name}_FILE")
         if not path:
             return (self.variables.get(name) or "").strip()
@@ -91,32 +102,31 @@ class Environment:
 
     def stop_on_problems(self) -> None:
         """Stop manage.py and gunicorn with all problems (ImproperlyConfigured)."""
-        if self.problems:
-            lines = [
-                "The project cannot start with this environment"
-                " (.env.example documents each variable):"
-            ]
-            lines += [
-                f"  {name}: {' '.join(messages)}"
-                for name, messages in sorted(self.problems.items())
-            ]
-            raise ImproperlyConfigured("\n".join(lines))
+        if not self.problems:
+            return
+        lines = [
+            "The project cannot start with this environment"
+            " (.env.example documents each variable):"
+        ]
+        for name, messages in sorted(self.problems.items()):
+            lines.append(f"  {name}: {' '.join(messages)}")
+        raise ImproperlyConfigured("\n".join(lines))
 
 
 # Each parser raises ImproperlyConfigured with a sentence that never contains the value.
 
 
 def boolean(value: str) -> bool:
-    if value.lower() not in {"on", "true", "yes", "1", "off", "false", "no", "0"}:
+    word = value.lower()
+    if word not in ON | OFF:
         raise ImproperlyConfigured("Must be on or off.")
-    return value.lower() in {"on", "true", "yes", "1"}
+    return word in ON
 
 
 def number(smallest: int, largest: int = 10**15) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not (
-            re.fullmatch(r"[0-9]{1,16}", value) and smallest <= int(value) <= largest
-        ):
+        is_number = re.fullmatch(r"[0-9]{1,16}", value)
+        if not is_number or not smallest <= int(value) <= largest:
             raise ImproperlyConfigured(
                 f"Must be a whole number from {smallest} to {largest}."
             )
@@ -148,11 +158,11 @@ def secret_key(value: str) -> str:
     """Return a signing key that fulfills the rules of Django's check security.W009."""
     if value.startswith(PLACEHOLDER):
         raise ImproperlyConfigured("Is still the placeholder from .env.example.")
-    if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure-"):
+    is_made_by_django = value.startswith("django-insecure-")
+    if len(value) < 50 or len(set(value)) < 5 or is_made_by_django:
         raise ImproperlyConfigured("Must be at least 50 random characters.")
-    if len({value[start : start + 5] for start in range(len(value))}) < 0.6 * len(
-        value
-    ):
+    parts = {value[start : start + 5] for start in range(len(value))}
+    if len(parts) < 0.6 * len(value):
         raise ImproperlyConfigured("Must be random, not a repeated word.")
     return value
 
@@ -180,7 +190,7 @@ def hosts(value: str) -> list[str]:
     `.example.com` includes its subdomains.
     """
     names = items(value)
-    if not names or not all(re.fullmatch(rf"\.?{HOST}|{IPV6}", name) for name in names):
+    if not names or not all(map(ALLOWED_HOST.fullmatch, names)):
         raise ImproperlyConfigured(
             "Must list lowercase host names such as example.com,"
             " without scheme, port or '*'."
@@ -190,9 +200,7 @@ def hosts(value: str) -> list[str]:
 
 def origins(value: str) -> list[str]:
     names = items(value)
-    if not all(
-        re.fullmatch(rf"https?://({HOST}|{IPV6})(:\d+)?", name) for name in names
-    ):
+    if not all(map(ORIGIN.fullmatch, names)):
         raise ImproperlyConfigured(
             "Must be origins in lowercase without '*',"
             " such as https://admin.example.com."
@@ -210,50 +218,63 @@ def is_local(host: str) -> bool:
 
 
 def database_url(value: str) -> dict[str, Any]:
+    """Return the entry of Django's DATABASES for DATABASE_URL."""
     url = POSTGRESQL_URL.fullmatch(value) or SQLITE_URL.fullmatch(value)
     if not url:
         raise ImproperlyConfigured(
             "Must be postgres://USER:PASSWORD@HOST:PORT/NAME, each part"
             " percent-encoded, or sqlite:////PATH."
         )
-    words: dict[str, Any] = {"true": True, "false": False}
-    pairs = parse_qsl(url["query"] or "", keep_blank_values=True)
-    options = {
-        name: words.get(text, int(text) if text.isdecimal() else text)
-        for name, text in pairs
-    }
-    parts = {
-        name: unquote(part or "")
-        for name, part in url.groupdict().items()
-        if name.isupper()
-    }
+    groups = url.groupdict(default="")
+    pairs = parse_qsl(groups["query"], keep_blank_values=True)
+    options = {name: read_option(text) for name, text in pairs}
+    parts = {name: unquote(part) for name, part in groups.items() if name.isupper()}
     if url.re is SQLITE_URL:
-        if parts["NAME"] != ":memory:" and not Path(parts["NAME"]).is_absolute():
-            # Server and worker may start in different folders. An empty path would mean
-            # a database in memory as well.
-            raise ImproperlyConfigured(
-                "SQLite needs an absolute path: sqlite:////srv/site.sqlite3."
-            )
-        # In SQLite's default mode a busy site silently loses writes to the cache, which
-        # holds the rate limits.
-        modes = {
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL;",
-        }
-        return parts | {
-            "ENGINE": "django.db.backends.sqlite3",
-            "OPTIONS": {"timeout": 20} | options | modes,
-        }
+        return sqlite_database(parts, options)
+    return postgresql_database(parts, options)
+
+
+def read_option(text: str) -> bool | int | str:
+    if text in {"true", "false"}:
+        return text == "true"
+    return int(text) if text.isdecimal() else text
+
+
+def sqlite_database(parts: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
+    name = parts["NAME"]
+    if name != ":memory:" and not Path(name).is_absolute():
+        # Server and worker may start in different folders. An empty path would mean
+        # a database in memory as well.
+        raise ImproperlyConfigured(
+            "SQLite needs an absolute path: sqlite:////srv/site.sqlite3."
+        )
+    # In SQLite's default mode a busy site silently loses writes to the cache, which
+    # holds the rate limits.
+    modes = {
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;",
+    }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": name,
+        "OPTIONS": {"timeout": 20} | options | modes,
+    }
+
+
+def postgresql_database(
+    parts: dict[str, str], options: dict[str, Any]
+) -> dict[str, Any]:
     # Seconds for a new connection, and milliseconds until it counts as broken because
     # its server has vanished. The system's timeouts would block requests for minutes.
-    options = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | options
-    # A new connection takes longer than a page. Each request checks a reused one.
-    kept = {
+    timeouts = {"connect_timeout": 3, "tcp_user_timeout": 10_000}
+    return parts | {
         "ENGINE": "django.db.backends.postgresql",
+        "HOST": parts["HOST"].strip("[]"),
+        "OPTIONS": timeouts | options,
+        # A new connection takes longer than a page. Each request checks a reused one.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
-    return parts | kept | {"HOST": parts["HOST"].strip("[]"), "OPTIONS": options}
 
 
 def cache_url(value: str) -> dict[str, Any]:
@@ -262,49 +283,43 @@ def cache_url(value: str) -> dict[str, Any]:
     All processes share the cache, for the rate limits.
     """
     if value == "db://django_cache":
-        # With the default of 300 entries, an attacker could evict an account's limits.
-        limit = {"MAX_ENTRIES": 100_000}
         return {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "django_cache",
-            "OPTIONS": limit,
+            # With the default of 300, an attacker could evict an account's limits.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
-    if re.fullmatch(
-        rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?", value
-    ):
-        if not find_spec("redis"):
-            raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
-        options = {"socket_connect_timeout": 2, "socket_timeout": 2}
-        return {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": value,
-            "OPTIONS": options,
-        }
-    raise ImproperlyConfigured(
-        "Must be db://django_cache, redis://HOST:PORT or rediss://HOST:PORT."
-    )
+    if not REDIS_URL.fullmatch(value):
+        raise ImproperlyConfigured(
+            "Must be db://django_cache, redis://HOST:PORT or rediss://HOST:PORT."
+        )
+    if not find_spec("redis"):
+        raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": value,
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},  # seconds
+    }
 
 
 def email_url(value: str) -> dict[str, Any]:
     if value == "console://":
         return {"BACKEND": "core.mail.ConsoleBackend"}
-    try:
+    options: dict[str, Any] = {}
+    with suppress(KeyError, ValueError):
         url = urlsplit(value)
         # Looked up even if the URL has a port: an unknown scheme must not become an
         # unencrypted connection.
-        port = {"smtp": 25, "submission": 587, "smtps": 465}[url.scheme]
+        port = MAIL_PORTS[url.scheme]
         options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
-    except (KeyError, ValueError):
-        options = {}
     if not options.get("host"):
         raise ImproperlyConfigured(
             "Must be submission://, smtps:// or smtp:// with user:password@host:port."
         )
-    options |= {
-        "username": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
-    }
-    options |= {"use_tls": url.scheme == "submission", "use_ssl": url.scheme == "smtps"}
+    options["username"] = unquote(url.username or "")
+    options["password"] = unquote(url.password or "")
+    options["use_tls"] = url.scheme == "submission"
+    options["use_ssl"] = url.scheme == "smtps"
     return {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": options,
@@ -313,23 +328,25 @@ def email_url(value: str) -> dict[str, Any]:
 
 def storage_url(value: str) -> dict[str, Any]:
     """Return the entry of STORAGES for STORAGE_URL; it is empty for an empty value."""
+    if not value:
+        return {}
     url = S3_URL.fullmatch(value)
-    if value and not (url and find_spec("storages")):
+    if not url or not find_spec("storages"):
         raise ImproperlyConfigured(
             "Must be s3://KEY:SECRET@HOST/BUCKET?region=REGION."
             " Needs `uv sync --all-extras`."
         )
-    if not url:
-        return {}
     options = {name: part and unquote(part) for name, part in url.groupdict().items()}
-    host, port = options.pop("host"), options.pop("port") or ""
-    options["endpoint_url"] = f"{'http' if is_local(host) else 'https'}://{host}{port}"
+    host = options.pop("host")
+    port = options.pop("port") or ""
+    scheme = "http" if is_local(host) else "https"
+    options["endpoint_url"] = f"{scheme}://{host}{port}"
     return {"BACKEND": "uploads.storage.ObjectStorage", "OPTIONS": options}
 
 
 def sentry_dsn(value: str) -> str:
-    url = r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.-]+(:\d+)?/\d+"
-    if value and not (re.fullmatch(url, value) and find_spec("sentry_sdk")):
+    is_valid = SENTRY_DSN.fullmatch(value) and find_spec("sentry_sdk")
+    if value and not is_valid:
         raise ImproperlyConfigured(
             "Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`."
         )
