@@ -13,23 +13,40 @@ import sys
 import tempfile
 import time
 import tomllib
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 REPORTS = Path("reports")
+ROW = "| {:16} | {:8} | {:7} | {} |\n"
+# What a tool calls its error: from there on, its output is the reason.
+ERROR = re.compile(r"^(?:error|fatal)\b.*", re.DOTALL | re.IGNORECASE | re.MULTILINE)
+
+# Bandit's own exclusions match anywhere in a path: CVS excludes core/CVSS.py.
+BANDIT = "bandit --quiet --exit-zero -c pyproject.toml --exclude */.git/* -r . --format"
+# A secret must reach neither the reports nor a service that could check it.
+KINGFISHER = (
+    "--rules-path scripts/leaks.yml --redact --no-validate --no-update-check --format"
+)
+ROTATED = Path("scripts/leaks-rotated.txt")
+
 OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
+VULNERABILITY = (
+    "uv.lock: {dependency[name]} {dependency[version]}:"
+    " {id} {summary}, fixed in {fixed}"
+)
+
 DATA = Path(".dependency_check_cache")
 CONFIGURATION = Path("scripts/dependency-check")
 # Dependency-Check's own copy of the NVD, which needs no key. NVD_DATAFEED_URL names a
 # mirror of the same form.
 FEED = "https://dependency-check.github.io/DependencyCheck_Builder/nvd_cache/nvdcve-{0}.json.gz"
-LIMIT = 7  # the CVSS score from which it fails
-SCORES = ("cvssv2", "score"), ("cvssv3", "baseScore"), ("cvssv4", "baseScore")
+CVSS_LIMIT = 7  # the score from which the scan fails
 # Dependency-Check reads only such lines completely. Its versions are digits and dots:
 # 2.9.0.post0 becomes 2.9.0.
 PACKAGE = re.compile(r"([\w.-]+==)(?:\d+!)?(\d+(?:\.\d+)*).*")
+
 # The packages that the project runs on, in every configuration.
 EXPORT = ("uv", "export", "--quiet", "--frozen", "--no-dev", "--all-extras")
 
@@ -38,263 +55,183 @@ class NotRun(Exception):
     """The reason why a command did not do its work."""
 
 
-def run(*command: str, found: int = 0, **environment: str) -> str:
+class Outcome(NamedTuple):
+    result: str  # `passed`, `found` and a number, or `not run`
+    note: str  # what the scan does, or why it did not run
+
+    def is_failure(self) -> bool:
+        if self.result == "not run":
+            return "CI" in os.environ
+        return self.result != "passed"
+
+
+def run(*command: str, findings_code: int = 0, **environment: str) -> str:
     """Return a tool's output; raise NotRun with its error if it fails.
 
-    It succeeds with the exit code 0, or with `found` and a report.
+    It succeeds with the exit code 0, or with `findings_code` and a report.
     """
     program = shutil.which(command[0])  # finds the .bat and .cmd of Windows too
     if program is None:
         raise NotRun(f"{command[0]} is not installed")
-    done = subprocess.run(  # noqa: S603 - no shell, and all arguments come from this project
+    variables = os.environ | {"PYTHONIOENCODING": "utf-8"} | environment
+    process = subprocess.run(  # noqa: S603 - no shell, and all arguments come from this project
         [program, *command[1:]],
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+        env=variables,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
     )
-    if done.returncode and not (done.returncode == found and done.stdout):
-        text = f"{done.stdout}\n{done.stderr}".strip()
-        error = re.search(
-            r"^(?:error|fatal)\b.*", text, re.DOTALL | re.IGNORECASE | re.MULTILINE
-        )
-        reason = error[0] if error else text.rpartition("\n")[2] or "no output"
-        raise NotRun(f"exit code {done.returncode}: {' '.join(reason.split())[:300]}")
-    return done.stdout
+    has_findings = process.returncode == findings_code and process.stdout
+    if process.returncode and not has_findings:
+        reason = describe_error(f"{process.stdout}\n{process.stderr}".strip())
+        raise NotRun(f"exit code {process.returncode}: {reason}")
+    return process.stdout
 
 
-def report(
-    folder: Path, kinds: str, *command: str, found: int = 0, **environment: str
+def describe_error(output: str) -> str:
+    """Return the error in an output as one line, or else the last line."""
+    match = ERROR.search(output)
+    reason = match[0] if match else output.rpartition("\n")[2]
+    return " ".join(reason.split())[:300] or "no output"
+
+
+def write_reports(
+    folder: Path,
+    kinds: str,
+    *command: str,
+    findings_code: int = 0,
+    **environment: str,
 ) -> dict[str, Any]:
     """Write a tool's report of each kind, and return the last one.
 
     The command ends before the name of the kind.
     """
     for kind in kinds.split():
-        text = run(*command, kind, found=found, **environment)
-        (folder / f"{folder.name}.{kind}").write_text(text, encoding="utf-8")
+        text = run(*command, kind, findings_code=findings_code, **environment)
+        report = folder / f"{folder.name}.{kind}"
+        report.write_text(text, encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
 
 
-def describe(result: dict[str, Any]) -> str:
+def describe_result(result: dict[str, Any]) -> str:
     """Return a result of a SARIF report as one line."""
     place = result["locations"][0]["physicalLocation"]
-    file, line = (
-        unquote(place["artifactLocation"]["uri"]),
-        place.get("region", {}).get("startLine", 1),
-    )
-    return (
-        f"{file}:{line}: {result.get('ruleId', 'not scanned')}:"
-        f" {result['message']['text']}"
-    )
+    file = unquote(place["artifactLocation"]["uri"])
+    line = place.get("region", {}).get("startLine", 1)
+    rule = result.get("ruleId", "not scanned")
+    return f"{file}:{line}: {rule}: {result['message']['text']}"
 
 
-def bandit(folder: Path) -> list[str]:
+def run_bandit(folder: Path) -> list[str]:
     """Find insecure calls in the code, from medium severity on."""
-    # Bandit's own exclusions match anywhere in a path: CVS excludes core/CVSS.py.
-    options = (
-        "--quiet",
-        "--exit-zero",
-        "-c",
-        "pyproject.toml",
-        "--exclude",
-        "*/.git/*",
-        "-r",
-        ".",
-        "-f",
-    )
-    (sarif,) = report(folder, "html json sarif", "bandit", *options)["runs"]
+    (sarif,) = write_reports(folder, "html json sarif", *BANDIT.split())["runs"]
     # Bandit itself passes when it could not read a file.
     unread = sarif["invocations"][0].get("toolConfigurationNotifications", [])
-    found = [
-        describe(result)
-        for result in sarif["results"] + unread
-        if result.get("level") != "note"
-    ]
-    if not sarif["properties"]["metrics"]["_totals"]["loc"]:
-        found.append(".: no line of code was scanned")
-    # A pattern without * matches anywhere in a path: "tests" excludes contests/ too.
-    excluded = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))[
-        "tool"
-    ]["bandit"]["exclude_dirs"]
-    return found + [
-        f'pyproject.toml: exclude_dirs: write "*/{it}/*", not "{it}"'
-        for it in excluded
-        if "*" not in it
-    ]
+    results = sarif["results"] + unread
+    severe = [result for result in results if result.get("level") != "note"]
+    findings = [describe_result(result) for result in severe]
+    totals = sarif["properties"]["metrics"]["_totals"]
+    if not totals["loc"]:
+        findings.append(".: no line of code was scanned")
+    return findings + check_exclusions()
 
 
-def leaks(folder: Path) -> list[str]:
+def check_exclusions() -> list[str]:
+    """Find patterns without *, which match anywhere in a path.
+
+    "tests" excludes contests/ too.
+    """
+    pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    patterns = pyproject["tool"]["bandit"]["exclude_dirs"]
+    loose = [pattern for pattern in patterns if "*" not in pattern]
+    advice = 'pyproject.toml: exclude_dirs: write "*/{0}/*", not "{0}"'
+    return [advice.format(pattern) for pattern in loose]
+
+
+def find_leaks(folder: Path) -> list[str]:
     """Find secrets in commits."""
     # Only there: secrets belong in .env, and .git holds CI's short-lived token.
     repository = run("git", "rev-parse", "--git-common-dir").strip()
-    where = (
-        repository,
-        "--exclude",
-        f"{repository}/*",
-        "--rules-path",
-        "scripts/leaks.yml",
-    )
-    # A found secret must reach neither the reports nor a service that could check it.
-    private = ("--redact", "--no-validate", "--no-update-check")
-    (sarif,) = report(
-        folder,
-        "html json sarif",
-        "kingfisher",
-        "scan",
-        *where,
-        *private,
-        "--format",
-        found=200,
-    )["runs"]
-    (audited,) = sarif["properties"]["repository_audit"]["repositories"]
-    if audited["git"]["shallow"]:
+    command = ["kingfisher", "scan", repository, "--exclude", f"{repository}/*"]
+    command += KINGFISHER.split()
+    report = write_reports(folder, "html json sarif", *command, findings_code=200)
+    (sarif,) = report["runs"]
+    check_history(sarif)
+    # The history keeps a rotated secret, with one fingerprint in all files and commits.
+    rotated = re.findall(r"^\w+", ROTATED.read_text(encoding="utf-8"), re.MULTILINE)
+    findings = []
+    for result in sarif["results"]:
+        fingerprint = result["partialFingerprints"]["fingerprint"]
+        git = result["locations"][0]["properties"]["git_metadata"]
+        place = f"in commit {git['commit']['id']:.10} ({fingerprint})"
+        if fingerprint not in rotated:
+            findings.append(f"{describe_result(result)} {place}")
+    return findings
+
+
+def check_history(sarif: dict[str, Any]) -> None:
+    """Raise NotRun if Kingfisher did not read the whole history."""
+    (repository,) = sarif["properties"]["repository_audit"]["repositories"]
+    if repository["git"]["shallow"]:
         raise NotRun("a shallow clone lacks the history: run git fetch --unshallow")
-    if (
-        audited["scan"]["status"] != "completed"
-        or not audited["git"]["fetched_commit_count"]
-    ):
+    is_complete = repository["scan"]["status"] == "completed"
+    if not is_complete or not repository["git"]["fetched_commit_count"]:
         raise NotRun("no commit was scanned: it looks only at commits")
     # Kingfisher passes over an object that a partial clone lacks.
-    if re.search(
-        r"^\?",
-        run("git", "rev-list", "--all", "--objects", "--missing=print"),
-        re.MULTILINE,
-    ):
+    objects = run("git", "rev-list", "--all", "--objects", "--missing=print")
+    if re.search(r"^\?", objects, re.MULTILINE):
         raise NotRun(
             "a partial clone lacks a part of the history: clone without --filter"
         )
-    # The history keeps a rotated secret, with one fingerprint in all files and commits.
-    rotated = re.findall(
-        r"^\w+",
-        Path("scripts/leaks-rotated.txt").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    found = []
-    for result in sarif["results"]:
-        commit = result["locations"][0]["properties"]["git_metadata"]["commit"]["id"]
-        if (fingerprint := result["partialFingerprints"]["fingerprint"]) not in rotated:
-            found.append(f"{describe(result)} in commit {commit:.10} ({fingerprint})")
-    return found
 
 
-def audit(folder: Path) -> list[str]:
+def audit_packages(folder: Path) -> list[str]:
     """Find known vulnerabilities (OSV)."""
     command = ("uv", "audit", "--frozen", "--service-url", OSV, "--output-format")
-    content = report(
-        folder,
-        "sarif json",
-        *command,
-        found=1,
-        UV_HTTP_RETRIES="1",
-        UV_HTTP_TIMEOUT="8",
-    )
-    if not content["summary"]["audited_packages"]:
+    patience = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "8"}  # seconds
+    report = write_reports(folder, "sarif json", *command, findings_code=1, **patience)
+    if not report["summary"]["audited_packages"]:
         raise NotRun("uv audited no package")
-    text = (
-        "uv.lock: {dependency[name]} {dependency[version]}:"
-        " {id} {summary}, fixed in {fixed}"
-    )
-    known = [
-        it | {"fixed": ", ".join(it["fix_versions"]) or "no release"}
-        for it in content["vulnerabilities"]
-    ]
+    findings = []
+    for vulnerability in report["vulnerabilities"]:
+        fixed = ", ".join(vulnerability["fix_versions"]) or "no release"
+        findings.append(VULNERABILITY.format_map(vulnerability | {"fixed": fixed}))
     # Packages that the index lists as archived, deprecated or quarantined.
-    return [
-        *map(text.format_map, known),
-        *(f"uv.lock: {status}" for status in content["adverse_statuses"]),
-    ]
+    findings += [f"uv.lock: {status}" for status in report["adverse_statuses"]]
+    return findings
 
 
-def dependency_check(folder: Path) -> list[str]:
+def run_dependency_check(folder: Path) -> list[str]:
     """Find known vulnerabilities in a second database, the NVD, which has fewer."""
     tool = shutil.which("dependency-check") or shutil.which("docker")
     if tool is None:
         raise NotRun("needs Docker, or dependency-check on the path")
-    mirror = os.environ.get("NVD_DATAFEED_URL")
-    key = "" if mirror else os.environ.get("NVD_API_KEY")
-    source = ["--nvdDatafeed", mirror or FEED]
-    (folder / "packages").mkdir()
-    # The only file name that it reads, alone in its folder.
-    (folder / "packages" / "requirements.txt").write_text(
-        locked_packages(), encoding="utf-8"
-    )
+    packages = folder / "packages"
+    packages.mkdir()
+    # The only file name that the tool reads, alone in its folder.
+    file = packages / "requirements.txt"
+    file.write_text(locked_packages(), encoding="utf-8")
     DATA.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as private:
-        command, seen = (
-            ([tool], private)
-            if Path(tool).stem != "docker"
-            else container(tool, folder, private)
-        )
-        command += [
-            *(
-                "--project",
-                Path.cwd().name,
-                "--scan",
-                f"{folder.as_posix()}/packages",
-                "--enableExperimental",
-            ),
-            *(
-                "--data",
-                DATA.as_posix(),
-                "--suppression",
-                f"{CONFIGURATION.as_posix()}/suppressions.xml",
-            ),
-            *(
-                "--out",
-                folder.as_posix(),
-                "--format",
-                "HTML",
-                "--format",
-                "SARIF",
-                "--format",
-                "JSON",
-            ),
-            # % if cookiecutter.ci_scanning == "gitlab"
-            *("--format", "GITLAB"),
-            # % endif
-            # These analyzers need an account or do not cover Python.
-            *(
-                "--disableOssIndex",
-                "--disableRetireJS",
-                "--disableKnownExploited",
-                "--failOnCVSS",
-                str(LIMIT),
-            ),
-        ]
-        if key:
-            # The API often fails to deliver the whole NVD: the feed comes first, and
-            # the API brings what is newer.
-            subprocess.run([*command, *source, "--updateonly"])  # noqa: S603 - no shell
-            # Every process on the machine could read the key on the command line.
-            Path(private, "nvd.properties").write_text(
-                f"nvd.api.key={key}\n", encoding="utf-8"
-            )
-            source = [
-                "--propertyfile",
-                f"{seen}/nvd.properties",
-                "--nvdValidForHours",
-                "0",
-            ]
-        code = subprocess.run([*command, *source]).returncode  # noqa: S603 - no shell
-    written = folder / "dependency-check-report.json"
-    found = (
-        vulnerabilities(json.loads(written.read_text(encoding="utf-8")))
-        if written.exists()
-        else []
-    )
-    # What it found counts whatever the code: after a failed update of its data, the
-    # code is 14.
-    if not found and (code or not written.exists()):
+        code = call_dependency_check(tool, folder, private)
+    report = folder / "dependency-check-report.json"
+    findings = []
+    if report.exists():
+        content = json.loads(report.read_text(encoding="utf-8"))
+        findings = find_vulnerabilities(content)
+    # The findings count whatever the code: after a failed update of the tool's data,
+    # the code is 14.
+    has_failed = code != 0 or not report.exists()
+    if has_failed and not findings:
         raise NotRun(f"exit code {code}: see its messages above")
-    return found
+    return findings
 
 
 def locked_packages() -> str:
-    lines = run(
-        *EXPORT, "--no-hashes", "--no-annotate", "--no-header", "--no-emit-project"
-    ).splitlines()
+    """Return the packages in the form that Dependency-Check reads."""
+    options = ("--no-hashes", "--no-annotate", "--no-header", "--no-emit-project")
+    lines = run(*EXPORT, *options).splitlines()
     unread = [line for line in lines if not PACKAGE.fullmatch(line)]
     if unread or not lines:
         raise NotRun(
@@ -303,161 +240,184 @@ def locked_packages() -> str:
     return "".join(PACKAGE.sub(r"\1\2\n", line) for line in lines)
 
 
-def container(docker: str, folder: Path, private: str) -> tuple[list[str], str]:
-    """Return the command that runs the pinned image, and its name of `private`.
+def call_dependency_check(tool: str, folder: Path, private: str) -> int:
+    """Update the data, scan the packages, and return the exit code.
 
-    The container has access to four folders.
+    `private` is a folder that only this user may read.
     """
-    image = (CONFIGURATION / "Dockerfile").read_text(encoding="utf-8").split()[-1]
-    mounts = [f"{path.resolve()}:/src/{path.as_posix()}" for path in (folder, DATA)]
-    mounts += [
-        f"{CONFIGURATION.resolve()}:/src/{CONFIGURATION.as_posix()}:ro",
-        f"{private}:/src/private:ro",
-    ]
-    user = [] if sys.platform == "win32" else [f"--user={os.getuid()}:{os.getgid()}"]
-    return [
-        docker,
-        "run",
-        "--rm",
-        *(f"--volume={mount}" for mount in mounts),
-        *user,
-        image,
-    ], "/src/private"
+    command = [tool]
+    seen_private = private
+    if Path(tool).stem == "docker":
+        command = container_command(tool, folder, private)
+        seen_private = "/src/private"
+    command += ["--project", Path.cwd().name]
+    command += ["--scan", f"{folder.as_posix()}/packages", "--enableExperimental"]
+    command += ["--data", DATA.as_posix()]
+    command += ["--suppression", f"{CONFIGURATION.as_posix()}/suppressions.xml"]
+    command += ["--out", folder.as_posix()]
+    command += ["--format", "HTML", "--format", "SARIF", "--format", "JSON"]
+    # % if cookiecutter.ci_scanning == "gitlab"
+    command += ["--format", "GITLAB"]
+    # % endif
+    # These analyzers need an account or do not cover Python.
+    command += ["--disableOssIndex", "--disableRetireJS", "--disableKnownExploited"]
+    command += ["--failOnCVSS", str(CVSS_LIMIT)]
+    mirror = os.environ.get("NVD_DATAFEED_URL")
+    key = os.environ.get("NVD_API_KEY")
+    source = ["--nvdDatafeed", mirror or FEED]
+    if key and not mirror:
+        # The API often fails to deliver the whole NVD: the feed comes first, and
+        # the API brings what is newer.
+        subprocess.run([*command, *source, "--updateonly"])  # noqa: S603 - no shell
+        # Every process on the machine could read the key on the command line.
+        properties = Path(private, "nvd.properties")
+        properties.write_text(f"nvd.api.key={key}\n", encoding="utf-8")
+        source = ["--propertyfile", f"{seen_private}/{properties.name}"]
+        source += ["--nvdValidForHours", "0"]
+    return subprocess.run([*command, *source]).returncode  # noqa: S603 - no shell
 
 
-def vulnerabilities(content: dict[str, Any]) -> list[str]:
+def container_command(docker: str, folder: Path, private: str) -> list[str]:
+    """Return the command that runs the pinned image with access to four folders."""
+    dockerfile = (CONFIGURATION / "Dockerfile").read_text(encoding="utf-8")
+    command = [docker, "run", "--rm", volume(folder), volume(DATA)]
+    command += [f"{volume(CONFIGURATION)}:ro", f"--volume={private}:/src/private:ro"]
+    if sys.platform != "win32":
+        command.append(f"--user={os.getuid()}:{os.getgid()}")
+    return [*command, dockerfile.split()[-1]]
+
+
+def volume(path: Path) -> str:
+    return f"--volume={path.resolve()}:/src/{path.as_posix()}"
+
+
+def find_vulnerabilities(report: dict[str, Any]) -> list[str]:
     """Return vulnerabilities from the limit on; raise NotRun if no package was read."""
-    dependencies = content["dependencies"]
-    if not any(
-        "@" in package["id"]
-        for dependency in dependencies
-        for package in dependency.get("packages", [])
-    ):
+    dependencies = report["dependencies"]
+    if not any(map(has_package, dependencies)):
         raise NotRun("it read no package")
-    found = []
+    findings = []
     for dependency in dependencies:
-        for known in dependency.get("vulnerabilities", []):
-            score = max(
-                known.get(version, {}).get(field, 0) for version, field in SCORES
-            )
-            if not 0 < score < LIMIT:  # without a score, it may be a bad one
-                found.append(
-                    f"uv.lock: {dependency['fileName']}: {known['name']},"
-                    f" CVSS {score or 'unknown'}"
-                )
-    return found
+        package = f"uv.lock: {dependency['fileName']}"
+        for vulnerability in dependency.get("vulnerabilities", []):
+            name = vulnerability["name"]
+            score = highest_score(vulnerability)
+            if not 0 < score < CVSS_LIMIT:  # without a score, it may be a bad one
+                findings.append(f"{package}: {name}, CVSS {score or 'unknown'}")
+    return findings
 
 
-def sbom(folder: Path) -> list[str]:
+def has_package(dependency: dict[str, Any]) -> bool:
+    return any("@" in package["id"] for package in dependency.get("packages", []))
+
+
+def highest_score(vulnerability: dict[str, Any]) -> float:
+    """Return the highest CVSS score, or 0 if there is none."""
+    cvss2 = vulnerability.get("cvssv2", {}).get("score", 0)
+    cvss3 = vulnerability.get("cvssv3", {}).get("baseScore", 0)
+    cvss4 = vulnerability.get("cvssv4", {}).get("baseScore", 0)
+    return float(max(cvss2, cvss3, cvss4))
+
+
+def write_sbom(folder: Path) -> list[str]:
     """Write the SBOM (CycloneDX), with hashes and licenses."""
-    # CycloneDX 1.6 includes 1.5.
-    bill = json.loads(run(*EXPORT, "--format", "cyclonedx1.5")) | {"specVersion": "1.6"}
-    for package in bill.setdefault("components", []):
-        package["licenses"] = licenses(package["name"])
-    (folder / "sbom.cdx.json").write_text(json.dumps(bill, indent=2), encoding="utf-8")
-    if not bill["components"]:
+    sbom = json.loads(run(*EXPORT, "--format", "cyclonedx1.5"))
+    sbom["specVersion"] = "1.6"  # CycloneDX 1.6 includes 1.5
+    packages = sbom.setdefault("components", [])
+    for package in packages:
+        package["licenses"] = find_licenses(package["name"])
+    text = json.dumps(sbom, indent=2)
+    (folder / "sbom.cdx.json").write_text(text, encoding="utf-8")
+    if not packages:
         raise NotRun("uv listed no package")
     return []
 
 
-def licenses(package: str) -> list[dict[str, Any]]:
+def find_licenses(package: str) -> list[dict[str, Any]]:
     """Return the licenses that a package declares, as CycloneDX writes them.
 
     There are none if the package is not installed here.
     """
-    for about in (found.metadata for found in distributions(name=package)):
-        if expressions := about.get_all("License-Expression", []):
-            return [{"expression": expressions[0]}]
-        names = [
-            it.rpartition(" :: ")[2]
-            for it in about.get_all("Classifier", [])
-            if it.startswith("License")
-        ]
-        return [
-            {"license": {"name": name}}
-            for name in names or about.get_all("License", [])
-        ]
-    return []
+    try:
+        about = metadata(package)
+    except PackageNotFoundError:
+        return []
+    expressions = about.get_all("License-Expression", [])
+    if expressions:
+        return [{"expression": expressions[0]}]
+    classifiers = about.get_all("Classifier", [])
+    licenses = [text for text in classifiers if text.startswith("License")]
+    names = [classifier.rpartition(" :: ")[2] for classifier in licenses]
+    names = names or about.get_all("License", [])
+    return [{"license": {"name": name}} for name in names]
 
 
 SCANS = {
-    "bandit": bandit,
-    "leaks": leaks,
-    "audit": audit,
-    "dependency-check": dependency_check,
-    "sbom": sbom,
+    "bandit": run_bandit,
+    "leaks": find_leaks,
+    "audit": audit_packages,
+    "dependency-check": run_dependency_check,
+    "sbom": write_sbom,
 }
 
 
 # % if cookiecutter.ci_scanning == "github"
-def workflows(folder: Path) -> list[str]:
+def check_workflows(folder: Path) -> list[str]:
     """Find vulnerable workflows."""
     if not any(Path(".github/workflows").glob("*.y*ml")):
         raise NotRun("there is no workflow")
+    command = ["zizmor", "--offline", "--no-progress"]
     # By default, zizmor passes over what .gitignore names, and over a file that it
     # cannot read.
-    files = (".github", *map(str, Path().glob(".pre-commit-config.y*ml")))
-    options = (
-        "--offline",
-        "--no-progress",
-        "--collect=all",
-        "--strict-collection",
-        *files,
-        "--format",
-    )
-    (sarif,) = report(folder, "sarif", "zizmor", *options)["runs"]
-    return [describe(result) for result in sarif["results"]]
+    command += ["--collect=all", "--strict-collection"]
+    command += [".github", *map(str, Path().glob(".pre-commit-config.y*ml"))]
+    (sarif,) = write_reports(folder, "sarif", *command, "--format")["runs"]
+    return [describe_result(result) for result in sarif["results"]]
 
 
-SCANS["workflows"] = workflows
+SCANS["workflows"] = check_workflows
 
 
 # % endif
 def main(names: list[str]) -> int:
-    if unknown := set(names) - SCANS.keys():
-        sys.exit(
-            f"Unknown scan: {', '.join(sorted(unknown))}."
-            f" Known scans: {', '.join(SCANS)}."
-        )
+    unknown = sorted(set(names) - SCANS.keys())
+    if unknown:
+        known = ", ".join(SCANS)
+        sys.exit(f"Unknown scan: {', '.join(unknown)}. Known scans: {known}.")
     # A console that cannot show a character shows its code point.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    row, failed = "| {:16} | {:8} | {:7} | {}\n".format, False
-    table = row(
-        "tool", "result", "seconds", "what it does, or why it did not run |"
-    ) + row(*["---"] * 3, "--- |")
+    is_failure = False
+    note = "what it does, or why it did not run"
+    table = ROW.format("tool", "result", "seconds", note)
+    table += ROW.format("---", "---", "---", "---")
     for name in names or SCANS:
-        started = time.monotonic()
-        result, _, reason = run_scan(name).partition(": ")
-        failed |= result.startswith("found") or (
-            result == "not run" and "CI" in os.environ
-        )
-        table += row(
-            name,
-            result,
-            f"{time.monotonic() - started:.0f}",
-            f"{reason or SCANS[name].__doc__} |",
-        )
+        started_at = time.monotonic()
+        outcome = run_scan(name)
+        seconds = f"{time.monotonic() - started_at:.0f}"
+        table += ROW.format(name, outcome.result, seconds, outcome.note)
+        is_failure |= outcome.is_failure()
     (REPORTS / "summary.md").write_text(f"### Scans\n\n{table}\n", encoding="utf-8")
     print(f"\n{table}", end="")
-    return int(failed)
+    return int(is_failure)
 
 
-def run_scan(name: str) -> str:
-    """Return `passed`, `found` and a number, or `not run` and the reason."""
+def run_scan(name: str) -> Outcome:
     print(f"== {name}", flush=True)
     folder = REPORTS / name
     # An old report must not be taken for a new one.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    scan = SCANS[name]
     try:
-        found = SCANS[name](folder)
+        findings = scan(folder)
     except NotRun as reason:
-        return f"not run: {reason}"
+        return Outcome("not run", str(reason))
     except Exception as error:
         # A report in an unexpected form shows nothing, so the scan must not pass.
-        return f"not run: {type(error).__name__}: {error}"
-    sys.stdout.writelines(f"{line}\n" for line in found)
-    return f"found {len(found)}" if found else "passed"
+        return Outcome("not run", f"{type(error).__name__}: {error}")
+    sys.stdout.writelines(f"{line}\n" for line in findings)
+    result = f"found {len(findings)}" if findings else "passed"
+    return Outcome(result, str(scan.__doc__))
 
 
 if __name__ == "__main__":
