@@ -12,7 +12,8 @@ from pathlib import Path
 
 
 def main(port: str) -> int:
-    env_file = Path(__file__).parents[1] / (os.environ.get("ENV_FILE") or ".env")
+    folder = Path(__file__).parents[1]
+    env_file = folder / (os.environ.get("ENV_FILE") or ".env")
     if not env_file.exists() and not os.environ.get("SECRET_KEY"):
         sys.exit(
             "Copy .env.example to .env, set DEBUG=on,"
@@ -28,13 +29,13 @@ def main(port: str) -> int:
     # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM
     # is passed on.
     signal.signal(signal.SIGINT, lambda *_: None)
-    if status := manage("migrate").wait():
+    status = manage("migrate").wait()
+    if status == 0 and sys.stdin.isatty():
+        status = manage("createsuperuser", "--first", "--skip-checks").wait()
+    if status != 0:
         return status
-    if sys.stdin.isatty() and (
-        status := manage("createsuperuser", "--first", "--skip-checks").wait()
-    ):
-        return status
-    worker, server = manage("worker"), manage("runserver", port)
+    worker = manage("worker")
+    server = manage("runserver", port)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     server.wait()
     worker.terminate()

@@ -17,6 +17,7 @@ RECORD = Path(".cruft.json")
 
 
 def main(wanted: str, answers: list[str]) -> None:
+    """Run update.py of the release, whose exit code is that of this command."""
     try:
         address = json.loads(RECORD.read_text(encoding="utf-8"))["template"]
     except (OSError, ValueError, KeyError):
@@ -27,24 +28,26 @@ def main(wanted: str, answers: list[str]) -> None:
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             run("git", "clone", "--quiet", "--", address, folder)
-            tags = re.findall(
-                r"^v\d+\.\d+\.\d+$",
-                run("git", "-C", folder, "tag", "--sort=v:refname"),
-                re.MULTILINE,
-            )
-            release = (
-                f"v{wanted.removeprefix('v')}" if wanted else (tags or ["v1.0.0"])[-1]
-            )
-            if release not in tags:
-                sys.exit(
-                    f"The template has no release {release}."
-                    f" Its releases: {', '.join(tags) or 'none'}."
-                )
+            release = find_release(folder, wanted)
             run("git", "-C", folder, "checkout", "--quiet", "--detach", release)
-            arguments = ["" if answers and not wanted else release, *answers]
-            done = subprocess.run(  # noqa: S603
-                [sys.executable, f"{folder}/update.py", *arguments], check=False
-            )
+            command = [sys.executable, f"{folder}/update.py"]
+            if wanted or not answers:
+                command += [release, *answers]
+            else:
+                command += ["", *answers]  # no release: the answers alone
+            update = subprocess.run(command, check=False)  # noqa: S603
     except NotRun as reason:
         sys.exit(f"git failed: {reason}")
-    sys.exit(done.returncode)
+    sys.exit(update.returncode)
+
+
+def find_release(folder: str, wanted: str) -> str:
+    """Return the tag of the wanted release, or else of the newest."""
+    output = run("git", "-C", folder, "tag", "--sort=v:refname")
+    tags = re.findall(r"^v\d+\.\d+\.\d+$", output, re.MULTILINE)
+    newest = tags[-1] if tags else "v1.0.0"
+    release = f"v{wanted.removeprefix('v')}" if wanted else newest
+    if release not in tags:
+        names = ", ".join(tags) or "none"
+        sys.exit(f"The template has no release {release}. Its releases: {names}.")
+    return release
