@@ -792,8 +792,8 @@ FOUNDATION = [
     Mutation(
         "emails sent by the request",
         SETTINGS,
-        'if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}',
-        'if True else {"BACKEND": "core.mail.OutboxBackend"}',
+        "if prints_emails:\nMAILERS",
+        "if True:\nMAILERS",
     ),
     Mutation(
         "no work for an email without an account",
@@ -1090,8 +1090,7 @@ FOUNDATION = [
     Mutation(
         "SCRIPT_NAME of a client believed",
         "gunicorn.conf.py",
-        "forwarded_allow_ips = forwarder_headers",
-        "forwarded_allow_ips",
+        'forwarder_headers = ""',
     ),
     Mutation(
         "scheme of a client believed",

@@ -17,49 +17,44 @@ from config import environment
 from config.environment import Environment, boolean, is_local, number, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-metadata = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+pyproject = (BASE_DIR / "pyproject.toml").read_text(encoding="utf-8")
+metadata = tomllib.loads(pyproject)["project"]
 SITE_NAME = "{{ cookiecutter.project_name }}"
-SITE_DESCRIPTION = metadata["project"]["description"]
+SITE_DESCRIPTION = metadata["description"]
 DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
-SECURITY_CONTACT = metadata["project"]["authors"][0]["email"]
+SECURITY_CONTACT = metadata["authors"][0]["email"]
 
 env = Environment()
 # Variables of the process override the file.
 env.read_file(BASE_DIR / (os.environ.get("ENV_FILE") or ".env"))
-REQUIRED = None  # in place of a default
 DEBUG = env.read("DEBUG", boolean, "off")
+
+
+def debug_default(value: str) -> str | None:
+    """Return a default for DEBUG, without which the variable is required."""
+    return value if DEBUG else None
+
 
 SECRET_KEY = env.read("SECRET_KEY", secret_key)
 SECRET_KEY_FALLBACKS = env.read("SECRET_KEY_FALLBACKS", environment.secret_keys, "")
 FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS", environment.fernet_keys)
 ALLOWED_HOSTS = env.read(
-    "ALLOWED_HOSTS",
-    environment.hosts,
-    "localhost,127.0.0.1,[::1]" if DEBUG else REQUIRED,
+    "ALLOWED_HOSTS", environment.hosts, debug_default("localhost,127.0.0.1,[::1]")
 )
 CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS", environment.origins, "")
 sqlite = f"sqlite:///{quote((BASE_DIR / 'db.sqlite3').as_posix())}"
-DATABASES = {
-    "default": env.read(
-        "DATABASE_URL", environment.database_url, sqlite if DEBUG else REQUIRED
-    )
-}
+database = env.read("DATABASE_URL", environment.database_url, debug_default(sqlite))
+DATABASES = {"default": database}
 CACHES = {"default": env.read("CACHE_URL", environment.cache_url, "db://django_cache")}
 storage = env.read("STORAGE_URL", environment.storage_url, "")
-MAILERS = {
-    "server": env.read(
-        "EMAIL_URL", environment.email_url, "console://" if DEBUG else REQUIRED
-    )
-}
+mail_server = env.read("EMAIL_URL", environment.email_url, debug_default("console://"))
 # Emails wait in the database for the worker. The console prints them at once.
-prints_emails = MAILERS["server"] == {"BACKEND": "core.mail.ConsoleBackend"}
-MAILERS["default"] = (
-    MAILERS["server"] if prints_emails else {"BACKEND": "core.mail.OutboxBackend"}
-)
+prints_emails = mail_server == {"BACKEND": "core.mail.ConsoleBackend"}
+MAILERS = {"server": mail_server, "default": {"BACKEND": "core.mail.OutboxBackend"}}
+if prints_emails:
+    MAILERS["default"] = mail_server
 DEFAULT_FROM_EMAIL = env.read(
-    "DEFAULT_FROM_EMAIL",
-    environment.sender,
-    f"noreply@{DOMAIN_NAME}" if DEBUG else REQUIRED,
+    "DEFAULT_FROM_EMAIL", environment.sender, debug_default(f"noreply@{DOMAIN_NAME}")
 )
 HEARTBEAT_URL = env.read("HEARTBEAT_URL", environment.heartbeat_url, "")
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
@@ -90,7 +85,7 @@ MODERATION_STUCK_HOURS = env.read("MODERATION_STUCK_HOURS", number(1, 876_000), 
 # % if cookiecutter.cloudinary_moderation
 from uploads.moderation.cloudinary import environment as cloudinary  # noqa: E402
 
-CLOUDINARY = env.read("CLOUDINARY_URL", cloudinary.url, "" if DEBUG else REQUIRED)
+CLOUDINARY = env.read("CLOUDINARY_URL", cloudinary.url, debug_default(""))
 CLOUDINARY_API_SECRET_FALLBACKS = env.read(
     "CLOUDINARY_API_SECRET_FALLBACKS", environment.items, ""
 )
@@ -99,16 +94,15 @@ CLOUDINARY_MODERATION = env.read(
 )
 
 # % endif
-folders = {*(MEDIA_ROOT / "photo").parents, *(MEDIA_ROOT.resolve() / "photo").parents}
-if any(
-    it.name.lower() in {"static", "staticfiles"} and it.is_relative_to(BASE_DIR)
-    for it in folders
-):
+media_root = MEDIA_ROOT.resolve()
+folders = {MEDIA_ROOT, *MEDIA_ROOT.parents, media_root, *media_root.parents}
+names = {folder.name.lower() for folder in folders if folder.is_relative_to(BASE_DIR)}
+if names & {"static", "staticfiles"}:
     env.add_problem(
         "MEDIA_ROOT",
         "Must not be in a folder of static files: everyone could read the photos.",
     )
-if BASE_DIR.is_relative_to(MEDIA_ROOT.resolve()):
+if BASE_DIR.is_relative_to(media_root):
     env.add_problem(
         "MEDIA_ROOT",
         "Must not contain the project: a backup of the photos would hold its secrets.",
@@ -190,8 +184,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "core.middleware.CacheDownMiddleware",
-    # After CSRF: only a form that a visitor has opened takes a turn. A form that gets
-    # none has cost the session's query by then, but so does any page.
+    # After CSRF: only a form that a visitor has opened takes a turn. A form without a
+    # turn has cost the query for the session by then, as any page does.
     "users.middleware.FormTurnMiddleware",
 ]
 
@@ -233,9 +227,9 @@ if DEBUG:
 if TRUSTED_PROXY_COUNT:
     # Only behind a proxy that sets it: otherwise any client could claim to use HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# E180 takes a locked SQLite database for one without JSON. W021 asks for `preload`,
-# against hstspreload.org's advice: leaving the list takes months. W005 asks for
-# subdomains: only the team knows whether each of its own has HTTPS.
+# E180 reports missing JSON support if another process locks the SQLite file. W021 asks
+# for `preload`, against hstspreload.org's advice: leaving the list takes months. W005
+# asks for subdomains: only the team knows whether each of its own has HTTPS.
 SILENCED_SYSTEM_CHECKS = ["fields.E180", "security.W021", "security.W005"]
 
 # Headers
@@ -350,8 +344,8 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the timeouts above decide how long a session lasts
-# Attempts of others can block the log-in at any moment. Who follows the link is in,
-# after the second factor.
+# Wrong passwords of others can block the log-in at any moment. Whoever follows the
+# link is logged in, after the second factor.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # Per IP address (ip), per account from any IP address (key), and per user who is logged
 # in. The other limits are allauth's defaults. Links are valid for longer than their
@@ -411,20 +405,19 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # by default, every site may read static f
 # Only the site's user reads photos. FILE_UPLOAD_PERMISSIONS would also apply to
 # collected static files.
 owner_only = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+local_storage = {
+    "BACKEND": "core.storage.SyncedFileSystemStorage",
+    "OPTIONS": owner_only,
+}
 STORAGES = {
-    "default": storage
-    or {
-        "BACKEND": "core.storage.SyncedFileSystemStorage",
-        "OPTIONS": owner_only,
-    },
+    "default": storage or local_storage,
     "staticfiles": {"BACKEND": "core.storage.StaticFilesStorage"},
 }
 # There is no MEDIA_URL: a view serves photos to those who may see them, or redirects to
 # a signed URL of the bucket.
-BUCKET_URL = (
-    "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"]) if storage else ""
-)
-if BUCKET_URL:
+BUCKET_URL = ""
+if storage:
+    BUCKET_URL = "{endpoint_url}/{bucket_name}/".format(**storage["OPTIONS"])
     CSP_POLICY["img-src"].append(BUCKET_URL)
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has
 # no limit for files.

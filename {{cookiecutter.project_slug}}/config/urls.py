@@ -17,9 +17,8 @@ handler404 = partial(error_pages.error_page, name="404")
 handler429 = partial(error_pages.error_page, name="429")  # allauth looks for it
 handler500 = partial(error_pages.error_page, name="500")
 
-favicon = login_not_required(
-    require_safe(RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg"))
-)
+favicon = RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")
+password_change = RedirectView.as_view(pattern_name="account_change_password")
 
 urlpatterns = [
     # `poe app` names new apps above this line.
@@ -37,12 +36,9 @@ urlpatterns = [
     path("webhooks/", include("uploads.moderation.cloudinary.urls")),
     # % endif
     # The site's own page limits attempts and notifies the user.
-    path(
-        "admin/password_change/",
-        require_safe(RedirectView.as_view(pattern_name="account_change_password")),
-    ),
+    path("admin/password_change/", require_safe(password_change)),
     path("admin/", admin.site.urls),
-    path("favicon.ico", favicon),
+    path("favicon.ico", login_not_required(require_safe(favicon))),
     path("health/live/", health.health_live, name="health_live"),
     path("health/ready/", health.health_ready, name="health_ready"),
     path("csp-report/", csp.csp_report, name="csp_report"),

@@ -31,8 +31,10 @@ def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBas
 
 
 # `manage.py check --deploy` runs the same checks; a server logs them at its start.
-for message in run_checks(
+logger = logging.getLogger("config")
+messages = run_checks(
     tags=[Tags.security], include_deployment_checks=not settings.DEBUG
-):
+)
+for message in messages:
     if not message.is_silenced():
-        logging.getLogger("config").warning("%s %s", message.id, message.msg)
+        logger.warning("%s %s", message.id, message.msg)
