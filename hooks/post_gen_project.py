@@ -6,6 +6,7 @@ This is .env with new secrets and .cruft.json for updates. Print the next steps.
 import base64
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -15,7 +16,14 @@ from pathlib import Path
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
 RAW = Path(*json.loads(r"""{{ raw_folder }}"""))
+
+# The template's repository. A hook starts no program, such as Git.
 GIT = RAW.parent / ".git"
+ORIGIN = re.compile(r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$', re.MULTILINE)
+# An address that works on every machine.
+PUBLIC_ADDRESS = re.compile(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:")
+# The name before @ in an SSH address is no secret, but part of it.
+CREDENTIALS = re.compile(r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*")
 
 # The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
@@ -48,23 +56,18 @@ FEATURE_PATHS = {
 }
 
 # Files left by work in the raw folder. They are not part of the template.
-LEFTOVERS = [
-    ".env",
-    ".venv",
-    "**/__pycache__",
-    "**/.*_cache",
-    "**/.DS_Store",
-    "*.sqlite3*",
-    "uv.lock",
-]
-LEFTOVERS += ["media", "reports", "secrets", "staticfiles"]
+LEFTOVERS = """
+    .env .venv **/__pycache__ **/.*_cache **/.DS_Store *.sqlite3* uv.lock
+    media reports secrets staticfiles
+""".split()
 
+FERNET_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 ENV = f"""\
 # Secrets for this machine, created with the project. Do not commit this file.
 # .env.example describes all variables.
 DEBUG=on
 SECRET_KEY={secrets.token_urlsafe(64)}
-FIELD_ENCRYPTION_KEYS={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
+FIELD_ENCRYPTION_KEYS={FERNET_KEY}
 """
 
 SUMMARY = """
@@ -80,7 +83,7 @@ Next:
 Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.
 """
-BETWEEN = """
+NO_RELEASE = """
 The template is at commit {commit:.10}, not at a release. \
 Updates start from there. To start from a
 release, generate the project again with --checkout and the tag of one.
@@ -96,33 +99,33 @@ def remove(path: Path) -> None:
 
 
 def git_file(name: str) -> str:
-    """Return a file of the template's repository, or nothing.
-
-    A hook starts no program, such as Git.
-    """
+    """Return a file of the template's repository, or nothing."""
     path = GIT / name
-    return (
-        path.read_text(encoding="utf-8", errors="replace").strip()
-        if path.is_file()
-        else ""
-    )
+    if not path.is_file():
+        return ""
+    return path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def commit_of(ref: str) -> str:
     """Return the commit of a branch or tag of the template's repository, or nothing."""
-    packed = re.search(
-        rf"^(\w+) {re.escape(ref)}$(?:\n\^(\w+))?",
-        git_file("packed-refs"),
-        re.MULTILINE,
-    )
-    return git_file(ref) or (packed[2] or packed[1] if packed else "")
+    commit = git_file(ref)
+    if commit:
+        return commit
+    line = rf"^(\w+) {re.escape(ref)}$(?:\n\^(\w+))?"
+    match = re.search(line, git_file("packed-refs"), re.MULTILINE)
+    # The second line of an annotated tag has its commit.
+    return match[2] or match[1] if match else ""
 
 
 def template_commit() -> str:
     """Return the tag of the template's release, or the commit between two releases."""
-    release, head = f"v{ANSWERS['_version']}", git_file("HEAD")
-    commit = commit_of(head.removeprefix("ref: ")) if head.startswith("ref: ") else head
-    return commit if commit and commit != commit_of(f"refs/tags/{release}") else release
+    release = f"v{ANSWERS['_version']}"
+    commit = git_file("HEAD")
+    if commit.startswith("ref: "):
+        commit = commit_of(commit.removeprefix("ref: "))
+    if not commit or commit == commit_of(f"refs/tags/{release}"):
+        return release
+    return commit
 
 
 def template_address() -> str:
@@ -130,17 +133,9 @@ def template_address() -> str:
 
     Credentials are left out.
     """
-    origin = re.search(
-        r'^\[remote "origin"\]\n(?:\t.*\n)*?\turl = (.+)$',
-        git_file("config"),
-        re.MULTILINE,
-    )
-    # Only an address that works on every machine.
-    if origin and re.match(r"(?:https|ssh)://|[\w.-]+@[\w.-]+:", origin[1]):
-        # The name before @ in an SSH address is no secret, but part of it.
-        return re.sub(
-            r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*", r"\1\2", origin[1]
-        )
+    origin = ORIGIN.search(git_file("config"))
+    if origin and PUBLIC_ADDRESS.match(origin[1]):
+        return CREDENTIALS.sub(r"\1\2", origin[1])
     return str(ANSWERS["_repository"])
 
 
@@ -149,12 +144,13 @@ def digest() -> str:
 
     A clone on Windows can have other line ends.
     """
-    total = hashlib.sha256()
-    for path in sorted(path.relative_to(RAW).as_posix() for path in RAW.rglob("*")):
-        if Path(path).is_file():
-            content = Path(path).read_bytes().replace(b"\r\n", b"\n")
-            total.update(f"{path}\n{len(content)}\n".encode() + content)
-    return total.hexdigest()
+    sha256 = hashlib.sha256()
+    paths = sorted(path.relative_to(RAW).as_posix() for path in RAW.rglob("*"))
+    for path in filter(os.path.isfile, paths):
+        content = Path(path).read_bytes().replace(b"\r\n", b"\n")
+        header = f"{path}\n{len(content)}\n"
+        sha256.update(header.encode() + content)
+    return sha256.hexdigest()
 
 
 for pattern in LEFTOVERS:
@@ -192,13 +188,12 @@ Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 # A console that cannot show a character shows its code point.
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-shown = {
-    prompt: {True: "yes", False: "no"}.get(answer, answer)
+words = {True: "yes", False: "no"}
+width = max(map(len, context))
+lines = [
+    f"  {prompt:{width}}  {words.get(answer, answer)}"
     for prompt, answer in context.items()
-}
-lines = (
-    f"  {prompt:{max(map(len, shown))}}  {answer}" for prompt, answer in shown.items()
-)
+]
 print(SUMMARY.format(**context, answers="\n".join(lines)))
 if not origin["commit"].startswith("v"):
-    print(BETWEEN.format(**origin))
+    print(NO_RELEASE.format(**origin))

@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
@@ -23,15 +23,15 @@ DOMAIN = re.compile(rf"(?:{LABEL}\.)+(?=[a-z]){LABEL}")
 MAILBOX = re.compile(r"[\w!#$%&'*+/=?^`|~-]+(?:\.[\w!#$%&'*+/=?^`|~-]+)*", re.ASCII)
 # Cookiecutter would render this when answers are replayed or the project is updated.
 TEMPLATE_CODE = re.compile(r"\{[%#\{]|# %")
+# An earlier answer in a default.
+EARLIER_ANSWER = re.compile(r"\{\{ cookiecutter\.(\w+) \}\}")
+# A word that no shell changes.
+PLAIN_WORD = re.compile(r"[\w./:@-]+")
 # Windows reserves these names, with any extension.
-RESERVED = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
-}
-YES, NO = ("1", "on", "t", "true", "y", "yes"), ("0", "f", "false", "n", "no", "off")
+RESERVED = {"con", "prn", "aux", "nul"}
+RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+YES = ("1", "on", "t", "true", "y", "yes")
+NO = ("0", "f", "false", "n", "no", "off")
 # The project's own folders and all packages that it installs; a test compares this list
 # with both.
 TAKEN = set(
@@ -57,102 +57,120 @@ TAKEN = set(
     """.split()
 )
 
+REFUSAL = """\
+Nothing was generated:
+{problems}
 
-# What is wrong, and what to answer instead; without that, the default.
-Problem = tuple[str, Any] | None
+This command has all answers, corrected:
+
+  {command}
+"""
 
 
-def corrected(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+class Problem(NamedTuple):
+    """What makes an answer invalid, and what to answer instead."""
+
+    sentence: str
+    suggestion: Any = None  # without one, the default
+
+
+def correct_answers(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return a line for each invalid answer, and the answers with others instead."""
-    problems, good = [], dict(answers)
+    lines = []
+    good = dict(answers)
     for prompt in filter(answers.__contains__, PROMPTS):
-        if problem := answer_problem(prompt, answers[prompt]):
-            problems.append(f"{prompt}: {problem[0]}")
-            good[prompt] = better_answer(prompt, problem[1], good)
-    if any(Path(name).exists() for name in ("manage.py", ".env")):
-        folder = Path.cwd().name
-        problems.append(
-            f"{folder}: holds a project already; "
+        problem = answer_problem(prompt, answers[prompt])
+        if problem:
+            lines.append(f"{prompt}: {problem.sentence}")
+            good[prompt] = better_answer(prompt, problem.suggestion, good)
+    if Path("manage.py").exists() or Path(".env").exists():
+        lines.append(
+            f"{Path.cwd().name}: holds a project already; "
             "type another project_slug, or run poe template-update there"
         )
         good["project_slug"] = f"my-{good['project_slug']}"[:64].rstrip("-._")
-    return problems, good
+    return lines, good
 
 
-def answer_problem(prompt: str, answer: object) -> Problem:
-    """Return what makes an answer to a prompt of any kind invalid, and a better one."""
+def answer_problem(prompt: str, answer: object) -> Problem | None:
+    """Return what makes an answer to a prompt of any kind invalid."""
     default = PROMPTS[prompt]
-    said = str(answer)
     # Cookiecutter checks neither what is replayed, nor a number or nothing in place of
     # yes or no.
     if isinstance(default, bool):
-        meant = said.lower() in YES or (default and said.lower() not in NO)
-        return (
-            None
-            if isinstance(answer, bool)
-            else (f"is {answer!r}; type yes or no", meant)
-        )
+        return switch_problem(answer, is_default=default)
     if isinstance(default, list):
-        near = [*difflib.get_close_matches(said, default, n=1), default[0]][0]
-        return (
-            None
-            if answer in default
-            else (f"is {answer!r}; type {' or '.join(default)}", near)
-        )
-    return text_problem(answer) or (CHECKS[prompt](said) if prompt in CHECKS else None)
+        return choice_problem(answer, default)
+    problem = text_problem(answer)
+    if problem or prompt not in CHECKS:
+        return problem
+    return CHECKS[prompt](str(answer))
+
+
+def switch_problem(answer: object, *, is_default: bool) -> Problem | None:
+    """Return what makes the answer neither yes nor no."""
+    if isinstance(answer, bool):
+        return None
+    word = str(answer).lower()
+    suggestion = word in YES or (is_default and word not in NO)
+    return Problem(f"is {answer!r}; type yes or no", suggestion)
+
+
+def choice_problem(answer: object, choices: list[str]) -> Problem | None:
+    """Return what makes the answer none of the choices."""
+    if answer in choices:
+        return None
+    similar = difflib.get_close_matches(str(answer), choices, n=1)
+    suggestion = similar[0] if similar else choices[0]
+    return Problem(f"is {answer!r}; type {' or '.join(choices)}", suggestion)
 
 
 def better_answer(prompt: str, suggestion: Any, good: dict[str, Any]) -> Any:  # noqa: ANN401 - of any kind
     """Return the suggestion if it is valid, or else the default."""
     if suggestion is not None and not answer_problem(prompt, suggestion):
         return suggestion
-    rendered = re.sub(
-        r"\{\{ cookiecutter\.(\w+) \}\}",
-        lambda earlier: str(good[earlier[1]]),
-        PROMPTS[prompt],
-    )
-    return slug_of(good["project_name"]) if "{" in rendered else rendered
+    default = EARLIER_ANSWER.sub(lambda match: str(good[match[1]]), PROMPTS[prompt])
+    # The default of the slug is more than earlier answers.
+    return make_slug(good["project_name"]) if "{" in default else default
 
 
-def text_problem(answer: object) -> Problem:
-    """Return what makes an answer invalid as a text, and what is valid of it."""
+def text_problem(answer: object) -> Problem | None:
+    """Return what makes an answer invalid as a text."""
     if not isinstance(answer, str):  # a configuration file can say `true`, or nothing
-        return "is not text; type it in quotes", None
+        return Problem("is not text; type it in quotes")
     if not answer.strip():
-        return "is empty; type at least one word", None
+        return Problem("is empty; type at least one word")
     if not answer.isprintable():
-        return (
-            "contains a line break or an invisible character; type it without",
-            cleaned(answer),
-        )
+        sentence = "contains a line break or an invisible character; type it without"
+        return Problem(sentence, clean_text(answer))
     if TEMPLATE_CODE.search(answer):
-        return "contains template code; type it without braces", cleaned(answer)
+        sentence = "contains template code; type it without braces"
+        return Problem(sentence, clean_text(answer))
     return None
 
 
-def name_problem(name: str) -> Problem:
-    """Return what makes the name invalid in double quotes, and what is valid of it.
+def name_problem(name: str) -> Problem | None:
+    """Return what makes the name invalid in double quotes.
 
     Python and TOML files have the name in double quotes.
     """
-    if '"' in name or "\\" in name:
-        return "contains a double quote or a backslash; type it without", cleaned(name)
-    return None
+    if '"' not in name and "\\" not in name:
+        return None
+    sentence = "contains a double quote or a backslash; type it without"
+    return Problem(sentence, clean_text(name))
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """Return a text without what ends a line or a string, or starts template code."""
-    spaced = " ".join("".join(it if it.isprintable() else " " for it in text).split())
-    return re.sub(r"[{}#%\"\\]", "", spaced).strip()
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    one_line = " ".join(printable.split())
+    return re.sub(r"[{}#%\"\\]", "", one_line).strip()
 
 
-def slug_of(text: str) -> str:
+def make_slug(text: str) -> str:
     """Return a text as a valid slug."""
-    letters = (
-        unicodedata.normalize("NFKD", text.casefold())
-        .encode("ascii", "ignore")
-        .decode()
-    )
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    letters = decomposed.encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", letters)[:60].strip("-") or "secure-site"
     return f"my-{slug}" if is_reserved(slug) or is_taken(slug) else slug
 
@@ -164,32 +182,30 @@ def is_reserved(slug: str) -> bool:
 
 def is_taken(slug: str) -> bool:
     """Return whether Python or the project has a module or package of this name."""
-    name = re.sub(r"[-._]", "_", slug)
-    return name in sys.stdlib_module_names or name in {
-        taken.replace("-", "_") for taken in TAKEN
-    }
+    module = re.sub(r"[-._]", "_", slug)
+    taken = {name.replace("-", "_") for name in TAKEN}
+    return module in sys.stdlib_module_names or module in taken
 
 
-def slug_problem(slug: str) -> Problem:
-    """Return what makes the slug invalid as a folder or package, and a valid one."""
-    better = slug_of(slug)
+def slug_problem(slug: str) -> Problem | None:
+    """Return what makes the slug invalid as a folder or package."""
+    better = make_slug(slug)
     if not SLUG.fullmatch(slug):
-        return f"is not a valid distribution name in lowercase; type {better}", better
-    if len(slug) > 64:
-        return f"is longer than 64 characters; type {better}", better
-    if is_reserved(slug):
-        better = slug_of(f"my-{slug}")
-        return f"is a reserved Windows name; type {better}", better
-    if is_taken(slug):
-        return (
-            f"is the name of a folder or package that the project uses; type {better}",
-            better,
-        )
-    return None
+        reason = "is not a valid distribution name in lowercase"
+    elif len(slug) > 64:
+        reason = "is longer than 64 characters"
+    elif is_reserved(slug):
+        reason = "is a reserved Windows name"
+        better = make_slug(f"my-{slug}")
+    elif is_taken(slug):
+        reason = "is the name of a folder or package that the project uses"
+    else:
+        return None
+    return Problem(f"{reason}; type {better}", better)
 
 
-def domain_problem(domain: str) -> Problem:
-    """Return what makes the domain unusable for browsers and mail, and a better one."""
+def domain_problem(domain: str) -> Problem | None:
+    """Return what makes the domain unusable for browsers and mail."""
     if DOMAIN.fullmatch(domain) and len(domain) <= 253:
         return None
     better = re.sub(r"^\w+://|[:/].*", "", domain).strip(".").lower()
@@ -198,25 +214,23 @@ def domain_problem(domain: str) -> Problem:
     except UnicodeError:
         better = domain
     if better != domain and DOMAIN.fullmatch(better):
-        return f"is not in the form that servers use; type {better}", better
-    return (
-        (
-            "is not a valid domain name; "
-            "type one like example.com, without scheme, port or path"
-        ),
-        None,
+        return Problem(f"is not in the form that servers use; type {better}", better)
+    return Problem(
+        "is not a valid domain name; "
+        "type one like example.com, without scheme, port or path"
     )
 
 
-def email_problem(email: str) -> Problem:
+def email_problem(email: str) -> Problem | None:
     """Return what makes the email address undeliverable."""
     mailbox, _, domain = email.rpartition("@")
-    if MAILBOX.fullmatch(mailbox) and len(mailbox) <= 64 and not domain_problem(domain):
+    is_mailbox = MAILBOX.fullmatch(mailbox) and len(mailbox) <= 64
+    if is_mailbox and not domain_problem(domain):
         return None
-    return "is not a valid email address; type one like security@example.com", None
+    return Problem("is not a valid email address; type one like security@example.com")
 
 
-CHECKS: dict[str, Callable[[str], Problem]] = {
+CHECKS: dict[str, Callable[[str], Problem | None]] = {
     "project_name": name_problem,
     "project_slug": slug_problem,
     "domain_name": domain_problem,
@@ -225,12 +239,13 @@ CHECKS: dict[str, Callable[[str], Problem]] = {
 }
 
 
-def quoted(argument: str) -> str:
+def quote_argument(argument: str) -> str:
     """Return an argument for the shell that the command is pasted into."""
     if os.name != "nt":
         return shlex.quote(argument)
     # In double quotes, so that cmd ignores & and |. A program reads two quotes as one.
-    return '"' + re.sub(r'(\\+)(?="|$)', r"\1\1", argument).replace('"', '""') + '"'
+    escaped = re.sub(r'(\\+)(?="|$)', r"\1\1", argument).replace('"', '""')
+    return f'"{escaped}"'
 
 
 def command_line(good: dict[str, Any]) -> str:
@@ -242,35 +257,18 @@ def command_line(good: dict[str, Any]) -> str:
     if ANSWERS["_output_dir"] != os.environ.get("PWD"):
         words += ["--output-dir", ANSWERS["_output_dir"]]
     words = [
-        word if re.fullmatch(r"[\w./:@-]+", word) else quoted(word) for word in words
+        word if PLAIN_WORD.fullmatch(word) else quote_argument(word) for word in words
     ]
-    return " ".join(
-        [
-            *words,
-            *(
-                f"{prompt}={quoted(str(good[prompt]))}"
-                for prompt in PROMPTS
-                if prompt in good
-            ),
-        ]
-    )
+    for prompt in filter(good.__contains__, PROMPTS):
+        words.append(f"{prompt}={quote_argument(str(good[prompt]))}")
+    return " ".join(words)
 
 
 if __name__ == "__main__":
     # A console that cannot show a character shows its code point.
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    found, answers = corrected(ANSWERS)
-    if found:
-        lines = ["Nothing was generated:", *(f"  {problem}" for problem in found)]
-        sys.exit(
-            "\n".join(
-                [
-                    *lines,
-                    "",
-                    "This command has all answers, corrected:",
-                    "",
-                    f"  {command_line(answers)}",
-                    "",
-                ]
-            )
-        )
+    problems, answers = correct_answers(ANSWERS)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        command = command_line(answers)
+        sys.exit(REFUSAL.format(problems=lines, command=command))

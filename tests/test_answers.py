@@ -218,10 +218,10 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
         "domain_name": "example.org",
     }
     answers |= {"author_name": "Ann", "author_email": "ann@example.org", prompt: value}
-    corrected = hook(tmp_path)["corrected"]
-    problems, good = corrected(answers)
+    correct_answers = hook(tmp_path)["correct_answers"]
+    problems, good = correct_answers(answers)
     assert len(problems) == 1
-    assert corrected(good) == ([], good)
+    assert correct_answers(good) == ([], good)
     assert {it: good[it] for it in answers if it != prompt} == {
         it: answers[it] for it in answers if it != prompt
     }
@@ -263,7 +263,7 @@ def test_answer_of_the_wrong_kind_is_named(
         "cloudinary_moderation": True,
         "ci_scanning": "github",
     }
-    problems, good = hook(tmp_path)["corrected"](answers | {prompt: value})
+    problems, good = hook(tmp_path)["correct_answers"](answers | {prompt: value})
     assert problems == [f"{prompt}: {problem}"]
     assert good == answers | {prompt: suggestion}
 
@@ -281,9 +281,9 @@ def test_answer_of_the_wrong_kind_is_named(
 def test_suggestion_is_quoted_for_the_shell(
     system: str, answer: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quoted = hook(tmp_path)["quoted"]
+    quote_argument = hook(tmp_path)["quote_argument"]
     monkeypatch.setattr("os.name", system)
-    result = quoted(answer)
+    result = quote_argument(answer)
     monkeypatch.undo()
     assert result == word
 
