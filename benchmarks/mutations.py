@@ -657,8 +657,7 @@ FOUNDATION = [
     Mutation(
         "short secret key accepted",
         ENVIRONMENT,
-        "if len(value) < 50 or len(set(value)) < 5 "
-        'or value.startswith("django-insecure-"):',
+        "if len(value) < 50 or len(set(value)) < 5 or is_made_by_django:",
         "if False:",
     ),
     Mutation(
