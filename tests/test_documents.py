@@ -51,7 +51,11 @@ FIGURES = [
         "core/status.py",
         r"BACKUP_AGE = .*hours=(\d+)",
     ),
-    (r"is read-only or has less than (\d+) MB", "core/health.py", r"(\d+) \* 1024\*\*2"),
+    (
+        r"is read-only or has less than (\d+) MB",
+        "core/health.py",
+        r"(\d+) \* 1024\*\*2",
+    ),
     (r"newest of each of (\d+) days", "scripts/backups.py", r"--keep-daily=(\d+)"),
     (r"and of each of (\d+) weeks", "scripts/backups.py", r"--keep-weekly=(\d+)"),
     (r"stays in backups for (\d+) weeks", "scripts/backups.py", r"--keep-weekly=(\d+)"),
