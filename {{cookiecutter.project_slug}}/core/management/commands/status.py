@@ -34,7 +34,12 @@ class Command(BaseCommand):
         else:
             lines = check_site(options["skip"])
         if options["json"]:
-            text = json.dumps([line._asdict() for line in lines])
+            text = json.dumps(
+                [
+                    {"name": line.name, "fine": line.fine, "text": line.text}
+                    for line in lines
+                ]
+            )
         else:
             text = "\n".join(map(str, lines))
         self.stdout.write(text)
