@@ -1,4 +1,4 @@
-"""Health checks for load balancers, deploy/release and `manage.py status`."""
+"""Health checks for load balancers and `manage.py status`."""
 
 import logging
 import shutil
