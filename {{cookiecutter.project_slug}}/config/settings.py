@@ -53,8 +53,9 @@ prints_emails = mail_server == {"BACKEND": "core.mail.ConsoleBackend"}
 MAILERS = {"server": mail_server, "default": {"BACKEND": "core.mail.OutboxBackend"}}
 if prints_emails:
     MAILERS["default"] = mail_server
+noreply = f"noreply@{DOMAIN_NAME}"
 DEFAULT_FROM_EMAIL = env.read(
-    "DEFAULT_FROM_EMAIL", environment.sender, debug_default(f"noreply@{DOMAIN_NAME}")
+    "DEFAULT_FROM_EMAIL", environment.sender, debug_default(noreply)
 )
 HEARTBEAT_URL = env.read("HEARTBEAT_URL", environment.heartbeat_url, "")
 SECURE_HSTS_SECONDS = env.read("SECURE_HSTS_SECONDS", number(0), "31536000")  # a year
