@@ -1141,8 +1141,8 @@ FOUNDATION = [
     Mutation(
         "staff may change a superuser's account",
         "users/admin.py",
-        "return allowed and (",
-        "return allowed or (",
+        "return allowed and (request.user.is_superuser",
+        "return allowed or (request.user.is_superuser",
     ),
     # Logs, errors, encryption
     Mutation(

@@ -73,43 +73,29 @@ class Machine:
     @property
     def requests(self) -> list[dict[str, Any]]:
         """Return the server's log of requests."""
-        lines = (
-            (self.folder.parent / "server.log").read_text(encoding="utf-8").splitlines()
-        )
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["logger"] == "access"]
+        log = (self.folder.parent / "server.log").read_text(encoding="utf-8")
+        lines = [line for line in log.splitlines() if line.startswith("{")]
+        entries = [json.loads(line) for line in lines]
+        return [entry for entry in entries if entry["logger"] == "access"]
 
     def start(self, environment: dict[str, str]) -> None:
         """Start the server and the worker."""
-        environment = (
-            clean_environment()
-            | environment
-            | {"MEDIA_ROOT": str(self.folder.parent / "media")}
-        )
-        commands = {
-            "server": [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "config.wsgi",
-                "--bind",
-                f"127.0.0.1:{self.port}",
-            ],
-            "worker": [sys.executable, *WORKER],
-        }
+        media = str(self.folder.parent / "media")
+        environment = clean_environment() | environment | {"MEDIA_ROOT": media}
+        address = f"127.0.0.1:{self.port}"
+        gunicorn = ("-m", "gunicorn", "config.wsgi", "--bind", address)
         self.processes = []
-        for name, command in commands.items():
+        for name, command in {"server": gunicorn, "worker": WORKER}.items():
             with (self.folder.parent / f"{name}.log").open("ab") as log:
-                self.processes.append(
-                    subprocess.Popen(
-                        command,
-                        cwd=self.folder,
-                        env=environment,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
+                process = subprocess.Popen(
+                    [sys.executable, *command],
+                    cwd=self.folder,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
+            self.processes.append(process)
 
     def kill(self) -> None:
         """End all processes at once, as a power failure does."""
@@ -128,9 +114,8 @@ class Machine:
 
 def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Machine:
     """Start a server and a worker in a copy of the project."""
-    machine = Machine(
-        shutil.copytree(source, folder / "my-secure-site"), free_port(), []
-    )
+    copy = shutil.copytree(source, folder / "my-secure-site")
+    machine = Machine(copy, free_port(), [])
     machine.start(environment)
     return machine
 
@@ -165,14 +150,12 @@ def proxy(
         locations=locations,
     )
     (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
-    with subprocess.Popen(
-        ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]
-    ) as nginx:
+    command = ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "nginx.log"]
+    with subprocess.Popen(command) as nginx:
         try:
-            for listening in (port, *ports):
-                wait_until(
-                    partial(accepts_connections, listening), "a server did not start"
-                )
+            for used_port in (port, *ports):
+                is_ready = partial(accepts_connections, used_port)
+                wait_until(is_ready, "a server did not start")
             yield port
         finally:
             nginx.terminate()

@@ -278,7 +278,8 @@ def make_base() -> None:
 def engine(folder: Path) -> Iterator[Engine]:
     """Run podman's service; at the end, remove all containers and images."""
     need(*PROGRAMS)
-    podman, stop = Engine(folder), Event()
+    podman = Engine(folder)
+    stop = Event()
     environment = clean_environment() | podman.environment
     with (folder / "podman.log").open("wb") as log:
         podman.service = subprocess.Popen(
@@ -309,5 +310,6 @@ def engine(folder: Path) -> Iterator[Engine]:
         # Podman's own mount of its storage would keep pytest from removing the folder
         # of this run later.
         for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
-            if (mounted := line.split()[1]).startswith(f"{folder}/"):
-                subprocess.run(["umount", "--lazy", mounted], check=False)
+            mount = line.split()[1]
+            if mount.startswith(f"{folder}/"):
+                subprocess.run(["umount", "--lazy", mount], check=False)

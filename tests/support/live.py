@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from http.cookies import SimpleCookie
@@ -32,11 +32,9 @@ from tests.support.baking import (
 type Server = subprocess.Popen[bytes]
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
-OWNER, OTHER_USER, ADMIN = (
-    "owner@example.com",
-    "other-user@example.com",
-    "admin@example.com",
-)
+OWNER = "owner@example.com"
+OTHER_USER = "other-user@example.com"
+ADMIN = "admin@example.com"
 # Browsers open spare connections, each of which holds a thread.
 STEADY = ("--threads", "16")
 # Far longer than anything takes on a busy machine: it only ends what hangs.
@@ -121,10 +119,9 @@ class Site:
 
     def workers(self) -> list[int]:
         """Return the process IDs of the server's workers (Linux only)."""
-        found = Path(
-            f"/proc/{self.server.pid}/task/{self.server.pid}/children"
-        ).read_text(encoding="ascii")
-        return [int(pid) for pid in found.split()]
+        pid = self.server.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(child) for child in children.read_text(encoding="ascii").split()]
 
 
 @dataclass
@@ -153,24 +150,19 @@ class Visitor:
         While other forms of the account pages have their turn, send it again, as the
         site asks.
         """
-        connection = self.connection()
-        sent = {"Referer": self.site.url + path, **self.own_headers}
+        sent_headers = {"Referer": self.site.url + path, **self.own_headers}
         if self.cookies:
-            sent["Cookie"] = "; ".join(
-                f"{name}={cookie.value}" for name, cookie in self.cookies.items()
-            )
-        try:
-            connection.request(method, path, body or None, sent | (headers or {}))
+            pairs = [f"{name}={cookie.value}" for name, cookie in self.cookies.items()]
+            sent_headers["Cookie"] = "; ".join(pairs)
+        sent_headers |= headers or {}
+        with closing(self.connection()) as connection:
+            connection.request(method, path, body or None, sent_headers)
             received = connection.getresponse()
             response = Response(received.status, received.headers, received.read())
-        finally:
-            connection.close()
-        if (
-            response.status == BUSY
-            and path.startswith("/accounts/")
-            and "Retry-After" in response.headers
-        ):
-            time.sleep(int(response.headers["Retry-After"]))
+        retry_after = response.headers.get("Retry-After", "")
+        is_form_page = path.startswith("/accounts/")
+        if response.status == BUSY and is_form_page and retry_after:
+            time.sleep(int(retry_after))
             return self.request(method, path, body, headers)
         for cookie in response.headers.get_all("Set-Cookie", []):
             self.cookies.load(cookie)
@@ -182,12 +174,10 @@ class Visitor:
 
     def post(self, path: str, fields: dict[str, str], page: str = "") -> Response:
         """Send a form with the CSRF token of `page`, by default that of `path`."""
-        body = urlencode(
-            {"csrfmiddlewaretoken": self.token(page or path)} | fields
-        ).encode()
-        return self.request(
-            "POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"}
-        )
+        token = self.token(page or path)
+        body = urlencode({"csrfmiddlewaretoken": token} | fields)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.request("POST", path, body.encode(), headers)
 
     def upload(
         self,
@@ -198,36 +188,23 @@ class Visitor:
     ) -> Response:
         """Send a file through the upload form; the header holds `name` unescaped."""
         boundary = secrets.token_hex(16)
-        fields = {
-            "csrfmiddlewaretoken": token or self.token("/photos/upload/"),
-            "title": title,
-        }
-        parts = [
-            f'Content-Disposition: form-data; name="{key}"\r\n\r\n{text}'.encode()
-            for key, text in fields.items()
-        ]
-        disposition = (
-            f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n'
-        )
-        parts.append(
-            f"{disposition}Content-Type: image/jpeg\r\n\r\n".encode(
-                errors="surrogateescape"
-            )
-            + content
-        )
-        body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
+        page = "/photos/upload/"
+        fields = {"csrfmiddlewaretoken": token or self.token(page), "title": title}
+        start = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        texts = [f'{start}"{key}"\r\n\r\n{text}\r\n' for key, text in fields.items()]
+        texts.append(f'{start}"image"; filename="{name}"\r\n')
+        texts.append("Content-Type: image/jpeg\r\n\r\n")
+        before = "".join(texts).encode(errors="surrogateescape")
+        body = before + content + f"\r\n--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        return self.request(
-            "POST", "/photos/upload/", body + f"--{boundary}--\r\n".encode(), headers
-        )
+        return self.request("POST", page, body, headers)
 
     def token(self, page: str) -> str:
         """Return the CSRF token of the form on a page."""
-        found = re.search(
-            r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(page).text
-        )
-        assert found, f"no form at {page}"
-        return found[1]
+        html = self.get(page).text
+        match = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)
+        assert match, f"no form at {page}"
+        return match[1]
 
 
 @contextmanager
@@ -236,16 +213,10 @@ def gunicorn(
 ) -> Iterator[tuple[Server, int]]:
     """Run gunicorn with the project's configuration; yield the process and its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+        address = f"fd://{listener.fileno()}"
+        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", address]
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "config.wsgi",
-                "--bind",
-                f"fd://{listener.fileno()}",
-                *options,
-            ],
+            [*command, *options],
             cwd=project,
             env=clean_environment() | environment,
             pass_fds=[listener.fileno()],
@@ -302,19 +273,10 @@ def serve(project: Path, setup: str = CREATE_USERS, **changes: str) -> Iterator[
         "WEB_CONCURRENCY": "1",
         **changes,
     }
-    run(
-        project,
-        sys.executable,
-        "manage.py",
-        "shell",
-        "-v0",
-        "--command",
-        PREPARE + setup,
-        **environment,
-    )
-    with gunicorn(
-        project, environment, log, "--certfile", str(certificate), *STEADY
-    ) as (server, port):
+    shell = (sys.executable, "manage.py", "shell", "-v0", "--command")
+    run(project, *shell, PREPARE + setup, **environment)
+    options = ("--certfile", str(certificate), *STEADY)
+    with gunicorn(project, environment, log, *options) as (server, port):
         site = Site(project, f"https://localhost:{port}", environment, tls, server, log)
         wait_until_ready(site)
         yield site

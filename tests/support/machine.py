@@ -124,7 +124,8 @@ def boot(folder: Path) -> Iterator[Machine]:
             stdout=log,
             stderr=log,
         )
-    machine, deadline = Machine(root, server), time.monotonic() + HANG_SECONDS
+    machine = Machine(root, server)
+    deadline = time.monotonic() + HANG_SECONDS
     try:
         while True:
             try:

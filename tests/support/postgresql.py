@@ -79,7 +79,8 @@ def running_postgresql() -> Iterator[PostgreSQL]:
     with tempfile.TemporaryDirectory(prefix="postgresql-") as scratch:
         if user:
             shutil.chown(scratch, user)
-        data, log = Path(scratch) / "data", Path(scratch) / "log"
+        data = Path(scratch) / "data"
+        log = Path(scratch) / "log"
         subprocess.run(
             [
                 folder / "initdb",

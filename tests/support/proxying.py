@@ -40,7 +40,8 @@ def nginx(
     Only ports and paths are changed. `site` is the address of the server behind it, by
     default a socket in the folder on which nothing listens.
     """
-    http, https = free_port(), free_port()
+    http = free_port()
+    https = free_port()
     text = (deploy / "site.conf").read_text(encoding="utf-8")
     for old, new in (
         (r"listen 80;", f"listen 127.0.0.1:{http};"),
@@ -57,14 +58,10 @@ def nginx(
         text, count = re.subn(old, new, text)
         assert count, old
     (folder / "site.conf").write_text(text, encoding="utf-8")
-    main = (
-        (deploy / "nginx.conf")
-        .read_text(encoding="utf-8")
-        .replace("/tmp/", f"{folder}/")  # noqa: S108
-    )
-    main = main.replace("/dev/stdout", f"{folder}/access.log").replace(
-        "stderr error", f"{folder}/error.log error"
-    )
+    main = (deploy / "nginx.conf").read_text(encoding="utf-8")
+    main = main.replace("/tmp/", f"{folder}/")  # noqa: S108
+    main = main.replace("/dev/stdout", f"{folder}/access.log")
+    main = main.replace("stderr error", f"{folder}/error.log error")
     user = "user root;\n" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"{user}daemon off;\n{main}", encoding="utf-8")
     server = subprocess.Popen(
@@ -130,9 +127,8 @@ class ProxiedSite(Site):
         """Return a new client, logged in on the log-in page if an email is given."""
         visitor = ProxiedVisitor(self)
         if email:
-            answer = visitor.post(
-                "/accounts/login/", {"login": email, "password": PASSWORD}
-            )
+            fields = {"login": email, "password": PASSWORD}
+            answer = visitor.post("/accounts/login/", fields)
             assert answer.status == 302, answer.text
         return visitor
 
@@ -160,26 +156,15 @@ def serve_behind_nginx(
         "CSRF_TRUSTED_ORIGINS": "https://localhost",
         **changes,
     }
-    run(
-        project,
-        sys.executable,
-        "manage.py",
-        "shell",
-        "-v0",
-        "--command",
-        PREPARE + setup,
-        **environment,
-    )
+    shell = (sys.executable, "manage.py", "shell", "-v0", "--command")
+    run(project, *shell, PREPARE + setup, **environment)
     log = folder / "server.log"
+    deploy = project / "deploy"
     with (
         gunicorn(project, environment, log, *options) as (server, port),
-        nginx(project / "deploy", folder, certificate, f"127.0.0.1:{port}") as (
-            _,
-            https,
-        ),
+        nginx(deploy, folder, certificate, f"127.0.0.1:{port}") as (_, https),
     ):
-        site = ProxiedSite(
-            project, f"https://localhost:{https}", environment, tls, server, log
-        )
+        url = f"https://localhost:{https}"
+        site = ProxiedSite(project, url, environment, tls, server, log)
         wait_until_ready(site)
         yield site

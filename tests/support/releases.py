@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tests.support.baking import PROMPTS, RAW, commit, run
 
-RELEASE, NEXT = PROMPTS["_version"], "99.0.0"
+RELEASE = PROMPTS["_version"]
+NEXT = "99.0.0"
 # Where projects look for the template.
 URL: str = PROMPTS["_repository"]
 SERVER, _, REPOSITORY = URL.rpartition("/")

@@ -46,7 +46,7 @@ def wait_until(
 
 
 def accepts_connections(port: int) -> bool:
-    """Tell whether a server listens on a local port."""
+    """Return whether a server listens on a local port."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:
@@ -102,7 +102,8 @@ def redis_server(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
     """Return a function that creates a bucket and returns its STORAGE_URL."""
-    port, log = free_port(), tmp_path_factory.mktemp("storage") / "log"
+    port = free_port()
+    log = tmp_path_factory.mktemp("storage") / "log"
 
     def create() -> str:
         name = f"photos-{uuid4().hex}"

@@ -14,7 +14,10 @@ import pytest
 
 from tests.support.baking import ROOT, run
 
-QUICK, WHOLE, SCHEDULED = TIERS = ("quick", "whole", "scheduled")
+QUICK = "quick"
+WHOLE = "whole"
+SCHEDULED = "scheduled"
+TIERS = (QUICK, WHOLE, SCHEDULED)
 # What every scheduled test is about: its tools.
 SHARED_PATHS = ("pyproject.toml", "tests/conftest.py", "tests/support/*")
 

@@ -44,6 +44,8 @@ case "$1 $2" in
 esac
 echo "gh $*"
 """
+# The condition of the steps that test a merge.
+MERGED = "${{ steps.merge.outputs.release && !steps.merge.outputs.decide }}"
 PIPX = "#!/bin/bash\n"
 # Without the first word, an option.
 SUDO = '#!/bin/bash\nexec "${@:2}"\n'
@@ -56,7 +58,8 @@ class Machine:
         """Create the home and the stand-ins; `repositories` contains the template."""
         self.folder = folder
         self.remote = folder / "remote.git"
-        home, programs = folder / "home", folder / "bin"
+        home = folder / "home"
+        programs = folder / "bin"
         home.mkdir()
         programs.mkdir()
         config = [
@@ -64,10 +67,9 @@ class Machine:
             "name = Ann",
             "email = ann@example.com",
             f'[url "{repositories.as_posix()}/"]',
+            f"insteadOf = {SERVER}/",
         ]
-        (home / ".gitconfig").write_text(
-            "\n".join([*config, f"insteadOf = {SERVER}/"]), encoding="utf-8"
-        )
+        (home / ".gitconfig").write_text("\n".join(config), encoding="utf-8")
         for name, text in {"uv": UV, "gh": GH, "pipx": PIPX, "sudo": SUDO}.items():
             (programs / name).write_text(text, encoding="utf-8")
             (programs / name).chmod(0o755)
@@ -80,17 +82,10 @@ class Machine:
 
     def clone(self, branch: str) -> Path:
         """Clone a branch of the project's remote repository."""
-        target = self.folder / f"clone-{len(list(self.folder.glob('clone-*')))}"
-        run(
-            self.folder,
-            "git",
-            "clone",
-            "--quiet",
-            "--branch",
-            branch,
-            str(self.remote),
-            str(target),
-        )
+        clones = list(self.folder.glob("clone-*"))
+        target = self.folder / f"clone-{len(clones)}"
+        clone = ("git", "clone", "--quiet", "--branch", branch)
+        run(self.folder, *clone, str(self.remote), str(target))
         return target
 
     def close_request(self, title: str = f"Update the template to v{NEXT}") -> None:
@@ -98,10 +93,9 @@ class Machine:
 
         GitLab has no stand-in: there only the branch counts.
         """
-        request = {"state": "CLOSED", "title": title}
-        (self.folder / "home" / "request.json").write_text(
-            json.dumps(request), encoding="utf-8"
-        )
+        request = self.folder / "home" / "request.json"
+        text = json.dumps({"state": "CLOSED", "title": title})
+        request.write_text(text, encoding="utf-8")
 
 
 @dataclass
@@ -144,15 +138,8 @@ def run_jobs(
     `tests` names the apps whose tests run.
     """
     if not machine.remote.is_dir():
-        run(
-            machine.folder,
-            "git",
-            "clone",
-            "--quiet",
-            "--bare",
-            str(project),
-            str(machine.remote),
-        )
+        clone_bare = ("git", "clone", "--quiet", "--bare")
+        run(machine.folder, *clone_bare, str(project), str(machine.remote))
         run(machine.remote, "git", "config", "receive.advertisePushOptions", "true")
     before = run(machine.remote, "git", "for-each-ref")
     clone = machine.clone("main")
@@ -168,17 +155,12 @@ def run_jobs(
         "PYTEST_ADDOPTS": tests,
         "ALLOWED": "yes" if allowed else "",
     }
-    update, opening = jobs_of(project)
-    if "steps" in update:
-        on_github(
-            request,
-            machine,
-            clone,
-            (update, opening),
-            environment | {"OWN_TOKEN": "yes" if own_token else ""},
-        )
+    jobs = jobs_of(project)
+    if "steps" in jobs[0]:
+        environment["OWN_TOKEN"] = "yes" if own_token else ""
+        on_github(request, machine, clone, jobs, environment)
     else:
-        on_gitlab(request, machine, clone, (update, opening), environment)
+        on_gitlab(request, machine, clone, jobs, environment)
     request.page = page.read_text(encoding="utf-8")
     request.pushed = run(machine.remote, "git", "for-each-ref") != before
     return request
@@ -196,43 +178,39 @@ def on_github(
     output.write_text("", encoding="utf-8")
     for step in jobs[0]["steps"]:
         condition = step.get("if", "")
-        said = output.read_text(encoding="utf-8")
-        to_test = "release=" in said and "decide=" not in said and not request.failed
-        wanted = {
+        outputs = output.read_text(encoding="utf-8")
+        is_merged = "release=" in outputs and "decide=" not in outputs
+        conditions = {
             "": not request.failed,
             "${{ !cancelled() }}": True,
             "${{ failure() }}": request.failed,
+            MERGED: is_merged and not request.failed,
         }
-        wanted["${{ steps.merge.outputs.release && !steps.merge.outputs.decide }}"] = (
-            to_test
-        )
-        if "run" in step and wanted[condition]:
+        if "run" in step and conditions[condition]:
             code = execute(request, machine, clone, step["run"], environment)
             if step.get("id") == "tests":
                 request.tests = "failure" if code else "success"
             elif code:
                 request.failed = True
-    found = re.search(
-        r"^release=(.+)$", output.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    if request.failed or not found:
+    outputs = output.read_text(encoding="utf-8")
+    release = re.search(r"^release=(.+)$", outputs, re.MULTILINE)
+    if request.failed or not release:
         return
     second = machine.clone("main")
-    shutil.copytree(request.artifact, second / "reports" / "template-update")
-    fixed = {key: value for key, value in jobs[1]["env"].items() if "${{" not in value}
-    fixed |= {
-        "TITLE": f"Update the template to {found[1]}",
+    artifact = second / "reports" / "template-update"
+    shutil.copytree(request.artifact, artifact)
+    variables = jobs[1]["env"].items()
+    environment |= {key: value for key, value in variables if "${{" not in value}
+    environment |= {
+        "TITLE": f"Update the template to {release[1]}",
         "TESTS": request.tests,
         "RUN": "https://run",
     }
     for step in jobs[1]["steps"]:
         if "run" in step and not request.failed:
-            request.failed = bool(
-                execute(request, machine, second, step["run"], environment | fixed)
-            )
-    request.body = (second / "reports" / "template-update" / "body.md").read_text(
-        encoding="utf-8"
-    )
+            code = execute(request, machine, second, step["run"], environment)
+            request.failed = code != 0
+    request.body = (artifact / "body.md").read_text(encoding="utf-8")
 
 
 def on_gitlab(
@@ -245,29 +223,25 @@ def on_gitlab(
     """Run the scripts of both jobs, each in one shell."""
     options = machine.folder / "options"
     hook = machine.remote / "hooks" / "pre-receive"
-    hook.write_text(
-        f'#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ > "{options}"\n', encoding="utf-8"
-    )
+    text = f'#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ > "{options}"\n'
+    hook.write_text(text, encoding="utf-8")
     hook.chmod(0o755)
-    request.failed = bool(
-        execute(request, machine, clone, "\n".join(jobs[0]["script"]), environment)
-    )
+    script = "\n".join(jobs[0]["script"])
+    request.failed = execute(request, machine, clone, script, environment) != 0
     request.body = (request.artifact / "todo.txt").read_text(encoding="utf-8")
     if request.failed:
         return
     second = machine.clone("main")
     shutil.copytree(request.artifact, second / "reports" / "template-update")
-    environment |= jobs[1]["variables"] | {
+    environment |= jobs[1]["variables"]
+    environment |= {
         "REPOSITORY": str(machine.remote),
         "CI_DEFAULT_BRANCH": "main",
-    }
-    environment |= {
         "TEMPLATE_UPDATE_TOKEN": environment["ALLOWED"],
         "CI_PIPELINE_URL": "https://run",
     }
-    request.failed = bool(
-        execute(request, machine, second, "\n".join(jobs[1]["script"]), environment)
-    )
+    script = "\n".join(jobs[1]["script"])
+    request.failed = execute(request, machine, second, script, environment) != 0
     if options.is_file():
         request.options = options.read_text(encoding="utf-8")
 
@@ -280,8 +254,9 @@ def execute(
     environment: dict[str, str],
 ) -> int:
     """Run a script as CI does, and return its exit code."""
-    done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
+    process = subprocess.run(
+        [*shell, script],
         cwd=folder,
         env=clean_environment() | environment | machine.environment,
         check=False,
@@ -289,5 +264,5 @@ def execute(
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    request.log += done.stdout
-    return done.returncode
+    request.log += process.stdout
+    return process.returncode
