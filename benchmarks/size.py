@@ -104,11 +104,11 @@ class Extreme(NamedTuple):
 EXTREMES = {
     "nothing chosen": Extreme(
         ALL_OFF,
-        Bounds(statement_nodes=22, packed_assignments=1.5, complex_functions=3.2),
+        Bounds(statement_nodes=17, packed_assignments=0.1, complex_functions=0.9),
     ),
     "everything chosen": Extreme(
         ALL_ON,
-        Bounds(statement_nodes=22, packed_assignments=1.4, complex_functions=3.0),
+        Bounds(statement_nodes=17, packed_assignments=0.1, complex_functions=1.1),
     ),
 }
 
