@@ -54,6 +54,9 @@ def job[Work: Callable[[], object]](
     """
 
     def register(work: Work) -> Work:
+        if every < 1 or limit < 1:
+            message = f"{work.__name__}: every and limit are at least 1 second."
+            raise ImproperlyConfigured(message)
         JOBS.append(Job(work, every, lane, limit))
         return work
 

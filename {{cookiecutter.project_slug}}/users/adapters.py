@@ -60,9 +60,13 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any],
         headers: Any = None,
     ) -> Any:
+        purpose = self.purposes.get(template_prefix)
+        if purpose:
+            _, lifetime = purpose
+            context = context | {"minutes": lifetime // timedelta(minutes=1)}
         message = super().render_mail(template_prefix, email, context, headers)
-        if template_prefix in self.purposes:
-            message.kind, message.lifetime = self.purposes[template_prefix]
+        if purpose:
+            message.kind, message.lifetime = purpose
         if getattr(context.get("user"), "pk", None) == NOBODY:
             message.kind = Mail.Kind.UNKNOWN
             message.lifetime = timedelta()

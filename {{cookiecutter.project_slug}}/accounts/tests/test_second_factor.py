@@ -134,7 +134,7 @@ def test_first_administrator_sets_up_a_second_factor_at_once(
     assert older.get("/accounts/email/").status_code == 302
     log_in(older, "admin@example.com")
     assert older.get(url).status_code == 302
-    assert "Authenticator app activated" in str(mail.outbox[-1].body)
+    assert "An authenticator app was added" in str(mail.outbox[-1].body)
     added = [
         record
         for record in caplog.records

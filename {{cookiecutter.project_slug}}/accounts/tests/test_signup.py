@@ -54,6 +54,7 @@ def test_sign_up_requires_the_code_from_the_email(
     message: Any = mail.outbox[0]
     assert message.to == ["new@example.com"]
     assert f"Hello from {settings.SITE_NAME}!" in message.body
+    assert "It works for 10 minutes" in message.body
     assert "testserver" not in message.body
     client.post(CONFIRM, {"code": emailed_code()})
     assert is_logged_in(client)
@@ -81,6 +82,7 @@ def test_new_email_replaces_the_old_one_once_verified(
         assert ("user_updated" in caplog.messages) is (now == new)
     assert [it.email for it in EmailAddress.objects.all()] == [new]
     assert mail.outbox[-1].to == [old]
+    assert f"Your email was changed from {old} to {new}." in str(mail.outbox[-1].body)
 
 
 @pytest.mark.control("V6.3.8")

@@ -57,6 +57,12 @@ def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
         signal.signal(it, handler)
 
 
+@pytest.mark.parametrize(("every", "limit"), [(0, 60), (-1, 60), (60, 0)])
+def test_job_without_a_pause_or_a_limit_is_refused(every: int, limit: int) -> None:
+    with pytest.raises(ImproperlyConfigured, match="<lambda>: every and limit are"):
+        job(every=every, limit=limit)(lambda: None)
+
+
 @pytest.mark.control("V16.5.2")
 def test_each_pass_gives_every_due_job_one_turn(
     own_jobs: list[Job], caplog: pytest.LogCaptureFixture

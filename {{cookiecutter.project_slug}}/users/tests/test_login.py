@@ -464,7 +464,7 @@ def test_password_change_needs_old_one_and_ends_other_sessions(
         client.post(CHANGE, fields)
         assert is_logged_in(other) is not ends
     assert is_logged_in(client)
-    assert "Your password has been changed" in str(mail.outbox[-1].body)
+    assert "Your password was changed" in str(mail.outbox[-1].body)
     assert mail.outbox[-1].subject.endswith("] Password changed")
 
 
@@ -531,6 +531,7 @@ def test_reset_link_works_once_within_an_hour(
     caplog.set_level("INFO")
     client.post(RESET, {"email": member.email})
     link = reset_link()
+    assert "The link works once, for 60 minutes." in str(mail.outbox[-1].body)
     travel(timedelta(minutes=61))
     assert "has expired" in client.get(link).content.decode()
     travel(timedelta(minutes=-61))
@@ -542,7 +543,7 @@ def test_reset_link_works_once_within_an_hour(
     assert events["authn_password_reset"]["fields"]["user"] == member.pk
     assert is_logged_in(client)
     for part in (
-        "Your password has been reset",
+        "Your password was replaced by a new one",
         settings.SITE_NAME,
         settings.SECURITY_CONTACT,
     ):
