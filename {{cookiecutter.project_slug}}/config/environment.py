@@ -144,6 +144,29 @@ def text(is_valid: Callable[[str], object], sentence: str) -> Callable[[str], st
     return parse
 
 
+def photo_folder(project: Path) -> Callable[[str], Path]:
+    """Return a parser of a path, which may be relative to the project."""
+
+    def parse(value: str) -> Path:
+        folder = project / value
+        resolved = folder.resolve()
+        paths = {folder, *folder.parents, resolved, *resolved.parents}
+        names = {path.name.lower() for path in paths if path.is_relative_to(project)}
+        if names & {"static", "staticfiles"}:
+            raise ImproperlyConfigured(
+                "Must not be in a folder of static files: everyone could read the"
+                " photos."
+            )
+        if project.is_relative_to(resolved):
+            raise ImproperlyConfigured(
+                "Must not contain the project: a backup of the photos would hold its"
+                " secrets."
+            )
+        return folder
+
+    return parse
+
+
 language = text(
     LANGUAGE_CODES.__contains__, "Must be a language of Django, such as de or pt-br."
 )

@@ -68,7 +68,7 @@ CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
 SENTRY_DSN = env.read("SENTRY_DSN", environment.sentry_dsn, "")
 LANGUAGE_CODE = env.read("LANGUAGE_CODE", environment.language, "en")
 TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
-MEDIA_ROOT = BASE_DIR / env.read("MEDIA_ROOT", str, "media")
+MEDIA_ROOT = env.read("MEDIA_ROOT", environment.photo_folder(BASE_DIR), "media")
 # % if cookiecutter.auth_app
 CHECK_BREACHED_PASSWORDS = env.read("CHECK_BREACHED_PASSWORDS", boolean, "on")
 UNVERIFIED_ACCOUNT_DAYS = env.read("UNVERIFIED_ACCOUNT_DAYS", number(1, 36_500), "7")
@@ -95,19 +95,6 @@ CLOUDINARY_MODERATION = env.read(
 )
 
 # % endif
-media_root = MEDIA_ROOT.resolve()
-folders = {MEDIA_ROOT, *MEDIA_ROOT.parents, media_root, *media_root.parents}
-names = {folder.name.lower() for folder in folders if folder.is_relative_to(BASE_DIR)}
-if names & {"static", "staticfiles"}:
-    env.add_problem(
-        "MEDIA_ROOT",
-        "Must not be in a folder of static files: everyone could read the photos.",
-    )
-if BASE_DIR.is_relative_to(media_root):
-    env.add_problem(
-        "MEDIA_ROOT",
-        "Must not contain the project: a backup of the photos would hold its secrets.",
-    )
 if DEBUG and not all(map(is_local, ALLOWED_HOSTS or [])):
     env.add_problem(
         "DEBUG",

@@ -556,8 +556,10 @@ def test_secret_is_read_from_a_file(
         ]
         == settings.SECRET_KEY
     )
-    result = start(SECRET_KEY="", SECRET_KEY_FILE=f"{file}-missing")
+    missing = f"{file}-missing"
+    result = start(SECRET_KEY="", SECRET_KEY_FILE=missing, MEDIA_ROOT_FILE=missing)
     assert "SECRET_KEY_FILE names a file that cannot be read" in result.stderr
+    assert "MEDIA_ROOT_FILE names a file that cannot be read" in result.stderr
 
 
 def test_env_file_is_read_unless_the_process_overrides_it(
