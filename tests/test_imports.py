@@ -1,12 +1,16 @@
 """The import contracts of an emitted project hold; each forbidden kind breaks them."""
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from tests.support.baking import (
+    ALL_OFF,
     ALL_ON,
     PYTHON_COMBINATIONS,
+    ROOT,
     Answers,
     Project,
     name,
@@ -66,3 +70,35 @@ def test_forbidden_import_breaks_a_contract(
         match=rf"BROKEN(?s:.)+{re.escape(importer)}\s+->\s+{re.escape(imported)}\b",
     ):
         run(folder, *LINT)
+
+
+def chain(layers: list[str]) -> str:
+    """Return layers of import-linter as an edge of Mermaid's flowcharts."""
+    return " --> ".join(layer.replace(" | ", " & ") for layer in layers)
+
+
+def draw(project: Path, others: str = "") -> str:
+    """Return the drawing of a project's contracts.
+
+    With `others`, that is the name of what stands between `config` and `uploads`.
+    """
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    apps, modules, *_ = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    names = apps["layers"]
+    if others:
+        names[1 : names.index("uploads")] = [others]
+    return (
+        "```mermaid\nflowchart LR\n"
+        f"    {chain(names)}\n"
+        "    subgraph uploads\n"
+        f"        {chain(modules['layers'])}\n"
+        "    end\n```\n"
+    )
+
+
+def test_drawings_are_those_of_the_contracts(pristine: Project) -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert draw(pristine(ALL_ON)) in contributing
+    smallest = pristine(ALL_OFF)
+    readme = (smallest / "README.md").read_text(encoding="utf-8")
+    assert draw(smallest, "others[other apps]") in readme
