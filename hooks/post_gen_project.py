@@ -84,9 +84,10 @@ Commit uv.lock, which the first uv command writes: it pins every package.
 .env contains new secrets for this machine only. README.md describes the rest.
 """
 NO_RELEASE = """
-The template is at commit {commit:.10}, not at a release. \
-Updates start from there. To start from a
-release, generate the project again with --checkout and the tag of one.
+The template is at commit {commit:.10}, not at a release. Updates start from there.
+"""
+RELEASE_EXISTS = """\
+To start from a release, generate the project again with --checkout {release}.
 """
 
 
@@ -119,12 +120,11 @@ def commit_of(ref: str) -> str:
 
 def template_commit() -> str:
     """Return the tag of the template's release, or the commit between two releases."""
-    release = f"v{ANSWERS['_version']}"
     commit = git_file("HEAD")
     if commit.startswith("ref: "):
         commit = commit_of(commit.removeprefix("ref: "))
-    if not commit or commit == commit_of(f"refs/tags/{release}"):
-        return release
+    if not commit or commit == RELEASE_COMMIT:
+        return RELEASE
     return commit
 
 
@@ -152,6 +152,9 @@ def digest() -> str:
         sha256.update(header.encode() + content)
     return sha256.hexdigest()
 
+
+RELEASE = f"v{ANSWERS['_version']}"
+RELEASE_COMMIT = commit_of(f"refs/tags/{RELEASE}")
 
 for pattern in LEFTOVERS:
     for leftover in list(Path().glob(pattern)):
@@ -196,4 +199,6 @@ lines = [
 ]
 print(SUMMARY.format(**context, answers="\n".join(lines)))
 if not origin["commit"].startswith("v"):
-    print(NO_RELEASE.format(**origin))
+    print(NO_RELEASE.format(**origin), end="")
+    if RELEASE_COMMIT:
+        print(RELEASE_EXISTS.format(release=RELEASE))

@@ -696,10 +696,9 @@ def test_project_between_releases_is_told_and_updated(
     run(clone, "git", "pull", "--quiet")
     project = bake(clone, tmp_path / "b", **ALL_OFF)
     head = run(clone, "git", "rev-parse", "HEAD").strip()
-    assert (
-        f"The template is at commit {head[:10]}, not at a release."
-        in capfd.readouterr().out
-    )
+    output = capfd.readouterr().out
+    assert f"The template is at commit {head[:10]}, not at a release." in output
+    assert f"--checkout v{RELEASE}." in output
     assert record_of(project)["commit"] == head
     commit(project, "Start")
     assert f"Nothing to do: this project has {head}" in machine.run(project, *UPDATE)
