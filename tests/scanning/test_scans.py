@@ -393,6 +393,8 @@ def test_repository_of_another_user_is_reported_with_advice(folder: Path) -> Non
 
 def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
     shutil.rmtree(folder / ".git")
+    # Another repository, in which the project lies.
+    run(folder.parent, "git", "init", "--quiet")
     assert (
         scan(folder, "leaks")
         .results["leaks"]

@@ -152,7 +152,9 @@ def check_exclusions() -> list[str]:
 def find_leaks(folder: Path) -> list[str]:
     """Find secrets in commits."""
     # Only there: secrets belong in .env, and .git holds CI's short-lived token.
-    repository = run("git", "rev-parse", "--git-common-dir").strip()
+    # Never the repository of a folder above the project.
+    ceiling = {"GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)}
+    repository = run("git", "rev-parse", "--git-common-dir", **ceiling).strip()
     command = ["kingfisher", "scan", repository, "--exclude", f"{repository}/*"]
     command += KINGFISHER.split()
     report = write_reports(folder, "html json sarif", *command, findings_code=200)
