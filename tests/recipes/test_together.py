@@ -1,6 +1,6 @@
 """All recipes in one project, in two orders.
 
-Two of them migrate the model of an app, so each has an app of its own. Its name is as
+Some of them migrate the model of an app, so each has an app of its own. Its name is as
 long as that on the page, and all lines stay as wide.
 """
 
@@ -17,12 +17,17 @@ GROUPS = [
     ["sharing"],
     ["jobs"],
     ["documents", "documents-pages", "documents-scan"],
+    ["roles", "roles-invitations", "roles-pages", "roles-tests"],
     ["single-sign-on", "single-sign-on-people", "single-sign-on-pages"],
     ["languages"],
     ["tracing", "tracing-queries"],
 ]
-OWN_APPS = {"sharing": "memo", "jobs": "plan"}
-APPS = ["notes", "memos", "plans", "programmes"]
+OWN_APPS = {
+    "sharing": ("note", "memo"),
+    "jobs": ("note", "plan"),
+    "roles": ("programme", "portfolio"),
+}
+APPS = ["notes", "memos", "plans", "programmes", "portfolios"]
 TESTS = ["core/tests/test_access.py", "core/tests/test_reading.py"]
 TESTS += ["core/tests/test_writing.py", "core/tests/test_caching.py", "users"]
 
@@ -32,16 +37,16 @@ pytestmark = marks(*(page for group in GROUPS for page in group))
 def for_own_app(page: str) -> Recipe:
     """Return a recipe in the words of its app."""
     recipe = Recipe(page)
-    word = OWN_APPS.get(page, "note")
-    recipe.steps = [in_words_of(word, block) for block in recipe.steps]
-    recipe.way_out = [in_words_of(word, block) for block in recipe.way_out]
+    old, new = OWN_APPS.get(page.partition("-")[0], ("note", "note"))
+    recipe.steps = [reworded(block, old, new) for block in recipe.steps]
+    recipe.way_out = [reworded(block, old, new) for block in recipe.way_out]
     return recipe
 
 
-def in_words_of(word: str, block: Block) -> Block:
-    """Return a block in the words of an app."""
-    path = block.path.replace("note", word)
-    text = block.text.replace("note", word).replace("Note", word.title())
+def reworded(block: Block, old: str, new: str) -> Block:
+    """Return a block with another word for its app."""
+    path = block.path.replace(old, new)
+    text = block.text.replace(old, new).replace(old.title(), new.title())
     return Block(block.language, path, text)
 
 
