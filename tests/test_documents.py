@@ -187,6 +187,25 @@ def test_figures_in_a_projects_documents_are_those_of_its_code(
     }
 
 
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_quoted_errors_are_those_of_the_code(
+    answers: Answers, pristine: Project
+) -> None:
+    project = pristine(answers)
+    page = (project / "docs" / "first-errors.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (.+?) \| ", page, re.MULTILINE)
+    quoted = set(re.findall(r"`(.+?)`", " ".join(cells)))
+    assert len(quoted) > 10
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in project.rglob("*")
+        if path.suffix in {".html", ".py", ".toml"} and "tests" not in path.parts
+    )
+    # The code of core/tests prints the failures of the access table.
+    code += (project / "core" / "tests" / "test_access.py").read_text(encoding="utf-8")
+    assert not [it for it in quoted if it not in code]
+
+
 def test_map_of_the_tests_is_complete() -> None:
     tests = ROOT / "tests"
     listed = set(
