@@ -54,8 +54,13 @@ NO_WHEEL = re.compile(
 # Their versions are those of packages and of Python.
 NOT_IMAGES = {"ghcr.io/astral-sh/uv", "python"}
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
-# The first two say what happened on a day, and the third has a made-up template.
-KEPT = {"CHANGELOG.md", "docs/decisions.md", "tests/test_renew.py"}
+# The documents say what held on a day, and the tests have a made-up template.
+KEPT = {
+    "CHANGELOG.md",
+    "docs/decisions.md",
+    "docs/support.md",
+    "tests/test_renew.py",
+}
 
 type Texts = dict[Path, str]  # of files, by their path
 

@@ -28,8 +28,8 @@ GREETING = "hello"
 {FENCE}
 {FENCE}diff config/urls.py
 {ADD}@@
-     path("favicon.ico", favicon),
-+    path("hello.ico", favicon),
+     path("favicon.ico", login_not_required(require_safe(favicon))),
++    path("hello.ico", login_not_required(require_safe(favicon))),
 @@ README.md
 -## Start
 +## Begin
