@@ -104,6 +104,20 @@ def test_old_notes_are_deleted(user):
     call_command("worker", "--once")
     assert Note.objects.get().title == "364 days old"
 """
+# One of each kind; the attacks write into the text.
+FIELDS = ("text:text", "due:date", "price:number", "urgent:yesno", "picture:photo")
+REFUSED_FIELDS = {
+    "price": "price is no field: write NAME:KIND",
+    "price:money": "with one of text, number, date, yesno, photo.",
+    ":text": " cannot be the name of a field",
+    "Price:number": "Price cannot be",
+    "a:number": "a cannot be",
+    "save:text": "save cannot be",
+    "owner:text": "owner cannot be",
+    "title:photo": "title cannot be",
+    "class:text": "class cannot be",
+    "__init__:text": "__init__ cannot be",
+}
 REFUSED = [
     "",
     "a",
@@ -134,7 +148,7 @@ REFUSED += [
 REFUSED += ["reports", "tests", "backups", "build", "auth", "nones"]
 
 
-def make(folder: Path, app: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `poe app`."""
     command = [
         sys.executable,
@@ -145,6 +159,7 @@ def make(folder: Path, app: str) -> subprocess.CompletedProcess[str]:
         "simple",
         "app",
         app,
+        *arguments,
     ]
     return subprocess.run(
         command,
@@ -170,8 +185,9 @@ def test_two_new_apps_pass_everything_and_resist_attacks(
     answers: Answers, project: Project, mypy_cache: str
 ) -> None:
     folder = project(answers)
-    for app in ("notes", "shopping_lists"):
-        assert make(folder, app).stdout.startswith(f"{app}/ is ready.")
+    for app, fields in {"notes": (), "shopping_lists": FIELDS}.items():
+        output = make(folder, app, *fields, "--admin").stdout
+        assert output.startswith(f"{app}/ is ready.")
     run(folder, "ruff", "check", "--no-cache")
     run(folder, "ruff", "format", "--check", "--no-cache")
     assert "3 kept, 0 broken" in run(folder, "lint-imports", "--no-logo", "--no-cache")
@@ -346,6 +362,17 @@ def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
         assert contents(folder) == before, app
 
 
+def test_field_that_cannot_work_is_refused(project: Project) -> None:
+    folder = project(ALL_OFF)
+    before = contents(folder)
+    for field, reason in REFUSED_FIELDS.items():
+        done = make(folder, "notes", field)
+        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+    done = make(folder, "notes", "due:date", "due:date")
+    assert done.stderr == "due cannot be the name of a field. Nothing was changed.\n"
+    assert contents(folder) == before
+
+
 def test_names_of_variables_and_of_models_work(project: Project) -> None:
     folder = project(ALL_OFF)
     longest = "a_name_of_twenty_eight_chars"
@@ -390,7 +417,7 @@ def test_name_of_an_optional_package_is_refused(project: Project) -> None:
     for package in ("redis", "sentry_sdk", "storages"):
         program = (
             "from scripts import new_app; new_app.find_spec = lambda name: None; "
-            f"new_app.main('{package}')"
+            f"new_app.main('{package}', [], False)"
         )
         with pytest.raises(
             AssertionError,
@@ -405,7 +432,7 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     text = guide.read_text(encoding="utf-8")
     (command, *_) = re.findall(r"^uv run poe .+$", text, re.MULTILINE)
     assert command == "uv run poe app notes"
-    make(folder, "notes")
+    make(folder, "notes", "--admin")
     named = set(re.findall(r"^\| `(\w+/[\w./]+)` \|", text, re.MULTILINE))
     assert not [path for path in named if not (folder / path).exists()]
     made = {path.name for path in (folder / "notes").iterdir()} - {
@@ -427,7 +454,7 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     )
     run(folder, *PYTEST, "notes/tests/test_jobs.py")
     assert (template / RAW / "scripts" / "app_template").is_dir()
-    assert "uv run poe app NAME" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe app NAME [FIELD:KIND …]" in (folder / "README.md").read_text(encoding="utf-8")
     assert commands(folder / "README.md", "Start")
 
 

@@ -310,7 +310,7 @@ EDITS: list[Edit] = [
 
 def make_app(folder: Path) -> None:
     """Make the app by the command of the document."""
-    run(folder, *POE, "app", "workshops")
+    run(folder, *POE, "app", "workshops", "--admin")
 
 
 def add_cover(folder: Path) -> None:

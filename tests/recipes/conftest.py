@@ -17,7 +17,7 @@ def install(project: Project) -> Install:
         installed = Installed(project(answers))
         installed.sync()
         for app in apps:
-            installed.run("poe", "app", app)
+            installed.run("poe", "app", app, "--admin")
         installed.run("python", "manage.py", "migrate", "--verbosity", "0")
         return installed
 

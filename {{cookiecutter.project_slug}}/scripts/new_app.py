@@ -1,7 +1,8 @@
 """Make an app by Django's startapp; name it in settings, URLs and imports.
 
 In the files of scripts/app_template, `notes`, `Notes` and `Note` become the app, its
-title and its model, and `a note` becomes one object.
+title and its model, and `a note` becomes one object. Named fields take the place of
+`text`; an object always has a title.
 """
 
 import re
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 from typing import NamedTuple
+
+from django.db.models import Model
 
 from scripts.security import NotRun, run
 
@@ -29,6 +32,40 @@ RESERVED = {
     "storages",
     "tests",
 }
+# What the model has already.
+TAKEN = {"id", "owner", "title", "created_at", "in_clear", "objects"}
+
+
+class Kind(NamedTuple):
+    """How a field is written, with NAME and label in place of its own."""
+
+    model: str
+    test_value: str = ""  # empty for a file
+
+
+KINDS = {
+    "text": Kind(
+        'EncryptedTextField(_("label"), max_length=2000, blank=True)', '"two bottles"'
+    ),
+    "number": Kind('models.IntegerField(_("label"), null=True, blank=True)', "3"),
+    "date": Kind('models.DateField(_("label"), null=True, blank=True)', '"2026-02-03"'),
+    "yesno": Kind('models.BooleanField(_("label"), default=False)', "True"),
+    "photo": Kind('PhotoField(_("label"), blank=True, visible_to=is_owner)'),
+}
+# What a page shows of each kind, and what a page with photos begins with.
+PAGES = dict(
+    line.split(" ", 1)
+    for line in Path("scripts/field_pages.html").read_text("utf-8").splitlines()
+)
+IS_OWNER = """
+
+def is_owner(note: Any, user: Any) -> bool:
+    return bool(note.owner_id == user.pk)
+"""
+ADMIN_ROWS = """\
+/admin/notes/note/<object_id>/               log-in log-in log-in   away   away
+/admin/notes/note/*                          log-in log-in log-in   403    403
+"""
 # The words for the app in scripts/app_template.
 WORDS = re.compile(r"\ba note\b|notes|Notes|Note|note")
 
@@ -52,7 +89,31 @@ ENTRIES = [
 ]
 
 
-def main(name: str) -> None:
+class Field(NamedTuple):
+    name: str
+    kind: str
+
+    def write(self, code: str) -> str:
+        """Return code with the names of this field."""
+        label = self.name.replace("_", " ")
+        code = code.replace("LABEL", label.capitalize()).replace("label", label)
+        return code.replace("NAME", self.name)
+
+    @property
+    def model_line(self) -> str:
+        return self.write(f"    NAME = {KINDS[self.kind].model}\n")
+
+    @property
+    def page_line(self) -> str:
+        return self.write(f"  {PAGES[self.kind]}\n")
+
+    @property
+    def test_item(self) -> str:
+        value = KINDS[self.kind].test_value
+        return self.write(f', "NAME": {value}') if value else ""
+
+
+def main(name: str, fields: list[str], admin: bool) -> None:
     if not NAME.fullmatch(name) or iskeyword(name):
         rule = "use 2 to 28 lowercase letters, digits and single underscores"
         sys.exit(f"{name} is not a valid name: {rule}. Nothing was changed.")
@@ -61,10 +122,11 @@ def main(name: str) -> None:
             f"{name} is the name of a module, a package or a folder."
             " Nothing was changed."
         )
+    chosen = read_fields(fields)
     paths = {entry.path for entry in ENTRIES if Path(entry.path).is_file()}
     texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
     try:
-        create_app(name, dict(texts))
+        create_app(name, chosen, admin, dict(texts))
     except NotRun as reason:
         shutil.rmtree(name, ignore_errors=True)
         write_files(texts)
@@ -75,7 +137,30 @@ def main(name: str) -> None:
     )
 
 
-def create_app(name: str, texts: dict[str, str]) -> None:
+def read_fields(arguments: list[str]) -> list[Field]:
+    """Return the fields of `name:kind` that stand in place of the text."""
+    fields: dict[str, Field] = {}
+    for argument in arguments:
+        if argument == "title:text":
+            continue
+        name, _, kind = argument.partition(":")
+        if kind not in KINDS:
+            kinds = ", ".join(KINDS)
+            sys.exit(f"{argument} is no field: write NAME:KIND, with one of {kinds}.")
+        if name in fields or not is_field_name(name):
+            sys.exit(f"{name} cannot be the name of a field. Nothing was changed.")
+        fields[name] = Field(name, kind)
+    return list(fields.values()) or [Field("text", "text")]
+
+
+def is_field_name(name: str) -> bool:
+    is_free = not hasattr(Model, name) and name not in TAKEN and not iskeyword(name)
+    return is_free and bool(NAME.fullmatch(name))
+
+
+def create_app(
+    name: str, fields: list[Field], admin: bool, texts: dict[str, str]
+) -> None:
     """Write the files of the app, and its entries into the texts of other files."""
     words = choose_words(name)
     for entry in ENTRIES:
@@ -87,12 +172,53 @@ def create_app(name: str, texts: dict[str, str]) -> None:
         texts[entry.path] = text[:end] + rename(entry.text, words) + text[end:]
     manage = (sys.executable, "manage.py")
     run(*manage, "startapp", "--template=scripts/app_template", name)
+    if not admin:
+        Path(name, "admin.py").unlink()
+    edits = list_edits(fields, words)
+    if not admin:
+        edits["table.py"] = {
+            rename(ADMIN_ROWS, words): "",
+            ', "object_id": made.pk': "",
+        }
     for path in Path(name).rglob("*.*"):
-        texts[str(path)] = rename(path.read_text(encoding="utf-8"), words)
+        text = rename(path.read_text(encoding="utf-8"), words)
+        for old, new in edits.get(path.name, {}).items():
+            if old not in text:
+                raise NotRun(f"scripts/app_template has no `{old.strip()}`")
+            text = text.replace(old, new)
+        texts[str(path)] = text
     write_files(texts)
     run(*manage, "makemigrations", name)
     run("ruff", "format", "--quiet", name)
     run("ruff", "check", "--quiet", "--fix", "--output-format=concise", name)
+
+
+def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return what becomes of the text and what photos need, by the files' names."""
+    text = Field("text", "text")
+    names = "".join(field.write(', "NAME"') for field in fields)
+    tests = f"test_{words['notes']}.py"
+    edits = {
+        "models.py": {text.model_line: "".join(field.model_line for field in fields)},
+        "forms.py": {', "text"': names},
+        "detail.html": {text.page_line: "".join(field.page_line for field in fields)},
+        tests: {text.test_item: "".join(field.test_item for field in fields)},
+    }
+    photos = [field for field in fields if field.kind == "photo"]
+    if photos:
+        photo = photos[0]
+        load = {f"{PAGES['extends']}\n": f"{PAGES['extends']}\n{PAGES['load']}\n"}
+        thumbnail = photo.write(f"  <li>\n    {PAGES['thumbnail']}\n")
+        imports = "EncryptedTextField\nfrom uploads.fields import PhotoField\n"
+        edits["models.py"] |= {
+            "from django.conf": "from typing import Any\n\nfrom django.conf",
+            "EncryptedTextField\n": imports + rename(IS_OWNER, words),
+        }
+        edits["detail.html"] |= load
+        edits["index.html"] = load | {"  <li>\n": thumbnail}
+        selected = photo.write('(own(request).select_related("NAME"), PAGE_SIZE')
+        edits["views.py"] = {"(own(request), PAGE_SIZE": selected}
+    return edits
 
 
 def choose_words(name: str) -> dict[str, str]:

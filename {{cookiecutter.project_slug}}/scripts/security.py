@@ -153,8 +153,9 @@ def find_leaks(folder: Path) -> list[str]:
     """Find secrets in commits."""
     # Only there: secrets belong in .env, and .git holds CI's short-lived token.
     # Never the repository of a folder above the project.
-    ceiling = {"GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)}
-    repository = run("git", "rev-parse", "--git-common-dir", **ceiling).strip()
+    above = str(Path.cwd().parent)
+    find = ("git", "rev-parse", "--git-common-dir")
+    repository = run(*find, GIT_CEILING_DIRECTORIES=above).strip()
     command = ["kingfisher", "scan", repository, "--exclude", f"{repository}/*"]
     command += KINGFISHER.split()
     report = write_reports(folder, "html json sarif", *command, findings_code=200)
