@@ -10,10 +10,10 @@
     uv run renew.py            # prints what it raised, as a Markdown table
     uv run renew.py --python   # also adds the next line of Python, if it has all wheels
 
-The pins are those of both pyproject.toml files. The raw project's `[tool.uv]` states
-the cooldown and its exceptions. Only versions change. Django stays in its line, because
-a new line is a decision, as is a new major version of an image. The command needs the
-standard library, uv, Git, and for the images skopeo.
+The pins are those of both pyproject.toml files, and of the recipes. The raw project's
+`[tool.uv]` states the cooldown and its exceptions. Only versions change. Django stays
+in its line, because a new line is a decision, as is a new major version of an image.
+The command needs the standard library, uv, Git, and for the images skopeo.
 """
 
 import json
@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 RAW = ROOT / "{{cookiecutter.project_slug}}"
+RECIPES = ROOT / "docs" / "recipes"
 WORKFLOWS = ".github/workflows/"
 MANIFEST = RAW / "pyproject.toml"
 # update.py starts cookiecutter in the version that the tests use.
@@ -57,6 +58,7 @@ PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows
 # The documents say what held on a day, and the tests have a made-up template.
 KEPT = {
     "CHANGELOG.md",
+    "docs/comparison.md",
     "docs/decisions.md",
     "docs/support.md",
     "tests/test_renew.py",
@@ -213,6 +215,39 @@ def renew_packages(texts: Texts, index: Index) -> dict[str, Change]:
         for name, version in old.items()
         if version != new[name]
     }
+
+
+def renew_pages(texts: Texts, index: Index) -> tuple[dict[str, Change], list[str]]:
+    """Raise the pins of the recipes; return the changes, and what no longer fits.
+
+    The packages of each page have to fit those of a project.
+    """
+    pins_of_project = list(PIN.finditer(texts[MANIFEST]))
+    project = [pin[0].strip('"') for pin in pins_of_project]
+    own = {canonical(pin["name"]) for pin in pins_of_project}
+    changes: dict[str, Change] = {}
+    misfits = []
+    for path in sorted(path for path in texts if path.parent == RECIPES):
+        pins = [
+            pin
+            for pin in PIN.finditer(texts[path])
+            if canonical(pin["name"]) not in own
+        ]
+        if not pins:
+            continue
+        wanted = [f"{with_extras(pin)}>={pin['version']}" for pin in pins]
+        try:
+            newest = index.resolve_everywhere([*project, *wanted])
+        except subprocess.CalledProcessError:
+            misfits.append(f"{path.name} no longer applies: its packages do not fit.")
+            continue
+        for pin in pins:
+            name = canonical(pin["name"])
+            if newest[name] != pin["version"]:
+                changes[name] = Change(pin["version"], newest[name])
+                renewed = f'"{with_extras(pin)}{pin["operator"]}{newest[name]}'
+                texts[path] = texts[path].replace(pin[0], renewed)
+    return changes, misfits
 
 
 def find_newest(
@@ -469,7 +504,9 @@ def main() -> None:
     renew_uv(texts, uv_version)
     days = int(index.cooldown.split(maxsplit=1)[0])
     image_changes, decisions = renew_images(texts, timedelta(days=days))
-    changes |= image_changes
+    page_changes, misfits = renew_pages(texts, index)
+    changes |= image_changes | page_changes
+    decisions += misfits
     note, can_be_added = next_python(index, texts)
     if can_be_added and "--python" in sys.argv[1:]:
         add_python(texts, index.next_python)

@@ -75,6 +75,8 @@ django-allauth = false
         '"cookiecutter")\n'
     ),
     "README.md": "| Python | 3.12, 3.13, 3.14 |\n",
+    "docs/recipes/htmx.md": 'uv add "django-htmx==1.29.0"\n',
+    "docs/recipes/old.md": 'uv add "old==1.0"\n',
     "CHANGELOG.md": "- Takes astral-sh/uv:0.13.9.\n",
     ".ci/run": "pip install uv==0.13.9\n",
     ".github/workflows/tests.yml": f"""\
@@ -112,7 +114,9 @@ PRESENT = [
     Release("cryptography", "50.0.0"),
     Release("Django", "6.1.3"),
     Release("django-allauth", "65.21.1", extras=("mfa",), requires=("django>=5",)),
+    Release("django-htmx", "1.29.0", requires=("django>=5",)),
     Release("gunicorn", "27.0.1"),
+    Release("old", "1.0", requires=("django<6.1.4",)),
     Release("ruff", "0.17.5"),
     Release("uv", "0.13.9"),
 ]
@@ -125,6 +129,7 @@ NEWER = [
     Release(
         "django-allauth", "65.22.1", days=0.1, extras=("mfa",), requires=("django>=5",)
     ),
+    Release("django-htmx", "1.30.0", days=8, requires=("django>=5",)),
     Release("gunicorn", "28.0.0", days=6),
     Release("ruff", "0.18.0", days=8),
     Release("uv", "0.14.0", days=8),
@@ -137,6 +142,7 @@ TABLE = """\
 | cryptography | 50.0.0 | 50.1 |
 | django | 6.1.3 | 6.1.4 |
 | django-allauth | 65.21.1 | 65.22.1 |
+| django-htmx | 1.29.0 | 1.30.0 |
 | ruff | 0.17.5 | 0.18.0 |
 | uv | 0.13.9 | 0.14.0 |
 """
@@ -224,6 +230,15 @@ def test_pins_are_raised_to_what_the_cooldown_allows(renewed: tuple[Path, str]) 
     assert '"cookiecutter==2.8.0"' in read(folder, "update.py")
 
 
+def test_recipe_is_raised_or_named_if_its_packages_do_not_fit(
+    renewed: tuple[Path, str],
+) -> None:
+    folder, printed = renewed
+    page = read(folder, "docs/recipes/htmx.md")
+    assert page == 'uv add "django-htmx==1.30.0"\n'
+    assert "- old.md no longer applies: its packages do not fit.\n" in printed
+
+
 def test_uv_is_raised_wherever_it_is_installed(renewed: tuple[Path, str]) -> None:
     folder, _ = renewed
     places = (f"{RAW}/Dockerfile", f"{RAW}/.gitlab-ci.yml", ".ci/run")
@@ -241,7 +256,8 @@ def test_only_versions_change(renewed: tuple[Path, str]) -> None:
     folder, _ = renewed
     for path, text in FILES.items():
         assert masked(read(folder, path)) == masked(text), path
-    assert changed(folder) == set(FILES) - {"README.md", "CHANGELOG.md"}
+    kept = {"README.md", "CHANGELOG.md", "docs/recipes/old.md"}
+    assert changed(folder) == set(FILES) - kept
     assert "# 0.17.5 is quoted here" in read(folder, "pyproject.toml")
 
 
