@@ -454,7 +454,8 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     )
     run(folder, *PYTEST, "notes/tests/test_jobs.py")
     assert (template / RAW / "scripts" / "app_template").is_dir()
-    assert "uv run poe app NAME [FIELD:KIND …]" in (folder / "README.md").read_text(encoding="utf-8")
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe app NAME [FIELD:KIND …]" in readme
     assert commands(folder / "README.md", "Start")
 
 
