@@ -34,7 +34,7 @@ def notifications(request: UserRequest) -> HttpResponse:
 def delete_account(request: UserRequest) -> HttpResponse:
     """Delete the user's own account.
 
-    Refuse it for staff and former staff, since the record of their decisions stays, and
+    Refuse it for staff and former staff, whose decisions stay in the admin's log, and
     where a row of an app needs the account.
     """
     user = request.user

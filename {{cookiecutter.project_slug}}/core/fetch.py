@@ -220,7 +220,7 @@ def connect(addresses: list[Address], end: float) -> socket.socket:
 
 def seconds_left(end: float) -> float:
     """Return the rest of the time, or raise TimeoutError."""
-    left = end - time.monotonic()
-    if left <= 0:
+    seconds = end - time.monotonic()
+    if seconds <= 0:
         raise TimeoutError
-    return left
+    return seconds

@@ -7,7 +7,7 @@ import socket
 def notify_systemd() -> None:
     """Tell systemd that the worker runs (see sd_notify(3)).
 
-    A process that was stopped has no timers of its own.
+    systemd restarts a worker that hangs, and so no longer calls this.
     """
     path = os.environ.get("NOTIFY_SOCKET")
     if path:

@@ -2,8 +2,8 @@
 
 secrets/restic_repository names the repository, and secrets/restic_password has its
 password. Without containers, restic's own variables may name others. With --compose, it
-works on the containers of compose.yaml and needs no packages. Instead of keys, a backup
-has their fingerprints as tags.
+works on the containers of compose.yaml and needs no packages. A backup has no keys; its
+tags are their fingerprints.
 """
 
 import argparse

@@ -297,7 +297,7 @@ class PhotoAdmin(ModelAdmin):
             shown = request.POST.get(f"status-{photo.pk}", photo.status)
             if review_photo(photo, cast(User, request.user), result, reason, shown):
                 # By its id, and without the reason: the texts of a photo are deleted
-                # with it, but the record stays.
+                # with it, but the admin's log entry stays.
                 label = str(Verdict.Result(result).label)
                 self.log_change(request, Photo(pk=photo.pk), label)
                 reviewed.add(str(photo.pk))
