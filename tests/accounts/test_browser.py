@@ -156,7 +156,7 @@ def test_user_ends_session_changes_password_deletes_account(
         page.get_by_label(label).fill(NEW)
     page.get_by_role("button", name="Change Password").click()
     expect(page.get_by_text("Password successfully changed")).to_be_visible()
-    notice = mailbox.last_to(LEAVER, "Your password has been changed")
+    notice = mailbox.last_to(LEAVER, "Your password was changed")
     assert "Browser: Chrome on " in notice.get_content()
 
     page.get_by_role("link", name="Delete account").click()
