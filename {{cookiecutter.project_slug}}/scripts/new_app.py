@@ -164,33 +164,40 @@ def create_app(
     """Write the files of the app, and its entries into the texts of other files."""
     words = choose_words(name)
     for entry in ENTRIES:
-        text = texts.get(entry.path, "")
-        match = re.search(entry.place, text, re.MULTILINE)
-        if not match:
-            raise NotRun(f"{entry.path} has no place for it")
-        end = match.end()
-        texts[entry.path] = text[:end] + rename(entry.text, words) + text[end:]
+        insert_entry(entry, texts, words)
     manage = (sys.executable, "manage.py")
     run(*manage, "startapp", "--template=scripts/app_template", name)
-    if not admin:
-        Path(name, "admin.py").unlink()
     edits = list_edits(fields, words)
     if not admin:
+        Path(name, "admin.py").unlink()
         edits["table.py"] = {
             rename(ADMIN_ROWS, words): "",
             ', "object_id": made.pk': "",
         }
     for path in Path(name).rglob("*.*"):
         text = rename(path.read_text(encoding="utf-8"), words)
-        for old, new in edits.get(path.name, {}).items():
-            if old not in text:
-                raise NotRun(f"scripts/app_template has no `{old.strip()}`")
-            text = text.replace(old, new)
-        texts[str(path)] = text
+        texts[str(path)] = edit_text(text, edits.get(path.name, {}))
     write_files(texts)
     run(*manage, "makemigrations", name)
     run("ruff", "format", "--quiet", name)
     run("ruff", "check", "--quiet", "--fix", "--output-format=concise", name)
+
+
+def insert_entry(entry: Entry, texts: dict[str, str], words: dict[str, str]) -> None:
+    text = texts.get(entry.path, "")
+    match = re.search(entry.place, text, re.MULTILINE)
+    if not match:
+        raise NotRun(f"{entry.path} has no place for it")
+    end = match.end()
+    texts[entry.path] = text[:end] + rename(entry.text, words) + text[end:]
+
+
+def edit_text(text: str, edits: dict[str, str]) -> str:
+    for old, new in edits.items():
+        if old not in text:
+            raise NotRun(f"scripts/app_template has no `{old.strip()}`")
+        text = text.replace(old, new)
+    return text
 
 
 def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str, str]]:
