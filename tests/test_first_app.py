@@ -115,6 +115,7 @@ REFUSED_FIELDS = {
     "save:text": "save cannot be",
     "owner:text": "owner cannot be",
     "title:photo": "title cannot be",
+    "is_owner:yesno": "is_owner cannot be",
     "class:text": "class cannot be",
     "__init__:text": "__init__ cannot be",
 }

@@ -32,8 +32,8 @@ RESERVED = {
     "storages",
     "tests",
 }
-# What the model has already.
-TAKEN = {"id", "owner", "title", "created_at", "in_clear", "objects"}
+# What the model and its module have already.
+TAKEN = {"id", "owner", "title", "created_at", "in_clear", "is_owner", "objects"}
 
 
 class Kind(NamedTuple):
