@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -3157,13 +3158,25 @@ class Tests:
         )
 
     def modules(self, mutation: Mutation) -> list[str]:
-        """Return all modules of tests, those of the mutation's app first."""
+        """Return all modules of tests, those of the mutation's app first.
+
+        Among them, those whose tests run the most lines are last, since they take long.
+        """
         modules = [
             path.relative_to(self.project).as_posix()
             for path in self.project.rglob("test_*.py")
         ]
+        most_lines: Counter[str] = Counter()
+        for test, lines in self.lines.items():
+            module = test.partition("::")[0]
+            most_lines[module] = max(most_lines[module], lines)
         return sorted(
-            modules, key=lambda test: (not is_near(test, mutation.path), test)
+            modules,
+            key=lambda test: (
+                not is_near(test, mutation.path),
+                most_lines[test],
+                test,
+            ),
         )
 
 

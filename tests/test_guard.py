@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 26 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 27 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -23,6 +23,7 @@ ROWS = """
 /visits/<pk>/notes/<note>/  log-in 200    404    404    404
 /visits/compare/            log-in 200    200    200    200
 /visits/notes/add/          log-in 200    200    200    200
+/visits/<pk>/move/          log-in 200    404    404    404
 /visits/add/                log-in 200    200    200    200
 /visits/<pk>/remove/        log-in away   404    404    404
 /visits/import/             log-in away   away   away   away
@@ -59,6 +60,8 @@ FINDINGS = [
     "/visits/compare/ shows Visit.text (other, patient, staff)",
     "/visits/notes/add/ shows Visit.title (other, patient, staff)",
     "POST /visits/notes/add/ uses Visit of the owner (other, patient, staff)",
+    "/visits/<pk>/move/ shows Visit.title (other)",
+    "POST /visits/<pk>/move/ uses Visit of the owner (other)",
     "POST /visits/add/ lets a user set Visit.owner (other, owner, patient, staff)",
     "GET /visits/<pk>/remove/ changes Visit: do so by POST (owner)",
     "/visits/import/ is csrf_exempt",

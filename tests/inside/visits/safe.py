@@ -85,6 +85,16 @@ def add_note(request):
 
 
 @require_http_methods(GET_OR_POST)
+def move_note(request, pk):
+    note = get_object_or_404(own(request), pk=pk).notes.first()
+    form = NoteForm(request.POST or None, instance=note, visits=own(request))
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_http_methods(GET_OR_POST)
 @limited
 def add(request):
     visit = Visit(owner=request.user, patient=request.user)
@@ -288,6 +298,7 @@ urlpatterns = [
     path("<int:pk>/notes/<int:note>/", note),
     path("compare/", compare),
     path("notes/add/", add_note),
+    path("<int:pk>/move/", move_note),
     path("add/", add),
     path("<int:pk>/remove/", remove),
     path("import/", imports),

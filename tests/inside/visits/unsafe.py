@@ -85,6 +85,17 @@ def add_note(request):
 
 
 @require_http_methods(GET_OR_POST)
+def move_note(request, pk):
+    """List the visits of all users, on the page of one of the user's."""
+    note = get_object_or_404(own(request), pk=pk).notes.first()
+    form = NoteForm(request.POST or None, instance=note)
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_http_methods(GET_OR_POST)
 @limited
 def add(request):
     """Let the form set the owner."""
@@ -300,6 +311,7 @@ urlpatterns = [
     path("<int:pk>/notes/<int:note>/", note),
     path("compare/", compare),
     path("notes/add/", add_note),
+    path("<int:pk>/move/", move_note),
     path("add/", add),
     path("<int:pk>/remove/", remove),
     path("import/", imports),

@@ -39,6 +39,6 @@ ROWS = """
 def objects(owner: User) -> dict[str, Any]:
     return {
         "pk": UserSession.objects.create(
-            user=owner, ip="192.0.2.1", session_key="another"
+            user=owner, ip="192.0.2.1", session_key=str(owner.pk)
         ).pk
     }

@@ -62,6 +62,7 @@ class World:
         self.marks: list[Mark] = []
         self.values: dict[str, dict[str, Any]] = {}
         self.values_of_other: dict[str, dict[str, Any]] = {}
+        self.single: list[str] = []  # apps whose `objects` works only once
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
         # Texts that code reads, such as a photo's purpose.
@@ -101,10 +102,12 @@ class World:
         for row in rows_since(before):
             add_files(row, owner)
         self.rows[app] = rows_since(before)
-        routes = [route for route in OWN_ROUTES if app_of(route) == app]
-        if any(route.count("<") > 1 for route in routes):
-            other_roles = [self.make_person() for _ in more]
-            self.values_of_other[app] = make(other, *other_roles)
+        other_roles = [self.make_person() for _ in more]
+        try:
+            with transaction.atomic():
+                self.values_of_other[app] = make(other, *other_roles)
+        except IntegrityError:
+            self.single.append(app)
 
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.
@@ -193,6 +196,11 @@ class World:
     def route_of(self, url: str, default: str) -> str:
         """Return the route of a URL, if it is one of the owner's."""
         return self.routes.get(url.partition("?")[0], default)
+
+    def own_urls(self, route: str) -> list[str]:
+        """Return the URL of the other user's own object, if the route is of one."""
+        values = self.values_of_other.get(app_of(route), {})
+        return [self.url(route, **values)] if "<" in route and values else []
 
     def mixed_urls(self, route: str) -> list[str]:
         """Return URLs with one value of the other user's objects among the owner's."""

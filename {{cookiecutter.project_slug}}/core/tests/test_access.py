@@ -211,7 +211,12 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
             is_of_app = model._meta.app_config.name == app and hasattr(table, "objects")
             if is_of_app and has_texts(model) and model not in made:
                 findings.add(f"objects() of {app} makes no {model.__name__}")
-    findings.report("Let objects() in tests/table.py of the app make one of the owner.")
+    for app in sender.world.single:
+        findings.add(f"objects() of {app} works only once")
+    findings.report(
+        "Let objects() in tests/table.py of the app make one of the owner, whoever"
+        " that is, with unique values of its own."
+    )
 
 
 TEXTS = (

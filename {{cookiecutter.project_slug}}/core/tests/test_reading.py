@@ -33,7 +33,7 @@ from core.tests.access import (
     rule,
 )
 from core.tests.findings import REASON, Findings, faults, shown
-from core.tests.marks import MARK, Mark
+from core.tests.marks import MARK
 from core.tests.requests import questions
 from core.tests.sending import Answer, Sender
 from uploads.models import Photo, Status
@@ -56,9 +56,18 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
     for status in (Status.PENDING, Status.APPROVED):
         change_photos(sender, status)
         for route in ROUTES:
-            if is_asked(person, route):
-                is_first = status == Status.PENDING
-                look(sender, route, person, findings, is_first)
+            if not is_asked(person, route):
+                continue
+            visit = Visit(sender, route, person, findings)
+            url = sender.world.url(route)
+            page = visit.open_page(url)
+            if route not in OWN_ROUTES or status == Status.APPROVED:
+                continue
+            visit.ask_page(page, url)
+            if person in {"other", *ROLES}:
+                visit.mix_owners()
+            if person == "other":
+                visit.look_from_own_object()
     findings.report(SEARCH, REASON)
 
 
@@ -69,45 +78,60 @@ def change_photos(sender: Sender, status: Status) -> None:
             mark.row.status = status
 
 
-def look(
-    sender: Sender, route: str, person: str, findings: Findings, asks: bool
-) -> None:
-    world = sender.world
-    user = world.person(person, route)
-    hidden = world.hidden_from(user)
-    page = sender.send(user, world.url(route))
-    read(page, route, person, hidden, "", findings)
-    if route not in OWN_ROUTES or not asks:
-        return
-    for url, asked in questions(sender, route, page):
-        target = world.route_of(url, route)
-        read(sender.send(user, url), target, person, hidden, asked, findings)
-    for url in world.mixed_urls(route) if person in {"other", *ROLES} else ():
-        if sender.send(user, url).outcome not in REFUSALS:
-            findings.add(f"{route} mixes the numbers of two owners", person)
+class Visit:
+    """What a person reads on a page, and by asking it for what is the owner's."""
 
+    def __init__(
+        self, sender: Sender, route: str, person: str, findings: Findings
+    ) -> None:
+        self.sender = sender
+        self.world = sender.world
+        self.route = route
+        self.person = person
+        self.findings = findings
+        self.user = self.world.person(person, route)
+        self.hidden = self.world.hidden_from(self.user)
 
-def read(
-    answer: Answer,
-    route: str,
-    person: str,
-    hidden: list[Mark],
-    asked: str,
-    findings: Findings,
-) -> None:
-    """Add what an answer says that the person may not know."""
-    row = rule(route)
-    hidden = [mark for mark in hidden if not row.allows(person, mark.field)]
-    for mark in shown(answer.text, hidden, asked):
-        findings.add(f"{route} shows {mark.label}", person)
-    for mark in shown(answer.logs, hidden, asked):
-        findings.add(f"{route} logs {mark.label}: log ids only", person)
-    if route not in OWN_ROUTES:
-        return
-    for fault in faults(answer):
-        findings.add(f"{route} {fault}", person)
-    for model, _ in answer.changes:
-        findings.add(f"GET {route} changes {model.__name__}: do so by POST", person)
+    def open_page(self, url: str) -> Answer:
+        page = self.sender.send(self.user, url)
+        self.read(page, self.route)
+        return page
+
+    def ask_page(self, page: Answer, url: str) -> None:
+        for question, asked in questions(self.sender, self.route, url, page):
+            answer = self.sender.send(self.user, question)
+            self.read(answer, self.world.route_of(question, self.route), asked)
+
+    def mix_owners(self) -> None:
+        for url in self.world.mixed_urls(self.route):
+            if self.sender.send(self.user, url).outcome not in REFUSALS:
+                sentence = f"{self.route} mixes the numbers of two owners"
+                self.findings.add(sentence, self.person)
+
+    def look_from_own_object(self) -> None:
+        """Open the page of an own object, whose forms may name what is the owner's."""
+        owner = self.world.people_of(self.route)["owner"]
+        self.hidden = [mark for mark in self.hidden if mark.holder == owner.pk]
+        for url in self.world.own_urls(self.route):
+            self.ask_page(self.open_page(url), url)
+
+    def read(self, answer: Answer, route: str, asked: str = "") -> None:
+        """Add what an answer says that the person may not know."""
+        row = rule(route)
+        hidden = [
+            mark for mark in self.hidden if not row.allows(self.person, mark.field)
+        ]
+        for mark in shown(answer.text, hidden, asked):
+            self.findings.add(f"{route} shows {mark.label}", self.person)
+        for mark in shown(answer.logs, hidden, asked):
+            self.findings.add(f"{route} logs {mark.label}: log ids only", self.person)
+        if route not in OWN_ROUTES:
+            return
+        for fault in faults(answer):
+            self.findings.add(f"{route} {fault}", self.person)
+        for model, _ in answer.changes:
+            sentence = f"GET {route} changes {model.__name__}: do so by POST"
+            self.findings.add(sentence, self.person)
 
 
 def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None:

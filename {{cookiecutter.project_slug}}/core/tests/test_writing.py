@@ -50,8 +50,10 @@ class Attempt:
         self.route = route
         self.person = person
         self.request = request
+        self.owner: User = self.world.people_of(route)["owner"]
         self.hidden = hidden
-        self.is_mixed = url != self.world.url(route)
+        self.is_own = url in self.world.own_urls(route)
+        self.is_mixed = url != self.world.url(route) and not self.is_own
         self.row = rule(route)
         self.user = self.world.person(person, route)
         self.is_get = request.method == "get"
@@ -71,6 +73,10 @@ class Attempt:
         return [key for key, (old, _) in self.answer.changes.items() if not old]
 
     def findings(self) -> Iterator[str]:
+        if self.is_own:
+            yield from self.bad_pages()
+            yield from self.changes_of_others()
+            return
         yield from faults(self.answer)
         yield from self.bad_pages()
         yield from self.bad_mails()
@@ -88,6 +94,8 @@ class Attempt:
 
     def bad_pages(self) -> Iterator[str]:
         hidden = [mark for mark in self.hidden if not self.allows(mark.field)]
+        if self.is_own:
+            hidden = [mark for mark in hidden if mark.holder == self.owner.pk]
         for mark in shown(self.answer.text, hidden, str(self.request.options)):
             yield f"shows {mark.label}"
 
@@ -157,13 +165,15 @@ class Attempt:
                     is_new = old.get(field.attname) != value
                     if used and used is not User and is_new and (used, value) in theirs:
                         yield f"uses {used.__name__} of the owner"
+        if self.is_own:
+            return
         is_hidden = self.row.answers and self.row.answer(self.person) in REFUSALS
         if "<" in self.route and (is_hidden or self.is_mixed) and not self.is_refused:
             yield f"answers {self.answer.outcome}, not 404"
 
     def rows_of_others(self) -> list[Model]:
         world = self.world
-        rows = [world.people_of(self.route)["owner"], *world.rows[app_of(self.route)]]
+        rows = [self.owner, *world.rows[app_of(self.route)]]
         key = getattr(self.user, "pk", None)
         return [row for row in rows if world.holder(row, app_of(self.route)) != key]
 
@@ -187,11 +197,13 @@ def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> N
         user = sender.world.person(person, route)
         hidden = sender.world.hidden_from(user)
         urls = [sender.world.url(route)]
-        is_mixing = person in {"other", *ROLES}
-        urls += sender.world.mixed_urls(route) if is_mixing else []
+        if person in {"other", *ROLES}:
+            urls += sender.world.mixed_urls(route)
+        if person == "other":
+            urls += sender.world.own_urls(route)
         for url in urls:
             refused: set[str] = set()
-            for request in requests(sender, route, user):
+            for request in requests(sender, route, url, user):
                 if request.method in refused:
                     continue
                 attempt = Attempt(sender, route, person, request, url, hidden)
