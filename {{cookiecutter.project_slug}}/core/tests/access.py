@@ -10,7 +10,8 @@ redirect to another page.
 If URLs have parameters, `objects` creates an object of `owner` and returns the
 parameters' values. Further parameters of `objects` are further users:
 `objects(owner, patient)` adds a sixth response, that of the patient. In a row without
-it, the patient gets what another user gets. Each app has an owner of its own.
+it, the patient gets what another user gets. Each app has an owner of its own, and
+`objects` runs again for the other user.
 
 What anybody but the owner reads or changes stands behind the row: who, what and why.
 
