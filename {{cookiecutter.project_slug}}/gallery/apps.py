@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from uploads.purposes import Purpose, register
 
-# Here, so that every process knows it, the worker included.
+# In this module, so that every process knows the purpose, the worker included.
 GALLERY = register(Purpose("gallery", _("gallery"), route="gallery:photo"))
 
 

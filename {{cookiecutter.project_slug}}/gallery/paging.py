@@ -43,7 +43,7 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
         return get_page(photos, QueryDict())
     page = page_and_next[:SIZE]
     has_more = len(page_and_next) > SIZE
-    # Behind is the page that the visitor comes from; ahead is one if photos remain.
+    # The page that the visitor comes from exists. The next one does if photos remain.
     if cursor and not older:
         page.reverse()
         has_newer = has_more
@@ -58,8 +58,8 @@ def get_page(photos: PhotoQuerySet, query: QueryDict) -> Page:
     )
 
 
-# The bound on the time is a condition of its own, so that the database begins there in
-# its index.
+# The bound on the time is a condition of its own, so that the database begins at that
+# place of its index.
 def older_than(photos: PhotoQuerySet, time: datetime, key: UUID) -> PhotoQuerySet:
     older = Q(created_at__lt=time) | Q(id__gt=key)
     return photos.filter(older, created_at__lte=time)

@@ -1,6 +1,6 @@
 """Staff review: the queue of photos, the page of each one, and decisions.
 
-A record says who decided, when and why.
+Each decision is stored with the reviewer, the time and the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -130,8 +130,8 @@ class PhotoAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
     ) -> tuple[Any, bool]:
-        # One indexed comparison each. Django's own search reads every photo for each
-        # word.
+        # Each kind of search is one indexed comparison. Django's own search reads every
+        # photo for each word.
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -139,8 +139,8 @@ class PhotoAdmin(ModelAdmin):
             return queryset.filter(owner__email=term.lower()), False
         with suppress(ValueError):
             return queryset.filter(pk=read_id(term)), False
-        # In two statements: PostgreSQL would read all photos for both at once. The
-        # first names the statuses, with which the index of the titles begins.
+        # In two statements: PostgreSQL would read all photos for a single one. The
+        # first filters by status too, because the index of titles begins with it.
         shown = queryset.filter(status__in=SHOWN, title__startswith=term).order_by()
         ids = list(shown.values_list("pk", flat=True)[: self.list_per_page])
         has_more = len(ids) == self.list_per_page
@@ -155,7 +155,7 @@ class PhotoAdmin(ModelAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: Photo | None = None
     ) -> bool:
-        # Reviewers reject photos: a rejection deletes the files and tells the owner.
+        # Reviewers reject photos: a rejection deletes the files and notifies the owner.
         return False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
@@ -285,9 +285,9 @@ class PhotoAdmin(ModelAdmin):
         reason: str = "",
         keys: Sequence[str] = (),
     ) -> bool:
-        """Decide on the photos that are still as the reviewer's page showed them.
+        """Decide on the photos whose status is still the one on the reviewer's page.
 
-        Say how many were not.
+        Report the number of the others. Return whether there are none.
         """
         # Photos that another reviewer has decided are selected, but no longer in the
         # queryset of the queue.

@@ -37,12 +37,12 @@ PARSERS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"R": WebPImagePlugin.WebPImageFile,
 }
 ANSWER = struct.Struct(">4I")
-# The colors of a PNG by number: how the chunk starts, and sRGB's primaries and
-# transfer, RGB itself, full range.
+# The PNG chunk that names the colors by number: how it starts, and the numbers of sRGB
+# (primaries, transfer, RGB itself, full range).
 CICP_HEADER = b"\0\0\0\x04cICP"
 CICP_SRGB = b"\x01\x0d\x00\x01"
 JPEG_END = b"\xff\xd9"
-# Bytes that a JPEG decodes to pixels other than those it assumes at its end.
+# Bytes that decode to pixels other than those that a decoder assumes for a cut JPEG.
 FILLER = b"\x5a" * 100
 # Of JPEG's arithmetic coding: no camera uses it, and a kilobyte of it can take 14
 # seconds to decode.
@@ -63,12 +63,12 @@ SYSTEM_CALLS = {
     "rt_sigaction": (13, 134),  # Python's own end
     "rt_sigreturn": (15, 139),  # after a signal
     "futex": (202, 98),  # locks
-    "clock_gettime": (228, 113),  # where the kernel does not offer it without a call
+    "clock_gettime": (228, 113),  # on machines whose vDSO lacks it
     "exit_group": (231, 94),
     "getrandom": (318, 278),  # the C library's memory allocator
 }
-# How the kernel names the architecture of a call (AUDIT_ARCH), and the place of its
-# numbers above, by `uname -m`.
+# By `uname -m`: the kernel's number of the architecture (AUDIT_ARCH), and the column of
+# its system calls above.
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 # Options of prctl().
 PR_SET_PDEATHSIG = 1
@@ -89,8 +89,8 @@ ARCHITECTURE_OFFSET = 4
 LANDLOCK_CREATE_RULESET = 444
 LANDLOCK_RESTRICT_SELF = 446
 SIGKILL = 9
-# From 0 to 19: the higher, the less of a busy processor. Pages come first, and photos
-# still get in while they are asked for without a pause.
+# From 0 to 19: the higher, the smaller the share of a busy processor. Pages come first,
+# and photos still make progress under constant requests for pages.
 NICENESS = 5
 
 
@@ -143,7 +143,7 @@ def confine(cpu_seconds: int, memory_bytes: int) -> bool:
         return False
     libc = ctypes.CDLL(None)
     is_linux = sys.platform == "linux"
-    # First, since it opens a file.
+    # First, since it needs a file descriptor.
     has_landlock = is_linux and restrict_with_landlock(libc)
     limits = {
         "CPU": cpu_seconds,
@@ -170,7 +170,7 @@ def confine(cpu_seconds: int, memory_bytes: int) -> bool:
 def has_filter() -> bool:
     """Return whether SYSTEM_CALLS has the numbers of this architecture.
 
-    A 32-bit Python on such a machine has the calls of another one.
+    A 32-bit Python on such a machine makes the calls of another architecture.
     """
     is_64_bit = struct.calcsize("P") == 8
     return is_64_bit and os.uname().machine in ARCHITECTURES
@@ -179,7 +179,7 @@ def has_filter() -> bool:
 def filter_system_calls(libc: Any) -> bool:
     """Let the kernel refuse all system calls but SYSTEM_CALLS from now on.
 
-    Return False if it does not, as under an emulation of another processor.
+    Return False if the kernel does not, as under an emulation of another processor.
     """
     import ctypes
 
@@ -210,8 +210,8 @@ def filter_steps(architecture: int, column: int) -> list[Step]:
             Step(BPF_JUMP_IF_EQUAL, len(allowed) - place, 0, number)
             for place, number in enumerate(allowed)
         ],
-        # An error, and not the end of the process: what a library tries in vain becomes
-        # an answer, such as `damaged`.
+        # An error instead of the end of the process: after a refused call, the decoder
+        # still answers, for example `damaged`.
         Step(BPF_RETURN, 0, 0, SECCOMP_REFUSE),
         Step(BPF_RETURN, 0, 0, SECCOMP_ALLOW),
     ]
@@ -225,7 +225,7 @@ def forbid_privileges(libc: Any) -> bool:
 def restrict_with_landlock(libc: Any) -> bool:
     """Give up files, TCP, and signals to others.
 
-    Return False before Linux 6.12, which cannot do all of it.
+    Return False before Linux 6.12, which cannot restrict all of them.
 
     Landlock protects less than the filter, and is for architectures that have none:
     other calls can still do harm.
@@ -291,7 +291,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 def webp_size(content: bytes) -> tuple[int, int]:
     """Return the width and height in pixels that the first chunk states (RFC 9649).
 
-    Pillow reserves memory for all pixels before it tells them, and may get none.
+    Pillow reserves memory for all pixels before it returns the size, and may get none.
     """
     kind = content[12:16]
     if kind == b"VP8X":
@@ -331,9 +331,9 @@ def check_colors(image: Image.Image, content: bytes) -> None:
 
 
 def lacks_only_its_end(content: bytes) -> bool:
-    """Return whether only the end of a JPEG is missing: browsers show such a photo.
+    """Return whether a JPEG lacks only its end marker: browsers show such a photo.
 
-    If pixels are missing too, what follows is taken for them.
+    If pixels are missing too, appended bytes are decoded as pixels.
     """
     if not content.startswith(b"\xff"):
         return False
@@ -365,7 +365,7 @@ def shrink(image: Image.Image, edge: int) -> None:
 
 
 def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a new sRGB image of `image`'s colors, transparency replaced by white."""
+    """Return a new sRGB image, with transparency replaced by white."""
     alpha = None
     colors = image
     if image.mode in ("LA", "RGBA"):

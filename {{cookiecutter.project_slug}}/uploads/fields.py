@@ -28,9 +28,9 @@ class PhotoField(models.ForeignKey):
     """A photo that is validated, re-encoded, moderated and then shown.
 
     `visible_to(object, user)` returns whether the user may see the approved photo; by
-    default, those who are logged in may. With `moderated=False` neither staff nor a
-    service see the photo: it is approved at once. It needs `visible_to`, which alone
-    decides, for the owner too.
+    default, those who are logged in may. With `moderated=False`, the photo is approved
+    at once, and neither staff nor a service see it. Then `visible_to` is required, and
+    it alone decides, for the owner too.
 
     PhotoModelForm stores new photos. A photo that no object refers to is hidden at
     once, and the worker deletes it.
@@ -57,8 +57,8 @@ class PhotoField(models.ForeignKey):
         self.moderated = moderated
 
     def deconstruct(self) -> Any:
-        # For migrations it is a plain foreign key: they need neither this class nor who
-        # may see the photo.
+        # In migrations, the field is a plain foreign key: they need neither this class
+        # nor `visible_to`.
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.ForeignKey", args, options
 
@@ -128,7 +128,7 @@ class FieldPurpose(Purpose):
         return self.objects_with(photo.pk)
 
     def objects_with(self, photo_id: Any) -> models.QuerySet[Any]:
-        """Return the objects that have a photo, by its id or an expression for it."""
+        """Return the objects that refer to a photo. An id may be an expression."""
         manager = self.field.model._base_manager
         return manager.filter(**{self.field.attname: photo_id})
 

@@ -49,13 +49,13 @@ logger = logging.getLogger(__name__)
 
 
 class PhotoInput(forms.ClearableFileInput):
-    """Show the present photo, with its status and a box that removes it.
+    """Show the present photo, with its status and a checkbox that removes it.
 
-    `upload.js` adds the rest.
+    `upload.js` adds a preview and the progress.
     """
 
     template_name = "uploads/photo_input.html"
-    use_fieldset = False  # the label is that of the input, and the box has its own
+    use_fieldset = False  # the input and the checkbox have a label each
 
     class Media:
         js = [Script("uploads/upload.js", defer=True)]
@@ -94,8 +94,8 @@ class PhotoFormField(forms.FileField):
         value = super().clean(data, initial)
         if not isinstance(value, UploadedFile):
             return value
-        # Before the form waits for a turn: a file that is no photo costs its sender
-        # nothing, and would take the place of photos.
+        # Before the form waits for the decoder: a file that is no photo is not charged
+        # to its sender, and would keep photos waiting.
         check_file(value.read())
         return NewPhoto(value, self.purpose)
 
@@ -151,7 +151,7 @@ class PhotoFormMixin(forms.BaseForm):
             # A traceback would keep the file in memory until the garbage collection.
             error.with_traceback(None)
             if retry_after(error):
-                # A temporary error is not the file's: upload.js can resend the file.
+                # A temporary error is not about the file: upload.js can resend it.
                 field = None
         super().add_error(field, error)
 
@@ -159,7 +159,7 @@ class PhotoFormMixin(forms.BaseForm):
         """Store the photos and the object in one transaction, and return the object.
 
         Return None, with an error on the form, if the photos cannot be stored, if the
-        object was deleted in the meantime, or if the owner has as many as allowed.
+        object was deleted in the meantime, or if the owner has the allowed number.
         """
         if not commit:
             raise TypeError(
@@ -215,10 +215,10 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
 
     Decoding takes seconds, in which others may change or delete the object. `save()`
     stores what the form shows, new photos and files, and what code has changed in the
-    instance; everything else stays as it is by then.
+    instance. All other fields keep their values in the database.
     """
 
-    # The row as the form began. What code has changed in the instance differs from it.
+    # The row when the form was made. Code has changed the values that differ from it.
     original: Any = None
     stored: Any = None  # the row of an object that exists, locked by `save()`
     most_per_owner: int | None = None  # objects; the model's field is `owner`
@@ -281,7 +281,7 @@ def render_form(
 ) -> HttpResponse:
     """Render a form that was not saved.
 
-    The status is 413, 429 or 503, with Retry-After, if that is why it took no photo.
+    Errors of photos can set the status 413, 429 or 503, and the header Retry-After.
     """
     errors = list(chain.from_iterable(form.errors.as_data().values()))
     statuses = [STATUSES.get(str(error.code), 200) for error in errors]

@@ -49,7 +49,7 @@ DECODER = Path(__file__).with_name("decoder.py")
 # Limits of a decoder process.
 CPU_SECONDS = 3
 # On a busy machine, a photo waits for the processor far longer than it uses it, since
-# pages go first. With WAIT_SECONDS, it is less than a proxy waits for an answer (60).
+# pages go first. Together with WAIT_SECONDS, the limit is below a proxy's timeout (60).
 WALL_SECONDS = 40
 MEMORY_BYTES = 1024**3
 # The answer of a decoder starts with the width and height of the first variant and the
@@ -71,7 +71,7 @@ SIGXCPU = 24  # at the CPU limit
 # Exit codes of a decoder that something else ended: Ctrl-C, the wall clock or a lack of
 # memory, the stop of its service, and the wall clock on Windows.
 INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
-# What a browser is told to wait while the site is busy; upload.js waits no longer.
+# Retry-After of a busy site; upload.js obeys no longer time.
 RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ def run_decoder(
 ) -> ReencodedImage | str:
     """Return the image, or the code of an error, from a new decoder process.
 
-    Append the seconds of CPU time that the process took to `used`; on Windows, of time.
+    Append the process's seconds of CPU time to `used`; on Windows, the elapsed seconds.
     """
     started = time.monotonic()
     with start_decoder(max_pixels) as decoder:
@@ -212,7 +212,7 @@ def run_decoder(
     timer.cancel()
     is_interrupted = decoder.returncode in INTERRUPTED and answer is not None
     if used is not None:
-        # A decoder that only slept kept others waiting.
+        # Even a decoder that used no CPU time kept others waiting.
         used.append(max(seconds, 1) if is_interrupted else seconds)
     if decoder.returncode == -SIGXCPU:
         raise upload_error("too_slow")
@@ -248,17 +248,17 @@ def start_decoder(max_pixels: int) -> subprocess.Popen[bytes]:
 
 
 def kill_decoder(decoder: subprocess.Popen[bytes]) -> None:
-    """Kill a decoder, unless it was collected: another process can have its number.
+    """Kill a decoder, unless it was reaped: another process can have its id.
 
-    Not decoder.kill: it would collect a process that has just ended, and with it what
-    wait4 returns.
+    Not by decoder.kill, which would reap a process that has just ended: wait4 could no
+    longer return its CPU time.
     """
     if decoder.returncode is None:
         os.kill(decoder.pid, SIGKILL)
 
 
 def wait_for_end(decoder: subprocess.Popen[bytes], started: float) -> float:
-    """Return the seconds of CPU time that a decoder took; on Windows, of time."""
+    """Return a decoder's seconds of CPU time; on Windows, the elapsed seconds."""
     if sys.platform == "win32":
         decoder.wait()
         return time.monotonic() - started

@@ -56,8 +56,8 @@ def remove_expired_files() -> None:
     photos = Photo.objects.filter(auto_rejected_at__lt=cutoff)
     for ids in id_batches(photos):
         with transaction.atomic():
-            # Under the condition again, since a reviewer may approve one of them at
-            # this moment.
+            # With the condition again, since a reviewer may approve one of them at this
+            # moment.
             expired = photos.order_by().filter(pk__in=ids)
             locked_ids = expired.select_for_update().values_list("pk", flat=True)
             remove_files(Photo.objects.filter(pk__in=list(locked_ids)))
@@ -99,8 +99,8 @@ def delete_orphaned_files(folder: str = "") -> None:
     names: list[str] = []
     with suppress(FileNotFoundError):  # no photo's id begins like this
         names = default_storage.listdir(f"photos/{folder}")[1]
-    # After the list of files, so that it has the photo of each file on the list that
-    # was uploaded in the meantime.
+    # Queried after the list of files was read, so that the result has the photo of each
+    # listed file.
     photos = Photo.objects.filter(has_files=True, pk__range=id_range_of(folder))
     kept_ids = {str(pk) for pk in photos.order_by().values_list("pk", flat=True)}
     for name in names:
@@ -144,7 +144,7 @@ def id_range_of(folder: str) -> tuple[UUID, UUID]:
 def id_batches(photos: QuerySet[Photo]) -> Iterator[list[UUID]]:
     """Yield the ids of the photos until there are none.
 
-    The caller deletes the photos, or ends what they have in common.
+    The caller must delete each batch, or change it so that the query excludes it.
     """
     ids = photos.order_by().values_list("pk", flat=True)
     while batch := list(ids[:BATCH_SIZE]):

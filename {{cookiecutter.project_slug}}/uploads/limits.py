@@ -1,4 +1,4 @@
-"""Who may have a photo decoded now: `decoding_turn` decides.
+"""Limits on decoding: `decoding_turn` applies them.
 
 Nothing else in an upload costs as much as decoding.
 """
@@ -47,7 +47,7 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
             yield used
     finally:
         with suppress(Exception):
-            if not used:  # turned away
+            if not used:  # refused
                 cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
             cache.delete(lock_key)
 
@@ -75,14 +75,13 @@ def charged_decoder(owner: User, photos: int, used: list[float]) -> Iterator[Non
         network_steps = seconds_used(network_key)
         ignored_retry_after = cache.get(refusal_key(owner), False)
     check_budget(account_steps)
-    # In whole seconds, so that a photo or two do not put an account behind those that
-    # do not obey Retry-After.
+    # In whole seconds, so that one or two photos do not rank an account behind clients
+    # that ignore Retry-After.
     account_seconds = int(sum(account_steps.values()))
     network_seconds = int(sum(network_steps.values()))
     with decoder(account_seconds, network_seconds, ignored_retry_after):
         with working_cache():
-            # In advance, so that a decoder that brings this process down is paid for
-            # too.
+            # In advance, so that a decoder that crashes this process is charged too.
             charge(account_key, account_steps, photos * CPU_SECONDS)
         try:
             yield
@@ -104,7 +103,7 @@ def check_budget(steps: dict[int, float]) -> None:
 
 @contextmanager
 def decoder(*used: float) -> Iterator[None]:
-    """Hold this process's only decoder. Whoever has used least is next."""
+    """Hold this process's only decoder. The caller that has used least is next."""
     with ExitStack() as stack:
         try:
             stack.enter_context(decoding.hold(*used))

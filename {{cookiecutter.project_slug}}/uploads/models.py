@@ -94,15 +94,14 @@ class Photo(models.Model):
     )
     width = models.PositiveIntegerField("width in pixels")
     height = models.PositiveIntegerField("height in pixels")
-    # Of each file, which the site compares before it uses one.
+    # The site compares the size of each file before it uses the file.
     display_size = models.PositiveIntegerField("size in bytes")
     thumbnail_size = models.PositiveIntegerField("size of the thumbnail in bytes")
     has_files = models.BooleanField(default=True)
     must_delete_files = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     auto_rejected_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When the owner is told of the decision by email. None: already told, or nothing to
-    # tell.
+    # When the owner gets an email about the decision. None: never, or it was sent.
     notify_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = PhotoQuerySet.as_manager()
@@ -121,7 +120,7 @@ class Photo(models.Model):
                 name="uploads_photo_must_delete",
                 condition=models.Q(must_delete_files=True),
             ),
-            # The review: photos that wait, all photos, and titles by their first
+            # For the review: photos that wait, all photos, and titles by their first
             # letters (on PostgreSQL).
             models.Index(
                 "created_at",
@@ -183,7 +182,7 @@ class Photo(models.Model):
         """Return whether the user may see the photo.
 
         Its purpose decides. Until the photo is approved, its owner and reviewers may
-        see it. `objects` are those that refer to the photo. Known ones save a query.
+        see it. `objects` are those that refer to the photo; passing them saves a query.
         """
         if self.status == Status.DELETED or not self.has_files:
             return False
@@ -193,8 +192,8 @@ class Photo(models.Model):
             if any(purpose.visible_to(instance, user) for instance in instances):
                 return True
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)
-        # Not by the permission alone: only staff must prove a second factor, and it may
-        # outlive their status.
+        # Not by the permission alone: only staff must prove a second factor, and a user
+        # may keep the permission without being staff.
         is_reviewer = user.is_staff and user.has_perm("uploads.review_photo")
         return self.is_moderated and bool(instances) and (is_owner or is_reviewer)
 

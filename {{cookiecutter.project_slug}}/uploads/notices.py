@@ -1,4 +1,4 @@
-"""Emails that tell owners of decisions on their photos: one for all within an hour."""
+"""Emails to owners about decisions on photos: one for all decisions of an hour."""
 
 from django.conf import settings
 from django.core.mail import EmailMessage

@@ -36,7 +36,7 @@ def no_one(object: Any, user: User | AnonymousUser) -> bool:
 
 
 class Purpose:
-    """The purpose of photos of no other object; each has a page at `route`."""
+    """The purpose of photos that belong to no object; each has a page at `route`."""
 
     is_moderated = True
 
@@ -55,7 +55,7 @@ class Purpose:
 
     @property
     def is_public(self) -> bool:
-        """Return whether everyone may see approved photos, so that caches may too."""
+        """Return whether everyone may see approved photos: caches may keep them."""
         return self.visible_to is everyone
 
     def objects(self, photo: AnyPhoto) -> Sequence[Any] | QuerySet[Any]:

@@ -1,6 +1,6 @@
-"""What happens to a photo.
+"""All changes of photos.
 
-Views, the admin, commands and the worker change photos through these functions alone.
+Views, the admin, commands and the worker change photos only by these functions.
 """
 
 import re
@@ -60,9 +60,9 @@ def storing_photos(
             # of photos that are stored.
             transaction.on_commit(lambda: committed.append(True))
             # Lock the owner, so that parallel uploads cannot exceed the quota. First,
-            # since the deletion of an account locks it before its objects. Not the key
-            # (no_key): a decision locks a photo and then its reviewer's key, while this
-            # form may lock the same two in reverse order.
+            # since the deletion of an account locks the account before its objects. Not
+            # the key (no_key): a decision locks a photo and then its reviewer's key,
+            # while this form may lock the same two in reverse order.
             User.objects.select_for_update(no_key=True).get(pk=owner.pk)
             if photos:
                 check_quota(owner, len(photos))
@@ -78,7 +78,7 @@ def storing_photos(
 
 def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
     image: Any = new.image
-    # An object's text may have lines.
+    # An object's text may have several lines.
     title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
     photo = Photo(
         owner=owner,
@@ -119,8 +119,8 @@ def apply_verdicts(
 ) -> bool:
     """Store verdicts by kind, and the `reason` for the owner if they reject.
 
-    Repeating it changes nothing. Return False and change nothing if there are no files,
-    or if the photo does not have `expected_status`.
+    Repeating the call changes nothing. Return False and change nothing if there are no
+    files, or if the photo does not have `expected_status`.
     """
     with transaction.atomic():
         locked = Photo.objects.select_for_update().get(pk=photo.pk)
@@ -172,10 +172,10 @@ def update_status(photo: Photo, reason: str, reviewer: User | None) -> None:
 
 
 def update_notice(photo: Photo, reviewer: User | None) -> None:
-    """Let the owner be told of a rejection, and of a person's approval."""
+    """Schedule the email to the owner about a rejection or a person's approval."""
     is_approved_by_person = reviewer and photo.status == Status.APPROVED
     if photo.status == Status.REJECTED or is_approved_by_person:
-        # In an hour, so that one email tells of all decisions until then.
+        # In an hour, so that one email contains all decisions until then.
         in_an_hour = timezone.now() + timedelta(hours=1)
         photo.notify_at = photo.notify_at or in_an_hour
     else:
@@ -220,7 +220,7 @@ def delete_unused(photos: Iterable[Photo]) -> None:
 def remove_files(photos: QuerySet[Photo], **changes: Any) -> None:
     """Hide the files at once; the worker deletes them and the backend's copies."""
     # The update comes first, so that a photo is locked before its other rows. `photos`
-    # must find them after it too.
+    # must still match after the update.
     with transaction.atomic():
         photos.update(
             has_files=False, must_delete_files=True, auto_rejected_at=None, **changes

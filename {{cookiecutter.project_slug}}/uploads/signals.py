@@ -9,7 +9,7 @@ from users.models import User
 
 @receiver(pre_delete, sender=User)
 def delete_photos_of_user(instance: User, **kwargs: Any) -> None:
-    # The lock that storing_photos takes: otherwise, an upload at this moment would
+    # Take the same lock as storing_photos: otherwise, an upload at this moment would
     # leave a photo without its owner.
     User.objects.select_for_update().filter(pk=instance.pk).first()
     delete_photos(instance.photos.all())

@@ -9,7 +9,7 @@ from uploads.images import VARIANTS
 from uploads.models import Photo
 
 NEWEST = 1000
-NEIGHBORS = 200  # of a random id, on each of its sides
+NEIGHBORS = 200  # photos on each side of a random id
 ADVICE = (
     "Restore its files from a backup."
     # % if cookiecutter.deployment == "server"
@@ -34,7 +34,7 @@ def check_files() -> Finding:
     damaged = [
         photo.pk
         for photo in checked
-        # Not one that was deleted in the meantime.
+        # Without photos that were deleted in the meantime.
         if not is_whole(photo) and photos.filter(pk=photo.pk).exists()
     ]
     if not damaged:

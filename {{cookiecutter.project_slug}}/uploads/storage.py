@@ -27,7 +27,7 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # the package has no type
 
         This site has encoded the photos.
         """
-        # Not each file in the folder: another app may have named its own folder so.
+        # Not by the folder: another app may use the same name.
         if FILE.fullmatch(name):
             return {"ContentType": "image/jpeg"}
         return {

@@ -12,7 +12,7 @@ def refuse(*args: Any, **kwargs: Any) -> Never:
 
 
 class RefusedFile(UploadedFile):
-    """Stand for a file that was not kept.
+    """A placeholder for a file that was too large.
 
     Any use raises the error, which forms show at the field of the file.
     """
@@ -34,6 +34,6 @@ class MaxSizeUploadHandler(MemoryFileUploadHandler):
 
     def file_complete(self, file_size: int) -> UploadedFile | None:
         if file_size > settings.UPLOAD_MAX_BYTES:
-            self.file.close()  # so that it cannot be read past the methods above either
+            self.file.close()  # so that nothing can read it around the methods above
             return RefusedFile(self.file, str(self.file_name))
         return super().file_complete(file_size)

@@ -76,7 +76,7 @@ def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -
         photo = photos.get(pk=photo_id)
         if photo.is_visible_to(request.user):
             return photo
-    # The user is read in each case: otherwise, the headers would tell a hidden photo
-    # from a missing one.
+    # Read the user in each case: otherwise, the headers would distinguish a hidden
+    # photo from a missing one.
     log_event("authz_fail", request, level=logging.WARNING, user=request.user.pk)
     raise Http404

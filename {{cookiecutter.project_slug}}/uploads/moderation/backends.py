@@ -21,12 +21,12 @@ class StaffReviewBackend:
     def schedule(self, photos: QuerySet[Photo]) -> None:
         """Note that a job has to process photos.
 
-        They were created or reviewed, or their files are no longer needed. Callers do
-        this in the transaction that changes the photos.
+        They were created or reviewed, or their files are no longer needed. Callers use
+        the transaction that changes the photos.
         """
 
     def deletable(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        """Return the deleted photos whose rows may go, since nothing is left to do."""
+        """Return the deleted photos whose rows may be deleted: no work remains."""
         return photos
 
     def overdue(self, photos: PhotoQuerySet) -> PhotoQuerySet:

@@ -30,8 +30,8 @@ class CloudinaryBackend(StaffReviewBackend):
         return photos.filter(asset=None)
 
     def overdue(self, photos: PhotoQuerySet) -> PhotoQuerySet:
-        # Cloudinary decides sooner. If a photo waits for longer, the worker or the
-        # service is down.
+        # Cloudinary decides within an hour. If a photo waits for longer, the worker or
+        # the service is down.
         hour_ago = timezone.now() - timedelta(hours=1)
         return photos.filter(
             status=Status.PENDING, asset__due_at__isnull=False, created_at__lt=hour_ago

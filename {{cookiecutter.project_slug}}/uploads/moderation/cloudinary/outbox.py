@@ -27,13 +27,13 @@ from uploads.moderation.rules import MANUAL, Result, VerdictValue
 from uploads.services import apply_verdicts
 
 BATCH_SIZE = 20
-# Longer than the calls for one photo take. Each outcome renews the claim; without one,
-# another worker takes over from a worker that died.
+# Longer than the calls for one photo take. Each outcome renews the claim. When a claim
+# expires, because its worker died, another worker takes over.
 CLAIM = timedelta(minutes=5)
 # By Cloudinary's statuses. Any other status, such as `overridden`, needs a reviewer.
 RESULTS = {"queued": Result.PENDING} | {result.value: result for result in Result}
 NO_WHOLE_FILE = gettext_noop(
-    "A file is missing or not whole, or the worker looks at another storage than "
+    "A file is missing or not whole, or the worker uses another storage than "
     "the site. Read `manage.py status`, and check STORAGE_URL."
 )
 

@@ -1,4 +1,4 @@
-// Improves every form with an input for a photo: previews, progress, a cancel button, new attempts while the site is busy.
+// Improves every form with an input for a photo: previews, progress, a cancel button, and retries while the site is busy.
 // The form works without this script, and the server validates every upload itself.
 
 const PHOTO = "input[type=file][data-max-bytes]"; // its attributes have the texts, in the language of the site
@@ -28,7 +28,7 @@ async function draw(file, canvas) {
   bitmap.close();
 }
 
-/** Show what was chosen, or why it will be refused. */
+/** Show a preview of the chosen file, or why the site will refuse it. */
 function enhanceInput(input) {
   const texts = input.dataset;
   const canvas = create("canvas", { role: "img", "aria-label": texts.preview, hidden: "" });
@@ -138,7 +138,7 @@ function enhance(form) {
     if (xhr.responseURL !== target.href) location.assign(xhr.responseURL);
     else if (found && (failed || found.form.querySelector(".errorlist"))) replace(form, found.form);
     else if (failed) stop(explain(xhr, texts));
-    else if (found || !xhr.response) location.reload(); // it was redirected to itself
+    else if (found || !xhr.response) location.reload(); // the form was redirected to its own page
     else document.body.replaceWith(xhr.response.body);
   }
 }
