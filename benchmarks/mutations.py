@@ -1217,7 +1217,7 @@ FOUNDATION = [
     Mutation(
         "views not limited",
         "core/ratelimit.py",
-        "limited_view if request.method in counted else view",
+        "limited_view if request.method in counted_methods else view",
         "view",
     ),
     Mutation(
@@ -1878,7 +1878,7 @@ FOUNDATION = [
     Mutation(
         "endless queue for the decoder",
         TURNS,
-        "del self.waiting[self.most_waiting :]  # who has used most is turned away",
+        "del self.waiting[self.most_waiting :]  # refuses the one that used most",
     ),
     Mutation(
         "first come, first decoded",
@@ -2653,7 +2653,7 @@ FOUNDATION = [
     Mutation(
         "HEAD evades a limit of GET",
         "core/ratelimit.py",
-        'counted.add("HEAD")',
+        'counted_methods.add("HEAD")',
         "pass",
     ),
 ]

@@ -15,7 +15,7 @@ from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
-PLACEHOLDER = "replace-this"  # as the secrets in .env.example begin
+PLACEHOLDER = "replace-this"  # the beginning of each secret in .env.example
 LANGUAGE_CODES = {*dict(LANGUAGES), "en-us"}
 ON = {"on", "true", "yes", "1"}
 OFF = {"off", "false", "no", "0"}
@@ -266,8 +266,8 @@ def read_option(text: str) -> bool | int | str:
 def sqlite_database(parts: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
     name = parts["NAME"]
     if name != ":memory:" and not Path(name).is_absolute():
-        # Server and worker may start in different folders. An empty path would mean
-        # a database in memory as well.
+        # Server and worker may start in different folders, and an empty path would be a
+        # database in memory.
         raise ImproperlyConfigured(
             "SQLite needs an absolute path: sqlite:////srv/site.sqlite3."
         )
@@ -288,7 +288,8 @@ def postgresql_database(
     parts: dict[str, str], options: dict[str, Any]
 ) -> dict[str, Any]:
     # Seconds for a new connection, and milliseconds until it counts as broken because
-    # its server has vanished. The system's timeouts would block requests for minutes.
+    # its server does not answer. The system's timeouts would block requests for
+    # minutes.
     timeouts = {"connect_timeout": 3, "tcp_user_timeout": 10_000}
     return parts | {
         "ENGINE": "django.db.backends.postgresql",
@@ -331,8 +332,8 @@ def email_url(value: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     with suppress(KeyError, ValueError):
         url = urlsplit(value)
-        # Looked up even if the URL has a port: an unknown scheme must not become an
-        # unencrypted connection.
+        # Looked up even if the URL has a port, so that an unknown scheme is refused: it
+        # would become an unencrypted connection.
         port = MAIL_PORTS[url.scheme]
         options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
     if not options.get("host"):

@@ -147,8 +147,8 @@ INSTALLED_APPS = [
     # % endif
 ]
 
-# The first ones add headers to every response of the later ones, static files,
-# redirects and errors included.
+# The first classes add headers to every response, including static files, redirects and
+# errors.
 MIDDLEWARE = [
     "core.middleware.RequestLogMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -172,8 +172,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "core.middleware.CacheDownMiddleware",
-    # After CSRF: only a form that a visitor has opened takes a turn. A form without a
-    # turn has cost the query for the session by then, as any page does.
+    # After CSRF, so that forged forms do not wait here. By now, a form has cost the
+    # query for the session, as any page does.
     "users.middleware.FormTurnMiddleware",
 ]
 
@@ -324,20 +324,20 @@ ACCOUNT_FORMS = {
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the log-in form asks for these too
-# allauth's own generator adds each email to a table in which an old email would keep
-# its access.
+# allauth's own generator adds the user's email to a table of allauth, where an old
+# email would keep its access.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
     "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 )
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the timeouts above decide how long a session lasts
-# Wrong passwords of others can block the log-in at any moment. Whoever follows the
-# link is logged in, after the second factor.
+# Others can block a user's log-in with wrong passwords. So the link itself logs the
+# user in, after the second factor.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # Per IP address (ip), per account from any IP address (key), and per user who is logged
-# in. The other limits are allauth's defaults. Links are valid for longer than their
-# limit lasts, so that nobody can use up the last valid one (users/forms.py).
+# in. The other limits are allauth's defaults. A link is valid for longer than its limit
+# lasts, so that an attacker cannot leave a user without one (users/forms.py).
 ACCOUNT_RATE_LIMITS = {
     "login": "600/m/ip",  # an office has one IP address
     "login_failed": "10/m/ip,5/5m/key",
@@ -410,10 +410,11 @@ if storage:
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files. Django itself has
 # no limit for files.
 FILE_UPLOAD_HANDLERS = ["uploads.uploadhandler.MaxSizeUploadHandler"]
-# Only Linux can confine the process that decodes images. Others are for development.
+# Only Linux can confine the process that decodes images. Other systems are for
+# development.
 DECODER_MAY_BE_UNCONFINED = DEBUG
-# The limit of a whole request: a photo, other files and texts. nginx's limit
-# admits the largest.
+# The limit of a whole request: a photo, other files and texts. nginx's limit allows the
+# largest value.
 BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 6 * 1024**2
 PHOTO_MODERATION_BACKEND = "uploads.moderation.backends.StaffReviewBackend"
 
@@ -445,7 +446,7 @@ LOGGING = {
         # The development server logs requests itself.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django": {"handlers": []},  # without Django's handler that mails tracebacks
-        # These two repeat untrusted input. The project logs its own event instead.
+        # These two log untrusted input. The project logs its own event instead.
         "django.security.csrf": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # % if cookiecutter.auth_app

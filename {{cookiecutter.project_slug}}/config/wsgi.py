@@ -20,7 +20,7 @@ django_application = get_wsgi_application()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
-    """Let the site refuse other charsets with a page.
+    """Mark other charsets, so that the site refuses them with an error page.
 
     Django would decode the query with any codec of Python, and fail before any
     middleware.

@@ -54,7 +54,7 @@ def parameter_of(list_filter: Any) -> Any:
 
 
 class ModelAdmin(admin.ModelAdmin):
-    """Answer only lookups that the list itself offers.
+    """Allow only the lookups of a list's own filters.
 
     Reserve groups and permissions for superusers.
     """
@@ -82,14 +82,14 @@ class ModelAdmin(admin.ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        # Django takes an empty name for a field.
+        # Django would look up a field with an empty name.
         return super().get_object(request, object_id, from_field or None)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
         except OverflowError:
-            # Too large for SQLite; Django does not check the ids of a list.
+            # An id in a list's form is too large for SQLite: Django does not check it.
             raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

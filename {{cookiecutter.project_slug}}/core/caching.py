@@ -48,8 +48,7 @@ def is_for_everyone(request: HttpRequest, page: HttpResponse) -> bool:
         and page.status_code == 200
         and "Cache-Control" not in page
     )
-    # Another response may get its content later, as a TemplateResponse does: what that
-    # uses is not known yet.
+    # A TemplateResponse is rendered later, so what it uses is not known yet.
     return (
         type(page) is HttpResponse
         and is_plain

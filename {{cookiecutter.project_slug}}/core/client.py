@@ -21,9 +21,9 @@ def client_ip(request: HttpRequest) -> str:
     """Return the IP address that the outermost of TRUSTED_PROXY_COUNT proxies saw.
 
     Raise BadRequest without one. Each proxy appends the IP address it saw to
-    X-Forwarded-For. Only that many entries from the right are trustworthy; the client
-    can set all entries further left. A proxy's own IP address is never returned: one
-    client could use up the rate limits of all clients.
+    X-Forwarded-For. Only the last TRUSTED_PROXY_COUNT entries are trustworthy: the
+    client can set all others. A proxy's own IP address is never returned: all clients
+    would share its rate limits.
     """
     try:
         entry = trusted_entry(request)
@@ -37,7 +37,7 @@ def client_ip(request: HttpRequest) -> str:
 
 
 def trusted_entry(request: HttpRequest) -> str:
-    """Return the outermost trusted proxy's text, or raise IndexError without one."""
+    """Return the entry of the outermost trusted proxy, or raise IndexError."""
     count = settings.TRUSTED_PROXY_COUNT
     if not count:
         # A request without REMOTE_ADDR comes from this process itself.

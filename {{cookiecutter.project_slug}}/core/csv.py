@@ -1,4 +1,4 @@
-"""CSV files in which a spreadsheet finds no formulas."""
+"""CSV files whose cells no spreadsheet program runs as formulas."""
 
 import csv
 import re
@@ -10,8 +10,8 @@ from django.utils.http import content_disposition_header
 
 # The separator of cells depends on a program's language and on its user.
 SEPARATORS = re.compile(r"([,;|\t\r\n])")
-# Programs skip invisible characters, and quotes of a cell after another separator. East
-# Asian programs also read wide signs.
+# Before a formula, programs skip invisible characters, and quotes if they split cells
+# at another separator. East Asian programs also accept fullwidth signs.
 FORMULA = re.compile(
     r"[\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff"
     r"\"'`´‘’“”„]*"
@@ -47,7 +47,7 @@ def write_csv(file: Any, rows: Iterable[Iterable[object]]) -> None:
 def csv_response(name: str, rows: Iterable[Iterable[object]]) -> HttpResponse:
     """Return the download `name`.csv.
 
-    Put `@rate_limit(…, methods=["GET"])` before the view, which counts HEAD too.
+    Put `@rate_limit(…, methods=["GET"])` on the view: GET includes HEAD.
     """
     disposition = content_disposition_header(True, f"{name}.csv")
     response = HttpResponse(

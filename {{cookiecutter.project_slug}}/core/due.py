@@ -1,6 +1,6 @@
-"""Rows that say when they are due, so that no queue can lose them.
+"""A work queue in the database: each row has the time at which it is due.
 
-Any number of workers can share them.
+Any number of workers can share the rows.
 """
 
 from collections.abc import Sequence
@@ -27,28 +27,28 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         return self.filter(is_free(timezone.now()))
 
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
-        """Return up to `limit` due rows. Their owners take turns, with a row each.
+        """Claim up to `limit` due rows, round robin by owner, and return them.
 
-        The order of the query holds for the rows of one owner. No other worker gets the
+        The query's order applies to the rows of one owner. No other worker gets the
         rows for `duration`.
         """
         now = timezone.now()
         free = is_free(now)
         keys = self.filter(free).next_keys(limit)
         claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        # The update succeeds for one worker only. It leaves out the conditions of
-        # `self`: one on another table would be a subquery, which PostgreSQL does not
-        # run again for a row that another worker has just claimed.
+        # The update succeeds for one worker only. The conditions of `self` are left
+        # out: a condition on another table would be a subquery, and PostgreSQL does not
+        # repeat it for a row that another worker has just claimed.
         rows = self.model._base_manager
         claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
-        # In random order, so that a row whose work always fails cannot end every pass
-        # before the others.
+        # In random order: a row that ends each pass with an error would otherwise block
+        # the rows behind it.
         return list(self.filter(pk__in=claimed).order_by("?"))
 
     def next_keys(self, limit: int) -> list[Any]:
-        """Return the keys of the next rows, those of owners after the last one first.
+        """Return the keys of the next rows, beginning after the last owner.
 
-        Without turns, an owner with many slow rows would hold up all others.
+        Without round robin, an owner with many slow rows would delay all others.
         """
         order: list[Any] = [*self.query.order_by, "due_at"]
         owner = self.model.owner_path
@@ -91,7 +91,7 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 class DueRow(models.Model):
     """A row that the worker processes at `due_at` (None: never)."""
 
-    # The path to the user whose work it is, as in album__owner; None if no user has it.
+    # The path to the user who owns the row, such as album__owner; None if no user does.
     owner_path: ClassVar[str | None] = "owner"
 
     due_at = models.DateTimeField(null=True, db_index=True)

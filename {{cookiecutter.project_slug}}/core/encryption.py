@@ -46,9 +46,9 @@ def rotate(token: str) -> str:
 
 
 class Unreadable(str):
-    """A sentence in place of a text whose key is missing.
+    """A placeholder for a text whose key is missing.
 
-    It stops neither a page nor a job, and it keeps the token of the text.
+    Pages and jobs go on with the placeholder. Saving it keeps the token of the text.
     """
 
     token: str

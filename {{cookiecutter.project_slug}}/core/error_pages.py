@@ -1,4 +1,4 @@
-"""Error pages. They read nothing of the request: its body may be the error."""
+"""Error pages, which do not read the body: it may have caused the error."""
 
 import logging
 from contextlib import suppress

@@ -1,7 +1,7 @@
 """Requests to URLs that a user gave, such as a webhook or a page to preview.
 
-They go to public IP addresses alone, by HTTPS, and end in time. Call fetch() in a job:
-a page would wait for another site's server.
+They use HTTPS, go only to public IP addresses, and have a time limit. Call fetch() in a
+job: a page would wait for another site's server.
 """
 
 import re
@@ -29,8 +29,8 @@ MAX_BYTES = 1024**2  # of a body
 MAX_HEADER_BYTES = 64 * 1024
 MAX_LENGTH = 2048  # of a URL
 TLS = ssl.create_default_context()
-# By HTTPS alone: a certificate also shows that the server belongs to the host. A host
-# has a name with letters at its end, and is no IP address in any notation.
+# HTTPS only: the certificate proves that the server belongs to the host. The host's
+# name ends in letters, so it is no IP address in any notation.
 URL = re.compile(
     r"""
     https://
@@ -45,8 +45,8 @@ URL = re.compile(
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 IPV6_UNICAST = ip_network("2000::/3")
-# What Python calls global, although it leads to other addresses or to a cloud's own
-# services: Azure's metadata, relays to 6to4, Teredo and others, 6to4.
+# Networks that Python calls global, although they lead to a cloud's own services or
+# tunnel to other addresses: Azure's metadata, relays to 6to4, Teredo and others, 6to4.
 NOT_PUBLIC = [
     ip_network(network)
     for network in ("168.63.129.16", "192.88.99.0/24", "2001::/23", "2002::/16")
@@ -57,7 +57,7 @@ class FetchError(Exception):
     """Why a URL was not fetched, in one sentence for whoever gave it."""
 
 
-type Address = tuple[Any, Any]  # its family, and what connect() of a socket takes
+type Address = tuple[Any, Any]  # the family, and the argument of connect()
 
 
 class Target(NamedTuple):
@@ -73,9 +73,9 @@ class Answer(NamedTuple):
 
 
 class BoundedSocket(RawIOBase):
-    """A socket for http.client that can be used until `end`, for so many bytes.
+    """A socket for http.client with a deadline and a limit of received bytes.
 
-    A timeout alone starts again with each byte.
+    A timeout alone would start again with each byte.
     """
 
     def __init__(self, connection: Any, end: float, max_bytes: int) -> None:
@@ -88,7 +88,7 @@ class BoundedSocket(RawIOBase):
         return self.connection
 
     def sendall(self, content: bytes) -> None:
-        # A TLS record at a time, to each of which the timeout applies.
+        # One TLS record at a time: the timeout applies to each call.
         for start in range(0, len(content), 2**14):
             self.in_time().sendall(content[start : start + 2**14])
 
@@ -96,8 +96,8 @@ class BoundedSocket(RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # At the limit, the answer seems to be cut. Without a limit, http.client would
-        # read a chunk of length -1 whatever its size.
+        # At the limit, the answer looks truncated. Without the limit, http.client would
+        # read a chunk of length -1 to its end.
         allowed = memoryview(buffer)[: self.bytes_left]
         received = int(self.in_time().recv_into(allowed))
         self.bytes_left -= received
@@ -135,7 +135,7 @@ def fetch(
     plain = connect(public_addresses(host, port), end)
     try:
         with TLS.wrap_socket(plain, server_hostname=host) as encrypted:
-            # Chunks take more bytes than what they contain.
+            # Chunked encoding adds bytes to the content.
             max_received_bytes = MAX_HEADER_BYTES + 2 * max_bytes
             connection.sock = BoundedSocket(encrypted, end, max_received_bytes)
             connection.request(method, path, body, sent_headers)
@@ -146,12 +146,12 @@ def fetch(
     except TimeoutError:
         raise FetchError(_("The host of this URL does not answer in time.")) from None
     except (HTTPException, OSError, ValueError):
-        # ValueError for negative lengths. Errors quote the answer, so they end here.
+        # ValueError: a negative length. The errors quote the answer, so drop them.
         raise FetchError(_("The answer of this URL cannot be read.")) from None
     if len(content) > max_bytes:
         raise FetchError(_("The answer of this URL is too large."))
     if response.length or response.headers["Content-Encoding"]:
-        # Cut, or compressed: what is small may become very large.
+        # Truncated, or compressed: a small body may decompress to a very large one.
         raise FetchError(_("The answer of this URL cannot be read."))
     return Answer(response.status, response.headers, content)
 
@@ -171,8 +171,8 @@ def split_url(url: str, ports: Collection[int] = (443,)) -> Target:
 def public_addresses(host: str, port: int) -> list[Address]:
     """Return the addresses that DNS has for a host, if all of them are public.
 
-    The name is resolved once: a second answer may be another one. A thread does it,
-    since the system's resolver has no limit of time.
+    The name is resolved once: a second answer may differ (DNS rebinding). A thread
+    resolves the name, since the system's resolver has no time limit.
     """
     answers: Queue[list[Address]] = Queue()
 
@@ -189,14 +189,14 @@ def public_addresses(host: str, port: int) -> list[Address]:
     except Empty:
         addresses = []
     ips = [address[0] for _, address in addresses]
-    # The same sentence for each reason: it must not say which names exist inside.
+    # One sentence for all reasons: it must not tell which internal names exist.
     if not ips or not all(map(is_public, ips)):
         raise FetchError(_("The host of this URL has no public IP address."))
     return addresses
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is one of the internet, and of one computer."""
+    """Return whether an IP address is public and unicast."""
     ip = ip_address(address)
     if ip.version == 6 and ip not in IPV6_UNICAST:
         return False

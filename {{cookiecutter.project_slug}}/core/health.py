@@ -58,8 +58,8 @@ def are_services_ready() -> bool:
     global checked_at, is_ready
     now = time.monotonic()
     if not checking.acquire(blocking=False):
-        # Another request checks. If a service hangs, this one does not wait too, and
-        # the last result is out of date.
+        # Another request is checking, and this one does not wait. If a service hangs,
+        # the last result becomes too old.
         return is_ready and now < checked_at + 2 * CHECK_SECONDS
     try:
         if now >= checked_at + CHECK_SECONDS:
@@ -74,7 +74,8 @@ def is_answering(service: str) -> bool:
     try:
         SERVICES[service]()
     except Exception:
-        # Whatever a driver raises, within the timeouts of config/environment.py.
+        # Each driver raises its own exceptions, at the timeouts of
+        # config/environment.py.
         logger.exception("not ready: %s", service)
         return False
     return True
@@ -82,15 +83,16 @@ def is_answering(service: str) -> bool:
 
 def check_storage() -> None:
     if not default_storage.exists(""):
-        # The first file creates the folder. For a bucket, exists() has raised an error.
+        # Saving the first file creates the folder. For a missing bucket, exists() has
+        # raised an error.
         name = default_storage.save("health", ContentFile(b""))
         default_storage.delete(name)
     with suppress(NotImplementedError):  # a bucket has no folder, and is never full
         folder = default_storage.path("")
         if shutil.disk_usage(folder).free < FREE_BYTES:
             raise OSError("The disk is full.")
-        # A file shows that the disk is writable. The flags of a disk that an error made
-        # read-only need not show it, such as those of ext4 since Linux 6.12.
+        # Only a new file shows that the disk is writable: since Linux 6.12, the flags
+        # of ext4 do not show that an error made it read-only.
         TemporaryFile(dir=folder).close()
 
 

@@ -1,6 +1,6 @@
-"""The only way for emails to people who are not users, or to an address from a request.
+"""The only emails to people who are not users, or to an address from a request.
 
-The text is fixed, so nobody can let the site send words or links of their own.
+The text is fixed: nobody can make the site send their own words or links.
 """
 
 import re
@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from core.models import Mail
 
-# An id or a random token. A longer one, or one with spaces, could be a sentence.
+# An id or a random token. A longer argument, or one with spaces, could be a sentence.
 ARGUMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 WITHOUT_DOTS = {"gmail.com", "googlemail.com"}  # both have the same mailboxes
 validate_email = EmailValidator(allowlist=[])
@@ -29,7 +29,7 @@ def send_invitation(
 ) -> bool:
     """Store an email that the worker sends after all others.
 
-    `template` names two files without their ends, `_subject.txt` and `_message.txt`.
+    `template` names two files without their endings, `_subject.txt` and `_message.txt`.
     They get `project_name`, and `url`: the page of `view` with the arguments. They are
     plain text, so nothing in them is escaped. Return False if the limit of the mailbox,
     the sender or the network is reached. Raise ValidationError if the email is

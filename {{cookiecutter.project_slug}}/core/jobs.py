@@ -1,4 +1,4 @@
-"""Jobs: what the worker does beside the site.
+"""Jobs: the work that the worker does outside of requests.
 
 An app declares its jobs in a module `jobs`, with the decorator `job`.
 """
@@ -33,7 +33,7 @@ class Job(NamedTuple):
 
     @property
     def row(self) -> str:
-        """Return the name of the row that a run on this machine keeps until its end."""
+        """Return the name of the row that exists while the job runs on this machine."""
         return f"job {self}{HERE}"
 
 
@@ -45,12 +45,13 @@ def job[Work: Callable[[], object]](
 ) -> Callable[[Work], Work]:
     """Make each worker call the function once in every period of `every` seconds.
 
-    If it returns True, the worker calls it again at once. It must be safe to repeat:
-    several workers may run it at the same time, and one may die at any line. A worker
-    runs the jobs of a lane one after the other, and those of other lanes beside them.
+    If the function returns True, the worker calls it again at once. The function must
+    be safe to repeat: several workers may run it at the same time, and one may die at
+    any line. A worker runs the jobs of a lane one after the other, and lanes in
+    parallel.
 
-    A worker whose job takes longer than `limit` seconds ends. The next one runs this
-    job last in its lane.
+    If a job takes longer than `limit` seconds, its worker exits. The next worker runs
+    this job last in its lane.
     """
 
     def register(work: Work) -> Work:
@@ -66,7 +67,7 @@ def job[Work: Callable[[], object]](
 class NoTaskBackend(DummyBackend):
     """Refuse Django's tasks.
 
-    Django's default backend would run a task at once, and repeat none that fails.
+    Django's default backend would run a task at once, and not retry a failed one.
     """
 
     def validate_task(self, task: Any) -> Never:
@@ -88,16 +89,16 @@ def delete_expired() -> None:
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
-    # Rows of machines that were taken away without an end of their worker.
+    # Rows of removed machines whose worker did not shut down.
     day_ago = timezone.now() - timedelta(days=1)
     old = LastRun.objects.filter(name__contains=" on ", at__lt=day_ago)
     old.exclude(name__endswith=HERE).delete()
 
 
-# In the lane of the emails, whose jobs are short: no long job delays the sign.
+# In the lane of the emails, whose jobs are short, so that no long job delays this.
 @job(every=60, lane="mail", limit=120)
 def leave_sign() -> None:
-    """Let `manage.py status` know, on any machine, that this worker runs."""
+    """Record that this worker runs, for `manage.py status` on any machine."""
     for name in ("worker", WORKER_HERE):
         LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 

@@ -1,13 +1,13 @@
-"""What the worker tells systemd, its supervisor."""
+"""Notifications to systemd, the worker's supervisor."""
 
 import os
 import socket
 
 
 def notify_systemd() -> None:
-    """Tell systemd that the worker runs (see sd_notify(3)).
+    """Notify systemd that the worker runs: sd_notify(3).
 
-    systemd restarts a worker that hangs, and so no longer calls this.
+    A worker that hangs no longer calls this function, so systemd restarts it.
     """
     path = os.environ.get("NOTIFY_SOCKET")
     if path:

@@ -16,7 +16,7 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.http import HttpRequest
 
 # The token of a password reset link, or of an app's own link: a reader of the log could
-# use it. A UUID is shorter.
+# use it. A UUID is shorter, so it stays.
 TOKEN = re.compile(r"(/reset/)\S+|(/)[\w-]{40,}")
 MAX_LENGTH = 2000  # of a text in a log line, in characters; a client can send much more
 # How many of an exception's first frames, and of its last frames, are logged. A
@@ -48,7 +48,7 @@ def log_event(
 def user_id(request: HttpRequest) -> Any:
     """Return the user's id if a view has read the session.
 
-    Reading it here would load and renew it for each image.
+    Reading the session here would load and renew it for each image.
     """
     session = getattr(request, "session", None)
     if session is None or not session.accessed:
@@ -113,7 +113,7 @@ def chain_of(error: BaseException | None) -> list[BaseException]:
 def describe(error: BaseException) -> dict[str, Any]:
     """Return class and frames, without the text and the variables.
 
-    Those can hold personal data and secrets.
+    Text and variables can hold personal data and secrets.
     """
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
     places = [f"{code.co_filename}:{line} {code.co_qualname}" for code, line in frames]

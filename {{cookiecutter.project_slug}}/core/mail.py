@@ -30,13 +30,13 @@ BUDGETS = {
     Mail.Kind.UNKNOWN: 100,
     Mail.Kind.INVITATION: 50,
 }
-LIFETIME = timedelta(days=2)  # of emails that name none
-# Longer than sending one email takes. After it, another worker sends what a dead one
-# has claimed.
+LIFETIME = timedelta(days=2)  # of emails without one of their own
+# Longer than sending one email takes. Then another worker sends the emails that a dead
+# worker had claimed.
 CLAIM = timedelta(minutes=1)
-RETRY = timedelta(seconds=10)  # until the next connection after one that failed
+RETRY = timedelta(seconds=10)  # after a failed connection
 PASS_SECONDS = 1
-REFUSALS = 5  # until an email is discarded; some servers refuse one at first
+REFUSALS = 5  # until an email is discarded: some servers refuse it at first
 # Errors of one email, after which the connection still works.
 EMAIL_ERRORS = (SMTPRecipientsRefused, SMTPResponseException, ValueError)
 
@@ -48,7 +48,7 @@ class UnknownRecipientError(Exception):
 def check_recipients(message: EmailMessage) -> None:
     """Refuse an email to anyone but users and the site's own team.
 
-    An email with a `kind` is one of allauth's, or an invitation: each has limits.
+    An email with a `kind` is from allauth, or an invitation: both have limits.
     """
     if hasattr(message, "kind"):
         return
@@ -78,7 +78,7 @@ class OutboxBackend(BaseEmailBackend):
 
 
 def store_message(message: EmailMessage) -> None:
-    # With its Message-ID: an email that is sent twice counts as one.
+    # Stored with its Message-ID: an email that is sent twice counts as one.
     mime = message.message(policy=policy.SMTP).as_bytes()
     parts = [message.from_email, message.recipients(), mime.decode("latin-1")]
     now = timezone.now()
@@ -145,7 +145,8 @@ def discard_emails() -> None:
 def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
     """Send a claimed email.
 
-    An error that ends the connection is raised. The email is tried again in any case.
+    A failed email is rescheduled, or deleted if the server refuses it for good. An
+    error that ends the connection is raised.
     """
     try:
         server.send_messages([StoredMessage(mail.content)])
@@ -166,7 +167,7 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
 def is_final(error: Exception) -> bool:
     """Return whether the server refuses the recipients or the email for good.
 
-    A refusal of the site itself does not count.
+    A refusal of the site itself, such as of its password, does not count.
     """
     if isinstance(error, SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())

@@ -21,7 +21,7 @@ from core.error_pages import error_page, too_large
 from core.logging import log_event, request_id, user_id
 from core.proxies import ProxyCount
 
-# Each view restricts them further. A view that does not would otherwise answer TRACE.
+# Each view restricts them further. A view that forgets to would otherwise answer TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
@@ -87,7 +87,7 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 
 
 def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:
-    """Add a page to the refusal of a method, unless the view answers it."""
+    """Add the error page to a response 405 without content."""
     if response.streaming or response.content:
         return
     response.content = error_page(request, name="405").content
@@ -121,9 +121,9 @@ class RequestValidationMiddleware(MiddlewareMixin):
 def check_encoding(request: HttpRequest) -> None:
     """Refuse each charset but UTF-8, and NUL in the path and in cookies.
 
-    Django would decode forms with any codec of Python, and PostgreSQL refuses NUL, as
-    in a session's key. With a query, some charsets would fail before any middleware;
-    config/wsgi.py replaces them.
+    Django would decode forms with any codec of Python, and PostgreSQL raises an error
+    at NUL, for example in a session's key. With a query, some charsets would fail
+    before any middleware; config/wsgi.py replaces them.
     """
     charset = (request.content_params or {}).get("charset", "utf-8")
     request.encoding = "utf-8"
@@ -167,7 +167,7 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
     It ends after SESSION_COOKIE_AGE seconds without a page, and after
     SESSION_ABSOLUTE_AGE in any case. The expiry is stored with the session and enforced
     by its store, so a request costs no extra query. Image requests do not renew a
-    session: each thumbnail would cost a write.
+    session, so they never write it.
     """
 
     def process_response(

@@ -7,13 +7,13 @@ from core.encryption import EncryptedTextField
 class Mail(DueRow):
     """An email that waits for the worker.
 
-    The row is deleted once the email is sent or has outlived its purpose.
+    The row is deleted once the email is sent, has expired or is discarded.
     """
 
     class Kind(models.IntegerChoices):
         """The order in which emails are sent.
 
-        Anyone can cause those of the last three, to any recipient.
+        Anyone can cause emails of the last three kinds, to any recipient.
         """
 
         AWAITED = 0  # to a user who cannot go on without it: a link to log in
@@ -22,7 +22,7 @@ class Mail(DueRow):
         UNKNOWN = 3  # to recipients without an account
         INVITATION = 4  # to an address that a user has typed: core/invitations.py
 
-    owner_path = None  # `kind` is the order, and there are limits for each sender
+    owner_path = None  # emails are sent by `kind`, and each sender has limits
 
     kind = models.PositiveSmallIntegerField(choices=Kind)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,4 +1,4 @@
-"""Notice a TRUSTED_PROXY_COUNT that does not fit the proxies before the site."""
+"""Detect a TRUSTED_PROXY_COUNT that does not match the proxies before the site."""
 
 import logging
 import time
@@ -14,9 +14,10 @@ from django.utils import timezone
 from core.models import LastRun
 
 # Each proxy appends an entry to X-Forwarded-For. A client can add entries to its own
-# requests, and take none away. So one request with as few entries as the count shows
-# that the count is not too small, however many others forge the header; and one with
-# fewer shows that it is too large, or that the request came around a proxy.
+# requests, but remove none. So one request with no more entries than the count shows
+# that the count is not too small, even if other clients forge the header. A request
+# with fewer entries shows that the count is too large, or that the request bypassed a
+# proxy.
 MORE_LIMIT = 50  # requests in a row with more entries, until a process reports them
 FEWER_LIMIT = 10  # requests with fewer entries, until a process reports them
 HOUR = 3600  # seconds
@@ -27,10 +28,10 @@ TOO_LARGE = "TRUSTED_PROXY_COUNT={} is too large"
 EXPLANATIONS = {
     TOO_SMALL: (
         f"or every visitor forges X-Forwarded-For: {MORE_LIMIT} requests in a row had"
-        " more entries. The site takes a proxy for its visitors, who share rate limits."
+        " more entries. If it is too small, all visitors share the limits of a proxy."
     ),
     TOO_LARGE: (
-        f"or requests reach the site around a proxy: {FEWER_LIMIT} had fewer entries,"
+        f"or requests bypass a proxy: {FEWER_LIMIT} had fewer entries,"
         " and were refused."
     ),
 }
@@ -44,7 +45,7 @@ def count_entries(request: HttpRequest) -> int:
 
 
 class ProxyCount:
-    """What the requests of a process say about TRUSTED_PROXY_COUNT."""
+    """Compare the requests of a process with TRUSTED_PROXY_COUNT."""
 
     def __init__(self) -> None:
         self.more_in_a_row = 0  # requests with more entries than the count
@@ -59,7 +60,8 @@ class ProxyCount:
             self.more_in_a_row += 1
         else:
             self.more_in_a_row = 0
-            # At a quiet time, who forges the header may be the only visitor.
+            # For a day: at a quiet time, a client that forges it may be the only
+            # visitor.
             self.fits_until = now + DAY
             self.withdraw_finding(TOO_SMALL)
         if self.more_in_a_row >= MORE_LIMIT and now > self.fits_until:

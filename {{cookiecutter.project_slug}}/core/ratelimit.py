@@ -17,12 +17,13 @@ def rate_limit(
 ) -> Callable[[View], View]:
     """Answer 429 to more than `amount` requests in `seconds`.
 
-    They are counted per "user" or per "ip" (with IPv6, per /64 network), by allauth, in
-    the cache that all processes share. While the cache is down, the response is 503.
+    Requests are counted per "user" or per "ip" (with IPv6, per /64 network), by
+    allauth, in the cache that all processes share. While the cache is down, the
+    response is 503.
     """
-    counted = set(methods)
-    if "GET" in counted:
-        counted.add("HEAD")  # a view does the same work for it
+    counted_methods = set(methods)
+    if "GET" in counted_methods:
+        counted_methods.add("HEAD")  # a view does the same work for it
 
     def decorate(view: View) -> View:
         name = f"{view.__module__}.{view.__qualname__}"
@@ -32,7 +33,7 @@ def rate_limit(
 
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            called_view = limited_view if request.method in counted else view
+            called_view = limited_view if request.method in counted_methods else view
             response: HttpResponse = called_view(request, *args, **kwargs)
             if response.status_code == 429:
                 response.headers.setdefault("Retry-After", str(seconds))

@@ -25,7 +25,7 @@ from core.health import SERVICES
 from core.jobs import JOBS, WORKER_HERE
 from core.models import LastRun, Mail
 
-SILENCE = timedelta(minutes=5)  # of a worker, which leaves a sign each minute
+SILENCE = timedelta(minutes=5)  # of a worker, which updates its row each minute
 # % if cookiecutter.deployment == "server"
 BACKUP_AGE = timedelta(hours=26)
 # % endif
@@ -33,7 +33,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 # Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
 CERTIFICATE_LEFT = timedelta(days=10)
 MAIL_AGE = timedelta(minutes=10)
-LATE_MAILS = 10  # so many are a fault, even if each was tried
+LATE_MAILS = 10  # this many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
 
@@ -73,7 +73,7 @@ class Line(NamedTuple):
 def is_recent(moment: datetime, age: timedelta) -> bool:
     """Return whether a moment is not older than `age`, and not in the future.
 
-    A sign in the future would hide for a long time what has died since.
+    A time in the future, from a wrong clock, would hide a failure until then.
     """
     now = timezone.now()
     return now - age < moment < now + CLOCK_DIFFERENCE
@@ -100,7 +100,7 @@ def visit_page(host: str, path: str) -> tuple[int, datetime]:
 
 
 def check_start_page() -> Finding:
-    """Ask for the start page as a visitor does."""
+    """Request the start page as a visitor does."""
     host = settings.ALLOWED_HOSTS[0].lstrip(".")
     if settings.DEBUG:
         return Finding(True, "not asked with DEBUG")
@@ -116,7 +116,7 @@ def check_start_page() -> Finding:
             " of this first host of ALLOWED_HOSTS."
         )
         return Finding(False, text, advice)
-    # An access rule of a team's own sends visitors to the log-in.
+    # A team's own access rule may redirect visitors to the log-in.
     if status not in {200, 302}:
         text = f"the start page of {host} has status {status}"
         return Finding(
@@ -126,7 +126,7 @@ def check_start_page() -> Finding:
     return Finding(
         is_valid,
         f"{host} answers, its certificate ends at {end:%F %H:%M} UTC",
-        "Look at the log of what renews it, and renew it.",
+        "Renew it, and read the log of the timer that should have done so.",
     )
 
 
@@ -147,7 +147,7 @@ def check_own_worker() -> Finding:
 
 
 def check_jobs() -> Finding:
-    """Name the jobs that have outlived their limit, which ends their worker."""
+    """Name the jobs that have exceeded their limit, which ends their worker."""
     limits = {str(job): timedelta(seconds=job.limit) for job in JOBS}
     hung: list[str] = []
     for run in LastRun.objects.filter(name__startswith="job ").order_by("at"):
@@ -183,8 +183,8 @@ def check_space() -> Finding:
 
 def check_emails() -> Finding:
     late = Mail.objects.filter(created_at__lt=timezone.now() - MAIL_AGE)
-    # Recipients' servers often put a few emails off. An email that was never tried
-    # shows a fault, and so do many late ones to users.
+    # Recipients' servers often defer a few emails. An email that was never tried shows
+    # a fault, and so do many late ones to users.
     has_untried = late.filter(attempts=0).exists()
     late_to_users = late.filter(kind__lte=Mail.Kind.NORMAL).count()
     waiting = Mail.objects.count()
@@ -210,8 +210,8 @@ def check_proxy_count() -> Finding:
     return Finding(
         not finding,
         finding or f"no request contradicts TRUSTED_PROXY_COUNT={count}",
-        "Count the proxies that you run, and set it to that number: the site's log says"
-        " what else it may be.",
+        "Set it to the number of proxies that you run: the site's log says"
+        " what else may be wrong.",
     )
 
 

@@ -11,15 +11,15 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class SyncedFileSystemStorage(FileSystemStorage):
     """Write a file to the disk before it counts as saved.
 
-    Otherwise a power failure would empty or remove files of the last half minute, whose
-    rows the database has written.
+    Otherwise, a power failure could empty or remove files of the last half minute,
+    although the database has stored their rows.
     """
 
     def _save(self, name: str, content: Any) -> str:
         saved: str = super()._save(name, content)  # type: ignore[misc]  # no stub
         self.sync(saved, os.O_RDWR)
         if os.name == "posix":  # Windows cannot open a folder
-            # Up to the folder of the storage: each of them may be new.
+            # Each folder up to the storage's own may be new.
             for folder in PurePath(saved).parents:
                 self.sync(str(folder), os.O_RDONLY)
         return saved
@@ -39,7 +39,7 @@ def without_source_maps(patterns: Any) -> tuple[Any, ...]:
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Leave source maps out: a library may name one and come without it."""
+    """Ignore source maps: a library may name one that it does not contain."""
 
     patterns = tuple(
         (files, without_source_maps(patterns))

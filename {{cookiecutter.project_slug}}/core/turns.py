@@ -1,4 +1,4 @@
-"""Turns: one caller works, few wait, and whoever has used least is next."""
+"""A lock with a short queue: the caller that has used least gets it next."""
 
 import itertools
 from bisect import insort
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
-# What a caller that waits has used, and its number.
+# A caller in the queue: what it has used, and its number.
 type Place = tuple[float, ...]
 
 
 class Busy(Exception):
-    """Others have used less, or no turn ended in time."""
+    """The queue is full of callers that have used less, or the wait was too long."""
 
 
 class Turns:
@@ -30,14 +30,14 @@ class Turns:
 
     @contextmanager
     def hold(self, *used: float) -> Iterator[None]:
-        """Hold the only turn, or raise Busy.
+        """Hold the lock, or raise Busy.
 
-        Of those that have used the same, whoever came first is next.
+        Among callers that have used the same, the first to come is next.
         """
         with self.changed:
             place = (*used, next(self.numbers))
             insort(self.waiting, place)
-            del self.waiting[self.most_waiting :]  # who has used most is turned away
+            del self.waiting[self.most_waiting :]  # refuses the one that used most
             self.changed.notify_all()
             self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
             has_turn = self.is_next(place)

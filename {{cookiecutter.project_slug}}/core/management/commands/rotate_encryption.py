@@ -59,7 +59,8 @@ class Command(BaseCommand):
         shown_at = time.monotonic()
         while True:
             with transaction.atomic():
-                # Locked before it is read, or a change made meanwhile would be lost.
+                # Locked before it is read: otherwise, a concurrent change would be
+                # lost.
                 batch = list(remaining.select_for_update()[:BATCH_SIZE])
                 outdated = self.rotate_rows(batch, name, rotate)
                 for row in outdated:

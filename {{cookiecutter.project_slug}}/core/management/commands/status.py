@@ -52,7 +52,7 @@ class Command(BaseCommand):
 def call_heartbeat() -> None:
     """Call a monitoring service, which alerts a person if the calls stop.
 
-    So the person also learns of a machine, a mail server or a network that is gone.
+    So an outage of the machine, the mail server or the network is noticed too.
     """
     url = settings.HEARTBEAT_URL.removeprefix("https://")
     host, _, path = url.partition("/")
@@ -62,7 +62,7 @@ def call_heartbeat() -> None:
         reason = f"status {status}"
     except (OSError, HTTPException, ValueError) as error:
         has_arrived = False
-        # Without its text: who knows the URL can keep the service quiet.
+        # Without its text, which can hold the URL: its readers could stop the alert.
         reason = type(error).__name__
     if not has_arrived:
         raise CommandError(f"The heartbeat failed ({reason}). Check HEARTBEAT_URL.")

@@ -64,7 +64,7 @@ def run_once() -> None:
 def run_until_signal() -> None:
     """Run the jobs that are due until a signal stops the process.
 
-    It stops after the present jobs. Each lane has a thread.
+    The process stops after the present jobs. Each lane has a thread.
     """
     stop = Event()
     ordered = jobs_in_order()
@@ -77,15 +77,15 @@ def run_until_signal() -> None:
     run_lane("", ordered, stop)
     for thread in threads:
         thread.join()
-    with suppress(DatabaseError):  # then it counts as silent, for a day
+    with suppress(DatabaseError):  # then `status` reports this worker for a day
         LastRun.objects.filter(name=WORKER_HERE).delete()
 
 
 def jobs_in_order() -> list[Job]:
-    """Return all jobs, and those last whose last run on this machine has not ended.
+    """Return all jobs, with those last that have not ended on this machine.
 
-    Such a job may hang. In the last place, it holds up no other job of its lane before
-    its limit ends the worker again.
+    Such a job may hang until its limit ends the worker again. In the last place, it
+    delays no other job of its lane.
     """
     names = [job.row for job in jobs.JOBS]
     rows = LastRun.objects.filter(name__in=names)
@@ -140,7 +140,7 @@ def run_job(job: Job) -> bool | None:
 
 @contextmanager
 def within_limit(job: Job) -> Iterator[None]:
-    """End the process if the job outlives its limit: its supervisor starts another."""
+    """Exit if the job exceeds its limit: the supervisor starts a new worker."""
     watch_lane(job.lane, job.limit)
     try:
         yield
@@ -149,7 +149,7 @@ def within_limit(job: Job) -> Iterator[None]:
 
 
 def watch_lane(lane: str, seconds: float) -> None:
-    """Give a lane so many seconds. After them, log where each lane is, and exit."""
+    """Give a lane `seconds`. Then log the stack of each thread, and exit."""
     with watching:
         now = time.monotonic()
         deadlines[lane] = now + seconds
@@ -161,9 +161,9 @@ def watch_lane(lane: str, seconds: float) -> None:
 
 @contextmanager
 def recorded_run(job: Job) -> Iterator[None]:
-    """Keep a row until the job ends.
+    """Keep a row while the job runs.
 
-    By the rows that stay, `status` and the next worker know which jobs have not ended.
+    A row that remains shows `status` and the next worker that the job has not ended.
     """
     now = time.monotonic()
     last_record = recorded_at.get(job, -math.inf)
