@@ -50,7 +50,7 @@ class AccountAdapter(adapters.AccountAdapter):
         return [method for method in methods if method["id"] in allowed]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Require none to set up the first second factor soon after the log-in."""
+        """Require none for the first second factor, if the log-in was recent."""
         user = self.request.user
         if app == "allauth.mfa" and not is_mfa_enabled(user):
             records = get_authentication_records(self.request, user)
@@ -96,8 +96,8 @@ class AccountAdapter(adapters.AccountAdapter):
             "account/email/unknown_account",
         }:
             return False
-        # allauth sends each code again once, but nothing to an email that has an
-        # account already. Counting this would reveal which of both it is.
+        # On request, allauth sends a code once more, but sends nothing to an email that
+        # has an account. Counting the request would reveal which of the two it is.
         page = self.request.resolver_match
         return page is None or page.url_name != "account_email_verification_sent"
 
@@ -113,7 +113,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return bool(super().is_mfa_enabled(user, types))
 
     def get_public_key_credential_user_entity(self, user: Any) -> dict[str, Any]:
-        # Its owner alone sees it, in a list of passkeys.
+        # Only the owner sees this name, in a list of passkeys.
         entity: dict[str, Any] = super().get_public_key_credential_user_entity(user)
         return entity | {"display_name": user.email}
 

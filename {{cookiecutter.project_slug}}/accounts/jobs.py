@@ -40,7 +40,7 @@ def delete_unverified() -> bool:
     }
     cutoff = timezone.now() - timedelta(days=settings.UNVERIFIED_ACCOUNT_DAYS)
     expired = sign_ups.filter(date_joined__lt=cutoff, **unused)
-    # In random order, so that users whom an app needs cannot hold up the others.
+    # In random order, so that users who cannot be deleted do not block the others.
     users = expired.order_by("?")[:BATCH_SIZE]
     needed_count = 0
     for user in users:

@@ -40,7 +40,7 @@ class SecondFactorMiddleware(MiddlewareMixin):
     """Treat staff as anonymous until their session has proved a second factor.
 
     The pages of their own account are the exception. Every other page sees an anonymous
-    user, so no view or permission check can forget to ask.
+    user, so no view or permission check can forget the factor.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:

@@ -21,9 +21,9 @@ PAUSE_SECONDS = 60
 class BreachedPasswordValidator:
     """Look a password up in Pwned Passwords.
 
-    The service only learns the first five hex digits of its SHA-1 hash. When it fails,
-    accept the password, and those of the next minute: Django's list of common passwords
-    remains in force.
+    The service only learns the first five hex digits of the password's SHA-1 hash. If
+    the service fails, passwords are accepted for a minute: Django's list of common
+    passwords still applies.
     """
 
     def validate(self, password: str, user: object = None) -> None:

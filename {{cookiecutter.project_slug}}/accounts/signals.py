@@ -54,7 +54,7 @@ def verify_email_of_superuser(
 ) -> None:
     """Verify the email of a new superuser.
 
-    Only a command creates one in a single step, and who runs it vouches.
+    Only a command creates a superuser in one step. Whoever runs it knows the email.
     """
     if created and instance.is_superuser and not raw:
         EmailAddress.objects.create(
@@ -66,7 +66,7 @@ def verify_email_of_superuser(
 def verify_email_by_link(user: Any, **kwargs: Any) -> None:
     """Count a reset as proof of the mailbox.
 
-    Sign-ups can use up the codes for it. The link ends with the email.
+    Sign-ups of others can use up the codes. A change of the email ends the link.
     """
     email, _ = EmailAddress.objects.get_or_create(
         user=user, email=user.email, defaults={"primary": True}

@@ -18,8 +18,8 @@ class AuthenticateStage(stages.AuthenticateStage):
         self.state["auth_hash"] = self.auth_hash()
         response, goes_on = super().handle()
         if response:
-            # Whoever planted the session's cookie must not share a log-in whose
-            # password has been proved.
+            # Session fixation: an attacker who planted the session's cookie must not
+            # share a log-in whose password was right.
             self.request.session.cycle_key()
         return response, goes_on
 
@@ -29,7 +29,7 @@ class AuthenticateStage(stages.AuthenticateStage):
         return bool(is_mfa_enabled(self.login.user, SECOND_FACTORS))
 
     def exit(self) -> HttpResponse:
-        # Whoever knew a password that was changed meanwhile must not get in.
+        # If the password was changed meanwhile, the old one must not log in.
         response: HttpResponse
         if self.state.get("auth_hash") == self.auth_hash():
             response = super().exit()

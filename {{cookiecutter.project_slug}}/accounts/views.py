@@ -21,7 +21,7 @@ from users.models import User
 def notifications(request: UserRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/notifications.html")
-    # This field alone: staff may disable the account at this moment.
+    # Only this field is saved: staff may disable the account at this moment.
     User.objects.filter(pk=request.user.pk).update(
         decision_emails="decision_emails" in request.POST
     )

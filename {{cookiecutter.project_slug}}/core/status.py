@@ -103,7 +103,7 @@ def check_start_page() -> Finding:
     """Request the start page as a visitor does."""
     host = settings.ALLOWED_HOSTS[0].lstrip(".")
     if settings.DEBUG:
-        return Finding(True, "not asked with DEBUG")
+        return Finding(True, "not checked with DEBUG")
     try:
         status, end = visit_page(host, "/")
     except SSLCertVerificationError as error:

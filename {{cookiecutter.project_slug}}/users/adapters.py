@@ -15,8 +15,8 @@ NOBODY = 0  # the id in place of a user's, for an email without an account
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    # By template: an email's kind, and how long it is of use. All others are notices,
-    # which the outbox refuses unless they are to a user.
+    # By template: the kind and the lifetime of an email. All others are notices, which
+    # the outbox refuses unless they are to a user.
     purposes: ClassVar = {
         # To the email from before the change.
         "users/email/changed_by_staff": (Mail.Kind.NORMAL, LIFETIME),
@@ -33,7 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
         self, request: HttpRequest, **credentials: str
     ) -> str:
         # Private, but there is no public hook. allauth's key includes the Host header:
-        # each host would allow five more.
+        # each host would allow five more attempts.
         return credentials["email"].lower()
 
     def is_safe_url(self, url: str) -> bool:
@@ -71,5 +71,5 @@ class AccountAdapter(DefaultAccountAdapter):
             message.kind = Mail.Kind.UNKNOWN
             message.lifetime = timedelta()
             OutboxBackend().send_messages([message])
-            message.to = []  # which send() skips
+            message.to = []  # so that send() skips it
         return message

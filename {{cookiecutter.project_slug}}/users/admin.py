@@ -24,9 +24,9 @@ admin.site.unregister(EmailAddress)
 
 
 def report_change(request: HttpRequest, before: User, after: User) -> None:
-    """Log which of the fields that give access staff have changed.
+    """Log the changed fields among those that give access, and email the user.
 
-    Write to the email from before the change.
+    The email goes to the address from before the change.
     """
     names = ("email", "password", "is_active", "is_staff", "is_superuser")
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
@@ -125,6 +125,6 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: User | None = None
     ) -> bool:
-        # The record of staff decisions refers to them. Clear `active` instead.
+        # The admin's log refers to staff and former staff. Clear `active` instead.
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.is_deletable)

@@ -15,18 +15,18 @@ from core.client import client_network
 from core.turns import Busy, Turns
 
 PAGES = "/accounts/"  # as in config/urls.py
-# Forms that hash nothing, and that nobody may be kept from.
+# Forms that hash nothing, and that must work during a flood too.
 WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}
 RETRY_SECONDS = 1
 turns = Turns(most_waiting=1, wait_seconds=2)
 
 
 class FormTurnMiddleware(MiddlewareMixin):
-    """Let each process handle one form of the account pages at a time, and one wait.
+    """Let each process handle one form of the account pages, while one more waits.
 
     Refuse others with 503. Most of these forms hash a password, which takes longer than
-    ten pages. Without turns, a few parallel log-ins would keep all threads and
-    processors from everyone else.
+    ten pages. Without this limit, a few parallel log-ins would occupy all threads and
+    processors.
     """
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -34,7 +34,7 @@ class FormTurnMiddleware(MiddlewareMixin):
             request.turn = turn  # type: ignore[attr-defined]
             return self.get_response(request)
 
-    # Not before: a form that CSRF protection or the log-in refuses takes no turn.
+    # Not earlier: a form that CSRF protection or the log-in refuses must not wait.
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
@@ -51,7 +51,7 @@ class FormTurnMiddleware(MiddlewareMixin):
 
 @contextmanager
 def form_turn(network: str) -> Iterator[None]:
-    """Hold the process's only turn. Of networks, the one that has used least is next.
+    """Hold the process's lock for forms. The network that has used least is next.
 
     Otherwise, one network could keep all others from the log-in.
     """
@@ -88,7 +88,7 @@ def busy_response(request: HttpRequest) -> HttpResponse:
 def busy_page() -> bytes:
     """Return a page without the request's id, rendered once.
 
-    For each request, it would cost ten times as much.
+    Rendering for each request would cost ten times as much.
     """
     return render_to_string(
         "error.html", {"project_name": settings.SITE_NAME, "name": "503"}

@@ -73,14 +73,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        # Templates and choices of forms print it to visitors: no email.
+        # Templates and choices of forms show this text to visitors, so no email.
         return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def is_deletable(self) -> bool:
         """Return False for staff and former staff.
 
-        The record of their decisions would go with the account.
+        The log of their decisions would be deleted with the account.
         """
         if self.is_staff or self.is_superuser:
             return False

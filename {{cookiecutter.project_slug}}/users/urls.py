@@ -1,6 +1,6 @@
 """The pages of allauth that every project has.
 
-Some others let users log in with an email that is not theirs.
+Some other pages let users log in with an email that is not theirs.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ urlpatterns = [
 def restrict_methods(patterns: list[Any]) -> None:
     """Refuse all methods but those of a form, even to views of packages.
 
-    Django's form views take PUT for POST.
+    Django's form views handle PUT like POST.
     """
     for pattern in patterns:
         if hasattr(pattern, "url_patterns"):

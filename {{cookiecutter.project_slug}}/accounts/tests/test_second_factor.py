@@ -424,7 +424,7 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
         notice = mail.outbox.pop()
         assert (
             notice.to,
-            "changed this of your account: second factor." in str(notice.body),
+            "changed your account: second factor." in str(notice.body),
         ) == ([user.email], True)
     removed = [
         vars(it)["fields"]

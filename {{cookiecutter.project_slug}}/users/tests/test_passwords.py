@@ -343,7 +343,7 @@ def test_owner_is_told_what_staff_change(
         notice, event = mail.outbox.pop(), last_event(caplog)
         assert notice.to == [to]
         labels = ", ".join(str(label_for_field(it, User)) for it in changed)
-        assert f"changed this of your account: {labels}. " in str(notice.body)
+        assert f"changed your account: {labels}. " in str(notice.body)
         ids = {
             "changed": changed,
             "owner": user.pk,

@@ -1,4 +1,4 @@
-// Shows the buttons for passkeys, which need scripts and a browser that knows passkeys, and tells when one failed.
+// Shows the buttons for passkeys, which need scripts and a browser that knows passkeys, and shows an error when one failed.
 // allauth's scripts do the rest.
 
 if (window.PublicKeyCredential) {
