@@ -625,7 +625,7 @@ def check_releases(commands: Commands, site: Site) -> None:
             with pytest.raises(AssertionError, match="Another release is under way"):
                 commands.release()
             assert (
-                f"The way back: deploy/release-containers --back {first}\n"
+                f"To roll back: deploy/release-containers --back {first}\n"
                 in slow.result()
             )
         assert (

@@ -1,9 +1,9 @@
 """Back up PostgreSQL and the photos with restic, or restore a backup.
 
 secrets/restic_repository names the repository, and secrets/restic_password has its
-password. Without containers, restic's own variables may name others. With --compose, it
-works on the containers of compose.yaml and needs no packages. A backup has no keys; its
-tags are their fingerprints.
+password. Without containers, restic's own variables may name others. With --compose,
+the commands work on the containers of compose.yaml and need no packages. A backup has
+no keys; its tags are their fingerprints.
 """
 
 import argparse
@@ -35,8 +35,8 @@ REMOTE = re.compile(r"[a-z][a-z0-9]+:")
 DUMP = "database.dump"
 KEEP_DUMP = ("sh", "-c", f"umask 077 && cat > {DUMP}")
 CONTAINER_USER = 10001
-# Tables without their rows: sessions would let a thief in, and emails and counters are
-# of no use later.
+# Tables whose rows no backup has: sessions would let a thief in, and emails and
+# counters are of no use later.
 EMPTIED_TABLES = "core_lastrun|core_mail|django_cache|django_session"
 # % if cookiecutter.auth_app
 EMPTIED_TABLES += "|usersessions_usersession"
@@ -47,7 +47,7 @@ IN_DATABASE = ("exec", "-T", "--env=PGUSER=site", "database")
 IN_SITE = ("run", "--rm", "-T", "--no-deps", "--workdir=/media", "site")
 IN_RESTIC = ("run", "--rm", "-T", "--no-deps")
 
-# A dump can contain any SQL, and that of a superuser can run programs.
+# A dump can contain any SQL, and a superuser's SQL can run programs.
 CHECK = (
     "DO $$ BEGIN IF current_setting('is_superuser')::bool"
     " THEN RAISE 'Not as a superuser'; END IF; END $$;"
@@ -245,7 +245,7 @@ def create_backup(site: Site) -> None:
     dump = (
         "pg_dump",
         "--format=custom",
-        "--compress=0",  # restic does, once it knows what it has already
+        "--compress=0",  # restic compresses what is new
         f"--exclude-table-data={EMPTIED_TABLES}",
         f"--dbname={site.name}",
     )
@@ -285,7 +285,7 @@ def restore_backup(site: Site, name: str) -> None:
     """Restore a backup, and replace the database last.
 
     Before that, the whole backup is read, its rows are loaded into a new database, and
-    its photos are added. Only these are ever written as plain text.
+    its photos are added. Of the backup, only the photos are written as plain text.
     """
     load = (
         "pg_restore",
@@ -309,7 +309,7 @@ def restore_backup(site: Site, name: str) -> None:
         except ERRORS as error:
             sys.exit(f"{name} cannot be restored, and nothing was changed: {error}")
         say("Adding the photos")
-        # As new files (-m), which the worker spares.
+        # As new files (-m), which the worker does not delete.
         add = ("tar", "-xmf", "-", "--no-same-owner", f"--exclude={DUMP}")
         files = restic("dump", "--archive=tar", snapshot, "/")
         site.pipe(files, Command(IN_SITE, add))

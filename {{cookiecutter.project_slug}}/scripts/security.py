@@ -181,7 +181,7 @@ def check_history(sarif: dict[str, Any]) -> None:
     is_complete = repository["scan"]["status"] == "completed"
     if not is_complete or not repository["git"]["fetched_commit_count"]:
         raise NotRun("no commit was scanned: it looks only at commits")
-    # Kingfisher passes over an object that a partial clone lacks.
+    # Kingfisher skips an object that a partial clone lacks.
     objects = run("git", "rev-list", "--all", "--objects", "--missing=print")
     if re.search(r"^\?", objects, re.MULTILINE):
         raise NotRun(
@@ -305,7 +305,7 @@ def find_vulnerabilities(report: dict[str, Any]) -> list[str]:
         for vulnerability in dependency.get("vulnerabilities", []):
             name = vulnerability["name"]
             score = highest_score(vulnerability)
-            if not 0 < score < CVSS_LIMIT:  # without a score, it may be a bad one
+            if not 0 < score < CVSS_LIMIT:  # without a score, it may be severe
                 findings.append(f"{package}: {name}, CVSS {score or 'unknown'}")
     return findings
 
@@ -370,8 +370,7 @@ def check_workflows(folder: Path) -> list[str]:
     if not any(Path(".github/workflows").glob("*.y*ml")):
         raise NotRun("there is no workflow")
     command = ["zizmor", "--offline", "--no-progress"]
-    # By default, zizmor passes over what .gitignore names, and over a file that it
-    # cannot read.
+    # By default, zizmor skips what .gitignore names, and a file that it cannot read.
     command += ["--collect=all", "--strict-collection"]
     command += [".github", *map(str, Path().glob(".pre-commit-config.y*ml"))]
     (sarif,) = write_reports(folder, "sarif", *command, "--format")["runs"]
@@ -407,7 +406,7 @@ def main(names: list[str]) -> int:
 def run_scan(name: str) -> Outcome:
     print(f"== {name}", flush=True)
     folder = REPORTS / name
-    # An old report must not be taken for a new one.
+    # Without this, an old report could pass as a new one.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     scan = SCANS[name]
