@@ -32,7 +32,7 @@ def add_passkey(user: User) -> Passkey:
 
 
 def options(client: HTTPSClient, url: str = LOGIN) -> Any:
-    """Return what a page asks a passkey for."""
+    """Return the options of a page's request to a passkey."""
     page = client.get(url, headers={"x-requested-with": "XMLHttpRequest"})
     return (page.json() if url == LOGIN else page.context["js_data"])["request_options"]
 
@@ -40,12 +40,12 @@ def options(client: HTTPSClient, url: str = LOGIN) -> Any:
 def answer(
     client: HTTPSClient,
     passkey: Passkey,
-    asked: Any,
+    request_options: Any,
     user: User,
     url: str = LOGIN,
     **how: Any,
 ) -> str:
-    credential = passkey.sign(asked, user_pk_to_url_str(user), **how)
+    credential = passkey.sign(request_options, user_pk_to_url_str(user), **how)
     return str(client.post(url, {"credential": credential}).headers["Location"])
 
 
@@ -55,9 +55,9 @@ def test_answer_of_a_passkey_works_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     passkey = add_passkey(user)
-    asked = options(client)
+    request_options = options(client)
     before = dict(client.session.items())
-    answer(client, passkey, asked, user)
+    answer(client, passkey, request_options, user)
     assert is_logged_in(client)
     # Parallel requests read the session before it changes.
     other = HTTPSClient()
@@ -65,15 +65,15 @@ def test_answer_of_a_passkey_works_once(
     stored = other.session
     stored.update(before)
     stored.save()
-    answer(other, passkey, asked, user)
+    answer(other, passkey, request_options, user)
     assert not is_logged_in(other)
     client.post("/accounts/logout/")
-    answer(client, passkey, asked, user)
+    answer(client, passkey, request_options, user)
     assert not is_logged_in(client)
     (fields, _) = [
-        vars(it)["fields"]
-        for it in caplog.records
-        if it.getMessage() == "authn_login_fail"
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "authn_login_fail"
     ]
     assert fields == {"user": None, "path": LOGIN, "factor": "webauthn"}
     assert passkey.id.hex() not in caplog.text
@@ -90,9 +90,12 @@ def test_passkey_without_pin_needs_the_password(
     verify_email(other_user)
     factor = add_second_factor(other_user)
     log_in(client, other_user.email)
-    asked = options(client, CODE)
+    request_options = options(client, CODE)
     factor.delete()
-    assert answer(client, passkey, asked, user, verified=False) == "/accounts/login/"
+    assert (
+        answer(client, passkey, request_options, user, verified=False)
+        == "/accounts/login/"
+    )
     assert not is_logged_in(client)
     log_in(client, user.email)
     answer(client, passkey, options(client, CODE), user, CODE, verified=False)
@@ -122,13 +125,13 @@ def test_passkey_needs_an_active_user_with_verified_email(
     User.objects.filter(pk=user.pk).update(is_active=True)
     EmailAddress.objects.filter(user=user).delete()
     assert answer(client, passkey, options(client), user) == "/accounts/confirm-email/"
-    asked = options(HTTPSClient())
+    request_options = options(HTTPSClient())
     assert not is_logged_in(client)
     client = HTTPSClient()
-    answer(client, others, asked, other_user)  # of another session
-    asked = options(client)
+    answer(client, others, request_options, other_user)  # of another session
+    request_options = options(client)
     Authenticator.objects.all().delete()
-    answer(client, others, asked, other_user)
+    answer(client, others, request_options, other_user)
     assert not is_logged_in(client)
 
 
@@ -138,13 +141,13 @@ def test_passkey_of_another_user_does_not_reauthenticate(
 ) -> None:
     passkey, others = add_passkey(user), add_passkey(other_user)
     answer(client, passkey, options(client), user)
-    for signer, handle, works in (
+    for signer, handle, is_accepted in (
         (others, user, False),
         (others, other_user, False),
         (passkey, user, True),
     ):
         answer(client, signer, options(client, REAUTHENTICATE), handle, REAUTHENTICATE)
-        assert (client.get(ADD).status_code == 200) is works
+        assert (client.get(ADD).status_code == 200) is is_accepted
 
 
 @pytest.mark.control("V16.5.1")
@@ -175,9 +178,9 @@ def test_malformed_answers_of_a_passkey_are_refused(
         assert client.post(CODE, {"credential": credential}).status_code == 200
         assert HTTPSClient().post(LOGIN, {"credential": credential}).status_code == 302
     failures = [
-        vars(it)["fields"]["user"]
-        for it in caplog.records
-        if it.getMessage() == "authn_login_fail"
+        vars(record)["fields"]["user"]
+        for record in caplog.records
+        if record.getMessage() == "authn_login_fail"
     ]
     assert failures == [user.pk, None] * len(answers)
     answer(client, passkey, options(client, CODE), user, CODE)

@@ -105,10 +105,10 @@ def test_failed_breach_check_accepts_the_password_and_is_logged(
         cache.clear()
     password_validation.HOST = "127.0.0.1:1"
     BreachedPasswordValidator().validate(BREACHED)
-    assert [(it.name, it.levelno) for it in caplog.records] == [
+    assert [(record.name, record.levelno) for record in caplog.records] == [
         ("accounts", logging.WARNING)
     ] * 3
-    assert [it.split()[-1] for it in caplog.messages][:2] == [
+    assert [message.split()[-1] for message in caplog.messages][:2] == [
         "ValueError",
         "BadStatusLine",
     ]

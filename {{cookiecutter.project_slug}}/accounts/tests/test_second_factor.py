@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("travel")
 
 CODE = "/accounts/2fa/authenticate/"
 ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
-# As if no page had been left out.
+# As if accounts/urls.py left out no page.
 urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]
 handler403 = urls.handler403
 
@@ -218,12 +218,12 @@ def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
     verify_email(user)
     add_second_factor(user)
     for value in (code(), recovery_codes(user)[0]):
-        for works in (True, False):
+        for is_valid in (True, False):
             client = HTTPSClient()
             assert log_in(client, user.email).headers["Location"] == CODE
             assert not is_logged_in(client)
             client.post(CODE, {"code": value})
-            assert is_logged_in(client) is works
+            assert is_logged_in(client) is is_valid
 
 
 @pytest.mark.control("V7.2.4")
@@ -289,9 +289,9 @@ def test_second_factor_code_attempts_are_limited(
     client.post(CODE, {"code": code()})
     assert not is_logged_in(client)
     failures = [
-        vars(it)["fields"]["user"]
-        for it in caplog.records
-        if it.getMessage() == "authn_login_fail"
+        vars(record)["fields"]["user"]
+        for record in caplog.records
+        if record.getMessage() == "authn_login_fail"
     ]
     assert set(failures) == {user.pk}
     assert "authn_login_lock" in caplog.messages
@@ -349,7 +349,9 @@ def test_session_password_and_mailbox_leave_the_second_factor(
     fields = {"password": PASSWORD, "recipient": user.email}
     for page in ("", "code/", "code/confirm/"):
         codes = re.findall(
-            r"^[\w-]{6,9}$", "".join(str(it.body) for it in mail.outbox), re.MULTILINE
+            r"^[\w-]{6,9}$",
+            "".join(str(message.body) for message in mail.outbox),
+            re.MULTILINE,
         )
         client.post(f"/accounts/reauthenticate/{page}", {**fields, "code": codes})
     assert unused[0] not in client.get("/accounts/2fa/recovery-codes/").content.decode()
@@ -361,7 +363,7 @@ def test_session_password_and_mailbox_leave_the_second_factor(
 def test_new_way_to_reauthenticate_is_not_offered(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ways = [{"id": it} for it in ("new", "reauthenticate", "mfa_reauthenticate")]
+    ways = [{"id": key} for key in ("new", "reauthenticate", "mfa_reauthenticate")]
     monkeypatch.setattr(
         DefaultAccountAdapter, "get_reauthentication_methods", lambda *args: ways
     )
@@ -402,9 +404,9 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
         factor = add_second_factor(user)
         page = client.get(f"{url}{factor.pk}/change/").content.decode()
         assert [
-            it
-            for it in ("user", "type", "created_at", "last_used_at")
-            if f"field-{it}" not in page
+            name
+            for name in ("user", "type", "created_at", "last_used_at")
+            if f"field-{name}" not in page
         ] == []
         assert factor.data["secret"] not in page
         assert (
@@ -427,13 +429,13 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
             "changed your account: second factor." in str(notice.body),
         ) == ([user.email], True)
     removed = [
-        vars(it)["fields"]
-        for it in caplog.records
-        if it.getMessage() == "authn_factor_removed"
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "authn_factor_removed"
     ]
-    assert [(it["factor"], it["owner"], it["user"]) for it in removed] == [
-        ("totp", user.pk, staff.pk)
-    ] * 2
+    assert [
+        (fields["factor"], fields["owner"], fields["user"]) for fields in removed
+    ] == [("totp", user.pk, staff.pk)] * 2
 
 
 def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None:

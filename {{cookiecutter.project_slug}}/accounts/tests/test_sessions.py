@@ -125,9 +125,9 @@ def test_staff_need_a_permission_to_end_sessions(
         staff.user_permissions.add(Permission.objects.get(codename=permission))
         page = login(staff).get(f"{LIST}?q=owner").content.decode()
         assert [
-            it
-            for it in ("user", "created_at", "ip", "user_agent")
-            if f"field-{it}" not in page
+            name
+            for name in ("user", "created_at", "ip", "user_agent")
+            if f"field-{name}" not in page
         ] == []
         assert (
             login(staff)
@@ -143,13 +143,13 @@ def test_staff_need_a_permission_to_end_sessions(
         assert any(map(is_logged_in, clients)) is not ends
         assert ("have ended" in page) is ends
     ended = [
-        vars(it)["fields"]
-        for it in caplog.records
-        if it.getMessage() == "session_expired"
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "session_expired"
     ]
-    assert [(it["reason"], it["owner"], it["user"]) for it in ended] == [
-        ("ended by staff", user.pk, staff.pk)
-    ] * 3
+    assert [
+        (fields["reason"], fields["owner"], fields["user"]) for fields in ended
+    ] == [("ended by staff", user.pk, staff.pk)] * 3
 
 
 @pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])

@@ -80,7 +80,7 @@ def test_new_email_replaces_the_old_one_once_verified(
         user.refresh_from_db()
         assert user.email == now
         assert ("user_updated" in caplog.messages) is (now == new)
-    assert [it.email for it in EmailAddress.objects.all()] == [new]
+    assert [row.email for row in EmailAddress.objects.all()] == [new]
     assert mail.outbox[-1].to == [old]
     assert f"Your email was changed from {old} to {new}." in str(mail.outbox[-1].body)
 
@@ -101,7 +101,7 @@ def test_code_is_sent_once_more_with_the_same_answers_for_any_email(
             again = client.post(CONFIRM, {"action": "resend"}, follow=True)
         assert len(mail.outbox) - sent == (email == "new@example.com")
         pages.append(re.sub(r'value="\w{64}"', "", again.text).replace(email, ""))
-        # The second code uses up no sign-up, which the other email has left.
+        # The second code does not count as a sign-up: one is left for the other email.
         for _ in range(4):
             travel(timedelta(seconds=11))
             assert sign_up(HTTPSClient(), email).status_code == 200
@@ -276,18 +276,18 @@ def test_sign_up_that_was_never_verified_is_deleted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    kept = [
+    kept_users = [
         make_user(f"{name}@example.com")
         for name in ("verified", "staff", "seen", "photographer", "added")
     ]
-    for user in kept:
+    for user in kept_users:
         EmailAddress.objects.create(
             user=user, email=user.email, primary=user.email != "added@example.com"
         )
-    EmailAddress.objects.filter(user=kept[0]).update(verified=True)
-    User.objects.filter(pk=kept[1].pk).update(is_staff=True)
-    User.objects.filter(pk=kept[2].pk).update(last_login=timezone.now())
-    make_photo(kept[3])
+    EmailAddress.objects.filter(user=kept_users[0]).update(verified=True)
+    User.objects.filter(pk=kept_users[1].pk).update(is_staff=True)
+    User.objects.filter(pk=kept_users[2].pk).update(last_login=timezone.now())
+    make_photo(kept_users[3])
     sign_up(client, "old@example.com")
     old = User.objects.get(email="old@example.com")
     days = timedelta(days=settings.UNVERIFIED_ACCOUNT_DAYS)
@@ -297,12 +297,18 @@ def test_sign_up_that_was_never_verified_is_deleted(
         date_joined=timezone.now() - days + timedelta(hours=1)
     )
     delete_unverified()
-    # The last one is that of a fixture.
-    left = {*(user.email for user in kept), "new@example.com", "owner@example.com"}
-    assert set(User.objects.values_list("email", flat=True)) == left
+    # The fixture `make_photo` creates the last one.
+    expected_emails = {
+        *(user.email for user in kept_users),
+        "new@example.com",
+        "owner@example.com",
+    }
+    assert set(User.objects.values_list("email", flat=True)) == expected_emails
     assert not EmailAddress.objects.filter(email=old.email).exists()
     deleted = [
-        vars(it)["fields"] for it in caplog.records if it.getMessage() == "user_deleted"
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "user_deleted"
     ]
     assert deleted == [{"user": old.pk, "reason": "email never verified"}]
 

@@ -2,13 +2,13 @@
 
 `tests/table.py` of each app has a row in ROWS for each of its URLs: the route, and the
 responses to an anonymous visitor, the owner of the object, another user, staff without
-permissions, and a reviewer of photos. They are those to GET or, if the view refuses
-GET, to the first method that it allows. A row with exactly the route goes before one
-with `*`. log-in: redirect to log-in; reauth: redirect to reauthentication; away:
+permissions, and a reviewer of photos. They answer a GET request or, if the view refuses
+GET, the first method that it allows. A row with exactly the route takes precedence over
+one with `*`. log-in: redirect to log-in; reauth: redirect to reauthentication; away:
 redirect to another page.
 
 If URLs have parameters, `objects` creates an object of `owner` and returns the
-parameters' values. Further parameters of `objects` are further users:
+parameters' values. Further parameters of `objects` are further users, the roles:
 `objects(owner, patient)` adds a sixth response, that of the patient. In a row without
 it, the patient gets what another user gets. Each app has an owner of its own, and
 `objects` runs again for the other user.
@@ -44,7 +44,7 @@ WORDS = {
     "tokenless": "send a request without a CSRF token",
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
-HEADING = f"{'# route':<44} {' '.join(f'{it:<6}' for it in PEOPLE)}".strip()
+HEADING = f"{'# route':<44} {' '.join(f'{person:<6}' for person in PEOPLE)}".strip()
 
 
 class Reason(NamedTuple):
@@ -66,7 +66,7 @@ class Row(NamedTuple):
         )
 
     def answer(self, person: str) -> str:
-        """Return the response to a person, for a role without one another user's."""
+        """Return the response to a person. A role may get that of another user."""
         answers = dict(zip(columns(self.app), self.answers, strict=False))
         return answers.get(person, answers["other"])
 
@@ -88,7 +88,7 @@ def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
         part = re.sub(
             r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>",
-            lambda it: f"<{it[1] or it[2]}>",
+            lambda match: f"<{match[1] or match[2]}>",
             str(pattern.pattern),
         )
         if hasattr(pattern, "url_patterns"):
@@ -136,7 +136,7 @@ def app_of(route: str) -> str:
 
 
 def is_own(route: str) -> bool:
-    """Return whether a page is of this project: those of packages are tested there."""
+    """Return whether a page is this project's own: packages test theirs."""
     view_app = app_of_view(route)
     is_of_package = view_app and view_app not in TABLES
     return app_of(route) in TABLES and not is_of_package and "/admin/" not in route
@@ -160,7 +160,7 @@ ROLES = sorted({role for app in TABLES for role in roles(app)})
 
 
 def is_asked(person: str, route: str) -> bool:
-    """Return whether a person opens a page: roles open those of their app."""
+    """Return whether the tests open a page as a person: roles open their app's."""
     return person not in ROLES or person in roles(app_of(route))
 
 

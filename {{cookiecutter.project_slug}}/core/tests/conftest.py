@@ -1,4 +1,4 @@
-"""The fixture of the tests that ask every page as every person."""
+"""The fixture of the tests that request every page as every person."""
 
 import pytest
 from pytest_django import Settings
@@ -18,7 +18,7 @@ def sender(
     run_on_commit: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Sender:
-    """Return what sends requests as any user."""
+    """Return the object that sends requests as any user."""
     # Not in the database: the readiness check could not read a table that this
     # transaction has changed.
     settings.CACHES = {"default": {"BACKEND": "core.tests.sending.RecordingCache"}}

@@ -1,4 +1,4 @@
-"""A pytest plugin for auditors: what the tests show of docs/controls.md.
+"""A pytest plugin for auditors: which controls of docs/controls.md the tests show.
 
 It prints a summary, and writes reports/controls.json. A whole run that does not show
 each listed control fails.
@@ -52,11 +52,11 @@ def written_tests() -> Iterator[str]:
     for path in settings.BASE_DIR.glob("[a-z]*/**/test_*.py"):
         if "site-packages" not in path.parts:
             file = path.relative_to(settings.BASE_DIR).as_posix()
-            for it in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(
-                    it, ast.FunctionDef | ast.AsyncFunctionDef
-                ) and it.name.startswith("test"):
-                    yield f"{file}::{it.name}"
+                    node, ast.FunctionDef | ast.AsyncFunctionDef
+                ) and node.name.startswith("test"):
+                    yield f"{file}::{node.name}"
 
 
 def commit() -> str | None:
@@ -86,8 +86,8 @@ def is_selection(config: pytest.Config) -> bool:
         config.args_source is pytest.Config.ArgsSource.ARGS
         or command.dir != config.rootpath
         or any(
-            it.partition("=")[0] in SELECTING or it[:2] in SELECTING
-            for it in command.args
+            word.partition("=")[0] in SELECTING or word[:2] in SELECTING
+            for word in command.args
         )
     )
 
@@ -99,7 +99,7 @@ def is_excused(report: Any) -> bool:
 
 
 class Outcomes:
-    """What became of each test, and of each control's tests."""
+    """The outcomes of each test, and of each control's tests."""
 
     def __init__(self, reporter: Any) -> None:
         self.tests: dict[str, str] = {}
@@ -250,7 +250,7 @@ def pytest_terminal_summary(
         )
         terminalreporter.write_line(f"{len(ids)} {state}{names}")
     tests = evidence["did_not_run"]
-    if tests and not exitstatus:  # so that is why the run fails
+    if tests and not exitstatus:  # this failure alone makes the run fail
         terminalreporter.write_line(f"{len(tests)} did not run: {', '.join(tests)}")
     terminalreporter.write_line(
         "docs/controls.md has the reasons,"

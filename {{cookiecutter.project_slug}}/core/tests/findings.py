@@ -1,4 +1,4 @@
-"""What the tests of the access table found, in sentences, and what to do about it."""
+"""The findings of the tests of the access table, and what to do about them."""
 
 import re
 from collections import defaultdict
@@ -42,7 +42,7 @@ class Findings:
 
 
 def faults(answer: Answer) -> Iterator[str]:
-    """Yield what no page may do, whoever asks."""
+    """Yield what no page may do, whoever opens it."""
     response = answer.response
     policy = response.headers.get("Content-Security-Policy", "")
     is_weak = "default-src 'none'" not in policy or re.search(r"\*|unsafe-", policy)
@@ -63,7 +63,7 @@ def faults(answer: Answer) -> Iterator[str]:
 
 
 def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:
-    """Yield the marks in a text that no request had."""
+    """Yield the marks in a text that the request did not contain."""
     found = set(MARK.findall(text))
     for mark in hidden:
         is_here = mark.text in found if MARK.fullmatch(mark.text) else mark.text in text

@@ -1,7 +1,7 @@
 """The objects of each app's owner: their texts and files are marks.
 
-A page that has a mark shows whoever opened it what only the owner may read, unless its
-row in the access table says who else may, and why.
+A page with a mark shows what only the owner may read, unless its row in the access
+table says who else may, and why.
 """
 
 import re
@@ -85,7 +85,7 @@ class World:
     def make_person(self) -> User:
         email = self.new_mark()
         password = self.new_mark()
-        # A mark in place of the hash: nobody logs in by it.
+        # A mark in place of the hash: no password fits it.
         user = User.objects.create(email=f"{email}@example.com", password=password)
         self.marks.append(Mark(email, user, "email", user.pk))
         self.marks.append(Mark(password, user, "password", user.pk))
@@ -112,8 +112,8 @@ class World:
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.
 
-        Signals and save() do not see it. A secret that code looks up stays, and is a
-        mark as it is.
+        Signals and save() do not notice this. A secret that code looks up stays as it
+        is, and is the mark.
         """
         holder = self.holder(row, app)
         model = type(row)
@@ -144,7 +144,7 @@ class World:
         row.refresh_from_db()
 
     def takes_marks(self, field: Any, row: models.Model, app: str) -> bool:
-        """Return whether a field has words of the user."""
+        """Return whether a field takes text of the user."""
         is_text = isinstance(field, models.CharField | models.TextField)
         is_name = isinstance(field, models.SlugField) or field.primary_key
         if not is_text or is_name or field.choices or not field.editable:
@@ -160,7 +160,7 @@ class World:
         return True
 
     def holder(self, row: models.Model, app: str) -> Any:
-        """Return the key of the user whose row it is: before others, the owner."""
+        """Return the key of the user to whom a row belongs: the owner first."""
         users = users_of(row)
         keys = [user.pk for user in self.people[app].values()]
         return next((key for key in keys if key in users), keys[0])
@@ -182,16 +182,16 @@ class World:
         return self.people.get(app_of(route), self.people["users"])
 
     def url(self, route: str, **values: Any) -> str:
-        """Fill the owner's values into a route, and others before them."""
+        """Fill a route with the given values, or else with the owner's."""
         values = self.values.get(app_of(route), {}) | values
         # No object has the number 0.
         return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
 
     def has_secret(self, route: str) -> bool:
-        """Return whether who knows a URL may be who was sent it."""
+        """Return whether a URL has a secret, so that whoever knows it may use it."""
         values = self.values.get(app_of(route), {})
         names = re.findall(r"<(\w+)>", route)
-        return any(SECRET.search(it) and is_long(values.get(it)) for it in names)
+        return any(SECRET.search(name) and is_long(values.get(name)) for name in names)
 
     def route_of(self, url: str, default: str) -> str:
         """Return the route of a URL, if it is one of the owner's."""
@@ -245,7 +245,7 @@ def is_long(value: object) -> bool:
 
 
 def named_in_tables(name: str) -> set[str]:
-    return {it for table in TABLES.values() for it in getattr(table, name, ())}
+    return {entry for table in TABLES.values() for entry in getattr(table, name, ())}
 
 
 def formatted(field: Any, mark: str) -> str:

@@ -1,6 +1,6 @@
-"""What the tests ask each page for, and what they send to it.
+"""The requests of the tests to each page: queries, and forms.
 
-The names are those that a view was seen to read, that stand in the code of its app, and
+Parameters have the names that a view has read so far, those in the code of its app, and
 those of the fields of forms and models.
 """
 
@@ -29,10 +29,12 @@ from users.models import User
 TEXT = "changed<i>"
 OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>"
-# Forms ask for these from nobody but staff.
+# Only staff get forms with these.
 RIGHTS = re.compile(r"is_|has_|may_|can_|status$|state$|roles?$|approved|verified|paid")
 READERS = {"get", "getlist", "pop"}
-ATTRIBUTE = {it: re.compile(rf' {it}="([^"]*)"') for it in ("action", "method", "name")}
+ATTRIBUTE = {
+    name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
+}
 ALWAYS_ASKED = {"id", "pk", "user", "user_id", "owner", "email", "q", "next"}
 EXAMPLES: dict[type[forms.Field], Any] = {
     forms.DateTimeField: "2030-01-01T09:00",
@@ -116,19 +118,19 @@ def texts_in(*nodes: ast.AST) -> set[str]:
     return {value for value in values if isinstance(value, str)}
 
 
-# What is asked for, by GET
+# Queries, by GET
 
 
 def questions(
     sender: Sender, route: str, url: str, page: Answer
 ) -> Iterator[tuple[str, str]]:
-    """Yield URLs with parameters, each with the text that it asks for."""
+    """Yield URLs with parameters, each with the text that the URL queries."""
     world = sender.world
     app = app_of(route)
     values = asked_values(world, route)
     for value in values:
         yield with_query(url, dict.fromkeys(names_of_app(app), value)), value
-    # Those that the view has read by now.
+    # The names that the view has read so far.
     names = sorted(sender.names[url])
     for value in values:
         for name in names:
@@ -162,12 +164,14 @@ def with_query(url: str, query: dict[str, Any]) -> str:
 
 def links_of(text: str, url: str) -> set[str]:
     """Return the links of a page that have a query."""
-    targets = {urljoin(url, unescape(it)) for it in re.findall(r'href="([^"]+)"', text)}
-    return {it for it in targets if it.startswith("/") and "?" in it}
+    targets = {
+        urljoin(url, unescape(link)) for link in re.findall(r'href="([^"]+)"', text)
+    }
+    return {target for target in targets if target.startswith("/") and "?" in target}
 
 
 def searches_on(page: Answer, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the URL of each form of a page that asks by GET, and what it sends."""
+    """Yield the URL and the values of each form of a page that sends a query by GET."""
     fitting = fitting_values(page)
     for tag, body in re.findall(r"(<form[^>]*>)(.*?)</form>", page.text, re.DOTALL):
         method = ATTRIBUTE["method"].search(tag)
@@ -179,7 +183,7 @@ def searches_on(page: Answer, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield target, {name: fitting.get(name, "") for name in names}
 
 
-# What is sent, by all other methods
+# Forms, by all other methods
 
 
 def forms_on(page: Answer) -> Iterator[forms.BaseForm]:
@@ -280,7 +284,7 @@ def requests(
     for body in [*hostile, base | fitting] if fitting else hostile:
         form = without_none(body) | {name: UPLOADS[1].file() for name in photos}
         yield Request("post", {"data": form}, body)
-        # Those that the view has looked for by now.
+        # The names that the view has read so far.
         names = sender.file_names[url] - photos
         for upload in [*UPLOADS, table_of(body)] if names else ():
             sent = {name: upload.file() for name in names}

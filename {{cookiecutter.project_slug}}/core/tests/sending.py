@@ -1,4 +1,4 @@
-"""Requests whose effects are undone, and what they led to."""
+"""Requests whose effects are recorded and then undone."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ from core.tests.marks import OWN_MODELS, Key, State, World, all_values
 from users.models import User
 
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
-# The keys of rate limits: of allauth, which core/ratelimit.py uses, and of others.
+# The keys of rate limits: allauth's, which core/ratelimit.py uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
 OWN_TABLES = {model._meta.db_table for model in OWN_MODELS}
 
@@ -46,7 +46,7 @@ class RecordingCache(LocMemCache):
 
 
 class Answer(NamedTuple):
-    """What a request led to, before it was undone."""
+    """The effects of a request, before they were undone."""
 
     response: Any
     outcome: str  # as in the access table
@@ -68,7 +68,7 @@ class Sender:
         self.state: State = {}
         self.files = stored_files()
         self.logs: list[str] = []
-        # By path: what code was seen to read of a query or a form, and of files.
+        # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
         self.path = ""
@@ -156,7 +156,7 @@ def is_write(statement: str) -> bool:
 
 
 def compare(before: State, after: State) -> Changes:
-    """Return the rows that differ. Each log-in changes when it was."""
+    """Return the rows that differ, whatever the time of the last log-in."""
     keys = before.keys() | after.keys()
     pairs = {key: (before.get(key, {}), after.get(key, {})) for key in keys}
     return {
@@ -182,7 +182,7 @@ def stored_files() -> dict[Path, bytes]:
 
 
 def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what is logged, instead of writing it beside a failure."""
+    """Keep the log lines, instead of writing them beside a failure."""
 
     def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
         texts = [value for value in vars(record).values() if isinstance(value, str)]
@@ -199,7 +199,7 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def read(values: Any, name: str, *args: Any) -> Any:
             is_query = isinstance(values, QueryDict)
-            # A query looks into itself while it is filled.
+            # A QueryDict reads itself while Django fills it.
             if not is_query:
                 sender.file_names[sender.path].add(name)
             elif method != "__contains__":

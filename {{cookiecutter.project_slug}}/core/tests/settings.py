@@ -46,10 +46,10 @@ STORAGES["staticfiles"]["BACKEND"] = (  # noqa: F405
 )
 STATIC_ROOT = Path(scratch.name) / "static"
 STATIC_ROOT.mkdir()
-# Found on demand, instead of listed for each test client.
+# WhiteNoise finds files on demand, instead of listing them for each test client.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 INSTALLED_APPS = [*INSTALLED_APPS, "uploads.tests.example"]  # noqa: F405
-# The tests also run on systems that cannot confine it.
+# The tests also run on systems that cannot confine the decoder.
 DECODER_MAY_BE_UNCONFINED = sys.platform != "linux"
 # % if cookiecutter.auth_app
 # The tests do not ask the service for breached passwords.

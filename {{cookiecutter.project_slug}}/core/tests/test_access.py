@@ -35,7 +35,7 @@ SEARCH = "Let the view search in what own() returns, so that others find nothing
 
 
 def answer(sender: Sender, route: str, person: str) -> str:
-    """Return how a route answers GET, or the first method that it allows."""
+    """Return the outcome of GET, or of the first method that the route allows."""
     user = sender.world.person(person, route)
     url = sender.world.url(route)
     found = sender.send(user, url)
@@ -100,7 +100,7 @@ def safe_row(sender: Sender, route: str) -> str:
                 answers[person] = "404" if "<" in route else answers["owner"]
         if answers["anonym"] not in REFUSALS:
             answers["anonym"] = "log-in"
-    return f"{route:<44} {' '.join(f'{it:<6}' for it in answers.values())}".strip()
+    return f"{route:<44} {' '.join(f'{text:<6}' for text in answers.values())}".strip()
 
 
 def test_every_row_of_the_access_table_is_used() -> None:
@@ -148,7 +148,7 @@ def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
     findings = Findings()
     for row in (rule(route) for route in OWN_ROUTES if "<" in route):
         for person in set(columns(row.app)) - {"owner"}:
-            has_reason = any({person, "all"} & it.people for it in row.reasons)
+            has_reason = any({person, "all"} & reason.people for reason in row.reasons)
             if row.answers and row.answer(person) not in REFUSALS and not has_reason:
                 findings.add(f"{row.route} gives others what is the owner's", person)
     findings.report(f"{SEARCH} The row then says 404.", REASON)
@@ -163,7 +163,7 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
         same = named_in_tables("SAME_USER")
         owner = world.people[app]["owner"].pk
         for row in rows:
-            ends = [it for it in ends_of(row, owner) if it not in same]
+            ends = [end for end in ends_of(row, owner) if end not in same]
             if len(ends) > 1:
                 findings.add(f"{' and '.join(ends)} lead to the same user")
     findings.report(
@@ -176,7 +176,7 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
 
 @pytest.mark.control("V8.3.1")
 def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
-    """Whoever has one may have been sent it, or have found it."""
+    """Whoever has a link may have received or found it."""
     findings = Findings()
     travel(timedelta(days=3650))
     for route in filter(sender.world.has_secret, OWN_ROUTES):
@@ -203,7 +203,7 @@ def ends_of(row: models.Model, owner: object) -> list[str]:
 
 
 def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
-    """What objects() does not make has no marks, so no test sees where it is shown."""
+    """A model that objects() does not make has no marks, so no test sees its leaks."""
     findings = Findings()
     for app, table in TABLES.items():
         made = {type(row) for row in sender.world.rows[app]}

@@ -36,10 +36,12 @@ def paths(model: type[Model], levels: int = 2) -> Iterator[str]:
 
 def offered(model_admin: Any, request: Any) -> list[str]:
     filters = [
-        it[0] if isinstance(it, tuple) else it
-        for it in model_admin.get_list_filter(request)
+        list_filter[0] if isinstance(list_filter, tuple) else list_filter
+        for list_filter in model_admin.get_list_filter(request)
     ]
-    return [it for it in [*filters, model_admin.date_hierarchy] if isinstance(it, str)]
+    return [
+        name for name in [*filters, model_admin.date_hierarchy] if isinstance(name, str)
+    ]
 
 
 @pytest.fixture
@@ -128,8 +130,8 @@ def permissions() -> list[Any]:
         "pk", "email", "password", "is_active", "is_staff", "is_superuser"
     )
     return [
-        sorted(it)
-        for it in (
+        sorted(row)
+        for row in (
             credentials,
             *(model._base_manager.values_list() for model in relations),
         )

@@ -158,7 +158,7 @@ def read_values(words: Sequence[str]) -> dict[str, str]:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """Stand in for what writes all files of this machine, which can take long."""
+    """Stand in for the sync of all files of this machine, which can take long."""
     disk = Mock()
     monkeypatch.setattr("os.sync", disk, raising=False)
     return disk
@@ -287,7 +287,7 @@ def test_dump_of_a_backup_that_fails_does_not_stay(
     assert len(server.backups) == 1, "half a dump is no backup"
     deletions = [words for words in server.commands if "forget" in words]
     assert not deletions, "older backups are needed"
-    # A killed one has left it, and the repository is away.
+    # A killed backup has left the dump, and the repository does not answer.
     dump.write_bytes(b"rows")
     server.broken = ("restic",)
     with pytest.raises(SystemExit):
@@ -314,10 +314,10 @@ def test_restored_photos_are_on_the_disk_before_their_rows_are_used(
     photo.unlink()
     steps: list[tuple[bool, bool]] = []
 
-    def look() -> None:
+    def record_step() -> None:
         steps.append((photo.exists(), "site_new" in server.databases))
 
-    disk.side_effect = look
+    disk.side_effect = record_step
     backups("restore")
     assert steps == [(True, True)]
 

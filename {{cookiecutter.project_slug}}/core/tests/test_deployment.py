@@ -1,4 +1,4 @@
-"""What the files for a server restrict: units, containers and scripts."""
+"""The restrictions in the files for a server: units, containers and scripts."""
 
 import re
 
@@ -155,5 +155,5 @@ def test_scripts_stop_at_the_first_error() -> None:
     for name, script in scripts.items():
         commands = [line for line in script.splitlines() if line and line[0] != "#"]
         assert commands[0] == "set -eu", name
-        # The way back after a failure alone goes on whatever happens: in a function.
+        # Only the rollback after a failure continues after an error: it is a function.
         assert not re.search(r"^set \+|\bset \+\w*u", script, re.MULTILINE), name

@@ -1,4 +1,4 @@
-"""Rows that the worker claims: the accounts take turns."""
+"""Rows that the worker claims round robin by account."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def add_deliveries(owner: User, number: int) -> None:
 
 
 def deliver(limit: int = 1) -> list[User]:
-    """Do the next work, and return whose it was."""
+    """Do the next work, and return the account whose it was."""
     deliveries = Delivery.objects.select_related("owner").claim(limit, CLAIM)
     for delivery in deliveries:
         Delivery.objects.reschedule(delivery, None)

@@ -23,7 +23,7 @@ from users.models import User
 
 
 def models_of_users() -> list[type[Model]]:
-    """Return the project's models with a way to a user by their keys."""
+    """Return the project's models that lead to a user by foreign keys."""
     own = [
         model
         for model in apps.get_models()
@@ -35,7 +35,7 @@ def models_of_users() -> list[type[Model]]:
             model
             for model in own
             if model not in found
-            and any(it.related_model is target for it in model._meta.fields)
+            and any(field.related_model is target for field in model._meta.fields)
         ]
     return found
 
@@ -54,7 +54,9 @@ def texts_in_clear(model: type[Model]) -> set[str]:
 @pytest.mark.control("fernet")
 def test_texts_of_users_are_encrypted_or_say_why_not() -> None:
     models = models_of_users()
-    texts = {f"{it.__name__}.{name}" for it in models for name in texts_in_clear(it)}
+    texts = {
+        f"{model.__name__}.{name}" for model in models for name in texts_in_clear(model)
+    }
     reasons = {
         f"{model.__name__}.{name}": reason
         for model in models

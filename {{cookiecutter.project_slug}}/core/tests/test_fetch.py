@@ -55,8 +55,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Return a function that starts the server of every host.
 
-    It sends a part, and another one again and again. What it reads is in the list that
-    the function returns.
+    The server sends the first part once, and the second part endlessly. The function
+    returns the list of what the server has read.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(HANG_SECONDS)
@@ -69,7 +69,7 @@ def serve(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         plain, _ = listener.accept()
-        # The error says that fetch() has gone.
+        # The error shows that fetch() has closed the connection.
         with suppress(OSError), context.wrap_socket(plain, True) as client:
             received.append(client.recv(2**16))
             client.sendall(parts[0])
@@ -89,15 +89,15 @@ def serve(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]
 
 
 def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
-    """Let DNS answer with addresses, and return the names that it is asked for."""
-    asked: list[str] = []
+    """Let DNS answer with addresses, and return the list of requested names."""
+    resolved_names: list[str] = []
 
     def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
-        asked.append(host)
+        resolved_names.append(host)
         return [(None, None, None, None, (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return asked
+    return resolved_names
 
 
 def test_page_of_a_public_host_is_fetched(serve: Serve) -> None:
@@ -128,10 +128,10 @@ def test_page_of_a_public_host_is_fetched(serve: Serve) -> None:
 def test_url_of_another_form_is_refused(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = resolve(monkeypatch, PUBLIC)
+    resolved_names = resolve(monkeypatch, PUBLIC)
     with pytest.raises(FetchError, match="Only URLs like"):
         fetch(url)
-    assert asked == []
+    assert resolved_names == []
 
 
 @pytest.mark.control("V1.3.6")
@@ -165,7 +165,7 @@ def test_host_with_an_internal_address_is_refused(
 def test_connection_goes_to_the_address_that_was_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = resolve(monkeypatch, PUBLIC)
+    resolved_names = resolve(monkeypatch, PUBLIC)
     connected: list[Any] = []
 
     def connect(addresses: list[Any], end: float) -> None:
@@ -176,7 +176,7 @@ def test_connection_goes_to_the_address_that_was_checked(
     monkeypatch.setattr(module, "connect", connect)
     with pytest.raises(FetchError):
         fetch(PAGE)
-    assert (asked, connected) == ([HOST], [(PUBLIC, 443)])
+    assert (resolved_names, connected) == ([HOST], [(PUBLIC, 443)])
 
 
 @pytest.mark.control("V15.3.2")

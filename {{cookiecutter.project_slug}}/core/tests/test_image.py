@@ -1,4 +1,4 @@
-"""What is in the image, and as whom it runs."""
+"""The contents of the image, and the user that runs it."""
 
 import re
 

@@ -31,7 +31,7 @@ def write(to: str = RECIPIENT, **fields: Any) -> Any:
         "Your code", "Hello!\n\nABCD-ÉFGH\n", "site@example.com", [to]
     )
     message.attach_alternative("<p>ABCD-ÉFGH</p>", "text/html")
-    # As allauth's emails, which go to anyone.
+    # allauth's emails have a kind, and go to anyone.
     vars(message).update({"kind": Mail.Kind.NORMAL} | fields)
     message.send()
     return message
@@ -95,9 +95,9 @@ def test_flood_delays_and_discards_no_other_email(
 ) -> None:
     for number in range(mail.BUDGETS[kind] + 9):
         write(f"{number}@example.com", kind=kind)
-    others = [it for it in Mail.Kind if it < kind]
-    for it in others:
-        write(kind=it)
+    others = [other for other in Mail.Kind if other < kind]
+    for other in others:
+        write(kind=other)
     run_passes()
     assert recipients()[: len(others)] == [RECIPIENT] * len(others)
     assert recipients()[len(others) :] == [
@@ -159,7 +159,7 @@ def test_mail_server_that_is_away_loses_nothing(
         for _ in range(300):
             assert mail.send_waiting() is False
             travel(timedelta(seconds=2))
-    assert 50 <= len(caplog.messages) <= 61  # it is not asked at each pass
+    assert 50 <= len(caplog.messages) <= 61  # no connection at each pass
     assert set(caplog.messages) == {
         "emails wait: the connection to the mail server failed"
     }

@@ -10,7 +10,7 @@ CONFIGURATION = FILE.read_text(encoding="utf-8")
 HTTP, HTTPS = re.findall(
     r"^server \{\n(.*?)^\}", CONFIGURATION, re.MULTILINE | re.DOTALL
 )
-# The headers by which the site knows who asks, and how.
+# The headers by which the site knows the client and the protocol.
 TRUSTED = {"Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-ID"}
 
 

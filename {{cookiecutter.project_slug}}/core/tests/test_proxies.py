@@ -1,4 +1,4 @@
-"""A TRUSTED_PROXY_COUNT that does not fit the proxies is noticed."""
+"""The detection of a wrong TRUSTED_PROXY_COUNT."""
 
 import re
 from datetime import timedelta
@@ -29,7 +29,9 @@ def visit(client: HTTPSClient, *entries: int) -> list[int]:
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [it.getMessage() for it in caplog.records if it.levelname == "ERROR"]
+    return [
+        record.getMessage() for record in caplog.records if record.levelname == "ERROR"
+    ]
 
 
 @pytest.mark.control("V4.1.3")
@@ -53,7 +55,7 @@ def test_too_small_count_of_proxies_is_noticed(
     )
     is_fine, text, advice = check_proxy_count()
     assert (is_fine, text) == (False, f"TRUSTED_PROXY_COUNT={count} is too small")
-    assert "Count the proxies" in advice
+    assert "number of proxies that you run" in advice
     settings.TRUSTED_PROXY_COUNT = count + 1
     assert check_proxy_count()[0]
 
@@ -67,7 +69,7 @@ def test_too_large_count_of_proxies_is_noticed(
     statuses = visit(client, *[1, 2, 3] * proxies.FEWER_LIMIT)
     assert statuses == [400, 200, 200] * proxies.FEWER_LIMIT
     (error,) = errors(caplog)
-    assert "too large, or requests reach the site around a proxy" in error
+    assert "too large, or requests bypass a proxy" in error
     assert check_proxy_count()[:2] == (False, "TRUSTED_PROXY_COUNT=2 is too large")
     LastRun.objects.update(at=timezone.now() - timedelta(hours=25))
     assert check_proxy_count()[0]

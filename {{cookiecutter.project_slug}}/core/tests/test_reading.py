@@ -1,7 +1,7 @@
 """What each person reads: no page, email or log shows the marks of core/tests/marks.py.
 
-As in core/tests/test_access.py, the people open every page, and ask it for what is the
-owner's.
+As in core/tests/test_access.py, the people open every page, and send queries for what
+is the owner's.
 """
 
 import re
@@ -116,7 +116,7 @@ class Visit:
             self.ask_page(self.open_page(url), url)
 
     def read(self, answer: Answer, route: str, asked: str = "") -> None:
-        """Add what an answer says that the person may not know."""
+        """Add each mark in an answer that the person may not read."""
         row = rule(route)
         hidden = [
             mark for mark in self.hidden if not row.allows(self.person, mark.field)
@@ -171,7 +171,7 @@ def add_users() -> list[User]:
 def add_copies(row: Model, users: list[User], kept: set[str]) -> str:
     """Add a copy of a row for each user, and return why there can be none.
 
-    A row that its keys to others make the only one needs none.
+    A row that must be the only one for its foreign keys needs no copy.
     """
     model = type(row)
     keys = unique_keys(model)
@@ -179,8 +179,10 @@ def add_copies(row: Model, users: list[User], kept: set[str]) -> str:
     if model.__name__ in kept or not all(free):
         return ""
     # Another user only if nothing else may differ: each page shows one user's.
-    differing = {min(fields, key=lambda it: it.is_relation) for fields in free}
-    copies = [model(**copied(row, differing, *it)) for it in enumerate(users)]
+    differing = {min(fields, key=lambda field: field.is_relation) for fields in free}
+    copies = [
+        model(**copied(row, differing, *numbered)) for numbered in enumerate(users)
+    ]
     try:
         with transaction.atomic():
             model._base_manager.bulk_create(copies)
@@ -197,8 +199,15 @@ def unique_keys(model: type[Model]) -> list[set[Any]]:
         for field in meta.concrete_fields
         if field.unique and (field.is_relation or not field.primary_key)
     ]
-    constraints = [it for it in meta.constraints if isinstance(it, UniqueConstraint)]
-    several = [*meta.unique_together, *(it.fields for it in constraints if it.fields)]
+    constraints = [
+        constraint
+        for constraint in meta.constraints
+        if isinstance(constraint, UniqueConstraint)
+    ]
+    several = [
+        *meta.unique_together,
+        *(constraint.fields for constraint in constraints if constraint.fields),
+    ]
     return single + [{meta.get_field(name) for name in names} for names in several]
 
 
@@ -234,6 +243,6 @@ def copied(row: Model, differing: set[Any], number: int, user: User) -> dict[str
 
 
 def most_repeated(page: Answer) -> int:
-    """Return how often a page shows the mark that it shows most often."""
+    """Return the number of times that a page shows its most frequent mark."""
     text = re.sub("<option.*?</option>", "", page.text, flags=re.DOTALL)
     return max(Counter(MARK.findall(text)).values(), default=0)

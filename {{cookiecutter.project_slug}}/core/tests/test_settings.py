@@ -351,8 +351,8 @@ def test_mail_server_is_read_with_its_encryption(url: str, expected: object) -> 
     assert 0 < options["timeout"] < 30
     assert (
         tuple(
-            options[it]
-            for it in ("host", "port", "username", "password", "use_tls", "use_ssl")
+            options[name]
+            for name in ("host", "port", "username", "password", "use_tls", "use_ssl")
         )
         == expected
     )
@@ -439,7 +439,7 @@ def test_server_without_manage_py_logs_the_warnings() -> None:
         json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")
     ]
     assert ("config", "core.W001") in {
-        (it["logger"], it["event"].split()[0]) for it in lines
+        (line["logger"], line["event"].split()[0]) for line in lines
     }
 
 
@@ -500,7 +500,7 @@ def test_server_of_the_database_is_read_from_its_url(
         f"{url}?sslmode=verify-full&connect_timeout=9&pool=true&options=-c%20search_path%3Dsite"
     )
     assert (
-        tuple(database[it] for it in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
+        tuple(database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
         == expected
     )
     read = {

@@ -192,7 +192,7 @@ def test_service_that_fails_is_named_with_its_variable(
             "does not answer on port 443 (ConnectionRefusedError). Start nginx",
         ),
         ({"request.side_effect": EXPIRED}, "(certificate has expired). Renew it"),
-        ({"sock.getpeercert.return_value": certificate(days=9)}, "renew it"),
+        ({"sock.getpeercert.return_value": certificate(days=9)}, "UTC. Renew it"),
         ({"getresponse.return_value.status": 502}, "has status 502. Look at the log"),
         ({"getresponse.return_value.status": 301}, "has status 301"),
     ],

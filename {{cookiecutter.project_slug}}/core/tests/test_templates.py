@@ -56,14 +56,14 @@ def is_own(folder: str) -> bool:
 
 def test_every_replaced_template_is_still_one_of_its_package() -> None:
     packages = [
-        Path(it.path) / "templates"
-        for it in apps.get_app_configs()
-        if not is_own(it.name.partition(".")[0])
+        Path(app.path) / "templates"
+        for app in apps.get_app_configs()
+        if not is_own(app.name.partition(".")[0])
     ]
     for file in settings.BASE_DIR.glob("*/templates/*/**/[!_]*.*"):
         name = Path(*file.relative_to(settings.BASE_DIR).parts[2:])
         assert any(map(is_own, name.parts[:-1])) or any(
-            (it / name).is_file() for it in packages
+            (folder / name).is_file() for folder in packages
         ), name
 
 

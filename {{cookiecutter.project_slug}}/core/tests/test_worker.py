@@ -28,7 +28,7 @@ NEXT_PERIOD_IN_YEARS = 10**9
 
 
 class Stop(Event):
-    """Fail the test of a worker that hears no signal."""
+    """Fail the test of a worker that does not react to a signal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,18 +43,18 @@ class Stop(Event):
 def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
     """Leave only the jobs of the test, and return them."""
     names = (signal.SIGINT, signal.SIGTERM)
-    # One that the worker does not hear must not end the tests.
-    handlers = {it: signal.signal(it, signal.SIG_IGN) for it in names}
+    # A signal that the worker does not handle must not end the tests.
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in names}
     own: list[Job] = []
     monkeypatch.setattr(jobs, "JOBS", own)
     monkeypatch.setattr(worker, "PAUSE", 0)
     monkeypatch.setattr(worker, "Event", Stop)
     monkeypatch.setattr(worker, "recorded_at", {})
-    # It would take the test's transaction for one that was left open.
+    # This would close the test's transaction as one that was left open.
     monkeypatch.setattr(worker, "close_old_connections", Mock())
     yield own
-    for it, handler in handlers.items():
-        signal.signal(it, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(("every", "limit"), [(0, 60), (-1, 60), (60, 0)])
@@ -67,10 +67,10 @@ def test_job_without_a_pause_or_a_limit_is_refused(every: int, limit: int) -> No
 def test_each_pass_gives_every_due_job_one_turn(
     own_jobs: list[Job], caplog: pytest.LogCaptureFixture
 ) -> None:
-    done: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
 
     def add(name: str) -> None:
-        done.append((name, request_id.get()))
+        calls.append((name, request_id.get()))
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def fails() -> None:
@@ -80,7 +80,7 @@ def test_each_pass_gives_every_due_job_one_turn(
     @job(every=NEXT_PERIOD_IN_YEARS)
     def never_finishes() -> bool:
         add("never finishes")
-        return len(done) < 99
+        return len(calls) < 99
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def runs_once() -> None:
@@ -88,7 +88,7 @@ def test_each_pass_gives_every_due_job_one_turn(
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def is_stopped() -> bool:
-        if len(done) > 5:
+        if len(calls) > 5:
             signal.raise_signal(signal.SIGTERM)
         add("is stopped")
         return True
@@ -100,8 +100,8 @@ def test_each_pass_gives_every_due_job_one_turn(
 
     call_command("worker")
     first = ["fails", "never finishes", "runs once", "is stopped", "last"]
-    assert [name for name, _ in done] == [*first, "never finishes", "is stopped"]
-    assert len({number for _, number in done}) == len(done)
+    assert [name for name, _ in calls] == [*first, "never finishes", "is stopped"]
+    assert len({number for _, number in calls}) == len(calls)
     assert [record.getMessage() for record in caplog.records] == [
         f"a job failed: {own_jobs[0]}"
     ]
@@ -157,20 +157,20 @@ def test_job_that_hangs_ends_the_worker_at_its_own_limit(
 def test_job_that_hung_holds_up_no_other_in_the_next_worker(
     options: list[str], own_jobs: list[Job]
 ) -> None:
-    done: list[str] = []
+    calls: list[str] = []
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def hung() -> None:
-        done.append("hung")
+        calls.append("hung")
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def other() -> None:
-        done.append("other")
+        calls.append("other")
         signal.raise_signal(signal.SIGTERM)
 
     LastRun.objects.create(name=own_jobs[0].row, at=timezone.now())
     call_command("worker", *options)
-    assert done[0] == "other"
+    assert calls[0] == "other"
 
 
 @pytest.mark.control("status")
@@ -178,11 +178,11 @@ def test_job_keeps_the_time_of_its_start_until_it_ends(
     own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts = LastRun.objects.filter(name__startswith="job ")
-    seen: list[object] = []
+    rows: list[object] = []
 
     @job(every=1)
-    def look() -> None:
-        seen.append(list(starts.values_list("name", "at")))
+    def read_rows() -> None:
+        rows.append(list(starts.values_list("name", "at")))
         raise ZeroDivisionError
 
     earlier = timezone.now() - timedelta(hours=1)
@@ -191,10 +191,10 @@ def test_job_keeps_the_time_of_its_start_until_it_ends(
     for _ in range(2):  # at most once a minute
         worker.run_job(own_jobs[0])
         assert not starts.exists()
-    assert seen == [[(name, earlier)], []]
+    assert rows == [[(name, earlier)], []]
     monkeypatch.setattr(worker, "RECORD_PAUSE", 0)
     worker.run_job(own_jobs[0])
-    assert str(seen[2]).startswith(f"[('{name}', ")
+    assert str(rows[2]).startswith(f"[('{name}', ")
 
 
 @pytest.mark.control("V16.5.2")
@@ -221,26 +221,26 @@ def test_worker_reconnects_to_a_restarted_database(
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
     own_jobs: list[Job],
 ) -> None:
-    left, done = [False, True, True], list[str]()
+    results, calls = [False, True, True], list[str]()
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def fails() -> None:
         sys.exit()
 
-    job(every=NEXT_PERIOD_IN_YEARS)(left.pop)
-    job(every=NEXT_PERIOD_IN_YEARS)(lambda: done.append("done"))
+    job(every=NEXT_PERIOD_IN_YEARS)(results.pop)
+    job(every=NEXT_PERIOD_IN_YEARS)(lambda: calls.append("done"))
     with pytest.raises(
         CommandError,
         match=r"^Failed: core\.tests\.test_worker\.fails\. The log says why\.$",
     ):
         call_command("worker", "--once")
-    assert (left, done) == ([], ["done"])
+    assert (results, calls) == ([], ["done"])
     own_jobs[:] = own_jobs[2:]
     call_command("worker", "--once")
 
 
 def test_jobs_of_all_apps_are_found() -> None:
-    assert {"core.jobs", "uploads.jobs"} <= {it.work.__module__ for it in jobs.JOBS}
+    assert {"core.jobs", "uploads.jobs"} <= {job.work.__module__ for job in jobs.JOBS}
 
 
 @pytest.mark.control("status")
@@ -255,8 +255,8 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     own_jobs[:] = [Job(jobs.leave_sign, 60, ""), Job(stop, NEXT_PERIOD_IN_YEARS, "")]
     call_command("worker")
     assert {"worker", jobs.WORKER_HERE} < signs[0]
-    # The common one stays, so that a restart does not look like an end.
-    assert [it.name for it in LastRun.objects.all()] == ["worker"]
+    # The row of all workers stays, so that a restart does not look like an end.
+    assert [run.name for run in LastRun.objects.all()] == ["worker"]
 
 
 def test_task_without_a_worker_is_an_error(settings: Settings) -> None:

@@ -103,7 +103,10 @@ class Attempt:
         for message in self.answer.mails:
             if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
                 yield "sends an email in a user's name: use reply_to"
-            if any(TEXT in str(it[0]) for it in getattr(message, "alternatives", ())):
+            if any(
+                TEXT in str(alternative[0])
+                for alternative in getattr(message, "alternatives", ())
+            ):
                 yield "sends HTML with unescaped text: render a template"
             for mark in self.hidden:
                 holder = User.objects.get(pk=mark.holder)

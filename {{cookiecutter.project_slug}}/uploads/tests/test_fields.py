@@ -1,4 +1,4 @@
-"""Photos of another app's object: its form, who sees them, what becomes of them."""
+"""Photos of another app's object: its form, their visibility, their deletion."""
 
 import re
 from collections.abc import Callable
@@ -379,7 +379,9 @@ def test_admin_of_another_object_shows_a_photo_and_takes_none(
         f"{prefix}-0-image": "",
     }
     assert client.post(url, {"email": user.email, **row}).status_code == 302
-    assert [it.image for it in Thing.objects.filter(title="Other")] == [thing.image]
+    assert [other.image for other in Thing.objects.filter(title="Other")] == [
+        thing.image
+    ]
 
 
 @pytest.mark.django_db
@@ -557,7 +559,7 @@ def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
     client.get("/things/")
     with django_assert_num_queries(3):  # session, user, things
         page = client.get("/things/").content.decode()
-    # All of one's own.
+    # All of the user's own.
     assert page.count("/thumbnail/") == page.count(' alt="A thing" ') == 3
     assert page.count("/display/") == 3
     assert page.count("Waiting for review") == 4

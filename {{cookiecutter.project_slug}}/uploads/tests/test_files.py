@@ -22,7 +22,7 @@ def path_of(photo: Photo, variant: str) -> Path:
 
 
 def spoil(path: Path, damage: str) -> None:
-    """Leave of a file what a power failure may leave."""
+    """Damage a file as a power failure may do."""
     if damage == "missing":
         path.unlink()
     else:
@@ -66,9 +66,11 @@ def test_damaged_file_is_not_found_and_logged_as_an_error(
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
     spoil(path_of(photo, variant), damage)
-    answers = [client.get(f"/photos/{photo.pk}/{it}/").status_code for it in VARIANTS]
-    assert answers == [404 if it == variant else 200 for it in VARIANTS]
-    (record,) = [it for it in caplog.records if it.name == "uploads.views"]
+    answers = [
+        client.get(f"/photos/{photo.pk}/{name}/").status_code for name in VARIANTS
+    ]
+    assert answers == [404 if name == variant else 200 for name in VARIANTS]
+    (record,) = [record for record in caplog.records if record.name == "uploads.views"]
     assert record.levelname == "ERROR"
     assert (
         record.getMessage()
@@ -90,7 +92,7 @@ def test_file_that_is_deleted_at_this_moment_is_no_error(
 
     monkeypatch.setattr(Photo, "open_file", delete)
     assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
-    assert not [it for it in caplog.records if it.levelname == "ERROR"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.mark.control("status")

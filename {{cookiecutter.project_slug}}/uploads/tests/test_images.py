@@ -310,7 +310,7 @@ def test_failing_decoder_costs_one_refusal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
-    # Only the last one is ended by the clock.
+    # The clock ends only the last one.
     monkeypatch.setattr(images, "WALL_SECONDS", 1 if code == "busy" else HANG_SECONDS)
     images.DECODER.write_text(
         f"import os, sys, time\nwrite = sys.stdout.buffer.write\n{script}",
@@ -357,7 +357,7 @@ def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
         code,
         10 if code == "busy" else 0,
     )
-    # The CPU time alone counts, but no less than a second for a turn without a result.
+    # Only the CPU time counts, but at least a second for a decoder without a result.
     assert used == [1] if code == "busy" else 0 < used[0] < seconds - 0.5
 
 

@@ -1,4 +1,4 @@
-"""Owners read of each decision once, in at most one email an hour."""
+"""Emails about decisions: owners get each one once, in at most one email an hour."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What becomes of photos, files and rows that are no longer needed."""
+"""The deletion of photos, files and rows that are no longer needed."""
 
 from datetime import timedelta
 from typing import Any

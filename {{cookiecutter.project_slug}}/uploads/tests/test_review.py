@@ -31,7 +31,7 @@ def page(photo: Photo) -> str:
     return f"{QUEUE}{photo.pk}/change/"
 
 
-def said(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[str]:
     """Return the messages that the response shows, or that the next page will show."""
     return [message.message for message in get_messages(response.wsgi_request)]
 
@@ -44,15 +44,15 @@ def test_published_only_if_all_kinds_or_a_reviewer_approved() -> None:
             kind: result for kind, result in verdicts.items() if result is not None
         }
         status = decide(results)
-        found = set(results.values())
-        if manual == "approved" or found == {"approved"}:
+        distinct_results = set(results.values())
+        if manual == "approved" or distinct_results == {"approved"}:
             assert status == Status.APPROVED, results
-        elif "rejected" in found:
+        elif "rejected" in distinct_results:
             assert status == Status.REJECTED, results
         else:
             expected = (
                 Status.PENDING
-                if found in ({"pending"}, {"approved", "pending"})
+                if distinct_results in ({"pending"}, {"approved", "pending"})
                 else Status.REVIEW
             )
             assert status == expected, results
@@ -122,12 +122,12 @@ def test_reviewer_rejects_with_a_reason_for_the_owner(
     photo = make_photo(status=Status.APPROVED)
     client = login(reviewer)
     choice = {"action": "reject", "_selected_action": [photo.pk]}
-    asked = client.post(QUEUE + "?show=all", choice)
-    assert [client.get(QUEUE).context["title"], asked.context["title"]] == [
+    confirmation = client.post(QUEUE + "?show=all", choice)
+    assert [client.get(QUEUE).context["title"], confirmation.context["title"]] == [
         "Photos",
         "Reject photos",
     ]
-    assert 'name="reason"' in asked.content.decode()
+    assert 'name="reason"' in confirmation.content.decode()
     client.post(QUEUE + "?show=all", choice | {"reason": "Too blurred"})
     photo.refresh_from_db()
     assert (photo.status, photo.has_files) == (Status.REJECTED, False)
@@ -166,7 +166,7 @@ def test_photo_page_decides_and_goes_on_to_the_next(
     )
     response = client.post(page(first), {"approve": ""})
     assert response.headers["Location"] == QUEUE
-    assert said(response)[-1] == "No other photo waits for review."
+    assert messages_of(response)[-1] == "No other photo waits for review."
     decided = Verdict.objects.filter(kind=MANUAL).order_by("photo__created_at")
     expected = [
         ("approved", "", ""),
@@ -198,7 +198,7 @@ def test_second_decision_overwrites_nothing(
     for url in (page(photo), QUEUE + "?show=all", QUEUE):
         response = client.post(url, chosen | rejection)
         assert (
-            said(response)[-1]
+            messages_of(response)[-1]
             == "Photos left unchanged: 1, already decided by first@example.com."
         )
         assert response.headers["Location"] == url
@@ -227,7 +227,7 @@ def test_messages_count_what_was_decided(
         }
         return re.findall(
             r"\b\d+\b|[\w.]+@example.com",
-            " ".join(said(client.post(QUEUE + query, chosen))),
+            " ".join(messages_of(client.post(QUEUE + query, chosen))),
         )
 
     number = str(count)
@@ -256,7 +256,7 @@ def test_list_shows_photos_of_one_status_in_order(
         choices = list(changelist.filter_specs[0].choices(changelist))
         assert [choice["query_string"] for choice in choices] == queries
         assert [choice["selected"] for choice in choices] == [
-            it == queries[number] for it in queries
+            query == queries[number] for query in queries
         ]
         assert len({choice["display"] for choice in choices}) == 4
         content = response.content.decode()
@@ -289,7 +289,7 @@ def test_superuser_cannot_add_or_delete_photos(
         assert client.post(url, {"post": "yes"}).status_code == 403
     delete_photo(photo)
     response = client.get(page(photo))
-    assert (response.headers["Location"], len(said(response))) == (QUEUE, 1)
+    assert (response.headers["Location"], len(messages_of(response))) == (QUEUE, 1)
 
 
 def test_bulk_decision_has_a_ceiling(
@@ -302,7 +302,7 @@ def test_bulk_decision_has_a_ceiling(
         "_selected_action": [make_photo().pk, make_photo().pk],
         "reason": "Too dark",
     }
-    assert said(login(reviewer).post(QUEUE, chosen))[0] == "Photos rejected: 1."
+    assert messages_of(login(reviewer).post(QUEUE, chosen))[0] == "Photos rejected: 1."
     assert Photo.objects.waiting().count() == 1
 
 

@@ -254,7 +254,7 @@ def test_busy_site_keeps_the_title_and_counts_nothing(
     assert limits.seconds_used(f"decoded:{user.pk}") == {}
     places = record_places(monkeypatch)
     assert upload(client).status_code == 302
-    assert places == [(0, 0, True)]  # it came back before Retry-After
+    assert places == [(0, 0, True)]  # the user came back before Retry-After
     assert (
         0 < sum(limits.seconds_used(f"decoded:{user.pk}").values()) < images.CPU_SECONDS
     )
@@ -265,22 +265,22 @@ def test_of_those_that_wait_who_used_least_is_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits.decoding, "wait_seconds", HANG_SECONDS)
-    done: list[str] = []
+    order: list[str] = []
 
     def decode(name: str, *used: float) -> None:
         try:
             with limits.decoder(*used):
-                done.append(name)
+                order.append(name)
         except ValidationError as error:
-            done.append(f"{name} {error.code}")
+            order.append(f"{name} {error.code}")
 
     waiting = {"heavy": (5, 0), "crowded": (0, 9), "quiet": (0, 0.5), "late": (0, 9)}
     with ThreadPoolExecutor() as threads, limits.decoder():
         for number, (name, used) in enumerate(waiting.items(), 1):
             threads.submit(decode, name, *used)
-            while len(limits.decoding.waiting) + len(done) < number:
+            while len(limits.decoding.waiting) + len(order) < number:
                 time.sleep(0.001)
-    assert done == ["heavy busy", "late busy", "quiet", "crowded"]
+    assert order == ["heavy busy", "late busy", "quiet", "crowded"]
 
 
 @pytest.mark.control("V15.2.2")

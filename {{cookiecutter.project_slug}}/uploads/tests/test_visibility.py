@@ -55,7 +55,7 @@ def test_hidden_photo_answers_like_a_missing_one(
         ):
             headers = [dict(response.headers.items()) for response in responses]
             for varying in ("X-Request-ID", "Expires"):
-                assert len({it.pop(varying, "") != "" for it in headers}) == 1
+                assert len({values.pop(varying, "") != "" for values in headers}) == 1
             assert headers[0] == headers[1] == headers[2]
 
 

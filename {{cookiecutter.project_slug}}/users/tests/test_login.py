@@ -103,9 +103,9 @@ def test_visitor_is_told_how_to_get_an_account(client: HTTPSClient) -> None:
 
 def test_allauth_knows_each_of_its_settings(settings: Settings) -> None:
     packages = {
-        it.label.upper(): it.name
-        for it in apps.get_app_configs()
-        if it.name.startswith("allauth.")
+        app.label.upper(): app.name
+        for app in apps.get_app_configs()
+        if app.name.startswith("allauth.")
     }
     for name in dir(django_settings):
         package, _, option = name.partition("_")
@@ -236,7 +236,7 @@ def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     assert "Five wrong passwords within five minutes" in text
     assert "ten within a minute" in text
     assert "three links within half an hour" in text
-    # The newest link must outlive the limit, or an attacker could leave the owner
+    # The newest link must outlive the limit: an attacker could leave the owner
     # without a valid one.
     ((_, _, seconds),) = rates(settings.ACCOUNT_RATE_LIMITS["reset_link"])
     assert 2 * seconds <= settings.PASSWORD_RESET_TIMEOUT
@@ -386,7 +386,7 @@ def test_flood_of_log_ins_leaves_threads_for_pages(
         patch("users.middleware.render_to_string", return_value="") as render,
     ):
         busy_page.cache_clear()
-        begun = [pool.submit(handle, "office", work) for _ in range(2)]
+        futures = [pool.submit(handle, "office", work) for _ in range(2)]
         try:
             while not (running and turns.waiting):
                 time.sleep(0.001)
@@ -395,7 +395,7 @@ def test_flood_of_log_ins_leaves_threads_for_pages(
         finally:
             end.set()
         assert render.call_count == 1
-        assert [it.result() for it in begun] == [200, 200]
+        assert [future.result() for future in futures] == [200, 200]
     busy_page.cache_clear()
     assert handle("office", work) == 200
 
@@ -653,7 +653,8 @@ def test_owner_gets_in_by_the_mailbox_during_an_attack(
     attacker, client = HTTPSClient(), HTTPSClient()
 
     def guess(number: int) -> str:
-        # A new session: allauth would lead this one back to a page that it has begun.
+        # A new session: in this one, allauth would return to the page that it had
+        # begun.
         response = log_in(
             HTTPSClient(),
             member.email,

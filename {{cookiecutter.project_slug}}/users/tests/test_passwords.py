@@ -50,9 +50,9 @@ def test_weak_password_is_rejected_with_its_reason(
         validate_password(password, User(email="owner@example.com"))
     assert code in {error.code for error in rejection.value.error_list}
     (length,) = [
-        it["OPTIONS"]["min_length"]
-        for it in settings.AUTH_PASSWORD_VALIDATORS
-        if "OPTIONS" in it
+        validator["OPTIONS"]["min_length"]
+        for validator in settings.AUTH_PASSWORD_VALIDATORS
+        if "OPTIONS" in validator
     ]
     assert length >= 12
     settings.SITE_NAME = "Cha"  # too short a name to forbid
@@ -82,10 +82,10 @@ def test_password_managers_fill_every_hidden_input(login: Login, user: User) -> 
             client.get(f"/accounts/{page}/").content.decode(),
         )
         assert inputs
-        for it in inputs:
-            assert 'type="password"' in it
-            assert re.search(r'autocomplete="(?:current|new)-password"', it)
-            assert "onpaste" not in it
+        for password_input in inputs:
+            assert 'type="password"' in password_input
+            assert re.search(r'autocomplete="(?:current|new)-password"', password_input)
+            assert "onpaste" not in password_input
 
 
 @pytest.mark.control("V11.4.2")
@@ -133,7 +133,7 @@ def test_each_administrator_is_created_once(
     administrators = User.objects.filter(is_superuser=True, is_staff=True).order_by(
         "email"
     )
-    assert [it.email for it in administrators] == [
+    assert [administrator.email for administrator in administrators] == [
         "admin@example.com",
         "second@example.com",
     ]
@@ -342,7 +342,7 @@ def test_owner_is_told_what_staff_change(
         assert client.post(f"{url}{page}/", fields).status_code == 302
         notice, event = mail.outbox.pop(), last_event(caplog)
         assert notice.to == [to]
-        labels = ", ".join(str(label_for_field(it, User)) for it in changed)
+        labels = ", ".join(str(label_for_field(name, User)) for name in changed)
         assert f"changed your account: {labels}. " in str(notice.body)
         ids = {
             "changed": changed,

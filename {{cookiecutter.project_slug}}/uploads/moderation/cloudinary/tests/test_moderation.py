@@ -87,7 +87,7 @@ def test_photo_is_published_after_all_kinds_approve(
     signed = r"https://res\.cloudinary\.com/cloud/image/authenticated/s--[\w-]{32}--/"
     with django_assert_num_queries(1):  # none for the asset of a photo
         assert re.match(signed, display_url(photo))
-    # It would work for everyone who gets it.
+    # The URL would work for everyone who gets it.
     Photo.objects.update(purpose="example.thing.plan")
     assert display_url(photo).startswith("/photos/")
     assert len(cloud.uploads) == 1
@@ -160,7 +160,7 @@ def test_private_photo_is_never_sent(
 
 
 def never_respond(handler: Handler) -> None:
-    handler.connection.recv(1)  # until the worker has gone
+    handler.connection.recv(1)  # until the worker has closed the connection
 
 
 @pytest.mark.control("V16.5.3")
@@ -275,7 +275,7 @@ def test_endless_answer_is_cut(
 
     def drip(handler: Handler) -> None:
         handler.wfile.write(start.encode())
-        with suppress(OSError):  # the worker has gone
+        with suppress(OSError):  # the worker has closed the connection
             for _ in range(20 * HANG_SECONDS):
                 handler.wfile.write(b" ")
                 time.sleep(0.05)
@@ -478,9 +478,11 @@ def test_claim_does_not_rest_on_a_subquery(cloud: Cloud, make_photo: MakePhoto) 
     make_photo()
     with CaptureQueriesContext(connection) as queries:
         assert Asset.objects.filter(photo__has_files=True).claim(1, outbox.CLAIM)
-    # PostgreSQL would not run it again, and two workers would get the same row.
+    # PostgreSQL would not repeat a subquery, and two workers would get the same row.
     assert [
-        "SELECT" in it["sql"] for it in queries if it["sql"].startswith("UPDATE")
+        "SELECT" in query["sql"]
+        for query in queries
+        if query["sql"].startswith("UPDATE")
     ] == [False]
 
 
