@@ -64,7 +64,7 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         'The photo was deleted."))\n    return redirect("gallery:mine")',
         'The photo was deleted."))\n    return redirect(request.POST.get("next", "/"))',
     ),
-    "A link with a token ends": [
+    "A link with a token expires": [
         (
             "config/urls.py",
             "urlpatterns = [\n",

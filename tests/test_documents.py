@@ -37,7 +37,7 @@ FIGURES = [
         r"^LIMIT = (\d+) \* 60",
     ),
     (
-        r"has left a sign for (\d+) minutes",
+        r"has not been active for (\d+) minutes",
         "core/status.py",
         r"SILENCE = .*minutes=(\d+)",
     ),
