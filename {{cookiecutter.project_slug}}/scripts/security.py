@@ -13,10 +13,16 @@ import sys
 import tempfile
 import time
 import tomllib
-from importlib.metadata import PackageNotFoundError, metadata
+from contextlib import suppress
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+
+from packaging.licenses import (
+    InvalidLicenseExpression,
+    canonicalize_license_expression,
+)
 
 REPORTS = Path("reports")
 ROW = "| {:16} | {:8} | {:7} | {} |\n"
@@ -46,6 +52,24 @@ CVSS_LIMIT = 7  # the score from which the scan fails
 # Dependency-Check reads only such lines completely. Its versions are digits and dots:
 # 2.9.0.post0 becomes 2.9.0.
 PACKAGE = re.compile(r"([\w.-]+==)(?:\d+!)?(\d+(?:\.\d+)*).*")
+
+# The licenses of packages that declare no SPDX expression, as their license files say.
+# They declare names such as "BSD License", which are those of several licenses.
+LICENSES = {
+    "python-dateutil": "BSD-3-Clause",
+    "s3transfer": "Apache-2.0",
+    "sqlparse": "BSD-3-Clause",
+    # % if cookiecutter.cloudinary_moderation
+    "cloudinary": "MIT",
+    # % endif
+    # % if cookiecutter.auth_app
+    "colorama": "BSD-3-Clause",
+    "fido2": "BSD-2-Clause AND Apache-2.0 AND MPL-2.0",
+    "qrcode": "BSD-3-Clause AND MIT",
+    # % endif
+}
+# An id of the SPDX list. LicenseRef- begins the name of a license outside the list.
+SPDX_ID = re.compile(r"(?!LicenseRef-)[\w.-]+")
 
 # The packages that the project runs on, in every configuration.
 EXPORT = ("uv", "export", "--quiet", "--frozen", "--no-dev", "--all-extras")
@@ -337,22 +361,36 @@ def write_sbom(folder: Path) -> list[str]:
 
 
 def find_licenses(package: str) -> list[dict[str, Any]]:
-    """Return the licenses that a package declares, as CycloneDX writes them.
+    """Return the licenses of a package, as CycloneDX writes them.
 
-    There are none if the package is not installed here.
+    They are SPDX ids where possible, since some scanners read no expressions, and
+    otherwise what the package declares. A package that is not installed here has those
+    of LICENSES alone.
     """
-    try:
+    expression = LICENSES.get(package, "")
+    names = []
+    with suppress(PackageNotFoundError):
         about = metadata(package)
-    except PackageNotFoundError:
-        return []
-    expressions = about.get_all("License-Expression", [])
-    if expressions:
-        return [{"expression": expressions[0]}]
-    classifiers = about.get_all("Classifier", [])
-    licenses = [text for text in classifiers if text.startswith("License")]
-    names = [classifier.rpartition(" :: ")[2] for classifier in licenses]
-    names = names or about.get_all("License", [])
-    return [{"license": {"name": name}} for name in names]
+        expression = declared_expression(about) or expression
+        classifiers = about.get_all("Classifier", [])
+        licenses = [text for text in classifiers if text.startswith("License")]
+        names = [classifier.rpartition(" :: ")[2] for classifier in licenses]
+        names = names or about.get_all("License", [])
+    if not expression:
+        return [{"license": {"name": name}} for name in names]
+    ids = expression.split(" AND ")
+    if all(map(SPDX_ID.fullmatch, ids)):
+        return [{"license": {"id": spdx_id}} for spdx_id in ids]
+    return [{"expression": expression}]
+
+
+def declared_expression(about: PackageMetadata) -> str:
+    """Return the SPDX expression in the metadata of a package, or nothing."""
+    older_field = about.get_all("License", [])  # often a name or the whole text
+    for text in about.get_all("License-Expression", []) + older_field:
+        with suppress(InvalidLicenseExpression):
+            return canonicalize_license_expression(text)
+    return ""
 
 
 SCANS = {
