@@ -1,10 +1,12 @@
-"""Take the README's screenshots of a running project, for docs/images/."""
+"""Take the screenshots of the README and of docs/evidence.md, for docs/images/."""
 
+import json
 import re
 import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 from urllib.parse import quote
 
@@ -12,14 +14,26 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import generated
-from tests.support.baking import ALL_OFF, ROOT, WITH_GALLERY, production, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    ROOT,
+    SUITE_SECONDS,
+    WITH_GALLERY,
+    commit,
+    production,
+    run,
+    run_within,
+)
 from tests.support.browsing import launch, log_in
+from tests.support.evidence import compare, write_fleet
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
 
 IMAGES = ROOT / "docs" / "images"
 DOCS = ROOT / "{{cookiecutter.project_slug}}" / "docs"
 MAX_BYTES = 150_000
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NAMES = {"project_name": "Far Hills", "project_slug": "my-secure-site"}
 DESCRIPTION = "Courses in the mountains, from April to October."
 TITLES = [
@@ -175,10 +189,26 @@ def take_app(page: Page, scheme: str) -> None:
     save(page, f"form-{scheme}")
 
 
+def take_evidence(browser: Browser, project: Path) -> None:
+    """Take the pictures of docs/evidence.md: fifty projects, derived from a real one.
+
+    Its tests have run.
+    """
+    report = project / "reports" / "controls.json"
+    evidence = json.loads(report.read_text(encoding="utf-8"))
+    with TemporaryDirectory() as folder:
+        write_fleet(Path(folder), evidence)
+        compare(Path(folder))
+        for scheme in SCHEMES:
+            page = browser.new_page(color_scheme=scheme)
+            page.set_viewport_size({"width": 740, "height": 1060})
+            page.goto(Path(folder, "evidence.html").as_uri())
+            save(page, f"evidence-{scheme}")
+
+
 def take(site: Site, browser: Browser, pages: Callable[[Page, str], None]) -> None:
     """Take screenshots in the light and the dark color scheme."""
-    schemes: list[Literal["light", "dark"]] = ["light", "dark"]
-    for scheme in schemes:
+    for scheme in SCHEMES:
         context = browser.new_context(
             base_url=site.url,
             ignore_https_errors=True,
@@ -204,6 +234,11 @@ def main() -> None:
             with serve(project, CREATE_USERS) as site:
                 take(site, browser, take_app)
                 take(site, browser, take_design)
+        with generated(ALL_ON) as project:
+            commit(project, "Start")
+            command = (sys.executable, "-m", "pytest", "-q", "-n", "auto")
+            run_within(SUITE_SECONDS, project, command, {})
+            take_evidence(browser, project)
 
 
 if __name__ == "__main__":

@@ -18,17 +18,28 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
-    ROOT,
     Answers,
     Project,
     commit,
     name,
     run,
 )
+from tests.support.evidence import (
+    CONTROL,
+    GUIDE,
+    MISSING,
+    NAMES,
+    OLD,
+    RED,
+    SKIPPED_CONTROL,
+    UNLISTED,
+    compare,
+    green,
+    write_fleet,
+)
 
 pytestmark = pytest.mark.tier("whole")
 
-GUIDE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 PLANTED = """
 import pytest
 
@@ -430,16 +441,51 @@ def test_guide_collects_and_compares_evidence(
         collect,
         PATH=f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
     )
-    (compare,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    with pytest.raises(AssertionError, match="1 shown"):
-        run(tmp_path, sys.executable, "-c", compare)
+    outcome = compare(tmp_path)
+    assert outcome.returncode == 1
+    problems = r"1 shown  V\d.+, V3\.3\.2 red, V3\.3\.3 not shown"
+    assert len(re.findall(problems, outcome.stdout)) == 2
     files = sorted((tmp_path / "evidence").rglob("controls.json"))
     assert [it.parent.name for it in files] == ["shop", "site"]
-    content = json.loads(files[0].read_text(encoding="utf-8"))
-    controls = [it | {"state": "shown"} for it in content["controls"]]
     for file in files:
-        file.write_text(
-            json.dumps(content | {"result": "green", "controls": controls}),
-            encoding="utf-8",
-        )
-    assert len(run(tmp_path, sys.executable, "-c", compare).splitlines()) == len(files)
+        content = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(green(content)), encoding="utf-8")
+    outcome = compare(tmp_path)
+    assert outcome.returncode == 0
+    assert len(outcome.stdout.splitlines()) == len(files)
+
+
+def test_page_of_fifty_projects_names_each_problem(
+    evidence: Path, tmp_path: Path
+) -> None:
+    write_fleet(tmp_path, json.loads(evidence.read_text(encoding="utf-8")))
+    outcome = compare(tmp_path)
+    assert outcome.returncode == 1, outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert len(lines) == len(NAMES) == 50
+    found = {line.split()[0]: line.rsplit("  ", 1)[1] for line in lines[:5]}
+    assert found == {
+        RED: f"{CONTROL} red",
+        SKIPPED_CONTROL: f"{CONTROL} not shown",
+        UNLISTED: f"{CONTROL} not listed",
+        OLD: "older than 31 days",
+        MISSING: "no evidence",
+    }
+    assert all(line.endswith(" shown") for line in lines[5:])
+    page = (tmp_path / "evidence.html").read_text(encoding="utf-8")
+    assert "<h1>50 projects, 5 with problems</h1>" in page
+    rows = re.findall(r"<tr( class=problem)?><td>([^<]+)<td>.*</tr>", page)
+    assert [name for _, name in rows] == [line.split()[0] for line in lines]
+    assert {name for problem, name in rows if problem} == set(found)
+
+
+def test_page_shows_names_as_text(evidence: Path, tmp_path: Path) -> None:
+    content = green(json.loads(evidence.read_text(encoding="utf-8")))
+    folder = tmp_path / "evidence" / "<b>site"
+    folder.mkdir(parents=True)
+    content |= {"commit": "<script>"}
+    (folder / "controls.json").write_text(json.dumps(content), encoding="utf-8")
+    assert compare(tmp_path).returncode == 0
+    page = (tmp_path / "evidence.html").read_text(encoding="utf-8")
+    assert "<td>&lt;b&gt;site<td>" in page
+    assert "<td>&lt;script&gt;<td>" in page
