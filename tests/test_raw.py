@@ -13,6 +13,7 @@ import yaml
 
 from tests.support.baking import PROMPTS, RAW, ROOT, is_text, paths, run
 from tests.support.readme import section
+from tests.support.records import recorded_digests
 
 # Settings that only a project without the feature needs.
 SETTINGS_WITHOUT = re.compile(
@@ -49,6 +50,17 @@ def test_raw_files_parse(raw: Path) -> None:
         parse = parsers.get(Path(path).suffix)
         if parse:
             parse((raw / path).read_text(encoding="utf-8"))
+
+
+def test_each_app_with_models_has_one_initial_migration(raw: Path) -> None:
+    apps = {path.parent for path in raw.rglob("models.py")}
+    assert apps == {it.parents[1] for it in raw.glob("**/migrations/__init__.py")}
+    is_released = bool(recorded_digests(ROOT))
+    for app in apps:
+        migrations = sorted((app / "migrations").glob("[0-9]*.py"))
+        initial = [it.name for it in migrations if "initial = True" in it.read_text()]
+        assert initial == ["0001_initial.py"], app
+        assert is_released or len(migrations) == 1, f"{app}: nothing is released yet"
 
 
 def test_raw_style_and_format(raw: Path) -> None:
