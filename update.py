@@ -1,12 +1,12 @@
 """Merge this release, or other answers, into the project in the present folder.
 
-Nothing is committed. `poe template-update` of a project runs it from a clone of the
-template. Both releases, the recorded and the new one, are generated from the answers in
+`poe template-update` of a project runs this program from a clone of the template.
+Both releases, the recorded and the new one, are generated from the answers in
 .cruft.json. Git applies their difference as it applies any commit: a three-way merge
-that follows renames. It needs only the standard library.
+that follows renames. Nothing is committed. The program needs only the standard library.
 
-The report on standard output holds for a request of CI too; standard error has what
-holds on a machine.
+Standard output has the report, which holds for a request of CI too. Standard error has
+what holds only on the machine where the command runs.
 """
 
 import json
@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 TEMPLATE = Path(__file__).resolve().parent
-RECORD, METADATA = Path(".cruft.json"), Path("pyproject.toml")
-RECORDED = ("template", "commit")
+RECORD = Path(".cruft.json")
+METADATA = Path("pyproject.toml")
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = (
     "uv",
@@ -44,18 +44,26 @@ GIT = (
 ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
 
 PIN = re.compile(
-    r'(?<=")([A-Za-z0-9][\w.-]*)((?:\[[\w,-]+\])?[=~]=)(\d+(?:\.\d+)*)(?=[" ;])'
+    r'(?<=")(?P<name>[A-Za-z0-9][\w.-]*)(?P<operator>(?:\[[\w,-]+\])?[=~]=)'
+    r'(?P<version>\d+(?:\.\d+)*)(?=[" ;])'
 )
 
-# What the two letters of Git's state mean to whoever resolves the conflict.
-BOTH = "both sides changed it: it has the lines of both between <<<<<<< and >>>>>>>"
+# The two letters of Git's state.
+DELETED_HERE = "DU"
+BOTH_ADDED = "AA"
+BOTH_DELETED = "DD"
+# What a state means to whoever resolves the conflict.
+BOTH_CHANGED = (
+    "both sides changed it: it has the lines of both between <<<<<<< and >>>>>>>"
+)
 CONFLICTS = {
-    "UU": BOTH,
-    "AA": BOTH,
+    "UU": BOTH_CHANGED,
+    BOTH_ADDED: BOTH_CHANGED,
     "UD": "this project changed it, the template removed it: it is still there",
 }
-# Of another repository that the project came from: in a namespace of their own, since
-# both may have a tag of one name.
+MOVED = "one side moved it or removed it: put it where it belongs"
+# The refs of another repository have a namespace of their own, since both repositories
+# may have a tag of one name.
 RECORDED_REFS = (
     "+refs/heads/*:refs/recorded/heads/*",
     "+refs/tags/*:refs/recorded/tags/*",
@@ -66,7 +74,7 @@ its tag moved, or {RECORD} was edited. What
 differs looks like your own edits, so a change can be missing: \
 read `git diff HEAD` beside the changelog. If an answer
 was edited, undo the update, restore the answer, and change it with --answer."""
-# What an answer takes away beside files: said before and after.
+# What an answer takes away beside files. It is printed before and after the merge.
 LOSSES = {
     ("auth_app", "no"): (
         "Second factors and passkeys go with accounts. Once this is released, a "
@@ -76,8 +84,54 @@ LOSSES = {
 # CI opens a request for this exit code.
 NEEDS_A_PERSON = 3
 
-type Pins = dict[str, str]
+type Pins = dict[str, str]  # versions, by the names of their packages
 type Answers = dict[str, Any]
+type Record = dict[str, Any]  # the content of .cruft.json
+
+
+class Source(NamedTuple):
+    """What the files of the project were generated from."""
+
+    template: str
+    commit: str
+    digest: str  # of the generated files; empty if it is not recorded
+
+
+class Update(NamedTuple):
+    """What is merged into the project."""
+
+    record: Record
+    source: Source
+    start: str  # the template's commit that the project has
+    target: str  # the template's commit that the project gets
+    release: str  # the target's name
+    changed_answers: Answers
+
+    @property
+    def is_newer(self) -> bool:
+        """Return whether another release is merged, not only other answers."""
+        return self.target != self.start
+
+    @property
+    def recorded_answers(self) -> Answers:
+        """Return the answers that the project was generated from."""
+        answers: Answers = self.record["context"]["cookiecutter"]
+        return answers
+
+
+class Generation(NamedTuple):
+    """A generated release."""
+
+    commit: str  # in the project's repository, beside its history
+    record: Record
+    pins: Pins
+
+
+class Merge(NamedTuple):
+    """What a merge leaves to a person, by the paths of files."""
+
+    conflicts: dict[str, str]  # with an explanation
+    left_out: list[str]  # since the project removed them
 
 
 def run(
@@ -87,7 +141,7 @@ def run(
     codes: tuple[int, ...] = (0,),
 ) -> str:
     """Return a command's output; end with its error on an exit code not in `codes`."""
-    done = subprocess.run(  # noqa: S603 - no shell
+    process = subprocess.run(  # noqa: S603 - no shell
         command,
         check=False,
         cwd=folder,
@@ -96,321 +150,486 @@ def run(
         encoding="utf-8",
         errors="replace",
     )
-    if done.returncode not in codes:
-        sys.exit(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+    if process.returncode not in codes:
+        reason = process.stderr.strip() or process.stdout.strip()
+        sys.exit(f"{command[0]} failed: {reason}")
+    return process.stdout
 
 
-def stop(report: str) -> NoReturn:
+def stop_for_decision(report: str) -> NoReturn:
     """End with a report for a person, who has to decide."""
     print(report)
     sys.exit(NEEDS_A_PERSON)
 
 
-def origin(record: dict[str, Any]) -> dict[str, str]:
-    """Return the repository, the commit and the digest that the project came from."""
-    generated: dict[str, str] = record.get("generated", {})
-    # cruft changes the commit alone. A team that moves to another repository changes
-    # the template alone.
-    return (
-        generated
-        if generated.get("commit") == record["commit"]
-        else {key: record[key] for key in RECORDED}
-    )
+# The record
 
 
-def recorded_commit(came_from: dict[str, str], template: str) -> str:
-    """Return the project's commit, which may be one of another repository."""
-    name = came_from["commit"]
-    if came_from["template"] != template:
-        fetch = (
-            "git",
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--",
-            came_from["template"],
-            *RECORDED_REFS,
-        )
-        try:
-            run(*fetch, folder=TEMPLATE)
-        except SystemExit as failure:
-            advice = (
-                f"If it is the same repository as {template}, "
-                f"write that address into `generated` of {RECORD} too."
-            )
-            sys.exit(
-                f"{came_from['template']}, where the files came from, cannot be read. "
-                f"{advice}\n{failure}"
-            )
-    for ref in (f"refs/recorded/tags/{name}", name):
-        verify = ("git", "rev-parse", "--verify", "--quiet", f"{ref}^0")
-        if commit := run(*verify, folder=TEMPLATE, codes=(0, 1)).strip():
-            return commit
-    sys.exit(f"The template has no {name}: correct `template` or `commit` in {RECORD}.")
-
-
-def prompts_of(commit: str) -> Answers:
-    """Return the prompts of a commit of the template, with their defaults."""
-    prompts: Answers = json.loads(
-        run("git", "show", f"{commit}:cookiecutter.json", folder=TEMPLATE)
-    )
-    return prompts
-
-
-def renamed(answers: Answers, prompts: Answers) -> Answers:
-    """Return the answers under the present names, without prompts that are gone."""
-    names = prompts.get("_renamed", {})
-    kept = {}
-    for asked, answer in answers.items():
-        name = asked
-        while name in names and name not in prompts:
-            name = names[name]
-        if name in prompts and name[0] != "_":
-            kept[name] = answer
-    return kept
-
-
-def word(answer: object) -> object:
-    """Return the answer as one types it."""
-    return "yes" if answer is True else "no" if answer is False else answer
-
-
-def check_choices(
-    answers: Answers, prompts: Answers, release: str, wanted: str
-) -> None:
-    """End with a sentence for an answer that this release does not offer."""
-    for name, answer in answers.items():
-        default = prompts.get(name, "")
-        choices = (
-            default
-            if isinstance(default, list)
-            else ["yes", "no"]
-            if isinstance(default, bool)
-            else [answer]
-        )
-        if name not in prompts or name[0] == "_":
-            sys.exit(
-                f"{release} has no prompt {name}. "
-                f"Its prompts: {', '.join(renamed(prompts, prompts))}."
-            )
-        if word(answer) not in choices:
-            command = " ".join(
-                [
-                    "uv run poe template-update",
-                    *wanted.split(),
-                    f"--answer {name}=ANSWER",
-                ]
-            )
-            stop(
-                f"{release} offers no {name} {word(answer)}. "
-                f"Choose one of {', '.join(choices)}: {command}"
-            )
-
-
-def pins(metadata: Path) -> Pins:
-    """Return the version of each pinned package."""
-    text = metadata.read_text(encoding="utf-8") if metadata.is_file() else ""
-    return {name: version for name, _, version in PIN.findall(text)}
-
-
-def set_pins(metadata: Path, versions: Pins) -> None:
-    """Write these versions into the pins of their packages."""
-    text = metadata.read_text(encoding="utf-8")
-    pinned = PIN.sub(lambda pin: pin[1] + pin[2] + versions.get(pin[1], pin[3]), text)
-    metadata.write_text(pinned, encoding="utf-8", newline="\n")
-
-
-def raised(old: Pins, new: Pins) -> Pins:
-    """Return the pins that the release raises above this project's.
-
-    A pin that this project lowered stays.
-    """
-
-    def number(version: str) -> tuple[int, ...]:
-        return tuple(map(int, version.split(".")))
-
-    return {
-        name: new[name]
-        for name, version in pins(METADATA).items()
-        if name in old
-        and name in new
-        and number(old[name]) <= number(version) < number(new[name])
-    }
-
-
-def generate(
-    folder: Path, commit: str, answers: Answers, *parent: str
-) -> tuple[str, dict[str, Any], Pins]:
-    """Generate a release and commit it; return the commit, the record and the pins.
-
-    The commit is beside this project's history, with the versions of this project's
-    pins. Both sides raise pins each week, in lines beside each other, so Git would find
-    conflicts in every release.
-    """
-    folder.mkdir()
-    # The defaults of this machine must not reach the project.
-    config = folder / "config.json"
-    config.write_text(
-        json.dumps({"cookiecutters_dir": str(folder), "replay_dir": str(folder)}),
-        encoding="utf-8",
-    )
-    run("git", "checkout", "--quiet", "--detach", commit, folder=TEMPLATE)
-    options = (
-        "--no-input",
-        "--config-file",
-        str(config),
-        "--output-dir",
-        str(folder / "project"),
-    )
-    given = [f"{name}={answer}" for name, answer in answers.items()]
-    # The hooks leave files in the temporary folder.
-    run(*COOKIECUTTER, *options, str(TEMPLATE), *given, env={"TMPDIR": str(folder)})
-    (project,) = (folder / "project").iterdir()
-    record = json.loads((project / RECORD).read_text(encoding="utf-8"))
-    for left_out in (RECORD, Path(".env")):
-        (project / left_out).unlink()
-    versions = pins(project / METADATA)
-    set_pins(project / METADATA, pins(METADATA))
-    own = {
-        "GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(),
-        "GIT_WORK_TREE": str(project),
-    }
-    own["GIT_INDEX_FILE"] = str(folder / "index")
-    run(
-        "git",
-        "-c",
-        "core.sparseCheckout=false",
-        "add",
-        "--all",
-        "--force",
-        folder=project,
-        env=own,
-    )
-    tree = run("git", "write-tree", folder=project, env=own).strip()
-    return (
-        run(
-            *GIT, "commit-tree", tree, *parent, "-m", f"{folder.name} template"
-        ).strip(),
-        record,
-        versions,
-    )
-
-
-def changes() -> dict[str, str]:
+def list_changes() -> dict[str, str]:
     """Return the changed paths of the repository, each with its two state letters."""
-    lines = run("git", "status", "--porcelain", "--no-renames", "-z").split("\0")[:-1]
+    output = run("git", "status", "--porcelain", "--no-renames", "-z")
+    lines = output.split("\0")[:-1]
     return {line[3:]: line[:2] for line in lines}
 
 
-def overwritten(old: str, new: str) -> list[str]:
-    """Return the ignored files that the release would replace, without a way back."""
-    added = run(
-        "git",
-        "diff-tree",
-        "-r",
-        "-z",
-        "--name-only",
-        "--no-renames",
-        "--diff-filter=A",
-        old,
-        new,
-    ).split("\0")
-    untracked = run("git", "ls-files", "--others", "-z").split("\0")
-    return sorted({*added} & {*untracked} - {""})
-
-
-def merge(old: str, new: str) -> tuple[dict[str, str], list[str]]:
-    """Merge the difference; return the conflicts and the paths left out.
-
-    A path is left out since this project removed it.
-    """
-    prefix = run("git", "rev-parse", "--show-prefix").strip()
-    shift = [f"-Xsubtree={prefix}"] if prefix else []
-    run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
-    folders = ("git", "ls-tree", "-rd", "--name-only", "--full-tree")
-    before, now = (run(*folders, tree).splitlines() for tree in (old, f"HEAD:{prefix}"))
-    removed = set(map(PurePosixPath, before)) - set(map(PurePosixPath, now))
-    paths = {path.removeprefix(prefix): state for path, state in changes().items()}
-    # DU: deleted by us, updated by them.
-    left_out = [
-        path
-        for path, state in paths.items()
-        if state == "DU" or removed & {*PurePosixPath(path).parents}
-    ]
-    if left_out:
-        run("git", "rm", "--quiet", "--force", "--", *left_out)
-    marked = {
-        path: state
-        for path, state in paths.items()
-        if "U" in state or state in {"AA", "DD"}
-    }
-    other = "one side moved it or removed it: put it where it belongs"
-    return {
-        path: CONFLICTS.get(marked[path], other)
-        for path in marked
-        if path not in left_out
-    }, left_out
-
-
-def new_actions(old: str, new: str) -> list[str]:
-    """Return what the changelog tells owners to do since the recorded commit."""
-    show = ("git", "show")
-    known, told = (
-        ACTIONS.findall(
-            run(*show, f"{commit}:CHANGELOG.md", folder=TEMPLATE, codes=(0, 128))
-        )
-        for commit in (old, new)
-    )
-    return [
-        f"{number}: {text.strip()}"
-        for number, text in told
-        if (number, text) not in known
-    ]
-
-
-def prompts_that_changed(
-    recorded: Answers, asked: Answers, prompts: Answers
-) -> list[str]:
-    """Return a line for each prompt that is new, gone or renamed.
-
-    `asked` are the new prompts with their answers.
-    """
-    lines = []
-    carried = {
-        name: renamed({name: answer}, prompts) for name, answer in recorded.items()
-    }
-    for name, kept in carried.items():
-        if not kept:
-            lines.append(f"{name}: gone; it was answered {word(recorded[name])}")
-        elif name not in kept:
-            lines.append(f"{name}: now called {next(iter(kept))}; it keeps the answer")
-    known = {name for kept in carried.values() for name in kept}
-    advice = "another answer: uv run poe template-update --answer"
-    return lines + [
-        f"{name}: new, answered {word(asked[name])}; {advice} {name}=ANSWER"
-        for name in asked
-        if name not in known
-    ]
-
-
-def section(title: str, lines: list[str]) -> None:
-    """Print a list under a title, if there is one."""
-    if lines:
-        print(f"\n{title}:", *lines, sep="\n- ")
-
-
-def record_of_project() -> dict[str, Any]:
-    """Return the record, if Git can merge into this project."""
+def read_record() -> Record:
+    """Return the project's record, or end if Git cannot merge into the project."""
     try:
         # The repository may be that of another project, around this one.
         run("git", "cat-file", "-e", f"HEAD:./{RECORD}")
     except SystemExit:
         sys.exit("Git merges the release: commit this project to a repository first.")
-    if changed := changes():
-        sys.exit(f"Commit or stash your changes first: {', '.join(changed)}.")
-    record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
+    changes = list_changes()
+    if changes:
+        sys.exit(f"Commit or stash your changes first: {', '.join(changes)}.")
+    record: Record = json.loads(RECORD.read_text(encoding="utf-8"))
     return record
+
+
+def find_source(record: Record) -> Source:
+    """Return what the project came from.
+
+    cruft changes the record's commit alone, and a team that moves to another repository
+    changes the record's template alone. So both are recorded a second time.
+    """
+    generated = record.get("generated", {})
+    if generated.get("commit") != record["commit"]:
+        return Source(record["template"], record["commit"], digest="")
+    digest = generated.get("digest", "")
+    return Source(generated["template"], generated["commit"], digest)
+
+
+def fetch_other_template(source: Source, template: str) -> None:
+    """Fetch the repository that the project came from."""
+    fetch = ("git", "fetch", "--quiet", "--no-tags", "--", source.template)
+    try:
+        run(*fetch, *RECORDED_REFS, folder=TEMPLATE)
+    except SystemExit as failure:
+        problem = f"{source.template}, where the files came from, cannot be read."
+        advice = (
+            f"If it is the same repository as {template}, "
+            f"write that address into `generated` of {RECORD} too."
+        )
+        sys.exit(f"{problem} {advice}\n{failure}")
+
+
+def find_start(source: Source, template: str) -> str:
+    """Return the commit that the project has, which may be one of another template."""
+    if source.template != template:
+        fetch_other_template(source, template)
+    for ref in (f"refs/recorded/tags/{source.commit}", source.commit):
+        verify = ("git", "rev-parse", "--verify", "--quiet", f"{ref}^0")
+        commit = run(*verify, folder=TEMPLATE, codes=(0, 1)).strip()
+        if commit:
+            return commit
+    problem = f"The template has no {source.commit}"
+    sys.exit(f"{problem}: correct `template` or `commit` in {RECORD}.")
+
+
+def plan_update(wanted: str, given: Answers) -> Update:
+    """Return what the wanted release and the given answers change."""
+    record = read_record()
+    source = find_source(record)
+    start = find_start(source, record["template"])
+    recorded = record["context"]["cookiecutter"]
+    changed = {
+        name: answer
+        for name, answer in given.items()
+        if spell_answer(recorded.get(name)) != answer
+    }
+    update = Update(record, source, start, start, source.commit, changed)
+    if wanted and is_after(start, wanted):
+        return update._replace(target=wanted, release=wanted)
+    return update
+
+
+def is_after(start: str, release: str) -> bool:
+    """Return whether a release has commits that the start lacks."""
+    newer = ("git", "rev-list", "-1", f"{start}..{release}")
+    return run(*newer, folder=TEMPLATE) != ""
+
+
+def write_record(update: Update, new: Generation) -> None:
+    """Record what the project has after the merge, and stage the file."""
+    generated = new.record.get("generated", {}) | {"commit": update.release}
+    generated["template"] = update.source.template
+    if update.is_newer:
+        generated["template"] = update.record["template"]
+    record = update.record | {
+        "commit": update.release,
+        "checkout": update.release,
+        "context": new.record["context"],
+        "generated": generated,
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=2)
+    RECORD.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    run("git", "add", str(RECORD))
+
+
+# Prompts and answers
+
+
+def parse_answers(words: list[str]) -> Answers:
+    """Return the answers of words such as auth_app=yes."""
+    answers = {}
+    for word in words:
+        name, separator, answer = word.partition("=")
+        if not separator:
+            sys.exit(f"{word} is no answer; type one like --answer auth_app=yes")
+        answers[name] = answer
+    return answers
+
+
+def read_prompts(commit: str) -> Answers:
+    """Return the prompts of a commit of the template, with their defaults."""
+    text = run("git", "show", f"{commit}:cookiecutter.json", folder=TEMPLATE)
+    prompts: Answers = json.loads(text)
+    return prompts
+
+
+def is_prompt(name: str, prompts: Answers) -> bool:
+    """Return whether a name is that of a prompt, not of a variable of the template."""
+    return name in prompts and not name.startswith("_")
+
+
+def find_present_name(name: str, prompts: Answers) -> str:
+    """Return the name of a prompt in this release."""
+    new_names = prompts.get("_renamed", {})
+    while name in new_names and name not in prompts:
+        name = new_names[name]
+    return name
+
+
+def rename_answers(answers: Answers, prompts: Answers) -> Answers:
+    """Return the answers under the present names, without prompts that are gone."""
+    present_answers = {}
+    for old_name, answer in answers.items():
+        name = find_present_name(old_name, prompts)
+        if is_prompt(name, prompts):
+            present_answers[name] = answer
+    return present_answers
+
+
+def spell_answer(answer: object) -> object:
+    """Return an answer as a person types it."""
+    if answer is True:
+        return "yes"
+    if answer is False:
+        return "no"
+    return answer
+
+
+def list_choices(default: object) -> list[str]:
+    """Return the choices of a prompt with this default, none if it takes any text."""
+    if isinstance(default, list):
+        return default
+    if isinstance(default, bool):
+        return ["yes", "no"]
+    return []
+
+
+def check_answers(
+    answers: Answers, prompts: Answers, release: str, wanted: str
+) -> None:
+    """End with a sentence for an answer that this release does not offer."""
+    for name, answer in answers.items():
+        if not is_prompt(name, prompts):
+            names = ", ".join(rename_answers(prompts, prompts))
+            sys.exit(f"{release} has no prompt {name}. Its prompts: {names}.")
+        choices = list_choices(prompts[name])
+        spelled = spell_answer(answer)
+        if choices and spelled not in choices:
+            update = ("uv run poe template-update", *wanted.split())
+            command = f"{' '.join(update)} --answer {name}=ANSWER"
+            stop_for_decision(
+                f"{release} offers no {name} {spelled}. "
+                f"Choose one of {', '.join(choices)}: {command}"
+            )
+
+
+def find_losses(answers: Answers) -> list[str]:
+    """Return what the answers take away beside files."""
+    return [LOSSES[answer] for answer in answers.items() if answer in LOSSES]
+
+
+# Pins
+
+
+def read_pins(metadata: Path) -> Pins:
+    """Return the version of each pinned package, none if there is no such file."""
+    if not metadata.is_file():
+        return {}
+    pins = PIN.finditer(metadata.read_text(encoding="utf-8"))
+    return {pin["name"]: pin["version"] for pin in pins}
+
+
+def write_pins(metadata: Path, versions: Pins) -> None:
+    """Write these versions into the pins of their packages."""
+
+    def renew(pin: re.Match[str]) -> str:
+        version = versions.get(pin["name"], pin["version"])
+        return pin["name"] + pin["operator"] + version
+
+    pinned = PIN.sub(renew, metadata.read_text(encoding="utf-8"))
+    metadata.write_text(pinned, encoding="utf-8", newline="\n")
+
+
+def parse_version(version: str) -> tuple[int, ...]:
+    """Return a version in a form that can be compared."""
+    return tuple(map(int, version.split(".")))
+
+
+def find_raised_pins(old: Pins, new: Pins) -> Pins:
+    """Return the pins that the release raises above this project's.
+
+    A pin that this project lowered stays.
+    """
+    own = read_pins(METADATA)
+    raised = {}
+    for name in own.keys() & old.keys() & new.keys():
+        own_version = parse_version(own[name])
+        if parse_version(old[name]) <= own_version < parse_version(new[name]):
+            raised[name] = new[name]
+    return raised
+
+
+def raise_pins(old: Pins, new: Pins, conflicts: dict[str, str]) -> None:
+    """Raise the project's pins, and stage them if their file has no conflict."""
+    raised = find_raised_pins(old, new)
+    if not raised:
+        return
+    write_pins(METADATA, raised)
+    if str(METADATA) not in conflicts:
+        run("git", "add", str(METADATA))
+
+
+# Generated releases
+
+
+def generate_project(folder: Path, commit: str, answers: Answers) -> Path:
+    """Generate a project of a commit of the template into a new folder."""
+    folder.mkdir()
+    # The defaults of this machine must not reach the project.
+    config = folder / "config.json"
+    settings = {"cookiecutters_dir": str(folder), "replay_dir": str(folder)}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    run("git", "checkout", "--quiet", "--detach", commit, folder=TEMPLATE)
+    output = folder / "project"
+    options = ("--no-input", "--config-file", str(config), "--output-dir", str(output))
+    words = [f"{name}={answer}" for name, answer in answers.items()]
+    # The hooks leave files in the temporary folder.
+    env = {"TMPDIR": str(folder)}
+    run(*COOKIECUTTER, *options, str(TEMPLATE), *words, env=env)
+    (project,) = output.iterdir()
+    return project
+
+
+def commit_project(project: Path, index: Path, message: str, *parent: str) -> str:
+    """Commit a generated project beside the history of this one; return the commit."""
+    env = {
+        "GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(),
+        "GIT_WORK_TREE": str(project),
+        "GIT_INDEX_FILE": str(index),
+    }
+    add = ("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force")
+    run(*add, folder=project, env=env)
+    tree = run("git", "write-tree", folder=project, env=env).strip()
+    return run(*GIT, "commit-tree", tree, *parent, "-m", message).strip()
+
+
+def generate(folder: Path, commit: str, answers: Answers, *parent: str) -> Generation:
+    """Generate a release and commit it, with the versions of this project's pins.
+
+    Both sides raise pins each week, in lines beside each other, so Git would find
+    conflicts in every release.
+    """
+    project = generate_project(folder, commit, answers)
+    record_file = project / RECORD
+    record = json.loads(record_file.read_text(encoding="utf-8"))
+    record_file.unlink()
+    (project / ".env").unlink()
+    pins = read_pins(project / METADATA)
+    write_pins(project / METADATA, read_pins(METADATA))
+    index = folder / "index"
+    message = f"{folder.name} template"
+    own_commit = commit_project(project, index, message, *parent)
+    return Generation(own_commit, record, pins)
+
+
+def generate_old(folder: Path, update: Update) -> Generation:
+    """Generate the release that the project has."""
+    try:
+        prompts = read_prompts(update.start)
+        answers = rename_answers(update.recorded_answers, prompts)
+        return generate(folder, update.start, answers)
+    except SystemExit as failure:
+        problem = f"{failure}\n{update.source.commit} cannot be generated."
+        sys.exit(f"{problem} Correct the answer in {RECORD}.")
+
+
+def generate_new(
+    folder: Path, update: Update, answers: Answers, old: Generation
+) -> Generation:
+    """Generate the release that the project gets, as the child of the old one."""
+    try:
+        return generate(folder, update.target, answers, "-p", old.commit)
+    except SystemExit as failure:
+        stop_for_decision(
+            f"{update.release} cannot be generated. "
+            f"If it refuses an answer, give another by --answer.\n\n{failure}"
+        )
+
+
+def generate_both(update: Update, answers: Answers) -> tuple[Generation, Generation]:
+    """Generate the old release and the new one."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve()
+        old = generate_old(folder / "old", update)
+        new = generate_new(folder / "new", update, answers, old)
+    return old, new
+
+
+# The merge
+
+
+def check_ignored_files(old: str, new: str) -> None:
+    """End if the release would replace ignored files, which Git cannot bring back."""
+    diff = ("git", "diff-tree", "-r", "-z", "--name-only", "--no-renames")
+    added = run(*diff, "--diff-filter=A", old, new).split("\0")
+    untracked = run("git", "ls-files", "--others", "-z").split("\0")
+    replaced = set(added) & set(untracked) - {""}
+    if replaced:
+        sys.exit(
+            "The release adds files that Git ignores here. "
+            f"Move yours away first: {', '.join(sorted(replaced))}."
+        )
+
+
+def list_folders(tree: str) -> set[PurePosixPath]:
+    """Return the folders of a tree of this repository."""
+    output = run("git", "ls-tree", "-rd", "--name-only", "--full-tree", tree)
+    return {PurePosixPath(line) for line in output.splitlines()}
+
+
+def is_conflict(state: str) -> bool:
+    """Return whether Git leaves a path in this state to a person."""
+    return "U" in state or state in {BOTH_ADDED, BOTH_DELETED}
+
+
+def merge_difference(old: str, new: str) -> Merge:
+    """Merge the difference of two commits; return what is left to a person."""
+    # The path of the project in its repository, empty if both are the same folder.
+    prefix = run("git", "rev-parse", "--show-prefix").strip()
+    shift = [f"-Xsubtree={prefix}"] if prefix else []
+    run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
+    states = {
+        path.removeprefix(prefix): state for path, state in list_changes().items()
+    }
+    removed_folders = list_folders(old) - list_folders(f"HEAD:{prefix}")
+    left_out = []
+    for path, state in states.items():
+        folders = PurePosixPath(path).parents
+        if state == DELETED_HERE or not removed_folders.isdisjoint(folders):
+            left_out.append(path)
+    if left_out:
+        run("git", "rm", "--quiet", "--force", "--", *left_out)
+    conflicts = {
+        path: CONFLICTS.get(state, MOVED)
+        for path, state in states.items()
+        if is_conflict(state) and path not in left_out
+    }
+    return Merge(conflicts, left_out)
+
+
+# The report
+
+
+def read_actions(commit: str) -> list[tuple[str, str]]:
+    """Return the numbers of releases in the changelog, each with what owners must do.
+
+    An old commit may have no changelog.
+    """
+    show = ("git", "show", f"{commit}:CHANGELOG.md")
+    changelog = run(*show, folder=TEMPLATE, codes=(0, 128))
+    return ACTIONS.findall(changelog)
+
+
+def list_new_actions(old: str, new: str) -> list[str]:
+    """Return what the changelog tells owners to do since the old commit."""
+    known = read_actions(old)
+    return [
+        f"{number}: {text.strip()}"
+        for number, text in read_actions(new)
+        if (number, text) not in known
+    ]
+
+
+def list_changed_prompts(
+    recorded: Answers, answers: Answers, prompts: Answers
+) -> list[str]:
+    """Return a line for each prompt that is new, gone or renamed."""
+    lines = []
+    known = set()
+    for old_name, answer in recorded.items():
+        name = find_present_name(old_name, prompts)
+        if not is_prompt(name, prompts):
+            spelled = spell_answer(answer)
+            lines.append(f"{old_name}: gone; it was answered {spelled}")
+            continue
+        known.add(name)
+        if name != old_name:
+            lines.append(f"{old_name}: now called {name}; it keeps the answer")
+    for name, answer in answers.items():
+        if name not in known:
+            advice = f"uv run poe template-update --answer {name}=ANSWER"
+            spelled = spell_answer(answer)
+            lines.append(f"{name}: new, answered {spelled}; another answer: {advice}")
+    return lines
+
+
+def print_section(title: str, lines: list[str]) -> None:
+    """Print a list under a title, if there is one."""
+    if lines:
+        print(f"\n{title}:", *lines, sep="\n- ")
+
+
+def print_merged(update: Update, old: Generation) -> None:
+    """Print what was merged, and whether the project came from what is recorded."""
+    source = update.source
+    if update.is_newer:
+        print(f"Merged {update.release} over {source.commit}.")
+    else:
+        print(f"Merged other answers into {update.release}.")
+    digest = old.record.get("generated", {}).get("digest")
+    if source.digest not in {"", digest}:
+        text = CAME_FROM_ELSEWHERE.format(
+            commit=source.commit, template=source.template
+        )
+        print(text)
+
+
+def print_report(
+    update: Update, prompts: Answers, old: Generation, new: Generation, merge: Merge
+) -> None:
+    """Print what was merged, and what is left to a person."""
+    print_merged(update, old)
+    answers = new.record["context"]["cookiecutter"]
+    changed = [
+        f"{name}: {spell_answer(answers[name])}" for name in update.changed_answers
+    ]
+    print_section("Answers", changed)
+    print_section("What is lost", find_losses(update.changed_answers))
+    changed_prompts = list_changed_prompts(update.recorded_answers, answers, prompts)
+    print_section("Prompts of the template", changed_prompts)
+    left_out = "Changed by the template, but removed from this project, so left out"
+    print_section(left_out, merge.left_out)
+    conflicts = [f"{path}: {reason}" for path, reason in merge.conflicts.items()]
+    print_section("Conflicts", conflicts)
+    actions = list_new_actions(update.start, update.target)
+    print_section("What to do, from the changelog", actions or ["nothing"])
+    sys.stdout.flush()
+    advice = "\nNothing is committed yet: see `git status` and `git diff HEAD`."
+    print(advice, file=sys.stderr)
 
 
 def main(wanted: str, given: Answers) -> int:
@@ -420,100 +639,24 @@ def main(wanted: str, given: Answers) -> int:
     """
     # A console that cannot show a character shows its code point.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    record = record_of_project()
-    came_from, recorded = origin(record), record["context"]["cookiecutter"]
-    start = recorded_commit(came_from, record["template"])
-    is_newer = wanted and run(
-        "git", "rev-list", "-1", f"{start}..{wanted}", folder=TEMPLATE
-    )
-    commit, release = (wanted, wanted) if is_newer else (start, came_from["commit"])
-    given = {
-        name: answer
-        for name, answer in given.items()
-        if word(recorded.get(name)) != answer
-    }
-    if not is_newer and not given:
-        print(f"Nothing to do: this project has {release}.")
+    update = plan_update(wanted, given)
+    if not update.is_newer and not update.changed_answers:
+        print(f"Nothing to do: this project has {update.release}.")
         return 0
-    prompts = prompts_of(commit)
-    answers = renamed(recorded, prompts) | given
-    check_choices(answers, prompts, release, wanted)
-    losses = [LOSSES[answer] for answer in given.items() if answer in LOSSES]
-    for loss in losses:
+    prompts = read_prompts(update.target)
+    kept_answers = rename_answers(update.recorded_answers, prompts)
+    answers = kept_answers | update.changed_answers
+    check_answers(answers, prompts, update.release, wanted)
+    for loss in find_losses(update.changed_answers):
         print(loss, file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary).resolve()
-        try:
-            old, old_record, old_pins = generate(
-                folder / "old", start, renamed(recorded, prompts_of(start))
-            )
-        except SystemExit as failure:
-            sys.exit(
-                f"{failure}\n{came_from['commit']} cannot be generated. "
-                f"Correct the answer in {RECORD}."
-            )
-        try:
-            new, new_record, new_pins = generate(
-                folder / "new", commit, answers, "-p", old
-            )
-        except SystemExit as failure:
-            stop(
-                f"{release} cannot be generated. "
-                f"If it refuses an answer, give another by --answer.\n\n{failure}"
-            )
-    if in_the_way := overwritten(old, new):
-        sys.exit(
-            "The release adds files that Git ignores here. "
-            f"Move yours away first: {', '.join(in_the_way)}."
-        )
-    conflicts, left_out = merge(old, new)
-    if versions := raised(old_pins, new_pins):
-        set_pins(METADATA, versions)
-        if str(METADATA) not in conflicts:
-            run("git", "add", str(METADATA))
-    generated = new_record.get("generated", {}) | {"commit": release}
-    generated["template"] = record["template"] if is_newer else came_from["template"]
-    record |= {
-        "commit": release,
-        "checkout": release,
-        "context": new_record["context"],
-        "generated": generated,
-    }
-    RECORD.write_text(
-        json.dumps(record, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-        newline="\n",
-    )
-    run("git", "add", str(RECORD))
-
-    asked = new_record["context"]["cookiecutter"]
-    print(
-        f"Merged {release} over {came_from['commit']}."
-        if is_newer
-        else f"Merged other answers into {release}."
-    )
-    if came_from.get("digest", "") not in {
-        "",
-        old_record.get("generated", {}).get("digest"),
-    }:
-        print(CAME_FROM_ELSEWHERE.format(**came_from))
-    section("Answers", [f"{name}: {word(asked[name])}" for name in given])
-    section("What is lost", losses)
-    section("Prompts of the template", prompts_that_changed(recorded, asked, prompts))
-    section(
-        "Changed by the template, but removed from this project, so left out", left_out
-    )
-    section("Conflicts", [f"{path}: {why}" for path, why in conflicts.items()])
-    section("What to do, from the changelog", new_actions(start, commit) or ["nothing"])
-    sys.stdout.flush()
-    print(
-        "\nNothing is committed yet: see `git status` and `git diff HEAD`.",
-        file=sys.stderr,
-    )
-    return NEEDS_A_PERSON if conflicts else 0
+    old, new = generate_both(update, answers)
+    check_ignored_files(old.commit, new.commit)
+    merge = merge_difference(old.commit, new.commit)
+    raise_pins(old.pins, new.pins, merge.conflicts)
+    write_record(update, new)
+    print_report(update, prompts, old, new, merge)
+    return NEEDS_A_PERSON if merge.conflicts else 0
 
 
 if __name__ == "__main__":
-    if wrong := [answer for answer in sys.argv[2:] if "=" not in answer]:
-        sys.exit(f"{wrong[0]} is no answer; type one like --answer auth_app=yes")
-    sys.exit(main(sys.argv[1], dict(answer.split("=", 1) for answer in sys.argv[2:])))
+    sys.exit(main(sys.argv[1], parse_answers(sys.argv[2:])))
