@@ -1579,19 +1579,6 @@ FOUNDATION = [
         "if now >= checked_at + CHECK_SECONDS:",
         "if True:",
     ),
-    Mutation("error texts sent to Sentry", "core/sentry.py", 'error["value"] = ""'),
-    Mutation(
-        "variables sent to Sentry",
-        "core/sentry.py",
-        'frame.pop("vars", None)',
-        "pass",
-    ),
-    Mutation(
-        "requests sent to Sentry",
-        "core/sentry.py",
-        "for name in SENT_FIELDS & event.keys()",
-        "for name in event",
-    ),
     Mutation(
         "signed URLs given before the access check",
         VIEWS,
@@ -1603,7 +1590,7 @@ FOUNDATION = [
         "signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"
     ),
     Mutation(
-        "start without a missing extra", ENVIRONMENT, 'and find_spec("sentry_sdk")'
+        "start without a missing extra", ENVIRONMENT, 'or not find_spec("storages")'
     ),
     Mutation(
         "error messages logged",

@@ -53,7 +53,7 @@ TAKEN = set(
     yaml zizmor kingfisher-bin
 
     boto3 botocore dateutil django-storages jmespath python-dateutil s3transfer
-    sentry-sdk storages
+    storages
     """.split()
 )
 

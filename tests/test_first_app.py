@@ -415,7 +415,7 @@ def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) ->
 
 def test_name_of_an_optional_package_is_refused(project: Project) -> None:
     folder = project(ALL_OFF)
-    for package in ("redis", "sentry_sdk", "storages"):
+    for package in ("redis", "storages"):
         program = (
             "from scripts import new_app; new_app.find_spec = lambda name: None; "
             f"new_app.main('{package}', [], False)"

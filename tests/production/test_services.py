@@ -1,8 +1,7 @@
-"""Object storage, Redis and Sentry, each with a real server of the project."""
+"""Object storage and Redis, each with a real server of the project."""
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 
 from tests.support.baking import ALL_OFF, WITH_GALLERY, Project, production, run
 from tests.support.images import encode, landscape
-from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site, serve
-from tests.support.services import Buckets, ErrorCollector, fetch, wait_until
+from tests.support.live import OTHER_USER, OWNER, Site, serve
+from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
     pytest.mark.tier("whole"),
@@ -184,73 +183,16 @@ def test_lost_manifest_is_named_by_readiness(project: Project) -> None:
         assert '"not ready: static files"' in site.log.read_text(encoding="utf-8")
 
 
-def test_error_reaches_sentry_without_values(
-    project: Project, error_collector: ErrorCollector
-) -> None:
-    with serve(project(WITH_GALLERY), SENTRY_DSN=error_collector.dsn) as site:
-        owner = site.visitor(OWNER)
-        assert owner.upload(PHOTO, title="canary-title").status == 302
-        photo = site.python("print(Photo.objects.get().pk)").strip()
-        (file,) = Path(site.environment["MEDIA_ROOT"]).glob(
-            f"photos/*/{photo}-display.jpg"
-        )
-        file.unlink()
-        file.mkdir()
-        broken = owner.get(
-            f"/photos/{photo}/display/?canary-query=1",
-            Referer="https://localhost/canary-referer",
-            Canary="canary",
-        )
-        assert broken.status == 500
-        wait_until(lambda: error_collector.bodies, "no error was sent")
-        number = broken.headers["X-Request-ID"]
-        assert f"this number: {number}" in broken.text
-        # An upload whose body, fields and file cannot be stored.
-        shutil.rmtree(site.environment["MEDIA_ROOT"])
-        Path(site.environment["MEDIA_ROOT"]).write_text("", encoding="utf-8")
-        assert (
-            owner.upload(PHOTO, name="canary-name.jpg", title="canary-title").status
-            == 500
-        )
-        wait_until(lambda: len(error_collector.bodies) > 1, "no error was sent")
-        with pytest.raises(AssertionError):
-            site.manage(
-                "rotate_encryption",
-                DATABASE_URL="postgres://canary:canary@127.0.0.1:9/canary",
-            )
-        wait_until(lambda: len(error_collector.bodies) > 2, "no error was sent")
-        sent = "\n".join(error_collector.bodies)
-        for known in (
-            "IsADirectoryError",
-            "NotADirectoryError",
-            "OperationalError",
-            number,
-            "views.py",
-        ):
-            assert known in sent
-        names = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "EMAIL_URL", "DATABASE_URL")
-        private = [site.environment[name] for name in names]
-        private += [morsel.value for morsel in owner.cookies.values()]
-        private += ["canary", OWNER, PASSWORD, photo, "127.0.0.1", "Python-urllib"]
-        assert not [
-            word for word in private if word in re.sub(r"(?m)^Host: .*$", "", sent)
-        ]
-
-
 def test_missing_extra_stops_the_start(project: Project) -> None:
     folder = project(ALL_OFF)
     # Modules that cannot be found, as without the extras.
-    hide = (
-        "import sys; "
-        "sys.modules.update(dict.fromkeys(['redis', 'storages', 'sentry_sdk']))\n"
-    )
+    hide = "import sys; sys.modules.update(dict.fromkeys(['redis', 'storages']))\n"
     manage = folder / "manage.py"
     manage.write_text(hide + manage.read_text(encoding="utf-8"), encoding="utf-8")
     environment = production(folder) | {
         "CACHE_URL": "redis://localhost",
         "STORAGE_URL": "s3://localhost/photos?region=eu",
-        "SENTRY_DSN": "https://key@localhost/1",
     }
     with pytest.raises(AssertionError) as stopped:
         run(folder, sys.executable, "manage.py", "check", **environment)
-    assert str(stopped.value).count("uv sync --all-extras") == 3
+    assert str(stopped.value).count("uv sync --all-extras") == 2

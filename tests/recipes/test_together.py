@@ -21,6 +21,7 @@ GROUPS = [
     ["single-sign-on", "single-sign-on-people", "single-sign-on-pages"],
     ["languages"],
     ["tracing", "tracing-queries"],
+    ["sentry", "sentry-tests"],
 ]
 OWN_APPS = {
     "sharing": ("note", "memo"),

@@ -1,6 +1,5 @@
-"""Services for the tests of production: Redis, object storage, a stub of Sentry."""
+"""Services for the tests of production: Redis and object storage."""
 
-import gzip
 import http.client
 import secrets
 import shutil
@@ -10,9 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -127,47 +124,3 @@ def fetch(url: str, method: str = "GET") -> http.client.HTTPResponse:
     )
     connection.request(method, f"{parts.path}?{parts.query}")
     return connection.getresponse()
-
-
-class ErrorCollector(ThreadingHTTPServer):
-    """Receive errors like Sentry; `bodies` holds what was sent, with the headers."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        """Listen on a free port."""
-        super().__init__(("127.0.0.1", 0), ErrorHandler)
-        self.bodies: list[str] = []
-
-    @property
-    def dsn(self) -> str:
-        """Return the value of SENTRY_DSN that leads to this server."""
-        return f"http://publickey@127.0.0.1:{self.server_port}/1"
-
-
-class ErrorHandler(BaseHTTPRequestHandler):
-    """Record each request of an ErrorCollector."""
-
-    server: ErrorCollector
-
-    def do_POST(self) -> None:
-        """Keep the body, and answer as Sentry does."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.bodies.append(f"{self.headers}\n{body.decode()}")
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Write nothing."""
-
-
-@pytest.fixture
-def error_collector() -> Iterator[ErrorCollector]:
-    """Return a running stub of Sentry."""
-    with ErrorCollector() as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()

@@ -41,9 +41,6 @@ S3_URL = re.compile(
     r"(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
 )
-SENTRY_DSN = re.compile(
-    r"(https|http(?=://\w+@(localhost|127\.0\.0\.1):))://\w+@[\w.-]+(:\d+)?/\d+"
-)
 
 
 class Environment:
@@ -366,12 +363,3 @@ def storage_url(value: str) -> dict[str, Any]:
     scheme = "http" if is_local(host) else "https"
     options["endpoint_url"] = f"{scheme}://{host}{port}"
     return {"BACKEND": "uploads.storage.ObjectStorage", "OPTIONS": options}
-
-
-def sentry_dsn(value: str) -> str:
-    is_valid = SENTRY_DSN.fullmatch(value) and find_spec("sentry_sdk")
-    if value and not is_valid:
-        raise ImproperlyConfigured(
-            "Must be https://KEY@HOST/PROJECT. Needs `uv sync --all-extras`."
-        )
-    return value

@@ -65,7 +65,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = env.read(
 SECURE_HSTS_PRELOAD = env.read("SECURE_HSTS_PRELOAD", boolean, "off")
 TRUSTED_PROXY_COUNT = env.read("TRUSTED_PROXY_COUNT", number(0), "0")
 CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
-SENTRY_DSN = env.read("SENTRY_DSN", environment.sentry_dsn, "")
 LANGUAGE_CODE = env.read("LANGUAGE_CODE", environment.language, "en")
 TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
 MEDIA_ROOT = env.read("MEDIA_ROOT", environment.photo_folder(BASE_DIR), "media")

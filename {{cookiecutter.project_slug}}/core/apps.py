@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.conf import settings
 from django.contrib.admin import apps as admin
 from django.utils.module_loading import autodiscover_modules
 
@@ -8,11 +7,9 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import checks, sentry  # noqa: F401
+        from core import checks  # noqa: F401
 
         autodiscover_modules("jobs")
-        if settings.SENTRY_DSN:
-            sentry.start(settings.SENTRY_DSN)
 
 
 class AdminConfig(admin.AdminConfig):

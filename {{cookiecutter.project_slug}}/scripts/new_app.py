@@ -28,7 +28,6 @@ RESERVED = {
     "models",
     "redis",
     "reports",
-    "sentry_sdk",
     "storages",
     "tests",
 }

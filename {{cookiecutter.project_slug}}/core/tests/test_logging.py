@@ -20,15 +20,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
-from core import sentry
-from core.logging import (
-    CAUSES,
-    FRAMES,
-    MAX_LENGTH,
-    JSONFormatter,
-    log_event,
-    request_id,
-)
+from core.logging import CAUSES, FRAMES, MAX_LENGTH, JSONFormatter, log_event
 from core.testing import LOGIN, PASSWORD, PRIVATE, HTTPSClient, Login, MakePhoto, log_in
 from users.models import User
 
@@ -328,56 +320,3 @@ def test_request_id_is_taken_only_from_a_trusted_proxy(
             client.get(LOGIN, headers={"x-request-id": forged}).headers["X-Request-ID"]
             != forged
         )
-
-
-@pytest.mark.control("V14.2.3")
-def test_error_report_contains_no_values() -> None:
-    request_id.set("0123456789abcdef")
-    kept = dict.fromkeys(
-        (
-            "event_id",
-            "timestamp",
-            "platform",
-            "level",
-            "logger",
-            "release",
-            "server_name",
-        ),
-        "kept",
-    )
-    frames: list[dict[str, object]] = [
-        {"function": "upload", "lineno": 7, "vars": {"password": PASSWORD}}
-    ]
-    reported = sentry.strip_event(
-        kept
-        | {
-            "exception": {
-                "values": [
-                    {
-                        "type": "ValueError",
-                        "value": PASSWORD,
-                        "stacktrace": {"frames": frames},
-                    }
-                ]
-            },
-            "request": {
-                "headers": {"Cookie": PASSWORD},
-                "query_string": PASSWORD,
-                "data": PASSWORD,
-            },
-            "user": {"email": PASSWORD},
-            "logentry": {"message": PASSWORD},
-            "breadcrumbs": {"values": [PASSWORD]},
-            "extra": {"sys.argv": [PASSWORD]},
-        },
-        {},
-    )
-    assert reported
-    shown = {
-        "type": "ValueError",
-        "value": "",
-        "stacktrace": {"frames": [{"function": "upload", "lineno": 7}]},
-    }
-    tags = {"request_id": "0123456789abcdef"}
-    assert reported == kept | {"exception": {"values": [shown]}, "tags": tags}
-    assert sentry.strip_event({"logentry": {"message": PASSWORD}}, {}) is None

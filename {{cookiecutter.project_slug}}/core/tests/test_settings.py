@@ -26,13 +26,7 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 
 from config import environment
-from config.environment import (
-    cache_url,
-    database_url,
-    email_url,
-    sentry_dsn,
-    storage_url,
-)
+from config.environment import cache_url, database_url, email_url, storage_url
 from core.testing import in_environment, start
 
 POSITIVE = (
@@ -78,7 +72,6 @@ def test_empty_environment_reports_every_problem_at_once() -> None:
             "SECURE_HSTS_SECONDS": "-1",
             "CSP_REPORT_ONLY": "bad-value",
             "STORAGE_URL": "s3://key:bad-value@s3.example.com/photos",
-            "SENTRY_DSN": "http://bad-value@example.com/1",
             "HEARTBEAT_URL": "http://heartbeat.example.com/bad-value",
             "LANGUAGE_CODE": "bad-value",
             "TIME_ZONE": "bad-value",
@@ -136,15 +129,13 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = {
         cache_url: "redis://localhost",
         storage_url: "s3://s3.example.com/photos?region=eu",
-        sentry_dsn: "https://key@example.com/1",
     }
     for parse, url in urls.items():
         monkeypatch.setattr("config.environment.find_spec", lambda name: None)
         with pytest.raises(ImproperlyConfigured, match="uv sync --all-extras"):
             parse(url)
         monkeypatch.setattr(
-            "config.environment.find_spec",
-            {"redis", "storages", "sentry_sdk"}.__contains__,
+            "config.environment.find_spec", {"redis", "storages"}.__contains__
         )
         assert parse(url)
     without_port = storage_url("s3://s3.example.com/photos?region=eu")["OPTIONS"]
@@ -178,11 +169,6 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             "origins",
             "https://a.example.com, http://localhost:8000",
             ["example.com", "https://example.com/a", "https://A.example.com"],
-        ),
-        (
-            "sentry_dsn",
-            "http://key@localhost:8000/1",
-            ["https://example.com/1", "https://key@example.com:x/1"],
         ),
         (
             "cache_url",
