@@ -364,24 +364,38 @@ def find_licenses(package: str) -> list[dict[str, Any]]:
     """Return the licenses of a package, as CycloneDX writes them.
 
     They are SPDX ids where possible, since some scanners read no expressions, and
-    otherwise what the package declares. A package that is not installed here has those
-    of LICENSES alone.
+    otherwise what the package declares.
     """
-    expression = LICENSES.get(package, "")
-    names = []
-    with suppress(PackageNotFoundError):
-        about = metadata(package)
-        expression = declared_expression(about) or expression
-        classifiers = about.get_all("Classifier", [])
-        licenses = [text for text in classifiers if text.startswith("License")]
-        names = [classifier.rpartition(" :: ")[2] for classifier in licenses]
-        names = names or about.get_all("License", [])
+    expression = find_expression(package)
     if not expression:
-        return [{"license": {"name": name}} for name in names]
+        return [{"license": {"name": name}} for name in declared_names(package)]
     ids = expression.split(" AND ")
     if all(map(SPDX_ID.fullmatch, ids)):
         return [{"license": {"id": spdx_id}} for spdx_id in ids]
     return [{"expression": expression}]
+
+
+def find_expression(package: str) -> str:
+    """Return the SPDX expression of a package, or nothing.
+
+    A package that is not installed here has that of LICENSES alone.
+    """
+    listed = LICENSES.get(package, "")
+    try:
+        return declared_expression(metadata(package)) or listed
+    except PackageNotFoundError:
+        return listed
+
+
+def declared_names(package: str) -> list[str]:
+    try:
+        about = metadata(package)
+    except PackageNotFoundError:
+        return []
+    classifiers = about.get_all("Classifier", [])
+    licenses = [text for text in classifiers if text.startswith("License")]
+    names = [classifier.rpartition(" :: ")[2] for classifier in licenses]
+    return names or about.get_all("License", [])
 
 
 def declared_expression(about: PackageMetadata) -> str:
