@@ -59,7 +59,8 @@ def send_invitation(
 def to_ascii(email: str) -> str:
     """Return an email in lower case, its domain in Punycode, or raise ValidationError.
 
-    Quoted names and IP addresses have too many spellings, so they are refused.
+    Quoted and encoded names, and IP addresses, have too many spellings. They are
+    refused.
     """
     normalized = unicodedata.normalize("NFKC", email).lower()
     local, _, domain = normalized.rpartition("@")
@@ -68,7 +69,7 @@ def to_ascii(email: str) -> str:
     except UnicodeError:
         raise ValidationError(validate_email.message, code="invalid") from None
     validate_email(address)
-    if '"' in local or "[" in domain:
+    if '"' in local or "=?" in local or "[" in domain:
         raise ValidationError(validate_email.message, code="invalid")
     return address
 

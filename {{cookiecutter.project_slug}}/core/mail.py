@@ -52,16 +52,23 @@ def check_recipients(message: EmailMessage) -> None:
     """
     if hasattr(message, "kind"):
         return
-    recipients = [str(recipient) for recipient in message.recipients()]
-    emails = {email.lower() for _, email in getaddresses(recipients)}
+    recipients = {str(recipient).lower() for recipient in message.recipients()}
+    # A user's email may have quotes, which getaddresses() would change.
+    recipients -= emails_of_users(recipients)
+    emails = {email for _, email in getaddresses(recipients)}
     team = [*settings.ADMINS, *settings.MANAGERS, settings.SECURITY_CONTACT]
     emails -= {email.lower() for email in team}
-    users = get_user_model().objects.filter(email__in=emails)
-    if emails.difference(users.values_list("email", flat=True)):
+    if emails - emails_of_users(emails):
         raise UnknownRecipientError(
             "A recipient is not a user: write to users only, or call"
             " core.invitations.send_invitation, which sends a fixed text with limits."
         )
+
+
+def emails_of_users(emails: set[str]) -> set[str]:
+    """Return those of the emails that users have."""
+    users = get_user_model().objects.filter(email__in=emails)
+    return set(users.values_list("email", flat=True))
 
 
 class OutboxBackend(BaseEmailBackend):

@@ -113,6 +113,14 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
             request, _("The links were sent to the active users."), messages.SUCCESS
         )
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        names, counts, missing, protected = super().get_deleted_objects(objs, request)
+        if not request.user.is_superuser:
+            # The titles of a user's objects are private. Their kinds are enough.
+            names = [str(user) for user in objs]
+            protected = sorted({str(name).partition(":")[0] for name in protected})
+        return names, counts, missing, protected
+
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
     ) -> bool:

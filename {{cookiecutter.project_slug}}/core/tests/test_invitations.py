@@ -68,12 +68,14 @@ def test_email_to_a_person_who_is_not_a_user_is_refused(field: str, user: User) 
 
 
 def test_users_and_the_team_are_known_recipients(
-    user: User, settings: Settings
+    user: User, make_user: MakeUser, settings: Settings
 ) -> None:
     settings.ADMINS = ["Team@example.com"]
-    for email in (user.email.upper(), "team@example.com", settings.SECURITY_CONTACT):
+    quoted = make_user('"a\\ b"@example.com').email
+    team = ["team@example.com", settings.SECURITY_CONTACT]
+    for email in (user.email.upper(), f"Ann <{user.email}>", quoted, *team):
         send_mail("Hello", "Text", None, [email])
-    assert len(django_mail.outbox) == 3
+    assert len(django_mail.outbox) == 5
 
 
 @pytest.mark.control("recipients")
@@ -136,6 +138,7 @@ def test_senders_and_networks_are_limited(make_user: MakeUser, user: User) -> No
         '"a"@example.com',
         "a@[192.0.2.1]",
         "a@localhost",
+        "=?utf-8?q?=0a?=@example.com",
         f"a@{'ü' * 70}.example",
     ],
 )

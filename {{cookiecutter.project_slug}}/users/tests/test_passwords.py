@@ -16,7 +16,7 @@ from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db.models import PROTECT, RESTRICT
+from django.db.models import CASCADE, PROTECT, RESTRICT
 from django.template import Context, Template
 from pytest_django import Settings
 
@@ -294,6 +294,28 @@ def test_admin_names_what_needs_an_account(
         assert response.status_code == 200
         assert "A signed contract" in response.content.decode()
     assert User.objects.filter(pk=user.pk).exists()
+
+
+@pytest.mark.control("V8.2.3")
+@pytest.mark.parametrize("on_delete", [CASCADE, PROTECT])
+def test_staff_who_delete_an_account_read_no_titles(
+    on_delete: object,
+    login: Login,
+    user: User,
+    make_user: MakeUser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", on_delete)
+    Thing.objects.create(owner=user, title="A signed contract")
+    staff = make_user("staff@example.com", is_staff=True)
+    names = ["view_user", "delete_user", "delete_photo"]
+    staff.user_permissions.set(Permission.objects.filter(codename__in=names))
+    page = login(staff).get(f"/admin/users/user/{user.pk}/delete/")
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "hing" in text
+    assert "A signed contract" not in text
 
 
 @pytest.fixture
