@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import socket
 import socketserver
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -14,6 +13,7 @@ import pytest
 from tests.support.baking import run
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, gunicorn
+from tests.support.npm import npm_install
 
 pytestmark = pytest.mark.tier("whole")
 
@@ -24,31 +24,8 @@ TLS_HANDSHAKE = b"\x16"
 @pytest.fixture(scope="module")
 def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the Observatory, without its scripts that download lists."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("observatory")
-    done = subprocess.run(
-        [
-            npm,
-            "install",
-            "--ignore-scripts",
-            "--omit=dev",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-            OBSERVATORY,
-        ],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.skip(
-            "npm cannot install the Observatory: "
-            f"{done.stderr.strip().splitlines()[-1]}"
-        )
+    npm_install(folder, OBSERVATORY)
     # Without the HSTS preload list, the last 5 of 145 points cannot be reached.
     (
         folder / "node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json"

@@ -202,14 +202,19 @@ def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
     assert shown.height > shown.width, "the EXIF orientation is applied"
 
 
-def check_accessibility(page: Page) -> None:
-    """Check a page with axe, its width, and a visible Tab focus on every control."""
+def check_with_axe(page: Page) -> None:
+    """Check a page as it is shown now, such as the contrast of its texts."""
     page.evaluate(AXE)
     found = page.evaluate("axe.run()")["violations"]
     assert not found, [
         (violation["id"], [node["html"] for node in violation["nodes"]])
         for violation in found
     ]
+
+
+def check_accessibility(page: Page) -> None:
+    """Check a page with axe, its width, and a visible Tab focus on every control."""
+    check_with_axe(page)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.evaluate("innerWidth"), f"the page is {width} pixels wide"
 

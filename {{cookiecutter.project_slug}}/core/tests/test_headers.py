@@ -193,6 +193,8 @@ def test_csp_allows_only_the_sites_own_content(responses: dict[str, Any]) -> Non
                 if not source.startswith("'nonce-")
             ] == ["'self'"], name
         assert "'self'" in policy["img-src"], name
+        # A CSS library may have its icons inside its styles: see docs/design.md.
+        policy["img-src"] = [it for it in policy["img-src"] if it != "data:"]
         assert not {"*", "http:", "https:", "data:", "blob:"} & set().union(
             *policy.values()
         ), name
