@@ -1,7 +1,6 @@
 """Take the screenshots of the README and of docs/evidence.md, for docs/images/."""
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -21,7 +20,6 @@ from tests.support.baking import (
     SUITE_SECONDS,
     WITH_GALLERY,
     commit,
-    production,
     run,
     run_within,
 )
@@ -47,6 +45,14 @@ TITLES = [
     "Before sunrise",
 ]
 WAITING = ["Two valleys", "Noon", "The last ferry"]
+FIELDS = ("start:date", "price:number", "cover:photo")
+COURSES = [
+    ("Snow and stars", "2027-10-09", 480),
+    ("Along the ridge", "2027-07-03", 390),
+    ("First steps on ice", "2027-05-15", 260),
+    ("Three huts in three days", "2027-06-12", 340),
+]
+COVERS = [4, 3, 1, 5]
 
 # The photos are a day or an hour apart.
 FILL = """
@@ -69,6 +75,26 @@ for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
     if shown:
         review_photo(photo, User.objects.get(is_superuser=True), "approved")
 """
+# The last cover is not decided.
+FILL_APP = """
+from datetime import timedelta
+from pathlib import Path
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from uploads.services import review_photo
+from courses.forms import CourseForm
+from courses.models import Course
+owner = User.objects.get(email="owner@example.com")
+reviewer = User.objects.get(is_superuser=True)
+cover = SimpleUploadedFile("cover.jpg", Path({cover!r}).read_bytes())
+form = CourseForm({data}, {{"cover": cover}}, instance=Course(owner=owner), owner=owner)
+assert form.is_valid(), form.errors
+course = form.save()
+created_at = timezone.now() - timedelta(days={age})
+Course.objects.filter(pk=course.pk).update(created_at=created_at)
+if {age} > 1:
+    review_photo(course.cover, reviewer, "approved")
+"""
 
 
 def fill(site: Site, folder: Path) -> None:
@@ -81,10 +107,10 @@ def fill(site: Site, folder: Path) -> None:
     site.python(FILL.format(folder=str(folder), shown=len(TITLES)))
 
 
-def save(page: Page, name: str) -> None:
-    """Write a screenshot of a page as a small PNG."""
+def save(page: Page, name: str, *, is_whole: bool = False) -> None:
+    """Write a screenshot of a page, or of what the window shows, as a small PNG."""
     page.wait_for_load_state("networkidle")
-    shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    shot = Image.open(BytesIO(page.screenshot(full_page=is_whole))).convert("RGB")
     image = encode(
         shot.quantize(palette=shot.quantize(256), dither=Image.Dither.FLOYDSTEINBERG),
         "PNG",
@@ -99,45 +125,29 @@ def save(page: Page, name: str) -> None:
 
 def add_app(project: Path) -> None:
     """Make an app whose objects have a cover, as docs/your-first-app.md says."""
-    run(
-        project,
-        sys.executable,
-        "-m",
-        "poethepoet",
-        "--executor",
-        "simple",
-        "app",
-        "courses",
-    )
-    guide = (project / "docs" / "your-first-app.md").read_text(encoding="utf-8")
-    section = guide.partition("\n## Photos\n")[2]
-    imported, field = re.findall(
-        r"^from uploads.fields import .+$|^    cover = .+$", section, re.MULTILINE
-    )
-    for file, old, new in (
-        ("models.py", "\n\n\nclass", f"\n\n{imported}\n\n\nclass"),
-        ("models.py", "    created_at", f"{field}\n    created_at"),
-        ("forms.py", '"text")', '"text", "cover")'),
-    ):
-        path = project / "courses" / file
-        path.write_text(
-            path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8"
-        )
-    run(
-        project,
-        sys.executable,
-        "manage.py",
-        "makemigrations",
-        "courses",
-        **production(project),
-    )
+    command = ("poethepoet", "--executor", "simple", "app", "courses")
+    run(project, sys.executable, "-m", *command, *FIELDS)
+
+
+def fill_app(site: Site, folder: Path) -> None:
+    """Add courses by the app's form; the cover of the first in the list waits."""
+    folder.mkdir()
+    for number, course in enumerate(COURSES):
+        cover = folder / f"{number}.jpg"
+        cover.write_bytes(encode(landscape(COVERS[number], (1200, 900)), quality=90))
+        data = dict(zip(("title", "start", "price"), course, strict=True))
+        age = len(COURSES) - number
+        site.python(FILL_APP.format(data=data, cover=str(cover), age=age))
 
 
 def take_gallery(page: Page, scheme: str) -> None:
     """Take the screenshots of the gallery and the review."""
-    page.set_viewport_size({"width": 1120, "height": 700})
+    page.set_viewport_size({"width": 1120, "height": 710})
     page.goto("/")
     save(page, f"gallery-{scheme}")
+    page.get_by_role("link", name=TITLES[2]).click()
+    page.set_viewport_size({"width": 700, "height": 620})
+    save(page, f"photo-{scheme}", is_whole=True)
     log_in(page, ADMIN)
     page.set_viewport_size({"width": 1400, "height": 700})
     page.goto("/admin/uploads/photo/")
@@ -168,17 +178,19 @@ def take_design(page: Page, scheme: str) -> None:
 
 
 def take_app(page: Page, scheme: str) -> None:
-    """Take the screenshots of the start page and of a form with a photo."""
+    """Take the screenshots of the start page, and of an app: its list and its form."""
     page.set_viewport_size({"width": 1120, "height": 640})
     page.goto("/")
     save(page, f"start-{scheme}")
     log_in(page, OWNER)
+    page.goto("/courses/")
+    save(page, f"app-{scheme}")
     page.set_viewport_size({"width": 1120, "height": 1060})
     page.goto("/courses/create/")
-    page.get_by_label("Title").fill("Three huts in three days")
-    page.get_by_label("Text").fill(
-        "From hut to hut, with a guide. Good shoes are enough."
-    )
+    title, start, price = COURSES[-1]
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Start").fill(start)
+    page.get_by_label("Price").fill(str(price))
     file = {
         "name": "huts.jpg",
         "mimeType": "image/jpeg",
@@ -232,6 +244,7 @@ def main() -> None:
         with generated(ALL_OFF | NAMES | {"description": DESCRIPTION}) as project:
             add_app(project)
             with serve(project, CREATE_USERS) as site:
+                fill_app(site, project.parent / "covers")
                 take(site, browser, take_app)
                 take(site, browser, take_design)
         with generated(ALL_ON) as project:
