@@ -15,11 +15,13 @@ from tests.support.baking import (
     ALL_ON,
     RAW,
     ROOT,
+    SUITE_SECONDS,
     Answers,
     bake,
     commit,
     paths,
     run,
+    run_within,
 )
 from tests.support.releases import (
     ACTION,
@@ -804,8 +806,36 @@ FEATURES = {
     "ci_scanning": Feature("none", "github", ()),
     "deployment": Feature("platform", "server", ("core",)),
 }
-# What the team has edited.
-OWN_FILES = {"README.md", *(path for path, _, _ in (*OWN_SETTINGS, OWN_ACCESS))}
+# An app of the team, with a field of each kind.
+OWN_APP = "events"
+OWN_FIELDS = (
+    "start:date",
+    "price:number",
+    "open_to_all:yesno",
+    "cover:photo",
+    "remarks:text",
+)
+# Lines of a release above and below those of the team's app: an app that every project
+# has.
+MARK = "    # `poe app` names new apps above this line.\n"
+RELEASED_APP: list[Edit] = [
+    (
+        "config/settings.py",
+        f"INSTALLED_APPS = [\n{MARK}",
+        f'# The first app wins.\nINSTALLED_APPS = [\n{MARK}    "search",\n',
+    ),
+    ("config/urls.py", MARK, f'{MARK}    path("search/", include("search.urls")),\n'),
+    (
+        "pyproject.toml",
+        f"root_packages = [\n{MARK}",
+        f'root_packages = [\n{MARK}    "search",\n',
+    ),
+    (
+        "pyproject.toml",
+        f'    "config",\n{MARK}',
+        f'    "config",\n{MARK}    "search",\n',
+    ),
+]
 # What every change of features touches.
 SHARED_TESTS = ["core/tests/test_access.py", "core/tests/test_settings.py"]
 # The feature with the most files: after it was added, all tests of the project run.
@@ -813,6 +843,7 @@ LARGEST = "auth_app"
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 
 
+@pytest.mark.timeout(SUITE_SECONDS + 500)
 @pytest.mark.parametrize("start", [ALL_OFF, ALL_ON], ids=["added", "taken out"])
 @pytest.mark.parametrize("prompt", FEATURES)
 def test_feature_is_added_and_taken_out_later(
@@ -825,12 +856,7 @@ def test_feature_is_added_and_taken_out_later(
         before, after = after, before
     start = start | {prompt: {"yes": True, "no": False}.get(before, before)}
     project = started(template, machine, start)
-    change(project, [*OWN_SETTINGS, OWN_ACCESS])
-    (project / "templates" / "about.html").write_text(
-        '{% extends "base.html" %}\n', encoding="utf-8"
-    )
-    with (project / "README.md").open("a", encoding="utf-8") as readme:
-        readme.write("\n## Ours\n\nOur own words.\n")
+    work(project)
     commit(project, "Work")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     output = machine.run(project, *UPDATE, "--answer", f"{prompt}={after}")
@@ -844,22 +870,19 @@ def test_feature_is_added_and_taken_out_later(
         machine.folder / "expected",
         **start | {prompt: {"yes": True, "no": False}.get(after, after)},
     )
-    assert paths(expected) - {"uv.lock"} == {
-        path for path in paths(project) if tracked(path)
-    }
-    compared = paths(expected) - OWN_FILES - {".cruft.json", ".env", "uv.lock"}
-    for path in compared:
-        assert (project / path).read_bytes() == (expected / path).read_bytes(), path
-    for path, _, new in OWN_SETTINGS:
-        assert new.splitlines()[0] in (project / path).read_text(encoding="utf-8")
+    work(expected)
+    compared = {path for path in paths(expected) if tracked(path)}
+    assert compared == {path for path in paths(project) if tracked(path)}
+    for path in compared - {".cruft.json", ".env"}:
+        assert content(project / path) == content(expected / path), path
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
     run(project, "ruff", "check", "--no-cache")
     tests: list[str] = []
     if not (is_added and prompt == LARGEST):
         folders = [it for it in feature.folders if (project / it).is_dir()]
-        tests = [*SHARED_TESTS, *folders]
-    assert " passed" in run(project, *PYTEST, *tests)
+        tests = [*SHARED_TESTS, OWN_APP, *folders]
+    assert " passed" in run_within(SUITE_SECONDS, project, (*PYTEST, *tests), {})
     commit(project, "Change the answer")
     outputs = {
         after: output,
@@ -874,11 +897,59 @@ def test_feature_is_added_and_taken_out_later(
     assert run(project, "git", "diff", "--stat", "HEAD~1") == ""
 
 
+def test_release_adds_an_app_beside_that_of_the_team(
+    alone: tuple[Machine, Path], template: Path
+) -> None:
+    machine, origin = alone
+    project = started(template, machine, ALL_ON)
+    make_own_app(project)
+    commit(project, "Add events")
+    run(project, *MANAGE, "migrate", "--verbosity", "0")
+    change(origin / RAW, RELEASED_APP)
+    folder = origin / RAW / "search"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "urls.py").write_text("urlpatterns: list = []\n", encoding="utf-8")
+    publish_next(origin)
+    assert "Conflicts" not in machine.run(project, *UPDATE)
+    assert not conflicts(project)
+    apps = f'    "{OWN_APP}",\n{MARK}    "search",\n'
+    for path, number in {"config/settings.py": 1, "pyproject.toml": 2}.items():
+        assert (project / path).read_text(encoding="utf-8").count(apps) == number
+    with (project / ".env").open("a", encoding="utf-8") as env:
+        env.write("REPORT_EMAIL=reports@example.com\n")
+    run(project, *MANAGE, "migrate", "--verbosity", "0")
+    run(project, *MANAGE, "makemigrations", "--check", "--dry-run")
+    run(project, "lint-imports", "--no-logo", "--no-cache")
+    assert " passed" in run(project, *PYTEST, *SHARED_TESTS, OWN_APP)
+
+
+def work(project: Path) -> None:
+    """Make an app, and edit settings, URLs, a page and a document, as a team does."""
+    make_own_app(project)
+    change(project, [*OWN_SETTINGS, OWN_ACCESS])
+    (project / "templates" / "about.html").write_text(
+        '{% extends "base.html" %}\n', encoding="utf-8"
+    )
+    with (project / "README.md").open("a", encoding="utf-8") as readme:
+        readme.write("\n## Ours\n\nOur own words.\n")
+
+
+def make_own_app(project: Path) -> None:
+    command = ("poe", "--quiet", "--executor", "simple", "app")
+    run(project, *command, OWN_APP, *OWN_FIELDS, "--admin")
+
+
 def tracked(path: str) -> bool:
     """Tell whether a path is no trace of work in the project."""
     return not path.startswith((".git/", "reports/", "media/")) and not re.search(
-        r"about\.html$|sqlite3|__pycache__|_cache/", path
+        r"sqlite3|__pycache__|_cache/|^uv\.lock$", path
     )
+
+
+def content(file: Path) -> bytes:
+    """Return what a file contains, without the time at which Django generated it."""
+    return re.sub(rb"\A# Generated by .+\n", b"", file.read_bytes())
 
 
 def test_answer_that_cannot_be_is_refused(template: Path, machine: Machine) -> None:
