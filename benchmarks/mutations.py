@@ -1110,6 +1110,12 @@ FOUNDATION = [
         "]",
     ),
     Mutation(
+        "titles on the page where staff delete an account",
+        "users/admin.py",
+        "if not request.user.is_superuser:\n    names",
+        "if False:\n    names",
+    ),
+    Mutation(
         "new user with an empty password",
         "users/admin.py",
         "obj.set_unusable_password()",
