@@ -121,12 +121,10 @@ def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
         running.close()
 
 
-def test_logs_hold_no_reset_links_and_no_visitors(proxy: Proxy) -> None:
+def test_logs_hold_no_tokens_and_no_visitors(proxy: Proxy) -> None:
     assert status(proxy.send(GET.format("/?page=1"))) == "502"
-    assert (
-        status(proxy.send(GET.format("/accounts/password/reset/key/1-secret/")))
-        == "502"
-    )
+    for path in ("accounts/password/reset/key/1-secret", f"shared/{'secret' * 7}"):
+        assert status(proxy.send(GET.format(f"/{path}/"))) == "502"
     with socket.create_connection(("127.0.0.1", proxy.http)) as plain:
         plain.sendall(GET.format("/accounts/password/reset/key/1-secret/").encode())
         assert b"301" in plain.recv(100)

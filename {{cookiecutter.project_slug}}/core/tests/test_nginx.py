@@ -1,4 +1,5 @@
 import re
+from secrets import token_urlsafe
 
 import pytest
 from django.conf import settings
@@ -77,9 +78,11 @@ def test_nginx_limits_each_network() -> None:
 
 
 @pytest.mark.control("hardening")
-def test_nginx_logs_no_link_that_resets_a_password() -> None:
-    location = r"^    location /accounts/password/reset/key/ \{\n(.*?)^    \}"
-    (block,) = re.findall(location, HTTPS, re.MULTILINE | re.DOTALL)
+def test_nginx_logs_no_link_with_a_token() -> None:
+    location = r'^    location ~ "(.+)" \{\n(.*?)^    \}'
+    ((pattern, block),) = re.findall(location, HTTPS, re.MULTILINE | re.DOTALL)
+    for path in ("/accounts/password/reset/key/1-a/", f"/shared/{token_urlsafe()}/"):
+        assert re.search(pattern, path)
     # An error would name the URL.
     assert find_values("error_log", block) == ["/dev/null emerg"]
     for log in find_values("access_log", HTTPS):
