@@ -19,8 +19,10 @@ from tests.support.baking import (
 
 every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 
+# Not those in an example of a template, which begin with a tag of Django.
 LINK = re.compile(
-    r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)|\bsrc(?:set)?=\"(?!\w+:)([^\"]+)\""
+    r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)"
+    r"|\bsrc(?:set)?=\"(?!\w+:|\{)([^\"]+)\""
 )
 # In any text, also a comment or a command.
 NAMED = re.compile(r"(?<![\w./-])(?:docs|deploy|config)/[\w./-]+\.[a-z]+\b")
