@@ -6,6 +6,7 @@
 
 import gzip
 import json
+import re
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ try: raise ValueError("secret detail")
 except ValueError: logging.getLogger("django.request").exception("secret detail")
 raise KeyError("secret detail")
 """
+TIME = re.compile(r'"time": "[^"]+", ')
 PRINT_MODULES = "import sys; print('sentry_sdk' in sys.modules)"
 
 
@@ -81,20 +83,28 @@ def test_sentry_receives_each_error_without_its_text(sentry: Sentry) -> None:
     assert "Sentry" not in result.stdout + result.stderr
 
 
-def test_sentry_that_is_down_changes_nothing() -> None:
+def log_errors(dsn: str) -> tuple[int, list[str]]:
+    """Return the exit code of a process with errors, and its lines without times."""
+    result = start("shell", "--no-imports", "--command", LOG_ERRORS, SENTRY_DSN=dsn)
+    assert not result.stdout
+    return result.returncode, TIME.sub("", result.stderr).splitlines()
+
+
+def test_sentry_that_is_down_or_silent_changes_no_other_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dsn = f"http://key@127.0.0.1:{listener.getsockname()[1]}/1"
-    without, down = (
-        start("shell", "--no-imports", "--command", LOG_ERRORS, SENTRY_DSN=value)
-        for value in ("", dsn)
-    )
-    assert down.returncode == without.returncode == 1
-    assert down.stdout == without.stdout
-    events = [
-        [json.loads(line)["event"] for line in result.stderr.splitlines()]
-        for result in (without, down)
-    ]
-    assert events[0] == events[1]
+        silent = log_errors(dsn)
+    down_code, down = log_errors(dsn)
+    code, expected = log_errors("")
+    assert silent == (code, expected)
+    assert down_code == code == 1
+    assert [line for line in down if line in expected] == expected
+    warnings = [json.loads(line) for line in down if line not in expected]
+    assert warnings
+    for warning in warnings:
+        assert warning["level"] == "WARNING"
+        assert warning["logger"] == "urllib3.connectionpool"
+        assert "secret detail" not in str(warning)
 
 
 def test_without_the_variable_nothing_is_imported(sentry: Sentry) -> None:
