@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ROOT, Project, bake, copy_template, name
+from tests.support.baking import (
+    NOT_OFFERED,
+    ROOT,
+    Project,
+    bake,
+    copy_template,
+    name,
+    need,
+)
 from tests.support.tiers import QUICK, TIERS, changed_since, limit_of, split
 
 pytest_plugins = [
@@ -30,6 +38,8 @@ FORBIDDEN = (
     "this machine runs no 32-bit",
     "systemd does not start in namespaces here",
 )
+# What a skip may say although the programs are installed.
+ALLOWED = (*FORBIDDEN, NOT_OFFERED)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +77,27 @@ def pytest_collection_modifyitems(
     items[:] = sorted(chosen, key=limit_of, reverse=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the tests of a feature that the fork has removed."""
+    for marker in item.iter_markers("feature"):
+        for feature in marker.args:
+            need(feature)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests of features that the fork has removed."""
+    skipped = [
+        (report.longrepr[2].partition(NOT_OFFERED)[2], report.nodeid)
+        for report in terminalreporter.stats.get("skipped", [])
+        if NOT_OFFERED in report.longrepr[2]
+    ]
+    if skipped:
+        terminalreporter.section("tests of removed features")
+    for feature, test in sorted(skipped):
+        terminalreporter.line(f"{feature}: {test}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[
     None, pytest.TestReport, pytest.TestReport
@@ -79,7 +110,7 @@ def pytest_runtest_makereport() -> Generator[
         and "ALL_PROGRAMS" in os.environ
     ):
         reason = report.longrepr[2].removeprefix("Skipped: ")
-        if not reason.startswith(FORBIDDEN):
+        if not reason.startswith(ALLOWED):
             report.outcome, report.longrepr = (
                 "failed",
                 f"skipped, although .ci/run installs every program: {reason}",

@@ -24,6 +24,7 @@ from tests.support.baking import (
     FEATURES,
     PROMPTS,
     RAW,
+    REMOVED,
     ROOT,
     Answers,
     Project,
@@ -35,6 +36,7 @@ from tests.support.baking import (
     run,
     typed,
 )
+from tests.support.features import FEATURE_PATHS
 from tests.support.services import wait_until
 
 SLEEP = """
@@ -43,40 +45,12 @@ Path(".cruft.json").unlink()
 Path("asleep").touch()
 time.sleep(600)
 """
-# A second copy on purpose, to test the hook's own table.
-FEATURE_PATHS = {
-    "gallery": ["gallery"],
-    "cloudinary_moderation": ["uploads/moderation/cloudinary"],
-    "auth_app": ["accounts"],
-    "github": [".github"],
-    "gitlab": [".gitlab-ci.yml"],
-    "renovate": ["renovate.json"],
-    "server": [
-        ".github/workflows/image.yml",
-        "compose.yaml",
-        "core/keepalive.py",
-        "core/live_release.py",
-        "core/tests/test_backup.py",
-        "core/tests/test_deployment.py",
-        "core/tests/test_keepalive.py",
-        "core/tests/test_nginx.py",
-        "core/tests/test_release.py",
-        "deploy",
-        "docs/containers.md",
-        "docs/deployment.md",
-        "docs/operations.md",
-        "docs/several-machines.md",
-        "scripts/backups.py",
-    ],
-    "platform": ["docs/platforms.md", "nginx"],
-}
-
 # Words that only appear with a feature.
 TRACES = {
     "gallery": r"galler(?:y|ies)",
     "cloudinary_moderation": r"cloudinary",
     "auth_app": (
-        r"passkey|totp|mfa|usersessions|sign-?up(?!_fields)"
+        r"passkey|totp|mfa|usersessions|(?<!is_open_for_)sign-?up(?!_fields)"
         r"|[\"']accounts[\"'.]|accounts\.\w"
     ),
     "github": r"\.github/|github_|github actions|dependabot",
@@ -114,7 +88,11 @@ every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 
 def test_every_prompt_and_choice_has_a_label() -> None:
     labels = PROMPTS["__prompts__"]
-    assert list(labels) == [key for key in PROMPTS if not key.startswith("_")]
+    prompts = {key for key in PROMPTS if not key.startswith("_")}
+    unlabelled = prompts ^ set(labels)
+    assert not unlabelled, (
+        f"In cookiecutter.json, __prompts__ needs one label for each of {unlabelled}"
+    )
     for prompt in ("ci_scanning", "deployment"):
         assert set(labels[prompt]) == {"__prompt__", *FEATURES[prompt]}
 
@@ -139,11 +117,21 @@ def test_only_the_files_of_chosen_features_are_generated(
 def test_feature_paths_exist(template: Path) -> None:
     missing = [
         path
-        for owned in FEATURE_PATHS.values()
-        for path in owned
+        for feature in FEATURE_PATHS.keys() - REMOVED
+        for path in FEATURE_PATHS[feature]
         if not (template / RAW / path).exists()
     ]
     assert not missing
+
+
+def test_files_of_removed_features_are_gone(template: Path) -> None:
+    left = [
+        path
+        for feature in FEATURE_PATHS.keys() & REMOVED
+        for path in FEATURE_PATHS[feature]
+        if (template / RAW / path).exists()
+    ]
+    assert not left, f"No prompt offers them, so delete them: {left}"
 
 
 @every_combination
@@ -159,7 +147,11 @@ def test_features_that_were_not_chosen_are_not_mentioned(
         for number, line in enumerate([path, *text.splitlines()])
         if words and re.search(words, line, re.IGNORECASE)
     ]
-    assert not found, "\n".join(found)
+    assert not found, (
+        "TRACES of tests/test_generation.py has words of features that were not chosen."
+        " Put these lines under the condition of the feature, or narrow the word:\n"
+        + "\n".join(found)
+    )
 
 
 @every_combination
@@ -220,25 +212,6 @@ def test_ci_choice_changes_only_scans_and_documents(
         tomllib.loads(plain["pyproject.toml"])["project"]
         == tomllib.loads(scanned["pyproject.toml"])["project"]
     )
-
-
-@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
-def test_every_manager_of_renovate_finds_its_version(
-    ci_scanning: str, pristine: Project
-) -> None:
-    files = text_files(pristine(ALL_OFF | {"ci_scanning": ci_scanning}))
-    managers = json.loads(files.pop("renovate.json"))["customManagers"]
-    patterns = [
-        pattern.replace("(?<", "(?P<")
-        for manager in managers
-        for pattern in manager["matchStrings"]
-    ]
-    assert patterns
-    assert not [
-        pattern
-        for pattern in patterns
-        if not any(re.search(pattern, text) for text in files.values())
-    ]
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

@@ -3,7 +3,6 @@
 tests/production/ runs all of it. This notices a lost line within a second.
 """
 
-import json
 import re
 import shutil
 from fnmatch import fnmatchcase
@@ -132,23 +131,15 @@ def test_shell_scripts_say_what_they_change_and_have_no_findings(
     run(folder, "shellcheck", str(ROOT / ".ci" / "run"), *(it.name for it in scripts))
 
 
-@both
-def test_version_of_dependency_check_that_needs_a_key_is_left_out(
-    answers: Answers, pristine: Project
+def test_dependabot_leaves_out_a_version_of_dependency_check_that_needs_a_key(
+    pristine: Project,
 ) -> None:
-    project = pristine(answers)
-    renovate = project / "renovate.json"
-    if renovate.is_file():
-        rules = json.loads(renovate.read_text(encoding="utf-8"))["packageRules"]
-        (rule,) = [it for it in rules if "owasp" in str(it.get("matchPackageNames"))]
-        assert rule["allowedVersions"] == r"!/^13\.0\.0$/"
-    else:
-        dependabot = project / ".github" / "dependabot.yml"
-        updates = yaml.safe_load(dependabot.read_text(encoding="utf-8"))["updates"]
-        folder = "/scripts/dependency-check"
-        (entry,) = [it for it in updates if it["directory"] == folder]
-        ignored = {it["dependency-name"]: it.get("versions") for it in entry["ignore"]}
-        assert ignored["owasp/dependency-check"] == ["13.0.0"]
+    dependabot = pristine(ALL_ON) / ".github" / "dependabot.yml"
+    updates = yaml.safe_load(dependabot.read_text(encoding="utf-8"))["updates"]
+    folder = "/scripts/dependency-check"
+    (entry,) = [it for it in updates if it["directory"] == folder]
+    ignored = {it["dependency-name"]: it.get("versions") for it in entry["ignore"]}
+    assert ignored["owasp/dependency-check"] == ["13.0.0"]
 
 
 # Ignored files

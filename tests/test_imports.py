@@ -1,8 +1,6 @@
 """The import contracts of an emitted project hold; each forbidden kind breaks them."""
 
 import re
-import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +8,13 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     PYTHON_COMBINATIONS,
-    ROOT,
     Answers,
     Project,
     name,
     run,
 )
+from tests.support.features import need_file
+from tests.support.readme import draw_contracts
 
 LINT = ("lint-imports", "--no-logo", "--no-cache")
 
@@ -60,6 +59,8 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
 def test_forbidden_import_breaks_a_contract(
     importer: str, imported: str, project: Project
 ) -> None:
+    for module in (importer, imported):
+        need_file(f"{module.replace('.', '/')}.py")
     folder = project(ALL_ON)
     with (folder / f"{importer.replace('.', '/')}.py").open(
         "a", encoding="utf-8"
@@ -72,33 +73,8 @@ def test_forbidden_import_breaks_a_contract(
         run(folder, *LINT)
 
 
-def chain(layers: list[str]) -> str:
-    """Return layers of import-linter as an edge of Mermaid's flowcharts."""
-    return " --> ".join(layer.replace(" | ", " & ") for layer in layers)
-
-
-def draw(project: Path, others: str = "") -> str:
-    """Return the drawing of a project's contracts.
-
-    With `others`, that is the name of what stands between `config` and `uploads`.
-    """
-    text = (project / "pyproject.toml").read_text(encoding="utf-8")
-    apps, modules, *_ = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
-    names = apps["layers"]
-    if others:
-        names[1 : names.index("uploads")] = [others]
-    return (
-        "```mermaid\nflowchart LR\n"
-        f"    {chain(names)}\n"
-        "    subgraph uploads\n"
-        f"        {chain(modules['layers'])}\n"
-        "    end\n```\n"
-    )
-
-
-def test_drawings_are_those_of_the_contracts(pristine: Project) -> None:
-    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert draw(pristine(ALL_ON)) in contributing
+def test_drawing_in_the_readme_is_that_of_the_contracts(pristine: Project) -> None:
     smallest = pristine(ALL_OFF)
     readme = (smallest / "README.md").read_text(encoding="utf-8")
-    assert draw(smallest, "others[other apps]") in readme
+    drawing = draw_contracts(smallest, "others[other apps]")
+    assert drawing in readme, f"The README needs this drawing:\n{drawing}"

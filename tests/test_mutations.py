@@ -21,6 +21,7 @@ from benchmarks.mutations import (
     replace_code,
 )
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, run
+from tests.support.features import removed_owner
 
 WIDTHS = (40, 88, 200)
 STRINGS = {tokenize.STRING, tokenize.FSTRING_START}
@@ -293,7 +294,8 @@ def test_listed_equivalent_mutants_are_in_the_code(pristine: Project) -> None:
     outdated = [
         it
         for it in equivalent()
-        if (it["path"], it["change"], it["line"]) not in found or not it["reason"]
+        if not removed_owner(it["path"])
+        and ((it["path"], it["change"], it["line"]) not in found or not it["reason"])
     ]
     assert not outdated
 

@@ -28,7 +28,6 @@ from tests.support.baking import (
     run,
 )
 from tests.support.index import Release, serve
-from tests.support.readme import section
 from tests.support.renewal import AT_ONCE, UV
 
 PIN = re.compile(r"==[\d.]+")
@@ -192,37 +191,48 @@ def test_pin_younger_than_the_cooldown_is_noticed(
 # Python and uv
 
 
+def found(pattern: str, path: Path) -> list[str]:
+    """Return what a pattern finds in a file."""
+    return re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def versions_of_python(bounds: str) -> list[str]:
+    """Return the versions from the lower to below the upper bound."""
+    first, end = map(int, re.findall(r"3\.(\d+)", bounds))
+    return [f"3.{minor}" for minor in range(first, end)]
+
+
 def test_every_file_names_the_same_versions_of_python(pristine: Project) -> None:
     github, gitlab = pristine(ALL_ON), pristine(GITLAB)
-    workflow = yaml.safe_load(
-        (github / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    bounds = metadata(github)["project"]["requires-python"]
+    versions = versions_of_python(bounds)
+    matrix = json.dumps(versions)
+    newest = versions[-1]
+    own_tests = ".github/workflows/tests.yml"
+    images = r"^FROM python:(\S+?)-"
+    sentence = r"Python (3\.\d+ to 3\.\d+)"
+    places = [
+        ("pyproject.toml", ROOT, r'^requires-python = "(.+?)"', bounds),
+        (own_tests, ROOT, r"^ +python: (\[.+\])$", matrix),
+        (".github/workflows/ci.yml", github, r"^ +python: (\[.+\])$", matrix),
+        (".gitlab-ci.yml", gitlab, r"^ +- PYTHON: (\[.+\])$", matrix),
+        (".gitlab-ci.yml", gitlab, r'^  PYTHON: "(.+)"$', newest),
+        ("Dockerfile", github, images, newest),
+        ("README.md", github, sentence, f"{versions[0]} to {newest}"),
+        ("README.md", gitlab, sentence, f"{versions[0]} to {newest}"),
+    ]
+    wrong = [
+        f"{'the template' if folder == ROOT else RAW}/{path}: {expected}"
+        for path, folder, pattern, expected in places
+        if set(found(pattern, folder / path)) != {expected}
+    ]
+    assert not wrong, (
+        f"The raw pyproject.toml requires Python {bounds}. Write the same into:\n"
+        + "\n".join(wrong)
     )
-    pipeline = yaml.safe_load((gitlab / ".gitlab-ci.yml").read_text(encoding="utf-8"))
-    own = yaml.safe_load(
-        (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
-    )
-    tested: list[str] = own["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == tested
-    assert pipeline["test"]["parallel"]["matrix"] == [{"PYTHON": tested}]
-    assert pipeline["variables"]["PYTHON"] == tested[-1]
-    images = re.findall(
-        r"^FROM python:(\S+?)-",
-        (github / "Dockerfile").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    assert set(images) == {tested[-1]}
-    major, minor = map(int, tested[-1].split("."))
     for folder in (ROOT, github, gitlab):
-        assert (
-            metadata(folder)["project"]["requires-python"]
-            == f">={tested[0]},<{major}.{minor + 1}"
-        )
         assert not (folder / ".python-version").exists(), (
             "tools such as pyenv would stop at it"
-        )
-    for folder in (github, gitlab):
-        assert f"Python {tested[0]} to {tested[-1]}" in section(
-            folder / "README.md", "Start"
         )
 
 
@@ -254,22 +264,17 @@ def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> N
 # Machines that raise the pins
 
 
-def test_dependabot_raises_pins_weekly_in_one_request(pristine: Project) -> None:
+def test_dependabot_raises_the_pins_of_a_project(pristine: Project) -> None:
     config = yaml.safe_load(
         (pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8")
     )
     (packages,) = [
         update for update in config["updates"] if update["package-ecosystem"] == "uv"
     ]
-    assert packages == {
-        "package-ecosystem": "uv",
-        "directory": "/",
-        "versioning-strategy": "increase",
-        "schedule": {"interval": "weekly"},
-        # GitHub applies it to version updates only, never to security updates.
-        "cooldown": {"default-days": 7},
-        "groups": {"packages": {"update-types": ["minor", "patch"]}},
-    }
+    needed = {"directory": "/", "versioning-strategy": "increase"}
+    assert needed.items() <= packages.items(), (
+        f"dependabot.yml needs {needed} for uv: it raises pins, not uv.lock alone"
+    )
 
 
 def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
@@ -285,35 +290,59 @@ def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
     )
 
 
-@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
-def test_renovate_raises_pins_weekly_in_one_request(
-    ci_scanning: str, pristine: Project
-) -> None:
-    folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
+def renovate_problems(folder: Path) -> list[str]:
+    """Return what a configuration of Renovate lacks."""
     config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
-    assert config["osvVulnerabilityAlerts"], "security fixes at once"
-    assert config["schedule"] == ["* 0-5 * * 1"]
-    raised, grouped = (
-        rule
-        for rule in config["packageRules"]
-        if rule.get("matchManagers") == ["pep621"]
-    )
-    assert raised["rangeStrategy"] == "bump"
-    assert grouped["matchUpdateTypes"] == ["minor", "patch"]
-    assert grouped["groupName"] == "packages"
-    (python,) = (
-        rule
-        for rule in config["packageRules"]
-        if rule.get("matchDepTypes") == ["requires-python"]
-    )
-    assert not python["enabled"], "bump would raise the oldest Python"
-    # Every command that installs uv is found.
-    for path in (it for it in folder.rglob("*") if it.suffix in {".yml", ".md"}):
-        text = path.read_text(encoding="utf-8")
-        found = [
+    rules = config.get("packageRules", [])
+    problems = []
+    if not config.get("osvVulnerabilityAlerts"):
+        problems.append("`osvVulnerabilityAlerts`, for security fixes at once")
+    bumps = {"matchManagers": ["pep621"], "rangeStrategy": "bump"}
+    if not any(bumps.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {bumps}, which raises pins, not uv.lock alone")
+    oldest = {"matchDepTypes": ["requires-python"], "enabled": False}
+    if not any(oldest.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {oldest}: bump would raise the oldest Python")
+    needs_key = {
+        "matchPackageNames": ["owasp/dependency-check"],
+        "allowedVersions": r"!/^13\.0\.0$/",
+    }
+    if not any(needs_key.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {needs_key}: this version requires an NVD key")
+    patterns = [
+        pattern.replace("(?<", "(?P<")
+        for manager in config.get("customManagers", [])
+        for pattern in manager["matchStrings"]
+    ]
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if is_text(path) and path.name != "renovate.json"
+    }
+    problems += [
+        f"no custom manager that finds nothing, as {pattern} does"
+        for pattern in patterns
+        if not any(re.search(pattern, text) for text in texts.values())
+    ]
+    for path, text in texts.items():
+        if path.suffix not in {".yml", ".md"}:
+            continue
+        raised = [
             match["currentValue"]
-            for manager in config["customManagers"]
-            for expression in manager["matchStrings"]
-            for match in re.finditer(expression.replace("(?<", "(?P<"), text)
+            for pattern in patterns
+            for match in re.finditer(pattern, text)
         ]
-        assert found == re.findall(r"uv(?:==|:)(\d[\d.]*)", text), path
+        if raised != re.findall(r"uv(?:==|:)(\d[\d.]*)", text):
+            problems.append(f"a custom manager for the version of uv in {path.name}")
+    return problems
+
+
+def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
+    problems = {
+        problem: None
+        for ci_scanning in ("gitlab", "none")
+        for problem in renovate_problems(
+            pristine(ALL_ON | {"ci_scanning": ci_scanning})
+        )
+    }
+    assert not problems, "renovate.json needs:\n" + "\n".join(problems)

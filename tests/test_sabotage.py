@@ -1,6 +1,7 @@
 """The template's own checks pass on the template, and fail on sabotaged copies."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tests.support.baking import (
     ALL_OFF,
     COMBINATIONS,
     RAW,
+    ROOT,
     Answers,
     Project,
     bake,
@@ -22,7 +24,13 @@ from tests.support.baking import (
 )
 from tests.support.records import edited_migrations, record, unlisted_files
 from tests.support.releases import change
-from tests.support.renewal import UV, cooldowns, images, undated_images
+from tests.support.renewal import (
+    SHORTEST_COOLDOWN,
+    UV,
+    cooldowns,
+    images,
+    undated_images,
+)
 
 HOOKS = ["pre_gen_project", "post_gen_project"]
 
@@ -105,8 +113,9 @@ def test_hook_that_uses_the_network_is_noticed(
 
 
 def test_files_of_the_raw_folder_are_listed(template: Path) -> None:
-    """Record a new file on purpose with: uv run python -m tests.support.records."""
-    assert not unlisted_files(template)
+    assert not unlisted_files(template), (
+        "Record what changed on purpose: uv run python -m tests.support.records"
+    )
 
 
 def test_unlisted_file_is_noticed(template: Path, tmp_path: Path) -> None:
@@ -153,7 +162,9 @@ def test_images_have_versions_and_releases_a_cooldown(
     project = pristine(answers)
     assert len(images(project)) >= 4
     assert not undated_images(project)
-    assert not cooldowns(project)
+    assert not cooldowns(project), (
+        f"These files need a cooldown of {SHORTEST_COOLDOWN} days or more"
+    )
     assert (project / "renovate.json").is_file() != (
         project / ".github" / "dependabot.yml"
     ).is_file()
@@ -163,7 +174,8 @@ def test_images_have_versions_and_releases_a_cooldown(
 type Sabotage = tuple[Callable[[Path], list[str]], str, str, str, str]
 
 COOLDOWN = "    cooldown:\n      default-days: 7\n    groups:\n      packages"
-AGE = '"minimumReleaseAge": "7 days"'
+RENOVATE = (ROOT / RAW / "renovate.json").read_text(encoding="utf-8")
+AGE = "".join(re.findall(r'"minimumReleaseAge": "\d+ days"', RENOVATE))
 SABOTAGES: list[Sabotage] = [
     (
         undated_images,
@@ -218,8 +230,8 @@ SABOTAGES: list[Sabotage] = [
         "django = false\n",
         "django = false\nrequests = false\n",
     ),
-    (cooldowns, "gitlab", "renovate.json", f"{AGE},", ""),
-    (cooldowns, "none", "renovate.json", AGE, AGE.replace("7", "0")),
+    (cooldowns, "gitlab", "renovate.json", AGE, '"removed": ""'),
+    (cooldowns, "none", "renovate.json", AGE, re.sub(r"\d+", "0", AGE)),
 ]
 
 

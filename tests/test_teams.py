@@ -14,6 +14,7 @@ SLUG = "project_slug=my-secure-site"
 CHOICES = " or ".join(PROMPTS["ci_scanning"])
 
 
+@pytest.mark.feature("auth_app", "cloudinary_moderation")
 def test_user_config_sets_a_teams_defaults(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_user_config_sets_a_teams_defaults(
     ]
 
 
+@pytest.mark.feature("auth_app", "cloudinary_moderation")
 def test_fork_sets_the_defaults(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
@@ -131,6 +133,7 @@ Your configuration file says auth_app: maybe; write yes or no, or add --default-
 """
 
 
+@pytest.mark.feature("auth_app")
 @pytest.mark.parametrize(
     "named_by", ["--config-file", "~/.cookiecutterrc", "COOKIECUTTER_CONFIG"]
 )
@@ -165,6 +168,7 @@ def test_wrong_value_in_a_configuration_file_is_named(
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.feature("auth_app")
 def test_wrong_value_in_a_replay_is_named(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:

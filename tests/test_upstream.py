@@ -3,6 +3,7 @@
 A fork has its own, so this module is left out there.
 """
 
+import json
 import re
 import shutil
 import tomllib
@@ -26,6 +27,7 @@ from tests.support.baking import (
     Project,
     bake,
 )
+from tests.support.readme import draw_contracts
 
 REPOSITORY = "https://github.com/org/secure-django"
 if PROMPTS["_repository"] != REPOSITORY:
@@ -153,3 +155,40 @@ def test_code_is_no_denser_than_its_bounds(kind: str, pristine: Project) -> None
         if density[figure] > bound
     }
     assert not too_dense, "benchmarks/size.py has the bounds: make the code plainer"
+
+
+def test_drawing_for_contributors_is_that_of_the_contracts(pristine: Project) -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert draw_contracts(pristine(ALL_ON)) in contributing
+
+
+def test_dependabot_opens_one_request_a_week(pristine: Project) -> None:
+    config = yaml.safe_load(
+        (pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    )
+    (packages,) = [
+        update for update in config["updates"] if update["package-ecosystem"] == "uv"
+    ]
+    assert packages == {
+        "package-ecosystem": "uv",
+        "directory": "/",
+        "versioning-strategy": "increase",
+        "schedule": {"interval": "weekly"},
+        # GitHub applies it to version updates only, never to security updates.
+        "cooldown": {"default-days": 7},
+        "groups": {"packages": {"update-types": ["minor", "patch"]}},
+    }
+
+
+@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
+def test_renovate_opens_one_request_a_week(ci_scanning: str, pristine: Project) -> None:
+    folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
+    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
+    assert config["schedule"] == ["* 0-5 * * 1"]
+    _, grouped = (
+        rule
+        for rule in config["packageRules"]
+        if rule.get("matchManagers") == ["pep621"]
+    )
+    assert grouped["matchUpdateTypes"] == ["minor", "patch"]
+    assert grouped["groupName"] == "packages"

@@ -11,6 +11,7 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cookiecutter.main import cookiecutter
 from cryptography.fernet import Fernet
 
@@ -45,6 +46,10 @@ DEFAULTS: Answers = {
     "ci_scanning": ["github", "gitlab", "none"],
     "deployment": ["server", "platform"],
 }
+
+# The prompts that a fork has removed. Their tests are skipped: see features.py.
+REMOVED = DEFAULTS.keys() - PROMPTS.keys()
+NOT_OFFERED = "this fork has no prompt "  # begins the reason
 
 # Every prompt with a fixed set of answers is a feature; a fork may reorder choices.
 FEATURES: dict[str, list[Any]] = {
@@ -126,13 +131,28 @@ def copy_template(target: Path) -> Path:
     return target
 
 
+def need(prompt: str) -> None:
+    """Skip the test if the fork has removed the prompt."""
+    if prompt in REMOVED:
+        pytest.skip(f"{NOT_OFFERED}{prompt}")
+
+
 def complete(**answers: object) -> Answers:
-    """Add the tests' own answers to the other prompts, so no default of a fork."""
+    """Add the tests' own answers to the other prompts, so no default of a fork.
+
+    Leave out prompts that a fork has removed. A test that chooses one is skipped.
+    """
+    for prompt, answer in answers.items():
+        if answer not in (False, "no"):
+            need(prompt)
     defaults = {
         prompt: default[0] if isinstance(default, list) else default
         for prompt, default in DEFAULTS.items()
     }
-    return defaults | answers
+    completed = defaults | answers
+    return {
+        prompt: answer for prompt, answer in completed.items() if prompt not in REMOVED
+    }
 
 
 def typed(**answers: object) -> list[str]:

@@ -1,10 +1,11 @@
-"""Read and run the commands of an emitted README."""
+"""Read and run the commands of an emitted README, and draw what it shows."""
 
 import os
 import re
 import signal
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,30 @@ def commands(document: Path, heading: str) -> list[str]:
         r"^```sh\n(.*?)^```", section(document, heading), re.MULTILINE | re.DOTALL
     )
     return [line for block in blocks for line in block.splitlines()]
+
+
+def chain(layers: list[str]) -> str:
+    """Return layers of import-linter as an edge of Mermaid's flowcharts."""
+    return " --> ".join(layer.replace(" | ", " & ") for layer in layers)
+
+
+def draw_contracts(project: Path, others: str = "") -> str:
+    """Return the drawing of a project's contracts.
+
+    With `others`, that is the name of what stands between `config` and `uploads`.
+    """
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    apps, modules, *_ = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    names = apps["layers"]
+    if others:
+        names[1 : names.index("uploads")] = [others]
+    return (
+        "```mermaid\nflowchart LR\n"
+        f"    {chain(names)}\n"
+        "    subgraph uploads\n"
+        f"        {chain(modules['layers'])}\n"
+        "    end\n```\n"
+    )
 
 
 @contextmanager
