@@ -10,7 +10,14 @@ import time
 from pathlib import Path
 
 from benchmarks import generate, print_table
-from tests.support.baking import ALL_OFF, ALL_ON, RAW, Answers, copy_template
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    Answers,
+    copy_template,
+    is_text,
+)
 
 ROUNDS = 15
 
@@ -23,7 +30,7 @@ def strip(template: Path) -> None:
     text = answers.read_text(encoding="utf-8")
     answers.write_text(re.sub(r' *"_jinja2_env_vars".*\n', "", text), encoding="utf-8")
     for path in (template / RAW).rglob("*"):
-        if path.is_file():
+        if is_text(path):
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             path.write_text(
                 "".join(line for line in lines if "# %" not in line), encoding="utf-8"
