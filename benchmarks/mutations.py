@@ -26,7 +26,15 @@ from typing import NamedTuple, Self
 
 from benchmarks import generated, print_table, record
 from benchmarks.covering import PYTEST, count_lines, trace
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, clean_environment, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    REMOVED,
+    ROOT,
+    Answers,
+    clean_environment,
+    run,
+)
 from tests.support.features import removed_owner
 
 LIMIT = 400  # seconds; a mutation that makes the tests endless is not detected
@@ -419,6 +427,12 @@ class Mutation:
     path: str
     old: str
     new: str = ""
+    feature: str = ""  # whose lines of a shared file it breaks
+
+    @property
+    def is_removed(self) -> bool:
+        """Tell whether a fork has removed the feature that it is about."""
+        return self.feature in REMOVED or bool(removed_owner(self.path))
 
     def fits(self, project: Path) -> bool:
         """Tell whether the file has `old` once, and the change is valid and matters."""
@@ -2872,12 +2886,14 @@ FEATURES = [
         SETTINGS,
         'ACCOUNT_EMAIL_VERIFICATION = "mandatory"',
         'ACCOUNT_EMAIL_VERIFICATION = "none"',
+        feature="auth_app",
     ),
     Mutation(
         "email codes valid for 15 minutes",
         SETTINGS,
         "ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600",
         "ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900",
+        feature="auth_app",
     ),
     Mutation(
         "email replaced by staff keeps access",
@@ -2908,6 +2924,7 @@ FEATURES = [
         SETTINGS,
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
+        feature="auth_app",
     ),
     Mutation(
         "password or mailbox removes a second factor",
@@ -2975,6 +2992,7 @@ FEATURES = [
         "emails sent to people without an account in a loop",
         SETTINGS,
         '"manage_email": "10/m/user,20/h/user",',
+        feature="auth_app",
     ),
     Mutation(
         "service that is away asked each time",
@@ -3010,6 +3028,7 @@ FEATURES = [
         "second factor not required for staff",
         SETTINGS,
         '"accounts.middleware.SecondFactorMiddleware",',
+        feature="auth_app",
     ),
     Mutation(
         "second factor not required for superusers",
@@ -3052,6 +3071,7 @@ FEATURES = [
         SETTINGS,
         '"fido2": {"level": "WARNING"}',
         '"fido2": {"level": "INFO"}',
+        feature="auth_app",
     ),
     Mutation(
         "session kept for the second step",
@@ -3070,6 +3090,7 @@ FEATURES = [
         SETTINGS,
         "if CHECK_BREACHED_PASSWORDS:",
         "if False:",
+        feature="auth_app",
     ),
     Mutation(
         "other users' sessions can be ended",
@@ -3095,7 +3116,7 @@ FEATURES = [
     ),
 ]
 # Those of a feature that a fork has removed have nothing to break.
-FEATURES = [it for it in FEATURES if not removed_owner(it.path)]
+FEATURES = [it for it in FEATURES if not it.is_removed]
 
 
 def run_tests(project: Path, tests: Iterable[str]) -> str:

@@ -1,11 +1,14 @@
-"""A fork with additions of its own has a green quick tier.
+"""Forks keep the tests.
 
-It adds defaults, texts, an app, a package, a rule and a step of CI.
+One adds defaults, texts, an app, a package, a rule and a step of CI: its quick tier is
+green. Another has a design, single sign-on, prompts, a license and a Python of its own:
+each failure of its quick tier says what to change.
 """
 
 import json
 import re
 import sys
+import xml.etree.ElementTree as ET
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from tests.support.baking import (
     run,
     run_within,
 )
+from tests.support.forking import EDITS_OF_A_FORK, remove_prompt, set_repository
 from tests.support.releases import Edit, change
 
 pytestmark = [
@@ -142,6 +146,28 @@ MODULES = [
 ]
 
 
+# The modules that know the features by name.
+ABOUT_FEATURES = ["documents", "generation", "imports", "mutations", "raw", "teams"]
+# All failures of the other fork, and what their messages say.
+FAILURES = {
+    # Single sign-on has packages of its own.
+    "test_names_of_dependencies_and_folders_are_rejected_as_slug": (
+        "Add these names to TAKEN in hooks/pre_gen_project.py: "
+    ),
+    # Renovate is configured from scratch.
+    "test_renovate_raises_the_pins_of_a_project": "renovate.json needs:",
+    # Only the raw pyproject.toml has the new Python.
+    "test_every_file_names_the_same_versions_of_python": "Write the same into:",
+}
+
+
+def record_files(fork: Path) -> None:
+    """Commit a fork, with the list of its files."""
+    commit(fork)  # the list has what Git knows
+    run(fork, sys.executable, "-m", "tests.support.records")
+    commit(fork)
+
+
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fork of this checkout."""
@@ -153,9 +179,19 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, text in APP.items():
         (folder / RAW / "notes" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / RAW / "notes" / path).write_text(text, encoding="utf-8")
-    commit(folder)  # the records list what Git knows
-    run(folder, sys.executable, "-m", "tests.support.records")
-    commit(folder)
+    record_files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def edited_fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fork with all edits of tests/support/forking.py, and its packages."""
+    folder = copy_template(tmp_path_factory.mktemp("fork") / "museum-django")
+    set_repository(folder)
+    for edit in EDITS_OF_A_FORK:
+        edit(folder)
+    record_files(folder)
+    run(folder, "uv", "sync", "--quiet", UV_PROJECT_ENVIRONMENT=".venv")
     return folder
 
 
@@ -174,4 +210,47 @@ def test_quick_tier_of_a_fork_is_green(module: str, fork: Path, tmp_path: Path) 
     ]
     command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)
     # One module lints and checks every combination of answers.
+    run_within(3500, fork, command, {})
+
+
+def failures_of(report: Path) -> dict[str, str]:
+    """Return the message of each test that failed."""
+    cases = ET.parse(report).iter("testcase")  # noqa: S314  # pytest wrote it
+    return {
+        str(case.get("name")): str(failure.get("message"))
+        for case in cases
+        for failure in (*case.findall("failure"), *case.findall("error"))
+    }
+
+
+@pytest.mark.timeout(7200)
+def test_failures_of_an_edited_fork_say_what_to_change(
+    edited_fork: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.xml"
+    python = str(edited_fork / ".venv" / "bin" / "python")
+    options = ["-n2", "-q", "--tier=quick", "-k", "not types", "-p", "no:cacheprovider"]
+    options += [f"--junitxml={report}", f"--basetemp={tmp_path / 'inner'}"]
+    with pytest.raises(AssertionError) as red:
+        run_within(7000, edited_fork, (python, "-m", "pytest", *options), {})
+    output = str(red.value)
+    failures = failures_of(report)
+    assert failures.keys() == FAILURES.keys(), output
+    for test, sentence in FAILURES.items():
+        assert sentence in failures[test], output
+    _, _, removed = output.partition("= tests of removed features =")
+    module = "tests/test_imports.py"
+    assert f"\ncloudinary_moderation: {module}::" in removed, output
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("prompt", ["gallery", "cloudinary_moderation", "auth_app"])
+def test_fork_without_a_prompt_is_green(prompt: str, tmp_path: Path) -> None:
+    fork = copy_template(tmp_path / "museum-django")
+    set_repository(fork)
+    remove_prompt(fork, prompt)
+    record_files(fork)
+    modules = [f"tests/test_{name}.py" for name in ABOUT_FEATURES]
+    options = ["-n0", "-q", "--tier=quick", "-k", "not types", "-p", "no:cacheprovider"]
+    command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", *modules)
     run_within(3500, fork, command, {})
