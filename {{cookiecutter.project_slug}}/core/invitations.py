@@ -69,7 +69,8 @@ def to_ascii(email: str) -> str:
     except UnicodeError:
         raise ValidationError(validate_email.message, code="invalid") from None
     validate_email(address)
-    if '"' in local or "=?" in local or "[" in domain:
+    is_encoded = '"' in local or "=?" in local
+    if is_encoded or "[" in domain:
         raise ValidationError(validate_email.message, code="invalid")
     return address
 

@@ -118,7 +118,8 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         if not request.user.is_superuser:
             # The titles of a user's objects are private. Their kinds are enough.
             names = [str(user) for user in objs]
-            protected = sorted({str(name).partition(":")[0] for name in protected})
+            kinds = {str(name).partition(":")[0] for name in protected}
+            protected = sorted(kinds)
         return names, counts, missing, protected
 
     def has_change_permission(
