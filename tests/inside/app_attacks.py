@@ -4,11 +4,14 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN401, I001, INP001, PLR0913, PLR0917
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission
+from django.utils.translation import override
 
 from core.testing import HTTPSClient, Login, MakeUser
 from uploads.forms import PhotoModelForm
@@ -71,6 +74,16 @@ def test_object_deleted_in_another_tab_stays_deleted(
     response = client.post(f"/{app}/{made.pk}/edit/", {"title": "Late"})
     assert "This was deleted in the meantime" in response.content.decode()
     assert not model.objects.exists()
+
+
+def test_date_is_asked_for_by_a_calendar_in_any_language(
+    login: Login, user: User
+) -> None:
+    model = apps.get_model("shopping_lists", "shoppinglist")
+    stored = model.objects.create(owner=user, title="Milk", due=date(2026, 2, 3))
+    with override("de"):
+        page = login(user).get(f"/shopping_lists/{stored.pk}/edit/").content.decode()
+    assert re.search('<input type="date"[^>]* value="2026-02-03"', page)
 
 
 def test_staff_need_a_permission_and_guess_no_hidden_values(

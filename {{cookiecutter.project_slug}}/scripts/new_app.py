@@ -51,6 +51,8 @@ KINDS = {
     "yesno": Kind('models.BooleanField(_("label"), default=False)', "True"),
     "photo": Kind('PhotoField(_("label"), blank=True, visible_to=is_owner)'),
 }
+# Browsers show a calendar, and send the date in this format in each language.
+DATE_WIDGET = '"NAME": forms.DateInput({"type": "date"}, "%Y-%m-%d")'
 # What a page shows of each kind, and what a page with photos begins with.
 PAGES = dict(
     line.split(" ", 1)
@@ -210,6 +212,14 @@ def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str
         "detail.html": {text.page_line: "".join(field.page_line for field in fields)},
         tests: {text.test_item: "".join(field.test_item for field in fields)},
     }
+    dates = [field for field in fields if field.kind == "date"]
+    if dates:
+        widgets = ", ".join(field.write(DATE_WIDGET) for field in dates)
+        imports = f"from {words['notes']}.models"
+        edits["forms.py"] = {
+            ', "text")\n': names + ")\n        widgets = {" + widgets + "}\n",
+            imports: f"from django import forms\n\n{imports}",
+        }
     photos = [field for field in fields if field.kind == "photo"]
     if photos:
         photo = photos[0]
