@@ -65,9 +65,10 @@ def to_ascii(email: str) -> str:
     normalized = unicodedata.normalize("NFKC", email).lower()
     local, _, domain = normalized.rpartition("@")
     try:
-        address = f"{local}@{domain.encode('idna').decode()}"
+        ascii_domain = domain.encode("idna").decode()
     except UnicodeError:
         raise ValidationError(validate_email.message, code="invalid") from None
+    address = f"{local}@{ascii_domain}"
     validate_email(address)
     is_encoded = '"' in local or "=?" in local
     if is_encoded or "[" in domain:

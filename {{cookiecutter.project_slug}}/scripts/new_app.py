@@ -204,22 +204,13 @@ def edit_text(text: str, edits: dict[str, str]) -> str:
 def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str, str]]:
     """Return what becomes of the text and what photos need, by the files' names."""
     text = Field("text", "text")
-    names = "".join(field.write(', "NAME"') for field in fields)
     tests = f"test_{words['notes']}.py"
     edits = {
         "models.py": {text.model_line: "".join(field.model_line for field in fields)},
-        "forms.py": {', "text"': names},
+        "forms.py": edit_form(fields, words),
         "detail.html": {text.page_line: "".join(field.page_line for field in fields)},
         tests: {text.test_item: "".join(field.test_item for field in fields)},
     }
-    dates = [field for field in fields if field.kind == "date"]
-    if dates:
-        widgets = ", ".join(field.write(DATE_WIDGET) for field in dates)
-        imports = f"from {words['notes']}.models"
-        edits["forms.py"] = {
-            ', "text")\n': names + ")\n        widgets = {" + widgets + "}\n",
-            imports: f"from django import forms\n\n{imports}",
-        }
     photos = [field for field in fields if field.kind == "photo"]
     if photos:
         photo = photos[0]
@@ -235,6 +226,19 @@ def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str
         selected = photo.write('(own(request).select_related("NAME"), PAGE_SIZE')
         edits["views.py"] = {"(own(request), PAGE_SIZE": selected}
     return edits
+
+
+def edit_form(fields: list[Field], words: dict[str, str]) -> dict[str, str]:
+    names = "".join(field.write(', "NAME"') for field in fields)
+    widgets = [field.write(DATE_WIDGET) for field in fields if field.kind == "date"]
+    if not widgets:
+        return {', "text"': names}
+    imports = f"from {words['notes']}.models"
+    line = "        widgets = {" + ", ".join(widgets) + "}"
+    return {
+        ', "text")': f"{names})\n{line}",
+        imports: f"from django import forms\n\n{imports}",
+    }
 
 
 def choose_words(name: str) -> dict[str, str]:

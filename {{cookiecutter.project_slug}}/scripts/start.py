@@ -13,7 +13,8 @@ from pathlib import Path
 
 def main(port: str) -> int:
     folder = Path(__file__).parents[1]
-    env_file = folder / (os.environ.get("ENV_FILE") or ".env")
+    name = os.environ.get("ENV_FILE") or ".env"
+    env_file = folder / name
     if not env_file.exists() and not os.environ.get("SECRET_KEY"):
         sys.exit(
             "Copy .env.example to .env, set DEBUG=on,"

@@ -19,7 +19,8 @@ RECORD = Path(".cruft.json")
 def main(wanted: str, answers: list[str]) -> None:
     """Run update.py of the release, whose exit code is that of this command."""
     try:
-        address = json.loads(RECORD.read_text(encoding="utf-8"))["template"]
+        record = json.loads(RECORD.read_text(encoding="utf-8"))
+        address = record["template"]
     except (OSError, ValueError, KeyError):
         sys.exit(
             f"{RECORD} is missing or damaged."
