@@ -14,6 +14,7 @@ from threading import Thread
 
 import pytest
 
+from tests.support.accounts import CREATE_USERS
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, PASSWORD, serve
@@ -97,7 +98,7 @@ def copy_to_serve(project: Installed, target: Path) -> Path:
 
 def check_errors_without_values(served: Path, error_collector: ErrorCollector) -> None:
     """Let a site fail in three ways, and check what Sentry has received."""
-    with serve(served, SENTRY_DSN=error_collector.dsn) as site:
+    with serve(served, CREATE_USERS, SENTRY_DSN=error_collector.dsn) as site:
         owner = site.visitor(OWNER)
         assert owner.upload(PHOTO, title="canary-title").status == 302
         photo = site.python("print(Photo.objects.get().pk)").strip()
