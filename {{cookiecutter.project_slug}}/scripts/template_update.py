@@ -46,8 +46,9 @@ def find_release(folder: str, wanted: str) -> str:
     """Return the tag of the wanted release, or else of the newest."""
     output = run("git", "-C", folder, "tag", "--sort=v:refname")
     tags = re.findall(r"^v\d+\.\d+\.\d+$", output, re.MULTILINE)
-    newest = tags[-1] if tags else "v1.0.0"
-    release = f"v{wanted.removeprefix('v')}" if wanted else newest
+    release = tags[-1] if tags else "v1.0.0"
+    if wanted:
+        release = f"v{wanted.removeprefix('v')}"
     if release not in tags:
         names = ", ".join(tags) or "none"
         sys.exit(f"The template has no release {release}. Its releases: {names}.")
