@@ -8,18 +8,28 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.images import camera_file, landscape
 from tests.support.live import HANG_SECONDS, PASSWORD
 
 type Browse = Callable[..., Page]
+
+NETWORK_CHANGES = 5  # while one page is opened, at most
 
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -104,6 +114,7 @@ def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
             lambda message: record_if("Content Security" in message.text, message.text),
         )
         page = context.new_page()
+        page.goto = partial(go_to, page.goto)  # type: ignore[method-assign]
         page.goto("/")
         return page
 
@@ -111,6 +122,20 @@ def browse(browser: Browser, violations: list[str]) -> Iterator[Browse]:
     for context in contexts:
         context.close()
     assert not violations
+
+
+def go_to(goto: Callable[..., Any], url: str, **options: Any) -> Any:  # noqa: ANN401
+    """Open a URL, and again if a network of the machine changed meanwhile.
+
+    Chromium then ends its connections, such as while another test starts containers.
+    """
+    for _ in range(NETWORK_CHANGES):
+        try:
+            return goto(url, **options)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+    return goto(url, **options)
 
 
 def log_in(page: Page, email: str) -> None:
