@@ -79,7 +79,8 @@ def test_object_deleted_in_another_tab_stays_deleted(
 def test_date_is_asked_for_by_a_calendar_in_any_language(
     login: Login, user: User
 ) -> None:
-    model = apps.get_model("shopping_lists", "shoppinglist")
+    app, name = list(APPS.items())[1]
+    model: Any = apps.get_model(app, name)
     stored = model.objects.create(owner=user, title="Milk", due=date(2026, 2, 3))
     with override("de"):
         page = login(user).get(f"/shopping_lists/{stored.pk}/edit/").content.decode()
