@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.support.baking import run
+from tests.support.baking import SUITE_SECONDS, run, run_within
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 type Coverage = dict[tuple[str, int], set[str]]  # by file and line
@@ -20,7 +20,8 @@ def trace(project: Path, *options: str) -> Coverage:
     )
     (project / ".coveragerc").write_text(settings, encoding="utf-8")
     try:
-        run(project, "coverage", "run", *PYTEST[1:], *options)
+        command = ("coverage", "run", *PYTEST[1:], *options)
+        run_within(SUITE_SECONDS, project, command, {})
     except AssertionError as error:
         sys.exit(f"The tests fail before anything is changed:\n{error}")
     run(project, "coverage", "json", "--quiet", "-o", "coverage.json")

@@ -33,7 +33,7 @@ ROWS = """
 /visits/<pk>/               log-in 200    404    404    404  200 # patient: title: WHY
 /visits/<pk>/close/         log-in away   404    404    404
 /visits/invite/             log-in 200    200    200    200
-/visits/book/               log-in 200    200    200    200
+/visits/book/<way>/         log-in 200    200    200    200  200 # all: page: WHY
 /visits/<pk>/attach/        log-in 200    404    404    404
 /visits/export/             200    200    200    200    200
 /visits/<pk>/letters/<note>/ log-in 200   404    404    404  200 # patient: page: WHY
@@ -73,8 +73,8 @@ FINDINGS = [
     "/visits/<pk>/ shows all objects at once",
     "POST /visits/<pk>/close/ changes Visit of the owner (patient)",
     "POST /visits/invite/ sends an email to any address",
-    "POST /visits/book/ may be repeated without end: it needs a rate limit",
-    "POST /visits/book/ redirects to any site",
+    "POST /visits/book/<way>/ may be repeated without end: it needs a rate limit",
+    "POST /visits/book/<way>/ redirects to any site",
     "POST /visits/<pk>/attach/ stores a file of any kind: check its content (owner)",
     "/visits/<pk>/letters/<note>/ mixes the numbers of two owners (patient)",
     "/visits/results/ shows Visit.title (other, patient, staff)",

@@ -40,13 +40,10 @@ FEATURE_PATHS = {
 
 def removed_owner(path: str) -> str:
     """Return the removed feature that had a file of the raw folder, or nothing."""
-    owners = [
-        feature
-        for feature in REMOVED & FEATURE_PATHS.keys()
-        for owned in FEATURE_PATHS[feature]
-        if f"{path}/".startswith(f"{owned}/")
-    ]
-    return "".join(owners)
+    for feature in REMOVED & FEATURE_PATHS.keys():
+        if any(f"{path}/".startswith(f"{it}/") for it in FEATURE_PATHS[feature]):
+            return feature
+    return ""
 
 
 def need_file(path: str) -> None:

@@ -62,7 +62,7 @@ def lock_account(lock_key: str, photos: int) -> None:
 
 
 def refusal_key(owner: User) -> str:
-    return f"told-to-wait:{owner.pk}"
+    return f"retry-after:{owner.pk}"
 
 
 @contextmanager

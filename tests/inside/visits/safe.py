@@ -173,13 +173,13 @@ def invite(request):
 
 @require_http_methods(GET_OR_POST)
 @limited
-def book(request):
+def book(request, way):
     if request.method == "POST":
         Visit.objects.create(owner=request.user, patient=request.user, title="Book")
         target = request.POST.get("next", "/")
         is_here = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
         return redirect(target if is_here else "/")
-    return page(request, "Book")
+    return page(request, "Book", way)
 
 
 def check_paper(file):
@@ -308,7 +308,7 @@ urlpatterns = [
     path("<int:pk>/", read),
     path("<int:pk>/close/", close),
     path("invite/", invite),
-    path("book/", book),
+    path("book/<str:way>/", book),
     path("<int:pk>/attach/", attach),
     path("export/", export),
     path("<int:pk>/letters/<int:note>/", letter),

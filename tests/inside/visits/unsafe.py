@@ -181,12 +181,12 @@ def invite(request):
 
 
 @require_http_methods(GET_OR_POST)
-def book(request):
+def book(request, way):
     """Add rows without end."""
     if request.method == "POST":
         Visit.objects.create(owner=request.user, patient=request.user, title="Book")
         return redirect(request.POST.get("next", "/"))
-    return page(request, "Book")
+    return page(request, "Book", way)
 
 
 @require_http_methods(GET_OR_POST)
@@ -321,7 +321,7 @@ urlpatterns = [
     path("<int:pk>/", read),
     path("<int:pk>/close/", close),
     path("invite/", invite),
-    path("book/", book),
+    path("book/<str:way>/", book),
     path("<int:pk>/attach/", attach),
     path("export/", export),
     path("<int:pk>/letters/<int:note>/", letter),

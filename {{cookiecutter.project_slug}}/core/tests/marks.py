@@ -198,9 +198,9 @@ class World:
         return self.routes.get(url.partition("?")[0], default)
 
     def own_urls(self, route: str) -> list[str]:
-        """Return the URL of the other user's own object, if the route is of one."""
-        values = self.values_of_other.get(app_of(route), {})
-        return [self.url(route, **values)] if "<" in route and values else []
+        """Return the URL of the other user's own object, if it is not the owner's."""
+        url = self.url(route, **self.values_of_other.get(app_of(route), {}))
+        return [url] if url != self.url(route) else []
 
     def mixed_urls(self, route: str) -> list[str]:
         """Return URLs with one value of the other user's objects among the owner's."""
