@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.baking import ROOT, run
+import pytest
+
+from tests.support.baking import ROOT, copy_template, paths, run
 
 
 def test_template_style_and_format() -> None:
@@ -23,3 +25,16 @@ def test_no_secrets_caches_or_lock_files_are_tracked() -> None:
     names = {Path(path).name for path in tracked}
     assert not names & {"uv.lock", ".env", "db.sqlite3"}
     assert not [path for path in tracked if "__pycache__" in path or "_cache/" in path]
+
+
+def test_project_that_was_generated_in_a_clone_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's first two commands do so, and then run these tests."""
+    clone = tmp_path / "clone"
+    for path in ("README.md", "site/.cruft.json", "site/README.md", "docs/page.md"):
+        (clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (clone / path).touch()
+    run(clone, "git", "init", "--quiet")
+    monkeypatch.setattr("tests.support.baking.ROOT", clone)
+    assert paths(copy_template(tmp_path / "copy")) == {"README.md", "docs/page.md"}

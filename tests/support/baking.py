@@ -113,7 +113,10 @@ def name(answers: Answers) -> str:
 
 
 def copy_template(target: Path) -> Path:
-    """Copy the files that git tracks or would track: no caches and no secrets."""
+    """Copy the files that git tracks or would track: no caches and no secrets.
+
+    The README's first command generates a project in a clone: it is left out.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -122,7 +125,10 @@ def copy_template(target: Path) -> Path:
         text=True,
         encoding="utf-8",
     ).stdout
+    projects = {record.parent.name for record in ROOT.glob("*/.cruft.json")}
     for path in filter(None, listed.split("\0")):
+        if path.partition("/")[0] in projects:
+            continue
         source = ROOT / path
         copy = target / path
         if source.is_file():
