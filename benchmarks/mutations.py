@@ -71,6 +71,7 @@ STORAGE = "uploads/storage.py"
 FOLDER = "core/storage.py"
 PHOTO_LINES = "uploads/status.py"
 FORMS = "uploads/forms.py"
+FORM_FIELDS = "uploads/form_fields.py"
 PURPOSES = "uploads/purposes.py"
 GALLERY = "gallery/views.py"
 CLOUDINARY = "uploads/moderation/cloudinary"
@@ -2063,7 +2064,7 @@ FOUNDATION = [
     ),
     Mutation(
         "files that are no photos take turns",
-        FORMS,
+        FORM_FIELDS,
         "check_file(value.read())",
     ),
     Mutation(

@@ -61,8 +61,8 @@ from pathlib import Path
 from django.utils import timezone
 from django.core.files.uploadedfile import SimpleUploadedFile
 from gallery.apps import GALLERY
-from uploads.images import validate_and_reencode
-from uploads.services import NewPhoto, review_photo, storing_photos
+from uploads.images import NewPhoto, validate_and_reencode
+from uploads.services import review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
     image = validate_and_reencode(path.read_bytes())

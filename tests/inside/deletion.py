@@ -13,9 +13,9 @@ from django.db import DatabaseError, connection, connections
 from django.db.models.signals import pre_delete, pre_save
 
 from core.testing import MakeUser
-from uploads.images import ReencodedImage
+from uploads.images import NewPhoto, ReencodedImage
 from uploads.models import Photo, Verdict
-from uploads.services import NewPhoto, delete_photo, review_photo, storing_photos
+from uploads.services import delete_photo, review_photo, storing_photos
 from uploads.tests.photos import PUBLIC, create_photo
 from users.models import User
 

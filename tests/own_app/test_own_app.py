@@ -70,9 +70,9 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.utils import timezone
-from uploads.images import VARIANTS, ReencodedImage
+from uploads.images import VARIANTS, NewPhoto, ReencodedImage
 from uploads.models import Photo
-from uploads.services import NewPhoto, storing_photos
+from uploads.services import storing_photos
 from workshops.models import Workshop
 owner = User.objects.create_user("owner@example.com")
 purpose = Workshop._meta.get_field("cover").purpose

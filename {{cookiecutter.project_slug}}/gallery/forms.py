@@ -2,7 +2,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from gallery.apps import GALLERY
-from uploads.forms import PhotoFormField, PhotoFormMixin
+from uploads.form_fields import PhotoFormField
+from uploads.forms import PhotoFormMixin
 from uploads.models import validate_one_line
 
 

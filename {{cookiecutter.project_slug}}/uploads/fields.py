@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.text import capfirst, format_lazy
 
-from uploads.forms import PhotoFormField
+from uploads.form_fields import PhotoFormField
+from uploads.images import NewPhoto
 from uploads.purposes import (
     AnyPhoto,
     Purpose,
@@ -19,7 +20,6 @@ from uploads.purposes import (
     logged_in,
     register,
 )
-from uploads.services import NewPhoto
 
 __all__ = ["PhotoField", "everyone"]
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -19,8 +20,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext_lazy as _
+
+from uploads.purposes import Purpose
 
 # The accepted formats: how their files start, and how many pixels they may have unless
 # UPLOAD_MAX_PIXELS is set. The worst of such images takes 2 seconds, and 750 MB as
@@ -129,6 +133,15 @@ class ReencodedImage(NamedTuple):
     files: dict[str, bytes]
     width: int
     height: int
+
+
+@dataclass
+class NewPhoto:
+    """An uploaded file for a photo, and its image once it is decoded."""
+
+    file: UploadedFile
+    purpose: Purpose
+    image: ReencodedImage | None = None
 
 
 def upload_error(

@@ -6,33 +6,22 @@ Views, the admin, commands and the worker change photos only by these functions.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from uploads.images import VARIANTS, ReencodedImage
+from uploads.images import VARIANTS, NewPhoto
 from uploads.limits import check_quota
 from uploads.models import CONTROL_CHARACTERS, Photo, Status, Verdict
 from uploads.moderation.backends import get_moderation_backend
 from uploads.moderation.rules import MANUAL, VerdictValue, decide
-from uploads.purposes import Purpose, purpose_of
+from uploads.purposes import purpose_of
 from users.models import User
-
-
-@dataclass
-class NewPhoto:
-    """An uploaded file for a photo, and its image once it is decoded."""
-
-    file: UploadedFile
-    purpose: Purpose
-    image: ReencodedImage | None = None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template import engines
-from uploads.forms import PhotoInput
+from uploads.form_fields import PhotoInput
 from uploads.models import Photo
 from users.http import UserRequest
 

@@ -22,7 +22,7 @@ from django.forms.formsets import BaseFormSet
 from core.tests.access import app_of
 from core.tests.marks import OWN_APPS, PREFIX, World
 from core.tests.sending import Answer, Sender
-from uploads.forms import PhotoFormField
+from uploads.form_fields import PhotoFormField
 from uploads.models import Photo
 from users.models import User
 

@@ -3,10 +3,10 @@ from io import BytesIO
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from uploads.images import VARIANTS, ReencodedImage
+from uploads.images import VARIANTS, NewPhoto, ReencodedImage
 from uploads.models import Photo
 from uploads.purposes import Purpose, register
-from uploads.services import NewPhoto, storing_photos
+from uploads.services import storing_photos
 from users.models import User
 
 # Photos that belong to no other object.
