@@ -880,14 +880,20 @@ FOUNDATION = [
     Mutation(
         "invitations not limited per sender",
         SETTINGS,
-        '"2/d/key,20/d/user,40/d/ip"',
-        '"2/d/key,40/d/ip"',
+        '"20/d/user"',
+        '"20000/d/user"',
     ),
     Mutation(
         "invitations not limited per network",
         SETTINGS,
-        '"2/d/key,20/d/user,40/d/ip"',
-        '"2/d/key,20/d/user"',
+        '"2/d/key,40/d/ip"',
+        '"2/d/key"',
+    ),
+    Mutation(
+        "invitations by GET, which no limit counts",
+        INVITATIONS,
+        'request.method == "GET"',
+        "False",
     ),
     Mutation(
         "words of a sender in the link of an invitation",

@@ -343,7 +343,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user,20/h/user",  # each change sends an email
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",
-    "invitation": "2/d/key,20/d/user,40/d/ip",  # core/invitations.py; key: the mailbox
+    "invitation": "2/d/key,40/d/ip",  # core/invitations.py; key: the mailbox
+    "invitation_by_user": "20/d/user",
 }
 
 # % if cookiecutter.auth_app

@@ -35,15 +35,13 @@ def send_invitation(
     the sender or the network is reached. Raise ValidationError if the email is
     malformed.
     """
+    if request.method == "GET":
+        raise ValueError("Send an invitation by POST: no limit counts requests by GET.")
     address = to_ascii(email)
     if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError("An argument of the link is neither an id nor a token.")
     path = reverse(view, args=arguments)
-    # All visitors who are not logged in count as one sender.
-    is_allowed = ratelimit.consume(
-        request, action="invitation", key=mailbox(address), user=request.user
-    )
-    if not is_allowed:
+    if not is_within_limits(request, address):
         return False
     url = f"https://{settings.DOMAIN_NAME}{path}"
     context = {"project_name": settings.SITE_NAME, "url": url}
@@ -54,6 +52,18 @@ def send_invitation(
     message.kind = Mail.Kind.INVITATION
     message.send()
     return True
+
+
+def is_within_limits(request: HttpRequest, address: str) -> bool:
+    """Count an invitation, unless the mailbox, sender or network has too many.
+
+    Visitors count by network, so that none uses up what others may send.
+    """
+    if request.user.is_authenticated:
+        is_sender_allowed = ratelimit.consume(request, action="invitation_by_user")
+        if not is_sender_allowed:
+            return False
+    return bool(ratelimit.consume(request, action="invitation", key=mailbox(address)))
 
 
 def to_ascii(email: str) -> str:

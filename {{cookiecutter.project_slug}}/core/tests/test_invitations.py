@@ -119,11 +119,25 @@ def test_senders_and_networks_are_limited(make_user: MakeUser, user: User) -> No
         for number in range(40)
     ]
     assert by_network[-1] is False
-    visitors = [
-        invite(AnonymousUser(), f"{number}@example.edu", ip=f"198.51.100.{number}")
-        for number in range(21)
+
+
+@pytest.mark.control("recipients")
+def test_get_sends_no_invitation(user: User) -> None:
+    request = RequestFactory().get("/")
+    request.user = user
+    with pytest.raises(ValueError, match="by POST"):
+        send_invitation(request, "friend@example.com", "it", "home")
+    assert not django_mail.outbox
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.django_db
+def test_visitor_uses_up_no_invitation_of_others() -> None:
+    by_visitor = [
+        invite(AnonymousUser(), f"{number}@example.edu") for number in range(41)
     ]
-    assert visitors == [True] * 20 + [False]
+    assert by_visitor == [True] * 40 + [False]
+    assert invite(AnonymousUser(), "friend@example.edu", ip="198.51.100.1")
 
 
 @pytest.mark.control("recipients")
