@@ -3,7 +3,9 @@
 import os
 import shutil
 from collections.abc import Generator
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -125,16 +127,35 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pristine(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a function that generates projects. Tests share and do not change them."""
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the projects that a process of this run has generated."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    originals = folder / "originals"
+    originals.mkdir(exist_ok=True)
+    return originals
+
+
+@pytest.fixture(scope="session")
+def pristine(
+    template: Path, originals: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """Return a function that generates projects. Tests share and do not change them.
+
+    Each project is generated once, and each process has a copy of its own.
+    """
 
     @cache
     def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
-        return bake(
-            template,
-            tmp_path_factory.mktemp(features.replace("+", "-")),
-            **dict(answers),
-        )
+        folder = tmp_path_factory.mktemp(features.replace("+", "-"))
+        original = originals / sha256(repr(answers).encode()).hexdigest()
+        if not original.exists():
+            bake(template, folder / "new", **dict(answers))
+            with suppress(OSError):  # another process was first
+                (folder / "new").rename(original)
+        [project] = original.glob("*/manage.py")
+        return shutil.copytree(project.parent, folder / project.parent.name)
 
     return lambda answers: generate(name(answers), tuple(answers.items()))
 
