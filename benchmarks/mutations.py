@@ -1512,7 +1512,7 @@ FOUNDATION = [
     Mutation(
         "certificate that browsers refuse stays unnoticed",
         STATUS_LINES,
-        'Finding(False, text, "Renew it, and let nginx read it.")',
+        'Finding(False, text, "Renew it, and reload the proxy that shows it.")',
         "Finding(True, text)",
     ),
     Mutation(

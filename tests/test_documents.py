@@ -65,7 +65,7 @@ FIGURES = [
     (
         r"when `rotate_encryption` says \(after (\d+) weeks\)",
         "core/management/commands/rotate_encryption.py",
-        r"BACKUPS_KEPT = .*weeks=(\d+)",
+        r"Keep the old keys for (\d+) weeks",
     ),
     (r"reads one of (\d+) parts", "scripts/backups.py", r"^PARTS = (\d+)"),
     (r"--keep-daily (\d+) --keep-weekly", "scripts/backups.py", r"--keep-daily=(\d+)"),

@@ -58,7 +58,8 @@ TRACES = {
     "renovate": r"renovate",
     "server": (
         r"systemd|systemctl|journalctl|certbot|docker.compose|compose\.yaml|(?<!\w)deploy/"
-        r"|poe backup|poe restore|scripts.backups|X-Release|/var/lib/site"
+        r"|poe backup|poe restore|KillMode|nginx (?:takes|read)"
+        r"|start nginx|scripts.backups|X-Release|/var/lib/site"
         r"|(?:containers|deployment|operations|several-machines)\.md"
     ),
     "platform": r"platforms\.md|nginx/nginx\.conf|heroku|cloud run",

@@ -246,8 +246,7 @@ def test_backups_from_before_a_rotation_and_after_it_are_restored(
 
     site.environment["FIELD_ENCRYPTION_KEYS"] = f"{new_key},{old_key}"
     told = site.manage("rotate_encryption")
-    until = datetime.now(UTC) + timedelta(weeks=8)
-    assert f"{until:%Y-%m-%d}" in told, "until when the old key is needed"
+    assert "Keep the old keys for 8 weeks" in told
     site.shell(CREATE.format(title="Duskk"))
     newest = site.back_up()
     assert old_key not in str(site.snapshots())

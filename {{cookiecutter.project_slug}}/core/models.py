@@ -39,7 +39,7 @@ class Mail(DueRow):
 
 
 class LastRun(models.Model):
-    """The time of the last success of a backup, any worker or a machine's worker.
+    """The time of the last success of what runs regularly, such as a worker.
 
     For a job that has not ended, it is the time of its start.
     """

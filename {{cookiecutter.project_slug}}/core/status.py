@@ -108,11 +108,11 @@ def check_start_page() -> Finding:
         status, end = visit_page(host, "/")
     except SSLCertVerificationError as error:
         text = f"browsers refuse the certificate of {host} ({error.verify_message})"
-        return Finding(False, text, "Renew it, and let nginx read it.")
+        return Finding(False, text, "Renew it, and reload the proxy that shows it.")
     except (OSError, HTTPException) as error:
         text = f"{host} does not answer on port 443 ({type(error).__name__})"
         advice = (
-            "Start nginx, or check the DNS entry and the firewall"
+            "Start the proxy, or check the DNS entry and the firewall"
             " of this first host of ALLOWED_HOSTS."
         )
         return Finding(False, text, advice)
@@ -126,7 +126,7 @@ def check_start_page() -> Finding:
     return Finding(
         is_valid,
         f"{host} answers, its certificate ends at {end:%F %H:%M} UTC",
-        "Renew it, and read the log of the timer that should have done so.",
+        "Renew it, and read the log of what should have done so.",
     )
 
 

@@ -189,7 +189,7 @@ def test_service_that_fails_is_named_with_its_variable(
     [
         (
             {"request.side_effect": ConnectionRefusedError},
-            "does not answer on port 443 (ConnectionRefusedError). Start nginx",
+            "does not answer on port 443 (ConnectionRefusedError). Start the proxy",
         ),
         ({"request.side_effect": EXPIRED}, "(certificate has expired). Renew it"),
         ({"sock.getpeercert.return_value": certificate(days=9)}, "UTC. Renew it"),

@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -8,15 +7,19 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Value
-from django.utils import timezone
 
 from core.encryption import EncryptedTextField, encryption_key_rotated, rotate
 
 type Rotate = Callable[[Any], Any]  # returns a stored value with a token of the new key
 
+# % if cookiecutter.deployment == "server"
+KEEP_KEYS = "Keep the old keys for 8 weeks: backups from before today need them."
+# % endif
+# % if cookiecutter.deployment == "platform"
+KEEP_KEYS = "Keep the old keys as long as backups from before today."
+# % endif
 BATCH_SIZE = 500
 PROGRESS_SECONDS = 5
-BACKUPS_KEPT = timedelta(weeks=8)
 
 
 class Command(BaseCommand):
@@ -39,11 +42,7 @@ class Command(BaseCommand):
                 f"{self.failed} rows could not be decrypted."
                 " Keep the old keys and add the missing one."
             )
-        until = timezone.now() + BACKUPS_KEPT
-        self.stdout.write(
-            f"Keep the old keys until {until:%Y-%m-%d},"
-            " for the backups from before today."
-        )
+        self.stdout.write(KEEP_KEYS)
 
     def rotate_field(self, model: Any, name: str, rotate: Rotate) -> None:
         # The field's class without encryption: values are read and written as stored.
