@@ -82,14 +82,6 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         'messages.success(request, _("The photo was deleted."))',
         'request.user.email_user("Photos", "The photo was deleted.")',
     ),
-    "`@csrf_exempt` is for": (
-        VIEWS,
-        "@require_POST\ndef delete",
-        (
-            "from django.views.decorators.csrf import csrf_exempt\n"
-            "@csrf_exempt\n@require_POST\ndef delete"
-        ),
-    ),
     "No inline script": (
         "templates/base.html",
         '<main id="main"',

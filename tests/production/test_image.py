@@ -227,6 +227,9 @@ def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
         wait_until(is_fine, "the status stays bad")
         assert any(line.startswith("ok   worker: ") for line in found)
         assert not [line for line in found if "backup" in line]
+        rotated = platform.run("python manage.py rotate_encryption", "--rm")
+        assert "uploads.Photo.original_name: 0 re-encrypted" in rotated
+        assert "Keep the old keys" in rotated
     except AssertionError:
         print(platform.log("site"), platform.log("worker"))  # noqa: T201
         raise
@@ -235,7 +238,8 @@ def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
 
 
 def test_site_without_a_place_for_photos_is_not_ready(platform: Platform) -> None:
-    platform.run("", "--detach", "--name=site", PORT="8080")
+    # Fly's private network has IPv6 alone.
+    platform.run("", "--detach", "--name=site", BIND="[::]:8080")
     try:
         wait_until(lambda: platform.probe() == b"not ready", "the probe is content")
         assert "not ready: storage" in platform.log("site")

@@ -182,18 +182,21 @@ def invite(request):
 
 @require_http_methods(GET_OR_POST)
 def book(request, way):
-    """Add rows without end."""
+    """Add rows without end, and take //host for a page of the site."""
     if request.method == "POST":
         Visit.objects.create(owner=request.user, patient=request.user, title="Book")
-        return redirect(request.POST.get("next", "/"))
+        target = request.POST.get("next", "/")
+        return redirect(target if target.startswith("/") else "/")
     return page(request, "Book", way)
 
 
 @require_http_methods(GET_OR_POST)
 @limited
 def attach(request, pk):
-    """Store any file."""
+    """Store any file that is called a PDF."""
     visit = get_object_or_404(own(request), pk=pk)
+    if any(not file.name.endswith(".pdf") for file in request.FILES.values()):
+        return redirect("/")
     form = modelform_factory(Note, fields=["text", "paper"])(
         request.POST or None, request.FILES or None, instance=Note(visit=visit)
     )

@@ -139,7 +139,8 @@ def is_own(route: str) -> bool:
     """Return whether a page is this project's own: packages test theirs."""
     view_app = app_of_view(route)
     is_of_package = view_app and view_app not in TABLES
-    return app_of(route) in TABLES and not is_of_package and "/admin/" not in route
+    is_of_admin = route.startswith("/admin/")
+    return app_of(route) in TABLES and not is_of_package and not is_of_admin
 
 
 ROUTES = {route: app_of_view(route) for route in VIEWS}

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from core.mail import UnknownRecipientError
 from core.tests.marks import MARK, Mark
-from core.tests.requests import EVIL
+from core.tests.requests import EVIL, EVIL_HOST
 from core.tests.sending import Answer
 
 REASON = (
@@ -56,7 +56,8 @@ def faults(answer: Answer) -> Iterator[str]:
     elif response.status_code == 500:
         name = error.__name__ if error else "no exception"
         yield f"answers 500 ({name}): check what a user sends first"
-    if response.headers.get("Location", "").startswith(EVIL.partition("<")[0]):
+    hosts = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
+    if response.headers.get("Location", "").startswith(hosts):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     if "html" in response.headers.get("Content-Type", "") and EVIL in answer.text:
         yield "shows a parameter unescaped: render a template"

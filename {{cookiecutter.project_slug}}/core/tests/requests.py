@@ -29,6 +29,8 @@ from users.models import User
 TEXT = "changed<i>"
 OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>"
+EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash
+TARGETS = {"next", "url", "back", "return_to", "redirect"}
 # Only staff get forms with these.
 RIGHTS = re.compile(r"is_|has_|may_|can_|status$|state$|roles?$|approved|verified|paid")
 READERS = {"get", "getlist", "pop"}
@@ -63,6 +65,7 @@ UPLOADS = [
     Upload("page.html", PAGE, "text/html"),
     Upload("photo.jpg", PHOTO, "image/jpeg"),
     Upload("paper.pdf", PAPER, "application/pdf"),
+    Upload("page.pdf", PAGE, "application/pdf"),
 ]
 
 
@@ -130,6 +133,7 @@ def questions(
     values = asked_values(world, route)
     for value in values:
         yield with_query(url, dict.fromkeys(names_of_app(app), value)), value
+    yield with_query(url, dict.fromkeys(TARGETS & names_of_app(app), EVIL_HOST)), ""
     # The names that the view has read so far.
     names = sorted(sender.names[url])
     for value in values:
@@ -237,8 +241,8 @@ def hostile_values(world: World, route: str, victim: User) -> dict[str, Any]:
     for name in found:
         if "mail" in name or name == "to":
             found[name] = OUTSIDER
-        if name in {"next", "url", "back", "return_to", "redirect"}:
-            found[name] = EVIL
+        if name in TARGETS:
+            found[name] = EVIL_HOST
     return found | {"owner": victim.pk, "user": victim.pk}
 
 

@@ -94,11 +94,12 @@ def safe_row(sender: Sender, route: str) -> str:
         person: answer(sender, route, person) for person in columns(ROUTES[route])
     }
     is_open = not answers["owner"].startswith("4")
-    if is_open and "/admin/" not in route:
+    if not route.startswith("/admin/"):
+        safe = "404" if is_open and "<" in route else answers["owner"]
         for person in answers.keys() - {"owner"}:
             if answers[person] not in REFUSALS:
-                answers[person] = "404" if "<" in route else answers["owner"]
-        if answers["anonym"] not in REFUSALS:
+                answers[person] = safe
+        if is_open and answers["anonym"] not in REFUSALS:
             answers["anonym"] = "log-in"
     return f"{route:<44} {' '.join(f'{text:<6}' for text in answers.values())}".strip()
 

@@ -108,9 +108,11 @@ class Attempt:
                 for alternative in getattr(message, "alternatives", ())
             ):
                 yield "sends HTML with unescaped text: render a template"
+            parts = [message.subject, message.body, message.attachments]
+            text = f"{parts}{getattr(message, 'alternatives', '')}"
             for mark in self.hidden:
                 holder = User.objects.get(pk=mark.holder)
-                is_shown = mark.text in f"{message.subject}{message.body}"
+                is_shown = mark.text in text
                 if is_shown and message.recipients() != [holder.email]:
                     yield f"sends {mark.label} to others"
 
@@ -120,7 +122,7 @@ class Attempt:
             yield "logs what a user sent: log ids only"
 
     def bad_files(self) -> Iterator[str]:
-        page, photo, _ = (upload.content for upload in UPLOADS)
+        page, photo, *_ = (upload.content for upload in UPLOADS)
         if self.allows("uploads"):
             return
         if page in self.answer.files:
