@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -71,12 +72,12 @@ FIELD_ENCRYPTION_KEYS={FERNET_KEY}
 """
 
 SUMMARY = """
-{project_name} is ready in {project_slug}/
+{project_name} is ready in {place}/
 
 {answers}
 
 Next:
-  cd {project_slug}
+  cd {place}
   git init
   uv run poe start    asks for the first administrator; then open http://localhost:8000/
 
@@ -197,7 +198,12 @@ lines = [
     f"  {prompt:{width}}  {words.get(answer, answer)}"
     for prompt, answer in context.items()
 ]
-print(SUMMARY.format(**context, answers="\n".join(lines)))
+# Relative to the folder of the shell, which Windows does not name.
+project = Path.cwd()
+shell_folder = Path(os.environ.get("PWD", project.parent)).resolve()
+is_here = shell_folder == project.parent
+place = project.name if is_here else shlex.quote(str(project))
+print(SUMMARY.format(**context, place=place, answers="\n".join(lines)))
 if not origin["commit"].startswith("v"):
     print(NO_RELEASE.format(**origin), end="")
     if RELEASE_COMMIT:

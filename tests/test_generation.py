@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -307,6 +308,20 @@ def test_summary_names_every_choice(
     assert dict(listed) == recorded | dict.fromkeys(
         [prompt for prompt in recorded if recorded[prompt] is False], "no"
     )
+
+
+def test_next_step_enters_the_folder_from_the_shells_folder(
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PWD", str(tmp_path))
+    bake(template, tmp_path, **ALL_OFF)
+    assert "\n  cd my-secure-site\n" in capfd.readouterr().out
+    project = bake(template, tmp_path / "elsewhere", **ALL_OFF)
+    place = shlex.quote(str(project.resolve()))
+    assert f"\n  cd {place}\n" in capfd.readouterr().out
 
 
 def test_console_encoding_does_not_stop_generation(

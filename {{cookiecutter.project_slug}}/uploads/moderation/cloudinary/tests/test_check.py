@@ -80,7 +80,7 @@ def test_everything_works(
         (401, "BAD  key: Cloudinary rejects the API key"),
         (403, "BAD  key: The API key lacks a permission."),
         (404, "BAD  key: Cloudinary does not know this cloud name."),
-        (429, "BAD  key: Cloudinary's rate limit is reached."),
+        (429, "BAD  plan: Cloudinary's rate limit is reached."),
         (500, "BAD  key: Cloudinary cannot be reached"),
     ],
 )

@@ -26,7 +26,7 @@ class Command(BaseCommand):
     The images are deleted at the end, and the site stores nothing.
     """
 
-    help = "Check the keys, the add-ons and the webhook of Cloudinary."
+    help = "Check the key, the plan, the add-ons and the webhook of Cloudinary."
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         try:
             client.list_assets(list(images.values()))
         except CloudinaryError as error:
-            self.report("key", error.advice, is_fine=False)
+            self.report_error("key", error)
             return
         self.report("key", "Cloudinary accepts it")
         uploaded = {
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         try:
             client.upload(public_id, image, kind)
         except CloudinaryError as error:
-            self.report(f"add-on {kind}", error.advice, is_fine=False)
+            self.report_error(f"add-on {kind}", error)
             return False
         return True
 
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         try:
             status = self.wait_for(lambda: find_verdict(public_id))
         except CloudinaryError as error:
-            self.report(name, error.advice, is_fine=False)
+            self.report_error(name, error)
             return
         if not status:
             advice = "no verdict yet. Try again, with more --seconds."
@@ -115,6 +115,11 @@ class Command(BaseCommand):
             time.sleep(POLL_SECONDS)
             result = query()
         return result
+
+    def report_error(self, name: str, error: CloudinaryError) -> None:
+        if error.advice == client.RATE_LIMITED:
+            name = "plan"
+        self.report(name, error.advice, is_fine=False)
 
     def report(self, name: str, text: str, *, is_fine: bool = True) -> None:
         self.is_fine &= is_fine
