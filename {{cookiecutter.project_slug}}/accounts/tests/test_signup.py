@@ -39,9 +39,9 @@ def sign_up(client: HTTPSClient, email: str = "new@example.com", **fields: str) 
 
 
 def emailed_code() -> str:
-    found = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert found
-    return found[0]
+    code = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert code
+    return code[0]
 
 
 @pytest.mark.control("V6.5.3")

@@ -116,8 +116,8 @@ VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
 
 
 def row_for(route: str) -> Row | None:
-    found = [row for row in ROWS if fnmatchcase(route, row.route)]
-    return min(found, key=lambda row: row.route != route, default=None)
+    rows = [row for row in ROWS if fnmatchcase(route, row.route)]
+    return min(rows, key=lambda row: row.route != route, default=None)
 
 
 def rule(route: str) -> Row:

@@ -65,9 +65,9 @@ def faults(answer: Answer) -> Iterator[str]:
 
 def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:
     """Yield the marks in a text that the request did not contain."""
-    found = set(MARK.findall(text))
+    marks = set(MARK.findall(text))
     for mark in hidden:
-        is_here = mark.text in found if MARK.fullmatch(mark.text) else mark.text in text
+        is_here = mark.text in marks if MARK.fullmatch(mark.text) else mark.text in text
         if is_here and mark.text not in asked:
             yield mark
 

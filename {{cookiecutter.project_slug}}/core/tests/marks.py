@@ -277,8 +277,8 @@ def users_of(row: models.Model) -> set[Any]:
         for field in row._meta.concrete_fields
         if field.related_model is User
     ]
-    found = {getattr(row, name) for name in names} - {None}
-    return found | {row.pk} if isinstance(row, User) else found
+    values = {getattr(row, name) for name in names} - {None}
+    return values | {row.pk} if isinstance(row, User) else values
 
 
 def all_values() -> State:

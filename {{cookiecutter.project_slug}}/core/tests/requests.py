@@ -91,29 +91,29 @@ def parts_of_app(name: str) -> Iterator[ast.AST]:
 @cache
 def names_of_app(name: str) -> frozenset[str]:
     """Return the names that code takes or reads, as in get("q") and data["q"]."""
-    found = set(ALWAYS_ASKED)
+    names = set(ALWAYS_ASKED)
     for part in parts_of_app(name):
         if isinstance(part, ast.arg):
-            found.add(part.arg)
+            names.add(part.arg)
         elif isinstance(part, ast.Subscript):
-            found |= texts_in(part.slice)
+            names |= texts_in(part.slice)
         elif isinstance(part, ast.Compare):
-            found |= texts_in(part.left)
+            names |= texts_in(part.left)
         elif isinstance(part, ast.Call) and getattr(part.func, "attr", "") in READERS:
-            found |= texts_in(*part.args[:1])
-    return frozenset(found - {"self", "cls", "request"})
+            names |= texts_in(*part.args[:1])
+    return frozenset(names - {"self", "cls", "request"})
 
 
 @cache
 def texts_of_app(name: str) -> frozenset[str]:
     """Return the texts that code compares with, as in format == "csv"."""
-    found = set()
+    texts = set()
     for part in parts_of_app(name):
         if isinstance(part, ast.Compare):
-            found |= texts_in(part.left, *part.comparators)
+            texts |= texts_in(part.left, *part.comparators)
         elif isinstance(part, ast.MatchValue):
-            found |= texts_in(part.value)
-    return frozenset(found)
+            texts |= texts_in(part.value)
+    return frozenset(texts)
 
 
 def texts_in(*nodes: ast.AST) -> set[str]:

@@ -151,8 +151,8 @@ def recorded() -> Iterator[list[str]]:
 
 def is_write(statement: str) -> bool:
     """Return whether a statement writes to a table of this project."""
-    found = WRITE.match(statement)
-    return bool(found and found[1] in OWN_TABLES)
+    write = WRITE.match(statement)
+    return bool(write and write[1] in OWN_TABLES)
 
 
 def compare(before: State, after: State) -> Changes:

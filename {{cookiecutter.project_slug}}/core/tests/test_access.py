@@ -38,16 +38,16 @@ def answer(sender: Sender, route: str, person: str) -> str:
     """Return the outcome of GET, or of the first method that the route allows."""
     user = sender.world.person(person, route)
     url = sender.world.url(route)
-    found = sender.send(user, url)
-    if found.outcome == "405":
-        method = found.response.headers["Allow"].partition(",")[0].lower()
-        found = sender.send(user, url, method)
+    page = sender.send(user, url)
+    if page.outcome == "405":
+        method = page.response.headers["Allow"].partition(",")[0].lower()
+        page = sender.send(user, url, method)
     # Written by the view, or by a middleware for all others.
     assert re.search(
         "no-store|private|s-maxage=1$|immutable",
-        found.response.headers.get("Cache-Control", ""),
+        page.response.headers.get("Cache-Control", ""),
     ), url
-    return found.outcome
+    return page.outcome
 
 
 @pytest.mark.control("V8.2.1")
@@ -60,10 +60,10 @@ def test_every_url_answers_as_the_access_table_says(
     findings = Findings()
     for row, route in ((row_for(route), route) for route in ROUTES):
         if row and person in columns(row.app):
-            found = answer(sender, route, person)
+            actual = answer(sender, route, person)
             expected = row.answer(person)
-            if found != expected:
-                findings.add(f"{route} answers {found}, not {expected}", person)
+            if actual != expected:
+                findings.add(f"{route} answers {actual}, not {expected}", person)
     findings.report(
         f"If the row is right, change the view. {SEARCH}",
         "Only if the page is meant for them, change the row. If the object belongs to"
@@ -194,13 +194,13 @@ def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
 
 def ends_of(row: models.Model, owner: object) -> list[str]:
     """Return the keys of a row that lead to the owner."""
-    found = []
+    ends = []
     for field in row._meta.concrete_fields:
         is_key = field.related_model in OWN_MODELS and not isinstance(field, PhotoField)
         target = getattr(row, field.name) if is_key else None
         if target and owner in users_of(target):
-            found.append(f"{type(row).__name__}.{field.name}")
-    return found
+            ends.append(f"{type(row).__name__}.{field.name}")
+    return ends
 
 
 def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
@@ -253,9 +253,9 @@ def test_every_view_restricts_its_methods(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.middleware.KNOWN_METHODS", [*KNOWN_METHODS, "UNKNOWN"])
-    found = []
+    names = []
     for route in ROUTES:
         client = sender.client(sender.world.person("owner", route))
         if client.generic("UNKNOWN", sender.world.url(route)).status_code != 405:
-            found.append(route)
-    assert not found, f"{', '.join(found)}: put @require_http_methods before the view"
+            names.append(route)
+    assert not names, f"{', '.join(names)}: put @require_http_methods before the view"

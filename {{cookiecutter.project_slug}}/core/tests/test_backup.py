@@ -124,9 +124,9 @@ class Server:
             self.backups.append(dict(zip(names, contents, strict=True)))
             self.keys = re.findall(r"--tag=(key-\w+)", " ".join(words))
         if action == "snapshots":
-            found = self.backups[-1:] if words[-1] == "latest" else []
+            chosen = self.backups[-1:] if words[-1] == "latest" else []
             tags = ["site", *self.keys]
-            snapshots = [{"short_id": "1a2b", "tags": tags} for _ in found]
+            snapshots = [{"short_id": "1a2b", "tags": tags} for _ in chosen]
             return json.dumps(snapshots).encode()
         if action == "ls":
             lines = [{"struct_type": "snapshot"}]

@@ -201,8 +201,8 @@ def test_reset_link_is_masked_in_the_log(
         == "/accounts/reset/…"
     )
     shared = f"/notes/shared/{token_urlsafe(32)}/"
-    found = json.loads(line(msg="Not Found: %s", args=(shared,)))["event"]
-    assert found == "Not Found: /notes/shared/…/"
+    event = json.loads(line(msg="Not Found: %s", args=(shared,)))["event"]
+    assert event == "Not Found: /notes/shared/…/"
     photo = f"/photos/{uuid4()}/display/"
     assert photo in line(msg="Not Found: %s", args=(photo,))
 

@@ -223,10 +223,10 @@ def test_switch_is_on_or_off() -> None:
 
 
 def test_smallest_numbers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = in_environment(
+    values = in_environment(
         monkeypatch, SECURE_HSTS_SECONDS="0", **dict.fromkeys(POSITIVE, "1")
     )
-    assert {found[name] for name in POSITIVE} == {1}
+    assert {values[name] for name in POSITIVE} == {1}
 
 
 @pytest.mark.control("V4.1.3")
@@ -234,8 +234,8 @@ def test_scheme_is_read_from_a_proxy_that_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "SECURE_PROXY_SSL_HEADER" not in in_environment(monkeypatch)
-    found = in_environment(monkeypatch, TRUSTED_PROXY_COUNT="1")
-    assert found["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+    values = in_environment(monkeypatch, TRUSTED_PROXY_COUNT="1")
+    assert values["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
 
 
 @pytest.mark.control("V4.1.3")
@@ -271,15 +271,15 @@ def test_development_needs_no_https_and_no_mail_server(
         "EMAIL_URL": "",
         "DEFAULT_FROM_EMAIL": "",
     }
-    found = in_environment(monkeypatch, **changes)
+    values = in_environment(monkeypatch, **changes)
     # At once, without the worker.
-    assert found["MAILERS"]["default"] == {"BACKEND": "core.mail.ConsoleBackend"}
-    assert found["DATABASES"]["default"]["NAME"] == str(
+    assert values["MAILERS"]["default"] == {"BACKEND": "core.mail.ConsoleBackend"}
+    assert values["DATABASES"]["default"]["NAME"] == str(
         settings.BASE_DIR / "db.sqlite3"
     )
-    assert "localhost" in found["ALLOWED_HOSTS"]
-    assert found["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
-    assert found["LOGGING"]["handlers"]["console"]["formatter"] == "text"
+    assert "localhost" in values["ALLOWED_HOSTS"]
+    assert values["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
+    assert values["LOGGING"]["handlers"]["console"]["formatter"] == "text"
     secure = (
         "SECURE_SSL_REDIRECT",
         "SECURE_HSTS_SECONDS",
@@ -287,17 +287,17 @@ def test_development_needs_no_https_and_no_mail_server(
         "CSRF_COOKIE_SECURE",
     )
     for name in (*secure, "COOKIE_PREFIX"):
-        assert not found[name], name
+        assert not values[name], name
 
 
 def test_images_of_the_bucket_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("config.environment.find_spec", lambda name: True)
-    found = in_environment(
+    values = in_environment(
         monkeypatch, STORAGE_URL="s3://s3.example.com/photos?region=eu"
     )
-    assert found["BUCKET_URL"] == "https://s3.example.com/photos/"
-    assert found["BUCKET_URL"] in found["SECURE_CSP"]["img-src"]
-    assert found["STORAGES"]["default"]["BACKEND"] == "uploads.storage.ObjectStorage"
+    assert values["BUCKET_URL"] == "https://s3.example.com/photos/"
+    assert values["BUCKET_URL"] in values["SECURE_CSP"]["img-src"]
+    assert values["STORAGES"]["default"]["BACKEND"] == "uploads.storage.ObjectStorage"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")

@@ -66,7 +66,7 @@ def visited(server: Mock) -> list[tuple[str, str]]:
     return list(zip(hosts, paths, strict=True))
 
 
-def found(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, str]:
+def bad_lines(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, str]:
     """Return the texts of the bad lines, by name."""
     capsys.readouterr()
     try:
@@ -108,7 +108,7 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
         for line in capsys.readouterr().out.splitlines()
     )
     assert lines.keys() >= NAMES
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
 
 
 @pytest.mark.control("status")
@@ -152,10 +152,10 @@ def test_status_says_what_is_bad_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fault()
-    bad = found(capsys)
+    bad = bad_lines(capsys)
     assert list(bad) == [name]
     assert advice in bad[name]
-    assert found(capsys, "--skip", name) == {}
+    assert bad_lines(capsys, "--skip", name) == {}
 
 
 @pytest.mark.control("status")
@@ -176,7 +176,7 @@ def test_service_that_fails_is_named_with_its_variable(
 ) -> None:
     refusing = Mock(side_effect=OperationalError("password 'secret' refused"))
     monkeypatch.setitem(SERVICES, service, refusing)
-    bad = found(capsys)
+    bad = bad_lines(capsys)
     assert list(bad) == [service]
     assert "failed with OperationalError" in bad[service]
     assert advice in bad[service]
@@ -204,21 +204,21 @@ def test_status_sees_what_a_visitor_sees(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.configure_mock(**fault)
-    bad = found(capsys)
+    bad = bad_lines(capsys)
     assert list(bad) == ["https"]
     assert advice in bad["https"]
     assert visited(server) == [("localhost", "/")]
-    assert found(capsys, "--skip", "https") == {}
+    assert bad_lines(capsys, "--skip", "https") == {}
 
 
 def test_start_page_may_need_a_log_in_and_debug_has_none(
     server: Mock, capsys: pytest.CaptureFixture[str], settings: Settings
 ) -> None:
     server.getresponse.return_value.status = 302
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
     server.request.side_effect = OSError
     settings.DEBUG = True
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
 
 
 @pytest.mark.control("status")
@@ -227,11 +227,11 @@ def test_heartbeat_is_sent_if_all_is_fine(
 ) -> None:
     settings.HEARTBEAT_URL = HEARTBEAT_URL
     sent = ("heartbeat.example.com", "/ping/secret")
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
     assert visited(server) == [("localhost", "/"), sent]
-    assert found(capsys, "--worker") == {}
+    assert bad_lines(capsys, "--worker") == {}
     ago("worker", hours=1)
-    assert found(capsys).keys() == {"worker"}
+    assert bad_lines(capsys).keys() == {"worker"}
     assert visited(server).count(sent) == 1
 
 
@@ -262,7 +262,7 @@ def test_job_within_its_limit_or_of_an_older_release_is_fine(
     start("core.jobs.send_mails", timezone.now() - timedelta(minutes=1))
     start("core.jobs.delete_expired", timezone.now() - timedelta(minutes=14))
     start("removed.jobs.work", timezone.now() - timedelta(hours=1))
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
 
 
 @pytest.mark.control("status")
@@ -272,7 +272,7 @@ def test_one_email_that_its_recipient_puts_off_is_fine(
     wait(attempts=3)
     for _ in range(20):  # anyone can cause them
         wait(Mail.Kind.UNKNOWN, attempts=3)
-    assert found(capsys) == {}
+    assert bad_lines(capsys) == {}
 
 
 @pytest.mark.control("status")
@@ -280,7 +280,7 @@ def test_full_disk_is_bad(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", FULL)
-    assert found(capsys).keys() == {"storage", "space"}
+    assert bad_lines(capsys).keys() == {"storage", "space"}
 
 
 def test_health_check_of_a_container_looks_at_its_own_worker(
@@ -289,10 +289,10 @@ def test_health_check_of_a_container_looks_at_its_own_worker(
     LastRun.objects.create(
         name="worker on another", at=timezone.now() - timedelta(hours=1)
     )
-    assert "worker on another last seen" in found(capsys)["worker"]
-    assert found(capsys, "--worker") == {}
+    assert "worker on another last seen" in bad_lines(capsys)["worker"]
+    assert bad_lines(capsys, "--worker") == {}
     LastRun.objects.filter(name=jobs.WORKER_HERE).delete()
-    assert "none was" in found(capsys, "--worker")["worker"]
+    assert "none was" in bad_lines(capsys, "--worker")["worker"]
 
 
 def test_machine_that_was_taken_away_is_forgotten_after_a_day(
@@ -305,5 +305,5 @@ def test_machine_that_was_taken_away_is_forgotten_after_a_day(
     start("core.jobs.send_mails", timezone.now() - timedelta(hours=25))
     ago("worker", days=2)
     jobs.delete_expired()
-    assert "worker last seen" in found(capsys)["worker"], "the row of all stays"
+    assert "worker last seen" in bad_lines(capsys)["worker"], "the row of all stays"
     assert not LastRun.objects.filter(name="worker on another").exists()

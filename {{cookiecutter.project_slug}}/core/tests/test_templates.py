@@ -71,9 +71,9 @@ def test_every_replaced_template_is_still_one_of_its_package() -> None:
 @pytest.mark.control("V3.4.3")
 def test_templates_have_no_inline_scripts_or_styles() -> None:
     assert not [
-        f"{path}: {found}"
+        f"{path}: {code}"
         for path, text in TEMPLATES.items()
-        for found in INLINE.findall(text)
+        for code in INLINE.findall(text)
     ]
 
 
@@ -92,17 +92,17 @@ def test_nothing_is_shown_without_escaping() -> None:
         if not {"tests", "staticfiles", "site-packages", "vendor"} & {*path.parts}
     ]
     texts = [*TEMPLATES.values(), *(path.read_text(encoding="utf-8") for path in own)]
-    assert {found for text in texts for found in UNESCAPED.findall(text)} <= TRUSTED
+    assert {code for text in texts for code in UNESCAPED.findall(text)} <= TRUSTED
 
 
 @pytest.mark.control("names")
 def test_pages_show_no_email_of_another_user() -> None:
-    found = {
+    names = {
         path: set(EMAIL.findall(text)) - OWN
         for path, text in TEMPLATES.items()
         if "admin" not in path.parts
     }
-    assert not [f"{path}: {whose}" for path, whose in found.items() if whose]
+    assert not [f"{path}: {whose}" for path, whose in names.items() if whose]
 
 
 @pytest.mark.control("V3.5.1")

@@ -53,8 +53,8 @@ def shown(response: Any) -> list[str]:
 
 
 def link(response: Any, name: str) -> str:
-    found = re.search(rf'href="(\?{name}=[^"]+)"', response.content.decode())
-    return found[1] if found else ""
+    match = re.search(rf'href="(\?{name}=[^"]+)"', response.content.decode())
+    return match[1] if match else ""
 
 
 def test_pages_show_each_photo_once(

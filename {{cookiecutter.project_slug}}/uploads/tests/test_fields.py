@@ -229,11 +229,11 @@ def test_object_beyond_the_limit_of_its_owner_is_refused(
 @pytest.mark.control("V2.4.1")
 def test_every_form_limits_the_objects_of_an_owner() -> None:
     get_resolver().url_patterns  # noqa: B018 - loads the views, and so their forms
-    found = PhotoModelForm.__subclasses__()
-    for form in found:  # the list grows
-        found += form.__subclasses__()
-    assert ThingForm in found
-    own = [form for form in found if ".tests." not in form.__module__]
+    forms_with_photos = PhotoModelForm.__subclasses__()
+    for form in forms_with_photos:  # the list grows
+        forms_with_photos += form.__subclasses__()
+    assert ThingForm in forms_with_photos
+    own = [form for form in forms_with_photos if ".tests." not in form.__module__]
     without = [
         form.__name__
         for form in own

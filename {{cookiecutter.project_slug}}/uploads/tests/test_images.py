@@ -46,7 +46,7 @@ DECODER, FILE = {str(images.DECODER)!r}, {__file__!r}
 import json, os, resource, runpy, socket, sys
 decoder, parent = runpy.run_path(DECODER), os.getppid()
 
-def works(attempt):
+def succeeds(attempt):
     try:
         attempt()
     except (OSError, MemoryError):
@@ -66,9 +66,9 @@ attempts = {
         os.posix_spawn(sys.executable, ["python", "-c", ""], {}), 0
     ),
 }
-before = [name for name, attempt in attempts.items() if works(attempt)]
+before = [name for name, attempt in attempts.items() if succeeds(attempt)]
 confined = decoder["confine"](*map(int, sys.argv[3:5]))
-after = [name for name, attempt in attempts.items() if works(attempt)]
+after = [name for name, attempt in attempts.items() if succeeds(attempt)]
 report = [process, before, confined, after]
 file = b"\xff\xd8\xff" + json.dumps(report).encode()
 answer = decoder["ANSWER"].pack(1, 1, len(file), len(file)) + file + file

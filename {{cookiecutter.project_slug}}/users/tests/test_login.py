@@ -79,9 +79,9 @@ def member(user: User) -> User:
 
 
 def reset_link(message: Any = None) -> str:
-    found = re.search(r"https://\S+", str((message or mail.outbox[-1]).body))
-    assert found
-    return found[0]
+    link = re.search(r"https://\S+", str((message or mail.outbox[-1]).body))
+    assert link
+    return link[0]
 
 
 @pytest.mark.control("V7.2.2")
@@ -208,10 +208,10 @@ def test_sixth_attempt_is_blocked_for_any_spelling_and_host(
 
 def rates(text: str) -> list[tuple[str, int, int]]:
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    found = re.findall(r"(\d+)/(\d*)([smhd])/(\w+)", text)
+    limits = re.findall(r"(\d+)/(\d*)([smhd])/(\w+)", text)
     return [
         (per, int(amount), int(count or 1) * seconds[unit])
-        for amount, count, unit, per in found
+        for amount, count, unit, per in limits
     ]
 
 

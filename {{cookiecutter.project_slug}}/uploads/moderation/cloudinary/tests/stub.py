@@ -152,15 +152,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(401, {"error": {"message": "unknown api_key"}})
         assets = self.server.assets
         if not public_id:
-            found = [
+            listed = [
                 dict(assets[key]) for key in query["public_ids[]"] if key in assets
             ]
             if query.get("moderations") != ["true"]:
-                found = [
+                listed = [
                     {name: asset[name] for name in asset if name != "moderation"}
-                    for asset in found
+                    for asset in listed
                 ]
-            return self.reply(200, {"resources": found})
+            return self.reply(200, {"resources": listed})
         if public_id not in assets:
             return self.reply(404, {"error": {"message": "Resource not found"}})
         if self.command == "POST":

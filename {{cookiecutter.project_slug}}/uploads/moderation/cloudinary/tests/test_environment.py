@@ -22,11 +22,11 @@ def test_start_without_cloudinary_url_fails() -> None:
 def test_cloudinary_moderates_and_its_images_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = in_environment(monkeypatch)
+    values = in_environment(monkeypatch)
     assert issubclass(
-        import_string(found["PHOTO_MODERATION_BACKEND"]), CloudinaryBackend
+        import_string(values["PHOTO_MODERATION_BACKEND"]), CloudinaryBackend
     )
-    assert "https://res.cloudinary.com/cloud/" in found["SECURE_CSP"]["img-src"]
+    assert "https://res.cloudinary.com/cloud/" in values["SECURE_CSP"]["img-src"]
     without = in_environment(monkeypatch, DEBUG="on", CLOUDINARY_URL="")
     assert issubclass(
         import_string(without["PHOTO_MODERATION_BACKEND"]), StaffReviewBackend
