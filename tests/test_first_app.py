@@ -481,7 +481,7 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
         folder,
         [
             ("notes/models.py", text, f"    {readers}\n    {parent}\n{text}"),
-            ("notes/forms.py", '"text")', '"text", "parent")'),
+            ("notes/forms.py", '"text",\n', '"text",\n            "parent",\n'),
             ("notes/views.py", imports, f"from typing import Any\n\n{imports}"),
             ("notes/views.py", "import QuerySet\n", "import Q, QuerySet\n"),
             (

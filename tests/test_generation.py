@@ -31,6 +31,7 @@ from tests.support.baking import (
     Project,
     bake,
     clean_environment,
+    every_combination,
     is_text,
     name,
     paths,
@@ -83,9 +84,6 @@ def text_files(project: Path) -> dict[str, str]:
         for path in paths(project) - {".env", ".cruft.json"}
         if is_text(project / path)
     }
-
-
-every_combination = pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 
 
 def test_every_prompt_and_choice_has_a_label() -> None:

@@ -15,6 +15,7 @@ import yaml
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
+    ON_PLATFORM,
     PROMPTS,
     ROOT,
     Answers,
@@ -214,3 +215,24 @@ def test_secrets_and_data_are_neither_committed_nor_in_the_image(
     assert not [it for it in sorted(state) if in_image(it, docker)]
     assert in_image("manage.py", docker)
     assert in_image("core/middleware.py", docker)
+
+
+@pytest.mark.parametrize(
+    ("answers", "path"),
+    [(ALL_ON, "deploy/site.conf"), (ON_PLATFORM, "nginx/nginx.conf")],
+    ids=["server", "platform"],
+)
+def test_nginx_logs_no_url_with_a_token(
+    answers: Answers, path: str, pristine: Project
+) -> None:
+    text = (pristine(answers) / path).read_text(encoding="utf-8")
+    [(masked, body)] = re.findall(
+        r'location ~ "([^"]*reset[^"]*)" \{(.*?)\}', text, re.DOTALL
+    )
+    assert "error_log /dev/null emerg;" in body
+    for url in ("/accounts/reset/key/a-b/", f"/notes/shared/{'a' * 43}/"):
+        assert re.search(masked, url), url
+    assert not re.search(masked, "/photos/mine/")
+    levels = re.findall(r"^ *error_log \S+ (\w+);", text, re.MULTILINE)
+    assert set(levels) <= {"error", "emerg"}
+    assert not re.findall(r"access_log(?! off| /var/log/nginx/access\.log)", text)

@@ -22,7 +22,13 @@ from tests.support.baking import (
     run,
     typed,
 )
-from tests.support.records import edited_migrations, record, unlisted_files
+from tests.support.records import (
+    edited_migrations,
+    record,
+    recorded_names,
+    removed_names,
+    unlisted_files,
+)
 from tests.support.releases import change
 from tests.support.renewal import (
     SHORTEST_COOLDOWN,
@@ -131,15 +137,38 @@ def test_released_migrations_are_never_edited(template: Path) -> None:
     assert not edited_migrations(template)
 
 
+def date_a_release(template: Path) -> None:
+    """Put a release at the top of the changelog."""
+    changelog = template / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    text = text.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n## ", 1)
+    changelog.write_text(text, encoding="utf-8")
+
+
+def test_names_of_a_release_stay(template: Path) -> None:
+    assert not removed_names(template), (
+        "Keep these names until the next major version: docs/support.md says why"
+    )
+
+
+def test_removed_name_of_a_release_is_noticed(template: Path, tmp_path: Path) -> None:
+    sabotaged = copy(template, tmp_path)
+    date_a_release(sabotaged)
+    record(sabotaged)
+    assert not removed_names(sabotaged)
+    kinds = {name.partition(" ")[0] for name in recorded_names(sabotaged)["99.0.0"]}
+    assert kinds == {"prompt", "variable", "command", "route"}
+    example = sabotaged / RAW / ".env.example"
+    text = example.read_text(encoding="utf-8").replace("PORT=", "HTTP_PORT=")
+    example.write_text(text, encoding="utf-8")
+    assert removed_names(sabotaged) == ["variable PORT of 99.0.0"]
+
+
 def test_edit_of_a_released_migration_is_noticed(
     template: Path, tmp_path: Path
 ) -> None:
     sabotaged = copy(template, tmp_path)
-    changelog = sabotaged / "CHANGELOG.md"
-    text = changelog.read_text(encoding="utf-8")
-    changelog.write_text(
-        text.replace("\n## ", "\n## 99.0.0, 2099-01-01\n\n## ", 1), encoding="utf-8"
-    )
+    date_a_release(sabotaged)
     assert "99.0.0 is not recorded" in edited_migrations(sabotaged)
     record(sabotaged)
     assert not edited_migrations(sabotaged)

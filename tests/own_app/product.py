@@ -266,7 +266,11 @@ EDITS: list[Edit] = [
             f"    )\n{MADE}"
         ),
     ),
-    ("forms.py", '"cover")', '"cover", "plan", "handout")'),
+    (
+        "forms.py",
+        '"cover",\n',
+        '"cover",\n            "plan",\n            "handout",\n',
+    ),
     (
         "forms.py",
         "from uploads.forms",
@@ -317,8 +321,10 @@ def make_app(folder: Path) -> None:
 def add_cover(folder: Path) -> None:
     """Give each workshop a cover by the lines of the document."""
     for path, code in photo_lines(folder):
+        present = (folder / path).read_text("utf-8").splitlines()
         for line in code:
-            change(folder, [cover_edit(folder, path, line)])
+            if line not in present:
+                change(folder, [cover_edit(folder, path, line)])
     manage(folder, "makemigrations", "workshops")
 
 
@@ -355,13 +361,8 @@ def cover_edit(folder: Path, path: str, line: str) -> Edit:
         return path, LAST_IMPORT, f"{LAST_IMPORT}{line}\n"
     if line.lstrip().startswith("cover = "):
         return path, TEXT, f"{TEXT}{line}\n"
-    if line.lstrip().startswith("fields = "):
-        (old,) = re.findall(
-            r"^ +fields = .+$",
-            (folder / path).read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
-        return path, old, line
+    if line == '            "cover",':
+        return path, '            "text",\n', f'            "text",\n{line}\n'
     place = next(
         (
             it

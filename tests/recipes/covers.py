@@ -17,8 +17,8 @@ def add_cover(project: Installed) -> None:
     replace(notes / "models.py", old, new + old)
     replace(
         notes / "forms.py",
-        '        fields = ("title", "text")\n',
-        '        fields = ("title", "text", "cover")\n',
+        '            "text",\n',
+        '            "text",\n            "cover",\n',
     )
     project.run("python", "manage.py", "makemigrations", "--verbosity", "0", "notes")
     project.run("python", "manage.py", "migrate", "--verbosity", "0")

@@ -112,6 +112,22 @@ def name(answers: Answers) -> str:
     return "+".join(parts) or "nothing"
 
 
+# All others, which are for platforms, are tested each week.
+EACH_WEEK = pytest.mark.tier("scheduled", f"{RAW}/*", "hooks/*")
+every_combination = pytest.mark.parametrize(
+    "answers",
+    [
+        *COMBINATIONS,
+        *(
+            pytest.param(answers, marks=EACH_WEEK)
+            for answers in every(FEATURES)
+            if answers not in COMBINATIONS
+        ),
+    ],
+    ids=name,
+)
+
+
 def copy_template(target: Path) -> Path:
     """Copy the files that git tracks or would track: no caches and no secrets.
 

@@ -230,7 +230,7 @@ def publish(owner: Page, staff: Page, visitor: Page, title: str) -> None:
 def check_with_axe(page: Page) -> None:
     """Check a page as it is shown now, such as the contrast of its texts."""
     page.evaluate(AXE)
-    rules = "axe.run({rules: {\"target-size\": {enabled: true}}})"
+    rules = 'axe.run({rules: {"target-size": {enabled: true}}})'
     found = page.evaluate(rules)["violations"]
     assert not found, [
         (violation["id"], [node["html"] for node in violation["nodes"]])

@@ -1,4 +1,7 @@
-"""Checked-in records: the raw folder's files, and a digest of each migration.
+"""Checked-in records: the raw folder's files, and what each release promises to keep.
+
+That is a digest of each migration, and the names that environments, scripts and links
+of projects use.
 
 Run it to record what changed on purpose: uv run python -m tests.support.records
 """
@@ -14,6 +17,14 @@ from tests.support.baking import RAW, ROOT, copy_template, paths
 RECORDS = Path("tests") / "records"
 FILES = RECORDS / "files.txt"
 MIGRATIONS = RECORDS / "migrations.json"
+NAMES = RECORDS / "names.json"
+# Where the kept names of each kind stand.
+NAMES_IN = {
+    "prompt": ("cookiecutter.json", r'^  "([a-z]\w+)":'),
+    "variable": (f"{RAW}/.env.example", r"^(?:# )?([A-Z][A-Z_]+)="),
+    "command": (f"{RAW}/pyproject.toml", r"^\[tool\.poe\.tasks\.([a-z][a-z-]*)\]"),
+    "route": (f"{RAW}/**/tests/table.py", r"^(/\S*) "),
+}
 
 type Digests = dict[str, str]
 
@@ -29,6 +40,34 @@ def digests(template: Path) -> Digests:
     raw = template / RAW
     files = sorted(raw.glob("**/migrations/*.py"))
     return {file.relative_to(raw).as_posix(): digest(file) for file in files}
+
+
+def kept_names(template: Path) -> list[str]:
+    """Return the names that a release keeps, each with its kind."""
+    return sorted(
+        f"{kind} {found}"
+        for kind, (pattern, name) in NAMES_IN.items()
+        for path in template.glob(pattern)
+        for found in re.findall(name, path.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+
+
+def recorded_names(template: Path) -> dict[str, list[str]]:
+    """Return the names of each release."""
+    text = (template / NAMES).read_text(encoding="utf-8")
+    names_of_releases: dict[str, list[str]] = json.loads(text)
+    return names_of_releases
+
+
+def removed_names(template: Path) -> list[str]:
+    """Return each name that a release had and this state has not."""
+    present = set(kept_names(template))
+    return [
+        f"{name} of {release}"
+        for release, names in recorded_names(template).items()
+        for name in names
+        if name not in present
+    ]
 
 
 def recorded_digests(template: Path) -> dict[str, Digests]:
@@ -64,13 +103,16 @@ def unlisted_files(template: Path) -> set[str]:
 
 
 def record(template: Path) -> None:
-    """List the files, and record the migrations of a new dated release."""
+    """List the files, and record the migrations and names of a new dated release."""
     recorded = recorded_digests(template)
+    names = recorded_names(template)
     releases = released(template)
     if releases and releases[0] not in recorded:
         recorded[releases[0]] = digests(template)
-    text = json.dumps(recorded, indent=2)
-    (template / MIGRATIONS).write_text(text + "\n", encoding="utf-8", newline="\n")
+        names[releases[0]] = kept_names(template)
+    for path, content in ((MIGRATIONS, recorded), (NAMES, names)):
+        text = json.dumps(content, indent=2)
+        (template / path).write_text(text + "\n", encoding="utf-8", newline="\n")
     listed = "\n".join(sorted(paths(template / RAW)))
     (template / FILES).write_text(listed + "\n", encoding="utf-8", newline="\n")
 
@@ -80,7 +122,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         template = copy_template(Path(folder))
         record(template)
-        for path in (FILES, MIGRATIONS):
+        for path in (FILES, MIGRATIONS, NAMES):
             (ROOT / path).write_bytes((template / path).read_bytes())
 
 

@@ -52,6 +52,7 @@ KINDS = {
     "photo": Kind('PhotoField(_("label"), blank=True, visible_to=is_owner)'),
 }
 # Browsers show a calendar, and send the date in this format in each language.
+FORM_LINE = '            "NAME",\n'
 DATE_WIDGET = '"NAME": forms.DateInput({"type": "date"}, "%Y-%m-%d")'
 # What a page shows of each kind, and what a page with photos begins with.
 PAGES = dict(
@@ -229,14 +230,16 @@ def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str
 
 
 def edit_form(fields: list[Field], words: dict[str, str]) -> dict[str, str]:
-    names = "".join(field.write(', "NAME"') for field in fields)
+    names = "".join(field.write(FORM_LINE) for field in fields)
+    text_line = Field("text", "text").write(FORM_LINE)
     widgets = [field.write(DATE_WIDGET) for field in fields if field.kind == "date"]
     if not widgets:
-        return {', "text"': names}
+        return {text_line: names}
     imports = f"from {words['notes']}.models"
-    line = "        widgets = {" + ", ".join(widgets) + "}"
+    end = "        )\n"
+    line = "        widgets = {" + ", ".join(widgets) + "}\n"
     return {
-        ', "text")': f"{names})\n{line}",
+        f"{text_line}{end}": f"{names}{end}{line}",
         imports: f"from django import forms\n\n{imports}",
     }
 
