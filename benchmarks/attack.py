@@ -309,8 +309,9 @@ def ask_in_a_loop(
     method, path, body = "GET", "/", b""
     if shape.kind == "log-ins":
         guest = Neighbor(visitor.site, ip_address=visitor.ip_address)
-        fields = {"csrfmiddlewaretoken": guest.token(LOGIN), "password": "wrong"}
-        fields["login"] = f"unknown{number}@example.com"
+        # Of their own accounts: wrong ones soon cost no more than a page.
+        fields = {"csrfmiddlewaretoken": guest.token(LOGIN), "password": PASSWORD}
+        fields["login"] = f"attacker{number % shape.accounts}@example.com"
         sent["Cookie"] = "; ".join(f"{k}={v.value}" for k, v in guest.cookies.items())
         sent["Content-Type"] = "application/x-www-form-urlencoded"
         method, path, body = "POST", LOGIN, urlencode(fields).encode()
