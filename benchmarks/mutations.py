@@ -2220,8 +2220,9 @@ FOUNDATION = [
     Mutation(
         "view that takes requests of other sites",
         "core/views.py",
-        "@require_safe\ndef security_txt",
-        "@csrf_exempt\n@require_safe\ndef security_txt",
+        "@login_not_required\n@require_safe\ndef security_txt",
+        "from django.views.decorators.csrf import csrf_exempt\n"
+        "@csrf_exempt\n@login_not_required\n@require_safe\ndef security_txt",
     ),
     # Pages and files of photos
     Mutation("page kept for visitors with a cookie", CACHING, "request.COOKIES,"),

@@ -295,6 +295,7 @@ def test_dump_of_a_backup_that_fails_does_not_stay(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+@pytest.mark.control("backup")
 def test_backup_waits_for_no_other_one(backups: Backups, photo: Path) -> None:
     with (
         lock(photo.parents[1]),
@@ -321,6 +322,7 @@ def test_restored_photos_are_on_the_disk_before_their_rows_are_used(
     assert steps == [(True, True)]
 
 
+@pytest.mark.control("backup")
 def test_backups_are_deleted_only_in_a_folder_of_this_machine(
     backups: Backups, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
