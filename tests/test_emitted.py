@@ -133,7 +133,13 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
 @SUITE
 @pytest.mark.parametrize(
     "answers",
-    [*EXTREMES, pytest.param(ON_PLATFORM, marks=pytest.mark.tier("whole"))],
+    [
+        ALL_ON,
+        *(
+            pytest.param(answers, marks=pytest.mark.tier("whole"))
+            for answers in (ALL_OFF, ON_PLATFORM)
+        ),
+    ],
     ids=name,
 )
 def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) -> None:

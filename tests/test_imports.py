@@ -52,8 +52,10 @@ def test_import_contracts_hold(answers: Answers, pristine: Project) -> None:
         ("uploads.moderation.cloudinary.backend", "uploads.services"),
         # A field of a model, by other modules
         ("uploads.fields", "core.views"),
-        ("uploads.limits", "core.middleware"),
-        ("core.client", "core.error_pages"),
+        ("uploads.fields", "uploads.forms"),
+        ("uploads.form_fields", "uploads.limits"),
+        ("uploads.images", "core.middleware"),
+        ("core.encryption", "core.error_pages"),
     ],
 )
 def test_forbidden_import_breaks_a_contract(

@@ -47,8 +47,12 @@ def test_defaults_are_what_the_tests_answer() -> None:
 
 
 def test_guide_shows_the_real_prompts_and_summary(
-    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PWD", str(tmp_path))
     bake(template, tmp_path, project_name="Field Notes")
     assert capfd.readouterr().out.strip() in GENERATION
     labels = [
