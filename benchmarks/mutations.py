@@ -3101,6 +3101,12 @@ FEATURES = [
         feature="auth_app",
     ),
     Mutation(
+        "any number of sessions of an account",
+        "accounts/signals.py",
+        "get_adapter().end_sessions(sessions[MOST_SESSIONS:])",
+        "pass",
+    ),
+    Mutation(
         "other users' sessions can be ended",
         "accounts/views.py",
         "get_object_or_404(UserSession, pk=pk, user=request.user)",

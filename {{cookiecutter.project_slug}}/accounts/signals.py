@@ -32,6 +32,8 @@ EVENTS = {
     mfa.authenticator_used: "authn_factor_used",
 }
 
+# Each log-in checks every session of the account, with three queries.
+MOST_SESSIONS = 20
 SECRETS = ("secret", "seed")  # the encrypted values in the data of a factor
 type Rotate = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -72,6 +74,13 @@ def verify_email_by_link(user: Any, **kwargs: Any) -> None:
         user=user, email=user.email, defaults={"primary": True}
     )
     email.set_verified()
+
+
+@receiver(account.user_logged_in)
+def end_surplus_sessions(user: Any, **kwargs: Any) -> None:
+    """End the sessions that were not seen for longest."""
+    sessions = UserSession.objects.filter(user=user).order_by("-last_seen_at", "-pk")
+    get_adapter().end_sessions(sessions[MOST_SESSIONS:])
 
 
 @receiver([mfa.authenticator_added, mfa.authenticator_removed])

@@ -73,6 +73,23 @@ def test_user_ends_own_sessions_singly_or_all_others(
     assert not is_logged_in(own)
 
 
+@pytest.mark.control("V15.2.2")
+def test_account_has_few_sessions(clients: list[HTTPSClient], user: User) -> None:
+    """However many there are, a log-in would check each of them."""
+    clients += [HTTPSClient() for _ in range(20)]
+    for client in clients[3:]:
+        client.force_login(user)
+        UserSession.objects.create(
+            user=user, ip="192.0.2.1", session_key=client.session.session_key
+        )
+    newest = HTTPSClient()
+    log_in(newest, user.email)
+    assert [is_logged_in(client) for client in clients[:3]] == [False] * 3
+    assert is_logged_in(clients[-1])
+    assert is_logged_in(newest)
+    assert UserSession.objects.count() <= 21
+
+
 def test_sessions_are_listed_by_browser(clients: list[HTTPSClient]) -> None:
     page = clients[0].get("/accounts/sessions/").content.decode()
     assert page.count("Unknown browser") == 3
