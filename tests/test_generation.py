@@ -343,6 +343,7 @@ def test_console_encoding_does_not_stop_generation(
     assert (tmp_path / "an-quan-wang-zhan" / ".env").is_file()
 
 
+@pytest.mark.feature("auth_app")
 def test_missing_feature_path_stops_generation(template: Path, tmp_path: Path) -> None:
     stale = shutil.copytree(template, tmp_path / "stale")
     hook = stale / "hooks" / "post_gen_project.py"
