@@ -2116,6 +2116,18 @@ FOUNDATION = [
         "pass",
     ),
     Mutation(
+        "release in use before it is on the disk",
+        "deploy/release",
+        "sync # or after a power failure",
+        "true # or after a power failure",
+    ),
+    Mutation(
+        "release of containers remembered before it is on the disk",
+        "deploy/release-containers",
+        "sync .env.new && mv .env.new .env",
+        "mv .env.new .env",
+    ),
+    Mutation(
         "folders not written to the disk",
         FOLDER,
         "self.sync(str(folder), os.O_RDONLY)",

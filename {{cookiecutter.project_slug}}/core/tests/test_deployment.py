@@ -157,3 +157,20 @@ def test_scripts_stop_at_the_first_error() -> None:
         assert commands[0] == "set -eu", name
         # Only the rollback after a failure continues after an error: it is a function.
         assert not re.search(r"^set \+|\bset \+\w*u", script, re.MULTILINE), name
+
+
+@pytest.mark.control("power")
+@pytest.mark.parametrize(
+    ("script", "synced", "used"),
+    [
+        ("release", "\nsync ", '\nuse "$new"'),
+        ("release-containers", "\nsync ", '\nuse "$new"'),
+        ("release-containers", " sync .env.new &&", " mv .env.new .env"),
+        ("install-certificate", "\nsync ", " reload"),
+    ],
+)
+def test_what_a_script_puts_into_use_is_on_the_disk(
+    script: str, synced: str, used: str
+) -> None:
+    text = (DEPLOY / script).read_text(encoding="utf-8")
+    assert 0 < text.find(synced) < text.find(used)
