@@ -76,13 +76,11 @@ def sentence() -> str:
     """Return what the checks notice of code that was added in a hurry."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     hurried = results["hurried"]
-    fixed = results["hurried_fixed"]
+    found = hurried["prevented"] + hurried["noticed"]
     return (
         f"{SENTENCE_START}Of {hurried['weaknesses']} weaknesses in"
         f" {hurried['features']} features that were written in a hurry, a project"
-        f" prevents {hurried['prevented']}, and its checks name {hurried['noticed']}."
-        f" Once {fixed['features']} of the features pass all checks,"
-        f" {fixed['left']} of {fixed['weaknesses']} are left.{SENTENCE_END}"
+        f" prevents or names {found}.{SENTENCE_END}"
     )
 
 
