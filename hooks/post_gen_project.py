@@ -198,7 +198,7 @@ lines = [
     f"  {prompt:{width}}  {words.get(answer, answer)}"
     for prompt, answer in context.items()
 ]
-# Relative to the folder of the shell, which Windows does not name.
+# PWD is the folder of the shell; Windows does not name it.
 project = Path.cwd()
 shell_folder = Path(os.environ.get("PWD", project.parent)).resolve()
 is_here = shell_folder == project.parent
