@@ -2380,6 +2380,12 @@ FOUNDATION = [
         "pass",
     ),
     Mutation(
+        "form of the admin saves a row from before another change",
+        "core/admin.py",
+        "return lock(instance)",
+        "return instance",
+    ),
+    Mutation(
         "account of former staff deleted with its record",
         "users/models.py",
         "return not LogEntry.objects.filter(user=self).exists()",

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, ValidationError
+from django.db import connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
@@ -53,6 +54,20 @@ def parameter_of(list_filter: Any) -> Any:
     return getattr(list_filter, "parameter_name", list_filter)
 
 
+def lock(instance: Model) -> Model | None:
+    """Lock an object until the end of the transaction, and read it again.
+
+    A save writes every column: without the lock, it would undo what others have saved
+    since the object was read. Return None if the object was deleted meanwhile.
+    """
+    rows = type(instance)._base_manager.select_for_update(no_key=True)
+    try:
+        instance.refresh_from_db(from_queryset=rows)
+    except ObjectDoesNotExist:
+        return None
+    return instance
+
+
 class ModelAdmin(admin.ModelAdmin):
     """Allow only the lookups of a list's own filters.
 
@@ -83,7 +98,10 @@ class ModelAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         # Django would look up a field with an empty name.
-        return super().get_object(request, object_id, from_field or None)
+        instance = super().get_object(request, object_id, from_field or None)
+        if instance and request.method == "POST" and connection.in_atomic_block:
+            return lock(instance)
+        return instance
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:

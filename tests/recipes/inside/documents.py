@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.base import ContentFile
@@ -24,7 +25,6 @@ from django.db import connection
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakeUser, Travel
-from programmes.admin import ProgrammeAdmin
 from programmes.files import clean_name
 from programmes.forms import ProgrammeForm
 from programmes.jobs import delete_orphaned_files
@@ -441,13 +441,14 @@ def test_admin_brings_no_replaced_file_back(
 ) -> None:
     client.force_login(make_user("admin@example.com", is_staff=True, is_superuser=True))
     late = form(made, POLYGLOT)
-    save_model = ProgrammeAdmin.save_model
+    read = admin.ModelAdmin.get_object
 
-    def save_late(self: ProgrammeAdmin, *args: Any) -> None:
+    def read_too_early(*args: Any) -> Any:
+        instance = read(*args)
         late.save()
-        save_model(self, *args)
+        return instance
 
-    monkeypatch.setattr(ProgrammeAdmin, "save_model", save_late)
+    monkeypatch.setattr(admin.ModelAdmin, "get_object", read_too_early)
     client.post(f"/admin/programmes/programme/{made.pk}/change/", {"title": "Admin"})
     made.refresh_from_db()
     assert (made.title, made.file.read()) == ("Admin", POLYGLOT)

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.admin import ModelAdmin
@@ -113,6 +115,28 @@ def test_account_of_former_staff_is_kept_for_its_record(
     }
     client.post("/admin/users/user/", fields)
     assert set(User.objects.all()) == set(kept)
+
+
+@pytest.mark.control("edits")
+def test_form_of_the_admin_undoes_nothing_that_was_saved_meanwhile(
+    client: HTTPSClient, staff: User, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = admin.ModelAdmin.get_object
+
+    def read_before_a_change(*args: Any) -> Any:
+        instance = read(*args)
+        User.objects.filter(pk=user.pk).update(password="new")
+        return instance
+
+    monkeypatch.setattr(admin.ModelAdmin, "get_object", read_before_a_change)
+    client.force_login(staff)
+    page = reverse("admin:users_user_change", args=[user.pk])
+    with CaptureQueriesContext(connection) as queries:
+        client.post(page, {"email": "new@example.com", "is_active": "on"})
+    user.refresh_from_db()
+    assert (user.email, user.password) == ("new@example.com", "new")
+    locks = [query for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert locks or not connection.features.has_select_for_update
 
 
 def permissions() -> list[Any]:
