@@ -22,6 +22,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
+from notes.forms import NoteForm
 from notes.models import Note
 from tokens.models import Token
 from uploads import images
@@ -116,6 +117,22 @@ def test_change_keeps_what_the_request_does_not_name(
     assert response.status_code == 200
     note.refresh_from_db()
     assert {"title": note.title, "text": note.text} == FIELDS | named
+
+
+def test_change_takes_back_nothing_that_was_changed_meanwhile(
+    call: Caller, note: Note, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = NoteForm.full_clean
+
+    def clean_late(form: NoteForm) -> None:
+        Note.objects.update(title="Changed")
+        clean(form)
+
+    monkeypatch.setattr(NoteForm, "full_clean", clean_late)
+    response = call("PATCH", f"{URL}/{note.pk}", {"text": "New"})
+    assert (response.status_code, response.json()["title"]) == (200, "Changed")
+    note.refresh_from_db()
+    assert (note.title, note.text) == ("Changed", "New")
 
 
 @pytest.mark.parametrize("title", ["", "  ", None, 4711])
