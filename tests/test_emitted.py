@@ -184,6 +184,7 @@ def test_robustness_tests_pass(answers: Answers, project: Project) -> None:
     run(folder, *PYTEST, "core/tests/test_robustness.py")
 
 
+@pytest.mark.feature("auth_app", "cloudinary_moderation", "gallery")
 def test_modules_that_run_inside_a_project_have_sound_types(
     project: Project, mypy_cache: str
 ) -> None:

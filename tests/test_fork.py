@@ -195,19 +195,10 @@ def edited_fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Types take most of the time, and depend on nothing that a fork changes here.
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("module", MODULES)
 def test_quick_tier_of_a_fork_is_green(module: str, fork: Path, tmp_path: Path) -> None:
-    options = [
-        "-n0",
-        "-q",
-        "--tier=quick",
-        "-k",
-        "not types",
-        "-p",
-        "no:cacheprovider",
-    ]
+    options = ["-n0", "-q", "--tier=quick", "-p", "no:cacheprovider"]
     command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", module, UPSTREAM)
     # One module lints and checks every combination of answers.
     run_within(3500, fork, command, {})
@@ -229,7 +220,7 @@ def test_failures_of_an_edited_fork_say_what_to_change(
 ) -> None:
     report = tmp_path / "report.xml"
     python = str(edited_fork / ".venv" / "bin" / "python")
-    options = ["-n2", "-q", "--tier=quick", "-k", "not types", "-p", "no:cacheprovider"]
+    options = ["-n2", "-q", "--tier=quick", "-p", "no:cacheprovider"]
     options += [f"--junitxml={report}", f"--basetemp={tmp_path / 'inner'}"]
     with pytest.raises(AssertionError) as red:
         run_within(7000, edited_fork, (python, "-m", "pytest", *options), {})
@@ -251,6 +242,6 @@ def test_fork_without_a_prompt_is_green(prompt: str, tmp_path: Path) -> None:
     remove_prompt(fork, prompt)
     record_files(fork)
     modules = [f"tests/test_{name}.py" for name in ABOUT_FEATURES]
-    options = ["-n0", "-q", "--tier=quick", "-k", "not types", "-p", "no:cacheprovider"]
+    options = ["-n0", "-q", "--tier=quick", "-p", "no:cacheprovider"]
     command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", *modules)
     run_within(3500, fork, command, {})
