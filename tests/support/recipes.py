@@ -53,7 +53,7 @@ def marks(*names: str) -> list[pytest.MarkDecorator]:
     return [
         pytest.mark.tier("scheduled", *patterns),
         # Each installs packages, and runs all tests of a project.
-        pytest.mark.timeout(1800),
+        pytest.mark.timeout(7200),
         pytest.mark.skipif(
             sys.platform == "win32", reason="the commands are those of a Unix shell"
         ),
