@@ -125,10 +125,10 @@ class Visit:
             self.findings.add(f"{route} shows {mark.label}", self.person)
         for mark in shown(answer.logs, hidden, asked):
             self.findings.add(f"{route} logs {mark.label}: log ids only", self.person)
-        if route not in OWN_ROUTES:
-            return
         for fault in faults(answer):
             self.findings.add(f"{route} {fault}", self.person)
+        if route not in OWN_ROUTES:
+            return
         for model, _ in answer.changes:
             sentence = f"GET {route} changes {model.__name__}: do so by POST"
             self.findings.add(sentence, self.person)
