@@ -3,6 +3,7 @@
 from typing import Any
 
 from exports.models import Report
+from exports.views import FOLDER
 from users.models import User
 
 ROWS = """
@@ -20,4 +21,6 @@ ROWS = """
 
 def objects(owner: User) -> dict[str, Any]:
     report = Report.objects.create(owner=owner, name="photos.csv")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / report.name).touch()
     return {"pk": report.pk}
