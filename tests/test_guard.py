@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 27 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 32 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -46,6 +46,11 @@ ROWS = """
 /visits/enroll/             log-in 200    200    200    200
 /visits/load/               log-in 200    200    200    200
 /visits/lookup/             log-in 200    200    200    200
+/visits/sort/               log-in 200    200    200    200
+/visits/<pk>/print/         log-in 200    404    404    404
+/visits/erase/              log-in 200    200    200    200
+/visits/diary/              log-in 200    200    200    200
+/visits/recent/             log-in 200    200    200    200
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -87,6 +92,14 @@ FINDINGS = [
     "POST /visits/lookup/ shows Visit.text (other, patient, staff)",
     "/visits/export/ lets other sites read it: remove Access-Control-Allow-Origin",
     "/visits/export/ answers 500 (ValueError)",
+    "/visits/sort/ answers 500 (FieldError): it takes the name of a field",
+    "GET /visits/<pk>/print/ shows a stored text unescaped (owner)",
+    "GET /visits/<pk>/print/ links to any text, also to javascript: (owner)",
+    "POST /visits/erase/ changes Visit of the owner (other, patient, staff)",
+    "POST /visits/diary/ stores any text as Day.link",
+    "POST /visits/diary/ stores a text of any length as Day.text",
+    "/visits/recent/?number=1000 shows all objects at once",
+    "/visits/recent/ logs a parameter: log ids only (other, patient, staff)",
 ]
 
 

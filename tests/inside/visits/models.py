@@ -51,6 +51,7 @@ class Day(models.Model):
     )
     day = models.DateField()
     text = models.CharField(max_length=120)
+    link = models.URLField(blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_day")]

@@ -293,6 +293,47 @@ def lookup(request):
     return JsonResponse({"text": visit.text if visit else ""})
 
 
+@require_safe
+def sort(request):
+    name = request.GET.get("by", "pk")
+    found = own(request).order_by(name if name in {"pk", "title"} else "pk")[:24]
+    return page(request, *(visit.title for visit in found))
+
+
+@require_safe
+def printed(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    return page(request, visit.title, visit.text)
+
+
+@require_http_methods(GET_OR_POST)
+def erase(request):
+    number = request.GET.get("id", "")
+    if request.method == "POST" and number.isdecimal():
+        own(request).filter(pk=number).delete()
+    return page(request, "Erase")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def diary(request):
+    day = Day.objects.filter(user=request.user, day="2001-01-01").first()
+    form = modelform_factory(Day, fields=["text", "link"])(
+        request.POST or None, instance=day or Day(user=request.user, day="2001-01-01")
+    )
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
+@require_safe
+def recent(request):
+    number = request.GET.get("number", "24")
+    found = own(request)[: min(int(number), 100) if number.isdecimal() else 24]
+    return page(request, *(visit.title for visit in found))
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -321,4 +362,9 @@ urlpatterns = [
     path("enroll/", enroll),
     path("load/", load),
     path("lookup/", lookup),
+    path("sort/", sort),
+    path("<int:pk>/print/", printed),
+    path("erase/", erase),
+    path("diary/", diary),
+    path("recent/", recent),
 ]

@@ -6,6 +6,7 @@
 
 import csv
 import json
+import logging
 from pathlib import Path
 
 from django import forms
@@ -17,6 +18,7 @@ from django.forms import modelform_factory
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
+from django.utils.html import escape
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import (
     require_http_methods,
@@ -32,6 +34,7 @@ from visits.page import page
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 limited = rate_limit(30, seconds=3600)
+logger = logging.getLogger(__name__)
 
 
 def own(request):
@@ -309,6 +312,50 @@ def lookup(request):
     return JsonResponse({"text": visit.text if visit else ""})
 
 
+@require_safe
+def sort(request):
+    """Let the query name a field."""
+    found = own(request).order_by(request.GET.get("by", "pk"))[:24]
+    return page(request, *(visit.title for visit in found))
+
+
+@require_safe
+def printed(request, pk):
+    """Write HTML without a template."""
+    visit = get_object_or_404(own(request), pk=pk)
+    link = f'<a href="{escape(visit.text)}">Result</a>'
+    return HttpResponse(f"<h1>{visit.title}</h1>{link}")
+
+
+@require_http_methods(GET_OR_POST)
+def erase(request):
+    """Take a number of the query of a POST for the user's."""
+    number = request.GET.get("id", "")
+    if request.method == "POST" and number.isdecimal():
+        Visit.objects.filter(pk=number).delete()
+    return page(request, "Erase")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def diary(request):
+    """Store what was sent, without a form."""
+    if request.method == "POST":
+        values = {name: request.POST.get(name, "") for name in ("text", "link")}
+        user = request.user
+        Day.objects.update_or_create(user=user, day="2001-01-01", defaults=values)
+    return page(request, "Diary")
+
+
+@require_safe
+def recent(request):
+    """Let the query say how many, and log it."""
+    number = request.GET.get("number", "24")
+    logger.warning("%s visits are asked for", number)
+    found = own(request)[: int(number) if number.isdecimal() else 24]
+    return page(request, *(visit.title for visit in found))
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -337,4 +384,9 @@ urlpatterns = [
     path("enroll/", enroll),
     path("load/", load),
     path("lookup/", lookup),
+    path("sort/", sort),
+    path("<int:pk>/print/", printed),
+    path("erase/", erase),
+    path("diary/", diary),
+    path("recent/", recent),
 ]

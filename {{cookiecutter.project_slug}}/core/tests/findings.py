@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import FieldError
 
 from core.mail import UnknownRecipientError
-from core.tests.marks import MARK, Mark
+from core.tests.marks import MARK, MARKUP, Mark
 from core.tests.requests import EVIL, EVIL_HOST
 from core.tests.sending import Answer
 
@@ -17,6 +18,8 @@ REASON = (
     "Only if they are meant to, end the row in tests/table.py of the app with"
     " who, what and why:  # WHO: WHAT: WHY  (core/tests/access.py has examples)"
 )
+UNESCAPED = re.compile(f"{MARK.pattern}{MARKUP}")
+LINK = re.compile(rf'(?:href|src|action)=["\']?\s*{MARK.pattern}')
 
 
 class Findings:
@@ -53,14 +56,28 @@ def faults(answer: Answer) -> Iterator[str]:
     error = error_of(response)
     if error is UnknownRecipientError:
         yield "sends an email to any address: call send_invitation of core.invitations"
+    elif error is FieldError:
+        yield (
+            "answers 500 (FieldError): it takes the name of a field from a request,"
+            " so compare it with a list first"
+        )
     elif response.status_code == 500:
         name = error.__name__ if error else "no exception"
         yield f"answers 500 ({name}): check what a user sends first"
     hosts = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
     if response.headers.get("Location", "").startswith(hosts):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
-    if "html" in response.headers.get("Content-Type", "") and EVIL in answer.text:
+    if "html" in response.headers.get("Content-Type", ""):
+        yield from faults_of_html(answer.text)
+
+
+def faults_of_html(text: str) -> Iterator[str]:
+    if EVIL in text:
         yield "shows a parameter unescaped: render a template"
+    if UNESCAPED.search(text):
+        yield "shows a stored text unescaped: render a template"
+    if LINK.search(text):
+        yield "links to any text, also to javascript: - use a URLField and its form"
 
 
 def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:

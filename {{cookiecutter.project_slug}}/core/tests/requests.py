@@ -27,8 +27,9 @@ from uploads.models import Photo
 from users.models import User
 
 TEXT = "changed<i>"
+LONG = "changed " * 2500
 OUTSIDER = "outsider@example.org"
-EVIL = "https://evil.example/<i>"
+EVIL = "https://evil.example/<i>("  # the bracket is half an expression
 EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
 # Only staff get forms with these.
@@ -285,15 +286,21 @@ def requests(
     hostile = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
     photos = photo_names(page_of_owner)
     yield Request("get", {"data": without_none(hostile[0])}, hostile[0])
-    for body in [*hostile, base | fitting] if fitting else hostile:
-        form = without_none(body) | {name: UPLOADS[1].file() for name in photos}
-        yield Request("post", {"data": form}, body)
+    bodies = [*hostile, base | fitting] if fitting else hostile
+    for body in bodies:
+        yield Request("post", {"data": form_of(body, photos)}, body)
         # The names that the view has read so far.
         names = sender.file_names[url] - photos
         for upload in [*UPLOADS, table_of(body)] if names else ():
-            sent = {name: upload.file() for name in names}
-            sent |= {name: UPLOADS[1].file() for name in photos}
-            yield Request("post", {"data": without_none(body) | sent}, body)
+            files = {name: upload.file() for name in names}
+            yield Request("post", {"data": form_of(body, photos) | files}, body)
+    *_, likely = bodies
+    long = lengthened(likely, page_of_owner, page)
+    yield Request("post", {"data": form_of(long, photos)}, likely)
+    for key in {str(victim.pk), *(str(row.pk) for row in own_rows(world, route))}:
+        query = dict.fromkeys(sender.names[url], key)
+        form = form_of(likely, photos)
+        yield Request("post", {"data": form, "query_params": query}, likely)
     for body in hostile:
         part = {
             name: value
@@ -311,6 +318,25 @@ def requests(
 
 def is_user_key(name: str, value: Any, user: User) -> bool:
     return name.endswith("_id") and value == user.pk
+
+
+def lengthened(values: dict[str, Any], *pages: Answer) -> dict[str, Any]:
+    """Return values with a long text, except where a form limits its length."""
+    limited = {
+        form.add_prefix(name)
+        for page in pages
+        for form in forms_on(page)
+        for name, field in form.fields.items()
+        if getattr(field, "max_length", None)
+    }
+    return {
+        name: LONG if value == TEXT and name not in limited else value
+        for name, value in values.items()
+    }
+
+
+def form_of(values: dict[str, Any], photos: set[str]) -> dict[str, Any]:
+    return without_none(values) | {name: UPLOADS[1].file() for name in photos}
 
 
 def without_none(values: dict[str, Any]) -> dict[str, Any]:

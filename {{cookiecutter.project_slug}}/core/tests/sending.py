@@ -15,6 +15,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
@@ -26,7 +27,7 @@ from users.models import User
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 # The keys of rate limits: allauth's, which core/ratelimit.py uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
-OWN_TABLES = {model._meta.db_table for model in OWN_MODELS}
+OWN_TABLES = {model._meta.db_table: model for model in OWN_MODELS}
 
 type Changes = dict[Key, tuple[dict[str, Any], dict[str, Any]]]
 
@@ -53,6 +54,7 @@ class Answer(NamedTuple):
     text: str  # of the page and its headers
     mails: list[Any]
     logs: str
+    written: set[type[Model]]  # whose rows it wrote, also without a change
     changes: Changes  # the rows before and after, {} without one
     files: list[bytes]  # that were stored
     is_counted: bool  # by a rate limit
@@ -94,9 +96,8 @@ class Sender:
             with transaction.atomic():
                 response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"
-            changes: Changes = {}
-            if any(map(is_write, statements)):
-                changes = compare(self.state, all_values())
+            written = set(written_models(statements))
+            changes = compare(self.state, all_values()) if written else {}
             mails = list(mail.outbox)
             is_counted = any(COUNTER.search(key) for key in RecordingCache.keys)
         logs = "\n".join(self.logs)
@@ -107,6 +108,7 @@ class Sender:
             text,
             mails,
             logs,
+            written,
             changes,
             files,
             is_counted,
@@ -149,10 +151,12 @@ def recorded() -> Iterator[list[str]]:
         yield statements
 
 
-def is_write(statement: str) -> bool:
-    """Return whether a statement writes to a table of this project."""
-    write = WRITE.match(statement)
-    return bool(write and write[1] in OWN_TABLES)
+def written_models(statements: list[str]) -> Iterator[type[Model]]:
+    """Yield the models of this project to whose tables statements write."""
+    for statement in statements:
+        write = WRITE.match(statement)
+        if write and write[1] in OWN_TABLES:
+            yield OWN_TABLES[write[1]]
 
 
 def compare(before: State, after: State) -> Changes:

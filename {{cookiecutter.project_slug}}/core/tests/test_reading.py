@@ -7,6 +7,7 @@ is the owner's.
 import re
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -33,8 +34,8 @@ from core.tests.access import (
     rule,
 )
 from core.tests.findings import REASON, Findings, faults, shown
-from core.tests.marks import MARK
-from core.tests.requests import questions
+from core.tests.marks import MARK, all_values
+from core.tests.requests import EVIL, questions, with_query
 from core.tests.sending import Answer, Sender
 from uploads.models import Photo, Status
 from users.models import User
@@ -76,6 +77,7 @@ def change_photos(sender: Sender, status: Status) -> None:
     for mark in sender.world.marks:
         if isinstance(mark.row, Photo):
             mark.row.status = status
+    sender.state = all_values()
 
 
 class Visit:
@@ -121,15 +123,18 @@ class Visit:
         hidden = [
             mark for mark in self.hidden if not row.allows(self.person, mark.field)
         ]
+        means = " by its path" if Path(asked).is_absolute() else ""
         for mark in shown(answer.text, hidden, asked):
-            self.findings.add(f"{route} shows {mark.label}", self.person)
+            self.findings.add(f"{route} shows {mark.label}{means}", self.person)
         for mark in shown(answer.logs, hidden, asked):
             self.findings.add(f"{route} logs {mark.label}: log ids only", self.person)
+        if EVIL in answer.logs:
+            self.findings.add(f"{route} logs a parameter: log ids only", self.person)
         for fault in faults(answer):
             self.findings.add(f"{route} {fault}", self.person)
         if route not in OWN_ROUTES:
             return
-        for model, _ in answer.changes:
+        for model in answer.written:
             sentence = f"GET {route} changes {model.__name__}: do so by POST"
             self.findings.add(sentence, self.person)
 
@@ -154,6 +159,10 @@ def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None
                     findings.add(f"{route} asks the database once for each object")
                 if most_repeated(page) > COPIES:
                     findings.add(f"{route} shows all objects at once")
+                for name in sorted(sender.names[url]):
+                    page = sender.send(owner, with_query(url, {name: 1000}))
+                    if most_repeated(page) > COPIES:
+                        findings.add(f"{route}?{name}=1000 shows all objects at once")
             transaction.set_rollback(True)
     findings.report(
         "Name what a list shows of other models in select_related or prefetch_related.",

@@ -4,11 +4,12 @@ As in core/tests/test_access.py, the people send to every page what a form or a 
 could send: see core/tests/requests.py.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, URLField
 
 from core.tests.access import (
     OWN_ROUTES,
@@ -20,7 +21,15 @@ from core.tests.access import (
 )
 from core.tests.findings import REASON, Findings, faults, shown
 from core.tests.marks import MARK, Key, Mark
-from core.tests.requests import OUTSIDER, RIGHTS, TEXT, UPLOADS, Request, requests
+from core.tests.requests import (
+    LONG,
+    OUTSIDER,
+    RIGHTS,
+    TEXT,
+    UPLOADS,
+    Request,
+    requests,
+)
 from core.tests.sending import Answer, Sender
 from uploads.models import Photo, Verdict
 from users.models import User
@@ -30,6 +39,7 @@ SEARCH = (
     " request.user, and leave out of its form what a user must not set."
 )
 LIMIT = "Put @rate_limit below the methods of a view that adds rows or sends emails."
+URL = re.compile("(https?|ftps?)://|$")
 # Packages look at what was sent before they look for the object.
 INVALID = {"400", "409", "413", "415", "422", "429"}
 
@@ -83,11 +93,12 @@ class Attempt:
         yield from self.bad_logs()
         yield from self.bad_files()
         if self.is_get:
-            for model, _ in self.answer.changes:
+            for model in self.answer.written:
                 yield f"changes {model.__name__}: do so by POST"
             return
         yield from self.account_changes()
         yield from self.endless_repetitions()
+        yield from self.unchecked_values()
         yield from self.rights_taken()
         if self.person != "owner":
             yield from self.changes_of_others()
@@ -137,6 +148,19 @@ class Attempt:
             yield "may be repeated without end: it needs a rate limit"
         elif self.person == "anonym" and self.answer.changes:
             yield "lets visitors write without end: it needs a rate limit"
+
+    def unchecked_values(self) -> Iterator[str]:
+        for (model, _), (old, new) in self.answer.changes.items():
+            for field in model._meta.concrete_fields:
+                value = new.get(field.attname)
+                name = f"{model.__name__}.{field.name}"
+                if not isinstance(value, str) or value == old.get(field.attname):
+                    continue
+                if isinstance(field, URLField) and not URL.match(value):
+                    yield f"stores any text as {name}, also javascript: - use a form"
+                limit = field.max_length or 0
+                if len(value) >= len(LONG.strip()) and len(value) > limit:
+                    yield f"stores a text of any length as {name}: set its max_length"
 
     def account_changes(self) -> Iterator[str]:
         for (model, _), (old, new) in self.answer.changes.items():
