@@ -2382,7 +2382,7 @@ FOUNDATION = [
     Mutation(
         "form of the admin saves a row from before another change",
         "core/admin.py",
-        "return lock(instance)",
+        "return lock_row(instance)",
         "return instance",
     ),
     Mutation(

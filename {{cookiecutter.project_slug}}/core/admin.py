@@ -54,7 +54,7 @@ def parameter_of(list_filter: Any) -> Any:
     return getattr(list_filter, "parameter_name", list_filter)
 
 
-def lock(instance: Model) -> Model | None:
+def lock_row(instance: Model) -> Model | None:
     """Lock an object until the end of the transaction, and read it again.
 
     A save writes every column: without the lock, it would undo what others have saved
@@ -100,7 +100,7 @@ class ModelAdmin(admin.ModelAdmin):
         # Django would look up a field with an empty name.
         instance = super().get_object(request, object_id, from_field or None)
         if instance and request.method == "POST" and connection.in_atomic_block:
-            return lock(instance)
+            return lock_row(instance)
         return instance
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
