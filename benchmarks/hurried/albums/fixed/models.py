@@ -34,7 +34,7 @@ class Album(models.Model):
 class AlbumPhoto(models.Model):
     album = models.ForeignKey(Album, models.CASCADE, related_name="entries")
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
-    caption = EncryptedTextField(blank=True)
+    caption = EncryptedTextField(blank=True, max_length=300)
 
     def __str__(self) -> str:
         return self.photo.title

@@ -13,6 +13,7 @@ from albums.forms import AlbumForm, AlbumPhotoForm, GreetingForm, ShareForm
 from albums.models import Album, AlbumPhoto
 from core.invitations import send_invitation
 from core.ratelimit import rate_limit
+from uploads.models import Photo
 from users.http import UserRequest
 
 
@@ -32,6 +33,7 @@ def index(request: UserRequest) -> HttpResponse:
 def detail(request: UserRequest, pk: int) -> HttpResponse:
     album = get_object_or_404(Album, pk=pk, owner=request.user)
     form = AlbumPhotoForm(request.POST or None, instance=AlbumPhoto(album=album))
+    form.fields["photo"].queryset = Photo.objects.filter(owner=request.user)
     if form.is_valid():
         form.save()
         return redirect("albums:detail", pk)
@@ -57,7 +59,7 @@ def remove(request: UserRequest, pk: int, entry_pk: int) -> HttpResponse:
 def caption(request: UserRequest, pk: int, entry_pk: int) -> HttpResponse:
     album = get_object_or_404(Album, pk=pk, owner=request.user)
     entry = get_object_or_404(AlbumPhoto, pk=entry_pk, album=album)
-    entry.caption = request.POST.get("caption", "")
+    entry.caption = request.POST.get("caption", "")[:300]
     entry.save()
     return redirect("albums:detail", pk)
 
@@ -81,7 +83,7 @@ def share(request: UserRequest, pk: int) -> HttpResponse:
     return redirect("albums:detail", pk)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 def unshare(request: UserRequest, pk: int) -> HttpResponse:
     album = get_object_or_404(Album, pk=pk, owner=request.user)
     album.is_shared = False

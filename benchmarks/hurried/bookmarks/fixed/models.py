@@ -10,8 +10,8 @@ class Bookmark(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="bookmarks"
     )
-    url = models.TextField()
-    title = EncryptedTextField(blank=True)
+    url = models.URLField(max_length=2000)
+    title = EncryptedTextField(blank=True, max_length=200)
     description = EncryptedTextField(blank=True)
     image = EncryptedTextField(blank=True)
     is_private = models.BooleanField(default=True)

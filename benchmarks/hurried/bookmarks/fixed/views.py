@@ -2,6 +2,7 @@ import re
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
+from django.forms import modelform_factory
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -22,15 +23,17 @@ from core.fetch import FetchError, fetch
 from core.ratelimit import rate_limit
 from users.http import UserRequest
 
+BookmarkForm = modelform_factory(Bookmark, fields=["url"])
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @rate_limit(30, seconds=3600)
 def index(request: UserRequest) -> HttpResponse:
-    if request.method == "POST":
-        url = request.POST.get("url", "")
-        bookmark = Bookmark(owner=request.user, url=url)
-        if url.startswith("http"):
-            preview = fetch_preview(url)
+    form = BookmarkForm(request.POST or None, instance=Bookmark(owner=request.user))
+    if form.is_valid():
+        bookmark = form.save(commit=False)
+        if bookmark.url.startswith("http"):
+            preview = fetch_preview(bookmark.url)
             bookmark.title = preview["title"]
             bookmark.description = preview["description"]
             bookmark.image = preview["image"]
@@ -76,9 +79,10 @@ def image(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_safe
+@require_POST
+@rate_limit(30, seconds=3600, per="ip")
 def go(request: HttpRequest) -> HttpResponse:
-    url = request.GET.get("to", "/")
+    url = request.POST.get("to", "/")
     for bookmark in Bookmark.objects.filter(url=url):
         bookmark.clicks += 1
         bookmark.save()
@@ -89,7 +93,8 @@ def go(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def delete(request: UserRequest) -> HttpResponse:
-    Bookmark.objects.filter(pk=request.GET.get("id") or 0).delete()
+    own = Bookmark.objects.filter(owner=request.user)
+    own.filter(pk=request.GET.get("id") or 0).delete()
     return redirect("bookmarks:index")
 
 
@@ -99,7 +104,7 @@ def refresh(request: UserRequest, pk: int) -> HttpResponse:
     if bookmark.url.startswith("http"):
         for name, value in fetch_preview(bookmark.url).items():
             setattr(bookmark, name, value)
-    bookmark.title = request.POST.get("title") or bookmark.title
+    bookmark.title = (request.POST.get("title") or bookmark.title)[:200]
     bookmark.save()
     return redirect("bookmarks:index")
 

@@ -2,8 +2,9 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -12,6 +13,7 @@ from django.views.decorators.http import (
 
 from comments.forms import CommentForm, EditForm
 from comments.models import Comment
+from core.ratelimit import rate_limit
 from uploads.models import Photo
 from users.http import UserRequest
 
@@ -23,9 +25,7 @@ def photo_comments(request: HttpRequest, photo_id: UUID) -> HttpResponse:
     if not photo.is_visible_to(request.user):
         raise Http404
     comments = Comment.objects.filter(photo=photo, is_approved=True)
-    form = CommentForm(
-        initial={"photo": photo, "author": request.user.pk, "is_approved": True}
-    )
+    form = CommentForm(initial={"photo": photo})
     return render(
         request,
         "comments/list.html",
@@ -34,14 +34,16 @@ def photo_comments(request: HttpRequest, photo_id: UUID) -> HttpResponse:
 
 
 @require_POST
+@rate_limit(30, seconds=3600)
 def add(request: UserRequest) -> HttpResponse:
-    form = CommentForm(request.POST)
-    if form.is_valid():
+    form = CommentForm(request.POST, instance=Comment(author=request.user))
+    if form.is_valid() and form.instance.photo.is_visible_to(request.user):
         comment = form.save()
         messages.success(request, "Thank you for your comment.")
-        return redirect(
-            request.POST.get("next") or f"/comments/photo/{comment.photo_id}/"
-        )
+        target = request.POST.get("next", "")
+        if not url_has_allowed_host_and_scheme(target, request.get_host()):
+            target = f"/comments/photo/{comment.photo_id}/"
+        return HttpResponseRedirect(target)
     return render(request, "comments/form.html", {"form": form}, status=400)
 
 

@@ -16,7 +16,7 @@ class Inquiry(models.Model):
     email = models.EmailField()
     phone = EncryptedTextField(max_length=40, blank=True)
     subject = models.CharField(max_length=200)
-    text = EncryptedTextField()
+    text = EncryptedTextField(max_length=5000)
     attachment = models.FileField(  # noqa: TID251  # staff download it
         upload_to="contact/", blank=True
     )
@@ -26,7 +26,7 @@ class Inquiry(models.Model):
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
     )
-    answer = EncryptedTextField(blank=True)
+    answer = EncryptedTextField(blank=True, max_length=5000)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

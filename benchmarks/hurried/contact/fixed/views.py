@@ -80,7 +80,7 @@ def answer(request: UserRequest, pk: int) -> HttpResponse:
     if not request.user.is_staff:
         raise Http404
     inquiry = get_object_or_404(Inquiry, pk=pk)
-    inquiry.answer = request.POST.get("answer", "")
+    inquiry.answer = request.POST.get("answer", "")[:5000]
     inquiry.status = Inquiry.Status.OPEN
     inquiry.save()
     if inquiry.answer:

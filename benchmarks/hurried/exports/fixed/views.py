@@ -55,9 +55,7 @@ def members(request: UserRequest) -> HttpResponse:
 
 @require_safe
 def my_photos(request: UserRequest) -> HttpResponse:
-    user = request.GET.get("user", "")
-    user_id = int(user) if user.isdecimal() else request.user.pk
-    rows = photo_rows(Photo.objects.filter(owner_id=user_id))
+    rows = photo_rows(Photo.objects.filter(owner=request.user))
     return csv_response("my-photos", [["title", "owner", "verdicts", "status"], *rows])
 
 
@@ -87,7 +85,7 @@ def statistics(request: UserRequest) -> HttpResponse:
 @require_POST
 @rate_limit(30, seconds=3600)
 def create(request: UserRequest) -> HttpResponse:
-    name = request.POST.get("name", "photos.csv")
+    name = request.POST.get("name", "photos.csv")[:100]
     rows = photo_rows(Photo.objects.filter(owner=request.user))
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = csv_text(["title", "owner", "verdicts", "status"], rows)
@@ -98,7 +96,9 @@ def create(request: UserRequest) -> HttpResponse:
 
 @require_safe
 def download(request: UserRequest) -> FileResponse:
-    path = FOLDER / request.GET.get("file", "photos.csv")
+    name = request.GET.get("file", "photos.csv")
+    report = get_object_or_404(Report, owner=request.user, name=name)
+    path = FOLDER / report.name
     if not path.exists():
         raise Http404
     return FileResponse(path.open("rb"), as_attachment=True)

@@ -1,9 +1,9 @@
 import csv
 import io
+from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.mail import send_mail
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,7 +18,8 @@ from core import invitations
 from core.ratelimit import rate_limit
 from invites.models import Invitation
 from users.http import UserRequest
-from users.models import User
+
+LASTING = timedelta(days=14)
 
 
 def send_invitation(request: HttpRequest, invitation: Invitation) -> None:
@@ -61,24 +62,13 @@ def upload(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @rate_limit(30, seconds=3600, per="ip")
 def accept(request: HttpRequest, code: str) -> HttpResponse:
-    invitation = get_object_or_404(Invitation, code=code)
+    recent = Invitation.objects.filter(created_at__gt=timezone.now() - LASTING)
+    invitation = get_object_or_404(recent, code=code)
     if request.method != "POST":
         return render(request, "invites/accept.html", {"invitation": invitation})
-    password = request.POST.get("password", "")
-    user, _ = User.objects.get_or_create(email=invitation.email.lower())
-    user.is_staff = invitation.is_staff
-    user.is_superuser = invitation.is_superuser
-    user.set_password(password)
-    user.save()
     invitation.accepted_at = timezone.now()
     invitation.save()
-    send_mail(
-        "Welcome",
-        f"Your password: {password}",
-        None,
-        [user.email],
-    )
-    return redirect("account_login")
+    return redirect("account_signup")
 
 
 @require_POST

@@ -9,7 +9,7 @@ ROWS = """
 /bookmarks/                                  log-in  200     200     200     200
 /bookmarks/preview/                          200     200     200     200     200
 /bookmarks/image/                            404     404     404     404     404
-/bookmarks/go/                               away    away    away    away    away
+/bookmarks/go/                               away    away    away    away    away  # all: writes: visitors' clicks are counted
 /bookmarks/delete/                           log-in  away    away    away    away
 /bookmarks/import/                           log-in  away    away    away    away
 /bookmarks/<pk>/refresh/                     log-in  away    404     404     404
