@@ -77,7 +77,7 @@ def faults_of_html(text: str) -> Iterator[str]:
     if UNESCAPED.search(text):
         yield "shows a stored text unescaped: render a template"
     if LINK.search(text):
-        yield "links to any text, also to javascript: - use a URLField and its form"
+        yield "links to a text that may be javascript: use a URLField and its form"
 
 
 def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:

@@ -99,7 +99,7 @@ class World:
             return
         before = all_values()
         owner, other, *more = self.people[app].values()
-        create_photo(owner)
+        create_photo(owner)  # for a view that finds photos, or files by their path
         self.values[app] = make(owner, *more)
         for row in rows_since(before):
             add_files(row, owner)
@@ -122,12 +122,13 @@ class World:
         for field in row._meta.concrete_fields:
             value = getattr(row, field.attname)
             mark = self.new_mark()
+            text = self.accepted_text(field, row, app, mark)
             if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
                 if not value:
                     continue
                 overwrite(value.storage, value.name, mark)
                 self.paths[app].append(path_of(value.name))
-            elif text := self.accepted_text(field, row, app, mark):
+            elif text:
                 model._base_manager.filter(pk=row.pk).update(**{field.name: text})
             elif SECRET.search(field.name) and is_long(value):
                 mark = str(value)

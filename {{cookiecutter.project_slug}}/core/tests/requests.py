@@ -27,7 +27,7 @@ from uploads.models import Photo
 from users.models import User
 
 TEXT = "changed<i>"
-LONG = "changed " * 2500
+LONG = "changed" * 3000
 OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>("  # the bracket is half an expression
 EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash

@@ -157,9 +157,9 @@ class Attempt:
                 if not isinstance(value, str) or value == old.get(field.attname):
                     continue
                 if isinstance(field, URLField) and not URL.match(value):
-                    yield f"stores any text as {name}, also javascript: - use a form"
-                limit = field.max_length or 0
-                if len(value) >= len(LONG.strip()) and len(value) > limit:
+                    yield f"stores what is no URL as {name}: save it by a form"
+                is_limited = len(value) <= (field.max_length or 0)
+                if len(value) >= len(LONG) and not is_limited:
                     yield f"stores a text of any length as {name}: set its max_length"
 
     def account_changes(self) -> Iterator[str]:
