@@ -19,7 +19,7 @@ class Album(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="albums"
     )
     title = models.CharField(max_length=120)
-    note = EncryptedTextField("private note", blank=True)
+    note = EncryptedTextField("private note", max_length=4000, blank=True)
     token = models.CharField(max_length=20, default=make_token)
     is_shared = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -45,7 +45,7 @@ class Greeting(models.Model):
 
     album = models.ForeignKey(Album, models.CASCADE, related_name="greetings")
     name = models.CharField(max_length=120)
-    text = EncryptedTextField()
+    text = EncryptedTextField(max_length=1000)
 
     def __str__(self) -> str:
         return self.name

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
@@ -33,7 +35,8 @@ def index(request: UserRequest) -> HttpResponse:
 def detail(request: UserRequest, pk: int) -> HttpResponse:
     album = get_object_or_404(Album, pk=pk, owner=request.user)
     form = AlbumPhotoForm(request.POST or None, instance=AlbumPhoto(album=album))
-    form.fields["photo"].queryset = Photo.objects.filter(owner=request.user)
+    photo: Any = form.fields["photo"]
+    photo.queryset = Photo.objects.filter(owner=request.user)
     if form.is_valid():
         form.save()
         return redirect("albums:detail", pk)

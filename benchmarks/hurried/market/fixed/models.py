@@ -12,7 +12,7 @@ class Offer(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="offers"
     )
     title = models.CharField(max_length=120)
-    text = models.TextField(blank=True)
+    text = models.TextField(max_length=4000, blank=True)
     price = models.IntegerField(default=0)
     city = models.CharField(max_length=80, blank=True)
     is_published = models.BooleanField(default=False)
@@ -36,7 +36,7 @@ class SavedSearch(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_searches"
     )
     name = models.CharField(max_length=200)
-    query = EncryptedTextField()
+    query = EncryptedTextField(max_length=1000)
 
     def __str__(self) -> str:
         return self.name

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -28,9 +28,11 @@ ORDERS = {"created_at", "-created_at", "price", "-price"}
 
 def snippet(offer: Offer, query: str) -> str:
     text = offer.text[:200]
-    if query:
-        text = text.replace(query, f"<mark>{query}</mark>")
-    return format_html(f"<p>{text}</p>{{}}", "")
+    if not query:
+        return format_html("<p>{}</p>", text)
+    mark = format_html("<mark>{}</mark>", query)
+    parts = ((part,) for part in text.split(query))
+    return format_html("<p>{}</p>", format_html_join(mark, "{}", parts))
 
 
 @login_not_required
@@ -75,7 +77,9 @@ def edit(request: UserRequest, pk: int) -> HttpResponse:
     if request.method == "PATCH":
         try:
             for name, value in json.loads(request.body or "{}").items():
-                setattr(offer, name, value)
+                if name in OfferForm.base_fields:
+                    setattr(offer, name, value)
+            offer.full_clean()
             offer.save()
         except (AttributeError, ValidationError, ValueError):
             return JsonResponse({"ok": False}, status=400)
@@ -100,7 +104,7 @@ def saved(request: UserRequest) -> HttpResponse:
         SavedSearch.objects.create(
             owner=request.user,
             name=request.POST.get("name", "Search")[:200],
-            query=request.POST.get("query", ""),
+            query=request.POST.get("query", "")[:1000],
         )
         return redirect("market:saved")
     found = SavedSearch.objects.filter(owner=request.user).order_by("pk")

@@ -37,9 +37,9 @@ class Patient(models.Model):
 class Visit(models.Model):
     doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="visits")
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="visits")
-    diagnosis = EncryptedTextField()
-    private_note = EncryptedTextField("note for doctors", blank=True)
-    reply = EncryptedTextField("reply of the patient", blank=True)
+    diagnosis = EncryptedTextField(max_length=4000)
+    private_note = EncryptedTextField("note for doctors", max_length=4000, blank=True)
+    reply = EncryptedTextField("reply of the patient", max_length=4000, blank=True)
     is_signed = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -111,14 +111,15 @@ def history(request: UserRequest) -> JsonResponse:
 @require_safe
 def patients(request: UserRequest) -> HttpResponse:
     found = patients_of(request).filter(name__icontains=request.GET.get("q", ""))
-    return render(request, "portal/patients.html", {"patients": found})
+    found = found.select_related("doctor").prefetch_related("visits").order_by("pk")
+    patients = Paginator(found, 24).get_page(request.GET.get("page"))
+    return render(request, "portal/patients.html", {"patients": patients})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def patient_detail(request: UserRequest, patient_pk: int) -> HttpResponse:
-    patient = get_object_or_404(Patient, pk=patient_pk)
-    if patient.user != request.user and not hasattr(request.user, "doctor"):
-        return HttpResponse(status=404)
+    may_read = Q(user=request.user) | Q(doctor__user=request.user)
+    patient = get_object_or_404(Patient, may_read, pk=patient_pk)
     form = PatientForm(request.POST or None, instance=patient)
     if form.is_valid():
         form.save()

@@ -13,8 +13,8 @@ class Profile(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="profile"
     )
     nickname = models.CharField(max_length=40, unique=True)
-    bio = EncryptedTextField(blank=True, help_text="Markdown")
-    website = models.CharField(max_length=300, blank=True)
+    bio = EncryptedTextField(max_length=4000, blank=True, help_text="Markdown")
+    website = models.URLField(max_length=300, blank=True)
     phone = EncryptedTextField(max_length=40, blank=True)
     birthday = models.DateField(null=True, blank=True)
     avatar = PhotoField(blank=True, visible_to=everyone)

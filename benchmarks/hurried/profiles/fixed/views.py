@@ -24,7 +24,9 @@ def profile(request: HttpRequest, nickname: str) -> HttpResponse:
 @require_safe
 def members(request: HttpRequest) -> HttpResponse:
     sort = request.GET.get("sort", "")
-    found = Profile.objects.order_by(sort if sort == "-nickname" else "nickname")
+    order = sort if sort == "-nickname" else "nickname"
+    found = Profile.objects.order_by(order).select_related("user")
+    found = found.prefetch_related("user__photos")
     profiles = Paginator(found, 24).get_page(request.GET.get("page"))
     return render(request, "profiles/members.html", {"profiles": profiles})
 

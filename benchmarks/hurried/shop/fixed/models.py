@@ -33,9 +33,9 @@ class Order(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="orders"
     )
-    address = EncryptedTextField(blank=True)
+    address = EncryptedTextField(max_length=300, blank=True)
     iban = EncryptedTextField(max_length=34, blank=True)
-    note = EncryptedTextField(blank=True)
+    note = EncryptedTextField(max_length=1000, blank=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.NEW)
     total = models.DecimalField(max_digits=10, decimal_places=2, default=Decimal(0))
     created_at = models.DateTimeField(auto_now_add=True)

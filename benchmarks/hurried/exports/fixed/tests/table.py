@@ -13,7 +13,7 @@ ROWS = """
 /exports/photos.csv                          log-in  200     200     200     200
 /exports/statistics.csv                      log-in  200     200     200     200
 /exports/create/                             log-in  away    away    away    away
-/exports/download/                           log-in  200     200     200     200
+/exports/download/                           log-in  404     200     404     404
 /exports/<pk>/delete/                        log-in  away    404     404     404
 /exports/<pk>/send/                          log-in  away    404     404     404
 """

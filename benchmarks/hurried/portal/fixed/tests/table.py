@@ -6,15 +6,15 @@ from portal.models import Doctor, Patient, Visit
 from users.models import User
 
 ROWS = """
-/portal/                                     log-in  200     200     200     200  # patient: name: it is their doctor
-/portal/create/                              log-in  200     404     404     404  # owner: is_signed: doctors sign their visits
-/portal/history/                             log-in  404     404     404     404
+/portal/                                     log-in  200     200     200     200  # owner, patient: name: a doctor and a patient
+/portal/create/                              log-in  200     200     404     404     404  # owner, other: name, is_signed: doctors sign visits of their patients
+/portal/history/                             log-in  404     404     404     404  # owner: name: doctors see their patients
 /portal/patients/                            log-in  200     200     200     200
-/portal/patients/<patient_pk>/               log-in  200     404     404     404     200  # patient: name, page: it is their own
+/portal/patients/<patient_pk>/               log-in  200     404     404     404     200  # owner, patient: insurance_number: patients and their doctors # all: name, writes: patients choose a doctor
 /portal/doctor/                              log-in  200     200     200     200
 /portal/patient/                             log-in  200     200     200     200  # all: name, writes: patients choose a doctor
-/portal/<pk>/                                log-in  200     404     404     404     200  # patient: diagnosis, name, reply: it is about them
-/portal/<pk>/edit/                           log-in  200     404     404     404  # owner: is_signed: doctors sign their visits
+/portal/<pk>/                                log-in  200     404     404     404     200  # patient: diagnosis, name, reply: it is about them # owner: name: it is their patient
+/portal/<pk>/edit/                           log-in  200     404     404     404  # owner: name, is_signed: doctors sign visits of their patients
 /portal/<pk>/delete/                         log-in  away    404     404     404
 /portal/<pk>/reply/                          log-in  200     404     404     404     200  # patient: reply, writes: patients reply to it
 /admin/portal/doctor/                        log-in  log-in  log-in  403     403

@@ -14,5 +14,5 @@ ROWS = """
 
 
 def objects(owner: User) -> dict[str, Any]:
-    profile = Profile.objects.create(user=owner, nickname="ann")
+    profile = Profile.objects.create(user=owner, nickname=f"ann{owner.pk}")
     return {"nickname": profile.nickname}
