@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 32 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 36 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -51,6 +51,10 @@ ROWS = """
 /visits/erase/              log-in 200    200    200    200
 /visits/diary/              log-in 200    200    200    200
 /visits/recent/             log-in 200    200    200    200
+/visits/chosen/             log-in away   away   away   away
+/visits/<pk>/quote/         log-in 200    404    404    404
+/visits/<pk>/public/        404    200    404    404    404 # all: title: WHY
+/visits/hours/              log-in 200    200    200    200
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -100,6 +104,10 @@ FINDINGS = [
     "POST /visits/diary/ stores a text of any length as Day.text",
     "/visits/recent/?number=1000 shows all objects at once",
     "/visits/recent/ logs a parameter: log ids only (other, patient, staff)",
+    "POST /visits/chosen/ changes Visit of the owner (other, patient, staff)",
+    "POST /visits/<pk>/quote/ uses Note of the owner (other)",
+    "Once Visit.is_public is True, /visits/<pk>/public/ shows Visit.text (anonym)",
+    "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]
 
 

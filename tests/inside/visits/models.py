@@ -20,6 +20,7 @@ class Visit(models.Model):
     status = models.CharField(
         max_length=8, choices=[("open", "open"), ("paid", "paid")], default="open"
     )
+    is_public = models.BooleanField(default=False, editable=False)
 
     def __str__(self):
         return self.title
@@ -29,6 +30,9 @@ class Note(models.Model):
     visit = models.ForeignKey(Visit, models.CASCADE, related_name="notes")
     text = models.TextField(max_length=2000)
     paper = models.FileField(upload_to="papers/", blank=True)
+    quoted = models.ForeignKey(
+        "self", models.SET_NULL, related_name="+", null=True, editable=False
+    )
 
     def __str__(self):
         return self.text

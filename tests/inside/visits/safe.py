@@ -334,6 +334,38 @@ def recent(request):
     return page(request, *(visit.title for visit in found))
 
 
+@require_POST
+def chosen(request):
+    numbers = [it for it in request.POST.getlist("visits") if it.isdecimal()]
+    if request.POST.get("action") == "pay":
+        own(request).filter(pk__in=numbers).update(text="Paid")
+    return redirect("/")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def quote(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    number = request.POST.get("quoted", "")
+    if number.isdecimal():
+        quoted = get_object_or_404(visit.notes, pk=number)
+        visit.notes.create(text="See above", quoted=quoted)
+    return page(request, "Quote")
+
+
+@login_not_required
+@require_safe
+def public(request, pk):
+    may_read = Q(is_public=True) | Q(owner=request.user.pk)
+    visit = get_object_or_404(Visit, may_read, pk=pk)
+    return page(request, visit.title)
+
+
+@require_safe
+def hours(request):
+    return page(request, f"9 to 5 for user {request.user.pk}")
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -367,4 +399,8 @@ urlpatterns = [
     path("erase/", erase),
     path("diary/", diary),
     path("recent/", recent),
+    path("chosen/", chosen),
+    path("<int:pk>/quote/", quote),
+    path("<int:pk>/public/", public),
+    path("hours/", hours),
 ]

@@ -19,6 +19,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.html import escape
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import (
     require_http_methods,
@@ -356,6 +357,42 @@ def recent(request):
     return page(request, *(visit.title for visit in found))
 
 
+@require_POST
+def chosen(request):
+    """Do what a text names to everything that was chosen."""
+    numbers = [it for it in request.POST.getlist("visits") if it.isdecimal()]
+    if request.POST.get("action") == "pay":
+        Visit.objects.filter(pk__in=numbers).update(text="Paid")
+    return redirect("/")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def quote(request, pk):
+    """Take any note as the quoted one."""
+    visit = get_object_or_404(own(request), pk=pk)
+    number = request.POST.get("quoted", "")
+    if number.isdecimal():
+        visit.notes.create(text="See above", quoted_id=number)
+    return page(request, "Quote")
+
+
+@login_not_required
+@require_safe
+def public(request, pk):
+    """Show all of what is public."""
+    may_read = Q(is_public=True) | Q(owner=request.user.pk)
+    visit = get_object_or_404(Visit, may_read, pk=pk)
+    return page(request, visit.title, visit.text)
+
+
+@require_safe
+@cache_control(max_age=60)
+def hours(request):
+    """Let proxies keep a page of a user."""
+    return page(request, f"9 to 5 for user {request.user.pk}")
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -389,4 +426,8 @@ urlpatterns = [
     path("erase/", erase),
     path("diary/", diary),
     path("recent/", recent),
+    path("chosen/", chosen),
+    path("<int:pk>/quote/", quote),
+    path("<int:pk>/public/", public),
+    path("hours/", hours),
 ]

@@ -20,7 +20,7 @@ from django.db import models
 from django.forms.formsets import BaseFormSet
 
 from core.tests.access import app_of
-from core.tests.marks import OWN_APPS, PREFIX, World
+from core.tests.marks import OWN_APPS, OWN_MODELS, PREFIX, World
 from core.tests.sending import Answer, Sender
 from uploads.form_fields import PhotoFormField
 from uploads.models import Photo
@@ -34,15 +34,17 @@ EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a s
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
 # Only staff get forms with these.
 RIGHTS = re.compile(r"is_|has_|may_|can_|status$|state$|roles?$|approved|verified|paid")
+ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 READERS = {"get", "getlist", "pop"}
 ATTRIBUTE = {
     name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
 }
 ALWAYS_ASKED = {"id", "pk", "user", "user_id", "owner", "email", "q", "next"}
-EXAMPLES: dict[type[forms.Field], Any] = {
-    forms.DateTimeField: "2030-01-01T09:00",
-    forms.DateField: "2030-01-01",
-    forms.TimeField: "09:00",
+# By the number of the field in its form, since an end is after its start.
+EXAMPLES: dict[type[forms.Field], str] = {
+    forms.DateTimeField: "2030-01-{:02}T09:00",
+    forms.DateField: "2030-01-{:02}",
+    forms.TimeField: "{:02}:00",
     forms.EmailField: OUTSIDER,
     forms.URLField: "https://example.org/",
     forms.IntegerField: "1",
@@ -205,14 +207,14 @@ def forms_on(page: Answer) -> Iterator[forms.BaseForm]:
 def fitting_values(page: Answer) -> dict[str, Any]:
     """Return values that the forms of a page are likely to take."""
     return {
-        form.add_prefix(name): fitting_value(form[name])
+        form.add_prefix(name): fitting_value(form[name], number)
         for form in forms_on(page)
-        for name in form.fields
+        for number, name in enumerate(form.fields, 1)
         if not isinstance(form.fields[name], forms.FileField)
     }
 
 
-def fitting_value(bound: forms.BoundField) -> Any:
+def fitting_value(bound: forms.BoundField, number: int) -> Any:
     field = bound.field
     value = bound.value()
     choices: Any = getattr(field, "choices", None)
@@ -220,7 +222,7 @@ def fitting_value(bound: forms.BoundField) -> Any:
         return value or next((str(key) for key, _ in choices if str(key)), "")
     for kind, example in EXAMPLES.items():
         if isinstance(field, kind):
-            return example if value in {None, ""} else value
+            return example.format(number % 23) if value in {None, ""} else value
     return TEXT
 
 
@@ -256,16 +258,33 @@ def other_than_default(field: Any) -> str:
     return "approved" if "approved" in keys else [TEXT, *keys][-1]
 
 
-def with_keys_of(row: models.Model, values: dict[str, Any]) -> dict[str, Any]:
-    """Return values whose keys are those of a row, such as id, pk and note_id."""
+def with_keys_of(
+    row: models.Model, values: dict[str, Any], *, named_only: bool = False
+) -> dict[str, Any]:
+    """Return values whose keys are those of a row, such as id, pk and note_id.
+
+    With `named_only`, only the keys whose names say the model or a foreign key.
+    """
+    kinds = [names_of_keys(type(row))] + [ANY_KEY] * (not named_only)
     return {
-        name: str(row.pk) if is_key(name, row) and value in {TEXT, ""} else value
+        name: str(row.pk)
+        if value in {TEXT, "", None} and any(kind.fullmatch(name) for kind in kinds)
+        else value
         for name, value in values.items()
     }
 
 
-def is_key(name: str, row: models.Model) -> bool:
-    return bool(re.fullmatch(rf"(pk|ids?|.*_(pk|ids?)|{row._meta.model_name}s?)", name))
+@cache
+def names_of_keys(model: type[models.Model]) -> re.Pattern[str]:
+    """Return what matches the names of a model's keys, such as note_id and parent."""
+    fields = {
+        field.name
+        for other in OWN_MODELS
+        for field in other._meta.concrete_fields
+        if field.related_model is model
+    }
+    names = "|".join([str(model._meta.model_name), *sorted(fields)])
+    return re.compile(rf"({names})(s|_pk|_ids?)?")
 
 
 def requests(
@@ -286,7 +305,7 @@ def requests(
     hostile = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
     photos = photo_names(page_of_owner)
     yield Request("get", {"data": without_none(hostile[0])}, hostile[0])
-    bodies = [*hostile, base | fitting] if fitting else hostile
+    bodies = [*hostile, *filled_in(world, route, base, fitting, victim)]
     for body in bodies:
         yield Request("post", {"data": form_of(body, photos)}, body)
         # The names that the view has read so far.
@@ -301,19 +320,70 @@ def requests(
         query = dict.fromkeys(sender.names[url], key)
         form = form_of(likely, photos)
         yield Request("post", {"data": form, "query_params": query}, likely)
-    for body in hostile:
-        part = {
+    for body in commands(world, route, base, sender.names[url] - fitting.keys()):
+        yield Request("post", {"data": form_of(body, photos)}, body)
+    for method in ("post", "put", "patch", "delete"):
+        for content, body in json_contents(hostile, victim):
+            options = {"data": json.dumps(content, default=str)}
+            options["content_type"] = "application/json"
+            yield Request(method, options, body)
+
+
+def json_contents(
+    bodies: list[dict[str, Any]], victim: User
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield what is sent as JSON, each with the values that it is about."""
+    for body in bodies:
+        rights = {
             name: value
             for name, value in body.items()
-            if value == TEXT or RIGHTS.match(name) or is_user_key(name, value, victim)
+            if RIGHTS.match(name) or is_user_key(name, value, victim)
         }
-        # One unknown name would hide from a view that sets each what the others do.
-        rights = {name: body[name] for name in part if part[name] != TEXT}
-        for method in ("post", "put", "patch", "delete"):
-            for content in (body, part, rights, [1]):
-                options = {"data": json.dumps(content, default=str)}
-                options["content_type"] = "application/json"
-                yield Request(method, options, body)
+        texts = {name: value for name, value in body.items() if value == TEXT}
+        yield body, body
+        yield texts | rights, body
+    # One unknown name would hide from a view that sets each what the others do.
+    yield rights, body
+    yield [1], body
+
+
+def filled_in(
+    world: World,
+    route: str,
+    values: dict[str, Any],
+    fitting: dict[str, Any],
+    victim: User,
+) -> Iterator[dict[str, Any]]:
+    """Yield values that forms take: alone, with another owner, rights or keys."""
+    keys = [name for name in fitting if name.endswith("-id")]  # of formsets
+    changes = [
+        {name: value for name, value in values.items() if value == victim.pk},
+        {name: value for name, value in values.items() if RIGHTS.match(name)},
+        *(dict.fromkeys(keys, str(row.pk)) for row in own_rows(world, route) if keys),
+        {},
+    ]
+    if fitting:
+        yield fitting
+        yield from (values | fitting | change for change in changes)
+
+
+def commands(
+    world: World, route: str, values: dict[str, Any], names: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield values with the texts that code compares with, as in action == "delete".
+
+    Instead of a text, each may take a key.
+    """
+    rows = own_rows(world, route)
+    for row in rows:
+        values = with_keys_of(row, values, named_only=True)
+    names = {name for name in names if values.get(name) == TEXT}
+    is_any = any(ANY_KEY.fullmatch(name) for name in names)
+    texts = texts_of_app(app_of(route)) | {str(row.pk) for row in rows}
+    for text in texts if names else ():
+        for row in rows if is_any else rows[:1]:
+            body = with_keys_of(row, values)
+            yield body | {name: text for name in names if body[name] == TEXT}
 
 
 def is_user_key(name: str, value: Any, user: User) -> bool:

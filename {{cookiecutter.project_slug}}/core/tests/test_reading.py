@@ -6,14 +6,16 @@ is the owner's.
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import (
+    BooleanField,
     CharField,
     DateField,
     IntegerField,
@@ -70,6 +72,69 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
             if person == "other":
                 visit.look_from_own_object()
     findings.report(SEARCH, REASON)
+
+
+@pytest.mark.control("V8.2.3")
+@pytest.mark.parametrize("person", ["anonym", "other", "staff", *ROLES])
+def test_no_switch_shows_what_else_belongs_to_others(
+    person: str, sender: Sender
+) -> None:
+    """A page that is open once `is_public` is true shows only what it is meant to."""
+    findings = Findings()
+    for app in TABLES:
+        switches = set(switches_of(sender.world.rows[app]))
+        usual = read_pages(sender, app, person) if switches else set()
+        for switch in switches:
+            with transaction.atomic():
+                read = read_pages(sender, app, person) if switch.turn() else set()
+                transaction.set_rollback(True)
+            for sentence in read - usual:
+                findings.add(f"Once {switch}, {sentence}", person)
+    findings.report(SEARCH, REASON)
+
+
+class Switch(NamedTuple):
+    """A field that is yes or no, or a choice, and a value that objects() did not give.
+
+    Such a field may open a page to others.
+    """
+
+    model: type[Model]
+    name: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{self.model.__name__}.{self.name} is {self.value}"
+
+    def turn(self) -> bool:
+        """Give the value to each row, and return whether rows may have it."""
+        try:
+            with transaction.atomic():
+                self.model._base_manager.update(**{self.name: self.value})
+        except IntegrityError:
+            return False
+        return True
+
+
+def switches_of(rows: list[Model]) -> Iterator[Switch]:
+    for row in rows:
+        for field in row._meta.concrete_fields:
+            values = [key for key, _ in field.flatchoices if key]
+            if isinstance(field, BooleanField):
+                values = [True, False]
+            for value in values:
+                if not isinstance(row, Photo) and value != getattr(row, field.name):
+                    yield Switch(type(row), field.name, value)
+
+
+def read_pages(sender: Sender, app: str, person: str) -> set[str]:
+    """Return what is found on the pages of an app."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        if app_of(route) == app and is_asked(person, route):
+            visit = Visit(sender, route, person, findings)
+            visit.open_page(sender.world.url(route))
+    return set(findings.people)
 
 
 def change_photos(sender: Sender, status: Status) -> None:

@@ -13,7 +13,7 @@ ROWS = """
 /bookmarks/delete/                           log-in  away    away    away    away
 /bookmarks/import/                           log-in  away    away    away    away
 /bookmarks/<pk>/refresh/                     log-in  away    404     404     404
-/bookmarks/users/<user_id>/                  200     200     200     200     200  # all: page: it lists public bookmarks
+/bookmarks/users/<user_id>/                  200     200     200     200     200  # all: page, title, description, url, image: it lists public bookmarks
 """
 
 

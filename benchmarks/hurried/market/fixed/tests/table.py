@@ -6,13 +6,13 @@ from market.models import Offer, SavedSearch
 from users.models import User
 
 ROWS = """
-/market/                                     200     200     200     200     200
+/market/                                     200     200     200     200     200  # all: title, text, city: offers are published
 /market/create/                              log-in  200     200     200     200  # all: is_published: sellers publish their offers
 /market/suggest/                             log-in  200     200     200     200
 /market/saved/                               log-in  200     200     200     200
 /market/saved/<search_pk>/                   log-in  away    404     404     404
 /market/saved/<search_pk>/delete/            log-in  away    404     404     404
-/market/<pk>/                                404     200     404     404     404
+/market/<pk>/                                404     200     404     404     404  # all: title, text, city: offers are published
 /market/<pk>/edit/                           log-in  200     404     404     404  # owner: is_published: sellers publish their offers
 /admin/market/offer/                         log-in  log-in  log-in  403     403
 /admin/market/offer/add/                     log-in  log-in  log-in  403     403
