@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from contextlib import suppress
 from functools import cache
@@ -57,6 +58,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The processes of pytest-xdist receive the option.
     """
+    # A script starts what runs in the background without Ctrl-C, and so would every
+    # program be that a test starts and interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     option = config.option
     is_path_given = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
     if not (option.tier or is_path_given or option.keyword or option.markexpr):
