@@ -74,7 +74,6 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
     findings.report(SEARCH, REASON)
 
 
-@pytest.mark.control("V8.2.3")
 @pytest.mark.parametrize("person", ["anonym", "other", "staff", *ROLES])
 def test_no_switch_shows_what_else_belongs_to_others(
     person: str, sender: Sender
