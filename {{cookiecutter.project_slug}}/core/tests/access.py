@@ -14,6 +14,7 @@ it, the patient gets what another user gets. Each app has an owner of its own, a
 `objects` runs again for the other user.
 
 What anybody but the owner reads or changes stands behind the row: who, what and why.
+That is also what they read once a field such as `is_public` has another value.
 
     /doctors/<pk>/   200    200 200 200 200      # all: name: patients choose by it
     /visits/<pk>/    log-in 200 404 404 404 200  # patient: text: it is about them
