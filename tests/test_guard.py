@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 36 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 37 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -55,6 +55,7 @@ ROWS = """
 /visits/<pk>/quote/         log-in 200    404    404    404
 /visits/<pk>/public/        404    200    404    404    404 # all: title: WHY
 /visits/hours/              log-in 200    200    200    200
+/visits/<pk>/plan/          log-in 200    404    404    404
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -107,6 +108,7 @@ FINDINGS = [
     "POST /visits/chosen/ changes Visit of the owner (other, patient, staff)",
     "POST /visits/<pk>/quote/ uses Note of the owner (other)",
     "Once Visit.is_public is True, /visits/<pk>/public/ shows Visit.text (anonym)",
+    "/visits/<pk>/plan/ shows Day.text (other)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]
 

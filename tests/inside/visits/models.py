@@ -21,6 +21,7 @@ class Visit(models.Model):
         max_length=8, choices=[("open", "open"), ("paid", "paid")], default="open"
     )
     is_public = models.BooleanField(default=False, editable=False)
+    days = models.ManyToManyField("Day", related_name="+", blank=True)
 
     def __str__(self):
         return self.title
@@ -33,6 +34,17 @@ class Note(models.Model):
     quoted = models.ForeignKey(
         "self", models.SET_NULL, related_name="+", null=True, editable=False
     )
+    is_signed = models.BooleanField(default=False, editable=False)
+    signed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_signed=False, signed_at=None)
+                | models.Q(is_signed=True, signed_at__isnull=False),
+                name="signed_when",
+            )
+        ]
 
     def __str__(self):
         return self.text

@@ -366,6 +366,21 @@ def hours(request):
     return page(request, f"9 to 5 for user {request.user.pk}")
 
 
+@require_http_methods(GET_OR_POST)
+def plan(request, pk):
+    visit = get_object_or_404(own(request), pk=pk)
+    form = modelform_factory(Visit, fields=["days"])(
+        request.POST or None, instance=visit
+    )
+    # Without the field's name, which the tests would send otherwise.
+    for field in form.fields.values():
+        field.queryset = Day.objects.filter(user=request.user)
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -403,4 +418,5 @@ urlpatterns = [
     path("<int:pk>/quote/", quote),
     path("<int:pk>/public/", public),
     path("hours/", hours),
+    path("<int:pk>/plan/", plan),
 ]

@@ -12,13 +12,15 @@ from django.utils import timezone
 from visits.models import Day, Link, Note, Profile, Visit
 
 ROWS = ""
+SAME_USER = {"Visit_days.day"}
 
 
 def objects(owner, patient):
     Profile.objects.create(user=owner)
     visit = Visit.objects.create(owner=owner, patient=patient, title="Cough")
     now = timezone.now()
-    Day.objects.create(user=owner, day=now.date(), text="Rest")
+    day = Day.objects.create(user=owner, day=now.date(), text="Rest")
+    visit.days.add(day)
     link = Link.objects.create(
         visit=visit, token=token_urlsafe(), expires_at=now + timedelta(days=7)
     )

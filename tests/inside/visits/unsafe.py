@@ -393,6 +393,19 @@ def hours(request):
     return page(request, f"9 to 5 for user {request.user.pk}")
 
 
+@require_http_methods(GET_OR_POST)
+def plan(request, pk):
+    """Offer the days of all users."""
+    visit = get_object_or_404(own(request), pk=pk)
+    form = modelform_factory(Visit, fields=["days"])(
+        request.POST or None, instance=visit
+    )
+    if form.is_valid():
+        form.save()
+        return redirect("/")
+    return page(request, form=form)
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -430,4 +443,5 @@ urlpatterns = [
     path("<int:pk>/quote/", quote),
     path("<int:pk>/public/", public),
     path("hours/", hours),
+    path("<int:pk>/plan/", plan),
 ]

@@ -209,7 +209,7 @@ def fitting_values(page: Answer) -> dict[str, Any]:
     return {
         form.add_prefix(name): fitting_value(form[name], number)
         for form in forms_on(page)
-        for number, name in enumerate(form.fields, 1)
+        for number, name in enumerate(form.fields)
         if not isinstance(form.fields[name], forms.FileField)
     }
 
@@ -222,7 +222,8 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
         return value or next((str(key) for key, _ in choices if str(key)), "")
     for kind, example in EXAMPLES.items():
         if isinstance(field, kind):
-            return example.format(number % 23) if value in {None, ""} else value
+            is_empty = value in {None, ""}
+            return example.format(number % 22 + 1) if is_empty else value
     return TEXT
 
 
@@ -268,7 +269,8 @@ def with_keys_of(
     kinds = [names_of_keys(type(row))] + [ANY_KEY] * (not named_only)
     return {
         name: str(row.pk)
-        if value in {TEXT, "", None} and any(kind.fullmatch(name) for kind in kinds)
+        # In a tuple, since the value of a field with several choices is a list.
+        if value in (TEXT, "", None) and any(kind.fullmatch(name) for kind in kinds)
         else value
         for name, value in values.items()
     }
@@ -355,6 +357,8 @@ def filled_in(
     victim: User,
 ) -> Iterator[dict[str, Any]]:
     """Yield values that forms take: alone, with another owner, rights or keys."""
+    if not fitting:
+        return
     keys = [name for name in fitting if name.endswith("-id")]  # of formsets
     changes = [
         {name: value for name, value in values.items() if value == victim.pk},
@@ -362,9 +366,8 @@ def filled_in(
         *(dict.fromkeys(keys, str(row.pk)) for row in own_rows(world, route) if keys),
         {},
     ]
-    if fitting:
-        yield fitting
-        yield from (values | fitting | change for change in changes)
+    yield fitting
+    yield from (values | fitting | change for change in changes)
 
 
 def commands(

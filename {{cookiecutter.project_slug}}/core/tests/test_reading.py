@@ -124,7 +124,7 @@ def switches_of(row: Model, user: User | None) -> Iterator[Switch]:
     if is_about_user or isinstance(row, Photo | Verdict):
         return
     for field in row._meta.concrete_fields:
-        values = [key for key, _ in field.flatchoices if key]
+        values = [key for key, _ in field.flatchoices if key not in {"", None}]
         if isinstance(field, BooleanField):
             values = [True, False]
         for value in values:
