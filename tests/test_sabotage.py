@@ -38,7 +38,7 @@ from tests.support.renewal import (
     undated_images,
 )
 
-HOOKS = ["pre_gen_project", "post_gen_project"]
+PRE, POST = "pre_gen_project", "post_gen_project"
 
 # Python imports it at its start. It notes each use of the network, and each program
 # that a hook starts. Cookiecutter's own process is exempt from the rest: it starts the
@@ -97,18 +97,17 @@ def test_generation_uses_no_network(template: Path, tmp_path: Path) -> None:
     assert (tmp_path / "my-secure-site" / "manage.py").is_file()
 
 
-@pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize(
-    "contact",
+    ("hook", "contact"),
     [
-        "__import__('socket').create_connection(('127.0.0.1', 9))",
-        "__import__('urllib.request').request.urlopen('http://127.0.0.1:9/')",
-        "__import__('subprocess').run(['curl', 'http://127.0.0.1:9/'])",
-        "__import__('os').system('curl http://127.0.0.1:9/')",
+        (PRE, "__import__('socket').create_connection(('127.0.0.1', 9))"),
+        (POST, "__import__('urllib.request').request.urlopen('http://127.0.0.1:9/')"),
+        (PRE, "__import__('subprocess').run(['curl', 'http://127.0.0.1:9/'])"),
+        (POST, "__import__('os').system('curl http://127.0.0.1:9/')"),
     ],
 )
 def test_hook_that_uses_the_network_is_noticed(
-    contact: str, hook: str, template: Path, tmp_path: Path
+    hook: str, contact: str, template: Path, tmp_path: Path
 ) -> None:
     if "system" in contact and os.name == "nt":
         contact = contact.replace("curl", "curl.exe")

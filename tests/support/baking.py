@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cookiecutter.main import cookiecutter
 from cryptography.fernet import Fernet
+from jinja2 import Environment
 
 ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
@@ -180,6 +181,22 @@ def complete(**answers: object) -> Answers:
 def typed(**answers: object) -> list[str]:
     """Return the same as arguments of the cookiecutter command."""
     return [f"{prompt}={answer}" for prompt, answer in complete(**answers).items()]
+
+
+compile_text: Callable[..., Any] = Environment.compile
+compiled: dict[tuple[object, ...], object] = {}
+
+
+def compile_once(environment: Environment, *text: object, **options: object) -> object:
+    """Return Jinja's code of a text of the template, or that of an earlier project."""
+    key = (environment.lexer, text, tuple(options.items()))
+    if key not in compiled:
+        compiled[key] = compile_text(environment, *text, **options)
+    return compiled[key]
+
+
+# It takes half of the time of a generation.
+Environment.compile = compile_once  # type: ignore[assignment]
 
 
 def bake(template: Path, output: Path, **answers: object) -> Path:
