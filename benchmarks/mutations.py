@@ -1322,6 +1322,29 @@ FOUNDATION = [
         'security_opt: ["no-new-privileges:true"]\n',
     ),
     Mutation(
+        "containers that stay down",
+        "compose.yaml",
+        "x-service: &service\n  restart: unless-stopped",
+        "x-service: &service\n  restart: on-failure",
+    ),
+    Mutation(
+        "worker that nothing watches",
+        "compose.yaml",
+        "    healthcheck:\n      test: [CMD, python, manage.py, status, --worker]",
+        "    x-healthcheck:\n      test: [CMD, python, manage.py, status, --worker]",
+    ),
+    Mutation(
+        "secret in the environment of a container",
+        "compose.yaml",
+        "SECRET_KEY_FILE: /run/secrets/secret_key",
+        "SECRET_KEY: secret",
+    ),
+    Mutation(
+        "worker that stays down",
+        "deploy/site-worker.service",
+        "Restart=always\n",
+    ),
+    Mutation(
         "code that the proxy can change",
         "compose.yaml",
         "./deploy:/srv/deploy:ro",

@@ -49,7 +49,11 @@ FEATURE_PATHS = {
         "docs/several-machines.md",
         "scripts/backups.py",
     ],
-    ("deployment", "platform"): ["docs/platforms.md", "nginx"],
+    ("deployment", "platform"): [
+        "core/tests/test_proxy_image.py",
+        "docs/platforms.md",
+        "nginx",
+    ],
     ("ci_scanning", "github"): [".github"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
     # On GitHub, Dependabot updates the same.

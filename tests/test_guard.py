@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 37 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 42 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -16,6 +16,7 @@ from tests.support.releases import change
 
 pytestmark = pytest.mark.tier("whole")
 
+RESPONSE = "from django.http import HttpResponse\n"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 GUARD = [f"core/tests/test_{name}.py" for name in ("access", "reading", "writing")]
 ROWS = """
@@ -56,6 +57,12 @@ ROWS = """
 /visits/<pk>/public/        404    200    404    404    404 # all: title: WHY
 /visits/hours/              log-in 200    200    200    200
 /visits/<pk>/plan/          log-in 200    404    404    404
+/visits/remind/             log-in 200    200    200    200
+/visits/welcome/            log-in 200    200    200    200
+/visits/at-once/            log-in 200    200    200    200
+/visits/widgets/            log-in 200    200    200    200
+/visits/pay/                log-in away   away   away   away
+/visits/directions/         log-in away   away   away   away away # all: leaves: WHY
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -109,6 +116,13 @@ FINDINGS = [
     "POST /visits/<pk>/quote/ uses Note of the owner (other)",
     "Once Visit.is_public is True, /visits/<pk>/public/ shows Visit.text (anonym)",
     "/visits/<pk>/plan/ shows Day.text (other)",
+    "/visits/compare/ shows Visit.finding (other, patient, staff)",
+    "PATCH /visits/<pk>/change/ lets a user set Visit.order_status (owner)",
+    "POST /visits/remind/ sends a user's words to an address from a request (other)",
+    "POST /visits/welcome/ sends an email to any address without its limits (owner)",
+    "POST /visits/at-once/ sends an email to any address or past the outbox (owner)",
+    "/visits/widgets/ weakens the Content-Security-Policy (other)",
+    "/visits/pay/ redirects to another site (other)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]
 
@@ -153,6 +167,24 @@ def test_each_unsafe_view_is_named_with_what_it_does(clinic: Path) -> None:
     change(clinic, [("config/urls.py", "visits.safe", "visits.unsafe")])
     found = failures(clinic, *GUARD)
     assert not [it for it in FINDINGS if not said(it, found)], found
+
+
+def test_row_to_append_is_never_what_an_unsafe_view_answers(clinic: Path) -> None:
+    added = (
+        '    path("admin/visits/<int:pk>/", lambda _, pk: HttpResponse("Visit")),\n'
+        '    path("numbers/", lambda request: 1 / 0),\n'
+    )
+    change(
+        clinic,
+        [
+            ("config/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{added}"),
+            ("config/urls.py", "\nurlpatterns", f"\n{RESPONSE}\nurlpatterns"),
+        ],
+    )
+    found = failures(clinic, GUARD[0], "-k", "has_an_access_rule")
+    rows = [line.split() for line in found.splitlines()]
+    assert ["/admin/visits/<pk>/", "log-in", "200", "404", "404", "404"] in rows, found
+    assert ["/numbers/", "log-in", "200", "200", "200", "200"] in rows, found
 
 
 def test_one_user_at_both_ends_of_an_object_is_named(clinic: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +14,6 @@ import yaml
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
-    ON_PLATFORM,
     PROMPTS,
     ROOT,
     Answers,
@@ -25,88 +23,6 @@ from tests.support.baking import (
 )
 
 both = pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-
-
-def directives(path: Path) -> dict[str, list[str]]:
-    """Return the values of each directive of a systemd unit."""
-    found: dict[str, list[str]] = {}
-    for key, value in re.findall(
-        r"^(\w+)=(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE
-    ):
-        found.setdefault(key, []).append(value)
-    return found
-
-
-def compose(project: Path) -> dict[str, Any]:
-    """Return the parsed compose.yaml."""
-    parsed: dict[str, Any] = yaml.safe_load(
-        (project / "compose.yaml").read_text(encoding="utf-8")
-    )
-    return parsed
-
-
-@both
-def test_what_stays_is_started_again_and_has_a_limit_of_memory(
-    answers: Answers, pristine: Project
-) -> None:
-    project = pristine(answers)
-    for unit in sorted((project / "deploy").glob("*.service")):
-        own = directives(unit)
-        if own.get("Type") != ["oneshot"]:
-            assert own["Restart"] == ["always"], unit.name
-            assert own["MemoryMax"], unit.name
-    services = compose(project)["services"]
-    depends = "".join(str(it.get("depends_on")) for it in services.values())
-    for service, options in services.items():
-        once = "profiles" in options or (
-            f"'{service}': {{'condition': 'service_completed_successfully'}}" in depends
-        )
-        assert options["restart"] == ("no" if once else "unless-stopped"), service
-        assert options["mem_limit"], service
-        assert options["logging"]["options"]["max-size"], service
-
-
-@both
-def test_secrets_of_containers_are_files(answers: Answers, pristine: Project) -> None:
-    """Everyone who lists the containers reads their environment."""
-    secret = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|_URL|DSN")
-    for service, options in compose(pristine(answers))["services"].items():
-        variables = options.get("environment", {})
-        readable = [name for name in variables if secret.search(name)]
-        assert all(name.endswith("_FILE") for name in readable), service
-
-
-# Containers
-
-
-@both
-def test_each_container_that_stays_has_a_health_check_of_its_own(
-    answers: Answers, pristine: Project
-) -> None:
-    project = pristine(answers)
-    services = compose(project)["services"]
-    stays = {it for it, options in services.items() if options["restart"] != "no"}
-    assert {it for it, options in services.items() if "healthcheck" in options} == stays
-    # The worker has another one than the site, and a platform has its own.
-    assert "HEALTHCHECK" not in (project / "Dockerfile").read_text(encoding="utf-8")
-
-
-@both
-def test_site_stops_only_after_its_requests(
-    answers: Answers, pristine: Project
-) -> None:
-    project = pristine(answers)
-    stated = re.findall(
-        r"graceful timeout of (\d+) seconds",
-        (project / "docs" / "reference.md").read_text("utf-8"),
-    )
-    (unit,) = directives(project / "deploy" / "site-web@.service")["TimeoutStopSec"]
-    grace = compose(project)["services"]["site"]["stop_grace_period"]
-    assert "graceful_timeout" not in (project / "gunicorn.conf.py").read_text(
-        "utf-8"
-    ), "its default is 30"
-    assert stated == ["30"]
-    assert min(int(unit), int(grace.removesuffix("s"))) > 30
 
 
 # Scripts and scans
@@ -215,24 +131,3 @@ def test_secrets_and_data_are_neither_committed_nor_in_the_image(
     assert not [it for it in sorted(state) if in_image(it, docker)]
     assert in_image("manage.py", docker)
     assert in_image("core/middleware.py", docker)
-
-
-@pytest.mark.parametrize(
-    ("answers", "path"),
-    [(ALL_ON, "deploy/site.conf"), (ON_PLATFORM, "nginx/nginx.conf")],
-    ids=["server", "platform"],
-)
-def test_nginx_logs_no_url_with_a_token(
-    answers: Answers, path: str, pristine: Project
-) -> None:
-    text = (pristine(answers) / path).read_text(encoding="utf-8")
-    [(masked, body)] = re.findall(
-        r'location ~ "([^"]*reset[^"]*)" \{(.*?)\}', text, re.DOTALL
-    )
-    assert "error_log /dev/null emerg;" in body
-    for url in ("/accounts/reset/key/a-b/", f"/notes/shared/{'a' * 43}/"):
-        assert re.search(masked, url), url
-    assert not re.search(masked, "/photos/mine/")
-    levels = re.findall(r"^ *error_log \S+ (\w+);", text, re.MULTILINE)
-    assert set(levels) <= {"error", "emerg"}
-    assert not re.findall(r"access_log(?! off| /var/log/nginx/access\.log)", text)

@@ -47,7 +47,7 @@ def mailers(settings: Settings) -> None:
     """Send at once, into `mail.outbox`. The fixture `outbox` lets emails wait."""
     settings.MAILERS = {
         "default": {"BACKEND": "core.testing.CheckedEmailBackend"},
-        "server": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"},
+        "server": {"BACKEND": "core.testing.ServerEmailBackend"},
     }
 
 

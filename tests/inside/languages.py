@@ -54,7 +54,9 @@ THEIRS += ("User session:", "User sessions: 1")
 EXAMPLE = {
     "Save",
     "Title",
+    "Thing",
     "Things",
+    "Things: 1",
     "Image",
     "Letter",
     "Plan",

@@ -34,7 +34,7 @@ FEATURE_PATHS = {
         "docs/several-machines.md",
         "scripts/backups.py",
     ],
-    "platform": ["docs/platforms.md", "nginx"],
+    "platform": ["core/tests/test_proxy_image.py", "docs/platforms.md", "nginx"],
 }
 
 

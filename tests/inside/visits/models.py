@@ -4,6 +4,7 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN204, D101, D105, D106, INP001, RUF012
 
+from core.encryption import EncryptedTextField
 from django.conf import settings
 from django.db import models
 
@@ -21,6 +22,10 @@ class Visit(models.Model):
         max_length=8, choices=[("open", "open"), ("paid", "paid")], default="open"
     )
     is_public = models.BooleanField(default=False, editable=False)
+    order_status = models.CharField(
+        max_length=8, choices=[("new", "new"), ("paid", "paid")], default="new"
+    )
+    finding = EncryptedTextField(blank=True, default="", editable=False)
     days = models.ManyToManyField("Day", related_name="+", blank=True)
 
     def __str__(self):

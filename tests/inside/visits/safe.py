@@ -381,6 +381,43 @@ def plan(request, pk):
     return page(request, form=form)
 
 
+@require_http_methods(GET_OR_POST)
+@limited
+def remind(request):
+    found = User.objects.filter(email=request.POST.get("email", "")).first()
+    if found:
+        send_mail("Reminder", "Look at your visits.", None, [found.email])
+    return page(request, "Remind")
+
+
+@require_safe
+def welcome(request):
+    return page(request, "Welcome")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def at_once(request):
+    if request.method == "POST":
+        send_mail("Hello", "Now", None, [request.user.email])
+    return page(request, "At once")
+
+
+@require_safe
+def widgets(request):
+    return page(request, "Widgets")
+
+
+@require_safe
+def pay(_request):
+    return redirect("/")
+
+
+@require_safe
+def directions(_request):
+    return redirect("https://map.example/")
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -419,4 +456,10 @@ urlpatterns = [
     path("<int:pk>/public/", public),
     path("hours/", hours),
     path("<int:pk>/plan/", plan),
+    path("remind/", remind),
+    path("welcome/", welcome),
+    path("at-once/", at_once),
+    path("widgets/", widgets),
+    path("pay/", pay),
+    path("directions/", directions),
 ]

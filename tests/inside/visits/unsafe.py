@@ -12,7 +12,7 @@ from pathlib import Path
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, send_mail
 from django.db.models import Q
 from django.forms import modelform_factory
 from django.http import HttpResponse, JsonResponse
@@ -20,6 +20,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.html import escape
 from django.views.decorators.cache import cache_control
+from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import (
     require_http_methods,
@@ -27,6 +28,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from core.models import Mail
 from core.ratelimit import rate_limit
 from uploads.models import Photo
 from users.models import User
@@ -68,7 +70,8 @@ def compare(request):
     """Take a number of the query for the user's."""
     number = request.GET.get("to", "")
     visit = Visit.objects.filter(pk=number).first() if number.isdecimal() else None
-    return page(request, visit.text if visit else "Nothing")
+    texts = (visit.text, visit.finding) if visit else ("Nothing",)
+    return page(request, *texts)
 
 
 class NoteForm(forms.ModelForm):
@@ -216,7 +219,8 @@ def export(request):
     """Let other sites read it, and fail for a number that is none."""
     number = int(request.GET.get("n", "0"))
     response = HttpResponse(str(number))
-    response.headers["Access-Control-Allow-Origin"] = "*"
+    if "Origin" in request.headers:
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
     return response
 
 
@@ -406,6 +410,55 @@ def plan(request, pk):
     return page(request, form=form)
 
 
+@require_http_methods(GET_OR_POST)
+@limited
+def remind(request):
+    """Send the user's words to another user."""
+    found = User.objects.filter(email=request.POST.get("email", "")).first()
+    if found:
+        send_mail("Reminder", request.POST.get("text", ""), None, [found.email])
+    return page(request, "Remind")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def welcome(request):
+    """Send an email as if its recipient had limits."""
+    if request.method == "POST":
+        address = request.POST.get("email", "")
+        message = EmailMessage("Welcome", "Come and see us.", to=[address])
+        message.kind = Mail.Kind.INVITATION
+        message.send()
+    return page(request, "Welcome")
+
+
+@require_http_methods(GET_OR_POST)
+@limited
+def at_once(request):
+    """Send an email past the outbox."""
+    if request.method == "POST":
+        send_mail("Hello", "Now", None, [request.user.email], using="server")
+    return page(request, "At once")
+
+
+@require_safe
+@csp_override(settings.SECURE_CSP | {"script-src": ["https://cdn.example"]})
+def widgets(request):
+    """Take scripts from another site."""
+    return page(request, "Widgets")
+
+
+@require_safe
+def pay(_request):
+    """Leave the site."""
+    return redirect("https://pay.example/")
+
+
+@require_safe
+def directions(_request):
+    return redirect("https://map.example/")
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -444,4 +497,10 @@ urlpatterns = [
     path("<int:pk>/public/", public),
     path("hours/", hours),
     path("<int:pk>/plan/", plan),
+    path("remind/", remind),
+    path("welcome/", welcome),
+    path("at-once/", at_once),
+    path("widgets/", widgets),
+    path("pay/", pay),
+    path("directions/", directions),
 ]

@@ -41,6 +41,7 @@ WORDS = {
     "writes": "change it",
     "repeats": "send the form as often as they like",
     "uploads": "store a file of any kind",
+    "leaves": "be sent to another site",
     "lasting": "use a link that never ends",
     "tokenless": "send a request without a CSRF token",
 }
@@ -136,12 +137,17 @@ def app_of(route: str) -> str:
     return rule(route).app
 
 
+def is_of_admin(route: str) -> bool:
+    """Return whether a page is one of Django's admin, or of what it has for a model."""
+    is_of_site = any(hasattr(VIEWS[route], it) for it in ("admin_site", "model_admin"))
+    return is_of_site or (route.startswith("/admin/") and "*" in rule(route).route)
+
+
 def is_own(route: str) -> bool:
     """Return whether a page is this project's own: packages test theirs."""
     view_app = app_of_view(route)
     is_of_package = view_app and view_app not in TABLES
-    is_of_admin = route.startswith("/admin/")
-    return app_of(route) in TABLES and not is_of_package and not is_of_admin
+    return app_of(route) in TABLES and not is_of_package and not is_of_admin(route)
 
 
 ROUTES = {route: app_of_view(route) for route in VIEWS}

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -18,6 +19,7 @@ REASON = (
     "Only if they are meant to, end the row in tests/table.py of the app with"
     " who, what and why:  # WHO: WHAT: WHY  (core/tests/access.py has examples)"
 )
+OWN_HOSTS = {"", "testserver", settings.DOMAIN_NAME}
 UNESCAPED = re.compile(f"{MARK.pattern}{MARKUP}")
 LINK = re.compile(rf'(?:href|src|action)=["\']?\s*{MARK.pattern}')
 
@@ -44,18 +46,42 @@ class Findings:
         pytest.fail("\n".join(lines), pytrace=False)
 
 
-def faults(answer: Answer) -> Iterator[str]:
-    """Yield what no page may do, whoever opens it."""
+def is_weaker(policy: str) -> bool:
+    """Return whether a policy allows what that of the settings does not."""
+    directives = {
+        name: sources for name, *sources in map(str.split, policy.split(";")) if name
+    }
+    if directives.get("default-src") != ["'none'"]:
+        return True
+    # default-src does not stand in for these.
+    others = {"base-uri", "form-action", "frame-ancestors"}
+    if not (others <= directives.keys() or "sandbox" in directives):
+        return True
+    for name, sources in directives.items():
+        given = {source for source in sources if not source.startswith("'nonce-")}
+        allowed = {"'none'", *map(str, settings.SECURE_CSP.get(name, ()))}
+        if name != "sandbox" and not given <= allowed:
+            return True
+    return False
+
+
+def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
+    """Yield what no page may do, whoever opens it.
+
+    With `may_leave`, it may redirect to another site, if that is not from a request.
+    """
     response = answer.response
     policy = response.headers.get("Content-Security-Policy", "")
-    is_weak = "default-src 'none'" not in policy or re.search(r"\*|unsafe-", policy)
-    if settings.SECURE_CSP and is_weak:
+    if settings.SECURE_CSP and is_weaker(policy):
         yield "weakens the Content-Security-Policy: remove csp_override"
     if "Access-Control-Allow-Origin" in response.headers:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
     error = error_of(response)
     if error is UnknownRecipientError:
-        yield "sends an email to any address: call send_invitation of core.invitations"
+        yield (
+            "sends an email to any address or past the outbox: call send_invitation of"
+            " core.invitations, or send_mail without `using`"
+        )
     elif error is FieldError:
         yield (
             "answers 500 (FieldError): it takes the name of a field from a request,"
@@ -65,8 +91,11 @@ def faults(answer: Answer) -> Iterator[str]:
         name = error.__name__ if error else "no exception"
         yield f"answers 500 ({name}): check what a user sends first"
     hosts = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
-    if response.headers.get("Location", "").startswith(hosts):
+    target = response.headers.get("Location", "/")
+    if target.startswith(hosts):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
+    elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
+        yield "redirects to another site"
     if "html" in response.headers.get("Content-Type", ""):
         yield from faults_of_html(answer.text)
 

@@ -19,6 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 from django.db import IntegrityError, models, transaction
 
+from core.encryption import EncryptedTextField
 from core.tests.access import APPS, OWN_ROUTES, TABLES, app_of, roles
 from uploads.fields import PhotoField
 from uploads.images import VARIANTS
@@ -151,7 +152,8 @@ class World:
         """Return the mark in the form that a field takes, if it takes a user's text."""
         is_text = isinstance(field, models.CharField | models.TextField)
         is_name = isinstance(field, models.SlugField) or field.primary_key
-        if not is_text or is_name or field.choices or not field.editable:
+        is_of_user = field.editable or isinstance(field, EncryptedTextField)
+        if not is_text or is_name or field.choices or not is_of_user:
             return None
         if f"{type(row).__name__}.{field.name}" in self.kept:
             return None

@@ -33,7 +33,10 @@ EVIL = "https://evil.example/<i>("  # the bracket is half an expression
 EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
 # Only staff get forms with these.
-RIGHTS = re.compile(r"is_|has_|may_|can_|status$|state$|roles?$|approved|verified|paid")
+RIGHTS = re.compile(
+    r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
+    r"|(active|approved|confirmed|paid|published|verified)"
+)
 ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 READERS = {"get", "getlist", "pop"}
 ATTRIBUTE = {
@@ -318,6 +321,11 @@ def requests(
     *_, likely = bodies
     long = lengthened(likely, page_of_owner, page)
     yield Request("post", {"data": form_of(long, photos)}, likely)
+    to_user = {
+        name: victim.email if value == OUTSIDER else value
+        for name, value in likely.items()
+    }
+    yield Request("post", {"data": form_of(to_user, photos)}, to_user)
     for key in {str(victim.pk), *(str(row.pk) for row in own_rows(world, route))}:
         query = dict.fromkeys(sender.names[url], key)
         form = form_of(likely, photos)

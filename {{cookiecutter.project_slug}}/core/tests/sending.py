@@ -24,6 +24,7 @@ from core.tests.access import outcome
 from core.tests.marks import OWN_MODELS, Key, State, World, all_values
 from users.models import User
 
+OTHER_SITE = "https://evil.example"
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 # The keys of rate limits: allauth's, which core/ratelimit.py uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
@@ -57,7 +58,7 @@ class Answer(NamedTuple):
     written: set[type[Model]]  # whose rows it wrote, also without a change
     changes: Changes  # the rows before and after, {} without one
     files: list[bytes]  # that were stored
-    is_counted: bool  # by a rate limit
+    limits: list[str]  # the keys of rate limits that counted it
     queries: int
 
 
@@ -78,7 +79,9 @@ class Sender:
     def client(self, user: User | None) -> HTTPSClient:
         key = user and user.pk
         if key not in self.clients:
-            self.clients[key] = HTTPSClient(raise_request_exception=False)
+            self.clients[key] = HTTPSClient(
+                raise_request_exception=False, headers={"origin": OTHER_SITE}
+            )
             if user:
                 self.clients[key].force_login(user)
             # After the log-in, which may write rows of its own.
@@ -99,7 +102,7 @@ class Sender:
             written = set(written_models(statements))
             changes = compare(self.state, all_values()) if written else {}
             mails = list(mail.outbox)
-            is_counted = any(COUNTER.search(key) for key in RecordingCache.keys)
+            limits = list(filter(COUNTER.search, RecordingCache.keys))
         logs = "\n".join(self.logs)
         files = [] if method == "get" else self.restore_files()
         return Answer(
@@ -111,7 +114,7 @@ class Sender:
             written,
             changes,
             files,
-            is_counted,
+            limits,
             len(statements),
         )
 

@@ -37,6 +37,8 @@ SANDBOX = {
 }
 IDENTITY = {"AmbientCapabilities", "Group", "SystemCallFilter", "User"}
 CONTAINER = {
+    "restart: unless-stopped",
+    'options: { max-size: 10m, max-file: "5" }',
     "read_only: true",
     "cap_drop: [ALL]",
     'security_opt: ["no-new-privileges:true"]',
@@ -123,6 +125,47 @@ def test_every_container_is_restricted() -> None:
         assert not re.search(r"\b(root|0)\b", "".join(users)), name
         assert users or "<<: *site" in lines, f"{name}: the image may run as root"
     assert "docker.sock" not in compose
+
+
+@pytest.mark.control("hardening")
+def test_what_stays_is_started_again_and_has_a_limit_of_memory() -> None:
+    for unit in DEPLOY.glob("*.service"):
+        directives = dict(read_directives(unit.read_text(encoding="utf-8")))
+        if directives["Type"] != "oneshot":
+            assert directives["Restart"] == "always", unit.name
+            assert directives["MemoryMax"], unit.name
+    once = {
+        name for name, text in read_services().items() if '    restart: "no"\n' in text
+    }
+    assert once == {"migrate", "restic"}
+
+
+@pytest.mark.control("hardening")
+def test_each_container_that_stays_has_a_health_check_of_its_own() -> None:
+    services = read_services()
+    checked = {name for name, text in services.items() if "    healthcheck:\n" in text}
+    assert checked == services.keys() - {"migrate", "restic"}
+    # The worker has another one than the site, and a platform has its own.
+    assert "HEALTHCHECK" not in read("Dockerfile")
+
+
+@pytest.mark.control("hardening")
+def test_secrets_of_containers_are_files() -> None:
+    """Everyone who lists the containers reads their environment."""
+    names = re.findall(r"^ +([A-Z_]+): ", read("compose.yaml"), re.MULTILINE)
+    secrets = {
+        name for name in names if re.search("SECRET|PASSWORD|TOKEN|KEY|_URL|DSN", name)
+    }
+    assert secrets
+    assert all(name.endswith("_FILE") for name in secrets)
+
+
+def test_site_stops_only_after_its_requests() -> None:
+    unit = dict(read_directives(read("deploy/site-web@.service")))
+    (grace,) = re.findall(r"stop_grace_period: (\d+)s", read_services()["site"])
+    # gunicorn waits 30 seconds for requests, unless its configuration says otherwise.
+    assert "graceful_timeout" not in read("gunicorn.conf.py")
+    assert min(int(unit["TimeoutStopSec"]), int(grace)) > 30
 
 
 @pytest.mark.control("hardening")

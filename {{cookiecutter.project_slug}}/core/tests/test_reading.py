@@ -200,7 +200,8 @@ class Visit:
             self.findings.add(f"{route} logs {mark.label}: log ids only", self.person)
         if EVIL in answer.logs:
             self.findings.add(f"{route} logs a parameter: log ids only", self.person)
-        for fault in faults(answer):
+        may_leave = route not in OWN_ROUTES or row.allows(self.person, "leaves")
+        for fault in faults(answer, may_leave=may_leave):
             self.findings.add(f"{route} {fault}", self.person)
         if route not in OWN_ROUTES:
             return

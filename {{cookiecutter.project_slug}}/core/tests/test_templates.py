@@ -70,11 +70,12 @@ def test_every_replaced_template_is_still_one_of_its_package() -> None:
 @pytest.mark.control("V1.2.3")
 @pytest.mark.control("V3.4.3")
 def test_templates_have_no_inline_scripts_or_styles() -> None:
-    assert not [
+    found = [
         f"{path}: {code}"
         for path, text in TEMPLATES.items()
         for code in INLINE.findall(text)
     ]
+    assert not found, "Browsers ignore this code: move it to a file in static/."
 
 
 @pytest.mark.control("V1.2.1")
@@ -92,7 +93,10 @@ def test_nothing_is_shown_without_escaping() -> None:
         if not {"tests", "staticfiles", "site-packages", "vendor"} & {*path.parts}
     ]
     texts = [*TEMPLATES.values(), *(path.read_text(encoding="utf-8") for path in own)]
-    assert {code for text in texts for code in UNESCAPED.findall(text)} <= TRUSTED
+    found = {code for text in texts for code in UNESCAPED.findall(text)}
+    assert found <= TRUSTED, (
+        "A user's text would run as HTML: let a template escape it, or use format_html."
+    )
 
 
 @pytest.mark.control("names")
@@ -102,7 +106,8 @@ def test_pages_show_no_email_of_another_user() -> None:
         for path, text in TEMPLATES.items()
         if "admin" not in path.parts
     }
-    assert not [f"{path}: {whose}" for path, whose in names.items() if whose]
+    found = [f"{path}: {whose}" for path, whose in names.items() if whose]
+    assert not found, "Print the user, or a name: only its owner may see an email."
 
 
 @pytest.mark.control("V3.5.1")
@@ -111,4 +116,5 @@ def test_every_form_has_a_csrf_token() -> None:
         (path, form) for path, text in TEMPLATES.items() for form in FORM.findall(text)
     ]
     assert forms
-    assert not [path for path, form in forms if "% csrf_token %" not in form]
+    found = [path for path, form in forms if "% csrf_token %" not in form]
+    assert not found, "Put the tag csrf_token into each form that posts."

@@ -39,6 +39,7 @@ SEARCH = (
     " request.user, and leave out of its form what a user must not set."
 )
 LIMIT = "Put @rate_limit below the methods of a view that adds rows or sends emails."
+INVITE = "call send_invitation of core.invitations"
 URL = re.compile("(https?|ftps?)://|$")
 # Packages look at what was sent before they look for the object.
 INVALID = {"400", "409", "413", "415", "422", "429"}
@@ -87,7 +88,7 @@ class Attempt:
             yield from self.bad_pages()
             yield from self.changes_of_others()
             return
-        yield from faults(self.answer)
+        yield from faults(self.answer, may_leave=self.allows("leaves"))
         yield from self.bad_pages()
         yield from self.bad_mails()
         yield from self.bad_logs()
@@ -111,6 +112,7 @@ class Attempt:
             yield f"shows {mark.label}"
 
     def bad_mails(self) -> Iterator[str]:
+        typed = self.typed_emails()
         for message in self.answer.mails:
             if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
                 yield "sends an email in a user's name: use reply_to"
@@ -121,11 +123,21 @@ class Attempt:
                 yield "sends HTML with unescaped text: render a template"
             parts = [message.subject, message.body, message.attachments]
             text = f"{parts}{getattr(message, 'alternatives', '')}"
+            if TEXT in text and typed.intersection(message.recipients()):
+                yield f"sends a user's words to an address from a request: {INVITE}"
+            is_invitation = any("invitation" in key for key in self.answer.limits)
+            if OUTSIDER in message.recipients() and not is_invitation:
+                yield f"sends an email to any address without its limits: {INVITE}"
             for mark in self.hidden:
                 holder = User.objects.get(pk=mark.holder)
                 is_shown = mark.text in text
                 if is_shown and message.recipients() != [holder.email]:
                     yield f"sends {mark.label} to others"
+
+    def typed_emails(self) -> set[str]:
+        """Return the emails in the request, without that of the sender."""
+        values = {value for value in self.request.sent.values() if "@" in str(value)}
+        return values - {getattr(self.user, "email", None)}
 
     def bad_logs(self) -> Iterator[str]:
         logs = self.answer.logs
@@ -142,7 +154,7 @@ class Attempt:
             yield "stores an image as it was sent: use a PhotoField"
 
     def endless_repetitions(self) -> Iterator[str]:
-        if self.answer.is_counted or self.allows("repeats"):
+        if self.answer.limits or self.allows("repeats"):
             return
         if any(map(is_repeatable, self.new_rows())) or self.answer.mails:
             yield "may be repeated without end: it needs a rate limit"

@@ -21,12 +21,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import transaction
 from django.db.migrations.state import ProjectState
+from django.db.models import FileField  # noqa: TID251  # it finds those of models
 from django.forms import modelformset_factory
 from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
+from core.tests.marks import OWN_MODELS, named_in_tables
 from uploads import jobs, limits
 from uploads.checks import check_purposes
 from uploads.forms import PhotoModelForm
@@ -224,6 +226,21 @@ def test_object_beyond_the_limit_of_its_owner_is_refused(
         assert form.is_valid()
         assert form.save()
     assert Thing.objects.count() == 3
+
+
+@pytest.mark.control("V5.2.2")
+def test_no_model_stores_a_file_as_it_came() -> None:
+    plain = {
+        f"{model.__name__}.{field.name}"
+        for model in OWN_MODELS
+        for field in model._meta.concrete_fields
+        if isinstance(field, FileField)  # it finds those of models
+    }
+    unchecked = plain - named_in_tables("CHECKED_FILES")
+    assert not unchecked, (
+        f"{', '.join(unchecked)}: use PhotoField of uploads.fields. Only if code checks"
+        " each file, name the field in CHECKED_FILES of the app's tests/table.py."
+    )
 
 
 @pytest.mark.control("V2.4.1")
