@@ -198,6 +198,7 @@ def test_photo_taken_down_is_gone_after_two_seconds(proxied: Site) -> None:
             stop.set()
         for it in work:
             it.result()
+    slowest = max(at - started for started, at, _ in seen)
     for photo, taken in gone.items():
         assert [at for _, at, shown in seen if at < taken and photo == shown]
         late = [
@@ -205,7 +206,8 @@ def test_photo_taken_down_is_gone_after_two_seconds(proxied: Site) -> None:
             for started, _, shown in seen
             if photo == shown and started > taken
         ]
-        assert max(late, default=0) < 1.2, late
+        # nginx keeps a page for a second, from the end of a request that it passed on.
+        assert max(late, default=0) < 1.2 + slowest, late
 
 
 POISON: list[tuple[str, str, dict[str, str]]] = [
