@@ -121,9 +121,12 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         "{% block content %}\n{{ photo.owner.email }}\n",
     ),
     "An email to a person who is not a user": (
-        "core/mail.py",
-        'if hasattr(message, "kind"):',
-        "if message.subject:",
+        VIEWS,
+        'messages.success(request, _("The photo was deleted."))',
+        (
+            "from django.core.mail import send_mail\n"
+            '    send_mail("Gone", "Look", None, [request.POST.get("email", "")])'
+        ),
     ),
     "A form says how many objects": (
         "gallery/forms.py",
@@ -176,6 +179,20 @@ CLAUSES: list[tuple[str, Edit]] = [
             VIEWS,
             'messages.success(request, _("The photo was deleted."))',
             'request.user.email = "another@example.com"; request.user.save()',
+        ),
+    ),
+    (
+        "An email to a person who is not a user",
+        (
+            VIEWS,
+            'messages.success(request, _("The photo was deleted."))',
+            (
+                "from django.core.mail import send_mail\n"
+                "    from users.models import User\n"
+                '    to = request.POST.get("email")\n'
+                "    for user in User.objects.filter(email=to):\n"
+                '        send_mail("Gone", request.POST["text"], None, [user.email])'
+            ),
         ),
     ),
 ]
