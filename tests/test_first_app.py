@@ -94,6 +94,7 @@ JOBS_TEST = """
 from datetime import timedelta
 from django.core.management import call_command
 from django.utils import timezone
+from core.jobs import JOBS
 from notes.models import Note
 
 def test_old_notes_are_deleted(user):
@@ -103,6 +104,8 @@ def test_old_notes_are_deleted(user):
         Note.objects.filter(pk=note.pk).update(created_at=created_at)
     call_command("worker", "--once")
     assert Note.objects.get().title == "364 days old"
+    modules = {job.work.__module__ for job in JOBS}
+    assert {"notes.jobs", "notes.jobs_more"} <= modules
 """
 # One of each kind; the attacks write into the text.
 FIELDS = ("text:text", "due:date", "price:number", "urgent:yesno", "picture:photo")
@@ -448,7 +451,8 @@ def test_guide_shows_what_comes_out(template: Path, project: Project) -> None:
     elsewhere = "cover|FormSet|readers|parent"
     others = [code for code in shown if not re.search(elsewhere, code)]
     assert all(code in views for code in others)
-    (folder / "notes" / "jobs.py").write_text(jobs, encoding="utf-8")
+    for module in ("jobs.py", "jobs_more.py"):
+        (folder / "notes" / module).write_text(jobs, encoding="utf-8")
     run(folder, "ruff", "check", "--no-cache")
     (folder / "notes" / "tests" / "test_jobs.py").write_text(
         JOBS_TEST, encoding="utf-8"

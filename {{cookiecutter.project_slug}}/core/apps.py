@@ -1,4 +1,7 @@
-from django.apps import AppConfig
+from importlib import import_module
+from pathlib import Path
+
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin
 from django.utils.module_loading import autodiscover_modules
 
@@ -9,6 +12,9 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from core import checks  # noqa: F401
 
+        for app in apps.get_app_configs():
+            for path in sorted(Path(app.path).glob("jobs_*.py")):
+                import_module(f"{app.name}.{path.stem}")
         autodiscover_modules("jobs")
 
 

@@ -1,6 +1,7 @@
 """Jobs: the work that the worker does outside of requests.
 
-An app declares its jobs in a module `jobs`, with the decorator `job`.
+An app declares its jobs in a module `jobs`, or in several such as `jobs_reminders`,
+with the decorator `job`.
 """
 
 from collections.abc import Callable
