@@ -237,6 +237,10 @@ SETTINGS, MESSAGES = (
     "from django.conf import settings\n",
     "from django.contrib import messages\n",
 )
+PARAMETERS = """\
+        "pk": made.pk,
+        "paper": Paper.objects.create(owner=owner).pk,
+"""
 EDITS: list[Edit] = [
     ("models.py", SETTINGS, f"{SETTINGS}{AUTH}.models import AnonymousUser\n"),
     (
@@ -307,8 +311,8 @@ EDITS: list[Edit] = [
     ),
     (
         "tests/table.py",
-        '{"pk": made.pk,',
-        '{"pk": made.pk, "paper": Paper.objects.create(owner=owner).pk,',
+        '        "pk": made.pk,\n',
+        PARAMETERS,
     ),
 ]
 

@@ -23,9 +23,9 @@ SCAN = Recipe("documents-scan")
 def test_documents_pass_every_check_resist_attacks_and_can_go(
     answers: Answers, install: Install
 ) -> None:
-    project = install(answers, "programmes")
+    project = install(answers, "notes")
     with (
-        project.following("documents", *RECIPES, tests=["programmes"]),
+        project.following("documents", *RECIPES, tests=["notes"]),
         project.following("documents_scan", SCAN),
     ):
         pass

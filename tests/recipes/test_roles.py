@@ -19,6 +19,6 @@ RECIPES = [
 def test_two_roles_pass_every_check_resist_attacks_and_can_go(
     answers: Answers, install: Install
 ) -> None:
-    project = install(answers, "programmes")
+    project = install(answers, "notes")
     with project.following("roles", *RECIPES):
         pass

@@ -1,9 +1,7 @@
-"""All recipes in one project, in two orders.
+"""All recipes in one project: on one app in two orders, and on several apps.
 
-Those of notes are for one app, which has covers too. Documents have an app of their
-own, whose form has a list of inputs as that of reminders has. So do two roles, which
-change what own() returns. Their name is as long as that on the page, and all lines
-stay as wide.
+The app has covers too. On several apps, documents and two roles have one each. Their
+names are as long as that on the pages, so all lines stay as wide.
 """
 
 import re
@@ -28,25 +26,26 @@ GROUPS = [
     ["sentry", "sentry-tests"],
     ["kubernetes", "kubernetes-network", "kubernetes-site", "kubernetes-worker"],
 ]
-APPS = ["notes", "programmes", "portfolios"]
+# Another word for the note of a page, by the group of the page. It has as many letters,
+# and its place among sorted imports.
+WORDS = {"documents": "item", "roles": "plan"}
 
 pytestmark = marks(*(page for group in GROUPS for page in group))
 
 
-def read(page: str) -> Recipe:
+def read(page: str, words: dict[str, str]) -> Recipe:
     """Return a recipe in the words of its app."""
     recipe = Recipe(page)
-    if page.startswith("roles"):
-        recipe.steps = [reworded(block) for block in recipe.steps]
-        recipe.way_out = [reworded(block) for block in recipe.way_out]
+    word = words.get(page.partition("-")[0], "note")
+    recipe.steps = [reworded(block, word) for block in recipe.steps]
+    recipe.way_out = [reworded(block, word) for block in recipe.way_out]
     return recipe
 
 
-def reworded(block: Block) -> Block:
+def reworded(block: Block, word: str) -> Block:
     """Return a block with another word for its app."""
-    text = block.text.replace("programme", "portfolio")
-    text = text.replace("Programme", "Portfolio")
-    return Block(block.language, block.path.replace("programme", "portfolio"), text)
+    text = block.text.replace("note", word).replace("Note", word.title())
+    return Block(block.language, block.path.replace("note", word), text)
 
 
 def numbered(block: Block, project: Installed) -> Block:
@@ -62,19 +61,31 @@ def numbered(block: Block, project: Installed) -> Block:
     return block._replace(text=re.sub(rf"migrate {app} 0001\w*", before, text))
 
 
-@pytest.mark.parametrize("order", [GROUPS, GROUPS[::-1]], ids=["forward", "backward"])
+@pytest.mark.parametrize(
+    ("order", "words", "attacks"),
+    [
+        (GROUPS, {}, ["together", "together_one_app"]),
+        (GROUPS[::-1], {}, ["together", "together_one_app"]),
+        (GROUPS, WORDS, ["together"]),
+    ],
+    ids=["forward", "backward", "several apps"],
+)
 def test_recipes_fit_together_and_each_can_go(
-    order: list[list[str]], install: Install
+    order: list[list[str]],
+    words: dict[str, str],
+    attacks: list[str],
+    install: Install,
 ) -> None:
-    project = install(ALL_ON, *APPS)
+    project = install(ALL_ON, "notes", *(f"{word}s" for word in words.values()))
     add_cover(project)
     before = project.snapshot()
-    recipes = [read(page) for group in order for page in group]
+    recipes = [read(page, words) for group in order for page in group]
     for recipe in recipes:
         project.apply(recipe)
     project.check()
     project.scan()
-    project.attack("together")
+    for module in attacks:
+        project.attack(module)
     project.test()
     for recipe in reversed(recipes):
         recipe.way_out = [numbered(block, project) for block in recipe.way_out]

@@ -174,7 +174,7 @@ def create_app(
         Path(name, "admin.py").unlink()
         edits["table.py"] = {
             rename(ADMIN_ROWS, words): "",
-            ', "object_id": made.pk': "",
+            '        "object_id": made.pk,\n': "",
         }
     for path in Path(name).rglob("*.*"):
         text = rename(path.read_text(encoding="utf-8"), words)
@@ -224,8 +224,8 @@ def list_edits(fields: list[Field], words: dict[str, str]) -> dict[str, dict[str
         }
         edits["detail.html"] |= load
         edits["index.html"] = load | {"  <li>\n": thumbnail}
-        selected = photo.write('(own(request).select_related("NAME"), PAGE_SIZE')
-        edits["views.py"] = {"(own(request), PAGE_SIZE": selected}
+        selected = photo.write('objects = own(request).select_related("NAME")\n')
+        edits["views.py"] = {"objects = own(request)\n": selected}
     return edits
 
 

@@ -1,4 +1,4 @@
-"""Attacks on the files of the app `programmes`.
+"""Attacks on the files of the app `notes`.
 
 Copied into a project with the recipe of documents.
 """
@@ -25,16 +25,16 @@ from django.db import connection
 from pytest_django import Settings
 
 from core.testing import HTTPSClient, Login, MakeUser, Travel
-from programmes.files import clean_name
-from programmes.forms import ProgrammeForm
-from programmes.jobs import delete_orphaned_files
-from programmes.models import Programme
+from notes.files import clean_name
+from notes.forms import NoteForm
+from notes.jobs_files import delete_orphaned_files
+from notes.models import Note
 from users.models import User
 
 # Each test commits, so that what happens after a commit does.
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CREATE = "/programmes/create/"
+CREATE = "/notes/create/"
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 HTML = b"<!DOCTYPE html><script>alert(document.domain)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
@@ -55,9 +55,9 @@ def owner(login: Login, user: User) -> HTTPSClient:
 
 
 @pytest.fixture
-def made(user: User) -> Programme:
+def made(user: User) -> Note:
     """Return an object of `user`, with a file."""
-    return Programme.objects.create(
+    return Note.objects.create(
         owner=user, title="Play", file=ContentFile(PDF, "a.pdf"), file_name="a.pdf"
     )
 
@@ -75,7 +75,7 @@ def stored(media: Path) -> list[Path]:
     return [path for path in media.rglob("*") if path.is_file()]
 
 
-def download(made: Programme) -> str:
+def download(made: Note) -> str:
     return f"{made.get_absolute_url()}file/"
 
 
@@ -122,7 +122,7 @@ def test_download_is_never_shown_in_a_page(
     url = send(owner, POLYGLOT, name="page.html").headers["Location"]
     response = getattr(owner, method)(f"{url}file/", headers=headers)
     assert response.headers["Content-Disposition"] == 'attachment; filename="page.pdf"'
-    Programme.objects.update(file_name="page.html")  # whatever a name says
+    Note.objects.update(file_name="page.html")  # whatever a name says
     response = getattr(owner, method)(f"{url}file/", headers=headers)
     assert (response.status_code, response.headers["Content-Type"]) == (
         200,
@@ -165,12 +165,12 @@ def test_other_file_is_refused_with_a_sentence(
     assert (
         "Only PDF files are accepted" if content else "The submitted file is empty"
     ) in response.text
-    assert not Programme.objects.exists()
+    assert not Note.objects.exists()
     assert not stored(media)
 
 
 def test_refused_file_replaces_nothing(
-    owner: HTTPSClient, made: Programme, media: Path
+    owner: HTTPSClient, made: Note, media: Path
 ) -> None:
     assert "Only PDF files" in send(owner, HTML, f"{made.get_absolute_url()}edit/").text
     assert body(owner.get(download(made))) == PDF
@@ -184,7 +184,7 @@ def test_too_large_file_is_refused(
     setattr(settings, limit, 2000)
     assert send(owner, PDF.replace(b"\n", b"\n" * 700)).status_code == 413
     assert not stored(media)
-    assert not Programme.objects.exists()
+    assert not Note.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,13 @@ def test_name_is_harmless(
     response = owner.generic("POST", CREATE, text, "multipart/form-data; boundary=x")
     assert response.status_code == 302
     # Django takes nothing for a file that has no name at all.
-    if not Programme.objects.get().file:
+    if not Note.objects.get().file:
         assert name is None
         return
     (path,) = stored(media)
-    assert path.parts[-3] == "programmes"
+    assert path.parts[-3] == "notes"
     assert len(path.stem) == 36
-    response = owner.get(download(Programme.objects.get()))
+    response = owner.get(download(Note.objects.get()))
     header = response.headers["Content-Disposition"]
     assert not {"\r", "\n"} & set(header)
     assert not response.cookies
@@ -251,13 +251,13 @@ def test_name_is_harmless(
 def test_name_is_cleaned_whoever_sends_it() -> None:
     """Django's parser of forms removes some of this before."""
     assert clean_name('../a\r\nSet-Cookie: b="c"\0.svg') == "aSet-Cookie_ b=_c_.pdf"
-    assert clean_name("") == clean_name("\n") == "programme.pdf"
-    assert clean_name("\ud800.pdf") == "programme.pdf"
+    assert clean_name("") == clean_name("\n") == "note.pdf"
+    assert clean_name("\ud800.pdf") == "note.pdf"
 
 
-def test_name_is_encrypted_in_the_database(made: Programme) -> None:
+def test_name_is_encrypted_in_the_database(made: Note) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT file_name, file FROM programmes_programme")
+        cursor.execute("SELECT file_name, file FROM notes_note")
         name, path = cursor.fetchone()
     assert "a.pdf" not in name
     # The random name of a file can end in "a".
@@ -265,7 +265,7 @@ def test_name_is_encrypted_in_the_database(made: Programme) -> None:
 
 
 def test_others_find_nothing(
-    client: HTTPSClient, made: Programme, other_user: User, reviewer: User
+    client: HTTPSClient, made: Note, other_user: User, reviewer: User
 ) -> None:
     url = download(made)
     for method in ("get", "head"):
@@ -281,7 +281,7 @@ def test_others_find_nothing(
         assert client.get(path).status_code == 404
     for person in (other_user, reviewer):
         client.force_login(person)
-        missing = client.get("/programmes/4711/file/")
+        missing = client.get("/notes/4711/file/")
         for method in ("get", "head"):
             response = getattr(client, method)(url)
             assert response.status_code == missing.status_code == 404
@@ -292,17 +292,15 @@ def test_others_find_nothing(
     assert made.file.read() == PDF
 
 
-def test_row_without_a_file_has_no_download(
-    owner: HTTPSClient, made: Programme
-) -> None:
-    empty = Programme.objects.create(owner=made.owner, title="Play")
+def test_row_without_a_file_has_no_download(owner: HTTPSClient, made: Note) -> None:
+    empty = Note.objects.create(owner=made.owner, title="Play")
     assert owner.get(download(empty)).status_code == 404
     default_storage.delete(str(made.file))
     assert owner.get(download(made)).status_code == 404
 
 
 def test_form_names_no_file_of_the_storage(
-    login: Login, user: User, other_user: User, made: Programme, media: Path
+    login: Login, user: User, other_user: User, made: Note, media: Path
 ) -> None:
     client = login(other_user)
     text = {
@@ -312,7 +310,7 @@ def test_form_names_no_file_of_the_storage(
         "file-clear": "on",
     }
     client.post(CREATE, text)
-    taken = Programme.objects.get(owner=other_user)
+    taken = Note.objects.get(owner=other_user)
     assert (taken.file.name, taken.file_name) == ("", "")
     client.force_login(user)
     client.post(f"{made.get_absolute_url()}edit/", text | {"file": "../../.env"})
@@ -323,7 +321,7 @@ def test_form_names_no_file_of_the_storage(
 
 def test_aborted_transaction_leaves_no_row_and_its_file_goes(
     owner: HTTPSClient,
-    made: Programme,
+    made: Note,
     media: Path,
     monkeypatch: pytest.MonkeyPatch,
     travel: Travel,
@@ -340,7 +338,7 @@ def test_aborted_transaction_leaves_no_row_and_its_file_goes(
             Mock(side_effect=RuntimeError),
         )
         assert send(owner, url=f"{made.get_absolute_url()}edit/").status_code == 500
-    assert Programme.objects.get() == made
+    assert Note.objects.get() == made
     assert body(owner.get(download(made))) == PDF
     assert len(stored(media)) == 3
     sweep()
@@ -354,7 +352,7 @@ def test_aborted_transaction_leaves_no_row_and_its_file_goes(
 
 def test_failing_storage_loses_nothing(
     owner: HTTPSClient,
-    made: Programme,
+    made: Note,
     media: Path,
     monkeypatch: pytest.MonkeyPatch,
     travel: Travel,
@@ -369,28 +367,26 @@ def test_failing_storage_loses_nothing(
                 "300",
             )
         patch.setattr(FileSystemStorage, "delete", full)
-        assert Programme.objects.get().file.read() == PDF
+        assert Note.objects.get().file.read() == PDF
         assert owner.post(f"{made.get_absolute_url()}delete/").status_code == 302
-    assert not Programme.objects.exists()
+    assert not Note.objects.exists()
     assert len(stored(media)) == 1
     travel(timedelta(hours=1, seconds=1))
     sweep()
     assert not stored(media)
 
 
-def form(made: Programme, content: bytes | None = None) -> ProgrammeForm:
+def form(made: Note, content: bytes | None = None) -> NoteForm:
     """Return a valid form of an object that was read at this moment."""
     files = {"file": SimpleUploadedFile("b.pdf", content)} if content else None
-    instance = Programme.objects.get(pk=made.pk)
-    result = ProgrammeForm(
-        {"title": "Renamed"}, files, instance=instance, owner=made.owner
-    )
+    instance = Note.objects.get(pk=made.pk)
+    result = NoteForm({"title": "Renamed"}, files, instance=instance, owner=made.owner)
     assert result.is_valid()
     return result
 
 
 def test_requests_at_the_same_time_lose_no_file(
-    owner: HTTPSClient, made: Programme, media: Path
+    owner: HTTPSClient, made: Note, media: Path
 ) -> None:
     text, first, second = form(made), form(made, POLYGLOT), form(made, PDF + b"\n")
     for late in (first, second, text):
@@ -402,17 +398,17 @@ def test_requests_at_the_same_time_lose_no_file(
     for late in (text, first):
         assert late.save() is None
         assert late.has_error(NON_FIELD_ERRORS, "deleted")
-    assert not Programme.objects.exists()
+    assert not Note.objects.exists()
 
 
 def test_staff_see_and_change_no_file(
-    client: HTTPSClient, made: Programme, make_user: MakeUser, media: Path
+    client: HTTPSClient, made: Note, make_user: MakeUser, media: Path
 ) -> None:
     staff = make_user("staff@example.com", is_staff=True)
     staff.user_permissions.set(
-        Permission.objects.filter(content_type__app_label="programmes")
+        Permission.objects.filter(content_type__app_label="notes")
     )
-    url = f"/admin/programmes/programme/{made.pk}/change/"
+    url = f"/admin/notes/note/{made.pk}/change/"
     for person in (
         staff,
         make_user("admin@example.com", is_staff=True, is_superuser=True),
@@ -426,16 +422,16 @@ def test_staff_see_and_change_no_file(
     made.refresh_from_db()
     assert (made.title, made.file.read()) == ("Play", PDF)
     client.post(
-        "/admin/programmes/programme/",
+        "/admin/notes/note/",
         {"action": "delete_selected", "_selected_action": made.pk, "post": "1"},
     )
-    assert not Programme.objects.exists()
+    assert not Note.objects.exists()
     assert not stored(media)
 
 
 def test_admin_brings_no_replaced_file_back(
     client: HTTPSClient,
-    made: Programme,
+    made: Note,
     make_user: MakeUser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -449,12 +445,12 @@ def test_admin_brings_no_replaced_file_back(
         return instance
 
     monkeypatch.setattr(admin.ModelAdmin, "get_object", read_too_early)
-    client.post(f"/admin/programmes/programme/{made.pk}/change/", {"title": "Admin"})
+    client.post(f"/admin/notes/note/{made.pk}/change/", {"title": "Admin"})
     made.refresh_from_db()
     assert (made.title, made.file.read()) == ("Admin", POLYGLOT)
 
 
-def test_files_go_with_the_account(user: User, made: Programme, media: Path) -> None:
+def test_files_go_with_the_account(user: User, made: Note, media: Path) -> None:
     user.delete()
     assert not stored(media)
 
@@ -469,17 +465,17 @@ def test_storage_without_folders_and_paths(
     url = send(owner).headers["Location"]
     assert body(owner.get(f"{url}file/")) == PDF
     assert "s3.example.com" not in owner.get(url).text + owner.get(f"{url}edit/").text
-    name = str(Programme.objects.get().file)
+    name = str(Note.objects.get().file)
     travel(timedelta(hours=2))
     sweep()
     assert default_storage.exists(name)
-    Programme.objects.all().delete()
+    Note.objects.all().delete()
     assert not default_storage.exists(name)
     sweep()
 
 
 def test_number_of_uploads_in_an_hour_is_limited(
-    owner: HTTPSClient, made: Programme
+    owner: HTTPSClient, made: Note
 ) -> None:
     for url in (CREATE, f"{made.get_absolute_url()}edit/"):
         found = [send(owner, HTML, url).status_code for _ in range(31)]

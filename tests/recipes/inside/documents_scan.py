@@ -22,8 +22,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from core.testing import HTTPSClient, Login
-from programmes import scan
-from programmes.models import Programme
+from notes import scan
+from notes.models import Note
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 def send(client: HTTPSClient, content: bytes) -> Any:
     file = SimpleUploadedFile("a.pdf", content, "application/pdf")
-    return client.post("/programmes/create/", {"title": "Play", "file": file})
+    return client.post("/notes/create/", {"title": "Play", "file": file})
 
 
 def is_unavailable(response: Any, media: Path) -> bool:
@@ -131,7 +131,7 @@ def is_unavailable(response: Any, media: Path) -> bool:
 
 
 def is_refused(media: Path) -> bool:
-    return not Programme.objects.exists() and not any(
+    return not Note.objects.exists() and not any(
         path.is_file() for path in media.rglob("*")
     )
 
@@ -140,7 +140,7 @@ def is_refused(media: Path) -> bool:
 def test_clean_file_is_stored(owner: HTTPSClient, media: Path) -> None:
     content = pdf(b"a spring evening")
     assert send(owner, content).status_code == 302
-    assert Programme.objects.get().file.read() == content
+    assert Note.objects.get().file.read() == content
 
 
 @pytest.mark.usefixtures("real")
@@ -304,8 +304,6 @@ def test_log_has_the_error_without_the_file(
 
     stub(send_answer)
     send(owner, pdf())
-    (record,) = [
-        record for record in caplog.records if record.name == "programmes.scan"
-    ]
+    (record,) = [record for record in caplog.records if record.name == "notes.scan"]
     assert "\n" not in record.getMessage()
     assert "\x1b" not in record.getMessage()

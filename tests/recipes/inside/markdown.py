@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.template import Context, Template
 
-from core.markdown import MAX_LENGTH, render_markdown
+from core.commonmark import MAX_LENGTH, render_markdown
 from core.testing import Login
 from notes.models import Note
 from users.models import User

@@ -1,4 +1,4 @@
-"""Copied into a project with the recipe of two roles and the app `programmes`."""
+"""Copied into a project with the recipe of two roles and the app `notes`."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -15,24 +15,25 @@ from django.core.management import call_command
 from django.db import connection
 
 from core.testing import PASSWORD, HTTPSClient, Login, MakeUser, Travel
-from programmes.invitations import MemberForm, digest
-from programmes.models import Member, Programme
+from notes.invitations import MemberForm
+from notes.models import Member, Note
+from notes.roles import digest
 from users.models import User
 
 pytestmark = pytest.mark.django_db
 
 TOKEN = "t" * 43
-PATH = f"/programmes/invitations/{TOKEN}/"
+PATH = f"/notes/invitations/{TOKEN}/"
 
 
 @pytest.fixture
-def made(user: User) -> Programme:
+def made(user: User) -> Note:
     """Return an object of `user`."""
-    return Programme.objects.create(owner=user, title="Milk")
+    return Note.objects.create(owner=user, title="Milk")
 
 
 @pytest.fixture
-def invited(made: Programme) -> Member:
+def invited(made: Note) -> Member:
     """Return an invitation of a reader, by the link PATH."""
     return made.members.create(
         email="ann@example.org", role="reader", hash=digest(TOKEN)
@@ -40,15 +41,15 @@ def invited(made: Programme) -> Member:
 
 
 def invite(
-    login: Login, made: Programme, email: str = "ann@example.org", role: str = "reader"
+    login: Login, made: Note, email: str = "ann@example.org", role: str = "reader"
 ) -> Any:
     """Let the owner invite somebody on the page of the members."""
-    url = f"/programmes/{made.pk}/members/"
+    url = f"/notes/{made.pk}/members/"
     return login(made.owner).post(url, {"email": email, "role": role})
 
 
 def test_answer_is_the_same_with_and_without_an_account(
-    login: Login, other_user: User, made: Programme
+    login: Login, other_user: User, made: Note
 ) -> None:
     answers = []
     for email in (other_user.email, "nobody@example.org"):
@@ -62,7 +63,7 @@ def test_answer_is_the_same_with_and_without_an_account(
     assert answers[0] == answers[1]
 
 
-def test_token_and_email_are_not_in_the_database(login: Login, made: Programme) -> None:
+def test_token_and_email_are_not_in_the_database(login: Login, made: Note) -> None:
     invite(login, made)
     link = re.search(r"invitations/([\w-]{43})/", str(mail.outbox[-1].body))
     assert link
@@ -92,7 +93,7 @@ def test_link_alone_shows_and_changes_nothing(
 
 def test_guesses_find_nothing(login: Login, other_user: User, invited: Member) -> None:
     for guess in (invited.hash, TOKEN[:-1], TOKEN.upper(), "%00", "*", "0" * 5000):
-        path = f"/programmes/invitations/{guess}/"
+        path = f"/notes/invitations/{guess}/"
         assert login(other_user).post(path).status_code in {400, 404, 429}, guess
     assert Member.objects.get().user is None
 
@@ -116,7 +117,7 @@ def test_invitation_ends(
     User.objects.filter(pk=user.pk).update(is_active=False)
     assert login(other_user).post(PATH).status_code == 404
     User.objects.filter(pk=user.pk).update(is_active=True)
-    page = f"/programmes/members/{invited.pk}/"
+    page = f"/notes/members/{invited.pk}/"
     assert login(user).post(page, {"role": "none"}).status_code == 302
     assert login(other_user).get(PATH).status_code == 404
     assert login(other_user).post(PATH).status_code == 404
@@ -124,22 +125,22 @@ def test_invitation_ends(
 
 
 def test_later_invitation_replaces_the_role(
-    login: Login, other_user: User, made: Programme, invited: Member
+    login: Login, other_user: User, made: Note, invited: Member
 ) -> None:
     made.members.create(user=other_user, role="editor", hash="1")
-    edit = f"/programmes/{made.pk}/edit/"
+    edit = f"/notes/{made.pk}/edit/"
     assert login(other_user).get(edit).status_code == 200
     login(other_user).post(PATH)
     assert Member.objects.get() == invited
     assert login(other_user).get(edit).status_code == 404
-    page = f"/programmes/members/{invited.pk}/"
+    page = f"/notes/members/{invited.pk}/"
     for role, status in (("owner", 404), ("editor", 200), ("", 200), ("reader", 404)):
         login(made.owner).post(page, {"role": role})
         assert login(other_user).get(edit).status_code == status, role
 
 
 def test_members_are_limited(
-    login: Login, made: Programme, invited: Member, monkeypatch: pytest.MonkeyPatch
+    login: Login, made: Note, invited: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MemberForm, "most", 1)
     page = invite(login, made)
@@ -149,7 +150,7 @@ def test_members_are_limited(
 
 
 def test_emails_are_limited_and_none_goes_to_a_malformed_address(
-    login: Login, made: Programme
+    login: Login, made: Note
 ) -> None:
     for email in ("a@b.example\nBcc: c@example.com", '"a"@example.com', "ann", ""):
         assert invite(login, made, email).status_code == 200
@@ -162,36 +163,36 @@ def test_emails_are_limited_and_none_goes_to_a_malformed_address(
 
 
 def test_nobody_else_reads_the_email_that_the_owner_typed(
-    login: Login, other_user: User, made: Programme, invited: Member
+    login: Login, other_user: User, made: Note, invited: Member
 ) -> None:
     login(other_user).post(PATH)
-    for path in ("/programmes/", made.get_absolute_url()):
+    for path in ("/notes/", made.get_absolute_url()):
         page = login(other_user).get(path).text
         assert invited.email not in page
         assert made.owner.email not in page
         assert "/members/" not in page
         assert "/delete/" not in page
-    page = login(made.owner).get(f"/programmes/{made.pk}/members/").text
+    page = login(made.owner).get(f"/notes/{made.pk}/members/").text
     assert invited.email in page
     assert str(other_user) in page
     assert other_user.email not in page
 
 
 def test_forms_need_a_token(
-    user: User, other_user: User, made: Programme, invited: Member
+    user: User, other_user: User, made: Note, invited: Member
 ) -> None:
     client = HTTPSClient(enforce_csrf_checks=True)
     client.force_login(user)
     data = {"email": "ann@example.org", "role": "editor"}
     for page in (f"{made.pk}/members", f"members/{invited.pk}"):
-        assert client.post(f"/programmes/{page}/", data).status_code == 403
+        assert client.post(f"/notes/{page}/", data).status_code == 403
     client.force_login(other_user)
     assert client.post(PATH).status_code == 403
     assert Member.objects.get().role == "reader"
 
 
 def test_worker_deletes_emails_of_invitations_that_have_ended(
-    made: Programme, other_user: User, invited: Member, travel: Travel
+    made: Note, other_user: User, invited: Member, travel: Travel
 ) -> None:
     joined = made.members.create(user=other_user, role="reader", hash="1")
     call_command("worker", "--once")
@@ -202,9 +203,9 @@ def test_worker_deletes_emails_of_invitations_that_have_ended(
     assert invited != joined
 
 
-def test_member_goes_with_the_account(make_user: MakeUser, made: Programme) -> None:
+def test_member_goes_with_the_account(make_user: MakeUser, made: Note) -> None:
     friend = make_user("friend@example.com")
     made.members.create(user=friend, role="editor", hash="1")
     friend.delete()
     assert not Member.objects.exists()
-    assert Programme.objects.get() == made
+    assert Note.objects.get() == made
