@@ -20,7 +20,11 @@ from tests.support.baking import (
 )
 
 pytestmark = pytest.mark.tier(
-    "scheduled", f"{RAW}/*.py", f"{RAW}/*.html", f"{RAW}/*.txt"
+    "scheduled",
+    f"{RAW}/*.py",
+    f"{RAW}/*.html",
+    f"{RAW}/*.txt",
+    "tests/inside/languages.py",
 )
 
 INSIDE = ROOT / "tests" / "inside"

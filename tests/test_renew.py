@@ -24,6 +24,7 @@ pytestmark = pytest.mark.tier(
     ".github/workflows/renew.yml",
     f"{RAW}/pyproject.toml",
     f"{RAW}/*Dockerfile",
+    "docs/recipes/*",
 )
 
 WORKFLOW = ".github/workflows/tests.yml"

@@ -25,6 +25,14 @@ INSIDE = ROOT / "tests" / "recipes" / "inside"
 MOST_LINES = 140
 LONGEST = 1500  # seconds, for all tests of a project
 SECTIONS = ["What you get", "What it costs", "Steps", "Take it out again"]
+# What makes and tests the app of the pages.
+APPLIED = [
+    "tests/recipes/*",
+    f"{RAW}/scripts/app_template/*",
+    f"{RAW}/scripts/new_app.py",
+    f"{RAW}/core/tests/*",
+    f"{RAW}/uploads/*.py",
+]
 # A change of a diff, after the path of its file if it is another one.
 HUNK = re.compile(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", re.MULTILINE)
 # What installing, running and testing leave. The database is compared by its tables.
@@ -42,7 +50,8 @@ LEFT = {
 def marks(*names: str) -> list[pytest.MarkDecorator]:
     """Return the marks of a module that tests pages, each named without its ending.
 
-    Such a module is about its pages and the files of the project that they change.
+    Such a module is about its pages, the files of the project that they change, and
+    the app that they are applied to.
     """
     pages = [PAGES / f"{name}.md" for name in names]
     texts = [page.read_text(encoding="utf-8") for page in pages]
@@ -50,6 +59,7 @@ def marks(*names: str) -> list[pytest.MarkDecorator]:
     changed = re.findall(r"^(?:```diff|@@) (\S+)$", text, re.MULTILINE)
     patterns = [page.relative_to(ROOT).as_posix() for page in pages]
     patterns += [f"{RAW}/{path}" for path in sorted(set(changed))]
+    patterns += APPLIED
     return [
         pytest.mark.tier("scheduled", *patterns),
         # Each installs packages, and runs all tests of a project.
