@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 42 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 43 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -61,6 +61,7 @@ ROWS = """
 /visits/welcome/            log-in 200    200    200    200
 /visits/at-once/            log-in 200    200    200    200
 /visits/widgets/            log-in 200    200    200    200
+/visits/frames/             log-in 200    200    200    200
 /visits/pay/                log-in away   away   away   away
 /visits/directions/         log-in away   away   away   away away # all: leaves: WHY
 """.replace("WHY", "the visit is theirs")
@@ -122,6 +123,7 @@ FINDINGS = [
     "POST /visits/welcome/ sends an email to any address without its limits (owner)",
     "POST /visits/at-once/ sends an email to any address or past the outbox (owner)",
     "/visits/widgets/ weakens the Content-Security-Policy (other)",
+    "/visits/frames/ weakens the Content-Security-Policy (other)",
     "/visits/pay/ redirects to another site (other)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]

@@ -67,6 +67,28 @@ def test_guide_shows_the_real_prompts_and_summary(
     ]
 
 
+def test_pages_have_the_counted_figures_of_features_in_a_hurry() -> None:
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    all_found, fixed = results["hurried"], results["hurried_fixed"]
+    page = (ROOT / "benchmarks" / "hurried" / "README.md").read_text(encoding="utf-8")
+    counts = [
+        f"{all_found['weaknesses']} ({all_found['serious']})",
+        f"{all_found['prevented']} ({all_found['serious_prevented']})",
+        f"{all_found['noticed']} ({all_found['serious_noticed']})",
+        f"{fixed['left']} ({fixed['serious_left']})",
+    ]
+    assert f"\n| all | {' | '.join(counts)} |\n" in page
+    row = r"^\| (?:bookmarks|market|portal|tasks) \|.+ (\d+) \((\d+)\) \| \S+ \S+ \|$"
+    found = re.findall(row, page, re.MULTILINE)
+    assert len(found) == 4
+    noticed, serious = (sum(map(int, column)) for column in zip(*found, strict=True))
+    assert f"Bandit | {noticed} | {serious} |" in page
+    comparison = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert f"| weaknesses noticed, of 80 in four features | {noticed} |" in comparison
+    left = f"Of {fixed['weaknesses']} in features written in a hurry, {fixed['left']} "
+    assert left in comparison
+
+
 def test_readme_starts_with_commands_that_work() -> None:
     clone, published = re.findall(
         r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL

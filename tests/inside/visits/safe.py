@@ -409,6 +409,11 @@ def widgets(request):
 
 
 @require_safe
+def frames(request):
+    return page(request, "Frames")
+
+
+@require_safe
 def pay(_request):
     return redirect("/")
 
@@ -460,6 +465,7 @@ urlpatterns = [
     path("welcome/", welcome),
     path("at-once/", at_once),
     path("widgets/", widgets),
+    path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
 ]

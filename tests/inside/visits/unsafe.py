@@ -449,6 +449,13 @@ def widgets(request):
 
 
 @require_safe
+@csp_override({})
+def frames(request):
+    """Have no policy."""
+    return page(request, "Frames")
+
+
+@require_safe
 def pay(_request):
     """Leave the site."""
     return redirect("https://pay.example/")
@@ -501,6 +508,7 @@ urlpatterns = [
     path("welcome/", welcome),
     path("at-once/", at_once),
     path("widgets/", widgets),
+    path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
 ]

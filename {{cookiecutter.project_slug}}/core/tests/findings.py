@@ -48,9 +48,8 @@ class Findings:
 
 def is_weaker(policy: str) -> bool:
     """Return whether a policy allows what that of the settings does not."""
-    directives = {
-        name: sources for name, *sources in map(str.split, policy.split(";")) if name
-    }
+    words = [directive.split() for directive in policy.split(";") if directive.strip()]
+    directives = {name: sources for name, *sources in words}
     if directives.get("default-src") != ["'none'"]:
         return True
     # default-src does not stand in for these.
