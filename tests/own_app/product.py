@@ -296,6 +296,11 @@ EDITS: list[Edit] = [
     ("tests/table.py", "import Workshop\n", "import Paper, Profile, Workshop\n"),
     (
         "tests/table.py",
+        'ROWS = """',
+        'CHECKED_FILES = {"Workshop.handout"}  # its owner alone reads it\nROWS = """',
+    ),
+    (
+        "tests/table.py",
         f"/workshops/create/{' ' * 31}log-in 200    200      200    200",
         f"/workshops/create/ log-in 200 200 200 200 {HANDOUTS}",
     ),
