@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -14,6 +14,7 @@ import pytest
 from tests.support.baking import (
     NOT_OFFERED,
     ROOT,
+    Once,
     Project,
     bake,
     copy_template,
@@ -133,7 +134,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the projects that a process of this run has generated."""
+    """Return the folder of what a process of this run has made for all."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -143,8 +144,27 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def once(originals: Path) -> Once:
+    """Return a function that makes a folder once a run, in the process that is first.
+
+    Tests do not change the folder.
+    """
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = originals / name
+        if not folder.exists():
+            own = originals / f"{name}-{os.getpid()}"
+            fill(own)
+            with suppress(OSError):  # another process was first
+                own.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def pristine(
-    template: Path, originals: Path, tmp_path_factory: pytest.TempPathFactory
+    template: Path, once: Once, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """Return a function that generates projects. Tests share and do not change them.
 
@@ -154,11 +174,8 @@ def pristine(
     @cache
     def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
         folder = tmp_path_factory.mktemp(features.replace("+", "-"))
-        original = originals / sha256(repr(answers).encode()).hexdigest()
-        if not original.exists():
-            bake(template, folder / "new", **dict(answers))
-            with suppress(OSError):  # another process was first
-                (folder / "new").rename(original)
+        key = sha256(repr(answers).encode()).hexdigest()
+        original = once(key, lambda new: bake(template, new, **dict(answers)))
         [project] = original.glob("*/manage.py")
         return shutil.copytree(project.parent, folder / project.parent.name)
 

@@ -17,6 +17,7 @@ from tests.support.baking import (
     ROOT,
     SUITE_SECONDS,
     Answers,
+    Once,
     bake,
     commit,
     paths,
@@ -93,16 +94,17 @@ OWN_WORKFLOW: list[Edit] = [
 
 
 @pytest.fixture(scope="session")
-def origin(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def origin(template: Path, once: Once) -> Path:
     """Return a repository of the template: two releases, and a change after them."""
-    folder = shutil.copytree(
-        template, tmp_path_factory.mktemp("repositories") / REPOSITORY
-    )
-    publish(folder)
-    publish_next(folder)
-    (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
-    commit(folder, "Prepare more")
-    return folder
+
+    def release(repositories: Path) -> None:
+        folder = shutil.copytree(template, repositories / REPOSITORY)
+        publish(folder)
+        publish_next(folder)
+        (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
+        commit(folder, "Prepare more")
+
+    return once("repositories", release) / REPOSITORY
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ SUITE_SECONDS = 3400
 
 type Answers = dict[str, Any]
 type Project = Callable[[Answers], Path]
+type Once = Callable[[str, Callable[[Path], object]], Path]
 
 # What tests answer, whatever a fork has as defaults. Those of this repository are the
 # same: see test_upstream.py.
