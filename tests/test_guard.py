@@ -125,6 +125,7 @@ FINDINGS = [
     "/visits/widgets/ weakens the Content-Security-Policy (other)",
     "/visits/frames/ weakens the Content-Security-Policy (other)",
     "/visits/pay/ redirects to another site (other)",
+    "GET /visits/pay/ sends an email: do so by POST (other, owner, patient, staff)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]
 

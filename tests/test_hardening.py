@@ -1,4 +1,4 @@
-"""What the emitted files for production and Git restrict, beside a project's own tests.
+"""The emitted scripts and ignored files, beside what a project tests itself.
 
 tests/production/ runs all of it. This notices a lost line within a second.
 """

@@ -451,7 +451,7 @@ def kill_at_each_step(site: Machine, *words: str) -> list[str]:
         assert found[:-1] in ([DUSK, LIGHT], [LIGHT]), "rows of one site, not of two"
 
 
-def hostile_backup(site: Machine, folder: Path, dump: bytes) -> str:
+def malicious_backup(site: Machine, folder: Path, dump: bytes) -> str:
     """Make a backup with the site's password and keys, and another dump."""
     folder.mkdir()
     (folder / DUMP).write_bytes(dump)
@@ -473,10 +473,10 @@ def test_dump_that_is_cut_off_is_not_restored(
     whole = dump.read_bytes()
     attempts = []
     for size in (0, len(whole) // 2, len(whole) * 9 // 10, len(whole) - 1):
-        cut = hostile_backup(site, tmp_path / f"cut-{size}", whole[:size])
+        cut = malicious_backup(site, tmp_path / f"cut-{size}", whole[:size])
         attempts.append((cut, "pg_restore"))
     site.refuses(*attempts)
-    site.restore(hostile_backup(site, tmp_path / "whole", whole))
+    site.restore(malicious_backup(site, tmp_path / "whole", whole))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -515,8 +515,8 @@ def test_nothing_of_a_dump_runs_on_the_machine(
         contents.append(changed)
     attempts = []
     for number, content in enumerate(contents):
-        hostile = hostile_backup(site, tmp_path / f"hostile-{number}", content)
-        attempts.append((hostile, "pg_restore"))
+        malicious = malicious_backup(site, tmp_path / f"malicious-{number}", content)
+        attempts.append((malicious, "pg_restore"))
     site.refuses(*attempts)
     assert not sign.exists()
     # A superuser may run programs, so it restores not even a good dump.

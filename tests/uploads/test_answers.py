@@ -90,7 +90,7 @@ sys.stdin.buffer.read()
 # A decoder goes on after its answer, unless the answer has to be awaited.
 GO_ON = "\nsys.stdout.flush()\ntime.sleep(10_000)"
 AWAITED = {"less than it says", "nothing"}
-HOSTILE = {
+MALICIOUS = {
     "nested lists": "write(b'[' + b'[],' * 10_000_000 + b'[]]')",
     "JSON with an infinite size": (
         'write(b\'{"size": [Infinity, 1], "lengths": [1]}\\n\')'
@@ -124,20 +124,20 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux measures the peak anew")
-def test_hostile_answer_costs_no_more_than_an_honest_photo(
+def test_malicious_answer_costs_no_more_than_an_honest_photo(
     pristine: Project, photo: Path, tmp_path: Path
 ) -> None:
-    decoders = [tmp_path / f"{number}.py" for number in range(len(HOSTILE))]
-    for path, (name, script) in zip(decoders, HOSTILE.items(), strict=True):
+    decoders = [tmp_path / f"{number}.py" for number in range(len(MALICIOUS))]
+    for path, (name, script) in zip(decoders, MALICIOUS.items(), strict=True):
         end = "" if name in AWAITED else GO_ON
         path.write_text(PREAMBLE + script + end, encoding="utf-8")
     command = [sys.executable, "-c", UPLOAD, str(photo), *map(str, decoders)]
     report = run(
         pristine(ALL_OFF), *command, DJANGO_SETTINGS_MODULE="core.tests.settings"
     )
-    (error, honest, _), *hostile = json.loads(report)
+    (error, honest, _), *malicious = json.loads(report)
     assert error == ""
-    for name, (error, kilobytes, seconds) in zip(HOSTILE, hostile, strict=True):
+    for name, (error, kilobytes, seconds) in zip(MALICIOUS, malicious, strict=True):
         assert error == "crashed", name
         assert kilobytes < 1.2 * honest, name
         assert seconds < 1, name

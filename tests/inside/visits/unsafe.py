@@ -456,8 +456,9 @@ def frames(request):
 
 
 @require_safe
-def pay(_request):
-    """Leave the site."""
+def pay(request):
+    """Leave the site, after an email by GET."""
+    send_mail("Paid", "Thank you.", None, [request.user.email])
     return redirect("https://pay.example/")
 
 

@@ -230,7 +230,7 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     return TEXT
 
 
-def hostile_values(world: World, route: str, victim: User) -> dict[str, Any]:
+def forbidden_values(world: World, route: str, victim: User) -> dict[str, Any]:
     """Return another owner, rights, and the fields of the owner's objects."""
     found: dict[str, Any] = dict.fromkeys(names_of_app(app_of(route)), TEXT)
     marked = {(mark.row, mark.field) for mark in world.marks}
@@ -306,11 +306,11 @@ def requests(
     page_of_owner = sender.send(owner, world.url(route))
     page = sender.send(user, url)
     fitting = fitting_values(page_of_owner) | fitting_values(page)
-    base = fitting | hostile_values(world, route, victim)
-    hostile = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
+    base = fitting | forbidden_values(world, route, victim)
+    forbidden = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
     photos = photo_names(page_of_owner)
-    yield Request("get", {"data": without_none(hostile[0])}, hostile[0])
-    bodies = [*hostile, *filled_in(world, route, base, fitting, victim)]
+    yield Request("get", {"data": without_none(forbidden[0])}, forbidden[0])
+    bodies = [*forbidden, *filled_in(world, route, base, fitting, victim)]
     for body in bodies:
         yield Request("post", {"data": form_of(body, photos)}, body)
         # The names that the view has read so far.
@@ -333,7 +333,7 @@ def requests(
     for body in commands(world, route, base, sender.names[url] - fitting.keys()):
         yield Request("post", {"data": form_of(body, photos)}, body)
     for method in ("post", "put", "patch", "delete"):
-        for content, body in json_contents(hostile, victim):
+        for content, body in json_contents(forbidden, victim):
             options = {"data": json.dumps(content, default=str)}
             options["content_type"] = "application/json"
             yield Request(method, options, body)

@@ -242,7 +242,7 @@ def test_backup_that_cannot_be_restored_changes_nothing(
 
 
 @pytest.mark.control("backup")
-def test_hostile_backup_changes_nothing(
+def test_malicious_backup_changes_nothing(
     backups: Backups,
     server: Server,
     photo: Path,

@@ -208,6 +208,9 @@ class Visit:
         for model in answer.written:
             sentence = f"GET {route} changes {model.__name__}: do so by POST"
             self.findings.add(sentence, self.person)
+        if answer.mails:
+            sentence = f"GET {route} sends an email: do so by POST"
+            self.findings.add(sentence, self.person)
 
 
 def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None:

@@ -96,6 +96,8 @@ class Attempt:
         if self.is_get:
             for model in self.answer.written:
                 yield f"changes {model.__name__}: do so by POST"
+            if self.answer.mails:
+                yield "sends an email: do so by POST"
             return
         yield from self.account_changes()
         yield from self.endless_repetitions()

@@ -21,7 +21,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import transaction
 from django.db.migrations.state import ProjectState
-from django.db.models import FileField  # noqa: TID251  # it finds those of models
+from django.db.models import FileField  # noqa: TID251  # to find those of models
 from django.forms import modelformset_factory
 from django.urls import get_resolver
 from django.utils import timezone
@@ -234,7 +234,7 @@ def test_no_model_stores_a_file_as_it_came() -> None:
         f"{model.__name__}.{field.name}"
         for model in OWN_MODELS
         for field in model._meta.concrete_fields
-        if isinstance(field, FileField)  # it finds those of models
+        if isinstance(field, FileField)
     }
     unchecked = plain - named_in_tables("CHECKED_FILES")
     assert not unchecked, (
