@@ -14,12 +14,14 @@ import pytest
 from tests.support.baking import (
     NOT_OFFERED,
     ROOT,
+    Answers,
     Once,
     Project,
     bake,
     copy_template,
     name,
     need,
+    run,
 )
 from tests.support.tiers import QUICK, TIERS, changed_since, limit_of, split
 
@@ -174,7 +176,7 @@ def pristine(
     @cache
     def generate(features: str, answers: tuple[tuple[str, object], ...]) -> Path:
         folder = tmp_path_factory.mktemp(features.replace("+", "-"))
-        key = sha256(repr(answers).encode()).hexdigest()
+        key = digest(dict(answers))
         original = once(key, lambda new: bake(template, new, **dict(answers)))
         [project] = original.glob("*/manage.py")
         return shutil.copytree(project.parent, folder / project.parent.name)
@@ -190,13 +192,33 @@ def project(pristine: Project, tmp_path: Path) -> Project:
     )
 
 
+@pytest.fixture
+def locked_project(pristine: Project, once: Once, tmp_path: Path) -> Project:
+    """Return a function that copies a project with its lock file, made once a run."""
+
+    def lock(answers: Answers, folder: Path) -> None:
+        shutil.copytree(pristine(answers), folder)
+        run(folder, "uv", "lock", "--quiet")
+
+    def make(answers: Answers) -> Path:
+        key = f"locked-{digest(answers)}"
+        original = once(key, lambda folder: lock(answers, folder))
+        return shutil.copytree(original, tmp_path / "my-secure-site")
+
+    return make
+
+
+def digest(answers: Answers) -> str:
+    return sha256(repr(tuple(answers.items())).encode()).hexdigest()
+
+
 @pytest.fixture(scope="session")
 def mypy_cache() -> str:
     """Return an option for mypy: a cache that later runs find.
 
-    Reading Django's stubs takes most of its time.
+    Each process has its own. A common one would save nothing: because of its plugin for
+    Django, mypy reads nothing from the cache of a project with other models.
     """
-    # Processes that write to one cache at the same time would wait.
     process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     return f"--cache-dir={ROOT / '.mypy_cache' / process}"
 

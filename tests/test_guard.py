@@ -17,6 +17,16 @@ from tests.support.releases import change
 pytestmark = pytest.mark.tier("whole")
 
 RESPONSE = "from django.http import HttpResponse\n"
+CARDS = """\
+from visits.models import Visit
+
+
+def cards(request):
+    visits = Visit.objects.filter(patient=request.user)
+    return HttpResponse(", ".join(visit.owner.email for visit in visits))
+
+
+"""
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 GUARD = [f"core/tests/test_{name}.py" for name in ("access", "reading", "writing")]
 ROWS = """
@@ -188,6 +198,22 @@ def test_row_to_append_is_never_what_an_unsafe_view_answers(clinic: Path) -> Non
     rows = [line.split() for line in found.splitlines()]
     assert ["/admin/visits/<pk>/", "log-in", "200", "404", "404", "404"] in rows, found
     assert ["/numbers/", "log-in", "200", "200", "200", "200"] in rows, found
+
+
+def test_role_opens_the_pages_of_other_apps(clinic: Path) -> None:
+    """Such a page may ask for the role, and show it what no other user reads."""
+    row = "/cards/ log-in 200 200 200 200"
+    added = 'urlpatterns = [\n    path("cards/", cards),\n'
+    change(
+        clinic,
+        [
+            ("config/urls.py", "urlpatterns = [\n", added),
+            ("config/urls.py", "\nurlpatterns", f"\n{RESPONSE}{CARDS}\nurlpatterns"),
+            ("users/tests/table.py", 'ROWS = """\n', f'ROWS = """\n{row}\n'),
+        ],
+    )
+    found = failures(clinic, GUARD[1], "-k", "belongs_to_others")
+    assert "/cards/ shows User.email (patient)" in found
 
 
 def test_one_user_at_both_ends_of_an_object_is_named(clinic: Path) -> None:

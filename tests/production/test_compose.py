@@ -664,9 +664,9 @@ def check_releases(commands: Commands, site: Site) -> None:
 
 @PORT_TIMEOUT
 def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
-    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder, storage = project(WITH_GALLERY), tmp_path / "containers"
+    folder, storage = locked_project(WITH_GALLERY), tmp_path / "containers"
     storage.mkdir()
     compose = folder / "compose.yaml"
     text = compose.read_text(encoding="utf-8")
@@ -677,7 +677,6 @@ def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
     certificate, tls = issue_certificate(tmp_path, "example.com")
     with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
         podman.make_stand_ins()
-        run(folder, "uv", "lock")
         Path("/var/www/acme").mkdir(parents=True, exist_ok=True)
         commands = Commands(podman, folder, tmp_path, certificate)
         prepare, clone = commands.blocks("Copy the project")

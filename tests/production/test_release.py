@@ -270,9 +270,9 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
 
 
 def test_releases_and_the_way_back_fail_no_request(
-    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = project(WITH_GALLERY)
+    folder = locked_project(WITH_GALLERY)
     prepare(folder, UPLOADS_PER_HOUR="100000", UPLOAD_DECODE_SECONDS="100000")
     with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
         site = install(machine, folder, tmp_path)

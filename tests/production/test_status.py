@@ -238,9 +238,9 @@ def check_services(watched: Watched) -> None:
 
 @PORT_TIMEOUT
 def test_fault_of_a_machine_is_named_and_stops_the_heartbeat(
-    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = project(ALL_OFF)
+    folder = locked_project(ALL_OFF)
     prepare(folder)
     authority = trustme.CA()
     with (

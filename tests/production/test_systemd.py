@@ -77,9 +77,9 @@ def test_units_are_valid_and_hardened(
 
 @PORT_TIMEOUT
 def test_deployment_document_leads_to_a_restored_photo(
-    project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = project(WITH_GALLERY)
+    folder = locked_project(WITH_GALLERY)
     prepare(folder)
     assert (
         len(

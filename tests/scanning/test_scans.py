@@ -508,10 +508,9 @@ def locked_dependencies(folder: Path) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("answers", PYTHON_COMBINATIONS, ids=name)
 def test_dependency_check_reads_exactly_the_locked_packages(
-    answers: Answers, project: Project, stand_in: Install
+    answers: Answers, locked_project: Project, stand_in: Install
 ) -> None:
-    folder = project(answers)
-    run(folder, "uv", "lock", "--quiet")
+    folder = locked_project(answers)
     tool = stand_in("dependency-check")
     assert scan(folder, "dependency-check", **tool.environment, REPORT=CLEAN).code == 0
     (exported,) = tool.note["scanned"].values()
@@ -761,10 +760,9 @@ def schema_errors(sbom: Sbom) -> list[str]:
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_sbom_fits_its_schema_and_names_licenses_as_spdx_does(
-    answers: Answers, project: Project
+    answers: Answers, locked_project: Project
 ) -> None:
-    folder = project(answers)
-    run(folder, "uv", "lock", "--quiet")
+    folder = locked_project(answers)
     sbom = written_sbom(folder)
     licenses_of = {it["name"]: it["licenses"] for it in sbom["components"]}
     assert not schema_errors(sbom)
@@ -818,11 +816,10 @@ for package, license in LICENSES.items():
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_listed_licenses_are_needed_and_those_of_the_files(
-    answers: Answers, project: Project
+    answers: Answers, locked_project: Project
 ) -> None:
-    folder = project(answers)
+    folder = locked_project(answers)
     rows = run(folder, sys.executable, "-c", DECLARED).splitlines()
-    run(folder, "uv", "lock", "--quiet")
     locked = {package for package, _ in locked_dependencies(folder)}
     for row in rows:
         package, license_, declared = row.split("|")

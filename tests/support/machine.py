@@ -202,7 +202,7 @@ def push(machine: Machine, project: Path) -> None:
 
 
 def prepare(project: Path, **settings: str) -> None:
-    """Make a project that a machine can have.
+    """Change a locked project to one that a machine can have.
 
     It has a second name, since visitors on this machine call it localhost.
     """
@@ -214,7 +214,6 @@ def prepare(project: Path, **settings: str) -> None:
         text + "".join(f"{key}={value}\n" for key, value in settings.items()),
         encoding="utf-8",
     )
-    run(project, "uv", "lock")
     commit(project)
 
 

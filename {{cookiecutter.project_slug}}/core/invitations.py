@@ -30,10 +30,10 @@ def send_invitation(
     """Store an email that the worker sends after all others.
 
     `template` names two files without their endings, `_subject.txt` and `_message.txt`.
-    They get `project_name`, and `url`: the page of `view` with the arguments. They are
-    plain text, so nothing in them is escaped. Return False if the limit of the mailbox,
-    the sender or the network is reached. Raise ValidationError if the email is
-    malformed.
+    They get `project_name`, and `url`: the page of `view` with the arguments. Pass ids
+    and tokens, no slug, which may be a user's words. The files are plain text, so
+    nothing in them is escaped. Return False if the limit of the mailbox, the sender or
+    the network is reached. Raise ValidationError if the email is malformed.
     """
     if request.method == "GET":
         raise ValueError("Send an invitation by POST: no limit counts requests by GET.")

@@ -19,6 +19,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.html import escape
+from django.utils.text import slugify
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
@@ -413,10 +414,11 @@ def plan(request, pk):
 @require_http_methods(GET_OR_POST)
 @limited
 def remind(request):
-    """Send the user's words to another user."""
+    """Send the user's words to another user, in a link."""
     found = User.objects.filter(email=request.POST.get("email", "")).first()
     if found:
-        send_mail("Reminder", request.POST.get("text", ""), None, [found.email])
+        link = f"https://example.com/{slugify(request.POST.get('text', ''))}/"
+        send_mail("Reminder", link, None, [found.email])
     return page(request, "Remind")
 
 

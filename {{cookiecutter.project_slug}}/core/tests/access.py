@@ -62,9 +62,11 @@ class Row(NamedTuple):
     reasons: list[Reason]
 
     def allows(self, person: str, thing: str) -> bool:
+        """Return whether a reason names both. A role of another app is another user."""
+        known = {"all", *columns(self.app)}
+        people = {"all", person if person in known else "other"}
         return any(
-            {person, "all"} & reason.people and thing in reason.things
-            for reason in self.reasons
+            people & reason.people and thing in reason.things for reason in self.reasons
         )
 
     def answer(self, person: str) -> str:
@@ -168,7 +170,7 @@ ROLES = sorted({role for app in TABLES for role in roles(app)})
 
 
 def is_asked(person: str, route: str) -> bool:
-    """Return whether the tests open a page as a person: roles open their app's."""
+    """Return whether the tests ask a page as a person: roles ask those of their app."""
     return person not in ROLES or person in roles(app_of(route))
 
 

@@ -182,8 +182,9 @@ class World:
         ]
 
     def person(self, name: str, route: str) -> User | None:
-        """Return the user that a column of the access table is about."""
-        return self.people_of(route).get(name) or self.staff.get(name)
+        """Return the user of a column of the access table, or of another app's."""
+        people = [self.people_of(route), self.staff, *self.people.values()]
+        return next((known[name] for known in people if name in known), None)
 
     def people_of(self, route: str) -> dict[str, User]:
         return self.people.get(app_of(route), self.people["users"])

@@ -26,8 +26,9 @@ from uploads.form_fields import PhotoFormField
 from uploads.models import Photo
 from users.models import User
 
-TEXT = "changed<i>"
-LONG = "changed" * 3000
+WORD = "typ3d"  # found in lower case, in a slug, and without markup
+TEXT = f"{WORD}<i>"
+LONG = WORD * 4200
 OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>("  # the bracket is half an expression
 EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash
@@ -147,6 +148,11 @@ def questions(
             yield with_query(url, {name: value}), value
     for text in texts_of_app(app) if names else ():
         yield with_query(url, dict.fromkeys(names, text)), text
+    yield from followed(page, url, values)
+
+
+def followed(page: Answer, url: str, values: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the links with a query and the forms of a page, each field with a value."""
     for link in links_of(page.text, url):
         yield link, ""
     for target, fields in searches_on(page, url):

@@ -27,6 +27,7 @@ from core.tests.requests import (
     RIGHTS,
     TEXT,
     UPLOADS,
+    WORD,
     Request,
     requests,
 )
@@ -125,7 +126,7 @@ class Attempt:
                 yield "sends HTML with unescaped text: render a template"
             parts = [message.subject, message.body, message.attachments]
             text = f"{parts}{getattr(message, 'alternatives', '')}"
-            if TEXT in text and typed.intersection(message.recipients()):
+            if WORD in text.lower() and typed.intersection(message.recipients()):
                 yield f"sends a user's words to an address from a request: {INVITE}"
             is_invitation = any("invitation" in key for key in self.answer.limits)
             if OUTSIDER in message.recipients() and not is_invitation:
@@ -143,7 +144,7 @@ class Attempt:
 
     def bad_logs(self) -> Iterator[str]:
         logs = self.answer.logs
-        if TEXT in logs or OUTSIDER in logs or MARK.search(logs):
+        if WORD in logs.lower() or OUTSIDER in logs or MARK.search(logs):
             yield "logs what a user sent: log ids only"
 
     def bad_files(self) -> Iterator[str]:
