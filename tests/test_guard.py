@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 43 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 45 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -74,6 +74,8 @@ ROWS = """
 /visits/frames/             log-in 200    200    200    200
 /visits/pay/                log-in away   away   away   away
 /visits/directions/         log-in away   away   away   away away # all: leaves: WHY
+/visits/board/              log-in 200    200    200    200
+/visits/theme/              log-in 200    200    200    200
 """.replace("WHY", "the visit is theirs")
 PROFILE = """\
     from visits.models import Profile
@@ -136,6 +138,8 @@ FINDINGS = [
     "/visits/frames/ weakens the Content-Security-Policy (other)",
     "/visits/pay/ redirects to another site (other)",
     "GET /visits/pay/ sends an email: do so by POST (other, owner, patient, staff)",
+    "/visits/board/ shows Visit.title from a cache (other, patient, staff)",
+    "/visits/theme/ sets the cookie theme without secure, httponly or samesite (other)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
 ]
 
@@ -220,6 +224,14 @@ def test_one_user_at_both_ends_of_an_object_is_named(clinic: Path) -> None:
     change(clinic, [("visits/tests/table.py", "patient=patient", "patient=owner")])
     found = failures(clinic, GUARD[0], "-k", "two_users_share")
     assert "Visit.owner and Visit.patient lead to the same user" in found
+
+
+def test_object_that_stays_without_its_account_is_named(clinic: Path) -> None:
+    key = "user = models.ForeignKey(\n        settings.AUTH_USER_MODEL, models.CASCADE"
+    kept = key.replace("CASCADE", "SET_NULL, null=True")
+    change(clinic, [("visits/models.py", key, kept)])
+    found = failures(clinic, GUARD[0], "-k", "deleted_account")
+    assert "Day stays when its owner is deleted" in found
 
 
 def test_model_that_a_copy_breaks_is_named(clinic: Path) -> None:

@@ -9,6 +9,7 @@ import json
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db.models import Q
@@ -423,6 +424,19 @@ def directions(_request):
     return redirect("https://map.example/")
 
 
+@require_safe
+def board(request):
+    key = f"board-{request.user.pk}"
+    titles = cache.get_or_set(key, lambda: list(map(str, own(request)[:20])))
+    return page(request, *titles)
+
+
+@require_safe
+def theme(request):
+    request.session["theme"] = "dark"
+    return page(request, "Theme")
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -468,4 +482,6 @@ urlpatterns = [
     path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
+    path("board/", board),
+    path("theme/", theme),
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.core.mail import EmailMessage, send_mail
 from django.db.models import Q
 from django.forms import modelform_factory
@@ -469,6 +470,21 @@ def directions(_request):
     return redirect("https://map.example/")
 
 
+@require_safe
+def board(request):
+    """Keep a page of one user for all."""
+    titles = cache.get_or_set("board", lambda: list(map(str, own(request))))
+    return page(request, *titles)
+
+
+@require_safe
+def theme(request):
+    """Set a cookie that goes over HTTP, and with requests of other sites."""
+    response = page(request, "Theme")
+    response.set_cookie("theme", "dark")
+    return response
+
+
 urlpatterns = [
     path("<int:pk>/rename/", rename),
     path("<int:pk>/notes/<int:note>/", note),
@@ -514,4 +530,6 @@ urlpatterns = [
     path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
+    path("board/", board),
+    path("theme/", theme),
 ]

@@ -99,6 +99,16 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield from faults_of_html(answer.text)
 
 
+def weak_cookies(answer: Answer) -> Iterator[str]:
+    for name, cookie in answer.response.cookies.items():
+        is_safe = cookie["secure"] and cookie["httponly"] and cookie["samesite"]
+        if cookie.value and not is_safe:
+            yield (
+                f"sets the cookie {name} without secure, httponly or samesite:"
+                " use request.session"
+            )
+
+
 def faults_of_html(text: str) -> Iterator[str]:
     if EVIL in text:
         yield "shows a parameter unescaped: render a template"
@@ -108,7 +118,7 @@ def faults_of_html(text: str) -> Iterator[str]:
         yield "links to a text that may be javascript: use a URLField and its form"
 
 
-def shown(text: str, hidden: list[Mark], asked: str) -> Iterator[Mark]:
+def shown(text: str, hidden: list[Mark], asked: str = "") -> Iterator[Mark]:
     """Yield the marks in a text that the request did not contain."""
     marks = set(MARK.findall(text))
     for mark in hidden:

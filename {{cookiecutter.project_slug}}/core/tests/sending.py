@@ -89,11 +89,21 @@ class Sender:
         return self.clients[key]
 
     def send(
-        self, user: User | None, url: str, method: str = "get", **options: Any
+        self,
+        user: User | None,
+        url: str,
+        method: str = "get",
+        *,
+        after: User | None = None,
+        **options: Any,
     ) -> Answer:
+        """Send a request: `after` another user's, if a cache may answer both."""
         client = self.client(user)
+        first = self.client(after) if after else None
         self.path = url.partition("?")[0]
         with undone(client), recorded() as statements:
+            if first:
+                first.get(url)
             self.logs.clear()
             # An error in a view ends this transaction, and not that of the test.
             with transaction.atomic():

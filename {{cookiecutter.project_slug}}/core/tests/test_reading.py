@@ -35,8 +35,8 @@ from core.tests.access import (
     is_asked,
     rule,
 )
-from core.tests.findings import REASON, Findings, faults, shown
-from core.tests.marks import MARK, all_values, users_of
+from core.tests.findings import REASON, Findings, faults, shown, weak_cookies
+from core.tests.marks import MARK, Mark, all_values, users_of
 from core.tests.requests import EVIL, followed, questions, with_query
 from core.tests.sending import Answer, Sender
 from uploads.models import Photo, Status, Verdict
@@ -68,6 +68,7 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
                 visit.follow_page(page, url)
                 continue
             visit.ask_page(page, url)
+            visit.ask_caches(page, url)
             if person in {"other", *ROLES}:
                 visit.mix_owners()
             if person == "other":
@@ -178,6 +179,15 @@ class Visit:
         for question, asked in followed(page, url, []):
             self.ask(question, asked)
 
+    def ask_caches(self, page: Answer, url: str) -> None:
+        """Open a page once more, just after its owner has opened it."""
+        owner = self.world.people_of(self.route)["owner"]
+        cached = self.sender.send(self.user, url, after=owner)
+        hidden = self.hidden_on(self.route)
+        for mark in set(shown(cached.text, hidden)) - set(shown(page.text, hidden)):
+            sentence = f"{self.route} shows {mark.label} from a cache"
+            self.findings.add(f"{sentence}: name the user in its key", self.person)
+
     def ask(self, question: str, asked: str) -> None:
         answer = self.sender.send(self.user, question)
         self.read(answer, self.world.route_of(question, self.route), asked)
@@ -195,12 +205,14 @@ class Visit:
         for url in self.world.own_urls(self.route):
             self.ask_page(self.open_page(url), url)
 
+    def hidden_on(self, route: str) -> list[Mark]:
+        row = rule(route)
+        return [mark for mark in self.hidden if not row.allows(self.person, mark.field)]
+
     def read(self, answer: Answer, route: str, asked: str = "") -> None:
         """Add each mark in an answer that the person may not read."""
         row = rule(route)
-        hidden = [
-            mark for mark in self.hidden if not row.allows(self.person, mark.field)
-        ]
+        hidden = self.hidden_on(route)
         means = " by its path" if Path(asked).is_absolute() else ""
         for mark in shown(answer.text, hidden, asked):
             self.findings.add(f"{route} shows {mark.label}{means}", self.person)
@@ -213,6 +225,8 @@ class Visit:
             self.findings.add(f"{route} {fault}", self.person)
         if route not in OWN_ROUTES:
             return
+        for fault in weak_cookies(answer):
+            self.findings.add(f"{route} {fault}", self.person)
         for model in answer.written:
             sentence = f"GET {route} changes {model.__name__}: do so by POST"
             self.findings.add(sentence, self.person)

@@ -19,7 +19,7 @@ from core.tests.access import (
     is_asked,
     rule,
 )
-from core.tests.findings import REASON, Findings, faults, shown
+from core.tests.findings import REASON, Findings, faults, shown, weak_cookies
 from core.tests.marks import MARK, Key, Mark
 from core.tests.requests import (
     LONG,
@@ -90,6 +90,7 @@ class Attempt:
             yield from self.changes_of_others()
             return
         yield from faults(self.answer, may_leave=self.allows("leaves"))
+        yield from weak_cookies(self.answer)
         yield from self.bad_pages()
         yield from self.bad_mails()
         yield from self.bad_logs()
