@@ -1,6 +1,6 @@
 """The emitted tests of access notice unsafe views, and only those.
 
-`inside/visits/` has an app with 45 views, each of them unsafe in one way, and the
+`inside/visits/` has an app with 48 views, each of them unsafe in one way, and the
 same views in their safe form. The rows of the access table are the same for both.
 """
 
@@ -74,6 +74,9 @@ ROWS = """
 /visits/frames/             log-in 200    200    200    200
 /visits/pay/                log-in away   away   away   away
 /visits/directions/         log-in away   away   away   away away # all: leaves: WHY
+/visits/store/              log-in 200    200    200    200
+/visits/settle/             log-in 400    400    400    400
+/visits/titled/             log-in 200    200    200    200
 /visits/board/              log-in 200    200    200    200
 /visits/theme/              log-in 200    200    200    200
 """.replace("WHY", "the visit is theirs")
@@ -138,6 +141,9 @@ FINDINGS = [
     "/visits/frames/ weakens the Content-Security-Policy (other)",
     "/visits/pay/ redirects to another site (other)",
     "GET /visits/pay/ sends an email: do so by POST (other, owner, patient, staff)",
+    "POST /visits/store/ opens a file by a name from a request (owner)",
+    "POST /visits/settle/ changes Visit of the owner (other, patient, staff)",
+    "/visits/titled/ shows Visit.text (other, patient, staff)",
     "/visits/board/ shows Visit.title from a cache (other, patient, staff)",
     "/visits/theme/ sets the cookie theme without secure, httponly or samesite (other)",
     "/visits/hours/ may be kept in a cache for others (other, owner, patient, staff)",
@@ -232,6 +238,20 @@ def test_object_that_stays_without_its_account_is_named(clinic: Path) -> None:
     change(clinic, [("visits/models.py", key, kept)])
     found = failures(clinic, GUARD[0], "-k", "deleted_account")
     assert "Day stays when its owner is deleted" in found
+
+
+def test_token_that_can_be_guessed_is_named(clinic: Path) -> None:
+    edit = ("token=token_urlsafe()", "token=str(visit.pk)")
+    change(clinic, [("visits/tests/table.py", *edit)])
+    found = failures(clinic, GUARD[0], "-k", "guesses")
+    assert "/visits/shared/<token>/ has a token that can be guessed" in found
+
+
+def test_check_of_a_password_outside_the_log_in_is_named(clinic: Path) -> None:
+    added = "def is_known(user, it):\n    return user.check_password(it)\n\n\nPAGE = "
+    change(clinic, [("visits/page.py", "PAGE = ", added)])
+    found = failures(clinic, GUARD[0], "-k", "checks_passwords")
+    assert re.search(r"visits.page\.py:\d+ calls check_password", found)
 
 
 def test_model_that_a_copy_breaks_is_named(clinic: Path) -> None:

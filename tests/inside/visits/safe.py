@@ -6,8 +6,10 @@
 
 import csv
 import json
+from pathlib import Path
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
@@ -424,6 +426,32 @@ def directions(_request):
     return redirect("https://map.example/")
 
 
+@require_http_methods(GET_OR_POST)
+@limited
+def store(request):
+    if request.method == "POST":
+        file = Path(settings.MEDIA_ROOT, f"visits {request.user.pk}.txt")
+        file.write_text("Visits")
+    return page(request, "Store")
+
+
+@require_POST
+@limited
+def settle(request):
+    try:
+        title = json.loads(request.body)["title"]
+    except (ValueError, TypeError, KeyError):
+        return HttpResponseBadRequest("JSON with a title is expected.")
+    own(request).filter(title=str(title)).update(status="paid")
+    return JsonResponse({})
+
+
+@require_safe
+def titled(request):
+    found = own(request).filter(title=request.GET.get("title"))
+    return page(request, *(visit.text for visit in found[:20]))
+
+
 @require_safe
 def board(request):
     key = f"board-{request.user.pk}"
@@ -482,6 +510,9 @@ urlpatterns = [
     path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
+    path("store/", store),
+    path("settle/", settle),
+    path("titled/", titled),
     path("board/", board),
     path("theme/", theme),
 ]

@@ -470,6 +470,34 @@ def directions(_request):
     return redirect("https://map.example/")
 
 
+@require_http_methods(GET_OR_POST)
+@limited
+def store(request):
+    """Let the user name a file."""
+    if request.method == "POST":
+        file = Path(settings.MEDIA_ROOT, request.POST.get("name", "visits.txt"))
+        file.write_text("Visits")
+    return page(request, "Store")
+
+
+@csrf_exempt
+@require_POST
+@limited
+def settle(request):
+    """Find a visit of anybody by its title, as a machine does."""
+    values = json.loads(request.body)
+    found = Visit.objects.filter(title=values.get("title", ""))
+    found.update(status="paid")
+    return JsonResponse({})
+
+
+@require_safe
+def titled(request):
+    """Find a visit of anybody by its title."""
+    found = Visit.objects.filter(title=request.GET.get("title"))
+    return page(request, *(visit.text for visit in found))
+
+
 @require_safe
 def board(request):
     """Keep a page of one user for all."""
@@ -530,6 +558,9 @@ urlpatterns = [
     path("frames/", frames),
     path("pay/", pay),
     path("directions/", directions),
+    path("store/", store),
+    path("settle/", settle),
+    path("titled/", titled),
     path("board/", board),
     path("theme/", theme),
 ]

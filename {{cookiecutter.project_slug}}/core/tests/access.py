@@ -43,6 +43,7 @@ WORDS = {
     "uploads": "store a file of any kind",
     "leaves": "be sent to another site",
     "lasting": "use a link that never ends",
+    "guesses": "open it by a token that can be guessed",
     "tokenless": "send a request without a CSRF token",
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}

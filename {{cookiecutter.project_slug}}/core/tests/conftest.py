@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from core.testing import MakeUser
 from core.tests.marks import World
-from core.tests.sending import Sender, record_logs, record_names
+from core.tests.sending import Sender, record_logs, record_names, record_opened
 from uploads.tests.photos import PIXELS
 from users.models import User
 
@@ -28,4 +28,5 @@ def sender(
     sender = Sender(World(staff=staff, reviewer=reviewer))
     record_logs(sender, monkeypatch)
     record_names(sender, monkeypatch)
+    record_opened(sender, monkeypatch)
     return sender

@@ -12,7 +12,7 @@ from django.core.exceptions import FieldError
 
 from core.mail import UnknownRecipientError
 from core.tests.marks import MARK, MARKUP, Mark
-from core.tests.requests import EVIL, EVIL_HOST
+from core.tests.requests import EVIL, EVIL_HOST, WORD
 from core.tests.sending import Answer
 
 REASON = (
@@ -20,6 +20,7 @@ REASON = (
     " who, what and why:  # WHO: WHAT: WHY  (core/tests/access.py has examples)"
 )
 OWN_HOSTS = {"", "testserver", settings.DOMAIN_NAME}
+SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
 UNESCAPED = re.compile(f"{MARK.pattern}{MARKUP}")
 LINK = re.compile(rf'(?:href|src|action)=["\']?\s*{MARK.pattern}')
 
@@ -95,6 +96,8 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
         yield "redirects to another site"
+    if any(SENT.search(path) for path in answer.opened):
+        yield "opens a file by a name from a request: name it by an id"
     if "html" in response.headers.get("Content-Type", ""):
         yield from faults_of_html(answer.text)
 

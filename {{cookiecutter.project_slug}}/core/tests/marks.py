@@ -195,11 +195,11 @@ class World:
         # No object has the number 0.
         return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
 
-    def has_secret(self, route: str) -> bool:
-        """Return whether a URL has a secret, so that whoever knows it may use it."""
+    def secrets_of(self, route: str) -> list[str]:
+        """Return the secrets of a URL, which whoever knows them may use."""
         values = self.values.get(app_of(route), {})
-        names = re.findall(r"<(\w+)>", route)
-        return any(SECRET.search(name) and is_long(values.get(name)) for name in names)
+        names = [name for name in re.findall(r"<(\w+)>", route) if SECRET.search(name)]
+        return [values[name] for name in names if isinstance(values.get(name), str)]
 
     def route_of(self, url: str, default: str) -> str:
         """Return the route of a URL, if it is one of the owner's."""

@@ -20,7 +20,7 @@ from django.db import models
 from django.forms.formsets import BaseFormSet
 
 from core.tests.access import app_of
-from core.tests.marks import OWN_APPS, OWN_MODELS, PREFIX, World
+from core.tests.marks import OWN_APPS, OWN_MODELS, PREFIX, SECRET, World
 from core.tests.sending import Answer, Sender
 from uploads.form_fields import PhotoFormField
 from uploads.models import Photo
@@ -56,6 +56,7 @@ EXAMPLES: dict[type[forms.Field], str] = {
 }
 PAGE = b"<script>alert('m4rk')</script>"
 PHOTO = b"\xff\xd8\xff\xe0 photo"
+TABLE = "rows.csv"
 PAPER = b"%PDF-1.7 paper"
 
 
@@ -87,19 +88,20 @@ class Request(NamedTuple):
 # The names and texts in the code of an app
 
 
-def parts_of_app(name: str) -> Iterator[ast.AST]:
-    """Yield each part of an app's code."""
+def code_of_app(name: str) -> Iterator[tuple[Path, Any]]:
+    """Yield each part of an app's code, and its file."""
     for app in OWN_APPS:
         for path in Path(app.path).rglob("*.py") if app.name == name else ():
             if {"tests", "migrations"}.isdisjoint(path.parts):
-                yield from ast.walk(ast.parse(path.read_text("utf-8")))
+                for part in ast.walk(ast.parse(path.read_text("utf-8"))):
+                    yield path, part
 
 
 @cache
 def names_of_app(name: str) -> frozenset[str]:
     """Return the names that code takes or reads, as in get("q") and data["q"]."""
     names = set(ALWAYS_ASKED)
-    for part in parts_of_app(name):
+    for _, part in code_of_app(name):
         if isinstance(part, ast.arg):
             names.add(part.arg)
         elif isinstance(part, ast.Subscript):
@@ -115,7 +117,7 @@ def names_of_app(name: str) -> frozenset[str]:
 def texts_of_app(name: str) -> frozenset[str]:
     """Return the texts that code compares with, as in format == "csv"."""
     texts = set()
-    for part in parts_of_app(name):
+    for _, part in code_of_app(name):
         if isinstance(part, ast.Compare):
             texts |= texts_in(part.left, *part.comparators)
         elif isinstance(part, ast.MatchValue):
@@ -146,6 +148,11 @@ def questions(
     for value in values:
         for name in names:
             yield with_query(url, {name: value}), value
+    for row in own_rows(world, route):
+        texts = texts_of_row(row)
+        query = {name: texts[name] for name in names if name in texts}
+        if query:
+            yield with_query(url, query), str(query)
     for text in texts_of_app(app) if names else ():
         yield with_query(url, dict.fromkeys(names, text)), text
     yield from followed(page, url, values)
@@ -172,6 +179,16 @@ def asked_values(world: World, route: str) -> list[str]:
 
 def own_rows(world: World, route: str) -> list[models.Model]:
     return [row for row in world.rows[app_of(route)] if not isinstance(row, Photo)]
+
+
+def texts_of_row(row: models.Model) -> dict[str, str]:
+    """Return what a page may search by: no secrets, and no rights."""
+    return {
+        field.name: field.value_to_string(row)
+        for field in row._meta.concrete_fields
+        if isinstance(field, models.CharField | models.TextField)
+        and not (SECRET.search(field.name) or RIGHTS.match(field.name))
+    }
 
 
 def with_query(url: str, query: dict[str, Any]) -> str:
@@ -324,6 +341,11 @@ def requests(
         for upload in [*UPLOADS, table_of(body)] if names else ():
             files = {name: upload.file() for name in names}
             yield Request("post", {"data": form_of(body, photos) | files}, body)
+    open_base = {name: it for name, it in base.items() if not SECRET.search(name)}
+    for texts in filter(None, map(texts_of_row, own_rows(world, route))):
+        body = open_base | texts
+        yield Request("post", {"data": form_of(body, photos)}, body)
+        yield Request("post", json_options(body), body)
     *_, likely = bodies
     long = lengthened(likely, page_of_owner, page)
     yield Request("post", {"data": form_of(long, photos)}, likely)
@@ -340,9 +362,12 @@ def requests(
         yield Request("post", {"data": form_of(body, photos)}, body)
     for method in ("post", "put", "patch", "delete"):
         for content, body in json_contents(forbidden, victim):
-            options = {"data": json.dumps(content, default=str)}
-            options["content_type"] = "application/json"
-            yield Request(method, options, body)
+            yield Request(method, json_options(content), body)
+
+
+def json_options(content: Any) -> dict[str, Any]:
+    text = json.dumps(content, default=str)
+    return {"data": text, "content_type": "application/json"}
 
 
 def json_contents(
@@ -430,11 +455,33 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def without(texts: set[str], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a request that sends none of the texts."""
+
+    def kept(values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in values.items()
+            if str(value) not in texts and getattr(value, "name", "") != TABLE
+        }
+
+    data = options["data"]
+    if isinstance(data, str):
+        content = json.loads(data)
+        values = kept(content) if isinstance(content, dict) else {}
+        return options | json_options(values)
+    for value in data.values():
+        if isinstance(value, SimpleUploadedFile):
+            value.seek(0)  # it was read
+    query = kept(options.get("query_params", {}))
+    return options | {"data": kept(data), "query_params": query}
+
+
 def table_of(values: dict[str, Any]) -> Upload:
     """Return a CSV file, as for an import."""
     cells = [json.dumps(str(value)) for value in values.values()]
     lines = f"{','.join(values)}\n{','.join(cells)}\n"
-    return Upload("rows.csv", lines.encode(), "text/csv")
+    return Upload(TABLE, lines.encode(), "text/csv")
 
 
 def photo_names(page: Answer) -> set[str]:

@@ -1,6 +1,9 @@
 """Requests whose effects are recorded and then undone."""
 
+import builtins
+import io
 import logging
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -60,6 +63,7 @@ class Answer(NamedTuple):
     files: list[bytes]  # that were stored
     limits: list[str]  # the keys of rate limits that counted it
     queries: int
+    opened: list[str]  # the paths of files
 
 
 class Sender:
@@ -71,6 +75,7 @@ class Sender:
         self.state: State = {}
         self.files = stored_files()
         self.logs: list[str] = []
+        self.opened: list[str] = []
         # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
@@ -105,6 +110,7 @@ class Sender:
             if first:
                 first.get(url)
             self.logs.clear()
+            self.opened.clear()
             # An error in a view ends this transaction, and not that of the test.
             with transaction.atomic():
                 response = getattr(client, method)(url, **options)
@@ -126,6 +132,7 @@ class Sender:
             files,
             limits,
             len(statements),
+            list(self.opened),
         )
 
     def restore_files(self) -> list[bytes]:
@@ -206,6 +213,22 @@ def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         sender.logs.append("\n".join([record.getMessage(), *texts]))
 
     monkeypatch.setattr("logging.Logger.handle", keep)
+
+
+def record_opened(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the paths of files that code opens."""
+
+    def watch(module: Any) -> None:
+        original = module.open
+
+        def opened(path: Any, *args: Any, **options: Any) -> Any:
+            sender.opened.append(str(path))
+            return original(path, *args, **options)
+
+        monkeypatch.setattr(module, "open", opened)
+
+    for module in (builtins, io, os):
+        watch(module)
 
 
 def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:

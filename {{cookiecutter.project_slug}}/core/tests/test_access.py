@@ -6,6 +6,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
+from django.conf import settings
 from django.db import models, transaction
 
 from core.middleware import KNOWN_METHODS
@@ -28,7 +29,14 @@ from core.tests.access import (
     rule,
 )
 from core.tests.findings import REASON, Findings
-from core.tests.marks import OWN_MODELS, named_in_tables, users_of
+from core.tests.marks import (
+    OWN_APPS,
+    OWN_MODELS,
+    is_long,
+    named_in_tables,
+    users_of,
+)
+from core.tests.requests import code_of_app
 from core.tests.sending import Answer, Sender
 from uploads.fields import PhotoField
 from uploads.models import Photo, Verdict
@@ -179,12 +187,30 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
     )
 
 
+def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        secrets = sender.world.secrets_of(route)
+        if not secrets or any(map(is_long, secrets)):
+            continue
+        is_open = answer(sender, route, "anonym").outcome not in REFUSALS
+        if is_open and not rule(route).allows("anonym", "guesses"):
+            findings.add(f"{route} has a token that can be guessed")
+    findings.report(
+        "Let secrets.token_urlsafe() make it.",
+        "Only if whoever guesses it may open the page, end the row in tests/table.py of"
+        " the app with:  # anonym: guesses: WHY",
+    )
+
+
 @pytest.mark.control("V8.3.1")
 def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
     """Whoever has a link may have received or found it."""
     findings = Findings()
     travel(timedelta(days=3650))
-    for route in filter(sender.world.has_secret, OWN_ROUTES):
+    for route in OWN_ROUTES:
+        if not any(map(is_long, sender.world.secrets_of(route))):
+            continue
         for person in set(columns(app_of(route))) - {"owner"}:
             is_refused = answer(sender, route, person).outcome in {*REFUSALS, "410"}
             if not is_refused and not rule(route).allows(person, "lasting"):
@@ -266,6 +292,20 @@ def has_texts(model: type[models.Model]) -> bool:
     return model is not User and any(
         isinstance(field, TEXTS) and field.editable and not field.choices
         for field in model._meta.concrete_fields
+    )
+
+
+def test_only_the_log_in_checks_passwords() -> None:
+    findings = Findings()
+    for app in OWN_APPS:
+        for path, part in code_of_app(app.name):
+            name = getattr(part, "attr", "") or getattr(part, "id", "")
+            if name in {"check_password", "acheck_password"}:
+                place = f"{path.relative_to(settings.BASE_DIR)}:{part.lineno}"
+                findings.add(f"{place} calls {name}")
+    findings.report(
+        "Leave the log-in to allauth, which counts attempts and asks for the second"
+        " factor. Before a change, put @reauthentication_required above the view.",
     )
 
 

@@ -95,8 +95,8 @@ def create(request: UserRequest) -> HttpResponse:
     rows = photo_rows(Photo.objects.filter(owner=request.user))
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = csv_text(["title", "owner", "verdicts", "status"], rows)
-    (FOLDER / name).write_text(text, encoding="utf-8")
-    Report.objects.create(owner=request.user, name=name, rows=len(rows))
+    report = Report.objects.create(owner=request.user, name=name, rows=len(rows))
+    (FOLDER / f"{report.pk}.csv").write_text(text, encoding="utf-8")
     return redirect("exports:index")
 
 
@@ -104,7 +104,7 @@ def create(request: UserRequest) -> HttpResponse:
 def download(request: UserRequest) -> FileResponse:
     name = request.GET.get("file", "photos.csv")
     report = get_object_or_404(Report, owner=request.user, name=name)
-    path = FOLDER / report.name
+    path = FOLDER / f"{report.pk}.csv"
     if not path.exists():
         raise Http404
     return FileResponse(path.open("rb"), as_attachment=True)

@@ -9,7 +9,7 @@ from users.models import User
 ROWS = """
 /albums/                                     log-in  200     200     200     200
 /albums/<pk>/                                log-in  200     404     404     404
-/albums/<pk>/share/                          log-in  away    404     404     404  # owner: is_shared: the owner shares it
+/albums/<pk>/share/                          log-in  away    404     404     404
 /albums/<pk>/unshare/                        log-in  away    404     404     404
 /albums/<pk>/photos/<entry_pk>/remove/       log-in  away    404     404     404
 /albums/<pk>/photos/<entry_pk>/caption/      log-in  away    404     404     404

@@ -9,7 +9,7 @@ ROWS = """
 /hooks/                                      log-in  200     200     200     200  # all: is_active: owners pause their hooks
 /hooks/incoming/                             400     400     400     400     400  # all: tokenless: servers of hooks call it
 /hooks/<pk>/                                 log-in  200     404     404     404
-/hooks/<pk>/toggle/                          log-in  away    404     404     404  # owner: is_active: owners pause their hooks
+/hooks/<pk>/toggle/                          log-in  away    404     404     404
 /hooks/<pk>/test/                            log-in  away    404     404     404
 /hooks/<pk>/deliveries/<delivery_pk>/        log-in  200     404     404     404
 """

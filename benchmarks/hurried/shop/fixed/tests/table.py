@@ -14,7 +14,7 @@ ROWS = """
 /shop/orders/create/                         log-in  400     400     400     400
 /shop/orders/<pk>/                           log-in  200     404     404     404
 /shop/orders/<pk>/pay/                       log-in  away    404     404     404
-/shop/orders/<pk>/cancel/                    log-in  away    404     404     404  # owner: status: owners cancel their orders
+/shop/orders/<pk>/cancel/                    log-in  away    404     404     404
 /shop/orders/<pk>/items/<item_pk>/           log-in  away    404     404     404
 /admin/shop/product/                         log-in  log-in  log-in  403     403
 /admin/shop/product/add/                     log-in  log-in  log-in  403     403
