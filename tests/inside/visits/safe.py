@@ -257,7 +257,7 @@ def paper(request):
 def shared(request, token):
     links = Link.objects.filter(expires_at__gt=timezone.now())
     link = get_object_or_404(links, token=token)
-    return page(request, link.visit.title)
+    return page(request, link.visit.title, request.path)
 
 
 @login_not_required

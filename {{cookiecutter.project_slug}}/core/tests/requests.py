@@ -345,7 +345,7 @@ def requests(
     for texts in filter(None, map(texts_of_row, own_rows(world, route))):
         body = open_base | texts
         yield Request("post", {"data": form_of(body, photos)}, body)
-        yield Request("post", json_options(body), body)
+        yield Request("post", json_options(texts), texts)
     *_, likely = bodies
     long = lengthened(likely, page_of_owner, page)
     yield Request("post", {"data": form_of(long, photos)}, likely)

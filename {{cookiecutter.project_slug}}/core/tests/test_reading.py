@@ -207,7 +207,12 @@ class Visit:
 
     def hidden_on(self, route: str) -> list[Mark]:
         row = rule(route)
-        return [mark for mark in self.hidden if not row.allows(self.person, mark.field)]
+        known = self.world.url(route)  # with the token of a link
+        return [
+            mark
+            for mark in self.hidden
+            if mark.text not in known and not row.allows(self.person, mark.field)
+        ]
 
     def read(self, answer: Answer, route: str, asked: str = "") -> None:
         """Add each mark in an answer that the person may not read."""

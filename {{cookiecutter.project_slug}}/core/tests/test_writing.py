@@ -67,7 +67,8 @@ class Attempt:
         self.person = person
         self.request = request
         self.owner: User = self.world.people_of(route)["owner"]
-        self.hidden = hidden
+        # Whoever has a link knows its token.
+        self.hidden = [mark for mark in hidden if mark.text not in url]
         self.is_own = url in self.world.own_urls(route)
         self.is_mixed = url != self.world.url(route) and not self.is_own
         self.row = rule(route)
@@ -136,10 +137,9 @@ class Attempt:
             is_invitation = any("invitation" in key for key in self.answer.limits)
             if OUTSIDER in message.recipients() and not is_invitation:
                 yield f"sends an email to any address without its limits: {INVITE}"
-            for mark in self.hidden:
+            for mark in shown(text, self.hidden, str(self.request.options)):
                 holder = User.objects.get(pk=mark.holder)
-                is_shown = mark.text in text
-                if is_shown and message.recipients() != [holder.email]:
+                if message.recipients() != [holder.email]:
                     yield f"sends {mark.label} to others"
 
     def typed_emails(self) -> set[str]:

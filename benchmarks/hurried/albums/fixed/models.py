@@ -1,5 +1,4 @@
 import secrets
-import string
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +8,7 @@ from uploads.models import Photo
 
 
 def make_token() -> str:
-    return "".join(secrets.choice(string.digits) for _ in range(6))
+    return secrets.token_urlsafe()
 
 
 class Album(models.Model):
@@ -20,7 +19,7 @@ class Album(models.Model):
     )
     title = models.CharField(max_length=120)
     note = EncryptedTextField("private note", max_length=4000, blank=True)
-    token = models.CharField(max_length=20, default=make_token)
+    token = models.CharField(max_length=64, default=make_token)
     is_shared = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

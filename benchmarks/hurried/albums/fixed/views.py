@@ -1,10 +1,13 @@
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -95,10 +98,15 @@ def unshare(request: UserRequest, pk: int) -> HttpResponse:
     return redirect("albums:detail", pk)
 
 
+def valid_albums() -> QuerySet[Album]:
+    month = timedelta(days=30)
+    return Album.objects.filter(created_at__gt=timezone.now() - month)
+
+
 @login_not_required
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponse:
-    album = get_object_or_404(Album, token=token)
+    album = get_object_or_404(valid_albums(), token=token)
     return render(
         request, "albums/shared.html", {"album": album, "form": GreetingForm()}
     )
@@ -108,7 +116,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 @rate_limit(30, seconds=3600, per="ip")
 def greet(request: HttpRequest, token: str) -> HttpResponse:
-    album = get_object_or_404(Album, token=token)
+    album = get_object_or_404(valid_albums(), token=token)
     form = GreetingForm(request.POST)
     form.instance.album = album
     if form.is_valid():

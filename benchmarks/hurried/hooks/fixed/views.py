@@ -78,7 +78,7 @@ def incoming(request: HttpRequest) -> JsonResponse:
         hook = Hook.objects.get(url=data["url"])
     except (ValueError, KeyError, TypeError, Hook.DoesNotExist):
         return JsonResponse({"error": "unknown"}, status=400)
-    if "secret" in data and data["secret"] != hook.secret:
+    if data.get("secret") != hook.secret:
         return JsonResponse({"error": "wrong secret"}, status=403)
     hook.is_active = bool(data.get("active"))
     hook.save()

@@ -22,5 +22,5 @@ ROWS = """
 def objects(owner: User) -> dict[str, Any]:
     report = Report.objects.create(owner=owner, name="photos.csv")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / report.name).touch()
+    (FOLDER / f"{report.pk}.csv").touch()
     return {"pk": report.pk}
