@@ -198,8 +198,9 @@ class World:
     def secrets_of(self, route: str) -> list[str]:
         """Return the secrets of a URL, which whoever knows them may use."""
         values = self.values.get(app_of(route), {})
-        names = [name for name in re.findall(r"<(\w+)>", route) if SECRET.search(name)]
-        return [values[name] for name in names if isinstance(values.get(name), str)]
+        names = filter(SECRET.search, re.findall(r"<(\w+)>", route))
+        found = [values[name] for name in names if name in values]
+        return [str(value) for value in found if not isinstance(value, int)]
 
     def route_of(self, url: str, default: str) -> str:
         """Return the route of a URL, if it is one of the owner's."""
