@@ -56,8 +56,8 @@ EXAMPLES: dict[type[forms.Field], str] = {
 }
 PAGE = b"<script>alert('m4rk')</script>"
 PHOTO = b"\xff\xd8\xff\xe0 photo"
-TABLE = "rows.csv"
 PAPER = b"%PDF-1.7 paper"
+TABLE = "rows.csv"
 
 
 class Upload(NamedTuple):

@@ -107,11 +107,12 @@ class Sender:
         first = self.client(after) if after else None
         self.path = url.partition("?")[0]
         with undone(client), recorded() as statements:
+            # An error in a view ends such a transaction, and not that of the test.
             if first:
-                first.get(url)
+                with transaction.atomic():
+                    first.get(url)
             self.logs.clear()
             self.opened.clear()
-            # An error in a view ends this transaction, and not that of the test.
             with transaction.atomic():
                 response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"

@@ -239,7 +239,7 @@ def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
                     findings.add(f"{model.__name__} stays when its owner is deleted")
             transaction.set_rollback(True)
     findings.report(
-        "Set on_delete=models.CASCADE on the key that leads to the owner.",
+        "If it is theirs, set on_delete=models.CASCADE on the key that leads to them.",
         "Only if it must stay, name it in tests/table.py of the app, and in"
         ' SECURITY.md: STAYS = {"Invoice"}',
     )

@@ -24,7 +24,7 @@ class Inquiry(models.Model):
         max_length=10, choices=Status.choices, default=Status.NEW, blank=True
     )
     assigned_to = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
     )
     answer = EncryptedTextField(blank=True, max_length=5000)
     created_at = models.DateTimeField(auto_now_add=True)
