@@ -1,62 +1,77 @@
-"""Staff attack the admin of a project with every feature, and review many photos."""
+"""The admin answers only lookups that it offers; only superusers give permissions."""
 
-import shutil
-import sys
+from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Project, run
-from tests.support.postgresql import Database
-
-pytestmark = pytest.mark.tier("whole")
+from secure_django.testing import HTTPSClient, MakeUser
+from users.models import User
 
 
-def test_staff_get_neither_sessions_nor_rights(project: Project) -> None:
-    folder = project(ALL_ON)
-    shutil.copy(
-        ROOT / "tests" / "inside" / "staff_attacks.py",
-        folder / "core" / "tests" / "test_staff_attacks.py",
+@pytest.mark.control("V8.2.3")
+def test_admin_list_refuses_a_search_by_lookup(
+    client: HTTPSClient, powerful_staff: User
+) -> None:
+    client.force_login(powerful_staff)
+    for query in (
+        "date_joined__gte=2020-01-01",
+        "email__startswith=a",
+        "photos__original_name__isnull=0",
+    ):
+        assert client.get(f"/admin/users/user/?{query}").status_code == 400
+    page = client.get("/admin/users/user/?is_staff__exact=1")
+    assert (page.status_code, page.context["site_header"]) == (200, settings.SITE_NAME)
+
+
+@pytest.mark.control("V16.4.2")
+def test_account_of_former_staff_is_kept_for_its_record(
+    client: HTTPSClient, powerful_staff: User, make_user: MakeUser
+) -> None:
+    boss = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    kept = [powerful_staff, boss, make_user("root@example.com", is_superuser=True)]
+    other = make_user("other@example.com")
+    LogEntry.objects.log_actions(
+        powerful_staff.pk, [other], CHANGE, "Approved", single_object=True
     )
-    run(
-        folder,
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "core/tests/test_staff_attacks.py",
-    )
+    User.objects.filter(pk=powerful_staff.pk).update(is_staff=False)
+    client.force_login(boss)
+    for user in (*kept, other):
+        client.post(f"/admin/users/user/{user.pk}/delete/", {"post": "yes"})
+    fields = {
+        "action": "delete_selected",
+        "_selected_action": [user.pk for user in kept],
+        "post": "yes",
+    }
+    client.post("/admin/users/user/", fields)
+    assert set(User.objects.all()) == set(kept)
 
 
-def test_account_may_change_during_a_log_in(project: Project) -> None:
-    folder = project(ALL_ON)
-    test = folder / "accounts" / "tests" / "test_account_changes.py"
-    shutil.copy(ROOT / "tests" / "inside" / "account_changes.py", test)
-    run(
-        folder,
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(test),
-    )
+@pytest.mark.control("edits")
+def test_form_of_the_admin_undoes_nothing_that_was_saved_meanwhile(
+    client: HTTPSClient,
+    powerful_staff: User,
+    user: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = admin.ModelAdmin.get_object
 
+    def read_before_a_change(*args: Any) -> Any:
+        instance = read(*args)
+        User.objects.filter(pk=user.pk).update(password="new")
+        return instance
 
-def test_review_reads_no_whole_table(project: Project, postgresql: Database) -> None:
-    folder = project(ALL_OFF)
-    shutil.copy(
-        ROOT / "tests" / "inside" / "review_plans.py",
-        folder / "uploads" / "tests" / "test_review_plans.py",
-    )
-    arguments = [
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "uploads/tests/test_review_plans.py",
-    ]
-    run(folder, sys.executable, *arguments, TEST_DATABASE_URL=postgresql())
+    monkeypatch.setattr(admin.ModelAdmin, "get_object", read_before_a_change)
+    client.force_login(powerful_staff)
+    page = reverse("admin:users_user_change", args=[user.pk])
+    with CaptureQueriesContext(connection) as queries:
+        client.post(page, {"email": "new@example.com", "is_active": "on"})
+    user.refresh_from_db()
+    assert (user.email, user.password) == ("new@example.com", "new")
+    locks = [query for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert locks or not connection.features.has_select_for_update

@@ -1,169 +1,449 @@
-"""Parallel uses of codes and passkeys, and parallel sign-ups.
+"""Second factors: storage, attacks on them, and the requirement for staff."""
 
-Four server processes share PostgreSQL.
-"""
-
-import json
-import runpy
-import shutil
-from collections.abc import Iterator
+import re
+import time
 from functools import partial
-from typing import Any
-from urllib.parse import urlencode
+from io import StringIO
 
 import pytest
-
-from tests.support.accounts import Person, send_parallel
-from tests.support.baking import ALL_ON, Project
-from tests.support.browsing import totp
-from tests.support.live import PASSWORD, Site, serve
-from tests.support.postgresql import Database
-
-pytestmark = pytest.mark.tier("whole")
-
-
-PASSKEY, CODE = "/accounts/2fa/webauthn/login/", "/accounts/2fa/authenticate/"
-SIGNUP, CONFIRM = "/accounts/signup/", "/accounts/confirm-email/"
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-CREATE = f"""
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.models import EmailAddress
-from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-user = User.objects.create_user("%s", "{PASSWORD}")
-EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-Authenticator.objects.create(user=user, type="webauthn", data=%r)
-print(user_pk_to_url_str(user), *RecoveryCodes.activate(user).get_unused_codes())
-"""
-ADD_APP = """
-from accounts.tests.people import SECRET, add_second_factor
-add_second_factor(User.objects.get(email="%s"))
-print(SECRET)
-"""
-SPENT = """
-from allauth.mfa.models import Authenticator
-codes = Authenticator.objects.get(user__email="%s", type="recovery_codes").wrap()
-print(len(codes.get_unused_codes()))
-"""
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core import mail
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import include, path
+from pytest_django import Settings
+
+from config import urls
+from secure_django.guard.access import ROUTES, open_page, outcome, row_for
+from secure_django.guard.marks import World
+from secure_django.testing import (
+    LOGIN,
+    PASSWORD,
+    HTTPSClient,
+    Login,
+    MakeUser,
+    is_logged_in,
+    log_in,
+)
+from secure_django.testing.people import (
+    SECRET,
+    add_second_factor,
+    code,
+    recovery_codes,
+    verify_email,
+)
+from tests.accounts.passkey import Passkey
+from users.models import User
+
+# A stopped clock: no code of an authenticator app expires.
+pytestmark = pytest.mark.usefixtures("travel")
+
+CODE = "/accounts/2fa/authenticate/"
+ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
+# As if secure_django/accounts/urls.py left out no page.
+urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]
+handler403 = urls.handler403
 
 
-@pytest.fixture(scope="module")
-def site(
-    pristine: Project, postgresql: Database, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    """Return the running project, with PostgreSQL."""
-    folder = tmp_path_factory.mktemp("second-factor") / "my-secure-site"
-    project = shutil.copytree(
-        pristine(ALL_ON | {"cloudinary_moderation": False}), folder
+@pytest.fixture
+def staff(make_user: MakeUser) -> User:
+    """Return a superuser with a verified email and without a second factor."""
+    person = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    verify_email(person)
+    return person
+
+
+@pytest.mark.control("V6.3.3")
+@pytest.mark.parametrize("role", ["is_staff", "is_superuser"])
+def test_staff_without_second_factor_are_treated_as_anonymous(
+    role: str, client: HTTPSClient, make_user: MakeUser
+) -> None:
+    world = World()
+    person = make_user("staff@example.com", **{role: True})
+    Client.force_login(client, person)  # HTTPSClient's would add a second factor
+    for route in ROUTES:
+        row = row_for(route)
+        if row and not route.startswith("/accounts/"):
+            response = open_page(client, world.url(route))
+            assert outcome(response) == row.answers[0], route
+    page = client.get("/admin/", follow=True)
+    assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
+    assert "Authenticator app" in page.content.decode()
+
+
+def test_menu_of_staff_without_second_factor_shows_what_works(
+    client: HTTPSClient, staff: User
+) -> None:
+    Client.force_login(client, staff)
+    for page, more in (("/", {"/accounts/2fa/"}), ("/accounts/2fa/", set())):
+        menu = (
+            client.get(page)
+            .content.decode()
+            .partition("<header>")[2]
+            .partition("</header>")[0]
+        )
+        links = re.findall(r'href="(.+?)"', menu)
+        reached = {client.get(link, follow=True).request["PATH_INFO"] for link in links}
+        assert reached == {"/", "/accounts/email/"} | more
+        assert 'action="/accounts/logout/"' in menu
+
+
+@pytest.mark.control("V6.3.3")
+@pytest.mark.django_db
+@pytest.mark.usefixtures("run_on_commit")
+def test_first_administrator_sets_up_a_second_factor_at_once(
+    client: HTTPSClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command(
+        "createsuperuser", email="Admin@example.com", interactive=False, verbosity=0
     )
-    changes = {
-        "CHECK_BREACHED_PASSWORDS": "off",
-        "TRUSTED_PROXY_COUNT": "1",
-        "WEB_CONCURRENCY": "4",
+    older, url = HTTPSClient(), "/admin/secure_django_photos/photo/"
+    for browser in (older, client):
+        login_page = browser.get(url, follow=True).redirect_chain[-1][0]
+        page = browser.post(
+            login_page,
+            {"login": "admin@example.com", "password": PASSWORD, "next": url},
+            follow=True,
+        )
+        assert (
+            page.redirect_chain[-1][0]
+            == "/accounts/2fa/?next=%2Fadmin%2Fsecure_django_photos%2Fphoto%2F"
+        )
+    # Neither an emailed code nor the password once more.
+    secret = client.get(ACTIVATE).context["form"].secret
+    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
+    assert len(page.context["unused_codes"]) == 10
+    assert f'<a class="button quiet" href="{url}">Continue</a>' in page.text
+    assert secret not in str(
+        Authenticator.objects.get(type=Authenticator.Type.TOTP).data
+    )
+    assert client.get(url).status_code == 200
+    assert client.get(ADD_PASSKEY).status_code == 200
+    # The recovery codes prove nothing.
+    assert client.session["account_authentication_methods"][-1]["type"] == "totp"
+    # The older session has ended, and a password alone is no longer enough.
+    assert older.get("/accounts/email/").status_code == 302
+    log_in(older, "admin@example.com")
+    assert older.get(url).status_code == 302
+    assert "An authenticator app was added" in str(mail.outbox[-1].body)
+    added = [
+        record
+        for record in caplog.records
+        if record.getMessage() == "authn_factor_added"
+    ]
+    assert vars(added[0])["fields"]["factor"] == "totp"
+    assert EmailAddress.objects.values_list("email", "verified", "primary").get() == (
+        "admin@example.com",
+        True,
+        True,
+    )
+
+
+def test_staff_are_led_from_the_log_in_to_their_second_factor(
+    client: HTTPSClient, staff: User
+) -> None:
+    page = client.post(LOGIN, {"login": staff.email, "password": PASSWORD}, follow=True)
+    assert page.redirect_chain[-1][0] == "/accounts/2fa/?next=%2F"
+
+
+@pytest.mark.control("V3.7.2")
+@pytest.mark.usefixtures("run_on_commit")
+def test_set_up_of_a_second_factor_leads_to_no_other_site(
+    client: HTTPSClient, staff: User
+) -> None:
+    log_in(client, staff.email)
+    client.get(LOGIN, {"next": "https://example.org/"})
+    secret = client.get(ACTIVATE).context["form"].secret
+    page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
+    assert '<a class="button quiet" href="/">Continue</a>' in page.text
+
+
+@pytest.mark.control("V6.3.3")
+def test_older_session_must_prove_the_second_factor(
+    client: HTTPSClient, staff: User
+) -> None:
+    log_in(client, staff.email)
+    passkey = Authenticator(user=staff, type=Authenticator.Type.WEBAUTHN, data={})
+    for change in (passkey.save, passkey.delete, partial(add_second_factor, staff)):
+        change()
+        assert client.get("/admin/").status_code == 302
+        page = "reauthenticate/" if Authenticator.objects.exists() else ""
+        assert (
+            client.get("/accounts/login/").headers["Location"]
+            == f"/accounts/2fa/{page}?next=%2F"
+        )
+    # By default, allauth would accept the password here.
+    response = client.post(
+        "/accounts/reauthenticate/?next=/admin/", {"password": PASSWORD}
+    )
+    assert response.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+    client.post("/accounts/2fa/reauthenticate/", {"code": code()})
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.control("V6.3.3")
+@pytest.mark.parametrize("has_session", [False, True])
+def test_password_reset_asks_for_the_second_factor(
+    client: HTTPSClient, user: User, has_session: bool
+) -> None:
+    verify_email(user)
+    factor = add_second_factor(user)
+    if has_session:
+        Client.force_login(client, user)
+    client.post("/accounts/password/reset/", {"email": user.email})
+    link = re.search(r"https://\S+", str(mail.outbox[-1].body))
+    assert link
+    new = {"password1": "a harbor at noon", "password2": "a harbor at noon"}
+    response = client.post(client.get(link[0]).headers["Location"], new)
+    assert response.headers["Location"] == "/accounts/2fa/authenticate/"
+    assert not is_logged_in(client)
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert Authenticator.objects.filter(pk=factor.pk).exists()
+    client.post("/accounts/2fa/authenticate/", {"code": code()})
+    # A new password ends the session, and the log-in in it.
+    assert is_logged_in(client) is not has_session
+
+
+@pytest.mark.control("V6.5.1")
+def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
+    add_second_factor(user)
+    for value in (code(), recovery_codes(user)[0]):
+        for is_valid in (True, False):
+            client = HTTPSClient()
+            assert log_in(client, user.email).headers["Location"] == CODE
+            assert not is_logged_in(client)
+            client.post(CODE, {"code": value})
+            assert is_logged_in(client) is is_valid
+
+
+@pytest.mark.control("V7.2.4")
+def test_second_step_starts_a_new_session(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
+    add_second_factor(user)
+    attacker, cookie = HTTPSClient(), settings.SESSION_COOKIE_NAME
+    attacker.get(
+        "/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
+    )
+    client.cookies[cookie] = attacker.cookies[cookie].value
+    log_in(client, user.email)
+    assert attacker.get(CODE).status_code == 302
+    pending = client.cookies[cookie].value
+    client.post(CODE, {"code": code()})
+    assert is_logged_in(client)
+    assert client.cookies[cookie].value not in {pending, attacker.cookies[cookie].value}
+
+
+@pytest.mark.control("V7.4.3")
+@pytest.mark.usefixtures("run_on_commit")
+def test_removing_a_factor_ends_other_sessions(
+    client: HTTPSClient, staff: User, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other, unrelated = HTTPSClient(), HTTPSClient()
+    verify_email(user)
+    log_in(unrelated, user.email)
+    factor = add_second_factor(staff)
+    for browser in (other, client):
+        log_in(browser, staff.email)
+        browser.post(CODE, {"code": recovery_codes(staff)[0]})
+        assert browser.get("/admin/").status_code == 200
+    client.post("/accounts/2fa/reauthenticate/", {"code": code()})
+    client.post("/accounts/2fa/recovery-codes/generate/")
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert not Authenticator.objects.filter(pk=factor.pk).exists()
+    assert other.get("/accounts/email/").status_code == 302
+    assert client.get("/accounts/email/").status_code == 200
+    assert client.get("/admin/").status_code == 302
+    assert is_logged_in(unrelated)
+    events = {
+        (record.getMessage(), vars(record).get("fields", {}).get("factor"))
+        for record in caplog.records
     }
-    with serve(
-        project, DATABASE_URL=postgresql(), EMAIL_URL="smtp://127.0.0.1:9", **changes
-    ) as served:
-        yield served
+    assert events >= {
+        ("authn_factor_renewed", "recovery_codes"),
+        ("authn_factor_removed", "totp"),
+    }
+    assert "authn_factor_used" in caplog.messages
 
 
-def register(site: Site, email: str) -> tuple[Any, list[str]]:
-    """Create a user; return a passkey, and its user handle and the recovery codes."""
-    software = runpy.run_path(str(site.project / "accounts" / "tests" / "passkey.py"))
-    passkey = software["Passkey"](f"localhost:{site.port}")
-    return passkey, site.python(CREATE % (email, passkey.data)).split()
+@pytest.mark.control("V6.6.3")
+def test_second_factor_code_attempts_are_limited(
+    client: HTTPSClient, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    verify_email(user)
+    add_second_factor(user)
+    log_in(client, user.email)
+    for _ in range(5):
+        client.post(CODE, {"code": "000000"})
+    client.post(CODE, {"code": code()})
+    assert not is_logged_in(client)
+    failures = [
+        vars(record)["fields"]["user"]
+        for record in caplog.records
+        if record.getMessage() == "authn_login_fail"
+    ]
+    assert set(failures) == {user.pk}
+    assert "authn_login_lock" in caplog.messages
 
 
-def waiting(site: Site, email: str, count: int) -> list[Person]:
-    """Return visitors who have proved the password, each with an IP address."""
-    people = [Person(site) for _ in range(count)]
-    for person in people:
-        assert person.log_in(email).location == CODE
-    return people
+@pytest.mark.control("V7.5.1")
+@pytest.mark.parametrize(
+    "url", [ACTIVATE, ADD_PASSKEY, "/accounts/delete/", "/accounts/email/"]
+)
+def test_sensitive_change_requires_reauthentication(
+    login: Login, user: User, url: str
+) -> None:
+    verify_email(user)
+    response = login(user).post(url, {"action_add": "", "email": "new@example.com"})
+    assert response.headers["Location"].startswith("/accounts/reauthenticate/")
 
 
-def test_answer_of_a_passkey_works_once_in_parallel(site: Site) -> None:
-    passkey, (handle, *_) = register(site, "passkey@example.com")
-    for _ in range(3):
-        person = Person(site)
-        token = person.token("/accounts/login/")
-        asked = json.loads(
-            person.get(PASSKEY, **{"X-Requested-With": "XMLHttpRequest"}).text
-        )["request_options"]
-        fields = urlencode(
-            {"csrfmiddlewaretoken": token, "credential": passkey.sign(asked, handle)}
-        ).encode()
-        copies = [Person(site) for _ in range(8)]
-        for copy in copies:
-            copy.cookies.load(person.cookies.output(header=""))
-        send_parallel(
-            [partial(copy.request, "POST", PASSKEY, fields, FORM) for copy in copies]
+@pytest.mark.control("V7.5.1")
+def test_only_a_new_log_in_sets_up_the_first_second_factor(
+    client: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify_email(user)
+    log_in(client, user.email)
+    assert client.get(ACTIVATE).status_code == 200
+    assert (
+        client.post("/accounts/delete/")
+        .headers["Location"]
+        .startswith("/accounts/reauthenticate/")
+    )
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: now + 301)
+        assert (
+            client.get(ACTIVATE)
+            .headers["Location"]
+            .startswith("/accounts/reauthenticate/")
         )
-        assert sum(copy.is_logged_in for copy in copies) == 1
-    assert passkey.id.hex() not in site.log.read_text(encoding="utf-8")
+    # A second one needs the first one, however new the log-in is.
+    add_second_factor(user)
+    assert (
+        client.get(ADD_PASSKEY)
+        .headers["Location"]
+        .startswith("/accounts/2fa/reauthenticate/")
+    )
 
 
-def test_code_of_an_authenticator_app_works_once_in_parallel(site: Site) -> None:
-    email = "app@example.com"
-    register(site, email)
-    secret = site.python(ADD_APP % email).strip()
-    people = waiting(site, email, 8)
-    tokens = [person.token(CODE) for person in people]
-    code = totp(secret)
-    sends = [
-        partial(
-            person.request,
-            "POST",
-            CODE,
-            urlencode({"csrfmiddlewaretoken": token, "code": code}).encode(),
-            FORM,
+@pytest.mark.control("V7.5.1")
+@pytest.mark.urls(__name__)
+def test_session_password_and_mailbox_leave_the_second_factor(
+    client: HTTPSClient, user: User
+) -> None:
+    verify_email(user)
+    factor, unused = add_second_factor(user), recovery_codes(user)
+    Client.force_login(client, user)
+    fields = {"password": PASSWORD, "recipient": user.email}
+    for page in ("", "code/", "code/confirm/"):
+        codes = re.findall(
+            r"^[\w-]{6,9}$",
+            "".join(str(message.body) for message in mail.outbox),
+            re.MULTILINE,
         )
-        for person, token in zip(people, tokens, strict=True)
+        client.post(f"/accounts/reauthenticate/{page}", {**fields, "code": codes})
+    assert unused[0] not in client.get("/accounts/2fa/recovery-codes/").content.decode()
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert Authenticator.objects.filter(pk=factor.pk).exists()
+
+
+@pytest.mark.control("V7.5.1")
+def test_new_way_to_reauthenticate_is_not_offered(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = [{"id": key} for key in ("new", "reauthenticate", "mfa_reauthenticate")]
+    monkeypatch.setattr(
+        DefaultAccountAdapter, "get_reauthentication_methods", lambda *args: ways
+    )
+    assert get_adapter().get_reauthentication_methods(user) == ways[1:2]
+    add_second_factor(user)
+    assert get_adapter().get_reauthentication_methods(user) == ways[2:]
+
+
+@pytest.mark.control("fernet")
+def test_second_factor_secrets_are_encrypted_and_rotated(
+    user: User, settings: Settings
+) -> None:
+    add_second_factor(user)
+    unused = recovery_codes(user)
+    assert SECRET not in str(list(Authenticator.objects.values_list("data", flat=True)))
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    for count in (2, 0):
+        out = StringIO()
+        call_command("rotate_encryption", stdout=out)
+        assert f"mfa.Authenticator.data: {count} re-encrypted" in out.getvalue()
+    settings.FIELD_ENCRYPTION_KEYS = [old]
+    with pytest.raises(CommandError):
+        call_command("rotate_encryption")
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    totp, codes = Authenticator.objects.order_by("-type")
+    assert totp.wrap().validate_code(code())
+    assert codes.wrap().get_unused_codes() == unused
+
+
+@pytest.mark.control("V6.3.7")
+def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
+    login: Login, staff: User, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client, url = login(staff), "/admin/mfa/authenticator/"
+    for action in (None, "delete_selected"):
+        factor = add_second_factor(user)
+        page = client.get(f"{url}{factor.pk}/change/").content.decode()
+        assert [
+            name
+            for name in ("user", "type", "created_at", "last_used_at")
+            if f"field-{name}" not in page
+        ] == []
+        assert factor.data["secret"] not in page
+        assert (
+            client.post(
+                f"{url}{factor.pk}/change/", {"user": staff.pk, "type": "totp"}
+            ).status_code
+            == 403
+        )
+        fields = {"post": "yes", "action": action or "", "_selected_action": factor.pk}
+        assert (
+            client.post(
+                url if action else f"{url}{factor.pk}/delete/", fields
+            ).status_code
+            == 302
+        )
+        assert not Authenticator.objects.filter(user=user).exists()
+        notice = mail.outbox.pop()
+        assert (
+            notice.to,
+            "changed your account: second factor." in str(notice.body),
+        ) == ([user.email], True)
+    removed = [
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage() == "authn_factor_removed"
     ]
-    assert {response.status for response in send_parallel(sends)} == {200, 302}
-    assert sum(person.is_logged_in for person in people) == 1
+    assert [
+        (fields["factor"], fields["owner"], fields["user"]) for fields in removed
+    ] == [("totp", user.pk, staff.pk)] * 2
 
 
-def test_recovery_codes_are_spent_once_in_parallel(site: Site) -> None:
-    email = "recovery@example.com"
-    _, (_, *codes) = register(site, email)
-    people = waiting(site, email, 8)
-    sends = [
-        person.prepare(CODE, {"code": codes[number % 4]})
-        for number, person in enumerate(people)
-    ]
-    assert {response.status for response in send_parallel(sends)} == {200, 302}
-    entered = sum(person.is_logged_in for person in people)
-    assert 1 <= entered <= 4
-    assert int(site.python(SPENT % email)) == 10 - entered
-    assert not [code for code in codes if code in site.log.read_text(encoding="utf-8")]
-
-
-def test_guesses_at_codes_from_many_ips_are_limited(site: Site) -> None:
-    email = "guessed@example.com"
-    register(site, email)
-    sends = [
-        person.prepare(CODE, {"code": f"{number:08}"})
-        for number, person in enumerate(waiting(site, email, 24))
-    ]
-    responses = send_parallel(sends)
-    assert 1 <= sum("Incorrect code" in response.text for response in responses) <= 5
-    assert {response.status for response in responses} == {200}
-
-
-def test_parallel_guesses_at_an_emailed_code_are_limited(site: Site) -> None:
-    person = Person(site)
-    person.post(SIGNUP, {"email": "emailed@example.com", "password1": PASSWORD})
-    guess = person.prepare(CONFIRM, {"code": "BBBB-BBBB"})
-    responses = send_parallel([guess] * 40)
-    assert {response.status for response in responses} <= {200, 302}
-    assert 1 <= sum("Incorrect code" in response.text for response in responses) <= 3
-
-
-def test_parallel_sign_ups_with_one_email_succeed_once(site: Site) -> None:
-    email = "twice@example.com"
-    fields = {"email": email, "password1": PASSWORD}
-    sends = [Person(site).prepare(SIGNUP, fields) for _ in range(6)]
-    assert {response.status for response in send_parallel(sends)} <= {302, 429}
-    created = site.python(f"print(User.objects.filter(email='{email}').count())")
-    assert created.strip() == "1"
+def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None:
+    for owner in (staff, user):
+        Authenticator.objects.create(
+            user=owner, type=Authenticator.Type.WEBAUTHN, data=Passkey().data
+        )
+    context = login(staff).get(ADD_PASSKEY).context
+    assert context["form"].initial["name"] == "Passkey 2"
+    created = context["js_data"]["creation_options"]["publicKey"]
+    assert created["user"]["displayName"] == staff.email

@@ -1,0 +1,22 @@
+"""Who gets which response from each URL here: see secure_django/guard/access.py."""
+
+ROWS = """
+/                                            200    200    200      200    200
+/favicon.ico                                 away   away   away     away   away
+/health/live/                                200    200    200      200    200
+/health/ready/                               200    200    200      200    200
+/.well-known/security.txt                    200    200    200      200    200
+/csp-report/                                 400    400    400      400    400    # all: tokenless: browsers send reports without a page
+/admin/                                      log-in log-in log-in   200    200
+/admin/login/                                log-in 403    403      away   away
+/admin/logout/                               log-in away   away     away   away
+/admin/password_change/                      log-in away   away     away   away
+/admin/password_change/done/                 log-in log-in log-in   200    200
+/admin/jsi18n/                               log-in log-in log-in   200    200
+/admin/autocomplete/                         log-in log-in log-in   403    403
+/admin/r/<content_type_id>/<object_id>/      log-in log-in log-in   404    404
+/admin/<url>                                 log-in log-in log-in   404    404
+/admin/*/<object_id>/                        log-in log-in log-in   away   away
+/admin/*/<object_id>/history/                log-in log-in log-in   away   away
+/admin/auth/group/*                          log-in log-in log-in   403    403
+"""

@@ -1,0 +1,68 @@
+"""Account pages that allauth lacks: emails about photos, deletion, end of a session."""
+
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
+from django.db.models import ProtectedError, RestrictedError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from secure_django.logging import log_event
+from secure_django.login.http import UserRequest
+from secure_django.user import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def notifications(request: UserRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "secure_django/accounts/notifications.html")
+    # Only this field is saved: staff may disable the account at this moment.
+    User.objects.filter(pk=request.user.pk).update(
+        decision_emails="decision_emails" in request.POST
+    )
+    messages.success(request, _("Saved."))
+    return redirect("account_notifications")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required
+def delete_account(request: UserRequest) -> HttpResponse:
+    """Delete the user's own account.
+
+    Refuse it for staff and former staff, whose decisions stay in the admin's log, and
+    where a row of an app needs the account.
+    """
+    user = request.user
+    if not user.is_deletable:
+        raise PermissionDenied
+    if request.method != "POST":
+        return render(request, "secure_django/accounts/delete.html")
+    try:
+        User.objects.get(pk=user.pk).delete()
+    except (ProtectedError, RestrictedError):
+        log_event("user_deletion_refused", request, user=user.pk)
+        context = {"is_needed": True}
+        return render(
+            request, "secure_django/accounts/delete.html", context, status=409
+        )
+    logout(request)
+    log_event("user_deleted", request, user=user.pk)
+    get_adapter().send_notification_mail(
+        "secure_django/accounts/email/account_deleted", user
+    )
+    return render(request, "secure_django/accounts/deleted.html")
+
+
+@require_POST
+def end_session(request: UserRequest, pk: int) -> HttpResponse:
+    session = get_object_or_404(UserSession, pk=pk, user=request.user)
+    log_event("session_expired", request, reason="ended by its owner")
+    if session.is_current():
+        logout(request)
+    session.end()
+    return redirect("usersessions_list")

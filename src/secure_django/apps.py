@@ -1,0 +1,29 @@
+from importlib import import_module
+from pathlib import Path
+
+from django.apps import AppConfig, apps
+from django.contrib.admin import apps as admin
+from django.utils.module_loading import autodiscover_modules
+
+
+class SecureDjangoConfig(AppConfig):
+    name = "secure_django"
+
+    def ready(self) -> None:
+        from secure_django import checks  # noqa: F401
+        from secure_django.conf import checks as settings_checks  # noqa: F401
+        from secure_django.conf import env
+        from secure_django.web import checks as template_checks  # noqa: F401
+
+        # Also where a project's settings have lost their last line.
+        if env.is_loaded:
+            env.stop_on_problems()
+        for app in apps.get_app_configs():
+            for path in sorted(Path(app.path).glob("jobs_*.py")):
+                import_module(f"{app.name}.{path.stem}")
+        autodiscover_modules("jobs")
+
+
+class AdminConfig(admin.AdminConfig):
+    default = False  # Django takes SecureDjangoConfig; settings name this one
+    default_site = "secure_django.admin.AdminSite"

@@ -1,0 +1,1 @@
+"""Commands for developers and CI. They use only the standard library."""

@@ -1,0 +1,72 @@
+"""Merge a release of the template into this project: the newest, or the named one.
+
+Nothing is committed. With answers alone, it merges what they add or remove. .cruft.json
+names the template, whose update.py does the merge. With `patch`, it keeps this
+project's changes of vendor/secure-django in a patch instead of refusing them.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from secure_django.commands.programs import NotRun, check_project, run
+
+RECORD = Path(".cruft.json")
+
+
+def main(wanted: str, answers: list[str], patch: bool = False) -> None:
+    """Run update.py of the release, whose exit code is that of this command."""
+    check_project()
+    record = read_record()
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            release = clone_template(folder, record["template"], wanted)
+            command = [sys.executable, f"{folder}/update.py"]
+            if wanted or not answers:
+                command += [release, *answers]
+            else:
+                command += ["", *answers]  # no release: the answers alone
+            if patch:
+                command.append("--patch")
+            update = subprocess.run(command, check=False)  # noqa: S603
+    except NotRun as reason:
+        sys.exit(f"git failed: {reason}")
+    sys.exit(update.returncode)
+
+
+def read_record() -> dict[str, Any]:
+    """Return where the project comes from, or end with a sentence."""
+    try:
+        record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
+        record["template"], record["commit"]
+    except (OSError, ValueError, KeyError):
+        sys.exit(
+            f"{RECORD} is missing or damaged."
+            " It records the template, the release and the answers: restore it."
+        )
+    return record
+
+
+def clone_template(folder: str, template: str, wanted: str) -> str:
+    """Clone the template into a folder, at a release; return the release's tag."""
+    run("git", "clone", "--quiet", "--", template, folder)
+    release = find_release(folder, wanted)
+    run("git", "-C", folder, "checkout", "--quiet", "--detach", release)
+    return release
+
+
+def find_release(folder: str, wanted: str) -> str:
+    """Return the tag of the wanted release, or else of the newest."""
+    output = run("git", "-C", folder, "tag", "--sort=v:refname")
+    tags = re.findall(r"^v\d+\.\d+\.\d+$", output, re.MULTILINE)
+    release = tags[-1] if tags else "v1.0.0"
+    if wanted:
+        release = f"v{wanted.removeprefix('v')}"
+    if release not in tags:
+        names = ", ".join(tags) or "none"
+        sys.exit(f"The template has no release {release}. Its releases: {names}.")
+    return release

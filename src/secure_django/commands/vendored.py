@@ -1,0 +1,122 @@
+"""Say whether vendor/secure-django is what the release has.
+
+    python -m secure_django.commands.vendored        in the project's folder
+
+It names each file that is missing, changed or not of the release, there and in the
+installed copy. vendor/secure-django.sha256 has the hashes, in the format of sha256sum,
+and .cruft.json has the hash of this list. That nobody changed all three on purpose,
+`poe template-update` finds, which generates the release anew.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+VENDOR = "vendor/secure-django"
+HASHES = "vendor/secure-django.sha256"
+RECORD = ".cruft.json"
+SOURCE = "src/secure_django/"
+# What Python and desktops leave in folders.
+LEFTOVERS = {"__pycache__", ".DS_Store"}
+ADVICE = """\
+Restore the files with Git, and run `uv sync --reinstall-package secure-django`: \
+what a project changes without an edit is in secure_django/docs/seams.md."""
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or nothing for a link: the package has none."""
+    if path.is_symlink():
+        return ""
+    content = path.read_bytes()
+    if b"\0" not in content:  # a clone on Windows can have other line ends
+        content = content.replace(b"\r\n", b"\n")
+    return hashlib.sha256(content).hexdigest()
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the hash of each file in a folder, by its name relative to that."""
+    hashes = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        is_leftover = not LEFTOVERS.isdisjoint(name.parts)
+        if not is_leftover and (path.is_file() or path.is_symlink()):
+            hashes[name.as_posix()] = digest(path)
+    return hashes
+
+
+def read_hashes(path: Path) -> dict[str, str]:
+    """Return the hashes of a list in the format of sha256sum."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
+    # sha256sum marks binary files with an asterisk.
+    return {name.removeprefix("*"): sha256 for sha256, name in pairs}
+
+
+def compare(
+    released: dict[str, str], found: dict[str, str], where: str
+) -> Iterator[str]:
+    for name in sorted(released | found):
+        if name not in found:
+            yield f"{where}/{name} is missing"
+        elif name not in released:
+            yield f"{where}/{name} is not of the release"
+        elif released[name] != found[name]:
+            yield f"{where}/{name} was changed"
+
+
+def find_installed() -> Path | None:
+    """Return the folder that `import secure_django` reads."""
+    spec = find_spec("secure_django")
+    return Path(spec.origin).parent.resolve() if spec and spec.origin else None
+
+
+def find_problems(root: Path) -> list[str]:
+    """Return a line for each difference between a project's copies and the release.
+
+    Without vendor/, the package is from an index: uv.lock has its hash.
+    """
+    vendor = root / VENDOR
+    hashes = root / HASHES
+    if not vendor.is_dir():
+        return []
+    if not hashes.is_file():
+        return [f"{HASHES} is missing"]
+    released = read_hashes(hashes)
+    problems = list(compare(released, hash_files(vendor), VENDOR))
+    recorded = read_recorded_hash(root / RECORD)
+    if recorded and recorded != digest(hashes):
+        problems.append(f"{HASHES} is not the list that {RECORD} records")
+    installed = find_installed()
+    if installed and not installed.is_relative_to(vendor.resolve()):
+        package = {
+            name.removeprefix(SOURCE): sha256
+            for name, sha256 in released.items()
+            if name.startswith(SOURCE)
+        }
+        where = "installed secure_django"
+        problems += compare(package, hash_files(installed), where)
+    return problems
+
+
+def read_recorded_hash(record: Path) -> str:
+    """Return the hash of the list that was generated, if the project records one."""
+    if not record.is_file():
+        return ""
+    values = json.loads(record.read_text(encoding="utf-8"))
+    return str(values.get("generated", {}).get("package", ""))
+
+
+def main() -> int:
+    problems = find_problems(Path.cwd())
+    if not problems:
+        return 0
+    print(*problems, sep="\n")
+    print(ADVICE, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

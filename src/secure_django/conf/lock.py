@@ -1,0 +1,207 @@
+"""Write settings.lock: every setting that differs from Django's, one value a line.
+
+    python -m secure_django.conf.lock            in the project's folder
+    python -m secure_django.conf.lock --check    exit 1 if the file is out of date
+
+The file is committed. A review sees there what a change of the settings or a release
+of the package changes. It shows production, and nothing of the machine: a variable with
+a default has this, a variable without one is masked, as (SECRET_KEY).
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from difflib import unified_diff
+from enum import Enum
+from functools import partial
+from importlib import import_module
+from pathlib import Path, PurePath
+from types import ModuleType
+from typing import Any
+
+from django.conf import global_settings
+from django.utils import translation
+from django.utils.functional import Promise
+
+from secure_django import conf
+from secure_django.conf.environment import Environment
+from secure_django.conf.testing import example_values
+
+SETTINGS = "config.settings"
+LOCK = "settings.lock"
+HEADER = """\
+# Every setting that differs from Django's, in production. (NAME) comes from the
+# environment. Written by `python -m secure_django.conf.lock`: commit it.
+"""
+INDENT = "    "
+BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", frozenset: "{}"}
+MISSING = object()
+
+
+class CanonicalEnvironment(Environment):
+    """Give each variable its default, whatever this machine has."""
+
+    def load(self, folder: Path) -> None:
+        """Read neither the file nor the variables of the process."""
+        self.forget()
+        self.variables = {}
+        self.folder = folder
+        self.examples = example_values()
+
+    def read[T](
+        self, name: str, parse: Callable[[str], T], default: str | None = None
+    ) -> T:
+        """Return the default, or a value that the lock masks."""
+        if default is not None:
+            return super().read(name, parse, default)
+        self.required.add(name)
+        stand_in: Any = self.examples.get(name, f"({name})")
+        # A parser of the project's own may refuse the stand-in.
+        try:
+            self.values[name] = parse(stand_in)
+        except Exception:
+            self.values[name] = stand_in
+        value: T = self.values[name]
+        return value
+
+    @property
+    def masks(self) -> dict[int, str]:
+        """Return the names of variables without a default, by the id of their value."""
+        required = {name: self.values[name] for name in self.required}
+        return {
+            id(value): name
+            for name, value in sorted(required.items())
+            # Python has each of these once, for all settings.
+            if not isinstance(value, bool | int | None)
+        }
+
+
+class Renderer:
+    """Spell values alike on each system and with each version of Python."""
+
+    def __init__(self, base_dir: Path, masks: dict[int, str]) -> None:
+        self.base_dir = base_dir
+        self.masks = masks
+
+    def lines(self, value: object) -> Iterator[str]:
+        """Yield the lines of a value; those of its elements are indented."""
+        if id(value) in self.masks:
+            yield f"({self.masks[id(value)]})"
+        elif isinstance(value, dict):
+            items = sorted((self.scalar(key), item) for key, item in value.items())
+            yield from self.group(
+                "{}", [self.element(item, f"{key}: ") for key, item in items]
+            )
+        elif type(value) in BRACKETS:
+            elements = [self.element(item) for item in value]  # type: ignore[attr-defined]
+            if isinstance(value, set | frozenset):
+                elements.sort()
+            yield from self.group(BRACKETS[type(value)], elements)
+        else:
+            yield self.scalar(value)
+
+    def element(self, value: object, key: str = "") -> list[str]:
+        first, *others = self.lines(value)
+        return [f"{INDENT}{line}" for line in (key + first, *others)]
+
+    def group(self, brackets: str, elements: list[list[str]]) -> Iterator[str]:
+        if not elements:
+            yield brackets
+            return
+        yield brackets[0]
+        for *others, last in elements:
+            yield from others
+            yield f"{last},"
+        yield brackets[1]
+
+    def scalar(self, value: object) -> str:
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, PurePath):
+            value = value.as_posix()
+        if isinstance(value, str | Promise):
+            return self.text(str(value))
+        if isinstance(value, bool | int | float | bytes | None):
+            return repr(value)
+        if isinstance(value, timedelta):
+            return f"timedelta({value})"
+        if isinstance(value, re.Pattern):
+            return f"re.compile({self.text(value.pattern)})"
+        if isinstance(value, partial):
+            return f"partial({name_of(value.func)})"
+        return name_of(value)
+
+    def text(self, value: str) -> str:
+        """Return a text in quotes, with paths relative to the project's folder."""
+        for folder in {str(self.base_dir), self.base_dir.as_posix()}:
+            path = rf"(?<![\w./-]){re.escape(folder)}(?=[/\\]|\Z)"
+            if re.search(path, value):
+                value = re.sub(path, ".", value).replace("\\", "/")
+        return json.dumps(value, ensure_ascii=False)
+
+
+def name_of(value: object) -> str:
+    """Return the name of a class or function, or of an object's class: no address."""
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def is_setting(name: str, value: object) -> bool:
+    """Return whether a name is a setting, and not a helper such as the class CSP."""
+    if not name.isupper() or isinstance(value, type | ModuleType):
+        return False
+    default = getattr(global_settings, name, MISSING)
+    return default is MISSING or value != default
+
+
+def render(values: dict[str, Any], environment: CanonicalEnvironment) -> str:
+    """Return the text of settings.lock for the names of a settings module."""
+    renderer = Renderer(environment.base_dir, environment.masks)
+    text = HEADER
+    for name, value in sorted(values.items()):
+        if is_setting(name, value):
+            text += f"{name} = " + "\n".join(renderer.lines(value)) + "\n"
+    return text
+
+
+def load_text(root: Path) -> str:
+    """Load the project's settings, and return the text of settings.lock."""
+    environment = CanonicalEnvironment()
+    conf.env = environment  # before the settings import it
+    sys.path.insert(0, str(root))
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS  # for the texts in languages
+    module = import_module(SETTINGS)
+    translation.deactivate_all()
+    return render(vars(module), environment)
+
+
+def main(arguments: list[str]) -> int:
+    root = Path.cwd()
+    if not (root / "config" / "settings.py").is_file():
+        print("Run this in the project's folder.", file=sys.stderr)
+        return 1
+    lock = root / LOCK
+    text = load_text(root)
+    if "--check" not in arguments:
+        lock.write_text(text, encoding="utf-8", newline="\n")
+        return 0
+    committed = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    if committed == text:
+        return 0
+    difference = unified_diff(
+        committed.splitlines(), text.splitlines(), LOCK, "the settings", lineterm=""
+    )
+    print(*difference, sep="\n")
+    print(
+        f"{LOCK} is out of date: read the difference, run"
+        " `python -m secure_django.conf.lock`, and commit it.",
+        file=sys.stderr,
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

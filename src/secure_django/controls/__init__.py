@@ -1,0 +1,1 @@
+"""The tests about an assembled project, which run in every project with the guard."""

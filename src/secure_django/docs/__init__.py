@@ -1,0 +1,1 @@
+"""The documents of the package: `python -m secure_django.docs` prints their folder."""

@@ -1,0 +1,111 @@
+"""A work queue in the database: each row has the time at which it is due.
+
+Any number of workers can share the rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Case, F, Q, When, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+__all__ = ["DueQuerySet", "DueRow"]
+
+# By model: the owner whose row this process claimed last.
+last_owners: dict[type[models.Model], Any] = {}
+
+
+def is_free(now: datetime) -> Q:
+    is_unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    return Q(is_unclaimed, due_at__lte=now)
+
+
+class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
+    def due(self) -> Self:
+        """Return the rows that are due and that no worker has claimed."""
+        return self.filter(is_free(timezone.now()))
+
+    def claim(self, limit: int, duration: timedelta) -> list[Row]:
+        """Claim up to `limit` due rows, round robin by owner, and return them.
+
+        The query's order applies to the rows of one owner. No other worker gets the
+        rows for `duration`.
+        """
+        now = timezone.now()
+        free = is_free(now)
+        keys = self.filter(free).next_keys(limit)
+        claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
+        # The update succeeds for one worker only. The conditions of `self` are left
+        # out: a condition on another table would be a subquery, and PostgreSQL does not
+        # repeat it for a row that another worker has just claimed.
+        rows = self.model._base_manager
+        claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
+        # In random order: a row that ends each pass with an error would otherwise block
+        # the rows behind it.
+        return list(self.filter(pk__in=claimed).order_by("?"))
+
+    def next_keys(self, limit: int) -> list[Any]:
+        """Return the keys of the next rows, beginning after the last owner.
+
+        Without round robin, an owner with many slow rows would delay all others.
+        """
+        order: list[Any] = [*self.query.order_by, "due_at"]
+        owner = self.model.owner_path
+        if owner is None:
+            keys = self.order_by(*order).values_list("pk", flat=True)
+            return list(keys[:limit])
+        number_of_owner = Window(RowNumber(), partition_by=F(owner), order_by=order)
+        turn: list[Any] = [number_of_owner, owner]
+        last_owner = last_owners.get(self.model)
+        if last_owner is not None:
+            is_later = When(**{f"{owner}__gt": last_owner}, then=0)
+            turn.insert(1, Case(is_later, default=1))
+        in_turn = self.order_by(*turn).values_list("pk", owner)
+        rows = list(in_turn[:limit])
+        if rows:
+            _, owner_of_last_row = rows[-1]
+            last_owners[self.model] = owner_of_last_row
+        return [key for key, _ in rows]
+
+    def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
+        """Extend the claim, or end it (None).
+
+        Rows that another worker has taken over stay as they are.
+        """
+        keys = [row.pk for row in rows]
+        own_rows = self.filter(pk__in=keys, claimed_until=rows[0].claimed_until)
+        own_rows.update(claimed_until=until)
+        for row in rows:
+            row.claimed_until = until
+
+    def reschedule(self, row: Row, due_at: datetime | None) -> None:
+        """Store when a row is due again.
+
+        Do nothing if another process has changed its `due_at` since the claim.
+        """
+        unchanged = self.filter(pk=row.pk, due_at=row.due_at)
+        unchanged.update(due_at=due_at)
+
+
+class DueRow(models.Model):
+    """A row that the worker processes at `due_at` (None: never)."""
+
+    # The path to the user who owns the row, such as album__owner; None if no user does.
+    owner_path: ClassVar[str | None] = "owner"
+
+    due_at = models.DateTimeField(null=True, db_index=True)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)  # how often it was claimed
+
+    objects = DueQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def next_attempt(self) -> datetime:
+        """Return when to try again: in 10 seconds at first, in 15 minutes at most."""
+        wait = 10 * 1.5 ** min(self.attempts - 1, 12)
+        return timezone.now() + timedelta(seconds=min(wait, 900))

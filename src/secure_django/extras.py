@@ -1,0 +1,37 @@
+"""Say in one sentence which extra a module needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def missing_extra(name: str, modules: list[str], extra: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"{name} needs {', '.join(modules)}:"
+        f' add "secure-django[{extra}]" to the dependencies.'
+    )
+
+
+def is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is the package that would contain it
+        return False
+
+
+def require(name: str, *modules: str, extra: str) -> None:
+    """Raise ImproperlyConfigured if a module of an extra is not installed."""
+    missing = [module for module in modules if not is_installed(module)]
+    if missing:
+        raise missing_extra(name, missing, extra)
+
+
+@contextmanager
+def importing(name: str, *, extra: str) -> Iterator[None]:
+    """Raise ImproperlyConfigured if an import in the `with` statement fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_extra(name, [str(error.name)], extra) from error

@@ -1,0 +1,211 @@
+"""The access table: who gets which response from each URL, and what else they may do.
+
+`tests/table.py` of each app, or `access.py` in a package, has a row in ROWS for each of
+its URLs: the route, and the responses to an anonymous visitor, the owner of the object,
+another user, staff without permissions, and a reviewer of photos. They answer a GET
+request or, if the view refuses GET, the first method that it allows. A row with exactly
+the route takes precedence over one with `*`. log-in: redirect to log-in; reauth:
+redirect to reauthentication; away: redirect to another page.
+
+If URLs have parameters, `objects` creates an object of `owner` and returns the
+parameters' values. Further parameters of `objects` are further users, the roles:
+`objects(owner, patient)` adds a sixth response, that of the patient. In a row without
+it, the patient gets what another user gets. Each app has an owner of its own, and
+`objects` runs again for the other user.
+
+What anybody but the owner reads or changes stands behind the row: who, what and why.
+That is also what they read once a field such as `is_public` has another value.
+
+    /doctors/<pk>/   200    200 200 200 200      # all: name: patients choose by it
+    /visits/<pk>/    log-in 200 404 404 404 200  # patient: text: it is about them
+    /wiki/<pk>/edit/ log-in 200 200 200 404      # other: text, writes: all may edit
+
+Who is `all`, or names of columns. What is the names of fields, or one of WORDS. After
+another # follows what others may do.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.urls import get_resolver
+
+PEOPLE = ("anonym", "owner", "other", "staff", "reviewer")
+WORDS = {
+    "page": "see that it exists, and nothing of it",
+    "writes": "change it",
+    "repeats": "send the form as often as they like",
+    "uploads": "store a file of any kind",
+    "leaves": "be sent to another site",
+    "lasting": "use a link that never ends",
+    "guesses": "open it by a token that can be guessed",
+    "tokenless": "send a request without a CSRF token",
+}
+REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
+HEADING = f"{'# route':<44} {' '.join(f'{person:<6}' for person in PEOPLE)}".strip()
+
+
+class Reason(NamedTuple):
+    people: set[str]
+    things: set[str]
+    why: str
+
+
+class Row(NamedTuple):
+    app: str
+    route: str
+    answers: list[str]
+    reasons: list[Reason]
+
+    def allows(self, person: str, thing: str) -> bool:
+        """Return whether a reason names both. A role of another app is another user."""
+        known = {"all", *columns(self.app)}
+        people = {"all", person if person in known else "other"}
+        return any(
+            people & reason.people and thing in reason.things for reason in self.reasons
+        )
+
+    def answer(self, person: str) -> str:
+        """Return the response to a person. A role may get that of another user."""
+        answers = dict(zip(columns(self.app), self.answers, strict=False))
+        return answers.get(person, answers["other"])
+
+
+def parse_reason(text: str) -> Reason:
+    who, _, rest = text.partition(":")
+    what, _, why = rest.partition(":")
+    return Reason(set(re.findall(r"\w+", who)), set(re.findall(r"\w+", what)), why)
+
+
+def parse_row(app: str, line: str) -> Row:
+    row, *reasons = line.split("#")
+    route, *answers = row.split()
+    return Row(app, route, answers, [parse_reason(reason) for reason in reasons])
+
+
+def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """Yield the route of every view, its parameters as <name>, and the view."""
+    for pattern in patterns:
+        part = re.sub(
+            r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>",
+            lambda match: f"<{match[1] or match[2]}>",
+            str(pattern.pattern),
+        )
+        if hasattr(pattern, "url_patterns"):
+            yield from routes(pattern.url_patterns, prefix + part)
+        else:
+            yield prefix + part.strip("^$"), pattern.callback
+
+
+# The tables of this project's apps, that of secure_django last: some of its rows are
+# for the admin pages of every app.
+APPS = sorted(apps.get_app_configs(), key=lambda app: app.name == "secure_django")
+# Where an app has its table: a package beside its code, a project among its tests.
+PLACES = {"access": "access.py", "tests.table": "tests/table.py"}
+TABLES = {
+    app.name: import_module(f"{app.name}.{module}")
+    for app in APPS
+    for module, file in PLACES.items()
+    if Path(app.path, file).is_file()
+}
+ROWS = [
+    parse_row(app, line)
+    for app, table in TABLES.items()
+    for line in table.ROWS.strip().splitlines()
+    if not line.startswith("#")
+]
+LABELS = {app.name: app.label for app in APPS}
+# Django shows the first of two views at the same URL.
+VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
+
+
+def is_own_app(app: AppConfig) -> bool:
+    """Return whether an app is this project's, or of a package that is asked for.
+
+    The setting GUARD_PACKAGES names such packages.
+    """
+    package = app.name.partition(".")[0]
+    if package in getattr(settings, "GUARD_PACKAGES", ()):
+        return True
+    folders = Path(app.path).relative_to(settings.BASE_DIR, walk_up=True).parts
+    return not {"..", "vendor", "site-packages"} & {*folders}
+
+
+def row_for(route: str) -> Row | None:
+    rows = [row for row in ROWS if fnmatchcase(route, row.route)]
+    return min(rows, key=lambda row: row.route != route, default=None)
+
+
+def rule(route: str) -> Row:
+    """Return the row of a route, or one that allows nothing."""
+    return row_for(route) or Row(app_of_view(route), route, [], [])
+
+
+def app_of_view(route: str) -> str:
+    app = apps.get_containing_app_config(VIEWS[route].__module__)
+    return app.name if app else ""
+
+
+def app_of(route: str) -> str:
+    """Return the app whose table has the row, or that has the view."""
+    return rule(route).app
+
+
+def is_of_admin(route: str) -> bool:
+    """Return whether a page is one of Django's admin, or of what it has for a model."""
+    is_of_site = any(hasattr(VIEWS[route], it) for it in ("admin_site", "model_admin"))
+    return is_of_site or (route.startswith("/admin/") and "*" in rule(route).route)
+
+
+def is_own(route: str) -> bool:
+    """Return whether a page is this project's own: packages test theirs."""
+    view_app = app_of_view(route)
+    is_of_package = view_app and not is_own_app(apps.get_app_config(LABELS[view_app]))
+    return app_of(route) in TABLES and not is_of_package and not is_of_admin(route)
+
+
+ROUTES = {route: app_of_view(route) for route in VIEWS}
+OWN_ROUTES = [route for route in ROUTES if is_own(route)]
+
+
+def roles(app: str) -> list[str]:
+    """Return the further users whom an app's `objects` asks for."""
+    make: Callable[..., Any] | None = getattr(TABLES.get(app), "objects", None)
+    return list(inspect.signature(make).parameters)[1:] if make else []
+
+
+def columns(app: str) -> list[str]:
+    return [*PEOPLE, *roles(app)]
+
+
+ROLES = sorted({role for app in TABLES for role in roles(app)})
+
+
+def is_asked(person: str, route: str) -> bool:
+    """Return whether the tests ask a page as a person: roles ask those of their app."""
+    return person not in ROLES or person in roles(app_of(route))
+
+
+def open_page(client: Any, url: str) -> Any:
+    """Return the response to GET, or to the first method that the view allows."""
+    response = client.get(url)
+    if response.status_code != 405:
+        return response
+    method = response.headers["Allow"].partition(",")[0].lower()
+    return getattr(client, method)(url)
+
+
+def outcome(response: Any) -> str:
+    """Return a response as the table writes it."""
+    if response.status_code != 302:
+        return str(response.status_code)
+    target = response.headers["Location"]
+    if "/login/?next=" in target:
+        return "log-in"
+    return "reauth" if "/reauthenticate/?next=" in target else "away"

@@ -1,0 +1,135 @@
+"""The findings of the tests of the access table, and what to do about them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import FieldError
+
+from secure_django.guard.marks import MARK, MARKUP, Mark
+from secure_django.guard.requests import EVIL, EVIL_HOST, WORD
+from secure_django.guard.sending import Answer
+from secure_django.mail.outbox import UnknownRecipientError
+
+REASON = (
+    "Only if they are meant to, end the row in tests/table.py of the app with who, what"
+    " and why:  # WHO: WHAT: WHY  (secure_django/guard/access.py has examples)"
+)
+OWN_HOSTS = {"", "testserver", settings.DOMAIN_NAME}
+SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
+UNESCAPED = re.compile(f"{MARK.pattern}{MARKUP}")
+LINK = re.compile(rf'(?:href|src|action)=["\']?\s*{MARK.pattern}')
+
+
+class Findings:
+    """What is wrong, and for which people."""
+
+    def __init__(self) -> None:
+        self.people: defaultdict[str, set[str]] = defaultdict(set)
+
+    def add(self, sentence: str, person: str = "") -> None:
+        self.people[sentence] |= {person} - {""}
+
+    def report(self, *steps: str) -> None:
+        """Fail with the findings, and with what to do first, second and so on."""
+        if not self.people:
+            return
+        lines = [
+            f"{sentence} ({', '.join(sorted(people))})" if people else sentence
+            for sentence, people in sorted(self.people.items())
+        ]
+        lines += ["", "What to do, in this order:"]
+        lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+def is_weaker(policy: str) -> bool:
+    """Return whether a policy allows what that of the settings does not."""
+    words = [directive.split() for directive in policy.split(";") if directive.strip()]
+    directives = {name: sources for name, *sources in words}
+    if directives.get("default-src") != ["'none'"]:
+        return True
+    # default-src does not stand in for these.
+    others = {"base-uri", "form-action", "frame-ancestors"}
+    if not (others <= directives.keys() or "sandbox" in directives):
+        return True
+    for name, sources in directives.items():
+        given = {source for source in sources if not source.startswith("'nonce-")}
+        allowed = {"'none'", *map(str, settings.SECURE_CSP.get(name, ()))}
+        if name != "sandbox" and not given <= allowed:
+            return True
+    return False
+
+
+def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
+    """Yield what no page may do, whoever opens it.
+
+    With `may_leave`, it may redirect to another site, if that is not from a request.
+    """
+    response = answer.response
+    policy = response.headers.get("Content-Security-Policy", "")
+    if settings.SECURE_CSP and is_weaker(policy):
+        yield "weakens the Content-Security-Policy: remove csp_override"
+    if "Access-Control-Allow-Origin" in response.headers:
+        yield "lets other sites read it: remove Access-Control-Allow-Origin"
+    error = error_of(response)
+    if error is UnknownRecipientError:
+        yield (
+            "sends an email to any address or past the outbox: call send_invitation of"
+            " secure_django.mail.invitations, or send_mail without `using`"
+        )
+    elif error is FieldError:
+        yield (
+            "answers 500 (FieldError): it takes the name of a field from a request,"
+            " so compare it with a list first"
+        )
+    elif response.status_code == 500:
+        name = error.__name__ if error else "no exception"
+        yield f"answers 500 ({name}): check what a user sends first"
+    hosts = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
+    target = response.headers.get("Location", "/")
+    if target.startswith(hosts):
+        yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
+    elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
+        yield "redirects to another site"
+    if any(SENT.search(path) for path in answer.opened):
+        yield "opens a file by a name from a request: name it by an id"
+    if "html" in response.headers.get("Content-Type", ""):
+        yield from faults_of_html(answer.text)
+
+
+def weak_cookies(answer: Answer) -> Iterator[str]:
+    for name, cookie in answer.response.cookies.items():
+        is_safe = cookie["secure"] and cookie["httponly"] and cookie["samesite"]
+        if cookie.value and not is_safe:
+            yield (
+                f"sets the cookie {name} without secure, httponly or samesite:"
+                " use request.session"
+            )
+
+
+def faults_of_html(text: str) -> Iterator[str]:
+    if EVIL in text:
+        yield "shows a parameter unescaped: render a template"
+    if UNESCAPED.search(text):
+        yield "shows a stored text unescaped: render a template"
+    if LINK.search(text):
+        yield "links to a text that may be javascript: use a URLField and its form"
+
+
+def shown(text: str, hidden: list[Mark], asked: str = "") -> Iterator[Mark]:
+    """Yield the marks in a text that the request did not contain."""
+    marks = set(MARK.findall(text))
+    for mark in hidden:
+        is_here = mark.text in marks if MARK.fullmatch(mark.text) else mark.text in text
+        if is_here and mark.text not in asked:
+            yield mark
+
+
+def error_of(response: Any) -> type[Exception] | None:
+    kind: type[Exception] | None = (response.exc_info or [None])[0]
+    return kind

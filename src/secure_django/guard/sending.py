@@ -1,0 +1,253 @@
+"""Requests whose effects are recorded and then undone."""
+
+import builtins
+import io
+import logging
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection, transaction
+from django.db.models import Model
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+
+from secure_django.guard.access import outcome
+from secure_django.guard.marks import OWN_MODELS, Key, State, World, all_values
+from secure_django.testing import HTTPSClient
+from secure_django.user import User
+
+OTHER_SITE = "https://evil.example"
+WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
+# The keys of rate limits: allauth's, which secure_django.ratelimit uses, and others'.
+COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
+OWN_TABLES = {model._meta.db_table: model for model in OWN_MODELS}
+
+type Changes = dict[Key, tuple[dict[str, Any], dict[str, Any]]]
+
+
+class RecordingCache(LocMemCache):
+    """A cache that knows which keys were set."""
+
+    keys: ClassVar[set[str]] = set()
+
+    def set(self, key: str, *args: Any, **options: Any) -> None:
+        self.keys.add(key)
+        super().set(key, *args, **options)
+
+    def incr(self, key: str, *args: Any, **options: Any) -> int:
+        self.keys.add(key)
+        return int(super().incr(key, *args, **options))
+
+
+class Answer(NamedTuple):
+    """The effects of a request, before they were undone."""
+
+    response: Any
+    outcome: str  # as in the access table
+    text: str  # of the page and its headers
+    mails: list[Any]
+    logs: str
+    written: set[type[Model]]  # whose rows it wrote, also without a change
+    changes: Changes  # the rows before and after, {} without one
+    files: list[bytes]  # that were stored
+    limits: list[str]  # the keys of rate limits that counted it
+    queries: int
+    opened: list[str]  # the paths of files
+
+
+class Sender:
+    """Send requests as any user."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clients: dict[Any, HTTPSClient] = {}
+        self.state: State = {}
+        self.files = stored_files()
+        self.logs: list[str] = []
+        self.opened: list[str] = []
+        # By path: the names that code has read of a query or a form, and of files.
+        self.names: defaultdict[str, set[str]] = defaultdict(set)
+        self.file_names: defaultdict[str, set[str]] = defaultdict(set)
+        self.path = ""
+
+    def client(self, user: User | None) -> HTTPSClient:
+        key = user and user.pk
+        if key not in self.clients:
+            self.clients[key] = HTTPSClient(
+                raise_request_exception=False, headers={"origin": OTHER_SITE}
+            )
+            if user:
+                self.clients[key].force_login(user)
+            # After the log-in, which may write rows of its own.
+            self.state = all_values()
+        return self.clients[key]
+
+    def send(
+        self,
+        user: User | None,
+        url: str,
+        method: str = "get",
+        *,
+        after: User | None = None,
+        **options: Any,
+    ) -> Answer:
+        """Send a request: `after` another user's, if a cache may answer both."""
+        client = self.client(user)
+        first = self.client(after) if after else None
+        self.path = url.partition("?")[0]
+        with undone(client), recorded() as statements:
+            # An error in a view ends such a transaction, and not that of the test.
+            if first:
+                with transaction.atomic():
+                    body_of(first.get(url))
+            self.logs.clear()
+            self.opened.clear()
+            with transaction.atomic():
+                response = getattr(client, method)(url, **options)
+            text = f"{body_of(response)}\n{response.headers}"
+            written = set(written_models(statements))
+            changes = compare(self.state, all_values()) if written else {}
+            mails = list(mail.outbox)
+            limits = list(filter(COUNTER.search, RecordingCache.keys))
+        logs = "\n".join(self.logs)
+        files = [] if method == "get" else self.restore_files()
+        return Answer(
+            response,
+            outcome(response),
+            text,
+            mails,
+            logs,
+            written,
+            changes,
+            files,
+            limits,
+            len(statements),
+            list(self.opened),
+        )
+
+    def restore_files(self) -> list[bytes]:
+        """Undo what happened to files, and return the contents of new ones."""
+        now = stored_files()
+        new = [now[path] for path in now.keys() - self.files.keys()]
+        for path in now.keys() - self.files.keys():
+            path.unlink()
+        for path in self.files.keys() - now.keys():
+            path.write_bytes(self.files[path])
+        return new
+
+
+@contextmanager
+def undone(client: HTTPSClient) -> Iterator[None]:
+    cookies = deepcopy(client.cookies)
+    cache.clear()  # so that no limit ends the tests
+    RecordingCache.keys.clear()
+    mail.outbox.clear()
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    client.cookies = cookies
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Yield the statements of SQL that are executed."""
+    statements: list[str] = []
+
+    def keep(execute: Any, sql: str, *args: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(keep):
+        yield statements
+
+
+def written_models(statements: list[str]) -> Iterator[type[Model]]:
+    """Yield the models of this project to whose tables statements write."""
+    for statement in statements:
+        write = WRITE.match(statement)
+        if write and write[1] in OWN_TABLES:
+            yield OWN_TABLES[write[1]]
+
+
+def compare(before: State, after: State) -> Changes:
+    """Return the rows that differ, whatever the time of the last log-in."""
+    keys = before.keys() | after.keys()
+    pairs = {key: (before.get(key, {}), after.get(key, {})) for key in keys}
+    return {
+        key: (old, new)
+        for key, (old, new) in pairs.items()
+        if without_login(old) != without_login(new)
+    }
+
+
+def without_login(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: it for name, it in values.items() if name != "last_login"}
+
+
+def body_of(response: Any) -> str:
+    if not response.streaming:
+        return str(response.content.decode(errors="replace"))
+    return b"".join(response.streaming_content).decode(errors="replace")
+
+
+def stored_files() -> dict[Path, bytes]:
+    paths = Path(settings.MEDIA_ROOT).rglob("*")
+    return {path: path.read_bytes() for path in paths if path.is_file()}
+
+
+def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the log lines, instead of writing them beside a failure."""
+
+    def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
+        texts = [value for value in vars(record).values() if isinstance(value, str)]
+        sender.logs.append("\n".join([record.getMessage(), *texts]))
+
+    monkeypatch.setattr("logging.Logger.handle", keep)
+
+
+def record_opened(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the paths of files that code opens."""
+
+    def watch(module: Any) -> None:
+        original = module.open
+
+        def opened(path: Any, *args: Any, **options: Any) -> Any:
+            sender.opened.append(str(path))
+            return original(path, *args, **options)
+
+        monkeypatch.setattr(module, "open", opened)
+
+    for module in (builtins, io, os):
+        watch(module)
+
+
+def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the names that code reads of a query, a form, or its files."""
+
+    def watch(method: str) -> None:
+        original = getattr(MultiValueDict, method)
+
+        def read(values: Any, name: str, *args: Any) -> Any:
+            is_query = isinstance(values, QueryDict)
+            # A QueryDict reads itself while Django fills it.
+            if not is_query:
+                sender.file_names[sender.path].add(name)
+            elif method != "__contains__":
+                sender.names[sender.path].add(name)
+            return original(values, name, *args)
+
+        monkeypatch.setattr(MultiValueDict, method, read)
+
+    for method in ("__contains__", "__getitem__", "getlist", "pop"):
+        watch(method)

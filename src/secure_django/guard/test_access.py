@@ -1,0 +1,340 @@
+"""Access control: a new URL fails here without a row in its app's `tests/table.py`."""
+
+import re
+from contextlib import suppress
+from datetime import timedelta
+from fnmatch import fnmatchcase
+
+import pytest
+from django.conf import settings
+from django.db import models, transaction
+
+from secure_django.guard.access import (
+    HEADING,
+    OWN_ROUTES,
+    PEOPLE,
+    REFUSALS,
+    ROLES,
+    ROUTES,
+    ROWS,
+    TABLES,
+    VIEWS,
+    WORDS,
+    app_of,
+    columns,
+    is_of_admin,
+    row_for,
+    rule,
+)
+from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.marks import (
+    OWN_APPS,
+    OWN_MODELS,
+    is_long,
+    named_in_tables,
+    users_of,
+)
+from secure_django.guard.requests import code_of_app
+from secure_django.guard.sending import Answer, Sender
+from secure_django.photos.fields import PhotoField
+from secure_django.photos.models import Photo, Verdict
+from secure_django.testing import Travel
+from secure_django.user import User
+from secure_django.web.middleware import KNOWN_METHODS
+
+NOT_SHARED = re.compile("no-store|private|s-maxage=1$|immutable")
+SHARED = "may be kept in a cache for others: remove cache_page or cache_control"
+SEARCH = "Let the view search in what own() returns, so that others find nothing."
+
+
+def answer(sender: Sender, route: str, person: str) -> Answer:
+    """Return the answer to GET, or to the first method that the route allows."""
+    user = sender.world.person(person, route)
+    url = sender.world.url(route)
+    page = sender.send(user, url)
+    if page.outcome == "405":
+        method = page.response.headers["Allow"].partition(",")[0].lower()
+        page = sender.send(user, url, method)
+    return page
+
+
+@pytest.mark.control("V8.2.1")
+@pytest.mark.control("V8.3.1")
+@pytest.mark.control("V14.3.2")
+@pytest.mark.parametrize("person", [*PEOPLE, *ROLES])
+def test_every_url_answers_as_the_access_table_says(
+    person: str, sender: Sender
+) -> None:
+    findings = Findings()
+    for row, route in ((row_for(route), route) for route in ROUTES):
+        if row and person in columns(row.app):
+            page = answer(sender, route, person)
+            expected = row.answer(person)
+            if page.outcome != expected:
+                findings.add(f"{route} answers {page.outcome}, not {expected}", person)
+            # Written by the view, or by a middleware for all others.
+            if not NOT_SHARED.search(page.response.headers.get("Cache-Control", "")):
+                findings.add(f"{route} {SHARED}", person)
+    findings.report(
+        f"If the row is right, change the view. {SEARCH}",
+        "Only if the page is meant for them, change the row. If the object belongs to"
+        " somebody else, the row then needs a reason: secure_django/guard/access.py.",
+    )
+
+
+@pytest.mark.control("V8.1.1")
+@pytest.mark.control("V8.2.1")
+def test_every_url_has_an_access_rule(sender: Sender) -> None:
+    findings = Findings()
+    rows = []
+    for route in ROUTES:
+        if not row_for(route):
+            findings.add(f"no access rule for {route}")
+            rows.append(safe_row(sender, route))
+    findings.report(
+        f"Read the rows below. {SEARCH}",
+        "Append them to ROWS in tests/table.py of the app, and let objects() there"
+        " make what their <parameters> name:\n" + "\n".join([HEADING, *rows]),
+        "Run the tests again: they say where the view answers otherwise.",
+    )
+
+
+def safe_row(sender: Sender, route: str) -> str:
+    """Return the row of a page that only its owner sees, or of one that refuses all."""
+    answers = {
+        person: answer(sender, route, person).outcome.replace("500", "200")
+        for person in columns(ROUTES[route])
+    }
+    is_open = not answers["owner"].startswith("4")
+    if not is_of_admin(route):
+        safe = "404" if is_open and "<" in route else answers["owner"]
+        for person in answers.keys() - {"owner"}:
+            if answers[person] not in REFUSALS:
+                answers[person] = safe
+        if is_open and answers["anonym"] not in REFUSALS:
+            answers["anonym"] = "log-in"
+    return f"{route:<44} {' '.join(f'{text:<6}' for text in answers.values())}".strip()
+
+
+def test_every_row_of_the_access_table_is_used() -> None:
+    # Two apps can have a page at the same URL: the first of them is shown.
+    assert not [
+        row.route
+        for row in ROWS
+        if not any(fnmatchcase(route, row.route) for route in ROUTES)
+    ]
+
+
+def test_every_reason_names_people_things_and_why() -> None:
+    findings = Findings()
+    fields = {
+        field.name for model in OWN_MODELS for field in model._meta.concrete_fields
+    }
+    for row in ROWS:
+        if not len(PEOPLE) <= len(row.answers) <= len(columns(row.app)):
+            findings.add(f"{row.route} has {len(row.answers)} answers")
+        for reason in row.reasons:
+            people = reason.people - {"all", *columns(row.app)}
+            things = reason.things - {"image", *WORDS, *fields}
+            for name in sorted(people | things):
+                findings.add(f"{row.route}: {name} is no column, field or word")
+            if not (reason.people and reason.things and len(reason.why.split()) >= 3):
+                findings.add(f"{row.route}: the reason is missing")
+    findings.report("Write who, what and why, as secure_django/guard/access.py says.")
+
+
+@pytest.mark.control("V8.2.2")
+def test_every_page_of_an_object_is_asked_for_one() -> None:
+    """Without an object, a page answers 404, which hides a missing owner check."""
+    for row in (rule(route) for route in OWN_ROUTES if "<" in route):
+        assert "*" not in row.route, (
+            f"{row.route} matches pages of objects,"
+            " each of which needs a row of its own"
+        )
+        assert set(row.answers) - {"404", "log-in"}, (
+            f"nobody finds {row.route}: objects() of {row.app} must make one"
+        )
+
+
+@pytest.mark.control("V8.2.2")
+def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
+    findings = Findings()
+    for row in (rule(route) for route in OWN_ROUTES if "<" in route):
+        for person in set(columns(row.app)) - {"owner"}:
+            has_reason = any({person, "all"} & reason.people for reason in row.reasons)
+            if row.answers and row.answer(person) not in REFUSALS and not has_reason:
+                findings.add(f"{row.route} gives others what is the owner's", person)
+    findings.report(f"{SEARCH} The row then says 404.", REASON)
+
+
+@pytest.mark.control("V8.2.2")
+def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
+    """One user at both ends would hide what each of the two may do."""
+    findings = Findings()
+    world = sender.world
+    for app, rows in world.rows.items():
+        same = named_in_tables("SAME_USER")
+        owner = world.people[app]["owner"].pk
+        for row in rows:
+            ends = [end for end in ends_of(row, owner) if end not in same]
+            if len(ends) > 1:
+                findings.add(f"{' and '.join(ends)} lead to the same user")
+    findings.report(
+        "Give objects() in tests/table.py a user for the other end:"
+        " def objects(owner: User, patient: User)",
+        "Only if both ends are always one user, name one of them there:"
+        ' SAME_USER = {"Note.folder"}',
+    )
+
+
+def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        secrets = sender.world.secrets_of(route)
+        if not secrets or any(map(is_long, secrets)):
+            continue
+        is_open = answer(sender, route, "anonym").outcome not in REFUSALS
+        if is_open and not rule(route).allows("anonym", "guesses"):
+            findings.add(f"{route} has a token that can be guessed")
+    findings.report(
+        "Let secrets.token_urlsafe() make it.",
+        "Only if whoever guesses it may open the page, end the row in tests/table.py of"
+        " the app with:  # anonym: guesses: WHY",
+    )
+
+
+@pytest.mark.control("V8.3.1")
+def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
+    """Whoever has a link may have received or found it."""
+    findings = Findings()
+    travel(timedelta(days=3650))
+    for route in OWN_ROUTES:
+        if not any(map(is_long, sender.world.secrets_of(route))):
+            continue
+        for person in set(columns(app_of(route))) - {"owner"}:
+            is_refused = answer(sender, route, person).outcome in {*REFUSALS, "410"}
+            if not is_refused and not rule(route).allows(person, "lasting"):
+                findings.add(f"{route} has no end", person)
+    findings.report(
+        "Store when the link expires, and let the view search among valid ones.",
+        "Only if it is meant to last, end the row in tests/table.py of the app with:"
+        "  # all: lasting: WHY",
+    )
+
+
+def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
+    findings = Findings()
+    kept = named_in_tables("STAYS")
+    for app, rows in sender.world.rows.items():
+        owner = sender.world.people[app]["owner"]
+        theirs = [row for row in rows if is_of_nobody_else(row, owner)]
+        with transaction.atomic():
+            # Where a row needs the account, nothing is deleted, and a page says so.
+            with suppress(models.ProtectedError, models.RestrictedError):
+                User.objects.get(pk=owner.pk).delete()
+            is_deleted = not User.objects.filter(pk=owner.pk).exists()
+            for row in theirs if is_deleted else ():
+                model = type(row)
+                if model.__name__ not in kept and model._base_manager.filter(pk=row.pk):
+                    findings.add(f"{model.__name__} stays when its owner is deleted")
+            transaction.set_rollback(True)
+    findings.report(
+        "If it is theirs, set on_delete=models.CASCADE on the key that leads to them.",
+        "Only if it must stay, name it in tests/table.py of the app, and in"
+        ' SECURITY.md: STAYS = {"Invoice"}',
+    )
+
+
+def is_of_nobody_else(row: models.Model, owner: User) -> bool:
+    # The photos of a deleted account are deleted later, by a job.
+    if isinstance(row, Photo | Verdict) or not has_texts(type(row)):
+        return False
+    users = users_of(row)
+    return users == {owner.pk} if users else bool(ends_of(row, owner.pk))
+
+
+def ends_of(row: models.Model, owner: object) -> list[str]:
+    """Return the keys of a row that lead to the owner."""
+    ends = []
+    for field in row._meta.concrete_fields:
+        is_key = field.related_model in OWN_MODELS and not isinstance(field, PhotoField)
+        target = getattr(row, field.name) if is_key else None
+        if target and owner in users_of(target):
+            ends.append(f"{type(row).__name__}.{field.name}")
+    return ends
+
+
+def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
+    """A model that objects() does not make has no marks, so no test sees its leaks."""
+    findings = Findings()
+    for app, table in TABLES.items():
+        made = {type(row) for row in sender.world.rows[app]}
+        for model in OWN_MODELS:
+            is_of_app = model._meta.app_config.name == app and hasattr(table, "objects")
+            if is_of_app and has_texts(model) and model not in made:
+                findings.add(f"objects() of {app} makes no {model.__name__}")
+    for app in sender.world.single:
+        findings.add(f"objects() of {app} works only once")
+    findings.report(
+        "Let objects() in tests/table.py of the app make one of the owner, whoever"
+        " that is, with unique values of its own."
+    )
+
+
+TEXTS = (
+    models.CharField,
+    models.TextField,
+    models.FileField,  # noqa: TID251  # of a recipe
+)
+
+
+def has_texts(model: type[models.Model]) -> bool:
+    return model is not User and any(
+        isinstance(field, TEXTS) and field.editable and not field.choices
+        for field in model._meta.concrete_fields
+    )
+
+
+def test_only_the_log_in_checks_passwords() -> None:
+    findings = Findings()
+    for app in OWN_APPS:
+        for path, part in code_of_app(app.name):
+            name = getattr(part, "attr", "") or getattr(part, "id", "")
+            if name in {"check_password", "acheck_password"}:
+                place = (
+                    f"{path.relative_to(settings.BASE_DIR, walk_up=True)}:{part.lineno}"
+                )
+                findings.add(f"{place} calls {name}")
+    findings.report(
+        "Leave the log-in to allauth, which counts attempts and asks for the second"
+        " factor. Before a change, put @reauthentication_required above the view.",
+    )
+
+
+@pytest.mark.control("V3.5.1")
+def test_only_named_views_take_requests_of_other_sites() -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        is_exempt = getattr(VIEWS[route], "csrf_exempt", False)
+        if is_exempt and not rule(route).allows("all", "tokenless"):
+            findings.add(f"{route} is csrf_exempt")
+    findings.report(
+        "Remove it. A script sends the page's token in the header X-CSRFToken.",
+        "Only if machines call it, check a signature or a token of theirs, and end the"
+        " row in tests/table.py with:  # all: tokenless: WHY",
+    )
+
+
+@pytest.mark.control("V13.4.4")
+def test_every_view_restricts_its_methods(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "secure_django.web.middleware.KNOWN_METHODS", [*KNOWN_METHODS, "UNKNOWN"]
+    )
+    names = []
+    for route in ROUTES:
+        client = sender.client(sender.world.person("owner", route))
+        if client.generic("UNKNOWN", sender.world.url(route)).status_code != 405:
+            names.append(route)
+    assert not names, f"{', '.join(names)}: put @require_http_methods before the view"

@@ -1,0 +1,113 @@
+"""Jobs: the work that the worker does outside of requests.
+
+An app declares its jobs in a module `jobs`, or in several such as `jobs_reminders`,
+with the decorator `job`.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from socket import gethostname
+from typing import Any, NamedTuple, Never
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection
+from django.tasks.backends.dummy import DummyBackend
+from django.utils import timezone
+
+from secure_django.mail import outbox as mail
+from secure_django.models import LastRun
+
+__all__ = ["job"]
+
+HERE = f" on {gethostname()}"
+WORKER_HERE = f"worker{HERE}"
+LIMIT = 15 * 60
+
+
+class Job(NamedTuple):
+    work: Callable[[], object]
+    every: int  # seconds
+    lane: str
+    limit: int = LIMIT  # seconds
+
+    def __str__(self) -> str:
+        return f"{self.work.__module__}.{self.work.__name__}"
+
+    @property
+    def row(self) -> str:
+        """Return the name of the row that exists while the job runs on this machine."""
+        return f"job {self}{HERE}"
+
+
+JOBS: list[Job] = []
+
+
+def job[Work: Callable[[], object]](
+    *, every: int, lane: str = "", limit: int = LIMIT
+) -> Callable[[Work], Work]:
+    """Make each worker call the function once in every period of `every` seconds.
+
+    If the function returns True, the worker calls it again at once. The function must
+    be safe to repeat: several workers may run it at the same time, and one may die at
+    any line. A worker runs the jobs of a lane one after the other, and lanes in
+    parallel.
+
+    If a job takes longer than `limit` seconds, its worker exits. The next worker runs
+    this job last in its lane.
+    """
+
+    def register(work: Work) -> Work:
+        if every < 1 or limit < 1:
+            message = f"{work.__name__}: every and limit are at least 1 second."
+            raise ImproperlyConfigured(message)
+        JOBS.append(Job(work, every, lane, limit))
+        return work
+
+    return register
+
+
+class NoTaskBackend(DummyBackend):
+    """Refuse Django's tasks.
+
+    Django's default backend would run a task at once, and not retry a failed one.
+    """
+
+    def validate_task(self, task: Any) -> Never:
+        advice = (
+            "make this task a job of the worker (secure_django/jobs/__init__.py),"
+            " or set TASKS to a backend with its own worker."
+        )
+        name = f"{task.func.__module__}.{task.func.__qualname__}"
+        raise ImproperlyConfigured(f"{name}: {advice}")
+
+
+@job(every=300)
+def delete_expired() -> None:
+    """Delete expired sessions and rows of the cache, which Django keeps.
+
+    The keys of the cache contain IP addresses.
+    """
+    if apps.is_installed("django.contrib.sessions"):
+        call_command("clearsessions")
+    with connection.cursor() as cursor:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
+    # Rows of removed machines whose worker did not shut down.
+    day_ago = timezone.now() - timedelta(days=1)
+    old = LastRun.objects.filter(name__contains=" on ", at__lt=day_ago)
+    old.exclude(name__endswith=HERE).delete()
+
+
+# In the lane of the emails, whose jobs are short, so that no long job delays this.
+@job(every=60, lane="mail", limit=120)
+def leave_sign() -> None:
+    """Record that this worker runs, for `manage.py status` on any machine."""
+    for name in ("worker", WORKER_HERE):
+        LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
+
+
+@job(every=1, lane="mail", limit=120)
+def send_mails() -> bool:
+    return mail.send_waiting()

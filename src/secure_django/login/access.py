@@ -1,0 +1,20 @@
+"""Who gets which response from each URL here: see secure_django/guard/access.py."""
+
+from typing import Any
+
+from secure_django.user import User
+
+ROWS = """
+/accounts/login/                             200    away   away     away   away
+/accounts/logout/                            away   200    200      200    200
+/accounts/inactive/                          200    200    200      200    200
+/accounts/password/change/                   log-in 200    200      200    200
+/accounts/password/set/                      log-in away   away     away   away
+/accounts/password/reset/*                   200    200    200      200    200
+/admin/users/user/<object_id>/               log-in log-in log-in   away   away
+/admin/users/user/*                          log-in log-in log-in   403    403
+"""
+
+
+def objects(owner: User) -> dict[str, Any]:
+    return {"object_id": owner.pk, "id": owner.pk}

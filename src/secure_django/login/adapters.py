@@ -1,0 +1,77 @@
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from secure_django.logging import log_event
+from secure_django.mail.outbox import LIFETIME, OutboxBackend, subject_of_site
+from secure_django.models import Mail
+from secure_django.web.client import client_ip
+
+__all__ = ["AccountAdapter"]
+
+NOBODY = 0  # the id in place of a user's, for an email without an account
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    # By template: the kind and the lifetime of an email. All others are notices, which
+    # the outbox refuses unless they are to a user.
+    purposes: ClassVar = {
+        # To the email from before the change.
+        "secure_django/login/email/changed_by_staff": (Mail.Kind.NORMAL, LIFETIME),
+        "account/email/password_reset_key": (
+            Mail.Kind.AWAITED,
+            timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+        ),
+    }
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_ip(request)
+
+    def _get_login_attempts_cache_key(
+        self, request: HttpRequest, **credentials: str
+    ) -> str:
+        # Private, but there is no public hook. allauth's key includes the Host header:
+        # each host would allow five more attempts.
+        return credentials["email"].lower()
+
+    def is_safe_url(self, url: str) -> bool:
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # urllib cannot parse it, such as https://[::1]evil
+            return False
+
+    def validation_error(self, code: str, *args: object) -> Any:
+        if code == "too_many_login_attempts":
+            log_event("authn_login_lock", self.request)
+        return super().validation_error(code, *args)
+
+    def format_email_subject(self, subject: str) -> str:
+        if get_language() == "en":
+            # allauth capitalizes each word.
+            subject = subject.capitalize()
+        return subject_of_site(subject)
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: Any,
+        context: dict[str, Any],
+        headers: Any = None,
+    ) -> Any:
+        purpose = self.purposes.get(template_prefix)
+        if purpose:
+            _, lifetime = purpose
+            context = context | {"minutes": lifetime // timedelta(minutes=1)}
+        message = super().render_mail(template_prefix, email, context, headers)
+        if purpose:
+            message.kind, message.lifetime = purpose
+        if getattr(context.get("user"), "pk", None) == NOBODY:
+            message.kind = Mail.Kind.UNKNOWN
+            message.lifetime = timedelta()
+            OutboxBackend().send_messages([message])
+            message.to = []  # so that send() skips it
+        return message

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class LoginConfig(AppConfig):
+    name = "secure_django.login"
+    label = "secure_django_login"
+    verbose_name = _("Log-in")
+
+    def ready(self) -> None:
+        from secure_django.login import signals  # noqa: F401

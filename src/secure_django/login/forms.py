@@ -1,0 +1,34 @@
+from typing import Any
+
+from allauth.account import forms
+from allauth.core import ratelimit
+from django.conf import settings
+from django.http import HttpRequest
+
+from secure_django.login.adapters import NOBODY
+from secure_django.user import User
+
+__all__ = ["LoginForm", "ResetPasswordForm"]
+
+
+class LoginForm(forms.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Password managers look for this value in a log-in form.
+        self.fields["login"].widget.attrs["autocomplete"] = "username"
+
+
+class ResetPasswordForm(forms.ResetPasswordForm):
+    users: list[User]
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        email = str(self.cleaned_data["email"])
+        # Beyond the limit the answer is the same: the newest link is still valid. An
+        # error would lock the owner out.
+        if ratelimit.consume(request, action="reset_link", key=email.lower()):
+            if not settings.ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS and not self.users:
+                # The same work, so that its time does not reveal accounts. The email is
+                # never sent.
+                self.users = [User(pk=NOBODY, email=email, password="!" * 90)]
+            super().save(request, **kwargs)
+        return email

@@ -1,0 +1,95 @@
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.deprecation import MiddlewareMixin
+from django.utils.log import log_response
+
+from secure_django.turns import Busy, Turns
+from secure_django.web.client import client_network
+
+PAGES = "/accounts/"  # as in config/urls.py
+# Forms that hash nothing, and that must work during a flood too.
+WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}
+RETRY_SECONDS = 1
+turns = Turns(most_waiting=1, wait_seconds=2)
+
+
+class FormTurnMiddleware(MiddlewareMixin):
+    """Let each process handle one form of the account pages, while one more waits.
+
+    Refuse others with 503. Most of these forms hash a password, which takes longer than
+    ten pages. Without this limit, a few parallel log-ins would occupy all threads and
+    processors.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        with ExitStack() as turn:
+            request.turn = turn  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+    # Not earlier: a form that CSRF protection or the log-in refuses must not wait.
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        path = request.path_info
+        needs_turn = path.startswith(PAGES) and path not in WITHOUT_TURN
+        if request.method != "POST" or not needs_turn:
+            return None
+        try:
+            request.turn.enter_context(form_turn(client_network.get()))  # type: ignore[attr-defined]
+        except Busy:
+            return busy_response(request)
+        return None
+
+
+@contextmanager
+def form_turn(network: str) -> Iterator[None]:
+    """Hold the process's lock for forms. The network that has used least is next.
+
+    Otherwise, one network could keep all others from the log-in.
+    """
+    with turns.hold(seconds_used()[network]):
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds_used()[network] += time.monotonic() - started
+
+
+def seconds_used() -> defaultdict[str, float]:
+    """Return the seconds that each network has used in the present minute."""
+    return seconds_in(int(time.monotonic() // 60))
+
+
+@lru_cache(1)
+def seconds_in(minute: int) -> defaultdict[str, float]:
+    return defaultdict(float)
+
+
+def busy_response(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(
+        busy_page(), status=503, headers={"Retry-After": str(RETRY_SECONDS)}
+    )
+    # Otherwise Django would log an error.
+    log_response(
+        "Busy: %s", request.path, response=response, request=request, level="info"
+    )
+    return response
+
+
+@cache
+def busy_page() -> bytes:
+    """Return a page without the request's id, rendered once.
+
+    Rendering for each request would cost ten times as much.
+    """
+    return render_to_string(
+        "error.html", {"project_name": settings.SITE_NAME, "name": "503"}
+    ).encode()

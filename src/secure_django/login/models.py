@@ -1,0 +1,111 @@
+from typing import Any, ClassVar, Self
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from secure_django.encryption import EncryptedTextField
+from secure_django.validators import validate_one_line
+
+__all__ = ["AbstractUser", "UserManager"]
+
+NAME_HELP = _("As others see it.")
+
+
+class UserManager[U: "AbstractUser"](BaseUserManager[U]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> U:
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> U:
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **fields
+        )
+
+    def get_by_natural_key(self, email: str | None) -> U:
+        return self.get(email=email and email.lower())
+
+
+class AbstractUser(AbstractBaseUser, PermissionsMixin):
+    """A user who logs in with an email. The model itself is the project's own."""
+
+    in_clear = {"email": "the log-in finds it", "password": "it is a hash"}
+
+    email = models.EmailField(
+        _("email"),
+        unique=True,
+        error_messages={"unique": _("An account with this email already exists.")},
+    )
+    name = EncryptedTextField(
+        _("name"),
+        blank=True,
+        default="",
+        max_length=100,
+        help_text=NAME_HELP,
+        validators=[validate_one_line],
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_(
+            "Clear this instead of deleting the account. It ends all sessions at once."
+        ),
+    )
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("Can log in to the admin.")
+    )
+    decision_emails = models.BooleanField(
+        _("emails about decisions"),
+        default=True,
+        help_text=_("Tell this user by email what was decided about their photos."),
+    )
+    date_joined = models.DateTimeField(
+        _("date joined"), default=timezone.now, editable=False
+    )
+
+    objects: ClassVar[UserManager[Self]] = UserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        abstract = True
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        # The same email in another case must not become a second account.
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(email=Lower("email")),
+                name="%(app_label)s_email_is_lower_case",
+            )
+        ]
+
+    def __str__(self) -> str:
+        # Templates and choices of forms show this text to visitors, so no email.
+        return self.name or f"{self._meta.verbose_name} {self.pk}"
+
+    @property
+    def is_deletable(self) -> bool:
+        """Return False for staff and former staff.
+
+        The log of their decisions would be deleted with the account.
+        """
+        if self.is_staff or self.is_superuser:
+            return False
+        return not LogEntry.objects.filter(user_id=self.pk).exists()
+
+    def clean(self) -> None:
+        self.email = self.email.lower()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)

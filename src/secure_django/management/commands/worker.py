@@ -1,0 +1,172 @@
+import faulthandler
+import logging
+import math
+import signal
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock, Thread
+from typing import Any
+from uuid import uuid4
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from secure_django import jobs
+from secure_django.jobs import WORKER_HERE, Job, keepalive
+from secure_django.logging import request_id
+from secure_django.models import LastRun
+
+logger = logging.getLogger(__name__)
+PAUSE = 5  # seconds between two passes, unless a job is due more often
+RECORD_PAUSE = 60  # seconds between two records of a job: some run each second
+recorded_at: dict[Job, float] = {}
+deadlines: dict[str, float] = {}  # of the present job of each lane
+watching = Lock()
+
+
+class Command(BaseCommand):
+    help = (
+        "Run the jobs of all apps when they are due. Several workers can run at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--once", action="store_true", help="run all jobs, and stop (for cron)"
+        )
+
+    def handle(self, *args: Any, once: bool, **options: Any) -> None:
+        if once:
+            run_once()
+        else:
+            run_until_signal()
+
+
+def run_once() -> None:
+    """Run each job until it has nothing more to do, or has failed."""
+    waiting = jobs_in_order()
+    failed: list[str] = []
+    while waiting:
+        results = {job: run_job(job) for job in waiting}
+        waiting = [job for job in results if results[job]]
+        failed += [str(job) for job in results if results[job] is None]
+    if failed:
+        raise CommandError(f"Failed: {', '.join(failed)}. The log says why.")
+
+
+def run_until_signal() -> None:
+    """Run the jobs that are due until a signal stops the process.
+
+    The process stops after the present jobs. Each lane has a thread.
+    """
+    stop = Event()
+    ordered = jobs_in_order()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    lanes = {job.lane for job in jobs.JOBS} - {""}
+    threads = [Thread(target=run_lane, args=(lane, ordered, stop)) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    run_lane("", ordered, stop)
+    for thread in threads:
+        thread.join()
+    with suppress(DatabaseError):  # then `status` reports this worker for a day
+        LastRun.objects.filter(name=WORKER_HERE).delete()
+
+
+def jobs_in_order() -> list[Job]:
+    """Return all jobs, with those last that have not ended on this machine.
+
+    Such a job may hang until its limit ends the worker again. In the last place, it
+    delays no other job of its lane.
+    """
+    names = [job.row for job in jobs.JOBS]
+    rows = LastRun.objects.filter(name__in=names)
+    not_ended: set[str] = set()
+    with suppress(DatabaseError):  # each job then fails, until the database is back
+        not_ended.update(rows.values_list("name", flat=True))
+    return sorted(jobs.JOBS, key=lambda job: job.row in not_ended)
+
+
+def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
+    """Run the due jobs of a lane, each once in a pass.
+
+    An unexpected error ends all lanes.
+    """
+    own_jobs = [job for job in ordered if job.lane == lane]
+    shortest_pause = min([PAUSE, *(job.every for job in own_jobs)])
+    last_periods: dict[Job, float] = {}  # in which each job ran last
+    pause = 0
+    try:
+        while not stop.wait(pause):
+            keepalive.notify_systemd()
+            pause = shortest_pause
+            for job in own_jobs:
+                period = time.time() // job.every
+                if stop.is_set() or last_periods.get(job) == period:
+                    continue
+                last_periods[job] = period
+                if run_job(job):
+                    del last_periods[job]
+                    pause = 0
+                # The next job reconnects if the database was restarted.
+                close_old_connections()
+    finally:
+        stop.set()
+
+
+def run_job(job: Job) -> bool | None:
+    """Run a job, and return whether it has more to do.
+
+    Return None if it failed, which stops no other job.
+    """
+    request_id.set(uuid4().hex)
+    try:
+        with within_limit(job), recorded_run(job):
+            return job.work() is True
+    except (Exception, SystemExit):
+        logger.exception("a job failed: %s", job)
+        return None
+
+
+@contextmanager
+def within_limit(job: Job) -> Iterator[None]:
+    """Exit if the job exceeds its limit: the supervisor starts a new worker."""
+    watch_lane(job.lane, job.limit)
+    try:
+        yield
+    finally:
+        watch_lane(job.lane, math.inf)
+
+
+def watch_lane(lane: str, seconds: float) -> None:
+    """Give a lane `seconds`. Then log the stack of each thread, and exit."""
+    with watching:
+        now = time.monotonic()
+        deadlines[lane] = now + seconds
+        seconds_left = min(deadlines.values()) - now
+        faulthandler.cancel_dump_traceback_later()
+        if seconds_left < math.inf:
+            faulthandler.dump_traceback_later(max(seconds_left, 0.001), exit=True)
+
+
+@contextmanager
+def recorded_run(job: Job) -> Iterator[None]:
+    """Keep a row while the job runs.
+
+    A row that remains shows `status` and the next worker that the job has not ended.
+    """
+    now = time.monotonic()
+    last_record = recorded_at.get(job, -math.inf)
+    if now < last_record + RECORD_PAUSE:
+        yield
+        return
+    recorded_at[job] = now
+    # The row of an earlier run that has not ended stays as it is.
+    LastRun.objects.get_or_create(name=job.row, defaults={"at": timezone.now()})
+    try:
+        yield
+    finally:
+        LastRun.objects.filter(name=job.row).delete()

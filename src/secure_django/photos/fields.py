@@ -1,0 +1,144 @@
+"""A photo of an object of any app.
+
+For example: `cover = PhotoField(_("cover"), blank=True, visible_to=everyone)`.
+"""
+
+from typing import Any
+
+from django.core import checks
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.text import capfirst, format_lazy
+
+from secure_django.photos.form_fields import PhotoFormField
+from secure_django.photos.images import NewPhoto
+from secure_django.photos.purposes import (
+    AnyPhoto,
+    Purpose,
+    VisibleTo,
+    everyone,
+    logged_in,
+    register,
+)
+
+__all__ = ["PhotoField", "everyone", "logged_in"]
+
+
+class PhotoField(models.ForeignKey):
+    """A photo that is validated, re-encoded, moderated and then shown.
+
+    `visible_to(object, user)` returns whether the user may see the approved photo; by
+    default, those who are logged in may. With `moderated=False`, the photo is approved
+    at once, and neither staff nor a service see it. Then `visible_to` is required, and
+    it alone decides, for the owner too.
+
+    PhotoModelForm stores new photos. A photo that no object refers to is hidden at
+    once, and the worker deletes it.
+    """
+
+    readonly_in_admin = (
+        True  # secure_django.admin reads this: the admin's forms store no photos
+    )
+
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        *,
+        visible_to: VisibleTo = logged_in,
+        moderated: bool = True,
+        **options: Any,
+    ) -> None:
+        fixed = {
+            "to": "secure_django_photos.Photo",
+            "on_delete": models.SET_NULL,
+            "null": True,
+            "related_name": "+",
+        }
+        super().__init__(verbose_name=verbose_name, **(options | fixed))
+        self.visible_to = visible_to
+        self.moderated = moderated
+
+    def deconstruct(self) -> Any:
+        # In migrations, the field is a plain foreign key: they need neither this class
+        # nor `visible_to`.
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.ForeignKey", args, options
+
+    def clone(self) -> Any:
+        # The models of migrations must not register purposes.
+        _, _, args, options = self.deconstruct()
+        return models.ForeignKey(*args, **options)
+
+    def contribute_to_class(
+        self, cls: Any, name: str, *args: Any, **options: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, *args, **options)
+        if not cls._meta.abstract:
+            self.purpose = register(FieldPurpose(self))
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        errors: list[checks.CheckMessage] = super().check(**kwargs)
+        if not self.moderated and self.visible_to is logged_in:
+            message = (
+                "A photo that is not moderated needs visible_to: "
+                "every user could see every photo."
+            )
+            errors.append(checks.Error(message, obj=self, id="secure_django.E201"))
+        return errors
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        """Leave validation to the form, which validates the file."""
+
+    def value_from_object(self, obj: models.Model) -> Any:
+        # The photo instead of its key, for the form's input.
+        return getattr(obj, self.name)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        # For dumpdata, which would otherwise write the photo's title.
+        return str(getattr(obj, self.attname))
+
+    def save_form_data(self, instance: Any, data: Any) -> None:
+        if not isinstance(data, NewPhoto):  # the form stores it first
+            setattr(instance, self.name, data or None)
+
+    def formfield(self, **options: Any) -> Any:
+        defaults = {
+            "required": not self.blank,
+            "label": capfirst(self.verbose_name),
+            "help_text": self.help_text,
+        }
+        # Options of a field that chooses among objects.
+        for name in ("using", "queryset", "limit_choices_to"):
+            options.pop(name, None)
+        return PhotoFormField(purpose=self.purpose, **(defaults | options))
+
+
+class FieldPurpose(Purpose):
+    """The purpose of the photos of one field."""
+
+    def __init__(self, field: PhotoField) -> None:
+        meta = field.model._meta
+        name = f"{meta.label_lower}.{field.name}"
+        label = format_lazy(
+            "{model}: {field}", model=meta.verbose_name, field=field.verbose_name
+        )
+        super().__init__(name, label, visible_to=field.visible_to)
+        self.field = field
+        self.is_moderated = field.moderated
+
+    def objects(self, photo: AnyPhoto) -> models.QuerySet[Any]:
+        return self.objects_with(photo.pk)
+
+    def objects_with(self, photo_id: Any) -> models.QuerySet[Any]:
+        """Return the objects that refer to a photo. An id may be an expression."""
+        manager = self.field.model._base_manager
+        return manager.filter(**{self.field.attname: photo_id})
+
+    def get_url(self, photo: AnyPhoto) -> str:
+        instance: Any = self.objects(photo).first()
+        if not hasattr(instance, "get_absolute_url"):
+            return ""
+        return str(instance.get_absolute_url())
+
+    def unused(self) -> Q:
+        return ~Q(Exists(self.objects_with(OuterRef("pk"))))

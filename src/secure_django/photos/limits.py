@@ -1,0 +1,154 @@
+"""Limits on decoding: `decoding_turn` applies them.
+
+Nothing else in an upload costs as much as decoding.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from secure_django.photos.images import (
+    CPU_SECONDS,
+    RETRY_SECONDS,
+    WALL_SECONDS,
+    upload_error,
+)
+from secure_django.turns import Busy, Turns
+from secure_django.user import User
+from secure_django.web.client import client_network
+
+MOST_WAITING = 2  # in each process, so that threads remain for pages
+WAIT_SECONDS = 15
+# Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
+# bounded list.
+STEP_SECONDS = 10
+STEPS = 60
+decoding = Turns(MOST_WAITING, WAIT_SECONDS)
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
+    """Hold the account's only upload and the process's only decoder.
+
+    Raise the ValidationError that says why not. Yield a list for the CPU seconds that
+    decoding uses. They are charged to the account and to the client's network.
+    """
+    check_quota(owner, photos)
+    lock_key = f"upload:{owner.pk}"
+    lock_account(lock_key, photos)
+    used: list[float] = []
+    try:
+        with charged_decoder(owner, photos, used):
+            yield used
+    finally:
+        with suppress(Exception):
+            if not used:  # refused
+                cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
+            cache.delete(lock_key)
+
+
+def lock_account(lock_key: str, photos: int) -> None:
+    """Lock the account. Raise ValidationError if it has another upload."""
+    # Later than any upload ends: the lock only expires if this process dies.
+    expiry_seconds = WAIT_SECONDS + photos * WALL_SECONDS + 20
+    with working_cache():
+        if not cache.add(lock_key, 1, expiry_seconds):
+            raise upload_error("in_progress", retry_after=5)
+
+
+def refusal_key(owner: User) -> str:
+    return f"retry-after:{owner.pk}"
+
+
+@contextmanager
+def charged_decoder(owner: User, photos: int, used: list[float]) -> Iterator[None]:
+    """Hold the process's only decoder, and charge the CPU seconds in `used`."""
+    account_key = f"decoded:{owner.pk}"
+    network_key = f"decoded:{client_network.get()}"
+    with working_cache():
+        account_steps = seconds_used(account_key)
+        network_steps = seconds_used(network_key)
+        ignored_retry_after = cache.get(refusal_key(owner), False)
+    check_budget(account_steps)
+    # In whole seconds, so that one or two photos do not rank an account behind clients
+    # that ignore Retry-After.
+    account_seconds = int(sum(account_steps.values()))
+    network_seconds = int(sum(network_steps.values()))
+    with decoder(account_seconds, network_seconds, ignored_retry_after):
+        with working_cache():
+            # In advance, so that a decoder that crashes this process is charged too.
+            charge(account_key, account_steps, photos * CPU_SECONDS)
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # the charge in advance remains
+                charge(account_key, account_steps, sum(used))
+                charge(network_key, seconds_used(network_key), sum(used))
+
+
+def check_budget(steps: dict[int, float]) -> None:
+    """Raise ValidationError if the account has used UPLOAD_DECODE_SECONDS."""
+    if sum(steps.values()) < settings.UPLOAD_DECODE_SECONDS:
+        return
+    oldest_expires_at = (min(steps) + STEPS) * STEP_SECONDS
+    wait_seconds = math.ceil(oldest_expires_at - time.time())
+    wait_minutes = math.ceil(wait_seconds / 60)
+    raise upload_error("budget", retry_after=wait_seconds, minutes=wait_minutes)
+
+
+@contextmanager
+def decoder(*used: float) -> Iterator[None]:
+    """Hold this process's only decoder. The caller that has used least is next."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(decoding.hold(*used))
+        except Busy:
+            raise upload_error("busy", retry_after=RETRY_SECONDS) from None
+        yield
+
+
+def check_quota(owner: User, new: int = 1) -> None:
+    """Raise ValidationError if `new` photos exceed the owner's UPLOADS_PER_HOUR."""
+    hour_ago = timezone.now() - timedelta(hours=1)
+    recent = owner.photos.filter(created_at__gt=hour_ago).count()
+    if recent + new > settings.UPLOADS_PER_HOUR:
+        raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
+
+
+@contextmanager
+def working_cache() -> Iterator[None]:
+    """Refuse the upload if the cache fails, so that the limits hold."""
+    try:
+        yield
+    except ValidationError:
+        raise
+    except Exception:  # each cache driver raises exceptions of its own
+        logger.exception("cache unavailable, uploads cannot be counted")
+        raise upload_error("unavailable", retry_after=60) from None
+
+
+def seconds_used(key: str) -> dict[int, float]:
+    """Return the CPU seconds of the last ten minutes, by step of the charge."""
+    oldest_step = time.time() // STEP_SECONDS - STEPS
+    steps = cache.get(key, {})
+    return {step: seconds for step, seconds in steps.items() if step > oldest_step}
+
+
+def charge(key: str, steps: dict[int, float], seconds: float) -> None:
+    """Store the steps with `seconds` added to the present one."""
+    present_step = int(time.time() // STEP_SECONDS)
+    present_seconds = steps.get(present_step, 0) + seconds
+    charged = {**steps, present_step: present_seconds}
+    cache.set(key, charged, STEPS * STEP_SECONDS)
+    if cache.get(key) != charged:  # Django's database cache hides errors when it writes
+        raise RuntimeError("The cache did not store the value.")

@@ -1,0 +1,42 @@
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template import Context
+
+from secure_django.photos.models import Photo
+from secure_django.photos.moderation.backends import get_moderation_backend
+
+register = template.Library()
+
+
+@register.simple_tag
+def image_url(photo: Photo, variant: str) -> str:
+    """Return the URL of the image for a visitor who may see the photo."""
+    return get_moderation_backend().image_url(photo, variant)
+
+
+@register.simple_tag
+def waiting() -> int:
+    return Photo.objects.waiting().count()
+
+
+@register.inclusion_tag("secure_django/photos/_photo.html", takes_context=True)
+def photo(
+    context: Context, object: Model, field: str, variant: str = "display", alt: str = ""
+) -> dict[str, Any]:
+    """Show the photo of an object's PhotoField to those who may see it.
+
+    Until then, its owner sees it with its status.
+    """
+    photo: Photo | None = getattr(object, field)
+    user = context["user"]
+    return {
+        "photo": photo,
+        "variant": variant,
+        "alt": alt,
+        "user": user,
+        "perms": context["perms"],
+        "is_shown": photo and photo.is_visible_to(user, [object]),
+        "is_own": photo and photo.belongs_to(user),
+    }

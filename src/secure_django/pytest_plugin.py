@@ -1,0 +1,95 @@
+"""The pytest plugin of the package, which pytest finds by its entry point.
+
+In a project with the package's apps, it adds fixtures, and collects the guard and the
+controls with the project's own tests. No file of the project names them, so that none
+that is deleted takes them away.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from secure_django.controls.project import Project
+
+pytest.register_assert_rewrite(
+    "secure_django.controls", "secure_django.guard", "secure_django.testing"
+)
+
+FIXTURES = (
+    "secure_django.testing.fixtures",
+    "secure_django.guard.fixtures",
+    "secure_django.controls.fixtures",
+)
+EVIDENCE = "secure_django.controls.evidence"
+COLLECTING = "secure-django-collecting"
+MARKER = "control(id): the control in docs/controls.md that the test demonstrates"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up what needs the project's settings, once pytest-django has loaded them."""
+    config.addinivalue_line("markers", MARKER)
+    if not apps.ready or not apps.is_installed("secure_django.photos"):
+        return
+    from secure_django.controls.command_line import names_paths
+    from secure_django.controls.project import read_project
+
+    for name in FIXTURES:
+        config.pluginmanager.import_plugin(name)
+    project = read_project(settings.BASE_DIR)
+    is_whole = not names_paths(config)
+    config.pluginmanager.register(Collecting(project, is_whole=is_whole), COLLECTING)
+    # A project's own tests, not the package's.
+    if config.rootpath.samefile(settings.BASE_DIR):
+        config.pluginmanager.import_plugin(EVIDENCE)
+
+
+class Suite(pytest.Collector):
+    """The guard and the controls."""
+
+    files: list[Path]
+
+    def collect(self) -> Generator[pytest.Module]:
+        """Yield the modules, with the same short names wherever they are installed."""
+        from secure_django.controls.project import name_of
+
+        for path in self.files:
+            yield pytest.Module.from_parent(self, path=path, nodeid=name_of(path))
+
+
+class Collecting:
+    """Collect the package's tests that are about a project."""
+
+    def __init__(self, project: "Project", *, is_whole: bool) -> None:
+        self.project = project
+        self.is_whole = is_whole
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Add the package's tests to those that pytest collects from folders."""
+        from secure_django.controls.project import suite_files
+
+        report = yield
+        if isinstance(collector, pytest.Session) and self.is_whole and report.passed:
+            suite = Suite.from_parent(collector, name="secure_django")
+            suite.files = suite_files(self.project)
+            report.result = [*report.result, suite]
+        return report
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Ignore tests about files that the project has not, and those in vendor/."""
+        from secure_django.controls.project import name_of
+
+        if self.is_whole and collection_path == self.project.root / "vendor":
+            return True
+        name = name_of(collection_path)
+        if name and self.project.missing(name):
+            return True
+        return None

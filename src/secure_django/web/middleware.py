@@ -1,0 +1,235 @@
+import logging
+import re
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.cache import cache
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import resolve
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.deprecation import MiddlewareMixin
+
+from secure_django.logging import log_event, request_id, user_id
+from secure_django.web.client import client_ip, client_network, network_of
+from secure_django.web.error_pages import error_page, too_large
+from secure_django.web.proxies import ProxyCount
+
+__all__ = [
+    "KNOWN_METHODS",
+    "BodySizeMiddleware",
+    "CacheDownMiddleware",
+    "RequestLogMiddleware",
+    "RequestValidationMiddleware",
+    "ResponseHeadersMiddleware",
+    "SessionTimeoutMiddleware",
+]
+
+# Each view restricts them further. A view that forgets to would otherwise answer TRACE.
+KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
+# What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
+REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
+HEALTH_PATHS = {"/health/live/", "/health/ready/"}
+
+access = logging.getLogger("access")
+
+
+class RequestLogMiddleware(MiddlewareMixin):
+    """Give the request an id, a trusted proxy's or a new one, and log the response.
+
+    The log contains neither path nor query string.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        request_id.set(trusted_request_id(request) or uuid4().hex)
+        started = time.monotonic()
+        response: Any = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id.get()
+        seconds = time.monotonic() - started
+        match = request.resolver_match
+        fields = {
+            "method": request.method,
+            "status": response.status_code,
+            "milliseconds": round(seconds * 1000),
+            "route": match and match.view_name,
+            "user": user_id(request),
+        }
+        access.info("request", extra={"fields": fields})
+        return response
+
+
+def trusted_request_id(request: HttpRequest) -> str:
+    """Return the id that a trusted proxy gave the request, or an empty string."""
+    if not settings.TRUSTED_PROXY_COUNT:
+        return ""
+    sent_id = request.headers.get("X-Request-ID", "")
+    return sent_id if REQUEST_ID.fullmatch(sent_id) else ""
+
+
+class ResponseHeadersMiddleware(MiddlewareMixin):
+    """Refuse unknown methods, and add the headers that no other middleware adds."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if request.method in KNOWN_METHODS:
+            return None
+        return HttpResponseNotAllowed(KNOWN_METHODS)
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
+        if response.status_code == 405:
+            fill_empty_refusal(request, response)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers["Reporting-Endpoints"] = 'csp="/csp-report/"'
+        if response.cookies and "Cache-Control" not in response.headers:
+            add_never_cache_headers(response)  # meant for one visitor
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        if getattr(request, "logged_out", False):
+            response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response
+
+
+def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:
+    """Add the error page to a response 405 without content."""
+    if response.streaming or response.content:
+        return
+    response.content = error_page(request, name="405").content
+    response.headers["Content-Length"] = str(len(response.content))
+
+
+class RequestValidationMiddleware(MiddlewareMixin):
+    """Refuse what no view can handle, before anything reads the query or the body."""
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.proxies = ProxyCount()
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if request.path_info in HEALTH_PATHS:
+            # Load balancers can set neither Host nor the headers of proxies, and do not
+            # log in.
+            request.resolver_match = resolve(request.path_info)
+            response: HttpResponse = request.resolver_match.func(request)
+            return response
+        self.proxies.count_request(request)
+        check_encoding(request)
+        client_network.set(network_of(client_ip(request)))
+        if not settings.DEBUG:
+            remove_port_from_links(request)
+        if request.path_info.endswith("/staticfiles.json"):
+            raise Http404  # lists every static file, and so the packages of the project
+        return None
+
+
+def check_encoding(request: HttpRequest) -> None:
+    """Refuse each charset but UTF-8, and NUL in the path and in cookies.
+
+    Django would decode forms with any codec of Python, and PostgreSQL raises an error
+    at NUL, for example in a session's key. With a query, some charsets would fail
+    before any middleware; secure_django/conf/wsgi.py replaces them.
+    """
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    request.encoding = "utf-8"
+    texts = [request.path_info, *request.COOKIES.values()]
+    has_nul = "\0" in "".join(texts)
+    if has_nul or charset.lower() not in {"utf-8", "utf8"}:
+        raise BadRequest("Charset, URL or cookie is malformed")
+
+
+def remove_port_from_links(request: HttpRequest) -> None:
+    """Leave the port of the Host header out of absolute URLs.
+
+    Any client can set the port, and links in emails would repeat it. The header itself
+    stays, since CSRF protection compares it.
+    """
+    host = re.sub(r":\d+$", "", request.get_host())
+    origin = f"{request.scheme}://{host}"
+    full_path = request.get_full_path()
+
+    def build_absolute_uri(url: str = full_path) -> str:
+        return urljoin(origin + request.path, url)
+
+    setattr(request, "build_absolute_uri", build_absolute_uri)  # noqa: B010
+
+
+class BodySizeMiddleware(MiddlewareMixin):
+    """Refuse a body over BODY_MAX_BYTES, once the visitor may open the page."""
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        size = request.META.get("CONTENT_LENGTH") or "0"
+        if size.isdecimal() and int(size) > settings.BODY_MAX_BYTES:
+            return too_large(request)
+        return None
+
+
+class SessionTimeoutMiddleware(MiddlewareMixin):
+    """End a session that has timed out.
+
+    It ends after SESSION_COOKIE_AGE seconds without a page, and after
+    SESSION_ABSOLUTE_AGE in any case. The expiry is stored with the session and enforced
+    by its store, so a request costs no extra query. Image requests do not renew a
+    session, so they never write it.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
+        session = request.session
+        is_image = response.headers.get("Content-Type", "").startswith("image/")
+        if is_image or not session.accessed:
+            return response
+        if not request.user.is_authenticated:
+            return response
+        if "Cache-Control" not in response.headers:
+            add_never_cache_headers(response)
+        now = timezone.now()
+        session.setdefault("started", now.isoformat())
+        if is_renewal_due(session, now):
+            started = datetime.fromisoformat(session["started"])
+            idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+            session["renewed"] = now.isoformat()
+            end = min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
+            session.set_expiry(end)
+        return response
+
+
+def is_renewal_due(session: SessionBase, now: datetime) -> bool:
+    renewed = session.get("renewed")
+    if not renewed:
+        return True
+    return now - datetime.fromisoformat(renewed) >= RENEW_AFTER
+
+
+class CacheDownMiddleware(MiddlewareMixin):
+    """Answer 503 while the cache that counts attempts is down.
+
+    Log requests over a rate limit.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponse
+    ) -> HttpResponse:
+        if response.status_code == 429:
+            log_event("excess_rate_limit_exceeded", request)
+        return response
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        try:
+            cache.get("reached")
+        except Exception:  # each cache driver raises exceptions of its own
+            logging.getLogger(__name__).exception(
+                "cache unavailable, attempts cannot be counted"
+            )
+            return error_page(request, name="503")
+        return None

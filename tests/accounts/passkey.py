@@ -1,0 +1,75 @@
+"""A passkey in software. It imports nothing of the project."""
+
+import json
+import secrets
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from fido2.cose import ES256
+from fido2.utils import sha256, websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
+
+FLAG = AuthenticatorData.FLAG
+
+
+class Passkey:
+    def __init__(self, host: str = "testserver") -> None:
+        self.origin, self.rp_id = (
+            f"https://{host}",
+            sha256(host.partition(":")[0].encode()),
+        )
+        self.key, self.id = (
+            ec.generate_private_key(ec.SECP256R1()),
+            secrets.token_bytes(16),
+        )
+
+    def _credential(self, **response: bytes) -> dict[str, Any]:
+        texts = {name: websafe_encode(value) for name, value in response.items()}
+        return {
+            "rawId": websafe_encode(self.id),
+            "response": texts,
+            "clientExtensionResults": {},
+        }
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what allauth stores after the registration."""
+        key: Any = ES256
+        public = AttestedCredentialData.create(
+            Aaguid.NONE, self.id, key.from_cryptography_key(self.key.public_key())
+        )
+        stored = AttestationObject.create(
+            "none", AuthenticatorData.create(self.rp_id, FLAG.AT, 0, public), {}
+        )
+        client = CollectedClientData.create("webauthn.create", "", self.origin)
+        return {
+            "name": "",
+            "credential": self._credential(
+                clientDataJSON=client, attestationObject=stored
+            ),
+        }
+
+    def sign(
+        self, options: Any, user_handle: str, *, verified: bool = True, origin: str = ""
+    ) -> str:
+        """Return the answer to a page's challenge, as the page sends it."""
+        client = CollectedClientData.create(
+            "webauthn.get", options["publicKey"]["challenge"], origin or self.origin
+        )
+        data = AuthenticatorData.create(
+            self.rp_id, FLAG.UP | FLAG.UV if verified else FLAG.UP, 0
+        )
+        signature = self.key.sign(data + client.hash, ec.ECDSA(SHA256()))
+        signed = {
+            "clientDataJSON": client,
+            "authenticatorData": data,
+            "signature": signature,
+        }
+        return json.dumps(self._credential(**signed, userHandle=user_handle.encode()))

@@ -1,0 +1,55 @@
+"""Which apps, pages and code the guard takes for a project's own."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from secure_django.guard import requests
+from secure_django.guard.access import ROUTES, is_own, is_own_app
+
+FILE = "/photos/<photo_id>/<variant>/"
+
+
+def make_app(path: Path) -> Any:
+    return SimpleNamespace(name="shop", path=str(path))
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    {
+        "shop": True,
+        "apps/shop": True,
+        "vendor/shop/src/shop": False,
+        ".venv/lib/python3/site-packages/shop": False,
+        "../lib/shop": False,
+    }.items(),
+)
+def test_app_is_own_by_its_folder(
+    folder: str, expected: bool, settings: Settings
+) -> None:
+    app = make_app(settings.BASE_DIR / folder)
+    assert is_own_app(app) is expected
+    settings.GUARD_PACKAGES = ["shop"]
+    assert is_own_app(app)
+
+
+def test_pages_of_a_package_are_not_own(settings: Settings) -> None:
+    assert FILE in ROUTES
+    assert is_own(FILE)
+    settings.GUARD_PACKAGES = []
+    assert not is_own(FILE)
+
+
+def test_code_is_read_without_its_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tests" / "shop"  # a checkout in a folder of this name
+    files = [folder / name for name in ("views.py", "tests/test_views.py")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("cart = 1\n", encoding="utf-8")
+    monkeypatch.setattr(requests, "OWN_APPS", [make_app(folder)])
+    assert {path for path, _ in requests.code_of_app("shop")} == {files[0]}

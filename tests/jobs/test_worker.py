@@ -1,0 +1,273 @@
+"""The worker, which runs the jobs of all apps."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from threading import Event
+from unittest.mock import Mock
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.tasks import task
+from django.utils import timezone
+from pytest_django import Settings
+
+from secure_django import jobs
+from secure_django.jobs import Job, job
+from secure_django.logging import request_id
+from secure_django.management.commands import worker
+from secure_django.models import LastRun
+from secure_django.testing import HANG_SECONDS
+
+NEXT_PERIOD_IN_YEARS = 10**9
+
+
+class Stop(Event):
+    """Fail the test of a worker that does not react to a signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = time.monotonic() + HANG_SECONDS
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert time.monotonic() < self.end, "no signal ends the worker"
+        return super().wait(timeout)
+
+
+@pytest.fixture
+def own_jobs(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
+    """Leave only the jobs of the test, and return them."""
+    names = (signal.SIGINT, signal.SIGTERM)
+    # A signal that the worker does not handle must not end the tests.
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in names}
+    own: list[Job] = []
+    monkeypatch.setattr(jobs, "JOBS", own)
+    monkeypatch.setattr(worker, "PAUSE", 0)
+    monkeypatch.setattr(worker, "Event", Stop)
+    monkeypatch.setattr(worker, "recorded_at", {})
+    # This would close the test's transaction as one that was left open.
+    monkeypatch.setattr(worker, "close_old_connections", Mock())
+    yield own
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("every", "limit"), [(0, 60), (-1, 60), (60, 0)])
+def test_job_without_a_pause_or_a_limit_is_refused(every: int, limit: int) -> None:
+    with pytest.raises(ImproperlyConfigured, match="<lambda>: every and limit are"):
+        job(every=every, limit=limit)(lambda: None)
+
+
+@pytest.mark.control("V16.5.2")
+def test_each_pass_gives_every_due_job_one_turn(
+    own_jobs: list[Job], caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def add(name: str) -> None:
+        calls.append((name, request_id.get()))
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def fails() -> None:
+        add("fails")
+        raise ZeroDivisionError
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def never_finishes() -> bool:
+        add("never finishes")
+        return len(calls) < 99
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def runs_once() -> None:
+        add("runs once")
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def is_stopped() -> bool:
+        if len(calls) > 5:
+            signal.raise_signal(signal.SIGTERM)
+        add("is stopped")
+        return True
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def last() -> bool:
+        add("last")
+        return True
+
+    call_command("worker")
+    first = ["fails", "never finishes", "runs once", "is stopped", "last"]
+    assert [name for name, _ in calls] == [*first, "never finishes", "is stopped"]
+    assert len({number for _, number in calls}) == len(calls)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"a job failed: {own_jobs[0]}"
+    ]
+
+
+@pytest.mark.control("emails")
+@pytest.mark.usefixtures("own_jobs")
+def test_slow_job_holds_up_no_other_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two threads would write to the test's database.
+    monkeypatch.setattr(worker, "recorded_run", nullcontext)
+    fast_is_done, waited = Event(), list[bool]()
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def slow() -> None:
+        waited.append(fast_is_done.wait(HANG_SECONDS))
+        signal.raise_signal(signal.SIGTERM)
+
+    @job(every=NEXT_PERIOD_IN_YEARS, lane="fast")
+    def fast() -> None:
+        fast_is_done.set()
+
+    call_command("worker")
+    assert waited == [True]
+
+
+@pytest.mark.control("emails")
+def test_job_that_hangs_ends_the_worker_at_its_own_limit(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[float | str] = []
+    monkeypatch.setattr(
+        "faulthandler.dump_traceback_later",
+        lambda seconds, **options: ends.append(seconds),
+    )
+    monkeypatch.setattr(
+        "faulthandler.cancel_dump_traceback_later", lambda: ends.append("none")
+    )
+    monkeypatch.setattr(worker, "time", Mock(monotonic=lambda: 1000))
+
+    @job(every=1, limit=30)
+    def runs() -> None:
+        worker.run_job(own_jobs[1])  # as a thread of its own would
+
+    @job(every=1, lane="other", limit=7)
+    def hangs() -> None:
+        ends.append("hangs")
+
+    worker.run_job(own_jobs[0])
+    assert ends == ["none", 30, "none", 7, "hangs", "none", 30, "none"]
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize("options", [[], ["--once"]])
+def test_job_that_hung_holds_up_no_other_in_the_next_worker(
+    options: list[str], own_jobs: list[Job]
+) -> None:
+    calls: list[str] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def hung() -> None:
+        calls.append("hung")
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def other() -> None:
+        calls.append("other")
+        signal.raise_signal(signal.SIGTERM)
+
+    LastRun.objects.create(name=own_jobs[0].row, at=timezone.now())
+    call_command("worker", *options)
+    assert calls[0] == "other"
+
+
+@pytest.mark.control("status")
+def test_job_keeps_the_time_of_its_start_until_it_ends(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = LastRun.objects.filter(name__startswith="job ")
+    rows: list[object] = []
+
+    @job(every=1)
+    def read_rows() -> None:
+        rows.append(list(starts.values_list("name", "at")))
+        raise ZeroDivisionError
+
+    earlier = timezone.now() - timedelta(hours=1)
+    name = own_jobs[0].row
+    starts.create(name=name, at=earlier)
+    for _ in range(2):  # at most once a minute
+        worker.run_job(own_jobs[0])
+        assert not starts.exists()
+    assert rows == [[(name, earlier)], []]
+    monkeypatch.setattr(worker, "RECORD_PAUSE", 0)
+    worker.run_job(own_jobs[0])
+    assert str(rows[2]).startswith(f"[('{name}', ")
+
+
+@pytest.mark.control("V16.5.2")
+def test_worker_reconnects_to_a_restarted_database(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconnect = Mock()
+    monkeypatch.setattr(worker, "close_old_connections", reconnect)
+    calls: list[int] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def fails() -> None:
+        raise OperationalError
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def stop() -> None:
+        calls.append(reconnect.call_count)
+        signal.raise_signal(signal.SIGTERM)
+
+    call_command("worker")
+    assert calls == [1]
+
+
+def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
+    own_jobs: list[Job],
+) -> None:
+    results, calls = [False, True, True], list[str]()
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def fails() -> None:
+        sys.exit()
+
+    job(every=NEXT_PERIOD_IN_YEARS)(results.pop)
+    job(every=NEXT_PERIOD_IN_YEARS)(lambda: calls.append("done"))
+    with pytest.raises(
+        CommandError,
+        match=r"^Failed: tests\.jobs\.test_worker\.fails\. The log says why\.$",
+    ):
+        call_command("worker", "--once")
+    assert (results, calls) == ([], ["done"])
+    own_jobs[:] = own_jobs[2:]
+    call_command("worker", "--once")
+
+
+def test_jobs_of_all_apps_are_found() -> None:
+    assert {"secure_django.jobs", "secure_django.photos.jobs"} <= {
+        job.work.__module__ for job in jobs.JOBS
+    }
+
+
+@pytest.mark.control("status")
+@pytest.mark.django_db(transaction=True)  # the worker closes its connection
+def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
+    signs: list[set[str]] = []
+
+    def stop() -> None:
+        signs.append(set(LastRun.objects.values_list("name", flat=True)))
+        signal.raise_signal(signal.SIGTERM)
+
+    own_jobs[:] = [Job(jobs.leave_sign, 60, ""), Job(stop, NEXT_PERIOD_IN_YEARS, "")]
+    call_command("worker")
+    assert {"worker", jobs.WORKER_HERE} < signs[0]
+    # The row of all workers stays, so that a restart does not look like an end.
+    assert [run.name for run in LastRun.objects.all()] == ["worker"]
+
+
+def test_task_without_a_worker_is_an_error(settings: Settings) -> None:
+    with pytest.raises(
+        ImproperlyConfigured, match="call_command: make this task a job"
+    ):
+        task(call_command)
+    settings.TASKS = {
+        "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}
+    }
+    task(call_command)

@@ -1,0 +1,174 @@
+"""Emails to people who are not users: a fixed text, with limits."""
+
+import json
+from email import message_from_string, policy
+from email.message import EmailMessage as ParsedMessage
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core import mail as django_mail
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage, send_mail
+from django.test import RequestFactory
+from django.urls import reverse
+from pytest_django import Settings
+
+from secure_django.mail.invitations import send_invitation
+from secure_django.mail.outbox import (
+    ConsoleBackend,
+    OutboxBackend,
+    UnknownRecipientError,
+)
+from secure_django.models import Mail
+from secure_django.testing import MakeUser
+from users.models import User
+
+SPELLINGS = [
+    "ann.lee@gmail.com",
+    "Ann.Lee@GMAIL.com",
+    "annlee+shop@gmail.com",
+    "a.n.n.l.e.e+1@googlemail.com",
+    "ａｎｎｌｅｅ@gmail.com",
+]
+
+
+@pytest.fixture(autouse=True)
+def templates(settings: Settings, tmp_path: Path) -> None:
+    """Make the two files of an invitation."""
+    (tmp_path / "it_subject.txt").write_text("An album\n")
+    text = "(autoescape off)[user][project_name]: [url](endautoescape)"
+    opening = "{"
+    closing = "}"
+    tags = {"(": f"{opening}%", ")": f"%{closing}", "[": opening * 2, "]": closing * 2}
+    for old, new in tags.items():
+        text = text.replace(old, new)
+    (tmp_path / "it_message.txt").write_text(text)
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+
+
+def invite(user: Any, email: str, *arguments: object, ip: str = "192.0.2.1") -> bool:
+    request = RequestFactory().post("/?text=Buy+pills", REMOTE_ADDR=ip)
+    request.user = user
+    view = "account_reset_password_from_key" if arguments else "home"
+    return send_invitation(request, email, "it", view, *arguments)
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize("field", ["to", "cc", "bcc"])
+def test_email_to_a_person_who_is_not_a_user_is_refused(field: str, user: User) -> None:
+    fields: Any = {field: [f"Ann <{user.email}>", "Ann <victim@example.com>"]}
+    message = EmailMessage("Hello", "Buy pills", **fields)
+    with pytest.raises(UnknownRecipientError, match="send_invitation"):
+        message.send()
+    with pytest.raises(UnknownRecipientError):
+        OutboxBackend().send_messages([message])
+    with pytest.raises(UnknownRecipientError):
+        ConsoleBackend(stream=StringIO()).send_messages([message])
+    assert not django_mail.outbox
+    assert not Mail.objects.exists()
+
+
+def test_users_and_the_team_are_known_recipients(
+    user: User, make_user: MakeUser, settings: Settings
+) -> None:
+    settings.ADMINS = ["Team@example.com"]
+    quoted = make_user('"a\\ b"@example.com').email
+    team = ["team@example.com", settings.SECURITY_CONTACT]
+    for email in (user.email.upper(), f"Ann <{user.email}>", quoted, *team):
+        send_mail("Hello", "Text", None, [email])
+    assert len(django_mail.outbox) == 5
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.usefixtures("outbox")
+def test_invitation_has_a_fixed_text_and_a_link_of_the_site(
+    user: User, settings: Settings
+) -> None:
+    assert invite(user, "Friend@bücher.example", "1a", "t0ken")
+    stored = Mail.objects.get()
+    assert stored.kind == max(Mail.Kind) == Mail.Kind.INVITATION
+    path = reverse("account_reset_password_from_key", args=["1a", "t0ken"])
+    url = f"https://{settings.DOMAIN_NAME}{path}"
+    _, _, mime = json.loads(stored.content)
+    message = message_from_string(mime, policy=policy.default)
+    assert isinstance(message, ParsedMessage)
+    assert message["To"] == "friend@xn--bcher-kva.example"
+    assert "An album" in message["Subject"]
+    assert message.get_content().strip() == f"{settings.SITE_NAME}: {url}"
+    assert user.email not in mime
+
+
+@pytest.mark.control("recipients")
+def test_mailbox_is_limited_in_all_its_spellings(make_user: MakeUser) -> None:
+    sent = [
+        invite(make_user(f"{number}@example.com"), email, ip=f"192.0.2.{number}")
+        for number, email in enumerate(SPELLINGS)
+    ]
+    assert sent == [True, True, False, False, False]
+    assert len(django_mail.outbox) == 2
+
+
+@pytest.mark.control("recipients")
+def test_senders_and_networks_are_limited(make_user: MakeUser, user: User) -> None:
+    by_sender = [
+        invite(user, f"{number}@example.com", ip=f"192.0.2.{number}")
+        for number in range(21)
+    ]
+    assert by_sender == [True] * 20 + [False]
+    by_network = [
+        invite(make_user(f"{number}@example.org"), f"{number}@example.net")
+        for number in range(40)
+    ]
+    assert by_network[-1] is False
+
+
+@pytest.mark.control("recipients")
+def test_get_sends_no_invitation(user: User) -> None:
+    request = RequestFactory().get("/")
+    request.user = user
+    with pytest.raises(ValueError, match="by POST"):
+        send_invitation(request, "friend@example.com", "it", "home")
+    assert not django_mail.outbox
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.django_db
+def test_visitor_uses_up_no_invitation_of_others() -> None:
+    by_visitor = [
+        invite(AnonymousUser(), f"{number}@example.edu") for number in range(41)
+    ]
+    assert by_visitor == [True] * 40 + [False]
+    assert invite(AnonymousUser(), "friend@example.edu", ip="198.51.100.1")
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "friend",
+        "a@b\nBcc: c@example.com",
+        "a@example.com,b@example.com",
+        "A <a@example.com>",
+        '"a"@example.com',
+        "a@[192.0.2.1]",
+        "a@localhost",
+        "=?utf-8?q?=0a?=@example.com",
+        f"a@{'ü' * 70}.example",
+    ],
+)
+def test_malformed_email_sends_nothing(email: str, user: User) -> None:
+    with pytest.raises(ValidationError):
+        invite(user, email)
+    assert not django_mail.outbox
+
+
+@pytest.mark.control("recipients")
+@pytest.mark.parametrize("argument", ["Buy pills", "", "a.example", "x" * 65, "a/b"])
+def test_link_takes_ids_and_tokens_alone(argument: str, user: User) -> None:
+    with pytest.raises(ValueError, match="neither an id nor a token"):
+        invite(user, "friend@example.com", "1a", argument)
+    assert not django_mail.outbox

@@ -1,0 +1,123 @@
+"""The command that checks the keys, the add-ons and the webhook of Cloudinary."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from secure_django.photos.cloudinary import client, environment
+from secure_django.photos.cloudinary.management.commands import cloudinary_check
+from tests.photos.cloudinary.stub import Cloud, Handler, Notify, approval
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def service(
+    cloud: Cloud, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cloud]:
+    """Let the service decide while the command waits."""
+    settings.CLOUDINARY_MODERATION = ["aws_rek"]
+    cloud.moderation = [{"kind": "aws_rek", "status": "pending"}]
+    monkeypatch.setattr(cloudinary_check, "POLL_SECONDS", 0)
+    yield cloud
+    assert not cloud.assets
+
+
+def decide(cloud: Cloud, status: str) -> Any:
+    """Return a fault that answers an upload with a verdict."""
+
+    def answer(handler: Handler) -> None:
+        cloud.moderation = [{"kind": "aws_rek", "status": status}]
+        handler.upload(handler.fields())
+
+    return answer
+
+
+def skip(handler: Handler) -> None:
+    """Answer the first call, which checks the key."""
+    handler.reply(200, {"resources": []})
+
+
+def run_check(capsys: pytest.CaptureFixture[str], seconds: int = 5) -> tuple[bool, str]:
+    try:
+        call_command("cloudinary_check", seconds=seconds)
+    except CommandError:
+        return False, capsys.readouterr().out
+    return True, capsys.readouterr().out
+
+
+def test_everything_works(
+    service: Cloud,
+    notify: Notify,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upload = client.upload
+
+    def upload_and_notify(public_id: str, *args: Any) -> Any:
+        answer = upload(public_id, *args)
+        notify(approval(public_id))
+        return answer
+
+    monkeypatch.setattr(client, "upload", upload_and_notify)
+    service.faults = [skip, decide(service, "approved")]
+    is_fine, output = run_check(capsys)
+    assert is_fine
+    assert output.splitlines() == [
+        "ok   key: Cloudinary accepts it",
+        "ok   add-on aws_rek: answers approved",
+        "ok   webhook: a notification arrived",
+    ]
+    assert len(service.uploads) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "BAD  key: Cloudinary rejects the API key"),
+        (403, "BAD  key: The API key lacks a permission."),
+        (404, "BAD  key: Cloudinary does not know this cloud name."),
+        (429, "BAD  plan: Cloudinary's rate limit is reached."),
+        (500, "BAD  key: Cloudinary cannot be reached"),
+    ],
+)
+def test_wrong_key_and_plan_are_named(
+    service: Cloud, capsys: pytest.CaptureFixture[str], status: int, advice: str
+) -> None:
+    service.faults = [lambda handler: handler.reply(status, {"error": {}})]
+    is_fine, output = run_check(capsys)
+    assert not is_fine
+    assert output.startswith(advice)
+    assert not service.uploads
+
+
+def test_missing_add_on_is_named(
+    service: Cloud, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.CLOUDINARY_MODERATION = ["aws_rek", "perception_point", "manual"]
+    service.faults = [skip, lambda handler: handler.reply(420, {"error": {}})]
+    is_fine, output = run_check(capsys, seconds=0)
+    assert not is_fine
+    assert "BAD  add-on aws_rek: Cloudinary rejects this moderation" in output
+    assert "BAD  add-on perception_point: no verdict yet." in output
+    assert "manual" not in output
+
+
+def test_webhook_that_is_not_reached_is_named(
+    service: Cloud, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.faults = [skip, decide(service, "rejected")]
+    is_fine, output = run_check(capsys, seconds=0)
+    assert not is_fine
+    assert "ok   add-on aws_rek: answers rejected" in output
+    url = f"https://{settings.DOMAIN_NAME}/webhooks/cloudinary/"
+    assert f"BAD  webhook: no notification arrived at {url}." in output
+
+
+def test_check_needs_cloudinary_url(settings: Settings) -> None:
+    settings.CLOUDINARY = environment.url("")
+    with pytest.raises(CommandError, match="CLOUDINARY_URL is not set"):
+        call_command("cloudinary_check")

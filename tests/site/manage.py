@@ -1,0 +1,28 @@
+#!/usr/bin/env python
+"""Run Django's management commands."""
+
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.db import DatabaseError
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))  # the message is enough; a traceback would hide it
+    except DatabaseError as error:
+        if "database is locked" not in str(error):
+            raise
+        sys.exit(
+            "The SQLite database is locked: another process writes to it."
+            " Repeat the command later."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+from secure_django.login.models import AbstractUser
+
+
+class User(AbstractUser):
+    """A user of this site. Add your fields here."""

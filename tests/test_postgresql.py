@@ -1,0 +1,26 @@
+"""What SQLite does not do: locks of rows, plans of large tables, strict types."""
+
+import pytest
+
+from tests.support.baking import ROOT
+from tests.support.inplace import run_in_place
+from tests.support.postgresql import Database
+
+pytestmark = pytest.mark.tier("whole")
+
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "tests").glob("*/on_postgresql/[!_]*.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_passes_on_postgresql(module: str, postgresql: Database) -> None:
+    report = run_in_place(module, TEST_DATABASE_URL=postgresql())
+    assert " passed" in report
+    assert " skipped" not in report
+
+
+def test_odd_requests_do_not_fail_on_postgresql(postgresql: Database) -> None:
+    url = postgresql()
+    run_in_place("tests/web/test_fuzz.py", TEST_DATABASE_URL=url, FUZZ_SEED="12")
