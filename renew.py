@@ -10,10 +10,11 @@
     uv run renew.py            # prints what it raised, as a Markdown table
     uv run renew.py --python   # also adds the next line of Python, if it has all wheels
 
-The pins are those of both pyproject.toml files, and of the recipes. The raw project's
-`[tool.uv]` states the cooldown and its exceptions. Only versions change. Django stays
-in its line, because a new line is a decision, as is a new major version of an image.
-The command needs the standard library, uv, Git, and for the images skopeo.
+The pins are those of both pyproject.toml files, and of the recipes. A range of the
+package that ends below a pin is moved up to it. The raw project's `[tool.uv]` states
+the cooldown and its exceptions. Only versions change. Django stays in its line, because
+a new line is a decision, as is a new major version of an image. The command needs the
+standard library, uv, Git, and for the images skopeo.
 """
 
 import json
@@ -28,6 +29,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 RAW = ROOT / "{{cookiecutter.project_slug}}"
+PACKAGE = ROOT / "src"
 RECIPES = ROOT / "docs" / "recipes"
 WORKFLOWS = ".github/workflows/"
 MANIFEST = RAW / "pyproject.toml"
@@ -35,6 +37,11 @@ MANIFEST = RAW / "pyproject.toml"
 PINNED = [ROOT / "pyproject.toml", MANIFEST, ROOT / "update.py"]
 PIN = re.compile(
     r'"(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\[[\w,-]+\])?(?P<operator>==|~=)(?P<version>\d[\w.]*)(?=[";])'
+)
+# What the package asks for, below the first line that was not tested.
+RANGE = re.compile(
+    r'"(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\[[\w,-]+\])?'
+    r'>=(?P<version>\d[\d.]*),<(?P<end>\d[\d.]*)(?=")'
 )
 ACTION = re.compile(
     r"uses: (?P<repository>[\w-]+/[\w.-]+)[\w./-]*@[0-9a-f]{40}"
@@ -61,7 +68,7 @@ KEPT = {
     "docs/comparison.md",
     "docs/decisions.md",
     "docs/support.md",
-    "tests/test_renew.py",
+    "tests/template/test_renew.py",
 }
 
 type Texts = dict[Path, str]  # of files, by their path
@@ -208,8 +215,16 @@ def renew_packages(texts: Texts, index: Index) -> dict[str, Change]:
             version += ".0"  # with two numbers, it would admit new features
         return f'"{with_extras(pin)}{pin["operator"]}{version}'
 
+    def widen(span: re.Match[str]) -> str:
+        version = new.get(canonical(span["name"]), span["version"])
+        if number(version) < number(span["end"]):
+            return span[0]
+        return f'"{with_extras(span)}>={version},<{following(line(version))}'
+
     for path in PINNED:
         texts[path] = PIN.sub(renew, texts[path])
+    metadata = ROOT / "pyproject.toml"
+    texts[metadata] = RANGE.sub(widen, texts[metadata])
     return {
         name: Change(version, new[name])
         for name, version in old.items()
@@ -397,10 +412,10 @@ def newest_major(tags: list[str], kind: str) -> int:
 
 
 def find_images(texts: Texts) -> set[Image]:
-    """Return the images that files of the raw folder name."""
+    """Return the images that files of the raw folder and of the package name."""
     images = set()
     for path, text in texts.items():
-        if path.is_relative_to(RAW):
+        if path.is_relative_to(RAW) or path.is_relative_to(PACKAGE):
             images |= {Image(*match.groups()) for match in IMAGE.finditer(text)}
     return {image for image in images if image.name not in NOT_IMAGES}
 
@@ -408,7 +423,7 @@ def find_images(texts: Texts) -> set[Image]:
 def renew_images(
     texts: Texts, cooldown: timedelta
 ) -> tuple[dict[str, Change], list[str]]:
-    """Raise the images of the raw folder wherever they are named.
+    """Raise the images of the raw folder and of the package wherever they are named.
 
     Return what changed, and what is left to people.
     """

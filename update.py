@@ -5,6 +5,9 @@ Both releases, the recorded and the new one, are generated from the answers in
 .cruft.json. Git applies their difference as it applies any commit: a three-way merge
 that follows renames. Nothing is committed. The program needs only the standard library.
 
+The package in vendor/ is not merged but replaced as a whole: a merge would move an edit
+of it into the next release without a word.
+
 Standard output has the report, which holds for a request of CI too. Standard error has
 what holds only on the machine where the command runs.
 """
@@ -12,6 +15,7 @@ what holds only on the machine where the command runs.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +25,10 @@ from typing import Any, NamedTuple, NoReturn
 TEMPLATE = Path(__file__).resolve().parent
 RECORD = Path(".cruft.json")
 METADATA = Path("pyproject.toml")
+VENDOR = "vendor"
+# What is in that folder by the template, and the patch that keeps a project's edits.
+PACKAGE = ("secure-django", "secure-django.sha256")
+PATCH = Path("secure-django.patch")
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = (
     "uv",
@@ -45,8 +53,18 @@ ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MU
 
 PIN = re.compile(
     r'(?<=")(?P<name>[A-Za-z0-9][\w.-]*)(?P<operator>(?:\[[\w,-]+\])?[=~]=)'
-    r'(?P<version>\d+(?:\.\d+)*)(?=[" ;])'
+    r'(?P<version>\d+(?:\.\d+)*(?:\+vendored)?)(?=[" ;])'
 )
+
+CHANGED_PACKAGE = """\
+This project changed the package, which the release replaces. Nothing was merged:
+{files}
+Take the change back, or put it where updates leave it alone: docs/updating.md.
+To go on without it, and keep it in {patch}: add --patch."""
+KEPT_PATCH = f"""
+This project's changes of {VENDOR}/{PACKAGE[0]} are no longer there. \
+{PATCH} keeps them: `git apply --3way {PATCH}`
+would put them back."""
 
 # The two letters of Git's state.
 DELETED_HERE = "DU"
@@ -119,10 +137,18 @@ class Update(NamedTuple):
         return answers
 
 
+class Commit(NamedTuple):
+    """A generated project in the repository of this one, beside its history."""
+
+    project: str  # the commit, without the package
+    package: str  # the tree of its vendor/; empty if it has none
+
+
 class Generation(NamedTuple):
     """A generated release."""
 
-    commit: str  # in the project's repository, beside its history
+    commit: str
+    package: str
     record: Record
     pins: Pins
 
@@ -132,6 +158,7 @@ class Merge(NamedTuple):
 
     conflicts: dict[str, str]  # with an explanation
     left_out: list[str]  # since the project removed them
+    has_patch: bool = False  # with this project's changes of the package
 
 
 def run(
@@ -261,9 +288,14 @@ def write_record(update: Update, new: Generation) -> None:
         "context": new.record["context"],
         "generated": generated,
     }
+    save_record(record)
+    run("git", "add", str(RECORD))
+
+
+def save_record(record: Record) -> None:
+    """Write the project's record as the template does."""
     text = json.dumps(record, ensure_ascii=False, indent=2)
     RECORD.write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    run("git", "add", str(RECORD))
 
 
 # Prompts and answers
@@ -375,8 +407,16 @@ def write_pins(metadata: Path, versions: Pins) -> None:
 
 
 def parse_version(version: str) -> tuple[int, ...]:
-    """Return a version in a form that can be compared."""
-    return tuple(map(int, version.split(".")))
+    """Return a version in a form that can be compared, without its local part."""
+    number, _, _ = version.partition("+")
+    return tuple(map(int, number.split(".")))
+
+
+def raise_version(own: str, new: str) -> str:
+    """Return the new version, vendored if this project's is."""
+    number, _, _ = new.partition("+")
+    _, plus, local = own.partition("+")
+    return number + plus + local
 
 
 def find_raised_pins(old: Pins, new: Pins) -> Pins:
@@ -389,7 +429,7 @@ def find_raised_pins(old: Pins, new: Pins) -> Pins:
     for name in own.keys() & old.keys() & new.keys():
         own_version = parse_version(own[name])
         if parse_version(old[name]) <= own_version < parse_version(new[name]):
-            raised[name] = new[name]
+            raised[name] = raise_version(own[name], new[name])
     return raised
 
 
@@ -424,8 +464,18 @@ def generate_project(folder: Path, commit: str, answers: Answers) -> Path:
     return project
 
 
-def commit_project(project: Path, index: Path, message: str, *parent: str) -> str:
-    """Commit a generated project beside the history of this one; return the commit."""
+def find_object(name: str) -> str:
+    """Return the id of an object of this repository, or nothing."""
+    verify = ("git", "rev-parse", "--verify", "--quiet", name)
+    return run(*verify, codes=(0, 1, 128)).strip()
+
+
+def commit_project(project: Path, index: Path, message: str, *parent: str) -> Commit:
+    """Commit a generated project beside the history of this one.
+
+    The commit lacks the package. Git would follow renames from a project's files into
+    it, and back.
+    """
     env = {
         "GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(),
         "GIT_WORK_TREE": str(project),
@@ -434,16 +484,21 @@ def commit_project(project: Path, index: Path, message: str, *parent: str) -> st
     add = ("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force")
     run(*add, folder=project, env=env)
     tree = run("git", "write-tree", folder=project, env=env).strip()
-    return run(*GIT, "commit-tree", tree, *parent, "-m", message).strip()
+    package = find_object(f"{tree}:{VENDOR}")
+    remove = ("git", "rm", "-r", "--force", "--cached", "--quiet", "--ignore-unmatch")
+    run(*remove, "--", *locate_package(), folder=project, env=env)
+    rest = run("git", "write-tree", folder=project, env=env).strip()
+    commit = run(*GIT, "commit-tree", rest, *parent, "-m", message).strip()
+    return Commit(commit, package)
 
 
-def generate(folder: Path, commit: str, answers: Answers, *parent: str) -> Generation:
+def generate(folder: Path, release: str, answers: Answers, *parent: str) -> Generation:
     """Generate a release and commit it, with the versions of this project's pins.
 
     Both sides raise pins each week, in lines beside each other, so Git would find
     conflicts in every release.
     """
-    project = generate_project(folder, commit, answers)
+    project = generate_project(folder, release, answers)
     record_file = project / RECORD
     record = json.loads(record_file.read_text(encoding="utf-8"))
     record_file.unlink()
@@ -452,8 +507,8 @@ def generate(folder: Path, commit: str, answers: Answers, *parent: str) -> Gener
     write_pins(project / METADATA, read_pins(METADATA))
     index = folder / "index"
     message = f"{folder.name} template"
-    own_commit = commit_project(project, index, message, *parent)
-    return Generation(own_commit, record, pins)
+    commit, package = commit_project(project, index, message, *parent)
+    return Generation(commit, package, record, pins)
 
 
 def generate_old(folder: Path, update: Update) -> Generation:
@@ -487,6 +542,92 @@ def generate_both(update: Update, answers: Answers) -> tuple[Generation, Generat
         old = generate_old(folder / "old", update)
         new = generate_new(folder / "new", update, answers, old)
     return old, new
+
+
+# The package
+
+
+def locate_package() -> list[str]:
+    """Return the paths of the package in a project."""
+    return [f"{VENDOR}/{name}" for name in PACKAGE]
+
+
+def bring_package(release: str) -> int:
+    """Bring the package of a release into vendor/, as a new project has it."""
+    record = read_record()
+    prompts = read_prompts(release)
+    answers = rename_answers(record["context"]["cookiecutter"], prompts)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve() / "new"
+        project = generate_project(folder, release, answers)
+        for path in locate_package():
+            source = project / path
+            if source.is_dir():
+                shutil.copytree(source, path)
+            else:
+                shutil.copyfile(source, path)
+        text = (project / RECORD).read_text(encoding="utf-8")
+    package = json.loads(text)["generated"]["package"]
+    generated = record.get("generated", {}) | {"package": package}
+    save_record(record | {"generated": generated})
+    return 0
+
+
+def find_own_package() -> str:
+    """Return the tree of this project's vendor/, or nothing.
+
+    A project without it takes the package from an index, or a fork from Git.
+    """
+    if not Path(locate_package()[0]).is_dir():
+        return ""
+    prefix = run("git", "rev-parse", "--show-prefix").strip()
+    return find_object(f"HEAD:{prefix}{VENDOR}")
+
+
+def list_edits(old: str, own: str) -> list[str]:
+    """Return the paths of the package that this project changed, each with a letter."""
+    diff = ("git", "diff", "--no-renames", "--name-status", "-z", old, own)
+    # In a subfolder of the repository, a path would be relative to it.
+    words = run(*diff, "--", *(f":/{name}" for name in PACKAGE)).split("\0")[:-1]
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return [f"{letter} {VENDOR}/{path}" for letter, path in pairs]
+
+
+def check_package(old: Generation, new: Generation, *, keep_patch: bool) -> bool:
+    """End if the project changed the package that is replaced, or keep a patch.
+
+    Return whether it kept one.
+    """
+    own = find_own_package()
+    if not own or not old.package or old.package == new.package:
+        return False
+    edits = list_edits(old.package, own)
+    if not edits:
+        return False
+    if not keep_patch:
+        sys.exit(CHANGED_PACKAGE.format(files="\n".join(edits), patch=PATCH))
+    prefixes = (f"--src-prefix=a/{VENDOR}/", f"--dst-prefix=b/{VENDOR}/")
+    diff = ("git", "diff", "--no-renames", "--binary", *prefixes, old.package, own)
+    patch = run(*diff, "--", f":/{PACKAGE[0]}")
+    PATCH.write_text(patch, encoding="utf-8", newline="\n")
+    return True
+
+
+def replace_package(old: Generation, new: Generation) -> None:
+    """Replace the package as a whole, if the project has it here.
+
+    This comes before the merge: Git reads no tree into an index with conflicts.
+    """
+    own = find_own_package()
+    is_elsewhere = old.package and not own  # its pin is raised, like every other
+    if is_elsewhere or old.package == new.package:
+        return
+    if own:
+        run("git", "rm", "-r", "--force", "--quiet", "--", *locate_package())
+    if new.package:
+        prefix = run("git", "rev-parse", "--show-prefix").strip()
+        target = f"--prefix={prefix}{VENDOR}/"
+        run("git", "read-tree", "-u", target, new.package)
 
 
 # The merge
@@ -613,6 +754,8 @@ def print_report(
 ) -> None:
     """Print what was merged, and what is left to a person."""
     print_merged(update, old)
+    if merge.has_patch:
+        print(KEPT_PATCH)
     answers = new.record["context"]["cookiecutter"]
     changed = [
         f"{name}: {spell_answer(answers[name])}" for name in update.changed_answers
@@ -632,7 +775,7 @@ def print_report(
     print(advice, file=sys.stderr)
 
 
-def main(wanted: str, given: Answers) -> int:
+def main(wanted: str, given: Answers, *, keep_patch: bool) -> int:
     """Merge the wanted release and the other answers; return 3 if there are conflicts.
 
     The release, or the answers, can be empty.
@@ -651,7 +794,9 @@ def main(wanted: str, given: Answers) -> int:
         print(loss, file=sys.stderr, flush=True)
     old, new = generate_both(update, answers)
     check_ignored_files(old.commit, new.commit)
-    merge = merge_difference(old.commit, new.commit)
+    has_patch = check_package(old, new, keep_patch=keep_patch)
+    replace_package(old, new)
+    merge = merge_difference(old.commit, new.commit)._replace(has_patch=has_patch)
     raise_pins(old.pins, new.pins, merge.conflicts)
     write_record(update, new)
     print_report(update, prompts, old, new, merge)
@@ -659,4 +804,8 @@ def main(wanted: str, given: Answers) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], parse_answers(sys.argv[2:])))
+    release, *words = sys.argv[1:]
+    if words == ["--package"]:
+        sys.exit(bring_package(release))
+    answers = parse_answers([word for word in words if word != "--patch"])
+    sys.exit(main(release, answers, keep_patch="--patch" in words))

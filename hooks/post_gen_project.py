@@ -29,42 +29,48 @@ CREDENTIALS = re.compile(r"^(https://)[^/]*@|^(ssh://[^/:@]+):[^/@]*(?=@)|\?.*")
 # The files of each feature. They stay if the prompt has one of these answers.
 FEATURE_PATHS = {
     ("gallery", True): ["gallery"],
-    ("auth_app", True): ["accounts"],
-    ("cloudinary_moderation", True): ["uploads/moderation/cloudinary"],
     # Before CI: its workflow is a file in the folder of CI.
     ("deployment", "server"): [
         ".github/workflows/image.yml",
         "compose.yaml",
-        "core/keepalive.py",
-        "core/live_release.py",
-        "core/tests/test_backup.py",
-        "core/tests/test_deployment.py",
-        "core/tests/test_keepalive.py",
-        "core/tests/test_nginx.py",
-        "core/tests/test_release.py",
         "deploy",
         "docs/containers.md",
         "docs/deployment.md",
         "docs/operations.md",
-        "docs/several-machines.md",
-        "scripts/backups.py",
     ],
-    ("deployment", "platform"): [
-        "core/tests/test_proxy_image.py",
-        "docs/platforms.md",
-        "nginx",
-    ],
+    ("deployment", "platform"): ["docs/platforms.md", "nginx"],
     ("ci_scanning", "github"): [".github"],
     ("ci_scanning", "gitlab"): [".gitlab-ci.yml"],
     # On GitHub, Dependabot updates the same.
     ("ci_scanning", "gitlab", "none"): ["renovate.json"],
 }
 
+# Pages that a team changes: copies of the package's, with the hash of their original.
+TEMPLATES = {
+    "base.html": "templates/base.html",
+    "error.html": "templates/error.html",
+    "home.html": "templates/home.html",
+}
+ACCOUNTS = "accounts" if ANSWERS.get("auth_app") else "login"
+TEMPLATES["account/login.html"] = f"{ACCOUNTS}/templates/account/login.html"
+if ANSWERS.get("auth_app"):
+    TEMPLATES["account/signup.html"] = "accounts/templates/account/signup.html"
+
 # Files left by work in the raw folder. They are not part of the template.
 LEFTOVERS = """
     .env .venv **/__pycache__ **/.*_cache **/.DS_Store *.sqlite3* uv.lock
     media reports secrets staticfiles
 """.split()
+
+# The package, as a release has it.
+PACKAGE = ["LICENSE", "README.md", "pyproject.toml", "src"]
+# Left by work on the package.
+NOT_OF_THE_PACKAGE = (".*", "*.egg-info", "*.orig", "*.py[co]", "*.rej", "__pycache__")
+VENDOR = Path("vendor/secure-django")
+HASHES = VENDOR.with_suffix(".sha256")
+# No public index takes a version with a local part, so none can serve it in our place.
+VERSION = f'version = "{ANSWERS["_version"]}"'
+VENDORED_VERSION = f'version = "{ANSWERS["_version"]}+vendored"'
 
 FERNET_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 ENV = f"""\
@@ -102,6 +108,51 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def read_normalized(path: Path) -> bytes:
+    """Return a file with the line ends of Linux: a clone on Windows can have others."""
+    content = path.read_bytes()
+    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
+
+
+def copy_package(template: Path) -> None:
+    """Copy the package's source, and list the hash of each file as sha256sum does."""
+    for name in PACKAGE:
+        source = template / name
+        target = VENDOR / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            # With symlinks=True, a link stays one and is refused below.
+            leave = shutil.ignore_patterns(*NOT_OF_THE_PACKAGE)
+            shutil.copytree(source, target, symlinks=True, ignore=leave)
+        else:
+            shutil.copyfile(source, target)
+    metadata = VENDOR / "pyproject.toml"
+    text = metadata.read_text(encoding="utf-8").replace(VERSION, VENDORED_VERSION, 1)
+    metadata.write_text(text, encoding="utf-8", newline="\n")
+    lines = []
+    for path in sorted(VENDOR.rglob("*"), key=Path.as_posix):
+        if path.is_symlink():
+            sys.exit(f"{path} is a link; the package has none.")
+        if path.is_file():
+            content = read_normalized(path)
+            path.write_bytes(content)
+            path.chmod(0o644)
+            name = path.relative_to(VENDOR).as_posix()
+            lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    HASHES.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def copy_template(name: str, source: Path) -> None:
+    """Copy a page, so that the team has it at hand, with the hash of its original."""
+    content = read_normalized(source)
+    target = Path("templates", name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    original = hashlib.sha256(content).hexdigest()[:12]
+    # Cookiecutter would take a comment of Django's templates for one of its own.
+    comment = "{" + f"# original: {original} #" + "}"
+    target.write_bytes(comment.encode() + content)
 
 
 def git_file(name: str) -> str:
@@ -170,10 +221,15 @@ for (prompt, *answers), paths in FEATURE_PATHS.items():
         for path in paths:
             remove(Path(path))  # a missing path means that the table is out of date
 
+copy_package(RAW.parent)
+for name, page in TEMPLATES.items():
+    copy_template(name, VENDOR / "src" / "secure_django" / page)
+
 origin = {
     "template": template_address(),
     "commit": template_commit(),
     "digest": digest(),
+    "package": hashlib.sha256(HASHES.read_bytes()).hexdigest(),
 }
 
 env = Path(".env")

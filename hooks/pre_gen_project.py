@@ -36,8 +36,8 @@ NO = ("0", "f", "false", "n", "no", "off")
 # with both.
 TAKEN = set(
     """
-    accounts config core deploy docs gallery manage media nginx reports scripts static
-    templates test tests uploads users
+    config deploy docs gallery manage media nginx reports scans secure-django static
+    templates test tests users vendor
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit
     certifi cffi charset-normalizer click cloudinary colorama cryptography django

@@ -29,7 +29,7 @@ control_socket_disable = True
 # gunicorn logs JSON lines as well. Its own format would put untrusted text and whole
 # tracebacks into the log.
 logconfig_dict = {
-    "formatters": {"generic": {"()": "core.logging.JSONFormatter"}},
+    "formatters": {"generic": {"()": "secure_django.logging.JSONFormatter"}},
     "loggers": {
         "gunicorn.error": {
             "level": "INFO",

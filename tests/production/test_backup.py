@@ -49,7 +49,7 @@ pytestmark = [
 ]
 
 EXTREMES = [ALL_ON, ALL_OFF]
-BACKUPS = (sys.executable, "-m", "scripts.backups")
+BACKUPS = (sys.executable, "-m", "secure_django.commands.backups")
 DUMP = "database.dump"
 MANY = 100_000
 STEPS = (
@@ -288,8 +288,8 @@ def test_every_other_table_is_saved_with_its_rows(
     listed = run(site.folder, "pg_restore", "--list", str(dump))
     saved = set(re.findall(r" TABLE DATA public (\w+) ", listed))
     emptied = {
-        "core_lastrun",
-        "core_mail",
+        "secure_django_lastrun",
+        "secure_django_mail",
         "django_cache",
         "django_session",
         "usersessions_usersession",
@@ -365,7 +365,7 @@ def test_damaged_repository_is_not_restored(
 def last_run(site: Machine) -> list[str]:
     """Return when the last backup was made."""
     return site.shell(
-        "from core.models import LastRun; "
+        "from secure_django.models import LastRun; "
         "print(LastRun.objects.filter(name='backup').values_list('at'))"
     )
 

@@ -39,6 +39,7 @@ from tests.support.live import ADMIN, PASSWORD, Site, issue_certificate
 from tests.support.postgresql import Database
 from tests.support.publishing import is_published, publish
 from tests.support.readme import section
+from tests.support.releases import VENDOR
 from tests.support.services import wait_until
 
 pytestmark = pytest.mark.tier("whole")
@@ -61,14 +62,18 @@ for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
     print("could write", path)
 """
 # A column that the release before need not know.
+# A release brings it with the package.
+NOTE = f"{VENDOR}/src/secure_django/migrations/0002_note.py"
 MIGRATION = """
 from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0001_initial")]
+    dependencies = [("secure_django", "0001_initial")]
     operations = [
-        migrations.RunSQL("ALTER TABLE core_mail ADD note text NOT NULL DEFAULT ''")
+        migrations.RunSQL(
+            "ALTER TABLE secure_django_mail ADD note text NOT NULL DEFAULT ''"
+        )
     ]
 """
 SECRETS = {
@@ -307,13 +312,15 @@ def check_image(podman: Engine, project: Path, image: str) -> None:
         "/app/staticfiles/staticfiles.json",
         "/venv/bin/gunicorn",
     } <= found
-    assert any(path.startswith("/app/core/__pycache__/") for path in found)
+    for folder in ("config", f"{VENDOR}/src/secure_django"):
+        compiled = f"/app/{folder}/__pycache__/"
+        assert any(path.startswith(compiled) for path in found)
     unwanted = (
         "/tests/",
         "/.env",
         "/.git/",
         "/app/secrets/",
-        "/app/scripts/",
+        "/app/scans/",
         "/app/deploy/",
         "/conftest.py",
     )
@@ -576,7 +583,7 @@ def check_releases(commands: Commands, site: Site) -> None:
             "config/wsgi.py",
             "templates/base.html",
             "deploy/site.conf",
-            "core/migrations/0002_note.py",
+            NOTE,
         )
     }
     nginx = files["deploy/site.conf"].read_text(encoding="utf-8")
@@ -588,7 +595,11 @@ def check_releases(commands: Commands, site: Site) -> None:
         # It loads when it is checked, and ends when it is started.
         boot = "import sys\nif '--check-config' not in sys.argv:\n    sys.exit(1)\n"
         for path, broken, why in (
-            ("config/wsgi.py", "raise ValueError('A secret')", "It does not load"),
+            (
+                "config/wsgi.py",
+                "raise ValueError('A secret')",
+                "It does not load",
+            ),
             ("config/wsgi.py", boot, "It does not answer"),
             ("templates/base.html", "{% load nothing_here %}", "Its start page"),
         ):
@@ -607,10 +618,10 @@ def check_releases(commands: Commands, site: Site) -> None:
         files["deploy/site.conf"].write_text(
             nginx.replace("tokens off;", "tokens on;"), encoding="utf-8"
         )
-        files["core/migrations/0002_note.py"].write_text(MIGRATION, encoding="utf-8")
+        files[NOTE].write_text(MIGRATION, encoding="utf-8")
         commands.push()
         with pytest.raises(
-            AssertionError, match=r"(?s)core\.0002_note.*Nothing was migrated"
+            AssertionError, match=r"(?s)secure_django\.0002_note.*Nothing was migrated"
         ):
             commands.release("</dev/null")
         # A release truncates it once it has the lock.

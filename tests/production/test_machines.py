@@ -29,10 +29,11 @@ import pytest
 import trustme
 from cryptography.fernet import Fernet
 
+from tests.photos.cloudinary import stub
 from tests.support.accounts import Mailbox, Person
 from tests.support.baking import ALL_OFF, ALL_ON, WITH_GALLERY, Project, production, run
 from tests.support.browsing import totp
-from tests.support.cluster import Machine, load_stub, proxy, start_machine
+from tests.support.cluster import Machine, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import (
     CREATE_USERS,
@@ -46,6 +47,7 @@ from tests.support.live import (
     issue_certificate,
 )
 from tests.support.postgresql import Database, running_postgresql
+from tests.support.readme import PACKAGE_DOCS
 from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
@@ -56,6 +58,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed"),
 ]
 
+GUIDE = PACKAGE_DOCS / "several-machines.md"
 ANSWERS = WITH_GALLERY | {"cloudinary_moderation": True}
 LOGIN, TOO_MANY = "/accounts/login/", "Too many failed login attempts"
 
@@ -74,7 +77,6 @@ def cluster(
     project: Project, tmp_path: Path, postgresql: Database, redis: str, buckets: Buckets
 ) -> Iterator[Cluster]:
     source = project(ANSWERS)
-    stub = load_stub(source)
     certificate, tls = issue_certificate(tmp_path)
     with ExitStack() as stack:
         cloud = stack.enter_context(stub.Cloud())
@@ -359,7 +361,7 @@ class Pair:
         )
 
     def restart(self, machine: Machine, **changes: str) -> None:
-        """Restart a machine as docs/several-machines.md says."""
+        """Restart a machine as several-machines.md says."""
         self.answering.remove(machine)
         earlier = set(ON_THEIR_WAY)
         wait_until(lambda: not earlier & ON_THEIR_WAY, "a request is not answered")
@@ -484,7 +486,7 @@ def errors(pair: Pair) -> list[str]:
 
 
 def rows_of_the_rotation(pair: Pair) -> list[dict[str, str]]:
-    """Return each row's variables in docs/several-machines.md, with real keys."""
+    """Return each row's variables in several-machines.md, with real keys."""
     names = ("FIELD_ENCRYPTION_KEYS", "SECRET_KEY", "SECRET_KEY_FALLBACKS")
     new = {
         "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
@@ -495,7 +497,8 @@ def rows_of_the_rotation(pair: Pair) -> list[dict[str, str]]:
         for name, value in new.items()
     }
     keys["SECRET_KEY_FALLBACKS"] = keys["SECRET_KEY"]
-    lines = re.findall(r"^\| [0-3] \| (.*)", guide(pair.site.project), re.MULTILINE)
+    guide = GUIDE.read_text(encoding="utf-8")
+    lines = re.findall(r"^\| [0-3] \| (.*)", guide, re.MULTILINE)
     rows = [
         [cell.strip(" `").split(",") for cell in line.split("|")[:3]] for line in lines
     ]
@@ -506,11 +509,6 @@ def rows_of_the_rotation(pair: Pair) -> list[dict[str, str]]:
         }
         for row in rows
     ]
-
-
-def guide(project: Path) -> str:
-    """Return docs/several-machines.md."""
-    return (project / "docs" / "several-machines.md").read_text(encoding="utf-8")
 
 
 def live(pair: Pair, stop: Event) -> dict[int, str]:
@@ -629,13 +627,13 @@ def test_database_with_another_certificate_is_refused(
             }
             return run(source, sys.executable, *command, **environment)
 
-        words = guide(source)
+        words = GUIDE.read_text(encoding="utf-8")
         found = re.search(r"manage\.py (shell) (-v0) (-c) \"(.+)\"\n", words)
         assert found
         show = ("manage.py", *found.groups())
-        backup = ("-m", "scripts.backups", "create")
+        backup = ("-m", "secure_django.commands.backups", "create")
         (query,) = re.findall(r"^postgres://.+(\?.+)", words, re.MULTILINE)
-        place = "/srv/my-secure-site/secrets/database_ca.pem"
+        place = "/srv/SITE/secrets/database_ca.pem"
         right, wrong = (
             query.replace(place, f"{tmp_path}/{name}.pem")
             for name in ("authority", "other")

@@ -25,6 +25,7 @@ import trustme
 from tests.support.baking import ALL_OFF, RAW, Project, production, run
 from tests.support.live import HANG_SECONDS, issue_certificate
 from tests.support.proxying import nginx
+from tests.support.readme import PACKAGE_DOCS
 from tests.support.services import wait_until
 
 pytestmark = [
@@ -110,10 +111,15 @@ def receive_page(connection: ssl.SSLSocket) -> bytes:
     return answer
 
 
+# A file of a team's own in deploy/locations/.
+LOCATION = "location = /own-program/ { return 204; }\n"
+
+
 @pytest.fixture
 def proxy(project: Project, tmp_path: Path) -> Iterator[Proxy]:
     """Run nginx with the emitted files: only ports and paths are changed."""
     deploy = project(ALL_OFF) / "deploy"
+    (deploy / "locations" / "own.conf").write_text(LOCATION, encoding="utf-8")
     certificate, _ = issue_certificate(tmp_path)
     with nginx(deploy, tmp_path, certificate) as (http, https):
         running = Proxy(http, https, tmp_path)
@@ -137,6 +143,11 @@ def test_logs_hold_no_tokens_and_no_visitors(proxy: Proxy) -> None:
     )
     assert "secret" not in proxy.logs
     assert "next=query" not in proxy.logs
+
+
+def test_location_of_ones_own_is_included(proxy: Proxy) -> None:
+    assert status(proxy.send(GET.format("/own-program/"))) == "204"
+    assert status(proxy.send(GET.format("/own-program/more/"))) == "502"
 
 
 def test_one_network_can_fill_little_of_the_disk(proxy: Proxy) -> None:
@@ -677,7 +688,7 @@ def test_load_balancer_alone_says_who_the_client_is(
     balancer: str, client: str, project: Project, tmp_path: Path
 ) -> None:
     root = project(ALL_OFF)
-    document = (root / "docs" / "several-machines.md").read_text(encoding="utf-8")
+    document = (PACKAGE_DOCS / "several-machines.md").read_text(encoding="utf-8")
     found = re.search(
         "^cat > /etc/nginx/conf.d/balancer.conf <<END\n(.+?)^END$",
         document,

@@ -16,16 +16,20 @@ from tests.support.containers import PORT_TIMEOUT, https_port
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, Response, Site, Visitor
 from tests.support.machine import Machine, boot, install, prepare, push
+from tests.support.releases import VENDOR
 from tests.support.services import wait_until
 
 pytestmark = [pytest.mark.tier("whole"), PORT_TIMEOUT]
 
+# The project's copy of the package, which a release of the template replaces.
+PACKAGE = f"{VENDOR}/src/secure_django"
+LABEL = "secure_django_photos"
 ADD = """\
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("uploads", "{before}")]
+    dependencies = [("secure_django_photos", "{before}")]
     operations = [
         migrations.AddField(
             "photo", "{name}", models.CharField(max_length=9, {default}="")
@@ -37,7 +41,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("uploads", "0002_shelf")]
+    dependencies = [("secure_django_photos", "0002_shelf")]
     operations = [migrations.RunSQL("SELECT 1 / 0")]
 """
 MODEL = (
@@ -51,7 +55,11 @@ BROKEN = {
         "urlpatterns += [path('x/', views.nothing)]\n",
         "A check fails.",
     ),
-    "does not load": ("config/wsgi.py", "raise RuntimeError\n", "It does not load."),
+    "does not load": (
+        "config/wsgi.py",
+        "raise RuntimeError\n",
+        "It does not load.",
+    ),
     # systemd gives this variable to services only.
     "does not start": (
         "config/wsgi.py",
@@ -59,7 +67,7 @@ BROKEN = {
         "It does not become ready",
     ),
     "is never ready": (
-        "core/health.py",
+        f"{PACKAGE}/web/health.py",
         "SERVICES['never'] = lambda: 1 / 0\n",
         "It does not become ready",
     ),
@@ -73,7 +81,11 @@ BROKEN = {
         "nonsense;\n",
         "nginx does not accept its configuration.",
     ),
-    "cannot migrate": ("uploads/migrations/0003_fail.py", FAIL, "A migration failed."),
+    "cannot migrate": (
+        f"{PACKAGE}/photos/migrations/0003_fail.py",
+        FAIL,
+        "A migration failed.",
+    ),
 }
 # A release waits 20 seconds for its server, and systemd would wait for 90 by itself.
 GIVEN_UP_SECONDS = 100
@@ -183,7 +195,7 @@ def change(
 def photos(machine: Machine, column: str = "id") -> int:
     """Count the rows of the table with a column."""
     # The column is this module's.
-    query = f"SELECT count({column}) FROM uploads_photo WHERE status <> 'deleted'"  # noqa: S608
+    query = f"SELECT count({column}) FROM {LABEL}_photo WHERE status <> 'deleted'"  # noqa: S608
     return int(
         machine.run(
             f'runuser -u site -- psql --tuples-only --command="{query}" site'
@@ -194,6 +206,13 @@ def photos(machine: Machine, column: str = "id") -> int:
 def current(machine: Machine) -> str:
     """Return the name of the release that answers."""
     return (machine.root / "srv" / "my-secure-site" / "current").readlink().name
+
+
+def check_package(machine: Machine) -> None:
+    """Check that the running release has a package of its own."""
+    show = "import secure_django; print(secure_django.__file__)"
+    output = machine.run(f"current/.venv/bin/python -c '{show}'")
+    assert f"/releases/{current(machine)}/{VENDOR}/src/" in output
 
 
 def instances(machine: Machine) -> list[str]:
@@ -263,10 +282,11 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
         else:
             (folder / path).write_text(original, encoding="utf-8")
     harmful = ADD.format(before="0002_shelf", name="row", default="default")
-    change(machine, folder, 5, {"uploads/migrations/0003_row.py": harmful})
+    migration = f"{PACKAGE}/photos/migrations/0003_row.py"
+    change(machine, folder, 5, {migration: harmful})
     output = given_up(machine, site)
-    assert "uploads.0003_row\n    Add field row to photo\n" in output
-    (folder / "uploads/migrations/0003_row.py").unlink()
+    assert f"{LABEL}.0003_row\n    Add field row to photo\n" in output
+    (folder / migration).unlink()
 
 
 def test_releases_and_the_way_back_fail_no_request(
@@ -284,26 +304,23 @@ def test_releases_and_the_way_back_fail_no_request(
         release(machine, site, by_tag)
         second = style(site), current(machine)
         assert len({*first, *second}) == 4
+        check_package(machine)
         assert site.visitor().get(first[0]).status == 200, (
             "a page that a browser has names it"
         )
 
         # A column that the running release does not know.
-        (folder / "uploads/models.py").write_text(
-            (folder / "uploads/models.py")
-            .read_text(encoding="utf-8")
-            .replace(
-                MODEL,
-                f'{MODEL}    shelf = models.CharField(max_length=9, db_default="")\n',
-            ),
-            encoding="utf-8",
-        )
+        models = folder / PACKAGE / "photos" / "models.py"
+        text = models.read_text(encoding="utf-8")
+        assert text.count(MODEL) == 1
+        shelf = '    shelf = models.CharField(max_length=9, db_default="")\n'
+        models.write_text(text.replace(MODEL, MODEL + shelf), encoding="utf-8")
         expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
-        migration = {"uploads/migrations/0002_shelf.py": expand}
+        migration = {f"{PACKAGE}/photos/migrations/0002_shelf.py": expand}
         change(machine, folder, 3, migration, tag="next")
         given_up(machine, site, by_tag, typed="n\n")
         output = release(machine, site, by_tag, typed="y\n")
-        assert "uploads.0002_shelf\n" in output
+        assert f"{LABEL}.0002_shelf\n" in output
         assert "fails" not in output
         third = current(machine)
         assert photos(machine, "shelf") == photos(machine)

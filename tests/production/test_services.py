@@ -24,7 +24,7 @@ PHOTO = encode(landscape(1, (320, 240)))
 SWEEP = """
 from datetime import timedelta
 from django.utils import timezone
-from uploads import jobs
+from secure_django.photos import jobs
 later = timezone.now() + timedelta(hours=1)
 jobs.hour_ago = lambda: later
 for number in range(256):

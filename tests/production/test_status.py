@@ -34,7 +34,7 @@ systemctl daemon-reload
 systemctl restart site-worker
 """
 CLOCK = """runuser -u site -- psql --quiet site --command="
-    UPDATE core_lastrun SET at = at {change} WHERE name LIKE '{name}%'" """
+    UPDATE secure_django_lastrun SET at = at {change} WHERE name LIKE '{name}%'" """
 READ_ONLY = """
 mount --bind /var/lib/site/media /var/lib/site/media
 mount -o remount,bind,ro /var/lib/site/media

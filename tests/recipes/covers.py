@@ -6,11 +6,11 @@ from tests.support.recipes import Installed, replace
 def add_cover(project: Installed) -> None:
     """Give the app the cover of docs/your-first-app.md."""
     notes = project.folder / "notes"
-    old = "from core.encryption import EncryptedTextField\n"
+    old = "from secure_django.encryption import EncryptedTextField\n"
     replace(
         notes / "models.py",
         old,
-        f"{old}from uploads.fields import PhotoField, everyone\n",
+        f"{old}from secure_django.photos.fields import PhotoField, everyone\n",
     )
     old = '    created_at = models.DateTimeField(_("created"), auto_now_add=True)\n'
     new = '    cover = PhotoField(_("cover"), blank=True, visible_to=everyone)\n'

@@ -28,8 +28,8 @@ GREETING = "hello"
 {FENCE}
 {FENCE}diff config/urls.py
 {ADD}@@
-     path("favicon.ico", login_not_required(require_safe(favicon))),
-+    path("hello.ico", login_not_required(require_safe(favicon))),
+     path("", include("secure_django.urls")),
++    path("hello/more/", include("hello.views.more")),
 @@ README.md
 -## Start
 +## Begin

@@ -43,7 +43,7 @@ for number in range({owners}):
     Note.objects.create(owner=owner, title="Milk", remind_at=remind_at)
 """
 STATE = """
-from core.models import Mail
+from secure_django.models import Mail
 from notes.models import Note
 unmarked = Note.objects.filter(reminded_for=None).count()
 print(unmarked, Note.objects.count() - unmarked, Mail.objects.count())

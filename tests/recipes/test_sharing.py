@@ -8,7 +8,7 @@ from tests.support.recipes import Install, Recipe, marks
 pytestmark = marks("sharing")
 
 RECIPE = Recipe("sharing")
-TESTS = ("notes", "core/tests/test_access.py", "core/tests/test_encryption.py")
+TESTS = ("notes", "secure_django/guard/test_access.py", "tests/test_encryption.py")
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -18,9 +19,17 @@ from jinja2 import Environment
 
 ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
+# In a project: the package's source, which the team does not edit.
+VENDOR = "vendor"
 PROMPTS: dict[str, Any] = json.loads(
     (ROOT / "cookiecutter.json").read_text(encoding="utf-8")
 )
+
+# A project's variables: the settings of the test site put them into this process.
+EXAMPLE = (ROOT / "tests" / "site" / ".env.example").read_text(encoding="utf-8")
+VARIABLES = re.findall(r"^(\w+)=", EXAMPLE, re.MULTILINE)
+VARIABLES += [f"{variable}_FILE" for variable in VARIABLES]
+VARIABLES += ["ENV_FILE"]
 
 # Longer than a command takes on a busy machine, and shorter than pytest's own limit.
 RUN_SECONDS = 1700
@@ -225,6 +234,16 @@ def paths(project: Path) -> set[str]:
     return {file.relative_to(project).as_posix() for file in files}
 
 
+def own_paths(project: Path) -> set[str]:
+    """Return the paths of a project without the package: what its team owns."""
+    return {path for path in paths(project) if not path.startswith(f"{VENDOR}/")}
+
+
+def own_modules(project: Path) -> list[Path]:
+    """Return the Python modules that a project's team owns."""
+    return sorted(project / path for path in own_paths(project) if path.endswith(".py"))
+
+
 def is_text(path: Path) -> bool:
     """Return whether a file is text. A file with a NUL is binary, as for Git."""
     return path.is_file() and b"\0" not in path.read_bytes()
@@ -241,7 +260,8 @@ def production(project: Path) -> dict[str, str]:
         "EMAIL_URL": "submission://user:password@mail.example.com",
         "DEFAULT_FROM_EMAIL": "site@example.com",
     }
-    if (project / "uploads" / "moderation" / "cloudinary").is_dir():
+    settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
+    if "secure_django.photos.cloudinary" in settings:
         environment["CLOUDINARY_URL"] = (
             "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"
         )
@@ -251,13 +271,13 @@ def production(project: Path) -> dict[str, str]:
 def clean_environment() -> dict[str, str]:
     """Return the environment without the variables of pytest, Django, uv and CI.
 
-    This suite's tools are on its PATH.
+    Nor has it those of a project. This suite's tools are on its PATH.
     """
     prefixes = ("PYTEST_", "DJANGO_", "VIRTUAL_")
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(prefixes) and key != "CI"
+        if not key.startswith(prefixes) and key not in {"CI", *VARIABLES}
     }
     tools = Path(sys.executable).parent
     path = f"{tools}{os.pathsep}{kept['PATH']}"

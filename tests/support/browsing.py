@@ -178,7 +178,7 @@ def stop_clock(page: Page) -> None:
 def approve(page: Page, title: str) -> None:
     """Approve a photo in the admin; `page` belongs to a logged-in reviewer."""
     page.get_by_role("banner").get_by_role("link", name="Admin").click()
-    page.get_by_role("link", name="Photos", exact=True).click()
+    page.locator("#secure_django_photos-photo a").first.click()
     page.get_by_role("row", name=title).get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option(label="Approve selected photos")
     page.get_by_role("button", name="Run").click()

@@ -1,6 +1,5 @@
 """Machines that serve one project behind a proxy, for tests and measurements."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -118,17 +117,6 @@ def start_machine(source: Path, folder: Path, environment: dict[str, str]) -> Ma
     machine = Machine(copy, free_port(), [])
     machine.start(environment)
     return machine
-
-
-def load_stub(project: Path) -> Any:  # noqa: ANN401 - loaded by its path: no types
-    """Return the module of the emitted tests that holds the stub of Cloudinary."""
-    path = project / "uploads" / "moderation" / "cloudinary" / "tests" / "stub.py"
-    spec = importlib.util.spec_from_file_location("stub", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @contextmanager

@@ -327,7 +327,7 @@ NAMES = {
     "name: template injection": File(
         jpeg, name="{{ settings.SECRET_KEY }}{% debug %}.jpg"
     ),
-    "name: SQL injection": File(jpeg, name="'; DROP TABLE uploads_photo; --.jpg"),
+    "name: SQL injection": File(jpeg, name="'; DROP TABLE users_user; --.jpg"),
     "name: shell injection": File(jpeg, name="$(id);`id`|id.jpg"),
     "name: invalid UTF-8": File(jpeg, "missing", name="broken-\udcc3.jpg"),
     "name: capital letters": File(jpeg, name="PHOTO.JPG"),

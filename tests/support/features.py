@@ -12,29 +12,18 @@ from tests.support.baking import REMOVED, need
 # A second copy on purpose, to test the hook's own table.
 FEATURE_PATHS = {
     "gallery": ["gallery"],
-    "cloudinary_moderation": ["uploads/moderation/cloudinary"],
-    "auth_app": ["accounts"],
     "github": [".github"],
     "gitlab": [".gitlab-ci.yml"],
     "renovate": ["renovate.json"],
     "server": [
         ".github/workflows/image.yml",
         "compose.yaml",
-        "core/keepalive.py",
-        "core/live_release.py",
-        "core/tests/test_backup.py",
-        "core/tests/test_deployment.py",
-        "core/tests/test_keepalive.py",
-        "core/tests/test_nginx.py",
-        "core/tests/test_release.py",
         "deploy",
         "docs/containers.md",
         "docs/deployment.md",
         "docs/operations.md",
-        "docs/several-machines.md",
-        "scripts/backups.py",
     ],
-    "platform": ["core/tests/test_proxy_image.py", "docs/platforms.md", "nginx"],
+    "platform": ["docs/platforms.md", "nginx"],
 }
 
 

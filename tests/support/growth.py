@@ -6,7 +6,7 @@ FILL = """
 from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
-from uploads.models import Verdict
+from secure_django.photos.models import Verdict
 
 def multiply(row, count, **expressions):
     table, quote = row._meta.db_table, connection.ops.quote_name
@@ -57,10 +57,11 @@ def fill(photos):
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO uploads_verdict (photo_id, kind, result, detail, updated_at) "
+            "INSERT INTO secure_django_photos_verdict "
+            "(photo_id, kind, result, detail, updated_at) "
             "SELECT id, 'manual', "
             "CASE status WHEN 'review' THEN 'unknown' ELSE status END, '', created_at "
-            "FROM uploads_photo"
+            "FROM secure_django_photos_photo"
         )
         cursor.execute("VACUUM (ANALYZE)")
 """

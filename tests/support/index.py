@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -77,6 +78,29 @@ class Release:
             for path, text in texts.items():
                 archive.writestr(path, text)
         return content.getvalue()
+
+
+@dataclass(frozen=True)
+class Built(Release):
+    """A wheel that was built."""
+
+    path: Path = Path()
+
+    @property
+    def file(self) -> str:
+        """Return the name of the wheel."""
+        return self.path.name
+
+    @property
+    def metadata(self) -> str:
+        """Return the metadata in the wheel."""
+        with zipfile.ZipFile(self.path) as archive:
+            [name] = [it for it in archive.namelist() if it.endswith("/METADATA")]
+            return archive.read(name).decode()
+
+    def wheel(self) -> bytes:
+        """Return the wheel."""
+        return self.path.read_bytes()
 
 
 def digest(text: str) -> str:

@@ -48,7 +48,7 @@ call_command("collectstatic", interactive=False, verbosity=0)
 """
 # A busy machine decodes the same photos as an idle one, only later.
 PATIENT = f"""
-from uploads import images
+from secure_django.photos import images
 images.WALL_SECONDS = {HANG_SECONDS}
 """
 CREATE_USERS = f"""

@@ -54,6 +54,7 @@ def nginx(
         (r"/var/cache/site-static ", f"{folder}/static "),
         (r"/var/log/nginx/access\.log", f"{folder}/access.log"),
         (r"/srv/error-pages", str(deploy / "error-pages")),
+        (r"/etc/nginx/locations", str(deploy / "locations")),
     ):
         text, count = re.subn(old, new, text)
         assert count, old

@@ -7,7 +7,7 @@ from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, Site
 
 TITLE = "First light"
-QUEUE = "/admin/uploads/photo/"
+QUEUE = "/admin/secure_django_photos/photo/"
 
 
 def publish(site: Site) -> None:

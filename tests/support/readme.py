@@ -11,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.baking import ROOT
 from tests.support.live import HANG_SECONDS
+
+# The documents of the engines, which projects link to.
+PACKAGE_DOCS = ROOT / "src" / "secure_django" / "docs"
 
 
 def section(document: Path, heading: str) -> str:
@@ -37,23 +41,15 @@ def chain(layers: list[str]) -> str:
     return " --> ".join(layer.replace(" | ", " & ") for layer in layers)
 
 
-def draw_contracts(project: Path, others: str = "") -> str:
-    """Return the drawing of a project's contracts.
-
-    With `others`, that is the name of what stands between `config` and `uploads`.
-    """
-    text = (project / "pyproject.toml").read_text(encoding="utf-8")
-    apps, modules, *_ = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
-    names = apps["layers"]
-    if others:
-        names[1 : names.index("uploads")] = [others]
-    return (
-        "```mermaid\nflowchart LR\n"
-        f"    {chain(names)}\n"
-        "    subgraph uploads\n"
-        f"        {chain(modules['layers'])}\n"
-        "    end\n```\n"
-    )
+def draw_contracts(folder: Path) -> list[str]:
+    """Return a drawing of each contract with layers, of a folder's pyproject.toml."""
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    contracts = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    return [
+        f"```mermaid\nflowchart LR\n    {chain(contract['layers'])}\n```\n"
+        for contract in contracts
+        if contract["type"] == "layers"
+    ]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Checked-in records: the raw folder's files, and what each release promises to keep.
 
-That is a digest of each migration, and the names that environments, scripts and links
-of projects use.
+That is a digest of each migration, also of the package, and the names that
+environments, scripts and links of projects use.
 
 Run it to record what changed on purpose: uv run python -m tests.support.records
 """
@@ -18,13 +18,18 @@ RECORDS = Path("tests") / "records"
 FILES = RECORDS / "files.txt"
 MIGRATIONS = RECORDS / "migrations.json"
 NAMES = RECORDS / "names.json"
+# The folders of migrations: the raw folder's, and the package's.
+PACKAGE = "src"
+# Until there is a release, the migrations stay as they were when the layout was new.
+LAYOUT = "the first layout"
 # Where the kept names of each kind stand.
-NAMES_IN = {
-    "prompt": ("cookiecutter.json", r'^  "([a-z]\w+)":'),
-    "variable": (f"{RAW}/.env.example", r"^(?:# )?([A-Z][A-Z_]+)="),
-    "command": (f"{RAW}/pyproject.toml", r"^\[tool\.poe\.tasks\.([a-z][a-z-]*)\]"),
-    "route": (f"{RAW}/**/tests/table.py", r"^(/\S*) "),
-}
+NAMES_IN = [
+    ("prompt", "cookiecutter.json", r'^  "([a-z]\w+)":'),
+    ("variable", f"{RAW}/.env.example", r"^(?:# )?([A-Z][A-Z_]+)="),
+    ("command", f"{PACKAGE}/*/commands/tasks.py", r'^    "([a-z][a-z-]*)": \{'),
+    ("route", f"{PACKAGE}/**/access.py", r"^(/\S*) "),
+    ("route", f"{RAW}/**/tests/table.py", r"^(/\S*) "),
+]
 
 type Digests = dict[str, str]
 
@@ -36,17 +41,19 @@ def digest(file: Path) -> str:
 
 
 def digests(template: Path) -> Digests:
-    """Return the digest of each raw migration."""
-    raw = template / RAW
-    files = sorted(raw.glob("**/migrations/*.py"))
-    return {file.relative_to(raw).as_posix(): digest(file) for file in files}
+    """Return the digest of each migration of the raw folder and of the package."""
+    return {
+        file.relative_to(folder).as_posix(): digest(file)
+        for folder in (template / RAW, template / PACKAGE)
+        for file in sorted(folder.glob("**/migrations/*.py"))
+    }
 
 
 def kept_names(template: Path) -> list[str]:
     """Return the names that a release keeps, each with its kind."""
     return sorted(
         f"{kind} {found}"
-        for kind, (pattern, name) in NAMES_IN.items()
+        for kind, pattern, name in NAMES_IN
         for path in template.glob(pattern)
         for found in re.findall(name, path.read_text(encoding="utf-8"), re.MULTILINE)
     )
@@ -107,6 +114,7 @@ def record(template: Path) -> None:
     recorded = recorded_digests(template)
     names = recorded_names(template)
     releases = released(template)
+    recorded.setdefault(LAYOUT, digests(template))
     if releases and releases[0] not in recorded:
         recorded[releases[0]] = digests(template)
         names[releases[0]] = kept_names(template)

@@ -1,5 +1,9 @@
-"""Two releases of the template: the present one, and a next one made up for tests."""
+"""Two releases of the template: the present one, and a next one made up for tests.
 
+The next one changes the package too, and what it needs in a project.
+"""
+
+import re
 from pathlib import Path
 
 from tests.support.baking import PROMPTS, RAW, commit, run
@@ -13,6 +17,8 @@ SERVER, _, REPOSITORY = URL.rpartition("/")
 # A file, a text that it holds exactly once, and the text that replaces it.
 type Edit = tuple[str, str, str]
 
+VENDOR = "vendor/secure-django"
+
 # The team of test_updates.py edits this line as well.
 IDLE_TIMEOUT = (
     "SESSION_COOKIE_AGE = 30 * 60  "
@@ -20,35 +26,43 @@ IDLE_TIMEOUT = (
 )
 
 ACTION = "set `REPORT_EMAIL` → your address."
-NEW_MIGRATION = "uploads/migrations/0002_photo_views.py"
-NEW_IN_FEATURE = "accounts/next.md"
+# A field of the package's AbstractUser comes with a migration of the project's own app.
+NEW_MIGRATION = "users/migrations/0002_user_wants_news.py"
+NEW_IN_FEATURE = "gallery/next.md"
+NEW_IN_PACKAGE = f"{VENDOR}/src/secure_django/next.py"
+GONE_FROM_PACKAGE = f"{VENDOR}/src/secure_django/docs/seams.md"
 MIGRATION = """\
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("uploads", "0001_initial")]
+    dependencies = [("users", "0001_initial")]
     operations = [
-        migrations.AddField("photo", "views", models.PositiveIntegerField(default=0)),
+        migrations.AddField(
+            "user", "wants_news", models.BooleanField(default=False)
+        ),
     ]
 """
-NEXT_RELEASE: list[Edit] = [
-    ("../cookiecutter.json", f'"_version": "{RELEASE}"', f'"_version": "{NEXT}"'),
-    (
-        "../CHANGELOG.md",
-        f"## {RELEASE}, ",
-        f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n## {RELEASE}, ",
-    ),
+# Changes of the files that a project gets, by their paths in the raw folder.
+IN_PROJECT: list[Edit] = [
     ("config/settings.py", IDLE_TIMEOUT, "SESSION_COOKIE_AGE = 20 * 60"),
     (
         "config/settings.py",
-        "CSP_REPORT_ONLY = env.read",
-        'REPORT_EMAIL = env.read("REPORT_EMAIL", str)\nCSP_REPORT_ONLY = env.read',
+        "UPLOADS_PER_HOUR = env.read",
+        (
+            'REPORT_EMAIL = env.read("REPORT_EMAIL", conf.sender)\n'
+            "UPLOADS_PER_HOUR = env.read"
+        ),
     ),
     (
-        "core/tests/settings.py",
-        '    "EMAIL_URL": ',
-        '    "REPORT_EMAIL": "reports@example.com",\n    "EMAIL_URL": ',
+        "tests/settings.py",
+        "prepare(Path(__file__).parents[1])  # no developer's .env\n",
+        (
+            "prepare(\n"
+            "    Path(__file__).parents[1],  # no developer's .env\n"
+            '    REPORT_EMAIL="reports@example.com",\n'
+            ")\n"
+        ),
     ),
     (
         ".env.example",
@@ -56,22 +70,30 @@ NEXT_RELEASE: list[Edit] = [
         "REPORT_EMAIL=\n\n# Required without DEBUG\n",
     ),
     (
-        "templates/base.html",
-        '  <meta name="color-scheme"',
-        '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
+        "gallery/SECURITY.md",
+        "# Security of the gallery\n",
+        "# Security of the gallery, next\n",
     ),
-    ("accounts/README.md", "# Accounts\n", "# Accounts, next\n"),
     (
         ".github/workflows/ci.yml",
         "    name: Style, imports",
         "    name: All style, imports",
     ),
+]
+# A page that a project gets a copy of.
+PAGE: Edit = (
+    "templates/base.html",
+    '  <meta name="color-scheme"',
+    '  <meta name="robots" content="noai">\n  <meta name="color-scheme"',
+)
+IN_PACKAGE: list[Edit] = [
+    PAGE,
     (
-        "uploads/models.py",
-        "    has_files = models.BooleanField(",
+        "login/models.py",
+        "    is_active = models.BooleanField(",
         (
-            "    views = models.PositiveIntegerField(default=0)\n"
-            "    has_files = models.BooleanField("
+            "    wants_news = models.BooleanField(default=False)\n"
+            "    is_active = models.BooleanField("
         ),
     ),
 ]
@@ -93,10 +115,36 @@ def publish(template: Path) -> None:
     run(template, "git", "tag", f"v{RELEASE}")
 
 
+def set_version(template: Path, version: str) -> None:
+    """Give the template and its package another version."""
+    numbers = {
+        "cookiecutter.json": r'(?<="_version": ")[\d.]+',
+        "pyproject.toml": r'(?m)(?<=^version = ")[\d.]+',
+        f"{RAW}/pyproject.toml": r"(?<===)[\d.]+(?=\+vendored)",
+        "src/secure_django/controls/release.json": r'(?<="version": ")[\d.]+',
+    }
+    for path, pattern in numbers.items():
+        file = template / path
+        text, count = re.subn(pattern, version, file.read_text(encoding="utf-8"))
+        assert count, path
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
 def publish_next(template: Path) -> None:
     """Commit and tag the next release."""
-    change(template / RAW, NEXT_RELEASE)
-    (template / RAW / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
-    (template / RAW / NEW_IN_FEATURE).write_text("# Next\n", encoding="utf-8")
+    package = template / "src" / "secure_django"
+    raw = template / RAW
+    set_version(template, NEXT)
+    entry = f"## {NEXT}, 2099-01-01\n\n**What to do:** {ACTION}\n\n"
+    change(
+        template,
+        [("CHANGELOG.md", f"## {RELEASE}, ", f"{entry}## {RELEASE}, ")],
+    )
+    change(raw, IN_PROJECT)
+    change(package, IN_PACKAGE)
+    (raw / NEW_MIGRATION).write_text(MIGRATION, encoding="utf-8")
+    (raw / NEW_IN_FEATURE).write_text("# Next\n", encoding="utf-8")
+    (template / Path(NEW_IN_PACKAGE).relative_to(VENDOR)).touch()
+    (template / Path(GONE_FROM_PACKAGE).relative_to(VENDOR)).unlink()
     commit(template, "Next release")
     run(template, "git", "tag", f"v{NEXT}")

@@ -9,6 +9,7 @@ import yaml
 
 from tests.support.baking import ROOT, commit, run
 from tests.support.records import record
+from tests.support.releases import change, set_version
 
 # `gh release create` makes the tag in the repository, and publishes the archive with
 # the notes.
@@ -36,16 +37,11 @@ def first_section(template: Path) -> tuple[str, str, str]:
 def date_release(template: Path) -> str:
     """Commit what CONTRIBUTING.md asks for a release, with a date; return its tag."""
     number, date, _ = first_section(template)
-    edits = {
-        "CHANGELOG.md": (f"^## {number}, {date}$", f"## {number}, 2099-01-31"),
-        "cookiecutter.json": (r'(?<="_version": ")[\d.]+', number),
-        "pyproject.toml": (r'(?<=^version = ")[\d.]+', number),
-    }
-    for file, (pattern, new) in edits.items():
-        before = (template / file).read_text(encoding="utf-8")
-        after, count = re.subn(pattern, new, before, flags=re.MULTILINE)
-        assert count == 1, file
-        (template / file).write_text(after, encoding="utf-8")
+    change(
+        template,
+        [("CHANGELOG.md", f"\n## {number}, {date}\n", f"\n## {number}, 2099-01-31\n")],
+    )
+    set_version(template, number)
     record(template)
     commit(template, f"Release {number}")
     return f"v{number}"

@@ -11,7 +11,7 @@ import yaml
 from tests.support.baking import RAW, ROOT
 
 # Security fixes of these packages are not delayed.
-AT_ONCE = {"cryptography", "django", "django-allauth", "pillow"}
+AT_ONCE = {"cryptography", "django", "django-allauth", "pillow", "secure-django"}
 # A fork may wait longer.
 SHORTEST_COOLDOWN = 7  # days
 AGE = "minimumReleaseAge"  # of Renovate

@@ -74,7 +74,7 @@ class Outcome:
 def scan(folder: Path, *names: str, **environment: str) -> Outcome:
     """Run scans as on a developer's machine, unless the environment contains CI."""
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.security", *names],
+        [sys.executable, "-m", "secure_django.scans", *names],
         cwd=folder,
         env=clean_environment() | environment,
         check=False,

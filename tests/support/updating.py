@@ -12,17 +12,20 @@ from typing import Any
 import yaml
 
 from tests.support.baking import clean_environment, run
-from tests.support.releases import NEXT, SERVER
+from tests.support.releases import NEXT, SERVER, VENDOR
 
 # This suite's tools instead of a download. Without RUN_TESTS, checks and tests of the
-# project count as passed, and as failed if it is "red".
+# project count as passed, and as failed if it is "red". So does what writes
+# settings.lock.
 UV = """\
 #!/bin/bash
 case "$1" in
   run)
     shift
     while [[ "$1" == -* ]]; do shift; done
-    if [[ "$2" == check || "$2" == test ]] && [ -z "${RUN_TESTS:-}" ]; then exit 0; fi
+    if [ -z "${RUN_TESTS:-}" ] && [[ "$2" =~ ^(check|test|settings-lock)$ ]]; then
+      exit 0
+    fi
     if [[ "$2" == check && "$RUN_TESTS" == red ]]; then exit 1; fi
     exec "$@" ;;
   tool)
@@ -115,6 +118,11 @@ class Request:
     options: str = ""
 
 
+def package_of(project: Path) -> dict[str, str]:
+    """Return an environment where the project's own copy of the package is imported."""
+    return {"PYTHONPATH": str(project / VENDOR / "src")}
+
+
 def jobs_of(project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the job that merges and the job that opens the request."""
     workflow = project / ".github" / "workflows" / "template-update.yml"
@@ -135,7 +143,7 @@ def run_jobs(
 ) -> Request:
     """Run both jobs in new clones of the project, as CI does.
 
-    `tests` names the apps whose tests run.
+    `tests` is "whole" to run check and tests, and "red" to let them fail.
     """
     if not machine.remote.is_dir():
         clone_bare = ("git", "clone", "--quiet", "--bare")
@@ -152,8 +160,9 @@ def run_jobs(
     }
     environment |= {
         "RUN_TESTS": tests,
-        "PYTEST_ADDOPTS": tests,
         "ALLOWED": "yes" if allowed else "",
+        # The project's package, where `uv run` would install it.
+        **package_of(clone),
     }
     jobs = jobs_of(project)
     if "steps" in jobs[0]:

@@ -1,40 +1,9 @@
 """The WSGI application of `gunicorn config.wsgi`, which reads gunicorn.conf.py."""
 
-import logging
 import os
-import re
-from typing import Any
-
-from django.conf import settings
-from django.core.checks import Tags, run_checks
-from django.core.wsgi import get_wsgi_application
-from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# A charset other than UTF-8, in any spelling.
-OTHER_CHARSET = re.compile(
-    r"""\*|charset(?!\s*=\s*"?utf-?8"?\s*(;|$))""", re.IGNORECASE
-)
-django_application = get_wsgi_application()
+from secure_django.conf.wsgi import application
 
-
-def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
-    """Mark other charsets, so that the site refuses them with an error page.
-
-    Django would decode the query with any codec of Python, and fail before any
-    middleware.
-    """
-    if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):
-        environ["CONTENT_TYPE"] = "text/plain; charset=malformed"
-    return django_application(environ, start_response)
-
-
-# `manage.py check --deploy` runs the same checks; a server logs them at its start.
-logger = logging.getLogger("config")
-messages = run_checks(
-    tags=[Tags.security], include_deployment_checks=not settings.DEBUG
-)
-for message in messages:
-    if not message.is_silenced():
-        logger.warning("%s %s", message.id, message.msg)
+__all__ = ["application"]

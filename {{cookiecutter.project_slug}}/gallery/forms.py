@@ -1,10 +1,9 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from secure_django.photos.forms import PhotoFormField, PhotoFormMixin
+from secure_django.validators import validate_one_line
 
 from gallery.apps import GALLERY
-from uploads.form_fields import PhotoFormField
-from uploads.forms import PhotoFormMixin
-from uploads.models import validate_one_line
 
 
 class UploadForm(PhotoFormMixin, forms.Form):

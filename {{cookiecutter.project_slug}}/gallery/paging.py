@@ -10,8 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import QueryDict
-
-from uploads.models import Photo, PhotoQuerySet
+from secure_django.photos.models import Photo, PhotoQuerySet
 
 SIZE = 24
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

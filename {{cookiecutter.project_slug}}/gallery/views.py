@@ -12,17 +12,17 @@ from django.views.decorators.http import (
     require_POST,
     require_safe,
 )
+from secure_django.login.http import UserRequest
+from secure_django.photos.forms import render_form
+from secure_django.photos.models import Photo, PhotoQuerySet
+from secure_django.photos.moderation.backends import get_moderation_backend
+from secure_django.photos.services import delete_photo
+from secure_django.photos.views import visible_photo
+from secure_django.web.caching import microcache
 
-from core.caching import microcache
 from gallery.apps import GALLERY
 from gallery.forms import UploadForm
 from gallery.paging import get_neighbors, get_page
-from uploads.forms import render_form
-from uploads.models import Photo, PhotoQuerySet
-from uploads.moderation.backends import get_moderation_backend
-from uploads.services import delete_photo
-from uploads.views import visible_photo
-from users.http import UserRequest
 
 
 def published() -> PhotoQuerySet:

@@ -4,7 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class UsersConfig(AppConfig):
     name = "users"
-    verbose_name = _("Users")
-
-    def ready(self) -> None:
-        from users import signals  # noqa: F401
+    verbose_name = _("Users")  # the heading in the admin

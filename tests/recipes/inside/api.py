@@ -21,12 +21,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
+from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
 from notes.forms import NoteForm
 from notes.models import Note
 from tokens.models import Token
-from uploads import images
-from uploads.models import Photo, Status
+from secure_django.photos import images
+from secure_django.photos.models import Photo, Status
 from users.models import User
 
 URL = "/api/notes"
@@ -530,7 +530,7 @@ def test_requests_and_new_notes_are_limited(
 def test_nothing_passes_uncounted_while_the_cache_is_down(
     call: Caller, settings: Settings
 ) -> None:
-    settings.CACHES = {"default": {"BACKEND": "users.tests.test_login.DeadCache"}}
+    settings.CACHES = {"default": {"BACKEND": "tests.login.test_login.DeadCache"}}
     for method in ("GET", "POST"):
         response = call(method, data=FIELDS)
         assert (response.status_code, response.json()) == (
@@ -581,7 +581,7 @@ def test_cover_takes_back_no_text_that_was_changed_meanwhile(
         Note.objects.update(title="Changed")
         return decode(*arguments)
 
-    monkeypatch.setattr("uploads.forms.validate_and_reencode", decode_late)
+    monkeypatch.setattr("secure_django.photos.forms.validate_and_reencode", decode_late)
     response = call.upload(f"{URL}/{note.pk}/cover", make_image())
     assert (response.status_code, response.json()["title"]) == (200, "Changed")
     assert Note.objects.get().title == "Changed"

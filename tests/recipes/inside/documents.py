@@ -24,7 +24,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from pytest_django import Settings
 
-from core.testing import HTTPSClient, Login, MakeUser, Travel
+from secure_django.testing import HTTPSClient, Login, MakeUser, Travel
 from notes.files import clean_name
 from notes.forms import NoteForm
 from notes.jobs_files import delete_orphaned_files

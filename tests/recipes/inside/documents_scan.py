@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from core.testing import HTTPSClient, Login
+from secure_django.testing import HTTPSClient, Login
 from notes import scan
 from notes.models import Note
 from users.models import User

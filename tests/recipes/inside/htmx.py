@@ -10,7 +10,7 @@ import re
 import pytest
 from django.template.loader import render_to_string
 
-from core.testing import HTTPSClient, Login
+from secure_django.testing import HTTPSClient, Login
 from notes.models import Note
 from users.models import User
 

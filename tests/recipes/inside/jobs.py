@@ -17,8 +17,8 @@ from django.forms import modelform_factory
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.models import Mail
-from core.testing import Login, MakeUser, Travel
+from secure_django.models import Mail
+from secure_django.testing import Login, MakeUser, Travel
 from notes.jobs import due, remind
 from notes.models import Note
 from users.models import User

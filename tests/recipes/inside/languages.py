@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN401, I001, INP001
+# ruff: noqa: ANN401, INP001
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import pytest
 from django.utils.translation import override
 from pytest_django import Settings
 
-from core.testing import LOGIN, HTTPSClient, in_environment
+from secure_django.testing import LOGIN, HTTPSClient, in_environment
 
 pytestmark = pytest.mark.django_db
 GERMAN, FRENCH = (

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.template import Context, Template
 
 from core.commonmark import MAX_LENGTH, render_markdown
-from core.testing import Login
+from secure_django.testing import Login
 from notes.models import Note
 from users.models import User
 

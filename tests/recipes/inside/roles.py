@@ -14,7 +14,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.db import connection
 
-from core.testing import PASSWORD, HTTPSClient, Login, MakeUser, Travel
+from secure_django.testing import PASSWORD, HTTPSClient, Login, MakeUser, Travel
 from notes.invitations import MemberForm
 from notes.models import Member, Note
 from notes.roles import digest

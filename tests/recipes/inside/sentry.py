@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: D102, D107, I001, INP001
+# ruff: noqa: D102, D107, INP001
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from core.testing import start
+from secure_django.testing import start
 
 LOG_ERRORS = """
 import logging

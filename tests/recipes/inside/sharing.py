@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from core.logging import JSONFormatter
-from core.testing import HTTPSClient, Login, Travel
+from secure_django.logging import JSONFormatter
+from secure_django.testing import HTTPSClient, Login, Travel
 from notes.models import Link, Note
 from users.models import User
 

@@ -5,7 +5,7 @@ Copied into a project with the recipe of single sign-on.
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ANN401, ARG001, D102, D107, I001, INP001, PLR0913, PLR0917
+# ruff: noqa: ANN401, ARG001, D102, D107, INP001, PLR0913, PLR0917
 
 import base64
 import hashlib
@@ -29,7 +29,13 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from core.testing import HTTPSClient, MakeUser, in_environment, is_logged_in, log_in
+from secure_django.testing import (
+    HTTPSClient,
+    MakeUser,
+    in_environment,
+    is_logged_in,
+    log_in,
+)
 from users.models import User
 
 HAS_ACCOUNTS = apps.is_installed("accounts")
@@ -634,7 +640,7 @@ def test_passwords_and_reset_links_are_for_superusers(
 def test_staff_prove_their_second_factor(
     client: HTTPSClient, provider: Provider, make_user: MakeUser
 ) -> None:
-    people = import_module("accounts.tests.people")
+    people = import_module("secure_django.testing.people")
     staff = make_user("staff@example.com", is_staff=True)
     come_in(client, provider, email=staff.email)
     assert not is_logged_in(client), "without a second factor, staff are anonymous"
@@ -656,7 +662,7 @@ def test_staff_prove_their_second_factor(
 def test_passkeys_are_for_superusers(
     client: HTTPSClient, provider: Provider, user: User, make_user: MakeUser
 ) -> None:
-    passkeys = import_module("accounts.tests.test_passkeys")
+    passkeys = import_module("tests.accounts.test_passkeys")
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     for person, inside in ((user, False), (admin, True)):
         passkey = passkeys.add_passkey(person)
@@ -680,7 +686,7 @@ def test_person_is_asked_again_before_changes(
     come_in(client, provider, sub="2", email="ann@new.example")
     assert client.get("/accounts/delete/").status_code == 403
     assert client.get("/accounts/2fa/totp/activate/").status_code == 200
-    import_module("accounts.tests.people").add_second_factor(
+    import_module("secure_django.testing.people").add_second_factor(
         User.objects.get(email="ann@new.example")
     )
     assert (

@@ -15,7 +15,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from core.testing import HTTPSClient, MakeImage
+from secure_django.testing import HTTPSClient, MakeImage
 from notes.models import Note
 from tokens.models import Token
 from users.models import User

@@ -13,8 +13,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from core.jobs import JOBS
-from core.testing import Login
+from secure_django.jobs import JOBS
+from secure_django.testing import Login
 from notes.models import Link, Note
 from users.models import User
 

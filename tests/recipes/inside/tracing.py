@@ -5,7 +5,7 @@ Copied into a project with the recipes of tracing.
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: ARG001, D102, D107, I001, INP001, S105
+# ruff: noqa: ARG001, D102, D107, INP001, S105
 
 import json
 import os
@@ -32,9 +32,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from config.environment import traces_url
-from core.jobs import JOBS
-from core.testing import HTTPSClient, in_environment, start
+from secure_django.conf.environment import traces_url
+from secure_django.jobs import JOBS
+from secure_django.testing import HTTPSClient, in_environment, start
 
 SECRET = "kepttoourselves"  # one word, as names of tables are
 TRACE, PARENT = "ab" * 16, "cd" * 8  # ids that a client sends
@@ -89,7 +89,7 @@ urlpatterns = [
 ]
 """
 FAILING_JOB = f"""
-from core.jobs import job
+from secure_django.jobs import job
 
 @job(every=1)
 def fail():
@@ -513,7 +513,10 @@ def test_worker_traces_its_jobs(
         if span.kind == Span.SPAN_KIND_INTERNAL
     }
     assert jobs.keys() <= {*map(str, JOBS), "traced.jobs.fail"}
-    assert {"core.jobs.leave_sign", "core.jobs.send_mails"} <= jobs.keys()
+    assert {
+        "secure_django.jobs.leave_sign",
+        "secure_django.jobs.send_mails",
+    } <= jobs.keys()
     assert jobs["traced.jobs.fail"]["error.type"] == "ValueError"
     assert "DELETE django_cache" in {span.name for span in spans}
     collector.answer = "500"
@@ -572,6 +575,6 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         assert traces_url(url) == url
         assert in_environment(monkeypatch, TRACES_URL=url)["TRACES_URL"] == url
-    monkeypatch.setattr("config.environment.find_spec", lambda _: None)
+    monkeypatch.setattr("secure_django.conf.environment.is_installed", lambda _: False)
     with pytest.raises(ImproperlyConfigured, match="uv sync --all-extras"):
         traces_url("https://collector.example.com/v1/traces")

@@ -5,8 +5,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from secure_django.testing import MakeImage, MakePhoto, Upload
 
-from core.testing import MakeImage, MakePhoto, Upload
 from gallery.apps import GALLERY
 
 INDEX, MINE = reverse("gallery:index"), reverse("gallery:mine")

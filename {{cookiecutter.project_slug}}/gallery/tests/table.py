@@ -1,9 +1,10 @@
-"""Who gets which response from each URL of this app: see core/tests/access.py."""
+"""Who gets which response from each URL of this app: see secure_django/guard/access.py."""
 
 from typing import Any
 
+from secure_django.testing.photos import create_photo
+
 from gallery.apps import GALLERY
-from uploads.tests.photos import create_photo
 from users.models import User
 
 ROWS = """

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
+from secure_django.photos.models import Photo, Status
+from secure_django.photos.services import delete_photo
+from secure_django.testing import HTTPSClient, Login, MakePhoto
 
-from core.testing import HTTPSClient, Login, MakePhoto
 from gallery.apps import GALLERY
 from gallery.paging import SIZE
 from gallery.tests.conftest import INDEX, MINE
-from uploads.models import Photo, Status
-from uploads.services import delete_photo
 from users.models import User
 
 KEY = "a" * 32

@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
+from secure_django.photos.models import Photo, Status
+from secure_django.testing import HTTPSClient, Login, MakePhoto, Upload
 
-from core.testing import HTTPSClient, Login, MakePhoto, Upload
 from gallery.tests.conftest import INDEX, MINE
-from uploads.models import Photo, Status
 from users.models import User
 
 

@@ -1,0 +1,23 @@
+"""Run tests in a generated project: its own, the guard and the controls."""
+
+import sys
+from pathlib import Path
+
+from secure_django import controls, guard
+from tests.support.baking import run
+
+# The settings of pytest are the project's, although the guard is elsewhere.
+PYTEST = (
+    *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"),
+    *("-c", "pyproject.toml"),
+)
+ACCESS, READING, WRITING = GUARD = [
+    str(Path(guard.__file__).with_name(f"test_{name}.py"))
+    for name in ("access", "reading", "writing")
+]
+CONTROLS = str(Path(controls.__file__).parent)
+
+
+def run_tests(folder: Path, *tests: str, **environment: str) -> str:
+    """Run tests in a project, by default all, and return the report."""
+    return run(folder, *PYTEST, *tests, **environment)

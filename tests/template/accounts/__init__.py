@@ -1,0 +1,1 @@
+"""Tests of the accounts app on a production server: in a browser, and in parallel."""

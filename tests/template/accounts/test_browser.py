@@ -1,0 +1,306 @@
+"""What users do with their accounts, in Chromium."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox
+from tests.support.browsing import (
+    Browse,
+    add_authenticator_app,
+    check_accessibility,
+    totp,
+)
+from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
+
+pytestmark = pytest.mark.tier("whole")
+
+NEW = "a harbor at noon"
+PHONE = {"width": 390, "height": 740}
+FIREFOX = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+)
+CREATE_USER = f"""
+user = User.objects.create_user({{email!r}}, {PASSWORD!r})
+user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+"""
+
+
+@pytest.fixture
+def visit(site: Site, browse: Browse) -> Browse:
+    """Return a function that opens the site in a new context with an IP address.
+
+    Each browser context has an IP address of its own.
+    """
+
+    def start(**options: Any) -> Page:  # noqa: ANN401
+        proxy = {"X-Forwarded-For": next(IP_ADDRESSES), "X-Forwarded-Proto": "https"}
+        return browse(site.url, extra_http_headers=proxy, **options)
+
+    return start
+
+
+def log_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    page.goto("/accounts/login/")
+    expect(page.get_by_label("Email")).to_have_attribute("autocomplete", "username")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in", exact=True).click()
+
+
+def log_out(page: Page) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role(
+        "button", name="Log out"
+    ).click()
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def confirm(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label).fill(value)
+    page.get_by_role("button", name="Confirm").click()
+
+
+def open_second_factors(page: Page) -> None:
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Second factor").click()
+
+
+def test_user_signs_up_and_adds_an_authenticator_app(
+    visit: Browse, mailbox: Mailbox
+) -> None:
+    page = visit()
+    page.get_by_role("link", name="Sign up").click()
+    page.get_by_label("Email").fill("new@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    confirm(page, "Code", mailbox.code_for("new@example.com"))
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    open_second_factors(page)
+    page.get_by_role("link", name="Activate").click()
+    confirm(page, "Password", PASSWORD)  # a sign-up is not a log-in
+    secret = add_authenticator_app(page)
+    recovery = page.get_by_label("Unused codes").input_value().split()[0]
+    expect(page.get_by_role("link", name="Download codes")).to_be_visible()
+    log_out(page)
+
+    for code, works in (("", True), (recovery, True), (recovery, False)):
+        log_in(page, "new@example.com")
+        expect(page.get_by_label("Code")).to_be_visible()
+        page.get_by_label("Code").fill(code or totp(secret))
+        page.get_by_role("button", name="Log in", exact=True).click()
+        if works:
+            log_out(page)
+        else:
+            expect(page.get_by_text("Incorrect code")).to_be_visible()
+
+
+def test_user_logs_in_with_a_passkey(visit: Browse, mailbox: Mailbox) -> None:
+    page = visit()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    able = dict.fromkeys(
+        (
+            "hasResidentKey",
+            "hasUserVerification",
+            "isUserVerified",
+            "automaticPresenceSimulation",
+        ),
+        True,
+    )
+    options = {"protocol": "ctap2", "transport": "internal", **able}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    log_in(page, OWNER)
+    open_second_factors(page)
+    page.locator("section", has_text="Passkeys").get_by_role("link", name="Add").click()
+    page.get_by_label("Works without a password").check()
+    page.get_by_label("Name").fill("My laptop")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Passkey added")).to_be_visible()
+    mailbox.last_to(OWNER, r"A passkey was added\.")
+    page.goto("/accounts/2fa/webauthn/")
+    expect(page.get_by_role("main")).to_contain_text(
+        "My laptop Works without a password. Added"
+    )
+    log_out(page)
+
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_role("button", name="Log in with a passkey").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    log_out(page)
+    log_in(page, OWNER)
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def test_user_ends_session_changes_password_deletes_account(
+    visit: Browse, mailbox: Mailbox
+) -> None:
+    page, other = visit(), visit(user_agent=FIREFOX)
+    for browser in (other, page):
+        log_in(browser, LEAVER)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Sessions").click()
+    session = page.locator("section", has_text="Firefox on Windows")
+    expect(session).to_contain_text("Started")
+    expect(page.locator("section", has_text="This session")).to_contain_text(
+        "Chrome on "
+    )
+    session.get_by_role("button", name="End session").click()
+    other.goto("/photos/mine/")
+    expect(other.get_by_role("heading", name="Log in")).to_be_visible()
+
+    page.get_by_role("link", name="Password").click()
+    page.get_by_label("Current Password").fill(PASSWORD)
+    for label in ("New Password:", "New Password (again):"):
+        page.get_by_label(label).fill(NEW)
+    page.get_by_role("button", name="Change Password").click()
+    expect(page.get_by_text("Password successfully changed")).to_be_visible()
+    notice = mailbox.last_to(LEAVER, "Your password was changed")
+    assert "Browser: Chrome on " in notice.get_content()
+
+    page.get_by_role("link", name="Delete account").click()
+    confirm(page, "Password", NEW)
+    page.get_by_role("button", name="Delete account permanently").click()
+    expect(page.get_by_role("heading", name="Account deleted")).to_be_visible()
+    log_in(page, LEAVER, NEW)
+    expect(page.get_by_text("are not correct")).to_be_visible()
+
+
+def test_new_superuser_adds_second_factor_and_opens_admin(visit: Browse) -> None:
+    page = visit()
+    page.goto("/admin/secure_django_photos/photo/")
+    page.get_by_label("Email").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.get_by_text("Staff need a second factor")).to_be_visible()
+    page.get_by_role("link", name="Activate").click()
+    add_authenticator_app(page)
+    page.goto("/admin/")
+    page.get_by_role("link", name="Authenticators").click()
+    page.get_by_role("link", name=ADMIN).first.click()
+    expect(page.get_by_text("Last used at")).to_be_visible()
+
+
+def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:
+    page = visit()
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").focus()
+    page.keyboard.type(OTHER_USER)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Forgot your password?")).to_be_focused()
+    page.keyboard.press("Tab")
+    toggle, password = (
+        page.get_by_role("button", name="Show password"),
+        page.get_by_label("Password"),
+    )
+    expect(toggle).to_be_focused()
+    for pressed, shown in (
+        ("false", "password"),
+        ("true", "text"),
+        ("false", "password"),
+    ):
+        expect(toggle).to_have_attribute("aria-pressed", pressed)
+        expect(password).to_have_attribute("type", shown)
+        page.keyboard.press("Space")
+    expect(password).to_have_attribute("type", "text")
+    page.keyboard.press("Tab")
+    # As text, the browser would remember it.
+    page.evaluate(
+        "() => addEventListener('beforeunload', "
+        "() => { sessionStorage.sent = id_password.type; })"
+    )
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    assert page.evaluate("sessionStorage.sent") == "password"
+
+
+def test_pages_without_javascript_offer_no_dead_buttons(visit: Browse) -> None:
+    page = visit(java_script_enabled=False)
+    page.goto("/accounts/login/")
+    assert [
+        it.inner_text() for it in page.get_by_role("main").get_by_role("button").all()
+    ] == ["Log in"]
+    assert "JavaScript" not in page.inner_text("body")
+    page.goto("/accounts/signup/")
+    expect(page.get_by_text("at least 12 characters")).to_be_visible()
+    log_in(page, OTHER_USER)
+    page.goto("/accounts/2fa/webauthn/add/")
+    expect(page.get_by_text("Passkeys need JavaScript")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
+
+
+def test_failed_passkey_is_explained(visit: Browse) -> None:
+    page = visit()
+    page.goto("/accounts/login/")
+    page.evaluate(
+        "() => { navigator.credentials.get = () => Promise.reject(new Error()); }"
+    )
+    page.get_by_role("button", name="Log in with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "Your browser did not confirm a passkey. Try again."
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_account_pages_are_accessible_at_phone_width(
+    scheme: str, visit: Browse, site: Site
+) -> None:
+    email = f"{scheme}@example.com"
+    site.python(CREATE_USER.format(email=email))
+    page = visit(color_scheme=scheme, viewport=PHONE)
+
+    def check(*paths: str) -> None:
+        for path in paths:
+            page.goto(f"/accounts/{path}/")
+            check_accessibility(page)
+            assert "ecurity key" not in page.content()
+
+    check("signup", "password/reset", "login")
+    names = ("Log in", "Log in with a passkey")
+    primary, secondary = (
+        page.get_by_role("button", name=name, exact=True) for name in names
+    )
+    bottom = primary.evaluate("button => button.getBoundingClientRect().bottom")
+    assert (
+        secondary.evaluate("button => button.getBoundingClientRect().top") - bottom >= 8
+    )
+    color = "button => getComputedStyle(button).backgroundColor"
+    assert primary.evaluate(color) != secondary.evaluate(color)
+
+    log_in(page, email)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    check("email", "password/change", "sessions", "2fa", "reauthenticate")
+    confirm(page, "Password", PASSWORD)
+    check("delete", "2fa/webauthn", "2fa/webauthn/add", "2fa/totp/activate")
+    add_authenticator_app(page)
+    check_accessibility(page)
+    check(
+        "2fa",
+        "2fa/recovery-codes/generate",
+        "2fa/totp/deactivate",
+        "2fa/reauthenticate",
+    )
+    log_out(page)
+    log_in(page, email)
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    check_accessibility(page)
+
+
+def test_user_switches_emails_off_with_the_keyboard_alone(
+    site: Site, browse: Browse
+) -> None:
+    headers = {"X-Forwarded-For": next(IP_ADDRESSES), "X-Forwarded-Proto": "https"}
+    page = browse(site.url, extra_http_headers=headers, java_script_enabled=False)
+    log_in(page, OTHER_USER)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="Notifications").press("Enter")
+    switch = page.get_by_role("checkbox", name="Email me about decisions on my photos")
+    expect(switch).to_be_checked()
+    for checked in (False, True):
+        switch.press("Space")
+        switch.press("Enter")
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        expect(switch).to_be_checked(checked=checked)

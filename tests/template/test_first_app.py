@@ -1,0 +1,604 @@
+"""`poe app`: two apps in a project, attacks on them, refused names, and the guide."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    ROOT,
+    Answers,
+    Project,
+    clean_environment,
+    name,
+    paths,
+    run,
+)
+from tests.support.browsing import (
+    Browse,
+    add_authenticator_app,
+    check_accessibility,
+    log_in,
+)
+from tests.support.images import encode, landscape
+from tests.support.live import ADMIN, CREATE_USERS, OWNER, PASSWORD, serve
+from tests.support.readme import PACKAGE_DOCS, commands
+from tests.support.releases import change
+from tests.support.suite import ACCESS, CONTROLS, GUARD, run_tests
+from tests.template.own_app.product import add_cover, guide, make_app
+
+pytestmark = pytest.mark.tier("whole")
+
+PAGES = PACKAGE_DOCS / "pages.md"
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+}
+TABLET = {"viewport": {"width": 768, "height": 1024}, "has_touch": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+# What each card shows, from its top.
+CARDS = """() => [...document.querySelectorAll(".cards > li")].map((card) =>
+  [...card.children]
+    .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+    .map((part) => part.localName))"""
+# The number of lines of each menu.
+LINES = """() => [...document.querySelectorAll("header ul, .account ul")]
+  .map((menu) => Math.round(menu.clientHeight / menu.firstElementChild.offsetHeight))"""
+DELETE = """
+from notes.models import Note
+
+def test_only_the_owner_deletes_and_only_once(login, user, other_user):
+    notes = [Note.objects.create(owner=user, title="Milk") for _ in range(2)]
+    urls = [f"/notes/{note.pk}/delete/" for note in notes]
+    assert login(other_user).delete(urls[0]).status_code == 404
+    client = login(user)
+    assert client.post(urls[0]).status_code == client.put(urls[0]).status_code == 405
+    assert [client.delete(url).status_code for url in urls] == [302, 429]
+    assert Note.objects.count() == 1
+"""
+ROLES = """
+from notes.models import Note
+
+def test_reader_reads_and_changes_nothing(login, user, other_user):
+    note = Note.objects.create(owner=user, title="Milk")
+    note.readers.add(other_user)
+    url = note.get_absolute_url()
+    client = login(other_user)
+    assert "Milk" in client.get(url).text
+    assert client.get(f"{url}edit/").status_code == 404
+    for page in ("edit", "delete"):
+        assert client.post(f"{url}{page}/", {"title": "Taken"}).status_code == 404
+    assert "Milk" not in client.get("/notes/").text
+    assert Note.objects.get().title == "Milk"
+
+def test_choices_are_those_of_the_user(login, user, other_user):
+    theirs = Note.objects.create(owner=user, title="Milk")
+    mine = Note.objects.create(owner=other_user, title="Bread")
+    client = login(other_user)
+    page = client.get("/notes/create/").text
+    assert "Bread" in page
+    assert "Milk" not in page
+    for parent, status in ((theirs, 200), (mine, 302)):
+        data = {"title": "New", "parent": parent.pk}
+        assert client.post("/notes/create/", data).status_code == status
+"""
+# The names `auth` and `nones` only fail once Django and Ruff see the app.
+JOBS_TEST = """
+from datetime import timedelta
+from django.core.management import call_command
+from django.utils import timezone
+from secure_django.jobs import JOBS
+from notes.models import Note
+
+def test_old_notes_are_deleted(user):
+    for days in (364, 366):
+        note = Note.objects.create(owner=user, title=f"{days} days old")
+        created_at = timezone.now() - timedelta(days=days)
+        Note.objects.filter(pk=note.pk).update(created_at=created_at)
+    call_command("worker", "--once")
+    assert Note.objects.get().title == "364 days old"
+    modules = {job.work.__module__ for job in JOBS}
+    assert {"notes.jobs", "notes.jobs_more"} <= modules
+"""
+# One of each kind; the attacks write into the text.
+FIELDS = ("text:text", "due:date", "price:number", "urgent:yesno", "picture:photo")
+REFUSED_FIELDS = {
+    "price": "price is no field: write NAME:KIND",
+    "price:money": "with one of text, number, date, yesno, photo.",
+    ":text": " cannot be the name of a field",
+    "Price:number": "Price cannot be",
+    "a:number": "a cannot be",
+    "save:text": "save cannot be",
+    "owner:text": "owner cannot be",
+    "title:photo": "title cannot be",
+    "is_owner:yesno": "is_owner cannot be",
+    "class:text": "class cannot be",
+    "__init__:text": "__init__ cannot be",
+}
+REFUSED = [
+    "",
+    "a",
+    "1st",
+    "Notes",
+    "my-notes",
+    "a b",
+    "nötes",
+    "../notes",
+    "notes.py",
+    "x" * 29,
+    "_notes",
+    "notes_",
+]
+REFUSED += [
+    "class",
+    "json",
+    "django",
+    "allauth",
+    "secure_django",
+    "users",
+    "manage",
+    "config",
+    "docs",
+    "static",
+    "media",
+]
+REFUSED += ["reports", "tests", "backups", "build", "auth", "nones"]
+
+
+def make(folder: Path, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `poe app`."""
+    command = [
+        sys.executable,
+        "-m",
+        "poethepoet",
+        "--quiet",
+        "--executor",
+        "simple",
+        "app",
+        app,
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=clean_environment(),
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file."""
+    return {
+        path: (folder / path).read_bytes()
+        for path in paths(folder)
+        if "_cache/" not in path + "/"
+    }
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_two_new_apps_pass_everything_and_resist_attacks(
+    answers: Answers, project: Project, mypy_cache: str
+) -> None:
+    folder = project(answers)
+    for app, fields in {"notes": (), "shopping_lists": FIELDS}.items():
+        output = make(folder, app, *fields, "--admin").stdout
+        assert output.startswith(f"{app}/ is ready.")
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, "ruff", "format", "--check", "--no-cache")
+    assert "1 kept, 0 broken" in run(folder, "lint-imports", "--no-logo", "--no-cache")
+    run(folder, sys.executable, "-m", "mypy", ".", mypy_cache)
+    manage = (sys.executable, "manage.py")
+    run(
+        folder,
+        *manage,
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        DJANGO_SETTINGS_MODULE="tests.settings",
+    )
+    run(
+        folder,
+        *manage,
+        "makemigrations",
+        "--check",
+        "--dry-run",
+        DJANGO_SETTINGS_MODULE="tests.settings",
+    )
+    shutil.copy(
+        ROOT / "tests" / "template" / "inside" / "app_attacks.py",
+        folder / "tests" / "test_app_attacks.py",
+    )
+    run_tests(folder)
+
+
+def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    text = PAGES.read_text(encoding="utf-8")
+    table = re.findall(
+        r"^```html\n(<div class=.table.+?)^```", text, re.MULTILINE | re.DOTALL
+    )[0]
+    wide = table.replace(
+        '<th scope="row">', '<td>One</td><td>Two</td><td>Three</td><th scope="row">'
+    )
+    heads = (
+        '<th scope="col">One</th><th scope="col">Two</th>'
+        '<th scope="col">Three</th><th scope="col">Title</th>'
+    )
+    wide = wide.replace('<th scope="col">Title</th>', heads)
+    index = folder / "notes" / "templates" / "notes" / "index.html"
+    index.write_text(
+        index.read_text(encoding="utf-8").replace(
+            '<ul class="cards">', f'{wide}<ul class="cards">'
+        )
+    )
+    with serve(folder) as site:
+        for scheme, options in (("light", PHONE), ("dark", PHONE), ("light", DESKTOP)):
+            page = browse(site.url, color_scheme=scheme, **options)
+            log_in(page, OWNER)
+            page.get_by_role("banner").get_by_role("link", name="Notes").click()
+            check_accessibility(page)
+            page.get_by_role("link", name="Add").click()
+            check_accessibility(page)
+            page.get_by_label("Title").fill("W" * 60)
+            page.get_by_label("Text").fill("Words")
+            page.get_by_role("button", name="Save").click()
+            check_accessibility(page)  # the note's page
+            page.get_by_role("link", name="Edit").click()
+            check_accessibility(page)
+            page.get_by_label("Title").evaluate(
+                "input => { input.required = false; input.value = ' ' }"
+            )
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_label("Title")).to_have_attribute("aria-invalid", "true")
+            check_accessibility(page)
+            page.goto("/notes/")
+            check_accessibility(page)
+            table = page.locator(".table")
+            assert table.evaluate("table => table.scrollWidth > table.clientWidth") == (
+                options == PHONE
+            )
+
+
+def test_objects_with_photos_fit_every_screen(project: Project, browse: Browse) -> None:
+    folder = project(ALL_OFF)
+    make_app(folder)
+    add_cover(folder)
+    cards = guide(PAGES, "Cards and tables").partition("```html\n")[2]
+    index = folder / "workshops" / "templates" / "workshops" / "index.html"
+    text = index.read_text(encoding="utf-8")
+    old = text[text.index('<ul class="cards">') : text.index("</ul>") + len("</ul>\n")]
+    new = "{% load photos %}" + cards.partition("```")[0]
+    index.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
+    file = {
+        "name": "wide.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": encode(landscape(3, (2400, 900))),
+    }
+    titles = ["W" * 120, "\u0645\u0631\u062d\u0628\u0627 (3)", "Without a cover"]
+    with serve(folder, CREATE_USERS) as site:
+        page = browse(site.url)
+        log_in(page, OWNER)
+        for title in titles:
+            page.goto("/workshops/create/")
+            page.get_by_label("Title").fill(title)
+            if title != titles[-1]:
+                page.get_by_label("Cover").set_input_files(file)  # type: ignore[arg-type]
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        for scheme in ("light", "dark"):
+            for options in (PHONE, TABLET, DESKTOP):
+                page = browse(site.url, color_scheme=scheme, **options)
+                log_in(page, OWNER)
+                page.goto("/workshops/")
+                check_accessibility(page)
+                assert page.evaluate(CARDS) == [
+                    ["h2", "p"],  # with an empty place for an image
+                    ["img", "h2", "p", "p"],
+                    ["img", "h2", "p", "p"],
+                ]
+                page.get_by_role("link", name=titles[0]).click()
+                check_accessibility(page)
+                image = page.get_by_role("main").get_by_role("img")
+                assert image.evaluate("it => it.complete && it.naturalWidth") > 0
+
+
+def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
+    """Open pages as each kind of user, with a long name of the site and of an app."""
+    name = "The Photographic Society of South Rutland"
+    folder = project(
+        ALL_ON
+        | {
+            "cloudinary_moderation": False,
+            "project_name": name,
+            "project_slug": "my-secure-site",
+        }
+    )
+    make(folder, "photographer")
+    verify = "for user in User.objects.all(): user.emailaddress_set.update_or_create("
+    verify += "email=user.email, defaults={'verified': True, 'primary': True})\n"
+    with serve(folder, CREATE_USERS + verify) as site:
+        people = {email: browse(site.url) for email in ("", OWNER, ADMIN)}
+        for size, most in (((1280, 800), 1), ((390, 844), 2)):
+            for email, page in people.items():
+                page.set_viewport_size({"width": size[0], "height": size[1]})
+                if email and most == 1:
+                    page.goto("/accounts/login/")
+                    page.get_by_label("Email").fill(email)
+                    page.get_by_label("Password").fill(PASSWORD)
+                    page.get_by_role("button", name="Log in", exact=True).click()
+                    expect(
+                        page.get_by_role("button", name="Log out").first
+                    ).to_be_visible()
+                for path in ("/", "/accounts/login/", "/accounts/2fa/"):
+                    page.goto(path)
+                    lines = page.evaluate(LINES)
+                    assert max(lines) <= most, (email, path, size, lines)
+                if email == ADMIN and most == 1:
+                    page.goto("/accounts/2fa/totp/activate/")
+                    add_authenticator_app(page)
+                    banner = page.get_by_role("banner")
+                    expect(banner.get_by_role("link", name="Admin")).to_be_visible()
+                    assert page.evaluate(LINES) == [1, 1]
+
+
+def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
+    folder = project(ALL_OFF)
+    before = contents(folder)
+    for app in REFUSED:
+        done = make(folder, app)
+        assert done.returncode == 1, app
+        assert re.fullmatch(
+            rf"{re.escape(app)} (is|does) .+\. Nothing was changed\.\n", done.stderr
+        ), done.stderr
+        assert contents(folder) == before, app
+
+
+def test_field_that_cannot_work_is_refused(project: Project) -> None:
+    folder = project(ALL_OFF)
+    before = contents(folder)
+    for field, reason in REFUSED_FIELDS.items():
+        done = make(folder, "notes", field)
+        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+    done = make(folder, "notes", "due:date", "due:date")
+    assert done.stderr == "due cannot be the name of a field. Nothing was changed.\n"
+    assert contents(folder) == before
+
+
+def test_names_of_variables_and_of_models_work(project: Project) -> None:
+    folder = project(ALL_OFF)
+    longest = "a_name_of_twenty_eight_chars"
+    apps = ["pages", "clients", "photos", "diary", "press", longest]
+    for app in apps:
+        assert make(folder, app).returncode == 0, app
+    run_tests(folder, ACCESS, *apps)
+    models = [
+        re.search(
+            r"^class (\w+)\(", (folder / app / "models.py").read_text(), re.MULTILINE
+        )
+        for app in apps
+    ]
+    assert [model and model[1] for model in models[:-1]] == [
+        "Page",
+        "Client",
+        "Photo",
+        "Diary",
+        "Press",
+    ]
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, "ruff", "format", "--check", "--no-cache")
+
+
+def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) -> None:
+    folder = project(ALL_OFF)
+    change(folder, [("config/urls.py", "urlpatterns = [", "urlpatterns = [  # URLs")])
+    before = contents(folder)
+    done = make(folder, "notes")
+    assert done.stderr == (
+        "notes does not work: config/urls.py has no place for it. "
+        "Nothing was changed.\n"
+    )
+    assert contents(folder) == before
+    (folder / "config" / "urls.py").rename(folder / "config" / "routes.py")
+    assert make(folder, "notes").stderr == done.stderr
+    assert not (folder / "notes").exists()
+
+
+def test_name_of_an_optional_package_is_refused(project: Project) -> None:
+    folder = project(ALL_OFF)
+    for package in ("redis", "storages"):
+        program = (
+            "from secure_django.commands import new_app; "
+            "new_app.find_spec = lambda name: None; "
+            f"new_app.main('{package}', [], False)"
+        )
+        with pytest.raises(
+            AssertionError,
+            match=f"{package} is the name of a module, a package or a folder",
+        ):
+            run(folder, sys.executable, "-c", program)
+
+
+def test_guide_shows_what_comes_out(project: Project) -> None:
+    folder = project(ALL_OFF)
+    guide = folder / "docs" / "your-first-app.md"
+    text = guide.read_text(encoding="utf-8")
+    (command, *_) = re.findall(r"^uv run poe .+$", text, re.MULTILINE)
+    assert command == "uv run poe app notes"
+    make(folder, "notes", "--admin")
+    named = set(re.findall(r"^\| `(\w+/[\w./]+)` \|", text, re.MULTILINE))
+    assert not [path for path in named if not (folder / path).exists()]
+    made = {path.name for path in (folder / "notes").iterdir()} - {
+        "__init__.py",
+        "__pycache__",
+    }
+    assert {Path(path).parts[1] for path in named if path.startswith("notes/")} == made
+    views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
+    *shown, jobs = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    # test_own_app.py runs the lines for a cover and for a formset.
+    # The test below runs those for two roles.
+    elsewhere = "cover|FormSet|readers|parent"
+    others = [code for code in shown if not re.search(elsewhere, code)]
+    assert all(code in views for code in others)
+    for module in ("jobs.py", "jobs_more.py"):
+        (folder / "notes" / module).write_text(jobs, encoding="utf-8")
+    run(folder, "ruff", "check", "--no-cache")
+    (folder / "notes" / "tests" / "test_jobs.py").write_text(
+        JOBS_TEST, encoding="utf-8"
+    )
+    run_tests(folder, "notes/tests/test_jobs.py")
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe app NAME [FIELD:KIND …]" in readme
+    assert commands(folder / "README.md", "Start")
+
+
+def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
+    project: Project, mypy_cache: str
+) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    guide = (folder / "docs" / "your-first-app.md").read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.+?)^```", guide, re.MULTILINE | re.DOTALL)
+    (readable,) = [block for block in code if "readers" in block]
+    (choices,) = [block for block in code if "parent" in block]
+    (readers,) = re.findall(r"`(readers = .+?)`", guide)
+    parent = (
+        'parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True,'
+        ' related_name="+")'
+    )
+    text = "    created_at = models"
+    detail = '{"object": get_object_or_404(own(request), pk=pk)}'
+    imports = "from django.contrib import messages\n"
+    change(
+        folder,
+        [
+            ("notes/models.py", text, f"    {readers}\n    {parent}\n{text}"),
+            ("notes/forms.py", '"text",\n', '"text",\n            "parent",\n'),
+            ("notes/views.py", imports, f"from typing import Any\n\n{imports}"),
+            ("notes/views.py", "import QuerySet\n", "import Q, QuerySet\n"),
+            (
+                "notes/views.py",
+                "@require_safe\ndef index",
+                f"{readable}\n\n@require_safe\ndef index",
+            ),
+            ("notes/views.py", detail, detail.replace("own(", "readable(")),
+            ("notes/views.py", "    if form.is", f"{choices}    if form.is"),
+        ],
+    )
+    run(folder, sys.executable, "manage.py", "makemigrations", "notes")
+    run(folder, "ruff", "format", "--no-cache", "notes")
+    run(folder, "ruff", "check", "--no-cache")
+    run(folder, sys.executable, "-m", "mypy", ".", mypy_cache)
+    (folder / "notes" / "tests" / "test_roles.py").write_text(ROLES, encoding="utf-8")
+    run_tests(folder, ACCESS, "notes")
+
+
+def test_url_without_an_access_rule_is_named_with_the_row_to_add(
+    project: Project,
+) -> None:
+    folder = project(ALL_OFF)
+    imported = "from secure_django.urls import (\n"
+    url = '    path("reports/", csp.csp_report),\n'
+    edits = [
+        ("config/urls.py", imported, f"from secure_django.web import csp\n{imported}"),
+        ("config/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{url}"),
+    ]
+    change(folder, edits)
+    with pytest.raises(AssertionError) as failure:
+        run_tests(folder, ACCESS)
+    *_, output = str(failure.value).partition(" FAILURES ")
+    assert "no access rule for /reports/\n" in output
+    assert ["/reports/", *["400"] * 5] in [line.split() for line in output.splitlines()]
+    assert len(output.splitlines()) < 30, "the advice is in the last lines"
+
+
+def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    change(
+        folder,
+        [
+            (
+                "notes/views.py",
+                "Note.objects.filter(owner=request.user)",
+                "Note.objects.all()",
+            )
+        ],
+    )
+    with pytest.raises(AssertionError) as failure:
+        run_tests(folder, ACCESS)
+    output = str(failure.value)
+    for person in ("other", "staff", "reviewer"):
+        assert f"says[{person}]" in output
+        for page, answer in (("", "200"), ("edit/", "200"), ("delete/", "away")):
+            line = f"/notes/<pk>/{page} answers {answer}, not 404 ({person})\n"
+            assert line in output
+    assert output.count(", not 404 (") == 9
+    assert "search in what own() returns" in output
+
+
+def test_view_that_takes_every_method_and_page_without_an_object_are_named(
+    project: Project,
+) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    # Its row says that nobody finds it: the app makes no object for it.
+    row = "/notes/<note>/print/ log-in 404 404 404 404\n"
+    edits = [
+        ("notes/views.py", "@require_safe\ndef index", "def index"),
+        (
+            "notes/urls.py",
+            "urlpatterns = [",
+            'urlpatterns = [\n    path("<int:note>/print/", views.printed),',
+        ),
+        ("notes/tests/table.py", "/notes/create/ ", f"{row}/notes/create/ "),
+    ]
+    with (folder / "notes" / "views.py").open("a", encoding="utf-8") as views:
+        views.write(
+            "\n\n@require_safe\ndef printed(request, note):\n"
+            "    return detail(request, note)\n"
+        )
+    change(folder, edits)
+    with pytest.raises(AssertionError) as failure:
+        run_tests(folder, ACCESS)
+    errors = [
+        line for line in str(failure.value).splitlines() if line.startswith("E  ")
+    ]
+    assert {
+        line.split(": ", 1)[1] for line in errors if "AssertionError: " in line
+    } == {
+        "nobody finds /notes/<note>/print/: objects() of notes must make one",
+        "/notes/: put @require_http_methods before the view",
+    }
+
+
+def test_own_page_at_the_root_leaves_the_tests_green(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "pages")
+    change(folder, [("config/urls.py", 'path("pages/", include', 'path("", include')])
+    for path in (folder / "pages" / "tests").glob("*.py"):
+        # But not the admin's URLs.
+        text = re.sub(r"/pages/(?!page/)", "/", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+    run_tests(folder, *GUARD, CONTROLS, "pages")
+
+
+def test_put_and_delete_are_for_views_to_choose(project: Project) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    limited = (
+        '@require_http_methods(["DELETE"])\n@rate_limit(1, seconds=60)\ndef delete'
+    )
+    change(folder, [("notes/views.py", "@require_POST\ndef delete", limited)])
+    (folder / "notes" / "tests" / "test_delete.py").write_text(DELETE, encoding="utf-8")
+    run_tests(folder, ACCESS, "notes/tests/test_delete.py")

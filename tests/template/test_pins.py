@@ -1,0 +1,421 @@
+"""One tested set: pinned packages, Python and uv, and the machines that raise them."""
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    COMBINATIONS,
+    PROMPTS,
+    RAW,
+    ROOT,
+    VENDOR,
+    Answers,
+    Project,
+    is_text,
+    name,
+    own_paths,
+    run,
+)
+from tests.support.index import Release, serve
+from tests.support.renewal import AT_ONCE, UV
+
+PIN = re.compile(r"==[\d.]+")
+PATCHES = re.compile(r"~=\d+\.\d+\.\d+")
+GITLAB = ALL_ON | {"ci_scanning": "gitlab"}
+
+
+def metadata(folder: Path) -> dict[str, Any]:
+    """Return what a folder's pyproject.toml says."""
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def requirements(folder: Path) -> list[Requirement]:
+    """Return what a project requires and constrains, with extras and groups.
+
+    The vendored package is left out.
+    """
+    pyproject = metadata(folder)
+    project = pyproject["project"]
+    texts = chain(
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *pyproject["dependency-groups"].values(),
+        pyproject["tool"]["uv"]["constraint-dependencies"],
+    )
+    return without_package(texts)
+
+
+def pinned_set() -> list[Requirement]:
+    """Return the tested set: what the template's own environment has."""
+    return without_package(metadata(ROOT)["dependency-groups"]["dev"])
+
+
+def without_package(texts: Iterable[str]) -> list[Requirement]:
+    """Return requirements without those of the package, which has no other version."""
+    requirements = [Requirement(text) for text in texts]
+    return [it for it in requirements if it.name != "secure-django"]
+
+
+def ranges() -> list[Requirement]:
+    """Return what the package takes, in all its extras."""
+    project = metadata(ROOT)["project"]
+    extras = project["optional-dependencies"].values()
+    return without_package(chain(project["dependencies"], *extras))
+
+
+def unpinned(requirements: list[Requirement]) -> list[str]:
+    """Return the requirements that take more releases than they may.
+
+    They may take a pin, or patches of the packages that need them.
+    """
+    return [
+        str(it)
+        for it in requirements
+        if not (PATCHES if canonicalize_name(it.name) in AT_ONCE else PIN).fullmatch(
+            str(it.specifier)
+        )
+    ]
+
+
+def locked(folder: Path) -> dict[str, str]:
+    """Return the versions in a folder's uv.lock."""
+    packages = tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))[
+        "package"
+    ]
+    return {package["name"]: package.get("version", "") for package in packages}
+
+
+# Packages
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+def test_every_package_is_pinned_as_in_the_template(
+    answers: Answers, pristine: Project
+) -> None:
+    pins = {canonicalize_name(it.name): it for it in pinned_set()}
+    assert not unpinned(pinned_set())
+    assert not unpinned(requirements(pristine(answers)))
+    for requirement in requirements(pristine(answers)):
+        pin = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier == pin.specifier, f"{requirement} is not {pin}"
+        assert requirement.extras <= pin.extras, (
+            f"{requirement} has other extras than {pin}"
+        )
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
+def test_every_package_that_the_chosen_extras_need_is_pinned(
+    answers: Answers, pristine: Project
+) -> None:
+    """A fresh lock then has the tested set, whatever the package's ranges take."""
+    project = metadata(pristine(answers))
+    extras = chosen_extras(pristine(answers))
+    offered = metadata(ROOT)["project"]["optional-dependencies"]
+    needed = without_package(chain(*(offered[extra] for extra in extras)))
+    pinned = {canonicalize_name(it.name) for it in requirements(pristine(answers))}
+    assert {canonicalize_name(it.name) for it in needed} <= pinned
+    assert {"site", "guard", "redis", "s3"} <= extras
+    assert ("accounts" in extras) == answers["auth_app"]
+    assert ("cloudinary" in extras) == answers["cloudinary_moderation"]
+    assert project["tool"]["uv"]["sources"] == {
+        "secure-django": {"path": f"{VENDOR}/secure-django", "editable": True}
+    }
+
+
+def chosen_extras(folder: Path) -> set[str]:
+    """Return the extras of the package that a project names, each in this release."""
+    pyproject = metadata(folder)
+    project = pyproject["project"]
+    texts = chain(
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *pyproject["dependency-groups"].values(),
+    )
+    named = [Requirement(text) for text in texts]
+    own = [it for it in named if it.name == "secure-django"]
+    release = f"=={PROMPTS['_version']}+vendored"
+    assert {str(it.specifier) for it in own} == {release}
+    return set().union(*(it.extras for it in own))
+
+
+def test_ranges_of_the_package_admit_the_pinned_set() -> None:
+    pins = {canonicalize_name(it.name): it.specifier for it in pinned_set()}
+    for requirement in ranges():
+        pin = pins[canonicalize_name(requirement.name)]
+        (version,) = [it.version for it in pin]
+        assert requirement.specifier.contains(version), f"{requirement} without {pin}"
+
+
+def test_template_has_the_settings_of_uv_that_projects_have(pristine: Project) -> None:
+    own = metadata(ROOT)["tool"]["uv"]
+    emitted = metadata(pristine(ALL_ON))["tool"]["uv"]
+    for setting in ("exclude-newer", "required-version"):
+        assert own[setting] == emitted[setting]
+    at_once = emitted["exclude-newer-package"]
+    assert at_once.pop("secure-django") is False, "its fixes are not delayed either"
+    assert own["exclude-newer-package"] == at_once
+
+
+@pytest.mark.tier("whole")
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_pinned_set_locks_under_its_own_cooldown(
+    answers: Answers, project: Project
+) -> None:
+    folder = project(answers)
+    run(folder, "uv", "lock")
+    versions = locked(folder)
+    assert not [
+        it
+        for it in requirements(folder)
+        if versions[canonicalize_name(it.name)] not in it.specifier
+    ]
+
+
+@pytest.mark.tier("whole")
+def test_own_pins_lock_under_their_own_cooldown(tmp_path: Path) -> None:
+    for file in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, tmp_path)
+    run(tmp_path, "uv", "lock")
+
+
+def later(version: str, part: int) -> str:
+    """Return the next version: 1 raises the minor number, 2 the patch."""
+    numbers = [*map(int, version.split(".")), 0][:3]
+    return ".".join(map(str, [*numbers[:part], numbers[part] + 1, *[0] * (2 - part)]))
+
+
+def releases(folder: Path, days: float) -> list[Release]:
+    """Return the pinned releases of a folder, all of one age.
+
+    All extras and a transitive package are among them.
+    """
+    extras = ("binary", "mfa", "s3", "sarif")
+    pins = {
+        canonicalize_name(it.name): next(iter(it.specifier)).version
+        for it in requirements(folder)
+    }
+    return [
+        Release(package, version, days, ("asgiref",), extras)
+        for package, version in pins.items()
+    ]
+
+
+@pytest.mark.tier("whole")
+def test_patch_of_django_arrives_and_other_newer_releases_change_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    folder = project(ALL_ON)
+    pinned = releases(folder, days=30)
+    minors = [replace(it, version=later(it.version, 1), days=10) for it in pinned]
+    patches = [
+        replace(it, version=later(it.version, 2), days=0 if it.name in AT_ONCE else 10)
+        for it in pinned
+    ]
+    transitive = [Release("asgiref", "3.1", days=8), Release("asgiref", "3.2", days=6)]
+    with serve([*pinned, *minors, *patches, *transitive]) as url:
+        run(
+            folder,
+            "uv",
+            "lock",
+            UV_DEFAULT_INDEX=url,
+            UV_CACHE_DIR=str(tmp_path / "cache"),
+        )
+    arrived = {it.name: it.version for it in patches if it.name in AT_ONCE}
+    assert "django" in arrived
+    expected = {it.name: it.version for it in pinned} | arrived | {"asgiref": "3.1"}
+    assert {
+        package: version
+        for package, version in locked(folder).items()
+        if package in expected
+    } == expected
+
+
+@pytest.mark.tier("whole")
+def test_pin_younger_than_the_cooldown_is_noticed(
+    project: Project, tmp_path: Path
+) -> None:
+    folder = project(ALL_ON)
+    young = [
+        replace(it, days=6) if it.name == "redis" else it
+        for it in releases(folder, days=8)
+    ]
+    with (
+        serve([*young, Release("asgiref", "3.1")]) as url,
+        pytest.raises(AssertionError, match=r"redis.*exclude-newer"),
+    ):
+        run(
+            folder,
+            "uv",
+            "lock",
+            UV_DEFAULT_INDEX=url,
+            UV_CACHE_DIR=str(tmp_path / "cache"),
+        )
+
+
+# Python and uv
+
+
+def found(pattern: str, path: Path) -> list[str]:
+    """Return what a pattern finds in a file."""
+    return re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def versions_of_python(bounds: str) -> list[str]:
+    """Return the versions from the lower to below the upper bound."""
+    first, end = map(int, re.findall(r"3\.(\d+)", bounds))
+    return [f"3.{minor}" for minor in range(first, end)]
+
+
+def test_every_file_names_the_same_versions_of_python(pristine: Project) -> None:
+    github, gitlab = pristine(ALL_ON), pristine(GITLAB)
+    bounds = metadata(github)["project"]["requires-python"]
+    versions = versions_of_python(bounds)
+    matrix = json.dumps(versions)
+    newest = versions[-1]
+    own_tests = ".github/workflows/tests.yml"
+    images = r"^FROM python:(\S+?)-"
+    sentence = r"Python (3\.\d+ to 3\.\d+)"
+    places = [
+        ("pyproject.toml", ROOT, r'^requires-python = "(.+?)"', bounds),
+        (own_tests, ROOT, r"^ +python: (\[.+\])$", matrix),
+        (".github/workflows/ci.yml", github, r"^ +python: (\[.+\])$", matrix),
+        (".gitlab-ci.yml", gitlab, r"^ +- PYTHON: (\[.+\])$", matrix),
+        (".gitlab-ci.yml", gitlab, r'^  PYTHON: "(.+)"$', newest),
+        ("Dockerfile", github, images, newest),
+        ("README.md", github, sentence, f"{versions[0]} to {newest}"),
+        ("README.md", gitlab, sentence, f"{versions[0]} to {newest}"),
+    ]
+    wrong = [
+        f"{'the template' if folder == ROOT else RAW}/{path}: {expected}"
+        for path, folder, pattern, expected in places
+        if set(found(pattern, folder / path)) != {expected}
+    ]
+    assert not wrong, (
+        f"The raw pyproject.toml requires Python {bounds}. Write the same into:\n"
+        + "\n".join(wrong)
+    )
+    for folder in (ROOT, github, gitlab):
+        assert not (folder / ".python-version").exists(), (
+            "tools such as pyenv would stop at it"
+        )
+
+
+def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> None:
+    versioned = re.compile(r"\buv==([\w.]+)|astral-sh/uv:([\d.]+)")
+    unversioned = re.compile(r"\b(?:install|add)\b[^\n`]* uv(?!\S)")
+    versions: set[str] = set()
+    for path in (
+        it for it in template.rglob("*") if is_text(it) and it.suffix != ".py"
+    ):
+        content = path.read_text(encoding="utf-8")
+        versions |= {"".join(groups) for groups in versioned.findall(content)}
+        assert not unversioned.findall(content), path
+        if path.parent.name == "workflows":
+            for job in yaml.safe_load(content)["jobs"].values():
+                for step in job.get("steps", []):
+                    if "setup-uv@" in step.get("uses", ""):
+                        versions.add(step["with"]["version"])
+    assert versions == {UV}
+    wanted = metadata(ROOT)["tool"]["uv"]["required-version"]
+    assert UV in SpecifierSet(wanted)
+    assert re.fullmatch(r">=[\d.]+", wanted), (
+        "an upper bound would stop developers with a newer uv"
+    )
+    readme = (template / RAW / "README.md").read_text(encoding="utf-8")
+    assert f"[uv](https://docs.astral.sh/uv/) {wanted[2:]} or later" in readme
+
+
+# Machines that raise the pins
+
+
+def test_dependabot_raises_the_pins_of_a_project(pristine: Project) -> None:
+    config = yaml.safe_load(
+        (pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    )
+    (packages,) = [
+        update for update in config["updates"] if update["package-ecosystem"] == "uv"
+    ]
+    needed = {"directory": "/", "versioning-strategy": "increase"}
+    assert needed.items() <= packages.items(), (
+        f"dependabot.yml needs {needed} for uv: it raises pins, not uv.lock alone"
+    )
+
+
+def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
+    """It would raise them in one of the two files."""
+    config = yaml.safe_load(
+        (ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    )
+    (packages,) = [
+        update for update in config["updates"] if update["package-ecosystem"] == "uv"
+    ]
+    assert packages["open-pull-requests-limit"] == 0, (
+        "security updates have a limit of their own"
+    )
+
+
+def renovate_problems(folder: Path) -> list[str]:
+    """Return what a configuration of Renovate lacks."""
+    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
+    rules = config.get("packageRules", [])
+    problems = []
+    if not config.get("osvVulnerabilityAlerts"):
+        problems.append("`osvVulnerabilityAlerts`, for security fixes at once")
+    bumps = {"matchManagers": ["pep621"], "rangeStrategy": "bump"}
+    if not any(bumps.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {bumps}, which raises pins, not uv.lock alone")
+    oldest = {"matchDepTypes": ["requires-python"], "enabled": False}
+    if not any(oldest.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {oldest}: bump would raise the oldest Python")
+    patterns = [
+        pattern.replace("(?<", "(?P<")
+        for manager in config.get("customManagers", [])
+        for pattern in manager["matchStrings"]
+    ]
+    texts = {
+        path: (folder / path).read_text(encoding="utf-8")
+        for path in own_paths(folder) - {"renovate.json"}
+        if is_text(folder / path)
+    }
+    problems += [
+        f"no custom manager that finds nothing, as {pattern} does"
+        for pattern in patterns
+        if not any(re.search(pattern, text) for text in texts.values())
+    ]
+    for path, text in texts.items():
+        if not path.endswith((".yml", ".md")):
+            continue
+        raised = [
+            match["currentValue"]
+            for pattern in patterns
+            for match in re.finditer(pattern, text)
+        ]
+        if raised != re.findall(r"uv(?:==|:)(\d[\d.]*)", text):
+            problems.append(f"a custom manager for the version of uv in {path}")
+    return problems
+
+
+def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
+    problems = {
+        problem: None
+        for ci_scanning in ("gitlab", "none")
+        for problem in renovate_problems(
+            pristine(ALL_ON | {"ci_scanning": ci_scanning})
+        )
+    }
+    assert not problems, "renovate.json needs:\n" + "\n".join(problems)

@@ -1,0 +1,248 @@
+"""`.ci/run` runs each tier, names flaky tests, and fails where a program is missing."""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import cast
+
+import pytest
+import yaml
+
+from tests.support.baking import ROOT, run
+from tests.support.tiers import split
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere .ci/run installs nothing"
+)
+whole = pytest.mark.tier("whole")
+
+FLAKY = """
+from pathlib import Path
+
+import pytest
+
+
+def test_is_late_once() -> None:
+    state = Path("state")
+    late = not state.exists()
+    state.touch()
+    assert not late
+
+
+@pytest.mark.tier("whole")
+def test_containers() -> None:
+    pytest.skip("containers do not run here: no network")
+"""
+RED = """
+import pytest
+
+
+def test_fails() -> None:
+    raise AssertionError
+
+
+def test_passes() -> None:
+    pass
+
+
+@pytest.mark.tier("whole")
+@pytest.mark.skipif(True, reason="nginx is not installed")
+def test_nginx() -> None:
+    pass
+
+
+@pytest.mark.tier("scheduled", "docs/recipes/api*.md")
+def test_api() -> None:
+    pass
+
+
+@pytest.mark.tier("scheduled", "docs/recipes/*.md")
+def test_recipes() -> None:
+    pass
+"""
+PLANTED = "tests/test_planted.py"
+# In one process, and without the guard and the controls of the package.
+PLANTED_ONLY = ("-n0", "-p", "no:secure_django")
+NOTE = 'echo "$@" >> "$COMMANDS"'
+
+
+def plant(template: Path, folder: Path, tests: str) -> Path:
+    """Return a copy of the template that has only these tests."""
+    checkout = shutil.copytree(template, folder / "checkout")
+    for path in (checkout / "tests").rglob("test_*.py"):
+        path.unlink()
+    (checkout / PLANTED).write_text(tests, encoding="utf-8")
+    return checkout
+
+
+def ci_run(checkout: Path, uv: str, *options: str) -> tuple[str, str, list[str]]:
+    """Run `.ci/run` with a stand-in for uv, on a machine with every program.
+
+    Return the outcome, the summary on GitHub, and the commands that the stand-in noted.
+    """
+    programs = checkout.parent / "bin"
+    programs.mkdir()
+    for name, text in {"uv": uv, "apt-get": "true", "dpkg": "true"}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    summary = checkout.parent / "summary.md"
+    commands = checkout.parent / "commands"
+    for file in (summary, commands):
+        file.touch()
+    path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = {
+        "PATH": os.pathsep.join(path),
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "COMMANDS": str(commands),
+        "PYTEST_ADDOPTS": " ".join(PLANTED_ONLY),
+    }
+    outcome = "green"
+    try:
+        run(checkout, ".ci/run", *options, **environment)
+    except AssertionError as error:
+        assert "ended with 1:" in str(error)  # noqa: PT017
+        outcome = "red"
+    noted = commands.read_text(encoding="utf-8").splitlines()
+    return outcome, summary.read_text(encoding="utf-8"), noted
+
+
+RUN_IT = f'{NOTE}\nshift\nexec "$@"'
+
+
+@whole
+def test_flaky_test_is_green_and_named(template: Path, tmp_path: Path) -> None:
+    outcome, summary, _ = ci_run(plant(template, tmp_path, FLAKY), RUN_IT)
+    name = f"{PLANTED}::test_is_late_once"
+    assert outcome == "green"
+    assert summary == f"- flaky, passed when repeated: `{name}`\n"
+
+
+@whole
+def test_missing_program_and_failed_test_are_red(
+    template: Path, tmp_path: Path
+) -> None:
+    outcome, summary, _ = ci_run(plant(template, tmp_path, RED), RUN_IT)
+    names = [f"{PLANTED}::test_fails", f"{PLANTED}::test_nginx"]
+    assert outcome == "red"
+    assert summary.splitlines() == [f"- failed twice: `{name}`" for name in names]
+
+
+def option(command: str) -> set[str]:
+    """Return the words of a command that choose what runs."""
+    chosen = set(command.split()) - {"run", "pytest", "python", "-m", "--verbose"}
+    return {word for word in chosen if not re.search("cache_dir|numprocesses", word)}
+
+
+def test_each_tier_runs_whole(template: Path, tmp_path: Path) -> None:
+    _, _, commands = ci_run(plant(template, tmp_path, RED), NOTE)
+    assert [option(command) for command in commands] == [
+        {"--tier=quick"},
+        {"--tier=whole"},
+    ]
+
+
+def test_scheduled_run_has_tests_mutations_and_mutants(
+    template: Path, tmp_path: Path
+) -> None:
+    part, changed = ("--part", "2/3"), ("--changed", "main")
+    checkout = plant(template, tmp_path, RED)
+    _, _, commands = ci_run(checkout, NOTE, "--scheduled", *part, *changed)
+    assert [option(command) for command in commands] == [
+        {"--tier=scheduled", *part, *changed},
+        {"benchmarks.mutations", *part, *changed},
+        {"benchmarks.mutants", "--count", "100", "--minimum", "0.8", *changed},
+    ]
+
+
+def test_quick_tier_runs_unless_tests_are_named(template: Path, tmp_path: Path) -> None:
+    checkout = plant(template, tmp_path, RED)
+    listing = ("pytest", "-q", "--collect-only", *PLANTED_ONLY)
+    assert re.findall("::test_(.+)", run(checkout, *listing)) == ["fails", "passes"]
+    named = re.findall("::test_(.+)", run(checkout, *listing, PLANTED))
+    assert named == ["fails", "passes", "nginx", "api", "recipes"]
+
+
+def test_quick_tier_has_the_guard_and_the_controls(
+    template: Path, tmp_path: Path
+) -> None:
+    """The package's plugin adds them, here as in a project."""
+    checkout = plant(template, tmp_path, RED)
+    output = run(checkout, "pytest", "-n0", "-q", "--collect-only", "--tier=quick")
+    for suite in ("guard", "controls"):
+        assert re.search(
+            rf"^\S*secure_django/{suite}/test_\w+\.py::", output, re.MULTILINE
+        )
+    assert "::test_passes\n" in output
+    assert "::test_nginx\n" not in output
+
+
+class Item:
+    """A test with one marker, as pytest shows it."""
+
+    def __init__(self, name: str, *tier: str) -> None:
+        """Take the arguments of the marker; without any, there is no marker."""
+        self.nodeid = f"{PLANTED}::{name}"
+        self.tier = tier
+
+    def get_closest_marker(self, _name: str) -> pytest.Mark | None:
+        """Return the marker."""
+        return pytest.mark.tier(*self.tier).mark if self.tier else None
+
+
+ITEMS = [
+    Item("quick"),
+    Item("nginx", "whole"),
+    Item("api", "scheduled", "docs/recipes/api*.md"),
+    Item("every recipe", "scheduled", "docs/recipes/*.md"),
+]
+
+
+@pytest.mark.parametrize(
+    ("tier", "changed", "part", "names"),
+    [
+        ("quick", None, "1/1", {"quick"}),
+        ("whole", None, "1/1", {"nginx"}),
+        ("scheduled", None, "1/1", {"api", "every recipe"}),
+        ("scheduled", None, "1/2", {"api"}),
+        ("scheduled", None, "2/2", {"every recipe"}),
+        ("scheduled", ["docs/recipes/htmx.md"], "1/1", {"every recipe"}),
+        ("scheduled", [PLANTED], "1/1", {"api", "every recipe"}),
+        ("scheduled", ["uv.toml"], "1/1", set()),
+    ],
+)
+def test_tier_has_its_tests_that_are_about_what_changed(
+    tier: str, changed: list[str] | None, part: str, names: set[str]
+) -> None:
+    chosen, others = split(cast("list[pytest.Item]", ITEMS), tier, changed, part)
+    assert {item.nodeid.partition("::")[2] for item in chosen} == names
+    assert len(chosen) + len(others) == len(ITEMS)
+
+
+def test_unknown_tier_is_refused() -> None:
+    items = cast("list[pytest.Item]", [Item("slow", "slow")])
+    with pytest.raises(pytest.UsageError, match="there is no tier slow"):
+        split(items, "quick", None, "1/1")
+
+
+def test_workflows_run_every_part_of_each_tier() -> None:
+    folder = ROOT / ".github" / "workflows"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    tests = yaml.safe_load(texts["tests.yml"])["jobs"]["test"]
+    commands = [step["run"].strip() for step in tests["steps"] if "run" in step]
+    assert all(
+        command.endswith(" .ci/run") or command == ".ci/run" for command in commands
+    )
+    scheduled = yaml.safe_load(texts["scheduled.yml"])["jobs"]["test"]
+    parts = scheduled["strategy"]["matrix"]["part"]
+    assert parts == list(range(1, len(parts) + 1))
+    assert scheduled["env"]["PART"] == f"${{{{ matrix.part }}}}/{len(parts)}"
+    (command,) = [step["run"] for step in scheduled["steps"] if "run" in step]
+    assert command.split()[-5:] == [
+        ".ci/run",
+        "--scheduled",
+        "--part",
+        '"$PART"',
+        "$SELECTION",
+    ]

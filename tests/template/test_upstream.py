@@ -1,0 +1,230 @@
+"""Texts, defaults and figures of this repository.
+
+A fork has its own, so this module is left out there.
+"""
+
+import json
+import re
+import shutil
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks import RESULTS, record
+from benchmarks.figures import block, sentence
+from benchmarks.size import EXTREMES, PACKAGE, PACKAGE_BOUNDS, measure_density
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    DEFAULTS,
+    FEATURES,
+    PROMPTS,
+    RAW,
+    ROOT,
+    Project,
+    bake,
+)
+from tests.support.readme import draw_contracts
+
+REPOSITORY = "https://github.com/org/secure-django"
+if PROMPTS["_repository"] != REPOSITORY:
+    pytest.skip(
+        "a fork has texts, defaults and figures of its own", allow_module_level=True
+    )
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 150
+GENERATION = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
+
+
+def test_defaults_are_what_the_tests_answer() -> None:
+    assert {
+        key: value for key, value in PROMPTS.items() if not key.startswith("_")
+    } == DEFAULTS
+
+
+def test_guide_shows_the_real_prompts_and_summary(
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PWD", str(tmp_path))
+    bake(template, tmp_path, project_name="Field Notes")
+    assert capfd.readouterr().out.strip() in GENERATION
+    labels = [
+        [label] if isinstance(label, str) else [*label.values()]
+        for label in PROMPTS["__prompts__"].values()
+    ]
+    prompts = re.findall(r"^  (\[\d+/\d+\] .+)$", GENERATION, re.MULTILINE)
+    for number, (prompt, label) in enumerate(zip(prompts, labels, strict=True), 1):
+        assert prompt.startswith(f"[{number}/{len(labels)}] {label[0]}")
+    assert re.findall(r"^    \d - (.+)$", GENERATION, re.MULTILINE) == [
+        it for label in labels for it in label[1:]
+    ]
+
+
+def test_pages_have_the_counted_figures_of_features_in_a_hurry() -> None:
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    all_found, fixed = results["hurried"], results["hurried_fixed"]
+    page = (ROOT / "benchmarks" / "hurried" / "README.md").read_text(encoding="utf-8")
+    counts = [
+        f"{all_found['weaknesses']} ({all_found['serious']})",
+        f"{all_found['prevented']} ({all_found['serious_prevented']})",
+        f"{all_found['noticed']} ({all_found['serious_noticed']})",
+        f"{fixed['left']} ({fixed['serious_left']})",
+    ]
+    assert f"\n| all | {' | '.join(counts)} |\n" in page
+    row = r"^\| (?:bookmarks|market|portal|tasks) \|.+ (\d+) \((\d+)\) \| \S+ \S+ \|$"
+    found = re.findall(row, page, re.MULTILINE)
+    assert len(found) == 4
+    noticed, serious = (sum(map(int, column)) for column in zip(*found, strict=True))
+    assert f"Bandit | {noticed} | {serious} |" in page
+    comparison = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert f"| weaknesses noticed, of 80 in four features | {noticed} |" in comparison
+    left = f"Of {fixed['weaknesses']} in features written in a hurry, {fixed['left']} "
+    assert left in comparison
+
+
+def test_readme_starts_with_commands_that_work() -> None:
+    clone, published = re.findall(
+        r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL
+    )[:2]
+    assert clone == "uvx cookiecutter .\nuv run pytest\n"
+    slug = "my-secure-site"
+    assert published == (
+        "uvx cookiecutter gh:org/secure-django\n"
+        f"cd {slug}\ngit init\nuv run poe start\n"
+    )
+    assert slug in PROMPTS["project_slug"]
+    commands = (ROOT / RAW / "README.md").read_text(encoding="utf-8")
+    assert "uv run poe start\n" in commands, "test_end_to_end.py runs this command"
+
+
+def test_readme_names_the_versions_of_python_and_uv() -> None:
+    matrix = yaml.safe_load(
+        (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
+    )["jobs"]["test"]
+    assert (
+        f"\n| Python | {', '.join(matrix['strategy']['matrix']['python'])} |\n"
+        in README
+    )
+    uv = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "uv"
+    ]["required-version"]
+    assert f"[uv](https://docs.astral.sh/uv/) {uv[2:]} or later" in README
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+
+
+def test_readme_explains_every_feature_and_its_choices() -> None:
+    words = (
+        "no",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    )
+    features = words[len(FEATURES)].title()
+    prompts = words[len(DEFAULTS)]
+    assert f"\n{features} of the {prompts} prompts choose features:\n" in README
+    for feature, answers in FEATURES.items():
+        assert f"| `{feature}` |" in README
+        assert not [
+            it
+            for it in answers
+            if isinstance(it, str) and it != "none" and f"`{it}`" not in README
+        ]
+
+
+def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
+    text = block(pristine(ALL_OFF), pristine(ALL_ON))
+    assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
+    assert sentence() in README
+
+
+def test_long_benchmark_stores_its_figures_for_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pristine: Project
+) -> None:
+    results = shutil.copy(RESULTS, tmp_path / RESULTS.name)
+    for module in ("benchmarks", "benchmarks.figures"):
+        monkeypatch.setattr(f"{module}.RESULTS", results)
+    record("attack", p50=2.5, p99=9.9, honest="7 of 8")
+    today = datetime.now(UTC).date()
+    stated = (
+        "| p50 2.5 times, p99 9.9 times; 7 of 8 photos of other users get in"
+        f" ({today.day} {today:%B %Y}) |"
+    )
+    assert stated in block(pristine(ALL_OFF), pristine(ALL_ON))
+
+
+@pytest.mark.parametrize("kind", EXTREMES)
+def test_code_is_no_denser_than_its_bounds(kind: str, pristine: Project) -> None:
+    extreme = EXTREMES[kind]
+    density = measure_density(pristine(extreme.answers))._asdict()
+    too_dense = {
+        figure: density[figure]
+        for figure, bound in extreme.bounds._asdict().items()
+        if density[figure] > bound
+    }
+    assert not too_dense, "benchmarks/size.py has the bounds: make the code plainer"
+
+
+def test_package_is_no_denser_than_its_bounds() -> None:
+    density = measure_density(PACKAGE)._asdict()
+    bounds = PACKAGE_BOUNDS._asdict()
+    too_dense = {it: density[it] for it in bounds if density[it] > bounds[it]}
+    assert not too_dense, "benchmarks/size.py has the bounds: make the code plainer"
+
+
+def test_drawings_for_contributors_are_those_of_the_contracts() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawings = draw_contracts(ROOT)
+    assert len(drawings) > 1
+    missing = [drawing for drawing in drawings if drawing not in contributing]
+    assert not missing, "CONTRIBUTING.md needs:\n" + "\n".join(missing)
+
+
+def test_dependabot_opens_one_request_a_week(pristine: Project) -> None:
+    config = yaml.safe_load(
+        (pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    )
+    (packages,) = [
+        update for update in config["updates"] if update["package-ecosystem"] == "uv"
+    ]
+    assert packages == {
+        "package-ecosystem": "uv",
+        "directory": "/",
+        "versioning-strategy": "increase",
+        "schedule": {"interval": "weekly"},
+        # GitHub applies it to version updates only, never to security updates.
+        "cooldown": {"default-days": 7},
+        "groups": {"packages": {"update-types": ["minor", "patch"]}},
+    }
+
+
+@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
+def test_renovate_opens_one_request_a_week(ci_scanning: str, pristine: Project) -> None:
+    folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
+    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
+    assert config["schedule"] == ["* 0-5 * * 1"]
+    _, grouped = (
+        rule
+        for rule in config["packageRules"]
+        if rule.get("matchManagers") == ["pep621"]
+    )
+    assert grouped["matchUpdateTypes"] == ["minor", "patch"]
+    assert grouped["groupName"] == "packages"

@@ -1,1 +1,0 @@
-"""Commands for developers and CI. They use only the standard library."""

@@ -1,7 +1,0 @@
-from django.urls import path
-
-from uploads.views import file
-
-app_name = "uploads"
-
-urlpatterns = [path("<uuid:photo_id>/<variant>/", file, name="file")]
