@@ -48,7 +48,7 @@ def generated(answers: Answers) -> Iterator[Path]:
 def import_project(project: Path, module: str) -> Any:  # noqa: ANN401
     """Return a module of a generated project."""
     sys.path.insert(0, str(project))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "core.tests.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
     return importlib.import_module(module)
 

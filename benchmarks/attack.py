@@ -128,8 +128,8 @@ ACCEPTED_FILES = {
 USERS = f"""
 from django.contrib.auth.hashers import make_password
 from gallery.apps import GALLERY
-from uploads.images import validate_and_reencode
-from uploads.tests.photos import create_photo
+from secure_django.photos.images import validate_and_reencode
+from secure_django.testing.photos import create_photo
 password = make_password("{PASSWORD}")
 for group, count in (("attacker", 16), ("honest", {HONEST}), ("member", 1)):
     for number in range(count):

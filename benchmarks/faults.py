@@ -34,9 +34,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks import generated, print_table
+from tests.photos.cloudinary import stub
 from tests.support.accounts import Mailbox
 from tests.support.baking import WITH_GALLERY, production, run
-from tests.support.cluster import WORKER, Machine, load_stub, proxy, start_machine
+from tests.support.cluster import WORKER, Machine, proxy, start_machine
 from tests.support.images import encode, landscape
 from tests.support.live import (
     PASSWORD,
@@ -69,7 +70,7 @@ emails.append("probe@example.com")
 User.objects.bulk_create([User(email=email, password=password) for email in emails])
 """
 ROWS = "for it in Photo.objects.exclude(status='deleted'): print(f'{it.title}|{it.pk}')"
-UNSENT = "from core.models import Mail; print(Mail.objects.count())"
+UNSENT = "from secure_django.models import Mail; print(Mail.objects.count())"
 UNDECIDED = "print(Photo.objects.exclude(status='approved').count())"
 
 
@@ -336,7 +337,6 @@ def served(kind: str) -> Iterator[Stack]:
         for service in (redis, storage):
             service.start()
             stack.callback(service.stop)
-        stub = load_stub(source)
         cloud = stack.enter_context(stub.Cloud())
         cloud.moderation = stub.moderation("approved", "approved")
         mailbox = stack.enter_context(Mailbox())
@@ -494,7 +494,7 @@ def describe(stack: Stack) -> list[object]:
     """Wait for the worker, and return what is left of the acknowledged photos."""
     # What a killed worker had claimed waits for some minutes, which end now.
     stack.site.python(
-        "from core.models import Mail; "
+        "from secure_django.models import Mail; "
         "[it.objects.update(claimed_until=None) for it in (Asset, Mail)]"
     )
     undecided, unsent = (

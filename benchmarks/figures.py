@@ -1,7 +1,7 @@
 """Write the figures of README.md, between comments.
 
-Some are counted now, others are the results of long runs. tests/test_upstream.py fails
-when they differ. Then run: uv run python -m benchmarks.figures
+Some are counted now, others are the results of long runs. When they differ,
+tests/template/test_upstream.py fails. Then run: uv run python -m benchmarks.figures
 """
 
 import json
@@ -25,8 +25,10 @@ PEERS = ("cookiecutter-django by default", "django-keel with every option")
 
 
 def controls(project: Path) -> set[str]:
-    """Return the ids of the controls that a project lists."""
-    documents = [project / "SECURITY.md", *project.glob("[a-z]*/**/SECURITY.md")]
+    """Return the ids of the controls that the package and a project's apps list."""
+    package = size.PACKAGE / "secure_django"
+    documents = [package / "docs" / "security.md", *package.rglob("SECURITY.md")]
+    documents += project.glob("[a-uw-z]*/SECURITY.md")  # not vendor/
     text = "".join(document.read_text(encoding="utf-8") for document in documents)
     return set(re.findall(r"^\| (\S+) \| .+ \| `test_", text, re.MULTILINE))
 
@@ -34,9 +36,9 @@ def controls(project: Path) -> set[str]:
 def failures() -> int:
     """Return in how many ways Cloudinary fails in its tests.
 
-    Their module cannot be imported here: it runs inside a project.
+    Their module cannot be imported here: it needs the settings of the test site.
     """
-    module = ROOT / "tests" / "cloudinary" / "inside" / "faults.py"
+    module = ROOT / "tests" / "photos" / "cloudinary" / "test_faults.py"
     source = module.read_text(encoding="utf-8")
     _, _, rest = source.partition("\nFAULTS: dict[str, Fault] = ")
     table, _, _ = rest.partition("\n}\n")

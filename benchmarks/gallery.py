@@ -128,9 +128,9 @@ from pathlib import Path
 from django.test import Client
 from gallery.apps import GALLERY
 from gallery.paging import SIZE, make_cursor
-from uploads.images import validate_and_reencode
-from uploads.moderation.cloudinary.models import Asset
-from uploads.tests.photos import create_photo
+from secure_django.photos.images import validate_and_reencode
+from secure_django.photos.cloudinary.models import Asset
+from secure_django.testing.photos import create_photo
 owner = User.objects.create_user("owner@example.com", None)
 image = validate_and_reencode(Path({photo!r}).read_bytes())
 for number in range(60):

@@ -75,7 +75,7 @@ def main() -> None:
     totals = [0.0, 0.0]
     with generated(ALL_OFF) as project:
         validate_and_reencode = import_project(
-            project, "uploads.images"
+            project, "secure_django.photos.images"
         ).validate_and_reencode
         for name, content in FILES.items():
             pairs = [

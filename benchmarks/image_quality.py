@@ -210,7 +210,7 @@ def sharpness(decoder: ModuleType) -> Iterator[list[object]]:
 def main() -> None:
     """Print both tables."""
     with generated(ALL_OFF) as project:
-        images = import_project(project, "uploads.images")
+        images = import_project(project, "secure_django.photos.images")
         print_table(
             [
                 "mean CIEDE2000",
@@ -222,7 +222,7 @@ def main() -> None:
             list(colors(images)),
         )
         print()
-        decoder = import_project(project, "uploads.decoder")
+        decoder = import_project(project, "secure_django.photos.decoder")
         sizes = [f"{width} by {height}" for width, height in SIZES]
         print_table(["against a full Lanczos, dB", *sizes], list(sharpness(decoder)))
 

@@ -32,7 +32,7 @@ User.objects.create_superuser("admin@example.com")
 PAGES = """
 import json, statistics, time
 from datetime import UTC, datetime
-from core.testing import HTTPSClient
+from secure_django.testing import HTTPSClient
 
 def milliseconds(client, url):
     times = []
@@ -80,7 +80,7 @@ for photo in Photo.objects.filter(pk__range=ids, has_files=True).only("pk"):
 """
 IDLE = """
 import json, resource, time
-from uploads import jobs
+from secure_django.photos import jobs
 started = time.perf_counter()
 jobs.delete_removed_files()
 jobs.remove_expired_files()
@@ -98,7 +98,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from core.testing import PASSWORD, HTTPSClient
+from secure_django.testing import PASSWORD, HTTPSClient
 
 client = HTTPSClient()
 user = User.objects.create_user("owner@example.com", PASSWORD)

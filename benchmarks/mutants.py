@@ -1,14 +1,13 @@
-"""Break a generated project at random places, and count how often its tests notice.
+"""Break the package at random places, and count how often its tests notice.
 
 `mutations` breaks the controls that its authors thought of; this breaks anything:
 conditions, comparisons, statements, decorators, arguments, entries of lists, fields and
 methods of classes, and constants. A mutant that no test notices is a survivor. One that
-only keeps the project from starting shows nothing about the tests, and does not count.
-Nor does one that equivalent.toml lists: the project does the same with it. The tests
-are the project's own and those of the template that run inside a project. Type
-annotations, the type of a `cast` and the arguments of `@dataclass` are left alone,
-since nothing that runs depends on them, and so are sentences, which no test should
-repeat.
+only keeps the package from starting shows nothing about the tests, and does not count.
+Nor does one that equivalent.toml lists: the package does the same with it. The tests
+are those of the quick tier, which run the package in place. Type annotations, the type
+of a `cast` and the arguments of `@dataclass` are left alone, since nothing that runs
+depends on them, and so are sentences, which no test should repeat.
 """
 
 import argparse
@@ -25,44 +24,38 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Queue
 
-from benchmarks import generated, print_table, record
-from benchmarks.covering import PYTEST, Coverage, trace
+from benchmarks import print_table, record
+from benchmarks.covering import (
+    PACKAGE,
+    Coverage,
+    Subject,
+    package,
+    tested_by,
+    trace,
+)
 from benchmarks.mutations import changed_since
-from tests.support.baking import ALL_ON, ROOT, clean_environment
 
-APPS = ("config", "core", "users", "accounts", "uploads", "gallery")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COUNT = 200
 ENOUGH = 50
 # A mutant that makes the tests endless is noticed too.
 TIMEOUT_SECONDS = 300
-# It takes longer than all others together, and tests only what is in its feature.
-FAULTS, FEATURE = (
-    "uploads/moderation/cloudinary/tests/test_faults.py",
-    "uploads/moderation/",
-)
-# The template's tests that run inside a project, and where. The fuzz, which calls
-# everything, would take too long.
-INSIDE = {
-    "tests/inside/robustness.py": "core/tests/test_robustness.py",
-    "tests/inside/account_changes.py": "accounts/tests/test_account_changes.py",
-    "tests/inside/staff_attacks.py": "core/tests/test_staff_attacks.py",
-    "tests/cloudinary/inside/faults.py": FAULTS,
-}
+# Rooms that only tests need, and what nothing runs.
+LEFT_OUT = {"controls", "guard", "migrations", "testing"}
 # A test that fails, or whose fixtures do. A module that cannot be imported has no test.
-FAILED = re.compile(rb"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
 SENTENCE = re.compile(r"[A-Z][a-z ].* ", re.DOTALL)
 NOTICED, SURVIVES, STILLBORN = "noticed", "survives", "does not start"
-SLOW = {"core/tests/test_settings.py", "core/tests/test_access.py"}
+SLOW = {"tests/conf/test_settings.py", "src/secure_django/guard/test_access.py"}
 # What is run in a process of its own, where coverage does not see it.
 UNSEEN = {
-    "config/": ["core/tests/test_settings.py"],
-    "core/checks.py": ["core/tests/test_settings.py"],
-    "uploads/decoder.py": ["uploads/tests/test_images.py"],
+    "src/secure_django/conf/": ["tests/conf/test_settings.py"],
+    "src/secure_django/photos/checks.py": ["tests/conf/test_settings.py"],
+    "src/secure_django/photos/decoder.py": ["tests/photos/test_images.py"],
 }
 OPPOSITES: dict[type[ast.cmpop], str] = {
     ast.Eq: "!=",
@@ -293,25 +286,23 @@ class Finder(ast.NodeVisitor):
                 self.add("constant changed", node, '"mutated"' if node.value else '"m"')
 
 
-def find_all(project: Path) -> Iterator[tuple[Mutant, bytes]]:
-    """Yield each mutant of a project with the source of its module."""
-    for app in APPS:
-        for path in sorted((project / app).rglob("*.py")):
-            name = path.relative_to(project).as_posix()
-            if "/tests/" in name or "/migrations/" in name or name == "core/testing.py":
-                continue
-            source = path.read_bytes()
-            for mutant in Finder(name, source).found:
-                yield mutant, source
+def find_all(folder: Path) -> Iterator[tuple[Mutant, bytes]]:
+    """Yield each mutant of the package in a repository, with its module's source."""
+    for path in sorted((folder / PACKAGE).rglob("*.py")):
+        if LEFT_OUT & set(path.parts):
+            continue
+        source = path.read_bytes()
+        for mutant in Finder(path.relative_to(folder).as_posix(), source).found:
+            yield mutant, source
 
 
-def find(project: Path) -> list[Mutant]:
-    """Return a project's mutants that Python can parse and that may not be equivalent.
+def find(folder: Path) -> list[Mutant]:
+    """Return the mutants that Python can parse and that may not be equivalent.
 
     A mutant is equivalent if equivalent.toml lists it.
     """
     found, known = [], {(it["path"], it["change"], it["line"]) for it in equivalent()}
-    for mutant, source in find_all(project):
+    for mutant, source in find_all(folder):
         if mutant.describe(source) not in known:
             try:
                 compile(mutant.apply(source), mutant.path, "exec")
@@ -329,7 +320,7 @@ def equivalent() -> list[dict[str, str]]:
     return mutants
 
 
-def chosen_tests(mutant: Mutant, tests: Coverage, project: Path) -> list[str]:
+def chosen_tests(mutant: Mutant, tests: Coverage, subject: Subject) -> list[str]:
     """Return the tests that can notice a mutant, the likeliest first.
 
     Return all modules if the tests are unknown.
@@ -337,49 +328,42 @@ def chosen_tests(mutant: Mutant, tests: Coverage, project: Path) -> list[str]:
     found = tests.get((mutant.path, mutant.statement), {""})
     unseen = [
         module
-        for start, it in UNSEEN.items()
+        for start, modules in UNSEEN.items()
         if mutant.path.startswith(start)
-        for module in it
+        for module in modules
     ]
-    everything = [
-        it
-        for it in all_tests(project)
-        if it != FAULTS or mutant.path.startswith(FEATURE)
-    ]
-    own = mutant.path.split("/")[0]
     near = Counter(
-        it.partition("::")[0]
-        for (path, _), those in tests.items()
+        test.partition("::")[0]
+        for (path, _), tests_of_line in tests.items()
         if path == mutant.path
-        for it in those
-        if it
+        for test in tests_of_line
+        if test
     )
-    # First those that run most of the module, then those of its app, and last those
-    # that start processes.
+    # First those that run most of the module, then those beside it, and last those that
+    # start processes.
     return sorted(
-        everything if "" in found else found | set(unseen),
-        key=lambda it: (
-            it in SLOW,
-            -near[it.partition("::")[0]],
-            not it.startswith(own),
+        subject.modules() if "" in found else found | set(unseen),
+        key=lambda test: (
+            test in SLOW,
+            -near[test.partition("::")[0]],
+            not is_beside(test, mutant),
         ),
     )
 
 
-def outcome(mutant: Mutant, project: Path, tests: list[str]) -> str:
+def is_beside(test: str, mutant: Mutant) -> bool:
+    """Tell whether a test, or a module of tests, is beside what a mutant changes."""
+    place = tested_by(test)
+    return bool(place) and mutant.path.startswith(place)
+
+
+def outcome(mutant: Mutant, subject: Subject, tests: list[str]) -> str:
     """Tell what tests make of a mutant: it is noticed, survives, or does not start."""
-    path = project / mutant.path
+    path = subject.folder / mutant.path
     source = path.read_bytes()
     path.write_bytes(mutant.apply(source))
     try:
-        done = subprocess.run(
-            [*PYTEST, *tests],
-            cwd=project,
-            env=clean_environment(),
-            check=False,
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-        )
+        done = subject.run_tests(tests, TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         return NOTICED
     finally:
@@ -389,27 +373,17 @@ def outcome(mutant: Mutant, project: Path, tests: list[str]) -> str:
     return NOTICED if FAILED.search(done.stdout) else STILLBORN
 
 
-def all_tests(project: Path) -> list[str]:
-    """Return all test modules of a project."""
-    return [
-        it.relative_to(project).as_posix()
-        for app in APPS
-        for it in (project / app).rglob("tests/test_*.py")
-    ]
-
-
-def measure(project: Path, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
+def measure(subject: Subject, sample: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
     """Yield each mutant of a sample with its outcome."""
-    tests = trace(project)
-    copies: Queue[Path] = Queue()
+    tests = trace(subject)
+    copies: Queue[Subject] = Queue()
     with (
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
         for number in range(os.cpu_count() or 1):
-            copies.put(
-                shutil.copytree(project, Path(folder) / str(number) / project.name)
-            )
+            copied = shutil.copytree(subject.folder, Path(folder) / str(number))
+            copies.put(replace(subject, folder=copied))
 
         def check(mutant: Mutant) -> str:
             copy = copies.get()
@@ -439,9 +413,9 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw(project: Path, options: argparse.Namespace) -> list[Mutant]:
+def draw(subject: Subject, options: argparse.Namespace) -> list[Mutant]:
     """Return a sample of the mutants that the options allow."""
-    mutants = find(project)
+    mutants = find(subject.folder)
     if options.paths:
         starts = tuple(options.paths)
         mutants = [mutant for mutant in mutants if mutant.path.startswith(starts)]
@@ -460,18 +434,17 @@ def note(text: str) -> None:
 
 
 def try_all(
-    project: Path, sample: list[Mutant]
+    subject: Subject, sample: list[Mutant]
 ) -> tuple[Counter[tuple[str, str]], list[list[object]]]:
-    """Return how often each result came in each app, and a row for each survivor."""
+    """Return how often each result came in each room, and a row for each survivor."""
     totals = Counter[tuple[str, str]]()
     survivors: list[list[object]] = []
-    for number, (mutant, result) in enumerate(measure(project, sample), start=1):
-        app = mutant.path.split("/")[0]
-        totals[app, result] += 1
+    for number, (mutant, result) in enumerate(measure(subject, sample), start=1):
+        totals[room_of(mutant), result] += 1
         if number % 20 == 0:
             note(f"{number} of {len(sample)}")
         if result == SURVIVES:
-            source = (project / mutant.path).read_bytes()
+            source = (subject.folder / mutant.path).read_bytes()
             path, change, line = mutant.describe(source)
             place = f"{path}:{mutant.line}"
             survivors.append([place, mutant.kind, f"`{change}`", f"`{line}`"])
@@ -479,26 +452,29 @@ def try_all(
     return totals, survivors
 
 
+def room_of(mutant: Mutant) -> str:
+    """Return the room or the module of the package that a mutant changes."""
+    return mutant.path.split("/")[2]
+
+
 def main() -> None:
     """Print the survivors and the share noticed; exit with an error below a minimum."""
     options = parse_options()
     started = time.monotonic()
-    with generated(ALL_ON) as project:
-        for module, target in INSIDE.items():
-            shutil.copy(ROOT / module, project / target)
-        sample = draw(project, options)
+    with package() as subject:
+        sample = draw(subject, options)
         if not sample:
             print("No mutant is in what changed.")
             return
-        totals, survivors = try_all(project, sample)
+        totals, survivors = try_all(subject, sample)
     header = ["survivor", "kind", "change", "line"]
     print_table(header, survivors or [["none", "", "", ""]])
     print()
     results = (NOTICED, SURVIVES, STILLBORN)
-    apps = sorted({app for app, _ in totals})
-    rows = [[app, *(totals[app, result] for result in results)] for app in apps]
-    print_table(["app", *results], rows)
-    noticed = sum(totals[app, NOTICED] for app in apps)
+    rooms = sorted({room for room, _ in totals})
+    rows = [[room, *(totals[room, result] for result in results)] for room in rooms]
+    print_table(["room", *results], rows)
+    noticed = sum(totals[room, NOTICED] for room in rooms)
     survived = len(survivors)
     share = noticed / max(noticed + survived, 1)
     is_whole = not options.paths and not options.changed

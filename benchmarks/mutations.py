@@ -1,8 +1,9 @@
 """Mutation testing of the controls: break one at a time, and run the tests.
 
-Each control is broken in a generated project, whose own tests run. A mutation is
-detected if a test fails that is marked with the control. A complete run stores its
-figures for README.md.
+A control of the package is broken in a copy of this repository, and one of a team's own
+files in a generated project. A mutation is detected if a test fails that is marked with
+the control; in a project, also if a check of the settings or their lock fails. A
+complete run stores its figures for README.md.
 """
 
 import argparse
@@ -18,63 +19,83 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple, Self
 
-from benchmarks import generated, print_table, record
-from benchmarks.covering import PYTEST, count_lines, trace
-from tests.support.baking import (
-    ALL_OFF,
-    ALL_ON,
-    REMOVED,
-    ROOT,
-    Answers,
-    clean_environment,
-    run,
+from benchmarks import print_table, record
+from benchmarks.covering import (
+    PACKAGE,
+    Coverage,
+    Subject,
+    count_lines,
+    package,
+    project,
+    tested_by,
+    trace,
 )
+from tests.support.baking import RAW, REMOVED, ROOT, run
 from tests.support.features import removed_owner
 
 LIMIT = 400  # seconds; a mutation that makes the tests endless is not detected
+FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) \S*?/?(\w+\.py)(?:::(\w+))?", re.MULTILINE)
+# The checks of a project's settings that `poe check` runs, and what names a problem.
+CHECK_DEPLOY = (
+    sys.executable,
+    "manage.py",
+    "check",
+    "--fail-level=WARNING",
+    "--deploy",
+)
+WRITE_LOCK = (sys.executable, "-m", "secure_django.conf.lock")
+CHECKS = {
+    CHECK_DEPLOY: r"\w+\.[EW]\d+",
+    (*WRITE_LOCK, "--check"): r"settings\.lock",
+}
+CHECK_ENVIRONMENT = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+
 SETTINGS = "config/settings.py"
-ADAPTERS = "users/adapters.py"
-MAIL = "core/mail.py"
-INVITATIONS = "core/invitations.py"
-MIDDLEWARE = "core/middleware.py"
-ENVIRONMENT = "config/environment.py"
-LOGS = "core/logging.py"
-IMAGES = "uploads/images.py"
-DECODER = "uploads/decoder.py"
-LIMITS = "uploads/limits.py"
-TURNS = "core/turns.py"
-FORM_TURNS = "users/middleware.py"
-PROXIES = "core/proxies.py"
-CLIENT = "core/client.py"
-HEALTH = "core/health.py"
-MODELS = "uploads/models.py"
-RULES = "uploads/moderation/rules.py"
-SERVICES = "uploads/services.py"
-BACKUPS = "scripts/backups.py"
-CACHING = "core/caching.py"
-FETCH = "core/fetch.py"
-CSV = "core/csv.py"
-STATUS = "core/management/commands/status.py"
-STATUS_LINES = "core/status.py"
-WORKER = "core/management/commands/worker.py"
-JOBS = "uploads/jobs.py"
-VIEWS = "uploads/views.py"
-ADMIN = "uploads/admin.py"
-NOTICES = "uploads/notices.py"
-STORAGE = "uploads/storage.py"
-FOLDER = "core/storage.py"
-PHOTO_LINES = "uploads/status.py"
-FORMS = "uploads/forms.py"
-FORM_FIELDS = "uploads/form_fields.py"
-PURPOSES = "uploads/purposes.py"
+DEFAULTS = "src/secure_django/conf/defaults.py"
+ACCOUNT_DEFAULTS = "src/secure_django/accounts/defaults.py"
+ADAPTERS = "src/secure_django/login/adapters.py"
+MAIL = "src/secure_django/mail/outbox.py"
+INVITATIONS = "src/secure_django/mail/invitations.py"
+MIDDLEWARE = "src/secure_django/web/middleware.py"
+ENVIRONMENT = "src/secure_django/conf/environment.py"
+LOGS = "src/secure_django/logging.py"
+IMAGES = "src/secure_django/photos/images.py"
+DECODER = "src/secure_django/photos/decoder.py"
+LIMITS = "src/secure_django/photos/limits.py"
+TURNS = "src/secure_django/turns.py"
+FORM_TURNS = "src/secure_django/login/middleware.py"
+PROXIES = "src/secure_django/web/proxies.py"
+CLIENT = "src/secure_django/web/client.py"
+HEALTH = "src/secure_django/web/health.py"
+MODELS = "src/secure_django/photos/models.py"
+RULES = "src/secure_django/photos/moderation/rules.py"
+SERVICES = "src/secure_django/photos/services.py"
+BACKUPS = "src/secure_django/commands/backups.py"
+CACHING = "src/secure_django/web/caching.py"
+FETCH = "src/secure_django/fetch.py"
+CSV = "src/secure_django/csv.py"
+STATUS = "src/secure_django/management/commands/status.py"
+STATUS_LINES = "src/secure_django/status.py"
+WORKER = "src/secure_django/management/commands/worker.py"
+JOBS = "src/secure_django/photos/jobs.py"
+VIEWS = "src/secure_django/photos/views.py"
+ADMIN = "src/secure_django/photos/admin.py"
+NOTICES = "src/secure_django/photos/notices.py"
+STORAGE = "src/secure_django/photos/storage.py"
+FOLDER = "src/secure_django/storage.py"
+PHOTO_LINES = "src/secure_django/photos/status.py"
+FORMS = "src/secure_django/photos/forms.py"
+FORM_FIELDS = "src/secure_django/photos/form_fields.py"
+PURPOSES = "src/secure_django/photos/purposes.py"
+BREACHED = "secure_django.accounts.password_validation.BreachedPasswordValidator"
 GALLERY = "gallery/views.py"
-CLOUDINARY = "uploads/moderation/cloudinary"
+CLOUDINARY = "src/secure_django/photos/cloudinary"
 
 # The tokens of Python. `tokenize` refuses fragments that leave a bracket open.
 STRING = r"""
@@ -428,16 +449,21 @@ class Mutation:
     path: str
     old: str
     new: str = ""
-    feature: str = ""  # whose lines of a shared file it breaks
+    feature: str = ""  # whose lines of a project's file it breaks
+
+    @property
+    def is_of_package(self) -> bool:
+        """Tell whether it breaks the package, and not what a team owns."""
+        return self.path.startswith(f"{PACKAGE}/")
 
     @property
     def is_removed(self) -> bool:
         """Tell whether a fork has removed the feature that it is about."""
         return self.feature in REMOVED or bool(removed_owner(self.path))
 
-    def fits(self, project: Path) -> bool:
+    def fits(self, folder: Path) -> bool:
         """Tell whether the file has `old` once, and the change is valid and matters."""
-        file = project / self.path
+        file = folder / self.path
         if not file.is_file():
             return False
         source = file.read_text(encoding="utf-8")
@@ -480,12 +506,11 @@ class Mutation:
 
     def is_about(self, files: list[str]) -> bool:
         """Tell whether a file is the one that is changed, or a test beside it."""
-        folders = [file.partition("tests/")[0] for file in files if "tests/" in file]
-        return self.path in files or self.path.startswith(tuple(folders))
+        return self.path in files or any(is_near(file, self.path) for file in files)
 
-    def apply(self, project: Path) -> None:
+    def apply(self, folder: Path) -> None:
         """Change the file."""
-        file = project / self.path
+        file = folder / self.path
         broken = self.replace(file.read_text(encoding="utf-8"))
         if broken is None:
             message = f"{self.path} does not have this once: {self.old}"
@@ -498,8 +523,7 @@ def is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-# For a project without features
-FOUNDATION = [
+MUTATIONS = [
     # Headers and cookies
     Mutation(
         "CSP middleware removed",
@@ -527,7 +551,7 @@ FOUNDATION = [
     Mutation("HSTS switched off", SETTINGS, '"31536000"', '"0"'),
     Mutation(
         "HSTS without subdomains",
-        SETTINGS,
+        DEFAULTS,
         '"SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "on"',
         '"SECURE_HSTS_INCLUDE_SUBDOMAINS", boolean, "off"',
     ),
@@ -539,7 +563,7 @@ FOUNDATION = [
     ),
     Mutation(
         "full referrer sent to other sites",
-        SETTINGS,
+        DEFAULTS,
         "CSRF_COOKIE_HTTPONLY = True",
         'CSRF_COOKIE_HTTPONLY = True\nSECURE_REFERRER_POLICY = "unsafe-url"',
     ),
@@ -567,25 +591,25 @@ FOUNDATION = [
     ),
     Mutation(
         "CSRF cookie readable by scripts",
-        SETTINGS,
+        DEFAULTS,
         "CSRF_COOKIE_HTTPONLY = True",
         "CSRF_COOKIE_HTTPONLY = False",
     ),
     Mutation(
         "session cookie sent with cross-site requests",
-        SETTINGS,
+        DEFAULTS,
         "CSRF_COOKIE_HTTPONLY = True",
         'CSRF_COOKIE_HTTPONLY = True\nSESSION_COOKIE_SAMESITE = "None"',
     ),
     Mutation(
         "cookies without the __Host- prefix",
-        SETTINGS,
-        '"" if DEBUG else "__Host-"',
-        '""',
+        DEFAULTS,
+        'SESSION_COOKIE_NAME = "sessionid" if env.debug else "__Host-sessionid"',
+        'SESSION_COOKIE_NAME = "sessionid"',
     ),
     Mutation(
         "messages in a cookie",
-        SETTINGS,
+        DEFAULTS,
         'MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"',
     ),
     Mutation(
@@ -596,19 +620,19 @@ FOUNDATION = [
     ),
     Mutation(
         "view that takes every method",
-        "core/views.py",
+        "src/secure_django/web/views.py",
         "@require_safe\ndef security_txt",
         "def security_txt",
     ),
     Mutation(
         "admin that takes every method",
-        "core/admin.py",
+        "src/secure_django/admin.py",
         'require_http_methods(["GET", "HEAD", "POST"])(checked_view)',
         "checked_view",
     ),
     Mutation(
         "log-in form that takes PUT",
-        "users/urls.py",
+        "src/secure_django/login/urls.py",
         "restrict_methods(urlpatterns)",
     ),
     Mutation(
@@ -642,9 +666,9 @@ FOUNDATION = [
     ),
     Mutation(
         "X-Forwarded-Proto trusted without a proxy",
-        SETTINGS,
-        "if TRUSTED_PROXY_COUNT:",
-        "if True:",
+        DEFAULTS,
+        '("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None',
+        '("HTTP_X_FORWARDED_PROTO", "https")',
     ),
     Mutation(
         "leftmost IP address in X-Forwarded-For trusted",
@@ -656,19 +680,19 @@ FOUNDATION = [
     Mutation(
         "DEBUG on",
         SETTINGS,
-        'DEBUG = env.read("DEBUG", boolean, "off")',
+        "DEBUG = env.debug",
         "DEBUG = True",
     ),
     Mutation(
         "DEBUG on by default",
-        SETTINGS,
-        'DEBUG = env.read("DEBUG", boolean, "off")',
-        'DEBUG = env.read("DEBUG", boolean, "on")',
+        ENVIRONMENT,
+        'self.read("DEBUG", boolean, "off")',
+        'self.read("DEBUG", boolean, "on")',
     ),
     Mutation(
         "DEBUG allowed with a public host",
-        SETTINGS,
-        "if DEBUG and not all(",
+        ENVIRONMENT,
+        "if self.debug and not all(",
         "if False and not all(",
     ),
     Mutation(
@@ -692,14 +716,14 @@ FOUNDATION = [
     Mutation(
         "default value for the secret key",
         SETTINGS,
-        'env.read("SECRET_KEY", secret_key)',
-        'env.read("SECRET_KEY", secret_key, bytes(range(48, 123)).decode())',
+        'env.read("SECRET_KEY", conf.secret_key)',
+        'env.read("SECRET_KEY", conf.secret_key, bytes(range(48, 123)).decode())',
     ),
     # Sessions and log-in
     Mutation(
         "session timeout middleware removed",
         SETTINGS,
-        '"core.middleware.SessionTimeoutMiddleware",',
+        '"secure_django.web.middleware.SessionTimeoutMiddleware",',
     ),
     Mutation(
         "session without an absolute timeout",
@@ -716,7 +740,8 @@ FOUNDATION = [
     Mutation(
         "common passwords accepted",
         SETTINGS,
-        '{"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},',
+        '{"NAME": f"{RULES}.CommonPasswordValidator"},',
+        "",
     ),
     Mutation(
         "short passwords accepted", SETTINGS, '{"min_length": 12}', '{"min_length": 8}'
@@ -724,19 +749,19 @@ FOUNDATION = [
     Mutation(
         "site's name accepted in passwords",
         SETTINGS,
-        '{"NAME": "users.password_validation.SiteNameValidator"},',
+        '{"NAME": "secure_django.login.password_validation.SiteNameValidator"},',
     ),
     Mutation(
         "weak password hash",
-        "users/hashers.py",
+        "src/secure_django/login/hashers.py",
         "memory_cost = 19_456",
         "memory_cost = 1_024",
     ),
     Mutation(
         "MD5 accepted for passwords",
-        SETTINGS,
-        '"users.hashers.Argon2idHasher",',
-        '"users.hashers.Argon2idHasher", '
+        DEFAULTS,
+        '"secure_django.login.hashers.Argon2idHasher",',
+        '"secure_django.login.hashers.Argon2idHasher", '
         '"django.contrib.auth.hashers.MD5PasswordHasher",',
     ),
     Mutation(
@@ -747,31 +772,31 @@ FOUNDATION = [
     ),
     Mutation(
         "old passwords guessed in a session",
-        SETTINGS,
+        DEFAULTS,
         '"change_password": "5/m/user,20/h/user"',
         '"change_password": "500/m/user"',
     ),
     Mutation(
         "password resets not limited per email",
-        SETTINGS,
+        DEFAULTS,
         '"reset_link": "3/30m/key"',
         '"reset_link": "99/m/key"',
     ),
     Mutation(
         "owner locked out by resets",
-        SETTINGS,
+        DEFAULTS,
         '"reset_password": "20/m/ip",',
         '"reset_password": "20/m/ip,5/h/key",',
     ),
     Mutation(
         "links end before the limit does",
         SETTINGS,
-        "PASSWORD_RESET_TIMEOUT = 3600",
-        "PASSWORD_RESET_TIMEOUT = 1500",
+        "PASSWORD_RESET_TIMEOUT = 60 * 60",
+        "PASSWORD_RESET_TIMEOUT = 25 * 60",
     ),
     Mutation(
         "reset leaves the owner before the log-in",
-        SETTINGS,
+        DEFAULTS,
         "ACCOUNT_LOGIN_ON_PASSWORD_RESET = True",
         "ACCOUNT_LOGIN_ON_PASSWORD_RESET = False",
     ),
@@ -807,38 +832,38 @@ FOUNDATION = [
     ),
     Mutation(
         "emails sent by the request",
-        SETTINGS,
-        "if prints_emails:\nMAILERS",
-        "if True:\nMAILERS",
+        ENVIRONMENT,
+        'if server == CONSOLE:\n    return {"server": server',
+        'if True:\n    return {"server": server',
     ),
     Mutation(
         "no work for an email without an account",
-        "users/forms.py",
+        "src/secure_django/login/forms.py",
         "if not settings.ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS and not self.users:",
         "if False:",
     ),
     Mutation("unlimited number of emails waits", MAIL, "[budget : budget + 1]", "[:0]"),
     Mutation(
         "user printed as an email",
-        "users/models.py",
-        'return f"{self._meta.verbose_name} {self.pk}"',
+        "src/secure_django/login/models.py",
+        'return self.name or f"{self._meta.verbose_name} {self.pk}"',
         "return self.email",
     ),
     Mutation(
         "email of another user on a page",
-        "templates/home.html",
+        "src/secure_django/templates/home.html",
         "email=user.email",
         "email=owner.email",
     ),
     Mutation(
         "second row of an owner before others",
-        "core/due.py",
+        "src/secure_django/due.py",
         "self.order_by(*turn)",
         'self.order_by("due_at")',
     ),
     Mutation(
         "first owner always first",
-        "core/due.py",
+        "src/secure_django/due.py",
         "if last_owner is not None:",
         "if False:",
     ),
@@ -879,13 +904,13 @@ FOUNDATION = [
     ),
     Mutation(
         "invitations not limited per sender",
-        SETTINGS,
+        DEFAULTS,
         '"20/d/user"',
         '"20000/d/user"',
     ),
     Mutation(
         "invitations not limited per network",
-        SETTINGS,
+        DEFAULTS,
         '"2/d/key,40/d/ip"',
         '"2/d/key"',
     ),
@@ -926,7 +951,10 @@ FOUNDATION = [
         "claim(1, timedelta(days=9))",
     ),
     Mutation(
-        "email sent by each worker", "core/due.py", "**claim)]", '**{"attempts": 1})]'
+        "email sent by each worker",
+        "src/secure_django/due.py",
+        "**claim)]",
+        '**{"attempts": 1})]',
     ),
     Mutation(
         "email sent again under another id",
@@ -948,7 +976,7 @@ FOUNDATION = [
     ),
     Mutation(
         "emails stored in plain text",
-        "core/models.py",
+        "src/secure_django/models.py",
         "EncryptedTextField(",
         "models.TextField(",
     ),
@@ -984,25 +1012,25 @@ FOUNDATION = [
     ),
     Mutation(
         "account changes without an email",
-        SETTINGS,
+        DEFAULTS,
         "ACCOUNT_EMAIL_NOTIFICATIONS = True",
         "ACCOUNT_EMAIL_NOTIFICATIONS = False",
     ),
     Mutation(
         "old email keeps its access",
-        SETTINGS,
+        DEFAULTS,
         "ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "
         '"django.contrib.auth.tokens.PasswordResetTokenGenerator"',
     ),
     Mutation(
         "all pages of allauth",
-        "users/urls.py",
+        "src/secure_django/login/urls.py",
         'if pattern.name.removeprefix("account_") in NAMES]',
         "]",
     ),
     Mutation(
         "admin with a log-in of its own",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "admin.site.login = require_safe(secure_admin_login(admin.site.login))",
     ),
     Mutation(
@@ -1013,7 +1041,7 @@ FOUNDATION = [
     Mutation(
         "log-ins without turns",
         SETTINGS,
-        '"users.middleware.FormTurnMiddleware",',
+        '"secure_django.login.middleware.FormTurnMiddleware",',
     ),
     Mutation(
         "every log-in waits",
@@ -1045,13 +1073,13 @@ FOUNDATION = [
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"core.middleware.CacheDownMiddleware",\n'
-        '"users.middleware.FormTurnMiddleware",',
-        '"users.middleware.FormTurnMiddleware",\n'
+        '"secure_django.web.middleware.CacheDownMiddleware",\n'
+        '"secure_django.login.middleware.FormTurnMiddleware",',
+        '"secure_django.login.middleware.FormTurnMiddleware",\n'
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"core.middleware.CacheDownMiddleware",',
+        '"secure_django.web.middleware.CacheDownMiddleware",',
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation("office of thirty", SETTINGS, '"login": "600/m/ip",'),
@@ -1121,55 +1149,55 @@ FOUNDATION = [
     ),
     Mutation(
         "staff set passwords",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "if not request.user.is_superuser:\n    raise PermissionDenied",
         "pass",
     ),
     Mutation(
         "staff see hashes of passwords",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         'if field != "password"]',
         "]",
     ),
     Mutation(
         "titles on the page where staff delete an account",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "if not request.user.is_superuser:\n    names",
         "if False:\n    names",
     ),
     Mutation(
         "new user with an empty password",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "obj.set_unusable_password()",
         "pass",
     ),
     Mutation(
         "owner not told of a new password",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         '"email", "password", "is_active"',
         '"email", "is_active"',
     ),
     Mutation(
         "owner told at the new email",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         '{"changes": labels}, before.email',
         '{"changes": labels}, after.email',
     ),
     Mutation(
         "change by staff not logged",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         'log_event("user_updated", request, owner=after.pk, changed=changed)',
         "pass",
     ),
     Mutation(
         "link to reset sent without an event",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         'log_event("authn_password_reset_sent", request, owner=user.pk)',
         "pass",
     ),
     Mutation(
         "staff may change a superuser's account",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "return allowed and (request.user.is_superuser",
         "return allowed or (request.user.is_superuser",
     ),
@@ -1221,54 +1249,54 @@ FOUNDATION = [
     ),
     Mutation(
         "query strings of CSP reports logged",
-        "core/csp.py",
+        "src/secure_django/web/csp.py",
         're.split("[?#]", str(violation[name]))[0]',
         "str(violation[name])",
     ),
     Mutation(
         "size of CSP reports not limited",
-        "core/csp.py",
+        "src/secure_django/web/csp.py",
         "if len(body) > REPORT_MAX_BYTES:",
         "if False:",
     ),
     Mutation(
         "number of CSP reports not limited",
-        "core/csp.py",
+        "src/secure_django/web/csp.py",
         '@rate_limit(20, seconds=60, per="ip")',
     ),
     Mutation(
         "only POST limited",
-        "core/ratelimit.py",
+        "src/secure_django/ratelimit.py",
         'methods: Collection[str] = ("POST", "PUT", "PATCH", "DELETE")',
         'methods: Collection[str] = ("POST",)',
     ),
     Mutation(
         "views not limited",
-        "core/ratelimit.py",
+        "src/secure_django/ratelimit.py",
         "limited_view if request.method in counted_methods else view",
         "view",
     ),
     Mutation(
         "IPv6 addresses limited one by one",
-        SETTINGS,
+        DEFAULTS,
         "CSRF_COOKIE_HTTPONLY = True",
         "CSRF_COOKIE_HTTPONLY = True\nALLAUTH_RATE_LIMIT_IPV6_PREFIX = 128",
     ),
     Mutation(
         "inline event handler in a page",
-        "templates/base.html",
+        "src/secure_django/templates/base.html",
         '<main id="main"',
         '<main id="main" onclick="x()"',
     ),
     Mutation(
         "text shown as HTML",
-        "templates/base.html",
+        "src/secure_django/templates/base.html",
         "{{ project_name }}</title>",
         "{{ project_name|safe }}</title>",
     ),
     Mutation(
         "script that shows text as HTML",
-        "uploads/static/uploads/upload.js",
+        "src/secure_django/photos/static/secure_django/photos/upload.js",
         "status.textContent =",
         "status.innerHTML =",
     ),
@@ -1286,7 +1314,7 @@ FOUNDATION = [
     ),
     Mutation(
         "query read in another charset",
-        "config/wsgi.py",
+        "src/secure_django/conf/wsgi.py",
         'if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):',
         "if False:",
     ),
@@ -1410,21 +1438,21 @@ FOUNDATION = [
     ),
     Mutation(
         "password managers kept out",
-        "users/forms.py",
+        "src/secure_django/login/forms.py",
         '.attrs["autocomplete"] = "username"',
         '.attrs["autocomplete"] = "username"\n'
         'self.fields["password"].widget.attrs["autocomplete"] = "off"',
     ),
     Mutation(
         "password shown while it is typed",
-        "users/forms.py",
+        "src/secure_django/login/forms.py",
         '.attrs["autocomplete"] = "username"',
         '.attrs["autocomplete"] = "username"\n'
         'self.fields["password"].widget.input_type = "text"',
     ),
     Mutation(
         "violations in a CSP report not limited",
-        "core/csp.py",
+        "src/secure_django/web/csp.py",
         "report[:MAX_VIOLATIONS]",
         "report",
     ),
@@ -1442,16 +1470,19 @@ FOUNDATION = [
     ),
     Mutation(
         "readiness of a release confirmed by another one",
-        "core/live_release.py",
+        "src/secure_django/web/live_release.py",
         'request.headers.get("X-Release", name) == name',
         "True",
     ),
     Mutation(
-        "health checks need HTTPS", SETTINGS, '= [r"^health/(live|ready)/\\Z"]', "= []"
+        "health checks need HTTPS",
+        DEFAULTS,
+        '= [r"^health/(live|ready)/\\Z"]',
+        "= []",
     ),
     Mutation(
         "health subpages answer over plain HTTP",
-        SETTINGS,
+        DEFAULTS,
         'r"^health/(live|ready)/\\Z"',
         'r"^health/"',
     ),
@@ -1608,13 +1639,13 @@ FOUNDATION = [
     ),
     Mutation(
         "hung worker looks alive to systemd",
-        "core/keepalive.py",
+        "src/secure_django/jobs/keepalive.py",
         r'b"READY=1\nWATCHDOG=1"',
         r'b"READY=1\nSTATUS=ok"',
     ),
     Mutation(
         "restart of the worker counts as its end",
-        "core/jobs.py",
+        "src/secure_django/jobs/__init__.py",
         '("worker", WORKER_HERE):',
         "(WORKER_HERE,):",
     ),
@@ -1641,7 +1672,10 @@ FOUNDATION = [
         "signed URLs stored by caches", VIEWS, '{"Cache-Control": "no-store"}', "{}"
     ),
     Mutation(
-        "start without a missing extra", ENVIRONMENT, 'or not find_spec("storages")'
+        "start without a missing extra",
+        ENVIRONMENT,
+        'or not is_installed("storages")',
+        "",
     ),
     Mutation(
         "error messages logged",
@@ -1669,7 +1703,7 @@ FOUNDATION = [
     ),
     Mutation(
         "CSRF failures not logged",
-        "core/error_pages.py",
+        "src/secure_django/web/error_pages.py",
         'log_event("malicious_csrf", request, level=logging.WARNING)',
     ),
     Mutation(
@@ -1686,27 +1720,27 @@ FOUNDATION = [
     ),
     Mutation(
         "file names not encrypted",
-        "core/encryption.py",
+        "src/secure_django/encryption.py",
         "return None if text is None else encrypt(text)",
         "return text",
     ),
     Mutation(
         "ciphertext shown for a wrong key",
-        "core/encryption.py",
+        "src/secure_django/encryption.py",
         'Unreadable(_("(cannot be decrypted: its key is missing)"))',
         "Unreadable(value)",
     ),
     Mutation(
         "value whose key is missing overwritten",
-        "core/encryption.py",
+        "src/secure_django/encryption.py",
         "return text.token",
         "return encrypt(text)",
     ),
     Mutation(
         "sessions in a backup",
         BACKUPS,
-        '"core_lastrun|core_mail|django_cache|django_session"',
-        '"core_lastrun|core_mail|django_cache"',
+        '"secure_django_lastrun|secure_django_mail|django_cache|django_session"',
+        '"secure_django_lastrun|secure_django_mail|django_cache"',
     ),
     Mutation(
         "dump that was killed taken for whole",
@@ -1849,7 +1883,7 @@ FOUNDATION = [
     ),
     Mutation(
         "failing decoder not reported",
-        "uploads/checks.py",
+        "src/secure_django/photos/checks.py",
         "if not settings.DEBUG:",
         "if False:",
     ),
@@ -1974,7 +2008,7 @@ FOUNDATION = [
     ),
     Mutation(
         "truncated file passed off as the whole one",
-        "uploads/uploadhandler.py",
+        "src/secure_django/photos/uploadhandler.py",
         "if file_size > settings.UPLOAD_MAX_BYTES:",
         "if False:",
     ),
@@ -1983,7 +2017,7 @@ FOUNDATION = [
     ),
     Mutation(
         "large body unread",
-        "core/error_pages.py",
+        "src/secure_django/web/error_pages.py",
         "while request.read(2**16):",
         "while False:",
     ),
@@ -2036,7 +2070,7 @@ FOUNDATION = [
     ),
     Mutation(
         "unknown purposes not reported",
-        "uploads/checks.py",
+        "src/secure_django/photos/checks.py",
         "sorted(used_names - PURPOSES.keys())",
         "[]",
     ),
@@ -2054,7 +2088,7 @@ FOUNDATION = [
     ),
     Mutation(
         "private photo for every user",
-        "uploads/fields.py",
+        "src/secure_django/photos/fields.py",
         "if not self.moderated and self.visible_to is logged_in:",
         "if False:",
     ),
@@ -2164,8 +2198,8 @@ FOUNDATION = [
     ),
     Mutation(
         "another storage that writes nothing to the disk",
-        SETTINGS,
-        '"core.storage.SyncedFileSystemStorage"',
+        DEFAULTS,
+        '"secure_django.storage.SyncedFileSystemStorage"',
         '"django.core.files.storage.FileSystemStorage"',
     ),
     Mutation(
@@ -2248,13 +2282,13 @@ FOUNDATION = [
     ),
     Mutation(
         "objects missing in an access table",
-        "uploads/tests/table.py",
+        "src/secure_django/photos/access.py",
         "def objects(",
         "def unused(",
     ),
     Mutation(
         "view that takes requests of other sites",
-        "core/views.py",
+        "src/secure_django/web/views.py",
         "@login_not_required\n@require_safe\ndef security_txt",
         "from django.views.decorators.csrf import csrf_exempt\n"
         "@csrf_exempt\n@login_not_required\n@require_safe\ndef security_txt",
@@ -2334,7 +2368,7 @@ FOUNDATION = [
     Mutation(
         "review without the permission",
         ADMIN,
-        'return request.user.has_perm("uploads.review_photo")',
+        'return request.user.has_perm("secure_django_photos.review_photo")',
         "return True",
     ),
     Mutation(
@@ -2353,7 +2387,7 @@ FOUNDATION = [
     ),
     Mutation(
         "photos kept when their owner is deleted",
-        "uploads/signals.py",
+        "src/secure_django/photos/receivers.py",
         "delete_photos(instance.photos.all())",
         "pass",
     ),
@@ -2370,11 +2404,14 @@ FOUNDATION = [
         "pass",
     ),
     Mutation(
-        "expired sessions kept", "core/jobs.py", 'call_command("clearsessions")', "pass"
+        "expired sessions kept",
+        "src/secure_django/jobs/__init__.py",
+        'call_command("clearsessions")',
+        "pass",
     ),
     Mutation(
         "expired rows of the cache kept",
-        "core/jobs.py",
+        "src/secure_django/jobs/__init__.py",
         '"DELETE FROM django_cache WHERE expires < %s"',
         '"DELETE FROM django_cache WHERE expires IS NULL AND expires < %s"',
     ),
@@ -2398,20 +2435,20 @@ FOUNDATION = [
     ),
     Mutation(
         "malformed selection of photos decides",
-        "core/admin.py",
+        "src/secure_django/admin.py",
         "self.opts.pk.to_python(key)",
         "pass",
     ),
     Mutation(
         "form of the admin saves a row from before another change",
-        "core/admin.py",
+        "src/secure_django/admin.py",
         "return lock_row(instance)",
         "return instance",
     ),
     Mutation(
         "account of former staff deleted with its record",
-        "users/models.py",
-        "return not LogEntry.objects.filter(user=self).exists()",
+        "src/secure_django/login/models.py",
+        "return not LogEntry.objects.filter(user_id=self.pk).exists()",
         "return True",
     ),
     Mutation(
@@ -2454,7 +2491,7 @@ FOUNDATION = [
     ),
     Mutation(
         "change during a rotation of keys overwritten",
-        "core/management/commands/rotate_encryption.py",
+        "src/secure_django/management/commands/rotate_encryption.py",
         "with transaction.atomic():",
         "if True:",
     ),
@@ -2480,7 +2517,7 @@ FOUNDATION = [
         "deleted photo told", NOTICES, "Photo.objects.not_deleted()", "Photo.objects"
     ),
     Mutation("disabled owner told", NOTICES, "owner.is_active and"),
-    Mutation("owner told who wants no emails", NOTICES, "and owner.decision_emails"),
+    Mutation("owner told who wants no emails", NOTICES, "and wants_emails"),
     Mutation(
         "other users' photos told",
         NOTICES,
@@ -2508,44 +2545,45 @@ FOUNDATION = [
     Mutation("quota not checked before decoding", LIMITS, "check_quota(owner, photos)"),
     Mutation(
         "session timestamps kept at log-in",
-        "users/signals.py",
+        "src/secure_django/login/signals.py",
         "request.session.pop(name, None)",
         "pass",
     ),
     Mutation(
         "public view added",
-        "config/urls.py",
+        "src/secure_django/urls.py",
         'path("health/live/"',
         'path("everything/", views.security_txt), path("health/live/"',
     ),
     Mutation(
         "CSP allows images from anywhere",
         SETTINGS,
-        '"img-src": [CSP.SELF],',
+        '"img-src": [CSP.SELF, *PHOTO_HOSTS],',
         '"img-src": ["*"],',
     ),
     Mutation(
         "no Cross-Origin-Opener-Policy",
-        SETTINGS,
+        DEFAULTS,
         "CSRF_COOKIE_HTTPONLY = True",
         "CSRF_COOKIE_HTTPONLY = True\nSECURE_CROSS_ORIGIN_OPENER_POLICY = None",
     ),
     Mutation(
         "console email backend in production",
-        SETTINGS,
-        "if not DEBUG and prints_emails:",
-        "if False and prints_emails:",
+        ENVIRONMENT,
+        'if not self.debug and self.values.get("EMAIL_URL") == CONSOLE:',
+        'if False and self.values.get("EMAIL_URL") == CONSOLE:',
     ),
     Mutation(
         "reset links valid for three days",
         SETTINGS,
-        "PASSWORD_RESET_TIMEOUT = 3600",
+        "PASSWORD_RESET_TIMEOUT = 60 * 60",
         "PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600",
     ),
     Mutation(
         "numeric passwords accepted",
         SETTINGS,
-        '{"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},',
+        '{"NAME": f"{RULES}.NumericPasswordValidator"},',
+        "",
     ),
     Mutation(
         "session of 24 hours",
@@ -2555,18 +2593,18 @@ FOUNDATION = [
     ),
     Mutation(
         "plain text log in production",
-        SETTINGS,
-        '"text" if DEBUG else "json"',
+        DEFAULTS,
+        '"text" if env.debug else "json"',
         '"text"',
     ),
     Mutation(
         "403 responses not logged",
-        "core/error_pages.py",
+        "src/secure_django/web/error_pages.py",
         'log_event("authz_fail", request, level=logging.WARNING)',
     ),
     Mutation(
         "stored files readable by all system users",
-        SETTINGS,
+        DEFAULTS,
         '"file_permissions_mode": 0o600',
         '"file_permissions_mode": 0o666',
     ),
@@ -2612,7 +2650,7 @@ FOUNDATION = [
     ),
     Mutation(
         "emails stored in two spellings",
-        "users/models.py",
+        "src/secure_django/login/models.py",
         "self.email = self.email.lower()\nsuper()",
         "super()",
     ),
@@ -2709,14 +2747,10 @@ FOUNDATION = [
     ),
     Mutation(
         "HEAD evades a limit of GET",
-        "core/ratelimit.py",
+        "src/secure_django/ratelimit.py",
         'counted_methods.add("HEAD")',
         "pass",
     ),
-]
-
-# For a project with every feature
-FEATURES = [
     # The gallery
     Mutation(
         "form without a token",
@@ -2744,9 +2778,9 @@ FEATURES = [
     ),
     Mutation(
         "setting changed by a GET request",
-        "accounts/views.py",
+        "src/secure_django/accounts/views.py",
         'if request.method != "POST":\n'
-        '        return render(request, "accounts/notifications.html")',
+        '        return render(request, "secure_django/accounts/notifications.html")',
     ),
     Mutation(
         "view made public",
@@ -2813,7 +2847,7 @@ FEATURES = [
     ),
     Mutation(
         "due photos claimed twice",
-        "core/due.py",
+        "src/secure_django/due.py",
         "if rows.filter(free, pk=key).update(**claim)",
         "if True",
     ),
@@ -2831,7 +2865,7 @@ FEATURES = [
     ),
     Mutation(
         "change during a call to Cloudinary forgotten",
-        "core/due.py",
+        "src/secure_django/due.py",
         "self.filter(pk=row.pk, due_at=row.due_at)",
         "self.filter(pk=row.pk)",
     ),
@@ -2892,8 +2926,8 @@ FEATURES = [
     Mutation(
         "only the first kind of moderation required",
         f"{CLOUDINARY}/backend.py",
-        "settings.CLOUDINARY_MODERATION)\n\n    def schedule",
-        "settings.CLOUDINARY_MODERATION[:1])\n\n    def schedule",
+        "in settings.CLOUDINARY_MODERATION)\n\ndef schedule",
+        "in settings.CLOUDINARY_MODERATION[:1])\n\ndef schedule",
     ),
     Mutation(
         "stuck photos not reported to reviewers",
@@ -2925,290 +2959,293 @@ FEATURES = [
     # Accounts
     Mutation(
         "factor removed by staff without an email",
-        "accounts/admin.py",
+        "src/secure_django/accounts/admin.py",
         "get_adapter().send_notification_mail("
-        '"users/email/changed_by_staff", obj.user, changes)',
+        '"secure_django/login/email/changed_by_staff", obj.user, changes)',
         "pass",
     ),
     Mutation(
         "emails not verified",
-        SETTINGS,
+        ACCOUNT_DEFAULTS,
         'ACCOUNT_EMAIL_VERIFICATION = "mandatory"',
         'ACCOUNT_EMAIL_VERIFICATION = "none"',
-        feature="auth_app",
     ),
     Mutation(
         "email codes valid for 15 minutes",
-        SETTINGS,
+        ACCOUNT_DEFAULTS,
         "ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600",
         "ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900",
-        feature="auth_app",
     ),
     Mutation(
         "email replaced by staff keeps access",
-        "users/admin.py",
+        "src/secure_django/login/admin.py",
         "EmailAddress.objects.filter(user=obj).delete()",
         "pass",
     ),
     Mutation(
         "rows of ended sessions kept",
-        "accounts/jobs.py",
+        "src/secure_django/accounts/jobs.py",
         "filter(created_at__lt=cutoff).delete()",
         "filter(created_at__lt=cutoff)",
     ),
     Mutation(
         "sessions stored in number by passkey log-ins",
-        "accounts/urls.py",
+        "src/secure_django/accounts/urls.py",
         "limit_challenges(login_webauthn)",
         "login_webauthn",
     ),
     Mutation(
         "former staff delete their account",
-        "accounts/views.py",
+        "src/secure_django/accounts/views.py",
         "if not user.is_deletable:",
         "if user.is_staff:",
     ),
     Mutation(
         "sensitive changes without reauthentication",
-        SETTINGS,
+        ACCOUNT_DEFAULTS,
         "ACCOUNT_REAUTHENTICATION_REQUIRED = True",
         "ACCOUNT_REAUTHENTICATION_REQUIRED = False",
-        feature="auth_app",
     ),
     Mutation(
         "password or mailbox removes a second factor",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         'allowed = ["mfa_reauthenticate",',
         'allowed += ["mfa_reauthenticate",',
     ),
     Mutation(
         "new way to reauthenticate offered",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         'if method["id"] in allowed]',
         "]",
     ),
     Mutation(
         "all pages of allauth, of accounts too",
-        "accounts/urls.py",
+        "src/secure_django/accounts/urls.py",
         'if getattr(pattern, "name", None) in NAMES]',
         'if hasattr(pattern, "name")]',
     ),
     Mutation(
         "emailed codes counted in the session only",
-        "accounts/forms.py",
+        "src/secure_django/accounts/forms.py",
         'if not ratelimit.consume(context.request, action="emailed_code", key=key):',
         "if False:",
     ),
     Mutation(
         "requested emails not limited",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         'if "user_agent" in context:',
         "if True:",
     ),
     Mutation(
         "links to the owner used up by sign-ups",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         "if template_prefix in "
         '{"account/email/password_reset_key", "account/email/unknown_account"}:',
         "if False:",
     ),
     Mutation(
         "second code limited for some emails alone",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         'return page is None or page.url_name != "account_email_verification_sent"',
         "return True",
     ),
     Mutation(
         "set-up of a second factor leads to another site",
-        "accounts/middleware.py",
+        "src/secure_django/accounts/middleware.py",
         "if url_has_allowed_host_and_scheme("
         "url, {request.get_host()}, require_https=request.is_secure()):",
         "if url:",
     ),
     Mutation(
         "reset does not verify the email",
-        "accounts/signals.py",
+        "src/secure_django/accounts/signals.py",
         "@receiver(account.password_reset)",
     ),
-    Mutation("unverified sign-ups kept", "accounts/jobs.py", "user.delete()", "pass"),
+    Mutation(
+        "unverified sign-ups kept",
+        "src/secure_django/accounts/jobs.py",
+        "user.delete()",
+        "pass",
+    ),
     Mutation(
         "emails sent in a loop",
-        "accounts/urls.py",
+        "src/secure_django/accounts/urls.py",
         "if pattern.name in LIMITED:",
         "if False:",
     ),
     Mutation(
         "emails sent to people without an account in a loop",
-        SETTINGS,
+        ACCOUNT_DEFAULTS,
         '"manage_email": "10/m/user,20/h/user",',
-        feature="auth_app",
     ),
     Mutation(
         "service that is away asked each time",
-        "accounts/password_validation.py",
+        "src/secure_django/accounts/password_validation.py",
         "cache.set(PAUSE, True, PAUSE_SECONDS)",
         "pass",
     ),
     Mutation(
         "verified users deleted",
-        "accounts/jobs.py",
+        "src/secure_django/accounts/jobs.py",
         ", ~has_verified_email",
     ),
     Mutation(
         "users whom staff added deleted",
-        "accounts/jobs.py",
+        "src/secure_django/accounts/jobs.py",
         "filter(primary=True)",
         "filter()",
     ),
-    Mutation("sign-ups deleted at once", "accounts/jobs.py", "date_joined__lt=cutoff,"),
+    Mutation(
+        "sign-ups deleted at once",
+        "src/secure_django/accounts/jobs.py",
+        "date_joined__lt=cutoff,",
+    ),
     Mutation(
         "notices limited",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         'if "user_agent" in context:',
         "if False:",
     ),
     Mutation(
         "second factors not encrypted",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         "staticmethod(encryption.encrypt)",
         "staticmethod(str)",
     ),
     Mutation(
         "second factor not required for staff",
         SETTINGS,
-        '"accounts.middleware.SecondFactorMiddleware",',
+        '"secure_django.accounts.middleware.SecondFactorMiddleware",',
         feature="auth_app",
     ),
     Mutation(
         "second factor not required for superusers",
-        "accounts/middleware.py",
+        "src/secure_django/accounts/middleware.py",
         "if not (user.is_staff or user.is_superuser):",
         "if not user.is_staff:",
     ),
     Mutation(
         "second factor not required for each session",
-        "accounts/middleware.py",
+        "src/secure_django/accounts/middleware.py",
         'return None if is_proved else "mfa_reauthenticate"',
         "return None",
     ),
     Mutation(
         "second factor added after any log-in",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         "and not is_mfa_enabled(user):",
         "and user:",
     ),
     Mutation(
         "answers of a passkey accepted twice",
-        "accounts/forms.py",
+        "src/secure_django/accounts/forms.py",
         "is_own and cache.add(key, True, settings.SESSION_COOKIE_AGE):",
         "is_own:",
     ),
     Mutation(
         "answers of a passkey accepted from subdomains",
-        "accounts/forms.py",
+        "src/secure_django/accounts/forms.py",
         "if is_own and cache.add",
         "if cache.add",
     ),
     Mutation(
         "malformed answers of a passkey fail",
-        "accounts/forms.py",
+        "src/secure_django/accounts/forms.py",
         "except MALFORMED:",
         "except OSError:",
     ),
     Mutation(
         "ids of passkeys logged",
-        SETTINGS,
+        ACCOUNT_DEFAULTS,
         '"fido2": {"level": "WARNING"}',
         '"fido2": {"level": "INFO"}',
-        feature="auth_app",
     ),
     Mutation(
         "session kept for the second step",
-        "accounts/stages.py",
+        "src/secure_django/accounts/stages.py",
         "self.request.session.cycle_key()",
         "pass",
     ),
     Mutation(
         "log-in counts forever",
-        "accounts/adapters.py",
+        "src/secure_django/accounts/adapters.py",
         "return bool(age >=",
         "return bool(age < 0 *",
     ),
     Mutation(
         "breached passwords accepted",
         SETTINGS,
-        "if CHECK_BREACHED_PASSWORDS:",
-        "if False:",
+        f'{{"NAME": "{BREACHED}"}},',
         feature="auth_app",
     ),
     Mutation(
         "any number of sessions of an account",
-        "accounts/signals.py",
+        "src/secure_django/accounts/signals.py",
         "get_adapter().end_sessions(sessions[MOST_SESSIONS:])",
         "pass",
     ),
     Mutation(
         "other users' sessions can be ended",
-        "accounts/views.py",
+        "src/secure_django/accounts/views.py",
         "get_object_or_404(UserSession, pk=pk, user=request.user)",
         "get_object_or_404(UserSession, pk=pk)",
     ),
     Mutation(
         "switch for emails changes every user",
-        "accounts/views.py",
+        "src/secure_django/accounts/views.py",
         "objects.filter(pk=request.user.pk).update",
         "objects.update",
     ),
     Mutation(
         "account pages that take PUT",
-        "accounts/urls.py",
+        "src/secure_django/accounts/urls.py",
         "restrict_methods(urlpatterns)",
     ),
     Mutation(
         "account deleted without reauthentication",
-        "accounts/views.py",
+        "src/secure_django/accounts/views.py",
         "@reauthentication_required",
     ),
 ]
 # Those of a feature that a fork has removed have nothing to break.
-FEATURES = [it for it in FEATURES if not it.is_removed]
+MUTATIONS = [mutation for mutation in MUTATIONS if not mutation.is_removed]
 
 
-def run_tests(project: Path, tests: Iterable[str]) -> str:
-    """Run tests of a project's controls until one fails, and return their output."""
+def run_tests(subject: Subject, tests: list[str]) -> str:
+    """Run tests of controls until one fails, and return their output."""
     try:
-        done = subprocess.run(
-            [*PYTEST, "-m", "control", *tests],
-            cwd=project,
-            env=clean_environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-        )
+        done = subject.run_tests(tests, LIMIT, "-m", "control")
     except subprocess.TimeoutExpired:
         return f"The tests did not end within {LIMIT} seconds."
     return done.stdout + done.stderr
 
 
-class Tests:
-    """The tests of a project, and the lines that they run."""
+class SubjectTests:
+    """The tests of a subject, and the lines that they run."""
 
-    def __init__(self, project: Path) -> None:
-        """Run the tests, which must pass."""
-        self.project = project
-        self.coverage = trace(project, "-m", "control")
+    def __init__(self, subject: Subject) -> None:
+        """Run the tests, which must pass.
+
+        The lines of a project count for nothing: most of what it decides, it decides at
+        import.
+        """
+        self.subject = subject
+        self.coverage: Coverage = {}
+        if subject.is_package:
+            self.coverage = trace(subject, "-m", "control")
+        else:
+            run(subject.folder, *subject.command, "-m", "control")
         self.lines = count_lines(self.coverage)
 
     def likely(self, mutation: Mutation) -> list[str]:
         """Return the tests that run what a mutation changes, the most specific first.
 
-        Those of its own app come before others. Of what runs at import, such as a
-        decorator, those that run the function or the class below count.
+        Those beside it come before others. Of what runs at import, such as a decorator,
+        those that run the function or the class below count.
         """
         if not mutation.path.endswith(".py"):
             return []
-        source = (self.project / mutation.path).read_text(encoding="utf-8")
+        source = (self.subject.folder / mutation.path).read_text(encoding="utf-8")
         changed = mutation.changed_lines(source)
         tests: set[str] = set()
         for lines in enclosing_lines(source, changed):
@@ -3230,20 +3267,19 @@ class Tests:
         )
 
     def modules(self, mutation: Mutation) -> list[str]:
-        """Return all modules of tests, those of the mutation's app first.
+        """Return all modules of tests, those beside the mutation first.
 
         Among them, those whose tests run the most lines are last, since they take long.
+        A project's are all that pytest finds, with those of the package.
         """
-        modules = [
-            path.relative_to(self.project).as_posix()
-            for path in self.project.rglob("test_*.py")
-        ]
+        if not self.subject.is_package:
+            return []
         most_lines: Counter[str] = Counter()
         for test, lines in self.lines.items():
             module = test.partition("::")[0]
             most_lines[module] = max(most_lines[module], lines)
         return sorted(
-            modules,
+            self.subject.modules(),
             key=lambda test: (
                 not is_near(test, mutation.path),
                 most_lines[test],
@@ -3267,51 +3303,66 @@ def enclosing_lines(source: str, changed: Span) -> list[range]:
 
 
 def is_near(test: str, path: str) -> bool:
-    """Tell whether a test, or a module of tests, is in the app of a file."""
-    app = test.partition("/tests/")[0]
-    return path.startswith(app)
+    """Tell whether a test, or a module of tests, is beside a file."""
+    place = tested_by(test)
+    return bool(place) and path.startswith(place)
 
 
-def detect(mutation: Mutation, tests: Tests) -> list[object]:
-    """Apply a mutation to a copy of a project, and return a row of the table.
+def detect(mutation: Mutation, tests: SubjectTests) -> list[object]:
+    """Apply a mutation to a copy, and return a row of the table.
 
     It has the mutation's name, the test that fails, and the control. All tests run if
-    those that run the changed lines pass.
+    those that run the changed lines pass; in a project, its checks run then.
     """
-    project = tests.project
+    original = tests.subject.folder
     with tempfile.TemporaryDirectory() as folder:
-        broken = shutil.copytree(project, Path(folder) / project.name)
+        broken = shutil.copytree(original, Path(folder) / original.name)
+        subject = replace(tests.subject, folder=broken)
         mutation.apply(broken)
-        for chosen in (tests.likely(mutation), tests.modules(mutation)):
-            output = run_tests(broken, chosen) if chosen else ""
-            test = re.search(
-                r"^(?:FAILED|ERROR) \S*?/?(\w+\.py)(?:::(\w+))?", output, re.MULTILINE
-            )
+        likely = tests.likely(mutation)
+        everything = tests.modules(mutation)
+        for chosen in [likely, everything] if likely else [everything]:
+            output = run_tests(subject, chosen)
+            test = FAILED_TEST.search(output)
             red = re.search(r"^\d+ red: (.+)$", output, re.MULTILINE)
             if test and red:
                 return [mutation.name, f"`{test[2]}`", red[1]]
             if test:
                 return [mutation.name, f"`{test[1]}` does not start", ""]
+        if not subject.is_package:
+            return [mutation.name, *failed_check(broken)]
     return [mutation.name, "not detected", ""]
 
 
-def detect_all(mutations: list[Mutation], answers: Answers) -> Iterator[list[object]]:
-    """Yield a row for each mutation of a project whose tests pass without them."""
-    with generated(answers) as project, ThreadPoolExecutor(os.cpu_count()) as threads:
-        outdated = [
-            mutation.name for mutation in mutations if not mutation.fits(project)
-        ]
-        if outdated:
-            sys.exit(f"These mutations do not fit the code: {', '.join(outdated)}.")
-        tests = Tests(project)
+def failed_check(folder: Path) -> tuple[str, str]:
+    """Return the check of a project that fails, and its id; or that none does."""
+    for command, expression in CHECKS.items():
+        try:
+            run(folder, *command, **CHECK_ENVIRONMENT)
+        except AssertionError as error:
+            found = re.search(expression, str(error))
+            return f"`{command[-1]}`", found[0] if found else ""
+    return "not detected", ""
+
+
+def detect_all(mutations: list[Mutation], subject: Subject) -> Iterator[list[object]]:
+    """Yield a row for each mutation of a subject whose tests pass without them."""
+    outdated = [
+        mutation.name for mutation in mutations if not mutation.fits(subject.folder)
+    ]
+    if outdated:
+        sys.exit(f"These mutations do not fit the code: {', '.join(outdated)}.")
+    if not subject.is_package:
+        run(subject.folder, *WRITE_LOCK)
+    tests = SubjectTests(subject)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         yield from threads.map(lambda mutation: detect(mutation, tests), mutations)
 
 
 def changed_since(commit: str) -> list[str]:
-    """Return the files of the emitted project that differ from a commit."""
-    folder = "{{cookiecutter.project_slug}}/"
-    output = run(ROOT, "git", "diff", "--name-only", "-z", commit, "--", folder)
-    return [path.removeprefix(folder) for path in output.split("\0") if path]
+    """Return the files that differ from a commit, those of a project as it has them."""
+    output = run(ROOT, "git", "diff", "--name-only", "-z", commit)
+    return [path.removeprefix(f"{RAW}/") for path in output.split("\0") if path]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -3334,7 +3385,7 @@ def parse_arguments() -> argparse.Namespace:
 def choose(options: argparse.Namespace) -> list[Mutation]:
     """Return the mutations that the command line asks for."""
     part, parts = map(int, options.part.split("/"))
-    chosen = (FOUNDATION + FEATURES)[part - 1 :: parts]
+    chosen = MUTATIONS[part - 1 :: parts]
     if options.words:
         chosen = [
             mutation
@@ -3352,17 +3403,18 @@ def main() -> None:
     chosen = choose(parse_arguments())
     started = time.monotonic()
     rows: list[list[object]] = []
-    for answers, mutations in ((ALL_OFF, FOUNDATION), (ALL_ON, FEATURES)):
-        own = [mutation for mutation in chosen if mutation in mutations]
+    for make_subject, is_package in ((package, True), (project, False)):
+        own = [mutation for mutation in chosen if mutation.is_of_package == is_package]
         if not own:
             continue
-        for row in detect_all(own, answers):
-            rows.append(row)
-            print(*row, sep="  ", file=sys.stderr, flush=True)
+        with make_subject() as subject:
+            for row in detect_all(own, subject):
+                rows.append(row)
+                print(*row, sep="  ", file=sys.stderr, flush=True)
     detected = [row for row in rows if row[2]]
     if rows:
         print_table(["mutation", "first test that fails", "control"], rows)
-    if len(rows) == len(FOUNDATION + FEATURES):
+    if len(rows) == len(MUTATIONS):
         record("mutations", detected=len(detected), broken=len(rows))
     seconds = time.monotonic() - started
     count = f"{len(detected)} of {len(rows)} mutations"

@@ -61,8 +61,8 @@ from pathlib import Path
 from django.utils import timezone
 from django.core.files.uploadedfile import SimpleUploadedFile
 from gallery.apps import GALLERY
-from uploads.images import NewPhoto, validate_and_reencode
-from uploads.services import review_photo, storing_photos
+from secure_django.photos.images import NewPhoto, validate_and_reencode
+from secure_django.photos.services import review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
     image = validate_and_reencode(path.read_bytes())
@@ -81,7 +81,7 @@ from datetime import timedelta
 from pathlib import Path
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
-from uploads.services import review_photo
+from secure_django.photos.services import review_photo
 from courses.forms import CourseForm
 from courses.models import Course
 owner = User.objects.get(email="owner@example.com")

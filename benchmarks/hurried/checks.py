@@ -5,18 +5,18 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from benchmarks.hurried import Feature, Weakness, describe_places
+from secure_django.commands.tasks import STEPS, TASKS
 from tests.support.baking import ROOT, clean_environment
 
 SECONDS = 3600  # it only ends what hangs
 # Nobody looks for a route in a line that prints the routes of the whole site.
 LONGEST_LINE = 500
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "core.tests.settings"}
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 
 
 class Failure(NamedTuple):
@@ -83,15 +83,17 @@ def add_feature(feature: Feature, project: Path, variant: str = "app") -> None:
     (project / "reports").mkdir(exist_ok=True)
 
 
-def read_commands(project: Path) -> dict[str, list[str]]:
-    """Return the steps of `poe check`, as the project names them."""
-    text = (project / "pyproject.toml").read_text(encoding="utf-8")
-    tasks = tomllib.loads(text)["tool"]["poe"]["tasks"]
-    commands = {}
-    for name in tasks["check"]["sequence"]:
-        task = tasks[name]
-        command = task if isinstance(task, str) else task["cmd"]
-        commands[name.lstrip("_")] = shlex.split(command)
+def read_commands() -> dict[str, list[str]]:
+    """Return the steps of `poe check` that look at a team's code.
+
+    A new app changes settings.lock, and no file of vendor/.
+    """
+    tasks = STEPS | TASKS
+    commands = {
+        name.lstrip("_"): shlex.split(tasks[name]["cmd"])
+        for name in TASKS["check"]["sequence"]
+        if name not in {"_lock", "_vendored"}
+    }
     # With a file and a line in each line of the output.
     commands["style"] += ["--output-format", "concise"]
     return commands
@@ -100,8 +102,8 @@ def read_commands(project: Path) -> dict[str, list[str]]:
 def run_checks(project: Path, feature: Feature) -> list[Outcome]:
     """Run the fast steps of `poe ci`, and return the fastest first."""
     outcomes = []
-    commands = read_commands(project)
-    commands["security"] = [sys.executable, "-m", "scripts.security", "bandit"]
+    commands = read_commands()
+    commands["security"] = [sys.executable, "-m", "secure_django.scans", "bandit"]
     for name, command in commands.items():
         start = used_seconds()
         done = run_command(project, *command)
@@ -113,15 +115,11 @@ def run_checks(project: Path, feature: Feature) -> list[Outcome]:
 
 
 def run_tests(project: Path, feature: Feature) -> Outcome:
-    """Run the tests that look at every app, and those of the feature."""
+    """Run the tests that look at every app, and those of all apps."""
     report = project / "reports" / "tests.xml"
     start = used_seconds()
-    output = run_command(
-        project,
-        *pytest_command(report),
-        "core/tests",
-        f"{feature.name}/tests",
-    ).stdout
+    # Without arguments, so that the guard and the controls run too.
+    output = run_command(project, *pytest_command(report)).stdout
     seconds = used_seconds() - start
     if not report.is_file():
         sys.exit(f"{feature.name}: the tests did not run:\n{output}")
@@ -214,7 +212,7 @@ def run_exploits(project: Path, feature: Feature) -> dict[str, str]:
     At the end, the project is as before.
     """
     copies = {
-        project / "core" / "tests" / "exploiting.py": "exploiting.py",
+        project / "tests" / "exploiting.py": "exploiting.py",
         project / feature.name / "tests" / "test_exploits.py": "exploits.py",
     }
     for target, name in copies.items():

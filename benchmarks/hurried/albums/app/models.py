@@ -4,7 +4,7 @@ import string
 from django.conf import settings
 from django.db import models
 
-from uploads.models import Photo
+from secure_django.photos.models import Photo
 
 
 def make_token() -> str:

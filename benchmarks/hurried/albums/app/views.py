@@ -13,7 +13,7 @@ from django.views.decorators.http import (
 
 from albums.forms import AlbumForm, AlbumPhotoForm, GreetingForm, ShareForm
 from albums.models import Album, AlbumPhoto
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

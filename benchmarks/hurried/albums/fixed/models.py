@@ -3,8 +3,8 @@ import secrets
 from django.conf import settings
 from django.db import models
 
-from core.encryption import EncryptedTextField
-from uploads.models import Photo
+from secure_django.encryption import EncryptedTextField
+from secure_django.photos.models import Photo
 
 
 def make_token() -> str:

@@ -16,10 +16,10 @@ from django.views.decorators.http import (
 
 from albums.forms import AlbumForm, AlbumPhotoForm, GreetingForm, ShareForm
 from albums.models import Album, AlbumPhoto
-from core.invitations import send_invitation
-from core.ratelimit import rate_limit
-from uploads.models import Photo
-from users.http import UserRequest
+from secure_django.mail.invitations import send_invitation
+from secure_django.ratelimit import rate_limit
+from secure_django.photos.models import Photo
+from secure_django.login.http import UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

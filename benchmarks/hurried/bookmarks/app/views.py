@@ -12,7 +12,7 @@ from django.views.decorators.http import (
 
 from bookmarks.fetching import fetch_preview, http
 from bookmarks.models import Bookmark
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

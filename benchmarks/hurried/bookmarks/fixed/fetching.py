@@ -1,7 +1,7 @@
 import html
 import re
 
-from core.fetch import FetchError, fetch
+from secure_django.fetch import FetchError, fetch
 
 
 def find(pattern: str, text: str) -> str:

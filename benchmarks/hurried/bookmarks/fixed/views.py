@@ -19,9 +19,9 @@ from django.views.decorators.http import (
 
 from bookmarks.fetching import fetch_preview
 from bookmarks.models import Bookmark
-from core.fetch import FetchError, fetch
-from core.ratelimit import rate_limit
-from users.http import UserRequest
+from secure_django.fetch import FetchError, fetch
+from secure_django.ratelimit import rate_limit
+from secure_django.login.http import UserRequest
 
 BookmarkForm = modelform_factory(Bookmark, fields=["url"])
 

@@ -2,7 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.safestring import SafeString, mark_safe
 
-from uploads.models import Photo
+from secure_django.photos.models import Photo
 
 
 class Comment(models.Model):

@@ -12,8 +12,8 @@ from django.views.decorators.http import (
 
 from comments.forms import CommentForm, EditForm
 from comments.models import Comment
-from uploads.models import Photo
-from users.http import UserRequest
+from secure_django.photos.models import Photo
+from secure_django.login.http import UserRequest
 
 
 @login_not_required

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from uploads.models import Photo
+from secure_django.photos.models import Photo
 
 
 class Comment(models.Model):

@@ -13,9 +13,9 @@ from django.views.decorators.http import (
 
 from comments.forms import CommentForm, EditForm
 from comments.models import Comment
-from core.ratelimit import rate_limit
-from uploads.models import Photo
-from users.http import UserRequest
+from secure_django.ratelimit import rate_limit
+from secure_django.photos.models import Photo
+from secure_django.login.http import UserRequest
 
 
 @login_not_required

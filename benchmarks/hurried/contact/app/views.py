@@ -13,7 +13,7 @@ from django.views.decorators.http import (
 
 from contact.forms import InquiryForm
 from contact.models import Inquiry
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 def notify(inquiry: Inquiry) -> None:

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from core.encryption import EncryptedTextField
+from secure_django.encryption import EncryptedTextField
 
 
 class Inquiry(models.Model):

@@ -14,9 +14,9 @@ from django.views.decorators.http import (
 
 from contact.forms import InquiryForm
 from contact.models import Inquiry
-from core.invitations import send_invitation
-from core.ratelimit import rate_limit
-from users.http import UserRequest
+from secure_django.mail.invitations import send_invitation
+from secure_django.ratelimit import rate_limit
+from secure_django.login.http import UserRequest
 
 
 def notify(request: HttpRequest, inquiry: Inquiry) -> None:

@@ -15,8 +15,8 @@ from django.views.decorators.http import (
 )
 
 from exports.models import Report
-from uploads.models import Photo
-from users.http import UserRequest
+from secure_django.photos.models import Photo
+from secure_django.login.http import UserRequest
 from users.models import User
 
 FOLDER = Path(settings.MEDIA_ROOT) / "exports"

@@ -11,11 +11,11 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from core.csv import csv_response, write_csv
-from core.ratelimit import rate_limit
+from secure_django.csv import csv_response, write_csv
+from secure_django.ratelimit import rate_limit
 from exports.models import Report
-from uploads.models import Photo
-from users.http import UserRequest
+from secure_django.photos.models import Photo
+from secure_django.login.http import UserRequest
 from users.models import User
 
 FOLDER = Path(settings.MEDIA_ROOT) / "exports"

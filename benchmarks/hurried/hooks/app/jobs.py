@@ -1,6 +1,6 @@
 import logging
 
-from core.jobs import job
+from secure_django.jobs import job
 from hooks.models import Hook
 from hooks.sending import deliver
 

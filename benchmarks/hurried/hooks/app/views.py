@@ -13,7 +13,7 @@ from django.views.decorators.http import (
 from hooks.forms import HookForm
 from hooks.models import Delivery, Hook
 from hooks.sending import deliver
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

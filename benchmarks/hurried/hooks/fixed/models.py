@@ -3,7 +3,7 @@ import secrets
 from django.conf import settings
 from django.db import models
 
-from core.encryption import EncryptedTextField
+from secure_django.encryption import EncryptedTextField
 
 
 def make_secret() -> str:

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from core.fetch import FetchError, fetch
+from secure_django.fetch import FetchError, fetch
 from hooks.models import Delivery, Hook
 
 

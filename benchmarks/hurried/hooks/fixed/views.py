@@ -11,11 +11,11 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from hooks.forms import HookForm
 from hooks.models import Delivery, Hook
 from hooks.sending import deliver
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,7 +17,7 @@ from django.views.decorators.http import (
 )
 
 from invites.models import Invitation
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 from users.models import User
 
 logger = logging.getLogger(__name__)

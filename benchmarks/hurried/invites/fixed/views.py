@@ -14,10 +14,10 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from core import invitations
-from core.ratelimit import rate_limit
+from secure_django.mail import invitations
+from secure_django.ratelimit import rate_limit
 from invites.models import Invitation
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 LASTING = timedelta(days=14)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import (
 
 from market.forms import OfferForm
 from market.models import Offer, SavedSearch
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 from users.models import User
 
 logger = logging.getLogger(__name__)

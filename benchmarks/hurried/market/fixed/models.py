@@ -2,7 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from core.encryption import EncryptedTextField
+from secure_django.encryption import EncryptedTextField
 
 
 class Offer(models.Model):

@@ -14,10 +14,10 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from market.forms import OfferForm
 from market.models import Offer, SavedSearch
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 from users.models import User
 
 logger = logging.getLogger(__name__)

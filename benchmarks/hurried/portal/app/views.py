@@ -12,7 +12,7 @@ from django.views.decorators.http import (
 
 from portal.forms import DoctorForm, PatientForm, VisitForm
 from portal.models import Doctor, Patient, Visit
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 def own(request: UserRequest) -> QuerySet[Visit]:

@@ -12,10 +12,10 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from portal.forms import DoctorForm, PatientForm, VisitForm
 from portal.models import Doctor, Patient, Visit
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 def own(request: UserRequest) -> QuerySet[Visit]:

@@ -11,7 +11,7 @@ from PIL import Image
 from profiles.forms import ProfileForm
 from profiles.markdown import render_markdown
 from profiles.models import Profile
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 @login_not_required

@@ -1,5 +1,5 @@
 from profiles.models import Profile
-from uploads.forms import PhotoModelForm
+from secure_django.photos.forms import PhotoModelForm
 
 
 class ProfileForm(PhotoModelForm):

@@ -2,8 +2,8 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from core.encryption import EncryptedTextField
-from uploads.fields import PhotoField, everyone
+from secure_django.encryption import EncryptedTextField
+from secure_django.photos.fields import PhotoField, everyone
 
 
 class Profile(models.Model):

@@ -4,12 +4,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from profiles.forms import ProfileForm
 from profiles.markdown import render_markdown
 from profiles.models import Profile
-from uploads.forms import render_form
-from users.http import UserRequest
+from secure_django.photos.forms import render_form
+from secure_django.login.http import UserRequest
 
 
 @login_not_required

@@ -15,7 +15,7 @@ from django.views.decorators.http import (
 
 from shop.forms import OrderForm
 from shop.models import Coupon, Item, Order, Product
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 def update_total(order: Order) -> None:

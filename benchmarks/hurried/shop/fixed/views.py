@@ -13,10 +13,10 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from shop.forms import OrderForm
 from shop.models import Coupon, Item, Order, Product
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 
 
 def update_total(order: Order) -> None:

@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from core.ratelimit import rate_limit
+from secure_django.ratelimit import rate_limit
 from tasks.models import ApiKey, Project, Task
-from users.http import UserRequest
+from secure_django.login.http import UserRequest
 from users.models import User
 
 type View = Callable[..., HttpResponse]

@@ -1,9 +1,9 @@
-"""Who gets which response from each URL of this app: see core/tests/access.py."""
+"""Who gets which response from each URL of this app: see secure_django/guard/access.py."""
 
 from typing import Any
 
 from albums.models import Album, AlbumPhoto
-from uploads.tests.photos import create_photo
+from secure_django.testing.photos import create_photo
 from users.models import User
 
 ROWS = """

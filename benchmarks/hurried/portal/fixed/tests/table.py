@@ -1,4 +1,4 @@
-"""Who gets which response from each URL of this app: see core/tests/access.py."""
+"""Who gets which response from each URL of this app: see secure_django/guard/access.py."""
 
 from typing import Any
 
