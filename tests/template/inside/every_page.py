@@ -7,6 +7,8 @@ These are the pages and texts that the guard leaves out.
 # mypy: ignore-errors
 # ruff: noqa: ARG005, I001, INP001, PLC0415
 
+from datetime import timedelta
+
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -15,14 +17,16 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 
-from secure_django.testing import HTTPSClient, Login, MakePhoto, MakeUser
+from secure_django.testing import HTTPSClient, Login, MakePhoto, MakeUser, Travel
 from secure_django.guard.access import ROUTES
 from tests.languages import FIXED, found, read_html, record, unmarked
 from secure_django.guard.marks import World
 from secure_django.web.error_pages import error_page
 from secure_django.photos.images import ERROR_MESSAGES, OTHER_FORMATS
 from secure_django.photos.models import Status
+from secure_django.photos.notices import send_due_notices
 from secure_django.photos.purposes import PURPOSES
+from secure_django.photos.services import review_photo
 from users.models import User
 
 with_accounts = pytest.mark.skipif(
@@ -147,6 +151,16 @@ def test_pages_and_emails_of_passkeys(
                 event,
                 [unmarked(render_to_string(f"mfa/messages/webauthn_{event}.txt"))],
             )
+
+
+def test_email_about_decisions(
+    make_photo: MakePhoto, reviewer: User, travel: Travel
+) -> None:
+    """Send the email about an approved and a rejected photo."""
+    for decision in ("approved", "rejected"):
+        review_photo(make_photo(), reviewer, decision, "DARK")
+    travel(timedelta(days=1))
+    send_due_notices()
 
 
 def test_texts_without_marks_are_noticed() -> None:
