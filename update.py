@@ -79,6 +79,8 @@ CONFLICTS = {
     BOTH_ADDED: BOTH_CHANGED,
     "UD": "this project changed it, the template removed it: it is still there",
 }
+# What a program writes anew, once the files that it reads are merged.
+WRITTEN = {"settings.lock": "write it anew: `uv run python -m secure_django.conf.lock`"}
 MOVED = "one side moved it or removed it: put it where it belongs"
 # The refs of another repository have a namespace of their own, since both repositories
 # may have a tag of one name.
@@ -675,7 +677,7 @@ def merge_difference(old: str, new: str) -> Merge:
     if left_out:
         run("git", "rm", "--quiet", "--force", "--", *left_out)
     conflicts = {
-        path: CONFLICTS.get(state, MOVED)
+        path: WRITTEN.get(path) or CONFLICTS.get(state, MOVED)
         for path, state in states.items()
         if is_conflict(state) and path not in left_out
     }

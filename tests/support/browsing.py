@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Error,
     Page,
     Playwright,
+    Request,
     expect,
     sync_playwright,
 )
@@ -74,9 +75,12 @@ def launch(playwright: Playwright) -> Browser:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a browser that all tests share."""
+    """Return a browser that the tests of a module share.
+
+    While it runs, so does an event loop, in which Django refuses the queries of tests.
+    """
     with sync_playwright() as playwright:
         yield launch(playwright)
 
@@ -136,13 +140,24 @@ def go_to(
 ) -> Any:  # noqa: ANN401
     """Open a URL, and again if a network of the machine changed meanwhile.
 
-    Chromium then ends its connections, such as while another test starts containers,
-    and shows a page of its own, whose inline style the policy of the URL may forbid.
+    Chromium then ends its connections, such as while another test starts containers.
+    It shows the page without its styles, or a page of its own, whose inline style the
+    policy of the URL may forbid.
     """
     seen = len(violations)
+    ended: list[str] = []
+
+    def record(request: Request) -> None:
+        if any(text in (request.failure or "") for text in NETWORK_CHANGED):
+            ended.append(request.url)
+
+    page.on("requestfailed", record)
     for _ in range(NETWORK_CHANGES):
+        ended.clear()
         try:
-            return goto(url, **options)
+            response = goto(url, **options)
+            if not ended:
+                return response
         except Error as error:
             if not any(text in error.message for text in NETWORK_CHANGED):
                 raise

@@ -59,10 +59,10 @@ TIME_ZONE = env.read("TIME_ZONE", conf.time_zone, "UTC")
 
 INSTALLED_APPS = [
     # `poe app` names new apps above this line.
+    "users",
     # % if cookiecutter.gallery
     "gallery",
     # % endif
-    "users",
     "secure_django",
     # % if cookiecutter.auth_app
     "secure_django.accounts",

@@ -269,14 +269,23 @@ def forbidden_values(world: World, route: str, victim: User) -> dict[str, Any]:
             elif (row, field.name) in marked:
                 found[field.name] = TEXT
             elif not field.primary_key:
-                is_empty = field.value_from_object(row) is None
-                found[field.name] = None if is_empty else field.value_to_string(row)
+                found[field.name] = present_value(field, row, found.get(field.name, ""))
     for name in found:
         if "mail" in name or name == "to":
             found[name] = OUTSIDER
         if name in TARGETS:
             found[name] = EVIL_HOST
     return found | {"owner": victim.pk, "user": victim.pk}
+
+
+def present_value(field: Any, row: models.Model, other: Any) -> Any:
+    """Return the value of a row, or the other one in place of an empty text.
+
+    An empty text, such as a user's name, asks nothing of a parameter of this name.
+    """
+    if field.value_from_object(row) is None:
+        return None
+    return field.value_to_string(row) or other
 
 
 def other_than_default(field: Any) -> str:
