@@ -127,7 +127,7 @@ ACCEPTED_FILES = {
 }
 USERS = f"""
 from django.contrib.auth.hashers import make_password
-from gallery.apps import GALLERY
+from gallery.models import Picture
 from secure_django.photos.images import validate_and_reencode
 from secure_django.testing.photos import create_photo
 password = make_password("{PASSWORD}")
@@ -137,7 +137,9 @@ for group, count in (("attacker", 16), ("honest", {HONEST}), ("member", 1)):
 with open("PHOTO", "rb") as file:
     image = validate_and_reencode(file.read())
 for number in range(24):
-    create_photo(User.objects.first(), GALLERY, image)
+    owner, purpose = User.objects.first(), Picture._meta.get_field("photo").purpose
+    photo = create_photo(owner, purpose, image)
+    Picture.objects.create(owner=owner, title=photo.title, photo=photo)
 Photo.objects.update(status="approved", created_at="2026-01-01T00:00:00Z")
 """
 
@@ -234,7 +236,7 @@ def form(token: str, name: str, content: bytes) -> bytes:
     ]
     parts.append(
         (
-            f'Content-Disposition: form-data; name="image"; filename="{name}"\r\n\r\n'
+            f'Content-Disposition: form-data; name="photo"; filename="{name}"\r\n\r\n'
         ).encode()
         + content
     )

@@ -126,24 +126,27 @@ print("found", client.cookies["sessionid"].value, Item.objects.first().pk)
 FILL = """
 from pathlib import Path
 from django.test import Client
-from gallery.apps import GALLERY
-from gallery.paging import SIZE, make_cursor
+from gallery.models import Picture
 from secure_django.photos.images import validate_and_reencode
 from secure_django.photos.cloudinary.models import Asset
 from secure_django.testing.photos import create_photo
+from secure_django.web.paging import SIZE, make_cursor
+purpose = Picture._meta.get_field("photo").purpose
 owner = User.objects.create_user("owner@example.com", None)
 image = validate_and_reencode(Path({photo!r}).read_bytes())
 for number in range(60):
-    create_photo(owner, GALLERY, image)
+    photo = create_photo(owner, purpose, image)
+    Picture.objects.create(id=photo.pk, owner=owner, title=photo.title, photo=photo)
 Photo.objects.update(status="approved")
-photos = list(Photo.objects.all())
+pictures = list(Picture.objects.select_related("photo"))
 Asset.objects.update(version=1700000000)
 client = Client()
 client.force_login(owner)
 client.get("/photos/mine/", secure=True, headers={{"host": "localhost"}})
 cookies = ";".join(f"{{it.key}}={{it.value}}" for it in client.cookies.values())
-cursor, thumbnail = make_cursor(photos[SIZE - 1]), photos[0].path("thumbnail")
-print("found", cookies, cursor, photos[0].pk, thumbnail)
+cursor = make_cursor(pictures[SIZE - 1])
+first = pictures[0].photo
+print("found", cookies, cursor, first.pk, first.path("thumbnail"))
 """
 
 

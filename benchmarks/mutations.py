@@ -2044,10 +2044,10 @@ MUTATIONS = [
         "if photo:",
     ),
     Mutation(
-        "pending photos in the gallery",
-        MODELS,
-        "return self.filter(status=Status.APPROVED)",
-        "return self.not_deleted()",
+        "objects of hidden photos visible to other users",
+        VIEWS,
+        "if photo and photo.is_visible_to(request.user, [instance]):",
+        "if photo:",
     ),
     # Photos of objects
     Mutation(
@@ -2760,21 +2760,21 @@ MUTATIONS = [
     Mutation(
         "other users' photos can be deleted",
         GALLERY,
-        "get_object_or_404(own(request), pk=photo_id)",
-        "get_object_or_404(Photo, pk=photo_id)",
+        "get_object_or_404(own(request), pk=pk)",
+        "get_object_or_404(Picture, pk=pk)",
     ),
     Mutation(
         "other users' photos listed under My photos",
         GALLERY,
-        "request.user.photos.not_deleted()",
-        "Photo.objects.not_deleted()",
+        "Picture.objects.filter(owner=request.user)",
+        "Picture.objects",
     ),
     Mutation("photo deleted by a GET request", GALLERY, "@require_POST"),
     Mutation(
         "photos that wait shown to every visitor",
-        GALLERY,
-        "Photo.objects.approved().filter(",
-        "Photo.objects.not_deleted().filter(",
+        "gallery/models.py",
+        "return self.filter(photo__status=Status.APPROVED)",
+        "return self",
     ),
     Mutation(
         "setting changed by a GET request",
@@ -2795,16 +2795,10 @@ MUTATIONS = [
         '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
     ),
     Mutation(
-        "photos of other purposes in the gallery",
+        "texts of a deleted photo kept until the worker finds it",
         GALLERY,
-        "approved().filter(purpose=GALLERY.name)",
-        "approved()",
-    ),
-    Mutation(
-        "pages of photos of other purposes",
-        GALLERY,
-        'Photo.objects.filter(purpose=GALLERY.name).defer("original_name")',
-        'Photo.objects.defer("original_name")',
+        "delete_photo(picture.photo)",
+        "pass",
     ),
     # Cloudinary
     Mutation(
@@ -2948,7 +2942,7 @@ MUTATIONS = [
     ),
     Mutation(
         "form takes a title with several lines",
-        "gallery/forms.py",
+        "gallery/models.py",
         "validators=[validate_one_line],",
     ),
     Mutation(

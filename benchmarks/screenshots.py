@@ -60,18 +60,24 @@ from datetime import timedelta
 from pathlib import Path
 from django.utils import timezone
 from django.core.files.uploadedfile import SimpleUploadedFile
-from gallery.apps import GALLERY
+from gallery.models import Picture
 from secure_django.photos.images import NewPhoto, validate_and_reencode
 from secure_django.photos.services import review_photo, storing_photos
 owner = User.objects.get(email="owner@example.com")
 for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
     image = validate_and_reencode(path.read_bytes())
-    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), GALLERY, image)
-    with storing_photos(owner, path.stem[3:], {{"image": new}}) as photos:
-        photo = photos["image"]
+    purpose = Picture._meta.get_field("photo").purpose
+    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), purpose, image)
+    title = path.stem[3:]
+    with storing_photos(owner, title, {{"photo": new}}) as photos:
+        photo = photos["photo"]
     shown = number < {shown}
     age = timedelta(days=2 + number) if shown else timedelta(hours=1 + number)
-    Photo.objects.filter(pk=photo.pk).update(created_at=timezone.now() - age)
+    created_at = timezone.now() - age
+    Photo.objects.filter(pk=photo.pk).update(created_at=created_at)
+    Picture.objects.create(
+        owner=owner, title=title, photo=photo, created_at=created_at
+    )
     if shown:
         review_photo(photo, User.objects.get(is_superuser=True), "approved")
 """

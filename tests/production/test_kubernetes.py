@@ -30,7 +30,14 @@ import yaml
 from tests.support.baking import WITH_GALLERY, Project, production, run
 from tests.support.containers import PAUSE, Engine, engine
 from tests.support.images import encode, landscape
-from tests.support.live import HANG_SECONDS, PASSWORD, Response, Site, Visitor
+from tests.support.live import (
+    HANG_SECONDS,
+    PAGE_OF_PHOTO,
+    PASSWORD,
+    Response,
+    Site,
+    Visitor,
+)
 from tests.support.manifests import PAGES, containers_of, pod_of, read_manifests
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.recipes import marks
@@ -364,9 +371,8 @@ class Load:
         """Delete the newest photo, which has this title."""
         self.unsure.add(title)
         page = person.get(MINE).text
-        newest = re.findall(r"/photos/([0-9a-f-]{36})/", page)[0]
-        path = f"/photos/{newest}/delete/"
-        answer = person.post(path, {}, page=f"/photos/{newest}/")
+        newest = PAGE_OF_PHOTO.findall(page)[0]
+        answer = person.post(f"{newest}delete/", {}, page=newest)
         assert answer.status == 302
         self.unsure.remove(title)
         self.deleted.add(title)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.baking import ALL_OFF, WITH_GALLERY, Project, production, run
 from tests.support.images import encode, landscape
-from tests.support.live import OTHER_USER, OWNER, Site, serve
+from tests.support.live import OTHER_USER, OWNER, PAGE_OF_PHOTO, Site, serve
 from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
@@ -48,11 +48,6 @@ def stored(storage_url: str) -> list[str]:
     return re.findall(r"<Key>(.+?)</Key>", body)
 
 
-def page_of(file: str) -> str:
-    """Return the path of the page of a photo, given the name of its file."""
-    return f"/photos/{Path(file).name[:36]}/"
-
-
 def test_photos_live_and_end_in_a_private_bucket(
     project: Project, buckets: Buckets
 ) -> None:
@@ -62,9 +57,9 @@ def test_photos_live_and_end_in_a_private_bucket(
         assert owner.upload(PHOTO, title="Harbor").status == 302
         assert not Path(site.environment["MEDIA_ROOT"]).exists()
         display, thumbnail = stored(storage_url)
-        photo = page_of(display)
+        file_url = f"/photos/{Path(display).name[:36]}/display/"
 
-        link = owner.get(photo + "display/")
+        link = owner.get(file_url)
         assert (link.status, link.headers["Cache-Control"]) == (302, "no-store")
         assert link.location.startswith(
             storage_url.replace("s3://key:a%2Fsecret@", "http://").partition("?")[0]
@@ -80,7 +75,7 @@ def test_photos_live_and_end_in_a_private_bucket(
         )
         assert images == f"'self' {link.location.partition(display)[0]}"
         for person in (site.visitor(), site.visitor(OTHER_USER)):
-            hidden = person.get(photo + "display/")
+            hidden = person.get(file_url)
             assert (hidden.status, hidden.location) == (404, "")
 
         # Orphaned files of an interrupted upload, and the files of a deleted photo.
@@ -91,8 +86,8 @@ def test_photos_live_and_end_in_a_private_bucket(
         assert stored(storage_url) == []
         assert thumbnail.endswith("-thumbnail.jpg")
         assert owner.upload(PHOTO, title="Harbor").status == 302
-        photo = page_of(stored(storage_url)[0])
-        assert owner.post(f"{photo}delete/", {}, page=photo).status == 302
+        (page,) = PAGE_OF_PHOTO.findall(owner.get("/photos/mine/").text)
+        assert owner.post(f"{page}delete/", {}, page=page).status == 302
         site.manage("worker", "--once")
         assert stored(storage_url) == []
 

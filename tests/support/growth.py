@@ -35,7 +35,7 @@ def fill(photos):
     )
     first = User.objects.filter(email__startswith="user").order_by("pk")[0].pk
     photo = Photo(
-        purpose="gallery",
+        purpose="gallery.picture.photo",
         title="x",
         original_name="holiday.jpg",
         width=64,
@@ -61,6 +61,12 @@ def fill(photos):
             "(photo_id, kind, result, detail, updated_at) "
             "SELECT id, 'manual', "
             "CASE status WHEN 'review' THEN 'unknown' ELSE status END, '', created_at "
+            "FROM secure_django_photos_photo"
+        )
+        # For the tests' code, each picture has the id of its photo.
+        cursor.execute(
+            "INSERT INTO gallery_picture (id, owner_id, title, photo_id, created_at) "
+            "SELECT id, owner_id, title, id, created_at "
             "FROM secure_django_photos_photo"
         )
         cursor.execute("VACUUM (ANALYZE)")

@@ -40,6 +40,8 @@ STEADY = ("--threads", "16")
 # Far longer than anything takes on a busy machine: it only ends what hangs.
 HANG_SECONDS = 300
 BUSY = 503
+# A link to the page of a photo of the gallery.
+PAGE_OF_PHOTO = re.compile(r'href="(/photos/[0-9a-f-]{36}/)"')
 
 PREPARE = """
 from django.core.management import call_command
@@ -192,7 +194,7 @@ class Visitor:
         fields = {"csrfmiddlewaretoken": token or self.token(page), "title": title}
         start = f"--{boundary}\r\nContent-Disposition: form-data; name="
         texts = [f'{start}"{key}"\r\n\r\n{text}\r\n' for key, text in fields.items()]
-        texts.append(f'{start}"image"; filename="{name}"\r\n')
+        texts.append(f'{start}"photo"; filename="{name}"\r\n')
         texts.append("Content-Type: image/jpeg\r\n\r\n")
         before = "".join(texts).encode(errors="surrogateescape")
         body = before + content + f"\r\n--{boundary}--\r\n".encode()

@@ -60,13 +60,13 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     ),
     "A query for a user's objects": (
         VIEWS,
-        "get_object_or_404(own(request), pk=photo_id)",
-        "get_object_or_404(Photo, pk=photo_id)",
+        "get_object_or_404(own(request), pk=pk)",
+        "get_object_or_404(Picture, pk=pk)",
     ),
     "A list, a search": (
         VIEWS,
-        "with_image_urls(own(request))",
-        "with_image_urls(Photo.objects.not_deleted())",
+        "get_page(own(request), ",
+        "get_page(Picture.objects.with_photos(), ",
     ),
     "Never pass request data": (
         VIEWS,
@@ -76,7 +76,7 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     "A link with a token expires": [
         HEALTH,
         (URLS, "urlpatterns = [\n", SENT),
-        (TABLE, '"photo_id": photo.pk', '"photo_id": photo.pk, "token": photo.pk'),
+        (TABLE, '"pk": made.pk', '"pk": made.pk, "token": made.pk'),
         (
             TABLE,
             'ROWS = """\n',
@@ -112,7 +112,9 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         (
             "    if form.is_valid() and form.save():\n"
             '        if request.POST.get("status") == "approved":\n'
-            '            own(request).update(status="approved")\n'
+            "            from secure_django.photos.models import Photo\n"
+            "            photos = Photo.objects.filter(owner=request.user)\n"
+            '            photos.update(status="approved")\n'
         ),
     ),
     "Secrets come from": (
@@ -132,7 +134,7 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     "No page shows a user's email": (
         "gallery/templates/gallery/photo.html",
         "{% block content %}\n",
-        "{% block content %}\n{{ photo.owner.email }}\n",
+        "{% block content %}\n{{ picture.owner.email }}\n",
     ),
     "An email to a person who is not a user": (
         VIEWS,
@@ -144,16 +146,8 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     ),
     "A form says how many objects": (
         "gallery/forms.py",
-        "\n\n\nclass UploadForm(",
-        (
-            "\nfrom secure_django.photos.models import Photo\n"
-            "from secure_django.photos.forms import PhotoModelForm\n"
-            "class PhotoForm(PhotoModelForm):\n"
-            "    class Meta:\n"
-            "        model = Photo\n"
-            '        fields = ("title",)\n'
-            "\n\nclass UploadForm("
-        ),
+        "    most_per_owner = 1000\n\n",
+        "",
     ),
     "Logs hold ids": (
         VIEWS,

@@ -53,7 +53,7 @@ STATUSES = {
 
 @pytest.fixture(scope="session")
 def photos(site: Site) -> dict[str, str]:
-    """Return the URLs of three photos of one owner.
+    """Return the URLs of the pages and files of three photos of one owner.
 
     One is published, one is hidden, and the file of one cannot be read.
     """
@@ -67,11 +67,10 @@ def photos(site: Site) -> dict[str, str]:
     found = site.python(
         "titles = ['published', 'hidden', 'broken']\n"
         "for photo in Photo.objects.filter(title__in=titles):\n"
-        "    print(photo.title, photo.id)"
+        "    print(photo.title, f'/photos/{photo.id}/')\n"
+        "    print(f'page of {photo.title}', photo.get_absolute_url())"
     )
-    urls = {
-        title: f"/photos/{key}/" for title, key in map(str.split, found.splitlines())
-    }
+    urls = dict(line.rsplit(" ", 1) for line in found.splitlines())
     # Opening a folder as a file raises an error like a disk failure, even for root.
     (file,) = Path(site.environment["MEDIA_ROOT"]).glob(
         f"photos/*/{urls['broken'].split('/')[2]}-display.jpg"
@@ -115,8 +114,8 @@ def responses(site: Site, photos: dict[str, str]) -> dict[str, Response]:
         ),
         "missing": visitor.get("/.git/HEAD"),
         "missing static file": visitor.get("/static/../config/settings.py"),
-        "other user's hidden photo": other_user.get(photos["hidden"]),
-        "method": owner.get(photos["hidden"] + "delete/"),
+        "other user's hidden photo": other_user.get(photos["page of hidden"]),
+        "method": owner.get(photos["page of hidden"] + "delete/"),
         "unusual method": visitor.request("TRACE", "/"),
         "too large": owner.upload(b"x" * (11 * 1024**2)),
         "crash": visitor.get(photos["broken"] + "display/"),

@@ -64,15 +64,19 @@ GERMAN = {
 PAGES = """
 from secure_django.web.error_pages import error_page
 from django.test import Client
+from gallery.models import Picture
 from users.models import User
 from secure_django.photos.models import Photo
 from secure_django.photos.images import upload_error
 from datetime import datetime, UTC
 user, _ = User.objects.get_or_create(email="owner@example.com")
+created_at = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
 photo = Photo.objects.create(
-    owner=user, purpose="gallery", title="Hafen", width=640, height=480,
-    display_size=1, thumbnail_size=1,
-    created_at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC),
+    owner=user, purpose="gallery.picture.photo", title="Hafen", width=640, height=480,
+    display_size=1, thumbnail_size=1, created_at=created_at,
+)
+picture = Picture.objects.create(
+    owner=user, title="Hafen", photo=photo, created_at=created_at
 )
 client = Client(headers={"host": "localhost"})
 print(client.get("/").content.decode())
@@ -142,7 +146,7 @@ def test_untranslated_texts_are_found(project: Project) -> None:
             "Skip to content",
         ),
         ("templates/error.html", "<h1>{{ title }}</h1>", "<h1>Without a mark</h1>"),
-        ("gallery/forms.py", 'label=_("Photo")', 'label="Photo file"'),
+        ("gallery/models.py", 'PhotoField(_("photo")', 'PhotoField("photo file"'),
         (
             "gallery/views.py",
             '_("The photo was deleted.")',

@@ -74,7 +74,7 @@ PLANS = """
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from secure_django.photos.models import Photo
+from gallery.models import Picture
 owner = User.objects.get(email="owner@example.com")
 with connection.cursor() as cursor:
     cursor.execute("INSERT INTO users_user "
@@ -87,22 +87,25 @@ with connection.cursor() as cursor:
         "width, height, display_size, thumbnail_size, has_files, must_delete_files, "
         "created_at) "
         "SELECT gen_random_uuid(), (SELECT min(id) FROM users_user) + n %% 100, "
-        "CASE n / 100 %% 10 WHEN 9 THEN 'bookings.workshop.cover' ELSE 'gallery' END, "
+        "'gallery.picture.photo', "
         "true, 'A', '', "
         "(ARRAY['approved', 'pending', 'rejected', 'deleted'])[1 + n %% 4], "
         "'', 1, 1, 1, 1, true, false, "
         "now() - n * interval '1 second' FROM generate_series(1, 30000) n", [])
+    cursor.execute("INSERT INTO gallery_picture "
+        "(id, owner_id, title, photo_id, created_at) "
+        "SELECT id, owner_id, title, id, created_at FROM secure_django_photos_photo")
     cursor.execute("ANALYZE")
 client = Client(headers={"host": "localhost"})
 client.force_login(owner)
-middle = Photo.objects.only("created_at").order_by("created_at")[15000]
-from gallery.paging import make_cursor
+middle = Picture.objects.order_by("created_at")[15000]
+from secure_django.web.paging import make_cursor
 for path in ("/", "/photos/mine/"):
     for query in ("", "?older=" + make_cursor(middle), "?newer=" + make_cursor(middle)):
         with CaptureQueriesContext(connection) as queries:
             response = client.get(path + query, secure=True)
         assert response.status_code == 200
-        table = 'FROM "secure_django_photos_photo"'
+        table = 'FROM "gallery_picture"'
         (sql,) = [it["sql"] for it in queries if table in it["sql"]]
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN " + sql.replace("%", "%%"), [])
@@ -304,8 +307,7 @@ def test_pages_are_read_from_an_index(
         ]
     assert len({line.split()[1] for line in plans}) == 6
     text = "\n".join(plans)
-    assert text.count("using secure_djan_purpose_8c4079_idx") == 3, text
-    assert text.count("using secure_djan_owner_i_b69a85_idx") == 3, text
-    assert not re.search(r"Sort|Seq Scan on secure_django_photos_photo|Bitmap", text), (
-        text
-    )
+    assert text.count("using gallery_pic_created_383189_idx") == 3, text
+    assert text.count("using gallery_pic_owner_i_77dd43_idx") == 3, text
+    tables = "secure_django_photos_photo|gallery_picture"
+    assert not re.search(rf"Sort|Seq Scan on ({tables})|Bitmap", text), text

@@ -8,6 +8,6 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("photos/upload/", views.upload, name="upload"),
     path("photos/mine/", views.mine, name="mine"),
-    path("photos/<uuid:photo_id>/", views.photo, name="photo"),
-    path("photos/<uuid:photo_id>/delete/", views.delete, name="delete"),
+    path("photos/<uuid:pk>/", views.photo, name="photo"),
+    path("photos/<uuid:pk>/delete/", views.delete, name="delete"),
 ]

@@ -2,11 +2,14 @@
 
 import logging
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.files.storage import default_storage
+from django.db.models import Model, QuerySet
 from django.http import (
     FileResponse,
     Http404,
@@ -25,7 +28,7 @@ from secure_django.photos.images import VARIANTS
 from secure_django.photos.models import Photo, PhotoQuerySet, Status
 from secure_django.photos.purposes import purpose_of
 
-__all__ = ["file", "visible_photo"]
+__all__ = ["file", "visible_object", "visible_photo"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,24 @@ def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -
         photo = photos.get(pk=photo_id)
         if photo.is_visible_to(request.user):
             return photo
+    raise hidden(request)
+
+
+def visible_object[M: Model](
+    request: HttpRequest, objects: QuerySet[M], field: str, key: Any
+) -> M:
+    """Return the object if its PhotoField's photo is visible, or raise Http404."""
+    with suppress(ObjectDoesNotExist):
+        instance = objects.get(pk=key)
+        photo: Photo | None = getattr(instance, field)
+        if photo and photo.is_visible_to(request.user, [instance]):
+            return instance
+    raise hidden(request)
+
+
+def hidden(request: HttpRequest) -> Http404:
+    """Log a request for what is hidden or missing, and return the error to raise."""
     # Read the user in each case: otherwise, the headers would distinguish a hidden
     # photo from a missing one.
     log_event("authz_fail", request, level=logging.WARNING, user=request.user.pk)
-    raise Http404
+    return Http404()

@@ -63,7 +63,7 @@ def test_every_url(
 ) -> None:
     """Visit every URL as each kind of user, with photos of each status."""
     for status in (Status.APPROVED, Status.REJECTED, Status.REVIEW):
-        for name in {"test", "gallery"} & PURPOSES.keys():
+        for name in {"test", "gallery.picture.photo"} & PURPOSES.keys():
             make_photo(purpose=PURPOSES[name], status=status)
     world = World()
     staff = make_user("staff@example.com", is_staff=True)

@@ -54,7 +54,7 @@ def body_of(size: int, token: str) -> Iterator[bytes]:
     )
     head += (
         f"--{BOUNDARY}\r\n"
-        'Content-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+        'Content-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
     )
     end = f"\r\n--{BOUNDARY}--\r\n".encode()
     yield head.encode()
