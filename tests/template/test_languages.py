@@ -50,7 +50,7 @@ IN_PLACE = [
 GERMAN = {
     "Gallery": "Galerie",
     "Skip to content": "Zum Inhalt",
-    "Title": "Titel",
+    "title": "Titel",
     "Choose a photo.": "Wähle ein Foto.",
     (
         "This file is too large. The limit is {megabytes} MB. "
@@ -146,7 +146,11 @@ def test_untranslated_texts_are_found(project: Project) -> None:
             "Skip to content",
         ),
         ("templates/error.html", "<h1>{{ title }}</h1>", "<h1>Without a mark</h1>"),
-        ("gallery/models.py", 'PhotoField(_("photo")', 'PhotoField("photo file"'),
+        (
+            "gallery/models.py",
+            '_("Shown with the photo. Up to 120 characters.")',
+            '"Photo file"',
+        ),
         (
             "gallery/views.py",
             '_("The photo was deleted.")',

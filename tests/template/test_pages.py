@@ -59,7 +59,8 @@ HEADERS = [
 ]
 REJECT = """
 from secure_django.photos.services import review_photo
-photo = Photo.objects.get(pk="{}")
+from gallery.models import Picture
+photo = Picture.objects.get(pk="{}").photo
 admin = User.objects.get(is_superuser=True)
 review_photo(photo, admin, "rejected", "No.")
 """

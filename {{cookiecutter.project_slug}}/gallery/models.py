@@ -36,6 +36,7 @@ class Picture(models.Model):
         settings.AUTH_USER_MODEL,
         models.CASCADE,
         related_name="+",
+        verbose_name=_("owner"),
         editable=False,
         db_index=False,
     )
