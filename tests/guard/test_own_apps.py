@@ -8,7 +8,10 @@ import pytest
 from pytest_django import Settings
 
 from secure_django.guard import requests
-from secure_django.guard.access import ROUTES, is_own, is_own_app
+from secure_django.guard.access import ROUTES, TABLES, is_own, is_own_app
+from secure_django.guard.sending import log_in
+from secure_django.testing import HTTPSClient
+from secure_django.user import User
 
 FILE = "/photos/<photo_id>/<variant>/"
 
@@ -53,3 +56,16 @@ def test_code_is_read_without_its_tests(
         file.write_text("cart = 1\n", encoding="utf-8")
     monkeypatch.setattr(requests, "OWN_APPS", [make_app(folder)])
     assert {path for path, _ in requests.code_of_app("shop")} == {files[0]}
+
+
+def test_table_adds_what_an_app_needs_beside_the_session(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_token(client: HTTPSClient, user: User) -> None:
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {user.pk}"
+
+    monkeypatch.setitem(TABLES, "shop", SimpleNamespace(log_in=add_token))
+    client = HTTPSClient()
+    log_in(client, user)
+    assert client.session["_auth_user_id"] == str(user.pk)
+    assert client.defaults["HTTP_AUTHORIZATION"] == f"Bearer {user.pk}"

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from threading import Event
 from unittest.mock import Mock
@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from secure_django import jobs
-from secure_django.jobs import Job, job
+from secure_django.jobs import Job, around, job
 from secure_django.logging import request_id
 from secure_django.management.commands import worker
 from secure_django.models import LastRun
@@ -105,6 +105,35 @@ def test_each_pass_gives_every_due_job_one_turn(
     assert [record.getMessage() for record in caplog.records] == [
         f"a job failed: {own_jobs[0]}"
     ]
+
+
+def test_wrapper_is_around_each_job_and_sees_its_error(
+    own_jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "AROUND", [])
+    seen: list[str] = []
+
+    @around
+    @contextmanager
+    def record(name: str) -> Iterator[None]:
+        seen.append(f"begin {name}")
+        try:
+            yield
+        except ZeroDivisionError:
+            seen.append(f"error {name}")
+            raise
+
+    @job(every=60)
+    def works() -> bool:
+        return True
+
+    @job(every=60)
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    assert [worker.run_job(one) for one in own_jobs] == [True, None]
+    first, second = map(str, own_jobs)
+    assert seen == [f"begin {first}", f"begin {second}", f"error {second}"]
 
 
 @pytest.mark.control("emails")

@@ -43,6 +43,7 @@ class Project(NamedTuple):
     release: str | None  # of the template
     deployment: str | None
     left_out: dict[str, Any]  # the names of tests, with reasons
+    exempt: dict[str, Any]  # code that tests of templates refuse, with reasons
 
     def has(self, deployment: Deployment) -> bool:
         """Return whether the project has, or says that it has, such files."""
@@ -72,6 +73,7 @@ def read_project(root: Path) -> Project:
         release=answers.get("version"),
         deployment=answers.get("deployment"),
         left_out=answers.get("left-out", {}),
+        exempt=answers.get("exempt", {}),
     )
 
 

@@ -22,7 +22,7 @@ from django.db.models import Model
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from secure_django.guard.access import outcome
+from secure_django.guard.access import TABLES, outcome
 from secure_django.guard.marks import OWN_MODELS, Key, State, World, all_values
 from secure_django.testing import HTTPSClient
 from secure_django.user import User
@@ -88,7 +88,7 @@ class Sender:
                 raise_request_exception=False, headers={"origin": OTHER_SITE}
             )
             if user:
-                self.clients[key].force_login(user)
+                log_in(self.clients[key], user)
             # After the log-in, which may write rows of its own.
             self.state = all_values()
         return self.clients[key]
@@ -145,6 +145,14 @@ class Sender:
         for path in self.files.keys() - now.keys():
             path.write_bytes(self.files[path])
         return new
+
+
+def log_in(client: HTTPSClient, user: User) -> None:
+    """Start a session, and add what the apps' tables say, such as a token."""
+    client.force_login(user)
+    for table in TABLES.values():
+        if hasattr(table, "log_in"):
+            table.log_in(client, user)
 
 
 @contextmanager

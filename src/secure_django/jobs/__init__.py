@@ -5,6 +5,7 @@ with the decorator `job`.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from socket import gethostname
 from typing import Any, NamedTuple, Never
@@ -19,7 +20,7 @@ from django.utils import timezone
 from secure_django.mail import outbox as mail
 from secure_django.models import LastRun
 
-__all__ = ["job"]
+__all__ = ["around", "job"]
 
 HERE = f" on {gethostname()}"
 WORKER_HERE = f"worker{HERE}"
@@ -42,6 +43,9 @@ class Job(NamedTuple):
 
 
 JOBS: list[Job] = []
+
+type Around = Callable[[str], AbstractContextManager[object]]
+AROUND: list[Around] = []
 
 
 def job[Work: Callable[[], object]](
@@ -66,6 +70,12 @@ def job[Work: Callable[[], object]](
         return work
 
     return register
+
+
+def around[Wrapper: Around](wrapper: Wrapper) -> Wrapper:
+    """Make each worker run each job within `with wrapper(name):`, such as a trace."""
+    AROUND.append(wrapper)
+    return wrapper
 
 
 class NoTaskBackend(DummyBackend):

@@ -5,7 +5,7 @@ import signal
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
@@ -124,7 +124,9 @@ def run_job(job: Job) -> bool | None:
     """
     request_id.set(uuid4().hex)
     try:
-        with within_limit(job), recorded_run(job):
+        with within_limit(job), recorded_run(job), ExitStack() as stack:
+            for wrapper in jobs.AROUND:
+                stack.enter_context(wrapper(str(job)))
             return job.work() is True
     except (Exception, SystemExit):
         logger.exception("a job failed: %s", job)

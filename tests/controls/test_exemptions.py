@@ -1,0 +1,48 @@
+"""A project exempts code from the tests of its templates, each with a reason."""
+
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from secure_django.controls import test_templates
+from secure_django.controls.test_templates import (
+    test_nothing_is_shown_without_escaping as check_escaping,
+)
+from secure_django.controls.test_templates import (
+    test_pages_show_no_email_of_another_user as check_emails,
+)
+
+
+@pytest.fixture(autouse=True)
+def project(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Return a project whose page shows an email, and a text without escaping."""
+    settings.BASE_DIR = tmp_path
+    settings.GUARD_PACKAGES = []
+    page = "{{ member.email }} {{ text|safe }}"
+    templates = {tmp_path / "templates" / "page.html": page}
+    monkeypatch.setattr(test_templates, "TEMPLATES", templates)
+    return tmp_path
+
+
+def write_exempt(project: Path, reason: str) -> None:
+    lines = [f'"{code}" = "{reason}"' for code in ("member.email", "text|safe")]
+    text = "\n".join(["[tool.secure-django.exempt]", *lines, ""])
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
+
+
+def test_code_with_a_reason_is_exempt(project: Path) -> None:
+    write_exempt(project, "the owner has typed it")
+    check_emails()
+    check_escaping()
+
+
+@pytest.mark.parametrize("reason", ["", " "])
+def test_code_without_a_reason_is_not_exempt(project: Path, reason: str) -> None:
+    write_exempt(project, reason)
+    with pytest.raises(AssertionError, match=r"member\.email"):
+        check_emails()
+    with pytest.raises(AssertionError, match="safe"):
+        check_escaping()
