@@ -26,14 +26,6 @@ IMPORT = re.compile(
 )
 MODULE_IMPORT = re.compile(r"^[+ ]*import (secure_django[\w.]*)", re.MULTILINE)
 NAME = re.compile(r"(\w+)(?: as \w+)?|\*")
-# What recipes import although it is not public: the module and the name.
-ALLOWED_UNTIL_SEAMS = {
-    # Changes to the engine that a recipe makes by a patch.
-    ("secure_django.conf.environment", "sentry_dsn"),
-    ("secure_django.jobs", "Job"),
-    ("secure_django.photos.jobs", "hour_ago"),
-    ("secure_django.photos.jobs", "present_folder"),
-}
 
 
 def public_modules() -> list[str]:
@@ -170,9 +162,7 @@ def test_projects_and_documents_import_public_names_alone() -> None:
             if not is_public(module, name):
                 private[module, name] = path.relative_to(ROOT).as_posix()
     assert number > 50
-    unexpected = {key: private[key] for key in private.keys() - ALLOWED_UNTIL_SEAMS}
-    assert not unexpected
-    assert private.keys() >= ALLOWED_UNTIL_SEAMS, "an exception is no longer needed"
+    assert not private
 
 
 def test_private_name_is_found() -> None:

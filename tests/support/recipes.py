@@ -28,11 +28,16 @@ SECTIONS = ["What you get", "What it costs", "Steps", "Take it out again"]
 # What makes and tests the app of the pages.
 APPLIED = [
     "tests/recipes/*",
-    f"{RAW}/scripts/app_template/*",
-    f"{RAW}/scripts/new_app.py",
-    f"{RAW}/core/tests/*",
-    f"{RAW}/uploads/*.py",
+    "src/secure_django/commands/*",
+    "src/secure_django/controls/*",
+    "src/secure_django/guard/*",
+    "src/secure_django/photos/*.py",
+    f"{RAW}/pyproject.toml",
 ]
+# What the attacks of a module import from the repository.
+BESIDE = {"single_sign_on": ROOT / "tests" / "accounts" / "passkey.py"}
+# The command that writes settings.lock anew, after a change of the settings.
+WRITE_LOCK = "uv run python -m secure_django.conf.lock"
 # A change of a diff, after the path of its file if it is another one.
 HUNK = re.compile(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", re.MULTILINE)
 # What installing, running and testing leave. The database is compared by its tables.
@@ -133,13 +138,16 @@ class Installed:
     def take_out(self, recipe: Recipe) -> None:
         """Follow the page's way out, then undo its steps in reverse.
 
-        At the end, remove their packages.
+        At the end, remove their packages, and write settings.lock if they changed it.
         """
         for block in recipe.way_out:
             self.follow(block)
         for block in reversed(recipe.steps):
             self.undo(block)
         self.sync()
+        blocks = [*recipe.steps, *recipe.way_out]
+        if any("config/settings.py" in block.text for block in blocks):
+            run(self.folder, *WRITE_LOCK.split())
 
     @contextmanager
     def following(
@@ -223,17 +231,21 @@ class Installed:
 
     def attack(self, module: str) -> None:
         """Check the types of a module of tests/recipes/inside, and run it there."""
-        name = "core/tests/test_recipe.py"
+        name = "tests/test_recipe.py"
         inside = self.folder / name
         text = (INSIDE / f"{module}.py").read_text(encoding="utf-8")
         # The comment hides what only the project can import from the template's mypy.
         text = text.replace("# mypy: ignore-errors\n", "")
         inside.write_text(text, encoding="utf-8")
+        added = [inside]
+        if module in BESIDE:
+            added.append(Path(shutil.copy(BESIDE[module], inside.parent)))
         try:
             self.run("mypy", name, MYPY_CACHE_DIR=mypy_cache())
             self.run("pytest", "-q", "-p", "no:cacheprovider", name)
         finally:
-            inside.unlink()
+            for path in added:
+                path.unlink()
 
     def snapshot(self) -> dict[str, bytes | str]:
         """Return the content of each file, uv.lock too, and the database's tables."""

@@ -125,7 +125,7 @@ def test_title_adds_no_header(way: str, login: Login, user: User) -> None:
 def test_text_of_a_waiting_reminder_is_encrypted(user: User) -> None:
     remind(make(user, "Divorce").pk)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT content FROM core_mail")
+        cursor.execute("SELECT content FROM secure_django_mail")
         ((stored,),) = cursor.fetchall()
     assert "Divorce" in Mail.objects.get().content
     assert "Divorce" not in stored

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.template import Context, Template
 
-from core.commonmark import MAX_LENGTH, render_markdown
+from notes.templatetags.markdown import MAX_LENGTH, render_markdown
 from secure_django.testing import Login
 from notes.models import Note
 from users.models import User

@@ -98,7 +98,9 @@ def test_guesses_find_nothing(login: Login, other_user: User, invited: Member) -
     assert Member.objects.get().user is None
 
 
-@pytest.mark.skipif(not apps.is_installed("accounts"), reason="no sign-up")
+@pytest.mark.skipif(
+    not apps.is_installed("secure_django.accounts"), reason="no sign-up"
+)
 @pytest.mark.usefixtures("invited")
 def test_account_whose_email_is_not_verified_accepts_nothing() -> None:
     client = HTTPSClient()

@@ -38,7 +38,7 @@ from secure_django.testing import (
 )
 from users.models import User
 
-HAS_ACCOUNTS = apps.is_installed("accounts")
+HAS_ACCOUNTS = apps.is_installed("secure_django.accounts")
 ABSENT = object()
 EMAIL = "owner@example.com"
 
@@ -662,11 +662,19 @@ def test_staff_prove_their_second_factor(
 def test_passkeys_are_for_superusers(
     client: HTTPSClient, provider: Provider, user: User, make_user: MakeUser
 ) -> None:
-    passkeys = import_module("tests.accounts.test_passkeys")
+    passkeys = import_module("tests.passkey")
+    people = import_module("secure_django.testing.people")
+    authenticators = import_module("allauth.mfa.models").Authenticator.objects
+    page = "/accounts/2fa/webauthn/login/"
+    ajax = {"x-requested-with": "XMLHttpRequest"}
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     for person, inside in ((user, False), (admin, True)):
-        passkey = passkeys.add_passkey(person)
-        passkeys.answer(client, passkey, passkeys.options(client), person)
+        people.verify_email(person)
+        passkey = passkeys.Passkey()
+        authenticators.create(user=person, type="webauthn", data=passkey.data)
+        options = client.get(page, headers=ajax).json()["request_options"]
+        credential = passkey.sign(options, user_pk_to_url_str(person))
+        client.post(page, {"credential": credential})
         assert (client.session.get("_auth_user_id") == str(person.pk)) is inside
 
 

@@ -31,8 +31,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from tracing import traces_url
 
-from secure_django.conf.environment import traces_url
 from secure_django.jobs import JOBS
 from secure_django.testing import HTTPSClient, in_environment, start
 
@@ -544,7 +544,7 @@ def test_without_the_variable_nothing_is_imported(
     assert found[0].strip() == "[]"
     assert "opentelemetry.sdk.trace" in found[1]
     assert not collector.bodies
-    assert "core.tracing.TracingMiddleware" not in settings.MIDDLEWARE
+    assert "tracing.middleware.TracingMiddleware" not in settings.MIDDLEWARE
 
 
 @pytest.mark.parametrize(
@@ -575,6 +575,6 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         assert traces_url(url) == url
         assert in_environment(monkeypatch, TRACES_URL=url)["TRACES_URL"] == url
-    monkeypatch.setattr("secure_django.conf.environment.is_installed", lambda _: False)
+    monkeypatch.setattr("tracing.find_spec", lambda _: None)
     with pytest.raises(ImproperlyConfigured, match="uv sync --all-extras"):
         traces_url("https://collector.example.com/v1/traces")
