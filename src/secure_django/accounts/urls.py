@@ -50,7 +50,8 @@ def select_pages(patterns: list[Any]) -> list[Any]:
     """Return the pages in NAMES, in the groups that allauth puts them in."""
     groups = [pattern for pattern in patterns if hasattr(pattern, "url_patterns")]
     pages = [pattern for pattern in patterns if getattr(pattern, "name", None) in NAMES]
-    return [*map(select_group, groups), *map(limit_emails, pages)]
+    chosen = [group for group in map(select_group, groups) if group.url_patterns]
+    return [*chosen, *map(limit_emails, pages)]
 
 
 def select_group(group: Any) -> Any:
