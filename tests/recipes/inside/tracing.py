@@ -62,6 +62,7 @@ WHITENOISE_USE_FINDERS = True
 """
 URLS = """
 from config.urls import *
+from config.urls import urlpatterns
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpResponse
