@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_project import SmallProject, copy_package
+from tests.support.small_project import (
+    COOKIES,
+    OTHER_SITES,
+    PAGES,
+    SmallProject,
+    copy_package,
+)
 
 WHOLE = pytest.mark.tier("whole")
 MARK = '@pytest.mark.control("V3.3.1")'
@@ -116,6 +122,21 @@ def test_any_failure_is_red_and_a_skipped_file_is_whole(project: SmallProject) -
     assert result.whole["result"] == "red"
     assert result.whole["failed"] == ["tests/test_failing.py::test_fails"]
     assert result.state("V3.3.1") == "shown"
+
+
+@WHOLE
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_named_file_of_the_package_has_the_ids_of_a_whole_run(
+    processes: str, package: Path, project: SmallProject
+) -> None:
+    folder = package / "secure_django"
+    pages = f"{folder / 'guard' / 'test_access.py'}::test_pages"
+    headers = str(folder / "controls" / "test_headers.py")
+    result = project.run("-n", processes, "-c", "pyproject.toml", pages, headers)
+    assert result.partial, result.output
+    tests = [test for row in result.partial["controls"] for test in row["tests"]]
+    expected = [PAGES, f"{COOKIES}[1]", f"{COOKIES}[2]", OTHER_SITES]
+    assert sorted(tests) == sorted(expected)
 
 
 @WHOLE

@@ -24,7 +24,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from secure_django.controls.command_line import names_paths
 from secure_django.controls.outcomes import Outcomes, function_of, written_tests
-from secure_django.controls.project import Project, read_project
+from secure_django.controls.project import Project, name_of, read_project
 from secure_django.controls.release import Release, read_release
 
 # A control, its level, its category of the OWASP Top 10, what it requires, its state
@@ -56,6 +56,20 @@ ADVICE = (
     "Each test of secure-django must run, or stand with its reason in"
     " [tool.secure-django.left-out] of pyproject.toml."
 )
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Give a file of the package its short name if the command names the file.
+
+    Pytest names a file outside of the project by nothing, and one in a virtual
+    environment by its path there.
+    """
+    name = name_of(module_path)
+    if name is None:
+        return None
+    return pytest.Module.from_parent(parent, path=module_path, nodeid=name)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
