@@ -265,6 +265,11 @@ def test_uv_is_raised_wherever_it_is_installed(renewed: tuple[Path, str]) -> Non
     assert 'required-version = ">=0.13.9"' in read(folder, f"{RAW}/pyproject.toml")
 
 
+def test_files_that_stay_as_they_are_exist() -> None:
+    """One that moved would be rewritten."""
+    assert [path for path in sorted(renewal.KEPT) if not (ROOT / path).is_file()] == []
+
+
 def test_only_versions_change(renewed: tuple[Path, str]) -> None:
     folder, _ = renewed
     for path, text in FILES.items():
