@@ -38,6 +38,7 @@ def test_settings_are_the_projects():
 def test_fails_by_a_setting():
     assert settings.SITE_NAME == "The test site"
 """
+MODULE = "tests/web/test_settings.py"
 FAILS = "def test_is_left_out():\n    raise AssertionError\n"
 # What the tests of the repository use beside the packages of a project.
 REPOSITORY = re.compile(
@@ -80,9 +81,15 @@ def project(tmp_path: Path, repository: Path) -> Path:
     folder = shutil.copytree(SITE, tmp_path / "my-secure-site")
     (folder / "tests").mkdir()
     (folder / "tests" / "settings.py").write_text(SETTINGS, encoding="utf-8")
+    (folder / "pyproject.toml").write_text("", encoding="utf-8")
     record = {"template": str(repository), "commit": "v1.0.0"}
     (folder / ".cruft.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
+
+
+def leave_out(project: Path, test: str, reason: str) -> None:
+    text = f'[tool.secure-django.engines-left-out]\n"{test}" = "{reason}"\n'
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
 
 
 def run_engines(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -105,6 +112,32 @@ def test_engines_are_tested_on_the_settings_of_the_project(project: Path) -> Non
         process.stdout
     )
     assert process.returncode == 1
+
+
+@pytest.mark.tier("whole")
+def test_team_leaves_out_a_test_with_its_reason(project: Path) -> None:
+    leave_out(project, f"{MODULE}::test_fails_by_a_setting", "We have another name.")
+    process = run_engines(project, "-n", "0")
+    assert "1 passed, 1 deselected" in process.stdout, process.stdout + process.stderr
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("test", "reason", "message"),
+    [
+        (f"{MODULE}::test_fails_by_a_setting", " ", "is left out without a reason"),
+        (f"{MODULE}::test_fails", "It fails.", "but there is no such test"),
+        ("tests/web/test_gone.py::test_a", "It fails.", "but there is no such test"),
+    ],
+)
+def test_what_is_left_out_needs_a_test_and_a_reason(
+    test: str, reason: str, message: str, project: Path
+) -> None:
+    leave_out(project, test, reason)
+    process = run_engines(project)
+    assert process.returncode == 1
+    assert process.stderr.startswith(f"{test} is left out")
+    assert message in process.stderr
 
 
 def test_project_without_a_record_is_told_so(project: Path) -> None:

@@ -18,6 +18,7 @@ import yaml
 from secure_django.commands.tasks import TASKS
 from secure_django.scans import SCANS
 from tests.support.baking import ALL_ON, RAW, ROOT, Project, own_paths, run
+from tests.support.updating import jobs_of
 
 type Job = dict[str, Any]
 
@@ -319,7 +320,7 @@ def test_pipeline_runs_for_changes_and_schedules(pristine: Project) -> None:
     scheduled = {
         name for name, job in parsed.items() if "rules" in job and name != "workflow"
     }
-    assert scheduled == {"template-update", "template-request"}
+    assert scheduled == {"engines", "template-update", "template-request"}
     assert not [
         name for name in scheduled if parsed[name]["rules"] != [{"if": rules[2]}]
     ]
@@ -395,6 +396,28 @@ def test_ci_checks_tests_and_scans_everything_with_the_lock_file(
     command = r"^.*(?:poe security|secure_django\.scans)((?: [\w-]+)+)"
     called = " ".join(re.findall(command, commands, re.MULTILINE)).split()
     assert sorted(called) == sorted(scans), "every scan runs, once"
+
+
+@pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
+def test_engines_are_tested_each_week_and_on_each_update(
+    ci_scanning: str, pristine: Project
+) -> None:
+    project = pristine(ALL_ON | {"ci_scanning": ci_scanning})
+    command = "uv run poe engines"
+    if ci_scanning == "github":
+        flow = workflows(project)["security.yml"]
+        job = flow["jobs"]["engines"]
+        assert set(re.findall(r"github\.event_name == '(\w+)'", job["if"])) == NEWS
+        assert flow[True].keys() >= NEWS
+        assert flow["env"]["UV_LOCKED"] == "1"
+        assert job["steps"][-1]["run"] == command
+    else:
+        job = pipeline(project)["engines"]
+        assert job["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
+        assert job["script"] == command
+    merging, _ = jobs_of(project)
+    commands = re.findall(r"uv run poe (check|test|engines)\b", str(merging))
+    assert commands == ["check", "test", "engines"]
 
 
 # Whatever names a version has something that raises it.

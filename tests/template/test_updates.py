@@ -174,6 +174,7 @@ def test_check_and_tests_run_on_the_update(template: Path, machine: Machine) -> 
     request = run_jobs(project, machine, tests="whole")
     assert request.pushed, request.log
     assert "Check and tests passed: https://run" in request.body, request.log
+    assert "secure_django.commands.engines -k test_headers" in request.log
     assert "committed" not in request.body, "a request is"
     assert "--draft" not in request.log
     pulled = machine.clone("template-update")

@@ -1,7 +1,11 @@
 """Run the package's own tests on the settings of a project.
 
 Neither a wheel nor vendor/ has these tests, so they come from a clone of the template's
-repository. The arguments are pytest's: `poe engines -k log_in`.
+repository. The arguments are pytest's: `poe engines -k log_in`. A team that changes
+what an engine does names the tests that this makes red, each with its reason:
+
+    [tool.secure-django.engines-left-out]
+    "tests/web/test_headers.py::test_csp_reports_are_limited" = "Our proxy does."
 """
 
 import importlib.metadata
@@ -9,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from django.conf import settings
@@ -16,10 +21,11 @@ from django.conf import settings
 from secure_django.commands.programs import NotRun, check_project, run
 from secure_django.commands.template_update import read_record
 
-# The folders of tests that need an app: without it, the project has nothing to test.
+# The tests that need an app: without it, the project has nothing to test.
 APPS = {
     "accounts": "secure_django.accounts",
     "photos/cloudinary": "secure_django.photos.cloudinary",
+    "test_seams.py": "secure_django.accounts",
 }
 # What says nothing about the settings of a project, or needs more than a project has.
 LEFT_OUT = {
@@ -37,6 +43,7 @@ LEFT_OUT = {
     "template": "projects that the template's tests generate",
     "test_fetch_attacks.py": "packages that only the repository has",
     "test_postgresql.py": "a PostgreSQL that the repository's tests start",
+    "test_public_names.py": "the names of every app of the package",
 }
 # The example app comes with the tests, and has photos.
 SETTINGS = """\
@@ -46,6 +53,8 @@ globals().update(runpy.run_path({path!r}))
 INSTALLED_APPS = [*INSTALLED_APPS, "example"]
 GUARD_PACKAGES = ["secure_django"]
 """
+# The table of pyproject.toml with the tests that a team leaves out.
+TABLE = "engines-left-out"
 CONFIGURATION = """\
 [pytest]
 markers =
@@ -95,14 +104,16 @@ def prepare_clone(clone: Path, project: Path) -> None:
 
 def run_tests(clone: Path, project: Path, *arguments: str) -> int:
     """Run pytest in the clone, and return its exit code."""
-    paths = [clone / "tests" / "site", project]
+    paths = [str(clone / "tests" / "site"), str(project)]
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "engines_settings",
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTHONPATH": os.pathsep.join(paths),
     }
     parallel = ("-n", "auto", "--dist", "worksteal")
     command = [sys.executable, "-m", "pytest", "tests", *parallel, *arguments]
     command += [f"--ignore=tests/{name}" for name in list_ignored()]
+    command += [f"--deselect={test}" for test in list_left_out(clone, project)]
     return subprocess.run(  # noqa: S603 - no shell
         command, cwd=clone, env=environment, check=False
     ).returncode
@@ -113,6 +124,23 @@ def list_ignored() -> list[str]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     missing = [name for name, app in APPS.items() if app not in settings.INSTALLED_APPS]
     return [*LEFT_OUT, *missing]
+
+
+def list_left_out(clone: Path, project: Path) -> list[str]:
+    """Return the tests that the team leaves out, or end with what is wrong with one."""
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    metadata = tomllib.loads(text).get("tool", {}).get("secure-django", {})
+    left_out: dict[str, str] = metadata.get(TABLE, {})
+    for test, reason in left_out.items():
+        if not reason.strip():
+            sys.exit(
+                f"{test} is left out without a reason: [tool.secure-django.{TABLE}]"
+            )
+        file, _, function = test.partition("::")
+        module = clone / file
+        if not module.is_file() or f"def {function}(" not in module.read_text("utf-8"):
+            sys.exit(f"{test} is left out, but there is no such test")
+    return list(left_out)
 
 
 if __name__ == "__main__":

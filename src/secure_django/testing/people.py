@@ -5,13 +5,15 @@ import hmac
 import secrets
 import struct
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 
 from secure_django.encryption import encrypt
+
+if TYPE_CHECKING:
+    from allauth.mfa.models import Authenticator
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -34,7 +36,9 @@ def code(secret: str = SECRET) -> str:
     return f"{(value & 0x7FFFFFFF) % 10**6:06}"
 
 
-def add_second_factor(user: Any) -> Authenticator:
+def add_second_factor(user: Any) -> "Authenticator":
+    from allauth.mfa.models import Authenticator
+
     data = {"secret": encrypt(SECRET)}
     return Authenticator.objects.get_or_create(
         user=user, type=Authenticator.Type.TOTP, defaults={"data": data}
@@ -43,6 +47,8 @@ def add_second_factor(user: Any) -> Authenticator:
 
 def recovery_codes(user: Any) -> list[str]:
     """Return the unused recovery codes of a user. Generate them if there are none."""
+    from allauth.mfa.models import Authenticator
+
     data = {"seed": encrypt(secrets.token_hex(40)), "used_mask": 0}
     kind = Authenticator.Type.RECOVERY_CODES
     codes, _ = Authenticator.objects.get_or_create(
