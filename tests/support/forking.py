@@ -11,8 +11,7 @@ from typing import Any
 from PIL import Image
 
 from tests.support.baking import RAW, is_text
-from tests.support.recipes import Recipe, hunks, replace
-from tests.support.releases import change
+from tests.support.releases import Edit, change
 
 FONT = b"wOF2\0\1\0\0" + bytes(range(256)) * 8
 FONT_FACE = """\
@@ -24,7 +23,38 @@ FONT_FACE = """\
 
 :root {
 """
-SINGLE_SIGN_ON = ("single-sign-on", "single-sign-on-people", "single-sign-on-pages")
+PROVIDER = """\
+        "APPS": [{"provider_id": "sso", "client_id": "site", "secret": OIDC_SECRET}],
+"""
+SINGLE_SIGN_ON: list[Edit] = [
+    (
+        "config/settings.py",
+        '    "allauth.account",\n',
+        (
+            '    "allauth.account",\n'
+            '    "allauth.socialaccount",\n'
+            '    "allauth.socialaccount.providers.openid_connect",\n'
+        ),
+    ),
+    (
+        "config/settings.py",
+        "UPLOADS_PER_HOUR = ",
+        (
+            'OIDC_SECRET = env.read("OIDC_SECRET", str, "")\n'
+            "SOCIALACCOUNT_PROVIDERS = {\n"
+            '    "openid_connect": {\n'
+            f"{PROVIDER}"
+            "    }\n"
+            "}\n"
+            "UPLOADS_PER_HOUR = "
+        ),
+    ),
+    (
+        ".env.example",
+        "TIME_ZONE=UTC\n",
+        "TIME_ZONE=UTC\n# The site's secret at the OpenID Connect provider.\nOIDC_SECRET=\n",
+    ),
+]
 RENOVATE = {
     "$schema": "https://docs.renovatebot.com/renovate-schema.json",
     "extends": ["config:recommended", "local>web/renovate-config"],
@@ -34,7 +64,7 @@ RENOVATE = {
     "packageRules": [{"matchManagers": ["pep621"], "groupName": "Python"}],
 }
 NEWSLETTER = """\
-TIME_ZONE = env.read("TIME_ZONE", environment.time_zone, "UTC")
+TIME_ZONE = env.read("TIME_ZONE", conf.time_zone, "UTC")
 # % if cookiecutter.newsletter
 NEWSLETTER_SENDER = f"newsletter@{DOMAIN_NAME}"
 # % endif
@@ -67,7 +97,7 @@ def add_font(fork: Path) -> None:
     raw = fork / RAW
     (raw / "static" / "museum.woff2").write_bytes(FONT)
     design = "static/design.css"
-    policy = '    "img-src": [CSP.SELF],\n'
+    policy = '    "img-src": [CSP.SELF, *PHOTO_HOSTS],\n'
     change(
         raw,
         [
@@ -94,21 +124,15 @@ def add_logo(fork: Path) -> None:
 
 
 def add_single_sign_on(fork: Path) -> None:
-    """Follow the pages of docs/recipes about OpenID Connect."""
+    """Configure a provider of OpenID Connect, with its package and its variable."""
     raw = fork / RAW
-    blocks = [block for name in SINGLE_SIGN_ON for block in Recipe(name).steps]
-    for block in blocks:
-        if block.language == "diff":
-            for path, old, new in hunks(block):
-                replace(raw / path, old, new)
-        elif block.path:
-            (raw / block.path).write_text(block.text, encoding="utf-8")
-    extra = '"django-allauth[socialaccount]", # its version is that below'
+    change(raw, SINGLE_SIGN_ON)
     text = (raw / "pyproject.toml").read_text(encoding="utf-8")
     version = re.search(r'"django-allauth(~=[\d.]+)"', text)
     assert version
-    pinned = f'"django-allauth[socialaccount]{version[1]}",'
-    change(raw, [("pyproject.toml", extra, pinned)])
+    first = '    "python-dotenv='
+    package = f'    "django-allauth[socialaccount]{version[1]}",\n'
+    change(raw, [("pyproject.toml", first, f"{package}{first}")])
     extras = "django-allauth[mfa,socialaccount]~="
     change(fork, [("pyproject.toml", "django-allauth[mfa]~=", extras)])
 
@@ -130,15 +154,18 @@ def add_prompt(fork: Path) -> None:
 
 
 def remove_prompt(fork: Path, prompt: str = "cloudinary_moderation") -> None:
-    """Remove a feature: the prompt, its folder, and what the lists have for it."""
+    """Remove a feature: the prompt, its folder, and what the lists have for it.
+
+    Only the gallery has a folder; the package keeps the apps of the others.
+    """
     edit_prompts(fork, lambda prompts: prompts.pop(prompt))
     edit_prompts(fork, lambda prompts: prompts["__prompts__"].pop(prompt))
     hook = fork / "hooks" / "post_gen_project.py"
     text = hook.read_text(encoding="utf-8")
     row = re.compile(rf'^    \("{prompt}", True\): \["(.+)"\],\n', re.MULTILINE)
-    (folder,) = row.findall(text)
+    for folder in row.findall(text):
+        shutil.rmtree(fork / RAW / folder)
     hook.write_text(row.sub("", text), encoding="utf-8", newline="\n")
-    shutil.rmtree(fork / RAW / folder)
     for path in filter(is_text, (fork / RAW).rglob("*")):
         text = path.read_text(encoding="utf-8")
         path.write_text(without(prompt, text), encoding="utf-8", newline="\n")

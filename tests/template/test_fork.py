@@ -44,30 +44,34 @@ DEFAULTS = {
     "deployment": ["platform", "server"],
     "_repository": "https://git.museum.example/web/museum-django",
 }
-LOWER_APPS = '    "uploads",\n    "users",\n'
+NEW_APPS = "    # `poe app` names new apps above this line.\n"
 # As CONTRIBUTING.md says: an app is in three lists, a package in two pyproject.toml.
 PACKAGE = f"markdown-it-py=={version('markdown-it-py')}"
 CHECK = "uv run poe check\n"
 STEP = "uv run python -m compileall -q notes\n"
 EDITS: list[Edit] = [
-    (
-        "config/settings.py",
-        '    "secure_django.apps.AdminConfig",\n',
-        '    "notes",\n    "secure_django.apps.AdminConfig",\n',
-    ),
-    ("pyproject.toml", f"{LOWER_APPS}]", f'    "notes",\n{LOWER_APPS}]'),
+    ("config/settings.py", NEW_APPS, f'    "notes",\n{NEW_APPS}'),
     (
         "pyproject.toml",
-        f'{LOWER_APPS}    "core"',
-        f'    "notes",\n{LOWER_APPS}    "core"',
+        f'root_packages = [\n{NEW_APPS}    "config",\n',
+        f'root_packages = [\n    "notes",\n{NEW_APPS}    "config",\n',
+    ),
+    (
+        "pyproject.toml",
+        f'layers = [\n    "config",\n{NEW_APPS}',
+        f'layers = [\n    "config",\n    "notes",\n{NEW_APPS}',
     ),
     (
         "../hooks/pre_gen_project.py",
         "    annotated-types ",
         "    notes\n    annotated-types ",
     ),
-    ("pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
-    ("../pyproject.toml", '    "pillow~=', f'    "{PACKAGE}",\n    "pillow~='),
+    ("pyproject.toml", '    "python-dotenv=', f'    "{PACKAGE}",\n    "python-dotenv='),
+    (
+        "../pyproject.toml",
+        '    "python-dotenv==',
+        f'    "{PACKAGE}",\n    "python-dotenv==',
+    ),
     ("pyproject.toml", 'select = [\n    "E", ', 'select = [\n    "PIE", "E", '),
     (
         ".github/workflows/ci.yml",
@@ -119,6 +123,8 @@ from django.db import models
 
 
 class Note(models.Model):
+    in_clear = {"text": "everyone reads it"}
+
     text = models.CharField(max_length=100)
 
     def __str__(self) -> str:
@@ -161,9 +167,10 @@ FAILURES = {
 }
 
 
-def record_files(fork: Path) -> None:
-    """Commit a fork, with the list of its files."""
+def record(fork: Path) -> None:
+    """Commit a fork, with its settings.lock and the list of its files."""
     commit(fork)  # the list has what Git knows
+    run(fork, sys.executable, "-m", "tests.support.settings_lock")
     run(fork, sys.executable, "-m", "tests.support.records")
     commit(fork)
 
@@ -179,7 +186,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, text in APP.items():
         (folder / RAW / "notes" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / RAW / "notes" / path).write_text(text, encoding="utf-8")
-    record_files(folder)
+    record(folder)
     return folder
 
 
@@ -190,7 +197,7 @@ def edited_fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_repository(folder)
     for edit in EDITS_OF_A_FORK:
         edit(folder)
-    record_files(folder)
+    record(folder)
     run(folder, "uv", "sync", "--quiet", UV_PROJECT_ENVIRONMENT=".venv")
     return folder
 
@@ -240,8 +247,8 @@ def test_fork_without_a_prompt_is_green(prompt: str, tmp_path: Path) -> None:
     fork = copy_template(tmp_path / "museum-django")
     set_repository(fork)
     remove_prompt(fork, prompt)
-    record_files(fork)
-    modules = [f"tests/test_{name}.py" for name in ABOUT_FEATURES]
+    record(fork)
+    modules = [f"tests/template/test_{name}.py" for name in ABOUT_FEATURES]
     options = ["-n0", "-q", "--tier=quick", "-p", "no:cacheprovider"]
     command = ("pytest", *options, f"--basetemp={tmp_path / 'inner'}", *modules)
     run_within(3500, fork, command, {})

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
+from jinja2 import Environment
 
 from benchmarks import RESULTS, record
 from benchmarks.figures import block, sentence
@@ -35,6 +37,16 @@ if PROMPTS["_repository"] != REPOSITORY:
         "a fork has texts, defaults and figures of its own", allow_module_level=True
     )
 
+# The test site has everything but the gallery.
+SITE_ANSWERS = {
+    "project_name": "Full Site",
+    "__description": "A website made with Django.",
+    "domain_name": "example.com",
+    "author_email": "security@example.com",
+    "auth_app": True,
+    "cloudinary_moderation": True,
+    "gallery": False,
+}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 150
 GENERATION = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
@@ -228,3 +240,27 @@ def test_renovate_opens_one_request_a_week(ci_scanning: str, pristine: Project) 
     )
     assert grouped["matchUpdateTypes"] == ["minor", "patch"]
     assert grouped["groupName"] == "packages"
+
+
+# The test site of the package
+
+
+def render_settings(**answers: object) -> str:
+    engine = Environment(  # noqa: S701 - Python, not HTML
+        line_statement_prefix="# %", keep_trailing_newline=True
+    )
+    template = engine.from_string(
+        (ROOT / RAW / "config" / "settings.py").read_text(encoding="utf-8")
+    )
+    return template.render(cookiecutter=SITE_ANSWERS | answers)
+
+
+def test_site_has_the_settings_of_the_template() -> None:
+    site = settings.BASE_DIR / "config" / "settings.py"
+    assert site.read_text(encoding="utf-8") == render_settings()
+
+
+def test_settings_are_short_enough_to_be_read() -> None:
+    lines = render_settings(gallery=True).splitlines()
+    assert 120 <= len(lines) <= 160
+    assert max(map(len, lines)) <= 88
