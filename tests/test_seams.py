@@ -1,5 +1,6 @@
 """What docs/seams.md says: a project changes the package without an edit of it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from secure_django.conf import number
 from secure_django.conf.environment import Environment
 from secure_django.login.forms import LoginForm
 from secure_django.photos.checks import check_variants
+from secure_django.photos.form_fields import PhotoInput
 from secure_django.photos.images import VARIANTS
 from secure_django.photos.models import Photo, PhotoQuerySet
 from secure_django.photos.moderation import get_moderation_backend
@@ -104,6 +106,16 @@ def test_limit_is_a_setting(client: HTTPSClient, settings: Settings) -> None:
         for number in range(2)
     ]
     assert statuses == [200, 429]
+
+
+def test_template_of_a_widget_is_replaced(settings: Settings, tmp_path: Path) -> None:
+    assert "Choose a picture" not in PhotoInput().render("photo", None)
+    template = tmp_path / PhotoInput.template_name
+    template.parent.mkdir(parents=True)
+    template.write_text("Choose a picture", encoding="utf-8")
+    (engine,) = settings.TEMPLATES
+    settings.TEMPLATES = [engine | {"DIRS": [tmp_path]}]
+    assert PhotoInput().render("photo", None) == "Choose a picture"
 
 
 @pytest.mark.django_db

@@ -52,7 +52,11 @@ SINGLE_SIGN_ON: list[Edit] = [
     (
         ".env.example",
         "TIME_ZONE=UTC\n",
-        "TIME_ZONE=UTC\n# The site's secret at the OpenID Connect provider.\nOIDC_SECRET=\n",
+        (
+            "TIME_ZONE=UTC\n"
+            "# The site's secret at the OpenID Connect provider.\n"
+            "OIDC_SECRET=\n"
+        ),
     ),
 ]
 RENOVATE = {

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.forms",
     # In development too, the middleware serves static files, with security headers.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -157,7 +158,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{RULES}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": f"{RULES}.CommonPasswordValidator"},
     {"NAME": f"{RULES}.NumericPasswordValidator"},
-    # Add rules of your own here.
     {"NAME": "secure_django.login.password_validation.SiteNameValidator"},
     # % if cookiecutter.auth_app
     {"NAME": "secure_django.accounts.password_validation.BreachedPasswordValidator"},

@@ -62,6 +62,8 @@ APPS = {
     "whitenoise.runserver_nostatic": 311,
     "allauth": 312,
     "allauth.account": 313,
+    # FORM_RENDERER finds the templates of Django's widgets there.
+    "django.forms": 318,
 }
 ACCOUNTS_APPS = {
     "django.contrib.humanize": 314,

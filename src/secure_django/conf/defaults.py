@@ -50,6 +50,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+# A template in templates/ takes the place of a widget's too.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # Django's default runs tasks inside the request.
 TASKS = {"default": {"BACKEND": "secure_django.jobs.NoTaskBackend"}}
 # Translations of the project's own texts: see docs/languages.md.

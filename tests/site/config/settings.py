@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.forms",
     # In development too, the middleware serves static files, with security headers.
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -142,7 +143,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{RULES}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": f"{RULES}.CommonPasswordValidator"},
     {"NAME": f"{RULES}.NumericPasswordValidator"},
-    # Add rules of your own here.
     {"NAME": "secure_django.login.password_validation.SiteNameValidator"},
     {"NAME": "secure_django.accounts.password_validation.BreachedPasswordValidator"},
 ]
