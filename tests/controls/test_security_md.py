@@ -6,7 +6,12 @@ import re
 from secure_django.controls.evidence import LIST, LISTED
 from secure_django.controls.project import PACKAGE
 from secure_django.controls.release import FILE
-from tests.support.controls import make_release, read_markers
+from tests.support.controls import (
+    files_with_tests,
+    make_release,
+    read_functions,
+    read_markers,
+)
 
 ROW = re.compile(r"^\| (\S+) \| .+ \| (`test_\w+`(?:, `test_\w+`)*) \|$", re.MULTILINE)
 DOCUMENTS = [PACKAGE / "docs" / "security.md", *PACKAGE.rglob("SECURITY.md")]
@@ -29,6 +34,23 @@ def test_tables_of_controls_match_the_markers() -> None:
     assert listed == shown, (
         f"not in SECURITY.md: {shown - listed}; without a test: {listed - shown}"
     )
+
+
+def test_each_test_that_a_document_names_exists() -> None:
+    """In sentences too."""
+    written = {
+        function.name
+        for path in files_with_tests()
+        for function in read_functions(path)
+    }
+    documents = [*PACKAGE.rglob("*.md")]
+    named = {
+        test
+        for path in documents
+        for test in re.findall(r"\b(test_\w+)`", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert named - written == set()
 
 
 def test_list_of_requirements_is_whole_and_matches_the_markers() -> None:

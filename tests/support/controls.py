@@ -20,7 +20,7 @@ TESTS = ROOT / "tests"
 OTHERS = {"production", "recipes", "site", "support", "template"}
 
 
-def test_files() -> list[Path]:
+def files_with_tests() -> list[Path]:
     files = [path for suite in SUITES for path in PACKAGE.glob(f"{suite}/test_*.py")]
     files += [
         path
@@ -53,7 +53,7 @@ def controls_of(function: ast.FunctionDef) -> Iterator[str]:
 def read_markers() -> dict[str, list[str]]:
     """Return the tests of each control."""
     tests = defaultdict(list)
-    for path in test_files():
+    for path in files_with_tests():
         for function in read_functions(path):
             for control in controls_of(function):
                 tests[control].append(f"{name_of(path)}::{function.name}")
@@ -64,7 +64,7 @@ def make_release() -> dict[str, Any]:
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     suite = [
         f"{name_of(path)}::{function.name}"
-        for path in test_files()
+        for path in files_with_tests()
         if path.is_relative_to(PACKAGE)
         for function in read_functions(path)
     ]

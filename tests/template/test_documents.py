@@ -383,8 +383,9 @@ def test_every_variable_that_a_project_reads_is_documented(
         "DJANGO_SUPERUSER_PASSWORD",
         "GITHUB_STEP_SUMMARY",
         "NOTIFY_SOCKET",
+        "PYTHONPATH",
         "SYSTEMROOT",
-    }, "these come from Django, GitHub, systemd and Windows"
+    }, "these come from Django, GitHub, systemd, Python and Windows"
 
 
 def test_every_security_event_is_documented() -> None:
