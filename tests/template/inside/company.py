@@ -1,0 +1,36 @@
+"""Copied into a project: its sign-up asks for the company, as docs/seams.md shows."""
+
+# Imports are those of the generated project.
+# mypy: ignore-errors
+# ruff: noqa: I001, INP001
+
+import re
+
+import pytest
+from django.core import mail
+from secure_django.testing import PASSWORD, HTTPSClient, is_logged_in
+
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+SIGN_UP = "/accounts/signup/"
+ANSWERS = {"email": "new@example.com", "password1": PASSWORD}
+COMPANY = "The Museum"
+
+
+def test_sign_up_stores_the_company(client: HTTPSClient) -> None:
+    assert 'name="company"' in client.get(SIGN_UP).content.decode()
+    response = client.post(SIGN_UP, ANSWERS | {"company": COMPANY})
+    code = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert code
+    assert not is_logged_in(client)
+    client.post(response.headers["Location"], {"code": code[0]})
+    assert is_logged_in(client)
+    # Only a project with the field has it in the type.
+    assert vars(User.objects.get())["company"] == COMPANY
+
+
+def test_sign_up_without_the_company_is_refused(client: HTTPSClient) -> None:
+    page = client.post(SIGN_UP, ANSWERS).content.decode()
+    assert "This field is required." in page
+    assert not User.objects.exists()
