@@ -37,6 +37,23 @@ SINGLE_SIGN_ON: list[Edit] = [
         ),
     ),
     (
+        "users/admin.py",
+        "from django.contrib import admin\n",
+        (
+            "from allauth.socialaccount.admin import "
+            "SocialAccount, SocialApp, SocialToken\n"
+            "from django.contrib import admin\n"
+        ),
+    ),
+    (
+        "users/admin.py",
+        "admin.site.register(User, UserAdmin)\n",
+        (
+            "admin.site.register(User, UserAdmin)\n"
+            "admin.site.unregister([SocialAccount, SocialApp, SocialToken])\n"
+        ),
+    ),
+    (
         "config/settings.py",
         "UPLOADS_PER_HOUR = ",
         (

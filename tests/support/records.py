@@ -22,6 +22,8 @@ NAMES = RECORDS / "names.json"
 PACKAGE = "src"
 # Until there is a release, the migrations stay as they were when the layout was new.
 LAYOUT = "the first layout"
+# Comments at the top of a file, up to the id of its license.
+LICENSE = re.compile(rb"\A(?:#.*\n)*?# SPDX-License-Identifier: .*\n\n?")
 # Where the kept names of each kind stand.
 NAMES_IN = [
     ("prompt", "cookiecutter.json", r'^  "([a-z]\w+)":'),
@@ -35,8 +37,11 @@ type Digests = dict[str, str]
 
 
 def digest(file: Path) -> str:
-    """Return the SHA-256 of a file, independent of line ends."""
-    content = file.read_bytes().replace(b"\r\n", b"\n")
+    """Return the SHA-256 of a file, without a fork's license and the kind of line ends.
+
+    Django reads neither.
+    """
+    content = LICENSE.sub(b"", file.read_bytes().replace(b"\r\n", b"\n"))
     return hashlib.sha256(content).hexdigest()
 
 

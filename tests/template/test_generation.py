@@ -124,7 +124,7 @@ def test_only_the_files_of_chosen_features_are_generated(
         if not any(path == gone or path.startswith(f"{gone}/") for gone in unwanted)
     }
     expected |= COPIED | WRITTEN
-    if answers["auth_app"]:
+    if answers.get("auth_app"):
         expected |= COPIED_WITH_ACCOUNTS
     assert own_paths(pristine(answers)) == expected
 
@@ -171,7 +171,7 @@ def test_hashes_of_the_package_are_those_of_its_files(pristine: Project) -> None
 def test_copied_page_names_its_original(answers: Answers, pristine: Project) -> None:
     """So an update can tell whether the original has changed."""
     project = pristine(answers)
-    room = "accounts" if answers["auth_app"] else "login"
+    room = "accounts" if answers.get("auth_app") else "login"
     pages = {
         "base.html": "templates/base.html",
         "account/login.html": f"{room}/templates/account/login.html",

@@ -50,13 +50,13 @@ def select_pages(patterns: list[Any]) -> list[Any]:
     """Return the pages in NAMES, in the groups that allauth puts them in."""
     groups = [pattern for pattern in patterns if hasattr(pattern, "url_patterns")]
     pages = [pattern for pattern in patterns if getattr(pattern, "name", None) in NAMES]
-    chosen = [group for group in map(select_group, groups) if group.url_patterns]
-    return [*chosen, *map(limit_emails, pages)]
+    return [*filter(None, map(select_group, groups)), *map(limit_emails, pages)]
 
 
 def select_group(group: Any) -> Any:
+    """Return the group with its pages in NAMES, or None if it has none of them."""
     pages = select_pages(group.url_patterns)
-    return path(str(group.pattern), include(pages))
+    return path(str(group.pattern), include(pages)) if pages else None
 
 
 def limit_emails(pattern: Any) -> Any:

@@ -772,7 +772,7 @@ def test_sbom_fits_its_schema_and_names_licenses_as_spdx_does(
     either = "Apache-2.0 OR BSD-3-Clause"
     assert licenses_of["cryptography"] == [{"expression": either}]
     both = [{"license": {"id": "BSD-3-Clause"}}, {"license": {"id": "MIT"}}]
-    assert licenses_of.get("qrcode") == (both if answers["auth_app"] else None)
+    assert licenses_of.get("qrcode") == (both if answers.get("auth_app") else None)
 
 
 @pytest.mark.parametrize(
