@@ -237,7 +237,7 @@ def test_failures_of_an_edited_fork_say_what_to_change(
     for test, sentence in FAILURES.items():
         assert sentence in failures[test], output
     _, _, removed = output.partition("= tests of removed features =")
-    module = "tests/template/test_imports.py"
+    module = "tests/template/test_teams.py"
     assert f"\ncloudinary_moderation: {module}::" in removed, output
 
 
