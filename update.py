@@ -473,21 +473,21 @@ def find_object(name: str) -> str:
 
 
 def commit_project(project: Path, index: Path, message: str, *parent: str) -> Commit:
-    """Commit a generated project beside the history of this one.
+    """Commit a generated project beside the history of this one, without the package.
 
-    The commit lacks the package. Git would follow renames from a project's files into
-    it, and back.
+    The package is not merged.
     """
     env = {
         "GIT_DIR": run("git", "rev-parse", "--absolute-git-dir").strip(),
         "GIT_WORK_TREE": str(project),
         "GIT_INDEX_FILE": str(index),
     }
-    add = ("git", "-c", "core.sparseCheckout=false", "add", "--all", "--force")
-    run(*add, folder=project, env=env)
+    # The repository may be a sparse checkout, without the paths of this work tree.
+    whole = ("git", "-c", "core.sparseCheckout=false")
+    run(*whole, "add", "--all", "--force", folder=project, env=env)
     tree = run("git", "write-tree", folder=project, env=env).strip()
     package = find_object(f"{tree}:{VENDOR}")
-    remove = ("git", "rm", "-r", "--force", "--cached", "--quiet", "--ignore-unmatch")
+    remove = (*whole, "rm", "-r", "--force", "--cached", "--quiet", "--ignore-unmatch")
     run(*remove, "--", *locate_package(), folder=project, env=env)
     rest = run("git", "write-tree", folder=project, env=env).strip()
     commit = run(*GIT, "commit-tree", rest, *parent, "-m", message).strip()
@@ -659,12 +659,29 @@ def is_conflict(state: str) -> bool:
     return "U" in state or state in {BOTH_ADDED, BOTH_DELETED}
 
 
+def add_vendor(commit: str, vendor: str, *parent: str) -> str:
+    """Return a commit like another, with a tree as its vendor/."""
+    with tempfile.TemporaryDirectory() as temporary:
+        env = {"GIT_INDEX_FILE": str(Path(temporary).resolve() / "index")}
+        run("git", "read-tree", commit, env=env)
+        run("git", "read-tree", f"--prefix={VENDOR}/", vendor, env=env)
+        tree = run("git", "write-tree", env=env).strip()
+    return run(*GIT, "commit-tree", tree, *parent, "-m", "with vendor/").strip()
+
+
 def merge_difference(old: str, new: str) -> Merge:
     """Merge the difference of two commits; return what is left to a person."""
     # The path of the project in its repository, empty if both are the same folder.
     prefix = run("git", "rev-parse", "--show-prefix").strip()
     shift = [f"-Xsubtree={prefix}"] if prefix else []
-    run(*GIT, "cherry-pick", "--no-commit", *shift, new, codes=(0, 1))
+    target = new
+    if run("git", "ls-files", "--", VENDOR):
+        # The same on all sides. Otherwise, Git would take the package's files for those
+        # that this project has removed, and apply the changes there.
+        vendor = run("git", "write-tree", f"--prefix={prefix}{VENDOR}/").strip()
+        base = add_vendor(old, vendor)
+        target = add_vendor(new, vendor, "-p", base)
+    run(*GIT, "cherry-pick", "--no-commit", *shift, target, codes=(0, 1))
     states = {
         path.removeprefix(prefix): state for path, state in list_changes().items()
     }
