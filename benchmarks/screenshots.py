@@ -156,7 +156,7 @@ def take_gallery(page: Page, scheme: str) -> None:
     save(page, f"photo-{scheme}", is_whole=True)
     log_in(page, ADMIN)
     page.set_viewport_size({"width": 1400, "height": 700})
-    page.goto("/admin/uploads/photo/")
+    page.goto("/admin/secure_django_photos/photo/")
     save(page, f"review-{scheme}")
     page.get_by_role("link", name=WAITING[-1]).first.click()
     page.set_viewport_size({"width": 1280, "height": 800})

@@ -17,7 +17,13 @@ RECIPES = [
     Recipe("single-sign-on-people"),
     Recipe("single-sign-on-pages"),
 ]
-ADAPTERS = ("secure_django.accounts.adapters", "secure_django.login.adapters")
+LOG_EVENT = "from secure_django.logging import log_event\n"
+WITH_ACCOUNTS = (
+    f"from secure_django.accounts.adapters import AccountAdapter\n{LOG_EVENT}"
+)
+WITHOUT_ACCOUNTS = (
+    f"{LOG_EVENT}from secure_django.login.adapters import AccountAdapter\n"
+)
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
@@ -34,7 +40,11 @@ def without_accounts(recipe: Recipe) -> Recipe:
     """Take the adapter of a project without accounts, as the second page says."""
     recipe = copy(recipe)
     recipe.steps = [
-        Block(block.language, block.path, block.text.replace(*ADAPTERS))
+        Block(
+            block.language,
+            block.path,
+            block.text.replace(WITH_ACCOUNTS, WITHOUT_ACCOUNTS),
+        )
         for block in recipe.steps
     ]
     return recipe
