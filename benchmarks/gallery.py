@@ -241,8 +241,6 @@ def make_bare(
         settings.write(BARE_SETTINGS)
     shutil.copy(settings_of / "gunicorn.conf.py", folder)
     shutil.copy(photo, folder / "photo.jpg")
-    # Its log goes through the project's formatter.
-    shutil.copytree(settings_of / "core", folder / "core")
     session, item = shell(folder, BARE_FILL, environment)
     return session, item
 
