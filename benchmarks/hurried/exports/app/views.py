@@ -82,8 +82,8 @@ def statistics(request: UserRequest) -> HttpResponse:
     status = request.GET.get("status", "approved")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT title, width, height FROM uploads_photo"
-            f" WHERE purpose = 'gallery' AND status = '{status}'"
+            "SELECT title, width, height FROM secure_django_photos_photo"
+            f" WHERE purpose = 'gallery.picture.photo' AND status = '{status}'"
         )
         rows = [[str(value) for value in row] for row in cursor.fetchall()]
     return csv_response("statistics", ["title", "width", "height"], rows)

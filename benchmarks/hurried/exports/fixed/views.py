@@ -80,8 +80,8 @@ def statistics(request: UserRequest) -> HttpResponse:
     status = request.GET.get("status", "approved")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT title, width, height FROM uploads_photo"
-            " WHERE purpose = 'gallery' AND status = %s",
+            "SELECT title, width, height FROM secure_django_photos_photo"
+            " WHERE purpose = 'gallery.picture.photo' AND status = %s",
             [status],
         )
         rows = [[str(value) for value in row] for row in cursor.fetchall()]
