@@ -74,7 +74,8 @@ def delete(request: UserRequest, pk: UUID) -> HttpResponse:
     picture = get_object_or_404(own(request), pk=pk)
     with transaction.atomic():
         picture.delete()
-        # At once. The worker would find it later.
-        delete_photo(picture.photo)
+        if picture.photo:
+            # At once. The worker would find it later.
+            delete_photo(picture.photo)
     messages.success(request, _("The photo was deleted."))
     return redirect("gallery:mine")

@@ -71,6 +71,15 @@ def test_owner_deletes_a_picture_with_files_and_texts(
     assert not default_storage.exists(photo.path("display"))
 
 
+def test_owner_deletes_a_picture_that_has_lost_its_photo(
+    login: Login, user: User
+) -> None:
+    picture = Picture.objects.create(owner=user, title="Teal")
+    response = login(user).post(f"{picture.get_absolute_url()}delete/")
+    assert (response.status_code, response.headers["Location"]) == (302, MINE)
+    assert not Picture.objects.exists()
+
+
 @pytest.mark.control("V8.2.2")
 def test_page_of_a_picture_is_for_those_who_may_see_its_photo(
     client: HTTPSClient,
