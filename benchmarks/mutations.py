@@ -1664,8 +1664,7 @@ MUTATIONS = [
     Mutation(
         "signed URLs given before the access check",
         VIEWS,
-        "photo = "
-        'visible_photo(request, photo_id, Photo.objects.defer("original_name"))',
+        "photo = visible_photo(request, photo_id, photos_with_use())",
         "photo = Photo.objects.get(pk=photo_id)",
     ),
     Mutation(
@@ -2048,6 +2047,12 @@ MUTATIONS = [
         VIEWS,
         "if photo and photo.is_visible_to(request.user, [instance]):",
         "if photo:",
+    ),
+    Mutation(
+        "photos that no object refers to shown",
+        VIEWS,
+        "When(Q(purpose=purpose.name) & ~purpose.unused(), then=True)",
+        "When(Q(purpose=purpose.name), then=True)",
     ),
     # Photos of objects
     Mutation(

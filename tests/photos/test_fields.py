@@ -457,6 +457,19 @@ def test_photo_of_an_unknown_purpose_is_reported_and_hidden(
     assert seen_by(image, login(user)) == seen_by(image, login(reviewer)) == [True]
 
 
+def test_file_that_everyone_may_see_costs_one_query(
+    add_thing: AddThing,
+    reviewer: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    image = add_thing().image
+    assert image
+    review_photo(image, reviewer, "approved")
+
+    with django_assert_num_queries(1):
+        assert seen_by(image, HTTPSClient()) == [True]
+
+
 @pytest.mark.control("V14.2.7")
 def test_photo_without_its_object_is_hidden_at_once_and_swept(
     add_thing: AddThing,

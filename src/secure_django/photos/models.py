@@ -184,10 +184,14 @@ class Photo(models.Model):
 
         Its purpose decides. Until the photo is approved, its owner and reviewers may
         see it. `objects` are those that refer to the photo; passing them saves a query.
+        So does an annotation `is_used`: an object refers to the photo.
         """
         if self.status == Status.DELETED or not self.has_files:
             return False
         purpose = purpose_of(self)
+        if self.status == Status.APPROVED and purpose.is_public:
+            if getattr(self, "is_used", False):
+                return True
         instances = purpose.objects(self) if objects is None else objects
         if self.status == Status.APPROVED:
             if any(purpose.visible_to(instance, user) for instance in instances):

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.files.storage import default_storage
-from django.db.models import Model, QuerySet
+from django.db.models import Case, Model, Q, QuerySet, When
 from django.http import (
     FileResponse,
     Http404,
@@ -26,7 +27,7 @@ from django.views.decorators.http import require_safe
 from secure_django.logging import log_event
 from secure_django.photos.images import VARIANTS
 from secure_django.photos.models import Photo, PhotoQuerySet, Status
-from secure_django.photos.purposes import purpose_of
+from secure_django.photos.purposes import PURPOSES, purpose_of
 
 __all__ = ["file", "visible_object", "visible_photo"]
 
@@ -43,7 +44,7 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
 
     A file that everyone may see needs no session.
     """
-    photo = visible_photo(request, photo_id, Photo.objects.defer("original_name"))
+    photo = visible_photo(request, photo_id, photos_with_use())
     if variant not in VARIANTS:
         raise Http404
     headers = {"Cache-Control": "no-store"}
@@ -73,6 +74,22 @@ def file(request: HttpRequest, photo_id: UUID, variant: str) -> HttpResponseBase
         filename=f"{photo.id}-{variant}.jpg",
         headers=headers,
     )
+
+
+@cache
+def photos_with_use() -> PhotoQuerySet:
+    """Return photos with `is_used`, for Photo.is_visible_to.
+
+    To build this query takes longer than to run it: each process builds it once.
+    """
+    # Not as `then`: Django takes a condition that is always true there for the case's.
+    cases = [
+        When(Q(purpose=purpose.name) & ~purpose.unused(), then=True)
+        for purpose in PURPOSES.values()
+        if purpose.is_public
+    ]
+    photos = Photo.objects.defer("original_name")
+    return photos.annotate(is_used=Case(*cases, default=False))
 
 
 def visible_photo(request: HttpRequest, photo_id: UUID, photos: PhotoQuerySet) -> Photo:
