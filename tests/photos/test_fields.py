@@ -19,9 +19,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import transaction
+from django.db import models, transaction
 from django.db.migrations.state import ProjectState
 from django.forms import modelformset_factory
+from django.test.utils import isolate_apps
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -29,6 +30,7 @@ from example.models import Thing
 from secure_django.login.admin import UserAdmin
 from secure_django.photos import jobs, limits
 from secure_django.photos.checks import check_purposes
+from secure_django.photos.fields import PhotoField, everyone
 from secure_django.photos.forms import PhotoModelForm
 from secure_django.photos.models import Photo, Status
 from secure_django.photos.purposes import PURPOSES, logged_in
@@ -539,6 +541,19 @@ def test_email_and_review_name_what_the_photo_is_for(
     url = f"https://{settings.DOMAIN_NAME}/things/{thing.pk}/"
     for name in ("image", "portrait"):
         assert f'Your photo "Teal" (thing: {name}) was approved.\n{url}\n' in email.body
+
+
+def test_purpose_of_an_only_photo_is_named_by_its_model_alone() -> None:
+    with isolate_apps("example"):
+
+        class Flyer(models.Model):  # noqa: DJ008
+            image = PhotoField(visible_to=everyone)
+
+            class Meta:
+                app_label = "example"
+
+    purpose = PURPOSES.pop("example.flyer.image")
+    assert str(purpose.label) == "flyer"
 
 
 def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(

@@ -8,7 +8,8 @@ from typing import Any
 from django.core import checks
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.utils.text import capfirst, format_lazy
+from django.utils.functional import lazy
+from django.utils.text import capfirst
 
 from secure_django.photos.form_fields import PhotoFormField
 from secure_django.photos.images import NewPhoto
@@ -113,16 +114,25 @@ class PhotoField(models.ForeignKey):
         return PhotoFormField(purpose=self.purpose, **(defaults | options))
 
 
+def describe(field: PhotoField) -> str:
+    """Return the name of the field's model, and of the field if it is one of several.
+
+    Reviewers and owners read it.
+    """
+    meta = field.model._meta
+    photo_fields = [other for other in meta.fields if isinstance(other, PhotoField)]
+    if len(photo_fields) == 1:
+        return str(meta.verbose_name)
+    return f"{meta.verbose_name}: {field.verbose_name}"
+
+
 class FieldPurpose(Purpose):
     """The purpose of the photos of one field."""
 
     def __init__(self, field: PhotoField) -> None:
         meta = field.model._meta
         name = f"{meta.label_lower}.{field.name}"
-        label = format_lazy(
-            "{model}: {field}", model=meta.verbose_name, field=field.verbose_name
-        )
-        super().__init__(name, label, visible_to=field.visible_to)
+        super().__init__(name, lazy(describe, str)(field), visible_to=field.visible_to)
         self.field = field
         self.is_moderated = field.moderated
 
