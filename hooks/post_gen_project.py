@@ -12,6 +12,7 @@ import secrets
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
@@ -65,7 +66,7 @@ LEFTOVERS = """
 # The package, as a release has it.
 PACKAGE = ["LICENSE", "README.md", "pyproject.toml", "src"]
 # Left by work on the package.
-NOT_OF_THE_PACKAGE = (".*", "*.egg-info", "*.orig", "*.py[co]", "*.rej", "__pycache__")
+NOT_OF_THE_PACKAGE = re.compile(r"\..*|.*\.(egg-info|orig|py[co]|rej)|__pycache__")
 VENDOR = Path("vendor/secure-django")
 HASHES = VENDOR.with_suffix(".sha256")
 # No public index takes a version with a local part, so none can serve it in our place.
@@ -116,31 +117,36 @@ def read_normalized(path: Path) -> bytes:
     return content if b"\0" in content else content.replace(b"\r\n", b"\n")
 
 
+def package_files(path: Path) -> Iterator[Path]:
+    """Yield a file of the package, or those of a folder, without what work has left."""
+    if NOT_OF_THE_PACKAGE.fullmatch(path.name):
+        return
+    if path.is_symlink():
+        sys.exit(f"{path} is a link; the package has none.")
+    if path.is_file():
+        yield path
+        return
+    for entry in path.iterdir():
+        yield from package_files(entry)
+
+
 def copy_package(template: Path) -> None:
     """Copy the package's source, and list the hash of each file as sha256sum does."""
-    for name in PACKAGE:
-        source = template / name
-        target = VENDOR / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            # With symlinks=True, a link stays one and is refused below.
-            leave = shutil.ignore_patterns(*NOT_OF_THE_PACKAGE)
-            shutil.copytree(source, target, symlinks=True, ignore=leave)
-        else:
-            shutil.copyfile(source, target)
-    metadata = VENDOR / "pyproject.toml"
-    text = metadata.read_text(encoding="utf-8").replace(VERSION, VENDORED_VERSION, 1)
-    metadata.write_text(text, encoding="utf-8", newline="\n")
-    lines = []
-    for path in sorted(VENDOR.rglob("*"), key=Path.as_posix):
-        if path.is_symlink():
-            sys.exit(f"{path} is a link; the package has none.")
-        if path.is_file():
-            content = read_normalized(path)
-            path.write_bytes(content)
-            path.chmod(0o644)
-            name = path.relative_to(VENDOR).as_posix()
-            lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    hashes: dict[str, str] = {}
+    for part in PACKAGE:
+        for source in package_files(template / part):
+            name = source.relative_to(template).as_posix()
+            content = read_normalized(source)
+            if name == "pyproject.toml":
+                content = content.replace(
+                    VERSION.encode(), VENDORED_VERSION.encode(), 1
+                )
+            target = VENDOR / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            target.chmod(0o644)
+            hashes[name] = hashlib.sha256(content).hexdigest()
+    lines = [f"{hashes[name]}  {name}\n" for name in sorted(hashes)]
     HASHES.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
