@@ -16,7 +16,7 @@ from typing import Any
 
 import django
 
-from tests.support.baking import Answers, copy_template, run, typed
+from tests.support.baking import ROOT, Answers, copy_template, run, typed
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -45,10 +45,10 @@ def generated(answers: Answers) -> Iterator[Path]:
         yield generate(copy_template(home / "template"), home, answers, home)
 
 
-def import_project(project: Path, module: str) -> Any:  # noqa: ANN401
-    """Return a module of a generated project."""
-    sys.path.insert(0, str(project))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+def import_engine(module: str) -> Any:  # noqa: ANN401
+    """Return a module of the package, in the site of its tests."""
+    sys.path.insert(0, str(ROOT / "tests" / "site"))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "site_settings"
     django.setup()
     return importlib.import_module(module)
 
