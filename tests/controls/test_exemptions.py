@@ -7,6 +7,9 @@ from pytest_django import Settings
 
 from secure_django.controls import test_templates
 from secure_django.controls.test_templates import (
+    test_exempt_code_is_in_the_project as check_exemptions,
+)
+from secure_django.controls.test_templates import (
     test_nothing_is_shown_without_escaping as check_escaping,
 )
 from secure_django.controls.test_templates import (
@@ -37,6 +40,17 @@ def test_code_with_a_reason_is_exempt(project: Path) -> None:
     write_exempt(project, "the owner has typed it")
     check_emails()
     check_escaping()
+    check_exemptions()
+
+
+def test_exemption_of_code_that_is_gone_is_red(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_exempt(project, "the owner has typed it")
+    page = {project / "templates" / "page.html": "{{ member.email }}"}
+    monkeypatch.setattr(test_templates, "TEMPLATES", page)
+    with pytest.raises(AssertionError, match=r"Remove it.*\n.*'text\|safe'"):
+        check_exemptions()
 
 
 @pytest.mark.parametrize("reason", ["", " "])
