@@ -26,6 +26,7 @@ from tests.support.baking import (
 from tests.support.tiers import QUICK, TIERS, changed_since, limit_of, split
 
 pytest_plugins = [
+    "tests.support.durations",
     "tests.support.live",
     "tests.support.browsing",
     "tests.support.services",
