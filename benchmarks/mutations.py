@@ -1082,7 +1082,9 @@ MUTATIONS = [
         '"secure_django.web.middleware.CacheDownMiddleware",',
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
-    Mutation("office of thirty", SETTINGS, '"login": "600/m/ip",'),
+    Mutation(
+        "office of thirty", SETTINGS, '"login": "600/m/ip",', '"login": "30/m/ip",'
+    ),
     Mutation(
         "notices delay links",
         ADAPTERS,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -22,6 +23,8 @@ from django.core.management import call_command
 from django.db import models, transaction
 from django.db.migrations.state import ProjectState
 from django.forms import modelformset_factory
+from django.http import Http404
+from django.test import RequestFactory
 from django.test.utils import isolate_apps
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -35,6 +38,7 @@ from secure_django.photos.forms import PhotoModelForm
 from secure_django.photos.models import Photo, Status
 from secure_django.photos.purposes import PURPOSES, logged_in
 from secure_django.photos.services import review_photo
+from secure_django.photos.views import visible_object
 from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
 from secure_django.testing.photos import FOLDERS
 from users.models import User
@@ -410,6 +414,25 @@ def test_photo_of_an_object_is_seen_by_those_who_may_see_it(
         if photo
     ]
     assert caching == ["private, max-age=600", "no-store"]
+
+
+@pytest.mark.control("V8.2.2")
+def test_object_is_hidden_with_its_photo(
+    add_thing: AddThing, user: User, other_user: User, rf: RequestFactory
+) -> None:
+    def sees(person: User, field: str) -> bool:
+        request = rf.get("/")
+        request.user = person
+        with suppress(Http404):
+            return (
+                visible_object(request, Thing.objects.all(), field, thing.pk) == thing
+            )
+        return False
+
+    thing = add_thing("plan")
+    assert [sees(user, "plan"), sees(other_user, "plan")] == [True, False]
+    Thing.objects.update(plan=None)
+    assert [sees(user, "plan"), sees(other_user, "plan")] == [False, False]
 
 
 @pytest.mark.control("V8.2.2")

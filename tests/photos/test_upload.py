@@ -97,6 +97,14 @@ def test_title_of_a_photo_is_one_line(login: Login, user: User, upload: Upload) 
     assert "Retry-After" not in upload(login(user), title="x" * 999).headers
 
 
+@pytest.mark.control("V1.3.11")
+@pytest.mark.django_db
+def test_model_refuses_a_title_of_several_lines() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Photo(title="Teal\nSubject: forged").full_clean()
+    assert "title" in refusal.value.message_dict
+
+
 @pytest.mark.control("V5.2.2")
 @pytest.mark.control("V16.3.3")
 def test_refused_file_is_logged_and_changes_nothing(
