@@ -101,6 +101,9 @@ def edited_migrations(template: Path) -> list[str]:
     present = digests(template)
     unrecorded = [release for release in released(template) if release not in recorded]
     problems = [f"{release} is not recorded" for release in unrecorded]
+    if not released(template):
+        new = present.keys() - recorded[LAYOUT].keys()
+        problems += [f"{path} is not recorded" for path in sorted(new)]
     for release, migrations in recorded.items():
         for path, expected in migrations.items():
             if present.get(path) != expected:
@@ -119,7 +122,8 @@ def record(template: Path) -> None:
     recorded = recorded_digests(template)
     names = recorded_names(template)
     releases = released(template)
-    recorded.setdefault(LAYOUT, digests(template))
+    if not releases:
+        recorded[LAYOUT] = digests(template) | recorded[LAYOUT]
     if releases and releases[0] not in recorded:
         recorded[releases[0]] = digests(template)
         names[releases[0]] = kept_names(template)

@@ -120,13 +120,22 @@ def test_size_counts_code_shell_tests_and_migrations_apart(tmp_path: Path) -> No
         "secure_django/guard/test_access.py": "7\n",
         "vendor/secure-django/src/package.py": "8\n",
         "app/migrations/0001_initial.py": "7\n",
+        "docs/start.md": "# Three short words\n",
+        "uv.lock": "9\n",
         ".venv/package.py": "8\n",
     }
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     assert count(tmp_path) == Size(
-        files=1, lines=2, complexity=0, shell_lines=1, test_lines=7, migration_lines=1
+        all_files=8,
+        words=4,
+        files=1,
+        lines=2,
+        complexity=0,
+        shell_lines=1,
+        test_lines=7,
+        migration_lines=1,
     )
 
 
