@@ -1,7 +1,7 @@
 """Checked-in records: the raw folder's files, and what each release promises to keep.
 
-That is a digest of each migration, also of the package, and the names that
-environments, scripts and links of projects use.
+That is a digest of each migration, also of the package, and of settings.lock, and the
+names that environments, scripts and links of projects use.
 
 Run it to record what changed on purpose: uv run python -m tests.support.records
 """
@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import tempfile
+import tomllib
 from pathlib import Path
 
 from tests.support.baking import RAW, ROOT, copy_template, paths
@@ -18,6 +19,7 @@ RECORDS = Path("tests") / "records"
 FILES = RECORDS / "files.txt"
 MIGRATIONS = RECORDS / "migrations.json"
 NAMES = RECORDS / "names.json"
+LOCKS = RECORDS / "settings_locks.json"
 # The folders of migrations: the raw folder's, and the package's.
 PACKAGE = "src"
 # Until there is a release, the migrations stay as they were when the layout was new.
@@ -111,6 +113,26 @@ def edited_migrations(template: Path) -> list[str]:
     return problems
 
 
+def recorded_locks(template: Path) -> Digests:
+    """Return the digest of settings.lock in each release."""
+    text = (template / LOCKS).read_text(encoding="utf-8")
+    locks: Digests = json.loads(text)
+    return locks
+
+
+def lock_problem(template: Path) -> str:
+    """Return the release whose settings.lock a patch release changes, or nothing."""
+    metadata = tomllib.loads((template / "pyproject.toml").read_text(encoding="utf-8"))
+    version = metadata["project"]["version"]
+    series = version.rpartition(".")[0]
+    present = digest(template / RAW / "settings.lock")
+    for release, lock in recorded_locks(template).items():
+        is_patch = release != version and release.rpartition(".")[0] == series
+        if is_patch and lock != present:
+            return release
+    return ""
+
+
 def unlisted_files(template: Path) -> set[str]:
     """Return the paths that are in the raw folder or in the list, but not in both."""
     listed = (template / FILES).read_text(encoding="utf-8").splitlines()
@@ -121,13 +143,15 @@ def record(template: Path) -> None:
     """List the files, and record the migrations and names of a new dated release."""
     recorded = recorded_digests(template)
     names = recorded_names(template)
+    locks = recorded_locks(template)
     releases = released(template)
     if not releases:
         recorded[LAYOUT] = digests(template) | recorded[LAYOUT]
     if releases and releases[0] not in recorded:
         recorded[releases[0]] = digests(template)
         names[releases[0]] = kept_names(template)
-    for path, content in ((MIGRATIONS, recorded), (NAMES, names)):
+        locks[releases[0]] = digest(template / RAW / "settings.lock")
+    for path, content in ((MIGRATIONS, recorded), (NAMES, names), (LOCKS, locks)):
         text = json.dumps(content, indent=2)
         (template / path).write_text(text + "\n", encoding="utf-8", newline="\n")
     listed = "\n".join(sorted(paths(template / RAW)))
@@ -139,7 +163,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         template = copy_template(Path(folder))
         record(template)
-        for path in (FILES, MIGRATIONS, NAMES):
+        for path in (FILES, MIGRATIONS, NAMES, LOCKS):
             (ROOT / path).write_bytes((template / path).read_bytes())
 
 

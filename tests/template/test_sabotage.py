@@ -27,6 +27,7 @@ from tests.support.records import (
     LAYOUT,
     PACKAGE,
     edited_migrations,
+    lock_problem,
     record,
     recorded_names,
     removed_names,
@@ -206,6 +207,28 @@ def test_images_have_versions_and_releases_a_cooldown(
     assert (project / "renovate.json").is_file() != (
         project / ".github" / "dependabot.yml"
     ).is_file()
+
+
+def test_patch_release_changes_no_line_of_settings_lock(template: Path) -> None:
+    release = lock_problem(template)
+    assert not release, f"Raise the minor number: settings.lock differs from {release}."
+
+
+def test_changed_lock_of_a_patch_release_is_noticed(
+    template: Path, tmp_path: Path
+) -> None:
+    sabotaged = copy(template, tmp_path)
+    date_a_release(sabotaged)
+    record(sabotaged)
+    with (sabotaged / RAW / "settings.lock").open("a", encoding="utf-8") as file:
+        file.write("DEBUG = True\n")
+    metadata = sabotaged / "pyproject.toml"
+    text = metadata.read_text(encoding="utf-8")
+    for version, noticed in (("99.0.1", "99.0.0"), ("99.1.0", ""), ("100.0.0", "")):
+        line = f'version = "{version}"'
+        changed = re.sub('^version = ".+"$', line, text, count=1, flags=re.MULTILINE)
+        metadata.write_text(changed, encoding="utf-8")
+        assert lock_problem(sabotaged) == noticed
 
 
 # The check, the choice of CI, the file, a text in it, and its replacement.
