@@ -119,6 +119,18 @@ def test_template_of_a_widget_is_replaced(settings: Settings, tmp_path: Path) ->
 
 
 @pytest.mark.django_db
+def test_page_is_replaced(
+    client: HTTPSClient, settings: Settings, tmp_path: Path
+) -> None:
+    template = tmp_path / "account" / "login.html"
+    template.parent.mkdir()
+    template.write_text("Welcome to the museum", encoding="utf-8")
+    (engine,) = settings.TEMPLATES
+    settings.TEMPLATES = [engine | {"DIRS": [tmp_path, *engine["DIRS"]]}]
+    assert client.get("/accounts/login/").content == b"Welcome to the museum"
+
+
+@pytest.mark.django_db
 def test_middleware_of_ones_own_runs(client: HTTPSClient, settings: Settings) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{HERE}.greet"]
     assert client.get("/")["X-Greeting"] == "hello"

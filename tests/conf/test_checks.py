@@ -455,6 +455,14 @@ def test_silenced_id_hides_no_other(settings: Settings) -> None:
     assert shown == ["secure_django.E113"]
 
 
+def test_ids_of_other_checks_are_documented() -> None:
+    package = Path(checks.__file__).parents[1]
+    code = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    used = set(re.findall(r"secure_django\.([EWI]\d{3})\b", code))
+    assert {"E201", "W301", "I001"} <= used
+    assert used <= set(re.findall(r"\b[EWI]\d{3}\b", DOCUMENT))
+
+
 def test_every_id_is_documented_and_tested() -> None:
     source = Path(checks.__file__).read_text(encoding="utf-8")
     used = set(map(int, re.findall(r"\b[1-6]\d\d\b", source)))

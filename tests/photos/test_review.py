@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.core.files.storage import default_storage
 from django.core.management import call_command
@@ -370,6 +371,22 @@ def test_search_compares_whole_values_or_beginnings(
     monkeypatch.undo()
     monkeypatch.setattr("secure_django.photos.admin.FirstThousand.LIMIT", 1)
     assert "This list ends here" in client.get(QUEUE).content.decode()
+
+
+def test_group_may_review(
+    client: HTTPSClient, make_photo: MakePhoto, make_user: MakeUser
+) -> None:
+    photo = make_photo()
+    group = Group.objects.create(name="Editors")
+    group.permissions.set(
+        Permission.objects.filter(codename__in=("view_photo", "review_photo"))
+    )
+    editor = make_user("editor@example.com", is_staff=True)
+    client.force_login(editor)
+    assert client.get(f"/photos/{photo.pk}/display/").status_code == 404
+    editor.groups.add(group)
+    assert client.get(f"/photos/{photo.pk}/display/").status_code == 200
+    assert client.get(page(photo)).status_code == 200
 
 
 @pytest.mark.control("V8.2.1")

@@ -31,6 +31,7 @@ NAMES_IN = [
     ("prompt", "cookiecutter.json", r'^  "([a-z]\w+)":'),
     ("variable", f"{RAW}/.env.example", r"^(?:# )?([A-Z][A-Z_]+)="),
     ("command", f"{PACKAGE}/*/commands/tasks.py", r'^    "([a-z][a-z-]*)": \{'),
+    ("check", f"{PACKAGE}/*/docs/checks.md", r"^(?:\| |- \*\*)([EWI]\d{3})\b"),
     ("route", f"{PACKAGE}/**/access.py", r"^(/\S*) "),
     ("route", f"{RAW}/**/tests/table.py", r"^(/\S*) "),
 ]

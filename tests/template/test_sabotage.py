@@ -160,7 +160,7 @@ def test_removed_name_of_a_release_is_noticed(template: Path, tmp_path: Path) ->
     record(sabotaged)
     assert not removed_names(sabotaged)
     kinds = {name.partition(" ")[0] for name in recorded_names(sabotaged)["99.0.0"]}
-    assert kinds == {"prompt", "variable", "command", "route"}
+    assert kinds == {"prompt", "variable", "command", "check", "route"}
     example = sabotaged / RAW / ".env.example"
     text = example.read_text(encoding="utf-8").replace("PORT=", "HTTP_PORT=")
     example.write_text(text, encoding="utf-8")

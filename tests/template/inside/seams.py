@@ -1,4 +1,4 @@
-"""Copied into a project: its sign-up asks for the company, as docs/seams.md shows."""
+"""Copied into a project that has the code of docs/seams.md."""
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
@@ -8,9 +8,13 @@ import re
 
 import pytest
 from django.core import mail
+from secure_django.jobs import AROUND
+from secure_django.photos.signals import photo_decided
 from secure_django.testing import PASSWORD, HTTPSClient, is_logged_in
 
+from users.jobs import measure
 from users.models import User
+from users.receivers import tell_the_author
 
 pytestmark = pytest.mark.django_db
 SIGN_UP = "/accounts/signup/"
@@ -34,3 +38,13 @@ def test_sign_up_without_the_company_is_refused(client: HTTPSClient) -> None:
     page = client.post(SIGN_UP, ANSWERS).content.decode()
     assert "This field is required." in page
     assert not User.objects.exists()
+
+
+def test_middleware_runs(client: HTTPSClient) -> None:
+    assert client.get("/").headers["X-Served-By"] == "the museum"
+
+
+def test_start_connects_receivers_and_jobs() -> None:
+    assert measure in AROUND
+    assert photo_decided.disconnect(tell_the_author)
+    photo_decided.connect(tell_the_author)
