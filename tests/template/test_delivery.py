@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import ZipFile
 
 import pytest
 
@@ -225,16 +226,40 @@ def test_dependency_check_needs_no_tools_of_the_project(project: Project) -> Non
     run(site, sys.executable, "-I", "-S", "-c", code)
 
 
+def test_coverage_leaves_the_package_out(project: Project) -> None:
+    site = project(ALL_OFF)
+    run(site, *PYTHON, "coverage", "run", "manage.py", "check", **package_of(site))
+    report = run(site, *PYTHON, "coverage", "report")
+    assert "config/settings.py" in report.replace("\\", "/")
+    assert "vendor" not in report
+
+
 # On an index
 
 
 @pytest.fixture(scope="module")
-def index(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a wheel of the package, built as a release is; yield the index's URL."""
+def wheel(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a wheel of the package, built as a release is: without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     build = ("uv", "build", "--quiet", "--wheel", "--offline", "--out-dir", str(folder))
     run(template, *build, UV_CACHE_DIR=str(folder / "cache"))
     [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def test_wheel_has_every_file_of_the_package(wheel: Path, template: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    # Hidden files are for the work on the package.
+    source = {path for path in paths(template / "src") if "/." not in f"/{path}"}
+    assert source <= names
+    for kind in (".md", ".pot", ".html", "py.typed"):
+        assert any(path.endswith(kind) for path in source)
+
+
+@pytest.fixture(scope="module")
+def index(wheel: Path) -> Iterator[str]:
+    """Serve the wheel; yield the index's URL."""
     # Younger than the cooldown.
     release = Built("secure-django", RELEASE, days=0, python=">=3.12", path=wheel)
     with serve([release]) as url:
