@@ -184,6 +184,12 @@ def test_pinned_set_locks_under_its_own_cooldown(
         for it in requirements(folder)
         if versions[canonicalize_name(it.name)] not in it.specifier
     ]
+    # Nothing installs a package of a feature that was not chosen.
+    for feature, package in (
+        ("cloudinary_moderation", "cloudinary"),
+        ("auth_app", "fido2"),
+    ):
+        assert (package in versions) == bool(answers.get(feature))
 
 
 @pytest.mark.tier("whole")
