@@ -416,24 +416,6 @@ def renovate_problems(folder: Path) -> list[str]:
     return problems
 
 
-def test_bots_raise_patch_releases_of_the_package_alone(pristine: Project) -> None:
-    path = pristine(ALL_ON) / ".github" / "dependabot.yml"
-    dependabot = yaml.safe_load(path.read_text(encoding="utf-8"))
-    [ignored] = dependabot["updates"][0]["ignore"]
-    assert ignored == {
-        "dependency-name": "secure-django",
-        "update-types": ["version-update:semver-major", "version-update:semver-minor"],
-    }
-    path = pristine(GITLAB) / "renovate.json"
-    renovate = json.loads(path.read_text(encoding="utf-8"))
-    rules = [
-        (rule["matchUpdateTypes"], rule["enabled"])
-        for rule in renovate["packageRules"]
-        if rule.get("matchPackageNames") == ["secure-django"]
-    ]
-    assert rules == [(["major", "minor"], False)]
-
-
 def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
     problems = {
         problem: None

@@ -225,6 +225,16 @@ def test_dependabot_opens_one_request_a_week(pristine: Project) -> None:
         # GitHub applies it to version updates only, never to security updates.
         "cooldown": {"default-days": 7},
         "groups": {"packages": {"update-types": ["minor", "patch"]}},
+        # The template's update takes these, with the settings that they need.
+        "ignore": [
+            {
+                "dependency-name": "secure-django",
+                "update-types": [
+                    "version-update:semver-major",
+                    "version-update:semver-minor",
+                ],
+            }
+        ],
     }
 
 
@@ -233,6 +243,12 @@ def test_renovate_opens_one_request_a_week(ci_scanning: str, pristine: Project) 
     folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
     config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
     assert config["schedule"] == ["* 0-5 * * 1"]
+    updates_of_the_package = [
+        (rule["matchUpdateTypes"], rule["enabled"])
+        for rule in config["packageRules"]
+        if rule.get("matchPackageNames") == ["secure-django"]
+    ]
+    assert updates_of_the_package == [(["major", "minor"], False)]
     _, grouped = (
         rule
         for rule in config["packageRules"]
