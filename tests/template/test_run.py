@@ -131,7 +131,8 @@ def test_missing_program_and_failed_test_are_red(
 
 def option(command: str) -> set[str]:
     """Return the words of a command that choose what runs."""
-    chosen = set(command.split()) - {"run", "pytest", "python", "-m", "--verbose"}
+    chosen = set(command.split()) - {"run", "pytest", "python", "-m"}
+    chosen -= {"--verbose", "--by-module"}
     return {word for word in chosen if not re.search("cache_dir|numprocesses", word)}
 
 

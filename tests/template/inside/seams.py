@@ -5,6 +5,7 @@
 # ruff: noqa: I001, INP001
 
 import re
+from importlib import import_module
 
 import pytest
 from django.core import mail
@@ -12,9 +13,7 @@ from secure_django.jobs import AROUND
 from secure_django.photos.signals import photo_decided
 from secure_django.testing import PASSWORD, HTTPSClient, is_logged_in
 
-from users.jobs import measure
 from users.models import User
-from users.receivers import tell_the_author
 
 pytestmark = pytest.mark.django_db
 SIGN_UP = "/accounts/signup/"
@@ -45,6 +44,7 @@ def test_middleware_runs(client: HTTPSClient) -> None:
 
 
 def test_start_connects_receivers_and_jobs() -> None:
-    assert measure in AROUND
-    assert photo_decided.disconnect(tell_the_author)
-    photo_decided.connect(tell_the_author)
+    assert import_module("users.jobs").measure in AROUND
+    receiver = import_module("users.receivers").tell_the_author
+    assert photo_decided.disconnect(receiver)
+    photo_decided.connect(receiver)
