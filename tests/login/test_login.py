@@ -510,6 +510,8 @@ def test_email_replaced_by_staff_gives_no_access(
 def test_reset_does_the_same_work_for_any_email(
     is_email_sent: bool, client: HTTPSClient, member: User, settings: Settings
 ) -> None:
+    if is_email_sent and not apps.is_installed("secure_django.accounts"):
+        pytest.skip("the email to a person without an account links to the sign-up")
     # A site without sign-up sends nothing to an email without an account.
     settings.ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = is_email_sent
     answers, templates = set[str](), list[int]()
