@@ -45,6 +45,7 @@ from secure_django.testing import (
     in_environment,
     is_logged_in,
     log_in,
+    wait_until,
 )
 from secure_django.testing.limits import rates
 from secure_django.testing.people import verify_email
@@ -302,8 +303,7 @@ def test_flood_of_log_ins_leaves_threads_for_pages(
         busy_page.cache_clear()
         futures = [pool.submit(handle, "office", work) for _ in range(2)]
         try:
-            while not (running and turns.waiting):
-                time.sleep(0.001)
+            wait_until(lambda: running and turns.waiting)
             others = pool.submit(lambda: {handle("office", work) for _ in range(50)})
             assert others.result(HANG_SECONDS / 2) == {503}
         finally:
@@ -327,11 +327,9 @@ def test_network_that_used_least_has_the_next_turn(
     assert seconds_used().keys() == {"flood"}
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(handle, "flood", lambda: end.wait(HANG_SECONDS))
-        while not turns.is_taken:
-            time.sleep(0.001)
+        wait_until(lambda: turns.is_taken)
         second = pool.submit(handle, "flood", lambda: order.append("flood"))
-        while not turns.waiting:
-            time.sleep(0.001)
+        wait_until(lambda: turns.waiting)
         other = pool.submit(handle, "office", lambda: order.append("office"))
         assert second.result(HANG_SECONDS) == 503
         assert handle("flood", lambda: order.append("flood")) == 503

@@ -2,10 +2,10 @@
 
 import errno
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from secure_django.testing import (
     MakeImage,
     MakePhoto,
     Upload,
+    wait_until,
 )
 from secure_django.testing.photos import read_image
 from tests.photos.conftest import ADD
@@ -271,12 +272,14 @@ def test_of_those_that_wait_who_used_least_is_next(
         except ValidationError as error:
             order.append(f"{name} {error.code}")
 
+    def have_come(number: int) -> bool:
+        return len(limits.decoding.waiting) + len(order) >= number
+
     waiting = {"heavy": (5, 0), "crowded": (0, 9), "quiet": (0, 0.5), "late": (0, 9)}
     with ThreadPoolExecutor() as threads, limits.decoder():
         for number, (name, used) in enumerate(waiting.items(), 1):
             threads.submit(decode, name, *used)
-            while len(limits.decoding.waiting) + len(order) < number:
-                time.sleep(0.001)
+            wait_until(partial(have_come, number))
     assert order == ["heavy busy", "late busy", "quiet", "crowded"]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -51,6 +52,14 @@ LOGIN = "/accounts/login/"
 PRIVATE = "/accounts/password/change/"  # a page with a form, for logged-in users
 PASSWORD = "correct horse battery staple"
 HANG_SECONDS = 60  # longer than any step takes on a busy machine: it only ends hangs
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what other threads do; fail if it does not come."""
+    deadline = monotonic() + HANG_SECONDS
+    while not condition():
+        assert monotonic() < deadline, "What the test waits for did not come."
+        sleep(0.001)
 
 
 def log_in(client: Client, email: str, password: str = PASSWORD, **extra: Any) -> Any:
