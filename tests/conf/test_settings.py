@@ -168,30 +168,6 @@ def test_scheme_is_read_from_a_proxy_that_is_named(
     assert values["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
 
 
-@pytest.mark.control("V4.1.3")
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
-def test_server_believes_no_header_of_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not on Windows. gunicorn reads the variable when it is imported.
-    monkeypatch.setenv("WEB_CONCURRENCY", "1")
-    from gunicorn.config import Config  # noqa: PLC0415
-    from gunicorn.http.parser import RequestParser  # noqa: PLC0415
-
-    config = Config()
-    for name, value in runpy.run_path(
-        str(settings.BASE_DIR / "gunicorn.conf.py")
-    ).items():
-        if name in config.settings:
-            config.set(name, value)
-    sent = (
-        b"GET / HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /admin\r\nPATH_INFO: /b\r\n"
-        b"X-Forwarded-SSL: on\r\n\r\n"
-    )
-    for peer in ("", ("192.0.2.1", 1)):  # a Unix socket has no address
-        request = next(RequestParser(config, [sent], peer))
-        assert request.scheme == "http"
-        assert dict(request.headers).keys() == {"HOST", "X-FORWARDED-SSL"}
-
-
 def test_development_needs_no_https_and_no_mail_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

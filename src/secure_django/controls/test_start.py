@@ -1,6 +1,8 @@
 """The project does not start in a bad environment, and reports all problems."""
 
 import re
+import runpy
+import sys
 
 import pytest
 from django.conf import settings
@@ -104,3 +106,27 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
     result = start(ALLOWED_HOSTS="example.com", DEBUG="on")
     assert result.returncode == 1
     assert "DEBUG: Must be off" in result.stderr
+
+
+@pytest.mark.control("V4.1.3")
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+def test_server_believes_no_header_of_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not on Windows. gunicorn reads the variable when it is imported.
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    from gunicorn.config import Config
+    from gunicorn.http.parser import RequestParser
+
+    config = Config()
+    for name, value in runpy.run_path(
+        str(settings.BASE_DIR / "gunicorn.conf.py")
+    ).items():
+        if name in config.settings:
+            config.set(name, value)
+    sent = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /admin\r\nPATH_INFO: /b\r\n"
+        b"X-Forwarded-SSL: on\r\n\r\n"
+    )
+    for peer in ("", ("192.0.2.1", 1)):  # a Unix socket has no address
+        request = next(RequestParser(config, [sent], peer))
+        assert request.scheme == "http"
+        assert dict(request.headers).keys() == {"HOST", "X-FORWARDED-SSL"}
