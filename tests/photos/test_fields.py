@@ -38,7 +38,7 @@ from secure_django.photos.forms import PhotoModelForm
 from secure_django.photos.models import Photo, Status
 from secure_django.photos.purposes import PURPOSES, logged_in
 from secure_django.photos.services import review_photo
-from secure_django.photos.views import visible_object
+from secure_django.photos.views import photos_with_use, visible_object
 from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
 from secure_django.testing.photos import FOLDERS
 from users.models import User
@@ -480,6 +480,15 @@ def test_photo_of_an_unknown_purpose_is_reported_and_hidden(
     )
     assert seen_by(image, HTTPSClient()) == seen_by(image, login(other_user)) == [False]
     assert seen_by(image, login(user)) == seen_by(image, login(reviewer)) == [True]
+
+
+def test_site_without_public_photos_has_no_photo_in_use(
+    add_thing: AddThing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_thing()
+    monkeypatch.setattr("secure_django.photos.views.PURPOSES", {})
+    photos = photos_with_use.__wrapped__()
+    assert list(photos.values_list("is_used", flat=True)) == [False]
 
 
 def test_file_that_everyone_may_see_costs_one_query(

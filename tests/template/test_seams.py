@@ -37,8 +37,7 @@ def test_project_takes_the_code_of_every_seam(
     project: Project, mypy_cache: str
 ) -> None:
     folder = project(ALL_ON)
-    middleware = 'MIDDLEWARE += ["users.middleware.name_server"]'
-    for path, code in [*blocks(), (SETTINGS, f"{middleware}\n")]:
+    for path, code in blocks():
         if path == SETTINGS:
             change(folder, [(SETTINGS, END, f"{code}\n{END}")])
         else:

@@ -5,11 +5,13 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from secure_django.photos.fields import PhotoField, everyone
-from secure_django.photos.models import Status
+from secure_django.photos.models import Photo, Status
+from secure_django.photos.moderation.backends import get_moderation_backend
 from secure_django.validators import validate_one_line
 
 
@@ -18,12 +20,10 @@ class PictureQuerySet(models.QuerySet["Picture"]):
         return self.filter(photo__status=Status.APPROVED)
 
     def with_photos(self) -> Self:
-        """Return pictures with what pages show of their photos, in one query.
-
-        What else a page reads of a picture is read for all of them at once.
-        """
-        pictures = self.select_related("photo").fetch_mode(models.FETCH_PEERS)
-        return pictures.defer("photo__original_name")  # it would be decrypted
+        """Return pictures with what pages show of their photos, in one more query."""
+        photos = Photo.objects.defer("original_name")  # each would be decrypted
+        photos = get_moderation_backend().with_image_urls(photos)
+        return self.prefetch_related(Prefetch("photo", photos))
 
 
 class Picture(models.Model):

@@ -111,7 +111,7 @@ def test_debug_with_a_public_host_stops_the_start() -> None:
 @pytest.mark.control("V4.1.3")
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 def test_server_believes_no_header_of_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not on Windows. gunicorn reads the variable when it is imported.
+    # gunicorn reads the variable when it is imported.
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     from gunicorn.config import Config
     from gunicorn.http.parser import RequestParser

@@ -119,7 +119,8 @@ class PhotoAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
         photos = Photo.objects.not_deleted().defer("original_name")
-        return photos.select_related("owner").order_by(*self.get_ordering(request))
+        photos = photos.select_related("owner").order_by(*self.get_ordering(request))
+        return get_moderation_backend().with_image_urls(photos)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The queue begins with the oldest photo, the other lists with the newest.

@@ -189,11 +189,11 @@ class Photo(models.Model):
         if self.status == Status.DELETED or not self.has_files:
             return False
         purpose = purpose_of(self)
-        if self.status == Status.APPROVED and purpose.is_public:
-            if getattr(self, "is_used", False):
-                return True
+        is_approved = self.status == Status.APPROVED
+        if is_approved and purpose.is_public and getattr(self, "is_used", False):
+            return True
         instances = purpose.objects(self) if objects is None else objects
-        if self.status == Status.APPROVED:
+        if is_approved:
             if any(purpose.visible_to(instance, user) for instance in instances):
                 return True
         is_owner = self.status != Status.REJECTED and self.belongs_to(user)

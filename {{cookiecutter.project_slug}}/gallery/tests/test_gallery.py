@@ -68,8 +68,9 @@ def test_pages_show_each_picture_once_and_make_no_query_per_row(
     client, start = (login(user), MINE) if is_logged_in else (HTTPSClient(), INDEX)
     expected = fill_gallery(SIZE + 2)
     client.get(start)
-    # Anonymous visitors need none for a session and a user.
-    with django_assert_num_queries(1 + 2 * is_logged_in):
+    # One for the pictures, and one for their photos. Anonymous visitors need none for a
+    # session and a user.
+    with django_assert_num_queries(2 + 2 * is_logged_in):
         first = client.get(start)
     second = client.get(start + link(first, "older"))
     assert shown(first) + shown(second) == expected

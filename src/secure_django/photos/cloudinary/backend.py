@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from secure_django.photos.cloudinary import client
@@ -37,11 +37,14 @@ class CloudinaryBackend(StaffReviewBackend):
             status=Status.PENDING, asset__due_at__isnull=False, created_at__lt=hour_ago
         )
 
+    def with_image_urls(self, photos: PhotoQuerySet) -> PhotoQuerySet:
+        return photos.annotate(asset_version=F("asset__version"))
+
     def image_url(self, photo: Photo, variant: str) -> str:
         """Return Cloudinary's URL of a published photo it holds, or the site's own."""
         # Cloudinary's URL works for everyone.
         is_public = photo.status == Status.APPROVED and purpose_of(photo).is_public
-        asset: Asset | None = getattr(photo, "asset", None) if is_public else None
-        if asset and asset.version:
-            return client.delivery_url(str(photo.pk), asset.version, VARIANTS[variant])
+        version = getattr(photo, "asset_version", None)
+        if is_public and version:
+            return client.delivery_url(str(photo.pk), version, VARIANTS[variant])
         return super().image_url(photo, variant)
