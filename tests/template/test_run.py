@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -227,15 +227,42 @@ def test_unknown_tier_is_refused() -> None:
         split(items, "quick", None, "1/1")
 
 
-def test_workflows_run_every_part_of_each_tier() -> None:
-    folder = ROOT / ".github" / "workflows"
-    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    tests = yaml.safe_load(texts["tests.yml"])["jobs"]["test"]
-    commands = [step["run"].strip() for step in tests["steps"] if "run" in step]
-    assert all(
-        command.endswith(" .ci/run") or command == ".ci/run" for command in commands
-    )
-    scheduled = yaml.safe_load(texts["scheduled.yml"])["jobs"]["test"]
+def test_one_tier_runs_by_itself(template: Path, tmp_path: Path) -> None:
+    checkout = plant(template, tmp_path, RED)
+    _, _, commands = ci_run(checkout, NOTE, "--tier", "whole")
+    assert [option(command) for command in commands] == [{"--tier=whole"}]
+
+
+def read_jobs(workflow: str) -> dict[str, Any]:
+    """Return the jobs of a workflow of this repository."""
+    text = (ROOT / ".github" / "workflows" / workflow).read_text(encoding="utf-8")
+    jobs: dict[str, Any] = yaml.safe_load(text)["jobs"]
+    return jobs
+
+
+def commands_of(job: dict[str, Any]) -> set[str]:
+    """Return what a job runs, from `.ci/run` on."""
+    commands = [step["run"].strip() for step in job["steps"] if "run" in step]
+    return {".ci/run" + command.partition(".ci/run")[2] for command in commands}
+
+
+def test_workflows_run_each_tier_where_it_belongs() -> None:
+    tests = read_jobs("tests.yml")
+    assert commands_of(tests["quick"]) == {".ci/run --tier quick"}
+    assert commands_of(tests["whole"]) == {".ci/run --tier whole"}
+    everywhere = read_jobs("everywhere.yml")["whole"]
+    assert commands_of(everywhere) == {".ci/run --tier whole"}
+    machines = everywhere["strategy"]["matrix"]
+    assert machines == tests["quick"]["strategy"]["matrix"]
+    assert [len(choices) for choices in machines.values()] == [3, 3]
+    for workflow in ("scheduled.yml", "release.yml"):
+        called = read_jobs(workflow)["everywhere"]["uses"]
+        assert called == "./.github/workflows/everywhere.yml", workflow
+    assert "everywhere" in read_jobs("release.yml")["release"]["needs"]
+
+
+def test_workflow_runs_every_part_of_the_scheduled_tier() -> None:
+    scheduled = read_jobs("scheduled.yml")["test"]
     parts = scheduled["strategy"]["matrix"]["part"]
     assert parts == list(range(1, len(parts) + 1))
     assert scheduled["env"]["PART"] == f"${{{{ matrix.part }}}}/{len(parts)}"

@@ -119,7 +119,7 @@ def test_readme_starts_with_commands_that_work() -> None:
 def test_readme_names_the_versions_of_python_and_uv() -> None:
     matrix = yaml.safe_load(
         (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
-    )["jobs"]["test"]
+    )["jobs"]["quick"]
     assert (
         f"\n| Python | {', '.join(matrix['strategy']['matrix']['python'])} |\n"
         in README
