@@ -9,6 +9,7 @@ import pytest
 import secure_django
 from tests.support.baking import (
     COMBINATIONS,
+    RAW,
     ROOT,
     WITH_GALLERY,
     Answers,
@@ -18,7 +19,10 @@ from tests.support.baking import (
 from tests.support.releases import Edit, change
 from tests.support.suite import run_tests
 
-pytestmark = pytest.mark.tier("whole")
+# Mutations of the controls, by the words of a document: scheduled as they are.
+pytestmark = pytest.mark.tier(
+    "scheduled", f"{RAW}/AGENTS.md", "src/secure_django/guard/*"
+)
 
 VIEWS = "gallery/views.py"
 TABLE = "gallery/tests/table.py"
