@@ -19,11 +19,9 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     RUN_SECONDS,
-    Answers,
     Project,
     clean_environment,
     commit,
-    name,
     run,
 )
 from tests.support.browsing import Browse, chromium, log_in, totp
@@ -205,17 +203,12 @@ def walk(folder: Path, browse: Browse) -> None:
         assert visit.clicks <= CLICKS
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
-def test_readme_commands_work(
-    answers: Answers,
-    project: Project,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> None:
-    folder = project(answers)
-    readme = folder / "README.md"
-
-    (start,) = commands(readme, "Start")
+@contextmanager
+def started(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, heading: str
+) -> Iterator[None]:
+    """Start a project by its README; the start page has a heading."""
+    (start,) = commands(folder / "README.md", "Start")
     assert len(["uvx cookiecutter .", f"cd {folder.name}", start]) <= COMMANDS
     if sys.platform == "win32":  # it has no terminal for tests
         admin = ["uv", "run", "poe", "admin", "--no-input"]
@@ -225,31 +218,42 @@ def test_readme_commands_work(
             DJANGO_SUPERUSER_EMAIL=ADMIN,
             DJANGO_SUPERUSER_PASSWORD=PASSWORD,
         )
-    with (
-        development_port(tmp_path_factory.getbasetemp().parent),
-        served(folder, start) as page,
-    ):
-        assert (
-            f"<h1>{'Gallery' if answers['gallery'] else 'My Secure Site'}</h1>" in page
-        )
-        if chromium():  # otherwise only the commands are tested
-            browse: Browse = request.getfixturevalue("browse")
-            if answers == ALL_ON:
-                walk(folder, browse)
-            else:
-                staff = browse(URL)
-                log_in(staff, ADMIN)
-                staff.get_by_role("banner").get_by_role("link", name="Admin").click()
-                expect(
-                    staff.locator("#secure_django_photos-photo a").first
-                ).to_be_visible()
+    ports = tmp_path_factory.getbasetemp().parent
+    with development_port(ports), served(folder, start) as page:
+        assert f"<h1>{heading}</h1>" in page
+        yield
 
+
+def test_readme_commands_work(
+    project: Project,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> None:
+    folder = project(ALL_ON)
+    with started(folder, tmp_path_factory, "Gallery"):
+        if chromium():  # otherwise only the commands are tested
+            walk(folder, request.getfixturevalue("browse"))
     commit(folder)
-    for command in commands(readme, "Test, check, scan"):
+    for command in commands(folder / "README.md", "Test, check, scan"):
         run(folder, *command.split())
-    assert "uv.lock" in run(folder, "git", "ls-files").splitlines(), (
-        "the README says to commit uv.lock"
-    )
-    assert run(folder, "git", "status", "--porcelain") == "", (
-        "the commands leave untracked files"
-    )
+    committed = run(folder, "git", "ls-files").splitlines()
+    assert "uv.lock" in committed, "the README says to commit it"
+    left = run(folder, "git", "status", "--porcelain")
+    assert left == "", "the commands leave untracked files"
+
+
+def test_smallest_project_starts_by_its_readme(
+    project: Project,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> None:
+    """CI's commands, and test_end_to_end.py, test and scan such projects."""
+    folder = project(ALL_OFF)
+    with started(folder, tmp_path_factory, "My Secure Site"):
+        if chromium():
+            browse: Browse = request.getfixturevalue("browse")
+            staff = browse(URL)
+            log_in(staff, ADMIN)
+            staff.get_by_role("banner").get_by_role("link", name="Admin").click()
+            photos = staff.locator("#secure_django_photos-photo a").first
+            expect(photos).to_be_visible()

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ALL_OFF, bake, clean_environment, commit, run
+from tests.support.baking import (
+    ALL_OFF,
+    VENDOR,
+    bake,
+    clean_environment,
+    commit,
+    run,
+)
 from tests.support.scanning import (
     STAND_IN,
     Advisories,
@@ -34,14 +41,24 @@ def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def scanned(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the project without the package's source, of 18,000 lines.
+
+    Whole projects are scanned by the commands of their README.
+    """
+    folder = tmp_path_factory.mktemp("scanned") / installed.name
+    ignored = shutil.ignore_patterns(".git", ".venv", "reports")
+    shutil.copytree(installed, folder, ignore=ignored)
+    shutil.rmtree(folder / VENDOR / "secure-django" / "src")
+    commit(folder, "Start")
+    return folder
+
+
 @pytest.fixture
-def folder(installed: Path, tmp_path: Path) -> Path:
+def folder(scanned: Path, tmp_path: Path) -> Path:
     """Return a copy of the project that tests can change, with this suite's tools."""
-    return shutil.copytree(
-        installed,
-        tmp_path / "my-secure-site",
-        ignore=shutil.ignore_patterns(".venv", "reports"),
-    )
+    return shutil.copytree(scanned, tmp_path / "my-secure-site")
 
 
 @pytest.fixture
