@@ -8,18 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
-import pytest
-
-from tests.support.baking import WITH_GALLERY, Project, commit, run
-from tests.support.containers import PORT_TIMEOUT, https_port
+from tests.support.baking import commit, run
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, Response, Site, Visitor
-from tests.support.machine import Machine, boot, install, prepare, push
+from tests.support.machine import Machine, push
 from tests.support.releases import VENDOR
 from tests.support.services import wait_until
-
-pytestmark = [pytest.mark.tier("whole"), PORT_TIMEOUT]
 
 # The project's copy of the package, which a release of the template replaces.
 PACKAGE = f"{VENDOR}/src/secure_django"
@@ -289,75 +285,79 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
     (folder / migration).unlink()
 
 
-def test_releases_and_the_way_back_fail_no_request(
-    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = locked_project(WITH_GALLERY)
-    prepare(folder, UPLOADS_PER_HOUR="100000", UPLOAD_DECODE_SECONDS="100000")
-    with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
-        site = install(machine, folder, tmp_path)
-        first = style(site), current(machine)
+class Release(NamedTuple):
+    """A release that answers: its name, and the style sheet of its start page."""
 
-        # A tag on no branch, which is moved later.
-        by_tag = "deploy/release next"
-        change(machine, folder, 2, tag="next")
-        release(machine, site, by_tag)
-        second = style(site), current(machine)
-        assert len({*first, *second}) == 4
-        check_package(machine)
-        assert site.visitor().get(first[0]).status == 200, (
-            "a page that a browser has names it"
-        )
+    name: str
+    style: str
 
-        # A column that the running release does not know.
-        models = folder / PACKAGE / "photos" / "models.py"
-        text = models.read_text(encoding="utf-8")
-        assert text.count(MODEL) == 1
-        shelf = '    shelf = models.CharField(max_length=9, db_default="")\n'
-        models.write_text(text.replace(MODEL, MODEL + shelf), encoding="utf-8")
-        expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
-        migration = {f"{PACKAGE}/photos/migrations/0002_shelf.py": expand}
-        change(machine, folder, 3, migration, tag="next")
-        given_up(machine, site, by_tag, typed="n\n")
-        output = release(machine, site, by_tag, typed="y\n")
-        assert f"{LABEL}.0002_shelf\n" in output
-        assert "fails" not in output
-        third = current(machine)
-        assert photos(machine, "shelf") == photos(machine)
 
-        # The way back, and further back, which never leads to the release that it left.
-        for target in (second, first):
-            output = release(machine, site, "deploy/release --back")
-            assert (style(site), current(machine)) == target
-            assert f"back to {target[1]}." in output
-        # The document has released once before the certificate.
-        machine.run("deploy/release --back; ! deploy/release --back")
-        output = release(machine, site, f"deploy/release --back {third}")
-        assert current(machine) == third
+def answering(machine: Machine, site: Site) -> Release:
+    """Return the release that answers."""
+    return Release(current(machine), style(site))
 
-        give_up_broken_releases(machine, site, folder)
 
-        # Two at once, and one whose terminal goes.
-        change(machine, folder, 6)
-        with ThreadPoolExecutor() as threads:
-            releases = machine.root / "srv" / "my-secure-site" / "releases"
-            before = set(releases.iterdir())
-            one = threads.submit(machine.run, "deploy/release")
-            wait_until(lambda: set(releases.iterdir()) - before, "it does not begin")
-            assert "Another one is under way." in machine.run(
-                "! deploy/release; ! deploy/release --back"
-            )
-            assert "answers." in one.result()
-        assert "It was interrupted." in machine.run(INTERRUPT)
-        last = style(site), current(machine)
-        assert instances(machine) == [last[1]]
-    # The power was cut.
-    with https_port(tmp_path_factory.getbasetemp().parent), boot(tmp_path) as machine:
-        machine.run(
-            "until curl --silent --fail --insecure https://localhost/health/ready/; "
-            "do sleep 1; done"
-        )
-        assert (style(site), current(machine), instances(machine)) == (*last, [last[1]])
-        assert "active" in machine.run(
-            "systemctl is-active site-worker site-backup.timer"
-        )
+def check_way_back(machine: Machine, site: Site, earlier: list[Release]) -> None:
+    """Go back, further back, and forward to the newest again by its name.
+
+    The way back never leads to a release that it left.
+    """
+    newest = current(machine)
+    for target in earlier:
+        output = release(machine, site, "deploy/release --back")
+        assert answering(machine, site) == target
+        assert f"back to {target.name}." in output
+    # The document has released once before the certificate.
+    machine.run("deploy/release --back; ! deploy/release --back")
+    release(machine, site, f"deploy/release --back {newest}")
+    assert current(machine) == newest
+
+
+def add_column(machine: Machine, site: Site, project: Path, command: str) -> None:
+    """Release a column that the running release does not know, once a person agrees."""
+    models = project / PACKAGE / "photos" / "models.py"
+    text = models.read_text(encoding="utf-8")
+    assert text.count(MODEL) == 1
+    shelf = '    shelf = models.CharField(max_length=9, db_default="")\n'
+    models.write_text(text.replace(MODEL, MODEL + shelf), encoding="utf-8")
+    expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
+    migration = {f"{PACKAGE}/photos/migrations/0002_shelf.py": expand}
+    change(machine, project, 3, migration, tag="next")
+    given_up(machine, site, command, typed="n\n")
+    output = release(machine, site, command, typed="y\n")
+    assert f"{LABEL}.0002_shelf\n" in output
+    assert "fails" not in output
+    assert photos(machine, "shelf") == photos(machine)
+
+
+def check_interruptions(machine: Machine, project: Path) -> None:
+    """Start two releases at once, and one whose terminal goes."""
+    change(machine, project, 6)
+    with ThreadPoolExecutor() as threads:
+        releases = machine.root / "srv" / "my-secure-site" / "releases"
+        before = set(releases.iterdir())
+        one = threads.submit(machine.run, "deploy/release")
+        wait_until(lambda: set(releases.iterdir()) - before, "it does not begin")
+        output = machine.run("! deploy/release; ! deploy/release --back")
+        assert "Another one is under way." in output
+        assert "answers." in one.result()
+    assert "It was interrupted." in machine.run(INTERRUPT)
+    assert instances(machine) == [current(machine)]
+
+
+def check_releases(machine: Machine, site: Site, project: Path) -> None:
+    """Release, go back and give up: no request fails, and no photo is lost."""
+    first = answering(machine, site)
+    # A tag on no branch, which is moved later.
+    by_tag = "deploy/release next"
+    change(machine, project, 2, tag="next")
+    release(machine, site, by_tag)
+    second = answering(machine, site)
+    assert len({*first, *second}) == 4
+    check_package(machine)
+    styles_of_before = site.visitor().get(first.style)
+    assert styles_of_before.status == 200, "a page that a browser has names it"
+    add_column(machine, site, project, by_tag)
+    check_way_back(machine, site, [second, first])
+    give_up_broken_releases(machine, site, project)
+    check_interruptions(machine, project)

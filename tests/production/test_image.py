@@ -11,7 +11,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -151,14 +151,10 @@ class Platform:
         self.podman.run(self.project, "podman", "rm", "--force", "--time=5", *names)
 
 
-@pytest.fixture(scope="module")
-def platform(
-    pristine: Project, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+@contextmanager
+def built(pristine: Project, folder: Path) -> Iterator[Platform]:
     """Build the images, and migrate a database as the release command does."""
-    folder = tmp_path_factory.mktemp("platform")
-    with ExitStack() as stack:
-        podman = stack.enter_context(engine(folder))
+    with engine(folder) as podman:
         podman.make_stand_ins()
         project = shutil.copytree(pristine(ANSWERS), folder / "my-secure-site")
         run(project, "uv", "lock")
@@ -193,17 +189,17 @@ def upload(client: Client) -> Response:
     return client.upload(encode(landscape(1, (320, 240))))
 
 
-def test_release_command_stops_where_nothing_confines_the_decoder(
-    platform: Platform, tmp_path: Path
-) -> None:
-    profile = tmp_path / "unconfined.json"
+def check_release_without_confinement(platform: Platform, folder: Path) -> None:
+    """Check that the release command stops where nothing confines the decoder."""
+    profile = folder / "unconfined.json"
     profile.write_text(json.dumps(UNCONFINED), encoding="utf-8")
     release = commands(platform.project)["release"]
     with pytest.raises(AssertionError, match=r"secure_django\.W202"):
         platform.run(release, "--rm", f"--security-opt=seccomp={profile}")
 
 
-def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
+def check_processes(platform: Platform) -> None:
+    """Check that the site answers at the platform's port, and that all is fine."""
     table = commands(platform.project)
     platform.run("", "--detach", "--name=site", platform.media, PORT="8080")
     platform.run(table["worker"], "--detach", "--name=worker")
@@ -237,7 +233,8 @@ def test_image_answers_at_the_port_of_the_platform(platform: Platform) -> None:
         platform.remove("site", "worker")
 
 
-def test_site_without_a_place_for_photos_is_not_ready(platform: Platform) -> None:
+def check_lost_storage(platform: Platform) -> None:
+    """Check that a site without a place for photos is not ready."""
     # Fly's private network has IPv6 alone.
     platform.run("", "--detach", "--name=site", BIND="[::]:8080")
     try:
@@ -247,7 +244,8 @@ def test_site_without_a_place_for_photos_is_not_ready(platform: Platform) -> Non
         platform.remove("site")
 
 
-def test_slow_clients_stop_no_site_that_has_nginx_beside_it(platform: Platform) -> None:
+def check_slow_clients(platform: Platform) -> None:
+    """Check that slow clients stop no site that has nginx beside it."""
     # gunicorn listens without PORT, nginx at the port of the platform.
     platform.run(
         "",
@@ -276,3 +274,14 @@ def test_slow_clients_stop_no_site_that_has_nginx_beside_it(platform: Platform) 
             assert page.headers["Server"] == "nginx"
     finally:
         platform.remove("site", "nginx")
+
+
+def test_image_runs_as_a_platform_runs_it(pristine: Project, tmp_path: Path) -> None:
+    """One journey, since the images take minutes to build."""
+    folder = tmp_path / "platform"
+    folder.mkdir()
+    with built(pristine, folder) as platform:
+        check_release_without_confinement(platform, tmp_path)
+        check_processes(platform)
+        check_lost_storage(platform)
+        check_slow_clients(platform)

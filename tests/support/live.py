@@ -236,12 +236,15 @@ def gunicorn(
                 server.wait()
 
 
-def issue_certificate(folder: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
+def issue_certificate(
+    folder: Path, *names: str, authority: trustme.CA | None = None
+) -> tuple[Path, ssl.SSLContext]:
     """Write a key and a certificate for this machine in one file.
 
-    Return the file and an SSL context that trusts the certificate.
+    Return the file and an SSL context that trusts the certificate, which is of a new
+    authority by default.
     """
-    authority = trustme.CA()
+    authority = authority or trustme.CA()
     certificate = folder / "certificate.pem"
     issued = authority.issue_cert("localhost", "127.0.0.1", "example.com", *names)
     issued.private_key_and_cert_chain_pem.write_to_path(certificate)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.support.baking import commit, run
 from tests.support.containers import BASE, make_base, need
@@ -217,9 +218,11 @@ def prepare(project: Path, **settings: str) -> None:
     commit(project)
 
 
-def install(machine: Machine, project: Path, folder: Path) -> Site:
+def install(
+    machine: Machine, project: Path, folder: Path, authority: trustme.CA
+) -> Site:
     """Follow docs/deployment.md up to the certificate, and return the site."""
-    certificate, tls = issue_certificate(folder)
+    certificate, tls = issue_certificate(folder, authority=authority)
     lineage = machine.root / "srv" / "lineage"
     lineage.mkdir()
     for file in ("fullchain.pem", "privkey.pem"):
