@@ -5,20 +5,16 @@ README.md describes them.
 
 import contextlib
 import importlib
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import django
 
 from tests.support.baking import ROOT, Answers, copy_template, run, typed
-
-RESULTS = Path(__file__).with_name("results.json")
 
 
 def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:
@@ -51,17 +47,6 @@ def import_engine(module: str) -> Any:  # noqa: ANN401
     os.environ["DJANGO_SETTINGS_MODULE"] = "site_settings"
     django.setup()
     return importlib.import_module(module)
-
-
-def record(module: str, **figures: object) -> None:
-    """Store the figures of a long run with its date, for benchmarks/figures.py."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    results[module] = {"date": datetime.now(UTC).date().isoformat(), **figures}
-    RESULTS.write_text(
-        json.dumps(results, indent=2, sort_keys=True) + "\n",
-        encoding="utf-8",
-        newline="\n",
-    )
 
 
 def print_table(header: list[str], rows: list[list[object]]) -> None:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from benchmarks import generated, print_table, record
+from benchmarks import generated, print_table
 from tests.support.baking import WITH_GALLERY
 from tests.support.corpus import (
     arithmetic,
@@ -497,14 +497,6 @@ def main() -> None:
             measured.append(measure(shape, folder))
             print(*measured[-1].row(), sep="  ", file=sys.stderr, flush=True)
     print_table(HEADER, [one.row() for one in measured])
-    if not named:
-        uploads = [one for one in measured if one.shape.kind == "uploads"]
-        record(
-            "attack",
-            p50=round(max(one.p50 for one in uploads), 1),
-            p99=round(max(one.p99 for one in uploads), 1),
-            honest=f"{min(one.honest for one in measured)} of {HONEST * PHOTOS}",
-        )
     bad = [one.shape.name for one in measured if not one.is_within_bounds]
     if bad:
         sys.exit(f"Out of bounds: {', '.join(bad)}")

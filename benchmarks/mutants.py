@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Queue
 
-from benchmarks import print_table, record
+from benchmarks import print_table
 from benchmarks.covering import (
     PACKAGE,
     Coverage,
@@ -477,9 +477,6 @@ def main() -> None:
     noticed = sum(totals[room, NOTICED] for room in rooms)
     survived = len(survivors)
     share = noticed / max(noticed + survived, 1)
-    is_whole = not options.paths and not options.changed
-    if len(sample) >= COUNT and is_whole:
-        record("mutants", noticed=noticed, started=noticed + survived)
     seconds = time.monotonic() - started
     print(f"\n{share:.1%} noticed, seed {options.seed} ({seconds:.0f} seconds).")
     # A few mutants of the files of a request say little about a share.

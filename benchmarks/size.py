@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from complexipy import code_complexity
 
-from benchmarks import generated, print_table, record
+from benchmarks import generated, print_table
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers
 
 PACKAGE = ROOT / "src"
@@ -358,26 +358,11 @@ def print_extremes() -> None:
     print_figures([*header, "aim"], [*columns, AIMS])
 
 
-def record_peers(peers: dict[str, dict[str, float]]) -> None:
-    """Store the figures of other projects, whose names end with @ and their version."""
-    stored = {}
-    for name_and_version, figures in peers.items():
-        name, _, version = name_and_version.partition("@")
-        rounded = {figure: round(number, 1) for figure, number in figures.items()}
-        stored[name] = {"version": version, **rounded}
-    record("size", peers=stored)
-
-
 def main() -> None:
     """Print the figures of the package and of projects, or of other folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "folders", nargs="*", metavar="NAME=FOLDER", help="count these folders instead"
-    )
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="store their figures as those of peers; each NAME is then NAME@VERSION",
     )
     options = parser.parse_args()
     if not options.folders:
@@ -388,8 +373,6 @@ def main() -> None:
         name, _, folder = argument.partition("=")
         figures[name] = measure(Path(folder))
     print_figures([*figures, "aim"], [*figures.values(), AIMS])
-    if options.record:
-        record_peers(figures)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import generated, print_table, record
+from benchmarks import generated, print_table
 from benchmarks.hurried import Feature, Weakness, read_features
 from benchmarks.hurried.checks import (
     Notice,
@@ -156,7 +156,7 @@ def measure_fixed(feature: Feature, project: Path) -> list[Weakness]:
 
 
 def count_what_is_left(features: list[Feature], options: argparse.Namespace) -> None:
-    """Print the weaknesses that are left, and record their number."""
+    """Print the weaknesses that are left, and their number."""
     left = measure_all(measure_fixed, features, options.project)
     rows: list[list[object]] = [
         [feature.name, weakness.name, "serious" if weakness.is_serious else ""]
@@ -166,14 +166,9 @@ def count_what_is_left(features: list[Feature], options: argparse.Namespace) -> 
     if rows:
         print_table(["feature", "weakness that is left", ""], rows)
     all_left = [weakness for weaknesses in left for weakness in weaknesses]
-    if not options.feature:
-        record(
-            "hurried_fixed",
-            features=len(features),
-            weaknesses=sum(len(feature.weaknesses) for feature in features),
-            left=len(all_left),
-            serious_left=sum(weakness.is_serious for weakness in all_left),
-        )
+    serious = sum(weakness.is_serious for weakness in all_left)
+    number = sum(len(feature.weaknesses) for feature in features)
+    print(f"\n{len(all_left)} of {number} are left, {serious} of them serious.")
 
 
 def tell(text: str) -> None:
@@ -229,7 +224,7 @@ def measure_all[T](
 
 
 def main() -> None:
-    """Measure the chosen features, and record the figures of all."""
+    """Measure the chosen features."""
     options = parse_arguments()
     features = choose(options.feature)
     if options.fixed:
@@ -244,17 +239,6 @@ def main() -> None:
     total = add_up_all(results, serious_only=False)
     serious = add_up_all(results, serious_only=True)
     print(f"\nAll weaknesses: {total}. The serious ones: {serious}.")
-    if not options.feature:
-        record(
-            "hurried",
-            features=len(results),
-            weaknesses=total.number,
-            noticed=total.noticed,
-            prevented=total.prevented,
-            serious=serious.number,
-            serious_noticed=serious.noticed,
-            serious_prevented=serious.prevented,
-        )
 
 
 if __name__ == "__main__":

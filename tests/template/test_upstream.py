@@ -1,13 +1,11 @@
-"""Texts, defaults and figures of this repository.
+"""Texts, defaults and bounds of this repository.
 
 A fork has its own, so this module is left out there.
 """
 
 import json
 import re
-import shutil
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,11 +13,8 @@ import yaml
 from django.conf import settings
 from jinja2 import Environment
 
-from benchmarks import RESULTS, record
-from benchmarks.figures import block, sentence
 from benchmarks.size import EXTREMES, PACKAGE, PACKAGE_BOUNDS, measure_density
 from tests.support.baking import (
-    ALL_OFF,
     ALL_ON,
     DEFAULTS,
     FEATURES,
@@ -34,7 +29,7 @@ from tests.support.readme import draw_contracts
 REPOSITORY = "https://github.com/org/secure-django"
 if PROMPTS["_repository"] != REPOSITORY:
     pytest.skip(
-        "a fork has texts, defaults and figures of its own", allow_module_level=True
+        "a fork has texts, defaults and bounds of its own", allow_module_level=True
     )
 
 # The test site has everything but the gallery.
@@ -77,28 +72,6 @@ def test_guide_shows_the_real_prompts_and_summary(
     assert re.findall(r"^    \d - (.+)$", GENERATION, re.MULTILINE) == [
         it for label in labels for it in label[1:]
     ]
-
-
-def test_pages_have_the_counted_figures_of_features_in_a_hurry() -> None:
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    all_found, fixed = results["hurried"], results["hurried_fixed"]
-    page = (ROOT / "benchmarks" / "hurried" / "README.md").read_text(encoding="utf-8")
-    counts = [
-        f"{all_found['weaknesses']} ({all_found['serious']})",
-        f"{all_found['prevented']} ({all_found['serious_prevented']})",
-        f"{all_found['noticed']} ({all_found['serious_noticed']})",
-        f"{fixed['left']} ({fixed['serious_left']})",
-    ]
-    assert f"\n| all | {' | '.join(counts)} |\n" in page
-    row = r"^\| (?:bookmarks|market|portal|tasks) \|.+ (\d+) \((\d+)\) \| \S+ \S+ \|$"
-    found = re.findall(row, page, re.MULTILINE)
-    assert len(found) == 4
-    noticed, serious = (sum(map(int, column)) for column in zip(*found, strict=True))
-    assert f"Bandit | {noticed} | {serious} |" in page
-    comparison = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    assert f"| weaknesses noticed, of 80 in four features | {noticed} |" in comparison
-    left = f"Of {fixed['weaknesses']} in features written in a hurry, {fixed['left']} "
-    assert left in comparison
 
 
 def test_readme_starts_with_commands_that_work() -> None:
@@ -160,27 +133,6 @@ def test_readme_explains_every_feature_and_its_choices() -> None:
             for it in answers
             if isinstance(it, str) and it != "none" and f"`{it}`" not in README
         ]
-
-
-def test_figures_in_the_readme_are_the_counted_ones(pristine: Project) -> None:
-    text = block(pristine(ALL_OFF), pristine(ALL_ON))
-    assert text in README, "`uv run python -m benchmarks.figures` writes these figures"
-    assert sentence() in README
-
-
-def test_long_benchmark_stores_its_figures_for_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pristine: Project
-) -> None:
-    results = shutil.copy(RESULTS, tmp_path / RESULTS.name)
-    for module in ("benchmarks", "benchmarks.figures"):
-        monkeypatch.setattr(f"{module}.RESULTS", results)
-    record("attack", p50=2.5, p99=9.9, honest="7 of 8")
-    today = datetime.now(UTC).date()
-    stated = (
-        "| p50 2.5 times, p99 9.9 times; 7 of 8 photos of other users get in"
-        f" ({today.day} {today:%B %Y}) |"
-    )
-    assert stated in block(pristine(ALL_OFF), pristine(ALL_ON))
 
 
 @pytest.mark.parametrize("kind", EXTREMES)
