@@ -1,4 +1,4 @@
-"""Checked-in records: the raw folder's files, and what each release promises to keep.
+"""Checked-in records of what each release promises to keep.
 
 That is a digest of each migration, also of the package, and of settings.lock, and the
 names that environments, scripts and links of projects use.
@@ -13,10 +13,9 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from tests.support.baking import RAW, ROOT, copy_template, paths
+from tests.support.baking import RAW, ROOT, copy_template
 
 RECORDS = Path("tests") / "records"
-FILES = RECORDS / "files.txt"
 MIGRATIONS = RECORDS / "migrations.json"
 NAMES = RECORDS / "names.json"
 LOCKS = RECORDS / "settings_locks.json"
@@ -134,14 +133,8 @@ def lock_problem(template: Path) -> str:
     return ""
 
 
-def unlisted_files(template: Path) -> set[str]:
-    """Return the paths that are in the raw folder or in the list, but not in both."""
-    listed = (template / FILES).read_text(encoding="utf-8").splitlines()
-    return paths(template / RAW) ^ set(listed)
-
-
 def record(template: Path) -> None:
-    """List the files, and record the migrations and names of a new dated release."""
+    """Record the migrations, the names and the lock of a new dated release."""
     recorded = recorded_digests(template)
     names = recorded_names(template)
     locks = recorded_locks(template)
@@ -155,8 +148,6 @@ def record(template: Path) -> None:
     for path, content in ((MIGRATIONS, recorded), (NAMES, names), (LOCKS, locks)):
         text = json.dumps(content, indent=2)
         (template / path).write_text(text + "\n", encoding="utf-8", newline="\n")
-    listed = "\n".join(sorted(paths(template / RAW)))
-    (template / FILES).write_text(listed + "\n", encoding="utf-8", newline="\n")
 
 
 def main() -> None:
@@ -164,7 +155,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         template = copy_template(Path(folder))
         record(template)
-        for path in (FILES, MIGRATIONS, NAMES, LOCKS):
+        for path in (MIGRATIONS, NAMES, LOCKS):
             (ROOT / path).write_bytes((template / path).read_bytes())
 
 

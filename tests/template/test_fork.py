@@ -168,8 +168,8 @@ FAILURES = {
 
 
 def record(fork: Path) -> None:
-    """Commit a fork, with its settings.lock and the list of its files."""
-    commit(fork)  # the list has what Git knows
+    """Commit a fork, with its settings.lock and its records."""
+    commit(fork)  # they have what Git knows
     run(fork, sys.executable, "-m", "tests.support.settings_lock")
     run(fork, sys.executable, "-m", "tests.support.records")
     commit(fork)

@@ -17,9 +17,7 @@ from tests.support.baking import (
     VENDOR,
     Answers,
     Project,
-    bake,
     name,
-    paths,
     run,
     typed,
 )
@@ -31,7 +29,6 @@ from tests.support.records import (
     record,
     recorded_names,
     removed_names,
-    unlisted_files,
 )
 from tests.support.releases import change
 from tests.support.renewal import (
@@ -119,21 +116,6 @@ def test_hook_that_uses_the_network_is_noticed(
     with (sabotaged / "hooks" / f"{hook}.py").open("a", encoding="utf-8") as file:
         file.write(f"\ntry:\n    {contact}\nexcept BaseException:\n    pass\n")
     assert outside_contacts(sabotaged, tmp_path)
-
-
-def test_files_of_the_raw_folder_are_listed(template: Path) -> None:
-    assert not unlisted_files(template), (
-        "Record what changed on purpose: uv run python -m tests.support.records"
-    )
-
-
-def test_unlisted_file_is_noticed(template: Path, tmp_path: Path) -> None:
-    sabotaged = copy(template, tmp_path)
-    (sabotaged / RAW / "users" / "extra.py").write_text(
-        "EXTRA = True\n", encoding="utf-8"
-    )
-    assert unlisted_files(sabotaged) - unlisted_files(template) == {"users/extra.py"}
-    assert "users/extra.py" in paths(bake(sabotaged, tmp_path / "output"))
 
 
 def test_released_migrations_are_never_edited(template: Path) -> None:
