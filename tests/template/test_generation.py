@@ -26,7 +26,6 @@ from tests.support.baking import (
     FEATURES,
     PROMPTS,
     RAW,
-    REMOVED,
     ROOT,
     VENDOR,
     Answers,
@@ -41,7 +40,6 @@ from tests.support.baking import (
     run,
     typed,
 )
-from tests.support.features import FEATURE_PATHS
 from tests.support.services import wait_until
 
 SLEEP = """
@@ -115,6 +113,15 @@ def tracked_files() -> list[str]:
     return [path for path in listed if path]
 
 
+def read_feature_paths() -> dict[tuple[str, ...], list[str]]:
+    """Return the table of the post hook, which is a template with Python's syntax."""
+    hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    _, _, rest = hook.partition("\nFEATURE_PATHS = ")
+    rows, end, _ = rest.partition("\n}\n")
+    table: dict[tuple[str, ...], list[str]] = ast.literal_eval(rows + end)
+    return table
+
+
 @every_combination
 def test_only_the_files_of_chosen_features_are_generated(
     answers: Answers, pristine: Project
@@ -122,8 +129,9 @@ def test_only_the_files_of_chosen_features_are_generated(
     """They are those that Git tracks: none that work left is generated."""
     unwanted = [
         path
-        for feature in FEATURE_PATHS.keys() - chosen(answers)
-        for path in FEATURE_PATHS[feature]
+        for (prompt, *kept_with), files in read_feature_paths().items()
+        if answers[prompt] not in kept_with
+        for path in files
     ]
     expected = {
         path
@@ -189,26 +197,6 @@ def test_copied_page_names_its_original(answers: Answers, pristine: Project) -> 
         comment = f"{{# original: {sha256(original).hexdigest()[:12]} #}}"
         copy = (project / "templates" / page).read_bytes()
         assert copy == comment.encode() + original
-
-
-def test_feature_paths_exist(template: Path) -> None:
-    missing = [
-        path
-        for feature in FEATURE_PATHS.keys() - REMOVED
-        for path in FEATURE_PATHS[feature]
-        if not (template / RAW / path).exists()
-    ]
-    assert not missing
-
-
-def test_files_of_removed_features_are_gone(template: Path) -> None:
-    left = [
-        path
-        for feature in FEATURE_PATHS.keys() & REMOVED
-        for path in FEATURE_PATHS[feature]
-        if (template / RAW / path).exists()
-    ]
-    assert not left, f"No prompt offers them, so delete them: {left}"
 
 
 @every_combination
