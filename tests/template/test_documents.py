@@ -223,18 +223,6 @@ def test_list_of_the_packages_documents_is_complete() -> None:
     assert listed == set(package_documents()) - {index}
 
 
-def test_documents_of_the_package_speak_of_no_older_place() -> None:
-    """Nor do they have a line of the template."""
-    old = re.compile(r"(?<![\w./-])(?:core|uploads|scripts)/\w|cookiecutter\.|# %")
-    found = [
-        f"{document.name}: {line}"
-        for document in package_documents()
-        for line in document.read_text(encoding="utf-8").splitlines()
-        if old.search(line)
-    ]
-    assert not found
-
-
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_files_named_in_a_project_exist(answers: Answers, pristine: Project) -> None:
     project = pristine(answers)
@@ -342,12 +330,6 @@ def test_map_of_the_tests_is_complete() -> None:
         *(path.as_posix() for path in modules),
         *(f"{path.as_posix()}/" for path in rooms),
     }
-
-
-def test_modules_of_the_benchmarks_are_documented() -> None:
-    modules = {path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")}
-    document = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    assert not [module for module in modules if f"`{module}`" not in document]
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)

@@ -13,7 +13,12 @@ import yaml
 from django.conf import settings
 from jinja2 import Environment
 
-from benchmarks.size import EXTREMES, PACKAGE, PACKAGE_BOUNDS, measure_density
+from benchmarks.size import (
+    EXTREMES,
+    PACKAGE,
+    PACKAGE_BOUNDS,
+    measure_density,
+)
 from tests.support.baking import (
     ALL_ON,
     DEFAULTS,
@@ -152,6 +157,28 @@ def test_package_is_no_denser_than_its_bounds() -> None:
     bounds = PACKAGE_BOUNDS._asdict()
     too_dense = {it: density[it] for it in bounds if density[it] > bounds[it]}
     assert not too_dense, "benchmarks/size.py has the bounds: make the code plainer"
+
+
+# One packed assignment, and blocks in blocks.
+DENSE_CODE = """
+def total_price(order):
+    price, discount = find_price(order.product), find_discount(order.customer)
+    if order.is_paid:
+        if order.is_packed:
+            for item in order.items:
+                if not item.is_missing:
+                    if not item.is_broken:
+                        price = subtract(price, find_price(item) or discount(item.size))
+    return price
+"""
+
+
+def test_dense_code_is_over_every_bound(tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text(DENSE_CODE, encoding="utf-8")
+    density = measure_density(tmp_path)._asdict()
+    for bounds in (EXTREMES["nothing chosen"].bounds, PACKAGE_BOUNDS):
+        for figure, bound in bounds._asdict().items():
+            assert density[figure] > bound, figure
 
 
 def test_drawings_for_contributors_are_those_of_the_contracts() -> None:
