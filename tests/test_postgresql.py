@@ -1,4 +1,4 @@
-"""What SQLite does not do: locks of rows, plans of large tables, strict types."""
+"""What SQLite does not do: locks of rows, strict types."""
 
 import pytest
 

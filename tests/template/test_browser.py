@@ -94,26 +94,6 @@ def test_upload_can_be_canceled(site: Site, browse: Browse) -> None:
     expect(page.get_by_role("button", name="Upload")).to_be_enabled()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"java_script_enabled": False}],
-    ids=["with JavaScript", "without JavaScript"],
-)
-def test_upload_error_is_shown_at_the_field(
-    options: dict[str, Any], site: Site, browse: Browse
-) -> None:
-    page = browse(site.url, **options)
-    log_in(page, OWNER)
-    fill_in(page, "Kept title", encode(landscape(1, (64, 48)), "GIF"))
-    page.get_by_role("button", name="Upload").click()
-    photo = page.get_by_label("Photo")
-    expect(
-        page.get_by_text("Only JPEG, PNG and WebP photos are accepted.")
-    ).to_be_visible()
-    expect(photo).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_label("Title")).to_have_value("Kept title")
-
-
 def test_large_file_is_rejected_by_browser_and_server(
     site: Site, browse: Browse
 ) -> None:

@@ -12,7 +12,6 @@ import pytest
 from tests.support.baking import run
 from tests.support.images import encode, landscape
 from tests.support.live import (
-    ADMIN,
     HANG_SECONDS,
     OTHER_USER,
     OWNER,
@@ -24,53 +23,30 @@ from tests.support.live import (
 
 pytestmark = pytest.mark.tier("whole")
 
+# Some are made by Django, one by WhiteNoise. src/secure_django/controls/test_headers.py
+# asks for all kinds, without a server.
 STATUSES = {
     "page": 200,
-    "log-in": 200,
-    "admin log-in": 302,
-    "own page": 200,
-    "admin": 200,
     "static file": 200,
     "photo": 200,
-    "own hidden photo": 200,
-    "security.txt": 200,
-    "health": 200,
-    "redirect": 302,
-    "slash added": 301,
     "bad host": 400,
-    "no CSRF token": 403,
-    "forbidden": 403,
-    "missing": 404,
-    "missing static file": 404,
-    "other user's hidden photo": 404,
-    "method": 405,
-    "unusual method": 405,
     "too large": 413,
     "crash": 500,
-    "log-out": 302,
 }
 
 
 @pytest.fixture(scope="session")
 def photos(site: Site) -> dict[str, str]:
-    """Return the URLs of the pages and files of three photos of one owner.
-
-    One is published, one is hidden, and the file of one cannot be read.
-    """
+    """Return the URLs of two published photos. The file of one cannot be read."""
     owner = site.visitor(OWNER)
-    for title in ("published", "hidden", "broken"):
+    for title in ("published", "broken"):
         assert owner.upload(encode(landscape(1, (320, 240))), title=title).status == 302
-    site.python(
-        "published = Photo.objects.filter(title__in=['published', 'broken'])\n"
-        "published.update(status='approved')"
-    )
     found = site.python(
-        "titles = ['published', 'hidden', 'broken']\n"
-        "for photo in Photo.objects.filter(title__in=titles):\n"
-        "    print(photo.title, f'/photos/{photo.id}/')\n"
-        "    print(f'page of {photo.title}', photo.get_absolute_url())"
+        "Photo.objects.update(status='approved')\n"
+        "for photo in Photo.objects.filter(title__in=['published', 'broken']):\n"
+        "    print(photo.title, f'/photos/{photo.id}/')"
     )
-    urls = dict(line.rsplit(" ", 1) for line in found.splitlines())
+    urls = dict(line.split() for line in found.splitlines())
     # Opening a folder as a file raises an error like a disk failure, even for root.
     (file,) = Path(site.environment["MEDIA_ROOT"]).glob(
         f"photos/*/{urls['broken'].split('/')[2]}-display.jpg"
@@ -82,55 +58,26 @@ def photos(site: Site) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def responses(site: Site, photos: dict[str, str]) -> dict[str, Response]:
-    """Return a response of every kind, by name."""
-    visitor, owner, other_user, admin = (
-        site.visitor(email) for email in ("", OWNER, OTHER_USER, ADMIN)
-    )
-    site.python(
-        "User.objects.create_user('clerk@example.com', '"
-        + PASSWORD
-        + "', is_staff=True)"
-    )
+    """Return responses by name."""
+    visitor = site.visitor()
     page = visitor.get("/")
     sheet = re.search(r"/static/site\.\w+\.css", page.text)
     assert sheet, "no style sheet with a hash in its name"
     return {
         "page": page,
-        "log-in": visitor.get("/accounts/login/"),
-        "admin log-in": visitor.get("/admin/"),
-        "own page": owner.get("/photos/mine/"),
-        "admin": admin.get("/admin/secure_django_photos/photo/"),
         "static file": visitor.get(sheet[0]),
         "photo": visitor.get(photos["published"] + "thumbnail/"),
-        "own hidden photo": owner.get(photos["hidden"] + "display/"),
-        "security.txt": visitor.get("/.well-known/security.txt"),
-        "health": visitor.get("/health/ready/"),
-        "redirect": visitor.get("/photos/mine/"),
-        "slash added": owner.get("/photos/mine"),
         "bad host": visitor.get("/", Host="evil.example"),
-        "no CSRF token": owner.request("POST", "/photos/upload/", b"title=x"),
-        "forbidden": site.visitor("clerk@example.com").get(
-            "/admin/secure_django_photos/photo/"
-        ),
-        "missing": visitor.get("/.git/HEAD"),
-        "missing static file": visitor.get("/static/../config/settings.py"),
-        "other user's hidden photo": other_user.get(photos["page of hidden"]),
-        "method": owner.get(photos["page of hidden"] + "delete/"),
-        "unusual method": visitor.request("TRACE", "/"),
-        "too large": owner.upload(b"x" * (11 * 1024**2)),
+        "too large": site.visitor(OWNER).upload(b"x" * (11 * 1024**2)),
         "crash": visitor.get(photos["broken"] + "display/"),
-        "log-out": owner.post("/accounts/logout/", {}, page="/photos/mine/"),
     }
 
 
-def test_every_kind_of_response_has_its_status(responses: dict[str, Response]) -> None:
-    assert {name: response.status for name, response in responses.items()} == STATUSES
-
-
 @pytest.mark.parametrize("kind", STATUSES)
-def test_security_headers_are_on_every_response_once(
+def test_security_headers_are_on_the_wire_once(
     kind: str, responses: dict[str, Response]
 ) -> None:
+    assert responses[kind].status == STATUSES[kind]
     headers = responses[kind].headers
     for header, value in {
         "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
@@ -141,37 +88,8 @@ def test_security_headers_are_on_every_response_once(
         "Cross-Origin-Resource-Policy": "same-origin",
     }.items():
         assert headers.get_all(header) == [value]
-    assert "geolocation=()" in headers["Permissions-Policy"]
-    assert "Access-Control-Allow-Origin" not in headers
     (policy,) = headers.get_all("Content-Security-Policy", [])
-    directives = {
-        name: set(values) for name, *values in map(str.split, policy.split(";"))
-    }
-    assert directives.pop("default-src") == {"'none'"}
-    if "photo" in kind and responses[kind].status == 200:
-        assert directives == {"sandbox": set()}
-        return
-    for directive in ("base-uri", "object-src", "frame-ancestors"):
-        assert directives.pop(directive) == {"'none'"}
-    assert (directives.pop("report-uri"), directives.pop("report-to")) == (
-        {"/csp-report/"},
-        {"csp"},
-    )
-    assert headers.get_all("Reporting-Endpoints") == ['csp="/csp-report/"']
-    assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Request-ID"])
-    sources = set().union(*directives.values())
-    assert directives.keys() == {
-        "script-src",
-        "style-src",
-        "img-src",
-        "connect-src",
-        "form-action",
-    }
-    assert not {
-        source
-        for source in sources
-        if source != "'self'" and not source.startswith("'nonce-")
-    }
+    assert policy.startswith("default-src 'none'")
 
 
 def test_responses_and_logs_reveal_no_internals(
@@ -276,19 +194,6 @@ def test_unknown_host_is_rejected(headers: bytes, site: Site) -> None:
     assert "evil" not in response
 
 
-@pytest.mark.parametrize(
-    "header",
-    ["X-Forwarded-Host", "X-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded"],
-)
-def test_other_headers_cannot_set_host_or_path(header: str, site: Site) -> None:
-    response = site.visitor().get("/photos/mine/", **{header: "evil.example/admin/"})
-    assert (response.status, response.location) == (
-        302,
-        "/accounts/login/?next=/photos/mine/",
-    )
-    assert "evil" not in response.text
-
-
 SMUGGLED = {
     "two lengths": b"Content-Length: 4\r\nContent-Length: 40",
     "length and chunks": b"Content-Length: 4\r\nTransfer-Encoding: chunked",
@@ -311,17 +216,6 @@ def test_ambiguous_request_is_rejected(header: bytes, site: Site) -> None:
     )
     assert re.match(r"HTTP/1\.1 (400|403|501) ", response)
     assert response.count("HTTP/1.1 ") == 1
-
-
-def test_response_headers_cannot_be_injected(site: Site) -> None:
-    for path in (
-        "/photos/mine%0d%0aX-Evil:%201",
-        "/accounts/login/?next=%0d%0aX-Evil:%201",
-        "//evil.example/photos/",
-    ):
-        response = site.visitor().get(path)
-        assert "X-Evil" not in response.headers
-        assert not response.location.startswith(("//", "http"))
 
 
 BAD = {

@@ -5,22 +5,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.accounts import IP_ADDRESSES, LEAVER, Mailbox
+from tests.support.accounts import IP_ADDRESSES, Mailbox
 from tests.support.browsing import (
     Browse,
     add_authenticator_app,
     check_accessibility,
     totp,
 )
-from tests.support.live import ADMIN, OTHER_USER, OWNER, PASSWORD, Site
+from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site
 
 pytestmark = pytest.mark.tier("whole")
 
-NEW = "a harbor at noon"
 PHONE = {"width": 390, "height": 740}
-FIREFOX = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
-)
 CREATE_USER = f"""
 user = User.objects.create_user({{email!r}}, {PASSWORD!r})
 user.emailaddress_set.create(email=user.email, verified=True, primary=True)
@@ -131,55 +127,6 @@ def test_user_logs_in_with_a_passkey(visit: Browse, mailbox: Mailbox) -> None:
     log_in(page, OWNER)
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
-
-
-def test_user_ends_session_changes_password_deletes_account(
-    visit: Browse, mailbox: Mailbox
-) -> None:
-    page, other = visit(), visit(user_agent=FIREFOX)
-    for browser in (other, page):
-        log_in(browser, LEAVER)
-    page.get_by_role("link", name="Account").click()
-    page.get_by_role("link", name="Sessions").click()
-    session = page.locator("section", has_text="Firefox on Windows")
-    expect(session).to_contain_text("Started")
-    expect(page.locator("section", has_text="This session")).to_contain_text(
-        "Chrome on "
-    )
-    session.get_by_role("button", name="End session").click()
-    other.goto("/photos/mine/")
-    expect(other.get_by_role("heading", name="Log in")).to_be_visible()
-
-    page.get_by_role("link", name="Password").click()
-    page.get_by_label("Current Password").fill(PASSWORD)
-    for label in ("New Password:", "New Password (again):"):
-        page.get_by_label(label).fill(NEW)
-    page.get_by_role("button", name="Change Password").click()
-    expect(page.get_by_text("Password successfully changed")).to_be_visible()
-    notice = mailbox.last_to(LEAVER, "Your password was changed")
-    assert "Browser: Chrome on " in notice.get_content()
-
-    page.get_by_role("link", name="Delete account").click()
-    confirm(page, "Password", NEW)
-    page.get_by_role("button", name="Delete account permanently").click()
-    expect(page.get_by_role("heading", name="Account deleted")).to_be_visible()
-    log_in(page, LEAVER, NEW)
-    expect(page.get_by_text("are not correct")).to_be_visible()
-
-
-def test_new_superuser_adds_second_factor_and_opens_admin(visit: Browse) -> None:
-    page = visit()
-    page.goto("/admin/secure_django_photos/photo/")
-    page.get_by_label("Email").fill(ADMIN)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
-    expect(page.get_by_text("Staff need a second factor")).to_be_visible()
-    page.get_by_role("link", name="Activate").click()
-    add_authenticator_app(page)
-    page.goto("/admin/")
-    page.get_by_role("link", name="Authenticators").click()
-    page.get_by_role("link", name=ADMIN).first.click()
-    expect(page.get_by_text("Last used at")).to_be_visible()
 
 
 def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:

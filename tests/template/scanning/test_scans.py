@@ -140,12 +140,6 @@ def test_missing_tool_is_reported_as_not_run(folder: Path) -> None:
     ]
 
 
-def test_unknown_scan_lists_the_known_ones(folder: Path) -> None:
-    outcome = scan(folder, "bandit", "zap")
-    assert outcome.code == 1
-    assert outcome.output == f"Unknown scan: zap. Known scans: {', '.join(SCANS)}.\n"
-
-
 def test_old_report_is_not_taken_for_a_new_one(folder: Path, stand_in: Install) -> None:
     tool = stand_in("dependency-check")
     assert scan(

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
@@ -182,25 +181,3 @@ def test_anonymous_upload_is_answered_before_its_body_arrives(site: Site) -> Non
             f"POST /photos/upload/ HTTP/1.1\r\n{head}\r\n".encode() + CHUNK[:1000]
         )
         assert stream.recv(4096).startswith(b"HTTP/1.1 302 ")
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "multipart/form-data; boundary=x",
-        "x",
-    ],
-)
-def test_malformed_form_gets_a_client_error(kind: str, site: Site) -> None:
-    owner = site.visitor(OWNER)
-    fields = urlencode(
-        {"csrfmiddlewaretoken": owner.token("/photos/upload/")}
-        | {f"f{n}": "" for n in range(2000)}
-    )
-    response = owner.request(
-        "POST", "/photos/upload/", fields.encode(), {"Content-Type": kind}
-    )
-    assert response.status in {400, 403}
-    assert "<h1>" in response.text
