@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from secure_django.commands import new_app
 from secure_django.commands.new_app import APP_TEMPLATE, KINDS, main
 
 
@@ -22,11 +23,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("Notes", "not a valid name"),
         ("class", "not a valid name"),
+        ("", "not a valid name"),
         ("a", "not a valid name"),
+        ("1st", "not a valid name"),
+        ("my-notes", "not a valid name"),
+        ("nötes", "not a valid name"),
+        ("notes.py", "not a valid name"),
+        ("_notes", "not a valid name"),
+        ("notes_", "not a valid name"),
+        ("x" * 29, "not a valid name"),
         ("../notes", "not a valid name"),
         ("gallery", "a module, a package or a folder"),
         ("vendor", "a module, a package or a folder"),
         ("json", "a module, a package or a folder"),
+        ("secure_django", "a module, a package or a folder"),
+        ("static", "a module, a package or a folder"),
     ],
 )
 def test_name_that_cannot_work_is_refused(
@@ -37,8 +48,31 @@ def test_name_that_cannot_work_is_refused(
     assert sorted(path.name for path in project.iterdir()) == ["gallery", "manage.py"]
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", ["redis", "storages"])
+def test_name_of_an_optional_package_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_app, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit, match=rf"{name} is the name of a module"):
+        main(name, [], admin=False)
+
+
 @pytest.mark.parametrize(
-    "field", ["due:time", "due", "owner:text", "save:text", "Due:date", "class:text"]
+    "field",
+    [
+        "due:time",
+        "due",
+        ":text",
+        "a:number",
+        "owner:text",
+        "save:text",
+        "Due:date",
+        "class:text",
+        "title:photo",
+        "is_owner:yesno",
+        "__init__:text",
+    ],
 )
 def test_field_that_cannot_work_is_refused(field: str, project: Path) -> None:
     with pytest.raises(SystemExit, match=r"is no field|cannot be the name of a field"):

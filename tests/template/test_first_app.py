@@ -28,10 +28,18 @@ from tests.support.browsing import (
 )
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, PASSWORD, serve
+from tests.support.own_app import (
+    POE,
+    add_cover,
+    add_formset,
+    added_lines,
+    guide,
+    make_app,
+    texts,
+)
 from tests.support.readme import PACKAGE_DOCS, commands
 from tests.support.releases import change
-from tests.support.suite import ACCESS, CONTROLS, GUARD, run_tests
-from tests.template.own_app.product import add_cover, guide, make_app
+from tests.support.suite import ACCESS, CONTROLS, GUARD, WRITING, run_tests
 
 pytestmark = pytest.mark.tier("whole")
 
@@ -89,7 +97,6 @@ def test_choices_are_those_of_the_user(login, user, other_user):
         data = {"title": "New", "parent": parent.pk}
         assert client.post("/notes/create/", data).status_code == status
 """
-# The names `auth` and `nones` only fail once Django and Ruff see the app.
 JOBS_TEST = """
 from datetime import timedelta
 from django.core.management import call_command
@@ -109,47 +116,6 @@ def test_old_notes_are_deleted(user):
 """
 # One of each kind; the attacks write into the text.
 FIELDS = ("text:text", "due:date", "price:number", "urgent:yesno", "picture:photo")
-REFUSED_FIELDS = {
-    "price": "price is no field: write NAME:KIND",
-    "price:money": "with one of text, number, date, yesno, photo.",
-    ":text": " cannot be the name of a field",
-    "Price:number": "Price cannot be",
-    "a:number": "a cannot be",
-    "save:text": "save cannot be",
-    "owner:text": "owner cannot be",
-    "title:photo": "title cannot be",
-    "is_owner:yesno": "is_owner cannot be",
-    "class:text": "class cannot be",
-    "__init__:text": "__init__ cannot be",
-}
-REFUSED = [
-    "",
-    "a",
-    "1st",
-    "Notes",
-    "my-notes",
-    "a b",
-    "nötes",
-    "../notes",
-    "notes.py",
-    "x" * 29,
-    "_notes",
-    "notes_",
-]
-REFUSED += [
-    "class",
-    "json",
-    "django",
-    "allauth",
-    "secure_django",
-    "users",
-    "manage",
-    "config",
-    "docs",
-    "static",
-    "media",
-]
-REFUSED += ["reports", "tests", "backups", "build", "auth", "nones"]
 
 
 def make(folder: Path, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -352,29 +318,6 @@ def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
                     assert page.evaluate(LINES) == [1, 1]
 
 
-def test_name_that_cannot_work_is_refused_in_one_line(project: Project) -> None:
-    folder = project(ALL_OFF)
-    before = contents(folder)
-    for app in REFUSED:
-        done = make(folder, app)
-        assert done.returncode == 1, app
-        assert re.fullmatch(
-            rf"{re.escape(app)} (is|does) .+\. Nothing was changed\.\n", done.stderr
-        ), done.stderr
-        assert contents(folder) == before, app
-
-
-def test_field_that_cannot_work_is_refused(project: Project) -> None:
-    folder = project(ALL_OFF)
-    before = contents(folder)
-    for field, reason in REFUSED_FIELDS.items():
-        done = make(folder, "notes", field)
-        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
-    done = make(folder, "notes", "due:date", "due:date")
-    assert done.stderr == "due cannot be the name of a field. Nothing was changed.\n"
-    assert contents(folder) == before
-
-
 def test_names_of_variables_and_of_models_work(project: Project) -> None:
     folder = project(ALL_OFF)
     longest = "a_name_of_twenty_eight_chars"
@@ -399,34 +342,44 @@ def test_names_of_variables_and_of_models_work(project: Project) -> None:
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
-def test_project_without_a_place_for_the_app_stays_as_it_is(project: Project) -> None:
+@pytest.mark.parametrize("app", ["auth", "nones"])
+def test_name_that_fails_once_the_app_is_there_changes_nothing(
+    app: str, project: Project
+) -> None:
+    """Django refuses the first, and Ruff the second."""
     folder = project(ALL_OFF)
-    change(folder, [("config/urls.py", "urlpatterns = [", "urlpatterns = [  # URLs")])
     before = contents(folder)
-    done = make(folder, "notes")
-    assert done.stderr == (
-        "notes does not work: config/urls.py has no place for it. "
-        "Nothing was changed.\n"
-    )
+    done = make(folder, app)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"{app} does .+\. Nothing was changed\.\n", done.stderr)
     assert contents(folder) == before
-    (folder / "config" / "urls.py").rename(folder / "config" / "routes.py")
-    assert make(folder, "notes").stderr == done.stderr
-    assert not (folder / "notes").exists()
 
 
-def test_name_of_an_optional_package_is_refused(project: Project) -> None:
-    folder = project(ALL_OFF)
-    for package in ("redis", "storages"):
-        program = (
-            "from secure_django.commands import new_app; "
-            "new_app.find_spec = lambda name: None; "
-            f"new_app.main('{package}', [], False)"
-        )
-        with pytest.raises(
-            AssertionError,
-            match=f"{package} is the name of a module, a package or a folder",
-        ):
-            run(folder, sys.executable, "-c", program)
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
+    answers: Answers, project: Project
+) -> None:
+    folder = project(answers)
+    make_app(folder)
+    before = texts(folder)
+    add_cover(folder)
+    lines = added_lines(before, texts(folder))
+    assert set(lines) == {
+        f"workshops/{it}"
+        for it in ("models.py", "forms.py", "templates/workshops/detail.html")
+    }
+    assert sum(lines.values()) <= 10
+    run_tests(folder, "workshops", ACCESS, WRITING)
+
+
+def test_formset_of_the_document_passes_every_check(project: Project) -> None:
+    folder = project(ALL_ON)
+    make_app(folder)
+    add_cover(folder)
+    add_formset(folder)
+    checked = run(folder, *POE, "check")
+    assert "Failed" not in checked, checked
+    run_tests(folder, "workshops", ACCESS, CONTROLS)
 
 
 def test_guide_shows_what_comes_out(project: Project) -> None:
@@ -445,8 +398,8 @@ def test_guide_shows_what_comes_out(project: Project) -> None:
     assert {Path(path).parts[1] for path in named if path.startswith("notes/")} == made
     views = (folder / "notes" / "views.py").read_text(encoding="utf-8")
     *shown, jobs = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
-    # test_own_app.py runs the lines for a cover and for a formset.
-    # The test below runs those for two roles.
+    # The tests above run the lines for a cover and for a formset, and the test below
+    # those for two roles.
     elsewhere = "cover|FormSet|readers|parent"
     others = [code for code in shown if not re.search(elsewhere, code)]
     assert all(code in views for code in others)

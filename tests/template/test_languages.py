@@ -20,9 +20,9 @@ from tests.support.baking import (
     paths,
     run,
 )
+from tests.support.own_app import POE
 from tests.support.releases import Edit, change
 from tests.support.suite import run_tests
-from tests.template.own_app.product import POE
 
 pytestmark = pytest.mark.tier(
     "scheduled",
