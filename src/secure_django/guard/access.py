@@ -26,10 +26,11 @@ another # follows what others may do.
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from django.apps import AppConfig, apps
@@ -48,13 +49,27 @@ WORDS = {
     "tokenless": "send a request without a CSRF token",
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
-HEADING = f"{'# route':<44} {' '.join(f'{person:<6}' for person in PEOPLE)}".strip()
+# In a pattern of URLs: (?P<name>...) or <converter:name>.
+PATTERN_PARAMETER = re.compile(r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>")
+
+
+def align(route: str, answers: Iterable[str]) -> str:
+    """Return a line of the table."""
+    cells = " ".join(f"{answer:<6}" for answer in answers)
+    return f"{route:<44} {cells}".strip()
+
+
+HEADING = align("# route", PEOPLE)
 
 
 class Reason(NamedTuple):
     people: set[str]
     things: set[str]
     why: str
+
+    def allows(self, people: set[str], thing: str) -> bool:
+        """Return whether it names one of the people, and the thing."""
+        return thing in self.things and not people.isdisjoint(self.people)
 
 
 class Row(NamedTuple):
@@ -66,10 +81,8 @@ class Row(NamedTuple):
     def allows(self, person: str, thing: str) -> bool:
         """Return whether a reason names both. A role of another app is another user."""
         known = {"all", *columns(self.app)}
-        people = {"all", person if person in known else "other"}
-        return any(
-            people & reason.people and thing in reason.things for reason in self.reasons
-        )
+        name = person if person in known else "other"
+        return any(reason.allows({"all", name}, thing) for reason in self.reasons)
 
     def answer(self, person: str) -> str:
         """Return the response to a person. A role may get that of another user."""
@@ -80,23 +93,33 @@ class Row(NamedTuple):
 def parse_reason(text: str) -> Reason:
     who, _, rest = text.partition(":")
     what, _, why = rest.partition(":")
-    return Reason(set(re.findall(r"\w+", who)), set(re.findall(r"\w+", what)), why)
+    people = set(re.findall(r"\w+", who))
+    things = set(re.findall(r"\w+", what))
+    return Reason(people, things, why)
 
 
 def parse_row(app: str, line: str) -> Row:
-    row, *reasons = line.split("#")
-    route, *answers = row.split()
-    return Row(app, route, answers, [parse_reason(reason) for reason in reasons])
+    columns_text, *reason_texts = line.split("#")
+    route, *answers = columns_text.split()
+    reasons = [parse_reason(text) for text in reason_texts]
+    return Row(app, route, answers, reasons)
+
+
+def parse_rows(app: str, text: str) -> Iterator[Row]:
+    for line in text.strip().splitlines():
+        if not line.startswith("#"):
+            yield parse_row(app, line)
+
+
+def shorten_parameter(match: re.Match[str]) -> str:
+    name = match[1] or match[2]
+    return f"<{name}>"
 
 
 def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
     """Yield the route of every view, its parameters as <name>, and the view."""
     for pattern in patterns:
-        part = re.sub(
-            r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>",
-            lambda match: f"<{match[1] or match[2]}>",
-            str(pattern.pattern),
-        )
+        part = PATTERN_PARAMETER.sub(shorten_parameter, str(pattern.pattern))
         if hasattr(pattern, "url_patterns"):
             yield from routes(pattern.url_patterns, prefix + part)
         else:
@@ -108,18 +131,18 @@ def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
 APPS = sorted(apps.get_app_configs(), key=lambda app: app.name == "secure_django")
 # Where an app has its table: a package beside its code, a project among its tests.
 PLACES = {"access": "access.py", "tests.table": "tests/table.py"}
-TABLES = {
-    app.name: import_module(f"{app.name}.{module}")
-    for app in APPS
-    for module, file in PLACES.items()
-    if Path(app.path, file).is_file()
-}
-ROWS = [
-    parse_row(app, line)
-    for app, table in TABLES.items()
-    for line in table.ROWS.strip().splitlines()
-    if not line.startswith("#")
-]
+
+
+def import_tables() -> Iterator[tuple[str, ModuleType]]:
+    """Yield the name of each app that has a table, and the table."""
+    for app in APPS:
+        for module, file in PLACES.items():
+            if Path(app.path, file).is_file():
+                yield app.name, import_module(f"{app.name}.{module}")
+
+
+TABLES = dict(import_tables())
+ROWS = [row for app, table in TABLES.items() for row in parse_rows(app, table.ROWS)]
 LABELS = {app.name: app.label for app in APPS}
 # Django shows the first of two views at the same URL.
 VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
@@ -159,15 +182,18 @@ def app_of(route: str) -> str:
 
 def is_of_admin(route: str) -> bool:
     """Return whether a page is one of Django's admin, or of what it has for a model."""
-    is_of_site = any(hasattr(VIEWS[route], it) for it in ("admin_site", "model_admin"))
-    return is_of_site or (route.startswith("/admin/") and "*" in rule(route).route)
+    view = VIEWS[route]
+    if hasattr(view, "admin_site") or hasattr(view, "model_admin"):
+        return True
+    return route.startswith("/admin/") and "*" in rule(route).route
 
 
 def is_own(route: str) -> bool:
     """Return whether a page is this project's own: packages test theirs."""
     view_app = app_of_view(route)
-    is_of_package = view_app and not is_own_app(apps.get_app_config(LABELS[view_app]))
-    return app_of(route) in TABLES and not is_of_package and not is_of_admin(route)
+    if view_app and not is_own_app(apps.get_app_config(LABELS[view_app])):
+        return False
+    return app_of(route) in TABLES and not is_of_admin(route)
 
 
 ROUTES = {route: app_of_view(route) for route in VIEWS}
@@ -176,8 +202,11 @@ OWN_ROUTES = [route for route in ROUTES if is_own(route)]
 
 def roles(app: str) -> list[str]:
     """Return the further users whom an app's `objects` asks for."""
-    make: Callable[..., Any] | None = getattr(TABLES.get(app), "objects", None)
-    return list(inspect.signature(make).parameters)[1:] if make else []
+    make = getattr(TABLES.get(app), "objects", None)
+    if make is None:
+        return []
+    parameters = list(inspect.signature(make).parameters)
+    return parameters[1:]
 
 
 def columns(app: str) -> list[str]:

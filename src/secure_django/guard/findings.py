@@ -19,8 +19,12 @@ REASON = (
     "Only if they are meant to, end the row in tests/table.py of the app with who, what"
     " and why:  # WHO: WHAT: WHY  (secure_django/guard/access.py has examples)"
 )
+# Directives for which default-src does not stand in.
+WITHOUT_DEFAULT = {"base-uri", "form-action", "frame-ancestors"}
 OWN_HOSTS = {"", "testserver", settings.DOMAIN_NAME}
 SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
+# Markup ends them, which a redirect may escape.
+SENT_HOSTS = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
 UNESCAPED = re.compile(f"{MARK.pattern}{MARKUP}")
 LINK = re.compile(rf'(?:href|src|action)=["\']?\s*{MARK.pattern}')
 
@@ -34,35 +38,44 @@ class Findings:
     def add(self, sentence: str, person: str = "") -> None:
         self.people[sentence] |= {person} - {""}
 
+    def lines(self) -> Iterator[str]:
+        """Yield each sentence, and the people behind it."""
+        for sentence, people in sorted(self.people.items()):
+            names = ", ".join(sorted(people))
+            yield f"{sentence} ({names})" if names else sentence
+
     def report(self, *steps: str) -> None:
         """Fail with the findings, and with what to do first, second and so on."""
         if not self.people:
             return
-        lines = [
-            f"{sentence} ({', '.join(sorted(people))})" if people else sentence
-            for sentence, people in sorted(self.people.items())
-        ]
-        lines += ["", "What to do, in this order:"]
+        lines = [*self.lines(), "", "What to do, in this order:"]
         lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
         pytest.fail("\n".join(lines), pytrace=False)
 
 
+def parse_policy(policy: str) -> dict[str, list[str]]:
+    """Return the sources of each directive of a Content-Security-Policy."""
+    directives = [directive.split() for directive in policy.split(";")]
+    return {words[0]: words[1:] for words in directives if words}
+
+
 def is_weaker(policy: str) -> bool:
     """Return whether a policy allows what that of the settings does not."""
-    words = [directive.split() for directive in policy.split(";") if directive.strip()]
-    directives = {name: sources for name, *sources in words}
+    directives = parse_policy(policy)
     if directives.get("default-src") != ["'none'"]:
         return True
-    # default-src does not stand in for these.
-    others = {"base-uri", "form-action", "frame-ancestors"}
-    if not (others <= directives.keys() or "sandbox" in directives):
+    if "sandbox" in directives:
+        del directives["sandbox"]
+    elif not directives.keys() >= WITHOUT_DEFAULT:
         return True
-    for name, sources in directives.items():
-        given = {source for source in sources if not source.startswith("'nonce-")}
-        allowed = {"'none'", *map(str, settings.SECURE_CSP.get(name, ()))}
-        if name != "sandbox" and not given <= allowed:
-            return True
-    return False
+    return any(allows_more(name, sources) for name, sources in directives.items())
+
+
+def allows_more(name: str, sources: list[str]) -> bool:
+    """Return whether a directive has a source that the settings do not give it."""
+    allowed_sources = map(str, settings.SECURE_CSP.get(name, ()))
+    foreign_sources = set(sources) - {"'none'", *allowed_sources}
+    return any(not source.startswith("'nonce-") for source in foreign_sources)
 
 
 def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
@@ -76,6 +89,15 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield "weakens the Content-Security-Policy: remove csp_override"
     if "Access-Control-Allow-Origin" in response.headers:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
+    yield from faults_of_error(response)
+    yield from faults_of_redirect(response, may_leave=may_leave)
+    if any(SENT.search(path) for path in answer.opened):
+        yield "opens a file by a name from a request: name it by an id"
+    if "html" in response.headers.get("Content-Type", ""):
+        yield from faults_of_html(answer.text)
+
+
+def faults_of_error(response: Any) -> Iterator[str]:
     error = error_of(response)
     if error is UnknownRecipientError:
         yield (
@@ -90,16 +112,14 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
     elif response.status_code == 500:
         name = error.__name__ if error else "no exception"
         yield f"answers 500 ({name}): check what a user sends first"
-    hosts = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
+
+
+def faults_of_redirect(response: Any, *, may_leave: bool) -> Iterator[str]:
     target = response.headers.get("Location", "/")
-    if target.startswith(hosts):
+    if target.startswith(SENT_HOSTS):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
         yield "redirects to another site"
-    if any(SENT.search(path) for path in answer.opened):
-        yield "opens a file by a name from a request: name it by an id"
-    if "html" in response.headers.get("Content-Type", ""):
-        yield from faults_of_html(answer.text)
 
 
 def weak_cookies(answer: Answer) -> Iterator[str]:
@@ -125,11 +145,13 @@ def shown(text: str, hidden: list[Mark], asked: str = "") -> Iterator[Mark]:
     """Yield the marks in a text that the request did not contain."""
     marks = set(MARK.findall(text))
     for mark in hidden:
-        is_here = mark.text in marks if MARK.fullmatch(mark.text) else mark.text in text
-        if is_here and mark.text not in asked:
+        shown_texts = marks if MARK.fullmatch(mark.text) else text
+        if mark.text in shown_texts and mark.text not in asked:
             yield mark
 
 
 def error_of(response: Any) -> type[Exception] | None:
-    kind: type[Exception] | None = (response.exc_info or [None])[0]
-    return kind
+    if not response.exc_info:
+        return None
+    error: type[Exception] = response.exc_info[0]
+    return error

@@ -35,18 +35,20 @@ from secure_django.testing.photos import create_photo
 from secure_django.user import User
 
 type Key = tuple[type[models.Model], Any]
-type State = dict[Key, dict[str, Any]]
+type Values = dict[str, Any]
+type State = dict[Key, Values]
 
 PREFIX = "m4rk"
 MARK = re.compile(rf"{PREFIX}\d\d\d\dz")
+PARAMETER = re.compile(r"<(\w+)>")  # of a route
 MARKUP = "<m4rk>"  # behind a mark: neither a template nor a sanitizer lets it through
 SECRET = re.compile(r"password|secret|token|hash|key|code")
 OWN_APPS = [app for app in APPS if is_own_app(app)]
-# Those of packages with a table too: pages of this project show photos.
+# Packages with a table too: pages of this project show photos.
+APPS_WITH_OBJECTS = [app for app in APPS if is_own_app(app) or app.name in TABLES]
 OWN_MODELS = [
     model
-    for app in APPS
-    if is_own_app(app) or app.name in TABLES
+    for app in APPS_WITH_OBJECTS
     for model in app.get_models(include_auto_created=True)
 ]
 
@@ -71,8 +73,8 @@ class World:
         self.staff = staff
         self.numbers = count()
         self.marks: list[Mark] = []
-        self.values: dict[str, dict[str, Any]] = {}
-        self.values_of_other: dict[str, dict[str, Any]] = {}
+        self.values: dict[str, Values] = {}
+        self.values_of_other: dict[str, Values] = {}
         self.single: list[str] = []  # apps whose `objects` works only once
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
@@ -91,7 +93,8 @@ class World:
         return f"{PREFIX}{next(self.numbers):04}z"
 
     def make_people(self, app: str) -> dict[str, User]:
-        return {name: self.make_person() for name in ("owner", "other", *roles(app))}
+        names = ["owner", "other", *roles(app)]
+        return {name: self.make_person() for name in names}
 
     def make_person(self) -> User:
         email = self.new_mark()
@@ -108,13 +111,14 @@ class World:
         if make is None:
             return
         before = all_values()
-        owner, other, *more = self.people[app].values()
+        people = self.people[app]
+        owner, other, *users_in_roles = people.values()
         create_photo(owner)  # for a view that finds photos, or files by their path
-        self.values[app] = make(owner, *more)
+        self.values[app] = make(owner, *users_in_roles)
         for row in rows_since(before):
             add_files(row, owner)
         self.rows[app] = rows_since(before)
-        other_roles = [self.make_person() for _ in more]
+        other_roles = [self.make_person() for _ in users_in_roles]
         try:
             with transaction.atomic():
                 self.values_of_other[app] = make(other, *other_roles)
@@ -124,36 +128,49 @@ class World:
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.
 
-        Signals and save() do not notice this. A secret that code looks up stays as it
-        is, and is the mark.
+        Signals and save() do not notice this.
         """
         holder = self.holder(row, app)
-        model = type(row)
         for field in row._meta.concrete_fields:
-            value = getattr(row, field.attname)
-            mark = self.new_mark()
-            text = self.accepted_text(field, row, app, mark)
-            if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
-                if not value:
-                    continue
-                overwrite(value.storage, value.name, mark)
-                self.paths[app].append(path_of(value.name))
-            elif text:
-                model._base_manager.filter(pk=row.pk).update(**{field.name: text})
-            elif SECRET.search(field.name) and is_long(value):
-                mark = str(value)
-            else:
-                continue
-            self.marks.append(Mark(mark, row, field.name, holder))
+            text = self.mark_field(field, row, app)
+            if text:
+                self.marks.append(Mark(text, row, field.name, holder))
         if isinstance(row, Photo):
-            mark = self.new_mark()
-            self.marks.append(Mark(mark, row, "image", holder))
-            sizes = {f"{variant}_size": len(mark) for variant in VARIANTS}
-            Photo.objects.filter(pk=row.pk).update(**sizes)
-            for variant in VARIANTS:
-                overwrite(default_storage, row.path(variant), mark)
-            self.paths[app].append(path_of(row.path("display")))
+            text = self.mark_image(row, app)
+            self.marks.append(Mark(text, row, "image", holder))
         row.refresh_from_db()
+
+    def mark_field(self, field: Any, row: models.Model, app: str) -> str | None:
+        """Return the mark of a field, unless it has none.
+
+        A secret that code looks up stays as it is, and is the mark.
+        """
+        value = getattr(row, field.attname)
+        mark = self.new_mark()
+        if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
+            return self.mark_file(value, app, mark) if value else None
+        text = self.accepted_text(field, row, app, mark)
+        if text:
+            update_row(row, {field.name: text})
+            return mark
+        is_secret = SECRET.search(field.name) and is_long(value)
+        return str(value) if is_secret else None
+
+    def mark_file(self, file: Any, app: str, mark: str) -> str:
+        overwrite(file.storage, file.name, mark)
+        self.paths[app].append(path_of(file.name))
+        return mark
+
+    def mark_image(self, photo: Photo, app: str) -> str:
+        """Write a mark in place of each variant of a photo."""
+        mark = self.new_mark()
+        sizes = {f"{variant}_size": len(mark) for variant in VARIANTS}
+        Photo.objects.filter(pk=photo.pk).update(**sizes)
+        for variant in VARIANTS:
+            overwrite(default_storage, photo.path(variant), mark)
+        display_path = path_of(photo.path("display"))
+        self.paths[app].append(display_path)
+        return mark
 
     def accepted_text(
         self, field: Any, row: models.Model, app: str, mark: str
@@ -164,10 +181,11 @@ class World:
         is_of_user = field.editable or isinstance(field, EncryptedTextField)
         if not is_text or is_name or field.choices or not is_of_user:
             return None
-        if f"{type(row).__name__}.{field.name}" in self.kept:
+        label = f"{type(row).__name__}.{field.name}"
+        value = getattr(row, field.attname)
+        is_in_url = value in self.values[app].values()
+        if label in self.kept or is_in_url:
             return None
-        if getattr(row, field.attname) in self.values[app].values():
-            return None  # a URL has it
         texts = [f"{mark}{MARKUP}", mark]
         if isinstance(field, models.EmailField):
             texts = [f"{mark}@example.com"]
@@ -177,23 +195,21 @@ class World:
 
     def holder(self, row: models.Model, app: str) -> Any:
         """Return the key of the user to whom a row belongs: the owner first."""
-        users = users_of(row)
-        keys = [user.pk for user in self.people[app].values()]
-        return next((key for key in keys if key in users), keys[0])
+        user_keys = users_of(row)
+        people = self.people[app].values()
+        keys = [person.pk for person in people]
+        return next((key for key in keys if key in user_keys), keys[0])
 
     def hidden_from(self, user: User | None) -> list[Mark]:
         """Return the marks that a user may not read without a reason."""
         person = user or AnonymousUser()
-        return [
-            mark
-            for mark in self.marks
-            if mark.holder != person.pk and not is_published(mark, person)
-        ]
+        marks_of_others = [mark for mark in self.marks if mark.holder != person.pk]
+        return [mark for mark in marks_of_others if not is_published(mark, person)]
 
     def person(self, name: str, route: str) -> User | None:
         """Return the user of a column of the access table, or of another app's."""
-        people = [self.people_of(route), self.staff, *self.people.values()]
-        return next((known[name] for known in people if name in known), None)
+        groups = [self.people_of(route), self.staff, *self.people.values()]
+        return next((group[name] for group in groups if name in group), None)
 
     def people_of(self, route: str) -> dict[str, User]:
         return self.people.get(app_of(route), self.people["secure_django.login"])
@@ -202,14 +218,14 @@ class World:
         """Fill a route with the given values, or else with the owner's."""
         values = self.values.get(app_of(route), {}) | values
         # No object has the number 0.
-        return re.sub(r"<(\w+)>", lambda part: str(values.get(part[1], 0)), route)
+        return PARAMETER.sub(lambda match: str(values.get(match[1], 0)), route)
 
     def secrets_of(self, route: str) -> list[str]:
         """Return the secrets of a URL, which whoever knows them may use."""
         values = self.values.get(app_of(route), {})
-        names = filter(SECRET.search, re.findall(r"<(\w+)>", route))
-        found = [values[name] for name in names if name in values]
-        return [str(value) for value in found if not isinstance(value, int)]
+        names = filter(SECRET.search, PARAMETER.findall(route))
+        secrets = [values[name] for name in names if name in values]
+        return [str(secret) for secret in secrets if not isinstance(secret, int)]
 
     def route_of(self, url: str, default: str) -> str:
         """Return the route of a URL, if it is one of the owner's."""
@@ -217,13 +233,14 @@ class World:
 
     def own_urls(self, route: str) -> list[str]:
         """Return the URL of the other user's own object, if it is not the owner's."""
-        url = self.url(route, **self.values_of_other.get(app_of(route), {}))
+        values = self.values_of_other.get(app_of(route), {})
+        url = self.url(route, **values)
         return [url] if url != self.url(route) else []
 
     def mixed_urls(self, route: str) -> list[str]:
         """Return URLs with one value of the other user's objects among the owner's."""
         values = self.values_of_other.get(app_of(route), {})
-        names = re.findall(r"<(\w+)>", route)
+        names = PARAMETER.findall(route)
         own = self.values.get(app_of(route), {})
         differing = [name for name in names if values.get(name) != own.get(name)]
         if len(differing) < 2:
@@ -232,11 +249,14 @@ class World:
 
 
 def rows_since(before: State) -> list[models.Model]:
-    new = all_values().keys() - before.keys()
-    return [
-        model._base_manager.get(pk=pk)
-        for model, pk in sorted(new, key=lambda key: (key[0].__name__, str(key[1])))
-    ]
+    new_keys = all_values().keys() - before.keys()
+    sorted_keys = sorted(new_keys, key=names_of_key)
+    return [model._base_manager.get(pk=pk) for model, pk in sorted_keys]
+
+
+def names_of_key(key: Key) -> tuple[str, str]:
+    model, pk = key
+    return model.__name__, str(pk)
 
 
 def add_files(row: models.Model, owner: User) -> None:
@@ -254,7 +274,13 @@ def add_files(row: models.Model, owner: User) -> None:
             continue
         # Some rows may have none.
         with suppress(IntegrityError), transaction.atomic():
-            type(row)._base_manager.filter(pk=row.pk).update(**{field.name: value})
+            update_row(row, {field.name: value})
+
+
+def update_row(row: models.Model, values: Values) -> None:
+    """Write values past signals and save()."""
+    rows = type(row)._base_manager.filter(pk=row.pk)
+    rows.update(**values)
 
 
 def is_long(value: object) -> bool:
@@ -263,7 +289,8 @@ def is_long(value: object) -> bool:
 
 
 def named_in_tables(name: str) -> set[str]:
-    return {entry for table in TABLES.values() for entry in getattr(table, name, ())}
+    entries = [getattr(table, name, ()) for table in TABLES.values()]
+    return set().union(*entries)
 
 
 def is_valid(field: Any, row: models.Model, value: str) -> bool:
@@ -285,18 +312,16 @@ def overwrite(storage: Storage, name: str, text: str) -> None:
 
 def is_published(mark: Mark, person: User | AnonymousUser) -> bool:
     """Return whether the purpose of an approved photo shows it to a person."""
-    if not isinstance(mark.row, Photo) or mark.field not in {"title", "image"}:
+    photo = mark.row
+    if not isinstance(photo, Photo) or mark.field not in {"title", "image"}:
         return False
-    return mark.row.is_visible_to(person)
+    return photo.is_visible_to(person)
 
 
 def users_of(row: models.Model) -> set[Any]:
     """Return the keys of the users whom a row names."""
-    names = [
-        field.attname
-        for field in row._meta.concrete_fields
-        if field.related_model is User
-    ]
+    fields = row._meta.concrete_fields
+    names = [field.attname for field in fields if field.related_model is User]
     values = {getattr(row, name) for name in names} - {None}
     return values | {row.pk} if isinstance(row, User) else values
 
@@ -306,6 +331,6 @@ def all_values() -> State:
     return {(model, row["pk"]): row for model in OWN_MODELS for row in values_of(model)}
 
 
-def values_of(model: type[models.Model]) -> Iterator[dict[str, Any]]:
+def values_of(model: type[models.Model]) -> Iterator[Values]:
     names = [field.attname for field in model._meta.concrete_fields]
     yield from model._base_manager.values("pk", *names)

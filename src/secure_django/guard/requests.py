@@ -7,7 +7,7 @@ those of the fields of forms and models.
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -20,7 +20,14 @@ from django.db import models
 from django.forms.formsets import BaseFormSet
 
 from secure_django.guard.access import app_of
-from secure_django.guard.marks import OWN_APPS, OWN_MODELS, PREFIX, SECRET, World
+from secure_django.guard.marks import (
+    OWN_APPS,
+    OWN_MODELS,
+    PREFIX,
+    SECRET,
+    Values,
+    World,
+)
 from secure_django.guard.sending import Answer, Sender
 from secure_django.photos.form_fields import PhotoFormField
 from secure_django.photos.models import Photo
@@ -43,6 +50,7 @@ READERS = {"get", "getlist", "pop"}
 ATTRIBUTE = {
     name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
 }
+FORM = re.compile(r"(<form[^>]*>)(.*?)</form>", re.DOTALL)
 ALWAYS_ASKED = {"id", "pk", "user", "user_id", "owner", "email", "q", "next"}
 # By the number of the field in its form, since an end is after its start.
 EXAMPLES: dict[type[forms.Field], str] = {
@@ -81,8 +89,15 @@ class Request(NamedTuple):
     """A request that may change something."""
 
     method: str
-    options: dict[str, Any]
-    sent: dict[str, Any]  # by the names of fields
+    options: Values
+    sent: Values  # by the names of fields
+
+
+class Query(NamedTuple):
+    """A request by GET."""
+
+    url: str
+    asked: str  # the text that the URL queries
 
 
 # The names and texts in the code of an app
@@ -90,14 +105,20 @@ class Request(NamedTuple):
 
 def code_of_app(name: str) -> Iterator[tuple[Path, Any]]:
     """Yield each part of an app's code, and its file. Tests are none of it."""
-    for app in OWN_APPS:
-        for path in Path(app.path).rglob("*.py") if app.name == name else ():
-            folders = set(path.relative_to(app.path).parts)
-            is_test = path.name.startswith("test_") or "tests" in folders
-            if is_test or "migrations" in folders:
-                continue
-            for part in ast.walk(ast.parse(path.read_text("utf-8"))):
-                yield path, part
+    folders = [Path(app.path) for app in OWN_APPS if app.name == name]
+    paths = [path for folder in folders for path in code_files(folder)]
+    for path in paths:
+        tree = ast.parse(path.read_text("utf-8"))
+        for part in ast.walk(tree):
+            yield path, part
+
+
+def code_files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*.py"):
+        parts = path.relative_to(folder).parts
+        is_test = path.name.startswith("test_") or "tests" in parts
+        if not is_test and "migrations" not in parts:
+            yield path
 
 
 @cache
@@ -111,9 +132,13 @@ def names_of_app(name: str) -> frozenset[str]:
             names |= texts_in(part.slice)
         elif isinstance(part, ast.Compare):
             names |= texts_in(part.left)
-        elif isinstance(part, ast.Call) and getattr(part.func, "attr", "") in READERS:
+        elif isinstance(part, ast.Call) and is_reader(part.func):
             names |= texts_in(*part.args[:1])
     return frozenset(names - {"self", "cls", "request"})
+
+
+def is_reader(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr in READERS
 
 
 @cache
@@ -129,47 +154,58 @@ def texts_of_app(name: str) -> frozenset[str]:
 
 
 def texts_in(*nodes: ast.AST) -> set[str]:
-    values = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    constants = [node for node in nodes if isinstance(node, ast.Constant)]
+    values = [constant.value for constant in constants]
     return {value for value in values if isinstance(value, str)}
 
 
 # Queries, by GET
 
 
-def questions(
-    sender: Sender, route: str, url: str, page: Answer
-) -> Iterator[tuple[str, str]]:
-    """Yield URLs with parameters, each with the text that the URL queries."""
+def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Query]:
+    """Yield queries for what is the owner's."""
     world = sender.world
     app = app_of(route)
     values = asked_values(world, route)
-    for value in values:
-        yield with_query(url, dict.fromkeys(names_of_app(app), value)), value
-    yield with_query(url, dict.fromkeys(TARGETS & names_of_app(app), EVIL_HOST)), ""
+    yield from queries_by_code(url, app, values)
     # The names that the view has read so far.
     names = sorted(sender.names[url])
     for value in values:
         for name in names:
-            yield with_query(url, {name: value}), value
-    for row in own_rows(world, route):
-        texts = texts_of_row(row)
-        query = {name: texts[name] for name in names if name in texts}
-        if query:
-            yield with_query(url, query), str(query)
+            yield Query(with_query(url, {name: value}), value)
+    yield from searches(url, names, own_rows(world, route))
     for text in texts_of_app(app) if names else ():
-        yield with_query(url, dict.fromkeys(names, text)), text
+        yield query_for(url, names, text)
     yield from followed(page, url, values)
 
 
-def followed(page: Answer, url: str, values: list[str]) -> Iterator[tuple[str, str]]:
+def queries_by_code(url: str, app: str, values: list[str]) -> Iterator[Query]:
+    """Yield queries with all names in the code of an app."""
+    names = names_of_app(app)
+    for value in values:
+        yield query_for(url, names, value)
+    targets = dict.fromkeys(TARGETS & names, EVIL_HOST)
+    yield Query(with_query(url, targets), "")
+
+
+def searches(url: str, names: list[str], rows: list[models.Model]) -> Iterator[Query]:
+    """Yield queries with the texts of a row in the parameters of their names."""
+    for row in rows:
+        texts = texts_of_row(row)
+        query = {name: texts[name] for name in names if name in texts}
+        if query:
+            yield Query(with_query(url, query), str(query))
+
+
+def followed(page: Answer, url: str, values: list[str]) -> Iterator[Query]:
     """Yield the links with a query and the forms of a page, each field with a value."""
     for link in links_of(page.text, url):
-        yield link, ""
+        yield Query(link, "")
     for target, fields in searches_on(page, url):
-        yield with_query(target, fields), ""
+        yield Query(with_query(target, fields), "")
         for value in values:
             for name in fields:
-                yield with_query(target, fields | {name: value}), value
+                yield Query(with_query(target, fields | {name: value}), value)
 
 
 def asked_values(world: World, route: str) -> list[str]:
@@ -181,41 +217,48 @@ def asked_values(world: World, route: str) -> list[str]:
 
 
 def own_rows(world: World, route: str) -> list[models.Model]:
-    return [row for row in world.rows[app_of(route)] if not isinstance(row, Photo)]
+    rows = world.rows[app_of(route)]
+    return [row for row in rows if not isinstance(row, Photo)]
 
 
 def texts_of_row(row: models.Model) -> dict[str, str]:
     """Return what a page may search by: no secrets, and no rights."""
-    return {
-        field.name: field.value_to_string(row)
-        for field in row._meta.concrete_fields
-        if isinstance(field, models.CharField | models.TextField)
-        and not (SECRET.search(field.name) or RIGHTS.match(field.name))
-    }
+    fields = filter(is_searchable, row._meta.concrete_fields)
+    return {field.name: field.value_to_string(row) for field in fields}
 
 
-def with_query(url: str, query: dict[str, Any]) -> str:
+def is_searchable(field: Any) -> bool:
+    if not isinstance(field, models.CharField | models.TextField):
+        return False
+    return not SECRET.search(field.name) and not RIGHTS.match(field.name)
+
+
+def query_for(url: str, names: Iterable[str], value: str) -> Query:
+    """Return a query for a value by all names at once."""
+    return Query(with_query(url, dict.fromkeys(names, value)), value)
+
+
+def with_query(url: str, query: Values) -> str:
     return f"{url}?{urlencode(query)}"
 
 
 def links_of(text: str, url: str) -> set[str]:
     """Return the links of a page that have a query."""
-    targets = {
-        urljoin(url, unescape(link)) for link in re.findall(r'href="([^"]+)"', text)
-    }
+    links = map(unescape, re.findall(r'href="([^"]+)"', text))
+    targets = {urljoin(url, link) for link in links}
     return {target for target in targets if target.startswith("/") and "?" in target}
 
 
-def searches_on(page: Answer, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def searches_on(page: Answer, url: str) -> Iterator[tuple[str, Values]]:
     """Yield the URL and the values of each form of a page that sends a query by GET."""
     fitting = fitting_values(page)
-    for tag, body in re.findall(r"(<form[^>]*>)(.*?)</form>", page.text, re.DOTALL):
+    for tag, body in FORM.findall(page.text):
         method = ATTRIBUTE["method"].search(tag)
         if method and method[1].lower() != "get":
             continue
         action = ATTRIBUTE["action"].search(tag)
-        names = ATTRIBUTE["name"].findall(body)
         target = urljoin(url, unescape(action[1])) if action else url
+        names = ATTRIBUTE["name"].findall(body)
         yield target, {name: fitting.get(name, "") for name in names}
 
 
@@ -225,22 +268,34 @@ def searches_on(page: Answer, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def forms_on(page: Answer) -> Iterator[forms.BaseForm]:
     """Yield the forms of a page, those of formsets too."""
     for context in page.response.context or ():
-        values = (context if isinstance(context, dict) else context.flatten()).values()
-        for value in values:
-            if isinstance(value, forms.BaseForm):
-                yield value
-            if isinstance(value, BaseFormSet):
-                yield from (value.management_form, *value.forms)
+        values = context if isinstance(context, dict) else context.flatten()
+        for value in values.values():
+            yield from forms_in(value)
 
 
-def fitting_values(page: Answer) -> dict[str, Any]:
+def forms_in(value: Any) -> Iterator[forms.BaseForm]:
+    if isinstance(value, forms.BaseForm):
+        yield value
+    if isinstance(value, BaseFormSet):
+        yield value.management_form
+        yield from value.forms
+
+
+def fields_on(page: Answer) -> Iterator[tuple[str, forms.Field]]:
+    """Yield each field of the forms of a page, and the name by which it is sent."""
+    for form in forms_on(page):
+        for name, field in form.fields.items():
+            yield form.add_prefix(name), field
+
+
+def fitting_values(page: Answer) -> Values:
     """Return values that the forms of a page are likely to take."""
-    return {
-        form.add_prefix(name): fitting_value(form[name], number)
-        for form in forms_on(page)
-        for number, name in enumerate(form.fields)
-        if not isinstance(form.fields[name], forms.FileField)
-    }
+    values: Values = {}
+    for form in forms_on(page):
+        for number, (name, field) in enumerate(form.fields.items()):
+            if not isinstance(field, forms.FileField):
+                values[form.add_prefix(name)] = fitting_value(form[name], number)
+    return values
 
 
 def fitting_value(bound: forms.BoundField, number: int) -> Any:
@@ -248,7 +303,8 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     value = bound.value()
     choices: Any = getattr(field, "choices", None)
     if choices is not None:
-        return value or next((str(key) for key, _ in choices if str(key)), "")
+        keys = (str(key) for key, _ in choices)
+        return value or next(filter(None, keys), "")
     for kind, example in EXAMPLES.items():
         if isinstance(field, kind):
             is_empty = value in {None, ""}
@@ -256,26 +312,40 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     return TEXT
 
 
-def forbidden_values(world: World, route: str, victim: User) -> dict[str, Any]:
+def forbidden_values(world: World, route: str, victim: User) -> Values:
     """Return another owner, rights, and the fields of the owner's objects."""
-    found: dict[str, Any] = dict.fromkeys(names_of_app(app_of(route)), TEXT)
-    marked = {(mark.row, mark.field) for mark in world.marks}
+    names = names_of_app(app_of(route))
+    values: Values = dict.fromkeys(names, TEXT)
+    marked_fields = {(mark.row, mark.field) for mark in world.marks}
     for row in [victim, *own_rows(world, route)]:
+        values |= values_of_users(row, victim)
         for field in row._meta.concrete_fields:
+            name = field.name
             if field.related_model is User:
-                found[field.name] = found[field.attname] = victim.pk
-            elif RIGHTS.match(field.name) or not field.editable:
-                found[field.name] = other_than_default(field)
-            elif (row, field.name) in marked:
-                found[field.name] = TEXT
+                continue
+            if RIGHTS.match(name) or not field.editable:
+                values[name] = other_than_default(field)
+            elif (row, name) in marked_fields:
+                values[name] = TEXT
             elif not field.primary_key:
-                found[field.name] = present_value(field, row, found.get(field.name, ""))
-    for name in found:
-        if "mail" in name or name == "to":
-            found[name] = OUTSIDER
-        if name in TARGETS:
-            found[name] = EVIL_HOST
-    return found | {"owner": victim.pk, "user": victim.pk}
+                values[name] = present_value(field, row, values.get(name, ""))
+    values |= addresses_for(values)
+    return values | {"owner": victim.pk, "user": victim.pk}
+
+
+def values_of_users(row: models.Model, victim: User) -> Values:
+    """Return the victim for each field of a row that names a user."""
+    fields = row._meta.concrete_fields
+    user_fields = [field for field in fields if field.related_model is User]
+    names = [name for field in user_fields for name in (field.name, field.attname)]
+    return dict.fromkeys(names, victim.pk)
+
+
+def addresses_for(names: Iterable[str]) -> Values:
+    """Return an email or a URL that is not of this site, for the names of such."""
+    emails = [name for name in names if "mail" in name or name == "to"]
+    targets = [name for name in names if name in TARGETS]
+    return dict.fromkeys(emails, OUTSIDER) | dict.fromkeys(targets, EVIL_HOST)
 
 
 def present_value(field: Any, row: models.Model, other: Any) -> Any:
@@ -291,107 +361,187 @@ def present_value(field: Any, row: models.Model, other: Any) -> Any:
 def other_than_default(field: Any) -> str:
     if isinstance(field, models.BooleanField):
         return str(not field.get_default())
-    keys = [str(key) for key, _ in field.choices or () if key != field.get_default()]
-    if isinstance(field, models.IntegerField) and not keys:
-        return "4711"
-    return "approved" if "approved" in keys else [TEXT, *keys][-1]
+    default = field.get_default()
+    keys = [str(key) for key, _ in field.choices or () if key != default]
+    if "approved" in keys:
+        return "approved"
+    if keys:
+        return keys[-1]
+    return "4711" if isinstance(field, models.IntegerField) else TEXT
 
 
 def with_keys_of(
-    row: models.Model, values: dict[str, Any], *, named_only: bool = False
-) -> dict[str, Any]:
+    row: models.Model, values: Values, *, named_only: bool = False
+) -> Values:
     """Return values whose keys are those of a row, such as id, pk and note_id.
 
     With `named_only`, only the keys whose names say the model or a foreign key.
     """
-    kinds = [names_of_keys(type(row))] + [ANY_KEY] * (not named_only)
-    return {
-        name: str(row.pk)
-        # In a tuple, since the value of a field with several choices is a list.
-        if value in (TEXT, "", None) and any(kind.fullmatch(name) for kind in kinds)
-        else value
-        for name, value in values.items()
-    }
+    patterns = [names_of_keys(type(row))]
+    if not named_only:
+        patterns.append(ANY_KEY)
+    # In a tuple, since the value of a field with several choices is a list.
+    open_names = [name for name, value in values.items() if value in (TEXT, "", None)]
+    names = [name for name in open_names if matches_any(patterns, name)]
+    return values | dict.fromkeys(names, str(row.pk))
+
+
+def matches_any(patterns: list[re.Pattern[str]], name: str) -> bool:
+    return any(pattern.fullmatch(name) for pattern in patterns)
 
 
 @cache
 def names_of_keys(model: type[models.Model]) -> re.Pattern[str]:
     """Return what matches the names of a model's keys, such as note_id and parent."""
-    fields = {
-        field.name
-        for other in OWN_MODELS
-        for field in other._meta.concrete_fields
-        if field.related_model is model
-    }
-    names = "|".join([str(model._meta.model_name), *sorted(fields)])
+    fields = [field for other in OWN_MODELS for field in other._meta.concrete_fields]
+    keys = {field.name for field in fields if field.related_model is model}
+    names = "|".join([str(model._meta.model_name), *sorted(keys)])
     return re.compile(rf"({names})(s|_pk|_ids?)?")
 
 
 def requests(
     sender: Sender, route: str, url: str, user: User | None
 ) -> Iterator[Request]:
-    """Yield what a user sends to change what belongs to the owner.
+    """Yield what a user sends to change what belongs to the owner."""
+    payloads = Payloads(sender, route, url, user)
+    yield payloads.query()
+    yield from payloads.forms()
+    yield from payloads.searches()
+    yield payloads.long_form()
+    yield payloads.form_to_victim()
+    yield from payloads.forms_with_query()
+    yield from payloads.commands()
+    yield from payloads.json()
+
+
+class Payloads:
+    """What a user sends to a page, to change what belongs to the owner.
 
     The owner sends the same, with the keys of another user.
     """
-    world = sender.world
-    people = world.people_of(route)
-    owner = people["owner"]
-    victim = people["other"] if user == owner else owner
-    page_of_owner = sender.send(owner, world.url(route))
-    page = sender.send(user, url)
-    fitting = fitting_values(page_of_owner) | fitting_values(page)
-    base = fitting | forbidden_values(world, route, victim)
-    forbidden = [with_keys_of(row, base) for row in own_rows(world, route)] or [base]
-    photos = photo_names(page_of_owner)
-    yield Request("get", {"data": without_none(forbidden[0])}, forbidden[0])
-    bodies = [*forbidden, *filled_in(world, route, base, fitting, victim)]
-    for body in bodies:
-        yield Request("post", {"data": form_of(body, photos)}, body)
+
+    def __init__(self, sender: Sender, route: str, url: str, user: User | None) -> None:
+        world = sender.world
+        people = world.people_of(route)
+        owner = people["owner"]
+        self.sender = sender
+        self.app = app_of(route)
+        self.url = url
+        self.victim = people["other"] if user == owner else owner
+        self.rows = own_rows(world, route)
+        page_of_owner = sender.send(owner, world.url(route))
+        page = sender.send(user, url)
+        self.pages = [page_of_owner, page]
+        self.photos = photo_names(page_of_owner)
+        # What the forms of the page take, and all of what is the owner's besides.
+        self.fitting = fitting_values(page_of_owner) | fitting_values(page)
+        forbidden_base = forbidden_values(world, route, self.victim)
+        self.base = self.fitting | forbidden_base
+        bodies = [with_keys_of(row, self.base) for row in self.rows]
+        self.forbidden = bodies or [self.base]
+        self.bodies = [*self.forbidden, *self.filled_in()]
+        self.likely = self.bodies[-1]
+
+    def post(self, body: Values, files: Values | None = None) -> Request:
+        """Return a form with a photo in each field for photos."""
+        data = self.form_data(body) | (files or {})
+        return Request("post", {"data": data}, body)
+
+    def form_data(self, values: Values) -> Values:
+        photos = {name: UPLOADS[1].file() for name in self.photos}
+        return without_none(values) | photos
+
+    def filled_in(self) -> Iterator[Values]:
+        """Yield values that forms take: alone, with another owner, rights or keys."""
+        if not self.fitting:
+            return
+        yield self.fitting
+        values = self.base | self.fitting
+        victim_key = self.victim.pk
+        owners = {name: key for name, key in self.base.items() if key == victim_key}
+        yield values | owners
+        yield values | rights_in(self.base)
+        keys = [name for name in self.fitting if name.endswith("-id")]  # of formsets
+        for row in self.rows if keys else ():
+            yield values | dict.fromkeys(keys, str(row.pk))
+        yield values
+
+    def query(self) -> Request:
+        body = self.forbidden[0]
+        return Request("get", {"data": without_none(body)}, body)
+
+    def forms(self) -> Iterator[Request]:
+        for body in self.bodies:
+            yield self.post(body)
+            yield from self.forms_with_files(body)
+
+    def forms_with_files(self, body: Values) -> Iterator[Request]:
         # The names that the view has read so far.
-        names = sender.file_names[url] - photos
+        names = self.sender.file_names[self.url] - self.photos
         for upload in [*UPLOADS, table_of(body)] if names else ():
             files = {name: upload.file() for name in names}
-            yield Request("post", {"data": form_of(body, photos) | files}, body)
-    open_base = {name: it for name, it in base.items() if not SECRET.search(name)}
-    for texts in filter(None, map(texts_of_row, own_rows(world, route))):
-        body = open_base | texts
-        yield Request("post", {"data": form_of(body, photos)}, body)
-        yield Request("post", json_options(texts), texts)
-    *_, likely = bodies
-    long = lengthened(likely, page_of_owner, page)
-    yield Request("post", {"data": form_of(long, photos)}, likely)
-    to_user = {
-        name: victim.email if value == OUTSIDER else value
-        for name, value in likely.items()
-    }
-    yield Request("post", {"data": form_of(to_user, photos)}, to_user)
-    for key in {str(victim.pk), *(str(row.pk) for row in own_rows(world, route))}:
-        query = dict.fromkeys(sender.names[url], key)
-        form = form_of(likely, photos)
-        yield Request("post", {"data": form, "query_params": query}, likely)
-    for body in commands(world, route, base, sender.names[url] - fitting.keys()):
-        yield Request("post", {"data": form_of(body, photos)}, body)
-    for method in ("post", "put", "patch", "delete"):
-        for content, body in json_contents(forbidden, victim):
-            yield Request(method, json_options(content), body)
+            yield self.post(body, files)
+
+    def searches(self) -> Iterator[Request]:
+        """Yield the texts of the owner's objects, without secrets."""
+        names = [name for name in self.base if not SECRET.search(name)]
+        values = {name: self.base[name] for name in names}
+        for texts in filter(None, map(texts_of_row, self.rows)):
+            yield self.post(values | texts)
+            yield Request("post", json_options(texts), texts)
+
+    def long_form(self) -> Request:
+        data = self.form_data(lengthened(self.likely, self.pages))
+        return Request("post", {"data": data}, self.likely)
+
+    def form_to_victim(self) -> Request:
+        names = [name for name, value in self.likely.items() if value == OUTSIDER]
+        emails = dict.fromkeys(names, self.victim.email)
+        return self.post(self.likely | emails)
+
+    def forms_with_query(self) -> Iterator[Request]:
+        """Yield a form whose URL has a key in each parameter that the view reads."""
+        keys = {self.victim.pk, *(row.pk for row in self.rows)}
+        for key in set(map(str, keys)):
+            query = dict.fromkeys(self.sender.names[self.url], key)
+            data = self.form_data(self.likely)
+            yield Request("post", {"data": data, "query_params": query}, self.likely)
+
+    def commands(self) -> Iterator[Request]:
+        """Yield the texts that code compares with, as in action == "delete".
+
+        Instead of a text, each may take a key.
+        """
+        values = self.base
+        for row in self.rows:
+            values = with_keys_of(row, values, named_only=True)
+        names = self.sender.names[self.url] - self.fitting.keys()
+        free_names = {name for name in names if values.get(name) == TEXT}
+        if not free_names:
+            return
+        keys = {str(row.pk) for row in self.rows}
+        has_key = any(ANY_KEY.fullmatch(name) for name in free_names)
+        rows = self.rows if has_key else self.rows[:1]
+        for text in texts_of_app(self.app) | keys:
+            for row in rows:
+                body = with_keys_of(row, values)
+                yield self.post(body | with_text(body, free_names, text))
+
+    def json(self) -> Iterator[Request]:
+        for method in ("post", "put", "patch", "delete"):
+            for content, body in json_contents(self.forbidden, self.victim):
+                yield Request(method, json_options(content), body)
 
 
-def json_options(content: Any) -> dict[str, Any]:
+def json_options(content: Any) -> Values:
     text = json.dumps(content, default=str)
     return {"data": text, "content_type": "application/json"}
 
 
-def json_contents(
-    bodies: list[dict[str, Any]], victim: User
-) -> Iterator[tuple[Any, dict[str, Any]]]:
+def json_contents(bodies: list[Values], victim: User) -> Iterator[tuple[Any, Values]]:
     """Yield what is sent as JSON, each with the values that it is about."""
     for body in bodies:
-        rights = {
-            name: value
-            for name, value in body.items()
-            if RIGHTS.match(name) or is_user_key(name, value, victim)
-        }
+        rights = rights_in(body) | user_keys_in(body, victim)
         texts = {name: value for name, value in body.items() if value == TEXT}
         yield body, body
         yield texts | rights, body
@@ -400,82 +550,40 @@ def json_contents(
     yield [1], body
 
 
-def filled_in(
-    world: World,
-    route: str,
-    values: dict[str, Any],
-    fitting: dict[str, Any],
-    victim: User,
-) -> Iterator[dict[str, Any]]:
-    """Yield values that forms take: alone, with another owner, rights or keys."""
-    if not fitting:
-        return
-    keys = [name for name in fitting if name.endswith("-id")]  # of formsets
-    changes = [
-        {name: value for name, value in values.items() if value == victim.pk},
-        {name: value for name, value in values.items() if RIGHTS.match(name)},
-        *(dict.fromkeys(keys, str(row.pk)) for row in own_rows(world, route) if keys),
-        {},
-    ]
-    yield fitting
-    yield from (values | fitting | change for change in changes)
+def rights_in(values: Values) -> Values:
+    return {name: value for name, value in values.items() if RIGHTS.match(name)}
 
 
-def commands(
-    world: World, route: str, values: dict[str, Any], names: set[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield values with the texts that code compares with, as in action == "delete".
-
-    Instead of a text, each may take a key.
-    """
-    rows = own_rows(world, route)
-    for row in rows:
-        values = with_keys_of(row, values, named_only=True)
-    names = {name for name in names if values.get(name) == TEXT}
-    is_any = any(ANY_KEY.fullmatch(name) for name in names)
-    texts = texts_of_app(app_of(route)) | {str(row.pk) for row in rows}
-    for text in texts if names else ():
-        for row in rows if is_any else rows[:1]:
-            body = with_keys_of(row, values)
-            yield body | {name: text for name in names if body[name] == TEXT}
+def user_keys_in(values: Values, user: User) -> Values:
+    keys = {name: value for name, value in values.items() if name.endswith("_id")}
+    return {name: key for name, key in keys.items() if key == user.pk}
 
 
-def is_user_key(name: str, value: Any, user: User) -> bool:
-    return name.endswith("_id") and value == user.pk
+def with_text(values: Values, names: set[str], text: str) -> Values:
+    """Return the text for each of the names that has no key."""
+    return {name: text for name in names if values[name] == TEXT}
 
 
-def lengthened(values: dict[str, Any], *pages: Answer) -> dict[str, Any]:
+def lengthened(values: Values, pages: list[Answer]) -> Values:
     """Return values with a long text, except where a form limits its length."""
-    limited = {
-        form.add_prefix(name)
-        for page in pages
-        for form in forms_on(page)
-        for name, field in form.fields.items()
-        if getattr(field, "max_length", None)
-    }
-    return {
-        name: LONG if value == TEXT and name not in limited else value
-        for name, value in values.items()
-    }
+    fields = [field for page in pages for field in fields_on(page)]
+    limited = {name for name, field in fields if getattr(field, "max_length", None)}
+    texts = {name for name, value in values.items() if value == TEXT}
+    return values | dict.fromkeys(texts - limited, LONG)
 
 
-def form_of(values: dict[str, Any], photos: set[str]) -> dict[str, Any]:
-    return without_none(values) | {name: UPLOADS[1].file() for name in photos}
-
-
-def without_none(values: dict[str, Any]) -> dict[str, Any]:
+def without_none(values: Values) -> Values:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def without(texts: set[str], options: dict[str, Any]) -> dict[str, Any]:
+def without(texts: set[str], options: Values) -> Values:
     """Return the options of a request that sends none of the texts."""
 
-    def kept(values: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in values.items()
-            if str(value) not in texts and getattr(value, "name", "") != TABLE
-        }
+    def is_kept(value: Any) -> bool:
+        return str(value) not in texts and getattr(value, "name", "") != TABLE
+
+    def kept(values: Values) -> Values:
+        return {name: value for name, value in values.items() if is_kept(value)}
 
     data = options["data"]
     if isinstance(data, str):
@@ -489,17 +597,14 @@ def without(texts: set[str], options: dict[str, Any]) -> dict[str, Any]:
     return options | {"data": kept(data), "query_params": query}
 
 
-def table_of(values: dict[str, Any]) -> Upload:
+def table_of(values: Values) -> Upload:
     """Return a CSV file, as for an import."""
-    cells = [json.dumps(str(value)) for value in values.values()]
+    texts = map(str, values.values())
+    cells = [json.dumps(text) for text in texts]
     lines = f"{','.join(values)}\n{','.join(cells)}\n"
     return Upload(TABLE, lines.encode(), "text/csv")
 
 
 def photo_names(page: Answer) -> set[str]:
-    return {
-        form.add_prefix(name)
-        for form in forms_on(page)
-        for name, field in form.fields.items()
-        if isinstance(field, PhotoFormField)
-    }
+    fields = fields_on(page)
+    return {name for name, field in fields if isinstance(field, PhotoFormField)}

@@ -23,7 +23,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import TABLES, outcome
-from secure_django.guard.marks import OWN_MODELS, Key, State, World, all_values
+from secure_django.guard.marks import OWN_MODELS, State, Values, World, all_values
 from secure_django.testing import HTTPSClient
 from secure_django.user import User
 
@@ -32,8 +32,6 @@ WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 # The keys of rate limits: allauth's, which secure_django.ratelimit uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
 OWN_TABLES = {model._meta.db_table: model for model in OWN_MODELS}
-
-type Changes = dict[Key, tuple[dict[str, Any], dict[str, Any]]]
 
 
 class RecordingCache(LocMemCache):
@@ -50,6 +48,24 @@ class RecordingCache(LocMemCache):
         return int(super().incr(key, *args, **options))
 
 
+class Change(NamedTuple):
+    """A row before and after a request."""
+
+    model: type[Model]
+    pk: Any
+    old: Values  # {} of a row that the request adds
+    new: Values  # {} of a row that it deletes
+
+    def fields(self) -> Iterator[Any]:
+        """Yield the fields that have another value."""
+        for field in self.model._meta.concrete_fields:
+            if self.changes(field.attname):
+                yield field
+
+    def changes(self, name: str) -> bool:
+        return bool(self.old.get(name) != self.new.get(name))
+
+
 class Answer(NamedTuple):
     """The effects of a request, before they were undone."""
 
@@ -59,7 +75,7 @@ class Answer(NamedTuple):
     mails: list[Any]
     logs: str
     written: set[type[Model]]  # whose rows it wrote, also without a change
-    changes: Changes  # the rows before and after, {} without one
+    changes: list[Change]
     files: list[bytes]  # that were stored
     limits: list[str]  # the keys of rate limits that counted it
     queries: int
@@ -117,7 +133,7 @@ class Sender:
                 response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"
             written = set(written_models(statements))
-            changes = compare(self.state, all_values()) if written else {}
+            changes = compare(self.state, all_values()) if written else []
             mails = list(mail.outbox)
             limits = list(filter(COUNTER.search, RecordingCache.keys))
         logs = "\n".join(self.logs)
@@ -139,12 +155,12 @@ class Sender:
     def restore_files(self) -> list[bytes]:
         """Undo what happened to files, and return the contents of new ones."""
         now = stored_files()
-        new = [now[path] for path in now.keys() - self.files.keys()]
-        for path in now.keys() - self.files.keys():
+        new_paths = now.keys() - self.files.keys()
+        for path in new_paths:
             path.unlink()
         for path in self.files.keys() - now.keys():
             path.write_bytes(self.files[path])
-        return new
+        return [now[path] for path in new_paths]
 
 
 def log_in(client: HTTPSClient, user: User) -> None:
@@ -188,19 +204,19 @@ def written_models(statements: list[str]) -> Iterator[type[Model]]:
             yield OWN_TABLES[write[1]]
 
 
-def compare(before: State, after: State) -> Changes:
+def compare(before: State, after: State) -> list[Change]:
     """Return the rows that differ, whatever the time of the last log-in."""
-    keys = before.keys() | after.keys()
-    pairs = {key: (before.get(key, {}), after.get(key, {})) for key in keys}
-    return {
-        key: (old, new)
-        for key, (old, new) in pairs.items()
-        if without_login(old) != without_login(new)
-    }
+    changes = []
+    for model, pk in before.keys() | after.keys():
+        old = before.get((model, pk), {})
+        new = after.get((model, pk), {})
+        if without_login(old) != without_login(new):
+            changes.append(Change(model, pk, old, new))
+    return changes
 
 
-def without_login(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: it for name, it in values.items() if name != "last_login"}
+def without_login(values: Values) -> Values:
+    return {name: value for name, value in values.items() if name != "last_login"}
 
 
 def body_of(response: Any) -> str:
@@ -218,7 +234,8 @@ def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the log lines, instead of writing them beside a failure."""
 
     def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
-        texts = [value for value in vars(record).values() if isinstance(value, str)]
+        values = vars(record).values()
+        texts = [value for value in values if isinstance(value, str)]
         sender.logs.append("\n".join([record.getMessage(), *texts]))
 
     monkeypatch.setattr("logging.Logger.handle", keep)

@@ -1,9 +1,11 @@
 """Access control: a new URL fails here without a row in its app's `tests/table.py`."""
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,6 +22,9 @@ from secure_django.guard.access import (
     TABLES,
     VIEWS,
     WORDS,
+    Reason,
+    Row,
+    align,
     app_of,
     columns,
     is_of_admin,
@@ -66,15 +71,18 @@ def test_every_url_answers_as_the_access_table_says(
     person: str, sender: Sender
 ) -> None:
     findings = Findings()
-    for row, route in ((row_for(route), route) for route in ROUTES):
-        if row and person in columns(row.app):
-            page = answer(sender, route, person)
-            expected = row.answer(person)
-            if page.outcome != expected:
-                findings.add(f"{route} answers {page.outcome}, not {expected}", person)
-            # Written by the view, or by a middleware for all others.
-            if not NOT_SHARED.search(page.response.headers.get("Cache-Control", "")):
-                findings.add(f"{route} {SHARED}", person)
+    for route in ROUTES:
+        row = row_for(route)
+        if not row or person not in columns(row.app):
+            continue
+        page = answer(sender, route, person)
+        expected = row.answer(person)
+        if page.outcome != expected:
+            findings.add(f"{route} answers {page.outcome}, not {expected}", person)
+        # Written by the view, or by a middleware for all others.
+        cache_control = page.response.headers.get("Cache-Control", "")
+        if not NOT_SHARED.search(cache_control):
+            findings.add(f"{route} {SHARED}", person)
     findings.report(
         f"If the row is right, change the view. {SEARCH}",
         "Only if the page is meant for them, change the row. If the object belongs to"
@@ -91,56 +99,70 @@ def test_every_url_has_an_access_rule(sender: Sender) -> None:
         if not row_for(route):
             findings.add(f"no access rule for {route}")
             rows.append(safe_row(sender, route))
+    table = "\n".join([HEADING, *rows])
     findings.report(
         f"Read the rows below. {SEARCH}",
         "Append them to ROWS in tests/table.py of the app, and let objects() there"
-        " make what their <parameters> name:\n" + "\n".join([HEADING, *rows]),
+        f" make what their <parameters> name:\n{table}",
         "Run the tests again: they say where the view answers otherwise.",
     )
 
 
 def safe_row(sender: Sender, route: str) -> str:
     """Return the row of a page that only its owner sees, or of one that refuses all."""
-    answers = {
-        person: answer(sender, route, person).outcome.replace("500", "200")
-        for person in columns(ROUTES[route])
-    }
-    is_open = not answers["owner"].startswith("4")
+    answers = {}
+    for person in columns(ROUTES[route]):
+        outcome = answer(sender, route, person).outcome
+        answers[person] = outcome.replace("500", "200")
     if not is_of_admin(route):
-        safe = "404" if is_open and "<" in route else answers["owner"]
-        for person in answers.keys() - {"owner"}:
-            if answers[person] not in REFUSALS:
-                answers[person] = safe
-        if is_open and answers["anonym"] not in REFUSALS:
-            answers["anonym"] = "log-in"
-    return f"{route:<44} {' '.join(f'{text:<6}' for text in answers.values())}".strip()
+        refuse_others(answers, route)
+    return align(route, answers.values())
+
+
+def refuse_others(answers: dict[str, str], route: str) -> None:
+    """Write how a safe page answers those who are not its owner."""
+    is_open = not answers["owner"].startswith("4")
+    safe = "404" if is_open and "<" in route else answers["owner"]
+    for person in answers.keys() - {"owner"}:
+        if answers[person] not in REFUSALS:
+            answers[person] = safe
+    if is_open and answers["anonym"] not in REFUSALS:
+        answers["anonym"] = "log-in"
 
 
 def test_every_row_of_the_access_table_is_used() -> None:
     # Two apps can have a page at the same URL: the first of them is shown.
-    assert not [
-        row.route
-        for row in ROWS
-        if not any(fnmatchcase(route, row.route) for route in ROUTES)
-    ]
+    assert not [row.route for row in ROWS if not is_used(row)]
+
+
+def is_used(row: Row) -> bool:
+    return any(fnmatchcase(route, row.route) for route in ROUTES)
 
 
 def test_every_reason_names_people_things_and_why() -> None:
     findings = Findings()
-    fields = {
-        field.name for model in OWN_MODELS for field in model._meta.concrete_fields
-    }
+    fields = [field for model in OWN_MODELS for field in model._meta.concrete_fields]
+    things = {"image", *WORDS, *(field.name for field in fields)}
     for row in ROWS:
-        if not len(PEOPLE) <= len(row.answers) <= len(columns(row.app)):
-            findings.add(f"{row.route} has {len(row.answers)} answers")
+        count = len(row.answers)
+        if not len(PEOPLE) <= count <= len(columns(row.app)):
+            findings.add(f"{row.route} has {count} answers")
         for reason in row.reasons:
-            people = reason.people - {"all", *columns(row.app)}
-            things = reason.things - {"image", *WORDS, *fields}
-            for name in sorted(people | things):
-                findings.add(f"{row.route}: {name} is no column, field or word")
-            if not (reason.people and reason.things and len(reason.why.split()) >= 3):
-                findings.add(f"{row.route}: the reason is missing")
+            for fault in faults_of_reason(reason, columns(row.app), things):
+                findings.add(f"{row.route}: {fault}")
     findings.report("Write who, what and why, as secure_django/guard/access.py says.")
+
+
+def faults_of_reason(
+    reason: Reason, people: list[str], things: set[str]
+) -> Iterator[str]:
+    unknown_people = reason.people - {"all", *people}
+    unknown_things = reason.things - things
+    for name in unknown_people | unknown_things:
+        yield f"{name} is no column, field or word"
+    has_words = len(reason.why.split()) >= 3
+    if not (reason.people and reason.things and has_words):
+        yield "the reason is missing"
 
 
 @pytest.mark.control("V8.2.2")
@@ -151,7 +173,8 @@ def test_every_page_of_an_object_is_asked_for_one() -> None:
             f"{row.route} matches pages of objects,"
             " each of which needs a row of its own"
         )
-        assert set(row.answers) - {"404", "log-in"}, (
+        found_answers = set(row.answers) - {"404", "log-in"}
+        assert found_answers, (
             f"nobody finds {row.route}: objects() of {row.app} must make one"
         )
 
@@ -161,10 +184,17 @@ def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
     findings = Findings()
     for row in (rule(route) for route in OWN_ROUTES if "<" in route):
         for person in set(columns(row.app)) - {"owner"}:
-            has_reason = any({person, "all"} & reason.people for reason in row.reasons)
-            if row.answers and row.answer(person) not in REFUSALS and not has_reason:
+            if lets_in(row, person) and not has_reason(row, person):
                 findings.add(f"{row.route} gives others what is the owner's", person)
     findings.report(f"{SEARCH} The row then says 404.", REASON)
+
+
+def lets_in(row: Row, person: str) -> bool:
+    return bool(row.answers) and row.answer(person) not in REFUSALS
+
+
+def has_reason(row: Row, person: str) -> bool:
+    return any({person, "all"} & reason.people for reason in row.reasons)
 
 
 @pytest.mark.control("V8.2.2")
@@ -229,15 +259,12 @@ def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
         owner = sender.world.people[app]["owner"]
         theirs = [row for row in rows if is_of_nobody_else(row, owner)]
         with transaction.atomic():
-            # Where a row needs the account, nothing is deleted, and a page says so.
-            with suppress(models.ProtectedError, models.RestrictedError):
-                User.objects.get(pk=owner.pk).delete()
-            is_deleted = not User.objects.filter(pk=owner.pk).exists()
-            for row in theirs if is_deleted else ():
-                model = type(row)
-                if model.__name__ not in kept and model._base_manager.filter(pk=row.pk):
-                    findings.add(f"{model.__name__} stays when its owner is deleted")
+            is_deleted = delete_account(owner)
+            stored_rows = filter(is_stored, theirs if is_deleted else ())
+            names = {type(row).__name__ for row in stored_rows}
             transaction.set_rollback(True)
+        for name in names - kept:
+            findings.add(f"{name} stays when its owner is deleted")
     findings.report(
         "If it is theirs, set on_delete=models.CASCADE on the key that leads to them.",
         "Only if it must stay, name it in tests/table.py of the app, and in"
@@ -245,34 +272,56 @@ def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
     )
 
 
+def delete_account(user: User) -> bool:
+    """Return whether an account is deleted.
+
+    Where a row needs the account, nothing is deleted, and a page says so.
+    """
+    account = User.objects.filter(pk=user.pk)
+    with suppress(models.ProtectedError, models.RestrictedError):
+        account.get().delete()
+    return not account.exists()
+
+
+def is_stored(row: models.Model) -> bool:
+    return type(row)._base_manager.filter(pk=row.pk).exists()
+
+
 def is_of_nobody_else(row: models.Model, owner: User) -> bool:
     # The photos of a deleted account are deleted later, by a job.
     if isinstance(row, Photo | Verdict) or not has_texts(type(row)):
         return False
     users = users_of(row)
-    return users == {owner.pk} if users else bool(ends_of(row, owner.pk))
+    if users:
+        return users == {owner.pk}
+    return bool(ends_of(row, owner.pk))
 
 
 def ends_of(row: models.Model, owner: object) -> list[str]:
     """Return the keys of a row that lead to the owner."""
-    ends = []
-    for field in row._meta.concrete_fields:
-        is_key = field.related_model in OWN_MODELS and not isinstance(field, PhotoField)
-        target = getattr(row, field.name) if is_key else None
-        if target and owner in users_of(target):
-            ends.append(f"{type(row).__name__}.{field.name}")
-    return ends
+    names = [field.name for field in row._meta.concrete_fields if is_key(field)]
+    targets = {name: getattr(row, name) for name in names}
+    return [
+        f"{type(row).__name__}.{name}"
+        for name, target in targets.items()
+        if target and owner in users_of(target)
+    ]
+
+
+def is_key(field: Any) -> bool:
+    """Return whether a field leads to another row of this project's."""
+    return field.related_model in OWN_MODELS and not isinstance(field, PhotoField)
 
 
 def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
     """A model that objects() does not make has no marks, so no test sees its leaks."""
     findings = Findings()
     for app, table in TABLES.items():
-        made = {type(row) for row in sender.world.rows[app]}
-        for model in OWN_MODELS:
-            is_of_app = model._meta.app_config.name == app and hasattr(table, "objects")
-            if is_of_app and has_texts(model) and model not in made:
-                findings.add(f"objects() of {app} makes no {model.__name__}")
+        if not hasattr(table, "objects"):
+            continue
+        made_models = set(map(type, sender.world.rows[app]))
+        for model in models_with_texts(app) - made_models:
+            findings.add(f"objects() of {app} makes no {model.__name__}")
     for app in sender.world.single:
         findings.add(f"objects() of {app} works only once")
     findings.report(
@@ -288,11 +337,17 @@ TEXTS = (
 )
 
 
+def models_with_texts(app: str) -> set[type[models.Model]]:
+    app_models = [model for model in OWN_MODELS if model._meta.app_config.name == app]
+    return set(filter(has_texts, app_models))
+
+
 def has_texts(model: type[models.Model]) -> bool:
-    return model is not User and any(
-        isinstance(field, TEXTS) and field.editable and not field.choices
-        for field in model._meta.concrete_fields
-    )
+    return model is not User and any(map(is_text, model._meta.concrete_fields))
+
+
+def is_text(field: Any) -> bool:
+    return isinstance(field, TEXTS) and field.editable and not field.choices
 
 
 def test_only_the_log_in_checks_passwords() -> None:
@@ -301,10 +356,8 @@ def test_only_the_log_in_checks_passwords() -> None:
         for path, part in code_of_app(app.name):
             name = getattr(part, "attr", "") or getattr(part, "id", "")
             if name in {"check_password", "acheck_password"}:
-                place = (
-                    f"{path.relative_to(settings.BASE_DIR, walk_up=True)}:{part.lineno}"
-                )
-                findings.add(f"{place} calls {name}")
+                relative_path = path.relative_to(settings.BASE_DIR, walk_up=True)
+                findings.add(f"{relative_path}:{part.lineno} calls {name}")
     findings.report(
         "Leave the log-in to allauth, which counts attempts and asks for the second"
         " factor. Before a change, put @reauthentication_required above the view.",
@@ -335,6 +388,7 @@ def test_every_view_restricts_its_methods(
     names = []
     for route in ROUTES:
         client = sender.client(sender.world.person("owner", route))
-        if client.generic("UNKNOWN", sender.world.url(route)).status_code != 405:
+        response = client.generic("UNKNOWN", sender.world.url(route))
+        if response.status_code != 405:
             names.append(route)
     assert not names, f"{', '.join(names)}: put @require_http_methods before the view"

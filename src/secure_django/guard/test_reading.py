@@ -36,8 +36,16 @@ from secure_django.guard.access import (
     rule,
 )
 from secure_django.guard.findings import REASON, Findings, faults, shown, weak_cookies
-from secure_django.guard.marks import MARK, Mark, all_values, users_of
-from secure_django.guard.requests import EVIL, followed, questions, with_query
+from secure_django.guard.marks import (
+    MARK,
+    Mark,
+    Values,
+    World,
+    all_values,
+    update_row,
+    users_of,
+)
+from secure_django.guard.requests import EVIL, Query, followed, queries, with_query
 from secure_django.guard.sending import Answer, Sender
 from secure_django.photos.models import Photo, Status, Verdict
 from secure_django.user import User
@@ -62,17 +70,8 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
             visit = Visit(sender, route, person, findings)
             url = sender.world.url(route)
             page = visit.open_page(url)
-            if status == Status.APPROVED:
-                continue
-            if route not in OWN_ROUTES or not is_asked(person, route):
-                visit.follow_page(page, url)
-                continue
-            visit.ask_page(page, url)
-            visit.ask_caches(page, url)
-            if person in {"other", *ROLES}:
-                visit.mix_owners()
-            if person == "other":
-                visit.look_from_own_object()
+            if status == Status.PENDING:
+                visit.search(page, url)
     findings.report(SEARCH, REASON)
 
 
@@ -83,15 +82,10 @@ def test_no_switch_shows_what_else_belongs_to_others(
     """A page that is open once `is_public` is true shows only what it is meant to."""
     findings = Findings()
     for app in TABLES:
-        user = sender.world.people[app].get(person)
-        rows = sender.world.rows[app]
-        switches = [switch for row in rows for switch in switches_of(row, user)]
+        switches = switches_of_app(sender.world, app, person)
         usual = read_pages(sender, app, person) if switches else set()
         for switch in switches:
-            with transaction.atomic():
-                read = read_pages(sender, app, person) if switch.turn() else set()
-                transaction.set_rollback(True)
-            for sentence in read - usual:
+            for sentence in read_after(switch, sender, app, person) - usual:
                 findings.add(f"Once {switch}, {sentence}", person)
     findings.report(SEARCH, REASON)
 
@@ -113,11 +107,16 @@ class Switch(NamedTuple):
         """Give the value to the row, and return whether it may have it."""
         try:
             with transaction.atomic():
-                rows = type(self.row)._base_manager.filter(pk=self.row.pk)
-                rows.update(**{self.name: self.value})
+                update_row(self.row, {self.name: self.value})
         except IntegrityError:
             return False
         return True
+
+
+def switches_of_app(world: World, app: str, person: str) -> list[Switch]:
+    user = world.people[app].get(person)
+    rows = world.rows[app]
+    return [switch for row in rows for switch in switches_of(row, user)]
 
 
 def switches_of(row: Model, user: User | None) -> Iterator[Switch]:
@@ -126,12 +125,24 @@ def switches_of(row: Model, user: User | None) -> Iterator[Switch]:
     if is_about_user or isinstance(row, Photo | Verdict):
         return
     for field in row._meta.concrete_fields:
-        values = [key for key, _ in field.flatchoices if key not in {"", None}]
-        if isinstance(field, BooleanField):
-            values = [True, False]
-        for value in values:
+        for value in values_of_switch(field):
             if value != getattr(row, field.name):
                 yield Switch(row, field.name, value)
+
+
+def values_of_switch(field: Any) -> list[Any]:
+    if isinstance(field, BooleanField):
+        return [True, False]
+    keys = [key for key, _ in field.flatchoices]
+    return [key for key in keys if key not in {"", None}]
+
+
+def read_after(switch: Switch, sender: Sender, app: str, person: str) -> set[str]:
+    """Return what is found on the pages of an app once a field has another value."""
+    with transaction.atomic():
+        sentences = read_pages(sender, app, person) if switch.turn() else set()
+        transaction.set_rollback(True)
+    return sentences
 
 
 def read_pages(sender: Sender, app: str, person: str) -> set[str]:
@@ -166,52 +177,67 @@ class Visit:
         self.user = self.world.person(person, route)
         self.hidden = self.world.hidden_from(self.user)
 
+    def add(self, sentence: str) -> None:
+        self.findings.add(sentence, self.person)
+
+    def search(self, page: Answer, url: str) -> None:
+        """Look in every way for what is the owner's."""
+        if self.route not in OWN_ROUTES or not is_asked(self.person, self.route):
+            self.follow_page(page, url)
+            return
+        self.ask_page(page, url)
+        self.ask_caches(page, url)
+        if self.person in {"other", *ROLES}:
+            self.mix_owners()
+        if self.person == "other":
+            self.look_from_own_object()
+
     def open_page(self, url: str) -> Answer:
         page = self.sender.send(self.user, url)
         self.read(page, self.route)
         return page
 
     def ask_page(self, page: Answer, url: str) -> None:
-        for question, asked in questions(self.sender, self.route, url, page):
-            self.ask(question, asked)
+        for query in queries(self.sender, self.route, url, page):
+            self.ask(query)
 
     def follow_page(self, page: Answer, url: str) -> None:
-        for question, asked in followed(page, url, []):
-            self.ask(question, asked)
+        for query in followed(page, url, []):
+            self.ask(query)
 
     def ask_caches(self, page: Answer, url: str) -> None:
         """Open a page once more, just after its owner has opened it."""
         owner = self.world.people_of(self.route)["owner"]
         cached = self.sender.send(self.user, url, after=owner)
         hidden = self.hidden_on(self.route)
-        for mark in set(shown(cached.text, hidden)) - set(shown(page.text, hidden)):
+        usual_marks = set(shown(page.text, hidden))
+        for mark in set(shown(cached.text, hidden)) - usual_marks:
             sentence = f"{self.route} shows {mark.label} from a cache"
-            self.findings.add(f"{sentence}: name the user in its key", self.person)
+            self.add(f"{sentence}: name the user in its key")
 
-    def ask(self, question: str, asked: str) -> None:
-        answer = self.sender.send(self.user, question)
-        self.read(answer, self.world.route_of(question, self.route), asked)
+    def ask(self, query: Query) -> None:
+        answer = self.sender.send(self.user, query.url)
+        route = self.world.route_of(query.url, self.route)
+        self.read(answer, route, query.asked)
 
     def mix_owners(self) -> None:
         for url in self.world.mixed_urls(self.route):
             if self.sender.send(self.user, url).outcome not in REFUSALS:
-                sentence = f"{self.route} mixes the numbers of two owners"
-                self.findings.add(sentence, self.person)
+                self.add(f"{self.route} mixes the numbers of two owners")
 
     def look_from_own_object(self) -> None:
         """Open the page of an own object, whose forms may name what is the owner's."""
-        owner = self.world.people_of(self.route)["owner"]
-        self.hidden = [mark for mark in self.hidden if mark.holder == owner.pk]
+        owner_key = self.world.people_of(self.route)["owner"].pk
+        self.hidden = [mark for mark in self.hidden if mark.holder == owner_key]
         for url in self.world.own_urls(self.route):
             self.ask_page(self.open_page(url), url)
 
     def hidden_on(self, route: str) -> list[Mark]:
         row = rule(route)
-        known = self.world.url(route)  # with the token of a link
+        known_url = self.world.url(route)  # with the token of a link
+        secret_marks = [mark for mark in self.hidden if mark.text not in known_url]
         return [
-            mark
-            for mark in self.hidden
-            if mark.text not in known and not row.allows(self.person, mark.field)
+            mark for mark in secret_marks if not row.allows(self.person, mark.field)
         ]
 
     def read(self, answer: Answer, route: str, asked: str = "") -> None:
@@ -220,50 +246,36 @@ class Visit:
         hidden = self.hidden_on(route)
         means = " by its path" if Path(asked).is_absolute() else ""
         for mark in shown(answer.text, hidden, asked):
-            self.findings.add(f"{route} shows {mark.label}{means}", self.person)
+            self.add(f"{route} shows {mark.label}{means}")
         for mark in shown(answer.logs, hidden, asked):
-            self.findings.add(f"{route} logs {mark.label}: log ids only", self.person)
+            self.add(f"{route} logs {mark.label}: log ids only")
         if EVIL in answer.logs:
-            self.findings.add(f"{route} logs a parameter: log ids only", self.person)
+            self.add(f"{route} logs a parameter: log ids only")
         may_leave = route not in OWN_ROUTES or row.allows(self.person, "leaves")
         for fault in faults(answer, may_leave=may_leave):
-            self.findings.add(f"{route} {fault}", self.person)
-        if route not in OWN_ROUTES:
-            return
+            self.add(f"{route} {fault}")
+        if route in OWN_ROUTES:
+            self.add_effects(answer, route)
+
+    def add_effects(self, answer: Answer, route: str) -> None:
         for fault in weak_cookies(answer):
-            self.findings.add(f"{route} {fault}", self.person)
+            self.add(f"{route} {fault}")
         for model in answer.written:
-            sentence = f"GET {route} changes {model.__name__}: do so by POST"
-            self.findings.add(sentence, self.person)
+            self.add(f"GET {route} changes {model.__name__}: do so by POST")
         if answer.mails:
-            sentence = f"GET {route} sends an email: do so by POST"
-            self.findings.add(sentence, self.person)
+            self.add(f"GET {route} sends an email: do so by POST")
 
 
 def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None:
     findings = Findings()
     world = sender.world
-    routes = [route for route in OWN_ROUTES if route.count("<") < 2]
     for app in TABLES:
-        pages = {route: world.url(route) for route in routes if app_of(route) == app}
-        owner = world.people[app]["owner"]
-        before = {route: sender.send(owner, url) for route, url in pages.items()}
+        routes = [route for route in OWN_ROUTES if app_of(route) == app]
+        pages = [MeasuredPage(sender, route) for route in routes if is_list(route)]
         with transaction.atomic():
-            users = add_users()
-            for row in world.rows[app]:
-                error = add_copies(row, users, world.kept)
-                if error:
-                    findings.add(f"{type(row).__name__} cannot be copied: {error}")
-            for route, url in pages.items():
-                page = sender.send(owner, url)
-                if page.queries > before[route].queries + MORE_QUERIES:
-                    findings.add(f"{route} asks the database once for each object")
-                if most_repeated(page) > COPIES:
-                    findings.add(f"{route} shows all objects at once")
-                for name in sorted(sender.names[url]):
-                    page = sender.send(owner, with_query(url, {name: 1000}))
-                    if most_repeated(page) > COPIES:
-                        findings.add(f"{route}?{name}=1000 shows all objects at once")
+            copy_rows(world.rows[app], world.kept, findings)
+            for page in pages:
+                page.compare(findings)
             transaction.set_rollback(True)
     findings.report(
         "Name what a list shows of other models in select_related or prefetch_related.",
@@ -271,6 +283,43 @@ def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None
         "Only if no user has several of a model, name it in tests/table.py of the app:"
         ' KEPT = {"Note"}',
     )
+
+
+def is_list(route: str) -> bool:
+    """Return whether a page may list objects: those of an owner, or of one object."""
+    return route.count("<") < 2
+
+
+class MeasuredPage:
+    """A page as its owner sees it, before and after there are more objects."""
+
+    def __init__(self, sender: Sender, route: str) -> None:
+        self.sender = sender
+        self.route = route
+        self.url = sender.world.url(route)
+        self.owner = sender.world.people_of(route)["owner"]
+        self.queries = sender.send(self.owner, self.url).queries
+
+    def compare(self, findings: Findings) -> None:
+        """Add what grows with the number of objects."""
+        page = self.sender.send(self.owner, self.url)
+        if page.queries > self.queries + MORE_QUERIES:
+            findings.add(f"{self.route} asks the database once for each object")
+        if most_repeated(page) > COPIES:
+            findings.add(f"{self.route} shows all objects at once")
+        for name in sorted(self.sender.names[self.url]):
+            url = with_query(self.url, {name: 1000})
+            if most_repeated(self.sender.send(self.owner, url)) > COPIES:
+                findings.add(f"{self.route}?{name}=1000 shows all objects at once")
+
+
+def copy_rows(rows: list[Model], kept: set[str], findings: Findings) -> None:
+    """Copy each row for many users."""
+    users = add_users()
+    for row in rows:
+        error = add_copies(row, users, kept)
+        if error:
+            findings.add(f"{type(row).__name__} cannot be copied: {error}")
 
 
 def add_users() -> list[User]:
@@ -284,15 +333,13 @@ def add_copies(row: Model, users: list[User], kept: set[str]) -> str:
     A row that must be the only one for its foreign keys needs no copy.
     """
     model = type(row)
-    keys = unique_keys(model)
-    free = [[field for field in key if may_differ(field, kept)] for key in keys]
-    if model.__name__ in kept or not all(free):
+    differing = [differing_field(key, kept) for key in unique_keys(model)]
+    if model.__name__ in kept or None in differing:
         return ""
-    # Another user only if nothing else may differ: each page shows one user's.
-    differing = {min(fields, key=lambda field: field.is_relation) for fields in free}
-    copies = [
-        model(**copied(row, differing, *numbered)) for numbered in enumerate(users)
-    ]
+    copies = []
+    for number, user in enumerate(users):
+        values = copied(row, {*differing}, number, user)
+        copies.append(model(**values))
     try:
         with transaction.atomic():
             model._base_manager.bulk_create(copies)
@@ -304,55 +351,68 @@ def add_copies(row: Model, users: list[User], kept: set[str]) -> str:
 def unique_keys(model: type[Model]) -> list[set[Any]]:
     """Return the sets of fields of which no two rows may have the same values."""
     meta = model._meta
-    single = [
-        {field}
-        for field in meta.concrete_fields
-        if field.unique and (field.is_relation or not field.primary_key)
-    ]
+    fields = [field for field in meta.concrete_fields if is_copied(field)]
+    keys: list[set[Any]] = [{field} for field in fields if field.unique]
     constraints = [
-        constraint
+        constraint.fields
         for constraint in meta.constraints
         if isinstance(constraint, UniqueConstraint)
     ]
-    several = [
-        *meta.unique_together,
-        *(constraint.fields for constraint in constraints if constraint.fields),
-    ]
-    return single + [{meta.get_field(name) for name in names} for names in several]
+    for names in filter(None, [*meta.unique_together, *constraints]):
+        keys.append({meta.get_field(name) for name in names})
+    return keys
+
+
+def is_copied(field: Any) -> bool:
+    """Return whether a copy has the value of a field, unlike a key of its own."""
+    return field.is_relation or not field.primary_key
+
+
+def differing_field(key: set[Any], kept: set[str]) -> Any:
+    """Return the field of a unique key in which copies differ, if one may.
+
+    It is another user only if nothing else may differ: each page shows one user's.
+    """
+    fields = [field for field in key if may_differ(field, kept)]
+    return min(fields, key=lambda field: field.is_relation, default=None)
 
 
 def may_differ(field: Any, kept: set[str]) -> bool:
     """Return whether each copy can have a value of its own."""
     if field.is_relation:
         return field.related_model is User
-    is_kept = f"{field.model.__name__}.{field.name}" in kept or field.choices
+    label = f"{field.model.__name__}.{field.name}"
+    if field.choices or label in kept:
+        return False
     kinds = CharField, TextField, IntegerField, DateField, UUIDField
-    return isinstance(field, kinds) and not is_kept
+    return isinstance(field, kinds)
 
 
-def copied(row: Model, differing: set[Any], number: int, user: User) -> dict[str, Any]:
+def copied(row: Model, differing: set[Any], number: int, user: User) -> Values:
     """Return the values of a copy."""
-    values = {
-        field.attname: getattr(row, field.attname)
-        for field in row._meta.concrete_fields
-        if field.is_relation or not field.primary_key
-    }
+    names = [field.attname for field in row._meta.concrete_fields if is_copied(field)]
+    values = {name: getattr(row, name) for name in names}
     for field in differing:
         value = values[field.attname]
-        if field.is_relation:
-            values[field.attname] = user.pk
-        elif isinstance(field, UUIDField):
-            values[field.attname] = uuid4()
-        elif isinstance(field, IntegerField):
-            values[field.attname] = (value or 0) + number + 1
-        elif isinstance(field, DateField):
-            values[field.attname] = value and value + timedelta(days=number + 1)
-        else:
-            values[field.attname] = f"{number}{value}"[: field.max_length]
+        values[field.attname] = differing_value(field, value, number, user)
     return values
+
+
+def differing_value(field: Any, value: Any, number: int, user: User) -> Any:
+    """Return a value that no other copy has."""
+    if field.is_relation:
+        return user.pk
+    if isinstance(field, UUIDField):
+        return uuid4()
+    if isinstance(field, IntegerField):
+        return (value or 0) + number + 1
+    if isinstance(field, DateField):
+        return value and value + timedelta(days=number + 1)
+    return f"{number}{value}"[: field.max_length]
 
 
 def most_repeated(page: Answer) -> int:
     """Return the number of times that a page shows its most frequent mark."""
     text = re.sub("<option.*?</option>", "", page.text, flags=re.DOTALL)
-    return max(Counter(MARK.findall(text)).values(), default=0)
+    counts = Counter(MARK.findall(text))
+    return max(counts.values(), default=0)

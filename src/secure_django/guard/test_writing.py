@@ -21,19 +21,20 @@ from secure_django.guard.access import (
     rule,
 )
 from secure_django.guard.findings import REASON, Findings, faults, shown, weak_cookies
-from secure_django.guard.marks import MARK, Key, Mark
+from secure_django.guard.marks import MARK, Key, Mark, World
 from secure_django.guard.requests import (
     LONG,
     OUTSIDER,
+    PAGE,
+    PHOTO,
     RIGHTS,
     TEXT,
-    UPLOADS,
     WORD,
     Request,
     requests,
     without,
 )
-from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.sending import Answer, Change, Sender
 from secure_django.photos.models import Photo, Verdict
 from secure_django.user import User
 
@@ -86,8 +87,8 @@ class Attempt:
     def allows(self, thing: str) -> bool:
         return self.row.allows(self.person, thing)
 
-    def new_rows(self) -> list[Key]:
-        return [key for key, (old, _) in self.answer.changes.items() if not old]
+    def added_models(self) -> list[type[Model]]:
+        return [change.model for change in self.answer.changes if not change.old]
 
     def findings(self) -> Iterator[str]:
         if self.is_own:
@@ -101,10 +102,7 @@ class Attempt:
         yield from self.bad_logs()
         yield from self.bad_files()
         if self.is_get:
-            for model in self.answer.written:
-                yield f"changes {model.__name__}: do so by POST"
-            if self.answer.mails:
-                yield "sends an email: do so by POST"
+            yield from self.effects_of_get()
             return
         yield from self.account_changes()
         yield from self.endless_repetitions()
@@ -113,141 +111,211 @@ class Attempt:
         if self.person != "owner":
             yield from self.changes_of_others()
 
+    def effects_of_get(self) -> Iterator[str]:
+        for model in self.answer.written:
+            yield f"changes {model.__name__}: do so by POST"
+        if self.answer.mails:
+            yield "sends an email: do so by POST"
+
+    def shown(self, text: str, hidden: list[Mark]) -> Iterator[Mark]:
+        """Yield the hidden marks in a text that the request did not contain."""
+        return shown(text, hidden, str(self.request.options))
+
     def bad_pages(self) -> Iterator[str]:
         hidden = [mark for mark in self.hidden if not self.allows(mark.field)]
         if self.is_own:
-            hidden = [mark for mark in hidden if mark.holder == self.owner.pk]
-        for mark in shown(self.answer.text, hidden, str(self.request.options)):
+            owner_key = self.owner.pk
+            hidden = [mark for mark in hidden if mark.holder == owner_key]
+        for mark in self.shown(self.answer.text, hidden):
             yield f"shows {mark.label}"
 
     def bad_mails(self) -> Iterator[str]:
-        typed = self.typed_emails()
         for message in self.answer.mails:
-            if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
-                yield "sends an email in a user's name: use reply_to"
-            if any(
-                TEXT in str(alternative[0])
-                for alternative in getattr(message, "alternatives", ())
-            ):
-                yield "sends HTML with unescaped text: render a template"
-            parts = [message.subject, message.body, message.attachments]
-            text = f"{parts}{getattr(message, 'alternatives', '')}"
-            if WORD in text.lower() and typed.intersection(message.recipients()):
-                yield f"sends a user's words to an address from a request: {INVITE}"
-            is_invitation = any("invitation" in key for key in self.answer.limits)
-            if OUTSIDER in message.recipients() and not is_invitation:
-                yield f"sends an email to any address without its limits: {INVITE}"
-            for mark in shown(text, self.hidden, str(self.request.options)):
-                holder = User.objects.get(pk=mark.holder)
-                if message.recipients() != [holder.email]:
-                    yield f"sends {mark.label} to others"
+            yield from faults_of_message(message)
+            yield from self.bad_recipients(message)
+            yield from self.leaks(message)
+
+    def bad_recipients(self, message: Any) -> Iterator[str]:
+        recipients = message.recipients()
+        has_words = WORD in text_of(message).lower()
+        if has_words and self.typed_emails().intersection(recipients):
+            yield f"sends a user's words to an address from a request: {INVITE}"
+        is_invitation = any("invitation" in key for key in self.answer.limits)
+        if OUTSIDER in recipients and not is_invitation:
+            yield f"sends an email to any address without its limits: {INVITE}"
+
+    def leaks(self, message: Any) -> Iterator[str]:
+        for mark in self.shown(text_of(message), self.hidden):
+            holder = User.objects.get(pk=mark.holder)
+            if message.recipients() != [holder.email]:
+                yield f"sends {mark.label} to others"
 
     def typed_emails(self) -> set[str]:
         """Return the emails in the request, without that of the sender."""
-        values = {value for value in self.request.sent.values() if "@" in str(value)}
-        return values - {getattr(self.user, "email", None)}
+        values = self.request.sent.values()
+        emails = {value for value in values if "@" in str(value)}
+        return emails - {getattr(self.user, "email", None)}
 
     def bad_logs(self) -> Iterator[str]:
         logs = self.answer.logs
-        if WORD in logs.lower() or OUTSIDER in logs or MARK.search(logs):
+        has_typed_text = WORD in logs.lower() or OUTSIDER in logs
+        if has_typed_text or MARK.search(logs):
             yield "logs what a user sent: log ids only"
 
     def bad_files(self) -> Iterator[str]:
-        page, photo, *_ = (upload.content for upload in UPLOADS)
         if self.allows("uploads"):
             return
-        if page in self.answer.files:
+        if PAGE in self.answer.files:
             yield "stores a file of any kind: check its content"
-        if photo in self.answer.files:
+        if PHOTO in self.answer.files:
             yield "stores an image as it was sent: use a PhotoField"
 
     def endless_repetitions(self) -> Iterator[str]:
         if self.answer.limits or self.allows("repeats"):
             return
-        if any(map(is_repeatable, self.new_rows())) or self.answer.mails:
+        adds_rows = any(map(is_repeatable, self.added_models()))
+        if adds_rows or self.answer.mails:
             yield "may be repeated without end: it needs a rate limit"
         elif self.person == "anonym" and self.answer.changes:
             yield "lets visitors write without end: it needs a rate limit"
 
     def unchecked_values(self) -> Iterator[str]:
-        for (model, _), (old, new) in self.answer.changes.items():
-            for field in model._meta.concrete_fields:
-                value = new.get(field.attname)
-                name = f"{model.__name__}.{field.name}"
-                if not isinstance(value, str) or value == old.get(field.attname):
-                    continue
-                if isinstance(field, URLField) and not URL.match(value):
-                    yield f"stores what is no URL as {name}: save it by a form"
-                is_limited = len(value) <= (field.max_length or 0)
-                if len(value) >= len(LONG) and not is_limited:
-                    yield f"stores a text of any length as {name}: set its max_length"
+        for change in self.answer.changes:
+            for field in change.fields():
+                value = change.new.get(field.attname)
+                if isinstance(value, str):
+                    name = f"{change.model.__name__}.{field.name}"
+                    yield from faults_of_text(value, field, name)
 
     def account_changes(self) -> Iterator[str]:
-        for (model, _), (old, new) in self.answer.changes.items():
-            names = ("email", "password") if new and model is User else ()
-            if any(old.get(name) != new[name] for name in names):
+        for change in self.answer.changes:
+            is_account = change.model is User and change.new
+            if is_account and (change.changes("email") or change.changes("password")):
                 yield "makes an account or changes its log-in: leave both to allauth"
 
     def rights_taken(self) -> Iterator[str]:
+        for change in self.answer.changes:
+            for field in change.fields():
+                if self.is_right_taken(field, change.new.get(field.attname)):
+                    yield f"lets a user set {change.model.__name__}.{field.name}"
+
+    def is_right_taken(self, field: Any, value: Any) -> bool:
+        """Return whether an owner, a right or a status has the value of the request."""
         sent = self.request.sent
-        for (model, _), (old, new) in self.answer.changes.items():
-            for field in model._meta.concrete_fields:
-                name = field.attname
-                value = new.get(name)
-                is_owner = field.related_model is User
-                is_right = RIGHTS.match(name) or not field.editable
-                if not (is_owner or is_right) or name not in sent:
-                    continue
-                is_sent = str(value) == str(sent[name]) and old.get(name) != value
-                if not is_sent or self.allows(field.name):
-                    continue
-                if not self.is_set_without(field, value):
-                    yield f"lets a user set {model.__name__}.{field.name}"
+        name = field.attname
+        is_owner = field.related_model is User
+        is_right = RIGHTS.match(name) or not field.editable
+        if not (is_owner or is_right) or name not in sent:
+            return False
+        if str(value) != str(sent[name]) or self.allows(field.name):
+            return False
+        return not self.is_set_without(field, value)
 
     def is_set_without(self, field: Any, value: Any) -> bool:
         """Return whether the view sets the value itself, as one that publishes does."""
         texts = {str(value)}
         if field.related_model is User:
-            texts |= set(User.objects.filter(pk=value).values_list("email", flat=True))
+            users = User.objects.filter(pk=value)
+            texts.update(users.values_list("email", flat=True))
+        method = self.request.method
         options = without(texts, self.request.options)
-        answer = self.sender.send(self.user, self.url, self.request.method, **options)
-        name = field.attname
-        return any(
-            model is field.model and new.get(name) == value != old.get(name)
-            for (model, _), (old, new) in answer.changes.items()
-        )
+        answer = self.sender.send(self.user, self.url, method, **options)
+        return any(sets(change, field, value) for change in answer.changes)
 
     def changes_of_others(self) -> Iterator[str]:
-        theirs = {(type(row), row.pk): row for row in self.rows_of_others()}
         if not self.allows("writes"):
-            for (model, pk), (old, new) in self.answer.changes.items():
-                if (model, pk) in theirs:
-                    yield f"changes {model.__name__} of the owner"
-                for field in model._meta.concrete_fields:
-                    value = new.get(field.attname)
-                    used = field.related_model
-                    is_new = old.get(field.attname) != value
-                    if used and used is not User and is_new and (used, value) in theirs:
-                        yield f"uses {used.__name__} of the owner"
-        if self.is_own:
+            yield from self.changed_rows_of_others()
+        if self.is_own or self.is_refused or "<" not in self.route:
             return
         is_hidden = self.row.answers and self.row.answer(self.person) in REFUSALS
-        if "<" in self.route and (is_hidden or self.is_mixed) and not self.is_refused:
+        if is_hidden or self.is_mixed:
             yield f"answers {self.answer.outcome}, not 404"
+
+    def changed_rows_of_others(self) -> Iterator[str]:
+        keys = {(type(row), row.pk) for row in self.rows_of_others()}
+        for change in self.answer.changes:
+            if (change.model, change.pk) in keys:
+                yield f"changes {change.model.__name__} of the owner"
+            for model, pk in relations_set(change):
+                if (model, pk) in keys:
+                    yield f"uses {model.__name__} of the owner"
 
     def rows_of_others(self) -> list[Model]:
         world = self.world
-        rows = [self.owner, *world.rows[app_of(self.route)]]
-        key = getattr(self.user, "pk", None)
-        return [row for row in rows if world.holder(row, app_of(self.route)) != key]
+        app = app_of(self.route)
+        own_key = getattr(self.user, "pk", None)
+        rows = [self.owner, *world.rows[app]]
+        return [row for row in rows if world.holder(row, app) != own_key]
 
 
-def is_repeatable(key: Key) -> bool:
+def faults_of_message(message: Any) -> Iterator[str]:
+    if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
+        yield "sends an email in a user's name: use reply_to"
+    alternatives = getattr(message, "alternatives", ())
+    if any(TEXT in str(alternative[0]) for alternative in alternatives):
+        yield "sends HTML with unescaped text: render a template"
+
+
+def text_of(message: Any) -> str:
+    parts = [message.subject, message.body, message.attachments]
+    alternatives = getattr(message, "alternatives", "")
+    return f"{parts}{alternatives}"
+
+
+def faults_of_text(text: str, field: Any, name: str) -> Iterator[str]:
+    if isinstance(field, URLField) and not URL.match(text):
+        yield f"stores what is no URL as {name}: save it by a form"
+    is_limited = len(text) <= (field.max_length or 0)
+    if len(text) >= len(LONG) and not is_limited:
+        yield f"stores a text of any length as {name}: set its max_length"
+
+
+def sets(change: Change, field: Any, value: Any) -> bool:
+    """Return whether a row gets the value, which it did not have."""
+    name = field.attname
+    is_same_field = change.model is field.model
+    return is_same_field and change.changes(name) and change.new.get(name) == value
+
+
+def relations_set(change: Change) -> Iterator[Key]:
+    """Yield the row to which each key newly leads, unless it is a user."""
+    for field in change.fields():
+        model = field.related_model
+        if model and model is not User:
+            yield model, change.new.get(field.attname)
+
+
+def is_repeatable(model: type[Model]) -> bool:
     """Return whether a user can have more and more of such rows."""
-    if key[0] in {Photo, Verdict}:
+    if model in {Photo, Verdict}:
         return False  # UPLOADS_PER_HOUR limits photos
-    fields = key[0]._meta.concrete_fields
+    fields = model._meta.concrete_fields
     return not any(field.unique and field.related_model is User for field in fields)
+
+
+def urls_for(person: str, route: str, world: World) -> list[str]:
+    """Return the URLs of a page that a person tries: the owner's first."""
+    urls = [world.url(route)]
+    if person in {"other", *ROLES}:
+        urls += world.mixed_urls(route)
+    if person == "other":
+        urls += world.own_urls(route)
+    return urls
+
+
+def attempts(sender: Sender, route: str, person: str) -> Iterator[Attempt]:
+    """Send each request to a page, but none by a method that the page refuses."""
+    user = sender.world.person(person, route)
+    hidden = sender.world.hidden_from(user)
+    for url in urls_for(person, route, sender.world):
+        refused_methods: set[str] = set()
+        for request in requests(sender, route, url, user):
+            if request.method in refused_methods:
+                continue
+            attempt = Attempt(sender, route, person, request, url, hidden)
+            if attempt.answer.outcome == "405":
+                refused_methods.add(request.method)
+            yield attempt
 
 
 @pytest.mark.control("V8.2.2")
@@ -258,21 +326,8 @@ def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> N
     for route in OWN_ROUTES:
         if not is_asked(person, route):
             continue
-        user = sender.world.person(person, route)
-        hidden = sender.world.hidden_from(user)
-        urls = [sender.world.url(route)]
-        if person in {"other", *ROLES}:
-            urls += sender.world.mixed_urls(route)
-        if person == "other":
-            urls += sender.world.own_urls(route)
-        for url in urls:
-            refused: set[str] = set()
-            for request in requests(sender, route, url, user):
-                if request.method in refused:
-                    continue
-                attempt = Attempt(sender, route, person, request, url, hidden)
-                if attempt.answer.outcome == "405":
-                    refused.add(request.method)
-                for sentence in attempt.findings():
-                    findings.add(f"{request.method.upper()} {route} {sentence}", person)
+        for attempt in attempts(sender, route, person):
+            method = attempt.request.method.upper()
+            for sentence in attempt.findings():
+                findings.add(f"{method} {route} {sentence}", person)
     findings.report(SEARCH, LIMIT, REASON)
