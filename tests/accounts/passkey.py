@@ -21,14 +21,10 @@ FLAG = AuthenticatorData.FLAG
 
 class Passkey:
     def __init__(self, host: str = "testserver") -> None:
-        self.origin, self.rp_id = (
-            f"https://{host}",
-            sha256(host.partition(":")[0].encode()),
-        )
-        self.key, self.id = (
-            ec.generate_private_key(ec.SECP256R1()),
-            secrets.token_bytes(16),
-        )
+        self.origin = f"https://{host}"
+        self.rp_id = sha256(host.partition(":")[0].encode())
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.id = secrets.token_bytes(16)
 
     def _credential(self, **response: bytes) -> dict[str, Any]:
         texts = {name: websafe_encode(value) for name, value in response.items()}
@@ -42,12 +38,10 @@ class Passkey:
     def data(self) -> dict[str, Any]:
         """Return what allauth stores after the registration."""
         key: Any = ES256
-        public = AttestedCredentialData.create(
-            Aaguid.NONE, self.id, key.from_cryptography_key(self.key.public_key())
-        )
-        stored = AttestationObject.create(
-            "none", AuthenticatorData.create(self.rp_id, FLAG.AT, 0, public), {}
-        )
+        public_key = key.from_cryptography_key(self.key.public_key())
+        public = AttestedCredentialData.create(Aaguid.NONE, self.id, public_key)
+        data = AuthenticatorData.create(self.rp_id, FLAG.AT, 0, public)
+        stored = AttestationObject.create("none", data, {})
         client = CollectedClientData.create("webauthn.create", "", self.origin)
         return {
             "name": "",
@@ -60,12 +54,12 @@ class Passkey:
         self, options: Any, user_handle: str, *, verified: bool = True, origin: str = ""
     ) -> str:
         """Return the answer to a page's challenge, as the page sends it."""
+        challenge = options["publicKey"]["challenge"]
         client = CollectedClientData.create(
-            "webauthn.get", options["publicKey"]["challenge"], origin or self.origin
+            "webauthn.get", challenge, origin or self.origin
         )
-        data = AuthenticatorData.create(
-            self.rp_id, FLAG.UP | FLAG.UV if verified else FLAG.UP, 0
-        )
+        flags = FLAG.UP | FLAG.UV if verified else FLAG.UP
+        data = AuthenticatorData.create(self.rp_id, flags, 0)
         signature = self.key.sign(data + client.hash, ec.ECDSA(SHA256()))
         signed = {
             "clientDataJSON": client,

@@ -13,7 +13,8 @@ pytestmark = [
     pytest.mark.usefixtures("travel"),
 ]
 
-CODE, LOGIN = "/accounts/2fa/authenticate/", "/accounts/login/"
+CODE = "/accounts/2fa/authenticate/"
+LOGIN = "/accounts/login/"
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def test_password_changed_meanwhile_ends_the_log_in(
 ) -> None:
     user.set_password("a quiet lighthouse keeper")
     user.save()
-    assert half_way.post(CODE, {"code": code()}).headers["Location"] == LOGIN
+    response = half_way.post(CODE, {"code": code()})
+    assert response.headers["Location"] == LOGIN
     assert not is_logged_in(half_way)
     assert half_way.get(LOGIN).status_code == 200
 
@@ -50,6 +52,5 @@ def test_account_deleted_meanwhile_leads_to_the_log_in(
     half_way: HTTPSClient, user: User
 ) -> None:
     user.delete()
-    assert half_way.post(CODE, {"code": code()}, follow=True).redirect_chain == [
-        (LOGIN, 302)
-    ]
+    response = half_way.post(CODE, {"code": code()}, follow=True)
+    assert response.redirect_chain == [(LOGIN, 302)]

@@ -22,15 +22,16 @@ def test_user_switches_emails_about_decisions_off_and_on(
 ) -> None:
     client = login(user)
     for fields, emails in (({}, 0), ({"decision_emails": "on"}, 1)):
-        assert "Saved." in client.post(PAGE, fields, follow=True).content.decode()
-        assert (" checked" in client.get(PAGE).content.decode()) is bool(emails)
+        assert "Saved." in client.post(PAGE, fields, follow=True).text
+        page = client.get(PAGE).text
+        assert (" checked" in page) is bool(emails)
         review_photo(make_photo(), reviewer, "approved")
-        Photo.objects.filter(notify_at__isnull=False).update(
-            notify_at=timezone.now() - timedelta(seconds=1)
-        )
+        decided = Photo.objects.filter(notify_at__isnull=False)
+        decided.update(notify_at=timezone.now() - timedelta(seconds=1))
         send_due_notices()
         assert len(mail.outbox) == emails
-    assert f"https://{settings.DOMAIN_NAME}{PAGE}" in str(mail.outbox[0].body)
+    url = f"https://{settings.DOMAIN_NAME}{PAGE}"
+    assert url in str(mail.outbox[0].body)
     client.post(PAGE)
     other_user.refresh_from_db()
     assert other_user.decision_emails

@@ -13,13 +13,13 @@ from django.core.cache import cache
 from secure_django.testing import HTTPSClient, is_logged_in, log_in
 from secure_django.testing.people import add_second_factor, verify_email
 from tests.accounts.passkey import Passkey
+from tests.support.events import fields_of
 from users.models import User
 
-LOGIN, CODE = "/accounts/2fa/webauthn/login/", "/accounts/2fa/authenticate/"
-REAUTHENTICATE, ADD = (
-    "/accounts/2fa/webauthn/reauthenticate/",
-    "/accounts/2fa/webauthn/add/",
-)
+LOGIN = "/accounts/2fa/webauthn/login/"
+CODE = "/accounts/2fa/authenticate/"
+REAUTHENTICATE = "/accounts/2fa/webauthn/reauthenticate/"
+ADD = "/accounts/2fa/webauthn/add/"
 
 
 def add_passkey(user: User) -> Passkey:
@@ -70,11 +70,7 @@ def test_answer_of_a_passkey_works_once(
     client.post("/accounts/logout/")
     answer(client, passkey, request_options, user)
     assert not is_logged_in(client)
-    (fields, _) = [
-        vars(record)["fields"]
-        for record in caplog.records
-        if record.getMessage() == "authn_login_fail"
-    ]
+    fields, _ = fields_of(caplog, "authn_login_fail")
     assert fields == {"user": None, "path": LOGIN, "factor": "webauthn"}
     assert passkey.id.hex() not in caplog.text
 
@@ -118,7 +114,8 @@ def test_passkey_used_on_another_site_does_not_log_in(
 def test_passkey_needs_an_active_user_with_verified_email(
     client: HTTPSClient, user: User, other_user: User
 ) -> None:
-    passkey, others = add_passkey(user), add_passkey(other_user)
+    passkey = add_passkey(user)
+    passkey_of_another_user = add_passkey(other_user)
     answer(client, passkey, options(client), other_user)
     User.objects.filter(pk=user.pk).update(is_active=False)
     assert answer(client, passkey, options(client), user) == "/accounts/inactive/"
@@ -128,10 +125,11 @@ def test_passkey_needs_an_active_user_with_verified_email(
     request_options = options(HTTPSClient())
     assert not is_logged_in(client)
     client = HTTPSClient()
-    answer(client, others, request_options, other_user)  # of another session
+    # Of another session.
+    answer(client, passkey_of_another_user, request_options, other_user)
     request_options = options(client)
     Authenticator.objects.all().delete()
-    answer(client, others, request_options, other_user)
+    answer(client, passkey_of_another_user, request_options, other_user)
     assert not is_logged_in(client)
 
 
@@ -139,11 +137,12 @@ def test_passkey_needs_an_active_user_with_verified_email(
 def test_passkey_of_another_user_does_not_reauthenticate(
     client: HTTPSClient, user: User, other_user: User
 ) -> None:
-    passkey, others = add_passkey(user), add_passkey(other_user)
+    passkey = add_passkey(user)
+    passkey_of_another_user = add_passkey(other_user)
     answer(client, passkey, options(client), user)
     for signer, handle, is_accepted in (
-        (others, user, False),
-        (others, other_user, False),
+        (passkey_of_another_user, user, False),
+        (passkey_of_another_user, other_user, False),
         (passkey, user, True),
     ):
         answer(client, signer, options(client, REAUTHENTICATE), handle, REAUTHENTICATE)
@@ -177,12 +176,8 @@ def test_malformed_answers_of_a_passkey_are_refused(
         cache.clear()
         assert client.post(CODE, {"credential": credential}).status_code == 200
         assert HTTPSClient().post(LOGIN, {"credential": credential}).status_code == 302
-    failures = [
-        vars(record)["fields"]["user"]
-        for record in caplog.records
-        if record.getMessage() == "authn_login_fail"
-    ]
-    assert failures == [user.pk, None] * len(answers)
+    failures = fields_of(caplog, "authn_login_fail")
+    assert [fields["user"] for fields in failures] == [user.pk, None] * len(answers)
     answer(client, passkey, options(client, CODE), user, CODE)
     options(client, REAUTHENTICATE)
     assert client.post(REAUTHENTICATE, {"credential": answers[0]}).status_code == 302

@@ -49,7 +49,8 @@ class Stub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Stub]]:
-    Stub.requests, Stub.status = [], 200
+    Stub.requests = []
+    Stub.status = 200
     with HTTPServer(("127.0.0.1", 0), Stub) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(
@@ -68,7 +69,7 @@ def test_breached_password_is_rejected_and_never_sent(
     response = client.post(
         "/accounts/signup/", {"email": "new@example.com", "password1": BREACHED}
     )
-    assert "published in a data breach" in response.content.decode()
+    assert "published in a data breach" in response.text
     assert not User.objects.exists()
     for accepted in ("padding", PASSWORD):
         BreachedPasswordValidator().validate(accepted)

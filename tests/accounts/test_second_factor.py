@@ -38,13 +38,15 @@ from secure_django.testing.people import (
     verify_email,
 )
 from tests.accounts.passkey import Passkey
+from tests.support.events import fields_of
 from users.models import User
 
 # A stopped clock: no code of an authenticator app expires.
 pytestmark = pytest.mark.usefixtures("travel")
 
 CODE = "/accounts/2fa/authenticate/"
-ACTIVATE, ADD_PASSKEY = "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"
+ACTIVATE = "/accounts/2fa/totp/activate/"
+ADD_PASSKEY = "/accounts/2fa/webauthn/add/"
 # As if secure_django/accounts/urls.py left out no page.
 urlpatterns = [*urls.urlpatterns, path("accounts/", include("allauth.urls"))]
 handler403 = urls.handler403
@@ -73,7 +75,7 @@ def test_staff_without_second_factor_are_treated_as_anonymous(
             assert outcome(response) == row.answers[0], route
     page = client.get("/admin/", follow=True)
     assert page.redirect_chain[-1] == ("/accounts/2fa/?next=%2Fadmin%2F", 302)
-    assert "Authenticator app" in page.content.decode()
+    assert "Authenticator app" in page.text
 
 
 def test_menu_of_staff_without_second_factor_shows_what_works(
@@ -81,12 +83,7 @@ def test_menu_of_staff_without_second_factor_shows_what_works(
 ) -> None:
     Client.force_login(client, staff)
     for page, more in (("/", {"/accounts/2fa/"}), ("/accounts/2fa/", set())):
-        menu = (
-            client.get(page)
-            .content.decode()
-            .partition("<header>")[2]
-            .partition("</header>")[0]
-        )
+        menu = client.get(page).text.partition("<header>")[2].partition("</header>")[0]
         links = re.findall(r'href="(.+?)"', menu)
         reached = {client.get(link, follow=True).request["PATH_INFO"] for link in links}
         assert reached == {"/", "/accounts/email/"} | more
@@ -106,8 +103,9 @@ def test_first_administrator_sets_up_a_second_factor_at_once(
     call_command(
         "createsuperuser", email="Admin@example.com", interactive=False, verbosity=0
     )
-    older, url = HTTPSClient(), "/admin/secure_django_photos/photo/"
-    for browser in (older, client):
+    older_browser = HTTPSClient()
+    url = "/admin/secure_django_photos/photo/"
+    for browser in (older_browser, client):
         login_page = browser.get(url, follow=True).redirect_chain[-1][0]
         page = browser.post(
             login_page,
@@ -123,24 +121,19 @@ def test_first_administrator_sets_up_a_second_factor_at_once(
     page = client.post(ACTIVATE, {"code": code(secret)}, follow=True)
     assert len(page.context["unused_codes"]) == 10
     assert f'<a class="button quiet" href="{url}">Continue</a>' in page.text
-    assert secret not in str(
-        Authenticator.objects.get(type=Authenticator.Type.TOTP).data
-    )
+    authenticator = Authenticator.objects.get(type=Authenticator.Type.TOTP)
+    assert secret not in str(authenticator.data)
     assert client.get(url).status_code == 200
     assert client.get(ADD_PASSKEY).status_code == 200
     # The recovery codes prove nothing.
     assert client.session["account_authentication_methods"][-1]["type"] == "totp"
     # The older session has ended, and a password alone is no longer enough.
-    assert older.get("/accounts/email/").status_code == 302
-    log_in(older, "admin@example.com")
-    assert older.get(url).status_code == 302
+    assert older_browser.get("/accounts/email/").status_code == 302
+    log_in(older_browser, "admin@example.com")
+    assert older_browser.get(url).status_code == 302
     assert "An authenticator app was added" in str(mail.outbox[-1].body)
-    added = [
-        record
-        for record in caplog.records
-        if record.getMessage() == "authn_factor_added"
-    ]
-    assert vars(added[0])["fields"]["factor"] == "totp"
+    added = fields_of(caplog, "authn_factor_added")
+    assert added[0]["factor"] == "totp"
     assert EmailAddress.objects.values_list("email", "verified", "primary").get() == (
         "admin@example.com",
         True,
@@ -203,7 +196,8 @@ def test_password_reset_asks_for_the_second_factor(
     link = re.search(r"https://\S+", str(mail.outbox[-1].body))
     assert link
     new = {"password1": "a harbor at noon", "password2": "a harbor at noon"}
-    response = client.post(client.get(link[0]).headers["Location"], new)
+    form_url = client.get(link[0]).headers["Location"]
+    response = client.post(form_url, new)
     assert response.headers["Location"] == "/accounts/2fa/authenticate/"
     assert not is_logged_in(client)
     client.post("/accounts/2fa/totp/deactivate/")
@@ -230,17 +224,19 @@ def test_code_works_only_once(client: HTTPSClient, user: User) -> None:
 def test_second_step_starts_a_new_session(client: HTTPSClient, user: User) -> None:
     verify_email(user)
     add_second_factor(user)
-    attacker, cookie = HTTPSClient(), settings.SESSION_COOKIE_NAME
+    attacker = HTTPSClient()
+    cookie_name = settings.SESSION_COOKIE_NAME
     attacker.get(
         "/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
     )
-    client.cookies[cookie] = attacker.cookies[cookie].value
+    client.cookies[cookie_name] = attacker.cookies[cookie_name].value
     log_in(client, user.email)
     assert attacker.get(CODE).status_code == 302
-    pending = client.cookies[cookie].value
+    pending = client.cookies[cookie_name].value
     client.post(CODE, {"code": code()})
     assert is_logged_in(client)
-    assert client.cookies[cookie].value not in {pending, attacker.cookies[cookie].value}
+    planted = attacker.cookies[cookie_name].value
+    assert client.cookies[cookie_name].value not in {pending, planted}
 
 
 @pytest.mark.control("V7.4.3")
@@ -249,11 +245,12 @@ def test_removing_a_factor_ends_other_sessions(
     client: HTTPSClient, staff: User, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    other, unrelated = HTTPSClient(), HTTPSClient()
+    other_browser = HTTPSClient()
+    browser_of_another_user = HTTPSClient()
     verify_email(user)
-    log_in(unrelated, user.email)
+    log_in(browser_of_another_user, user.email)
     factor = add_second_factor(staff)
-    for browser in (other, client):
+    for browser in (other_browser, client):
         log_in(browser, staff.email)
         browser.post(CODE, {"code": recovery_codes(staff)[0]})
         assert browser.get("/admin/").status_code == 200
@@ -261,10 +258,10 @@ def test_removing_a_factor_ends_other_sessions(
     client.post("/accounts/2fa/recovery-codes/generate/")
     client.post("/accounts/2fa/totp/deactivate/")
     assert not Authenticator.objects.filter(pk=factor.pk).exists()
-    assert other.get("/accounts/email/").status_code == 302
+    assert other_browser.get("/accounts/email/").status_code == 302
     assert client.get("/accounts/email/").status_code == 200
     assert client.get("/admin/").status_code == 302
-    assert is_logged_in(unrelated)
+    assert is_logged_in(browser_of_another_user)
     events = {
         (record.getMessage(), vars(record).get("fields", {}).get("factor"))
         for record in caplog.records
@@ -288,12 +285,8 @@ def test_second_factor_code_attempts_are_limited(
         client.post(CODE, {"code": "000000"})
     client.post(CODE, {"code": code()})
     assert not is_logged_in(client)
-    failures = [
-        vars(record)["fields"]["user"]
-        for record in caplog.records
-        if record.getMessage() == "authn_login_fail"
-    ]
-    assert set(failures) == {user.pk}
+    failures = fields_of(caplog, "authn_login_fail")
+    assert {fields["user"] for fields in failures} == {user.pk}
     assert "authn_login_lock" in caplog.messages
 
 
@@ -344,17 +337,16 @@ def test_session_password_and_mailbox_leave_the_second_factor(
     client: HTTPSClient, user: User
 ) -> None:
     verify_email(user)
-    factor, unused = add_second_factor(user), recovery_codes(user)
+    factor = add_second_factor(user)
+    unused_codes = recovery_codes(user)
     Client.force_login(client, user)
     fields = {"password": PASSWORD, "recipient": user.email}
     for page in ("", "code/", "code/confirm/"):
-        codes = re.findall(
-            r"^[\w-]{6,9}$",
-            "".join(str(message.body) for message in mail.outbox),
-            re.MULTILINE,
-        )
+        texts = "".join(str(message.body) for message in mail.outbox)
+        codes = re.findall(r"^[\w-]{6,9}$", texts, re.MULTILINE)
         client.post(f"/accounts/reauthenticate/{page}", {**fields, "code": codes})
-    assert unused[0] not in client.get("/accounts/2fa/recovery-codes/").content.decode()
+    codes_page = client.get("/accounts/2fa/recovery-codes/").text
+    assert unused_codes[0] not in codes_page
     client.post("/accounts/2fa/totp/deactivate/")
     assert Authenticator.objects.filter(pk=factor.pk).exists()
 
@@ -379,16 +371,17 @@ def test_second_factor_secrets_are_encrypted_and_rotated(
     add_second_factor(user)
     unused = recovery_codes(user)
     assert SECRET not in str(list(Authenticator.objects.values_list("data", flat=True)))
-    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
-    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    old_key = settings.FIELD_ENCRYPTION_KEYS[0]
+    new_key = Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new_key, old_key]
     for count in (2, 0):
         out = StringIO()
         call_command("rotate_encryption", stdout=out)
         assert f"mfa.Authenticator.data: {count} re-encrypted" in out.getvalue()
-    settings.FIELD_ENCRYPTION_KEYS = [old]
+    settings.FIELD_ENCRYPTION_KEYS = [old_key]
     with pytest.raises(CommandError):
         call_command("rotate_encryption")
-    settings.FIELD_ENCRYPTION_KEYS = [new]
+    settings.FIELD_ENCRYPTION_KEYS = [new_key]
     totp, codes = Authenticator.objects.order_by("-type")
     assert totp.wrap().validate_code(code())
     assert codes.wrap().get_unused_codes() == unused
@@ -399,43 +392,30 @@ def test_staff_remove_a_lost_factor_and_its_owner_is_notified(
     login: Login, staff: User, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    client, url = login(staff), "/admin/mfa/authenticator/"
+    client = login(staff)
+    url = "/admin/mfa/authenticator/"
     for action in (None, "delete_selected"):
         factor = add_second_factor(user)
-        page = client.get(f"{url}{factor.pk}/change/").content.decode()
-        assert [
-            name
-            for name in ("user", "type", "created_at", "last_used_at")
-            if f"field-{name}" not in page
-        ] == []
+        page = client.get(f"{url}{factor.pk}/change/").text
+        for name in ("user", "type", "created_at", "last_used_at"):
+            assert f"field-{name}" in page
         assert factor.data["secret"] not in page
-        assert (
-            client.post(
-                f"{url}{factor.pk}/change/", {"user": staff.pk, "type": "totp"}
-            ).status_code
-            == 403
-        )
+        fields = {"user": staff.pk, "type": "totp"}
+        response = client.post(f"{url}{factor.pk}/change/", fields)
+        assert response.status_code == 403
         fields = {"post": "yes", "action": action or "", "_selected_action": factor.pk}
-        assert (
-            client.post(
-                url if action else f"{url}{factor.pk}/delete/", fields
-            ).status_code
-            == 302
-        )
+        response = client.post(url if action else f"{url}{factor.pk}/delete/", fields)
+        assert response.status_code == 302
         assert not Authenticator.objects.filter(user=user).exists()
         notice = mail.outbox.pop()
-        assert (
-            notice.to,
-            "changed your account: second factor." in str(notice.body),
-        ) == ([user.email], True)
-    removed = [
-        vars(record)["fields"]
-        for record in caplog.records
-        if record.getMessage() == "authn_factor_removed"
-    ]
-    assert [
-        (fields["factor"], fields["owner"], fields["user"]) for fields in removed
-    ] == [("totp", user.pk, staff.pk)] * 2
+        assert notice.to == [user.email]
+        assert "changed your account: second factor." in str(notice.body)
+    removed = fields_of(caplog, "authn_factor_removed")
+    assert len(removed) == 2
+    for fields in removed:
+        assert fields["factor"] == "totp"
+        assert fields["owner"] == user.pk
+        assert fields["user"] == staff.pk
 
 
 def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None:

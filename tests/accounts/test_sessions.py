@@ -26,6 +26,7 @@ from secure_django.testing import (
     log_in,
 )
 from secure_django.testing.people import verify_email
+from tests.support.events import fields_of
 from users.models import User
 
 LIST = "/admin/usersessions/usersession/"
@@ -50,25 +51,20 @@ def test_user_ends_own_sessions_singly_or_all_others(
     url = (
         f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 1').pk}/end/"
     )
-    assert url in own.get("/accounts/sessions/").content.decode()
+    assert url in own.get("/accounts/sessions/").text
     thief = HTTPSClient()
     thief.force_login(other_user)
     assert thief.post(url).status_code == 404
     assert own.get(url).status_code == 405
     assert is_logged_in(second)
     own.post(url)
-    ended = [
-        record for record in caplog.records if record.getMessage() == "session_expired"
-    ]
-    assert [vars(record)["fields"]["reason"] for record in ended] == [
-        "ended by its owner"
-    ]
+    (ended,) = fields_of(caplog, "session_expired")
+    assert ended["reason"] == "ended by its owner"
     assert [is_logged_in(client) for client in clients] == [True, False, True]
     own.post("/accounts/sessions/")
     assert [is_logged_in(client) for client in clients] == [True, False, False]
-    response = own.post(
-        f"/accounts/sessions/{UserSession.objects.get(user_agent='Browser 0').pk}/end/"
-    )
+    session = UserSession.objects.get(user_agent="Browser 0")
+    response = own.post(f"/accounts/sessions/{session.pk}/end/")
     assert "Clear-Site-Data" in response.headers
     assert not is_logged_in(own)
 
@@ -91,7 +87,7 @@ def test_account_has_few_sessions(clients: list[HTTPSClient], user: User) -> Non
 
 
 def test_sessions_are_listed_by_browser(clients: list[HTTPSClient]) -> None:
-    page = clients[0].get("/accounts/sessions/").content.decode()
+    page = clients[0].get("/accounts/sessions/").text
     assert page.count("Unknown browser") == 3
     assert page.count("This session") == 1
 
@@ -111,10 +107,8 @@ def test_rows_of_ended_sessions_are_deleted(
 
 @pytest.mark.control("V2.4.1")
 def test_passkey_log_in_stores_few_sessions(db: None) -> None:
-    url, headers = (
-        "/accounts/2fa/webauthn/login/",
-        {"x-requested-with": "XMLHttpRequest"},
-    )
+    url = "/accounts/2fa/webauthn/login/"
+    headers = {"x-requested-with": "XMLHttpRequest"}
     for method in ("get", "head"):
         statuses = [
             getattr(HTTPSClient(), method)(url, headers=headers).status_code
@@ -140,12 +134,9 @@ def test_staff_need_a_permission_to_end_sessions(
     ]
     for permission, ends in (("view_usersession", False), ("delete_usersession", True)):
         staff.user_permissions.add(Permission.objects.get(codename=permission))
-        page = login(staff).get(f"{LIST}?q=owner").content.decode()
-        assert [
-            name
-            for name in ("user", "created_at", "ip", "user_agent")
-            if f"field-{name}" not in page
-        ] == []
+        page = login(staff).get(f"{LIST}?q=owner").text
+        for name in ("user", "created_at", "ip", "user_agent"):
+            assert f"field-{name}" in page
         assert (
             login(staff)
             .post(f"{LIST}{sessions[0]}/delete/", {"post": "yes"})
@@ -155,18 +146,16 @@ def test_staff_need_a_permission_to_end_sessions(
         page = (
             login(staff)
             .post(LIST, {"action": "end", "_selected_action": sessions}, follow=True)
-            .content.decode()
+            .text
         )
         assert any(map(is_logged_in, clients)) is not ends
         assert ("have ended" in page) is ends
-    ended = [
-        vars(record)["fields"]
-        for record in caplog.records
-        if record.getMessage() == "session_expired"
-    ]
-    assert [
-        (fields["reason"], fields["owner"], fields["user"]) for fields in ended
-    ] == [("ended by staff", user.pk, staff.pk)] * 3
+    ended = fields_of(caplog, "session_expired")
+    assert len(ended) == 3
+    for fields in ended:
+        assert fields["reason"] == "ended by staff"
+        assert fields["owner"] == user.pk
+        assert fields["user"] == staff.pk
 
 
 @pytest.mark.parametrize("url", ["/accounts/delete/", "/accounts/notifications/"])
@@ -215,7 +204,7 @@ def test_account_that_an_app_needs_is_kept_with_a_sentence(
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     response = client.post("/accounts/delete/")
     assert response.status_code == 409
-    assert f"Write to {settings.SECURITY_CONTACT}" in response.content.decode()
+    assert f"Write to {settings.SECURITY_CONTACT}" in response.text
     assert is_logged_in(client)
     assert not mail.outbox
     Thing.objects.all().delete()
@@ -231,10 +220,7 @@ def test_former_staff_cannot_delete_their_record(
         user.pk, [user], CHANGE, "Approved", single_object=True
     )
     clients[0].post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert (
-        "/accounts/delete/"
-        not in clients[0].get("/accounts/sessions/").content.decode()
-    )
+    assert "/accounts/delete/" not in clients[0].get("/accounts/sessions/").text
     assert clients[0].post("/accounts/delete/").status_code == 403
     assert LogEntry.objects.exists()
 
@@ -250,17 +236,13 @@ def test_account_is_deleted_with_its_photos_and_sessions(
     photo = make_photo(status="approved")
     client = clients[0]
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert "cannot be undone" in client.get("/accounts/delete/").content.decode()
+    assert "cannot be undone" in client.get("/accounts/delete/").text
     response = client.post("/accounts/delete/")
     assert "Clear-Site-Data" in response.headers
     assert list(User.objects.all()) == [other_user]
-    assert (
-        client.get(reverse("uploads:file", args=[photo.pk, "display"])).status_code
-        == 404
-    )
+    photo_url = reverse("uploads:file", args=[photo.pk, "display"])
+    assert client.get(photo_url).status_code == 404
     assert not any(map(is_logged_in, clients))
     assert "have been deleted" in str(mail.outbox[-1].body)
-    deleted = [
-        record for record in caplog.records if record.getMessage() == "user_deleted"
-    ]
-    assert [vars(record)["fields"]["user"] for record in deleted] == [user.pk]
+    (deleted,) = fields_of(caplog, "user_deleted")
+    assert deleted["user"] == user.pk
