@@ -41,10 +41,8 @@ def test_long_password_is_checked_to_its_last_character() -> None:
 @pytest.mark.control("V6.2.7")
 def test_password_managers_fill_every_hidden_input(login: Login, user: User) -> None:
     for client, page in ((HTTPSClient(), "login"), (login(user), "password/change")):
-        inputs = re.findall(
-            r"<input[^>]*password[^>]*>",
-            client.get(f"/accounts/{page}/").content.decode(),
-        )
+        text = client.get(f"/accounts/{page}/").text
+        inputs = re.findall(r"<input[^>]*password[^>]*>", text)
         assert inputs
         for password_input in inputs:
             assert 'type="password"' in password_input
@@ -137,7 +135,8 @@ def test_user_is_printed_without_an_email(user: User) -> None:
     choices: Any = forms.ModelChoiceField(User.objects.all()).choices
     code = "{" * 2 + " user }" + "}"
     page = Template(code).render(Context({"user": user}))
-    printed = [page, str(user), *(str(label) for _, label in choices)]
+    labels = [str(label) for _, label in choices]
+    printed = [page, str(user), *labels]
     assert not [text for text in printed if user.email in text]
     assert page == f"user {user.pk}"
 
@@ -153,12 +152,11 @@ def test_user_with_a_name_is_printed_by_it(make_user: MakeUser) -> None:
 
 @pytest.mark.control("fernet")
 def test_name_of_a_user_is_encrypted_and_optional(make_user: MakeUser) -> None:
-    user, other = make_user(name="Ann Harbor"), make_user("other@example.com")
+    user = make_user(name="Ann Harbor")
+    other = make_user("other@example.com")
     other.full_clean()
-    assert list(User.objects.order_by("pk").values_list("name", flat=True)) == [
-        "Ann Harbor",
-        "",
-    ]
+    users = User.objects.order_by("pk")
+    assert list(users.values_list("name", flat=True)) == ["Ann Harbor", ""]
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM users_user WHERE id = %s", [user.pk])
         (stored,) = cursor.fetchone()
@@ -169,9 +167,10 @@ def test_name_of_a_user_is_encrypted_and_optional(make_user: MakeUser) -> None:
 def test_superuser_edits_a_name_in_the_admin(login: Login, make_user: MakeUser) -> None:
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
     user = make_user(name="Ann Harbor")
-    client, url = login(admin), f"/admin/users/user/{user.pk}/change/"
+    client = login(admin)
+    url = f"/admin/users/user/{user.pk}/change/"
     page = client.get(url)
-    assert '<input type="text" name="name" value="Ann Harbor"' in page.content.decode()
+    assert '<input type="text" name="name" value="Ann Harbor"' in page.text
     form = {"email": user.email, "is_active": "on"}
     refused = client.post(url, form | {"name": "a" * 101})
     assert list(refused.context["adminform"].form.errors) == ["name"]
@@ -200,9 +199,8 @@ def test_superuser_manages_users_in_the_admin(
         "groups": [group.pk],
     }
     assert client.post(f"/admin/users/user/{added.pk}/change/", form).status_code == 302
-    response = client.post(
-        f"/admin/users/user/{added.pk}/change/", form | {"groups": [10**30]}
-    )
+    url = f"/admin/users/user/{added.pk}/change/"
+    response = client.post(url, form | {"groups": [10**30]})
     assert response.status_code in {200, 400}  # an error of the form, except on SQLite
     assert list(added.groups.all()) == [group]
     assert (
@@ -223,9 +221,7 @@ def test_superuser_manages_users_in_the_admin(
     pages = {f"{added.pk}/change": ["password", *names], "add": ["email"]}
     for path, fields in pages.items():
         page = client.get(f"/admin/users/user/{path}/")
-        assert [
-            name for name in fields if f"field-{name}" not in page.content.decode()
-        ] == []
+        assert [name for name in fields if f"field-{name}" not in page.text] == []
         assert not page.context["adminform"].form.fields.keys() & set(dates)
     filters: dict[str, Any] = {
         "q": "NEW@",
@@ -243,7 +239,8 @@ def test_superuser_manages_users_in_the_admin(
 def test_staff_account_is_never_deleted(
     rf: Any, user: User, make_user: MakeUser
 ) -> None:
-    request, user_admin = rf.get("/"), admin.site.get_model_admin(User)
+    request = rf.get("/")
+    user_admin = admin.site.get_model_admin(User)
     request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
     assert user_admin.has_delete_permission(request, user)
     for role in ({"is_staff": True}, {"is_superuser": True}):
@@ -277,7 +274,7 @@ def test_admin_names_what_needs_an_account(
     ):
         response = admin.post(url, {"post": "yes", **fields})
         assert response.status_code == 200
-        assert "A signed contract" in response.content.decode()
+        assert "A signed contract" in response.text
     assert User.objects.filter(pk=user.pk).exists()
 
 
@@ -295,7 +292,7 @@ def test_staff_who_delete_an_account_read_no_titles(
     names = ["view_user", "delete_user", "delete_photo"]
     staff.user_permissions.set(Permission.objects.filter(codename__in=names))
     page = login(staff).get(f"/admin/users/user/{user.pk}/delete/")
-    text = page.content.decode()
+    text = page.text
     assert page.status_code == 200
     assert re.search(r"<li>Things?\b", text)
     assert "A signed contract" not in text
@@ -311,7 +308,8 @@ def staff(make_user: MakeUser) -> User:
 
 
 def last_event(caplog: pytest.LogCaptureFixture) -> tuple[str, dict[str, Any]]:
-    record = [record for record in caplog.records if record.name == "security"][-1]
+    records = [record for record in caplog.records if record.name == "security"]
+    record = records[-1]
     return record.getMessage(), vars(record)["fields"]
 
 
@@ -321,12 +319,11 @@ def test_owner_is_told_what_staff_change(
 ) -> None:
     caplog.set_level("INFO")
     admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
-    client, url = login(admin), f"/admin/users/user/{user.pk}/"
+    client = login(admin)
+    url = f"/admin/users/user/{user.pk}/"
     form = {"email": "new@example.com", "is_active": "on", "decision_emails": "on"}
-    status, password = (
-        ["is_staff", "is_superuser"],
-        {"password1": NEW, "password2": NEW, "usable_password": "true"},
-    )
+    status = ["is_staff", "is_superuser"]
+    password = {"password1": NEW, "password2": NEW, "usable_password": "true"}
     for page, fields, to, changed in (
         ("change", form, "owner@example.com", ["email"]),
         ("change", form | dict.fromkeys(status, "on"), "new@example.com", status),
@@ -345,7 +342,8 @@ def test_owner_is_told_what_staff_change(
         ),
     ):
         assert client.post(f"{url}{page}/", fields).status_code == 302
-        notice, event = mail.outbox.pop(), last_event(caplog)
+        notice = mail.outbox.pop()
+        event = last_event(caplog)
         assert notice.to == [to]
         labels = ", ".join(str(label_for_field(name, User)) for name in changed)
         assert f"changed your account: {labels}. " in str(notice.body)
@@ -376,29 +374,24 @@ def test_staff_send_a_link_instead_of_setting_a_password(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    client, url = login(staff), "/admin/users/user/"
+    client = login(staff)
+    url = "/admin/users/user/"
     new = {"password1": NEW, "password2": NEW, "usable_password": "true"}
-    assert (
-        "field-password" not in client.get(f"{url}{user.pk}/change/").content.decode()
-    )
+    assert "field-password" not in client.get(f"{url}{user.pk}/change/").text
     for path in (f"{user.pk}/password/", f"{staff.pk}/password/"):
-        assert (
-            client.get(url + path).status_code,
-            client.post(url + path, new).status_code,
-        ) == (403, 403)
+        assert client.get(url + path).status_code == 403
+        assert client.post(url + path, new).status_code == 403
     new["password"] = make_password(NEW)
-    client.post(
-        f"{url}{user.pk}/change/", new | {"email": user.email, "is_active": "on"}
-    )
+    fields = {"email": user.email, "is_active": "on"}
+    client.post(f"{url}{user.pk}/change/", new | fields)
     client.post(f"{url}add/", new | {"email": "added@example.com"})
     assert not User.objects.get(email="added@example.com").has_usable_password()
     for person in (staff, user):
         person.refresh_from_db()
         assert person.check_password(PASSWORD)
     disabled = make_user("disabled@example.com", is_active=False)
-    client.post(
-        url, {"action": "send_reset_link", "_selected_action": [user.pk, disabled.pk]}
-    )
+    selected = [user.pk, disabled.pk]
+    client.post(url, {"action": "send_reset_link", "_selected_action": selected})
     (message,) = mail.outbox
     assert message.to == [user.email]
     link = re.search(
