@@ -22,8 +22,7 @@ def upload(make_image: MakeImage, settings: Settings) -> Upload:
         **data: Any,
     ) -> Any:
         file = SimpleUploadedFile(name, make_image() if content is None else content)
-        return client.post(
-            data.pop("url", ADD), {"title": "Teal", **data, "image": file}
-        )
+        url = data.pop("url", ADD)
+        return client.post(url, {"title": "Teal", **data, "image": file})
 
     return send

@@ -28,7 +28,8 @@ LIMITS = ["0", "3", str(2**30), "50000000", "2000", "480"]
 HEADER = struct.Struct(">4I")
 ERRORS = {"too_many_pixels", "animated", "unknown_colors", "damaged", "too_much_memory"}
 KILLED = signal.SIGXCPU
-SECONDS, KILOBYTES = 3.3, 2**20
+SECONDS = 3.3
+KILOBYTES = 2**20
 # A busy machine gets through fewer files.
 TIME_LIMIT = 300
 
@@ -87,9 +88,9 @@ def mutate(content: bytes, other: bytes, random: Random) -> bytes:
                 data[at : at + size] = other[at : at + size]
         if not data:
             return content[:1]
-    return bytes(
-        data[: random.randrange(1, len(data) + 1)] if random.random() < 0.1 else data
-    )
+    if random.random() < 0.1:
+        del data[random.randrange(1, len(data) + 1) :]
+    return bytes(data)
 
 
 def decode(
@@ -104,10 +105,8 @@ def decode(
         _, status, usage = os.wait4(pid, 0)
         return os.waitstatus_to_exitcode(status), usage, answer
     sys.argv = ["decoder.py", str(os.getppid()), *LIMITS]
-    sys.stdin, sys.stdout = (
-        TextIOWrapper(BytesIO(content)),
-        TextIOWrapper(os.fdopen(writer, "wb")),
-    )
+    sys.stdin = TextIOWrapper(BytesIO(content))
+    sys.stdout = TextIOWrapper(os.fdopen(writer, "wb"))
     decoder["main"]()  # type: ignore[operator]
     sys.stdout.flush()
     os._exit(0)
@@ -145,13 +144,16 @@ def judge(code: int, usage: struct_rusage, answer: bytes) -> tuple[str, str]:
 def main(path: str, seed: str, count: str) -> None:
     """Print the number of each outcome, and the files that broke a limit."""
     random = Random(int(seed))  # noqa: S311
-    decoder, outcomes, failures = runpy.run_path(path), Counter[str](), 0
+    decoder = runpy.run_path(path)
+    outcomes = Counter[str]()
+    failures = 0
     files = originals()
     deadline = time.monotonic() + TIME_LIMIT
     for number in range(int(count)):
         if time.monotonic() > deadline:
             break
-        content = mutate(random.choice(files), random.choice(files), random)
+        original = random.choice(files)
+        content = mutate(original, random.choice(files), random)
         outcome, wrong = judge(*decode(decoder, content))
         outcomes[outcome] += 1
         if wrong:

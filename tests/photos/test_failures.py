@@ -54,15 +54,18 @@ def test_upload_without_a_place_to_wait_is_refused_at_once(
     monkeypatch.setattr(limits.decoding.changed, "wait", wait := Mock())
     with pytest.raises(ValidationError) as busy, limits.decoder(0):
         pass
-    assert (busy.value.code, limits.decoding.waiting) == ("busy", [])
+    assert busy.value.code == "busy"
+    assert limits.decoding.waiting == []
     assert not wait.called
 
 
 @pytest.mark.parametrize("folder", ["static", "media"])
 def test_photos_are_not_served_through_a_link(folder: str, tmp_path: Path) -> None:
-    link, target = settings.BASE_DIR / folder / "linked", tmp_path
+    link = settings.BASE_DIR / folder / "linked"
+    target = tmp_path
     if folder == "media":
-        link, target = tmp_path / "linked", settings.BASE_DIR / "static"
+        link = tmp_path / "linked"
+        target = settings.BASE_DIR / "static"
     link.symlink_to(target, target_is_directory=True)
     try:
         assert "  MEDIA_ROOT: " in start(MEDIA_ROOT=str(link)).stderr

@@ -62,10 +62,8 @@ class AllForm(PhotoModelForm):
 
 def seen_by(photo: Photo | None, *clients: HTTPSClient) -> list[bool]:
     assert photo
-    return [
-        client.get(f"/photos/{photo.pk}/display/").status_code == 200
-        for client in clients
-    ]
+    url = f"/photos/{photo.pk}/display/"
+    return [client.get(url).status_code == 200 for client in clients]
 
 
 @pytest.fixture
@@ -85,9 +83,8 @@ def add_thing(
     settings.UPLOADS_PER_HOUR = 100
 
     def add(*names: str) -> Thing:
-        assert (
-            upload(login(user), **{name: file() for name in names}).status_code == 302
-        )
+        files = {name: file() for name in names}
+        assert upload(login(user), **files).status_code == 302
         return Thing.objects.latest("pk")
 
     return add
@@ -98,39 +95,36 @@ def test_form_stores_replaces_and_removes_the_photos_of_an_object(
     add_thing: AddThing, login: Login, user: User, file: Callable[[], Any]
 ) -> None:
     thing = add_thing("portrait")
-    image, portrait = thing.image, thing.portrait
+    image = thing.image
+    portrait = thing.portrait
     assert image
     assert portrait
-    assert (image.purpose, image.title, image.owner) == (
-        "example.thing.image",
-        "Teal",
-        user,
-    )
+    assert image.purpose == "example.thing.image"
+    assert image.title == "Teal"
+    assert image.owner == user
     assert image.get_absolute_url() == f"/things/{thing.pk}/"
-    client, url = login(user), image.get_absolute_url()
-    page = client.get(url).content.decode()
+    client = login(user)
+    url = image.get_absolute_url()
+    page = client.get(url).text
     assert ">Portrait:</label>" in page
-    assert re.findall(r"/photos/([^/]+)/thumbnail/", page) == [
-        str(image.pk),
-        str(portrait.pk),
-    ]
+    shown_keys = re.findall(r"/photos/([^/]+)/thumbnail/", page)
+    assert shown_keys == [str(image.pk), str(portrait.pk)]
     # The image is required.
     assert re.findall(r'type="checkbox" name="([\w-]+)"', page) == ["portrait-clear"]
     # Without a file, both stay.
     assert client.post(url, {"title": "Other"}).status_code == 302
     thing.refresh_from_db()
-    assert (thing.image, thing.portrait, thing.title) == (image, portrait, "Other")
-    assert (
-        client.post(
-            url, {"title": "Other", "image": file(), "portrait-clear": "on"}
-        ).status_code
-        == 302
-    )
+    assert thing.image == image
+    assert thing.portrait == portrait
+    assert thing.title == "Other"
+    fields = {"title": "Other", "image": file(), "portrait-clear": "on"}
+    assert client.post(url, fields).status_code == 302
     thing.refresh_from_db()
     assert thing.image != image
     assert thing.portrait is None
     # Those without an object are gone at once, for their owner too.
-    assert set(Photo.objects.filter(status=Status.DELETED)) == {image, portrait}
+    deleted_photos = Photo.objects.filter(status=Status.DELETED)
+    assert set(deleted_photos) == {image, portrait}
     assert seen_by(image, client) == seen_by(portrait, client) == [False]
 
 
@@ -144,15 +138,13 @@ def test_second_photo_that_is_refused_leaves_nothing_of_the_first(
     ):
         response = upload(login(user), plan=SimpleUploadedFile("plan.jpg", bad))
         assert list(response.context["form"].errors) == ["plan"]
-        assert message in response.content.decode()
+        assert message in response.text
     settings.UPLOADS_PER_HOUR = 1
     response = upload(
         login(user), plan=SimpleUploadedFile("plan.jpg", b"\xff\xd8 never decoded")
     )
-    assert (response.status_code, list(response.context["form"].errors)) == (
-        429,
-        ["image"],
-    )
+    assert response.status_code == 429
+    assert list(response.context["form"].errors) == ["image"]
     assert not Thing.objects.exists()
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
@@ -347,12 +339,15 @@ def test_admin_of_another_object_shows_a_photo_and_takes_none(
     thing = add_thing()
 
     class Things(admin.TabularInline):
-        model, fk_name, fields, extra = Thing, "owner", ("title", "image"), 0
+        model = Thing
+        fk_name = "owner"
+        fields = ("title", "image")
+        extra = 0
 
     monkeypatch.setattr(UserAdmin, "inlines", [Things])
     client = login(make_user("boss@example.com", is_superuser=True, is_staff=True))
     url = f"/admin/users/user/{user.pk}/change/"
-    page = client.get(url).content.decode()
+    page = client.get(url).text
     assert str(thing.image_id) in page
     assert 'type="file"' not in page
     (prefix,) = re.findall(r'name="([^"]+)-TOTAL_FORMS"', page)
@@ -367,9 +362,8 @@ def test_admin_of_another_object_shows_a_photo_and_takes_none(
         f"{prefix}-0-image": "",
     }
     assert client.post(url, {"email": user.email, **row}).status_code == 302
-    assert [other.image for other in Thing.objects.filter(title="Other")] == [
-        thing.image
-    ]
+    other = Thing.objects.get(title="Other")
+    assert other.image == thing.image
 
 
 @pytest.mark.django_db
@@ -389,12 +383,10 @@ def test_photo_of_an_object_is_seen_by_those_who_may_see_it(
     thing = add_thing("portrait", "plan", "letter")
     thing.guest = other_user
     thing.save()
-    visitor, owner, guest, staff = (
-        HTTPSClient(),
-        HTTPSClient(),
-        HTTPSClient(),
-        HTTPSClient(),
-    )
+    visitor = HTTPSClient()
+    owner = HTTPSClient()
+    guest = HTTPSClient()
+    staff = HTTPSClient()
     for client, person in ((owner, user), (guest, other_user), (staff, reviewer)):
         client.force_login(person)
     everyone = visitor, owner, guest, staff
@@ -442,12 +434,12 @@ def test_photo_without_moderation_is_seen_by_nobody_else(
     thing = add_thing("letter")
     letter = thing.letter
     assert letter
-    assert (letter.status, letter.verdicts.count()) == (Status.APPROVED, 0)
+    assert letter.status == Status.APPROVED
+    assert letter.verdicts.count() == 0
     assert not mail.outbox
-    people = [
-        login(person).get(f"/photos/{letter.pk}/display/").status_code
-        for person in (user, other_user, reviewer)
-    ]
+    url = f"/photos/{letter.pk}/display/"
+    clients = [login(person) for person in (user, other_user, reviewer)]
+    people = [client.get(url).status_code for client in clients]
     assert people == [404, 404, 404]
     Thing.objects.update(guest=other_user)
     assert seen_by(letter, login(other_user)) == [True]
@@ -455,7 +447,7 @@ def test_photo_without_moderation_is_seen_by_nobody_else(
         "/admin/secure_django_photos/photo/?show=all",
         f"/admin/secure_django_photos/photo/{letter.pk}/change/",
     ):
-        page = login(reviewer).get(url).content.decode()
+        page = login(reviewer).get(url).text
         assert "private" in page
         assert f"{letter.pk}/thumbnail/" not in page
         assert f"{letter.pk}/display/" not in page
@@ -478,8 +470,8 @@ def test_photo_of_an_unknown_purpose_is_reported_and_hidden(
         "secure_django.W201",
         True,
     )
-    assert seen_by(image, HTTPSClient()) == seen_by(image, login(other_user)) == [False]
-    assert seen_by(image, login(user)) == seen_by(image, login(reviewer)) == [True]
+    assert seen_by(image, HTTPSClient(), login(other_user)) == [False, False]
+    assert seen_by(image, login(user), login(reviewer)) == [True, True]
 
 
 def test_site_without_public_photos_has_no_photo_in_use(
@@ -512,18 +504,19 @@ def test_photo_without_its_object_is_hidden_at_once_and_swept(
     reviewer: User,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gone, kept = add_thing().image, add_thing().image
-    assert gone
-    assert kept
+    deleted_photo = add_thing().image
+    kept_photo = add_thing().image
+    assert deleted_photo
+    assert kept_photo
     other = default_storage.save(
-        f"invoices/{str(gone.pk)[:2]}/{gone.pk}-display.jpg",
+        f"invoices/{str(deleted_photo.pk)[:2]}/{deleted_photo.pk}-display.jpg",
         SimpleUploadedFile("a.jpg", b"x"),
     )
-    for photo in (gone, kept):
+    for photo in (deleted_photo, kept_photo):
         review_photo(photo, reviewer, "approved")
-    Thing.objects.filter(image=gone).delete()
-    assert seen_by(gone, HTTPSClient(), login(user)) == [False, False]
-    assert seen_by(kept, HTTPSClient(), login(user)) == [True, True]
+    Thing.objects.filter(image=deleted_photo).delete()
+    assert seen_by(deleted_photo, HTTPSClient(), login(user)) == [False, False]
+    assert seen_by(kept_photo, HTTPSClient(), login(user)) == [True, True]
 
     for folder in FOLDERS:
         jobs.delete_unused_photos(folder)
@@ -533,11 +526,10 @@ def test_photo_without_its_object_is_hidden_at_once_and_swept(
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     for folder in FOLDERS:
         jobs.delete_unused_photos(folder)
-    assert Photo.objects.not_deleted().get() == kept
+    assert Photo.objects.not_deleted().get() == kept_photo
     call_command("worker", "--once")
-    assert [
-        default_storage.exists(photo.path("display")) for photo in (gone, kept)
-    ] == [False, True]
+    assert not default_storage.exists(deleted_photo.path("display"))
+    assert default_storage.exists(kept_photo.path("display"))
     assert default_storage.exists(other)
 
 
@@ -547,7 +539,7 @@ def test_rejected_photo_shows_its_reason_in_its_form(
     thing = add_thing()
     assert thing.image
     review_photo(thing.image, reviewer, "rejected", "Too <blurred>")
-    page = login(user).get(f"/things/{thing.pk}/").content.decode()
+    page = login(user).get(f"/things/{thing.pk}/").text
     assert "Too &lt;blurred&gt;" in page
     assert "/thumbnail/" not in page
 
@@ -561,7 +553,7 @@ def test_email_and_review_name_what_the_photo_is_for(
         page = (
             login(reviewer)
             .get(f"/admin/secure_django_photos/photo/{photo.pk}/change/")
-            .content.decode()
+            .text
         )
         assert f"thing: {photo.purpose.rpartition('.')[2]}" in page
         assert f'href="/things/{thing.pk}/"' in page
@@ -603,7 +595,7 @@ def test_list_of_objects_shows_to_each_their_photos_without_a_query_for_each(
     client = login(user)
     client.get("/things/")
     with django_assert_num_queries(3):  # session, user, things
-        page = client.get("/things/").content.decode()
+        page = client.get("/things/").text
     # All of the user's own.
     assert page.count("/thumbnail/") == page.count(' alt="A thing" ') == 3
     assert page.count("/display/") == 3

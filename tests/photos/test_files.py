@@ -26,7 +26,8 @@ def spoil(path: Path, damage: str) -> None:
     if damage == "missing":
         path.unlink()
     else:
-        os.truncate(path, 0 if damage == "empty" else path.stat().st_size - 1)
+        size = 0 if damage == "empty" else path.stat().st_size - 1
+        os.truncate(path, size)
 
 
 @pytest.mark.control("power")
@@ -39,16 +40,16 @@ def test_files_and_folders_are_on_the_disk_before_the_row(
     def sync(descriptor: int) -> None:
         assert not Photo.objects.exists()
         entry = os.fstat(descriptor)
-        disk[entry.st_ino] = (
-            os.listdir(descriptor) if S_ISDIR(entry.st_mode) else entry.st_size
-        )
+        is_folder = S_ISDIR(entry.st_mode)
+        disk[entry.st_ino] = os.listdir(descriptor) if is_folder else entry.st_size
 
     monkeypatch.setattr("os.fsync", sync)
     photo = make_photo()
     sizes = {"display": photo.display_size, "thumbnail": photo.thumbnail_size}
     for variant in VARIANTS:
         path = path_of(photo, variant)
-        assert disk[path.stat().st_ino] == sizes[variant] == path.stat().st_size
+        entry = path.stat()
+        assert disk[entry.st_ino] == sizes[variant] == entry.st_size
         while path != media:
             assert path.name in disk[path.parent.stat().st_ino]
             path = path.parent
@@ -66,9 +67,8 @@ def test_damaged_file_is_not_found_and_logged_as_an_error(
 ) -> None:
     photo = make_photo(status=Status.APPROVED)
     spoil(path_of(photo, variant), damage)
-    answers = [
-        client.get(f"/photos/{photo.pk}/{name}/").status_code for name in VARIANTS
-    ]
+    urls = [f"/photos/{photo.pk}/{name}/" for name in VARIANTS]
+    answers = [client.get(url).status_code for url in urls]
     assert answers == [404 if name == variant else 200 for name in VARIANTS]
     (record,) = [
         record
@@ -114,7 +114,8 @@ def test_status_counts_photos_whose_files_are_damaged(
     is_fine, text, advice = check_files()
     assert not is_fine
     assert text.startswith("of 3 that were checked, the files of 2 are missing")
-    assert any(str(photo.pk) in text for photo in photos[1:])
+    keys = [str(photo.pk) for photo in photos[1:]]
+    assert any(key in text for key in keys)
     assert "backup" in advice
 
     def delete(photo: Photo) -> bool:
@@ -135,10 +136,11 @@ def test_status_looks_at_the_newest_and_at_some_of_the_rest(
 ) -> None:
     monkeypatch.setattr("secure_django.photos.status.NEWEST", 1)
     monkeypatch.setattr("secure_django.photos.status.NEIGHBORS", 0)
-    old, new = make_photo(), make_photo()
-    spoil(path_of(old, "display"), "empty")
+    older_photo = make_photo()
+    newer_photo = make_photo()
+    spoil(path_of(older_photo, "display"), "empty")
     assert check_files()[0]
-    spoil(path_of(new, "display"), "empty")
-    assert str(new.pk) in check_files()[1]
+    spoil(path_of(newer_photo, "display"), "empty")
+    assert str(newer_photo.pk) in check_files()[1]
     monkeypatch.setattr("secure_django.photos.status.NEIGHBORS", 2)
     assert "of 2 that were checked" in check_files()[1]

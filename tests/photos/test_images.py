@@ -86,7 +86,8 @@ def code_of(content: bytes) -> str:
 def with_declared_size(content: bytes, width: int, height: int) -> bytes:
     """Return a small PNG whose header declares other dimensions."""
     header = content[12:16] + struct.pack(">II", width, height) + content[24:29]
-    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+    checksum = struct.pack(">I", zlib.crc32(header))
+    return content[:12] + header + checksum + content[33:]
 
 
 @pytest.mark.control("V5.2.2")
@@ -122,10 +123,9 @@ def test_metadata_and_trailing_bytes_are_removed(make_image: MakeImage) -> None:
 def test_photo_is_rotated_and_transparency_becomes_white(make_image: MakeImage) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    assert (
-        validate_and_reencode(make_image(exif=exif)).width,
-        validate_and_reencode(make_image(exif=exif)).height,
-    ) == (48, 64)
+    encoded = validate_and_reencode(make_image(exif=exif))
+    assert encoded.width == 48
+    assert encoded.height == 64
     clear = BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(clear, "PNG")
     out = read_image(validate_and_reencode(clear.getvalue()).files["display"])
@@ -154,9 +154,8 @@ def test_every_mode_keeps_its_shades(
 ) -> None:
     image.save(file := BytesIO(), "PNG", **options)
     out = read_image(validate_and_reencode(file.getvalue()).files["display"])
-    assert out.getpixel((out.width // 2, out.height // 2)) == pytest.approx(
-        (shade,) * 3, abs=3
-    )
+    middle = out.getpixel((out.width // 2, out.height // 2))
+    assert middle == pytest.approx((shade,) * 3, abs=3)
 
 
 def test_color_profile_is_applied_or_ignored_if_broken(make_image: MakeImage) -> None:
@@ -169,9 +168,8 @@ def test_color_profile_is_applied_or_ignored_if_broken(make_image: MakeImage) ->
     )
     Image.new("RGB", (8, 8), "red").save(file := BytesIO(), "PNG", icc_profile=swapped)
     out = read_image(validate_and_reencode(file.getvalue()).files["display"])
-    assert (
-        max(ImageChops.difference(out, Image.new("RGB", (8, 8), "lime")).tobytes()) < 10
-    )
+    difference = ImageChops.difference(out, Image.new("RGB", (8, 8), "lime"))
+    assert max(difference.tobytes()) < 10
     validate_and_reencode(make_image(icc_profile=profile[:200]))
     validate_and_reencode(make_image(mode="L", icc_profile=profile))
 
@@ -199,14 +197,11 @@ def test_other_format_is_refused_with_advice(content: bytes, advice: str) -> Non
 def test_png_with_colors_by_number_is_refused_unless_they_are_srgb(
     colors: bytes, code: str, make_image: MakeImage
 ) -> None:
-    content, chunk = make_image("PNG"), b"cICP" + colors
-    content = (
-        content[:33]
-        + struct.pack(">I", 4)
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + content[33:]
-    )
+    content = make_image("PNG")
+    chunk = b"cICP" + colors
+    length = struct.pack(">I", 4)
+    checksum = struct.pack(">I", zlib.crc32(chunk))
+    content = content[:33] + length + chunk + checksum + content[33:]
     assert code_of(content) == code if code else validate_and_reencode(content)
 
 
@@ -346,17 +341,19 @@ def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
         f"signal.signal(signal.SIGINT, signal.SIG_DFL)\n{script}"
     )
     images.DECODER.write_text(script, encoding="utf-8")
-    content, used = make_image(), list[float]()
+    content = make_image()
+    used_seconds = list[float]()
     started = time.monotonic()
     with pytest.raises(ValidationError) as error:
-        validate_and_reencode(content, used)
+        validate_and_reencode(content, used_seconds)
     seconds = time.monotonic() - started
-    assert (error.value.code, retry_after(error.value)) == (
-        code,
-        10 if code == "busy" else 0,
-    )
+    assert error.value.code == code
+    assert retry_after(error.value) == (10 if code == "busy" else 0)
     # Only the CPU time counts, but at least a second for a decoder without a result.
-    assert used == [1] if code == "busy" else 0 < used[0] < seconds - 0.5
+    if code == "busy":
+        assert used_seconds == [1]
+    else:
+        assert 0 < used_seconds[0] < seconds - 0.5
 
 
 @pytest.mark.control("V15.2.5")
@@ -380,7 +377,8 @@ def with_header(*numbers: int) -> bytes:
 
 @pytest.mark.control("V15.2.5")
 def test_answer_of_a_decoder_is_not_trusted() -> None:
-    size, large = len(FILE), FILE + bytes(480**2)
+    size = len(FILE)
+    large_file = FILE + bytes(480**2)
     for answer in (
         *(b"", b"animated", b"busy".ljust(16), b"animated".ljust(17)),
         *(
@@ -391,7 +389,7 @@ def test_answer_of_a_decoder_is_not_trusted() -> None:
         ),
         *(with_header(0, 1, size, size), with_header(1, 2001, size, size)),
         *(with_header(1, 1, 2 * size, 0), with_header(1, 1, 2**32 - 1, 2**32 - 1)),
-        decoder.ANSWER.pack(1, 1, size, len(large)) + FILE + large,
+        decoder.ANSWER.pack(1, 1, size, len(large_file)) + FILE + large_file,
     ):
         assert not images.read_answer(BytesIO(answer))
     assert images.read_answer(BytesIO(b"animated".ljust(16))) == "animated"
@@ -419,7 +417,9 @@ def test_decoder_has_no_secrets_files_network_or_processes(
     process, before, confined, after = json.loads(
         answer.files["display"].removeprefix(b"\xff\xd8\xff")
     )
-    assert (process, confined, after) == (["/", 1, []], True, [])
+    assert process == ["/", 1, []]
+    assert confined is True
+    assert after == []
     assert before == [
         "memory",
         "files",
@@ -535,13 +535,13 @@ def test_unconfined_decoder_refuses_in_production(
     settings.DECODER_MAY_BE_UNCONFINED = False
     checks = partial(run_checks, tags=[Tags.security], include_deployment_checks=True)
     assert "secure_django.W202" in [message.id for message in checks()]
-    assert "secure_django.W202" not in [
-        message.id for message in run_checks(tags=[Tags.security])
-    ]
+    messages = run_checks(tags=[Tags.security])
+    assert "secure_django.W202" not in [message.id for message in messages]
     assert f"does not confine the decoder on {platform.platform()}" in caplog.text
     with pytest.raises(ValidationError) as error:
         validate_and_reencode(WEBP)
-    assert (error.value.code, retry_after(error.value)) == ("unavailable", 60)
+    assert error.value.code == "unavailable"
+    assert retry_after(error.value) == 60
     settings.DECODER_MAY_BE_UNCONFINED = True
     assert "secure_django.W202" not in [message.id for message in checks()]
 

@@ -48,31 +48,25 @@ def test_decisions_of_an_hour_are_reported_in_one_email(
     make_photo: MakePhoto,
     run_worker: RunWorker,
 ) -> None:
-    published, refused, other = (
-        make_photo(title="Harbor"),
-        make_photo(title="Fog"),
-        make_photo(other_user, title="Sun"),
-    )
+    published = make_photo(title="Harbor")
+    refused = make_photo(title="Fog")
+    other = make_photo(other_user, title="Sun")
     make_photo(title="Undecided")
     review_photo(published, reviewer, "approved")
     assert run_worker(30) == []
     review_photo(refused, reviewer, "rejected", "Too <blurred>")
     review_photo(other, reviewer, "approved")
     (email,) = run_worker(61)
-    assert (email.to, email.subject) == (
-        [user.email],
-        f"{PREFIX}Decisions on your photos",
-    )
+    assert email.to == [user.email]
+    assert email.subject == f"{PREFIX}Decisions on your photos"
     assert '"Harbor" (test) was approved.\n' in email.body
     assert '"Fog" (test) was not accepted.\nReason: Too <blurred>\n' in email.body
     assert "Sun" not in email.body
     assert "Undecided" not in email.body
     assert settings.SITE_NAME in email.body
     (email,) = run_worker(91)
-    assert (email.to, email.subject) == (
-        [other_user.email],
-        f"{PREFIX}A decision on your photo",
-    )
+    assert email.to == [other_user.email]
+    assert email.subject == f"{PREFIX}A decision on your photo"
     assert run_worker(200) == []
 
 
@@ -95,21 +89,17 @@ def test_changed_decision_is_reported_and_a_repeated_one_is_not(
 def test_automatic_approval_is_not_reported_but_a_rejection_is(
     reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
 ) -> None:
-    approved, rejected, corrected = (
-        make_photo(title="One"),
-        make_photo(title="Two"),
-        make_photo(title="Three"),
-    )
+    approved = make_photo(title="One")
+    rejected = make_photo(title="Two")
+    corrected = make_photo(title="Three")
     apply_verdicts(approved, {MANUAL: VerdictValue("approved")})
     for photo in (rejected, corrected):
         apply_verdicts(photo, {MANUAL: VerdictValue("rejected")})
     apply_verdicts(corrected, {MANUAL: VerdictValue("approved")})
     (email,) = run_worker(61)
-    assert [title in email.body for title in ("One", "Two", "Three")] == [
-        False,
-        True,
-        False,
-    ]
+    assert "One" not in email.body
+    assert "Two" in email.body
+    assert "Three" not in email.body
     review_photo(rejected, reviewer, "approved")
     assert '"Two" (test) was approved' in run_worker(122)[0].body
 

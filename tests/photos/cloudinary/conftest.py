@@ -61,9 +61,8 @@ def notify() -> Notify:
         sent = signed_headers(content, secret=secret, digest=digest, age=age)
         if wrong_signature:
             last = sent["X-Cld-Signature"][-1]
-            sent["X-Cld-Signature"] = sent["X-Cld-Signature"][:-1] + (
-                "1" if last == "0" else "0"
-            )
+            other = "1" if last == "0" else "0"
+            sent["X-Cld-Signature"] = sent["X-Cld-Signature"][:-1] + other
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         client = HTTPSClient(enforce_csrf_checks=True)
         return client.post(

@@ -43,7 +43,8 @@ from secure_django.testing.photos import create_photo
 from tests.photos.cloudinary.stub import Cloud, Fault, Handler, moderation
 from users.models import User
 
-OWNER, REVIEWER = "owner@example.com", "reviewer@example.com"
+OWNER = "owner@example.com"
+REVIEWER = "reviewer@example.com"
 KILLED = 9
 
 cloud = Cloud()
@@ -109,7 +110,8 @@ def die_before(statement: int) -> Callable[[], None]:
 
 
 def make_due() -> None:
-    Asset.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(days=1))
+    yesterday = timezone.now() - timedelta(days=1)
+    Asset.objects.exclude(due_at=None).update(due_at=yesterday)
 
 
 def one_pass() -> None:
@@ -170,9 +172,8 @@ def check(expected: Status) -> None:
     (photo,) = Photo.objects.all()
     assert photo.status == expected, photo.status
     assert len(cloud.uploads) == 1, cloud.uploads
-    assert set(cloud.assets) == (
-        set() if expected == Status.DELETED else {str(photo.pk)}
-    )
+    kept_assets = set() if expected == Status.DELETED else {str(photo.pk)}
+    assert set(cloud.assets) == kept_assets
 
 
 def kill_between_statements() -> None:
@@ -233,10 +234,12 @@ def run_four_workers() -> None:
             pass
 
     def work_in_parallel() -> None:
-        assert [wait(pid) for pid in [fork(work) for _ in range(4)]] == [0] * 4
+        pids = [fork(work) for _ in range(4)]
+        assert [wait(pid) for pid in pids] == [0] * 4
 
     work_in_parallel()
-    assert Counter(sent["public_id"] for sent in cloud.uploads) == Counter(photos)
+    uploaded_keys = [sent["public_id"] for sent in cloud.uploads]
+    assert Counter(uploaded_keys) == Counter(photos)
     cloud.decide("approved", "approved")
     cloud.calls.clear()
     Asset.objects.update(due_at=timezone.now())
@@ -256,11 +259,8 @@ def run_four_workers() -> None:
 
 def memory(field: str) -> float:
     """Return a memory field of this process, in MiB."""
-    (line,) = [
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith(field)
-    ]
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(field)]
     return int(line.split()[1]) / 1024
 
 
@@ -276,7 +276,8 @@ def measure_memory() -> None:
     # The stub keeps what it receives, so the worker runs in another process.
     assert wait(fork(measure_upload)) == 0
     gzip = zlib.compressobj(wbits=31)
-    bomb = b"".join(gzip.compress(b" " * 1024**2) for _ in range(1000)) + gzip.flush()
+    chunks = [gzip.compress(b" " * 1024**2) for _ in range(1000)]
+    bomb = b"".join(chunks) + gzip.flush()
     for status in (200, 500):
         start_over()
         make_photo()

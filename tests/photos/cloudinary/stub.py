@@ -16,7 +16,9 @@ type Fault = Callable[["Handler"], None]
 type RunWorker = Callable[[], None]
 type Notify = Callable[..., Any]
 
-KEY, SECRET, CLOUD = "key", "secret", "cloud"
+KEY = "key"
+SECRET = "secret"
+CLOUD = "cloud"
 BASE = f"/v1_1/{CLOUD}/"
 WEBHOOK = "/webhooks/cloudinary/"
 
@@ -43,7 +45,8 @@ def signed_headers(
 ) -> dict[str, str]:
     """Return the headers of a notification that was signed `age` seconds ago."""
     timestamp = str(int(time.time()) - age)
-    signature = hashlib.new(digest, body + f"{timestamp}{secret}".encode()).hexdigest()
+    signed = body + f"{timestamp}{secret}".encode()
+    signature = hashlib.new(digest, signed).hexdigest()
     return {"X-Cld-Timestamp": timestamp, "X-Cld-Signature": signature}
 
 
@@ -104,16 +107,16 @@ class Handler(BaseHTTPRequestHandler):
         self.do_POST()
 
     def do_POST(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        self.body = self.rfile.read(length)
         url = urlsplit(self.path)
         action = url.path.removeprefix(BASE)
         self.server.calls.append(f"{self.command} {action}")
         if self.server.faults:
             return self.server.faults.pop(0)(self)
         if action.startswith("resources/image/authenticated"):
-            return self.administer(
-                action.partition("authenticated/")[2], parse_qs(url.query)
-            )
+            key = action.partition("authenticated/")[2]
+            return self.administer(key, parse_qs(url.query))
         fields = self.fields()
         if not self.is_signed(fields):
             return self.reply(401, {"error": {"message": "Invalid Signature"}})
@@ -123,11 +126,8 @@ class Handler(BaseHTTPRequestHandler):
         public_id = fields["public_id"]
         known = self.server.assets.get(public_id)
         if known and fields["overwrite"] == "0":
-            return self.reply(
-                200,
-                {name: known[name] for name in ("public_id", "version")}
-                | {"existing": True},
-            )
+            answer = {name: known[name] for name in ("public_id", "version")}
+            return self.reply(200, answer | {"existing": True})
         self.server.uploads.append(fields)
         asset = {
             "public_id": public_id,
@@ -152,9 +152,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(401, {"error": {"message": "unknown api_key"}})
         assets = self.server.assets
         if not public_id:
-            listed = [
-                dict(assets[key]) for key in query["public_ids[]"] if key in assets
-            ]
+            keys = [key for key in query["public_ids[]"] if key in assets]
+            listed = [dict(assets[key]) for key in keys]
             if query.get("moderations") != ["true"]:
                 listed = [
                     {name: asset[name] for name in asset if name != "moderation"}
@@ -182,13 +181,13 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (self.server.headers | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body.encode() if isinstance(body, str) else body)
+        content = body.encode() if isinstance(body, str) else body
+        self.wfile.write(content)
 
     def fields(self) -> dict[str, Any]:
         """Return the form's fields; a file is its name and its bytes."""
-        message = email.message_from_bytes(
-            f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.body
-        )
+        header = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n"
+        message = email.message_from_bytes(header.encode() + self.body)
         fields: dict[str, Any] = {}
         for part in message.walk():
             if name := part.get_param("name", header="content-disposition"):
@@ -206,12 +205,8 @@ class Handler(BaseHTTPRequestHandler):
             for name, value in fields.items()
             if name not in {"file", "api_key", "signature"}
         }
-        text = "&".join(
-            sorted(
-                f"{name}={value}".replace("&", "%26") for name, value in signed.items()
-            )
-        )
-        expected = hashlib.new(
-            self.server.digest, f"{text}{SECRET}".encode()
-        ).hexdigest()
+        pairs = [f"{name}={value}" for name, value in signed.items()]
+        text = "&".join(sorted(pair.replace("&", "%26") for pair in pairs))
+        secret_text = f"{text}{SECRET}".encode()
+        expected = hashlib.new(self.server.digest, secret_text).hexdigest()
         return bool(fields.get("signature") == expected)

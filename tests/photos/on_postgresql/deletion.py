@@ -21,7 +21,9 @@ def test_upload_during_the_deletion_leaves_nothing(
     make_user: MakeUser, reencoded_image: ReencodedImage, media: Path
 ) -> None:
     assert connection.vendor == "postgresql"
-    owner, uploads, errors = make_user(), [], []
+    owner = make_user()
+    uploads = []
+    errors = []
 
     def upload() -> None:
         try:
