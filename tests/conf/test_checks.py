@@ -66,7 +66,8 @@ def limits(**changes: str) -> dict[str, Any]:
 
 def without_entry(setting: str, name: str) -> dict[str, Any]:
     entries = getattr(site, setting)
-    return {setting: {key: entries[key] for key in entries if key != name}}
+    others = {key: entries[key] for key in entries if key != name}
+    return {setting: others}
 
 
 ALL_LIMITS = (
@@ -417,7 +418,8 @@ def test_features_that_are_not_installed_need_nothing(
 def test_development_needs_no_https(settings: Settings) -> None:
     settings.DEBUG = True
     settings.SECURE_SSL_REDIRECT = False
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SESSION_COOKIE_SECURE = False
+    settings.CSRF_COOKIE_SECURE = False
     settings.SESSION_COOKIE_NAME = "sessionid"
     settings.CSRF_COOKIE_NAME = "csrftoken"
     settings.MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
@@ -457,7 +459,8 @@ def test_silenced_id_hides_no_other(settings: Settings) -> None:
 
 def test_ids_of_other_checks_are_documented() -> None:
     package = Path(checks.__file__).parents[1]
-    code = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    paths = package.rglob("*.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in paths)
     used = set(re.findall(r"secure_django\.([EWI]\d{3})\b", code))
     assert {"E201", "W301", "I001"} <= used
     assert used <= set(re.findall(r"\b[EWI]\d{3}\b", DOCUMENT))
@@ -466,9 +469,8 @@ def test_ids_of_other_checks_are_documented() -> None:
 def test_every_id_is_documented_and_tested() -> None:
     source = Path(checks.__file__).read_text(encoding="utf-8")
     used = set(map(int, re.findall(r"\b[1-6]\d\d\b", source)))
-    documented = set(
-        map(int, re.findall(r"^\| `?E?(\d+)`? \|", DOCUMENT, re.MULTILINE))
-    )
+    numbers = re.findall(r"^\| `?E?(\d+)`? \|", DOCUMENT, re.MULTILINE)
+    documented = set(map(int, numbers))
     tested = ELSEWHERE.union(*(expected for _, expected in TWELVE.values()))
     tested = tested.union(*(expected for _, expected in FURTHER))
     assert used == documented == tested

@@ -44,7 +44,8 @@ def add_lines(project: Path, lines: str) -> None:
     path = project / "config" / "settings.py"
     source = path.read_text(encoding="utf-8")
     assert source.count(LAST_LINE) == 1
-    path.write_text(source.replace(LAST_LINE, f"\n{lines}\n{LAST_LINE}"), "utf-8")
+    new_source = source.replace(LAST_LINE, f"\n{lines}\n{LAST_LINE}")
+    path.write_text(new_source, "utf-8")
 
 
 def rendered(value: object, **variables: Any) -> list[str]:
@@ -121,7 +122,8 @@ def test_check_shows_what_changed(project: Path) -> None:
     add_lines(project, 'SESSION_COOKIE_AGE = 86400\nCSP_POLICY["img-src"].append("*")')
     result = run_lock(project, "--check")
     assert result.returncode == 1
-    changed = [line for line in result.stdout.splitlines() if line[0] in "+-"]
+    lines = result.stdout.splitlines()
+    changed = [line for line in lines if line[0] in "+-"]
     assert changed[2:] == [
         '+        "*",',
         '+        "*",',

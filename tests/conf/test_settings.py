@@ -183,9 +183,8 @@ def test_development_needs_no_https_and_no_mail_server(
     assert values["MAILERS"]["default"] == {
         "BACKEND": "secure_django.mail.outbox.ConsoleBackend"
     }
-    assert values["DATABASES"]["default"]["NAME"] == str(
-        settings.BASE_DIR / "db.sqlite3"
-    )
+    database = values["DATABASES"]["default"]
+    assert database["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
     assert "localhost" in values["ALLOWED_HOSTS"]
     assert values["LOGGING"]["loggers"]["access"]["level"] == "WARNING"
     assert values["LOGGING"]["handlers"]["console"]["formatter"] == "text"
@@ -224,7 +223,8 @@ def test_photos_are_private_and_static_files_are_hashed(
     monkeypatch.setattr(settings, "STATIC_ROOT", media.parent)
     storages = StorageHandler(in_environment(monkeypatch)["STORAGES"])
     storages["default"].save("folder/photo", ContentFile(b""))
-    assert [path.stat().st_mode & 0o077 for path in media.rglob("*")] == [0, 0]
+    modes = [path.stat().st_mode for path in media.rglob("*")]
+    assert [mode & 0o077 for mode in modes] == [0, 0]
     assert isinstance(storages["staticfiles"], ManifestFilesMixin)
 
 
@@ -251,13 +251,8 @@ def test_mail_server_is_read_with_its_encryption(url: str, expected: object) -> 
     options = mailer["OPTIONS"]
     assert mailer["BACKEND"].endswith("smtp.EmailBackend")
     assert 0 < options["timeout"] < 30
-    assert (
-        tuple(
-            options[name]
-            for name in ("host", "port", "username", "password", "use_tls", "use_ssl")
-        )
-        == expected
-    )
+    names = ("host", "port", "username", "password", "use_tls", "use_ssl")
+    assert tuple(options[name] for name in names) == expected
 
 
 def test_cache_is_shared_and_too_large_to_be_emptied(
@@ -339,12 +334,10 @@ def test_server_without_manage_py_logs_the_warnings() -> None:
         text=True,
         check=True,
     )
-    lines = [
-        json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")
-    ]
-    assert ("secure_django.conf.wsgi", "secure_django.W001") in {
-        (line["logger"], line["event"].split()[0]) for line in lines
-    }
+    lines = [line for line in result.stderr.splitlines() if line.startswith("{")]
+    entries = [json.loads(line) for line in lines]
+    events = {(entry["logger"], entry["event"].split()[0]) for entry in entries}
+    assert ("secure_django.conf.wsgi", "secure_django.W001") in events
 
 
 @pytest.mark.control("V16.5.2")
@@ -404,10 +397,8 @@ def test_server_of_the_database_is_read_from_its_url(
     database = database_url(
         f"{url}?sslmode=verify-full&connect_timeout=9&pool=true&options=-c%20search_path%3Dsite"
     )
-    assert (
-        tuple(database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME"))
-        == expected
-    )
+    keys = ("USER", "PASSWORD", "HOST", "PORT", "NAME")
+    assert tuple(database[key] for key in keys) == expected
     read = {
         "sslmode": "verify-full",
         "connect_timeout": 9,
@@ -455,12 +446,8 @@ def test_secret_is_read_from_a_file(
 ) -> None:
     file = tmp_path / "key"
     file.write_text(os.environ["SECRET_KEY"] + "\n", encoding="utf-8")
-    assert (
-        in_environment(monkeypatch, SECRET_KEY="", SECRET_KEY_FILE=str(file))[
-            "SECRET_KEY"
-        ]
-        == settings.SECRET_KEY
-    )
+    values = in_environment(monkeypatch, SECRET_KEY="", SECRET_KEY_FILE=str(file))
+    assert values["SECRET_KEY"] == settings.SECRET_KEY
     missing = f"{file}-missing"
     result = start(SECRET_KEY="", SECRET_KEY_FILE=missing, MEDIA_ROOT_FILE=missing)
     assert "SECRET_KEY_FILE names a file that cannot be read" in result.stderr
@@ -471,24 +458,18 @@ def test_env_file_is_read_unless_the_process_overrides_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "env").write_text("TIME_ZONE=Pacific/Apia\n", encoding="utf-8")
-    assert (
-        in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"), TIME_ZONE="UTC")[
-            "TIME_ZONE"
-        ]
-        == "UTC"
-    )
+    path = str(tmp_path / "env")
+    values = in_environment(monkeypatch, ENV_FILE=path, TIME_ZONE="UTC")
+    assert values["TIME_ZONE"] == "UTC"
     monkeypatch.delenv("TIME_ZONE")
     assert (
         in_environment(monkeypatch, ENV_FILE=str(tmp_path / "env"))["TIME_ZONE"]
         == "Pacific/Apia"
     )
     # No file of a folder above.
-    assert (
-        in_environment(monkeypatch, ENV_FILE=str(tmp_path / "folder" / "env"))[
-            "TIME_ZONE"
-        ]
-        != "Pacific/Apia"
-    )
+    path = str(tmp_path / "folder" / "env")
+    values = in_environment(monkeypatch, ENV_FILE=path)
+    assert values["TIME_ZONE"] != "Pacific/Apia"
 
 
 def test_unreadable_env_file_is_named(tmp_path: Path) -> None:

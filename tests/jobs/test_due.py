@@ -21,9 +21,8 @@ def last_owners(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def add_deliveries(owner: User, number: int) -> None:
     now = timezone.now()
-    Delivery.objects.bulk_create(
-        Delivery(owner=owner, due_at=now) for _ in range(number)
-    )
+    deliveries = [Delivery(owner=owner, due_at=now) for _ in range(number)]
+    Delivery.objects.bulk_create(deliveries)
 
 
 def deliver(limit: int = 1) -> list[User]:

@@ -100,8 +100,10 @@ def test_each_pass_gives_every_due_job_one_turn(
 
     call_command("worker")
     first = ["fails", "never finishes", "runs once", "is stopped", "last"]
-    assert [name for name, _ in calls] == [*first, "never finishes", "is stopped"]
-    assert len({number for _, number in calls}) == len(calls)
+    names = [name for name, _ in calls]
+    numbers = {number for _, number in calls}
+    assert names == [*first, "never finishes", "is stopped"]
+    assert len(numbers) == len(calls)
     assert [record.getMessage() for record in caplog.records] == [
         f"a job failed: {own_jobs[0]}"
     ]
@@ -141,7 +143,8 @@ def test_wrapper_is_around_each_job_and_sees_its_error(
 def test_slow_job_holds_up_no_other_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     # Two threads would write to the test's database.
     monkeypatch.setattr(worker, "recorded_run", nullcontext)
-    fast_is_done, waited = Event(), list[bool]()
+    fast_is_done = Event()
+    waited = list[bool]()
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def slow() -> None:
@@ -251,20 +254,21 @@ def test_worker_reconnects_to_a_restarted_database(
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
     own_jobs: list[Job],
 ) -> None:
-    results, calls = [False, True, True], list[str]()
+    results = [False, True, True]
+    called_jobs = list[str]()
 
     @job(every=NEXT_PERIOD_IN_YEARS)
     def fails() -> None:
         sys.exit()
 
     job(every=NEXT_PERIOD_IN_YEARS)(results.pop)
-    job(every=NEXT_PERIOD_IN_YEARS)(lambda: calls.append("done"))
+    job(every=NEXT_PERIOD_IN_YEARS)(lambda: called_jobs.append("done"))
     with pytest.raises(
         CommandError,
         match=r"^Failed: tests\.jobs\.test_worker\.fails\. The log says why\.$",
     ):
         call_command("worker", "--once")
-    assert (results, calls) == ([], ["done"])
+    assert (results, called_jobs) == ([], ["done"])
     own_jobs[:] = own_jobs[2:]
     call_command("worker", "--once")
 

@@ -77,15 +77,10 @@ def test_waiting_email_cannot_be_read_in_the_database() -> None:
     assert not any(text in row for text in (RECIPIENT, "Hello", "ABCD", "RkdI"))
     run_passes()
     message: Any = django_mail.outbox[0].message()
-    parts = [
-        part.get_content().strip().split()
-        for part in message.walk()
-        if not part.is_multipart()
-    ]
-    assert (message["To"], parts) == (
-        RECIPIENT,
-        [["Hello!", "ABCD-ÉFGH"], ["<p>ABCD-ÉFGH</p>"]],
-    )
+    leaves = [part for part in message.walk() if not part.is_multipart()]
+    parts = [leaf.get_content().strip().split() for leaf in leaves]
+    assert message["To"] == RECIPIENT
+    assert parts == [["Hello!", "ABCD-ÉFGH"], ["<p>ABCD-ÉFGH</p>"]]
 
 
 @pytest.mark.control("emails")
@@ -99,10 +94,10 @@ def test_flood_delays_and_discards_no_other_email(
     for other in others:
         write(kind=other)
     run_passes()
-    assert recipients()[: len(others)] == [RECIPIENT] * len(others)
-    assert recipients()[len(others) :] == [
-        f"{number}@example.com" for number in range(9, mail.BUDGETS[kind] + 9)
-    ]
+    count = len(others)
+    numbers = range(9, mail.BUDGETS[kind] + 9)
+    assert recipients()[:count] == [RECIPIENT] * count
+    assert recipients()[count:] == [f"{number}@example.com" for number in numbers]
     assert caplog.messages == [
         f"emails discarded: 9 of kind {kind.name}, since too many wait"
     ]
@@ -200,13 +195,14 @@ def test_email_that_cannot_be_sent_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    send, tried = EmailBackend.send_messages, list[Any]()
+    send_messages = EmailBackend.send_messages
+    tried_emails = list[Any]()
 
     def refuse_one(self: EmailBackend, messages: list[Any]) -> int:
         if messages[0].to == [RECIPIENT]:
-            tried.append(None)
+            tried_emails.append(None)
             raise error
-        return int(send(self, messages))
+        return int(send_messages(self, messages))
 
     monkeypatch.setattr(EmailBackend, "send_messages", refuse_one)
     write()
@@ -215,7 +211,7 @@ def test_email_that_cannot_be_sent_stops_no_other(
         run_passes()
         assert recipients() == ["other@example.com"]
         travel(timedelta(minutes=15))
-    assert len(tried) == min(tries, 12)
+    assert len(tried_emails) == min(tries, 12)
     assert Mail.objects.count() == (tries == 99)
     assert "email not sent" in caplog.messages or isinstance(
         error, SMTPServerDisconnected
@@ -245,11 +241,5 @@ def test_console_shows_the_text_of_an_email_alone() -> None:
     vars(message).update(kind=Mail.Kind.NORMAL)
     ConsoleBackend(stream=(printed := StringIO())).send_messages([message])
     head = ["From: site@example.com", "To: owner@example.com", "Subject: Your code"]
-    assert printed.getvalue().splitlines() == [
-        *head,
-        "",
-        "Hello!",
-        "",
-        "ABCD-ÉFGH",
-        "-" * 79,
-    ]
+    body = ["", "Hello!", "", "ABCD-ÉFGH", "-" * 79]
+    assert printed.getvalue().splitlines() == [*head, *body]

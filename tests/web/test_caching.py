@@ -66,7 +66,8 @@ def test_page_for_everyone_may_be_kept_for_a_second(client: HTTPSClient) -> None
 def test_page_made_for_one_visitor_is_not_shared(
     kind: str, client: HTTPSClient
 ) -> None:
-    assert "s-maxage" not in client.get(f"/{kind}/").headers.get("Cache-Control", "")
+    response = client.get(f"/{kind}/")
+    assert "s-maxage" not in response.headers.get("Cache-Control", "")
 
 
 @pytest.mark.control("V14.2.2")

@@ -46,7 +46,8 @@ def test_pages_forth_and_back_have_each_object_once(user: User) -> None:
     back = [pages.pop()]
     while back[-1].newer:
         back.append(get(f"newer={back[-1].newer}"))
-    assert [page.objects for page in back[:0:-1]] == [page.objects for page in pages]
+    objects_on_the_way_back = [page.objects for page in back[:0:-1]]
+    assert objects_on_the_way_back == [page.objects for page in pages]
 
 
 def test_page_of_deleted_objects_is_the_first(user: User) -> None:

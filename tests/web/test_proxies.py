@@ -20,12 +20,9 @@ pytestmark = pytest.mark.django_db
 
 def visit(client: HTTPSClient, *entries: int) -> list[int]:
     """Send requests with so many entries, and return their statuses."""
-    return [
-        client.get(
-            PAGE, headers={"x-forwarded-for": ", ".join(["192.0.2.1"] * number)}
-        ).status_code
-        for number in entries
-    ]
+    values = [", ".join(["192.0.2.1"] * number) for number in entries]
+    responses = [client.get(PAGE, headers={"x-forwarded-for": it}) for it in values]
+    return [response.status_code for response in responses]
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -28,7 +28,8 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
     travel: Travel,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    published, hidden = make_photo(status="approved"), make_photo()
+    published_photo = make_photo(status="approved")
+    hidden_photo = make_photo()
     client = login(user)
     client.get(PRIVATE)
     with CaptureQueriesContext(connection) as queries:
@@ -36,19 +37,11 @@ def test_session_is_saved_once_a_minute_and_never_for_images(
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     travel(timedelta(minutes=5))
     with django_assert_num_queries(1):
-        assert (
-            client.get(
-                reverse("uploads:file", args=[published.pk, "thumbnail"])
-            ).status_code
-            == 200
-        )
+        url = reverse("uploads:file", args=[published_photo.pk, "thumbnail"])
+        assert client.get(url).status_code == 200
     with django_assert_num_queries(3):  # photo, session, user; no write
-        assert (
-            client.get(
-                reverse("uploads:file", args=[hidden.pk, "thumbnail"])
-            ).status_code
-            == 200
-        )
+        url = reverse("uploads:file", args=[hidden_photo.pk, "thumbnail"])
+        assert client.get(url).status_code == 200
 
 
 @pytest.mark.control("V14.2.7")
