@@ -85,7 +85,8 @@ def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
 
 
 def test_page_is_followed_and_undone(project: Project, tmp_path: Path) -> None:
-    installed, recipe = Offline(project(ALL_OFF)), read(tmp_path, PAGE)
+    installed = Offline(project(ALL_OFF))
+    recipe = read(tmp_path, PAGE)
     before = installed.snapshot()
     installed.apply(recipe)
     after = installed.snapshot()

@@ -79,12 +79,10 @@ class Site:
         self, folder: Path, python: Path, mailbox: Mailbox, environment: dict[str, str]
     ) -> None:
         """Migrate the database."""
-        self.folder, self.python, self.mailbox, self.environment = (
-            folder,
-            str(python),
-            mailbox,
-            environment,
-        )
+        self.folder = folder
+        self.python = str(python)
+        self.mailbox = mailbox
+        self.environment = environment
         self.manage("migrate", "--verbosity", "0")
 
     def manage(self, *arguments: str) -> str:
@@ -100,10 +98,8 @@ class Site:
     @contextmanager
     def worker(self) -> Iterator["subprocess.Popen[bytes]"]:
         """Run a worker, and kill it at the end."""
-        command, variables = (
-            [self.python, "manage.py", "worker"],
-            clean_environment() | self.environment,
-        )
+        command = [self.python, "manage.py", "worker"]
+        variables = clean_environment() | self.environment
         with subprocess.Popen(command, cwd=self.folder, env=variables) as worker:
             try:
                 yield worker

@@ -39,7 +39,8 @@ def ask_nginx(project: Installed, folder: Path) -> None:
     state = folder / "state"
     state.mkdir()
     with serve_behind_nginx(copy, state) as site:
-        german, english = {"Accept-Language": "de"}, {"Accept-Language": "en"}
+        german = {"Accept-Language": "de"}
+        english = {"Accept-Language": "en"}
         chosen = german | {"Cookie": "__Host-language=en"}
         end = time.monotonic() + 4
         while time.monotonic() < end:

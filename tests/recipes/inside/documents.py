@@ -316,7 +316,9 @@ def test_form_names_no_file_of_the_storage(
     client.post(f"{made.get_absolute_url()}edit/", text | {"file": "../../.env"})
     before = made.file.name
     made.refresh_from_db()
-    assert (made.title, made.file.name, made.file_name) == ("Taken", before, "a.pdf")
+    assert made.title == "Taken"
+    assert made.file.name == before
+    assert made.file_name == "a.pdf"
 
 
 def test_aborted_transaction_leaves_no_row_and_its_file_goes(
@@ -388,14 +390,17 @@ def form(made: Note, content: bytes | None = None) -> NoteForm:
 def test_requests_at_the_same_time_lose_no_file(
     owner: HTTPSClient, made: Note, media: Path
 ) -> None:
-    text, first, second = form(made), form(made, POLYGLOT), form(made, PDF + b"\n")
-    for late in (first, second, text):
+    form_without_file = form(made)
+    first_form = form(made, POLYGLOT)
+    second_form = form(made, PDF + b"\n")
+    for late in (first_form, second_form, form_without_file):
         late.save()
     assert body(owner.get(download(made))) == PDF + b"\n"
     assert len(stored(media)) == 1
-    text, first = form(made), form(made, POLYGLOT)
+    form_without_file = form(made)
+    first_form = form(made, POLYGLOT)
     made.delete()
-    for late in (text, first):
+    for late in (form_without_file, first_form):
         assert late.save() is None
         assert late.has_error(NON_FIELD_ERRORS, "deleted")
     assert not Note.objects.exists()
@@ -420,7 +425,8 @@ def test_staff_see_and_change_no_file(
         assert client.get(download(made)).status_code == 404
         assert send(client, HTML, url).status_code == 302
     made.refresh_from_db()
-    assert (made.title, made.file.read()) == ("Play", PDF)
+    assert made.title == "Play"
+    assert made.file.read() == PDF
     client.post(
         "/admin/notes/note/",
         {"action": "delete_selected", "_selected_action": made.pk, "post": "1"},
@@ -447,7 +453,8 @@ def test_admin_brings_no_replaced_file_back(
     monkeypatch.setattr(admin.ModelAdmin, "get_object", read_too_early)
     client.post(f"/admin/notes/note/{made.pk}/change/", {"title": "Admin"})
     made.refresh_from_db()
-    assert (made.title, made.file.read()) == ("Admin", POLYGLOT)
+    assert made.title == "Admin"
+    assert made.file.read() == POLYGLOT
 
 
 def test_files_go_with_the_account(user: User, made: Note, media: Path) -> None:

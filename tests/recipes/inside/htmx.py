@@ -56,7 +56,8 @@ def test_search_finds_nothing_of_other_users(
 
 
 def test_deletion_needs_the_token_in_form_or_header(user: User, made: Note) -> None:
-    client, url = HTTPSClient(enforce_csrf_checks=True), f"/notes/{made.pk}/delete/"
+    client = HTTPSClient(enforce_csrf_checks=True)
+    url = f"/notes/{made.pk}/delete/"
     client.force_login(user)
     found = re.search(
         r'csrfmiddlewaretoken" value="(\w+)"', client.get("/notes/", headers=HTMX).text

@@ -51,17 +51,21 @@ def reminders() -> list[Any]:
 def test_owner_is_reminded_once_at_the_time_of_the_form(
     login: Login, user: User, travel: Travel
 ) -> None:
-    client, data = (
-        login(user),
-        {"title": "Milk", "text": "", "remind_at": f"{timezone.now():%Y-%m-%dT23:59}"},
-    )
+    client = login(user)
+    data = {
+        "title": "Milk",
+        "text": "",
+        "remind_at": f"{timezone.now():%Y-%m-%dT23:59}",
+    }
     url = client.post("/notes/create/", data).headers["Location"]
     assert "Reminder:" in client.get(url).text
     assert f'value="{data["remind_at"]}"' in client.get(f"{url}edit/").text
     assert reminders() == []
     travel(timedelta(days=1))
     (email,) = reminders()
-    assert (email.to, email.cc, email.bcc) == ([user.email], [], [])
+    assert email.to == [user.email]
+    assert email.cc == []
+    assert email.bcc == []
     assert subjects([email]) == ["Milk"]
     assert f"https://example.com{url}" in email.message().get_content()
     login(user)  # the session has ended
@@ -75,11 +79,12 @@ def test_owner_is_reminded_once_at_the_time_of_the_form(
 
 
 def test_second_worker_finds_the_note_done_or_changed(user: User) -> None:
-    done, moved = make(user), make(user)
-    Note.objects.filter(pk=moved.pk).update(
+    done_note = make(user)
+    moved_note = make(user)
+    Note.objects.filter(pk=moved_note.pk).update(
         remind_at=timezone.now() + timedelta(days=1)
     )
-    for pk in (done.pk, done.pk, moved.pk):
+    for pk in (done_note.pk, done_note.pk, moved_note.pk):
         remind(pk)
     assert Mail.objects.count() == 1
 
@@ -87,10 +92,8 @@ def test_second_worker_finds_the_note_done_or_changed(user: User) -> None:
 def test_nobody_sets_a_reminder_of_another_user(
     login: Login, user: User, other_user: User
 ) -> None:
-    note, past = (
-        Note.objects.create(owner=user, title="Milk"),
-        {"title": "Spam", "remind_at": "2020-01-01T10:00"},
-    )
+    note = Note.objects.create(owner=user, title="Milk")
+    past = {"title": "Spam", "remind_at": "2020-01-01T10:00"}
     client = login(other_user)
     assert client.post(f"{note.get_absolute_url()}edit/", past).status_code == 404
     assert reminders() == []
@@ -160,10 +163,8 @@ def test_odd_time_is_no_error_of_the_site(
 def test_note_that_fails_is_tried_again_and_stops_no_other(
     user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notes, send = (
-        [make(user, title) for title in ("Bread", "Broken", "Butter")],
-        EmailMessage.send,
-    )
+    notes = [make(user, title) for title in ("Bread", "Broken", "Butter")]
+    send = EmailMessage.send
 
     def fail(self: EmailMessage) -> int:
         send(self)  # stored, and rolled back with the mark

@@ -15,10 +15,8 @@ from pytest_django import Settings
 from secure_django.testing import LOGIN, HTTPSClient, in_environment
 
 pytestmark = pytest.mark.django_db
-GERMAN, FRENCH = (
-    {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"},
-    {"Accept-Language": "fr"},
-)
+GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+FRENCH = {"Accept-Language": "fr"}
 COOKIE = "__Host-language"
 
 
@@ -65,16 +63,12 @@ def test_cookie_is_bound_to_host_and_https(
     client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cookie = choose(client, "de").cookies[COOKIE]
-    assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (
-        True,
-        True,
-        "Lax",
-    )
-    assert (cookie["path"], cookie["domain"], cookie["max-age"]) == (
-        "/",
-        "",
-        31_536_000,
-    )
+    assert cookie["secure"] is True
+    assert cookie["httponly"] is True
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/"
+    assert cookie["domain"] == ""
+    assert cookie["max-age"] == 31_536_000
     assert in_environment(monkeypatch, DEBUG="on")["LANGUAGE_COOKIE_NAME"] == "language"
 
 

@@ -53,7 +53,8 @@ def test_member_sees_the_text_alone(
     role: str, login: Login, other_user: User, made: Note
 ) -> None:
     made.members.create(user=other_user, role=role, hash="1")
-    client, url = login(other_user), made.get_absolute_url()
+    client = login(other_user)
+    url = made.get_absolute_url()
     page = client.get(url).text
     assert "<strong>bottles" in page
     for text in ("secret.pdf", "Reminder:", "/share/", "/withdraw/", "/delete/"):

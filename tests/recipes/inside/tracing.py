@@ -37,7 +37,9 @@ from secure_django.jobs import JOBS
 from secure_django.testing import HTTPSClient, in_environment, start
 
 SECRET = "kepttoourselves"  # one word, as names of tables are
-TRACE, PARENT = "ab" * 16, "cd" * 8  # ids that a client sends
+# Ids that a client sends.
+TRACE = "ab" * 16
+PARENT = "cd" * 8
 IP = "203.0.113.77"
 SLOW = 2  # seconds for a page; to wait once for a collector takes three
 ALLOWED = {
@@ -232,7 +234,9 @@ class Site:
     """A running gunicorn, and a client that looks like a proxy."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-        self.process, self.port, self.log = process, port, log
+        self.process = process
+        self.port = port
+        self.log = log
         self.cookies: dict[str, str] = {}
 
     def ask(
