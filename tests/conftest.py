@@ -122,9 +122,9 @@ def pytest_runtest_makereport() -> Generator[
     ):
         reason = report.longrepr[2].removeprefix("Skipped: ")
         if not reason.startswith(ALLOWED):
-            report.outcome, report.longrepr = (
-                "failed",
-                f"skipped, although .ci/run installs every program: {reason}",
+            report.outcome = "failed"
+            report.longrepr = (
+                f"skipped, although .ci/run installs every program: {reason}"
             )
     return report
 

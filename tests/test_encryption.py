@@ -36,7 +36,8 @@ def test_original_name_is_encrypted_in_the_database(make_photo: MakePhoto) -> No
 def test_value_without_its_key_is_shown_as_such_and_kept(
     make_photo: MakePhoto, make_user: MakeUser, settings: Settings, login: Login
 ) -> None:
-    photo, key = make_photo(), settings.FIELD_ENCRYPTION_KEYS
+    photo = make_photo()
+    usual_keys = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     other = make_photo()
     names = dict(Photo.objects.values_list("pk", "original_name"))
@@ -47,9 +48,9 @@ def test_value_without_its_key_is_shown_as_such_and_kept(
     page = login(make_user("admin@example.com", is_staff=True, is_superuser=True)).get(
         f"/admin/secure_django_photos/photo/{photo.pk}/change/"
     )
-    assert "(cannot be decrypted: its key is missing)" in page.content.decode()
+    assert "(cannot be decrypted: its key is missing)" in page.text
     Photo.objects.get(pk=photo.pk).save()
-    settings.FIELD_ENCRYPTION_KEYS = key
+    settings.FIELD_ENCRYPTION_KEYS = usual_keys
     assert Photo.objects.get(pk=photo.pk).original_name == "holiday.jpg"
 
 
@@ -58,8 +59,9 @@ def test_rotation_re_encrypts_once_and_reports_failures(
     make_photo: MakePhoto, settings: Settings
 ) -> None:
     photo = make_photo()
-    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
-    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    old_key = settings.FIELD_ENCRYPTION_KEYS[0]
+    new_key = Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new_key, old_key]
     for count in (1, 0):
         out = StringIO()
         call_command("rotate_encryption", stdout=out)
@@ -68,9 +70,9 @@ def test_rotation_re_encrypts_once_and_reports_failures(
             in out.getvalue()
         )
         assert "Keep the old keys" in out.getvalue()
-    settings.FIELD_ENCRYPTION_KEYS = [new]
+    settings.FIELD_ENCRYPTION_KEYS = [new_key]
     assert Photo.objects.get().original_name == "holiday.jpg"
-    settings.FIELD_ENCRYPTION_KEYS = [old]
+    settings.FIELD_ENCRYPTION_KEYS = [old_key]
     err = StringIO()
     with pytest.raises(CommandError, match=r"^2 "):
         call_command("rotate_encryption", stderr=err)
@@ -82,16 +84,18 @@ def test_rotation_keeps_changes_made_meanwhile(
     make_photo: MakePhoto, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed, deleted, other = (make_photo() for _ in range(3))
-    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
-    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    old_key = settings.FIELD_ENCRYPTION_KEYS[0]
+    new_key = Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new_key, old_key]
     begin = transaction.atomic
 
     def change_first() -> Any:
         """Change rows just before the command locks them."""
         monkeypatch.setattr(transaction, "atomic", begin)
-        settings.FIELD_ENCRYPTION_KEYS = [old]  # like a web process not restarted yet
+        # Like a web process not restarted yet.
+        settings.FIELD_ENCRYPTION_KEYS = [old_key]
         Photo.objects.filter(pk=changed.pk).update(original_name="changed.jpg")
-        settings.FIELD_ENCRYPTION_KEYS = [new, old]
+        settings.FIELD_ENCRYPTION_KEYS = [new_key, old_key]
         Photo.objects.filter(pk=deleted.pk).delete()
         return begin()
 
@@ -104,7 +108,7 @@ def test_rotation_keeps_changes_made_meanwhile(
         "FOR UPDATE" in sql for sql in reads
     )
     assert "original_name: 2 re-encrypted" in out.getvalue()
-    settings.FIELD_ENCRYPTION_KEYS = [new]
+    settings.FIELD_ENCRYPTION_KEYS = [new_key]
     names = dict(Photo.objects.values_list("pk", "original_name"))
     assert names == {changed.pk: "changed.jpg", other.pk: "holiday.jpg"}
 

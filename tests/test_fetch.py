@@ -176,7 +176,8 @@ def test_connection_goes_to_the_address_that_was_checked(
     monkeypatch.setattr(module, "connect", connect)
     with pytest.raises(FetchError):
         fetch(PAGE)
-    assert (resolved_names, connected) == ([HOST], [(PUBLIC, 443)])
+    assert resolved_names == [HOST]
+    assert connected == [(PUBLIC, 443)]
 
 
 @pytest.mark.control("V15.3.2")

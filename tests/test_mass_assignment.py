@@ -39,10 +39,11 @@ def test_forms_ignore_fields_that_they_do_not_offer(
     other_user: User,
     make_photo: MakePhoto,
 ) -> None:
-    new, photo = "a harbor at noon", make_photo()
+    new_phrase = "a harbor at noon"
+    photo = make_photo()
     fields = dict.fromkeys(("password", "old_password", "oldpassword"), PASSWORD)
     fields |= dict.fromkeys(
-        ("new_password1", "new_password2", "password1", "password2"), new
+        ("new_password1", "new_password2", "password1", "password2"), new_phrase
     )
     fields |= {
         "is_staff": "1",

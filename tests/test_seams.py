@@ -73,7 +73,7 @@ def test_form_of_the_sign_up_takes_a_field(
 ) -> None:
     form = f"{HERE}.CompanySignupForm"
     settings.ACCOUNT_FORMS = settings.ACCOUNT_FORMS | {"signup": form}
-    page = client.get("/accounts/signup/").content.decode()
+    page = client.get("/accounts/signup/").text
     assert 'name="company"' in page
     answers = {"email": "new@example.com", "password1": PASSWORD, "company": "Museum"}
     client.post("/accounts/signup/", answers)
@@ -86,7 +86,7 @@ def test_form_of_the_log_in_is_replaced(
 ) -> None:
     form = f"{HERE}.NoticeLoginForm"
     settings.ACCOUNT_FORMS = settings.ACCOUNT_FORMS | {"login": form}
-    assert "Your work email" in client.get("/accounts/login/").content.decode()
+    assert "Your work email" in client.get("/accounts/login/").text
 
 
 @pytest.mark.django_db

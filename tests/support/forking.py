@@ -212,7 +212,8 @@ def without(prompt: str, text: str) -> str:
 def branches(text: str) -> tuple[str, str, str]:
     """Return what stands before and after `else`, and what follows `endif`."""
     parts = []
-    start = depth = 0
+    start = 0
+    depth = 0
     for tag in TAG.finditer(text):
         if tag[1] == "if":
             depth += 1

@@ -11,10 +11,11 @@ PYTEST = (
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"),
     *("-c", "pyproject.toml"),
 )
-ACCESS, READING, WRITING = GUARD = [
+GUARD = [
     str(Path(guard.__file__).with_name(f"test_{name}.py"))
     for name in ("access", "reading", "writing")
 ]
+ACCESS, READING, WRITING = GUARD
 CONTROLS = str(Path(controls.__file__).parent)
 
 
