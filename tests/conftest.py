@@ -23,7 +23,15 @@ from tests.support.baking import (
     need,
     run,
 )
-from tests.support.tiers import QUICK, TIERS, changed_since, limit_of, split
+from tests.support.tiers import (
+    TIERS,
+    changed_since,
+    choose_tier,
+    is_in_room,
+    limit_of,
+    named_paths,
+    split,
+)
 
 pytest_plugins = [
     "tests.support.durations",
@@ -58,18 +66,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the quick tier, unless a path, a name or a marker chooses the tests.
-
-    The processes of pytest-xdist receive the option.
-    """
+    """Choose the tier, and let tests interrupt what they start."""
     # A script starts what runs in the background without Ctrl-C, and so would every
     # program be that a test starts and interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    option = config.option
-    is_path_given = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    if not (option.tier or is_path_given or option.keyword or option.markexpr):
-        option.tier = QUICK
+    choose_tier(config)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Start no processes for named rooms of the package.
+
+    Each start takes more than most rooms. What generates projects takes longer.
+    """
+    return 0 if all(is_in_room(path) for path in named_paths(config)) else None
 
 
 def pytest_collection_modifyitems(

@@ -9,6 +9,7 @@ for the scheduled tier the files that the test is about:
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ QUICK = "quick"
 WHOLE = "whole"
 SCHEDULED = "scheduled"
 TIERS = (QUICK, WHOLE, SCHEDULED)
+TESTS = ROOT / "tests"
+# The folders whose tests generate projects. Those of the others run in place.
+GENERATING = {"production", "recipes", "template"}
 # What every scheduled test is about: its tools.
 SHARED_PATHS = ("pyproject.toml", "tests/conftest.py", "tests/support/*")
 
@@ -32,6 +36,30 @@ def tier_of(item: pytest.Item) -> str:
         message = f"{item.nodeid}: there is no tier {tier}"
         raise pytest.UsageError(message)
     return tier
+
+
+def named_paths(config: pytest.Config) -> list[Path]:
+    """Return the files and folders of the command: by default, all tests."""
+    names = [argument.partition("::")[0] for argument in config.args]
+    return [(config.invocation_params.dir / name).resolve() for name in names]
+
+
+def choose_tier(config: pytest.Config) -> None:
+    """Choose the quick tier, unless a file, a name or a marker chooses the tests.
+
+    The processes of pytest-xdist receive the option.
+    """
+    option = config.option
+    is_file_named = not all(path.is_dir() for path in named_paths(config))
+    if not (option.tier or is_file_named or option.keyword or option.markexpr):
+        option.tier = QUICK
+
+
+def is_in_room(path: Path) -> bool:
+    """Return whether the tests at a path are of the package, and not all of them."""
+    if path == TESTS or not path.is_relative_to(TESTS):
+        return False
+    return path.relative_to(TESTS).parts[0] not in GENERATING
 
 
 def limit_of(item: pytest.Item) -> float:

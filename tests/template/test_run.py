@@ -5,13 +5,14 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import pytest
 import yaml
 
 from tests.support.baking import ROOT, run
-from tests.support.tiers import split
+from tests.support.tiers import GENERATING, choose_tier, is_in_room, split
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere .ci/run installs nothing"
@@ -157,26 +158,79 @@ def test_scheduled_run_has_tests_mutations_and_mutants(
     ]
 
 
-def test_quick_tier_runs_unless_tests_are_named(template: Path, tmp_path: Path) -> None:
+EVERY_TEST = ["fails", "passes", "nginx", "api", "recipes"]
+
+
+class Named(NamedTuple):
+    """A command, as pytest shows it to a plugin."""
+
+    args: list[str]
+    option: SimpleNamespace
+    invocation_params: SimpleNamespace
+
+
+def tier_by(folder: Path, *args: str, **options: str) -> str | None:
+    """Return the tier that a command in a folder chooses."""
+    defaults = {"tier": None, "keyword": "", "markexpr": ""}
+    option = SimpleNamespace(**(defaults | options))
+    named = Named([*args], option, SimpleNamespace(dir=folder))
+    choose_tier(cast("pytest.Config", named))
+    return cast("str | None", option.tier)
+
+
+def test_command_chooses_the_tier() -> None:
+    module = "tests/template/test_run.py"
+    assert tier_by(ROOT, "tests") == "quick"
+    assert tier_by(ROOT, "tests/photos/") == "quick"
+    assert tier_by(ROOT, "tests/photos", "tests/web") == "quick"
+    assert tier_by(ROOT / "tests", "photos") == "quick"
+    assert tier_by(ROOT, module) is None
+    assert tier_by(ROOT, f"{module}::test_command_chooses_the_tier") is None
+    assert tier_by(ROOT, "tests/photos", module) is None
+    assert tier_by(ROOT, "tests/photos", keyword="decoder") is None
+    assert tier_by(ROOT, "tests/photos", markexpr="control") is None
+    assert tier_by(ROOT, "tests", tier="whole") == "whole"
+    assert tier_by(ROOT, module, tier="quick") == "quick"
+
+
+@whole
+def test_folder_has_the_quick_tier_and_a_file_has_all(
+    template: Path, tmp_path: Path
+) -> None:
     checkout = plant(template, tmp_path, RED)
     listing = ("pytest", "-q", "--collect-only", *PLANTED_ONLY)
-    assert re.findall("::test_(.+)", run(checkout, *listing)) == ["fails", "passes"]
-    named = re.findall("::test_(.+)", run(checkout, *listing, PLANTED))
-    assert named == ["fails", "passes", "nginx", "api", "recipes"]
+
+    def names(*arguments: str) -> list[str]:
+        return re.findall("::test_(.+)", run(checkout, *listing, *arguments))
+
+    assert names("tests") == ["fails", "passes"]
+    assert names(PLANTED) == EVERY_TEST
+
+
+def test_rooms_of_the_package_start_no_processes() -> None:
+    def in_one_process(*paths: str) -> bool:
+        return all(is_in_room(ROOT / path) for path in paths)
+
+    assert in_one_process("tests/photos", "tests/web/test_headers.py")
+    assert in_one_process("tests/test_admin.py")
+    assert not in_one_process("tests")
+    assert not in_one_process("tests/photos", "tests/template")
+    assert not in_one_process("src/secure_django/guard")
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert folders >= GENERATING
 
 
 def test_quick_tier_has_the_guard_and_the_controls(
     template: Path, tmp_path: Path
 ) -> None:
-    """The package's plugin adds them, here as in a project."""
+    """The package's plugin adds them, here as in a project, unless tests are named."""
     checkout = plant(template, tmp_path, RED)
-    output = run(checkout, "pytest", "-n0", "-q", "--collect-only", "--tier=quick")
+    output = run(checkout, "pytest", "-n0", "-q", "--collect-only")
     for suite in ("guard", "controls"):
         assert re.search(
             rf"^\S*secure_django/{suite}/test_\w+\.py::", output, re.MULTILINE
         )
-    assert "::test_passes\n" in output
-    assert "::test_nginx\n" not in output
+    assert re.findall("test_planted.*::test_(.+)", output) == ["fails", "passes"]
 
 
 class Item:
