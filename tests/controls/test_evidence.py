@@ -65,6 +65,7 @@ def git(folder: Path, *words: str) -> str:
     ).stdout.strip()
 
 
+@WHOLE
 def test_evidence_says_what_was_tested_where_and_when(
     project: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,7 +67,7 @@ def project(package: Path, tmp_path: Path) -> SmallProject:
     return SmallProject(tmp_path / "small-site", package)
 
 
-@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=WHOLE)])
 def test_suite_of_the_package_runs_with_own_tests(
     processes: str, project: SmallProject
 ) -> None:
@@ -167,6 +167,7 @@ def test_deleted_file_of_the_package_is_named(tmp_path: Path) -> None:
     assert result.state("V3.3.2") == "not shown"
 
 
+@WHOLE
 def test_run_without_the_plugin_is_refused(project: SmallProject) -> None:
     project.configure("-p", "no:secure_django")
     assert project.run().status == 0  # by pytest itself
@@ -199,6 +200,7 @@ def test_hidden_failure_is_refused(project: SmallProject) -> None:
     assert "something hides its failure" in result.output
 
 
+@WHOLE
 def test_test_is_left_out_with_a_reason(project: SmallProject) -> None:
     project.configure(left_out=REASON)
     result = project.run(module=TEST)
