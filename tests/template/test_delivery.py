@@ -29,6 +29,7 @@ from tests.support.index import Built, serve
 from tests.support.releases import RELEASE, REPOSITORY, VENDOR, publish
 from tests.support.updating import Machine, package_of
 
+WHOLE = pytest.mark.tier("whole")
 # Every way ends with the same files. The answers are those of the prompts' defaults.
 SLUG = "my-secure-site"
 PACKAGE_FILE = f"{VENDOR}/src/secure_django/csv.py"
@@ -148,13 +149,18 @@ def hash_of(project: Path) -> dict[str, bytes]:
     "generate",
     [
         from_checkout,
-        from_its_own_folder,
-        from_git,
-        from_tag,
-        from_zip,
-        from_replay,
-        from_python,
-        from_cruft,
+        *(
+            pytest.param(way, marks=WHOLE)
+            for way in (
+                from_its_own_folder,
+                from_git,
+                from_tag,
+                from_zip,
+                from_replay,
+                from_python,
+                from_cruft,
+            )
+        ),
     ],
     ids=lambda way: way.__name__,
 )
@@ -302,6 +308,7 @@ def changes(site: Path) -> set[str]:
     return {"vendor" if it.startswith("vendor/") else it for it in changed}
 
 
+@WHOLE
 @pytest.mark.timeout(1000)
 @pytest.mark.parametrize("kind", ["private", "public"])
 def test_project_moves_to_an_index_and_back(
@@ -332,6 +339,7 @@ def test_project_moves_to_an_index_and_back(
     assert run(site, "git", "diff", "--stat", "HEAD~2") == ""
 
 
+@WHOLE
 def test_edit_of_the_package_is_not_lost(
     template: Path, machine: Machine, index: str
 ) -> None:
@@ -343,6 +351,7 @@ def test_edit_of_the_package_is_not_lost(
     assert not changes(site)
 
 
+@WHOLE
 def test_index_without_the_package_changes_nothing(
     template: Path, machine: Machine
 ) -> None:
@@ -368,6 +377,7 @@ def test_password_of_an_index_stays_out_of_the_project(
 # In vendor/, as uv installs it
 
 
+@WHOLE
 @pytest.mark.timeout(1000)
 def test_environment_follows_an_edit_in_vendor(
     template: Path, machine: Machine

@@ -53,10 +53,12 @@ call_command("makemigrations", check_changes=True, dry_run=True)
 
 SUITE = pytest.mark.timeout(SUITE_SECONDS + 100)
 
+# The quick tier starts and tests one project: that with everything.
+WHOLE = pytest.mark.tier("whole")
 every_python = pytest.mark.parametrize(
     "answers",
     [
-        pytest.param(it, marks=[pytest.mark.tier("whole")] if it in MIXED else [])
+        pytest.param(it, marks=[] if it == ALL_ON else [WHOLE])
         for it in PYTHON_COMBINATIONS
     ],
     ids=name,
@@ -90,13 +92,13 @@ def test_pairs_have_any_two_answers_together() -> None:
 
 
 @every_combination
-def test_style_and_format(answers: Answers, project: Project) -> None:
-    folder = project(answers)
+def test_style_and_format(answers: Answers, pristine: Project) -> None:
+    folder = pristine(answers)
     run(folder, "ruff", "check", "--no-cache")
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
-@in_tiers(PAIRS)
+@in_tiers(PAIRS, WHOLE)
 def test_types(answers: Answers, project: Project, mypy_cache: str) -> None:
     run(project(answers), sys.executable, "-m", "mypy", ".", mypy_cache)
 
@@ -150,10 +152,7 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
     "answers",
     [
         ALL_ON,
-        *(
-            pytest.param(answers, marks=pytest.mark.tier("whole"))
-            for answers in (ALL_OFF, ON_PLATFORM)
-        ),
+        *(pytest.param(answers, marks=WHOLE) for answers in (ALL_OFF, ON_PLATFORM)),
     ],
     ids=name,
 )
@@ -168,7 +167,7 @@ def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) ->
 
 
 @SUITE
-@in_tiers([ALL_ON, *MIXED], pytest.mark.tier("whole"))
+@in_tiers([ALL_ON, *MIXED], WHOLE)
 def test_emitted_tests_pass_on_postgresql(
     answers: Answers, project: Project, postgresql: Database
 ) -> None:
@@ -187,6 +186,7 @@ def test_broken_test_file_counts_as_red(project: Project) -> None:
     assert f"\n1 red: {broken}\n" in str(failed.value)
 
 
+@WHOLE
 @pytest.mark.feature("auth_app", "cloudinary_moderation", "gallery")
 def test_modules_that_run_inside_a_project_have_sound_types(
     project: Project, mypy_cache: str
@@ -201,7 +201,7 @@ def test_modules_that_run_inside_a_project_have_sound_types(
     run(folder, sys.executable, "-m", "mypy", *modules, mypy_cache)
 
 
-@in_tiers(PAIRS)
+@in_tiers(PAIRS, WHOLE)
 def test_bandit_finds_nothing(answers: Answers, project: Project) -> None:
     report = run(project(answers), *BANDIT)
     assert '"errors": []' in report

@@ -10,7 +10,11 @@ from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name, 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
+@pytest.mark.parametrize(
+    "answers",
+    [ALL_ON, pytest.param(ALL_OFF, marks=pytest.mark.tier("whole"))],
+    ids=name,
+)
 def test_example_documents_the_defaults(answers: Answers, project: Project) -> None:
     folder = project(answers)
     test = folder / "tests" / "test_env_example.py"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.baking import PROMPTS, paths, run
 
+WHOLE = pytest.mark.tier("whole")
 # A project has this page with accounts.
 SIGN_UP = "templates/account/signup.html"
 SLUG = "project_slug=my-secure-site"
@@ -87,6 +88,7 @@ def test_fork_sets_the_defaults(
     assert not (project / SIGN_UP).exists()
 
 
+@WHOLE
 def test_replay_gives_same_project_with_new_secrets(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
@@ -135,7 +137,12 @@ Your configuration file says auth_app: maybe; write yes or no, or add --default-
 
 @pytest.mark.feature("auth_app")
 @pytest.mark.parametrize(
-    "named_by", ["--config-file", "~/.cookiecutterrc", "COOKIECUTTER_CONFIG"]
+    "named_by",
+    [
+        "--config-file",
+        pytest.param("~/.cookiecutterrc", marks=WHOLE),
+        pytest.param("COOKIECUTTER_CONFIG", marks=WHOLE),
+    ],
 )
 def test_wrong_value_in_a_configuration_file_is_named(
     named_by: str, template: Path, tmp_path: Path, home: dict[str, str]

@@ -14,6 +14,7 @@ def test_template_style_and_format() -> None:
     run(ROOT, "ruff", "format", "--check", "--no-cache")
 
 
+@pytest.mark.tier("whole")
 def test_template_types() -> None:
     run(ROOT, sys.executable, "-m", "mypy")
 

@@ -67,7 +67,15 @@ def look(project: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "answers", [ALL_OFF, *(ALL_ON | {feature: False} for feature in OFFERED)], ids=name
+    "answers",
+    [
+        ALL_OFF,
+        *(
+            pytest.param(ALL_ON | {feature: False}, marks=pytest.mark.tier("whole"))
+            for feature in OFFERED
+        ),
+    ],
+    ids=name,
 )
 def test_started_site_has_no_trace_of_other_features(
     answers: Answers, project: Project
