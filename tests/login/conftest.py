@@ -1,0 +1,3 @@
+from tests.login.hashing import cheap_hashes, password_hash
+
+__all__ = ["cheap_hashes", "password_hash"]
