@@ -52,7 +52,8 @@ REPOSITORY = re.compile(
 def repository(tmp_path: Path) -> Path:
     """Return a repository with tests of the package, of which one fails."""
     folder = tmp_path / "repository"
-    shutil.copytree(SITE, folder / "tests" / "site")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SITE, folder / "tests" / "site", ignore=ignored)
     files = {
         "conftest.py": "raise AssertionError",
         "__init__.py": "",

@@ -24,11 +24,11 @@ SETTINGS = every({feature: [True, False] for feature in FEATURES})
     "answers", [*(ALL_ON | features for features in SETTINGS), ON_PLATFORM], ids=name
 )
 def test_new_project_has_its_settings_in_the_lock(
-    answers: Answers, pristine: Project
+    answers: Answers, project: Project
 ) -> None:
-    project = pristine(answers)
-    lock = (project / NAME).read_text(encoding="utf-8")
-    assert lock == compute(project), "run python -m tests.support.settings_lock"
+    folder = project(answers)
+    lock = (folder / NAME).read_text(encoding="utf-8")
+    assert lock == compute(folder), "run python -m tests.support.settings_lock"
 
 
 # Lines at the end of config/settings.py, and an error that names each.
