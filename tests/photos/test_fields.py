@@ -519,7 +519,7 @@ def test_photo_without_its_object_is_hidden_at_once_and_swept(
     assert seen_by(deleted_photo, HTTPSClient(), login(user)) == [False, False]
     assert seen_by(kept_photo, HTTPSClient(), login(user)) == [True, True]
 
-    folders = {str(photo.pk)[:2] for photo in (gone, kept)}
+    folders = {str(photo.pk)[:2] for photo in (deleted_photo, kept_photo)}
     for folder in folders:
         jobs.delete_unused_photos(folder)
     # An object may be about to refer to a new one.
