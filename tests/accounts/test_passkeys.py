@@ -13,7 +13,7 @@ from django.core.cache import cache
 from secure_django.testing import HTTPSClient, is_logged_in, log_in
 from secure_django.testing.people import add_second_factor, verify_email
 from tests.accounts.passkey import Passkey
-from tests.support.events import fields_of
+from tests.events import fields_of
 from users.models import User
 
 LOGIN = "/accounts/2fa/webauthn/login/"

@@ -38,7 +38,7 @@ from secure_django.testing.people import (
     verify_email,
 )
 from tests.accounts.passkey import Passkey
-from tests.support.events import fields_of
+from tests.events import fields_of
 from users.models import User
 
 # A stopped clock: no code of an authenticator app expires.

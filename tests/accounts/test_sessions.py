@@ -26,7 +26,7 @@ from secure_django.testing import (
     log_in,
 )
 from secure_django.testing.people import verify_email
-from tests.support.events import fields_of
+from tests.events import fields_of
 from users.models import User
 
 LIST = "/admin/usersessions/usersession/"

@@ -28,7 +28,7 @@ from secure_django.testing import (
     log_in,
 )
 from secure_django.testing.people import prove_second_factor, verify_email
-from tests.support.events import fields_of
+from tests.events import fields_of
 from users.models import User
 
 SIGNUP = "/accounts/signup/"

@@ -33,8 +33,8 @@ from secure_django.testing import (
     wait_until,
 )
 from secure_django.testing.photos import read_image
+from tests.events import fields_of
 from tests.photos.conftest import ADD
-from tests.support.events import fields_of
 from users.models import User
 
 

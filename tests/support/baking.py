@@ -229,9 +229,13 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
 
 
 def paths(project: Path) -> set[str]:
-    """Return the relative POSIX paths of all files of a project."""
+    """Return the relative POSIX paths of all files of a project.
+
+    What Python compiled is left out: tests that share a project also run it.
+    """
     files = [path for path in project.rglob("*") if path.is_file()]
-    return {file.relative_to(project).as_posix() for file in files}
+    own = [file for file in files if file.parent.name != "__pycache__"]
+    return {file.relative_to(project).as_posix() for file in own}
 
 
 def own_paths(project: Path) -> set[str]:

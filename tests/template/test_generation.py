@@ -490,8 +490,12 @@ def test_caches_and_data_in_the_template_are_not_copied(
     ):
         (raw / state).parent.mkdir(parents=True, exist_ok=True)
         (raw / state).write_bytes(b"{{ undefined }} {% nonsense \xff" + binary)
+    compiled = checkout / "src" / "secure_django" / "__pycache__"
+    compiled.mkdir()
+    (compiled / "urls.cpython-313.pyc").write_bytes(binary)
     project = bake(checkout, tmp_path / "output", **ALL_ON)
     assert paths(project) == paths(pristine(ALL_ON))
+    assert not list(project.rglob("__pycache__"))
     assert not [
         path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())
     ]
