@@ -194,7 +194,7 @@ def test_password_reset_asks_for_the_second_factor(
         Client.force_login(client, user)
     client.post("/accounts/password/reset/", {"email": user.email})
     link = re.search(r"https://\S+", str(mail.outbox[-1].body))
-    assert link
+    assert link, "the email has no link"
     new = {"password1": "a harbor at noon", "password2": "a harbor at noon"}
     form_url = client.get(link[0]).headers["Location"]
     response = client.post(form_url, new)

@@ -44,7 +44,7 @@ def sign_up(client: HTTPSClient, email: str = "new@example.com", **fields: str) 
 
 def emailed_code() -> str:
     code = re.search(r"^[A-Z]{4}-[A-Z]{4}$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert code
+    assert code, "the email has no code"
     return code[0]
 
 
@@ -261,7 +261,7 @@ def test_reset_link_verifies_the_email_and_ends_the_sign_up_of_others(
         sign_up(HTTPSClient(), "victim@example.com")
     client.post("/accounts/password/reset/", {"email": "victim@example.com"})
     link = re.search(r"https://\S+/reset/key/\S+", str(mail.outbox[-1].body))
-    assert link
+    assert link, "the email has no link"
     form = client.get(link[0]).headers["Location"]
     client.post(
         form, {"password1": "a harbor at noon", "password2": "a harbor at noon"}

@@ -68,7 +68,7 @@ def member(user: User) -> User:
 def reset_link(message: Any = None) -> str:
     email = message or mail.outbox[-1]
     link = re.search(r"https://\S+", str(email.body))
-    assert link
+    assert link, "the email has no link"
     return link[0]
 
 

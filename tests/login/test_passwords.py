@@ -397,7 +397,7 @@ def test_staff_send_a_link_instead_of_setting_a_password(
     link = re.search(
         r"https://testserver/accounts/password/reset/key/\S+", str(message.body)
     )
-    assert link
+    assert link, "the email has no link"
     assert HTTPSClient().get(link[0]).status_code == 302
     assert last_event(caplog) == (
         "authn_password_reset_sent",

@@ -449,7 +449,7 @@ def test_decoder_ends_with_the_process_that_started_it() -> None:
         assert parent.stdout
         # The decoder waits for a file. Its output is closed once it has ended too.
         ended, _, _ = select.select([parent.stdout], [], [], HANG_SECONDS)
-        assert ended
+        assert ended, "the decoder did not end"
 
 
 @pytest.mark.control("V15.2.2")

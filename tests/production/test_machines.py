@@ -432,7 +432,7 @@ def enroll(person: Balanced, number: int) -> str:
     answer = person.log_in(f"person{number}@example.com")
     assert answer.status == 302, answer.text
     found = re.search(r'id="secret" value="(\w+)"', person.get(ENROLL).text)
-    assert found
+    assert found, "the page shows no secret"
     # Its page makes a new secret each time.
     token = person.cookies["__Host-csrftoken"].value
     fields = urlencode({"csrfmiddlewaretoken": token, "code": totp(found[1])}).encode()
@@ -627,7 +627,7 @@ def test_database_with_another_certificate_is_refused(
 
         words = GUIDE.read_text(encoding="utf-8")
         found = re.search(r"manage\.py (shell) (-v0) (-c) \"(.+)\"\n", words)
-        assert found
+        assert found, "the guide has no such command"
         show = ("manage.py", *found.groups())
         backup = ("-m", "secure_django.commands.backups", "create")
         (query,) = re.findall(r"^postgres://.+(\?.+)", words, re.MULTILINE)

@@ -694,7 +694,7 @@ def test_load_balancer_alone_says_who_the_client_is(
         document,
         re.DOTALL | re.MULTILINE,
     )
-    assert found
+    assert found, "the document has no such block"
     with (root / "deploy" / "site.conf").open("a", encoding="utf-8") as file:
         file.write(found[1].replace("10.0.0.0/24", balancer))
     with keep(root / "deploy", tmp_path) as site:

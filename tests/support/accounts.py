@@ -61,7 +61,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
     def find(self, pattern: str, email: str) -> str:
         """Return a pattern's first match in the newest message that contains it."""
         found = re.search(pattern, plain_text(self.last_to(email, pattern)))
-        assert found
+        assert found, f"the email has no {pattern}"
         return found[0]
 
     def code_for(self, email: str) -> str:

@@ -323,12 +323,22 @@ def run_within(
         output = (
             stdout.decode(errors="replace") if isinstance(stdout, bytes) else stdout
         )
-        message = f"{' '.join(command)} did not end within {seconds} seconds:\n{output}"
-        raise AssertionError(message) from None
-    assert process.returncode == 0, (
-        f"{' '.join(command)} ended with {process.returncode}:\n{process.stdout}"
-    )
+        how = f"did not end within {seconds} seconds"
+        raise AssertionError(describe_failure(command, how, output or "")) from None
+    how = f"ended with {process.returncode}"
+    assert process.returncode == 0, describe_failure(command, how, process.stdout)
     return process.stdout
+
+
+def describe_failure(command: Sequence[str], how: str, output: str) -> str:
+    """Return what a failed command printed last, then the command and all its output.
+
+    The first line says what is wrong: pytest's summary shows no other.
+    """
+    lines = [line for line in output.splitlines() if line.strip()]
+    reason = lines[-1].strip() if lines else "it printed nothing"
+    program = Path(command[0]).name
+    return f"{program} {how}: {reason}\n{' '.join(command)}\n{output}"
 
 
 def commit(folder: Path, message: str = "Change") -> None:

@@ -150,7 +150,7 @@ def add_single_sign_on(fork: Path) -> None:
     change(raw, SINGLE_SIGN_ON)
     text = (raw / "pyproject.toml").read_text(encoding="utf-8")
     version = re.search(r'"django-allauth(~=[\d.]+)"', text)
-    assert version
+    assert version, "the raw pyproject.toml does not pin django-allauth"
     first = '    "python-dotenv='
     package = f'    "django-allauth[socialaccount]{version[1]}",\n'
     change(raw, [("pyproject.toml", first, f"{package}{first}")])

@@ -29,7 +29,7 @@ def first_section(template: Path) -> tuple[str, str, str]:
     """Return the number, the date and the text of the changelog's first section."""
     changelog = (template / "CHANGELOG.md").read_text(encoding="utf-8")
     section = SECTION.search(changelog)
-    assert section
+    assert section, "the changelog has no release"
     number, date, text = section.groups()
     return number, date, text.strip()
 

@@ -234,7 +234,7 @@ def test_lost_connections_are_replaced(site: Site) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         )
         ended = connection.execute(query, [url.path[1:]]).fetchall()
-    assert ended
+    assert ended, "no connection was ended"
     for _ in range(16):
         assert site.visitor().get("/?a=1").status == 200
 

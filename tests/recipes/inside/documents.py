@@ -241,7 +241,7 @@ def test_name_is_harmless(
     parsed["Content-Disposition"] = header
     found = parsed.get_filename()
     assert parsed.get_content_disposition() == "attachment"
-    assert found
+    assert found, "the response names no file"
     assert found.isprintable()
     assert found.endswith(".pdf")
     assert not set('\\/:*?"<>|') & set(found)

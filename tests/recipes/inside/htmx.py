@@ -62,7 +62,7 @@ def test_deletion_needs_the_token_in_form_or_header(user: User, made: Note) -> N
     found = re.search(
         r'csrfmiddlewaretoken" value="(\w+)"', client.get("/notes/", headers=HTMX).text
     )
-    assert found
+    assert found, "the page has no token"
     referer = {"Referer": "https://testserver/notes/"}
     assert client.post(url, headers=HTMX | referer).status_code == 403
     elsewhere = {"Referer": "https://evil.example/", "X-CSRFToken": found[1]}
@@ -91,7 +91,7 @@ def test_htmx_evaluates_and_stores_nothing() -> None:
     found = re.search(
         r"name=\"htmx-config\" content='(.+?)'", render_to_string("_htmx.html")
     )
-    assert found
+    assert found, "the page has no configuration of htmx"
     config = json.loads(found[1])
     forbidden = (
         "allowEval",

@@ -29,7 +29,7 @@ def restore_language() -> Iterator[None]:
 
 def language(response: Any) -> str:
     found = re.search(r'<html lang="([\w-]+)"', response.text)
-    assert found
+    assert found, "the page names no language"
     assert response.headers["Content-Language"] == found[1]
     return found[1]
 

@@ -66,7 +66,7 @@ def test_answer_is_the_same_with_and_without_an_account(
 def test_token_and_email_are_not_in_the_database(login: Login, made: Note) -> None:
     invite(login, made)
     link = re.search(r"invitations/([\w-]{43})/", str(mail.outbox[-1].body))
-    assert link
+    assert link, "the email has no link"
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names():
             cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608

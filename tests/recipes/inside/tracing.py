@@ -371,7 +371,7 @@ def test_traces_hold_nothing_that_a_visitor_sends(
             assert site.ask(path, **lies)[0] == 200
         status, headers, text = site.ask("/accounts/login/")
         token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', text)
-        assert token
+        assert token, "the page has no token"
         form = {"csrfmiddlewaretoken": token[1], "login": "owner@example.com"}
         for password, expected in ((f"{SECRET}-not", 200), (SECRET, 302)):
             body = urlencode(form | {"password": password})
