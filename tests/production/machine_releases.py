@@ -233,9 +233,7 @@ def release(
     return output
 
 
-def given_up(
-    machine: Machine, site: Site, command: str = "deploy/release", typed: str = ""
-) -> str:
+def given_up(machine: Machine, command: str = "deploy/release", typed: str = "") -> str:
     """Try a release that must be given up, which changes nothing; return the output."""
     answers, folders = (
         current(machine),
@@ -243,8 +241,7 @@ def given_up(
             "ls releases; cat /etc/nginx/conf.d/site.conf; ls /etc/systemd/system"
         ),
     )
-    with visits(site):
-        output = machine.run(f"! {command}; date +%s", typed)
+    output = machine.run(f"! {command}; date +%s", typed)
     (name,) = re.findall(r"^release: (\S+): Change", output, re.MULTILINE)
     log = machine.run(f"journalctl --quiet --output=short-unix --unit=site-web@{name}")
     (ended,) = re.findall(r"^\d{10}$", output, re.MULTILINE)
@@ -261,7 +258,7 @@ def given_up(
     return output
 
 
-def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
+def give_up_broken_releases(machine: Machine, folder: Path) -> None:
     """Try releases that cannot work, and one whose plan a person does not accept."""
     for reason, (path, text, why) in BROKEN.items():
         original = (
@@ -270,7 +267,7 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
             else None
         )
         change(machine, folder, 4, {path: text})
-        output = given_up(machine, site, "deploy/release --yes")
+        output = given_up(machine, "deploy/release --yes")
         assert why in output, reason
         assert "Traceback" not in output
         if original is None:
@@ -280,7 +277,7 @@ def give_up_broken_releases(machine: Machine, site: Site, folder: Path) -> None:
     harmful = ADD.format(before="0002_shelf", name="row", default="default")
     migration = f"{PACKAGE}/photos/migrations/0003_row.py"
     change(machine, folder, 5, {migration: harmful})
-    output = given_up(machine, site)
+    output = given_up(machine)
     assert f"{LABEL}.0003_row\n    Add field row to photo\n" in output
     (folder / migration).unlink()
 
@@ -323,7 +320,7 @@ def add_column(machine: Machine, site: Site, project: Path, command: str) -> Non
     expand = ADD.format(before="0001_initial", name="shelf", default="db_default")
     migration = {f"{PACKAGE}/photos/migrations/0002_shelf.py": expand}
     change(machine, project, 3, migration, tag="next")
-    given_up(machine, site, command, typed="n\n")
+    given_up(machine, command, typed="n\n")
     output = release(machine, site, command, typed="y\n")
     assert f"{LABEL}.0002_shelf\n" in output
     assert "fails" not in output
@@ -359,5 +356,6 @@ def check_releases(machine: Machine, site: Site, project: Path) -> None:
     assert styles_of_before.status == 200, "a page that a browser has names it"
     add_column(machine, site, project, by_tag)
     check_way_back(machine, site, [second, first])
-    give_up_broken_releases(machine, site, project)
+    with visits(site):
+        give_up_broken_releases(machine, project)
     check_interruptions(machine, project)

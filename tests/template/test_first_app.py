@@ -13,10 +13,8 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     ROOT,
-    Answers,
     Project,
     clean_environment,
-    name,
     paths,
     run,
 )
@@ -150,11 +148,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_two_new_apps_pass_everything_and_resist_attacks(
-    answers: Answers, project: Project, mypy_cache: str
+    project: Project, mypy_cache: str
 ) -> None:
-    folder = project(answers)
+    folder = project(ALL_ON)
     for app, fields in {"notes": (), "shopping_lists": FIELDS}.items():
         output = make(folder, app, *fields, "--admin").stdout
         assert output.startswith(f"{app}/ is ready.")
@@ -355,11 +352,10 @@ def test_name_that_fails_once_the_app_is_there_changes_nothing(
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=name)
 def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
-    answers: Answers, project: Project
+    project: Project,
 ) -> None:
-    folder = project(answers)
+    folder = project(ALL_OFF)
     make_app(folder)
     before = texts(folder)
     add_cover(folder)

@@ -7,6 +7,7 @@
 import csv
 import json
 import logging
+import sys
 from pathlib import Path
 
 from django import forms
@@ -18,7 +19,6 @@ from django.db.models import Q
 from django.forms import modelform_factory
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path
 from django.utils.html import escape
 from django.utils.text import slugify
 from django.views.decorators.cache import cache_control
@@ -36,6 +36,7 @@ from secure_django.photos.models import Photo
 from users.models import User
 from visits.models import Day, Link, Note, Visit
 from visits.page import page
+from visits.routes import routes
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 limited = rate_limit(30, seconds=3600)
@@ -513,54 +514,4 @@ def theme(request):
     return response
 
 
-urlpatterns = [
-    path("<int:pk>/rename/", rename),
-    path("<int:pk>/notes/<int:note>/", note),
-    path("compare/", compare),
-    path("notes/add/", add_note),
-    path("<int:pk>/move/", move_note),
-    path("add/", add),
-    path("<int:pk>/remove/", remove),
-    path("import/", imports),
-    path("doctors/", doctors),
-    path("photos/", photos),
-    path("<int:pk>/change/", change),
-    path("<int:pk>/", read),
-    path("<int:pk>/close/", close),
-    path("invite/", invite),
-    path("book/<str:way>/", book),
-    path("<int:pk>/attach/", attach),
-    path("export/", export),
-    path("<int:pk>/letters/<int:note>/", letter),
-    path("search/", search),
-    path("results/", results),
-    path("days/", days),
-    path("paper/", paper),
-    path("shared/<str:token>/", shared),
-    path("ask/", ask),
-    path("enroll/", enroll),
-    path("load/", load),
-    path("lookup/", lookup),
-    path("sort/", sort),
-    path("<int:pk>/print/", printed),
-    path("erase/", erase),
-    path("diary/", diary),
-    path("recent/", recent),
-    path("chosen/", chosen),
-    path("<int:pk>/quote/", quote),
-    path("<int:pk>/public/", public),
-    path("hours/", hours),
-    path("<int:pk>/plan/", plan),
-    path("remind/", remind),
-    path("welcome/", welcome),
-    path("at-once/", at_once),
-    path("widgets/", widgets),
-    path("frames/", frames),
-    path("pay/", pay),
-    path("directions/", directions),
-    path("store/", store),
-    path("settle/", settle),
-    path("titled/", titled),
-    path("board/", board),
-    path("theme/", theme),
-]
+urlpatterns = routes(sys.modules[__name__])
