@@ -91,18 +91,19 @@ def test_evidence_says_what_was_tested_where_and_when(
 
 @WHOLE
 @pytest.mark.parametrize(
-    ("mark", "body", "state"),
+    ("mark", "body", "state", "processes"),
     [
-        (MARK, "pass", "shown"),
-        (MARK, "assert 1 == 2", "red"),
-        (f"@pytest.mark.skip\n{MARK}", "pass", "not shown"),
-        (MARK, "pytest.skip('later')", "not shown"),
-        (MARK, "pytest.importorskip('missing')", "shown"),
-        (f"@pytest.mark.xfail\n{MARK}", "assert 1 == 2", "red"),
-        ("@pytest.mark.skip", "pass", "shown"),
+        (MARK, "pass", "shown", "0"),
+        (MARK, "pass", "shown", "2"),
+        (MARK, "assert 1 == 2", "red", "0"),
+        (MARK, "assert 1 == 2", "red", "2"),
+        (f"@pytest.mark.skip\n{MARK}", "pass", "not shown", "2"),
+        (MARK, "pytest.skip('later')", "not shown", "0"),
+        (MARK, "pytest.importorskip('missing')", "shown", "0"),
+        (f"@pytest.mark.xfail\n{MARK}", "assert 1 == 2", "red", "0"),
+        ("@pytest.mark.skip", "pass", "shown", "0"),
     ],
 )
-@pytest.mark.parametrize("processes", ["0", "2"])
 def test_state_of_a_control_is_that_of_all_its_tests(
     mark: str, body: str, state: str, processes: str, project: SmallProject
 ) -> None:
@@ -126,14 +127,13 @@ def test_any_failure_is_red_and_a_skipped_file_is_whole(project: SmallProject) -
 
 
 @WHOLE
-@pytest.mark.parametrize("processes", ["0", "2"])
 def test_named_file_of_the_package_has_the_ids_of_a_whole_run(
-    processes: str, package: Path, project: SmallProject
+    package: Path, project: SmallProject
 ) -> None:
     folder = package / "secure_django"
     pages = f"{folder / 'guard' / 'test_access.py'}::test_pages"
     headers = str(folder / "controls" / "test_headers.py")
-    result = project.run("-n", processes, "-c", "pyproject.toml", pages, headers)
+    result = project.run("-n", "2", "-c", "pyproject.toml", pages, headers)
     assert result.partial, result.output
     tests = [test for row in result.partial["controls"] for test in row["tests"]]
     expected = [PAGES, f"{COOKIES}[1]", f"{COOKIES}[2]", OTHER_SITES]
@@ -141,12 +141,11 @@ def test_named_file_of_the_package_has_the_ids_of_a_whole_run(
 
 
 @WHOLE
-@pytest.mark.parametrize("processes", ["0", "2"])
 def test_file_that_cannot_be_read_makes_a_run_incomplete_and_red(
-    processes: str, project: SmallProject
+    project: SmallProject,
 ) -> None:
     project.write("tests/test_broken.py", "def test_")
-    evidence = project.run("-n", processes).evidence
+    evidence = project.run("-n", "2").evidence
     assert not evidence["complete"]
     assert evidence["result"] == "red"
     assert evidence["failed"][-1] == "tests/test_broken.py"

@@ -51,7 +51,7 @@ pytestmark = [
 EXTREMES = [ALL_ON, ALL_OFF]
 BACKUPS = (sys.executable, "-m", "secure_django.commands.backups")
 DUMP = "database.dump"
-MANY = 100_000
+MANY = 10_000
 STEPS = (
     "Saving the database",
     "Saving the photos",

@@ -31,7 +31,15 @@ from cryptography.fernet import Fernet
 
 from tests.photos.cloudinary import stub
 from tests.support.accounts import Mailbox, Person
-from tests.support.baking import ALL_OFF, ALL_ON, WITH_GALLERY, Project, production, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    WITH_GALLERY,
+    Project,
+    production,
+    run,
+)
 from tests.support.browsing import totp
 from tests.support.cluster import Machine, proxy, start_machine
 from tests.support.images import encode, landscape
@@ -52,7 +60,6 @@ from tests.support.readme import PACKAGE_DOCS
 from tests.support.services import Buckets, fetch, wait_until
 
 pytestmark = [
-    pytest.mark.tier("whole"),
     pytest.mark.skipif(
         sys.platform == "win32", reason="gunicorn does not run on Windows"
     ),
@@ -60,6 +67,14 @@ pytestmark = [
 ]
 
 GUIDE = PACKAGE_DOCS / "several-machines.md"
+SEVERAL_MACHINES = pytest.mark.tier(
+    "scheduled",
+    "src/secure_django/docs/several-machines.md",
+    "src/secure_django/jobs/*",
+    "src/secure_django/mail/*",
+    "src/secure_django/photos/*",
+    f"{RAW}/deploy/*",
+)
 ANSWERS = WITH_GALLERY | {"cloudinary_moderation": True}
 LOGIN, TOO_MANY = "/accounts/login/", "Too many failed login attempts"
 
@@ -132,6 +147,7 @@ def stored_photos(site: Site) -> Counter[str]:
     return Counter(keys)
 
 
+@SEVERAL_MACHINES
 def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     site = cluster.site
     owner = site.visitor(OWNER)
@@ -171,6 +187,7 @@ def test_photo_goes_its_way_whichever_machine_answers(cluster: Cluster) -> None:
     )
 
 
+@SEVERAL_MACHINES
 def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     visitor = cluster.site.visitor()
     report = {"Content-Type": "application/csp-report"}
@@ -219,6 +236,7 @@ def test_limits_and_request_ids_hold_on_both_machines(cluster: Cluster) -> None:
     ]
 
 
+@SEVERAL_MACHINES
 def test_machine_killed_in_the_middle_loses_nothing(cluster: Cluster) -> None:
     site, image, first_uploads = cluster.site, encode(landscape(1, (640, 480))), Event()
     emails = [f"visitor{number}@example.com" for number in range(6)]
@@ -532,6 +550,7 @@ def check(pair: Pair, steady: Balanced) -> None:
         assert log_in(pair.person(number, other), number, secret) == 302
 
 
+@SEVERAL_MACHINES
 def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
     stop, steady = Event(), pair.person(250)
     now, *rows = rows_of_the_rotation(pair)
@@ -566,6 +585,7 @@ def test_keys_are_rotated_while_both_machines_work(pair: Pair) -> None:
     assert errors(pair) == []
 
 
+@SEVERAL_MACHINES
 def test_new_key_that_comes_first_at_once_fails_on_the_other_machine(
     pair: Pair,
 ) -> None:
@@ -592,6 +612,7 @@ def test_new_key_that_comes_first_at_once_fails_on_the_other_machine(
     wait_until(lambda: links(pair) == {"person3@example.com"}, "the email is lost")
 
 
+@pytest.mark.tier("whole")
 def test_database_with_another_certificate_is_refused(
     project: Project, tmp_path: Path
 ) -> None:

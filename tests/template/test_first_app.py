@@ -39,7 +39,14 @@ from tests.support.readme import PACKAGE_DOCS, commands
 from tests.support.releases import change
 from tests.support.suite import ACCESS, CONTROLS, GUARD, WRITING, run_tests
 
-pytestmark = pytest.mark.tier("whole")
+whole = pytest.mark.tier("whole")
+scheduled = pytest.mark.tier(
+    "scheduled",
+    "src/secure_django/commands/*",
+    "src/secure_django/guard/*",
+    "src/secure_django/static/*",
+    "src/secure_django/templates/*",
+)
 
 PAGES = PACKAGE_DOCS / "pages.md"
 PHONE = {
@@ -148,10 +155,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@whole
 def test_two_new_apps_pass_everything_and_resist_attacks(
     project: Project, mypy_cache: str
 ) -> None:
-    folder = project(ALL_ON)
+    folder = project(ALL_OFF)
     for app, fields in {"notes": (), "shopping_lists": FIELDS}.items():
         output = make(folder, app, *fields, "--admin").stdout
         assert output.startswith(f"{app}/ is ready.")
@@ -184,6 +192,7 @@ def test_two_new_apps_pass_everything_and_resist_attacks(
     run_tests(folder)
 
 
+@whole
 def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
     folder = project(ALL_OFF)
     make(folder, "notes")
@@ -233,6 +242,7 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             )
 
 
+@scheduled
 def test_objects_with_photos_fit_every_screen(project: Project, browse: Browse) -> None:
     folder = project(ALL_OFF)
     make_app(folder)
@@ -276,6 +286,7 @@ def test_objects_with_photos_fit_every_screen(project: Project, browse: Browse) 
                 assert image.evaluate("it => it.complete && it.naturalWidth") > 0
 
 
+@scheduled
 def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
     """Open pages as each kind of user, with a long name of the site and of an app."""
     name = "The Photographic Society of South Rutland"
@@ -315,6 +326,7 @@ def test_menus_stay_in_their_lines(project: Project, browse: Browse) -> None:
                     assert page.evaluate(LINES) == [1, 1]
 
 
+@scheduled
 def test_names_of_variables_and_of_models_work(project: Project) -> None:
     folder = project(ALL_OFF)
     longest = "a_name_of_twenty_eight_chars"
@@ -339,6 +351,7 @@ def test_names_of_variables_and_of_models_work(project: Project) -> None:
     run(folder, "ruff", "format", "--check", "--no-cache")
 
 
+@whole
 @pytest.mark.parametrize("app", ["auth", "nones"])
 def test_name_that_fails_once_the_app_is_there_changes_nothing(
     app: str, project: Project
@@ -352,6 +365,7 @@ def test_name_that_fails_once_the_app_is_there_changes_nothing(
     assert contents(folder) == before
 
 
+@whole
 def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
     project: Project,
 ) -> None:
@@ -368,6 +382,7 @@ def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
     run_tests(folder, "workshops", ACCESS, WRITING)
 
 
+@whole
 def test_formset_of_the_document_passes_every_check(project: Project) -> None:
     folder = project(ALL_ON)
     make_app(folder)
@@ -378,6 +393,7 @@ def test_formset_of_the_document_passes_every_check(project: Project) -> None:
     run_tests(folder, "workshops", ACCESS, CONTROLS)
 
 
+@whole
 def test_guide_shows_what_comes_out(project: Project) -> None:
     folder = project(ALL_OFF)
     guide = folder / "docs" / "your-first-app.md"
@@ -411,6 +427,7 @@ def test_guide_shows_what_comes_out(project: Project) -> None:
     assert commands(folder / "README.md", "Start")
 
 
+@whole
 def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     project: Project, mypy_cache: str
 ) -> None:
@@ -452,6 +469,7 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     run_tests(folder, ACCESS, "notes")
 
 
+@whole
 def test_url_without_an_access_rule_is_named_with_the_row_to_add(
     project: Project,
 ) -> None:
@@ -471,6 +489,7 @@ def test_url_without_an_access_rule_is_named_with_the_row_to_add(
     assert len(output.splitlines()) < 30, "the advice is in the last lines"
 
 
+@whole
 def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> None:
     folder = project(ALL_OFF)
     make(folder, "notes")
@@ -496,6 +515,7 @@ def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> 
     assert "search in what own() returns" in output
 
 
+@whole
 def test_view_that_takes_every_method_and_page_without_an_object_are_named(
     project: Project,
 ) -> None:
@@ -531,6 +551,7 @@ def test_view_that_takes_every_method_and_page_without_an_object_are_named(
     }
 
 
+@whole
 def test_own_page_at_the_root_leaves_the_tests_green(project: Project) -> None:
     folder = project(ALL_OFF)
     make(folder, "pages")
@@ -542,6 +563,7 @@ def test_own_page_at_the_root_leaves_the_tests_green(project: Project) -> None:
     run_tests(folder, *GUARD, CONTROLS, "pages")
 
 
+@scheduled
 def test_put_and_delete_are_for_views_to_choose(project: Project) -> None:
     folder = project(ALL_OFF)
     make(folder, "notes")

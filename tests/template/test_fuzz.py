@@ -10,11 +10,11 @@ import socket
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, Project, name
+from tests.support.baking import ALL_OFF, ALL_ON, RAW, ROOT, Answers, Project, name
 from tests.support.live import HANG_SECONDS, Site
 from tests.support.suite import run_tests
 
-pytestmark = pytest.mark.tier("whole")
+pytestmark = pytest.mark.tier("scheduled", "src/secure_django/*", f"{RAW}/*.py")
 
 FUZZ = ROOT / "tests" / "web" / "test_fuzz.py"
 

@@ -10,12 +10,14 @@ from threading import Thread
 
 import pytest
 
-from tests.support.baking import ROOT, run
+from tests.support.baking import RAW, ROOT, run
 from tests.support.images import encode, landscape
 from tests.support.live import OWNER, Site, gunicorn
 from tests.support.npm import npm_install
 
-pytestmark = pytest.mark.tier("whole")
+pytestmark = pytest.mark.tier(
+    "scheduled", "src/secure_django/web/*", f"{RAW}/config/*", f"{RAW}/templates/*"
+)
 
 OBSERVATORY = "@mdn/mdn-http-observatory@1.4.8"
 TLS_HANDSHAKE = b"\x16"

@@ -30,11 +30,6 @@ def test_is_late_once() -> None:
     late = not state.exists()
     state.touch()
     assert not late
-
-
-@pytest.mark.tier("whole")
-def test_containers() -> None:
-    pytest.skip("containers do not run here: no network")
 """
 RED = """
 import pytest
@@ -52,6 +47,11 @@ def test_passes() -> None:
 @pytest.mark.skipif(True, reason="nginx is not installed")
 def test_nginx() -> None:
     pass
+
+
+@pytest.mark.tier("whole")
+def test_containers() -> None:
+    pytest.skip("containers do not run here: no network")
 
 
 @pytest.mark.tier("scheduled", "docs/recipes/api*.md")
@@ -114,7 +114,8 @@ RUN_IT = f'{NOTE}\nshift\nexec "$@"'
 
 @whole
 def test_flaky_test_is_green_and_named(template: Path, tmp_path: Path) -> None:
-    outcome, summary, _ = ci_run(plant(template, tmp_path, FLAKY), RUN_IT)
+    checkout = plant(template, tmp_path, FLAKY)
+    outcome, summary, _ = ci_run(checkout, RUN_IT, "--tier", "quick")
     name = f"{PLANTED}::test_is_late_once"
     assert outcome == "green"
     assert summary == f"- flaky, passed when repeated: `{name}`\n"
@@ -158,7 +159,7 @@ def test_scheduled_run_has_tests_mutations_and_mutants(
     ]
 
 
-EVERY_TEST = ["fails", "passes", "nginx", "api", "recipes"]
+EVERY_TEST = ["fails", "passes", "nginx", "containers", "api", "recipes"]
 
 
 class Named(NamedTuple):

@@ -5,11 +5,16 @@ They ask for at least what the template sets.
 
 import pytest
 
-from tests.support.baking import ALL_ON, Project
+from tests.support.baking import ALL_ON, RAW, Project
 from tests.support.releases import Edit, change
 from tests.support.suite import run_tests
 
-pytestmark = pytest.mark.tier("whole")
+pytestmark = pytest.mark.tier(
+    "scheduled",
+    "src/secure_django/guard/*",
+    "src/secure_django/controls/*",
+    f"{RAW}/config/*",
+)
 
 SETTINGS = "config/settings.py"
 STRICTER: list[Edit] = [

@@ -28,7 +28,8 @@ from secure_django.photos.models import Photo
 from secure_django.testing import HTTPSClient, MakeUser
 from users.models import User
 
-pytestmark = pytest.mark.tier("whole")
+# In the whole tier, tests/test_postgresql.py runs it there.
+pytestmark = pytest.mark.tier("scheduled", "src/secure_django/*")
 
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 OTHER_METHODS = ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"]
