@@ -24,7 +24,7 @@ from tests.support.images import encode
 pytestmark = pytest.mark.tier("whole")
 
 FUZZ = Path(__file__).with_name("decoder_fuzz.py")
-FUZZED_FILES = 5000
+FUZZED_FILES = 2500
 LIMITS = (str(os.getpid()), "1", "3", str(2**30), "50000000", "2000", "480")
 
 # Tries what an attacker would, first in processes of their own, and then confined like
