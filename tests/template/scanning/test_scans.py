@@ -331,8 +331,7 @@ def test_secrets_outside_of_commits_pass(folder: Path) -> None:
     assert scan(folder, "leaks").results == {"leaks": "passed"}
 
 
-# test_readme.py and test_day.py scan the other combinations with the commands of their
-# README.
+# test_readme.py and test_end_to_end.py scan others by the commands of their README.
 @pytest.mark.parametrize(
     "answers", [*PYTHON_COMBINATIONS[1:3], ALL_ON | {"ci_scanning": "gitlab"}], ids=name
 )
