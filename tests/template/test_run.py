@@ -106,10 +106,11 @@ def ci_run(checkout: Path, uv: str, *options: str) -> tuple[str, str, list[str]]
         assert "ended with 1:" in str(error)  # noqa: PT017
         outcome = "red"
     noted = commands.read_text(encoding="utf-8").splitlines()
+    assert noted.pop(0).startswith("sync ")
     return outcome, summary.read_text(encoding="utf-8"), noted
 
 
-RUN_IT = f'{NOTE}\nshift\nexec "$@"'
+RUN_IT = f'{NOTE}\n[ "$1" != run ] || {{ shift; exec "$@"; }}'
 
 
 @whole
