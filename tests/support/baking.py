@@ -331,14 +331,14 @@ def run_within(
 
 
 def describe_failure(command: Sequence[str], how: str, output: str) -> str:
-    """Return what a failed command printed last, then the command and all its output.
+    """Return what a failed command printed last, the command, and all its output.
 
-    The first line says what is wrong: pytest's summary shows no other.
+    The first line begins with what is wrong: pytest's summary shows no other.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else "it printed nothing"
     program = Path(command[0]).name
-    return f"{program} {how}: {reason}\n{' '.join(command)}\n{output}"
+    return f"{program} {how}: {reason} ({' '.join(command)})\n{output}"
 
 
 def commit(folder: Path, message: str = "Change") -> None:

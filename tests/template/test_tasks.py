@@ -96,7 +96,8 @@ def failure(folder: Path, *command: str) -> str:
     """Run a command that fails, and return its output."""
     with pytest.raises(AssertionError) as failed:
         run(folder, *command, **package_of(folder))
-    return str(failed.value)
+    _, _, output = str(failed.value).partition("\n")
+    return output
 
 
 def test_ci_runs_every_step_and_names_what_failed(project: Project) -> None:
