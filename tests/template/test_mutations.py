@@ -55,7 +55,7 @@ def test_mutation_that_breaks_no_code_is_refused(tmp_path: Path) -> None:
     assert Mutation("the result", "module.py", "return 1", "return 2").fits(tmp_path)
 
 
-@pytest.mark.tier("whole")
+@pytest.mark.tier("scheduled", "benchmarks/*")
 def test_mutant_survives_once_its_test_is_removed(
     template: Path, tmp_path: Path
 ) -> None:
@@ -77,7 +77,7 @@ def test_mutant_survives_once_its_test_is_removed(
     assert outcome(mutant, subject, modules) == SURVIVES
 
 
-@pytest.mark.tier("whole")
+@pytest.mark.tier("scheduled", "benchmarks/*")
 @pytest.mark.parametrize("path", [SERVICES, "config/settings.py"])
 def test_mutation_is_detected_by_a_test_of_its_control(
     path: str, template: Path, project: Project, tmp_path: Path
