@@ -14,6 +14,7 @@ import pytest
 from tests.support.baking import (
     NOT_OFFERED,
     ROOT,
+    TEMPORARY_FOLDERS,
     Answers,
     Once,
     Project,
@@ -137,6 +138,18 @@ def pytest_runtest_makereport() -> Generator[
                 f"skipped, although .ci/run installs every program: {reason}"
             )
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inner_folders(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Give each pytest that a test starts a place of its own for temporary folders.
+
+    In the common place it would delete what earlier runs of this suite have left, which
+    can be a million files.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TEMPORARY_FOLDERS, str(tmp_path_factory.mktemp("inner")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,8 @@ def project(package: Path, tmp_path: Path) -> SmallProject:
     return SmallProject(tmp_path / "small-site", package)
 
 
-@pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=WHOLE)])
+@WHOLE
+@pytest.mark.parametrize("processes", ["0", "2"])
 def test_suite_of_the_package_runs_with_own_tests(
     processes: str, project: SmallProject
 ) -> None:

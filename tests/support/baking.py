@@ -31,6 +31,9 @@ VARIABLES = re.findall(r"^(\w+)=", EXAMPLE, re.MULTILINE)
 VARIABLES += [f"{variable}_FILE" for variable in VARIABLES]
 VARIABLES += ["ENV_FILE"]
 
+# Where pytest makes its temporary folders.
+TEMPORARY_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
+
 # Longer than a command takes on a busy machine, and shorter than pytest's own limit.
 RUN_SECONDS = 1700
 # For all tests of a project, which take minutes. The mark `timeout` needs more.
@@ -275,13 +278,15 @@ def production(project: Path) -> dict[str, str]:
 def clean_environment() -> dict[str, str]:
     """Return the environment without the variables of pytest, Django, uv and CI.
 
-    Nor has it those of a project. This suite's tools are on its PATH.
+    One of pytest stays: where its temporary folders are. Nor has it those of a project.
+    This suite's tools are on its PATH.
     """
     prefixes = ("PYTEST_", "DJANGO_", "VIRTUAL_")
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(prefixes) and key not in {"CI", *VARIABLES}
+        if key == TEMPORARY_FOLDERS
+        or (not key.startswith(prefixes) and key not in {"CI", *VARIABLES})
     }
     tools = Path(sys.executable).parent
     path = f"{tools}{os.pathsep}{kept['PATH']}"

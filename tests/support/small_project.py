@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.baking import TEMPORARY_FOLDERS
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = """\
 [project]
@@ -197,4 +199,5 @@ class SmallProject:
 
 def is_kept(variable: str) -> bool:
     """Return whether a variable is not of the present run of pytest or Django."""
-    return not variable.startswith(("PYTEST_", "DJANGO_", "GITHUB_"))
+    prefixes = ("PYTEST_", "DJANGO_", "GITHUB_")
+    return variable == TEMPORARY_FOLDERS or not variable.startswith(prefixes)

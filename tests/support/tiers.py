@@ -1,7 +1,9 @@
 """The tiers of the suite: which tests run when. README.md has their table.
 
 A test without a marker is of the quick tier. The marker `tier` names another one, and
-for the scheduled tier the files that the test is about:
+for the scheduled tier the files that the test is about. The guard and the controls,
+which the package adds to each project's tests, are of the whole tier here: the quick
+tier has them in the project that it generates.
 
     pytestmark = pytest.mark.tier("whole")
     pytestmark = pytest.mark.tier("scheduled", "docs/recipes/api*.md")
@@ -28,6 +30,8 @@ SHARED_PATHS = ("pyproject.toml", "tests/conftest.py", "tests/support/*")
 
 def tier_of(item: pytest.Item) -> str:
     """Return the tier of a test: that of its nearest marker."""
+    if not item.nodeid.startswith("tests/"):
+        return WHOLE
     marker = item.get_closest_marker("tier")
     if marker is None:
         return QUICK

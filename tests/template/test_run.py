@@ -222,17 +222,17 @@ def test_rooms_of_the_package_start_no_processes() -> None:
     assert folders >= GENERATING
 
 
-def test_quick_tier_has_the_guard_and_the_controls(
+def test_whole_tier_has_the_guard_and_the_controls(
     template: Path, tmp_path: Path
 ) -> None:
     """The package's plugin adds them, here as in a project, unless tests are named."""
     checkout = plant(template, tmp_path, RED)
-    output = run(checkout, "pytest", "-n0", "-q", "--collect-only")
+    output = run(checkout, "pytest", "-n0", "-q", "--collect-only", "--tier", "whole")
     for suite in ("guard", "controls"):
         assert re.search(
             rf"^\S*secure_django/{suite}/test_\w+\.py::", output, re.MULTILINE
         )
-    assert re.findall("test_planted.*::test_(.+)", output) == ["fails", "passes"]
+    assert re.findall("test_planted.*::test_(.+)", output) == ["nginx", "containers"]
 
 
 class Item:
