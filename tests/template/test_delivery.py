@@ -145,6 +145,7 @@ def hash_of(project: Path) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in paths(folder)}
 
 
+@WHOLE
 @pytest.mark.parametrize(
     "generate",
     [
@@ -233,6 +234,7 @@ def test_dependency_check_needs_no_tools_of_the_project(project: Project) -> Non
     run(site, sys.executable, "-I", "-S", "-c", code)
 
 
+@WHOLE
 def test_coverage_leaves_the_package_out(project: Project) -> None:
     site = project(ALL_OFF)
     run(site, *PYTHON, "coverage", "run", "manage.py", "check", **package_of(site))
@@ -365,6 +367,7 @@ def test_index_without_the_package_changes_nothing(
     assert not changes(site)
 
 
+@WHOLE
 def test_password_of_an_index_stays_out_of_the_project(
     template: Path, machine: Machine
 ) -> None:

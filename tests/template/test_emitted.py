@@ -177,6 +177,7 @@ def test_emitted_tests_pass_on_postgresql(
     assert " skipped" not in report
 
 
+@WHOLE
 def test_broken_test_file_counts_as_red(project: Project) -> None:
     folder = project(ALL_OFF)
     broken = "tests/test_start_page.py"

@@ -26,6 +26,7 @@ def folder_of(mutation: Mutation, template: Path, project: Path) -> Path:
     return template if mutation.is_of_package else project
 
 
+@pytest.mark.tier("whole")
 def test_every_mutation_changes_the_code_at_one_place(
     template: Path, pristine: Project
 ) -> None:

@@ -222,6 +222,7 @@ def test_rooms_of_the_package_start_no_processes() -> None:
     assert folders >= GENERATING
 
 
+@whole
 def test_whole_tier_has_the_guard_and_the_controls(
     template: Path, tmp_path: Path
 ) -> None:

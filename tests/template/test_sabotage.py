@@ -39,6 +39,8 @@ from tests.support.renewal import (
     undated_images,
 )
 
+WHOLE = pytest.mark.tier("whole")
+
 PRE, POST = "pre_gen_project", "post_gen_project"
 
 # Python imports it at its start. It notes each use of the network, and each program
@@ -98,6 +100,7 @@ def test_generation_uses_no_network(template: Path, tmp_path: Path) -> None:
     assert (tmp_path / "my-secure-site" / "manage.py").is_file()
 
 
+@WHOLE
 @pytest.mark.parametrize(
     ("hook", "contact"),
     [
@@ -136,6 +139,7 @@ def test_names_of_a_release_stay(template: Path) -> None:
     )
 
 
+@WHOLE
 def test_removed_name_of_a_release_is_noticed(template: Path, tmp_path: Path) -> None:
     sabotaged = copy(template, tmp_path)
     date_a_release(sabotaged)
@@ -149,6 +153,7 @@ def test_removed_name_of_a_release_is_noticed(template: Path, tmp_path: Path) ->
     assert removed_names(sabotaged) == ["variable PORT of 99.0.0"]
 
 
+@WHOLE
 @pytest.mark.parametrize(
     ("folder", "migration"),
     [
@@ -196,6 +201,7 @@ def test_patch_release_changes_no_line_of_settings_lock(template: Path) -> None:
     assert not release, f"Raise the minor number: settings.lock differs from {release}."
 
 
+@WHOLE
 def test_changed_lock_of_a_patch_release_is_noticed(
     template: Path, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_user_config_sets_a_teams_defaults(
     assert not [it for it in dependencies if it.startswith("cloudinary")]
 
 
+@WHOLE
 @pytest.mark.feature("auth_app", "cloudinary_moderation")
 def test_fork_sets_the_defaults(
     template: Path, tmp_path: Path, home: dict[str, str]

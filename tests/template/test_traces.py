@@ -92,6 +92,7 @@ def test_started_site_has_no_trace_of_other_features(
     assert not traces
 
 
+@pytest.mark.tier("whole")
 def test_started_site_has_the_features_that_were_chosen(project: Project) -> None:
     found = look(project(ALL_ON))
     words = [word for words in found.values() for word in words]
