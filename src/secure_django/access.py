@@ -1,5 +1,10 @@
 """Who gets which response from each URL here: see secure_django/guard/access.py."""
 
+import pytest
+
+from secure_django.guard.noticing import notice
+from secure_django.web.middleware import KNOWN_METHODS
+
 ROWS = """
 /                                            200    200    200      200    200
 /favicon.ico                                 away   away   away     away   away
@@ -20,3 +25,21 @@ ROWS = """
 /admin/*/<object_id>/history/                log-in log-in log-in   away   away
 /admin/auth/group/*                          log-in log-in log-in   403    403
 """
+
+# Emails that wait, and when jobs ran: no page shows them.
+TESTED = {"secure_django.LastRun", "secure_django.Mail"}
+UNKNOWN_RECIPIENT = (
+    "sends an email to any address or past the outbox: call send_invitation of"
+    " secure_django.mail.invitations, or send_mail without `using`"
+)
+
+
+def prepare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let views go on after an email to strangers, and answer unknown methods."""
+    monkeypatch.setattr(
+        "secure_django.testing.refuse", lambda _: notice(UNKNOWN_RECIPIENT)
+    )
+    # Otherwise, the middleware answers.
+    monkeypatch.setattr(
+        "secure_django.web.middleware.KNOWN_METHODS", [*KNOWN_METHODS, "UNKNOWN"]
+    )

@@ -5,6 +5,10 @@ from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin
 from django.utils.module_loading import autodiscover_modules
 
+from secure_django.extras import require_django
+
+require_django("secure_django")
+
 
 class SecureDjangoConfig(AppConfig):
     name = "secure_django"

@@ -66,6 +66,9 @@ class EncryptedTextField(models.TextField):
     The only lookup is `isnull`: equal texts have different tokens.
     """
 
+    # The guard takes such a text for a user's, even if no form has it.
+    is_encrypted = True
+
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)
         if isinstance(text, Unreadable):

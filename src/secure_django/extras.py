@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+import django
 from django.core.exceptions import ImproperlyConfigured
+
+OLDEST_DJANGO = (6, 1)
 
 
 def missing_extra(name: str, modules: list[str], extra: str) -> ImproperlyConfigured:
@@ -26,6 +29,15 @@ def require(name: str, *modules: str, extra: str) -> None:
     missing = [module for module in modules if not is_installed(module)]
     if missing:
         raise missing_extra(name, missing, extra)
+
+
+def require_django(name: str) -> None:
+    """Raise ImproperlyConfigured if Django is too old for an engine."""
+    if django.VERSION < OLDEST_DJANGO:
+        raise ImproperlyConfigured(
+            f"{name} needs Django 6.1 or later, and this is {django.__version__}."
+            " secure_django.guard alone works with older ones."
+        )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 In a project with the package's apps, it adds fixtures, and collects the guard and the
 controls with the project's own tests. No file of the project names them, so that none
-that is deleted takes them away.
+that is deleted takes them away. In any other Django project, it collects the guard if
+pyproject.toml has the table [tool.secure-django.guard].
 """
 
 from collections.abc import Generator
@@ -20,33 +21,53 @@ pytest.register_assert_rewrite(
     "secure_django.controls", "secure_django.guard", "secure_django.testing"
 )
 
-FIXTURES = (
-    "secure_django.testing.fixtures",
-    "secure_django.guard.fixtures",
-    "secure_django.controls.fixtures",
-)
+# The folders with tests that run in a project, and the fixtures that they need.
+SUITES = {
+    "guard": ["secure_django.guard.fixtures"],
+    "controls": ["secure_django.testing.fixtures", "secure_django.controls.fixtures"],
+}
 EVIDENCE = "secure_django.controls.evidence"
 COLLECTING = "secure-django-collecting"
-MARKER = "control(id): the control in docs/controls.md that the test demonstrates"
+MARKERS = (
+    "control(id): the control in docs/controls.md that the test demonstrates",
+    "rule(name): the rule that a project asks the guard for",
+)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Set up what needs the project's settings, once pytest-django has loaded them."""
-    config.addinivalue_line("markers", MARKER)
-    if not apps.ready or not apps.is_installed("secure_django.photos"):
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if not apps.ready:
         return
+    if apps.is_installed("secure_django.photos"):
+        collect(config, settings.BASE_DIR, SUITES)
+        # A project's own tests, not the package's.
+        if config.rootpath.samefile(settings.BASE_DIR):
+            config.pluginmanager.import_plugin(EVIDENCE)
+    elif is_guard_asked_for():
+        collect(config, config.rootpath, {"guard": SUITES["guard"]})
+
+
+def is_guard_asked_for() -> bool:
+    from secure_django.guard.config import find_root, read_table
+
+    return read_table(find_root()) is not None
+
+
+def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> None:
+    """Add fixtures, and the tests in these folders of the package."""
     from secure_django.controls.command_line import names_paths
     from secure_django.controls.project import read_project
 
-    for name in FIXTURES:
-        config.pluginmanager.import_plugin(name)
-    project = read_project(settings.BASE_DIR)
-    is_whole = not names_paths(config)
-    config.pluginmanager.register(Collecting(project, is_whole=is_whole), COLLECTING)
-    # A project's own tests, not the package's.
-    if config.rootpath.samefile(settings.BASE_DIR):
-        config.pluginmanager.import_plugin(EVIDENCE)
+    for names in suites.values():
+        for name in names:
+            config.pluginmanager.import_plugin(name)
+    collecting = Collecting(
+        read_project(root), list(suites), is_whole=not names_paths(config)
+    )
+    config.pluginmanager.register(collecting, COLLECTING)
 
 
 class Suite(pytest.Collector):
@@ -65,8 +86,11 @@ class Suite(pytest.Collector):
 class Collecting:
     """Collect the package's tests that are about a project."""
 
-    def __init__(self, project: "Project", *, is_whole: bool) -> None:
+    def __init__(
+        self, project: "Project", suites: list[str], *, is_whole: bool
+    ) -> None:
         self.project = project
+        self.suites = suites
         self.is_whole = is_whole
 
     @pytest.hookimpl(wrapper=True)
@@ -79,7 +103,7 @@ class Collecting:
         report = yield
         if isinstance(collector, pytest.Session) and self.is_whole and report.passed:
             suite = Suite.from_parent(collector, name="secure_django")
-            suite.files = suite_files(self.project)
+            suite.files = suite_files(self.project, self.suites)
             report.result = [*report.result, suite]
         return report
 
@@ -93,3 +117,15 @@ class Collecting:
         if name and self.project.missing(name):
             return True
         return None
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out the tests of rules that the project does not ask for."""
+        from secure_django.guard.config import read_config
+
+        rules = read_config().rules
+        items[:] = [item for item in items if is_asked_for(item, rules)]
+
+
+def is_asked_for(item: pytest.Item, rules: set[str]) -> bool:
+    marker = item.get_closest_marker("rule")
+    return marker is None or marker.args[0] in rules

@@ -8,9 +8,9 @@ import pytest
 from pytest_django import Settings
 
 from secure_django.guard import requests
-from secure_django.guard.access import ROUTES, TABLES, is_own, is_own_app
-from secure_django.guard.sending import log_in
-from secure_django.testing import HTTPSClient
+from secure_django.guard.access import ROUTES, is_own
+from secure_django.guard.sending import HTTPSClient, log_in
+from secure_django.guard.tables import TABLES, is_own_app
 from secure_django.user import User
 
 FILE = "/photos/<photo_id>/<variant>/"

@@ -266,6 +266,31 @@ def test_wheel_has_every_file_of_the_package(wheel: Path, template: Path) -> Non
         assert any(path.endswith(kind) for path in source)
 
 
+@WHOLE
+@pytest.mark.parametrize("django", ["5.2", "6.0"])
+def test_guard_in_the_wheel_works_with_older_django(
+    django: str, wheel: Path, tmp_path: Path
+) -> None:
+    """It is all that a project needs, with what the extra `guard` names."""
+    project = shutil.copytree(ROOT / "tests" / "guard" / "foreign", tmp_path / "site")
+    packages = ("--with", f"{wheel}[guard]", "--with", f"django=={django}.*")
+    command = ("uv", "run", "--isolated", "--no-project", *packages, "pytest")
+    with pytest.raises(AssertionError) as failed:
+        run(project, *command, "-p", "no:cacheprovider")
+    report = str(failed.value)
+    assert "POST /notes/<pk>/delete/ changes Note of the owner (other)" in report
+    assert "6 failed" in report
+
+
+@WHOLE
+def test_engine_says_that_django_is_too_old(wheel: Path, tmp_path: Path) -> None:
+    packages = ("--with", str(wheel), "--with", "django==5.2.*")
+    command = ("uv", "run", "--isolated", "--no-project", *packages, "python", "-c")
+    sentence = "secure_django.conf needs Django 6.1 or later, and this is 5.2"
+    with pytest.raises(AssertionError, match=sentence):
+        run(tmp_path, *command, "import secure_django.conf")
+
+
 @pytest.fixture(scope="module")
 def index(wheel: Path) -> Iterator[str]:
     """Serve the wheel; yield the index's URL."""

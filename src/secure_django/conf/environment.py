@@ -17,7 +17,9 @@ from zoneinfo import available_timezones
 from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 
-from secure_django.extras import importing, is_installed
+from secure_django.extras import importing, is_installed, require_django
+
+require_django("secure_django.conf")
 
 CONSOLE = {"BACKEND": "secure_django.mail.outbox.ConsoleBackend"}
 PLACEHOLDER = "replace-this"  # the beginning of each secret in .env.example

@@ -1,6 +1,7 @@
 """What a project says about itself, and which of the package's tests are about it."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ def name_of(path: Path) -> str | None:
     return str(PurePosixPath("secure_django", *path.relative_to(PACKAGE).parts))
 
 
-def suite_files(project: Project) -> list[Path]:
+def suite_files(project: Project, suites: Iterable[str] = SUITES) -> list[Path]:
     """Return the files with tests of the package that are about a project."""
-    files = [path for suite in SUITES for path in PACKAGE.glob(f"{suite}/test_*.py")]
+    files = [path for suite in suites for path in PACKAGE.glob(f"{suite}/test_*.py")]
     return [path for path in sorted(files) if not project.missing(str(name_of(path)))]

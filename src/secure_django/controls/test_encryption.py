@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db.models import CharField, JSONField, Model, TextField
 
 from secure_django.encryption import EncryptedTextField
-from secure_django.guard.access import is_own_app
+from secure_django.guard.tables import is_own_app
 from secure_django.user import User
 
 

@@ -8,8 +8,8 @@ from django.apps import apps
 from django.db.models import FileField  # noqa: TID251  # to find those of models
 from django.urls import get_resolver
 
-from secure_django.guard.access import is_own_app
-from secure_django.guard.marks import OWN_MODELS, named_in_tables
+from secure_django.guard.marks import OWN_MODELS
+from secure_django.guard.tables import is_own_app, named
 from secure_django.photos.forms import PhotoModelForm
 from secure_django.user import User
 
@@ -22,7 +22,7 @@ def test_no_model_stores_a_file_as_it_came() -> None:
         for field in model._meta.concrete_fields
         if isinstance(field, FileField)
     }
-    unchecked = plain - named_in_tables("CHECKED_FILES")
+    unchecked = plain - named("CHECKED_FILES")
     assert not unchecked, (
         f"{', '.join(unchecked)}: use PhotoField of secure_django.photos.fields. Only"
         " if code checks each file, name the field in CHECKED_FILES of the app's"

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.conf import settings
 
 from secure_django.controls.project import read_project
-from secure_django.guard.access import is_own_app
+from secure_django.guard.tables import is_own_app
 
 # A script with a nonce is allowed, and JSON is no script. Emails are not pages, and
 # need their styles inline.

@@ -2,10 +2,11 @@
 
 `tests/table.py` of each app, or `access.py` in a package, has a row in ROWS for each of
 its URLs: the route, and the responses to an anonymous visitor, the owner of the object,
-another user, staff without permissions, and a reviewer of photos. They answer a GET
-request or, if the view refuses GET, the first method that it allows. A row with exactly
-the route takes precedence over one with `*`. log-in: redirect to log-in; reauth:
-redirect to reauthentication; away: redirect to another page.
+another user, staff without permissions, and the people whom tables name in PEOPLE, such
+as a reviewer of photos. They answer a GET request or, if the view refuses GET, the
+first method that it allows. A row with exactly the route takes precedence over one with
+`*`. log-in: redirect to log-in; reauth: redirect to reauthentication; away: redirect to
+another page.
 
 If URLs have parameters, `objects` creates an object of `owner` and returns the
 parameters' values. Further parameters of `objects` are further users, the roles:
@@ -26,18 +27,33 @@ another # follows what others may do.
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from importlib import import_module
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from django.apps import AppConfig, apps
+from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.shortcuts import resolve_url
 from django.urls import get_resolver
 
-PEOPLE = ("anonym", "owner", "other", "staff", "reviewer")
+from secure_django.guard.tables import (
+    CONFIG,
+    LABELS,
+    TABLES,
+    entries,
+    is_own_app,
+    is_own_path,
+)
+from secure_django.guard.users import HAS_STAFF
+
+FURTHER_PEOPLE = entries("PEOPLE")
+STAFF = ["staff"] if HAS_STAFF else []
+PEOPLE = ("anonym", "owner", "other", *STAFF, *FURTHER_PEOPLE)
 WORDS = {
     "page": "see that it exists, and nothing of it",
     "writes": "change it",
@@ -116,50 +132,32 @@ def shorten_parameter(match: re.Match[str]) -> str:
     return f"<{name}>"
 
 
-def routes(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
+class View(NamedTuple):
+    """A view, and the app_name of the URLs that include it."""
+
+    function: Any
+    app_names: tuple[str, ...]
+
+
+def routes(
+    patterns: list[Any], prefix: str = "/", app_names: tuple[str, ...] = ()
+) -> Iterator[tuple[str, View]]:
     """Yield the route of every view, its parameters as <name>, and the view."""
     for pattern in patterns:
         part = PATTERN_PARAMETER.sub(shorten_parameter, str(pattern.pattern))
         if hasattr(pattern, "url_patterns"):
-            yield from routes(pattern.url_patterns, prefix + part)
+            names = (*app_names, pattern.app_name)
+            yield from routes(pattern.url_patterns, prefix + part, names)
         else:
-            yield prefix + part.strip("^$"), pattern.callback
+            yield prefix + part.strip("^$"), View(pattern.callback, app_names)
 
 
-# The tables of this project's apps, that of secure_django last: some of its rows are
-# for the admin pages of every app.
-APPS = sorted(apps.get_app_configs(), key=lambda app: app.name == "secure_django")
-# Where an app has its table: a package beside its code, a project among its tests.
-PLACES = {"access": "access.py", "tests.table": "tests/table.py"}
-
-
-def import_tables() -> Iterator[tuple[str, ModuleType]]:
-    """Yield the name of each app that has a table, and the table."""
-    for app in APPS:
-        for module, file in PLACES.items():
-            if Path(app.path, file).is_file():
-                yield app.name, import_module(f"{app.name}.{module}")
-
-
-TABLES = dict(import_tables())
 ROWS = [row for app, table in TABLES.items() for row in parse_rows(app, table.ROWS)]
-LABELS = {app.name: app.label for app in APPS}
 # Django shows the first of two views at the same URL.
 VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
 
 
-def is_own_app(app: AppConfig) -> bool:
-    """Return whether an app is this project's, or of a package that is asked for.
-
-    The setting GUARD_PACKAGES names such packages.
-    """
-    package = app.name.partition(".")[0]
-    if package in getattr(settings, "GUARD_PACKAGES", ()):
-        return True
-    folders = Path(app.path).relative_to(settings.BASE_DIR, walk_up=True).parts
-    return not {"..", "vendor", "site-packages"} & {*folders}
-
-
+@cache
 def row_for(route: str) -> Row | None:
     rows = [row for row in ROWS if fnmatchcase(route, row.route)]
     return min(rows, key=lambda row: row.route != route, default=None)
@@ -170,8 +168,14 @@ def rule(route: str) -> Row:
     return row_for(route) or Row(app_of_view(route), route, [], [])
 
 
+def module_of_view(route: str) -> str:
+    view = VIEWS[route].function
+    # An object that is called, such as a feed, has no module of its own.
+    return getattr(view, "__module__", None) or type(view).__module__
+
+
 def app_of_view(route: str) -> str:
-    app = apps.get_containing_app_config(VIEWS[route].__module__)
+    app = apps.get_containing_app_config(module_of_view(route))
     return app.name if app else ""
 
 
@@ -181,32 +185,42 @@ def app_of(route: str) -> str:
 
 
 def is_of_admin(route: str) -> bool:
-    """Return whether a page is one of Django's admin, or of what it has for a model."""
-    view = VIEWS[route]
-    if hasattr(view, "admin_site") or hasattr(view, "model_admin"):
-        return True
-    return route.startswith("/admin/") and "*" in rule(route).route
+    """Return whether the URLs of a page are those of an admin site."""
+    return "admin" in VIEWS[route].app_names
+
+
+def is_included(route: str) -> bool:
+    """Return whether pyproject.toml asks for a page, or for all of its kind."""
+    if is_of_admin(route):
+        return "admin" in CONFIG.include
+    return is_of_own_app(route) or "packages" in CONFIG.include
+
+
+def is_of_own_app(route: str) -> bool:
+    """Return whether the view is of an own app, or of the project beside its apps."""
+    name = app_of_view(route)
+    if name:
+        return is_own_app(apps.get_app_config(LABELS[name]))
+    module = sys.modules[module_of_view(route)]
+    return is_own_path(Path(module.__file__ or ""))
 
 
 def is_own(route: str) -> bool:
     """Return whether a page is this project's own: packages test theirs."""
-    view_app = app_of_view(route)
-    if view_app and not is_own_app(apps.get_app_config(LABELS[view_app])):
-        return False
-    return app_of(route) in TABLES and not is_of_admin(route)
+    return is_of_own_app(route) and not is_of_admin(route)
 
 
-ROUTES = {route: app_of_view(route) for route in VIEWS}
+ROUTES = {route: app_of_view(route) for route in VIEWS if is_included(route)}
 OWN_ROUTES = [route for route in ROUTES if is_own(route)]
 
 
-def roles(app: str) -> list[str]:
+@cache
+def roles(app: str) -> tuple[str, ...]:
     """Return the further users whom an app's `objects` asks for."""
     make = getattr(TABLES.get(app), "objects", None)
     if make is None:
-        return []
-    parameters = list(inspect.signature(make).parameters)
-    return parameters[1:]
+        return ()
+    return tuple(inspect.signature(make).parameters)[1:]
 
 
 def columns(app: str) -> list[str]:
@@ -214,6 +228,8 @@ def columns(app: str) -> list[str]:
 
 
 ROLES = sorted({role for app in TABLES for role in roles(app)})
+# Whom the tests ask what is the owner's.
+OTHERS = [*(person for person in PEOPLE if person != "owner"), *ROLES]
 
 
 def is_asked(person: str, route: str) -> bool:
@@ -235,6 +251,14 @@ def outcome(response: Any) -> str:
     if response.status_code != 302:
         return str(response.status_code)
     target = response.headers["Location"]
-    if "/login/?next=" in target:
+    if is_login(target):
         return "log-in"
     return "reauth" if "/reauthenticate/?next=" in target else "away"
+
+
+def is_login(target: str) -> bool:
+    """Return whether a redirect leads to the log-in, or to that of the admin."""
+    parts = urlsplit(target)
+    login = urlsplit(resolve_url(settings.LOGIN_URL)).path
+    is_path = parts.path == login or parts.path.endswith("/login/")
+    return is_path and f"{REDIRECT_FIELD_NAME}=" in parts.query

@@ -1,36 +1,37 @@
 """The fixture of the tests that request every page as every person."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from pytest_django import Settings
 
 from secure_django.guard.marks import World
+from secure_django.guard.noticing import handled_exceptions
 from secure_django.guard.sending import Sender, record_logs, record_names, record_opened
-from secure_django.testing import MakeUser
-from secure_django.testing.photos import PIXELS
-from secure_django.user import User
+from secure_django.guard.tables import OWN_APPS, functions
 
 
 @pytest.fixture
 def sender(
-    reviewer: User,
-    make_user: MakeUser,
-    settings: Settings,
-    run_on_commit: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Sender:
-    """Return the object that sends requests as any user."""
+    db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sender]:
+    """Yield the object that sends requests as any user."""
+    settings.MEDIA_ROOT = tmp_path / "media"
     # Not in the database: the readiness check could not read a table that this
     # transaction has changed.
     settings.CACHES = {
         "default": {"BACKEND": "secure_django.guard.sending.RecordingCache"}
     }
-    # Decoding has tests of its own, and takes long.
+    # A test's transaction is never committed.
     monkeypatch.setattr(
-        "secure_django.photos.forms.validate_and_reencode", lambda *_: PIXELS
+        "django.db.transaction.on_commit", lambda function, **kwargs: function()
     )
-    staff = make_user("staff@example.com", is_staff=True)
-    sender = Sender(World(staff=staff, reviewer=reviewer))
+    for prepare in functions("prepare"):
+        prepare(monkeypatch)
+    sender = Sender(World())
     record_logs(sender, monkeypatch)
     record_names(sender, monkeypatch)
     record_opened(sender, monkeypatch)
-    return sender
+    with handled_exceptions(app.path for app in OWN_APPS):
+        yield sender

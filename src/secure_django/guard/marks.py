@@ -16,23 +16,18 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage, default_storage
+from django.core.files.storage import Storage
 from django.db import IntegrityError, models, transaction
 
-from secure_django.encryption import EncryptedTextField
-from secure_django.guard.access import (
+from secure_django.guard.access import FURTHER_PEOPLE, OWN_ROUTES, app_of, roles
+from secure_django.guard.tables import (
     APPS,
-    OWN_ROUTES,
     TABLES,
-    app_of,
+    functions,
     is_own_app,
-    roles,
+    named,
 )
-from secure_django.photos.fields import PhotoField
-from secure_django.photos.images import VARIANTS
-from secure_django.photos.models import Photo
-from secure_django.testing.photos import create_photo
-from secure_django.user import User
+from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF, User, new_user
 
 type Key = tuple[type[models.Model], Any]
 type Values = dict[str, Any]
@@ -43,7 +38,6 @@ MARK = re.compile(rf"{PREFIX}\d\d\d\dz")
 PARAMETER = re.compile(r"<(\w+)>")  # of a route
 MARKUP = "<m4rk>"  # behind a mark: neither a template nor a sanitizer lets it through
 SECRET = re.compile(r"password|secret|token|hash|key|code")
-OWN_APPS = [app for app in APPS if is_own_app(app)]
 # Packages with a table too: pages of this project show photos.
 APPS_WITH_OBJECTS = [app for app in APPS if is_own_app(app) or app.name in TABLES]
 OWN_MODELS = [
@@ -51,6 +45,9 @@ OWN_MODELS = [
     for app in APPS_WITH_OBJECTS
     for model in app.get_models(include_auto_created=True)
 ]
+
+
+make_user = next(iter(functions("make_user")), new_user)
 
 
 class Mark(NamedTuple):
@@ -69,19 +66,22 @@ class Mark(NamedTuple):
 class World:
     """The objects of all apps, and the people: see secure_django/guard/access.py."""
 
-    def __init__(self, **staff: User) -> None:
-        self.staff = staff
+    def __init__(self) -> None:
+        self.staff = {"staff": make_user(is_staff=True)} if HAS_STAFF else {}
+        self.staff |= {name: make() for name, make in FURTHER_PEOPLE.items()}
         self.numbers = count()
         self.marks: list[Mark] = []
+        self.hidden: dict[Any, list[Mark]] = {}  # by the key of the user
         self.values: dict[str, Values] = {}
         self.values_of_other: dict[str, Values] = {}
         self.single: list[str] = []  # apps whose `objects` works only once
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
         # Texts that code reads, such as a photo's purpose.
-        self.kept = named_in_tables("KEPT")
+        self.kept = named("KEPT")
         # Each app has people of its own: two apps may each give a user a profile.
         self.people = {app: self.make_people(app) for app in TABLES}
+        self.strangers = self.make_people("")  # for pages of apps without a table
         for app in TABLES:
             self.make_objects(app)
             for row in self.rows[app]:
@@ -92,17 +92,21 @@ class World:
     def new_mark(self) -> str:
         return f"{PREFIX}{next(self.numbers):04}z"
 
-    def make_people(self, app: str) -> dict[str, User]:
+    def make_people(self, app: str) -> dict[str, Any]:
         names = ["owner", "other", *roles(app)]
         return {name: self.make_person() for name in names}
 
-    def make_person(self) -> User:
-        email = self.new_mark()
-        password = self.new_mark()
+    def make_person(self) -> Any:
         # A mark in place of the hash: no password fits it.
-        user = User.objects.create(email=f"{email}@example.com", password=password)
-        self.marks.append(Mark(email, user, "email", user.pk))
+        password = self.new_mark()
+        values = {"password": password}
+        email = self.new_mark()
+        if HAS_EMAIL:
+            values[EMAIL] = f"{email}@example.com"
+        user = make_user(**values)
         self.marks.append(Mark(password, user, "password", user.pk))
+        if HAS_EMAIL:
+            self.marks.append(Mark(email, user, EMAIL, user.pk))
         return user
 
     def make_objects(self, app: str) -> None:
@@ -113,7 +117,8 @@ class World:
         before = all_values()
         people = self.people[app]
         owner, other, *users_in_roles = people.values()
-        create_photo(owner)  # for a view that finds photos, or files by their path
+        for equip in functions("equip"):
+            equip(owner)
         self.values[app] = make(owner, *users_in_roles)
         for row in rows_since(before):
             add_files(row, owner)
@@ -135,9 +140,11 @@ class World:
             text = self.mark_field(field, row, app)
             if text:
                 self.marks.append(Mark(text, row, field.name, holder))
-        if isinstance(row, Photo):
-            text = self.mark_image(row, app)
-            self.marks.append(Mark(text, row, "image", holder))
+        for hide in functions("hide"):
+            text = self.new_mark()
+            for name, files in hide(row, text).items():
+                self.marks.append(Mark(text, row, name, holder))
+                self.paths[app] += map(path_of, files)
         row.refresh_from_db()
 
     def mark_field(self, field: Any, row: models.Model, app: str) -> str | None:
@@ -161,24 +168,13 @@ class World:
         self.paths[app].append(path_of(file.name))
         return mark
 
-    def mark_image(self, photo: Photo, app: str) -> str:
-        """Write a mark in place of each variant of a photo."""
-        mark = self.new_mark()
-        sizes = {f"{variant}_size": len(mark) for variant in VARIANTS}
-        Photo.objects.filter(pk=photo.pk).update(**sizes)
-        for variant in VARIANTS:
-            overwrite(default_storage, photo.path(variant), mark)
-        display_path = path_of(photo.path("display"))
-        self.paths[app].append(display_path)
-        return mark
-
     def accepted_text(
         self, field: Any, row: models.Model, app: str, mark: str
     ) -> str | None:
         """Return the mark in the form that a field takes, if it takes a user's text."""
         is_text = isinstance(field, models.CharField | models.TextField)
         is_name = isinstance(field, models.SlugField) or field.primary_key
-        is_of_user = field.editable or isinstance(field, EncryptedTextField)
+        is_of_user = field.editable or getattr(field, "is_encrypted", False)
         if not is_text or is_name or field.choices or not is_of_user:
             return None
         label = f"{type(row).__name__}.{field.name}"
@@ -200,19 +196,29 @@ class World:
         keys = [person.pk for person in people]
         return next((key for key in keys if key in user_keys), keys[0])
 
-    def hidden_from(self, user: User | None) -> list[Mark]:
+    def hidden_from(self, user: Any) -> list[Mark]:
         """Return the marks that a user may not read without a reason."""
         person = user or AnonymousUser()
-        marks_of_others = [mark for mark in self.marks if mark.holder != person.pk]
-        return [mark for mark in marks_of_others if not is_published(mark, person)]
+        if person.pk not in self.hidden:
+            of_others = [mark for mark in self.marks if mark.holder != person.pk]
+            self.hidden[person.pk] = [
+                mark for mark in of_others if not is_published(mark, person)
+            ]
+        return self.hidden[person.pk]
 
-    def person(self, name: str, route: str) -> User | None:
+    def refresh(self) -> None:
+        """Read the rows again, after something else has changed them."""
+        for mark in self.marks:
+            mark.row.refresh_from_db()
+        self.hidden.clear()
+
+    def person(self, name: str, route: str) -> Any:
         """Return the user of a column of the access table, or of another app's."""
         groups = [self.people_of(route), self.staff, *self.people.values()]
         return next((group[name] for group in groups if name in group), None)
 
-    def people_of(self, route: str) -> dict[str, User]:
-        return self.people.get(app_of(route), self.people["secure_django.login"])
+    def people_of(self, route: str) -> dict[str, Any]:
+        return self.people.get(app_of(route), self.strangers)
 
     def url(self, route: str, **values: Any) -> str:
         """Fill a route with the given values, or else with the owner's."""
@@ -259,22 +265,28 @@ def names_of_key(key: Key) -> tuple[str, str]:
     return model.__name__, str(pk)
 
 
-def add_files(row: models.Model, owner: User) -> None:
+def add_files(row: models.Model, owner: Any) -> None:
     """Fill the fields of files and photos that are empty."""
     for field in row._meta.concrete_fields:
         value = getattr(row, field.name)
         if value:
             continue
-        if isinstance(field, PhotoField):
-            value = create_photo(owner, field.purpose)
-        elif isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
+        if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
             value.save("paper.pdf", ContentFile(b""), save=False)
             value = value.name
         else:
+            value = filled(field, owner)
+        if not value:
             continue
         # Some rows may have none.
         with suppress(IntegrityError), transaction.atomic():
             update_row(row, {field.name: value})
+
+
+def filled(field: Any, owner: Any) -> Any:
+    """Return the value that a table has for an empty field, or None."""
+    values = (fill(field, owner) for fill in functions("fill"))
+    return next(filter(None, values), None)
 
 
 def update_row(row: models.Model, values: Values) -> None:
@@ -286,11 +298,6 @@ def update_row(row: models.Model, values: Values) -> None:
 def is_long(value: object) -> bool:
     """Return whether a value is too long to be guessed."""
     return len(str(value)) >= 16
-
-
-def named_in_tables(name: str) -> set[str]:
-    entries = [getattr(table, name, ()) for table in TABLES.values()]
-    return set().union(*entries)
 
 
 def is_valid(field: Any, row: models.Model, value: str) -> bool:
@@ -310,12 +317,11 @@ def overwrite(storage: Storage, name: str, text: str) -> None:
     storage.save(name, ContentFile(text.encode()))
 
 
-def is_published(mark: Mark, person: User | AnonymousUser) -> bool:
-    """Return whether the purpose of an approved photo shows it to a person."""
-    photo = mark.row
-    if not isinstance(photo, Photo) or mark.field not in {"title", "image"}:
-        return False
-    return photo.is_visible_to(person)
+def is_published(mark: Mark, person: Any) -> bool:
+    """Return whether an app's table says that a mark is meant for a person."""
+    return any(
+        is_shown(mark.row, mark.field, person) for is_shown in functions("is_shown")
+    )
 
 
 def users_of(row: models.Model) -> set[Any]:

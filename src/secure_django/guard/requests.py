@@ -21,7 +21,6 @@ from django.forms.formsets import BaseFormSet
 
 from secure_django.guard.access import app_of
 from secure_django.guard.marks import (
-    OWN_APPS,
     OWN_MODELS,
     PREFIX,
     SECRET,
@@ -29,9 +28,8 @@ from secure_django.guard.marks import (
     World,
 )
 from secure_django.guard.sending import Answer, Sender
-from secure_django.photos.form_fields import PhotoFormField
-from secure_django.photos.models import Photo
-from secure_django.user import User
+from secure_django.guard.tables import OWN_APPS, is_tested
+from secure_django.guard.users import User, email_of
 
 WORD = "typ3d"  # found in lower case, in a slug, and without markup
 TEXT = f"{WORD}<i>"
@@ -213,12 +211,14 @@ def asked_values(world: World, route: str) -> list[str]:
     owner = world.people_of(route)["owner"]
     keys = {str(row.pk) for row in own_rows(world, route)}
     paths = world.paths[app_of(route)]
-    return [str(owner.pk), *keys, owner.email, *paths, PREFIX, EVIL]
+    emails = filter(None, [email_of(owner)])
+    return [str(owner.pk), *keys, *emails, *paths, PREFIX, EVIL]
 
 
 def own_rows(world: World, route: str) -> list[models.Model]:
-    rows = world.rows[app_of(route)]
-    return [row for row in rows if not isinstance(row, Photo)]
+    """Return the rows of the owner, without those of packages."""
+    rows = world.rows.get(app_of(route), [])
+    return [row for row in rows if not is_tested(row)]
 
 
 def texts_of_row(row: models.Model) -> dict[str, str]:
@@ -312,7 +312,7 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     return TEXT
 
 
-def forbidden_values(world: World, route: str, victim: User) -> Values:
+def forbidden_values(world: World, route: str, victim: Any) -> Values:
     """Return another owner, rights, and the fields of the owner's objects."""
     names = names_of_app(app_of(route))
     values: Values = dict.fromkeys(names, TEXT)
@@ -333,7 +333,7 @@ def forbidden_values(world: World, route: str, victim: User) -> Values:
     return values | {"owner": victim.pk, "user": victim.pk}
 
 
-def values_of_users(row: models.Model, victim: User) -> Values:
+def values_of_users(row: models.Model, victim: Any) -> Values:
     """Return the victim for each field of a row that names a user."""
     fields = row._meta.concrete_fields
     user_fields = [field for field in fields if field.related_model is User]
@@ -399,9 +399,7 @@ def names_of_keys(model: type[models.Model]) -> re.Pattern[str]:
     return re.compile(rf"({names})(s|_pk|_ids?)?")
 
 
-def requests(
-    sender: Sender, route: str, url: str, user: User | None
-) -> Iterator[Request]:
+def requests(sender: Sender, route: str, url: str, user: Any) -> Iterator[Request]:
     """Yield what a user sends to change what belongs to the owner."""
     payloads = Payloads(sender, route, url, user)
     yield payloads.query()
@@ -420,7 +418,7 @@ class Payloads:
     The owner sends the same, with the keys of another user.
     """
 
-    def __init__(self, sender: Sender, route: str, url: str, user: User | None) -> None:
+    def __init__(self, sender: Sender, route: str, url: str, user: Any) -> None:
         world = sender.world
         people = world.people_of(route)
         owner = people["owner"]
@@ -432,7 +430,7 @@ class Payloads:
         page_of_owner = sender.send(owner, world.url(route))
         page = sender.send(user, url)
         self.pages = [page_of_owner, page]
-        self.photos = photo_names(page_of_owner)
+        self.images = image_names(page_of_owner)
         # What the forms of the page take, and all of what is the owner's besides.
         self.fitting = fitting_values(page_of_owner) | fitting_values(page)
         forbidden_base = forbidden_values(world, route, self.victim)
@@ -443,13 +441,13 @@ class Payloads:
         self.likely = self.bodies[-1]
 
     def post(self, body: Values, files: Values | None = None) -> Request:
-        """Return a form with a photo in each field for photos."""
+        """Return a form with an image in each field that stores a new one."""
         data = self.form_data(body) | (files or {})
         return Request("post", {"data": data}, body)
 
     def form_data(self, values: Values) -> Values:
-        photos = {name: UPLOADS[1].file() for name in self.photos}
-        return without_none(values) | photos
+        images = {name: UPLOADS[1].file() for name in self.images}
+        return without_none(values) | images
 
     def filled_in(self) -> Iterator[Values]:
         """Yield values that forms take: alone, with another owner, rights or keys."""
@@ -477,7 +475,7 @@ class Payloads:
 
     def forms_with_files(self, body: Values) -> Iterator[Request]:
         # The names that the view has read so far.
-        names = self.sender.file_names[self.url] - self.photos
+        names = self.sender.file_names[self.url] - self.images
         for upload in [*UPLOADS, table_of(body)] if names else ():
             files = {name: upload.file() for name in names}
             yield self.post(body, files)
@@ -496,7 +494,7 @@ class Payloads:
 
     def form_to_victim(self) -> Request:
         names = [name for name, value in self.likely.items() if value == OUTSIDER]
-        emails = dict.fromkeys(names, self.victim.email)
+        emails = dict.fromkeys(names, email_of(self.victim))
         return self.post(self.likely | emails)
 
     def forms_with_query(self) -> Iterator[Request]:
@@ -533,12 +531,52 @@ class Payloads:
                 yield Request(method, json_options(content), body)
 
 
+def reduced(sender: Sender, user: Any, url: str, request: Request) -> Request | None:
+    """Return a request without the value that makes a page fail, if one alone does.
+
+    The failure may have hidden what the page does with the other values.
+    """
+    data = request.options["data"]
+    if not isinstance(data, dict):
+        return None
+    place = (request.method, url.partition("?")[0], frozenset(data))
+    if place not in sender.culprits:
+        sender.culprits[place] = find_culprits(sender, user, url, request)
+    culprits = sender.culprits[place]
+    return leaving_out(request, culprits) if culprits else None
+
+
+def find_culprits(sender: Sender, user: Any, url: str, request: Request) -> set[str]:
+    for name in request.options["data"]:
+        smaller = leaving_out(request, {name})
+        answer = sender.send(user, url, smaller.method, **smaller.options)
+        if not answer.is_cut_short:
+            return {name}
+    return set()
+
+
+def leaving_out(request: Request, names: set[str]) -> Request:
+    """Return a request without the values of these names."""
+    data = request.options["data"]
+    rewind(data.values())
+    kept = {name: value for name, value in data.items() if name not in names}
+    sent = {name: value for name, value in request.sent.items() if name not in names}
+    return Request(request.method, request.options | {"data": kept}, sent)
+
+
+def rewind(values: Iterable[Any]) -> None:
+    """Let files be read again."""
+    for value in values:
+        if isinstance(value, SimpleUploadedFile):
+            value.seek(0)
+
+
 def json_options(content: Any) -> Values:
     text = json.dumps(content, default=str)
     return {"data": text, "content_type": "application/json"}
 
 
-def json_contents(bodies: list[Values], victim: User) -> Iterator[tuple[Any, Values]]:
+def json_contents(bodies: list[Values], victim: Any) -> Iterator[tuple[Any, Values]]:
     """Yield what is sent as JSON, each with the values that it is about."""
     for body in bodies:
         rights = rights_in(body) | user_keys_in(body, victim)
@@ -554,7 +592,7 @@ def rights_in(values: Values) -> Values:
     return {name: value for name, value in values.items() if RIGHTS.match(name)}
 
 
-def user_keys_in(values: Values, user: User) -> Values:
+def user_keys_in(values: Values, user: Any) -> Values:
     keys = {name: value for name, value in values.items() if name.endswith("_id")}
     return {name: key for name, key in keys.items() if key == user.pk}
 
@@ -590,9 +628,7 @@ def without(texts: set[str], options: Values) -> Values:
         content = json.loads(data)
         values = kept(content) if isinstance(content, dict) else {}
         return options | json_options(values)
-    for value in data.values():
-        if isinstance(value, SimpleUploadedFile):
-            value.seek(0)  # it was read
+    rewind(data.values())
     query = kept(options.get("query_params", {}))
     return options | {"data": kept(data), "query_params": query}
 
@@ -605,6 +641,10 @@ def table_of(values: Values) -> Upload:
     return Upload(TABLE, lines.encode(), "text/csv")
 
 
-def photo_names(page: Answer) -> set[str]:
+def image_names(page: Answer) -> set[str]:
+    """Return the names of fields that store no image as it was sent.
+
+    Their class says `reencodes = True`.
+    """
     fields = fields_on(page)
-    return {name for name, field in fields if isinstance(field, PhotoFormField)}
+    return {name for name, field in fields if getattr(field, "reencodes", False)}

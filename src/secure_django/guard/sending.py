@@ -20,12 +20,13 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
 from django.db.models import Model
 from django.http import QueryDict
+from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
-from secure_django.guard.access import TABLES, outcome
+from secure_django.guard.access import outcome
 from secure_django.guard.marks import OWN_MODELS, State, Values, World, all_values
-from secure_django.testing import HTTPSClient
-from secure_django.user import User
+from secure_django.guard.noticing import HANDLED, NOTICED, forget
+from secure_django.guard.tables import functions
 
 OTHER_SITE = "https://evil.example"
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
@@ -80,6 +81,27 @@ class Answer(NamedTuple):
     limits: list[str]  # the keys of rate limits that counted it
     queries: int
     opened: list[str]  # the paths of files
+    noticed: list[str]  # what tables say about it
+    handled: list[str]  # exceptions that own code has handled
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Return whether an exception may have hidden what else the page does."""
+        return self.response.status_code == 500 or bool(self.handled)
+
+
+class HTTPSClient(Client):
+    """A test client that sends every request by HTTPS."""
+
+    def request(self, **request: Any) -> Any:
+        """Read what a response streams, which closes its file."""
+        response: Any = super().request(**request)
+        if response.streaming:
+            response.streaming_content = [response.getvalue()]
+        return response
+
+    def generic(self, *args: Any, **kwargs: Any) -> Any:
+        return super().generic(*args, **kwargs | {"secure": True})
 
 
 class Sender:
@@ -96,8 +118,10 @@ class Sender:
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
         self.path = ""
+        # By method, path and names: those that made a page fail.
+        self.culprits: dict[tuple[str, str, frozenset[str]], set[str]] = {}
 
-    def client(self, user: User | None) -> HTTPSClient:
+    def client(self, user: Any) -> HTTPSClient:
         key = user and user.pk
         if key not in self.clients:
             self.clients[key] = HTTPSClient(
@@ -109,13 +133,18 @@ class Sender:
             self.state = all_values()
         return self.clients[key]
 
+    def refresh(self) -> None:
+        """Read the rows again, after something else has changed them."""
+        self.world.refresh()
+        self.state = all_values()
+
     def send(
         self,
-        user: User | None,
+        user: Any,
         url: str,
         method: str = "get",
         *,
-        after: User | None = None,
+        after: Any = None,
         **options: Any,
     ) -> Answer:
         """Send a request: `after` another user's, if a cache may answer both."""
@@ -129,6 +158,7 @@ class Sender:
                     body_of(first.get(url))
             self.logs.clear()
             self.opened.clear()
+            forget()
             with transaction.atomic():
                 response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"
@@ -150,6 +180,8 @@ class Sender:
             limits,
             len(statements),
             list(self.opened),
+            list(NOTICED),
+            list(HANDLED),
         )
 
     def restore_files(self) -> list[bytes]:
@@ -163,12 +195,11 @@ class Sender:
         return [now[path] for path in new_paths]
 
 
-def log_in(client: HTTPSClient, user: User) -> None:
+def log_in(client: HTTPSClient, user: Any) -> None:
     """Start a session, and add what the apps' tables say, such as a token."""
     client.force_login(user)
-    for table in TABLES.values():
-        if hasattr(table, "log_in"):
-            table.log_in(client, user)
+    for add in functions("log_in"):
+        add(client, user)
 
 
 @contextmanager

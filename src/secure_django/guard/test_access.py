@@ -19,7 +19,6 @@ from secure_django.guard.access import (
     ROLES,
     ROUTES,
     ROWS,
-    TABLES,
     VIEWS,
     WORDS,
     Reason,
@@ -31,21 +30,13 @@ from secure_django.guard.access import (
     row_for,
     rule,
 )
+from secure_django.guard.clock import stop_clocks
 from secure_django.guard.findings import REASON, Findings
-from secure_django.guard.marks import (
-    OWN_APPS,
-    OWN_MODELS,
-    is_long,
-    named_in_tables,
-    users_of,
-)
+from secure_django.guard.marks import OWN_MODELS, PARAMETER, Values, is_long, users_of
 from secure_django.guard.requests import code_of_app
 from secure_django.guard.sending import Answer, Sender
-from secure_django.photos.fields import PhotoField
-from secure_django.photos.models import Photo, Verdict
-from secure_django.testing import Travel
-from secure_django.user import User
-from secure_django.web.middleware import KNOWN_METHODS
+from secure_django.guard.tables import CONFIG, OWN_APPS, TABLES, is_tested, named
+from secure_django.guard.users import User
 
 NOT_SHARED = re.compile("no-store|private|s-maxage=1$|immutable")
 SHARED = "may be kept in a cache for others: remove cache_page or cache_control"
@@ -75,19 +66,27 @@ def test_every_url_answers_as_the_access_table_says(
         row = row_for(route)
         if not row or person not in columns(row.app):
             continue
-        page = answer(sender, route, person)
-        expected = row.answer(person)
-        if page.outcome != expected:
-            findings.add(f"{route} answers {page.outcome}, not {expected}", person)
-        # Written by the view, or by a middleware for all others.
-        cache_control = page.response.headers.get("Cache-Control", "")
-        if not NOT_SHARED.search(cache_control):
-            findings.add(f"{route} {SHARED}", person)
+        with findings.going_on(route):
+            page = answer(sender, route, person)
+            expected = row.answer(person)
+            if page.outcome != expected:
+                findings.add(f"{route} answers {page.outcome}, not {expected}", person)
+            if "caches" in CONFIG.rules and may_be_shared(page):
+                findings.add(f"{route} {SHARED}", person)
     findings.report(
         f"If the row is right, change the view. {SEARCH}",
         "Only if the page is meant for them, change the row. If the object belongs to"
         " somebody else, the row then needs a reason: secure_django/guard/access.py.",
     )
+
+
+def may_be_shared(page: Answer) -> bool:
+    """Return whether a cache may keep a page for others.
+
+    The view says so, or a middleware does for all others.
+    """
+    cache_control = page.response.headers.get("Cache-Control", "")
+    return not NOT_SHARED.search(cache_control)
 
 
 @pytest.mark.control("V8.1.1")
@@ -130,6 +129,31 @@ def refuse_others(answers: dict[str, str], route: str) -> None:
         answers["anonym"] = "log-in"
 
 
+@pytest.mark.control("V8.1.1")
+def test_every_app_has_a_table_with_its_rows() -> None:
+    """Nothing asks about an app without a table, nor in whose name others answer."""
+    findings = Findings()
+    for app in OWN_APPS:
+        needs_table = has_own_route(app.name) or models_with_texts(app.name)
+        if needs_table and app.name not in TABLES:
+            findings.add(f"{app.name} has no table")
+    for route in OWN_ROUTES:
+        name = ROUTES[route]
+        table = app_of(route)
+        if name and name != table:
+            findings.add(
+                f"the row of {route} is in the table of {table}, not of {name}"
+            )
+    findings.report(
+        "Write tests/table.py of the app: ROWS for its pages, and objects(owner), which"
+        " makes its objects. The app of `poe app` has an example."
+    )
+
+
+def has_own_route(app: str) -> bool:
+    return any(ROUTES[route] == app for route in OWN_ROUTES)
+
+
 def test_every_row_of_the_access_table_is_used() -> None:
     # Two apps can have a page at the same URL: the first of them is shown.
     assert not [row.route for row in ROWS if not is_used(row)]
@@ -142,7 +166,7 @@ def is_used(row: Row) -> bool:
 def test_every_reason_names_people_things_and_why() -> None:
     findings = Findings()
     fields = [field for model in OWN_MODELS for field in model._meta.concrete_fields]
-    things = {"image", *WORDS, *(field.name for field in fields)}
+    things = {*WORDS, *named("FIELDS"), *(field.name for field in fields)}
     for row in ROWS:
         count = len(row.answers)
         if not len(PEOPLE) <= count <= len(columns(row.app)):
@@ -166,17 +190,29 @@ def faults_of_reason(
 
 
 @pytest.mark.control("V8.2.2")
-def test_every_page_of_an_object_is_asked_for_one() -> None:
+def test_every_page_of_an_object_is_asked_for_one(sender: Sender) -> None:
     """Without an object, a page answers 404, which hides a missing owner check."""
-    for row in (rule(route) for route in OWN_ROUTES if "<" in route):
-        assert "*" not in row.route, (
-            f"{row.route} matches pages of objects,"
-            " each of which needs a row of its own"
-        )
-        found_answers = set(row.answers) - {"404", "log-in"}
-        assert found_answers, (
-            f"nobody finds {row.route}: objects() of {row.app} must make one"
-        )
+    findings = Findings()
+    for route in OWN_ROUTES:
+        values = sender.world.values.get(app_of(route), {})
+        for fault in faults_of_parameters(route, values):
+            findings.add(fault)
+    findings.report(
+        "Let objects() in tests/table.py of the app make an object of the owner, and"
+        " return the values of all parameters, by their names.",
+    )
+
+
+def faults_of_parameters(route: str, values: Values) -> Iterator[str]:
+    row = rule(route)
+    names = PARAMETER.findall(route)
+    for name in names:
+        if name not in values:
+            yield f"objects() of {row.app} returns no {name} for {route}"
+    if names and "*" in row.route:
+        yield f"{row.route} matches {route}, which needs a row of its own"
+    if names and not set(row.answers) - {"404", "log-in"}:
+        yield f"nobody finds {route}: objects() of {row.app} must make one"
 
 
 @pytest.mark.control("V8.2.2")
@@ -203,7 +239,7 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
     findings = Findings()
     world = sender.world
     for app, rows in world.rows.items():
-        same = named_in_tables("SAME_USER")
+        same = named("SAME_USER")
         owner = world.people[app]["owner"].pk
         for row in rows:
             ends = [end for end in ends_of(row, owner) if end not in same]
@@ -217,6 +253,7 @@ def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
     )
 
 
+@pytest.mark.rule("links")
 def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
     findings = Findings()
     for route in OWN_ROUTES:
@@ -233,10 +270,14 @@ def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
     )
 
 
+@pytest.mark.rule("links")
 @pytest.mark.control("V8.3.1")
-def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
+def test_links_with_a_token_end(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever has a link may have received or found it."""
     findings = Findings()
+    travel = stop_clocks(monkeypatch)
     travel(timedelta(days=3650))
     for route in OWN_ROUTES:
         if not any(map(is_long, sender.world.secrets_of(route))):
@@ -252,9 +293,10 @@ def test_links_with_a_token_end(sender: Sender, travel: Travel) -> None:
     )
 
 
+@pytest.mark.rule("deletion")
 def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
     findings = Findings()
-    kept = named_in_tables("STAYS")
+    kept = named("STAYS")
     for app, rows in sender.world.rows.items():
         owner = sender.world.people[app]["owner"]
         theirs = [row for row in rows if is_of_nobody_else(row, owner)]
@@ -272,12 +314,12 @@ def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
     )
 
 
-def delete_account(user: User) -> bool:
+def delete_account(user: Any) -> bool:
     """Return whether an account is deleted.
 
     Where a row needs the account, nothing is deleted, and a page says so.
     """
-    account = User.objects.filter(pk=user.pk)
+    account = User._base_manager.filter(pk=user.pk)
     with suppress(models.ProtectedError, models.RestrictedError):
         account.get().delete()
     return not account.exists()
@@ -287,9 +329,8 @@ def is_stored(row: models.Model) -> bool:
     return type(row)._base_manager.filter(pk=row.pk).exists()
 
 
-def is_of_nobody_else(row: models.Model, owner: User) -> bool:
-    # The photos of a deleted account are deleted later, by a job.
-    if isinstance(row, Photo | Verdict) or not has_texts(type(row)):
+def is_of_nobody_else(row: models.Model, owner: Any) -> bool:
+    if is_tested(row) or not has_texts(type(row)):
         return False
     users = users_of(row)
     if users:
@@ -310,15 +351,14 @@ def ends_of(row: models.Model, owner: object) -> list[str]:
 
 def is_key(field: Any) -> bool:
     """Return whether a field leads to another row of this project's."""
-    return field.related_model in OWN_MODELS and not isinstance(field, PhotoField)
+    model = field.related_model
+    return model in OWN_MODELS and not is_tested(model)
 
 
 def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
     """A model that objects() does not make has no marks, so no test sees its leaks."""
     findings = Findings()
-    for app, table in TABLES.items():
-        if not hasattr(table, "objects"):
-            continue
+    for app in TABLES:
         made_models = set(map(type, sender.world.rows[app]))
         for model in models_with_texts(app) - made_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
@@ -339,7 +379,7 @@ TEXTS = (
 
 def models_with_texts(app: str) -> set[type[models.Model]]:
     app_models = [model for model in OWN_MODELS if model._meta.app_config.name == app]
-    return set(filter(has_texts, app_models))
+    return {model for model in app_models if has_texts(model) and not is_tested(model)}
 
 
 def has_texts(model: type[models.Model]) -> bool:
@@ -350,6 +390,7 @@ def is_text(field: Any) -> bool:
     return isinstance(field, TEXTS) and field.editable and not field.choices
 
 
+@pytest.mark.rule("passwords")
 def test_only_the_log_in_checks_passwords() -> None:
     findings = Findings()
     for app in OWN_APPS:
@@ -364,11 +405,12 @@ def test_only_the_log_in_checks_passwords() -> None:
     )
 
 
+@pytest.mark.rule("csrf")
 @pytest.mark.control("V3.5.1")
 def test_only_named_views_take_requests_of_other_sites() -> None:
     findings = Findings()
     for route in OWN_ROUTES:
-        is_exempt = getattr(VIEWS[route], "csrf_exempt", False)
+        is_exempt = getattr(VIEWS[route].function, "csrf_exempt", False)
         if is_exempt and not rule(route).allows("all", "tokenless"):
             findings.add(f"{route} is csrf_exempt")
     findings.report(
@@ -378,13 +420,9 @@ def test_only_named_views_take_requests_of_other_sites() -> None:
     )
 
 
+@pytest.mark.rule("methods")
 @pytest.mark.control("V13.4.4")
-def test_every_view_restricts_its_methods(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "secure_django.web.middleware.KNOWN_METHODS", [*KNOWN_METHODS, "UNKNOWN"]
-    )
+def test_every_view_restricts_its_methods(sender: Sender) -> None:
     names = []
     for route in ROUTES:
         client = sender.client(sender.world.person("owner", route))

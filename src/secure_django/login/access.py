@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.apps import apps
+
+from secure_django.testing.people import prove_second_factor
 from secure_django.user import User
 
 ROWS = """
@@ -14,6 +17,12 @@ ROWS = """
 /admin/users/user/<object_id>/               log-in log-in log-in   away   away
 /admin/users/user/*                          log-in log-in log-in   403    403
 """
+
+
+def log_in(client: Any, user: User) -> None:
+    """Prove the second factor of staff, which their pages ask for."""
+    if user.is_staff and apps.is_installed("allauth.mfa"):
+        prove_second_factor(client, user)
 
 
 def objects(owner: User) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from secure_django.extras import require_django
+
+require_django("secure_django.photos")
+
 
 class PhotosConfig(AppConfig):
     name = "secure_django.photos"

@@ -41,6 +41,7 @@ class PhotoInput(forms.ClearableFileInput):
 
 class PhotoFormField(forms.FileField):
     widget = PhotoInput
+    reencodes = True  # for the guard
     owner: "User | None" = None  # set by the form
 
     def __init__(self, *, purpose: Purpose, **options: Any) -> None:

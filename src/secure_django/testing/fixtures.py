@@ -1,7 +1,5 @@
 """Fixtures for the tests of all apps."""
 
-import time
-from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,10 +8,10 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
-from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
+from secure_django.guard.clock import stop_clocks
 from secure_django.photos.images import ReencodedImage, validate_and_reencode
 from secure_django.photos.models import Photo
 from secure_django.photos.purposes import Purpose
@@ -76,20 +74,7 @@ def run_on_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
     """Stop the clocks of sessions, rate limits, emails and links; move them forward."""
-    moves: list[timedelta] = []
-    clocks = {
-        "django.utils.timezone.now": timezone.now(),
-        "django.contrib.auth.tokens.PasswordResetTokenGenerator._now": datetime.now(),
-    }
-    for name, start in clocks.items():
-        monkeypatch.setattr(
-            name, lambda *_, start=start: start + sum(moves, timedelta())
-        )
-    seconds = time.time()
-    monkeypatch.setattr(
-        "time.time", lambda: seconds + sum(moves, timedelta()).total_seconds()
-    )
-    return moves.append
+    return stop_clocks(monkeypatch)
 
 
 @pytest.fixture

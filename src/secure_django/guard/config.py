@@ -1,0 +1,84 @@
+"""What a project says about the guard: `[tool.secure-django.guard]` in pyproject.toml.
+
+apps: the names of the apps that the guard asks about; by default, all of the project's
+include: what it asks about too: "admin" and "packages"
+rules: names of RULES, which go beyond who may read and change what
+
+A project with the apps of secure_django has no such table: it is asked about all pages,
+by all rules.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+FILE = "pyproject.toml"
+KEYS = {"apps", "include", "rules"}
+KINDS = {"admin", "packages"}
+# What a project may ask for beside the rules of access.
+RULES = {
+    "caches": "pages for one user say that no cache keeps them",
+    "cookies": "cookies have secure, httponly and samesite",
+    "cors": "no page lets other sites read it",
+    "csp": "no page weakens the Content-Security-Policy",
+    "csrf": "no view takes requests without a CSRF token",
+    "deletion": "objects of a deleted account are deleted",
+    "emails": "an email goes to its reader alone, a stranger gets no user's words",
+    "limits": "a view that adds rows or sends emails has a rate limit",
+    "links": "a token in a URL cannot be guessed, and ends",
+    "lists": "pages stay as quick and short with more objects",
+    "logs": "logs have nothing of what users wrote",
+    "methods": "views refuse the methods that they do not know",
+    "passwords": "the log-in alone checks and changes passwords and emails",
+    "texts": "texts have a length, and URLs a scheme",
+    "uploads": "no file is stored whose content was not checked",
+}
+
+
+class Config(NamedTuple):
+    """The answers of a project."""
+
+    folder: Path  # of the project's own code
+    apps: list[str] | None  # None: every app of the project
+    include: set[str]
+    rules: set[str]
+
+
+def find_folder() -> Path:
+    """Return the folder that the settings name, or the present one."""
+    return Path(getattr(settings, "BASE_DIR", "")).resolve()
+
+
+def find_root() -> Path:
+    """Return the folder with pyproject.toml, from that of the settings upwards."""
+    folder = find_folder()
+    folders = [folder, *folder.parents]
+    return next((path for path in folders if (path / FILE).is_file()), folder)
+
+
+def read_table(root: Path) -> dict[str, Any] | None:
+    """Return the guard's table of pyproject.toml, or None if it has none."""
+    file = root / FILE
+    text = file.read_text(encoding="utf-8-sig") if file.is_file() else ""
+    table: dict[str, Any] | None
+    table = tomllib.loads(text).get("tool", {}).get("secure-django", {}).get("guard")
+    return table
+
+
+def read_config() -> Config:
+    """Return what pyproject.toml says; raise ImproperlyConfigured for unknown words."""
+    root = find_root()
+    table = read_table(root) or {}
+    include = set(table.get("include", ()))
+    rules = set(table.get("rules", ()))
+    unknown = [*(table.keys() - KEYS), *(include - KINDS), *(rules - RULES.keys())]
+    if unknown:
+        message = f"{FILE}: [tool.secure-django.guard] has no {', '.join(unknown)}."
+        raise ImproperlyConfigured(message)
+    if apps.is_installed("secure_django"):
+        return Config(find_folder(), None, KINDS, {*RULES})
+    return Config(find_folder(), table.get("apps"), include, rules)

@@ -1,0 +1,129 @@
+"""The apps of a project, and what their tables say.
+
+An app's table is the module `tests/table.py`. A package has its table in `access.py`.
+Beside ROWS and `objects` (access.py), a table may have
+
+KEPT: what code reads, such as {"Photo.purpose"}; the guard writes no marks into it
+STAYS: models whose rows outlive their owner's account
+SAME_USER: keys whose two ends are always one user, such as {"Note.folder"}
+TESTED: labels of models of a package, whose rows its own tests ask about
+PEOPLE: further columns for every page: a name, and a function that makes the user
+FIELDS: the names of what rows show beside their fields, such as {"image"}
+SITUATIONS: functions that change rows; every page is then opened again
+make_user(**values): a user, if the fields of the model do not say what one needs
+log_in(client, user): what pages ask for beside the session, such as a token
+prepare(monkeypatch): replaces what takes long or is tested elsewhere, and what raises
+    an error that `notice` of secure_django.guard.noticing says in a sentence
+equip(owner): makes what the owner of each app's objects has besides
+fill(field, owner): a value for an empty field, or None
+hide(row, text): writes a text into what a row shows beside its fields, and returns its
+    files by its name, which is one of FIELDS
+is_shown(row, field, user): whether a field of a row is meant for a user
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+
+from secure_django.guard.config import read_config
+
+# That of secure_django last: some of its rows are for the admin pages of every app.
+APPS = sorted(apps.get_app_configs(), key=lambda app: app.name == "secure_django")
+CONFIG = read_config()
+FOREIGN_FOLDERS = {"vendor", "site-packages"}
+LABELS = {app.name: app.label for app in APPS}
+
+
+def is_own_app(app: AppConfig) -> bool:
+    """Return whether an app is this project's, or of a package that is asked for."""
+    return is_of_package_asked_for(app) or is_of_project(app)
+
+
+def is_of_package_asked_for(app: AppConfig) -> bool:
+    """Return whether the setting GUARD_PACKAGES names the package of an app."""
+    package = app.name.partition(".")[0]
+    return package in getattr(settings, "GUARD_PACKAGES", ())
+
+
+def is_of_project(app: AppConfig) -> bool:
+    if CONFIG.apps is not None:
+        return not {app.name, app.label}.isdisjoint(CONFIG.apps)
+    return is_own_path(Path(app.path))
+
+
+def is_own_path(path: Path) -> bool:
+    """Return whether a file or folder is the project's, and not of a package."""
+    path = path.resolve()
+    if not path.is_relative_to(CONFIG.folder):
+        return False
+    return FOREIGN_FOLDERS.isdisjoint(path.relative_to(CONFIG.folder).parts)
+
+
+def import_table(app: AppConfig) -> ModuleType | None:
+    """Return the table of an app, if it has one.
+
+    A project has it among its tests, where `access.py` may be a module of its own. A
+    package has it beside its code.
+    """
+    is_package = is_of_package_asked_for(app) or not is_of_project(app)
+    module = "access" if is_package else "tests.table"
+    if not Path(app.path, *module.split(".")).with_suffix(".py").is_file():
+        return None
+    table = import_module(f"{app.name}.{module}")
+    return table if hasattr(table, "ROWS") else None
+
+
+def import_tables() -> Iterator[tuple[str, ModuleType]]:
+    """Yield the name of each app that has a table, and the table."""
+    for app in APPS:
+        table = import_table(app)
+        if table:
+            yield app.name, table
+
+
+TABLES = dict(import_tables())
+OWN_APPS = [app for app in APPS if is_own_app(app)]
+
+
+def functions(name: str) -> list[Callable[..., Any]]:
+    """Return the functions of this name that the tables have."""
+    tables = TABLES.values()
+    return [getattr(table, name) for table in tables if hasattr(table, name)]
+
+
+def named(name: str) -> set[str]:
+    """Return what the sets of this name in all tables contain."""
+    entries = [getattr(table, name, ()) for table in TABLES.values()]
+    return set().union(*entries)
+
+
+def listed(name: str) -> list[Any]:
+    """Return what the lists of this name in all tables contain."""
+    return [entry for table in TABLES.values() for entry in getattr(table, name, ())]
+
+
+def is_tested(model: Any) -> bool:
+    """Return whether the tests of a package ask about the rows of its model."""
+    return model._meta.label in TESTED
+
+
+def entries(name: str) -> dict[str, Any]:
+    """Return what the dictionaries of this name in all tables contain."""
+    found: dict[str, Any] = {}
+    for table in TABLES.values():
+        found |= getattr(table, name, {})
+    return found
+
+
+# No project exempts a model of its own so.
+TESTED = {
+    label
+    for table in TABLES.values()
+    if table.__name__.endswith(".access")
+    for label in getattr(table, "TESTED", ())
+}

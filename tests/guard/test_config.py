@@ -1,0 +1,21 @@
+"""What a project says about the guard, and the document about it."""
+
+import re
+
+from secure_django.controls.project import PACKAGE
+from secure_django.guard import config
+from secure_django.guard.config import RULES, read_config
+
+GUIDE = PACKAGE / "docs" / "guard.md"
+
+
+def test_guide_has_every_rule() -> None:
+    text, _, _ = GUIDE.read_text(encoding="utf-8").partition("## The access table")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
+    assert {name: rows[name].replace("`", "") for name in RULES} == RULES
+
+
+def test_project_of_the_package_is_asked_by_all_rules() -> None:
+    found = read_config()
+    assert found.rules == {*RULES}
+    assert found.include == config.KINDS

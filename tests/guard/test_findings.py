@@ -1,0 +1,28 @@
+"""What the guard does with what it finds, and with errors of its own."""
+
+import pytest
+
+from secure_django.guard.findings import Findings
+from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
+
+
+def test_error_of_the_guard_is_a_finding_and_loses_none() -> None:
+    findings = Findings()
+    for route in ("/one/", "/two/"):
+        with findings.going_on(route):
+            findings.add(f"{route} is open", "other")
+            raise KeyError(route)
+    lines = list(findings.lines())
+    assert lines[0] == "/one/ is open (other)"
+    assert lines[1].startswith("/one/ was not asked: KeyError in test_findings.py:")
+    assert len(lines) == 4
+    with pytest.raises(pytest.fail.Exception, match="/two/ is open"):
+        findings.report()
+
+
+def test_what_was_noticed_is_forgotten_before_each_request() -> None:
+    notice("sends an email to anybody")
+    HANDLED.append("ValueError")
+    assert NOTICED == ["sends an email to anybody"]
+    forget()
+    assert (NOTICED, HANDLED) == ([], [])
