@@ -12,6 +12,7 @@ import pytest
 FOREIGN = Path(__file__).with_name("foreign")
 WHOLE = pytest.mark.tier("whole")
 LEFT_OUT = ("DJANGO_", "PYTEST_", "GITHUB_")
+TEMPORARY_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
 # A user without a name, whose email is how they log in, in an app without migrations.
 BY_EMAIL = """
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -37,7 +38,7 @@ def run_guard(project: Path) -> str:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(LEFT_OUT)
+        if name == TEMPORARY_FOLDERS or not name.startswith(LEFT_OUT)
     }
     command = ["pytest", "-n0", "-p", "no:cacheprovider", "--color=no"]
     process = subprocess.run(
