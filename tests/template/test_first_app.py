@@ -540,15 +540,13 @@ def test_view_that_takes_every_method_and_page_without_an_object_are_named(
     change(folder, edits)
     with pytest.raises(AssertionError) as failure:
         run_tests(folder, ACCESS)
-    errors = [
-        line for line in str(failure.value).splitlines() if line.startswith("E  ")
-    ]
-    assert {
-        line.split(": ", 1)[1] for line in errors if "AssertionError: " in line
-    } == {
+    report = str(failure.value)
+    for finding in (
+        "objects() of notes returns no note for /notes/<note>/print/",
         "nobody finds /notes/<note>/print/: objects() of notes must make one",
         "/notes/: put @require_http_methods before the view",
-    }
+    ):
+        assert finding in report
 
 
 @whole
