@@ -4,8 +4,8 @@ apps: the names of the apps that the guard asks about; by default, all of the pr
 include: what it asks about too: "admin" and "packages"
 rules: names of RULES, which go beyond who may read and change what
 
-A project with the apps of secure_django has no such table: it is asked about all pages,
-by all rules.
+A project with the photos of secure_django has no such table: it is asked about all
+pages, by all rules.
 """
 
 import tomllib
@@ -79,6 +79,6 @@ def read_config() -> Config:
     if unknown:
         message = f"{FILE}: [tool.secure-django.guard] has no {', '.join(unknown)}."
         raise ImproperlyConfigured(message)
-    if apps.is_installed("secure_django"):
+    if apps.is_installed("secure_django.photos"):  # as the plugin does
         return Config(find_folder(), None, KINDS, {*RULES})
     return Config(find_folder(), table.get("apps"), include, rules)
