@@ -50,7 +50,7 @@ LEFT_OUT = {"controls", "guard", "migrations", "testing"}
 FAILED = re.compile(r"^(?:FAILED|ERROR) \S+::", re.MULTILINE)
 SENTENCE = re.compile(r"[A-Z][a-z ].* ", re.DOTALL)
 NOTICED, SURVIVES, STILLBORN = "noticed", "survives", "does not start"
-SLOW = {"tests/conf/test_settings.py", "src/secure_django/guard/test_access.py"}
+SLOW = {"tests/conf/test_settings.py", "src/secure_django/guard/test_table.py"}
 # What is run in a process of its own, where coverage does not see it.
 UNSEEN = {
     "src/secure_django/conf/": ["tests/conf/test_settings.py"],

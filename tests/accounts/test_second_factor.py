@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from config import urls
 from secure_django.guard.access import ROUTES, open_page, outcome, row_for
-from secure_django.guard.marks import World
+from secure_django.guard.world import World
 from secure_django.testing import (
     LOGIN,
     PASSWORD,

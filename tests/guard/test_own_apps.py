@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from secure_django.guard import requests
+from secure_django.guard import names
 from secure_django.guard.access import ROUTES, is_own
 from secure_django.guard.sending import HTTPSClient, log_in
 from secure_django.guard.tables import TABLES, is_own_app
@@ -54,8 +54,8 @@ def test_code_is_read_without_its_tests(
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("cart = 1\n", encoding="utf-8")
-    monkeypatch.setattr(requests, "OWN_APPS", [make_app(folder)])
-    assert {path for path, _ in requests.code_of_app("shop")} == {files[0]}
+    monkeypatch.setattr(names, "OWN_APPS", [make_app(folder)])
+    assert {path for path, _ in names.code_of_app("shop")} == {files[0]}
 
 
 def test_table_adds_what_an_app_needs_beside_the_session(

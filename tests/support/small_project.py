@@ -70,7 +70,7 @@ LIST = """\
 | V8.2.1 | 1 | A01 | functions need a permission | shown |
 | V12.1.1 | 1 | A04 | TLS 1.2 or 1.3 | shown |
 """
-PAGES = "secure_django/guard/test_access.py::test_pages"
+PAGES = "secure_django/guard/test_table.py::test_pages"
 COOKIES = "secure_django/controls/test_headers.py::test_cookies"
 OTHER_SITES = "secure_django/controls/test_headers.py::test_of_other_sites"
 TLS = "secure_django/controls/test_nginx.py::test_tls"
@@ -120,7 +120,7 @@ def copy_package(folder: Path) -> None:
     command = Path("commands", "test.py")
     shutil.copyfile(ROOT / "src" / "secure_django" / command, package / command)
     for name, text in {
-        "guard/test_access.py": GUARD,
+        "guard/test_table.py": GUARD,
         "controls/test_headers.py": CONTROLS,
         "controls/test_nginx.py": NGINX,
         "controls/release.json": json.dumps(RELEASE),

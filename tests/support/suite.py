@@ -11,11 +11,16 @@ PYTEST = (
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"),
     *("-c", "pyproject.toml"),
 )
-GUARD = [
-    str(Path(guard.__file__).with_name(f"test_{name}.py"))
-    for name in ("access", "reading", "writing")
-]
-ACCESS, READING, WRITING = GUARD
+GUARD = sorted(map(str, Path(guard.__file__).parent.glob("test_*.py")))
+
+
+def guard_files(*names: str) -> list[str]:
+    return [file for file in GUARD if Path(file).stem.removeprefix("test_") in names]
+
+
+READING = guard_files("lists", "reading", "switches")
+WRITING = guard_files("writing")
+ACCESS = [file for file in GUARD if file not in READING + WRITING]
 CONTROLS = str(Path(controls.__file__).parent)
 
 

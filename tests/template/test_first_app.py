@@ -333,7 +333,7 @@ def test_names_of_variables_and_of_models_work(project: Project) -> None:
     apps = ["pages", "clients", "photos", "diary", "press", longest]
     for app in apps:
         assert make(folder, app).returncode == 0, app
-    run_tests(folder, ACCESS, *apps)
+    run_tests(folder, *ACCESS, *apps)
     models = [
         re.search(
             r"^class (\w+)\(", (folder / app / "models.py").read_text(), re.MULTILINE
@@ -379,7 +379,7 @@ def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
         for it in ("models.py", "forms.py", "templates/workshops/detail.html")
     }
     assert sum(lines.values()) <= 10
-    run_tests(folder, "workshops", ACCESS, WRITING)
+    run_tests(folder, "workshops", *ACCESS, *WRITING)
 
 
 @whole
@@ -390,7 +390,7 @@ def test_formset_of_the_document_passes_every_check(project: Project) -> None:
     add_formset(folder)
     checked = run(folder, *POE, "check")
     assert "Failed" not in checked, checked
-    run_tests(folder, "workshops", ACCESS, CONTROLS)
+    run_tests(folder, "workshops", *ACCESS, CONTROLS)
 
 
 @whole
@@ -466,7 +466,7 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     run(folder, "ruff", "check", "--no-cache")
     run(folder, sys.executable, "-m", "mypy", ".", mypy_cache)
     (folder / "notes" / "tests" / "test_roles.py").write_text(ROLES, encoding="utf-8")
-    run_tests(folder, ACCESS, "notes")
+    run_tests(folder, *ACCESS, "notes")
 
 
 @whole
@@ -482,7 +482,7 @@ def test_url_without_an_access_rule_is_named_with_the_row_to_add(
     ]
     change(folder, edits)
     with pytest.raises(AssertionError) as failure:
-        run_tests(folder, ACCESS)
+        run_tests(folder, *ACCESS)
     *_, output = str(failure.value).partition(" FAILURES ")
     assert "no access rule for /reports/\n" in output
     assert ["/reports/", *["400"] * 5] in [line.split() for line in output.splitlines()]
@@ -504,7 +504,7 @@ def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> 
         ],
     )
     with pytest.raises(AssertionError) as failure:
-        run_tests(folder, ACCESS)
+        run_tests(folder, *ACCESS)
     output = str(failure.value)
     for person in ("other", "staff", "reviewer"):
         assert f"says[{person}]" in output
@@ -539,7 +539,7 @@ def test_view_that_takes_every_method_and_page_without_an_object_are_named(
         )
     change(folder, edits)
     with pytest.raises(AssertionError) as failure:
-        run_tests(folder, ACCESS)
+        run_tests(folder, *ACCESS)
     report = str(failure.value)
     for finding in (
         "objects() of notes returns no note for /notes/<note>/print/",
@@ -570,4 +570,4 @@ def test_put_and_delete_are_for_views_to_choose(project: Project) -> None:
     )
     change(folder, [("notes/views.py", "@require_POST\ndef delete", limited)])
     (folder / "notes" / "tests" / "test_delete.py").write_text(DELETE, encoding="utf-8")
-    run_tests(folder, ACCESS, "notes/tests/test_delete.py")
+    run_tests(folder, *ACCESS, "notes/tests/test_delete.py")

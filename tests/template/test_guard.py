@@ -208,7 +208,7 @@ def test_row_to_append_is_never_what_an_unsafe_view_answers(clinic: Path) -> Non
             ("config/urls.py", "\nurlpatterns", f"\n{RESPONSE}\nurlpatterns"),
         ],
     )
-    found = failures(clinic, ACCESS, "-k", "has_an_access_rule")
+    found = failures(clinic, *ACCESS, "-k", "has_an_access_rule")
     rows = [line.split() for line in found.splitlines()]
     assert ["/admin/visits/<pk>/", "log-in", "200", "404", "404", "404"] in rows, found
     assert ["/numbers/", "log-in", "200", "200", "200", "200"] in rows, found
@@ -226,13 +226,13 @@ def test_role_opens_the_pages_of_other_apps(clinic: Path) -> None:
             ("users/tests/table.py", 'ROWS = ""', f'ROWS = "{row}"'),
         ],
     )
-    found = failures(clinic, READING, "-k", "belongs_to_others")
+    found = failures(clinic, *READING, "-k", "belongs_to_others")
     assert "/cards/ shows User.email (patient)" in found
 
 
 def test_one_user_at_both_ends_of_an_object_is_named(clinic: Path) -> None:
     change(clinic, [("visits/tests/table.py", "patient=patient", "patient=owner")])
-    found = failures(clinic, ACCESS, "-k", "two_users_share")
+    found = failures(clinic, *ACCESS, "-k", "two_users_share")
     assert "Visit.owner and Visit.patient lead to the same user" in found
 
 
@@ -240,21 +240,21 @@ def test_object_that_stays_without_its_account_is_named(clinic: Path) -> None:
     key = "user = models.ForeignKey(\n        settings.AUTH_USER_MODEL, models.CASCADE"
     kept = key.replace("CASCADE", "SET_NULL, null=True")
     change(clinic, [("visits/models.py", key, kept)])
-    found = failures(clinic, ACCESS, "-k", "deleted_account")
+    found = failures(clinic, *ACCESS, "-k", "deleted_account")
     assert "Day stays when its owner is deleted" in found
 
 
 def test_token_that_can_be_guessed_is_named(clinic: Path) -> None:
     edit = ("token=token_urlsafe()", "token=str(visit.pk)")
     change(clinic, [("visits/tests/table.py", *edit)])
-    found = failures(clinic, ACCESS, "-k", "guesses")
+    found = failures(clinic, *ACCESS, "-k", "guesses")
     assert "/visits/shared/<token>/ has a token that can be guessed" in found
 
 
 def test_check_of_a_password_outside_the_log_in_is_named(clinic: Path) -> None:
     added = "def is_known(user, it):\n    return user.check_password(it)\n\n\nPAGE = "
     change(clinic, [("visits/page.py", "PAGE = ", added)])
-    found = failures(clinic, ACCESS, "-k", "checks_passwords")
+    found = failures(clinic, *ACCESS, "-k", "checks_passwords")
     assert re.search(r"visits.page\.py:\d+ calls check_password", found)
 
 
@@ -263,7 +263,7 @@ def test_model_that_a_copy_breaks_is_named(clinic: Path) -> None:
     unique = 'models.UniqueConstraint(fields=["user", "day"], name="one_day")'
     few = 'models.CheckConstraint(condition=models.Q(pk__lt=9), name="few")'
     change(clinic, [("visits/models.py", unique, few)])
-    found = failures(clinic, READING, "-k", "as_quick_and_short")
+    found = failures(clinic, *READING, "-k", "as_quick_and_short")
     assert "Day cannot be copied: " in found
 
 

@@ -22,7 +22,7 @@ from django.db import transaction
 
 from config.wsgi import application
 from secure_django.guard.access import ROUTES
-from secure_django.guard.marks import World
+from secure_django.guard.world import World
 from secure_django.logging import MAX_LENGTH, JSONFormatter
 from secure_django.photos.models import Photo
 from secure_django.testing import HTTPSClient, MakeUser

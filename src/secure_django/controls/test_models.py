@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.models import FileField  # noqa: TID251  # to find those of models
 from django.urls import get_resolver
 
-from secure_django.guard.marks import OWN_MODELS
+from secure_django.guard.rows import OWN_MODELS
 from secure_django.guard.tables import is_own_app, named
 from secure_django.photos.forms import PhotoModelForm
 from secure_django.user import User

@@ -65,6 +65,7 @@ WORDS = {
     "tokenless": "send a request without a CSRF token",
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
+PARAMETER = re.compile(r"<(\w+)>")  # of a route
 # In a pattern of URLs: (?P<name>...) or <converter:name>.
 PATTERN_PARAMETER = re.compile(r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>")
 

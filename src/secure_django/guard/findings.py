@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.exceptions import FieldError
 
 from secure_django.guard.marks import MARK, MARKUP, Mark
-from secure_django.guard.requests import EVIL, EVIL_HOST, WORD
 from secure_django.guard.sending import Answer
 from secure_django.guard.tables import CONFIG
+from secure_django.guard.typed import EVIL, EVIL_HOST, WORD
 
 REASON = (
     "Only if they are meant to, end the row in tests/table.py of the app with who, what"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from secure_django.guard.marks import World
 from secure_django.guard.noticing import handled_exceptions
 from secure_django.guard.sending import Sender, record_logs, record_names, record_opened
 from secure_django.guard.tables import OWN_APPS, functions
+from secure_django.guard.world import World
 
 
 @pytest.fixture

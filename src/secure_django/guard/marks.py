@@ -1,53 +1,22 @@
-"""The objects of each app's owner: their texts and files are marks.
+"""Marks: texts that only their holder may read.
 
-A page with a mark shows what only the owner may read, unless its row in the access
-table says who else may, and why.
+They stand in the texts and files of what each app's owner has. A page with a mark shows
+what only the owner may read, unless its row in the access table says who else may, and
+why.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
-from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
-from django.core.files.storage import Storage
-from django.db import IntegrityError, models, transaction
+from django.db import models
 
-from secure_django.guard.access import FURTHER_PEOPLE, OWN_ROUTES, app_of, roles
-from secure_django.guard.tables import (
-    APPS,
-    TABLES,
-    functions,
-    is_own_app,
-    named,
-)
-from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF, User, new_user
-
-type Key = tuple[type[models.Model], Any]
-type Values = dict[str, Any]
-type State = dict[Key, Values]
+from secure_django.guard.tables import functions
 
 PREFIX = "m4rk"
 MARK = re.compile(rf"{PREFIX}\d\d\d\dz")
-PARAMETER = re.compile(r"<(\w+)>")  # of a route
 MARKUP = "<m4rk>"  # behind a mark: neither a template nor a sanitizer lets it through
 SECRET = re.compile(r"password|secret|token|hash|key|code")
-# Packages with a table too: pages of this project show photos.
-APPS_WITH_OBJECTS = [app for app in APPS if is_own_app(app) or app.name in TABLES]
-OWN_MODELS = [
-    model
-    for app in APPS_WITH_OBJECTS
-    for model in app.get_models(include_auto_created=True)
-]
-
-
-make_user = next(iter(functions("make_user")), new_user)
 
 
 class Mark(NamedTuple):
@@ -63,236 +32,11 @@ class Mark(NamedTuple):
         return f"{type(self.row).__name__}.{self.field}"
 
 
-class World:
-    """The objects of all apps, and the people: see secure_django/guard/access.py."""
-
-    def __init__(self) -> None:
-        self.staff = {"staff": make_user(is_staff=True)} if HAS_STAFF else {}
-        self.staff |= {name: make() for name, make in FURTHER_PEOPLE.items()}
-        self.numbers = count()
-        self.marks: list[Mark] = []
-        self.hidden: dict[Any, list[Mark]] = {}  # by the key of the user
-        self.values: dict[str, Values] = {}
-        self.values_of_other: dict[str, Values] = {}
-        self.single: list[str] = []  # apps whose `objects` works only once
-        self.rows: dict[str, list[models.Model]] = {}
-        self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
-        # Texts that code reads, such as a photo's purpose.
-        self.kept = named("KEPT")
-        # Each app has people of its own: two apps may each give a user a profile.
-        self.people = {app: self.make_people(app) for app in TABLES}
-        self.strangers = self.make_people("")  # for pages of apps without a table
-        for app in TABLES:
-            self.make_objects(app)
-            for row in self.rows[app]:
-                self.mark_row(row, app)
-        pages = {self.url(route): route for route in OWN_ROUTES}
-        self.routes: dict[str, str] = pages
-
-    def new_mark(self) -> str:
-        return f"{PREFIX}{next(self.numbers):04}z"
-
-    def make_people(self, app: str) -> dict[str, Any]:
-        names = ["owner", "other", *roles(app)]
-        return {name: self.make_person() for name in names}
-
-    def make_person(self) -> Any:
-        # A mark in place of the hash: no password fits it.
-        password = self.new_mark()
-        values = {"password": password}
-        email = self.new_mark()
-        if HAS_EMAIL:
-            values[EMAIL] = f"{email}@example.com"
-        user = make_user(**values)
-        self.marks.append(Mark(password, user, "password", user.pk))
-        if HAS_EMAIL:
-            self.marks.append(Mark(email, user, EMAIL, user.pk))
-        return user
-
-    def make_objects(self, app: str) -> None:
-        self.rows[app] = []
-        make = getattr(TABLES[app], "objects", None)
-        if make is None:
-            return
-        before = all_values()
-        people = self.people[app]
-        owner, other, *users_in_roles = people.values()
-        for equip in functions("equip"):
-            equip(owner)
-        self.values[app] = make(owner, *users_in_roles)
-        for row in rows_since(before):
-            add_files(row, owner)
-        self.rows[app] = rows_since(before)
-        other_roles = [self.make_person() for _ in users_in_roles]
-        try:
-            with transaction.atomic():
-                self.values_of_other[app] = make(other, *other_roles)
-        except IntegrityError:
-            self.single.append(app)
-
-    def mark_row(self, row: models.Model, app: str) -> None:
-        """Write marks into the texts and files of a row.
-
-        Signals and save() do not notice this.
-        """
-        holder = self.holder(row, app)
-        for field in row._meta.concrete_fields:
-            text = self.mark_field(field, row, app)
-            if text:
-                self.marks.append(Mark(text, row, field.name, holder))
-        for hide in functions("hide"):
-            text = self.new_mark()
-            for name, files in hide(row, text).items():
-                self.marks.append(Mark(text, row, name, holder))
-                self.paths[app] += map(path_of, files)
-        row.refresh_from_db()
-
-    def mark_field(self, field: Any, row: models.Model, app: str) -> str | None:
-        """Return the mark of a field, unless it has none.
-
-        A secret that code looks up stays as it is, and is the mark.
-        """
-        value = getattr(row, field.attname)
-        mark = self.new_mark()
-        if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
-            return self.mark_file(value, app, mark) if value else None
-        text = self.accepted_text(field, row, app, mark)
-        if text:
-            update_row(row, {field.name: text})
-            return mark
-        is_secret = SECRET.search(field.name) and is_long(value)
-        return str(value) if is_secret else None
-
-    def mark_file(self, file: Any, app: str, mark: str) -> str:
-        overwrite(file.storage, file.name, mark)
-        self.paths[app].append(path_of(file.name))
-        return mark
-
-    def accepted_text(
-        self, field: Any, row: models.Model, app: str, mark: str
-    ) -> str | None:
-        """Return the mark in the form that a field takes, if it takes a user's text."""
-        is_text = isinstance(field, models.CharField | models.TextField)
-        is_name = isinstance(field, models.SlugField) or field.primary_key
-        is_of_user = field.editable or getattr(field, "is_encrypted", False)
-        if not is_text or is_name or field.choices or not is_of_user:
-            return None
-        label = f"{type(row).__name__}.{field.name}"
-        value = getattr(row, field.attname)
-        is_in_url = value in self.values[app].values()
-        if label in self.kept or is_in_url:
-            return None
-        texts = [f"{mark}{MARKUP}", mark]
-        if isinstance(field, models.EmailField):
-            texts = [f"{mark}@example.com"]
-        elif isinstance(field, models.URLField):
-            texts = [f"https://{mark}.example/"]
-        return next((text for text in texts if is_valid(field, row, text)), None)
-
-    def holder(self, row: models.Model, app: str) -> Any:
-        """Return the key of the user to whom a row belongs: the owner first."""
-        user_keys = users_of(row)
-        people = self.people[app].values()
-        keys = [person.pk for person in people]
-        return next((key for key in keys if key in user_keys), keys[0])
-
-    def hidden_from(self, user: Any) -> list[Mark]:
-        """Return the marks that a user may not read without a reason."""
-        person = user or AnonymousUser()
-        if person.pk not in self.hidden:
-            of_others = [mark for mark in self.marks if mark.holder != person.pk]
-            self.hidden[person.pk] = [
-                mark for mark in of_others if not is_published(mark, person)
-            ]
-        return self.hidden[person.pk]
-
-    def refresh(self) -> None:
-        """Read the rows again, after something else has changed them."""
-        for mark in self.marks:
-            mark.row.refresh_from_db()
-        self.hidden.clear()
-
-    def person(self, name: str, route: str) -> Any:
-        """Return the user of a column of the access table, or of another app's."""
-        groups = [self.people_of(route), self.staff, *self.people.values()]
-        return next((group[name] for group in groups if name in group), None)
-
-    def people_of(self, route: str) -> dict[str, Any]:
-        return self.people.get(app_of(route), self.strangers)
-
-    def url(self, route: str, **values: Any) -> str:
-        """Fill a route with the given values, or else with the owner's."""
-        values = self.values.get(app_of(route), {}) | values
-        # No object has the number 0.
-        return PARAMETER.sub(lambda match: str(values.get(match[1], 0)), route)
-
-    def secrets_of(self, route: str) -> list[str]:
-        """Return the secrets of a URL, which whoever knows them may use."""
-        values = self.values.get(app_of(route), {})
-        names = filter(SECRET.search, PARAMETER.findall(route))
-        secrets = [values[name] for name in names if name in values]
-        return [str(secret) for secret in secrets if not isinstance(secret, int)]
-
-    def route_of(self, url: str, default: str) -> str:
-        """Return the route of a URL, if it is one of the owner's."""
-        return self.routes.get(url.partition("?")[0], default)
-
-    def own_urls(self, route: str) -> list[str]:
-        """Return the URL of the other user's own object, if it is not the owner's."""
-        values = self.values_of_other.get(app_of(route), {})
-        url = self.url(route, **values)
-        return [url] if url != self.url(route) else []
-
-    def mixed_urls(self, route: str) -> list[str]:
-        """Return URLs with one value of the other user's objects among the owner's."""
-        values = self.values_of_other.get(app_of(route), {})
-        names = PARAMETER.findall(route)
-        own = self.values.get(app_of(route), {})
-        differing = [name for name in names if values.get(name) != own.get(name)]
-        if len(differing) < 2:
-            return []
-        return [self.url(route, **{name: values[name]}) for name in differing]
-
-
-def rows_since(before: State) -> list[models.Model]:
-    new_keys = all_values().keys() - before.keys()
-    sorted_keys = sorted(new_keys, key=names_of_key)
-    return [model._base_manager.get(pk=pk) for model, pk in sorted_keys]
-
-
-def names_of_key(key: Key) -> tuple[str, str]:
-    model, pk = key
-    return model.__name__, str(pk)
-
-
-def add_files(row: models.Model, owner: Any) -> None:
-    """Fill the fields of files and photos that are empty."""
-    for field in row._meta.concrete_fields:
-        value = getattr(row, field.name)
-        if value:
-            continue
-        if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
-            value.save("paper.pdf", ContentFile(b""), save=False)
-            value = value.name
-        else:
-            value = filled(field, owner)
-        if not value:
-            continue
-        # Some rows may have none.
-        with suppress(IntegrityError), transaction.atomic():
-            update_row(row, {field.name: value})
-
-
-def filled(field: Any, owner: Any) -> Any:
-    """Return the value that a table has for an empty field, or None."""
-    values = (fill(field, owner) for fill in functions("fill"))
-    return next(filter(None, values), None)
-
-
-def update_row(row: models.Model, values: Values) -> None:
-    """Write values past signals and save()."""
-    rows = type(row)._base_manager.filter(pk=row.pk)
-    rows.update(**values)
+def is_published(mark: Mark, person: Any) -> bool:
+    """Return whether an app's table says that a mark is meant for a person."""
+    return any(
+        is_shown(mark.row, mark.field, person) for is_shown in functions("is_shown")
+    )
 
 
 def is_long(value: object) -> bool:
@@ -306,37 +50,3 @@ def is_valid(field: Any, row: models.Model, value: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def path_of(name: str) -> str:
-    return str(Path(settings.MEDIA_ROOT, name))
-
-
-def overwrite(storage: Storage, name: str, text: str) -> None:
-    storage.delete(name)
-    storage.save(name, ContentFile(text.encode()))
-
-
-def is_published(mark: Mark, person: Any) -> bool:
-    """Return whether an app's table says that a mark is meant for a person."""
-    return any(
-        is_shown(mark.row, mark.field, person) for is_shown in functions("is_shown")
-    )
-
-
-def users_of(row: models.Model) -> set[Any]:
-    """Return the keys of the users whom a row names."""
-    fields = row._meta.concrete_fields
-    names = [field.attname for field in fields if field.related_model is User]
-    values = {getattr(row, name) for name in names} - {None}
-    return values | {row.pk} if isinstance(row, User) else values
-
-
-def all_values() -> State:
-    """Return each row of this project's models."""
-    return {(model, row["pk"]): row for model in OWN_MODELS for row in values_of(model)}
-
-
-def values_of(model: type[models.Model]) -> Iterator[Values]:
-    names = [field.attname for field in model._meta.concrete_fields]
-    yield from model._base_manager.values("pk", *names)

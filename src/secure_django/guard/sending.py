@@ -24,9 +24,10 @@ from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import outcome
-from secure_django.guard.marks import OWN_MODELS, State, Values, World, all_values
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
+from secure_django.guard.rows import OWN_MODELS, State, Values, all_values
 from secure_django.guard.tables import functions
+from secure_django.guard.world import World
 
 OTHER_SITE = "https://evil.example"
 WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
@@ -183,6 +184,16 @@ class Sender:
             list(NOTICED),
             list(HANDLED),
         )
+
+    def answer(self, route: str, person: str) -> Answer:
+        """Return the answer to GET, or to the first method that the route allows."""
+        user = self.world.person(person, route)
+        url = self.world.url(route)
+        page = self.send(user, url)
+        if page.outcome == "405":
+            method = page.response.headers["Allow"].partition(",")[0].lower()
+            page = self.send(user, url, method)
+        return page
 
     def restore_files(self) -> list[bytes]:
         """Undo what happened to files, and return the contents of new ones."""

@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from secure_django.testing import HTTPSClient, Login, MakePhoto, MakeUser, Travel
 from secure_django.guard.access import ROUTES
 from tests.languages import FIXED, found, read_html, record, unmarked
-from secure_django.guard.marks import World
+from secure_django.guard.world import World
 from secure_django.web.error_pages import error_page
 from secure_django.photos.images import ERROR_MESSAGES, OTHER_FORMATS
 from secure_django.photos.models import Status

@@ -1,0 +1,116 @@
+"""Queries by GET for what is the owner's."""
+
+import re
+from collections.abc import Iterable, Iterator
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import urlencode, urljoin
+
+from django.db import models
+
+from secure_django.guard.access import app_of
+from secure_django.guard.forms import fitting_values
+from secure_django.guard.marks import PREFIX
+from secure_django.guard.names import names_of_app, texts_of_app
+from secure_django.guard.rows import Values
+from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.typed import EVIL, EVIL_HOST
+from secure_django.guard.users import email_of
+from secure_django.guard.values import TARGETS, own_rows, texts_of_row
+from secure_django.guard.world import World
+
+ATTRIBUTE = {
+    name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
+}
+FORM = re.compile(r"(<form[^>]*>)(.*?)</form>", re.DOTALL)
+
+
+class Query(NamedTuple):
+    """A request by GET."""
+
+    url: str
+    asked: str  # the text that the URL queries
+
+
+def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Query]:
+    """Yield queries for what is the owner's."""
+    world = sender.world
+    app = app_of(route)
+    values = asked_values(world, route)
+    yield from queries_by_code(url, app, values)
+    # The names that the view has read so far.
+    names = sorted(sender.names[url])
+    for value in values:
+        for name in names:
+            yield Query(with_query(url, {name: value}), value)
+    yield from searches(url, names, own_rows(world, route))
+    for text in texts_of_app(app) if names else ():
+        yield query_for(url, names, text)
+    yield from followed(page, url, values)
+
+
+def queries_by_code(url: str, app: str, values: list[str]) -> Iterator[Query]:
+    """Yield queries with all names in the code of an app."""
+    names = names_of_app(app)
+    for value in values:
+        yield query_for(url, names, value)
+    targets = dict.fromkeys(TARGETS & names, EVIL_HOST)
+    yield Query(with_query(url, targets), "")
+
+
+def searches(url: str, names: list[str], rows: list[models.Model]) -> Iterator[Query]:
+    """Yield queries with the texts of a row in the parameters of their names."""
+    for row in rows:
+        texts = texts_of_row(row)
+        query = {name: texts[name] for name in names if name in texts}
+        if query:
+            yield Query(with_query(url, query), str(query))
+
+
+def followed(page: Answer, url: str, values: list[str]) -> Iterator[Query]:
+    """Yield the links with a query and the forms of a page, each field with a value."""
+    for link in links_of(page.text, url):
+        yield Query(link, "")
+    for target, fields in searches_on(page, url):
+        yield Query(with_query(target, fields), "")
+        for value in values:
+            for name in fields:
+                yield Query(with_query(target, fields | {name: value}), value)
+
+
+def asked_values(world: World, route: str) -> list[str]:
+    """Return what belongs to the owner: keys, an email and paths of files."""
+    owner = world.people_of(route)["owner"]
+    keys = {str(row.pk) for row in own_rows(world, route)}
+    paths = world.paths[app_of(route)]
+    emails = filter(None, [email_of(owner)])
+    return [str(owner.pk), *keys, *emails, *paths, PREFIX, EVIL]
+
+
+def query_for(url: str, names: Iterable[str], value: str) -> Query:
+    """Return a query for a value by all names at once."""
+    return Query(with_query(url, dict.fromkeys(names, value)), value)
+
+
+def with_query(url: str, query: Values) -> str:
+    return f"{url}?{urlencode(query)}"
+
+
+def links_of(text: str, url: str) -> set[str]:
+    """Return the links of a page that have a query."""
+    links = map(unescape, re.findall(r'href="([^"]+)"', text))
+    targets = {urljoin(url, link) for link in links}
+    return {target for target in targets if target.startswith("/") and "?" in target}
+
+
+def searches_on(page: Answer, url: str) -> Iterator[tuple[str, Values]]:
+    """Yield the URL and the values of each form of a page that sends a query by GET."""
+    fitting = fitting_values(page)
+    for tag, body in FORM.findall(page.text):
+        method = ATTRIBUTE["method"].search(tag)
+        if method and method[1].lower() != "get":
+            continue
+        action = ATTRIBUTE["action"].search(tag)
+        target = urljoin(url, unescape(action[1])) if action else url
+        names = ATTRIBUTE["name"].findall(body)
+        yield target, {name: fitting.get(name, "") for name in names}

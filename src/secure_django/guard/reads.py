@@ -1,0 +1,119 @@
+"""What a person reads on a page, and by asking it for what is the owner's."""
+
+from pathlib import Path
+
+from secure_django.guard.access import OWN_ROUTES, REFUSALS, ROLES, is_asked, rule
+from secure_django.guard.findings import Findings, faults, shown, weak_cookies
+from secure_django.guard.marks import Mark
+from secure_django.guard.queries import Query, followed, queries
+from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.tables import CONFIG
+from secure_django.guard.typed import EVIL
+
+
+class Visit:
+    """What a person reads on a page, and by asking it for what is the owner's."""
+
+    def __init__(
+        self, sender: Sender, route: str, person: str, findings: Findings
+    ) -> None:
+        self.sender = sender
+        self.world = sender.world
+        self.route = route
+        self.person = person
+        self.findings = findings
+        self.user = self.world.person(person, route)
+        self.url = self.world.url(route)
+        self.hidden = self.world.hidden_from(self.user)
+
+    def add(self, sentence: str) -> None:
+        self.findings.add(sentence, self.person)
+
+    def search(self, page: Answer, url: str) -> None:
+        """Look in every way for what is the owner's."""
+        if self.route not in OWN_ROUTES or not is_asked(self.person, self.route):
+            self.follow_page(page, url)
+            return
+        self.ask_page(page, url)
+        self.ask_caches(page, url)
+        if self.person in {"other", *ROLES}:
+            self.mix_owners()
+        if self.person == "other":
+            self.look_from_own_object()
+
+    def open_page(self, url: str) -> Answer:
+        page = self.sender.send(self.user, url)
+        self.read(page, self.route)
+        return page
+
+    def ask_page(self, page: Answer, url: str) -> None:
+        for query in queries(self.sender, self.route, url, page):
+            self.ask(query)
+
+    def follow_page(self, page: Answer, url: str) -> None:
+        for query in followed(page, url, []):
+            self.ask(query)
+
+    def ask_caches(self, page: Answer, url: str) -> None:
+        """Open a page once more, just after its owner has opened it."""
+        owner = self.world.people_of(self.route)["owner"]
+        cached = self.sender.send(self.user, url, after=owner)
+        hidden = self.hidden_on(self.route)
+        usual_marks = set(shown(page.text, hidden))
+        for mark in set(shown(cached.text, hidden)) - usual_marks:
+            sentence = f"{self.route} shows {mark.label} from a cache"
+            self.add(f"{sentence}: name the user in its key")
+
+    def ask(self, query: Query) -> None:
+        answer = self.sender.send(self.user, query.url)
+        route = self.world.route_of(query.url, self.route)
+        self.read(answer, route, query.asked)
+
+    def mix_owners(self) -> None:
+        for url in self.world.mixed_urls(self.route):
+            if self.sender.send(self.user, url).outcome not in REFUSALS:
+                self.add(f"{self.route} mixes the numbers of two owners")
+
+    def look_from_own_object(self) -> None:
+        """Open the page of an own object, whose forms may name what is the owner's."""
+        owner_key = self.world.people_of(self.route)["owner"].pk
+        self.hidden = [mark for mark in self.hidden if mark.holder == owner_key]
+        for url in self.world.own_urls(self.route):
+            self.ask_page(self.open_page(url), url)
+
+    def hidden_on(self, route: str) -> list[Mark]:
+        row = rule(route)
+        known_url = self.world.url(route)  # with the token of a link
+        secret_marks = [mark for mark in self.hidden if mark.text not in known_url]
+        return [
+            mark for mark in secret_marks if not row.allows(self.person, mark.field)
+        ]
+
+    def read(self, answer: Answer, route: str, asked: str = "") -> None:
+        """Add each mark in an answer that the person may not read."""
+        row = rule(route)
+        hidden = self.hidden_on(route)
+        means = " by its path" if Path(asked).is_absolute() else ""
+        for mark in shown(answer.text, hidden, asked):
+            self.add(f"{route} shows {mark.label}{means}")
+        if "logs" in CONFIG.rules:
+            self.read_logs(answer, route, asked)
+        may_leave = route not in OWN_ROUTES or row.allows(self.person, "leaves")
+        for fault in faults(answer, may_leave=may_leave):
+            self.add(f"{route} {fault}")
+        if route in OWN_ROUTES:
+            self.add_effects(answer, route)
+
+    def read_logs(self, answer: Answer, route: str, asked: str) -> None:
+        for mark in shown(answer.logs, self.hidden_on(route), asked):
+            self.add(f"{route} logs {mark.label}: log ids only")
+        if EVIL in answer.logs:
+            self.add(f"{route} logs a parameter: log ids only")
+
+    def add_effects(self, answer: Answer, route: str) -> None:
+        for fault in weak_cookies(answer):
+            self.add(f"{route} {fault}")
+        for model in answer.written:
+            self.add(f"GET {route} changes {model.__name__}: do so by POST")
+        if answer.mails:
+            self.add(f"GET {route} sends an email: do so by POST")

@@ -1,0 +1,56 @@
+"""What a request takes: an owner, a right, a status, an account."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from secure_django.guard.attempts import Attempt
+from secure_django.guard.retries import without
+from secure_django.guard.sending import Change
+from secure_django.guard.users import EMAIL, User, email_of
+from secure_django.guard.values import RIGHTS
+
+
+def taken(attempt: Attempt) -> Iterator[str]:
+    for change in attempt.answer.changes:
+        for field in change.fields():
+            if is_taken(attempt, field, change.new.get(field.attname)):
+                yield f"lets a user set {change.model.__name__}.{field.name}"
+
+
+def is_taken(attempt: Attempt, field: Any, value: Any) -> bool:
+    """Return whether an owner, a right or a status has the value of the request."""
+    sent = attempt.request.sent
+    name = field.attname
+    is_owner = field.related_model is User
+    is_right = RIGHTS.match(name) or not field.editable
+    if not (is_owner or is_right) or name not in sent:
+        return False
+    if str(value) != str(sent[name]) or attempt.allows(field.name):
+        return False
+    return not is_set_without(attempt, field, value)
+
+
+def is_set_without(attempt: Attempt, field: Any, value: Any) -> bool:
+    """Return whether the view sets the value itself, as one that publishes does."""
+    texts = {str(value)}
+    if field.related_model is User:
+        users = User._base_manager.filter(pk=value)
+        texts.update(map(email_of, users))
+    method = attempt.request.method
+    options = without(texts, attempt.request.options)
+    answer = attempt.sender.send(attempt.user, attempt.url, method, **options)
+    return any(sets(change, field, value) for change in answer.changes)
+
+
+def sets(change: Change, field: Any, value: Any) -> bool:
+    """Return whether a row gets the value, which it did not have."""
+    name = field.attname
+    is_same_field = change.model is field.model
+    return is_same_field and change.changes(name) and change.new.get(name) == value
+
+
+def changed_accounts(attempt: Attempt) -> Iterator[str]:
+    for change in attempt.answer.changes:
+        is_account = change.model is User and change.new
+        if is_account and (change.changes(EMAIL) or change.changes("password")):
+            yield "makes an account or changes its log-in: leave both to allauth"

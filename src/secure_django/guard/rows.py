@@ -1,0 +1,90 @@
+"""The rows of the project's models."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import models
+
+from secure_django.guard.tables import APPS, TABLES, is_own_app, is_tested
+from secure_django.guard.users import User
+
+type Key = tuple[type[models.Model], Any]
+type Values = dict[str, Any]
+type State = dict[Key, Values]
+TEXTS = (
+    models.CharField,
+    models.TextField,
+    models.FileField,  # noqa: TID251  # of a recipe
+)
+# Packages with a table too: pages of this project show photos.
+APPS_WITH_OBJECTS = [app for app in APPS if is_own_app(app) or app.name in TABLES]
+OWN_MODELS = [
+    model
+    for app in APPS_WITH_OBJECTS
+    for model in app.get_models(include_auto_created=True)
+]
+
+
+def all_values() -> State:
+    """Return each row of this project's models."""
+    return {(model, row["pk"]): row for model in OWN_MODELS for row in values_of(model)}
+
+
+def values_of(model: type[models.Model]) -> Iterator[Values]:
+    names = [field.attname for field in model._meta.concrete_fields]
+    yield from model._base_manager.values("pk", *names)
+
+
+def rows_since(before: State) -> list[models.Model]:
+    new_keys = all_values().keys() - before.keys()
+    sorted_keys = sorted(new_keys, key=names_of_key)
+    return [model._base_manager.get(pk=pk) for model, pk in sorted_keys]
+
+
+def names_of_key(key: Key) -> tuple[str, str]:
+    model, pk = key
+    return model.__name__, str(pk)
+
+
+def update_row(row: models.Model, values: Values) -> None:
+    """Write values past signals and save()."""
+    rows = type(row)._base_manager.filter(pk=row.pk)
+    rows.update(**values)
+
+
+def users_of(row: models.Model) -> set[Any]:
+    """Return the keys of the users whom a row names."""
+    fields = row._meta.concrete_fields
+    names = [field.attname for field in fields if field.related_model is User]
+    values = {getattr(row, name) for name in names} - {None}
+    return values | {row.pk} if isinstance(row, User) else values
+
+
+def models_with_texts(app: str) -> set[type[models.Model]]:
+    app_models = [model for model in OWN_MODELS if model._meta.app_config.name == app]
+    return {model for model in app_models if has_texts(model) and not is_tested(model)}
+
+
+def has_texts(model: type[models.Model]) -> bool:
+    return model is not User and any(map(is_text, model._meta.concrete_fields))
+
+
+def is_text(field: Any) -> bool:
+    return isinstance(field, TEXTS) and field.editable and not field.choices
+
+
+def ends_of(row: models.Model, owner: object) -> list[str]:
+    """Return the keys of a row that lead to the owner."""
+    names = [field.name for field in row._meta.concrete_fields if is_key(field)]
+    targets = {name: getattr(row, name) for name in names}
+    return [
+        f"{type(row).__name__}.{name}"
+        for name, target in targets.items()
+        if target and owner in users_of(target)
+    ]
+
+
+def is_key(field: Any) -> bool:
+    """Return whether a field leads to another row of this project's."""
+    model = field.related_model
+    return model in OWN_MODELS and not is_tested(model)

@@ -1,0 +1,75 @@
+"""Accounts: their deletion, and their passwords."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import models, transaction
+
+from secure_django.guard.findings import Findings
+from secure_django.guard.names import code_of_app
+from secure_django.guard.rows import ends_of, has_texts, users_of
+from secure_django.guard.sending import Sender
+from secure_django.guard.tables import OWN_APPS, is_tested, named
+from secure_django.guard.users import User
+
+
+@pytest.mark.rule("deletion")
+def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
+    findings = Findings()
+    kept = named("STAYS")
+    for app, rows in sender.world.rows.items():
+        owner = sender.world.people[app]["owner"]
+        theirs = [row for row in rows if is_of_nobody_else(row, owner)]
+        with transaction.atomic():
+            is_deleted = delete_account(owner)
+            stored_rows = filter(is_stored, theirs if is_deleted else ())
+            names = {type(row).__name__ for row in stored_rows}
+            transaction.set_rollback(True)
+        for name in names - kept:
+            findings.add(f"{name} stays when its owner is deleted")
+    findings.report(
+        "If it is theirs, set on_delete=models.CASCADE on the key that leads to them.",
+        "Only if it must stay, name it in tests/table.py of the app, and in"
+        ' SECURITY.md: STAYS = {"Invoice"}',
+    )
+
+
+def delete_account(user: Any) -> bool:
+    """Return whether an account is deleted.
+
+    Where a row needs the account, nothing is deleted, and a page says so.
+    """
+    account = User._base_manager.filter(pk=user.pk)
+    with suppress(models.ProtectedError, models.RestrictedError):
+        account.get().delete()
+    return not account.exists()
+
+
+def is_stored(row: models.Model) -> bool:
+    return type(row)._base_manager.filter(pk=row.pk).exists()
+
+
+def is_of_nobody_else(row: models.Model, owner: Any) -> bool:
+    if is_tested(row) or not has_texts(type(row)):
+        return False
+    users = users_of(row)
+    if users:
+        return users == {owner.pk}
+    return bool(ends_of(row, owner.pk))
+
+
+@pytest.mark.rule("passwords")
+def test_only_the_log_in_checks_passwords() -> None:
+    findings = Findings()
+    for app in OWN_APPS:
+        for path, part in code_of_app(app.name):
+            name = getattr(part, "attr", "") or getattr(part, "id", "")
+            if name in {"check_password", "acheck_password"}:
+                relative_path = path.relative_to(settings.BASE_DIR, walk_up=True)
+                findings.add(f"{relative_path}:{part.lineno} calls {name}")
+    findings.report(
+        "Leave the log-in to allauth, which counts attempts and asks for the second"
+        " factor. Before a change, put @reauthentication_required above the view.",
+    )

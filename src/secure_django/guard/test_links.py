@@ -1,0 +1,51 @@
+"""Links with a token: nobody guesses it, and it ends."""
+
+from datetime import timedelta
+
+import pytest
+
+from secure_django.guard.access import OWN_ROUTES, REFUSALS, app_of, columns, rule
+from secure_django.guard.clock import stop_clocks
+from secure_django.guard.findings import Findings
+from secure_django.guard.marks import is_long
+from secure_django.guard.sending import Sender
+
+
+@pytest.mark.rule("links")
+def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        secrets = sender.world.secrets_of(route)
+        if not secrets or any(map(is_long, secrets)):
+            continue
+        is_open = sender.answer(route, "anonym").outcome not in REFUSALS
+        if is_open and not rule(route).allows("anonym", "guesses"):
+            findings.add(f"{route} has a token that can be guessed")
+    findings.report(
+        "Let secrets.token_urlsafe() make it.",
+        "Only if whoever guesses it may open the page, end the row in tests/table.py of"
+        " the app with:  # anonym: guesses: WHY",
+    )
+
+
+@pytest.mark.rule("links")
+@pytest.mark.control("V8.3.1")
+def test_links_with_a_token_end(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has a link may have received or found it."""
+    findings = Findings()
+    travel = stop_clocks(monkeypatch)
+    travel(timedelta(days=3650))
+    for route in OWN_ROUTES:
+        if not any(map(is_long, sender.world.secrets_of(route))):
+            continue
+        for person in set(columns(app_of(route))) - {"owner"}:
+            is_refused = sender.answer(route, person).outcome in {*REFUSALS, "410"}
+            if not is_refused and not rule(route).allows(person, "lasting"):
+                findings.add(f"{route} has no end", person)
+    findings.report(
+        "Store when the link expires, and let the view search among valid ones.",
+        "Only if it is meant to last, end the row in tests/table.py of the app with:"
+        "  # all: lasting: WHY",
+    )

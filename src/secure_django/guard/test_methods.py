@@ -1,0 +1,34 @@
+"""What a view takes: tokens of its forms, and methods that it knows."""
+
+import pytest
+
+from secure_django.guard.access import OWN_ROUTES, ROUTES, VIEWS, rule
+from secure_django.guard.findings import Findings
+from secure_django.guard.sending import Sender
+
+
+@pytest.mark.rule("csrf")
+@pytest.mark.control("V3.5.1")
+def test_only_named_views_take_requests_of_other_sites() -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        is_exempt = getattr(VIEWS[route].function, "csrf_exempt", False)
+        if is_exempt and not rule(route).allows("all", "tokenless"):
+            findings.add(f"{route} is csrf_exempt")
+    findings.report(
+        "Remove it. A script sends the page's token in the header X-CSRFToken.",
+        "Only if machines call it, check a signature or a token of theirs, and end the"
+        " row in tests/table.py with:  # all: tokenless: WHY",
+    )
+
+
+@pytest.mark.rule("methods")
+@pytest.mark.control("V13.4.4")
+def test_every_view_restricts_its_methods(sender: Sender) -> None:
+    names = []
+    for route in ROUTES:
+        client = sender.client(sender.world.person("owner", route))
+        response = client.generic("UNKNOWN", sender.world.url(route))
+        if response.status_code != 405:
+            names.append(route)
+    assert not names, f"{', '.join(names)}: put @require_http_methods before the view"

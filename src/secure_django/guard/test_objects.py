@@ -1,0 +1,99 @@
+"""What `objects` makes: enough that each page and each model is asked about."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from secure_django.guard.access import (
+    OWN_ROUTES,
+    PARAMETER,
+    REFUSALS,
+    Row,
+    app_of,
+    columns,
+    rule,
+)
+from secure_django.guard.advice import FIND_NOTHING
+from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.rows import Values, ends_of, models_with_texts
+from secure_django.guard.sending import Sender
+from secure_django.guard.tables import TABLES, named
+
+
+@pytest.mark.control("V8.2.2")
+def test_every_page_of_an_object_is_asked_for_one(sender: Sender) -> None:
+    """Without an object, a page answers 404, which hides a missing owner check."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        values = sender.world.values.get(app_of(route), {})
+        for fault in faults_of_parameters(route, values):
+            findings.add(fault)
+    findings.report(
+        "Let objects() in tests/table.py of the app make an object of the owner, and"
+        " return the values of all parameters, by their names.",
+    )
+
+
+def faults_of_parameters(route: str, values: Values) -> Iterator[str]:
+    row = rule(route)
+    names = PARAMETER.findall(route)
+    for name in names:
+        if name not in values:
+            yield f"objects() of {row.app} returns no {name} for {route}"
+    if names and "*" in row.route:
+        yield f"{row.route} matches {route}, which needs a row of its own"
+    if names and not set(row.answers) - {"404", "log-in"}:
+        yield f"nobody finds {route}: objects() of {row.app} must make one"
+
+
+@pytest.mark.control("V8.2.2")
+def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
+    findings = Findings()
+    for row in (rule(route) for route in OWN_ROUTES if "<" in route):
+        for person in set(columns(row.app)) - {"owner"}:
+            if lets_in(row, person) and not has_reason(row, person):
+                findings.add(f"{row.route} gives others what is the owner's", person)
+    findings.report(f"{FIND_NOTHING} The row then says 404.", REASON)
+
+
+def lets_in(row: Row, person: str) -> bool:
+    return bool(row.answers) and row.answer(person) not in REFUSALS
+
+
+def has_reason(row: Row, person: str) -> bool:
+    return any({person, "all"} & reason.people for reason in row.reasons)
+
+
+@pytest.mark.control("V8.2.2")
+def test_objects_that_two_users_share_are_made_for_two(sender: Sender) -> None:
+    """One user at both ends would hide what each of the two may do."""
+    findings = Findings()
+    world = sender.world
+    for app, rows in world.rows.items():
+        same = named("SAME_USER")
+        owner = world.people[app]["owner"].pk
+        for row in rows:
+            ends = [end for end in ends_of(row, owner) if end not in same]
+            if len(ends) > 1:
+                findings.add(f"{' and '.join(ends)} lead to the same user")
+    findings.report(
+        "Give objects() in tests/table.py a user for the other end:"
+        " def objects(owner: User, patient: User)",
+        "Only if both ends are always one user, name one of them there:"
+        ' SAME_USER = {"Note.folder"}',
+    )
+
+
+def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
+    """A model that objects() does not make has no marks, so no test sees its leaks."""
+    findings = Findings()
+    for app in TABLES:
+        made_models = set(map(type, sender.world.rows[app]))
+        for model in models_with_texts(app) - made_models:
+            findings.add(f"objects() of {app} makes no {model.__name__}")
+    for app in sender.world.single:
+        findings.add(f"objects() of {app} works only once")
+    findings.report(
+        "Let objects() in tests/table.py of the app make one of the owner, whoever"
+        " that is, with unique values of its own."
+    )

@@ -1,0 +1,99 @@
+"""What a page shows once a field of a row has another value."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import BooleanField, Model
+
+from secure_django.guard.access import OTHERS, OWN_ROUTES, app_of, is_asked
+from secure_django.guard.advice import SHOW_OWN
+from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.reads import Visit
+from secure_django.guard.rows import update_row, users_of
+from secure_django.guard.sending import Sender
+from secure_django.guard.tables import TABLES, is_tested
+from secure_django.guard.world import World
+
+
+@pytest.mark.parametrize("person", OTHERS)
+def test_no_switch_shows_what_else_belongs_to_others(
+    person: str, sender: Sender
+) -> None:
+    """A page that is open once `is_public` is true shows only what it is meant to."""
+    findings = Findings()
+    for app in TABLES:
+        switches = switches_of_app(sender.world, app, person)
+        usual = read_pages(sender, app, person) if switches else set()
+        for switch in switches:
+            for sentence in read_after(switch, sender, app, person) - usual:
+                findings.add(f"Once {switch}, {sentence}", person)
+    findings.report(SHOW_OWN, REASON)
+
+
+class Switch(NamedTuple):
+    """A field that is yes or no, or a choice, and a value that objects() did not give.
+
+    Such a field may open a page to others.
+    """
+
+    row: Model
+    name: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{type(self.row).__name__}.{self.name} is {self.value}"
+
+    def turn(self) -> bool:
+        """Give the value to the row, and return whether it may have it."""
+        try:
+            with transaction.atomic():
+                update_row(self.row, {self.name: self.value})
+        except IntegrityError:
+            return False
+        return True
+
+
+def switches_of_app(world: World, app: str, person: str) -> list[Switch]:
+    user = world.people[app].get(person)
+    rows = world.rows[app]
+    return [switch for row in rows for switch in switches_of(row, user)]
+
+
+def switches_of(row: Model, user: Any) -> Iterator[Switch]:
+    is_about_user = user and users_of(row) == {user.pk}  # as a membership is
+    if is_about_user or is_tested(row):
+        return
+    for field in row._meta.concrete_fields:
+        for value in values_of_switch(field):
+            if value != getattr(row, field.name):
+                yield Switch(row, field.name, value)
+
+
+def values_of_switch(field: Any) -> list[Any]:
+    if isinstance(field, BooleanField):
+        return [True, False]
+    keys = [key for key, _ in field.flatchoices]
+    return [key for key in keys if key not in {"", None}]
+
+
+def read_after(switch: Switch, sender: Sender, app: str, person: str) -> set[str]:
+    """Return what is found on the pages of an app once a field has another value."""
+    with transaction.atomic():
+        # It may decide who sees a photo, too.
+        sender.world.hidden.clear()
+        sentences = read_pages(sender, app, person) if switch.turn() else set()
+        transaction.set_rollback(True)
+    sender.world.hidden.clear()
+    return sentences
+
+
+def read_pages(sender: Sender, app: str, person: str) -> set[str]:
+    """Return what is found on the pages of an app."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        if app_of(route) == app and is_asked(person, route):
+            visit = Visit(sender, route, person, findings)
+            visit.open_page(sender.world.url(route))
+    return set(findings.people)
