@@ -1,37 +1,65 @@
-"""The fixture of the tests that request every page as every person."""
+"""The fixtures of the tests that request every page as every person."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
+from django.db import transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 
 from secure_django.guard.noticing import handled_exceptions
 from secure_django.guard.sending import Sender, record_logs, record_names, record_opened
 from secure_django.guard.tables import OWN_APPS, functions
 from secure_django.guard.world import World
 
+# Not in the database: the readiness check could not read a table that a transaction
+# has changed.
+CACHES = {"default": {"BACKEND": "secure_django.guard.sending.RecordingCache"}}
+
+
+@pytest.fixture(scope="module")
+def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("world")
+
+
+@pytest.fixture(scope="module")
+def world(
+    world_folder: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[World]:
+    """Yield the people and objects, which each test of a module finds as they were."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with pytest.MonkeyPatch.context() as monkeypatch, arranged(world_folder):
+            prepare(monkeypatch)
+            world = World()
+        yield world
+        transaction.set_rollback(True)
+
 
 @pytest.fixture
 def sender(
-    db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, world_folder: Path, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sender]:
     """Yield the object that sends requests as any user."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    # Not in the database: the readiness check could not read a table that this
-    # transaction has changed.
-    settings.CACHES = {
-        "default": {"BACKEND": "secure_django.guard.sending.RecordingCache"}
-    }
+    prepare(monkeypatch)
+    with arranged(world_folder), handled_exceptions(app.path for app in OWN_APPS):
+        sender = Sender(world)
+        record_logs(sender, monkeypatch)
+        record_names(sender, monkeypatch)
+        record_opened(sender, monkeypatch)
+        yield sender
+        sender.restore_files()
+
+
+def arranged(folder: Path) -> override_settings:
+    return override_settings(MEDIA_ROOT=folder / "media", CACHES=CACHES)
+
+
+def prepare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace what the apps' tables replace, and what waits for a commit."""
     # A test's transaction is never committed.
     monkeypatch.setattr(
         "django.db.transaction.on_commit", lambda function, **kwargs: function()
     )
-    for prepare in functions("prepare"):
-        prepare(monkeypatch)
-    sender = Sender(World())
-    record_logs(sender, monkeypatch)
-    record_names(sender, monkeypatch)
-    record_opened(sender, monkeypatch)
-    with handled_exceptions(app.path for app in OWN_APPS):
-        yield sender
+    for replace in functions("prepare"):
+        replace(monkeypatch)

@@ -4,6 +4,7 @@ The people open every page, and send queries for what is the owner's.
 """
 
 import pytest
+from django.db import transaction
 
 from secure_django.guard.access import OTHERS, ROUTES
 from secure_django.guard.advice import SHOW_OWN
@@ -23,10 +24,13 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
             visit = Visit(sender, route, person, findings)
             visit.search(visit.open_page(visit.url), visit.url)
     # Approval, for example, may publish a photo, but nothing else of its owner.
-    for change in listed("SITUATIONS"):
-        change()
-        sender.refresh()
-        open_pages(sender, person, findings)
+    with transaction.atomic():
+        for change in listed("SITUATIONS"):
+            change()
+            sender.refresh()
+            open_pages(sender, person, findings)
+        transaction.set_rollback(True)
+    sender.refresh()
     findings.report(SHOW_OWN, REASON)
 
 
