@@ -16,6 +16,7 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from secure_django.controls.project import Project
+    from secure_django.guard.config import Config
 
 pytest.register_assert_rewrite(
     "secure_django.controls", "secure_django.guard", "secure_django.testing"
@@ -26,7 +27,9 @@ SUITES = {
     "guard": ["secure_django.guard.fixtures"],
     "controls": ["secure_django.testing.fixtures", "secure_django.controls.fixtures"],
 }
+COLLECTED = "secure_django.controls.collected"
 EVIDENCE = "secure_django.controls.evidence"
+COMPLETENESS = "secure_django.controls.completeness"
 COLLECTING = "secure-django-collecting"
 MARKERS = (
     "control(id): the control in docs/controls.md that the test demonstrates",
@@ -45,15 +48,18 @@ def pytest_configure(config: pytest.Config) -> None:
         collect(config, settings.BASE_DIR, SUITES)
         # A project's own tests, not the package's.
         if config.rootpath.samefile(settings.BASE_DIR):
+            config.pluginmanager.import_plugin(COLLECTED)
             config.pluginmanager.import_plugin(EVIDENCE)
     elif is_guard_asked_for():
         collect(config, config.rootpath, {"guard": SUITES["guard"]})
+        config.pluginmanager.import_plugin(COLLECTED)
+        config.pluginmanager.import_plugin(COMPLETENESS)
 
 
 def is_guard_asked_for() -> bool:
-    from secure_django.guard.config import find_root, read_table
+    from secure_django.guard.config import find_root, has_table
 
-    return read_table(find_root()) is not None
+    return has_table(find_root())
 
 
 def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> None:
@@ -119,13 +125,19 @@ class Collecting:
         return None
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out the tests of rules that the project does not ask for."""
+        """Leave out tests of the guard that the project does not ask for."""
         from secure_django.guard.config import read_config
 
-        rules = read_config().rules
-        items[:] = [item for item in items if is_asked_for(item, rules)]
+        config = read_config()
+        items[:] = [item for item in items if is_asked_for(item, config)]
 
 
-def is_asked_for(item: pytest.Item, rules: set[str]) -> bool:
+def is_asked_for(item: pytest.Item, config: "Config") -> bool:
+    """Return whether a test is of a rule that is asked for, and not left out.
+
+    In a project of the template, evidence.py leaves tests out, and counts them.
+    """
     marker = item.get_closest_marker("rule")
-    return marker is None or marker.args[0] in rules
+    is_of_rules = marker is None or marker.args[0] in config.rules
+    name = getattr(item, "originalname", "")
+    return is_of_rules and (config.is_of_template or name not in config.left_out)

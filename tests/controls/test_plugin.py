@@ -206,7 +206,7 @@ def test_test_is_left_out_with_a_reason(project: SmallProject) -> None:
     project.configure(left_out=REASON)
     result = project.run(module=TEST)
     assert result.status == 0, result.output
-    assert "\n1 tests left out: test_of_other_sites\n" in result.output
+    assert "\n1 left out: test_of_other_sites\n" in result.output
     evidence = result.whole
     assert evidence
     totals = evidence["totals"]

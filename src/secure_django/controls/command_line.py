@@ -2,6 +2,10 @@
 
 import pytest
 
+# With these in the command, only a part of the tests is meant to run.
+SELECTING = {"-k", "-m", "--deselect", "--ignore", "--ignore-glob", "--co"}
+SELECTING |= {"--collect-only", "--lf", "--last-failed", "--sw", "--stepwise"}
+
 
 def names_paths(config: pytest.Config) -> bool:
     """Return whether the command names files or folders, by being in one too.
@@ -15,3 +19,11 @@ def names_paths(config: pytest.Config) -> bool:
     words = {str(word) for word in command.args}
     is_by_argument = config.args_source is pytest.Config.ArgsSource.ARGS
     return is_by_argument and not words.isdisjoint(config.args)
+
+
+def is_selection(config: pytest.Config) -> bool:
+    """Return whether the command names tests. Options in a file do not count."""
+    return names_paths(config) or any(
+        word.partition("=")[0] in SELECTING or word[:2] in SELECTING
+        for word in config.invocation_params.args
+    )

@@ -22,10 +22,17 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from pytest_django.plugin import blocking_manager_key
 
-from secure_django.controls.command_line import names_paths
-from secure_django.controls.outcomes import Outcomes, function_of, written_tests
+from secure_django.controls.collected import collected_tests, is_worker
+from secure_django.controls.command_line import is_selection
+from secure_django.controls.outcomes import (
+    Outcomes,
+    function_of,
+    left_out_by,
+    written_tests,
+)
 from secure_django.controls.project import Project, name_of, read_project
 from secure_django.controls.release import Release, read_release
+from secure_django.guard.config import kind_of
 
 # A control, its level, its category of the OWASP Top 10, what it requires, its state
 # and the reason.
@@ -34,13 +41,7 @@ LISTED = re.compile(
     re.MULTILINE,
 )
 LIST = Path(__file__).parents[1] / "docs" / "controls.md"
-# With these in the command, only a part of the tests is meant to run.
-SELECTING = {"-k", "-m", "--deselect", "--ignore", "--ignore-glob", "--co"}
-SELECTING |= {"--collect-only", "--lf", "--last-failed", "--sw", "--stepwise"}
 EVIDENCE = pytest.StashKey[dict[str, Any]]()
-# The ids of all tests that were collected, with the ids of their controls.
-COLLECTED = pytest.StashKey[dict[str, list[str]]]()
-WORKER_OUTPUT = "secure_django_collected"
 BY_RELEASE = "shown by the release"
 LEFT_OUT = "left out"
 STATES = (
@@ -72,30 +73,16 @@ def pytest_pycollect_makemodule(
     return pytest.Module.from_parent(parent, path=module_path, nodeid=name)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    controls = [marker.args[0] for marker in item.iter_markers("control")]
-    item.user_properties += [("control", control) for control in controls]
-    item.config.stash.setdefault(COLLECTED, {})[item.nodeid] = controls
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Deselect the tests that pyproject.toml leaves out."""
     left_out = read_project(settings.BASE_DIR).left_out
-    deselected = [item for item in items if function_of(item.nodeid) in left_out]
+    deselected = [item for item in items if left_out_by(item.nodeid, left_out)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if function_of(item.nodeid) not in left_out]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take what a process of pytest-xdist has collected: this one collects nothing."""
-    output = getattr(node, "workeroutput", {})  # a process that was killed has none
-    collected = node.config.stash.setdefault(COLLECTED, {})
-    collected.update(output.get(WORKER_OUTPUT, {}))
+        items[:] = [item for item in items if item not in deselected]
 
 
 def commit() -> str | None:
@@ -116,14 +103,6 @@ def database(config: pytest.Config) -> str:
     with suppress(DatabaseError), config.stash[blocking_manager_key].unblock():
         numbers = connection.get_database_version()
     return f"{connection.display_name} {'.'.join(map(str, numbers))}".strip()
-
-
-def is_selection(config: pytest.Config) -> bool:
-    """Return whether the command names tests. Options in a file do not count."""
-    return names_paths(config) or any(
-        word.partition("=")[0] in SELECTING or word[:2] in SELECTING
-        for word in config.invocation_params.args
-    )
 
 
 class Controls:
@@ -185,9 +164,9 @@ class Controls:
         """Return why a control is not shown, if this project is why."""
         if state == LEFT_OUT:
             tests = self.outcomes.controls[control]
-            functions = {function_of(test) for test in tests}
             reasons = self.project.left_out
-            return "; ".join(str(reasons[it]) for it in reasons if it in functions)
+            names = {left_out_by(test, reasons) for test in tests}
+            return "; ".join(str(reasons[it]) for it in reasons if it in names)
         tests_of_release = self.release.controls.get(control, [])
         if state == "not provided" and tests_of_release:
             missing = {self.project.missing(test) for test in tests_of_release}
@@ -200,7 +179,8 @@ def check_left_out(left_out: dict[str, Any], tests: set[str]) -> list[str]:
     functions = {function_of(test) for test in tests}
     problems = []
     for name, reason in left_out.items():
-        if name not in functions:
+        # The guard asks about its pages, rules and people.
+        if kind_of(name) == "test" and name not in functions:
             problems.append(f"{name} is left out, but no test of this project has it")
         if not isinstance(reason, str) or not reason.strip():
             problems.append(f"{name} is left out without a reason")
@@ -210,10 +190,9 @@ def check_left_out(left_out: dict[str, Any], tests: set[str]) -> list[str]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
-    collected = config.stash.setdefault(COLLECTED, {})
-    if hasattr(config, "workerinput"):  # pytest-xdist: only a part of the tests ran
-        config.workeroutput[WORKER_OUTPUT] = collected  # type: ignore[attr-defined]
+    if is_worker(config):
         return
+    collected = collected_tests(config)
     project = read_project(settings.BASE_DIR)
     release = read_release()
     outcomes = Outcomes(config.pluginmanager.get_plugin("terminalreporter"), collected)
@@ -233,7 +212,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         did_not_run = {
             test: reason
             for test, reason in outcomes.did_not_run(required, written).items()
-            if function_of(test) not in project.left_out
+            if not left_out_by(test, project.left_out)
         }
         problems = check_left_out(project.left_out, {*required, *written, *collected})
         states = {row["state"] for row in controls}
@@ -319,7 +298,7 @@ def summarize(evidence: dict[str, Any], states: dict[str, list[str]]) -> list[st
         lines.append(f"{len(ids)} {state}{names}")
     left_out = evidence["left_out"]
     if left_out:
-        lines.append(f"{len(left_out)} tests left out: {', '.join(left_out)}")
+        lines.append(f"{len(left_out)} left out: {', '.join(left_out)}")
     return lines
 
 

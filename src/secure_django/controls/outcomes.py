@@ -3,7 +3,8 @@
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ OUTCOMES = {"skipped": "skipped", "passed": "passed", "xpassed": "passed"}
 OUTCOMES |= {"xfailed": "failed", "failed": "failed", "error": "error"}
 # Folders with tests that are not the project's own.
 FOREIGN = {"node_modules", "site-packages", "vendor"}
+GUARD = "secure_django/guard/"
 NOT_COLLECTED = "was not collected"
 DESELECTED = "was deselected"
 SKIPPED = "was skipped"
@@ -25,6 +27,22 @@ def name_of_test(test: str) -> str:
 
 def function_of(test: str) -> str:
     return name_of_test(test).rpartition("::")[2]
+
+
+def rules_of(test: str) -> set[str]:
+    """Return the rule that a test of the guard is about, if there is one."""
+    if not test.startswith(GUARD):
+        return set()
+    file, _, name = name_of_test(test).partition("::")
+    module = import_module(file.removesuffix(".py").replace("/", "."))
+    marks = getattr(getattr(module, name), "pytestmark", [])
+    return {mark.args[0] for mark in marks if mark.name == "rule"}
+
+
+def left_out_by(test: str, left_out: dict[str, Any]) -> str:
+    """Return the name of the test or of its rule, if pyproject.toml leaves it out."""
+    names = [function_of(test), *rules_of(test)]
+    return next((name for name in names if name in left_out), "")
 
 
 def name_of_function(node: ast.stmt) -> str:
@@ -76,10 +94,10 @@ class Outcomes:
                 tests = self.controls.setdefault(control, {})
                 tests[report.nodeid] = OUTCOMES[category]
 
-    def add_left_out(self, functions: Iterable[str]) -> None:
+    def add_left_out(self, left_out: dict[str, Any]) -> None:
         """Add the tests that pyproject.toml leaves out to those of their controls."""
         for test, controls in sorted(self.collected.items()):
-            if function_of(test) in functions:
+            if left_out_by(test, left_out):
                 for control in controls:
                     self.controls.setdefault(control, {})[test] = "left out"
 

@@ -37,6 +37,7 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.shortcuts import resolve_url
 from django.urls import get_resolver
@@ -186,8 +187,14 @@ def app_of(route: str) -> str:
 
 
 def is_of_admin(route: str) -> bool:
-    """Return whether the URLs of a page are those of an admin site."""
-    return "admin" in VIEWS[route].app_names
+    """Return whether an admin site of Django made the view.
+
+    Its app_name alone does not say so: an own one may be the same.
+    """
+    function, app_names = VIEWS[route]
+    model_admin = getattr(function, "model_admin", None)
+    site = getattr(function, "admin_site", getattr(model_admin, "admin_site", None))
+    return "admin" in app_names and isinstance(site, AdminSite)
 
 
 def is_included(route: str) -> bool:
@@ -211,7 +218,8 @@ def is_own(route: str) -> bool:
     return is_of_own_app(route) and not is_of_admin(route)
 
 
-ROUTES = {route: app_of_view(route) for route in VIEWS if is_included(route)}
+INCLUDED = {route: app_of_view(route) for route in VIEWS if is_included(route)}
+ROUTES = {route: app for route, app in INCLUDED.items() if route not in CONFIG.left_out}
 OWN_ROUTES = [route for route in ROUTES if is_own(route)]
 
 
@@ -229,8 +237,10 @@ def columns(app: str) -> list[str]:
 
 
 ROLES = sorted({role for app in TABLES for role in roles(app)})
+EVERYBODY = [*PEOPLE, *ROLES]
+ASKED = [person for person in EVERYBODY if person not in CONFIG.left_out]
 # Whom the tests ask what is the owner's.
-OTHERS = [*(person for person in PEOPLE if person != "owner"), *ROLES]
+OTHERS = [person for person in ASKED if person != "owner"]
 
 
 def is_asked(person: str, route: str) -> bool:

@@ -4,6 +4,9 @@ apps: the names of the apps that the guard asks about; by default, all of the pr
 include: what it asks about too: "admin" and "packages"
 rules: names of RULES, which go beyond who may read and change what
 
+What it leaves out, each with a reason, stands in `[tool.secure-django.left-out]`: a
+page by its route, a rule or a person by its name, a test by that of its function.
+
 A project with the photos of secure_django has no such table: it is asked about all
 pages, by all rules.
 """
@@ -46,6 +49,17 @@ class Config(NamedTuple):
     apps: list[str] | None  # None: every app of the project
     include: set[str]
     rules: set[str]
+    left_out: dict[str, str]  # reasons, by pages, rules, people and tests
+    is_of_template: bool  # it has the package's photos, as all of the template's
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of what is left out: a page, a rule, a test or a person."""
+    if name.startswith("/"):
+        return "page"
+    if name in RULES:
+        return "rule"
+    return "test" if name.startswith("test_") else "person"
 
 
 def find_folder() -> Path:
@@ -60,25 +74,40 @@ def find_root() -> Path:
     return next((path for path in folders if (path / FILE).is_file()), folder)
 
 
-def read_table(root: Path) -> dict[str, Any] | None:
-    """Return the guard's table of pyproject.toml, or None if it has none."""
+def read_tables(root: Path) -> dict[str, Any]:
+    """Return the tables of pyproject.toml that are about this package."""
     file = root / FILE
     text = file.read_text(encoding="utf-8-sig") if file.is_file() else ""
-    table: dict[str, Any] | None
-    table = tomllib.loads(text).get("tool", {}).get("secure-django", {}).get("guard")
-    return table
+    tables: dict[str, Any] = (
+        tomllib.loads(text).get("tool", {}).get("secure-django", {})
+    )
+    return tables
+
+
+def has_table(root: Path) -> bool:
+    """Return whether pyproject.toml asks for the guard."""
+    return "guard" in read_tables(root)
 
 
 def read_config() -> Config:
     """Return what pyproject.toml says; raise ImproperlyConfigured for unknown words."""
     root = find_root()
-    table = read_table(root) or {}
+    tables = read_tables(root)
+    table = tables.get("guard", {})
+    left_out = tables.get("left-out", {})
     include = set(table.get("include", ()))
     rules = set(table.get("rules", ()))
     unknown = [*(table.keys() - KEYS), *(include - KINDS), *(rules - RULES.keys())]
     if unknown:
         message = f"{FILE}: [tool.secure-django.guard] has no {', '.join(unknown)}."
         raise ImproperlyConfigured(message)
-    if apps.is_installed("secure_django.photos"):  # as the plugin does
-        return Config(find_folder(), None, KINDS, {*RULES})
-    return Config(find_folder(), table.get("apps"), include, rules)
+    is_of_template = apps.is_installed("secure_django.photos")
+    own_apps = None if is_of_template else table.get("apps")
+    return Config(
+        find_folder(),
+        own_apps,
+        KINDS if is_of_template else include,
+        ({*RULES} if is_of_template else rules) - left_out.keys(),
+        left_out,
+        is_of_template,
+    )

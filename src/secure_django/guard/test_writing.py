@@ -5,7 +5,7 @@ The people send to every page what a form or a script could send (requests.py).
 
 import pytest
 
-from secure_django.guard.access import OTHERS, OWN_ROUTES, is_asked
+from secure_django.guard.access import ASKED, OWN_ROUTES, is_asked
 from secure_django.guard.attempts import attempts
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.sending import Sender
@@ -20,7 +20,7 @@ LIMIT = "Put @rate_limit below the methods of a view that adds rows or sends ema
 
 
 @pytest.mark.control("V8.2.2")
-@pytest.mark.parametrize("person", ["owner", *OTHERS])
+@pytest.mark.parametrize("person", ASKED)
 def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> None:
     """By POST, PUT, PATCH and DELETE; by GET, nobody changes anything."""
     findings = Findings()
