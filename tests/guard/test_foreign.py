@@ -154,49 +154,6 @@ def test_project_that_asks_for_no_guard_gets_none(project: Path) -> None:
     assert "no tests ran" in run_guard(project)
 
 
-# Views that change any note, unless another value of the request stops them before.
-FIELD_ERROR = """
-
-@require_POST
-@login_required
-def move(request):
-    for name in request.POST.getlist("order"):
-        list(Note.objects.order_by(name))
-    Note.objects.filter(pk=request.POST["pk"]).update(title=request.POST["title"])
-    return redirect("/notes/")
-"""
-CAUGHT_EXCEPTION = """
-
-@require_POST
-@login_required
-def move(request):
-    try:
-        text = {"bold": "**"}[request.POST.get("weight", "bold")]
-        Note.objects.filter(pk=request.POST["pk"]).update(text=text)
-    except Exception:
-        return redirect("/notes/?sorry")
-    return redirect("/notes/")
-"""
-
-
-@WHOLE
-@pytest.mark.parametrize("view", [FIELD_ERROR, CAUGHT_EXCEPTION])
-def test_first_error_hides_nothing(view: str, project: Path) -> None:
-    ask_for_own(project)
-    notes = project / "notes"
-    with (notes / "views.py").open("a", encoding="utf-8") as file:
-        file.write(view)
-    edit(
-        notes / "urls.py",
-        "urlpatterns = [",
-        'urlpatterns = [path("move/", views.move),',
-    )
-    row = "/notes/move/  log-in away away away\n/notes/<pk>/delete/"
-    edit(notes / "tests" / "table.py", "/notes/<pk>/delete/", row)
-    found = findings_in(run_guard(project))
-    assert "POST /notes/move/ changes Note of the owner (other)" in found
-
-
 @WHOLE
 def test_app_without_a_table_is_named(project: Path) -> None:
     shutil.rmtree(project / "notes" / "tests")

@@ -6,6 +6,7 @@ from secure_django.guard.access import OWN_ROUTES, REFUSALS, ROLES, is_asked, ru
 from secure_django.guard.findings import Findings, faults, shown, weak_cookies
 from secure_django.guard.marks import Mark
 from secure_django.guard.queries import Query, followed, queries
+from secure_django.guard.retries import reduced_query
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import CONFIG
 from secure_django.guard.typed import EVIL
@@ -65,9 +66,18 @@ class Visit:
             self.add(f"{sentence}: name the user in its key")
 
     def ask(self, query: Query) -> None:
+        answer = self.send(query)
+        smaller = None
+        if answer.is_cut_short:
+            smaller = reduced_query(self.sender, self.user, query)
+        if smaller:
+            self.send(smaller)
+
+    def send(self, query: Query) -> Answer:
         answer = self.sender.send(self.user, query.url)
         route = self.world.route_of(query.url, self.route)
         self.read(answer, route, query.asked)
+        return answer
 
     def mix_owners(self) -> None:
         for url in self.world.mixed_urls(self.route):

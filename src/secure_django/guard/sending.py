@@ -119,8 +119,8 @@ class Sender:
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
         self.path = ""
-        # By method, path and names: those that made a page fail.
-        self.culprits: dict[tuple[str, str, frozenset[str]], set[str]] = {}
+        # By method and path, and names: those that made a page fail.
+        self.culprits: dict[tuple[str, frozenset[str]], set[str]] = {}
 
     def client(self, user: Any) -> HTTPSClient:
         key = user and user.pk
