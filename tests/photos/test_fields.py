@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core import mail
 from django.core.checks import run_checks
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -646,3 +646,35 @@ def test_migrations_know_a_plain_foreign_key() -> None:
     assert ProjectState.from_apps(apps).apps.get_model("example.thing")
     assert before == PURPOSES
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
+
+
+@isolate_apps("example")
+def test_key_of_the_owner_may_have_any_name(user: User) -> None:
+    class Comment(models.Model):  # noqa: DJ008
+        author = models.ForeignKey(User, on_delete=models.CASCADE)
+        text = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "example"
+
+    class Message(Comment):  # noqa: DJ008
+        reader = models.ForeignKey(User, on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "example"
+
+    class CommentForm(PhotoModelForm):
+        class Meta:
+            model = Comment
+            fields = ("text",)
+
+    class MessageForm(PhotoModelForm):
+        class Meta:
+            model = Message
+            fields = ("text",)
+
+    assert CommentForm(owner=user).key_of_owner() == "author"
+    with pytest.raises(ImproperlyConfigured, match="MessageForm: set owner_field"):
+        MessageForm(owner=user).key_of_owner()
+    MessageForm.owner_field = "author"
+    assert MessageForm(owner=user).key_of_owner() == "author"

@@ -10,7 +10,12 @@ from itertools import chain
 from typing import Any
 
 from django import forms
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    ImproperlyConfigured,
+    PermissionDenied,
+    ValidationError,
+)
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
@@ -174,7 +179,8 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     # The row when the form was made. Code has changed the values that differ from it.
     original: Any = None
     stored: Any = None  # the row of an object that exists, locked by `save()`
-    most_per_owner: int | None = None  # objects; the model's field is `owner`
+    most_per_owner: int | None = None  # objects
+    owner_field: str = ""  # if it is not `owner`, nor the model's one key to a user
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -215,9 +221,25 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         if self.most_per_owner is None:
             return
         manager = self.instance._meta.model._base_manager
-        objects = manager.filter(owner=self.owner)
+        objects = manager.filter(**{self.key_of_owner(): self.owner})
         if objects.count() >= self.most_per_owner:
             raise TooManyObjectsError(self.most_per_owner)
+
+    def key_of_owner(self) -> str:
+        """Return the name of the field that leads to the owner."""
+        if self.owner_field:
+            return self.owner_field
+        fields = self.instance._meta.concrete_fields
+        keys: list[str] = [
+            field.name for field in fields if field.related_model is User
+        ]
+        if len(keys) == 1:
+            return keys[0]
+        if "owner" in keys:
+            return "owner"
+        name = type(self).__name__
+        message = f"{name}: set owner_field to the key of the owner, of {keys}."
+        raise ImproperlyConfigured(message)
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
         for name, photo in photos.items():
