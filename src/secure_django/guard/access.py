@@ -58,6 +58,7 @@ PEOPLE = ("anonym", "owner", "other", *STAFF, *FURTHER_PEOPLE)
 WORDS = {
     "page": "see that it exists, and nothing of it",
     "writes": "change it",
+    "uses": "name it in what is theirs",
     "repeats": "send the form as often as they like",
     "uploads": "store a file of any kind",
     "leaves": "be sent to another site",
@@ -75,9 +76,6 @@ def align(route: str, answers: Iterable[str]) -> str:
     """Return a line of the table."""
     cells = " ".join(f"{answer:<6}" for answer in answers)
     return f"{route:<44} {cells}".strip()
-
-
-HEADING = align("# route", PEOPLE)
 
 
 class Reason(NamedTuple):

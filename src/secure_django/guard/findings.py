@@ -24,6 +24,12 @@ REASON = (
 )
 # Directives for which default-src does not stand in.
 WITHOUT_DEFAULT = {"base-uri", "form-action", "frame-ancestors"}
+# `check --deploy` says how these cookies must be.
+OF_SETTINGS = {
+    settings.CSRF_COOKIE_NAME,
+    settings.LANGUAGE_COOKIE_NAME,
+    settings.SESSION_COOKIE_NAME,
+}
 OWN_HOSTS = {"", "testserver", *settings.ALLOWED_HOSTS}
 SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
 # Markup ends them, which a redirect may escape.
@@ -137,7 +143,9 @@ def faults_of_redirect(response: Any, *, may_leave: bool) -> Iterator[str]:
 def weak_cookies(answer: Answer) -> Iterator[str]:
     if "cookies" not in CONFIG.rules:
         return
-    for name, cookie in answer.response.cookies.items():
+    cookies = answer.response.cookies
+    for name in cookies.keys() - OF_SETTINGS:
+        cookie = cookies[name]
         is_safe = cookie["secure"] and cookie["httponly"] and cookie["samesite"]
         if cookie.value and not is_safe:
             yield (

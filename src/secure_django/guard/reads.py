@@ -81,7 +81,7 @@ class Visit:
 
     def mix_owners(self) -> None:
         for url in self.world.mixed_urls(self.route):
-            if self.sender.send(self.user, url).outcome not in REFUSALS:
+            if self.sender.send(self.user, url).outcome not in {*REFUSALS, "500"}:
                 self.add(f"{self.route} mixes the numbers of two owners")
 
     def look_from_own_object(self) -> None:

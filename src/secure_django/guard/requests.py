@@ -32,11 +32,18 @@ class Request(NamedTuple):
     method: str
     options: Values
     sent: Values  # by the names of fields
+    offered: frozenset[str] = frozenset()  # the names of fields in the page's own form
 
 
 def requests(sender: Sender, route: str, url: str, user: Any) -> Iterator[Request]:
     """Yield what a user sends to change what belongs to the owner."""
     payloads = Payloads(sender, route, url, user)
+    offered = frozenset(payloads.fitting)
+    for request in requests_of(payloads):
+        yield request._replace(offered=offered)
+
+
+def requests_of(payloads: "Payloads") -> Iterator[Request]:
     yield payloads.query()
     yield from payloads.forms()
     yield from payloads.searches()

@@ -1,13 +1,20 @@
 """What a request takes: an owner, a right, a status, an account."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from secure_django.guard.access import app_of
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.retries import without
 from secure_django.guard.sending import Change
 from secure_django.guard.users import EMAIL, User, email_of
 from secure_django.guard.values import RIGHTS
+
+# A form may offer a state or a switch on purpose, but hardly these.
+NEVER_MEANT = re.compile(
+    r"(is_)?(admin|approved|confirmed|paid|staff|superuser|verified)|roles?"
+)
 
 
 def taken(attempt: Attempt) -> Iterator[str]:
@@ -27,7 +34,32 @@ def is_taken(attempt: Attempt, field: Any, value: Any) -> bool:
         return False
     if str(value) != str(sent[name]) or attempt.allows(field.name):
         return False
+    if is_meant(attempt, field):
+        return False
     return not is_set_without(attempt, field, value)
+
+
+def is_meant(attempt: Attempt, field: Any) -> bool:
+    """Return whether the page's own form asks for the value of a field.
+
+    That is never the key of the owner.
+    """
+    if field.name not in attempt.request.offered:
+        return False
+    if field.related_model is User:
+        return not is_key_of_owner(attempt, field)
+    return not NEVER_MEANT.fullmatch(field.name)
+
+
+def is_key_of_owner(attempt: Attempt, field: Any) -> bool:
+    """Return whether an object of the owner is theirs by this key."""
+    rows = attempt.world.rows.get(app_of(attempt.route), [])
+    owner_key = attempt.owner.pk
+    return any(
+        getattr(row, field.attname) == owner_key
+        for row in rows
+        if type(row) is field.model
+    )
 
 
 def is_set_without(attempt: Attempt, field: Any, value: Any) -> bool:

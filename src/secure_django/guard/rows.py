@@ -74,17 +74,22 @@ def is_text(field: Any) -> bool:
 
 
 def ends_of(row: models.Model, owner: object) -> list[str]:
-    """Return the keys of a row that lead to the owner."""
-    names = [field.name for field in row._meta.concrete_fields if is_key(field)]
-    targets = {name: getattr(row, name) for name in names}
-    return [
-        f"{type(row).__name__}.{name}"
-        for name, target in targets.items()
-        if target and owner in users_of(target)
-    ]
+    """Return the keys of a row that lead to the owner.
+
+    A key to the user says whose the row is. Its other keys are then to its parents.
+    """
+    fields = [field for field in row._meta.concrete_fields if is_key(field)]
+    ends = [field for field in fields if leads_to(getattr(row, field.name), owner)]
+    direct_ends = [field for field in ends if field.related_model is User]
+    name = type(row).__name__
+    return [f"{name}.{field.name}" for field in direct_ends or ends]
+
+
+def leads_to(target: models.Model | None, owner: object) -> bool:
+    return target is not None and owner in users_of(target)
 
 
 def is_key(field: Any) -> bool:
     """Return whether a field leads to another row of this project's."""
     model = field.related_model
-    return model in OWN_MODELS and not is_tested(model)
+    return model is User or (model in OWN_MODELS and not is_tested(model))

@@ -9,6 +9,10 @@ from secure_django.guard.clock import stop_clocks
 from secure_django.guard.findings import Findings
 from secure_django.guard.marks import is_long
 from secure_django.guard.sending import Sender
+from secure_django.guard.users import EMAIL
+
+# An error is a finding of its own.
+NO_ANSWER = {*REFUSALS, "410", "500"}
 
 
 @pytest.mark.rule("links")
@@ -29,6 +33,18 @@ def test_nobody_guesses_the_token_of_a_link(sender: Sender) -> None:
 
 
 @pytest.mark.rule("links")
+def test_no_url_has_the_email_of_a_user(sender: Sender) -> None:
+    """A URL stays in logs, in the history of a browser, and in links of others."""
+    findings = Findings()
+    emails = [mark.text for mark in sender.world.marks if mark.field == EMAIL]
+    for route in OWN_ROUTES:
+        url = sender.world.url(route)
+        if any(email in url for email in emails):
+            findings.add(f"{route} has a user's email in its URL")
+    findings.report("Name the user by an id.")
+
+
+@pytest.mark.rule("links")
 @pytest.mark.control("V8.3.1")
 def test_links_with_a_token_end(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
@@ -41,7 +57,7 @@ def test_links_with_a_token_end(
         if not any(map(is_long, sender.world.secrets_of(route))):
             continue
         for person in set(columns(app_of(route))) - {"owner"}:
-            is_refused = sender.answer(route, person).outcome in {*REFUSALS, "410"}
+            is_refused = sender.answer(route, person).outcome in NO_ANSWER
             if not is_refused and not rule(route).allows(person, "lasting"):
                 findings.add(f"{route} has no end", person)
     findings.report(

@@ -1,5 +1,6 @@
 """What a page shows once a field of a row has another value."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import BooleanField, Model
 
-from secure_django.guard.access import OTHERS, OWN_ROUTES, app_of, is_asked
+from secure_django.guard.access import OTHERS, OWN_ROUTES, app_of, is_asked, rule
 from secure_django.guard.advice import SHOW_OWN
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.reads import Visit
@@ -27,9 +28,16 @@ def test_no_switch_shows_what_else_belongs_to_others(
         switches = switches_of_app(sender.world, app, person)
         usual = read_pages(sender, app, person) if switches else set()
         for switch in switches:
-            for sentence in read_after(switch, sender, app, person) - usual:
+            sentences = read_after(switch, sender, app, person) - usual
+            for sentence in filter(switch.is_no_permission, sentences):
                 findings.add(f"Once {switch}, {sentence}", person)
     findings.report(SHOW_OWN, REASON)
+
+
+PUBLISHES = re.compile(
+    r"(is_|are_)?(listed|open|public|published|shared|visible)(_to_\w+)?"
+)
+PUBLIC_VALUES = ("everybody", "everyone", "open", "public", "published", "visible")
 
 
 class Switch(NamedTuple):
@@ -44,6 +52,17 @@ class Switch(NamedTuple):
 
     def __str__(self) -> str:
         return f"{type(self.row).__name__}.{self.name} is {self.value}"
+
+    def is_no_permission(self, sentence: str) -> bool:
+        """Return whether the switch says nothing of what a page shows.
+
+        One that publishes a row is the permission to read it, unless a reason in the
+        page's row says more exactly what of it is meant.
+        """
+        route, _, shown = sentence.partition(" shows ")
+        is_of_row = shown.startswith(f"{type(self.row).__name__}.")
+        publishes = PUBLISHES.fullmatch(self.name) or self.value in PUBLIC_VALUES
+        return not (publishes and is_of_row) or bool(rule(route).reasons)
 
     def turn(self) -> bool:
         """Give the value to the row, and return whether it may have it."""

@@ -1,6 +1,7 @@
 """Access control: a new URL fails here without a row in its app's `tests/table.py`."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -8,11 +9,11 @@ import pytest
 
 from secure_django.guard.access import (
     ASKED,
-    HEADING,
     INCLUDED,
     OWN_ROUTES,
     PEOPLE,
     REFUSALS,
+    ROLES,
     ROUTES,
     ROWS,
     WORDS,
@@ -31,6 +32,8 @@ from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import CONFIG, OWN_APPS, TABLES, named
 
 NOT_SHARED = re.compile("no-store|private|s-maxage=1$|immutable")
+# In a row to paste: whether a role may see the object is for the team to say.
+TO_DECIDE = "?"
 SHARED = "may be kept in a cache for others: remove cache_page or cache_control"
 
 
@@ -73,18 +76,22 @@ def may_be_shared(page: Answer) -> bool:
 @pytest.mark.control("V8.2.1")
 def test_every_url_has_an_access_rule(sender: Sender) -> None:
     findings = Findings()
-    rows = []
-    for route in ROUTES:
+    rows = defaultdict(list)
+    for route, app in ROUTES.items():
         if not row_for(route):
             findings.add(f"no access rule for {route}")
-            rows.append(safe_row(sender, route))
-    table = "\n".join([HEADING, *rows])
+            rows[app].append(safe_row(sender, route))
+    table = "\n".join(line for app in rows for line in [heading(app), *rows[app]])
     findings.report(
         f"Read the rows below. {FIND_NOTHING}",
         "Append them to ROWS in tests/table.py of the app, and let objects() there"
         f" make what their <parameters> name:\n{table}",
         "Run the tests again: they say where the view answers otherwise.",
     )
+
+
+def heading(app: str) -> str:
+    return align("# route", columns(app))
 
 
 def safe_row(sender: Sender, route: str) -> str:
@@ -101,10 +108,14 @@ def safe_row(sender: Sender, route: str) -> str:
 def refuse_others(answers: dict[str, str], route: str) -> None:
     """Write how a safe page answers those who are not its owner."""
     is_open = not answers["owner"].startswith("4")
-    safe = "404" if is_open and "<" in route else answers["owner"]
+    is_of_object = is_open and "<" in route
     for person in answers.keys() - {"owner"}:
-        if answers[person] not in REFUSALS:
-            answers[person] = safe
+        if answers[person] in REFUSALS:
+            continue
+        if is_of_object:
+            answers[person] = TO_DECIDE if person in ROLES else "404"
+        else:
+            answers[person] = answers["owner"]
     if is_open and answers["anonym"] not in REFUSALS:
         answers["anonym"] = "log-in"
 
@@ -151,6 +162,8 @@ def test_every_reason_names_people_things_and_why() -> None:
         count = len(row.answers)
         if not len(PEOPLE) <= count <= len(columns(row.app)):
             findings.add(f"{row.route} has {count} answers")
+        if TO_DECIDE in row.answers:
+            findings.add(f"{row.route} says {TO_DECIDE}: write 200 or 404 there")
         for reason in row.reasons:
             for fault in faults_of_reason(reason, columns(row.app), things):
                 findings.add(f"{row.route}: {fault}")

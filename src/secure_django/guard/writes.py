@@ -17,9 +17,10 @@ def by_get(attempt: Attempt) -> Iterator[str]:
 
 
 def changes_of_others(attempt: Attempt) -> Iterator[str]:
-    if not attempt.allows("writes"):
-        yield from changed_rows_of_others(attempt)
-    if attempt.is_own or attempt.is_refused or "<" not in attempt.route:
+    yield from changed_rows_of_others(attempt)
+    # An error is a finding of its own.
+    is_without_answer = attempt.is_refused or attempt.answer.outcome == "500"
+    if attempt.is_own or is_without_answer or "<" not in attempt.route:
         return
     row = attempt.row
     is_hidden = row.answers and row.answer(attempt.person) in REFUSALS
@@ -29,11 +30,13 @@ def changes_of_others(attempt: Attempt) -> Iterator[str]:
 
 def changed_rows_of_others(attempt: Attempt) -> Iterator[str]:
     keys = {(type(row), row.pk) for row in attempt.rows_of_others()}
+    may_write = attempt.allows("writes")
+    may_use = may_write or attempt.allows("uses")
     for change in attempt.answer.changes:
-        if (change.model, change.pk) in keys:
+        if (change.model, change.pk) in keys and not may_write:
             yield f"changes {change.model.__name__} of the owner"
         for model, pk in relations_set(change):
-            if (model, pk) in keys:
+            if (model, pk) in keys and not may_use:
                 yield f"uses {model.__name__} of the owner"
 
 
