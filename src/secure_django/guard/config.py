@@ -43,9 +43,11 @@ class Config(NamedTuple):
     """The answers of a project."""
 
     folder: Path  # of the project's own code
+    root: Path  # the folder with pyproject.toml
     apps: list[str] | None  # None: every app of the project
     include: set[str]
     rules: set[str]
+    makes_objects: bool  # where a table has no `objects`
 
 
 def find_folder() -> Path:
@@ -76,9 +78,30 @@ def read_config() -> Config:
     include = set(table.get("include", ()))
     rules = set(table.get("rules", ()))
     unknown = [*(table.keys() - KEYS), *(include - KINDS), *(rules - RULES.keys())]
+    unknown += sorted(set(table.get("apps", ())) - app_names())
     if unknown:
         message = f"{FILE}: [tool.secure-django.guard] has no {', '.join(unknown)}."
         raise ImproperlyConfigured(message)
     if apps.is_installed("secure_django.photos"):  # as the plugin does
-        return Config(find_folder(), None, KINDS, {*RULES})
-    return Config(find_folder(), table.get("apps"), include, rules)
+        return Config(
+            folder=find_folder(),
+            root=root,
+            apps=None,
+            include=KINDS,
+            rules={*RULES},
+            makes_objects=False,
+        )
+    return Config(
+        folder=find_folder(),
+        root=root,
+        apps=table.get("apps"),
+        include=include,
+        rules=rules,
+        makes_objects=True,
+    )
+
+
+def app_names() -> set[str]:
+    """Return by which names an app may be asked for."""
+    configs = apps.get_app_configs()
+    return {name for app in configs for name in (app.name, app.label)}

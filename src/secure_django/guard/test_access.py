@@ -33,13 +33,23 @@ from secure_django.guard.access import (
 from secure_django.guard.clock import stop_clocks
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.marks import OWN_MODELS, PARAMETER, Values, is_long, users_of
+from secure_django.guard.objects import Objects, faults_of_making
 from secure_django.guard.requests import code_of_app
 from secure_django.guard.sending import Answer, Sender
-from secure_django.guard.tables import CONFIG, OWN_APPS, TABLES, is_tested, named
+from secure_django.guard.tables import (
+    CONFIG,
+    OWN_APPS,
+    TABLE_BESIDE,
+    TABLES,
+    has_table,
+    is_tested,
+    named,
+)
 from secure_django.guard.users import User
 
 NOT_SHARED = re.compile("no-store|private|s-maxage=1$|immutable")
 SHARED = "may be kept in a cache for others: remove cache_page or cache_control"
+SURVEY = "Run pytest --guard-survey, which writes the table with its rows."
 SEARCH = "Let the view search in what own() returns, so that others find nothing."
 
 
@@ -135,7 +145,7 @@ def test_every_app_has_a_table_with_its_rows() -> None:
     findings = Findings()
     for app in OWN_APPS:
         needs_table = has_own_route(app.name) or models_with_texts(app.name)
-        if needs_table and app.name not in TABLES:
+        if needs_table and not has_table(app.name):
             findings.add(f"{app.name} has no table")
     for route in OWN_ROUTES:
         name = ROUTES[route]
@@ -144,9 +154,11 @@ def test_every_app_has_a_table_with_its_rows() -> None:
             findings.add(
                 f"the row of {route} is in the table of {table}, not of {name}"
             )
+    steps = [SURVEY] if CONFIG.makes_objects else []
     findings.report(
+        *steps,
         "Write tests/table.py of the app: ROWS for its pages, and objects(owner), which"
-        " makes its objects. The app of `poe app` has an example."
+        " makes its objects. The app of `poe app` has an example.",
     )
 
 
@@ -194,7 +206,7 @@ def test_every_page_of_an_object_is_asked_for_one(sender: Sender) -> None:
     """Without an object, a page answers 404, which hides a missing owner check."""
     findings = Findings()
     for route in OWN_ROUTES:
-        values = sender.world.values.get(app_of(route), {})
+        values = sender.world.values_on(route)
         for fault in faults_of_parameters(route, values):
             findings.add(fault)
     findings.report(
@@ -208,7 +220,8 @@ def faults_of_parameters(route: str, values: Values) -> Iterator[str]:
     names = PARAMETER.findall(route)
     for name in names:
         if name not in values:
-            yield f"objects() of {row.app} returns no {name} for {route}"
+            app = row.app or TABLE_BESIDE
+            yield f"objects() of {app} returns no {name} for {route}"
     if names and "*" in row.route:
         yield f"{row.route} matches {route}, which needs a row of its own"
     if names and not set(row.answers) - {"404", "log-in"}:
@@ -360,7 +373,12 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
     findings = Findings()
     for app in TABLES:
         made_models = set(map(type, sender.world.rows[app]))
-        for model in models_with_texts(app) - made_models:
+        objects = sender.world.objects.get(app, Objects())
+        objects_of_other = sender.world.objects_of_other.get(app, Objects())
+        for fault in faults_of_making(app, objects, objects_of_other):
+            findings.add(fault)
+        known_models = made_models | objects.failures.keys() | sender.world.shared
+        for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
     for app in sender.world.single:
         findings.add(f"objects() of {app} works only once")
