@@ -1,18 +1,15 @@
 """The guard in a Django project that has no app of this package: the folder foreign."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.guard.running import edit, run_guard
+
 FOREIGN = Path(__file__).with_name("foreign")
 WHOLE = pytest.mark.tier("whole")
-LEFT_OUT = ("DJANGO_", "PYTEST_", "GITHUB_")
-TEMPORARY_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
 # A user without a name, whose email is how they log in, in an app without migrations.
 BY_EMAIL = """
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -33,33 +30,8 @@ def project(tmp_path: Path) -> Path:
     return shutil.copytree(FOREIGN, tmp_path / "foreign")
 
 
-def run_guard(project: Path) -> str:
-    """Return what pytest prints, with lines of any length."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name == TEMPORARY_FOLDERS or not name.startswith(LEFT_OUT)
-    }
-    command = ["pytest", "-n0", "-p", "no:cacheprovider", "--color=no"]
-    process = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=project,
-        env=environment | {"COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return process.stdout + process.stderr
-
-
 def findings_in(report: str) -> set[str]:
     return set(re.findall(r"^(?:[A-Z]+ )?/notes/.+\(.+\)$", report, re.MULTILINE))
-
-
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def ask_for_own(project: Path) -> None:

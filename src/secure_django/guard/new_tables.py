@@ -1,0 +1,82 @@
+"""The tables that the survey writes: for apps that have none."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from django.apps import apps
+
+from secure_django.guard.access import align
+from secure_django.guard.tables import (
+    CONFIG,
+    LABELS,
+    ROOT,
+    ROOT_TABLE,
+    TABLE_BESIDE,
+    TABLE_OF_TESTS,
+    WITH_OWN_TABLE,
+)
+
+TEXT = '''"""Who gets which answer from {pages}.
+
+`pytest --guard-survey` has measured it: read each row, and correct it or the view. What
+a table may have beside ROWS is in secure_django/docs/guard.md.
+"""
+{decisions}
+ROWS = """
+{rows}
+"""
+'''
+
+
+class NewTable(NamedTuple):
+    app: str
+    columns: list[str]
+    rows: list[str]
+    decisions: list[str]  # sentences of what the person has to decide
+
+    @property
+    def name(self) -> str:
+        return file_of_table(self.app)
+
+    def write(self) -> None:
+        """Write the file; raise FileExistsError rather than change one."""
+        with path_of_table(self.app).open("x", encoding="utf-8") as file:
+            file.write(self.text())
+
+    def text(self) -> str:
+        heading = align("# route", self.columns)
+        comments = [f"# - {sentence}" for sentence in self.decisions]
+        if comments:
+            comments = ["", "# To be decided:", *comments]
+        return TEXT.format(
+            pages=f"the pages of {self.app}" if self.app else "the pages in no app",
+            decisions="\n".join([*comments, ""]),
+            rows="\n".join([heading, *self.rows]),
+        )
+
+
+def folder_of(app: str) -> Path:
+    return Path(apps.get_app_config(LABELS[app]).path) if app else CONFIG.root
+
+
+def path_of_table(app: str) -> Path:
+    """Return the file of an app's table: among its tests if they are a package."""
+    folder = folder_of(app)
+    file = folder / TABLE_OF_TESTS
+    if app != ROOT and (file.is_file() or (folder / "tests" / "__init__.py").is_file()):
+        return file
+    return folder / TABLE_BESIDE
+
+
+def has_file(app: str) -> bool:
+    """Return whether an app has a table of its own, or one without ROWS."""
+    if app == ROOT:
+        return ROOT_TABLE is not None
+    return app in WITH_OWN_TABLE or path_of_table(app).exists()
+
+
+def file_of_table(app: str) -> str:
+    """Return the path of the table in which the rows of an app belong."""
+    is_in_root = not has_file(app) and ROOT_TABLE is not None
+    path = path_of_table(ROOT if is_in_root else app)
+    return path.relative_to(CONFIG.root, walk_up=True).as_posix()
