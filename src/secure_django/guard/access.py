@@ -229,13 +229,12 @@ OWN_ROUTES = [route for route in ROUTES if is_own(route)]
 def roles(app: str) -> tuple[str, ...]:
     """Return the further users whom an app's `objects` asks for.
 
-    Without it, they are those at the other ends of what the guard makes.
+    If it asks for none, they are those at the other ends of what the guard makes.
     """
     make = objects_of(app)
-    if make is not None:
-        return tuple(inspect.signature(make).parameters)[1:]
-    if not CONFIG.makes_objects or app not in LABELS:
-        return ()
+    names = tuple(inspect.signature(make).parameters)[1:] if make else ()
+    if names or not CONFIG.makes_objects or app not in LABELS:
+        return names
     return other_ends(apps.get_app_config(LABELS[app]).get_models())
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from django.db.models import Model
@@ -65,6 +66,7 @@ def other_ends(models: Iterable[type[Model]]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+@cache
 def leads_to_user(model: type[Model], seen: frozenset[Any] = frozenset()) -> bool:
     """Return whether a row names a user, by itself or by a row that it names."""
     fields = [*all_relations(model), *model._meta.many_to_many]

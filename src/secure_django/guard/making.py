@@ -1,4 +1,4 @@
-"""Objects that the guard makes by itself, where an app's table has no `objects`.
+"""Objects that the guard makes by itself: those that no table's `objects` makes.
 
 It makes one row of each of the app's models, by a factory of the project or by
 model_bakery. Keys to the user model lead to the owner, or to the person of a column
@@ -15,8 +15,13 @@ from django.db.models import Model
 from secure_django.extras import is_installed
 from secure_django.guard.examples import examples
 from secure_django.guard.factories import factory_for, seed_factories
-from secure_django.guard.keys import keys_to_others, parent_links, relations
-from secure_django.guard.tables import OWN_APPS, functions
+from secure_django.guard.keys import (
+    keys_to_others,
+    leads_to_user,
+    parent_links,
+    relations,
+)
+from secure_django.guard.tables import CONFIG, OWN_APPS, functions
 from secure_django.guard.users import NUMBERS, User, new_user
 
 type Values = dict[str, Any]
@@ -60,12 +65,11 @@ class Maker:
         return self.rows.get(model)
 
     def keep(self, row: Model) -> None:
-        """Keep a row, with those of its parents."""
-        self.rows[type(row)] = row
-        for link in parent_links(type(row)):
-            parent = getattr(row, link.name)
-            if type(parent) not in self.rows:
-                self.keep(parent)
+        """Keep a row, with those of its parents, if it is the first of its model."""
+        model = row._meta.concrete_model or type(row)
+        self.rows.setdefault(model, row)
+        for link in parent_links(model):
+            self.keep(getattr(row, link.name))
 
     def make(self, model: type[Model]) -> Model:
         """Return a row, which may be there already; raise an exception if not."""
@@ -121,8 +125,8 @@ class Maker:
     def reason_without(self, field: Any) -> str:
         """Return why a key that is required leads nowhere."""
         model = field.related_model
-        reason = self.failures.get(model, "it needs this model first")
-        return f"{field.name} needs a {model.__name__}, and there is none: {reason}"
+        reason = self.failures.get(model, "each needs another one first")
+        return f"its key {field.name} leads to no {model.__name__}: {reason}"
 
     def generic_keys(self, model: type[Model]) -> Values:
         """Return what leads any object to the owner, in two columns."""
@@ -162,7 +166,8 @@ def is_foreign(model: type[Model]) -> bool:
 
 
 def is_shared(model: type[Model], shared: set[type[Model]]) -> bool:
-    return model in shared or is_foreign(model)
+    """Return whether one row is for all, such as a category or a site."""
+    return model in shared or (is_foreign(model) and not leads_to_user(model))
 
 
 def row_by_unique_key(model: type[Model], keys: Values) -> Model | None:
@@ -200,6 +205,8 @@ def create(model: type[Model], keys: Values) -> Model:
 
 def seed(text: str) -> None:
     """Let factories and model_bakery make the same in each run."""
+    if not CONFIG.makes_objects:
+        return
     seed_factories(text)
     if is_installed("model_bakery"):
         from model_bakery import baker

@@ -20,7 +20,14 @@ from django.core.files.storage import Storage
 from django.db import IntegrityError, models, transaction
 
 from secure_django.guard.access import FURTHER_PEOPLE, OWN_ROUTES, app_of, roles
-from secure_django.guard.objects import Objects, load_fixtures, maker_of, shared_models
+from secure_django.guard.making import seed
+from secure_django.guard.objects import (
+    Objects,
+    has_objects,
+    load_fixtures,
+    make_objects,
+    shared_models,
+)
 from secure_django.guard.parameters import values_of_routes
 from secure_django.guard.tables import (
     APPS,
@@ -122,37 +129,42 @@ class World:
 
     def make_objects(self, app: str) -> None:
         self.rows[app] = []
-        make = maker_of(app, self.shared)
-        if make is None:
+        if not has_objects(app):
             return
         before = all_values()
         people = self.people[app]
         owner, other, *users_in_roles = people.values()
         for equip in functions("equip"):
             equip(owner)
-        made = make(owner, *users_in_roles)
+        seed(app)  # not again: the other user's objects differ from the owner's
+        made = make_objects(
+            app, [owner, *users_in_roles], self.shared, lambda: rows_since(before)
+        )
         self.objects[app] = made
         self.values[app] = made.values
         for row in [*rows_since(before), *made.taken]:
             add_files(row, owner)
         self.rows[app] = [*rows_since(before), *made.taken]
         if CONFIG.makes_objects:
-            rows = [*made.rows, *self.rows[app]]
-            self.guessed |= values_of_routes(app, rows, owner)
+            self.guessed |= values_of_routes(app, made.rows, owner)
         before_other = all_values() if CONFIG.makes_objects else {}
         other_roles = [self.make_person() for _ in users_in_roles]
         try:
             with transaction.atomic():
-                made_for_other = make(other, *other_roles)
+                made_for_other = make_objects(
+                    app,
+                    [other, *other_roles],
+                    self.shared,
+                    lambda: rows_since(before_other),
+                )
         except IntegrityError:
             self.single.append(app)
             return
         self.objects_of_other[app] = made_for_other
         self.values_of_other[app] = made_for_other.values
         if CONFIG.makes_objects:
-            new_rows = rows_since(before_other)
-            rows_of_other = [*made_for_other.rows, *new_rows]
-            self.guessed_of_other |= values_of_routes(app, rows_of_other, other)
+            other_rows = made_for_other.rows
+            self.guessed_of_other |= values_of_routes(app, other_rows, other)
 
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.

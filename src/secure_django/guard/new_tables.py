@@ -13,6 +13,7 @@ from secure_django.guard.tables import (
     ROOT_TABLE,
     TABLE_BESIDE,
     TABLE_OF_TESTS,
+    TABLES,
     WITH_OWN_TABLE,
 )
 
@@ -30,17 +31,18 @@ ROWS = """
 
 class NewTable(NamedTuple):
     app: str
+    path: Path
     columns: list[str]
     rows: list[str]
     decisions: list[str]  # sentences of what the person has to decide
 
     @property
     def name(self) -> str:
-        return file_of_table(self.app)
+        return name_of_file(self.path)
 
     def write(self) -> None:
         """Write the file; raise FileExistsError rather than change one."""
-        with path_of_table(self.app).open("x", encoding="utf-8") as file:
+        with self.path.open("x", encoding="utf-8") as file:
             file.write(self.text())
 
     def text(self) -> str:
@@ -62,21 +64,24 @@ def folder_of(app: str) -> Path:
 def path_of_table(app: str) -> Path:
     """Return the file of an app's table: among its tests if they are a package."""
     folder = folder_of(app)
+    if app in WITH_OWN_TABLE:
+        return Path(str(TABLES[app].__file__))
     file = folder / TABLE_OF_TESTS
-    if app != ROOT and (file.is_file() or (folder / "tests" / "__init__.py").is_file()):
-        return file
-    return folder / TABLE_BESIDE
+    has_tests = app != ROOT and (folder / "tests" / "__init__.py").is_file()
+    # A module of tests may have this name by chance.
+    return file if has_tests and not file.exists() else folder / TABLE_BESIDE
 
 
 def has_file(app: str) -> bool:
-    """Return whether an app has a table of its own, or one without ROWS."""
-    if app == ROOT:
-        return ROOT_TABLE is not None
-    return app in WITH_OWN_TABLE or path_of_table(app).exists()
+    """Return whether an app, or what is in none, has a table of its own."""
+    return ROOT_TABLE is not None if app == ROOT else app in WITH_OWN_TABLE
 
 
 def file_of_table(app: str) -> str:
     """Return the path of the table in which the rows of an app belong."""
     is_in_root = not has_file(app) and ROOT_TABLE is not None
-    path = path_of_table(ROOT if is_in_root else app)
+    return name_of_file(path_of_table(ROOT if is_in_root else app))
+
+
+def name_of_file(path: Path) -> str:
     return path.relative_to(CONFIG.root, walk_up=True).as_posix()

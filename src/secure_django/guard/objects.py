@@ -1,6 +1,7 @@
 """The objects of an app's owner: those of its table, or those that the guard makes."""
 
 from collections.abc import Callable, Iterable, Iterator
+from inspect import signature
 from typing import Any, NamedTuple
 
 from django.core.management import call_command
@@ -8,12 +9,13 @@ from django.db.models import Model
 
 from secure_django.guard.access import columns
 from secure_django.guard.keys import leads_to_user
-from secure_django.guard.making import Maker, models_to_make, seed
+from secure_django.guard.making import Maker, models_to_make
 from secure_django.guard.parameters import models_of_routes
 from secure_django.guard.tables import CONFIG, listed, objects_of
 
 type Values = dict[str, Any]
 type Models = set[type[Model]]
+type NewRows = Callable[[], list[Model]]
 
 
 class Objects(NamedTuple):
@@ -40,35 +42,47 @@ def shared_models(models: Iterable[type[Model]]) -> Models:
     return {model for model in filled_models if not leads_to_user(model)}
 
 
-def maker_of(app: str, shared: Models) -> Callable[..., Objects] | None:
-    """Return the function that makes an app's objects for some people."""
+def has_objects(app: str) -> bool:
+    """Return whether anything makes an app's objects."""
+    return CONFIG.makes_objects or objects_of(app) is not None
+
+
+def make_objects(
+    app: str, people: list[Any], shared: Models, new_rows: NewRows
+) -> Objects:
+    """Make an app's objects for some people: the owner, and those in its roles.
+
+    The table's `objects` comes first, and the guard makes what that does not.
+    """
     make = objects_of(app)
-    if make is not None:
-        return lambda *people: read_objects(make(*people), shared)
+    made = read_objects(make(*people_for(make, people))) if make else Objects()
     if not CONFIG.makes_objects:
-        return None
-    seed(app)  # once: the other user's objects differ from the owner's
-    return lambda *people: make_objects(app, people, shared)
-
-
-def read_objects(made: Any, shared: Models) -> Objects:
-    """Return what `objects` has returned: values by their names, or rows."""
-    shared_rows = [model._base_manager.order_by("pk")[0] for model in shared]
-    if isinstance(made, dict):
-        return Objects(values=made, rows=shared_rows)
-    return Objects(rows=[*(made or ()), *shared_rows])
-
-
-def make_objects(app: str, people: Iterable[Any], shared: Models) -> Objects:
+        return made
     owner, *others = people
-    names = columns(app)
-    roles = names[len(names) - len(others) :]
+    roles = columns(app)[-len(others) :] if others else []
     maker = Maker({"owner": owner} | dict(zip(roles, others, strict=True)), shared)
+    for row in [*made.rows, *new_rows()]:
+        maker.keep(row)
     models = dict.fromkeys([*models_to_make(app), *models_of_routes(app)])
     maker.make_all(models)
     return Objects(
-        rows=list(maker.rows.values()), taken=maker.taken, failures=maker.failures
+        values=made.values,
+        rows=list(maker.rows.values()),
+        taken=maker.taken,
+        failures=maker.failures,
     )
+
+
+def people_for(make: Callable[..., Any], people: list[Any]) -> list[Any]:
+    """Return the people whom a function asks for. Without roles, it is the owner."""
+    return people[: len(signature(make).parameters)]
+
+
+def read_objects(made: Any) -> Objects:
+    """Return what `objects` has returned: values by their names, or rows."""
+    if isinstance(made, dict):
+        return Objects(values=made)
+    return Objects(rows=list(made or ()))
 
 
 def faults_of_making(app: str, first: Objects, second: Objects) -> Iterator[str]:

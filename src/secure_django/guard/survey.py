@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from django.db.models import Model
+
 from secure_django.guard.access import (
     FURTHER_PEOPLE,
     OWN_ROUTES,
@@ -18,7 +20,12 @@ from secure_django.guard.access import (
     columns,
     row_for,
 )
-from secure_django.guard.new_tables import NewTable, file_of_table, has_file
+from secure_django.guard.new_tables import (
+    NewTable,
+    file_of_table,
+    has_file,
+    path_of_table,
+)
 from secure_django.guard.parameters import PARAMETER
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import CONFIG, OWN_APPS, ROOT
@@ -188,8 +195,12 @@ class Report:
             yield from (f"    {line}" for line in lines)
 
     def unmade(self, app: str) -> list[str]:
-        failures = self.world.objects[app].failures.items()
+        failures = self.failures(app).items()
         return [f"{model.__name__} of {app}: {reason}" for model, reason in failures]
+
+    def failures(self, app: str) -> dict[type[Model], str]:
+        objects = self.world.objects.get(app)
+        return objects.failures if objects else {}
 
     def pages_of_packages(self) -> Iterator[str]:
         """Say what is not asked, since silence would look like safety."""
@@ -203,7 +214,9 @@ class Report:
 
     def apps_without_table(self) -> list[str]:
         """Return the apps, and what is in none, that get a table."""
-        names = [app.name for app in OWN_APPS] + [ROOT]
+        names = [app.name for app in OWN_APPS]
+        if CONFIG.makes_objects:
+            names.append(ROOT)
         return [name for name in names if self.needs_table(name)]
 
     def needs_table(self, app: str) -> bool:
@@ -211,12 +224,13 @@ class Report:
             return False
         pages = [page for page in self.pages if page.app == app]
         has_rows = len(pages) > len(self.missing[app])  # in the project's table
-        return not has_rows and bool(pages or self.world.rows.get(app))
+        return bool(pages) and not has_rows
 
     def write(self, app: str) -> Iterator[str]:
         pages = self.missing.pop(app, [])
         table = NewTable(
             app=app,
+            path=path_of_table(app),
             columns=columns(app),
             rows=[page.row() for page in pages if not page.unknown],
             decisions=list(self.decisions(app, pages)),
@@ -224,8 +238,7 @@ class Report:
         table.write()
         self.written.append(table.name)
         yield ""
-        contents = counted(table.rows, "row") if table.rows else "no row yet"
-        yield f"{table.name} is new: it has {contents}."
+        yield f"{table.name} is new: it has {counted(table.rows, 'row')}."
 
     def decisions(self, app: str, pages: list[Page]) -> Iterator[str]:
         """Yield what the person has to decide about the pages of an app."""
@@ -239,8 +252,8 @@ class Report:
             if page.is_shared_object():
                 others = ", ".join(others_of(page))
                 yield f"{page.route} is open to others ({others}): is it meant to be?"
-        for line in self.unmade(app) if app in self.world.objects else ():
-            yield f"Let objects(owner) make {line}"
+        for model, reason in self.failures(app).items():
+            yield f"Let objects(owner) make a row of {model.__name__}: {reason}"
 
     def rows_to_paste(self, app: str) -> Iterator[str]:
         """Yield the rows that an existing table has not."""

@@ -3,8 +3,9 @@
 An app's table is the module `tests/table.py` or, if it has no folder of tests,
 `guard_table.py`. A package has its table in `access.py`. A project may have one more in
 `guard_table.py` beside its pyproject.toml: what that says counts for all apps, and its
-rows and OBJECTS may be of any app. An app without `objects` gets those that the guard
-makes by itself (making.py). Beside ROWS and `objects` (access.py), a table may have
+rows and OBJECTS may be of any app. The guard makes what `objects` does not (making.py),
+but in projects with the package's photos. Beside ROWS and `objects` (access.py), a
+table may have
 
 KEPT: what code reads, such as {"Photo.purpose"}; the guard writes no marks into it
 STAYS: models whose rows outlive their owner's account
@@ -83,14 +84,18 @@ def import_table(app: AppConfig) -> ModuleType | None:
     is_package = is_of_package_asked_for(app) or not is_of_project(app)
     files = ["access.py"] if is_package else [TABLE_OF_TESTS, TABLE_BESIDE]
     present_files = [file for file in files if Path(app.path, file).is_file()]
-    if not present_files:
-        return None
-    if len(present_files) > 1:
+    modules = [file.removesuffix(".py").replace("/", ".") for file in present_files]
+    tables = [import_module(f"{app.name}.{module}") for module in modules]
+    tables = [table for table in tables if is_table(table)]
+    if len(tables) > 1:
         message = f"{app.name} has two tables, {' and '.join(files)}: keep one of them."
         raise ImproperlyConfigured(message)
-    module = present_files[0].removesuffix(".py").replace("/", ".")
-    table = import_module(f"{app.name}.{module}")
-    return table if hasattr(table, "ROWS") else None
+    return tables[0] if tables else None
+
+
+def is_table(module: ModuleType) -> bool:
+    """Return whether a module is no other one, which has this name by chance."""
+    return hasattr(module, "ROWS") or module.__name__.endswith(".guard_table")
 
 
 def import_root_table() -> ModuleType | None:
