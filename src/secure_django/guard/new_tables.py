@@ -15,6 +15,7 @@ from secure_django.guard.tables import (
     TABLE_OF_TESTS,
     TABLES,
     WITH_OWN_TABLE,
+    is_own_path,
 )
 
 TEXT = '''"""Who gets which answer from {pages}.
@@ -77,9 +78,15 @@ def has_file(app: str) -> bool:
     return ROOT_TABLE is not None if app == ROOT else app in WITH_OWN_TABLE
 
 
+def is_writable(app: str) -> bool:
+    """Return whether an app's folder is the project's, and not of a package."""
+    return is_own_path(folder_of(app)) or app == ROOT
+
+
 def file_of_table(app: str) -> str:
     """Return the path of the table in which the rows of an app belong."""
-    is_in_root = not has_file(app) and ROOT_TABLE is not None
+    has_root_rows = ROOT_TABLE is not None or not is_writable(app)
+    is_in_root = has_root_rows and not has_file(app)
     return name_of_file(path_of_table(ROOT if is_in_root else app))
 
 

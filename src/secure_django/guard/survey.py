@@ -24,6 +24,7 @@ from secure_django.guard.new_tables import (
     NewTable,
     file_of_table,
     has_file,
+    is_writable,
     path_of_table,
 )
 from secure_django.guard.parameters import PARAMETER
@@ -220,7 +221,7 @@ class Report:
         return [name for name in names if self.needs_table(name)]
 
     def needs_table(self, app: str) -> bool:
-        if has_file(app):
+        if has_file(app) or not is_writable(app):
             return False
         pages = [page for page in self.pages if page.app == app]
         has_rows = len(pages) > len(self.missing[app])  # in the project's table
