@@ -15,12 +15,15 @@ type Example = Callable[[Any, int], Any]
 
 def needs_example(field: Any) -> bool:
     """Return whether a row needs a value that neither it nor the database has."""
-    if field.is_relation or field.has_default() or field.null:
+    if field.is_relation or field.null or field.generated:
         return False
-    if field.db_default is not models.NOT_PROVIDED or field.generated:
+    if field.db_default is not models.NOT_PROVIDED:
         return False
     is_name = field.unique or isinstance(field, models.SlugField)
-    return not field.blank or is_name
+    # An empty text is no name by which a URL finds the row.
+    if field.has_default():
+        return is_name and field.get_default() == ""
+    return is_name or not field.blank
 
 
 def examples(model: type[models.Model], number: int) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from secure_django.guard.examples import examples
 from secure_django.guard.factories import factory_for, seed_factories
 from secure_django.guard.keys import (
     keys_to_others,
-    leads_to_user,
     parent_links,
     relations,
 )
@@ -73,7 +72,7 @@ class Maker:
 
     def make(self, model: type[Model]) -> Model:
         """Return a row, which may be there already; raise an exception if not."""
-        if is_shared(model, self.shared):
+        if model in self.shared:
             row = model._base_manager.order_by("pk").first()
             if row is not None:
                 return row
@@ -139,14 +138,20 @@ class Maker:
 
     def add_relatives(self, row: Model) -> None:
         """Add the owner, and the other rows, to what names several of them."""
-        if row is self.owner or is_shared(type(row), self.shared):
+        if type(row) in self.shared:
             return
         fields: list[Any] = list(row._meta.many_to_many)
         for field in fields:
-            relative = self.rows.get(field.related_model)
-            is_plain = field.remote_field.through._meta.auto_created
-            if is_plain and relative is not None and relative != row:
+            relative = self.relative(field)
+            if relative is not None and relative != row:
                 getattr(row, field.name).add(relative)
+
+    def relative(self, field: Any) -> Model | None:
+        """Return the row for a field that names several, if no model is between."""
+        model = field.related_model
+        is_plain = field.remote_field.through._meta.auto_created
+        # No right of a user comes from rows that were there before.
+        return self.rows.get(model) if is_plain and model not in self.shared else None
 
 
 def content_type_of(model: type[Model]) -> Any:
@@ -163,11 +168,6 @@ def is_required(field: Any) -> bool:
 def is_foreign(model: type[Model]) -> bool:
     """Return whether a model is of a package."""
     return model._meta.app_label not in OWN_LABELS
-
-
-def is_shared(model: type[Model], shared: set[type[Model]]) -> bool:
-    """Return whether one row is for all, such as a category or a site."""
-    return model in shared or (is_foreign(model) and not leads_to_user(model))
 
 
 def row_by_unique_key(model: type[Model], keys: Values) -> Model | None:
@@ -225,7 +225,11 @@ def in_words(error: Exception) -> str:
 def models_to_make(app: str) -> Iterator[type[Model]]:
     """Yield the models of an app that have a table of their own, without users."""
     for model in apps.get_models():
-        meta = model._meta
-        is_stored = meta.managed and not meta.proxy
-        if meta.app_config.name == app and is_stored and model is not User:
+        is_of_app = model._meta.app_config.name == app
+        if is_of_app and is_stored(model) and model is not User:
             yield model
+
+
+def is_stored(model: type[Model]) -> bool:
+    """Return whether a model has a table that Django makes, and no other has."""
+    return model._meta.managed and not model._meta.proxy

@@ -20,7 +20,7 @@ from django.core.files.storage import Storage
 from django.db import IntegrityError, models, transaction
 
 from secure_django.guard.access import FURTHER_PEOPLE, OWN_ROUTES, app_of, roles
-from secure_django.guard.making import seed
+from secure_django.guard.making import is_stored, seed
 from secure_django.guard.objects import (
     Objects,
     has_objects,
@@ -54,7 +54,7 @@ OWN_MODELS = [
     model
     for app in APPS_WITH_OBJECTS
     for model in app.get_models(include_auto_created=True)
-    if model._meta.managed and not model._meta.proxy
+    if is_stored(model)
 ]
 
 
@@ -79,7 +79,7 @@ class World:
 
     def __init__(self) -> None:
         load_fixtures()
-        self.shared = shared_models(OWN_MODELS)
+        self.shared = shared_models()
         self.staff = {"staff": make_user(is_staff=True)} if HAS_STAFF else {}
         self.staff |= {name: make() for name, make in FURTHER_PEOPLE.items()}
         self.numbers = count()

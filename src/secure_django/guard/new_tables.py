@@ -52,7 +52,9 @@ class NewTable(NamedTuple):
         if comments:
             comments = ["", "# To be decided:", *comments]
         return TEXT.format(
-            pages=f"the pages of {self.app}" if self.app else "the pages in no app",
+            pages=f"the pages of {self.app}"
+            if self.app
+            else "pages without another table",
             decisions="\n".join([*comments, ""]),
             rows="\n".join([heading, *self.rows]),
         )
@@ -81,13 +83,6 @@ def has_file(app: str) -> bool:
 def is_writable(app: str) -> bool:
     """Return whether an app's folder is the project's, and not of a package."""
     return is_own_path(folder_of(app)) or app == ROOT
-
-
-def file_of_table(app: str) -> str:
-    """Return the path of the table in which the rows of an app belong."""
-    has_root_rows = ROOT_TABLE is not None or not is_writable(app)
-    is_in_root = has_root_rows and not has_file(app)
-    return name_of_file(path_of_table(ROOT if is_in_root else app))
 
 
 def name_of_file(path: Path) -> str:

@@ -1,15 +1,16 @@
 """The objects of an app's owner: those of its table, or those that the guard makes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from inspect import signature
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.core.management import call_command
 from django.db.models import Model
 
 from secure_django.guard.access import columns
 from secure_django.guard.keys import leads_to_user
-from secure_django.guard.making import Maker, models_to_make
+from secure_django.guard.making import Maker, is_stored, models_to_make
 from secure_django.guard.parameters import models_of_routes
 from secure_django.guard.tables import CONFIG, listed, objects_of
 
@@ -34,10 +35,9 @@ def load_fixtures() -> None:
         call_command("loaddata", *names, verbosity=0)
 
 
-def shared_models(models: Iterable[type[Model]]) -> Models:
+def shared_models() -> Models:
     """Return the models whose rows are there before any user, and name none."""
-    if not CONFIG.makes_objects:
-        return set()
+    models = filter(is_stored, apps.get_models()) if CONFIG.makes_objects else ()
     filled_models = [model for model in models if model._base_manager.exists()]
     return {model for model in filled_models if not leads_to_user(model)}
 

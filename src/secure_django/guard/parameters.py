@@ -69,6 +69,10 @@ def likely_lookups(route: str, name: str, rows: Rows) -> Iterator[Lookup]:
     models = [view_model, model_before(route, name, rows)]
     for model in filter(None, models):
         yield Lookup(model, name)
+    # The beginning of a name may be the site's own word for a model.
+    match = KEY_NAME.fullmatch(name)
+    if view_model and match and match["field"] not in {"pk", "id"}:
+        yield Lookup(view_model, match["field"])
 
 
 def lookups_by_name(
@@ -96,9 +100,13 @@ def is_relation(model: type[Model], name: str) -> bool:
 
 
 def model_named(name: str, rows: Rows) -> type[Model] | None:
+    """Return the model of this name, or the only one whose name ends with it."""
     plain_name = name.replace("_", "").lower()
-    models = (model for model in rows if model._meta.model_name == plain_name)
-    return next(models, None)
+    by_name = {str(model._meta.model_name): model for model in rows}
+    longer_names = [other for other in by_name if other.endswith(plain_name)]
+    if len(longer_names) == 1:
+        return by_name[longer_names[0]]
+    return by_name.get(plain_name)
 
 
 def model_before(route: str, name: str, rows: Rows) -> type[Model] | None:

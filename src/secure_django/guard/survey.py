@@ -22,14 +22,14 @@ from secure_django.guard.access import (
 )
 from secure_django.guard.new_tables import (
     NewTable,
-    file_of_table,
     has_file,
     is_writable,
+    name_of_file,
     path_of_table,
 )
 from secure_django.guard.parameters import PARAMETER
 from secure_django.guard.sending import Answer, Sender
-from secure_django.guard.tables import CONFIG, OWN_APPS, ROOT
+from secure_django.guard.tables import CONFIG, ROOT, ROOT_TABLE
 
 EVERYBODY = "open to everybody"
 ANY_USER = "open to any user"
@@ -160,10 +160,11 @@ class Report:
     def __init__(self, sender: Sender, pages: list[Page]) -> None:
         self.world = sender.world
         self.pages = pages
-        missing = [page for page in pages if row_for(page.route) is None]
+        # By the app in whose table their rows belong.
         self.missing: defaultdict[str, list[Page]] = defaultdict(list)
-        for page in missing:
-            self.missing[page.app].append(page)
+        for page in pages:
+            if row_for(page.route) is None:
+                self.missing[self.home(page.app)].append(page)
         self.written: list[str] = []
         self.has_rows_to_paste = False
 
@@ -171,10 +172,11 @@ class Report:
         yield from self.kinds()
         yield from self.objects()
         yield from self.pages_of_packages()
-        for app in self.apps_without_table():
-            yield from self.write(app)
-        for app in sorted(self.missing):
-            yield from self.rows_to_paste(app)
+        for app in sorted(self.missing, key=lambda app: (app == ROOT, app)):
+            if can_write(app):
+                yield from self.write(app)
+            else:
+                yield from self.rows_to_paste(app)
         yield ""
         yield self.next_step()
 
@@ -213,36 +215,30 @@ class Report:
                 " include and apps in pyproject.toml add them."
             )
 
-    def apps_without_table(self) -> list[str]:
-        """Return the apps, and what is in none, that get a table."""
-        names = [app.name for app in OWN_APPS]
-        if CONFIG.makes_objects:
-            names.append(ROOT)
-        return [name for name in names if self.needs_table(name)]
-
-    def needs_table(self, app: str) -> bool:
-        if has_file(app) or not is_writable(app):
-            return False
-        pages = [page for page in self.pages if page.app == app]
-        has_rows = len(pages) > len(self.missing[app])  # in the project's table
-        return bool(pages) and not has_rows
+    def home(self, app: str) -> str:
+        """Return the app in whose table the rows of an app belong."""
+        has_rows = any(page.app == app and row_for(page.route) for page in self.pages)
+        is_in_root = ROOT_TABLE is not None and has_rows
+        if has_file(app) or (is_writable(app) and not is_in_root):
+            return app
+        return ROOT
 
     def write(self, app: str) -> Iterator[str]:
-        pages = self.missing.pop(app, [])
+        pages = self.missing[app]
         table = NewTable(
             app=app,
             path=path_of_table(app),
             columns=columns(app),
             rows=[page.row() for page in pages if not page.unknown],
-            decisions=list(self.decisions(app, pages)),
+            decisions=list(self.decisions(pages)),
         )
         table.write()
         self.written.append(table.name)
         yield ""
         yield f"{table.name} is new: it has {counted(table.rows, 'row')}."
 
-    def decisions(self, app: str, pages: list[Page]) -> Iterator[str]:
-        """Yield what the person has to decide about the pages of an app."""
+    def decisions(self, pages: list[Page]) -> Iterator[str]:
+        """Yield what the person has to decide about the pages of a table."""
         for page in pages:
             if page.unknown:
                 names = ", ".join(page.unknown)
@@ -253,6 +249,10 @@ class Report:
             if page.is_shared_object():
                 others = ", ".join(others_of(page))
                 yield f"{page.route} is open to others ({others}): is it meant to be?"
+        for app in sorted({page.app for page in pages}):
+            yield from self.wanted_rows(app)
+
+    def wanted_rows(self, app: str) -> Iterator[str]:
         for model, reason in self.failures(app).items():
             yield f"Let objects(owner) make a row of {model.__name__}: {reason}"
 
@@ -262,7 +262,7 @@ class Report:
         if rows:
             self.has_rows_to_paste = True
             yield ""
-            yield f"Paste these rows into ROWS of {file_of_table(app)}:"
+            yield f"Paste these rows into ROWS of {name_of_file(path_of_table(app))}:"
             yield from rows
 
     def next_step(self) -> str:
@@ -279,6 +279,12 @@ class Report:
         if not self.pages:
             return f"No page is asked: set apps in {CONFIG.root / 'pyproject.toml'}."
         return "Every page has a row: run pytest."
+
+
+def can_write(app: str) -> bool:
+    """Return whether an app has no table yet. Projects with photos read none here."""
+    is_read = CONFIG.makes_objects or app != ROOT
+    return is_read and not has_file(app)
 
 
 def others_of(page: Page) -> list[str]:

@@ -4,7 +4,7 @@ from django.db import models
 
 class Board(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    slug = models.SlugField(unique=True)
+    slug = models.SlugField(unique=True, default="")
     title = models.CharField(max_length=80)
 
 
