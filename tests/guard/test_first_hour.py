@@ -274,3 +274,8 @@ def test_survey_says_what_a_project_lacks_for_it(project: Path) -> None:
     edit(project / "pyproject.toml", "[tool.secure-django.guard]\n", "")
     expected = "Add the table [tool.secure-django.guard] to pyproject.toml first."
     assert expected in run_guard(project, SURVEY)
+
+
+def test_survey_that_is_left_out_is_said(project: Path) -> None:
+    report = run_guard(project, SURVEY, "-k", "nothing")
+    assert "The survey did not run." in report

@@ -3,11 +3,15 @@
 No module of the guard that needs the project's settings is imported here.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 PROPERTY = "guard-survey"
+
+
+NOTHING = (
+    "The survey did not run. If no error above says why, options such as -k or -m have"
+    " left it out: run it without them."
+)
 
 
 class SurveyPrinter:
@@ -16,16 +20,14 @@ class SurveyPrinter:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
-        reports = [it for found in terminalreporter.stats.values() for it in found]
-        for text in survey_texts(reports):
-            terminalreporter.section("survey of the guard")
-            terminalreporter.write_line(text)
+        stats = terminalreporter.stats.values()
+        reports = [report for found in stats for report in found]
+        texts = list(filter(None, map(survey_text, reports)))
+        terminalreporter.section("survey of the guard")
+        terminalreporter.write_line(texts[0] if texts else NOTHING)
 
 
-def survey_texts(reports: list[object]) -> Iterator[str]:
-    for report in reports:
-        if isinstance(report, pytest.TestReport) and report.when == "teardown":
-            continue
-        for name, value in getattr(report, "user_properties", ()):
-            if name == PROPERTY:
-                yield str(value)
+def survey_text(report: object) -> str:
+    """Return what the survey says, if a report is of it, or else an empty text."""
+    properties = dict(getattr(report, "user_properties", ()))
+    return str(properties.get(PROPERTY, ""))
