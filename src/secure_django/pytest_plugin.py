@@ -31,10 +31,21 @@ COLLECTED = "secure_django.controls.collected"
 EVIDENCE = "secure_django.controls.evidence"
 COMPLETENESS = "secure_django.controls.completeness"
 COLLECTING = "secure-django-collecting"
+SURVEY = Path(__file__).parent / "guard" / "run_survey.py"
 MARKERS = (
     "control(id): the control in docs/controls.md that the test demonstrates",
     "rule(name): the rule that a project asks the guard for",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that asks who opens which page, instead of running tests."""
+    parser.getgroup("secure-django").addoption(
+        "--guard-survey",
+        action="store_true",
+        help="open each page as each person, say who gets in, and write the tables"
+        " of the guard that are missing",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -42,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set up what needs the project's settings, once pytest-django has loaded them."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.option.guard_survey:
+        check_survey()
     if not apps.ready:
         return
     if apps.is_installed("secure_django.photos"):
@@ -54,6 +67,16 @@ def pytest_configure(config: pytest.Config) -> None:
         collect(config, config.rootpath, {"guard": SUITES["guard"]})
         config.pluginmanager.import_plugin(COLLECTED)
         config.pluginmanager.import_plugin(COMPLETENESS)
+
+
+def check_survey() -> None:
+    """Raise UsageError if the project says too little for a survey."""
+    if not apps.ready:
+        message = "Name your settings first: DJANGO_SETTINGS_MODULE in [tool.pytest]."
+        raise pytest.UsageError(message)
+    if not is_guard_asked_for() and not apps.is_installed("secure_django.photos"):
+        message = "Add the table [tool.secure-django.guard] to pyproject.toml first."
+        raise pytest.UsageError(message)
 
 
 def is_guard_asked_for() -> bool:
@@ -70,6 +93,12 @@ def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> 
     for names in suites.values():
         for name in names:
             config.pluginmanager.import_plugin(name)
+    if config.option.guard_survey:
+        from secure_django.guard.terminal import SurveyPrinter
+
+        config.pluginmanager.register(Surveying())
+        config.pluginmanager.register(SurveyPrinter())
+        return
     collecting = Collecting(
         read_project(root), list(suites), is_whole=not names_paths(config)
     )
@@ -87,6 +116,21 @@ class Suite(pytest.Collector):
 
         for path in self.files:
             yield pytest.Module.from_parent(self, path=path, nodeid=name_of(path))
+
+
+class Surveying:
+    """Collect the survey in place of all tests."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        if isinstance(collector, pytest.Session) and report.passed:
+            suite = Suite.from_parent(collector, name="secure_django")
+            suite.files = [SURVEY]
+            report.result = [suite]
+        return report
 
 
 class Collecting:

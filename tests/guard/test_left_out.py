@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.guard.test_foreign import FOREIGN, ask_for_own, edit, project, run_guard
+from tests.guard.running import edit, run_guard
+from tests.guard.test_foreign import FOREIGN, ask_for_own, project
 
 __all__ = ["project"]
 

@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 
 from secure_django.guard.retries import find_culprits
-from tests.guard.test_foreign import (
-    ask_for_own,
-    edit,
-    findings_in,
-    project,
-    run_guard,
-)
+from tests.guard.running import edit, run_guard
+from tests.guard.test_foreign import ask_for_own, findings_in, project
 
 __all__ = ["project"]
 

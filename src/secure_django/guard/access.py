@@ -1,6 +1,6 @@
 """The access table: who gets which response from each URL, and what else they may do.
 
-`tests/table.py` of each app, or `access.py` in a package, has a row in ROWS for each of
+`tests/table.py` of each app, or another file (tables.py) has a row in ROWS for each of
 its URLs: the route, and the responses to an anonymous visitor, the owner of the object,
 another user, staff without permissions, and the people whom tables name in PEOPLE, such
 as a reviewer of photos. They answer a GET request or, if the view refuses GET, the
@@ -37,18 +37,21 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.shortcuts import resolve_url
 from django.urls import get_resolver
 
+from secure_django.guard.keys import other_ends
 from secure_django.guard.tables import (
     CONFIG,
     LABELS,
+    ROOT,
     TABLES,
     entries,
     is_own_app,
     is_own_path,
+    objects_of,
 )
 from secure_django.guard.users import HAS_STAFF
 
@@ -152,7 +155,11 @@ def routes(
             yield prefix + part.strip("^$"), View(pattern.callback, app_names)
 
 
-ROWS = [row for app, table in TABLES.items() for row in parse_rows(app, table.ROWS)]
+ROWS = [
+    row
+    for app, table in TABLES.items()
+    for row in parse_rows(app, getattr(table, "ROWS", ""))
+]
 # Django shows the first of two views at the same URL.
 VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
 
@@ -160,7 +167,10 @@ VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
 @cache
 def row_for(route: str) -> Row | None:
     rows = [row for row in ROWS if fnmatchcase(route, row.route)]
-    return min(rows, key=lambda row: row.route != route, default=None)
+    row = min(rows, key=lambda row: row.route != route, default=None)
+    if row and row.app == ROOT:
+        return row._replace(app=app_of_view(route))
+    return row
 
 
 def rule(route: str) -> Row:
@@ -190,9 +200,10 @@ def is_of_admin(route: str) -> bool:
     Its app_name alone does not say so: an own one may be the same.
     """
     function, app_names = VIEWS[route]
-    model_admin = getattr(function, "model_admin", None)
-    site = getattr(function, "admin_site", getattr(model_admin, "admin_site", None))
-    return "admin" in app_names and isinstance(site, AdminSite)
+    method = inspect.unwrap(function)
+    makers = [getattr(method, "__self__", None), getattr(function, "admin_site", None)]
+    is_made = any(isinstance(maker, AdminSite | ModelAdmin) for maker in makers)
+    return is_made and "admin" in app_names
 
 
 def is_included(route: str) -> bool:
@@ -208,7 +219,8 @@ def is_of_own_app(route: str) -> bool:
     if name:
         return is_own_app(apps.get_app_config(LABELS[name]))
     module = sys.modules[module_of_view(route)]
-    return is_own_path(Path(module.__file__ or ""))
+    # Who names apps asks about nothing else.
+    return CONFIG.apps is None and is_own_path(Path(module.__file__ or ""))
 
 
 def is_own(route: str) -> bool:
@@ -223,11 +235,15 @@ OWN_ROUTES = [route for route in ROUTES if is_own(route)]
 
 @cache
 def roles(app: str) -> tuple[str, ...]:
-    """Return the further users whom an app's `objects` asks for."""
-    make = getattr(TABLES.get(app), "objects", None)
-    if make is None:
-        return ()
-    return tuple(inspect.signature(make).parameters)[1:]
+    """Return the further users whom an app's `objects` asks for.
+
+    If it asks for none, they are those at the other ends of what the guard makes.
+    """
+    make = objects_of(app)
+    names = tuple(inspect.signature(make).parameters)[1:] if make else ()
+    if names or not CONFIG.makes_objects or app not in LABELS:
+        return names
+    return other_ends(apps.get_app_config(LABELS[app]).get_models())
 
 
 def columns(app: str) -> list[str]:

@@ -46,11 +46,17 @@ class Config(NamedTuple):
     """The answers of a project."""
 
     folder: Path  # of the project's own code
+    root: Path  # the folder with pyproject.toml
     apps: list[str] | None  # None: every app of the project
     include: set[str]
     rules: set[str]
     left_out: dict[str, str]  # reasons, by pages, rules, people and tests
     is_of_template: bool  # it has the package's photos, as all of the template's
+
+    @property
+    def makes_objects(self) -> bool:
+        """Return whether the guard makes objects where a table has no `objects`."""
+        return not self.is_of_template
 
 
 def kind_of(name: str) -> str:
@@ -98,16 +104,23 @@ def read_config() -> Config:
     include = set(table.get("include", ()))
     rules = set(table.get("rules", ()))
     unknown = [*(table.keys() - KEYS), *(include - KINDS), *(rules - RULES.keys())]
+    unknown += sorted(set(table.get("apps", ())) - app_names())
     if unknown:
         message = f"{FILE}: [tool.secure-django.guard] has no {', '.join(unknown)}."
         raise ImproperlyConfigured(message)
     is_of_template = apps.is_installed("secure_django.photos")
-    own_apps = None if is_of_template else table.get("apps")
     return Config(
-        find_folder(),
-        own_apps,
-        KINDS if is_of_template else include,
-        ({*RULES} if is_of_template else rules) - left_out.keys(),
-        left_out,
-        is_of_template,
+        folder=find_folder(),
+        root=root,
+        apps=None if is_of_template else table.get("apps"),
+        include=KINDS if is_of_template else include,
+        rules=({*RULES} if is_of_template else rules) - left_out.keys(),
+        left_out=left_out,
+        is_of_template=is_of_template,
     )
+
+
+def app_names() -> set[str]:
+    """Return by which names an app may be asked for."""
+    configs = apps.get_app_configs()
+    return {name for app in configs for name in (app.name, app.label)}

@@ -15,12 +15,16 @@ from django.core.exceptions import FieldError
 
 from secure_django.guard.marks import MARK, MARKUP, Mark
 from secure_django.guard.sending import Answer
-from secure_django.guard.tables import CONFIG
+from secure_django.guard.tables import CONFIG, TABLE_OF_TESTS
 from secure_django.guard.typed import EVIL, EVIL_HOST, WORD
 
 REASON = (
     "Only if they are meant to, end the row in tests/table.py of the app with who, what"
     " and why:  # WHO: WHAT: WHY  (secure_django/guard/access.py has examples)"
+)
+PLACES = (
+    "The table may also be guard_table.py: in the app's folder, or beside"
+    " pyproject.toml, for all apps and for what is in none."
 )
 # Directives for which default-src does not stand in.
 WITHOUT_DEFAULT = {"base-uri", "form-action", "frame-ancestors"}
@@ -70,6 +74,8 @@ class Findings:
             return
         lines = [*self.lines(), "", "What to do, in this order:"]
         lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
+        if CONFIG.makes_objects and any(TABLE_OF_TESTS in step for step in steps):
+            lines += ["", PLACES]
         pytest.fail("\n".join(lines), pytrace=False)
 
 

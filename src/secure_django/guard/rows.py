@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 
+from secure_django.guard.making import is_stored
 from secure_django.guard.tables import APPS, TABLES, is_own_app, is_tested
 from secure_django.guard.users import User
 
@@ -22,6 +23,7 @@ OWN_MODELS = [
     model
     for app in APPS_WITH_OBJECTS
     for model in app.get_models(include_auto_created=True)
+    if is_stored(model)
 ]
 
 

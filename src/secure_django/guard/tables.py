@@ -1,7 +1,11 @@
 """The apps of a project, and what their tables say.
 
-An app's table is the module `tests/table.py`. A package has its table in `access.py`.
-Beside ROWS and `objects` (access.py), a table may have
+An app's table is the module `tests/table.py` or, if it has no folder of tests,
+`guard_table.py`. A package has its table in `access.py`. A project may have one more in
+`guard_table.py` beside its pyproject.toml: what that says counts for all apps, and its
+rows and OBJECTS may be of any app. The guard makes what `objects` does not (making.py),
+but in projects with the package's photos. Beside ROWS and `objects` (access.py), a
+table may have
 
 KEPT: what code reads, such as {"Photo.purpose"}; the guard writes no marks into it
 STAYS: models whose rows outlive their owner's account
@@ -12,6 +16,8 @@ FIELDS: the names of what rows show beside their fields, such as {"image"}
 SITUATIONS: functions that change rows; every page is then opened again
 make_user(**values): a user, if the fields of the model do not say what one needs
 log_in(client, user): what pages ask for beside the session, such as a token
+OBJECTS: by the names of apps, their `objects`, in the table of the project alone
+FIXTURES: names of Django's fixtures, which are loaded before all objects are made
 prepare(monkeypatch): replaces what takes long or is tested elsewhere, and what raises
     an error that `notice` of secure_django.guard.noticing says in a sentence
 equip(owner): makes what the owner of each app's objects has besides
@@ -23,18 +29,23 @@ is_shown(row, field, user): whether a field of a row is meant for a user
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from secure_django.guard.config import read_config
 
 # That of secure_django last: some of its rows are for the admin pages of every app.
 APPS = sorted(apps.get_app_configs(), key=lambda app: app.name == "secure_django")
 CONFIG = read_config()
+ROOT = ""  # the name of the table beside pyproject.toml, and of what is in no app
+TABLE_OF_TESTS = "tests/table.py"
+TABLE_BESIDE = "guard_table.py"
 FOREIGN_FOLDERS = {"vendor", "site-packages"}
 LABELS = {app.name: app.label for app in APPS}
 
@@ -71,11 +82,31 @@ def import_table(app: AppConfig) -> ModuleType | None:
     package has it beside its code.
     """
     is_package = is_of_package_asked_for(app) or not is_of_project(app)
-    module = "access" if is_package else "tests.table"
-    if not Path(app.path, *module.split(".")).with_suffix(".py").is_file():
+    files = ["access.py"] if is_package else [TABLE_OF_TESTS, TABLE_BESIDE]
+    present_files = [file for file in files if Path(app.path, file).is_file()]
+    modules = [file.removesuffix(".py").replace("/", ".") for file in present_files]
+    tables = [import_module(f"{app.name}.{module}") for module in modules]
+    tables = [table for table in tables if is_table(table)]
+    if len(tables) > 1:
+        message = f"{app.name} has two tables, {' and '.join(files)}: keep one of them."
+        raise ImproperlyConfigured(message)
+    return tables[0] if tables else None
+
+
+def is_table(module: ModuleType) -> bool:
+    """Return whether a module is no other one, which has this name by chance."""
+    return hasattr(module, "ROWS") or module.__name__.endswith(".guard_table")
+
+
+def import_root_table() -> ModuleType | None:
+    """Return the table beside pyproject.toml, which no package contains."""
+    file = CONFIG.root / TABLE_BESIDE
+    spec = spec_from_file_location("guard_table", file) if file.is_file() else None
+    if spec is None or spec.loader is None or not CONFIG.makes_objects:
         return None
-    table = import_module(f"{app.name}.{module}")
-    return table if hasattr(table, "ROWS") else None
+    table = module_from_spec(spec)
+    spec.loader.exec_module(table)
+    return table
 
 
 def import_tables() -> Iterator[tuple[str, ModuleType]]:
@@ -86,8 +117,45 @@ def import_tables() -> Iterator[tuple[str, ModuleType]]:
             yield app.name, table
 
 
+def add_missing_tables(tables: dict[str, ModuleType]) -> None:
+    """Add the project's table, and an empty one for what has none.
+
+    So that people and objects are made for all that is asked about.
+    """
+    own_names = [app.name for app in APPS if is_of_project(app)]
+    for name in own_names:
+        tables.setdefault(name, ModuleType(f"{name}.{TABLE_BESIDE}"))
+    tables[ROOT] = ROOT_TABLE or ModuleType(TABLE_BESIDE)
+
+
+def read_objects_by_app() -> dict[str, Callable[..., Any]]:
+    """Return what the project's table makes for apps, by their names."""
+    names = {app.label: app.name for app in APPS} | {app.name: app.name for app in APPS}
+    objects = getattr(ROOT_TABLE, "OBJECTS", {})
+    unknown = objects.keys() - names.keys()
+    if unknown:
+        message = f"{TABLE_BESIDE}: OBJECTS names no app: {', '.join(sorted(unknown))}."
+        raise ImproperlyConfigured(message)
+    return {names[name]: make for name, make in objects.items()}
+
+
 TABLES = dict(import_tables())
 OWN_APPS = [app for app in APPS if is_own_app(app)]
+ROOT_TABLE = import_root_table()
+OBJECTS = read_objects_by_app()
+WITH_OWN_TABLE = frozenset(TABLES)
+if CONFIG.makes_objects:
+    add_missing_tables(TABLES)
+
+
+def has_table(app: str) -> bool:
+    """Return whether an app has a table: that of the project may have its rows."""
+    return app in WITH_OWN_TABLE or ROOT_TABLE is not None
+
+
+def objects_of(app: str) -> Callable[..., Any] | None:
+    """Return the function of a table that makes an app's objects, if there is one."""
+    return getattr(TABLES.get(app), "objects", None) or OBJECTS.get(app)
 
 
 def functions(name: str) -> list[Callable[..., Any]]:

@@ -9,15 +9,15 @@ from secure_django.guard.access import (
     PARAMETER,
     REFUSALS,
     Row,
-    app_of,
     columns,
     rule,
 )
 from secure_django.guard.advice import FIND_NOTHING
 from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.objects import Objects, faults_of_making
 from secure_django.guard.rows import Values, ends_of, models_with_texts
 from secure_django.guard.sending import Sender
-from secure_django.guard.tables import TABLES, named
+from secure_django.guard.tables import TABLE_BESIDE, TABLES, named
 
 
 @pytest.mark.control("V8.2.2")
@@ -25,7 +25,7 @@ def test_every_page_of_an_object_is_asked_for_one(sender: Sender) -> None:
     """Without an object, a page answers 404, which hides a missing owner check."""
     findings = Findings()
     for route in OWN_ROUTES:
-        values = sender.world.values.get(app_of(route), {})
+        values = sender.world.values_on(route)
         for fault in faults_of_parameters(route, values):
             findings.add(fault)
     findings.report(
@@ -39,7 +39,8 @@ def faults_of_parameters(route: str, values: Values) -> Iterator[str]:
     names = PARAMETER.findall(route)
     for name in names:
         if name not in values:
-            yield f"objects() of {row.app} returns no {name} for {route}"
+            app = row.app or TABLE_BESIDE
+            yield f"objects() of {app} returns no {name} for {route}"
     if names and "*" in row.route:
         yield f"{row.route} matches {route}, which needs a row of its own"
     if names and not set(row.answers) - {"404", "log-in"}:
@@ -89,7 +90,12 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
     findings = Findings()
     for app in TABLES:
         made_models = set(map(type, sender.world.rows[app]))
-        for model in models_with_texts(app) - made_models:
+        objects = sender.world.objects.get(app, Objects())
+        objects_of_other = sender.world.objects_of_other.get(app, Objects())
+        for fault in faults_of_making(app, objects, objects_of_other):
+            findings.add(fault)
+        known_models = made_models | objects.failures.keys() | sender.world.shared
+        for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
     for app in sender.world.single:
         findings.add(f"objects() of {app} works only once")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from contextlib import suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from secure_django.guard.access import (
     app_of,
     roles,
 )
+from secure_django.guard.making import seed
 from secure_django.guard.marks import (
     MARKUP,
     PREFIX,
@@ -28,6 +29,14 @@ from secure_django.guard.marks import (
     is_published,
     is_valid,
 )
+from secure_django.guard.objects import (
+    Objects,
+    has_objects,
+    load_fixtures,
+    make_objects,
+    shared_models,
+)
+from secure_django.guard.parameters import values_of_routes
 from secure_django.guard.rows import (
     Values,
     all_values,
@@ -35,7 +44,7 @@ from secure_django.guard.rows import (
     update_row,
     users_of,
 )
-from secure_django.guard.tables import TABLES, functions, named
+from secure_django.guard.tables import CONFIG, TABLES, functions, named
 from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF, new_user
 
 make_user = next(iter(functions("make_user")), new_user)
@@ -45,13 +54,20 @@ class World:
     """The objects of all apps, and the people: see secure_django/guard/access.py."""
 
     def __init__(self) -> None:
+        load_fixtures()
+        self.shared = shared_models()
         self.staff = {"staff": make_user(is_staff=True)} if HAS_STAFF else {}
         self.staff |= {name: make() for name, make in FURTHER_PEOPLE.items()}
         self.numbers = count()
         self.marks: list[Mark] = []
         self.hidden: dict[Any, list[Mark]] = {}  # by the key of the user
+        self.objects: dict[str, Objects] = {}
+        self.objects_of_other: dict[str, Objects] = {}
         self.values: dict[str, Values] = {}
         self.values_of_other: dict[str, Values] = {}
+        # By the route: the values that no `objects` returns.
+        self.guessed: dict[str, Values] = {}
+        self.guessed_of_other: dict[str, Values] = {}
         self.single: list[str] = []  # apps whose `objects` works only once
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
@@ -89,24 +105,42 @@ class World:
 
     def make_objects(self, app: str) -> None:
         self.rows[app] = []
-        make = getattr(TABLES[app], "objects", None)
-        if make is None:
+        if not has_objects(app):
             return
         before = all_values()
         people = self.people[app]
         owner, other, *users_in_roles = people.values()
         for equip in functions("equip"):
             equip(owner)
-        self.values[app] = make(owner, *users_in_roles)
-        for row in rows_since(before):
+        seed(app)  # not again: the other user's objects differ from the owner's
+        made = make_objects(
+            app, [owner, *users_in_roles], self.shared, lambda: rows_since(before)
+        )
+        self.objects[app] = made
+        self.values[app] = made.values
+        for row in [*rows_since(before), *made.taken]:
             add_files(row, owner)
-        self.rows[app] = rows_since(before)
+        self.rows[app] = [*rows_since(before), *made.taken]
+        if CONFIG.makes_objects:
+            self.guessed |= values_of_routes(app, made.rows, owner)
+        before_other = all_values() if CONFIG.makes_objects else {}
         other_roles = [self.make_person() for _ in users_in_roles]
         try:
             with transaction.atomic():
-                self.values_of_other[app] = make(other, *other_roles)
+                made_for_other = make_objects(
+                    app,
+                    [other, *other_roles],
+                    self.shared,
+                    lambda: rows_since(before_other),
+                )
         except IntegrityError:
             self.single.append(app)
+            return
+        self.objects_of_other[app] = made_for_other
+        self.values_of_other[app] = made_for_other.values
+        if CONFIG.makes_objects:
+            other_rows = made_for_other.rows
+            self.guessed_of_other |= values_of_routes(app, other_rows, other)
 
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.
@@ -157,7 +191,7 @@ class World:
             return None
         label = f"{type(row).__name__}.{field.name}"
         value = getattr(row, field.attname)
-        is_in_url = value in self.values[app].values()
+        is_in_url = value in self.values_in_urls(app)
         if label in self.kept or is_in_url:
             return None
         texts = [f"{mark}{MARKUP}", mark]
@@ -198,15 +232,27 @@ class World:
     def people_of(self, route: str) -> dict[str, Any]:
         return self.people.get(app_of(route), self.strangers)
 
+    def values_on(self, route: str) -> Values:
+        """Return the owner's values of a page: those of `objects` come first."""
+        return self.guessed.get(route, {}) | self.values.get(app_of(route), {})
+
+    def values_of_other_on(self, route: str) -> Values:
+        values = self.values_of_other.get(app_of(route), {})
+        return self.guessed_of_other.get(route, {}) | values
+
+    def values_in_urls(self, app: str) -> list[Any]:
+        guessed = [values.values() for values in self.guessed.values()]
+        return [*self.values[app].values(), *chain(*guessed)]
+
     def url(self, route: str, **values: Any) -> str:
         """Fill a route with the given values, or else with the owner's."""
-        values = self.values.get(app_of(route), {}) | values
+        values = self.values_on(route) | values
         # No object has the number 0.
         return PARAMETER.sub(lambda match: str(values.get(match[1], 0)), route)
 
     def secrets_of(self, route: str) -> list[str]:
         """Return the secrets of a URL, which whoever knows them may use."""
-        values = self.values.get(app_of(route), {})
+        values = self.values_on(route)
         names = filter(SECRET.search, PARAMETER.findall(route))
         secrets = [values[name] for name in names if name in values]
         return [str(secret) for secret in secrets if not isinstance(secret, int)]
@@ -217,15 +263,14 @@ class World:
 
     def own_urls(self, route: str) -> list[str]:
         """Return the URL of the other user's own object, if it is not the owner's."""
-        values = self.values_of_other.get(app_of(route), {})
-        url = self.url(route, **values)
+        url = self.url(route, **self.values_of_other_on(route))
         return [url] if url != self.url(route) else []
 
     def mixed_urls(self, route: str) -> list[str]:
         """Return URLs with one value of the other user's objects among the owner's."""
-        values = self.values_of_other.get(app_of(route), {})
+        values = self.values_of_other_on(route)
         names = PARAMETER.findall(route)
-        own = self.values.get(app_of(route), {})
+        own = self.values_on(route)
         differing = [name for name in names if values.get(name) != own.get(name)]
         if len(differing) < 2:
             return []

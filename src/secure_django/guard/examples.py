@@ -1,0 +1,99 @@
+"""Example values of fields that need one: plain, and the same in each run."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+FIRST_DAY = date(2030, 1, 1)
+
+type Example = Callable[[Any, int], Any]
+
+
+def needs_example(field: Any) -> bool:
+    """Return whether a row needs a value that neither it nor the database has."""
+    if field.is_relation or field.null or field.generated:
+        return False
+    if field.db_default is not models.NOT_PROVIDED:
+        return False
+    is_name = field.unique or isinstance(field, models.SlugField)
+    # An empty text is no name by which a URL finds the row.
+    if field.has_default():
+        return is_name and field.get_default() == ""
+    return is_name or not field.blank
+
+
+def examples(model: type[models.Model], number: int) -> dict[str, Any]:
+    """Return the values of a new row: unique ones have the number."""
+    fields = [field for field in model._meta.concrete_fields if needs_example(field)]
+    values = {field.name: example(field, number) for field in fields}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def example(field: Any, number: int) -> Any:
+    """Return a value for a field, or None for a kind that is left to model_bakery."""
+    choices = [key for key, _ in field.flatchoices if key not in {"", None}]
+    if choices:
+        return choices[number % len(choices)] if field.unique else choices[0]
+    if type(field) in EXACT_KINDS:
+        return example_text(field, number)
+    fitting = (make for kind, make in KINDS.items() if isinstance(field, kind))
+    make = next(fitting, None)
+    return make(field, number) if make else None
+
+
+def example_text(field: Any, number: int) -> str:
+    text = f"{field.verbose_name} {number}"
+    return text[-(field.max_length or len(text)) :]
+
+
+def example_slug(field: Any, number: int) -> str:
+    text = f"{field.model._meta.model_name}-{number}"
+    return text[-(field.max_length or len(text)) :].lstrip("-")
+
+
+def example_email(_field: Any, number: int) -> str:
+    return f"example{number}@example.com"
+
+
+def example_number(field: Any, number: int) -> int:
+    return number if field.unique else 1
+
+
+def example_date(field: Any, number: int) -> date:
+    """Return a day that is later for a later field, as an end is after its start."""
+    days = field.model._meta.concrete_fields.index(field)
+    return FIRST_DAY + timedelta(days=days + 31 * number if field.unique else days)
+
+
+def example_moment(field: Any, number: int) -> datetime:
+    moment = datetime.combine(example_date(field, number), time(9))
+    return timezone.make_aware(moment) if settings.USE_TZ else moment
+
+
+def example_time(field: Any, _number: int) -> time:
+    hours = field.model._meta.concrete_fields.index(field)
+    return time(hours % 24)
+
+
+def no(_field: Any, _number: int) -> bool:
+    """Return what opens nothing, such as a field `is_public`."""
+    return False
+
+
+# Kinds with subclasses that take no such text.
+EXACT_KINDS = (models.CharField, models.TextField)
+KINDS: dict[type[Any], Example] = {
+    models.BooleanField: no,
+    models.DateTimeField: example_moment,
+    models.DateField: example_date,
+    models.TimeField: example_time,
+    models.IntegerField: example_number,
+    models.DecimalField: example_number,
+    models.FloatField: example_number,
+    models.EmailField: example_email,
+    models.SlugField: example_slug,
+}

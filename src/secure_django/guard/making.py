@@ -1,0 +1,235 @@
+"""Objects that the guard makes by itself: those that no table's `objects` makes.
+
+It makes one row of each of the app's models, by a factory of the project or by
+model_bakery. Keys to the user model lead to the owner, or to the person of a column
+that has the key's name: see keys.py.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model
+
+from secure_django.extras import is_installed
+from secure_django.guard.examples import examples
+from secure_django.guard.factories import factory_for, seed_factories
+from secure_django.guard.keys import (
+    keys_to_others,
+    parent_links,
+    relations,
+)
+from secure_django.guard.tables import CONFIG, OWN_APPS, functions
+from secure_django.guard.users import NUMBERS, User, new_user
+
+type Values = dict[str, Any]
+
+OWN_LABELS = {app.label for app in OWN_APPS}
+make_user = next(iter(functions("make_user")), new_user)
+
+
+class NotMadeError(Exception):
+    """Why there is no row of a model, in words."""
+
+
+class Maker:
+    """Make one row of each model for an owner."""
+
+    def __init__(self, people: dict[str, Any], shared: set[type[Model]]) -> None:
+        self.people = people
+        self.owner = people["owner"]
+        self.shared = shared  # models whose rows belong to nobody, and are there
+        self.rows: dict[type[Model], Model] = {User: self.owner}
+        self.taken: list[Model] = []  # rows that a signal has made, even before
+        self.failures: dict[type[Model], str] = {}
+        self.started: set[type[Model]] = {User}
+
+    def make_all(self, models: Iterable[type[Model]]) -> None:
+        # A row of a child has its parent's.
+        by_parents = sorted(models, key=lambda model: -len(parent_links(model)))
+        for model in by_parents:
+            self.row_of(model)
+        for row in list(self.rows.values()):
+            self.add_relatives(row)
+
+    def row_of(self, model: type[Model]) -> Model | None:
+        """Return the row of a model, after making it and what it needs."""
+        if model not in self.rows and model not in self.started:
+            self.started.add(model)
+            try:
+                self.keep(self.make(model))
+            except Exception as error:  # whatever it is, it is said
+                self.failures[model] = in_words(error)
+        return self.rows.get(model)
+
+    def keep(self, row: Model) -> None:
+        """Keep a row, with those of its parents, if it is the first of its model."""
+        model = row._meta.concrete_model or type(row)
+        self.rows.setdefault(model, row)
+        for link in parent_links(model):
+            self.keep(getattr(row, link.name))
+
+    def make(self, model: type[Model]) -> Model:
+        """Return a row, which may be there already; raise an exception if not."""
+        if model in self.shared:
+            row = model._base_manager.order_by("pk").first()
+            if row is not None:
+                return row
+        keys = self.keys(model)
+        present_row = row_by_unique_key(model, keys)
+        if present_row is not None:
+            self.taken.append(present_row)
+            return present_row
+        try:
+            with transaction.atomic():
+                return create(model, keys)
+        except Exception:  # a signal may have made such a row
+            row = row_by_keys(model, keys)
+            if row is None:
+                raise
+        self.taken.append(row)
+        return row
+
+    def keys(self, model: type[Model]) -> Values:
+        """Return the row to which each key of a new row leads."""
+        other_names = {field.name for field in keys_to_others(model)}
+        found: Values = {}
+        for field in relations(model):
+            name = field.name if field.name in other_names else "owner"
+            target = self.target(field, name)
+            if target is not None:
+                found[field.name] = target
+            elif is_required(field):
+                raise NotMadeError(self.reason_without(field))
+        return found | self.generic_keys(model)
+
+    def target(self, field: Any, person: str) -> Model | None:
+        model = field.related_model
+        if model is User:
+            return self.person(person)
+        if issubclass(field.model, model):
+            return None  # the root of a tree
+        if not is_required(field) and is_foreign(model):
+            return None
+        return self.row_of(model)
+
+    def person(self, name: str) -> Model:
+        """Return the owner, or who is at another end: one without a column is new."""
+        if name not in self.people:
+            self.people[name] = make_user()
+        user: Model = self.people[name]
+        return user
+
+    def reason_without(self, field: Any) -> str:
+        """Return why a key that is required leads nowhere."""
+        model = field.related_model
+        reason = self.failures.get(model, "each needs another one first")
+        return f"its key {field.name} leads to no {model.__name__}: {reason}"
+
+    def generic_keys(self, model: type[Model]) -> Values:
+        """Return what leads any object to the owner, in two columns."""
+        values: Values = {}
+        for field in model._meta.private_fields:
+            if hasattr(field, "ct_field"):
+                values[field.ct_field] = content_type_of(User)
+                values[field.fk_field] = self.owner.pk
+        return values
+
+    def add_relatives(self, row: Model) -> None:
+        """Add the owner, and the other rows, to what names several of them."""
+        if type(row) in self.shared:
+            return
+        fields: list[Any] = list(row._meta.many_to_many)
+        for field in fields:
+            relative = self.relative(field)
+            if relative is not None and relative != row:
+                getattr(row, field.name).add(relative)
+
+    def relative(self, field: Any) -> Model | None:
+        """Return the row for a field that names several, if no model is between."""
+        model = field.related_model
+        is_plain = field.remote_field.through._meta.auto_created
+        # No right of a user comes from rows that were there before.
+        return self.rows.get(model) if is_plain and model not in self.shared else None
+
+
+def content_type_of(model: type[Model]) -> Any:
+    # Not every project has this app.
+    from django.contrib.contenttypes.models import ContentType
+
+    return ContentType.objects.get_for_model(model)
+
+
+def is_required(field: Any) -> bool:
+    return not field.null and not field.has_default()
+
+
+def is_foreign(model: type[Model]) -> bool:
+    """Return whether a model is of a package."""
+    return model._meta.app_label not in OWN_LABELS
+
+
+def row_by_unique_key(model: type[Model], keys: Values) -> Model | None:
+    """Return the row that is the only one for one of its keys, if it is there."""
+    fields = [field for field in relations(model) if field.unique]
+    for field in fields:
+        if field.name in keys:
+            row = row_by_keys(model, {field.name: keys[field.name]})
+            if row is not None:
+                return row
+    return None
+
+
+def row_by_keys(model: type[Model], keys: Values) -> Model | None:
+    if not keys:
+        return None
+    return model._base_manager.filter(**keys).order_by("pk").last()
+
+
+def create(model: type[Model], keys: Values) -> Model:
+    """Store a row, by a factory of the project if there is one."""
+    factory = factory_for(model)
+    if factory is not None:
+        row: Model = factory(**keys)
+        return row
+    if not is_installed("model_bakery"):
+        message = 'model_bakery is missing: add "secure-django[guard]" to the project'
+        raise NotMadeError(message)
+    from model_bakery import baker
+
+    values = examples(model, next(NUMBERS))
+    baked: Model = baker.make(model, **(values | keys))
+    return baked
+
+
+def seed(text: str) -> None:
+    """Let factories and model_bakery make the same in each run."""
+    if not CONFIG.makes_objects:
+        return
+    seed_factories(text)
+    if is_installed("model_bakery"):
+        from model_bakery import baker
+
+        baker.seed(text)
+
+
+def in_words(error: Exception) -> str:
+    """Return an exception in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, NotMadeError):
+        return text
+    return f"{type(error).__name__}: {text}"
+
+
+def models_to_make(app: str) -> Iterator[type[Model]]:
+    """Yield the models of an app that have a table of their own, without users."""
+    for model in apps.get_models():
+        is_of_app = model._meta.app_config.name == app
+        if is_of_app and is_stored(model) and model is not User:
+            yield model
+
+
+def is_stored(model: type[Model]) -> bool:
+    """Return whether a model has a table that Django makes, and no other has."""
+    return model._meta.managed and not model._meta.proxy
