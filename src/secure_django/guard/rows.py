@@ -1,6 +1,7 @@
 """The rows of the project's models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from django.db import models
@@ -27,9 +28,47 @@ OWN_MODELS = [
 ]
 
 
-def all_values() -> State:
-    """Return each row of this project's models."""
-    return {(model, row["pk"]): row for model in OWN_MODELS for row in values_of(model)}
+# What the database does to rows when another is deleted, without a statement.
+BY_DATABASE = [
+    getattr(models, name)
+    for name in ("DB_CASCADE", "DB_SET_DEFAULT", "DB_SET_NULL")
+    if hasattr(models, name)  # since Django 6.1
+]
+
+
+def all_values(of_models: Iterable[type[models.Model]] = OWN_MODELS) -> State:
+    """Return each row of these models."""
+    return {(model, row["pk"]): row for model in of_models for row in values_of(model)}
+
+
+def all_keys() -> set[Key]:
+    return {
+        (model, pk)
+        for model in OWN_MODELS
+        for pk in model._base_manager.values_list("pk", flat=True)
+    }
+
+
+def changed_with(written: set[type[models.Model]]) -> set[type[models.Model]]:
+    """Return models to which statements wrote, and those that the database changes."""
+    changed = set(written)
+    waiting = list(written)
+    while waiting:
+        found = changed_by_database(waiting.pop()) - changed
+        changed |= found
+        waiting += found
+    return changed
+
+
+@cache
+def changed_by_database(deleted: type[models.Model]) -> set[type[models.Model]]:
+    return {
+        model
+        for model in OWN_MODELS
+        for field in model._meta.concrete_fields
+        if field.related_model is deleted
+        and field.remote_field.on_delete in BY_DATABASE
+    }
 
 
 def values_of(model: type[models.Model]) -> Iterator[Values]:
@@ -37,8 +76,8 @@ def values_of(model: type[models.Model]) -> Iterator[Values]:
     yield from model._base_manager.values("pk", *names)
 
 
-def rows_since(before: State) -> list[models.Model]:
-    new_keys = all_values().keys() - before.keys()
+def rows_since(before: set[Key]) -> list[models.Model]:
+    new_keys = all_keys() - before
     sorted_keys = sorted(new_keys, key=names_of_key)
     return [model._base_manager.get(pk=pk) for model, pk in sorted_keys]
 

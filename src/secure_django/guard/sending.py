@@ -25,14 +25,18 @@ from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import outcome
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
-from secure_django.guard.rows import OWN_MODELS, State, Values, all_values
+from secure_django.guard.rows import OWN_MODELS, State, Values, all_values, changed_with
 from secure_django.guard.tables import functions
 from secure_django.guard.world import World
 
 OTHER_SITE = "https://evil.example"
-WRITE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
+WRITE = re.compile(
+    r"\s*(?:INSERT (?:OR \w+ )?INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)",
+    re.IGNORECASE,
+)
 # The keys of rate limits: allauth's, which secure_django.ratelimit uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
+RENAMING = {"link", "rename", "replace", "symlink"}
 OWN_TABLES = {model._meta.db_table: model for model in OWN_MODELS}
 
 
@@ -115,6 +119,7 @@ class Sender:
         self.files = stored_files()
         self.logs: list[str] = []
         self.opened: list[str] = []
+        self.touched: set[str] = set()  # the paths of stored files
         # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
@@ -164,11 +169,11 @@ class Sender:
                 response = getattr(client, method)(url, **options)
             text = f"{body_of(response)}\n{response.headers}"
             written = set(written_models(statements))
-            changes = compare(self.state, all_values()) if written else []
+            changes = self.changes_by(written)
             mails = list(mail.outbox)
             limits = list(filter(COUNTER.search, RecordingCache.keys))
         logs = "\n".join(self.logs)
-        files = [] if method == "get" else self.restore_files()
+        files = self.restore_files() if self.touched else []
         return Answer(
             response,
             outcome(response),
@@ -195,14 +200,22 @@ class Sender:
             page = self.send(user, url, method)
         return page
 
+    def changes_by(self, written: set[type[Model]]) -> list[Change]:
+        """Return the rows that differ, after statements wrote to these models."""
+        changed = changed_with(written)
+        before = {key: row for key, row in self.state.items() if key[0] in changed}
+        return compare(before, all_values(changed))
+
     def restore_files(self) -> list[bytes]:
         """Undo what happened to files, and return the contents of new ones."""
         now = stored_files()
         new_paths = now.keys() - self.files.keys()
         for path in new_paths:
             path.unlink()
-        for path in self.files.keys() - now.keys():
-            path.write_bytes(self.files[path])
+        for path, content in self.files.items():
+            if now.get(path) != content:
+                path.write_bytes(content)
+        self.touched.clear()
         return [now[path] for path in new_paths]
 
 
@@ -284,19 +297,27 @@ def record_logs(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record_opened(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the paths of files that code opens."""
+    """Keep the paths of files that code opens, removes or renames."""
+    folder = str(settings.MEDIA_ROOT)
 
-    def watch(module: Any) -> None:
-        original = module.open
+    def watch(module: Any, name: str) -> None:
+        original = getattr(module, name)
 
-        def opened(path: Any, *args: Any, **options: Any) -> Any:
-            sender.opened.append(str(path))
+        def called(path: Any, *args: Any, **options: Any) -> Any:
+            text = str(path)
+            if name == "open":
+                sender.opened.append(text)
+            # What is renamed may be new.
+            if text.startswith(folder) or name in RENAMING:
+                sender.touched.add(text)
             return original(path, *args, **options)
 
-        monkeypatch.setattr(module, "open", opened)
+        monkeypatch.setattr(module, name, called)
 
     for module in (builtins, io, os):
-        watch(module)
+        watch(module, "open")
+    for name in ("link", "remove", "rename", "replace", "symlink", "unlink"):
+        watch(os, name)
 
 
 def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:

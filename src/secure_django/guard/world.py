@@ -39,7 +39,7 @@ from secure_django.guard.objects import (
 from secure_django.guard.parameters import values_of_routes
 from secure_django.guard.rows import (
     Values,
-    all_values,
+    all_keys,
     rows_since,
     update_row,
     users_of,
@@ -107,7 +107,7 @@ class World:
         self.rows[app] = []
         if not has_objects(app):
             return
-        before = all_values()
+        before = all_keys()
         people = self.people[app]
         owner, other, *users_in_roles = people.values()
         for equip in functions("equip"):
@@ -123,7 +123,7 @@ class World:
         self.rows[app] = [*rows_since(before), *made.taken]
         if CONFIG.makes_objects:
             self.guessed |= values_of_routes(app, made.rows, owner)
-        before_other = all_values() if CONFIG.makes_objects else {}
+        before_other = all_keys() if CONFIG.makes_objects else set()
         other_roles = [self.make_person() for _ in users_in_roles]
         try:
             with transaction.atomic():
