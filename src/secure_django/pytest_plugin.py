@@ -28,10 +28,17 @@ SUITES = {
 }
 EVIDENCE = "secure_django.controls.evidence"
 COLLECTING = "secure-django-collecting"
+RUN = "secure-django-guard-run"
 MARKERS = (
     "control(id): the control in docs/controls.md that the test demonstrates",
     "rule(name): the rule that a project asks the guard for",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from secure_django.guard.run import add_options
+
+    add_options(parser)
 
 
 @pytest.hookimpl(trylast=True)
@@ -42,10 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not apps.ready:
         return
     if apps.is_installed("secure_django.photos"):
-        collect(config, settings.BASE_DIR, SUITES)
         # A project's own tests, not the package's.
         if config.rootpath.samefile(settings.BASE_DIR):
             config.pluginmanager.import_plugin(EVIDENCE)
+        collect(config, settings.BASE_DIR, SUITES)
     elif is_guard_asked_for():
         collect(config, config.rootpath, {"guard": SUITES["guard"]})
 
@@ -60,13 +67,23 @@ def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> 
     """Add fixtures, and the tests in these folders of the package."""
     from secure_django.controls.command_line import names_paths
     from secure_django.controls.project import read_project
+    from secure_django.guard.run import Project, Run
 
     for names in suites.values():
         for name in names:
             config.pluginmanager.import_plugin(name)
-    collecting = Collecting(
-        read_project(root), list(suites), is_whole=not names_paths(config)
+    is_whole = not names_paths(config)
+    project = read_project(root)
+    has_evidence = config.pluginmanager.has_plugin(EVIDENCE)
+    guarded = Project(
+        root=root,
+        left_out=project.left_out if has_evidence else {},
+        report_folder=root / "reports" if has_evidence else None,
     )
+    run = Run(config, guarded, is_whole=is_whole)
+    config.pluginmanager.register(run, RUN)
+    # After it, since pytest asks the last plugin first: `run` counts what is left.
+    collecting = Collecting(project, list(suites), is_whole=is_whole)
     config.pluginmanager.register(collecting, COLLECTING)
 
 

@@ -20,6 +20,7 @@ from django.core.files.storage import Storage
 from django.db import IntegrityError, models, transaction
 
 from secure_django.guard.access import FURTHER_PEOPLE, OWN_ROUTES, app_of, roles
+from secure_django.guard.exemptions import exemption_of
 from secure_django.guard.tables import (
     APPS,
     TABLES,
@@ -57,10 +58,17 @@ class Mark(NamedTuple):
     row: models.Model
     field: str
     holder: Any  # the key of a user
+    exemption: str = ""  # of the user from whom it is hidden
 
     @property
     def label(self) -> str:
-        return f"{type(self.row).__name__}.{self.field}"
+        return f"{type(self.row).__name__}.{self.field}{self.exemption}"
+
+    def exempted(self, user: Any, person: str) -> "Mark":
+        """Return the mark with what lets somebody read it: never a secret."""
+        if SECRET.search(self.field):
+            return self
+        return self._replace(exemption=exemption_of(self.row, user, person))
 
 
 class World:
@@ -201,8 +209,11 @@ class World:
         person = user or AnonymousUser()
         if person.pk not in self.hidden:
             of_others = [mark for mark in self.marks if mark.holder != person.pk]
+            name = self.name_of(user)
             self.hidden[person.pk] = [
-                mark for mark in of_others if not is_published(mark, person)
+                mark.exempted(user, name)
+                for mark in of_others
+                if not is_published(mark, person)
             ]
         return self.hidden[person.pk]
 
@@ -216,6 +227,14 @@ class World:
         """Return the user of a column of the access table, or of another app's."""
         groups = [self.people_of(route), self.staff, *self.people.values()]
         return next((group[name] for group in groups if name in group), None)
+
+    def name_of(self, user: Any) -> str:
+        """Return the column of a user, or an empty text for one without a column."""
+        if user is None:
+            return "anonym"
+        groups = [self.staff, *self.people.values(), self.strangers]
+        names = {person.pk: name for group in groups for name, person in group.items()}
+        return names.get(user.pk, "")
 
     def people_of(self, route: str) -> dict[str, Any]:
         return self.people.get(app_of(route), self.strangers)

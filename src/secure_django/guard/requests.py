@@ -27,6 +27,7 @@ from secure_django.guard.marks import (
     Values,
     World,
 )
+from secure_django.guard.rights import is_right, may_be_right
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import OWN_APPS, is_tested
 from secure_django.guard.users import User, email_of
@@ -38,11 +39,6 @@ OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>("  # the bracket is half an expression
 EVIL_HOST = "//evil.example/<i>"  # of another site, although it begins with a slash
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
-# Only staff get forms with these.
-RIGHTS = re.compile(
-    r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
-    r"|(active|approved|confirmed|paid|published|verified)"
-)
 ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 READERS = {"get", "getlist", "pop"}
 ATTRIBUTE = {
@@ -230,7 +226,7 @@ def texts_of_row(row: models.Model) -> dict[str, str]:
 def is_searchable(field: Any) -> bool:
     if not isinstance(field, models.CharField | models.TextField):
         return False
-    return not SECRET.search(field.name) and not RIGHTS.match(field.name)
+    return not SECRET.search(field.name) and not is_right(field)
 
 
 def query_for(url: str, names: Iterable[str], value: str) -> Query:
@@ -323,7 +319,7 @@ def forbidden_values(world: World, route: str, victim: Any) -> Values:
             name = field.name
             if field.related_model is User:
                 continue
-            if RIGHTS.match(name) or not field.editable:
+            if is_right(field) or not field.editable:
                 values[name] = other_than_default(field)
             elif (row, name) in marked_fields:
                 values[name] = TEXT
@@ -589,7 +585,7 @@ def json_contents(bodies: list[Values], victim: Any) -> Iterator[tuple[Any, Valu
 
 
 def rights_in(values: Values) -> Values:
-    return {name: value for name, value in values.items() if RIGHTS.match(name)}
+    return {name: value for name, value in values.items() if may_be_right(name)}
 
 
 def user_keys_in(values: Values, user: Any) -> Values:

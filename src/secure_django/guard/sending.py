@@ -24,6 +24,7 @@ from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import outcome
+from secure_django.guard.asked import note_request
 from secure_django.guard.marks import OWN_MODELS, State, Values, World, all_values
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
 from secure_django.guard.tables import functions
@@ -148,6 +149,7 @@ class Sender:
         **options: Any,
     ) -> Answer:
         """Send a request: `after` another user's, if a cache may answer both."""
+        note_request(self.world, user, url, method)
         client = self.client(user)
         first = self.client(after) if after else None
         self.path = url.partition("?")[0]

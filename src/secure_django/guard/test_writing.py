@@ -21,6 +21,7 @@ from secure_django.guard.access import (
     is_asked,
     rule,
 )
+from secure_django.guard.exemptions import exemption_of_row
 from secure_django.guard.findings import REASON, Findings, faults, shown, weak_cookies
 from secure_django.guard.marks import MARK, Key, Mark, World
 from secure_django.guard.requests import (
@@ -28,7 +29,6 @@ from secure_django.guard.requests import (
     OUTSIDER,
     PAGE,
     PHOTO,
-    RIGHTS,
     TEXT,
     WORD,
     Request,
@@ -36,6 +36,7 @@ from secure_django.guard.requests import (
     requests,
     without,
 )
+from secure_django.guard.rights import is_right
 from secure_django.guard.sending import Answer, Change, Sender
 from secure_django.guard.tables import CONFIG, is_tested
 from secure_django.guard.users import EMAIL, User, email_of
@@ -219,8 +220,8 @@ class Attempt:
         sent = self.request.sent
         name = field.attname
         is_owner = field.related_model is User
-        is_right = RIGHTS.match(name) or not field.editable
-        if not (is_owner or is_right) or name not in sent:
+        is_for_others = is_right(field) or not field.editable
+        if not (is_owner or is_for_others) or name not in sent:
             return False
         if str(value) != str(sent[name]) or self.allows(field.name):
             return False
@@ -253,7 +254,8 @@ class Attempt:
                 yield f"changes {change.model.__name__} of the owner"
             for model, pk in relations_set(change):
                 if (model, pk) in keys:
-                    yield f"uses {model.__name__} of the owner"
+                    exemption = exemption_of_row(model, pk, self.user)
+                    yield f"uses {model.__name__}{exemption} of the owner"
 
     def rows_of_others(self) -> list[Model]:
         world = self.world
