@@ -7,12 +7,14 @@ pyproject.toml has the table [tool.secure-django.guard].
 """
 
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from secure_django.controls.project import Project
@@ -71,7 +73,7 @@ def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> 
 
     for names in suites.values():
         for name in names:
-            config.pluginmanager.import_plugin(name)
+            import_plugin(config, name)
     is_whole = not names_paths(config)
     project = read_project(root)
     has_evidence = config.pluginmanager.has_plugin(EVIDENCE)
@@ -85,6 +87,15 @@ def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> 
     # After it, since pytest asks the last plugin first: `run` counts what is left.
     collecting = Collecting(project, list(suites), is_whole=is_whole)
     config.pluginmanager.register(collecting, COLLECTING)
+
+
+def import_plugin(config: pytest.Config, name: str) -> None:
+    """Import fixtures. A wrong word of the project ends the run with one sentence."""
+    try:
+        import_module(name)
+    except ImproperlyConfigured as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.import_plugin(name)
 
 
 class Suite(pytest.Collector):

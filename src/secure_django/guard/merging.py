@@ -115,8 +115,10 @@ class Weakness:
 
     @property
     def steps(self) -> list[str]:
-        """Return what to do, each step once."""
-        return list(dict.fromkeys(step for part in self.parts for step in part.steps))
+        """Return what to do about the causes, each step once."""
+        causes = [part for part in self.parts if not is_consequence(part.sentence.what)]
+        parts = causes or self.parts
+        return list(dict.fromkeys(step for part in parts for step in part.steps))
 
     def values(self) -> dict[str, Any]:
         """Return it as guard.json has it."""
@@ -129,6 +131,15 @@ class Weakness:
             "sentences": [str(part) for part in self.parts],
             "what_to_do": self.steps,
         }
+
+
+def steps_of(weaknesses: Iterable[Weakness]) -> dict[str, list[int]]:
+    """Return each step once, with the numbers of the weaknesses that it is for."""
+    steps: defaultdict[str, list[int]] = defaultdict(list)
+    for number, weakness in enumerate(weaknesses, 1):
+        for step in weakness.steps:
+            steps[step].append(number)
+    return dict(steps)
 
 
 def merge(parts: Iterable[Part]) -> list[Weakness]:

@@ -18,7 +18,7 @@ from secure_django.guard.access import OTHERS, ROUTES, VIEWS, app_of
 from secure_django.guard.annotations import code_quality
 from secure_django.guard.config import RULES
 from secure_django.guard.exemptions import entries_of_tables
-from secure_django.guard.merging import Weakness
+from secure_django.guard.merging import Weakness, steps_of
 from secure_django.guard.places import place_of
 from secure_django.guard.results import FOLDER, Records, Results
 from secure_django.guard.tables import CONFIG
@@ -110,7 +110,7 @@ def write_report(report: Report, folder: Path) -> None:
     issues = code_quality(report.results.new, place_of)
     write(folder / "guard.json", to_json(values))
     write(folder / GITLAB_FILE, to_json(issues))
-    write(folder / "guard.html", to_html(values))
+    write(folder / "guard.html", to_html(values, steps_of(report.results.new)))
 
 
 def write(file: Path, text: str) -> None:
@@ -121,11 +121,12 @@ def to_json(values: Any) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
-def to_html(values: dict[str, Any]) -> str:
+def to_html(values: dict[str, Any], steps: dict[str, list[int]]) -> str:
     """Return a page of its own, which escapes all values."""
     engine = Engine(dirs=[str(FOLDER)])
     groups = {
         "apps": by_app(values["weaknesses"]),
+        "steps": steps,
         "pages": by_page(values["requests"]),
     }
     return engine.get_template(TEMPLATE).render(Context(values | groups))
@@ -133,8 +134,9 @@ def to_html(values: dict[str, Any]) -> str:
 
 def by_app(weaknesses: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     apps: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for weakness in weaknesses:
-        apps[weakness["app"] or "The project"].append(weakness)
+    for number, weakness in enumerate(weaknesses, 1):
+        name = weakness["app"] or "The project"
+        apps[name].append(weakness | {"number": number})
     return dict(apps)
 
 

@@ -1,18 +1,20 @@
 """The section that a run prints at its end."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from secure_django.guard.accepted import FILE, Accepted
-from secure_django.guard.merging import Part, Weakness
+from secure_django.guard.merging import Part, Weakness, steps_of
 from secure_django.guard.results import Records, Results
 
 type FindPlace = Callable[[str], object]
 
 
 def heading(results: Results) -> str:
+    is_known = results.accepted or results.hidden
+    adjective = "new " if is_known else ""
     number = len(results.new)
-    return f"The guard found {counted(number, 'weakness', 'weaknesses')}"
+    found = counted(number, f"{adjective}weakness", f"{adjective}weaknesses")
+    return f"The guard found {found}"
 
 
 def counted(number: int, one: str, several: str) -> str:
@@ -60,15 +62,12 @@ def names(people: set[str]) -> str:
 
 def lines_to_do(weaknesses: list[Weakness]) -> Iterator[str]:
     """Yield each step once, with the numbers of the weaknesses that it is for."""
-    steps: defaultdict[str, list[str]] = defaultdict(list)
-    for number, weakness in enumerate(weaknesses, 1):
-        for step in weakness.steps:
-            steps[step].append(str(number))
+    steps = steps_of(weaknesses)
     if steps:
         yield ""
         yield "What to do:"
     for step, numbers in steps.items():
-        yield f"  {', '.join(numbers)}: {step}"
+        yield f"  {', '.join(map(str, numbers))}: {step}"
 
 
 def counts(records: Records, results: Results, accepted: Accepted) -> Iterator[str]:

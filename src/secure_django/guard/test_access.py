@@ -157,7 +157,11 @@ def has_own_route(app: str) -> bool:
 
 def test_every_row_of_the_access_table_is_used() -> None:
     # Two apps can have a page at the same URL: the first of them is shown.
-    assert not [row.route for row in ROWS if not is_used(row)]
+    findings = Findings()
+    for row in ROWS:
+        if not is_used(row):
+            findings.add(f"{row.route} matches no page")
+    findings.report("Delete the row, or repair its route.")
 
 
 def is_used(row: Row) -> bool:
@@ -426,10 +430,10 @@ def test_only_named_views_take_requests_of_other_sites() -> None:
 @pytest.mark.rule("methods")
 @pytest.mark.control("V13.4.4")
 def test_every_view_restricts_its_methods(sender: Sender) -> None:
-    names = []
+    findings = Findings()
     for route in ROUTES:
         client = sender.client(sender.world.person("owner", route))
         response = client.generic("UNKNOWN", sender.world.url(route))
         if response.status_code != 405:
-            names.append(route)
-    assert not names, f"{', '.join(names)}: put @require_http_methods before the view"
+            findings.add(f"{route}: put @require_http_methods before the view")
+    findings.report("Name the methods that the view knows: @require_GET, for example.")
