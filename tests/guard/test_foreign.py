@@ -33,18 +33,18 @@ def project(tmp_path: Path) -> Path:
     return shutil.copytree(FOREIGN, tmp_path / "foreign")
 
 
-def run_guard(project: Path) -> str:
+def run_guard(project: Path, *options: str, **variables: str) -> str:
     """Return what pytest prints, with lines of any length."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name == TEMPORARY_FOLDERS or not name.startswith(LEFT_OUT)
     }
-    command = ["pytest", "-n0", "-p", "no:cacheprovider", "--color=no"]
+    command = ["pytest", "-n0", "-p", "no:cacheprovider", "--color=no", *options]
     process = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=project,
-        env=environment | {"COLUMNS": "300"},
+        env=environment | {"COLUMNS": "300"} | variables,
         capture_output=True,
         text=True,
         check=False,

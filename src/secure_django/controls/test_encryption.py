@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db.models import CharField, JSONField, Model, TextField
 
 from secure_django.encryption import EncryptedTextField
-from secure_django.guard.tables import is_own_app, named_fields
+from secure_django.guard.tables import HASHED, is_own_app
 from secure_django.user import User
 
 
@@ -50,7 +50,7 @@ def test_texts_of_users_are_encrypted_or_say_why_not() -> None:
         for model in models
         for name, reason in getattr(model, "in_clear", {}).items()
     }
-    unexplained = sorted(texts - reasons.keys() - named_fields("HASHED"))
+    unexplained = sorted(texts - reasons.keys() - HASHED)
     assert not unexplained, (
         f"{', '.join(unexplained)}: make each an EncryptedTextField, or say in"
         " `in_clear` of the model why it is stored in clear. If it is a hash, name it"

@@ -3,15 +3,13 @@
 import re
 from typing import Any
 
-from secure_django.guard.tables import named_fields
+from secure_django.guard.tables import FURTHER_RIGHTS, NO_RIGHTS
 
 # Only staff get forms with these.
 RIGHTS = re.compile(
     r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
     r"|(active|approved|confirmed|paid|published|verified)"
 )
-FURTHER_RIGHTS = named_fields("RIGHTS")
-NO_RIGHTS = named_fields("NO_RIGHTS")
 NAMES_OF_FURTHER_RIGHTS = {label.partition(".")[2] for label in FURTHER_RIGHTS}
 
 

@@ -11,8 +11,8 @@ import re
 from typing import NamedTuple
 
 METHOD = re.compile(r"^(Once .+?, )?(DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) (?=/)")
-ROUTE = re.compile(r"(?:^|\s)(/[^\s,?]*[^\s,:?])")
-QUERY = re.compile(r"(?<=/)\?\S+")
+ROUTE = re.compile(r"(?:^|\s)(/[^\s?]*?)(?=\?|[,:]?(?:\s|$))")
+QUERY = re.compile(r"(?<=\S)\?\w+=\S*")
 CONDITION = re.compile(r"^Once (.+?), ")
 BY_PATH = " by its path"
 # Lines of code move, and errors have values of one run.
@@ -49,7 +49,7 @@ SEVERITIES = [
     Severity(
         "scripts",
         "scripts, and redirects to any site",
-        r"unescaped|javascript:|redirects to (any|another) site",
+        r"unescaped|javascript|redirects to (any|another) site",
         "critical",
     ),
     Severity(
@@ -114,10 +114,8 @@ def shorten(line: str) -> str:
 
 
 def find_route(text: str) -> str:
-    match = ROUTE.search(f"{text} ")
-    if match:
-        return match[1]
-    return "/" if re.search(r"(?:^|\s)/(?=[\s,:?])", text) else ""
+    match = ROUTE.search(text)
+    return match[1] if match else ""
 
 
 def without_route(text: str, route: str) -> str:
@@ -143,10 +141,12 @@ def find_requests(line: str) -> set[str]:
 
 
 def severity_of(what: str) -> Severity:
-    return next(
-        (severity for severity, pattern in PATTERNS.items() if pattern.search(what)),
-        RULES,
-    )
+    """Return the severity of a sentence. Its advice, after a colon, says nothing."""
+    fault = what.partition(": ")[0]
+    for severity, pattern in PATTERNS.items():
+        if pattern.search(fault):
+            return severity
+    return RULES
 
 
 def rank(sentence: str) -> tuple[int, str]:

@@ -177,3 +177,6 @@ TESTED = {
     if table.__name__.endswith(".access")
     for label in getattr(table, "TESTED", ())
 }
+FURTHER_RIGHTS = named_fields("RIGHTS")
+NO_RIGHTS = named_fields("NO_RIGHTS")
+HASHED = named_fields("HASHED")
