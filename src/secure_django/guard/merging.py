@@ -46,7 +46,7 @@ class Part:
     def only_for(self, people: set[str]) -> "Part":
         """Return the same for some of the people."""
         part = Part(self.sentence)
-        part.people = people
+        part.people = people - {""}
         part.requests = self.requests
         part.steps = self.steps
         return part
@@ -72,14 +72,12 @@ class Parts:
         new: list[Part] = []
         known: list[Part] = []
         for text, part in self.by_text.items():
-            if not part.people:
-                target = known if accepted.covers(text, "") else new
-                target.append(part)
-                continue
-            new_people = accepted.new_people(text, part.people)
-            known_people = part.people - new_people
-            new += [part.only_for(new_people)] if new_people else []
-            known += [part.only_for(known_people)] if known_people else []
+            people = part.people or {""}
+            new_people = accepted.new_people(text, people)
+            if new_people:
+                new.append(part.only_for(new_people))
+            if new_people != people:
+                known.append(part.only_for(people - new_people))
         return new, known
 
 

@@ -27,7 +27,7 @@ from secure_django.guard.marks import (
     Values,
     World,
 )
-from secure_django.guard.rights import is_right, may_be_right
+from secure_django.guard.right_names import is_right, may_be_right
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import OWN_APPS, is_tested
 from secure_django.guard.users import User, email_of

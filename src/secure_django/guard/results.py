@@ -32,6 +32,11 @@ class Records:
         if report.failed and PREFIX in report.nodeid and not is_by_finding:
             self.broken.add(report.nodeid)
 
+    def add_error(self, report: pytest.CollectReport) -> None:
+        """Add a module of the guard that cannot be read."""
+        if report.failed and PREFIX in report.nodeid:
+            self.broken.add(report.nodeid)
+
     @property
     def is_complete(self) -> bool:
         """Return whether each test of the guard has ended, and none by an error."""

@@ -114,6 +114,9 @@ class Run:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.records.add(report)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.records.add_error(report)
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files, and end red if what the project says is stale."""
         config = session.config
@@ -132,13 +135,8 @@ class Run:
         # Here, since the access table is read as a module is imported.
         from secure_django.guard.report import Report, write_report
 
-        is_complete = self.records.is_complete
-        if is_complete and self.accepted.is_everything:
-            write_accepted(self.project.root, results.lines, self.accepted.reasons)
-        elif is_complete:
-            self.problems += stale_lines(self.accepted, results.lines)
-        if is_complete:
-            self.problems += stale_entries(results)
+        if self.records.is_complete:
+            self.compare(results)
         folder = self.folder_of_report(config)
         if folder:
             report = Report(
@@ -150,6 +148,14 @@ class Run:
             )
             write_report(report, folder)
 
+    def compare(self, results: Results) -> None:
+        """Write what is accepted, or find what no longer occurs."""
+        if self.accepted.is_everything:
+            write_accepted(self.project.root, results.lines, self.accepted.reasons)
+        else:
+            self.problems += stale_lines(self.accepted, results.lines)
+        self.problems += stale_entries(results)
+
     def folder_of_report(self, config: pytest.Config) -> Path | None:
         """Return where to write. A run of some tests leaves the report as it is."""
         name = config.getoption(REPORT)
@@ -160,23 +166,31 @@ class Run:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
-        for line in self.problems if not self.results else ():
+        if self.results:
+            terminalreporter.section(heading(self.results))
+        for line in self.last_lines():
             terminalreporter.write_line(line)
-        if not self.results:
-            return
-        from secure_django.guard.annotations import annotations
+
+    def last_lines(self) -> Iterator[str]:
+        """Yield what the run says at its end."""
+        if self.results:
+            yield from self.lines_about(self.results)
+        yield from self.problems
+        if self.results and os.environ.get("GITHUB_ACTIONS") == "true":
+            yield from lines_for_github(self.results)
+
+    def lines_about(self, results: Results) -> Iterator[str]:
         from secure_django.guard.places import place_of
 
-        terminalreporter.section(heading(self.results))
-        for line in summarize(self.results, place_of):
-            terminalreporter.write_line(line)
-        for line in [*counts(self.records, self.results, self.accepted)]:
-            terminalreporter.write_line(line)
-        for line in self.problems:
-            terminalreporter.write_line(line)
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            for line in annotations(self.results.new, place_of):
-                terminalreporter.write_line(line)
+        yield from summarize(results, place_of)
+        yield from counts(self.records, results, self.accepted)
+
+
+def lines_for_github(results: Results) -> Iterator[str]:
+    from secure_django.guard.annotations import annotations
+    from secure_django.guard.places import place_of
+
+    return annotations(results.new, place_of)
 
 
 def stale_entries(results: Results) -> Iterator[str]:

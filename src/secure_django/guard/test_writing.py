@@ -36,7 +36,7 @@ from secure_django.guard.requests import (
     requests,
     without,
 )
-from secure_django.guard.rights import is_right
+from secure_django.guard.right_names import is_right
 from secure_django.guard.sending import Answer, Change, Sender
 from secure_django.guard.tables import CONFIG, is_tested
 from secure_django.guard.users import EMAIL, User, email_of
