@@ -7,12 +7,14 @@ pyproject.toml has the table [tool.secure-django.guard].
 """
 
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from secure_django.controls.project import Project
@@ -31,6 +33,7 @@ COLLECTED = "secure_django.controls.collected"
 EVIDENCE = "secure_django.controls.evidence"
 COMPLETENESS = "secure_django.controls.completeness"
 COLLECTING = "secure-django-collecting"
+RUN = "secure-django-guard-run"
 SURVEY = Path(__file__).parent / "guard" / "run_survey.py"
 MARKERS = (
     "control(id): the control in docs/controls.md that the test demonstrates",
@@ -39,7 +42,10 @@ MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that asks who opens which page, instead of running tests."""
+    """Add the options of the guard."""
+    from secure_django.guard.run import add_options
+
+    add_options(parser)
     parser.getgroup("secure-django").addoption(
         "--guard-survey",
         action="store_true",
@@ -58,11 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not apps.ready:
         return
     if apps.is_installed("secure_django.photos"):
-        collect(config, settings.BASE_DIR, SUITES)
         # A project's own tests, not the package's.
         if config.rootpath.samefile(settings.BASE_DIR):
             config.pluginmanager.import_plugin(COLLECTED)
             config.pluginmanager.import_plugin(EVIDENCE)
+        collect(config, settings.BASE_DIR, SUITES)
     elif is_guard_asked_for():
         collect(config, config.rootpath, {"guard": SUITES["guard"]})
         config.pluginmanager.import_plugin(COLLECTED)
@@ -92,17 +98,41 @@ def collect(config: pytest.Config, root: Path, suites: dict[str, list[str]]) -> 
 
     for names in suites.values():
         for name in names:
-            config.pluginmanager.import_plugin(name)
+            import_plugin(config, name)
     if config.option.guard_survey:
         from secure_django.guard.terminal import SurveyPrinter
 
         config.pluginmanager.register(Surveying())
         config.pluginmanager.register(SurveyPrinter())
         return
-    collecting = Collecting(
-        read_project(root), list(suites), is_whole=not names_paths(config)
-    )
+    is_whole = not names_paths(config)
+    register_run(config, root, is_whole=is_whole)
+    # After it, since pytest asks the last plugin first: the run counts what is left.
+    collecting = Collecting(read_project(root), list(suites), is_whole=is_whole)
     config.pluginmanager.register(collecting, COLLECTING)
+
+
+def import_plugin(config: pytest.Config, name: str) -> None:
+    """Import fixtures. A wrong word of the project ends the run with one sentence."""
+    try:
+        import_module(name)
+    except ImproperlyConfigured as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.import_plugin(name)
+
+
+def register_run(config: pytest.Config, root: Path, *, is_whole: bool) -> None:
+    """Let the run say at its end what the guard has found."""
+    from secure_django.guard.config import read_config
+    from secure_django.guard.run import Project, Run
+
+    has_evidence = config.pluginmanager.has_plugin(EVIDENCE)
+    project = Project(
+        root=root,
+        left_out=read_config().left_out,
+        report_folder=root / "reports" if has_evidence else None,
+    )
+    config.pluginmanager.register(Run(config, project, is_whole=is_whole), RUN)
 
 
 class Suite(pytest.Collector):

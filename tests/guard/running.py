@@ -9,7 +9,7 @@ LEFT_OUT = ("DJANGO_", "PYTEST_", "GITHUB_")
 TEMPORARY_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
 
 
-def run_guard(project: Path, *options: str) -> str:
+def run_guard(project: Path, *options: str, **variables: str) -> str:
     """Return what pytest prints, with lines of any length."""
     environment = {
         name: value
@@ -20,7 +20,7 @@ def run_guard(project: Path, *options: str) -> str:
     process = subprocess.run(
         [sys.executable, "-m", *command, *options],
         cwd=project,
-        env=environment | {"COLUMNS": "300"},
+        env=environment | {"COLUMNS": "300"} | variables,
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@ import re
 from secure_django.controls.project import PACKAGE
 from secure_django.guard import config
 from secure_django.guard.config import RULES, read_config
+from secure_django.guard.sentences import ORDER
 
 GUIDE = PACKAGE / "docs" / "guard.md"
 
@@ -19,3 +20,11 @@ def test_project_of_the_package_is_asked_by_all_rules() -> None:
     found = read_config()
     assert found.rules == {*RULES}
     assert found.include == config.KINDS
+
+
+def test_guide_has_the_order_of_severities() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    titles = re.findall(r"^\d\. (.+)\.$", text, re.MULTILINE)
+    assert [title.lower() for title in titles] == [
+        severity.title.lower() for severity in ORDER
+    ]

@@ -1,10 +1,12 @@
 """A value that makes a view fail hides nothing of what it does with the others."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from secure_django.guard.retries import find_culprits
+from secure_django.guard.retries import Search
 from tests.guard.running import edit, run_guard
 from tests.guard.test_foreign import ask_for_own, findings_in, project
 
@@ -76,11 +78,26 @@ def test_first_error_hides_nothing(
 
 
 @pytest.mark.parametrize(
-    ("culprits", "needed"), [("a", ""), ("ab", ""), ("", ""), ("a", "b")]
+    ("culprits", "needed"), [("a", ""), ("ab", ""), ("", ""), ("a", "b"), ("abc", "")]
 )
 def test_culprits_are_found(culprits: str, needed: str) -> None:
-    """Without what is needed, each request fails."""
-    found = find_culprits(
-        set("abc"), lambda names: bool(names & {*culprits}) or not names >= {*needed}
-    )
+    """Without what is needed, each request fails, as with a culprit."""
+    sender: Any = SimpleNamespace(names={"/": {*"abc"}}, file_names={"/": set()})
+
+    def fails(names: set[str]) -> bool:
+        return bool(names & {*culprits}) or not names >= {*needed}
+
+    found = Search(sender, "/", {*"abcd"}, fails).find()
     assert found == (set(culprits) or {"a"})
+
+
+def test_view_that_reads_more_without_a_value_is_followed() -> None:
+    """It stops at `a`, before it reads `b`, which makes it fail as well."""
+    sender: Any = SimpleNamespace(names={"/": {"a"}}, file_names={"/": set()})
+
+    def fails(names: set[str]) -> bool:
+        if "a" not in names:
+            sender.names["/"].add("b")
+        return bool(names & {"a", "b"})
+
+    assert Search(sender, "/", {*"abcd"}, fails).find() == {"a", "b"}

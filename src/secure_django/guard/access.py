@@ -200,10 +200,17 @@ def is_of_admin(route: str) -> bool:
     Its app_name alone does not say so: an own one may be the same.
     """
     function, app_names = VIEWS[route]
-    method = inspect.unwrap(function)
-    makers = [getattr(method, "__self__", None), getattr(function, "admin_site", None)]
+    makers = makers_of(function)
     is_made = any(isinstance(maker, AdminSite | ModelAdmin) for maker in makers)
     return is_made and "admin" in app_names
+
+
+def makers_of(view: Any) -> Iterator[Any]:
+    """Yield the objects whose methods a view wraps."""
+    yield getattr(view, "admin_site", None)
+    while view is not None:
+        yield getattr(view, "__self__", None)
+        view = getattr(view, "__wrapped__", None)
 
 
 def is_included(route: str) -> bool:

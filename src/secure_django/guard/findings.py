@@ -13,8 +13,12 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import FieldError
 
+from secure_django.guard.accepted import write_line
+from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
+from secure_django.guard.record import Found, present_record
 from secure_django.guard.sending import Answer
+from secure_django.guard.sentences import parse, rank
 from secure_django.guard.tables import CONFIG, TABLE_OF_TESTS
 from secure_django.guard.typed import EVIL, EVIL_HOST, WORD
 
@@ -47,9 +51,19 @@ class Findings:
 
     def __init__(self) -> None:
         self.people: defaultdict[str, set[str]] = defaultdict(set)
+        # By sentence and the name of what hides it.
+        self.hidden: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add(self, sentence: str, person: str = "") -> None:
-        self.people[sentence] |= {person} - {""}
+        """Add a sentence, which an entry of a table may hide."""
+        text, hidden_by = take_exemption(sentence)
+        people = self.hidden[text, hidden_by] if hidden_by else self.people[text]
+        people.update({person} - {""})
+
+    def sentences(self) -> set[str]:
+        """Return what may be added to other findings."""
+        hidden = {with_exemption(*key) for key in self.hidden}
+        return hidden.union(self.people)
 
     @contextmanager
     def going_on(self, what: str) -> Iterator[None]:
@@ -63,20 +77,34 @@ class Findings:
             self.add(f"{what} was not asked: {name} in {place}: {error}")
 
     def lines(self) -> Iterator[str]:
-        """Yield each sentence, and the people behind it."""
-        for sentence, people in sorted(self.people.items()):
-            names = ", ".join(sorted(people))
-            yield f"{sentence} ({names})" if names else sentence
+        """Yield each sentence that is not accepted, the worst first, and the people."""
+        accepted = present_record().accepted
+        for sentence in sorted(self.people, key=rank):
+            people = self.people[sentence]
+            text = parse(sentence).text
+            new_people = accepted.new_people(text, people or {""})
+            if new_people:
+                yield write_line(sentence, new_people)
 
     def report(self, *steps: str) -> None:
-        """Fail with the findings, and with what to do first, second and so on."""
-        if not self.people:
+        """Hand the findings to the run. Fail with the new ones, and with what to do."""
+        record = present_record()
+        record.found += self.found()
+        record.steps += steps
+        new_lines = [*self.lines()]
+        if not new_lines:
             return
-        lines = [*self.lines(), "", "What to do, in this order:"]
+        lines = [*new_lines, "", "What to do, in this order:"]
         lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
         if CONFIG.makes_objects and any(TABLE_OF_TESTS in step for step in steps):
             lines += ["", PLACES]
         pytest.fail("\n".join(lines), pytrace=False)
+
+    def found(self) -> Iterator[Found]:
+        for sentence, people in self.people.items():
+            yield Found(sentence, sorted(people))
+        for (sentence, hidden_by), people in self.hidden.items():
+            yield Found(sentence, sorted(people), hidden_by)
 
 
 def parse_policy(policy: str) -> dict[str, list[str]]:

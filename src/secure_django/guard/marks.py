@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from secure_django.guard.exemptions import exemption_of
 from secure_django.guard.tables import functions
 
 PREFIX = "m4rk"
@@ -26,10 +27,17 @@ class Mark(NamedTuple):
     row: models.Model
     field: str
     holder: Any  # the key of a user
+    exemption: str = ""  # of the user from whom it is hidden
 
     @property
     def label(self) -> str:
-        return f"{type(self.row).__name__}.{self.field}"
+        return f"{type(self.row).__name__}.{self.field}{self.exemption}"
+
+    def exempted(self, user: Any, person: str) -> "Mark":
+        """Return the mark with what lets somebody read it: never a secret."""
+        if SECRET.search(self.field):
+            return self
+        return self._replace(exemption=exemption_of(self.row, user, person))
 
 
 def is_published(mark: Mark, person: Any) -> bool:

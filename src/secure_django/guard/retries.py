@@ -26,9 +26,10 @@ def reduced(sender: Sender, user: Any, url: str, request: Request) -> Request | 
         answer = sender.send(user, url, smaller.method, **smaller.options)
         return answer.is_cut_short
 
+    path = url.partition("?")[0]
     kind = type(request.options["data"]).__name__  # a form, or a text in JSON
-    place = f"{request.method} {kind} {url.partition('?')[0]}"
-    culprits = culprits_at(sender, place, set(values), fails)
+    place = f"{request.method} {kind} {path}"
+    culprits = Search(sender, path, set(values), fails).culprits(place)
     return keeping(request, values.keys() - culprits) if culprits else None
 
 
@@ -43,31 +44,65 @@ def reduced_query(sender: Sender, user: Any, query: Query) -> Query | None:
     def fails(names: set[str]) -> bool:
         return sender.send(user, keeping_only(names)).is_cut_short
 
-    culprits = culprits_at(sender, f"get {path}", set(values), fails)
+    culprits = Search(sender, path, set(values), fails).culprits(f"get {path}")
     if not culprits:
         return None
     return Query(keeping_only(values.keys() - culprits), query.asked)
 
 
-def culprits_at(
-    sender: Sender, place: str, names: set[str], fails: Callable[[set[str]], bool]
-) -> set[str]:
-    """Return the names whose values make a page fail. They are sought once a page."""
-    key = (place, frozenset(names))
-    if key not in sender.culprits:
-        sender.culprits[key] = find_culprits(names, fails)
-    return sender.culprits[key]
+class Search:
+    """The search for the values that make a page fail, among those that it reads."""
 
+    def __init__(
+        self,
+        sender: Sender,
+        path: str,
+        names: set[str],
+        fails: Callable[[set[str]], bool],
+    ) -> None:
+        self.sender = sender
+        self.path = path
+        self.names = names
+        self.fails = fails
 
-def find_culprits(names: set[str], fails: Callable[[set[str]], bool]) -> set[str]:
-    """Return the one name without which a page answers, or all that fail alone."""
-    ordered_names = sorted(names)
-    for name in ordered_names:
-        if not fails(names - {name}):
-            return {name}
-    if fails(set()):
-        return set()
-    return {name for name in ordered_names if fails({name})}
+    def culprits(self, place: str) -> set[str]:
+        """Return the names of these values. They are sought once a page."""
+        key = (place, frozenset(self.names))
+        if key not in self.sender.culprits:
+            self.sender.culprits[key] = self.find()
+        return self.sender.culprits[key]
+
+    def read_names(self) -> set[str]:
+        """Return the names that the view has read so far: no others make it fail."""
+        read = self.sender.names[self.path] | self.sender.file_names[self.path]
+        return self.names & read
+
+    def find(self) -> set[str]:
+        """Return the names without which the page answers, or all that fail alone."""
+        left_out: set[str] = set()
+        name = self.next_culprit(left_out)
+        while name:
+            left_out.add(name)
+            if not self.fails(self.names - left_out):
+                return left_out
+            name = self.next_culprit(left_out)
+        return self.failing_alone()
+
+    def next_culprit(self, left_out: set[str]) -> str:
+        """Return a name without which the view answers, or reads more than before."""
+        before = self.read_names()
+        for name in sorted(before - left_out):
+            is_failing = self.fails(self.names - left_out - {name})
+            if not is_failing or self.read_names() > before:
+                return name
+        return ""
+
+    def failing_alone(self) -> set[str]:
+        suspects = self.read_names()
+        others = self.names - suspects
+        if not suspects or self.fails(others):
+            return set()
+        return {name for name in suspects if self.fails(others | {name})}
 
 
 def body_of(request: Request) -> Values:

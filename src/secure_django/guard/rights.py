@@ -7,9 +7,9 @@ from typing import Any
 from secure_django.guard.access import app_of
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.retries import without
+from secure_django.guard.right_names import is_right
 from secure_django.guard.sending import Change
 from secure_django.guard.users import EMAIL, User, email_of
-from secure_django.guard.values import RIGHTS
 
 # A form may offer a state or a switch on purpose, but hardly these.
 NEVER_MEANT = re.compile(
@@ -29,8 +29,8 @@ def is_taken(attempt: Attempt, field: Any, value: Any) -> bool:
     sent = attempt.request.sent
     name = field.attname
     is_owner = field.related_model is User
-    is_right = RIGHTS.match(name) or not field.editable
-    if not (is_owner or is_right) or name not in sent:
+    is_for_others = is_right(field) or not field.editable
+    if not (is_owner or is_for_others) or name not in sent:
         return False
     if str(value) != str(sent[name]) or attempt.allows(field.name):
         return False

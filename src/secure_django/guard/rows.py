@@ -62,13 +62,13 @@ def changed_with(written: set[type[models.Model]]) -> set[type[models.Model]]:
 
 @cache
 def changed_by_database(deleted: type[models.Model]) -> set[type[models.Model]]:
-    return {
-        model
-        for model in OWN_MODELS
-        for field in model._meta.concrete_fields
-        if field.related_model is deleted
-        and field.remote_field.on_delete in BY_DATABASE
-    }
+    return {model for model in OWN_MODELS if is_changed_by_database(model, deleted)}
+
+
+def is_changed_by_database(model: type[models.Model], deleted: object) -> bool:
+    fields: list[Any] = [*model._meta.concrete_fields]
+    keys = [field for field in fields if field.related_model is deleted]
+    return any(key.remote_field.on_delete in BY_DATABASE for key in keys)
 
 
 def values_of(model: type[models.Model]) -> Iterator[Values]:

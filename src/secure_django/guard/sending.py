@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import json
 import logging
 import os
 import re
@@ -24,6 +25,7 @@ from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import outcome
+from secure_django.guard.asked import note_request
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
 from secure_django.guard.rows import OWN_MODELS, State, Values, all_values, changed_with
 from secure_django.guard.tables import functions
@@ -124,6 +126,7 @@ class Sender:
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
         self.path = ""
+        self.body = ""  # in JSON
         # By method and path, and names: those that made a page fail.
         self.culprits: dict[tuple[str, frozenset[str]], set[str]] = {}
 
@@ -154,9 +157,12 @@ class Sender:
         **options: Any,
     ) -> Answer:
         """Send a request: `after` another user's, if a cache may answer both."""
+        note_request(self.world, user, url, method)
         client = self.client(user)
         first = self.client(after) if after else None
         self.path = url.partition("?")[0]
+        data = options.get("data")
+        self.body = data if isinstance(data, str) else ""
         with undone(client), recorded() as statements:
             # An error in a view ends such a transaction, and not that of the test.
             if first:
@@ -320,8 +326,24 @@ def record_opened(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         watch(os, name)
 
 
+class ReadObject(dict[str, Any]):
+    """An object of JSON that adds the names that code reads of it to others."""
+
+    def __init__(self, values: Values, names: set[str]) -> None:
+        super().__init__(values)
+        self.names = names
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
 def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the names that code reads of a query, a form, or its files."""
+    """Keep the names that code reads of a query, a form, its files, or JSON."""
 
     def watch(method: str) -> None:
         original = getattr(MultiValueDict, method)
@@ -339,3 +361,15 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for method in ("__contains__", "__getitem__", "getlist", "pop"):
         watch(method)
+
+    load = json.loads
+
+    def loads(text: Any, *args: Any, **options: Any) -> Any:
+        content = load(text, *args, **options)
+        # Sessions are JSON, too.
+        is_sent = text in (sender.body, sender.body.encode())
+        if not (is_sent and isinstance(content, dict)):
+            return content
+        return ReadObject(content, sender.names[sender.path])
+
+    monkeypatch.setattr(json, "loads", loads)

@@ -25,6 +25,21 @@ fill(field, owner): a value for an empty field, or None
 hide(row, text): writes a text into what a row shows beside its fields, and returns its
     files by its name, which is one of FIELDS
 is_shown(row, field, user): whether a field of a row is meant for a user
+
+What it says once is for all pages (exemptions.py). It hides findings, and is listed
+with what it hides:
+
+TRUSTED: people who may read, and not change, what belongs to others, and why, such as
+    {"staff": "support answers for all orders"}
+COMMON: models whose rows belong to nobody, and why: all may read them, such as
+    {"shop.Product": "everybody sees the catalogue"}
+SHARED_BY: models, and the path from a row to the users who may read it, such as
+    {"chat.Message": "room__members"}
+RIGHTS: fields that are rights though their names do not say so, such as
+    {"Membership.review"}
+NO_RIGHTS: the reverse, such as {"Order.is_billable"}
+HASHED: fields whose values are hashes, so that they need no encryption, such as
+    {"Invitation.digest"}
 """
 
 from collections.abc import Callable, Iterator
@@ -188,6 +203,40 @@ def entries(name: str) -> dict[str, Any]:
     return found
 
 
+def reasons(name: str) -> dict[str, str]:
+    """Return what the dictionaries of this name say; each entry needs a reason."""
+    found: dict[str, str] = {}
+    for table in TABLES.values():
+        table_entries = getattr(table, name, {})
+        check_reasons(f"{name} of {table.__name__}", table_entries)
+        found |= table_entries
+    return found
+
+
+def check_reasons(where: str, table_entries: object) -> None:
+    if not isinstance(table_entries, dict):
+        message = f'{where} has no reasons: write a dictionary, {{"NAME": "WHY"}}.'
+        raise ImproperlyConfigured(message)
+    for key, reason in table_entries.items():
+        if not isinstance(reason, str) or not reason.strip():
+            message = f'{where} has no reason for {key}: write {{"{key}": "WHY"}}.'
+            raise ImproperlyConfigured(message)
+
+
+def named_fields(name: str) -> set[str]:
+    """Return the fields that the sets of this name contain, such as Note.text."""
+    fields = {
+        f"{model.__name__}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+    }
+    found = named(name)
+    for label in sorted(found - fields):
+        message = f'{name} names {label}, which is no field: write "Model.field".'
+        raise ImproperlyConfigured(message)
+    return found
+
+
 # No project exempts a model of its own so.
 TESTED = {
     label
@@ -195,3 +244,6 @@ TESTED = {
     if table.__name__.endswith(".access")
     for label in getattr(table, "TESTED", ())
 }
+FURTHER_RIGHTS = named_fields("RIGHTS")
+NO_RIGHTS = named_fields("NO_RIGHTS")
+HASHED = named_fields("HASHED")

@@ -115,4 +115,4 @@ def read_pages(sender: Sender, app: str, person: str) -> set[str]:
         if app_of(route) == app and is_asked(person, route):
             visit = Visit(sender, route, person, findings)
             visit.open_page(sender.world.url(route))
-    return set(findings.people)
+    return findings.sentences()

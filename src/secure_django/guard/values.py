@@ -14,6 +14,7 @@ from django.db import models
 from secure_django.guard.access import app_of
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import names_of_app
+from secure_django.guard.right_names import is_right, may_be_right
 from secure_django.guard.rows import OWN_MODELS, Values
 from secure_django.guard.tables import is_tested
 from secure_django.guard.typed import EVIL_HOST, OUTSIDER, TEXT
@@ -21,11 +22,6 @@ from secure_django.guard.users import User
 from secure_django.guard.world import World
 
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
-# Only staff get forms with these.
-RIGHTS = re.compile(
-    r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
-    r"|(active|approved|confirmed|paid|published|verified)"
-)
 ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 
 
@@ -44,7 +40,7 @@ def texts_of_row(row: models.Model) -> dict[str, str]:
 def is_searchable(field: Any) -> bool:
     if not isinstance(field, models.CharField | models.TextField):
         return False
-    return not SECRET.search(field.name) and not RIGHTS.match(field.name)
+    return not SECRET.search(field.name) and not is_right(field)
 
 
 def forbidden_values(world: World, route: str, victim: Any) -> Values:
@@ -58,7 +54,7 @@ def forbidden_values(world: World, route: str, victim: Any) -> Values:
             name = field.name
             if field.related_model is User:
                 continue
-            if RIGHTS.match(name) or not field.editable:
+            if is_right(field) or not field.editable:
                 values[name] = other_than_default(field)
             elif (row, name) in marked_fields:
                 values[name] = TEXT
@@ -135,7 +131,7 @@ def names_of_keys(model: type[models.Model]) -> re.Pattern[str]:
 
 
 def rights_in(values: Values) -> Values:
-    return {name: value for name, value in values.items() if RIGHTS.match(name)}
+    return {name: value for name, value in values.items() if may_be_right(name)}
 
 
 def user_keys_in(values: Values, user: Any) -> Values:

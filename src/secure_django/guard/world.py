@@ -213,8 +213,11 @@ class World:
         person = user or AnonymousUser()
         if person.pk not in self.hidden:
             of_others = [mark for mark in self.marks if mark.holder != person.pk]
+            name = self.name_of(user)
             self.hidden[person.pk] = [
-                mark for mark in of_others if not is_published(mark, person)
+                mark.exempted(user, name)
+                for mark in of_others
+                if not is_published(mark, person)
             ]
         return self.hidden[person.pk]
 
@@ -228,6 +231,14 @@ class World:
         """Return the user of a column of the access table, or of another app's."""
         groups = [self.people_of(route), self.staff, *self.people.values()]
         return next((group[name] for group in groups if name in group), None)
+
+    def name_of(self, user: Any) -> str:
+        """Return the column of a user, or an empty text for one without a column."""
+        if user is None:
+            return "anonym"
+        groups = [self.staff, *self.people.values(), self.strangers]
+        names = {person.pk: name for group in groups for name, person in group.items()}
+        return names.get(user.pk, "")
 
     def people_of(self, route: str) -> dict[str, Any]:
         return self.people.get(app_of(route), self.strangers)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from secure_django.guard.access import REFUSALS
 from secure_django.guard.attempts import Attempt
+from secure_django.guard.exemptions import exemption_of_row
 from secure_django.guard.rows import Key
 from secure_django.guard.sending import Change
 from secure_django.guard.users import User
@@ -37,7 +38,8 @@ def changed_rows_of_others(attempt: Attempt) -> Iterator[str]:
             yield f"changes {change.model.__name__} of the owner"
         for model, pk in relations_set(change):
             if (model, pk) in keys and not may_use:
-                yield f"uses {model.__name__} of the owner"
+                exemption = exemption_of_row(model, pk, attempt.user)
+                yield f"uses {model.__name__}{exemption} of the owner"
 
 
 def relations_set(change: Change) -> Iterator[Key]:

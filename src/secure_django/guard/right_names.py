@@ -1,0 +1,26 @@
+"""Which fields are rights: by their names, and by what tables say."""
+
+import re
+from typing import Any
+
+from secure_django.guard.tables import FURTHER_RIGHTS, NO_RIGHTS
+
+# Only staff get forms with these.
+RIGHTS = re.compile(
+    r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
+    r"|(active|approved|confirmed|paid|published|verified)"
+)
+NAMES_OF_FURTHER_RIGHTS = {label.partition(".")[2] for label in FURTHER_RIGHTS}
+
+
+def is_right(field: Any) -> bool:
+    """Return whether a field is a right, or a status that others decide on."""
+    label = f"{field.model.__name__}.{field.name}"
+    if label in FURTHER_RIGHTS:
+        return True
+    return label not in NO_RIGHTS and bool(RIGHTS.match(field.attname))
+
+
+def may_be_right(name: str) -> bool:
+    """Return whether a name is that of a right, of whatever model."""
+    return name in NAMES_OF_FURTHER_RIGHTS or bool(RIGHTS.match(name))

@@ -1,0 +1,86 @@
+"""The section that a run prints at its end."""
+
+from collections.abc import Callable, Iterator
+
+from secure_django.guard.accepted import FILE, Accepted
+from secure_django.guard.merging import Part, Weakness, steps_of
+from secure_django.guard.results import Records, Results
+
+type FindPlace = Callable[[str], object]
+
+
+def heading(results: Results) -> str:
+    is_known = results.accepted or results.hidden
+    adjective = "new " if is_known else ""
+    number = len(results.new)
+    found = counted(number, f"{adjective}weakness", f"{adjective}weaknesses")
+    return f"The guard found {found}"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """Return a number with its noun."""
+    if number == 0:
+        return f"no {one}"
+    return f"{number} {one if number == 1 else several}"
+
+
+def summarize(results: Results, find_place: FindPlace) -> Iterator[str]:
+    """Yield the lines about the new weaknesses, and about what to do."""
+    title = ""
+    for number, weakness in enumerate(results.new, 1):
+        if weakness.severity.title != title:
+            title = weakness.severity.title
+            yield f"{title[0].upper()}{title[1:]}:"
+        yield from lines_about(number, weakness, find_place)
+    yield from lines_to_do(results.new)
+
+
+def lines_about(
+    number: int, weakness: Weakness, find_place: FindPlace
+) -> Iterator[str]:
+    """Yield where a weakness is and for whom, and each of its sentences."""
+    people = f"({', '.join(weakness.people)})" if weakness.people else ""
+    requests = f"by {', '.join(weakness.requests)}" if weakness.requests else ""
+    place = str(find_place(weakness.route)) if weakness.route else ""
+    words = [f"{number:>3}.", place, weakness.route, people, requests]
+    yield " ".join(filter(None, words))
+    for part in weakness.parts:
+        yield f"     {line_of_part(part, weakness)}"
+
+
+def line_of_part(part: Part, weakness: Weakness) -> str:
+    """Return what a part says. It names its people if they are not all."""
+    sentence = part.sentence
+    text = f"once {sentence.condition}, " if sentence.condition else ""
+    people = "" if sorted(part.people) == weakness.people else names(part.people)
+    return f"{text}{sentence.what}{people}"
+
+
+def names(people: set[str]) -> str:
+    return f" ({', '.join(sorted(people))})" if people else ""
+
+
+def lines_to_do(weaknesses: list[Weakness]) -> Iterator[str]:
+    """Yield each step once, with the numbers of the weaknesses that it is for."""
+    steps = steps_of(weaknesses)
+    if steps:
+        yield ""
+        yield "What to do:"
+    for step, numbers in steps.items():
+        yield f"  {', '.join(map(str, numbers))}: {step}"
+
+
+def counts(records: Records, results: Results, accepted: Accepted) -> Iterator[str]:
+    """Yield what was asked, and how much is accepted and hidden."""
+    asked = records.asked()
+    pages = {key.route for key in asked}
+    number = counted(asked.total(), "request", "requests")
+    yield f"{number} to {counted(len(pages), 'page', 'pages')}"
+    known = len(results.accepted)
+    if accepted.is_everything and records.is_complete:
+        yield f"{counted(known, 'weakness is', 'weaknesses are')} written to {FILE}"
+    elif known:
+        yield f"{counted(known, 'weakness is', 'weaknesses are')} accepted in {FILE}"
+    for entry, weaknesses in results.hidden.items():
+        hidden = counted(len(weaknesses), "weakness", "weaknesses")
+        yield f"{entry} hides {hidden}"
