@@ -17,7 +17,7 @@ def code_of_app(name: str) -> Iterator[tuple[Path, Any]]:
     folders = [Path(app.path) for app in OWN_APPS if app.name == name]
     paths = [path for folder in folders for path in code_files(folder)]
     for path in paths:
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = ast.parse(path.read_bytes())  # with any encoding that it declares
         for part in ast.walk(tree):
             yield path, part
 

@@ -26,7 +26,7 @@ from secure_django.guard.access import (
     row_for,
 )
 from secure_django.guard.advice import FIND_NOTHING
-from secure_django.guard.findings import Findings
+from secure_django.guard.findings import Findings, faults_of_error
 from secure_django.guard.rows import OWN_MODELS, models_with_texts
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import CONFIG, OWN_APPS, has_table, named
@@ -61,8 +61,8 @@ def test_every_url_answers_as_the_access_table_says(
         with findings.going_on(route):
             page = sender.answer(route, person)
             expected = row.answer(person)
-            if page.outcome != expected:
-                findings.add(f"{route} answers {page.outcome}, not {expected}", person)
+            for fault in faults_of_answer(page, expected):
+                findings.add(f"{route} {fault}", person)
             if "caches" in CONFIG.rules and may_be_shared(page):
                 findings.add(f"{route} {SHARED}", person)
     findings.report(
@@ -70,6 +70,14 @@ def test_every_url_answers_as_the_access_table_says(
         "Only if the page is meant for them, change the row. If the object belongs to"
         " somebody else, the row then needs a reason: secure_django/guard/access.py.",
     )
+
+
+def faults_of_answer(page: Answer, expected: str) -> Iterator[str]:
+    # An error is no access, and no refusal either.
+    if page.outcome == "500":
+        yield from faults_of_error(page.response)
+    elif page.outcome != expected:
+        yield f"answers {page.outcome}, not {expected}"
 
 
 def may_be_shared(page: Answer) -> bool:
