@@ -131,7 +131,7 @@ def test_named_file_of_the_package_has_the_ids_of_a_whole_run(
     package: Path, project: SmallProject
 ) -> None:
     folder = package / "secure_django"
-    pages = f"{folder / 'guard' / 'test_access.py'}::test_pages"
+    pages = f"{folder / 'guard' / 'test_table.py'}::test_pages"
     headers = str(folder / "controls" / "test_headers.py")
     result = project.run("-n", "2", "-c", "pyproject.toml", pages, headers)
     assert result.partial, result.output

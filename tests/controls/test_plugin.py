@@ -152,7 +152,7 @@ def test_test_that_options_take_away_is_named(
 )
 def test_ignored_files_are_collected(addopts: list[str], project: SmallProject) -> None:
     project.configure(*addopts)
-    names = '["test_headers.py", "test_access.py"]'
+    names = '["test_headers.py", "test_table.py"]'
     project.write("conftest.py", f"collect_ignore_glob = {names}\n")
     assert project.run().status == 0
 

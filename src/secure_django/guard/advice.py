@@ -1,7 +1,75 @@
-"""Sentences that say what to do, for findings of more than one test."""
+"""What to do about findings: by the package's engines, or by Django alone."""
 
-FIND_NOTHING = "Let the view search in what own() returns, so that others find nothing."
-SHOW_OWN = (
-    "Let the view, and the choices of its forms, search in what own() returns."
-    " Show no email of a user."
+from typing import NamedTuple
+
+from secure_django.guard.tables import CONFIG
+
+
+class Advice(NamedTuple):
+    """Sentences, and ends of sentences."""
+
+    find_nothing: str
+    show_own: str
+    change_own: str
+    limit: str
+    invite: str
+    log_in: str
+    leave_log_in: str
+    image: str
+    page: str
+    policy: str
+
+
+OF_ENGINES = Advice(
+    find_nothing=(
+        "Let the view search in what own() returns, so that others find nothing."
+    ),
+    show_own=(
+        "Let the view, and the choices of its forms, search in what own() returns."
+        " Show no email of a user."
+    ),
+    change_own=(
+        "Let the view search in what own() returns, for every method, take the owner"
+        " from request.user, and leave out of its form what a user must not set."
+    ),
+    limit="Put @rate_limit below the methods of a view that adds rows or sends emails.",
+    invite="call send_invitation of secure_django.mail.invitations",
+    log_in=(
+        "Leave the log-in to allauth, which counts attempts and asks for the second"
+        " factor. Before a change, put @reauthentication_required above the view."
+    ),
+    leave_log_in="leave both to allauth",
+    image="use a PhotoField",
+    page="Show a page of it at a time, by Paginator, as the app of `poe app` does.",
+    policy="remove csp_override",
 )
+OF_DJANGO = Advice(
+    find_nothing=(
+        "Let the view search among the rows of request.user, as in"
+        " get_object_or_404(Note, pk=pk, author=request.user), so that others find"
+        " nothing."
+    ),
+    show_own=(
+        "Let the view, and the queryset of each choice in its forms, search among the"
+        " rows of request.user. Show no email of a user."
+    ),
+    change_own=(
+        "Let the view search among the rows of request.user, for every method, take the"
+        " owner from request.user, and leave out of `fields` of its form what a user"
+        " must not set."
+    ),
+    limit=(
+        "Count the requests of a view that adds rows or sends emails, by the rate limit"
+        " of a package, such as those of allauth or django-ratelimit."
+    ),
+    invite="send only to confirmed addresses, and count such emails by a rate limit",
+    log_in=(
+        "Leave the check of passwords to the log-in, which can count attempts. Before a"
+        " change, ask for the password by a view of the log-in."
+    ),
+    leave_log_in="leave both to the views of the log-in",
+    image="decode it, and store what you encode",
+    page="Show a page of it at a time, by Paginator.",
+    policy="leave it to the middleware",
+)
+ADVICE = OF_ENGINES if CONFIG.is_of_template else OF_DJANGO

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.conf import settings
 
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.typed import OUTSIDER, TEXT, WORD
 from secure_django.guard.users import User, email_of
 
-INVITE = "call send_invitation of secure_django.mail.invitations"
+INVITE = ADVICE.invite
 
 
 def weaknesses(attempt: Attempt) -> Iterator[str]:

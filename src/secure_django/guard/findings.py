@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import FieldError
 
 from secure_django.guard.accepted import write_line
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
 from secure_django.guard.record import Found, present_record
@@ -142,7 +143,7 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
     response = answer.response
     policy = response.headers.get("Content-Security-Policy", "")
     if "csp" in CONFIG.rules and is_weaker(policy):
-        yield "weakens the Content-Security-Policy: remove csp_override"
+        yield f"weakens the Content-Security-Policy: {ADVICE.policy}"
     if "cors" in CONFIG.rules and "Access-Control-Allow-Origin" in response.headers:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
     yield from answer.noticed

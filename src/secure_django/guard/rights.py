@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secure_django.guard.access import app_of
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.retries import without
 from secure_django.guard.right_names import is_right
@@ -85,4 +86,4 @@ def changed_accounts(attempt: Attempt) -> Iterator[str]:
     for change in attempt.answer.changes:
         is_account = change.model is User and change.new
         if is_account and (change.changes(EMAIL) or change.changes("password")):
-            yield "makes an account or changes its log-in: leave both to allauth"
+            yield f"makes an account or changes its log-in: {ADVICE.leave_log_in}"

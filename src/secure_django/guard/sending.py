@@ -348,8 +348,10 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     def watch(method: str) -> None:
         original = getattr(MultiValueDict, method)
 
-        def read(values: Any, name: str, *args: Any) -> Any:
+        def read(values: Any, name: Any, *args: Any) -> Any:
             is_query = isinstance(values, QueryDict)
+            if not isinstance(name, str):
+                return original(values, name, *args)
             # A QueryDict reads itself while Django fills it.
             if not is_query:
                 sender.file_names[sender.path].add(name)

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import models, transaction
 
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings
 from secure_django.guard.names import code_of_app
 from secure_django.guard.rows import ends_of, has_texts, users_of
@@ -70,6 +71,5 @@ def test_only_the_log_in_checks_passwords() -> None:
                 relative_path = path.relative_to(settings.BASE_DIR, walk_up=True)
                 findings.add(f"{relative_path}:{part.lineno} calls {name}")
     findings.report(
-        "Leave the log-in to allauth, which counts attempts and asks for the second"
-        " factor. Before a change, put @reauthentication_required above the view.",
+        ADVICE.log_in,
     )

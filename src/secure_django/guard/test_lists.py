@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from secure_django.guard.access import OWN_ROUTES, app_of
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.copies import COPIES, copy_rows
 from secure_django.guard.findings import Findings
 from secure_django.guard.marks import MARK
@@ -31,7 +32,7 @@ def test_pages_stay_as_quick_and_short_with_more_objects(sender: Sender) -> None
             transaction.set_rollback(True)
     findings.report(
         "Name what a list shows of other models in select_related or prefetch_related.",
-        "Show a page of it at a time, by Paginator, as the app of `poe app` does.",
+        ADVICE.page,
         "Only if no user has several of a model, name it in tests/table.py of the app:"
         ' KEPT = {"Note"}',
     )

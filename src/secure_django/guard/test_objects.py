@@ -12,7 +12,7 @@ from secure_django.guard.access import (
     columns,
     rule,
 )
-from secure_django.guard.advice import FIND_NOTHING
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.exemptions import exemption_of_person
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.objects import Objects, faults_of_making
@@ -57,7 +57,7 @@ def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
                 trust = exemption_of_person(person)
                 sentence = f"{row.route} gives others what is the owner's{trust}"
                 findings.add(sentence, person)
-    findings.report(f"{FIND_NOTHING} The row then says 404.", REASON)
+    findings.report(f"{ADVICE.find_nothing} The row then says 404.", REASON)
 
 
 def lets_in(row: Row, person: str) -> bool:

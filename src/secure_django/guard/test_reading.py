@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from secure_django.guard.access import OTHERS, ROUTES
-from secure_django.guard.advice import SHOW_OWN
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.reads import Visit
 from secure_django.guard.sending import Sender
@@ -31,7 +31,7 @@ def test_no_page_shows_what_belongs_to_others(person: str, sender: Sender) -> No
             open_pages(sender, person, findings)
         transaction.set_rollback(True)
     sender.refresh()
-    findings.report(SHOW_OWN, REASON)
+    findings.report(ADVICE.show_own, REASON)
 
 
 def open_pages(sender: Sender, person: str, findings: Findings) -> None:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import BooleanField, Model
 
 from secure_django.guard.access import OTHERS, OWN_ROUTES, app_of, is_asked, rule
-from secure_django.guard.advice import SHOW_OWN
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.reads import Visit
 from secure_django.guard.rows import update_row, users_of
@@ -31,7 +31,7 @@ def test_no_switch_shows_what_else_belongs_to_others(
             sentences = read_after(switch, sender, app, person) - usual
             for sentence in filter(switch.is_no_permission, sentences):
                 findings.add(f"Once {switch}, {sentence}", person)
-    findings.report(SHOW_OWN, REASON)
+    findings.report(ADVICE.show_own, REASON)
 
 
 PUBLISHES = re.compile(

@@ -25,7 +25,7 @@ from secure_django.guard.access import (
     is_of_admin,
     row_for,
 )
-from secure_django.guard.advice import FIND_NOTHING
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings, faults_of_error
 from secure_django.guard.rows import OWN_MODELS, models_with_texts
 from secure_django.guard.sending import Answer, Sender
@@ -66,7 +66,7 @@ def test_every_url_answers_as_the_access_table_says(
             if "caches" in CONFIG.rules and may_be_shared(page):
                 findings.add(f"{route} {SHARED}", person)
     findings.report(
-        f"If the row is right, change the view. {FIND_NOTHING}",
+        f"If the row is right, change the view. {ADVICE.find_nothing}",
         "Only if the page is meant for them, change the row. If the object belongs to"
         " somebody else, the row then needs a reason: secure_django/guard/access.py.",
     )
@@ -100,7 +100,7 @@ def test_every_url_has_an_access_rule(sender: Sender) -> None:
             rows[app].append(safe_row(sender, route))
     table = "\n".join(line for app in rows for line in [heading(app), *rows[app]])
     findings.report(
-        f"Read the rows below. {FIND_NOTHING}",
+        f"Read the rows below. {ADVICE.find_nothing}",
         "Append them to ROWS in tests/table.py of the app, and let objects() there"
         f" make what their <parameters> name:\n{table}",
         "Run the tests again: they say where the view answers otherwise.",

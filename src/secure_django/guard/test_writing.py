@@ -6,17 +6,11 @@ The people send to every page what a form or a script could send (requests.py).
 import pytest
 
 from secure_django.guard.access import ASKED, OWN_ROUTES, is_asked
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import attempts
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.sending import Sender
 from secure_django.guard.weaknesses import weaknesses
-
-SEARCH = (
-    "Let the view search in what own() returns, for every method, take the owner from"
-    " request.user, and leave out of its form what a user must not set."
-)
-
-LIMIT = "Put @rate_limit below the methods of a view that adds rows or sends emails."
 
 
 @pytest.mark.control("V8.2.2")
@@ -32,4 +26,4 @@ def test_nobody_changes_what_belongs_to_others(person: str, sender: Sender) -> N
                 method = attempt.request.method.upper()
                 for sentence in weaknesses(attempt):
                     findings.add(f"{method} {route} {sentence}", person)
-    findings.report(SEARCH, LIMIT, REASON)
+    findings.report(ADVICE.change_own, ADVICE.limit, REASON)

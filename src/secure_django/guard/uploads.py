@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.files import PAGE, PHOTO
 
@@ -12,4 +13,4 @@ def weaknesses(attempt: Attempt) -> Iterator[str]:
     if PAGE in attempt.answer.files:
         yield "stores a file of any kind: check its content"
     if PHOTO in attempt.answer.files:
-        yield "stores an image as it was sent: use a PhotoField"
+        yield f"stores an image as it was sent: {ADVICE.image}"
