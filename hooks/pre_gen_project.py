@@ -43,10 +43,11 @@ TAKEN = set(
     certifi cffi charset-normalizer click cloudinary colorama cryptography django
     django-allauth execnet django-permissions-policy django-stubs django-stubs-ext fido2
     grimp gunicorn idna import-linter iniconfig jschema-to-python jsonpickle librt
-    markdown-it-py mdurl mypy mypy-extensions packaging pastel pathspec pbr pillow
-    pluggy poethepoet pre-commit psycopg psycopg-binary pwned-passwords-django pycparser
-    pygments pyjwt pytest pytest-django pytest-xdist python-dotenv pyyaml qrcode redis
-    requests rich ruff sarif-om six sqlparse stevedore types-pyyaml typing-extensions
+    markdown-it-py mdurl model-bakery mypy mypy-extensions packaging pastel pathspec pbr
+    pillow pluggy poethepoet pre-commit psycopg psycopg-binary pwned-passwords-django
+    pycparser pygments pyjwt pytest pytest-django pytest-xdist python-dotenv pyyaml
+    qrcode redis requests rich ruff sarif-om six sqlparse stevedore types-pyyaml
+    typing-extensions
     tzdata urllib3 whitenoise
 
     allauth argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools wheel

@@ -366,6 +366,7 @@ def test_every_variable_that_a_project_reads_is_documented(
         "DJANGO_SETTINGS_MODULE",
         "DJANGO_SUPERUSER_EMAIL",
         "DJANGO_SUPERUSER_PASSWORD",
+        "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
         "NOTIFY_SOCKET",
         "PYTHONPATH",

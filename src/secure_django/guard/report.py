@@ -14,7 +14,7 @@ from typing import Any
 from django.template import Context, Engine
 
 from secure_django.guard.accepted import Accepted
-from secure_django.guard.access import OTHERS, ROUTES, VIEWS, app_of
+from secure_django.guard.access import INCLUDED, OTHERS, VIEWS, app_of
 from secure_django.guard.annotations import code_quality
 from secure_django.guard.config import RULES
 from secure_django.guard.exemptions import entries_of_tables
@@ -89,10 +89,10 @@ class Report:
         ]
 
     def left_out_values(self) -> dict[str, Any]:
-        """Return the tests, the rules and the pages that nothing asked about."""
+        """Return what the project leaves out, and what it does not ask for."""
         rules = {name: RULES[name] for name in sorted(RULES.keys() - CONFIG.rules)}
-        pages = sorted(VIEWS.keys() - ROUTES.keys())
-        return {"tests": self.left_out, "rules": rules, "pages": pages}
+        pages = sorted(VIEWS.keys() - INCLUDED.keys())
+        return {"with_reason": self.left_out, "rules": rules, "pages": pages}
 
 
 def describe(weakness: Weakness) -> dict[str, Any]:

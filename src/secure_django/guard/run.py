@@ -21,7 +21,7 @@ from secure_django.guard.accepted import (
 )
 from secure_django.guard.record import PROPERTY, recording
 from secure_django.guard.results import FOLDER, Records, Results
-from secure_django.guard.summary import counts, heading, summarize
+from secure_django.guard.summary import counts, heading, lines_left_out, summarize
 
 ACCEPT = "--guard-accept"
 REPORT = "--guard-report"
@@ -53,7 +53,7 @@ class Project(NamedTuple):
     """What the plugin knows of a project."""
 
     root: Path
-    left_out: dict[str, Any]  # the names of tests, with reasons
+    left_out: dict[str, Any]  # reasons, by names of tests, pages, rules and people
     # Where whole runs leave the report, unless the command says another folder.
     report_folder: Path | None
 
@@ -184,6 +184,7 @@ class Run:
 
         yield from summarize(results, place_of)
         yield from counts(self.records, results, self.accepted)
+        yield from lines_left_out(self.project.left_out)
 
 
 def lines_for_github(results: Results) -> Iterator[str]:

@@ -349,21 +349,27 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         original = getattr(MultiValueDict, method)
 
         def read(values: Any, name: Any, *args: Any) -> Any:
-            is_query = isinstance(values, QueryDict)
-            if not isinstance(name, str):
-                return original(values, name, *args)
-            # A QueryDict reads itself while Django fills it.
-            if not is_query:
-                sender.file_names[sender.path].add(name)
-            elif method != "__contains__":
-                sender.names[sender.path].add(name)
+            if isinstance(name, str):
+                names_read_of(values, method, sender).add(name)
             return original(values, name, *args)
 
         monkeypatch.setattr(MultiValueDict, method, read)
 
     for method in ("__contains__", "__getitem__", "getlist", "pop"):
         watch(method)
+    record_json(sender, monkeypatch)
 
+
+def names_read_of(values: Any, method: str, sender: Sender) -> set[str]:
+    """Return the set to which a name belongs that a method reads."""
+    if not isinstance(values, QueryDict):
+        return sender.file_names[sender.path]
+    # A QueryDict reads itself while Django fills it.
+    return set() if method == "__contains__" else sender.names[sender.path]
+
+
+def record_json(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the names that code reads of what was sent as JSON."""
     load = json.loads
 
     def loads(text: Any, *args: Any, **options: Any) -> Any:

@@ -1,6 +1,6 @@
 """The section that a run prints at its end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from secure_django.guard.accepted import FILE, Accepted
 from secure_django.guard.merging import Part, Weakness, steps_of
@@ -68,6 +68,13 @@ def lines_to_do(weaknesses: list[Weakness]) -> Iterator[str]:
         yield "What to do:"
     for step, numbers in steps.items():
         yield f"  {', '.join(map(str, numbers))}: {step}"
+
+
+def lines_left_out(left_out: Iterable[str]) -> Iterator[str]:
+    names_left_out = sorted(left_out)
+    if names_left_out:
+        number = len(names_left_out)
+        yield f"{number} left out by pyproject.toml: {', '.join(names_left_out)}"
 
 
 def counts(records: Records, results: Results, accepted: Accepted) -> Iterator[str]:

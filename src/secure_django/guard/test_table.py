@@ -127,14 +127,14 @@ def refuse_others(answers: dict[str, str], route: str) -> None:
     is_open = not answers["owner"].startswith("4")
     is_of_object = is_open and "<" in route
     for person in answers.keys() - {"owner"}:
-        if answers[person] in REFUSALS:
-            continue
-        if is_of_object:
-            answers[person] = TO_DECIDE if person in ROLES else "404"
-        else:
-            answers[person] = answers["owner"]
+        if answers[person] not in REFUSALS:
+            answers[person] = safe_answer(person) if is_of_object else answers["owner"]
     if is_open and answers["anonym"] not in REFUSALS:
         answers["anonym"] = "log-in"
+
+
+def safe_answer(person: str) -> str:
+    return TO_DECIDE if person in ROLES else "404"
 
 
 @pytest.mark.control("V8.1.1")
@@ -182,15 +182,20 @@ def test_every_reason_names_people_things_and_why() -> None:
     fields = [field for model in OWN_MODELS for field in model._meta.concrete_fields]
     things = {*WORDS, *named("FIELDS"), *(field.name for field in fields)}
     for row in ROWS:
-        count = len(row.answers)
-        if not len(PEOPLE) <= count <= len(columns(row.app)):
-            findings.add(f"{row.route} has {count} answers")
-        if TO_DECIDE in row.answers:
-            findings.add(f"{row.route} says {TO_DECIDE}: write 200 or 404 there")
+        for fault in faults_of_answers(row):
+            findings.add(f"{row.route} {fault}")
         for reason in row.reasons:
             for fault in faults_of_reason(reason, columns(row.app), things):
                 findings.add(f"{row.route}: {fault}")
     findings.report("Write who, what and why, as secure_django/guard/access.py says.")
+
+
+def faults_of_answers(row: Row) -> Iterator[str]:
+    count = len(row.answers)
+    if not len(PEOPLE) <= count <= len(columns(row.app)):
+        yield f"has {count} answers"
+    if TO_DECIDE in row.answers:
+        yield f"says {TO_DECIDE}: write 200 or 404 there"
 
 
 def faults_of_reason(

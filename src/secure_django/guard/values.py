@@ -50,18 +50,28 @@ def forbidden_values(world: World, route: str, victim: Any) -> Values:
     marked_fields = {(mark.row, mark.field) for mark in world.marks}
     for row in [victim, *own_rows(world, route)]:
         values |= values_of_users(row, victim)
-        for field in row._meta.concrete_fields:
-            name = field.name
-            if field.related_model is User:
-                continue
-            if is_right(field) or not field.editable:
-                values[name] = other_than_default(field)
-            elif (row, name) in marked_fields:
-                values[name] = TEXT
-            elif not field.primary_key:
-                values[name] = present_value(field, row, values.get(name, ""))
+        marked_names = {name for marked, name in marked_fields if marked == row}
+        values |= values_of_fields(row, marked_names, values)
     values |= addresses_for(values)
     return values | {"owner": victim.pk, "user": victim.pk}
+
+
+def values_of_fields(
+    row: models.Model, marked_names: set[str], others: Values
+) -> Values:
+    """Return a value for each field that names no user: a right, a text or its own."""
+    values = {}
+    for field in row._meta.concrete_fields:
+        name = field.name
+        if field.related_model is User:
+            continue
+        if is_right(field) or not field.editable:
+            values[name] = other_than_default(field)
+        elif name in marked_names:
+            values[name] = TEXT
+        elif not field.primary_key:
+            values[name] = present_value(field, row, others.get(name, ""))
+    return values
 
 
 def values_of_users(row: models.Model, victim: Any) -> Values:

@@ -1,6 +1,7 @@
 """What a request changes: nothing of others, and by GET nothing."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from secure_django.guard.access import REFUSALS
 from secure_django.guard.attempts import Attempt
@@ -30,16 +31,22 @@ def changes_of_others(attempt: Attempt) -> Iterator[str]:
 
 
 def changed_rows_of_others(attempt: Attempt) -> Iterator[str]:
+    if attempt.allows("writes"):
+        return
     keys = {(type(row), row.pk) for row in attempt.rows_of_others()}
-    may_write = attempt.allows("writes")
-    may_use = may_write or attempt.allows("uses")
     for change in attempt.answer.changes:
-        if (change.model, change.pk) in keys and not may_write:
+        if (change.model, change.pk) in keys:
             yield f"changes {change.model.__name__} of the owner"
-        for model, pk in relations_set(change):
-            if (model, pk) in keys and not may_use:
-                exemption = exemption_of_row(model, pk, attempt.user)
-                yield f"uses {model.__name__}{exemption} of the owner"
+        if not attempt.allows("uses"):
+            yield from uses_of(change, keys, attempt.user)
+
+
+def uses_of(change: Change, keys: set[Key], user: Any) -> Iterator[str]:
+    """Yield what a change newly leads to, if it is one of the keys."""
+    for model, pk in relations_set(change):
+        if (model, pk) in keys:
+            exemption = exemption_of_row(model, pk, user)
+            yield f"uses {model.__name__}{exemption} of the owner"
 
 
 def relations_set(change: Change) -> Iterator[Key]:
