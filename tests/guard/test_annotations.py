@@ -10,7 +10,7 @@ from secure_django.guard.record import Found
 
 def weaknesses() -> list[Weakness]:
     parts = Parts()
-    parts.add(Found("/100%/ shows Note.text", ["other"]), ["First.\r\n::Second"])
+    parts.add(Found("/100%/ shows Note.text", ["other"], steps=["First.\r\n::Second"]))
     return merge(parts.by_text.values())
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings
 from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
 
@@ -26,3 +27,16 @@ def test_what_was_noticed_is_forgotten_before_each_request() -> None:
     assert NOTICED == ["sends an email to anybody"]
     forget()
     assert (NOTICED, HANDLED) == ([], [])
+
+
+def test_step_is_said_of_what_it_helps_against() -> None:
+    findings = Findings()
+    limit = "POST /n/ may be repeated without end: it needs a rate limit"
+    change = "POST /n/ changes Note of the owner"
+    findings.add(limit)
+    findings.add(change)
+    steps = [ADVICE.change_own, ADVICE.limit, "Say why."]
+    assert {found.sentence: found.steps for found in findings.found(steps)} == {
+        change: [ADVICE.change_own, "Say why."],
+        limit: [ADVICE.limit, "Say why."],
+    }

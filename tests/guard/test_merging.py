@@ -12,7 +12,7 @@ def weaknesses_of(*found: tuple[str, str]) -> list[Weakness]:
     """Return the weaknesses that sentences, each with people, are about."""
     parts = Parts()
     for sentence, people in found:
-        parts.add(Found(sentence, people.split()), ["Repair it."])
+        parts.add(Found(sentence, people.split(), steps=["Repair it."]))
     return merge(parts.by_text.values())
 
 
@@ -104,8 +104,8 @@ def test_wrong_row_is_a_matter_of_the_table() -> None:
 
 def test_finding_about_a_further_person_is_new() -> None:
     parts = Parts()
-    parts.add(Found("/n/ shows Note.text", ["other", "staff"]), [])
-    parts.add(Found("notes has no table", []), [])
+    parts.add(Found("/n/ shows Note.text", ["other", "staff"]))
+    parts.add(Found("notes has no table", []))
     accepted = Accepted(
         {"/n/ shows Note.text": {"other"}, "notes has no table": set()}, {}
     )

@@ -17,7 +17,6 @@ def report(nodeid: str = TEST, *, failed: bool = False, **values: Any) -> Any:
         "collected": 2,
         "is_whole": True,
         "found": [],
-        "steps": ["Repair it."],
         "asked": [["/n/", "other", "GET", 1]],
     }
     properties = [(PROPERTY, json.dumps(record | values))]

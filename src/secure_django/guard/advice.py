@@ -1,5 +1,6 @@
 """What to do about findings: by the package's engines, or by Django alone."""
 
+import re
 from typing import NamedTuple
 
 from secure_django.guard.tables import CONFIG
@@ -73,3 +74,15 @@ OF_DJANGO = Advice(
     policy="leave it to the middleware",
 )
 ADVICE = OF_ENGINES if CONFIG.is_of_template else OF_DJANGO
+# Steps of a test that are about some of its findings. The others say their own remedy.
+ABOUT = {
+    ADVICE.limit: re.compile("without end"),
+    ADVICE.change_own: re.compile("of the owner|answers .*, not|lets a user set"),
+    ADVICE.show_own: re.compile(r"shows \w+\.\w+|mixes the numbers"),
+}
+
+
+def is_about(step: str, what: str) -> bool:
+    """Return whether a step helps against what a sentence says."""
+    pattern = ABOUT.get(step)
+    return pattern is None or bool(pattern.search(what))

@@ -3,7 +3,7 @@
 import re
 import traceback
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import FieldError
 
 from secure_django.guard.accepted import write_line
-from secure_django.guard.advice import ADVICE
+from secure_django.guard.advice import ADVICE, is_about
 from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
 from secure_django.guard.record import Found, present_record
@@ -89,9 +89,7 @@ class Findings:
 
     def report(self, *steps: str) -> None:
         """Hand the findings to the run. Fail with the new ones, and with what to do."""
-        record = present_record()
-        record.found += self.found()
-        record.steps += steps
+        present_record().found += self.found(steps)
         new_lines = [*self.lines()]
         if not new_lines:
             return
@@ -101,9 +99,10 @@ class Findings:
             lines += ["", PLACES]
         pytest.fail("\n".join(lines), pytrace=False)
 
-    def found(self) -> Iterator[Found]:
+    def found(self, steps: Iterable[str]) -> Iterator[Found]:
         for sentence, people in self.people.items():
-            yield Found(sentence, sorted(people))
+            helpful_steps = [step for step in steps if is_about(step, sentence)]
+            yield Found(sentence, sorted(people), steps=helpful_steps)
         for (sentence, hidden_by), people in self.hidden.items():
             yield Found(sentence, sorted(people), hidden_by)
 

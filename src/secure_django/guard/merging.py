@@ -38,10 +38,10 @@ class Part:
         what = self.sentence.what
         return ORDER.index(self.severity), is_consequence(what), self.sentence.text
 
-    def add(self, found: Found, requests: Iterable[str], steps: Iterable[str]) -> None:
+    def add(self, found: Found, requests: Iterable[str]) -> None:
         self.people.update(found.people)
         self.requests.update(requests)
-        self.steps |= dict.fromkeys(steps)
+        self.steps |= dict.fromkeys(found.steps)
 
     def only_for(self, people: set[str]) -> "Part":
         """Return the same for some of the people."""
@@ -58,10 +58,10 @@ class Parts:
     def __init__(self) -> None:
         self.by_text: dict[str, Part] = {}
 
-    def add(self, found: Found, steps: Iterable[str]) -> None:
+    def add(self, found: Found) -> None:
         sentence = parse(found.sentence)
         part = self.by_text.setdefault(sentence.text, Part(sentence))
-        part.add(found, sentence.requests, steps)
+        part.add(found, sentence.requests)
 
     def lines(self) -> Lines:
         """Return the sentences as guard_accepted.txt has them."""

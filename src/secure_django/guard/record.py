@@ -1,7 +1,7 @@
 """What the present test asked and found, until it hands it to the run."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ class Found(NamedTuple):
     sentence: str
     people: list[str]
     hidden_by: str = ""
+    steps: Sequence[str] = ()  # what one can do
 
 
 class Asked(NamedTuple):
@@ -28,19 +29,17 @@ class Asked(NamedTuple):
 
 
 class Record:
-    """What a test asked and found, and what it says that one can do."""
+    """What a test asked and found."""
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted = accepted
         self.found: list[Found] = []
-        self.steps: list[str] = []
         self.asked: Counter[Asked] = Counter()
 
     def values(self) -> dict[str, Any]:
         """Return it as values that pytest-xdist brings from process to process."""
         return {
             "found": [list(found) for found in self.found],
-            "steps": list(self.steps),
             "asked": [[*asked, number] for asked, number in self.asked.items()],
         }
 

@@ -61,7 +61,7 @@ class Records:
                 found = Found(*values)
                 parts_of_entry = hidden.setdefault(found.hidden_by, Parts())
                 target = parts_of_entry if found.hidden_by else parts
-                target.add(found, record["steps"])
+                target.add(found)
         return Results(parts, hidden, accepted)
 
 
