@@ -15,7 +15,7 @@ TABLES = {
     "shop/tests/table.py",
 }
 SURVEY = "--guard-survey"
-pytestmark = pytest.mark.tier("whole")
+pytestmark = pytest.mark.tier("scheduled", "src/secure_django/guard/*")
 
 
 @pytest.fixture

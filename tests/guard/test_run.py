@@ -12,7 +12,7 @@ import pytest
 from tests.guard.running import edit, run_guard
 from tests.guard.test_foreign import FOREIGN
 
-pytestmark = pytest.mark.tier("whole")
+pytestmark = pytest.mark.tier("scheduled", "src/secure_django/guard/*")
 
 ACCEPTED = "guard_accepted.txt"
 NO_WEAKNESS = "The guard found no new weakness"

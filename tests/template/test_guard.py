@@ -186,6 +186,7 @@ def failures(folder: Path, *tests: str) -> str:
     return str(failure.value)
 
 
+@pytest.mark.tier("scheduled", "src/secure_django/guard/*")
 def test_safe_views_are_green(clinic: Path) -> None:
     run_tests(clinic, *GUARD)
 
