@@ -95,7 +95,7 @@ def test_run_says_each_weakness_once_with_and_without_xdist(project: Path) -> No
     assert re.search(r"2\. notes/views.py:18 /notes/<pk>/ \(other, staff\)", section)
     assert "3." not in section
     assert section.count("shows Note.text") == 1
-    assert section.count("Let the view, and the choices of its forms") == 1
+    assert section.count("Let the view, and the queryset of each choice") == 1
     assert section_of(run_guard(project, "-n2")) == section
 
 
