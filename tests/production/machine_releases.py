@@ -117,7 +117,7 @@ class Visits:
         while not self.stop.wait(0.2):
             try:
                 if work == "upload":
-                    time.sleep(0.5)
+                    time.sleep(2)  # or most of the machine's time goes to photos
                     token = visitor.token("/photos/upload/")
                     response = visitor.upload(photo, token=token)
                     # A busy site says so.

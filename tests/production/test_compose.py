@@ -543,7 +543,7 @@ def visitors(site: Site) -> Iterator[None]:
             ("GET", style, 200),
             ("POST", "/", 403),
         ][number % 3]
-        while not stop.wait(0.1):  # six of them leave no gap, and time for the build
+        while not stop.wait(0.2):  # six of them leave no gap, and time for the build
             try:
                 answer = (
                     site.visitor()

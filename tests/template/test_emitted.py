@@ -150,10 +150,7 @@ def test_env_example_starts_the_project(answers: Answers, project: Project) -> N
 @SUITE
 @pytest.mark.parametrize(
     "answers",
-    [
-        ALL_ON,
-        *(pytest.param(answers, marks=WHOLE) for answers in (ALL_OFF, ON_PLATFORM)),
-    ],
+    [ALL_ON, pytest.param(ALL_OFF, marks=WHOLE)],
     ids=name,
 )
 def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) -> None:
@@ -166,8 +163,16 @@ def test_emitted_tests_pass(answers: Answers, template: Path, tmp_path: Path) ->
     assert " passed" in run_within(SUITE_SECONDS, folder, PYTEST, {})
 
 
+# The project for a platform has everything else too.
 @SUITE
-@in_tiers([ALL_ON, *MIXED], WHOLE)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(it, marks=WHOLE if it == ON_PLATFORM else SCHEDULED)
+        for it in [ALL_ON, ON_PLATFORM, *MIXED]
+    ],
+    ids=name,
+)
 def test_emitted_tests_pass_on_postgresql(
     answers: Answers, project: Project, postgresql: Database
 ) -> None:

@@ -379,18 +379,17 @@ def test_cover_takes_at_most_ten_lines_and_none_outside_of_the_app(
         for it in ("models.py", "forms.py", "templates/workshops/detail.html")
     }
     assert sum(lines.values()) <= 10
-    run_tests(folder, "workshops", *ACCESS, *WRITING)
 
 
 @whole
-def test_formset_of_the_document_passes_every_check(project: Project) -> None:
+def test_cover_and_formset_of_the_document_pass_every_check(project: Project) -> None:
     folder = project(ALL_ON)
     make_app(folder)
     add_cover(folder)
     add_formset(folder)
     checked = run(folder, *POE, "check")
     assert "Failed" not in checked, checked
-    run_tests(folder, "workshops", *ACCESS, CONTROLS)
+    run_tests(folder, "workshops", *ACCESS, *WRITING, CONTROLS)
 
 
 @whole

@@ -17,8 +17,10 @@ from tests.support.baking import (
     ROOT,
     Answers,
     Once,
+    Project,
     bake,
     commit,
+    name,
     paths,
     run,
 )
@@ -106,12 +108,22 @@ OWN_WORKFLOW: list[Edit] = [
 
 
 @pytest.fixture(scope="session")
-def origin(template: Path, once: Once) -> Path:
+def published(template: Path, once: Once) -> Path:
+    """Return a repository of the template with its release, which updates clone."""
+    without = shutil.ignore_patterns("benchmarks")
+
+    def release(folder: Path) -> None:
+        publish(shutil.copytree(template, folder, ignore=without))
+
+    return once("published", release)
+
+
+@pytest.fixture(scope="session")
+def origin(published: Path, once: Once) -> Path:
     """Return a repository of the template: two releases, and a change after them."""
 
     def release(repositories: Path) -> None:
-        folder = shutil.copytree(template, repositories / REPOSITORY)
-        publish(folder)
+        folder = shutil.copytree(published, repositories / REPOSITORY)
         publish_next(folder)
         (folder / RAW / "unreleased.md").write_text("# Unreleased\n", encoding="utf-8")
         commit(folder, "Prepare more")
@@ -120,18 +132,45 @@ def origin(template: Path, once: Once) -> Path:
 
 
 @pytest.fixture
-def machine(origin: Path, tmp_path: Path) -> Machine:
+def machine(origin: Path, originals: Path, tmp_path: Path) -> Machine:
     """Return a machine that finds the template at its published address."""
     if os.name != "posix" or not shutil.which("jq"):
         pytest.skip("the stand-ins for uv and gh are shell scripts, and need jq")
-    return Machine(tmp_path, origin.parent)
+    return Machine(tmp_path, origin.parent, originals / "generated")
 
 
-def started(template: Path, machine: Machine, answers: Answers) -> Path:
-    """Generate a project of the first release, and commit it."""
-    project = bake(template, machine.folder, **answers)
-    commit(project, "Start")
-    return project
+@pytest.fixture
+def started(template: Path, once: Once, tmp_path: Path) -> Project:
+    """Return a function that copies a committed project of the first release."""
+
+    def make(answers: Answers) -> Path:
+        original = once(
+            f"started-{name(answers)}",
+            lambda folder: commit(bake(template, folder, **answers), "Start"),
+        )
+        return shutil.copytree(
+            original / "my-secure-site", tmp_path / "my-secure-site", symlinks=True
+        )
+
+    return make
+
+
+@pytest.fixture
+def worked(template: Path, once: Once) -> Project:
+    """Return a function that makes a project with work. Tests do not change it."""
+
+    def work_in(answers: Answers, folder: Path) -> None:
+        project = bake(template, folder, **answers)
+        commit(project, "Start")
+        work(project)
+        commit(project, "Work")
+
+    def make(answers: Answers) -> Path:
+        key = f"worked-{name(answers)}"
+        original = once(key, lambda folder: work_in(answers, folder))
+        return original / "my-secure-site"
+
+    return make
 
 
 def conflicts(project: Path) -> dict[str, list[str]]:
@@ -166,8 +205,8 @@ def assert_nothing_is_lost(
     assert record_of(project)["commit"] == f"v{NEXT}"
 
 
-def test_check_and_tests_run_on_the_update(template: Path, machine: Machine) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
+def test_check_and_tests_run_on_the_update(started: Project, machine: Machine) -> None:
+    project = started(ALL_OFF | {"ci_scanning": "github"})
     secrets = (project / ".env").read_bytes()
     request = run_jobs(project, machine, tests="whole")
     assert request.pushed, request.log
@@ -184,9 +223,9 @@ def test_check_and_tests_run_on_the_update(template: Path, machine: Machine) -> 
 
 
 def test_renamed_template_receives_the_release(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
+    project = started(ALL_OFF | {"ci_scanning": "github"})
     run(project, "git", "mv", "templates/base.html", "templates/layout.html")
     # The package's pages keep the package's layout.
     for file in (project / "templates").rglob("*.html"):
@@ -202,9 +241,9 @@ def test_renamed_template_receives_the_release(
 
 
 def test_conflicts_are_only_in_lines_that_both_changed(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": "github"})
+    project = started(ALL_OFF | {"ci_scanning": "github"})
     change(project, OWN_SETTINGS)
     (project / "templates" / "about.html").write_text(
         '{% extends "base.html" %}\n', encoding="utf-8"
@@ -232,9 +271,9 @@ def test_conflicts_are_only_in_lines_that_both_changed(
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_ci_opens_a_draft_with_the_conflicts(
-    ci_scanning: str, template: Path, machine: Machine
+    ci_scanning: str, started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    project = started(ALL_OFF | {"ci_scanning": ci_scanning})
     change(project, OWN_SETTINGS[1:2])
     commit(project, "Work")
     request = run_jobs(project, machine)
@@ -268,9 +307,12 @@ def test_ci_opens_a_draft_with_the_conflicts(
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_ci_opens_a_draft_when_tests_fail(
-    ci_scanning: str, template: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ci_scanning: str,
+    started: Project,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    project = started(ALL_OFF | {"ci_scanning": ci_scanning})
     request = run_jobs(project, machine, tests="red")
     assert request.pushed
     assert "Check or tests failed" in request.body + request.options
@@ -289,12 +331,10 @@ def test_ci_opens_a_draft_when_tests_fail(
 
 
 def test_pins_that_both_sides_raised_are_no_conflict(
-    template: Path, tmp_path: Path
+    alone: tuple[Machine, Path], started: Project
 ) -> None:
-    origin = shutil.copytree(template, tmp_path / "repositories" / REPOSITORY)
-    publish(origin)
-    machine = Machine(tmp_path, origin.parent)
-    project = started(template, machine, ALL_ON)
+    machine, origin = alone
+    project = started(ALL_ON)
     raised = origin / RAW / "pyproject.toml"
     raised.write_text(
         re.sub(r"([=~]=\d+\.)\d+", r"\g<1>500", raised.read_text(encoding="utf-8")),
@@ -330,9 +370,9 @@ def test_pins_that_both_sides_raised_are_no_conflict(
 
 
 def test_removed_folder_stays_removed_and_is_reported(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_ON | {"ci_scanning": "gitlab"})
+    project = started(ALL_ON | {"ci_scanning": "gitlab"})
     run(project, "git", "rm", "-rq", "gallery")
     commit(project, "Remove the gallery")
     request = run_jobs(project, machine)
@@ -354,9 +394,9 @@ def test_removed_folder_stays_removed_and_is_reported(
 
 
 def test_own_migration_merges_with_that_of_the_release(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     package = package_of(project)
     change(project, OWN_MODEL)
     run(project, *MANAGE, "makemigrations", "--name", "user_place", **package)
@@ -391,9 +431,9 @@ def test_own_migration_merges_with_that_of_the_release(
     "own_token", [False, True], ids=["token of the job", "own token"]
 )
 def test_changes_of_workflows_need_a_token_of_the_team(
-    *, own_token: bool, template: Path, machine: Machine
+    *, own_token: bool, started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_ON)
+    project = started(ALL_ON)
     change(project, OWN_WORKFLOW)
     commit(project, "Run CI by hand too")
     request = run_jobs(project, machine, own_token=own_token)
@@ -426,9 +466,9 @@ def test_changes_of_workflows_need_a_token_of_the_team(
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_release_that_a_team_refused_is_not_offered_again(
-    ci_scanning: str, template: Path, machine: Machine
+    ci_scanning: str, started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    project = started(ALL_OFF | {"ci_scanning": ci_scanning})
     assert run_jobs(project, machine).pushed
     machine.close_request()
     clone = machine.clone("main")
@@ -450,9 +490,9 @@ def test_release_that_a_team_refused_is_not_offered_again(
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_ci_says_how_to_allow_requests(
-    ci_scanning: str, template: Path, machine: Machine
+    ci_scanning: str, started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
+    project = started(ALL_OFF | {"ci_scanning": ci_scanning})
     request = run_jobs(project, machine, allowed=False)
     assert request.failed
     assert {
@@ -468,11 +508,9 @@ def test_ci_says_how_to_allow_requests(
 
 @pytest.mark.parametrize("ci_scanning", ["github", "gitlab"])
 def test_job_with_the_templates_code_may_not_write(
-    ci_scanning: str, template: Path, machine: Machine
+    ci_scanning: str, started: Project
 ) -> None:
-    update, request = jobs_of(
-        started(template, machine, ALL_OFF | {"ci_scanning": ci_scanning})
-    )
+    update, request = jobs_of(started(ALL_OFF | {"ci_scanning": ci_scanning}))
     assert "TOKEN" not in json.dumps(update)
     assert "uv " not in json.dumps(request).replace("uv run poe template-update", "")
     if ci_scanning == "github":
@@ -545,9 +583,9 @@ def test_command_refuses_with_one_sentence(template: Path, machine: Machine) -> 
 
 
 def test_refused_answer_is_to_be_corrected_in_the_record(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     change(
         project,
         [(".cruft.json", '"domain_name": "example.com"', '"domain_name": "localhost"')],
@@ -560,9 +598,9 @@ def test_refused_answer_is_to_be_corrected_in_the_record(
 
 
 def test_new_file_in_a_renamed_folder_is_to_be_confirmed(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_ON)
+    project = started(ALL_ON)
     run(project, "git", "mv", "gallery", "museum")
     commit(project, "Rename the gallery")
     moved = NEW_IN_FEATURE.replace("gallery", "museum")
@@ -592,7 +630,9 @@ def test_project_in_a_folder_of_its_repository_updates(
         project.relative_to(company).as_posix(),
     )
     temporary.mkdir()
-    output = run(project, *UPDATE, **machine.environment | {"TMPDIR": str(temporary)})
+    # The hooks run, whatever other tests have generated.
+    environment = machine.environment | {"GENERATED": "", "TMPDIR": str(temporary)}
+    output = run(project, *UPDATE, **environment)
     assert "left out:\n- gallery/SECURITY.md\n- gallery/next.md\n" in output
     assert_nothing_is_lost(project, without="gallery/")
     assert not (project / "gallery").exists()
@@ -603,8 +643,8 @@ def test_project_in_a_folder_of_its_repository_updates(
     assert "Nothing to do" in machine.run(project, *UPDATE)
 
 
-def test_cruft_updates_from_the_record_too(template: Path, machine: Machine) -> None:
-    project = started(template, machine, ALL_ON)
+def test_cruft_updates_from_the_record_too(started: Project, machine: Machine) -> None:
+    project = started(ALL_ON)
     change(project, OWN_SETTINGS[:1])
     commit(project, "Work")
     secrets = (project / ".env").read_bytes()
@@ -643,9 +683,9 @@ def package_files(project: Path) -> dict[str, bytes]:
 
 
 def test_package_is_replaced_as_a_whole(
-    origin: Path, template: Path, machine: Machine
+    origin: Path, started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_ON)
+    project = started(ALL_ON)
     (project / "vendor" / "ours.txt").touch()
     commit(project, "Add a file of the team")
     machine.run(project, *UPDATE)
@@ -665,9 +705,9 @@ def test_package_is_replaced_as_a_whole(
 
 
 def test_edit_of_the_package_is_refused_by_name(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     edit_package(project)
     with pytest.raises(AssertionError, match="ended with 1") as failure:
         machine.run(project, *UPDATE)
@@ -700,9 +740,9 @@ def test_edit_of_the_package_is_kept_as_a_patch(
 
 
 def test_package_from_an_index_has_its_pin_raised(
-    template: Path, machine: Machine
+    started: Project, machine: Machine
 ) -> None:
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     run(project, "git", "rm", "-rq", "vendor")
     metadata = project / "pyproject.toml"
     text = metadata.read_text(encoding="utf-8").replace("+vendored", "")
@@ -719,20 +759,13 @@ def test_package_from_an_index_has_its_pin_raised(
 # What a project came from
 
 
-def repository(machine: Machine, template: Path, name: str) -> Path:
-    """Publish the template's release as a repository that only this machine finds."""
-    folder = shutil.copytree(template, machine.folder / "repositories" / name)
-    publish(folder)
-    return folder
-
-
 @pytest.fixture
-def alone(template: Path, tmp_path: Path) -> tuple[Machine, Path]:
+def alone(published: Path, originals: Path, tmp_path: Path) -> tuple[Machine, Path]:
     """Return a machine with a template of its own, and the template's repository."""
     if os.name != "posix" or not shutil.which("jq"):
         pytest.skip("the stand-ins for uv and gh are shell scripts, and need jq")
-    machine = Machine(tmp_path, tmp_path / "repositories")
-    return machine, repository(machine, template, "secure-django")
+    origin = shutil.copytree(published, tmp_path / "repositories" / REPOSITORY)
+    return Machine(tmp_path, origin.parent, originals / "generated"), origin
 
 
 def record_of(project: Path) -> dict[str, Any]:
@@ -744,12 +777,12 @@ def record_of(project: Path) -> dict[str, Any]:
 
 
 def test_project_moves_to_a_fork_of_the_same_number(
-    alone: tuple[Machine, Path], template: Path
+    alone: tuple[Machine, Path], started: Project
 ) -> None:
     machine, origin = alone
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     change(project, OWN_SETTINGS[:1])
-    fork = repository(machine, template, "museum-django")
+    fork = shutil.copytree(origin, origin.with_name("museum-django"))
     (fork / RAW / "museum.md").write_text("# Museum\n", encoding="utf-8")
     commit(fork, "Add the museum")
     run(fork, "git", "tag", "--force", f"v{RELEASE}")
@@ -779,9 +812,9 @@ def test_project_moves_to_a_fork_of_the_same_number(
     assert "Traceback" not in str(failure.value)
 
 
-def test_moved_tag_is_noticed(alone: tuple[Machine, Path], template: Path) -> None:
+def test_moved_tag_is_noticed(alone: tuple[Machine, Path], started: Project) -> None:
     machine, origin = alone
-    project = started(template, machine, ALL_OFF)
+    project = started(ALL_OFF)
     (origin / RAW / "users" / "moved.md").write_text("# Moved\n", encoding="utf-8")
     commit(origin, "Move the tag")
     run(origin, "git", "tag", "--force", f"v{RELEASE}")
@@ -834,13 +867,11 @@ def test_project_between_releases_is_told_and_updated(
 
 
 def test_prompts_of_the_release_keep_the_answers(
-    alone: tuple[Machine, Path], template: Path
+    alone: tuple[Machine, Path], started: Project
 ) -> None:
     """One prompt is renamed, one is new, one is gone, and one has a choice less."""
     machine, origin = alone
     project = started(
-        template,
-        machine,
         ALL_OFF
         | {
             "ci_scanning": "gitlab",
@@ -964,17 +995,15 @@ PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 @pytest.mark.parametrize("start", [ALL_OFF, ALL_ON], ids=["added", "taken out"])
 @pytest.mark.parametrize("prompt", FEATURES)
 def test_feature_is_added_and_taken_out_later(
-    prompt: str, start: Answers, template: Path, machine: Machine
+    prompt: str, start: Answers, worked: Project, machine: Machine
 ) -> None:
     feature = FEATURES[prompt]
     is_added = start is ALL_OFF
     before, after = feature.without, feature.chosen
     if not is_added:
         before, after = after, before
-    start = start | {prompt: {"yes": True, "no": False}.get(before, before)}
-    project = started(template, machine, start)
-    work(project)
-    commit(project, "Work")
+    original = worked(start | {prompt: {"yes": True, "no": False}.get(before, before)})
+    project = shutil.copytree(original, machine.folder / original.name)
     run(project, *MANAGE, "migrate", "--verbosity", "0")
     output = machine.run(project, *UPDATE, "--answer", f"{prompt}={after}")
     assert (
@@ -982,12 +1011,7 @@ def test_feature_is_added_and_taken_out_later(
         in output
     )
     assert not conflicts(project)
-    expected = bake(
-        template,
-        machine.folder / "expected",
-        **start | {prompt: {"yes": True, "no": False}.get(after, after)},
-    )
-    work(expected)
+    expected = worked(start | {prompt: {"yes": True, "no": False}.get(after, after)})
     compared = {path for path in paths(expected) if tracked(path)}
     assert compared == {path for path in paths(project) if tracked(path)}
     for path in compared - {".cruft.json", ".env"}:
@@ -1009,10 +1033,10 @@ def test_feature_is_added_and_taken_out_later(
 
 
 def test_release_adds_an_app_beside_that_of_the_team(
-    alone: tuple[Machine, Path], template: Path
+    alone: tuple[Machine, Path], started: Project
 ) -> None:
     machine, origin = alone
-    project = started(template, machine, ALL_ON)
+    project = started(ALL_ON)
     make_own_app(project)
     commit(project, "Add events")
     run(project, *MANAGE, "migrate", "--verbosity", "0")
@@ -1064,8 +1088,8 @@ def content(file: Path) -> bytes:
     return re.sub(rb"\A# Generated by .+\n", b"", file.read_bytes())
 
 
-def test_answer_that_cannot_be_is_refused(template: Path, machine: Machine) -> None:
-    project = started(template, machine, ALL_OFF)
+def test_answer_that_cannot_be_is_refused(started: Project, machine: Machine) -> None:
+    project = started(ALL_OFF)
     for answer, sentence in {
         "auth_ap=yes": f"v{RELEASE} has no prompt auth_ap. Its prompts: project_name, ",
         "auth_app=maybe": (
