@@ -161,5 +161,3 @@ def test_documents_lead_from_generation_to_passed_scans(
         assert re.search(rf"^\| {name} +\| passed +\| \d+ +\|", report, re.MULTILINE), (
             report
         )
-    untracked = ("git", "ls-files", "--others", "--exclude-standard")
-    assert run(project, *untracked) == "", "the commands leave untracked files"
