@@ -16,9 +16,9 @@ from django.db.models import (
 )
 
 from secure_django.guard.findings import Findings
+from secure_django.guard.making import make_user
 from secure_django.guard.rows import Values
 from secure_django.guard.users import User
-from secure_django.guard.world import make_user
 
 COPIES = 150
 

@@ -28,7 +28,7 @@ from secure_django.guard.new_tables import (
     name_of_file,
     path_of_table,
 )
-from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.sending import Sender
 from secure_django.guard.tables import CONFIG, ROOT, ROOT_TABLE
 
 EVERYBODY = "open to everybody"
@@ -134,24 +134,13 @@ def measure(sender: Sender, route: str) -> Page:
 def ask(sender: Sender, route: str, person: str) -> tuple[str, set[str]]:
     """Return how a page answers a person, and the names of exceptions."""
     try:
-        page = open_page(sender, route, person)
+        page = sender.answer(route, person)
     except Exception as error:  # of the guard or a middleware: it is said
         return FAILED, {type(error).__name__}
     if page.outcome != FAILED:
         return page.outcome, set()
     raised = page.response.exc_info
     return FAILED, {raised[0].__name__ if raised else "no exception"}
-
-
-def open_page(sender: Sender, route: str, person: str) -> Answer:
-    """Return the answer to GET, or to the first method that the view allows."""
-    user = sender.world.person(person, route)
-    url = sender.world.url(route)
-    page = sender.send(user, url)
-    if page.outcome == "405":
-        method = page.response.headers["Allow"].partition(",")[0].lower()
-        page = sender.send(user, url, method)
-    return page
 
 
 class Report:

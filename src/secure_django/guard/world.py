@@ -19,7 +19,7 @@ from secure_django.guard.access import (
     app_of,
     roles,
 )
-from secure_django.guard.making import seed
+from secure_django.guard.making import make_user, seed
 from secure_django.guard.marks import (
     MARKUP,
     PREFIX,
@@ -45,9 +45,7 @@ from secure_django.guard.rows import (
     users_of,
 )
 from secure_django.guard.tables import CONFIG, TABLES, functions, named
-from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF, new_user
-
-make_user = next(iter(functions("make_user")), new_user)
+from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF
 
 
 class World:
