@@ -1,10 +1,16 @@
 """What the guard does with what it finds, and with errors of its own."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from example.models import Thing
+from secure_django.guard import right_names
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings
 from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
+from secure_django.guard.rights import is_meant
 
 
 def test_error_of_the_guard_is_a_finding_and_loses_none() -> None:
@@ -40,3 +46,13 @@ def test_step_is_said_of_what_it_helps_against() -> None:
         change: [ADVICE.change_own, "Say why."],
         limit: [ADVICE.limit, "Say why."],
     }
+
+
+def test_right_that_a_table_names_is_none_that_a_form_may_offer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempt: Any = SimpleNamespace(request=SimpleNamespace(offered={"title"}))
+    field = Thing._meta.get_field("title")
+    assert is_meant(attempt, field)
+    monkeypatch.setattr(right_names, "FURTHER_RIGHTS", {"Thing.title"})
+    assert not is_meant(attempt, field)

@@ -32,7 +32,7 @@ RULES = {
     "deletion": "objects of a deleted account are deleted",
     "emails": "an email goes to its reader alone, a stranger gets no user's words",
     "limits": "a view that adds rows or sends emails has a rate limit",
-    "links": "a token in a URL cannot be guessed, and ends",
+    "links": "a token in a URL cannot be guessed, and ends; no URL has an email",
     "lists": "pages stay as quick and short with more objects",
     "logs": "logs have nothing of what users wrote",
     "methods": "views refuse the methods that they do not know",

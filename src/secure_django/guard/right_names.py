@@ -15,10 +15,18 @@ NAMES_OF_FURTHER_RIGHTS = {label.partition(".")[2] for label in FURTHER_RIGHTS}
 
 def is_right(field: Any) -> bool:
     """Return whether a field is a right, or a status that others decide on."""
-    label = f"{field.model.__name__}.{field.name}"
-    if label in FURTHER_RIGHTS:
+    if is_named_right(field):
         return True
-    return label not in NO_RIGHTS and bool(RIGHTS.match(field.attname))
+    return label_of(field) not in NO_RIGHTS and bool(RIGHTS.match(field.attname))
+
+
+def is_named_right(field: Any) -> bool:
+    """Return whether a table says that a field is a right."""
+    return label_of(field) in FURTHER_RIGHTS
+
+
+def label_of(field: Any) -> str:
+    return f"{field.model.__name__}.{field.name}"
 
 
 def may_be_right(name: str) -> bool:

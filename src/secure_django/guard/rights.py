@@ -8,7 +8,7 @@ from secure_django.guard.access import app_of
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.retries import without
-from secure_django.guard.right_names import is_right
+from secure_django.guard.right_names import is_named_right, is_right
 from secure_django.guard.sending import Change
 from secure_django.guard.users import EMAIL, User, email_of
 
@@ -43,9 +43,9 @@ def is_taken(attempt: Attempt, field: Any, value: Any) -> bool:
 def is_meant(attempt: Attempt, field: Any) -> bool:
     """Return whether the page's own form asks for the value of a field.
 
-    That is never the key of the owner.
+    That is never the key of the owner, nor what a table calls a right.
     """
-    if field.name not in attempt.request.offered:
+    if field.name not in attempt.request.offered or is_named_right(field):
         return False
     if field.related_model is User:
         return not is_key_of_owner(attempt, field)
