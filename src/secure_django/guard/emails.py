@@ -8,7 +8,7 @@ from django.conf import settings
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.typed import OUTSIDER, TEXT, WORD
-from secure_django.guard.users import User, email_of
+from secure_django.guard.users import EMAIL, HAS_EMAIL, User, email_of
 
 INVITE = ADVICE.invite
 
@@ -17,6 +17,7 @@ def weaknesses(attempt: Attempt) -> Iterator[str]:
     for message in attempt.answer.mails:
         yield from faults_of_message(message)
         yield from bad_recipients(attempt, message)
+        yield from shown_recipients(message)
         yield from leaks(attempt, message)
 
 
@@ -37,6 +38,14 @@ def bad_recipients(attempt: Attempt, message: Any) -> Iterator[str]:
     is_said = is_invitation or attempt.answer.noticed
     if OUTSIDER in recipients and not is_said:
         yield f"sends an email to any address without its limits: {INVITE}"
+
+
+def shown_recipients(message: Any) -> Iterator[str]:
+    """Yield a fault if users see each other's addresses: they are to or cc, not bcc."""
+    visible = {*message.to, *message.cc}
+    users = User._base_manager.filter(**{f"{EMAIL}__in": visible}) if HAS_EMAIL else ()
+    if len(users) > 1:
+        yield "shows the recipients of an email to each other: send one to each"
 
 
 def leaks(attempt: Attempt, message: Any) -> Iterator[str]:

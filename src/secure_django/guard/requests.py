@@ -9,6 +9,7 @@ from secure_django.guard.files import UPLOADS, table_of
 from secure_django.guard.forms import fields_on, fitting_values, image_names
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import texts_of_app
+from secure_django.guard.numbers import HUGE, NEGATIVE, quantities_of
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import LONG, OUTSIDER, TEXT
@@ -49,6 +50,7 @@ def requests_of(payloads: "Payloads") -> Iterator[Request]:
     yield from payloads.searches()
     yield payloads.long_form()
     yield payloads.form_to_victim()
+    yield from payloads.numbers()
     yield from payloads.forms_with_query()
     yield from payloads.commands()
     yield from payloads.json()
@@ -138,6 +140,14 @@ class Payloads:
         names = [name for name, value in self.likely.items() if value == OUTSIDER]
         emails = dict.fromkeys(names, email_of(self.victim))
         return self.post(self.likely | emails)
+
+    def numbers(self) -> Iterator[Request]:
+        """Yield a form for each quantity, with a number that it should not take."""
+        names = {name for row in self.rows for name in quantities_of(row)}
+        sent_names = self.likely.keys() | self.sender.names[self.url]
+        for name in sorted(names & sent_names):
+            for number in (NEGATIVE, HUGE):
+                yield self.post(self.likely | {name: number})
 
     def forms_with_query(self) -> Iterator[Request]:
         """Yield a form whose URL has a key in each parameter that the view reads."""

@@ -87,3 +87,5 @@ def changed_accounts(attempt: Attempt) -> Iterator[str]:
         is_account = change.model is User and change.new
         if is_account and (change.changes(EMAIL) or change.changes("password")):
             yield f"makes an account or changes its log-in: {ADVICE.leave_log_in}"
+        if change.model is User and not change.new:
+            yield "deletes an account without its password: ask for it first"

@@ -7,6 +7,7 @@ from secure_django.guard import (
     limits,
     logs,
     pages,
+    quantities,
     rights,
     texts,
     uploads,
@@ -24,6 +25,7 @@ OF_EVERY_METHOD = {
 OF_CHANGES = {
     "passwords": rights.changed_accounts,
     "limits": limits.weaknesses,
+    "quantities": quantities.weaknesses,
     "texts": texts.weaknesses,
 }
 

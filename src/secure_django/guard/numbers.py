@@ -1,0 +1,31 @@
+"""Numbers of models: which of them count, pay or measure something."""
+
+import re
+from typing import Any
+
+from django.db import models
+
+NEGATIVE = -7
+HUGE = 999_999_999
+NUMBERS = (models.DecimalField, models.FloatField, models.IntegerField)
+# Names of what one counts, pays or measures; others may be below zero.
+QUANTITY = re.compile(
+    r"(.*_)?(amount|copies|count|days|guests|hours|minutes|months|number|people|pieces"
+    r"|places|points|price|quantity|seats|size|stock|tickets|total|units|weeks|years)"
+)
+# Names of what has a scale.
+SHARE = re.compile(r"(.*_)?(discount|percent|percentage|rating|score|stars)")
+
+
+def is_number(field: Any) -> bool:
+    return isinstance(field, NUMBERS) and not field.is_relation
+
+
+def is_quantity(name: str) -> bool:
+    return bool(QUANTITY.fullmatch(name) or SHARE.fullmatch(name))
+
+
+def quantities_of(row: models.Model) -> list[str]:
+    """Return the names of the fields of a row that are no less than zero."""
+    fields = filter(is_number, row._meta.concrete_fields)
+    return [field.name for field in fields if is_quantity(field.name)]

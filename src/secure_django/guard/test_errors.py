@@ -1,0 +1,87 @@
+"""Odd values: no page answers them with an error 500."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from secure_django.guard.access import OWN_ROUTES, PARAMETER
+from secure_django.guard.findings import Findings, faults_of_error
+from secure_django.guard.forms import fitting_values
+from secure_django.guard.queries import with_query
+from secure_django.guard.requests import json_options
+from secure_django.guard.rows import Values
+from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.values import without_none
+
+# What no number, date, key or choice is.
+ODD_VALUES = ("", "x", "-1", "9" * 30, "2026-02-30", "NaN")
+ODD_JSON: tuple[Any, ...] = (None, [], {}, -1, "x")
+NO_JSON = {"data": "{", "content_type": "application/json"}
+
+
+@pytest.mark.rule("errors")
+def test_no_odd_value_ends_in_an_error(sender: Sender) -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        with findings.going_on(route):
+            for method, answer in answers_to_odd_values(sender, route):
+                for fault in faults_of_error(answer.response):
+                    findings.add(f"{method} {route} {fault}")
+    findings.report(
+        "Read it by a form, or answer 400 or 404 where int(), a date, a key of a"
+        " dictionary or the JSON is not as the view needs it."
+    )
+
+
+def answers_to_odd_values(sender: Sender, route: str) -> Iterator[tuple[str, Answer]]:
+    """Yield the method and the answer of each request, which the owner sends."""
+    owner = sender.world.people_of(route)["owner"]
+    url = sender.world.url(route)
+    page = sender.send(owner, url)
+    for odd_url in odd_urls(sender, route, url):
+        yield "GET", sender.send(owner, odd_url)
+    fitting = without_none(fitting_values(page))
+    posted = sender.send(owner, url, "post", data=fitting)
+    if posted.outcome == "405":
+        return
+    for values in odd_forms(fitting, sender.names[url]):
+        yield "POST", sender.send(owner, url, "post", data=values)
+    yield from answers_to_odd_json(sender, route, url)
+
+
+def odd_urls(sender: Sender, route: str, url: str) -> Iterator[str]:
+    """Yield URLs with an odd value for a parameter, or for a name of the query."""
+    for name in PARAMETER.findall(route):
+        values = sender.world.values_on(route)
+        if isinstance(values.get(name), str):
+            for value in filter(None, ODD_VALUES):
+                yield sender.world.url(route, **{name: value})
+    for name in sorted(sender.names[url]):
+        for value in ODD_VALUES:
+            yield with_query(url, {name: value})
+
+
+def odd_forms(fitting: Values, read_names: set[str]) -> Iterator[Values]:
+    """Yield forms without each value, and with each odd one."""
+    names = sorted(fitting.keys() | read_names)
+    for name in names:
+        yield {other: value for other, value in fitting.items() if other != name}
+        for value in ODD_VALUES:
+            yield fitting | {name: value}
+
+
+def answers_to_odd_json(
+    sender: Sender, route: str, url: str
+) -> Iterator[tuple[str, Answer]]:
+    """Yield what a view answers that reads JSON, by the names that it reads."""
+    owner = sender.world.people_of(route)["owner"]
+    empty = sender.send(owner, url, "post", **json_options({}))
+    if empty.outcome == "405":
+        return
+    yield "POST", empty
+    yield "POST", sender.send(owner, url, "post", **NO_JSON)
+    for name in sorted(sender.names[url]):
+        for value in ODD_JSON:
+            options = json_options({name: value})
+            yield "POST", sender.send(owner, url, "post", **options)
