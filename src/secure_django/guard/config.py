@@ -24,6 +24,7 @@ KEYS = {"apps", "include", "rules"}
 KINDS = {"admin", "packages"}
 # What a project may ask for beside the rules of access.
 RULES = {
+    "accounts": "nobody learns from an answer who has an account",
     "caches": "pages for one user say that no cache keeps them",
     "cookies": "cookies have secure, httponly and samesite",
     "cors": "no page lets other sites read it",

@@ -1,5 +1,7 @@
 """Accounts: their deletion, and their passwords."""
 
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -7,13 +9,22 @@ import pytest
 from django.conf import settings
 from django.db import models, transaction
 
+from secure_django.guard.access import OWN_ROUTES
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings
+from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
 from secure_django.guard.rows import ends_of, has_texts, users_of
 from secure_django.guard.sending import Sender
 from secure_django.guard.tables import OWN_APPS, is_tested, named
-from secure_django.guard.users import User
+from secure_django.guard.typed import OUTSIDER
+from secure_django.guard.users import User, email_of
+from secure_django.guard.values import without_none
+
+# Of forms, and of a Content-Security-Policy.
+TOKEN = re.compile(
+    r'csrfmiddlewaretoken" value="\w+|csrftoken=\w+|nonce[-=]"?[\w+/=-]+'
+)
 
 
 @pytest.mark.rule("deletion")
@@ -73,3 +84,31 @@ def test_only_the_log_in_checks_passwords() -> None:
     findings.report(
         ADVICE.log_in,
     )
+
+
+@pytest.mark.rule("accounts")
+def test_nobody_learns_who_has_an_account(sender: Sender) -> None:
+    """A form answers the same for an email with an account and for any other."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        with findings.going_on(route):
+            answers = [*answers_about(sender, route)]
+            if len(set(answers)) > 1:
+                findings.add(f"POST {route} says whether an email has an account")
+    findings.report(
+        "Answer the same in both cases, and say the rest in an email to that address."
+    )
+
+
+def answers_about(sender: Sender, route: str) -> Iterator[str]:
+    """Yield what a visitor is told of the owner's email, and of any other."""
+    url = sender.world.url(route)
+    page = sender.send(None, url)
+    fitting = fitting_values(page)
+    names = [name for name, value in fitting.items() if value == OUTSIDER]
+    owner_email = email_of(sender.world.people_of(route)["owner"])
+    for email in (owner_email, OUTSIDER) if names and owner_email else ():
+        values = without_none(fitting) | dict.fromkeys(names, email)
+        answer = sender.send(None, url, "post", data=values)
+        text = TOKEN.sub("", answer.text.replace(email, ""))
+        yield f"{answer.outcome} {text}"

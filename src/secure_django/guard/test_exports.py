@@ -39,7 +39,8 @@ def is_export(sender: Sender) -> Any:
 
     def is_csv(route: str) -> bool:
         headers = export(sender, route).response.headers
-        return headers.get("Content-Type", "").startswith("text/csv")
+        content_type: str = headers.get("Content-Type", "")
+        return content_type.startswith("text/csv")
 
     return is_csv
 

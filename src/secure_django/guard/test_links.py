@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from secure_django.guard.access import OWN_ROUTES, REFUSALS, app_of, columns, rule
 from secure_django.guard.clock import stop_clocks
 from secure_django.guard.findings import Findings
+from secure_django.guard.forms import fitting_values
 from secure_django.guard.marks import is_long
 from secure_django.guard.sending import Sender
 from secure_django.guard.users import EMAIL
+from secure_django.guard.values import without_none
 
 # An error is a finding of its own.
 NO_ANSWER = {*REFUSALS, "410", "500"}
@@ -65,3 +68,40 @@ def test_links_with_a_token_end(
         "Only if it is meant to last, end the row in tests/table.py of the app with:"
         "  # all: lasting: WHY",
     )
+
+
+@pytest.mark.rule("links")
+def test_link_that_changes_something_works_once(sender: Sender) -> None:
+    """Whoever finds it later, in an inbox or a log, does the same again."""
+    findings = Findings()
+    for route in OWN_ROUTES:
+        is_link = any(map(is_long, sender.world.secrets_of(route)))
+        if not is_link or rule(route).allows("all", "lasting"):
+            continue
+        with findings.going_on(route):
+            if works_twice(sender, route):
+                findings.add(f"{route} does the same when it is used again")
+    findings.report(
+        "Mark the link as used, or delete it, when it has done what it is for.",
+        "Only if it may be used again, end the row in tests/table.py of the app with:"
+        "  # all: lasting: WHY",
+    )
+
+
+def works_twice(sender: Sender, route: str) -> bool:
+    """Return whether a link changes rows, and once more when it is used again."""
+    other = sender.world.person("other", route)
+    url = sender.world.url(route)
+    page = sender.send(other, url)
+    data = without_none(fitting_values(page))
+    first = sender.send(other, url, "post", data=data)
+    if not first.changes:
+        return False
+    with transaction.atomic():
+        with transaction.atomic():
+            sender.client(other).post(url, data)
+        sender.refresh()
+        second = sender.send(other, url, "post", data=data)
+        transaction.set_rollback(True)
+    sender.refresh()
+    return bool(second.changes)
