@@ -36,7 +36,11 @@ BY_DATABASE = [
 ]
 
 
-def all_values(of_models: Iterable[type[models.Model]] = OWN_MODELS) -> State:
+# Those whose changes are noticed: users too, if their model is Django's own.
+WATCHED_MODELS = [*OWN_MODELS, *({User} - {*OWN_MODELS})]
+
+
+def all_values(of_models: Iterable[type[models.Model]] = WATCHED_MODELS) -> State:
     """Return each row of these models."""
     return {(model, row["pk"]): row for model in of_models for row in values_of(model)}
 

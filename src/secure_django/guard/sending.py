@@ -27,7 +27,13 @@ from django.utils.datastructures import MultiValueDict
 from secure_django.guard.access import outcome
 from secure_django.guard.asked import note_request
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
-from secure_django.guard.rows import OWN_MODELS, State, Values, all_values, changed_with
+from secure_django.guard.rows import (
+    WATCHED_MODELS,
+    State,
+    Values,
+    all_values,
+    changed_with,
+)
 from secure_django.guard.tables import functions
 from secure_django.guard.world import World
 
@@ -39,7 +45,7 @@ WRITE = re.compile(
 # The keys of rate limits: allauth's, which secure_django.ratelimit uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
 RENAMING = {"link", "rename", "replace", "symlink"}
-OWN_TABLES = {model._meta.db_table: model for model in OWN_MODELS}
+OWN_TABLES = {model._meta.db_table: model for model in WATCHED_MODELS}
 
 
 class RecordingCache(LocMemCache):

@@ -15,7 +15,7 @@ from secure_django.guard.findings import Findings
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
 from secure_django.guard.rows import ends_of, has_texts, users_of
-from secure_django.guard.sending import Sender
+from secure_django.guard.sending import Sender, body_of
 from secure_django.guard.tables import OWN_APPS, is_tested, named
 from secure_django.guard.typed import OUTSIDER
 from secure_django.guard.users import User, email_of
@@ -110,5 +110,5 @@ def answers_about(sender: Sender, route: str) -> Iterator[str]:
     for email in (owner_email, OUTSIDER) if names and owner_email else ():
         values = without_none(fitting) | dict.fromkeys(names, email)
         answer = sender.send(None, url, "post", data=values)
-        text = TOKEN.sub("", answer.text.replace(email, ""))
+        text = TOKEN.sub("", body_of(answer.response).replace(email, ""))
         yield f"{answer.outcome} {text}"

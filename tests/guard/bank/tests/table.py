@@ -1,0 +1,25 @@
+from typing import Any
+
+from bank.models import Order, Voucher
+
+NAMES = ("page", "order", "export")
+CHANGES = ("tell", "leave")
+PAIRS = [
+    line
+    for suffix in ("", "-unsafe")
+    for line in (
+        *(f"/bank/{name}{suffix}/ log-in 200 200 200" for name in NAMES),
+        *(f"/bank/{name}{suffix}/ log-in away away away" for name in CHANGES),
+        f"/bank/api{suffix}/ log-in 400 400 400",
+        f"/bank/remind{suffix}/ 200 200 200 200",
+        f"/bank/day{suffix}/<code>/ log-in 200 200 200 # all: page: it is public",
+        f"/bank/voucher{suffix}/<token>/ 200 200 200 200 # all: page, writes: links",
+    )
+]
+ROWS = "\n".join(PAIRS)
+
+
+def objects(owner: Any) -> dict[str, Any]:
+    Order.objects.create(customer=owner, note="Twelve eggs")
+    voucher = Voucher.objects.create(owner=owner)
+    return {"code": "2026-12-01", "token": voucher.token}
