@@ -1,5 +1,6 @@
 """Each kind of weakness is found in the unsafe view of a pair, and not in the other."""
 
+import ast
 import re
 import shutil
 
@@ -15,9 +16,13 @@ RULES = [
     "emails",
     "errors",
     "exports",
+    "limits",
     "links",
     "passwords",
     "quantities",
+    "races",
+    "secrets",
+    "uploads",
 ]
 
 
@@ -37,6 +42,16 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return run_guard(project)
 
 
+def said_of_function(name: str, report: str) -> str:
+    """Return the lines of a report about the code of a view."""
+    code = FOREIGN.with_name("bank") / "views.py"
+    parts = ast.parse(code.read_text("utf-8")).body
+    functions = [part for part in parts if getattr(part, "name", "") == name]
+    numbers = range(functions[0].lineno, (functions[0].end_lineno or 0) + 1)
+    found = re.finditer(r"^.*bank/views\.py:(\d+) .*$", report, re.MULTILINE)
+    return "\n".join(line[0] for line in found if int(line[1]) in numbers)
+
+
 def said_of(page: str, report: str) -> str:
     """Return the lines of a report about a page."""
     return "\n".join(re.findall(rf"^.*/bank/{page}/.*$", report, re.MULTILINE))
@@ -54,8 +69,35 @@ def said_of(page: str, report: str) -> str:
         "leave": "deletes an account without its password",
         "remind": "says whether an email has an account",
         "voucher": "does the same when it is used again",
+        "unlock": "lets token be guessed without end",
+        "loop": "calculates for over 10 seconds",
+        "file": "stores a file of any size",
     }.items(),
 )
 def test_unsafe_view_alone_is_named(page: str, finding: str, report: str) -> None:
     assert finding in said_of(f"{page}-unsafe", report)
     assert finding not in said_of(page, report)
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    {
+        "sell": "calculates each.quantity from what it has read",
+        "bid": "looks for a Bid before it adds one",
+        "book": "sets seat.is_taken, for which it has asked before",
+        "unlock": "compares a secret by ==",
+    }.items(),
+)
+def test_unsafe_code_alone_is_named(name: str, finding: str, report: str) -> None:
+    assert finding in said_of_function(f"{name}_unsafe", report)
+    assert finding not in said_of_function(name, report)
+
+
+def test_function_is_as_safe_as_those_that_call_it(report: str) -> None:
+    assert "seat.is_taken" in said_of_function("book_unsafe", report)
+    assert not said_of_function("take_seat", report)
+
+
+def test_secret_without_an_end_is_named(report: str) -> None:
+    assert "Feed.api_token never ends" in report
+    assert "ShortFeed.api_token never ends" not in report

@@ -34,15 +34,17 @@ RULES = {
     "emails": "an email goes to its reader alone, a stranger gets no user's words",
     "errors": "no odd value ends in an error 500",
     "exports": "a spreadsheet opens no text of a user as a formula",
-    "limits": "a view that adds rows or sends emails has a rate limit",
+    "limits": "a view that adds rows, sends emails or takes a code has a limit",
     "links": "a token in a URL cannot be guessed, and ends; no URL has an email",
     "lists": "pages stay as quick and short with more objects",
     "logs": "logs have nothing of what users wrote",
     "methods": "views refuse the methods that they do not know",
     "passwords": "the log-in alone checks and changes passwords and emails",
     "quantities": "a quantity that a user sends is not negative",
+    "races": "what is changed by what was read is locked",
+    "secrets": "secrets are compared in constant time, and end",
     "texts": "texts have a length, and URLs a scheme",
-    "uploads": "no file is stored whose content was not checked",
+    "uploads": "no file is stored whose content and size were not checked",
 }
 
 

@@ -15,6 +15,7 @@ from django.core.exceptions import FieldError
 
 from secure_django.guard.accepted import write_line
 from secure_django.guard.advice import ADVICE, is_about
+from secure_django.guard.bounds import SECONDS, TookTooLongError
 from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
 from secure_django.guard.record import Found, present_record
@@ -161,6 +162,10 @@ def faults_of_error(response: Any) -> Iterator[str]:
             "answers 500 (FieldError): it takes the name of a field from a request,"
             " so compare it with a list first"
         )
+    elif error is TookTooLongError:
+        yield f"calculates for over {SECONDS} seconds: limit what a request asks for"
+    elif error is MemoryError:
+        yield "takes all memory: limit what a request asks for"
     elif response.status_code == 500:
         name = error.__name__ if error else "no exception"
         yield f"answers 500 ({name}): check what a user sends first"

@@ -9,7 +9,7 @@ from secure_django.guard.files import UPLOADS, table_of
 from secure_django.guard.forms import fields_on, fitting_values, image_names
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import texts_of_app
-from secure_django.guard.numbers import HUGE, NEGATIVE, quantities_of
+from secure_django.guard.numbers import HUGE, NEGATIVE, is_quantity, quantities_of
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import LONG, OUTSIDER, TEXT
@@ -145,7 +145,8 @@ class Payloads:
         """Yield a form for each quantity, with a number that it should not take."""
         names = {name for row in self.rows for name in quantities_of(row)}
         sent_names = self.likely.keys() | self.sender.names[self.url]
-        for name in sorted(names & sent_names):
+        read_names = set(filter(is_quantity, self.sender.names[self.url]))
+        for name in sorted((names & sent_names) | read_names):
             for number in (NEGATIVE, HUGE):
                 yield self.post(self.likely | {name: number})
 

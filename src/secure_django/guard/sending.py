@@ -26,6 +26,7 @@ from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import outcome
 from secure_django.guard.asked import note_request
+from secure_django.guard.bounds import SECONDS, TookTooLongError, bounded
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
 from secure_django.guard.rows import (
     WATCHED_MODELS,
@@ -100,7 +101,13 @@ class Answer(NamedTuple):
     @property
     def is_cut_short(self) -> bool:
         """Return whether an exception may have hidden what else the page does."""
+        if took_too_long(self.response):
+            return False  # as would each further try
         return self.response.status_code == 500 or bool(self.handled)
+
+
+def took_too_long(response: Any) -> bool:
+    return bool(response.exc_info) and response.exc_info[0] is TookTooLongError
 
 
 class HTTPSClient(Client):
@@ -131,6 +138,7 @@ class Sender:
         # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
+        self.slow_paths: set[str] = set()  # they took too long once
         self.path = ""
         self.body = ""  # in JSON
         # By method and path, and names: those that made a page fail.
@@ -177,8 +185,11 @@ class Sender:
             self.logs.clear()
             self.opened.clear()
             forget()
-            with transaction.atomic():
+            seconds = 1 if self.path in self.slow_paths else SECONDS
+            with transaction.atomic(), bounded(seconds):
                 response = getattr(client, method)(url, **options)
+            if took_too_long(response):
+                self.slow_paths.add(self.path)
             text = f"{body_of(response)}\n{response.headers}"
             written = set(written_models(statements))
             changes = self.changes_by(written)

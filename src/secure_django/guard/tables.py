@@ -10,6 +10,8 @@ table may have
 KEPT: what code reads, such as {"Photo.purpose"}; the guard writes no marks into it
 STAYS: models whose rows outlive their owner's account
 SAME_USER: keys whose two ends are always one user, such as {"Note.folder"}
+LOCKED: functions that are called only by those that hold a lock: {"take_seat"}
+LASTING: fields with secrets that are meant to last, such as {"Feed.token"}
 TESTED: labels of models of a package, whose rows its own tests ask about
 PEOPLE: further columns for every page: a name, and a function that makes the user
 FIELDS: the names of what rows show beside their fields, such as {"image"}

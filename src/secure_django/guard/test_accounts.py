@@ -14,6 +14,7 @@ from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
+from secure_django.guard.requests import Request, json_options
 from secure_django.guard.rows import ends_of, has_texts, users_of
 from secure_django.guard.sending import Sender, body_of
 from secure_django.guard.tables import OWN_APPS, is_tested, named
@@ -21,6 +22,8 @@ from secure_django.guard.typed import OUTSIDER
 from secure_django.guard.users import User, email_of
 from secure_django.guard.values import without_none
 
+# Of django.contrib.auth: each is a log-in, or the half of one.
+CHECKS = {"acheck_password", "authenticate", "aauthenticate", "check_password"}
 # Of forms, and of a Content-Security-Policy.
 TOKEN = re.compile(
     r'csrfmiddlewaretoken" value="\w+|csrftoken=\w+|nonce[-=]"?[\w+/=-]+'
@@ -78,7 +81,7 @@ def test_only_the_log_in_checks_passwords() -> None:
     for app in OWN_APPS:
         for path, part in code_of_app(app.name):
             name = getattr(part, "attr", "") or getattr(part, "id", "")
-            if name in {"check_password", "acheck_password"}:
+            if name in CHECKS:
                 relative_path = path.relative_to(settings.BASE_DIR, walk_up=True)
                 findings.add(f"{relative_path}:{part.lineno} calls {name}")
     findings.report(
@@ -92,23 +95,37 @@ def test_nobody_learns_who_has_an_account(sender: Sender) -> None:
     findings = Findings()
     for route in OWN_ROUTES:
         with findings.going_on(route):
-            answers = [*answers_about(sender, route)]
-            if len(set(answers)) > 1:
-                findings.add(f"POST {route} says whether an email has an account")
+            if any(len(set(answers)) > 1 for answers in answers_about(sender, route)):
+                findings.add(f"{route} says whether an email has an account")
     findings.report(
         "Answer the same in both cases, and say the rest in an email to that address."
     )
 
 
-def answers_about(sender: Sender, route: str) -> Iterator[str]:
-    """Yield what a visitor is told of the owner's email, and of any other."""
+def answers_about(sender: Sender, route: str) -> Iterator[list[str]]:
+    """Yield what a visitor is told of the owner's email, and of any other.
+
+    By a form, by JSON, and by a query.
+    """
     url = sender.world.url(route)
-    page = sender.send(None, url)
-    fitting = fitting_values(page)
-    names = [name for name, value in fitting.items() if value == OUTSIDER]
+    fitting = without_none(fitting_values(sender.send(None, url)))
+    sender.send(None, url, "post", data=fitting)
+    names = {name for name, value in fitting.items() if value == OUTSIDER}
+    names |= {name for name in sender.names[url] if "mail" in name}
     owner_email = email_of(sender.world.people_of(route)["owner"])
-    for email in (owner_email, OUTSIDER) if names and owner_email else ():
-        values = without_none(fitting) | dict.fromkeys(names, email)
-        answer = sender.send(None, url, "post", data=values)
-        text = TOKEN.sub("", body_of(answer.response).replace(email, ""))
-        yield f"{answer.outcome} {text}"
+    if not names or not owner_email:
+        return
+    emails = (owner_email, OUTSIDER)
+    bodies = [fitting | dict.fromkeys(names, email) for email in emails]
+    as_form = [Request("post", {"data": body}, body) for body in bodies]
+    as_json = [Request("post", json_options(body), body) for body in bodies]
+    as_query = [request._replace(method="get") for request in as_form]
+    for requests in (as_form, as_json, as_query):
+        yield [told(sender, url, *each) for each in zip(requests, emails, strict=True)]
+
+
+def told(sender: Sender, url: str, request: Request, email: str) -> str:
+    """Return what a visitor is told, without the email and tokens of forms."""
+    answer = sender.send(None, url, request.method, **request.options)
+    text = TOKEN.sub("", body_of(answer.response).replace(email, ""))
+    return f"{answer.outcome} {text}"

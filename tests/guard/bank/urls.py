@@ -1,7 +1,21 @@
 from bank import views
 from django.urls import path
 
-NAMES = ("page", "api", "order", "export", "tell", "leave", "remind")
+NAMES = (
+    "api",
+    "bid",
+    "book",
+    "export",
+    "file",
+    "leave",
+    "loop",
+    "order",
+    "page",
+    "remind",
+    "sell",
+    "tell",
+    "unlock",
+)
 
 urlpatterns = [
     *(path(f"{name}/", getattr(views, name)) for name in NAMES),

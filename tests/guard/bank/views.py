@@ -2,15 +2,22 @@
 
 import csv
 import json
+import secrets
 from datetime import date
+from typing import Any
 
-from bank.models import Order, Voucher
+from bank.models import Bid, Order, Paper, Seat, Ticket, Voucher
 from django import forms
 from django.contrib.auth import get_user_model, logout
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 User = get_user_model()
@@ -178,3 +185,135 @@ def voucher_unsafe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         found.use()
     return render(request, "bank/form.html")
+
+
+@require_POST
+@login_required
+def sell(request: HttpRequest) -> HttpResponse:
+    Order.objects.filter(customer=request.user).update(quantity=F("quantity") - 1)
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def sell_unsafe(request: HttpRequest) -> HttpResponse:
+    for each in Order.objects.filter(customer=request.user)[:9]:
+        each.quantity -= 1
+        each.save()
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def bid(request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        seat = request.user.seat_set.select_for_update().first()
+        if seat and not Bid.objects.filter(seat=seat).exists():
+            Bid.objects.create(seat=seat, holder=request.user)
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def bid_unsafe(request: HttpRequest) -> HttpResponse:
+    seat = request.user.seat_set.first()
+    if seat and not seat.bid_set.exists():
+        Bid.objects.create(seat=seat, holder=request.user)
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def book(request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        take_seat(Seat.objects.select_for_update().get(owner=request.user), request)
+    return redirect("/bank/order/")
+
+
+def take_seat(seat: Seat, request: HttpRequest) -> None:
+    """Take a seat that the caller has locked."""
+    if not seat.is_taken:
+        seat.is_taken = True
+        seat.save()
+        Ticket.objects.create(seat=seat, holder=request.user)
+
+
+@require_POST
+@login_required
+def book_unsafe(request: HttpRequest) -> HttpResponse:
+    seat = Seat.objects.get(owner=request.user)
+    if not seat.is_taken:
+        seat.is_taken = True
+        seat.save()
+        Ticket.objects.create(seat=seat, holder=request.user)
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def unlock(request: HttpRequest) -> HttpResponse:
+    cache.incr(f"throttle-{request.user.pk}", ignore_key_check=True)
+    token = request.POST.get("token", "")
+    if not secrets.compare_digest(token.encode(), b"from the settings"):
+        raise PermissionDenied
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def unlock_unsafe(request: HttpRequest) -> HttpResponse:
+    token = request.POST.get("token", "")
+    right_token = "from the settings"
+    if token != right_token:
+        raise PermissionDenied
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def loop(request: HttpRequest) -> HttpResponse:
+    text = request.POST.get("copies", "")
+    copies = int(text) if text.isdecimal() and len(text) < 3 else 1
+    sum(range(copies))
+    return redirect("/bank/order/")
+
+
+@require_POST
+@login_required
+def loop_unsafe(request: HttpRequest) -> HttpResponse:
+    text = request.POST.get("copies", "")
+    copies = int(text) if text.isdecimal() and len(text) < 10 else 1
+    sum(range(copies))
+    return redirect("/bank/order/")
+
+
+class PaperForm(forms.Form):
+    file = forms.FileField()
+
+
+def check_size(file: Any) -> None:
+    if file.size > 5_000_000:
+        raise ValidationError(_("The file has more than 5 MB."))
+
+
+class ShortPaperForm(forms.Form):
+    file = forms.FileField(validators=[check_size])
+
+
+def store(request: HttpRequest, kind: type[forms.Form]) -> HttpResponse:
+    form = kind(request.POST or None, request.FILES or None)
+    if form.is_valid():
+        Paper.objects.create(owner=request.user, **form.cleaned_data)
+    return render(request, "bank/form.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def file(request: HttpRequest) -> HttpResponse:
+    return store(request, ShortPaperForm)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def file_unsafe(request: HttpRequest) -> HttpResponse:
+    return store(request, PaperForm)

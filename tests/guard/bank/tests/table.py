@@ -1,9 +1,9 @@
 from typing import Any
 
-from bank.models import Order, Voucher
+from bank.models import Order, Seat, Voucher
 
-NAMES = ("page", "order", "export")
-CHANGES = ("tell", "leave")
+NAMES = ("page", "order", "export", "file")
+CHANGES = ("tell", "leave", "sell", "bid", "book", "loop")
 PAIRS = [
     line
     for suffix in ("", "-unsafe")
@@ -12,6 +12,7 @@ PAIRS = [
         *(f"/bank/{name}{suffix}/ log-in away away away" for name in CHANGES),
         f"/bank/api{suffix}/ log-in 400 400 400",
         f"/bank/remind{suffix}/ 200 200 200 200",
+        f"/bank/unlock{suffix}/ log-in 403 403 403",
         f"/bank/day{suffix}/<code>/ log-in 200 200 200 # all: page: it is public",
         f"/bank/voucher{suffix}/<token>/ 200 200 200 200 # all: page, writes: links",
     )
@@ -21,5 +22,6 @@ ROWS = "\n".join(PAIRS)
 
 def objects(owner: Any) -> dict[str, Any]:
     Order.objects.create(customer=owner, note="Twelve eggs")
+    Seat.objects.create(owner=owner, number="7a")
     voucher = Voucher.objects.create(owner=owner)
     return {"code": "2026-12-01", "token": voucher.token}

@@ -1,0 +1,42 @@
+"""Files that people send: their size."""
+
+import pytest
+
+from secure_django.guard.access import OWN_ROUTES, rule
+from secure_django.guard.files import PAPER, Upload
+from secure_django.guard.findings import Findings
+from secure_django.guard.requests import Payloads, Request
+from secure_django.guard.sending import Answer, Sender
+
+BYTES = 64 << 20
+SMALL = Upload("paper.pdf", PAPER, "application/pdf")
+
+
+@pytest.mark.rule("uploads")
+def test_no_file_of_any_size_is_stored(sender: Sender) -> None:
+    findings = Findings()
+    for route in OWN_ROUTES:
+        with findings.going_on(route):
+            if not rule(route).allows("owner", "uploads") and stores_any(sender, route):
+                findings.add(f"POST {route} stores a file of any size")
+    findings.report("Compare file.size with a limit in the clean method of its form.")
+
+
+def stores_any(sender: Sender, route: str) -> bool:
+    """Return whether the owner stores a small file, and one of BYTES."""
+    owner = sender.world.people_of(route)["owner"]
+    payloads = Payloads(sender, route, sender.world.url(route), owner)
+
+    def send(request: Request) -> Answer:
+        return sender.send(owner, payloads.url, request.method, **request.options)
+
+    def stores(upload: Upload) -> bool:
+        files = {name: upload.file() for name in names}
+        stored = send(payloads.post(payloads.likely, files)).files
+        return any(len(content) >= len(upload.content) for content in stored)
+
+    send(payloads.post(payloads.likely))
+    names = sender.file_names[payloads.url] - payloads.images
+    if not names or not stores(SMALL):
+        return False
+    return stores(SMALL._replace(content=PAPER.ljust(BYTES)))
