@@ -41,6 +41,8 @@ from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.shortcuts import resolve_url
 from django.urls import get_resolver
+from django.urls.resolvers import RegexPattern
+from django.utils.regex_helper import normalize
 
 from secure_django.guard.keys import other_ends
 from secure_django.guard.tables import (
@@ -71,8 +73,7 @@ WORDS = {
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
 PARAMETER = re.compile(r"<(\w+)>")  # of a route
-# In a pattern of URLs: (?P<name>...) or <converter:name>.
-PATTERN_PARAMETER = re.compile(r"\(\?P<(\w+)>.*?\)|<(?:\w+:)?(\w+)>")
+CONVERTED_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # of path(): <int:pk>
 
 
 def align(route: str, answers: Iterable[str]) -> str:
@@ -130,29 +131,39 @@ def parse_rows(app: str, text: str) -> Iterator[Row]:
             yield parse_row(app, line)
 
 
-def shorten_parameter(match: re.Match[str]) -> str:
-    name = match[1] or match[2]
-    return f"<{name}>"
-
-
 class View(NamedTuple):
-    """A view, and the app_name of the URLs that include it."""
+    """A view, the app_name of the URLs that include it, and the pattern of its own."""
 
     function: Any
     app_names: tuple[str, ...]
+    pattern: str  # as Django names it in ResolverMatch.route
 
 
 def routes(
-    patterns: list[Any], prefix: str = "/", app_names: tuple[str, ...] = ()
+    patterns: list[Any],
+    prefix: str = "/",
+    app_names: tuple[str, ...] = (),
+    before: str = "",
 ) -> Iterator[tuple[str, View]]:
     """Yield the route of every view, its parameters as <name>, and the view."""
     for pattern in patterns:
-        part = PATTERN_PARAMETER.sub(shorten_parameter, str(pattern.pattern))
+        route = prefix + route_of_pattern(pattern.pattern)
+        text = str(pattern.pattern)
+        whole = before + text.removeprefix("^") if before else text
         if hasattr(pattern, "url_patterns"):
             names = (*app_names, pattern.app_name)
-            yield from routes(pattern.url_patterns, prefix + part, names)
+            yield from routes(pattern.url_patterns, route, names, whole)
         else:
-            yield prefix + part.strip("^$"), View(pattern.callback, app_names)
+            yield route, View(pattern.callback, app_names, whole)
+
+
+def route_of_pattern(pattern: Any) -> str:
+    """Return a part of a route: for a regular expression, the shortest that fits."""
+    if not isinstance(pattern, RegexPattern):
+        return CONVERTED_PARAMETER.sub(r"<\1>", str(pattern))
+    text, names = normalize(str(pattern))[0]
+    parameters = {name: f"<{name}>" for name in names}
+    return str(text % parameters)
 
 
 ROWS = [
@@ -199,7 +210,7 @@ def is_of_admin(route: str) -> bool:
 
     Its app_name alone does not say so: an own one may be the same.
     """
-    function, app_names = VIEWS[route]
+    function, app_names, _ = VIEWS[route]
     makers = makers_of(function)
     is_made = any(isinstance(maker, AdminSite | ModelAdmin) for maker in makers)
     return is_made and "admin" in app_names
@@ -274,8 +285,13 @@ def open_page(client: Any, url: str) -> Any:
     response = client.get(url)
     if response.status_code != 405:
         return response
-    method = response.headers["Allow"].partition(",")[0].lower()
-    return getattr(client, method)(url)
+    return getattr(client, first_allowed_method(response))(url)
+
+
+def first_allowed_method(response: Any) -> str:
+    """Return the first method that a response 405 names. Some name none."""
+    allowed: str = response.headers.get("Allow", "POST")
+    return allowed.partition(",")[0].lower() or "post"
 
 
 def outcome(response: Any) -> str:
@@ -292,5 +308,6 @@ def is_login(target: str) -> bool:
     """Return whether a redirect leads to the log-in, or to that of the admin."""
     parts = urlsplit(target)
     login = urlsplit(resolve_url(settings.LOGIN_URL)).path
-    is_path = parts.path == login or parts.path.endswith("/login/")
-    return is_path and f"{REDIRECT_FIELD_NAME}=" in parts.query
+    if parts.path == login:
+        return True
+    return parts.path.endswith("/login/") and f"{REDIRECT_FIELD_NAME}=" in parts.query

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import Resolver404, resolve
 
-from secure_django.guard.access import PATTERN_PARAMETER, shorten_parameter
+from secure_django.guard.access import VIEWS
 from secure_django.guard.record import Asked, present_record
 
 
@@ -16,12 +16,16 @@ def note_request(world: Any, user: Any, url: str, method: str) -> None:
     present_record().asked[asked] += 1
 
 
+ROUTES_BY_PATTERN: dict[str, str] = {
+    view.pattern: route for route, view in VIEWS.items()
+}
+
+
 @cache
 def route_of(path: str) -> str:
     """Return the route of a path as the table writes it, or the path itself."""
     try:
-        pattern = resolve(path).route
+        pattern: str = resolve(path).route
     except Resolver404:
         return path
-    route = PATTERN_PARAMETER.sub(shorten_parameter, pattern)
-    return f"/{route.replace('^', '').rstrip('$')}"
+    return ROUTES_BY_PATTERN.get(pattern, path)

@@ -5,8 +5,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.db import models
 from django.utils import timezone
+
+from secure_django.guard.pixel import PIXEL
 
 FIRST_DAY = date(2030, 1, 1)
 
@@ -15,7 +18,9 @@ type Example = Callable[[Any, int], Any]
 
 def needs_example(field: Any) -> bool:
     """Return whether a row needs a value that neither it nor the database has."""
-    if field.is_relation or field.null or field.generated:
+    # The database counts.
+    is_counted = isinstance(field, models.AutoField)
+    if is_counted or field.is_relation or field.null or field.generated:
         return False
     if field.db_default is not models.NOT_PROVIDED:
         return False
@@ -38,11 +43,18 @@ def example(field: Any, number: int) -> Any:
     choices = [key for key, _ in field.flatchoices if key not in {"", None}]
     if choices:
         return choices[number % len(choices)] if field.unique else choices[0]
-    if type(field) in EXACT_KINDS:
+    if type(field) in EXACT_KINDS or is_own_text(field):
         return example_text(field, number)
     fitting = (make for kind, make in KINDS.items() if isinstance(field, kind))
     make = next(fitting, None)
     return make(field, number) if make else None
+
+
+def is_own_text(field: Any) -> bool:
+    """Return whether a kind of text is neither Django's nor one of KINDS."""
+    is_text = isinstance(field, EXACT_KINDS)
+    is_of_django = type(field).__module__.startswith("django.")
+    return is_text and not is_of_django and not isinstance(field, models.SlugField)
 
 
 def example_text(field: Any, number: int) -> str:
@@ -79,6 +91,14 @@ def example_time(field: Any, _number: int) -> time:
     return time(hours % 24)
 
 
+def example_file(_field: Any, number: int) -> ContentFile[bytes]:
+    return ContentFile(b"", f"paper{number}.pdf")
+
+
+def example_image(_field: Any, number: int) -> ContentFile[bytes]:
+    return ContentFile(PIXEL, f"pixel{number}.png")
+
+
 def no(_field: Any, _number: int) -> bool:
     """Return what opens nothing, such as a field `is_public`."""
     return False
@@ -96,4 +116,6 @@ KINDS: dict[type[Any], Example] = {
     models.FloatField: example_number,
     models.EmailField: example_email,
     models.SlugField: example_slug,
+    models.ImageField: example_image,  # noqa: TID251  # of foreign projects
+    models.FileField: example_file,  # noqa: TID251  # of foreign projects
 }

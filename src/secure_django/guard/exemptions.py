@@ -86,11 +86,18 @@ def entries_of_tables() -> dict[str, str]:
 
 def exemption_of_row(model: type[models.Model], pk: Any, user: Any) -> str:
     """Return the label of what lets a user read a row, or nothing."""
+    by_model = exemption_of_model(model)
+    if by_model:
+        return by_model
     label = model._meta.label
-    if label in COMMON:
-        return f"{{COMMON {label}}}"
     is_shared = label in SHARED_BY and is_shared_with(model, pk, user)
     return f"{{SHARED_BY {label}}}" if is_shared else ""
+
+
+def exemption_of_model(model: type[models.Model]) -> str:
+    """Return the label of what lets everybody read the rows of a model, or nothing."""
+    label = model._meta.label
+    return f"{{COMMON {label}}}" if label in COMMON else ""
 
 
 def is_shared_with(model: type[models.Model], pk: Any, user: Any) -> bool:

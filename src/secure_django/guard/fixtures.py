@@ -18,6 +18,10 @@ from secure_django.guard.world import World
 CACHES = {"default": {"BACKEND": "secure_django.guard.sending.RecordingCache"}}
 
 
+# A slow one takes half a second for each password that is compared.
+HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="module")
 def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("world")
@@ -52,7 +56,9 @@ def sender(
 
 
 def arranged(folder: Path) -> override_settings:
-    return override_settings(MEDIA_ROOT=folder / "media", CACHES=CACHES)
+    return override_settings(
+        MEDIA_ROOT=folder / "media", CACHES=CACHES, PASSWORD_HASHERS=HASHERS
+    )
 
 
 def prepare(monkeypatch: pytest.MonkeyPatch) -> None:

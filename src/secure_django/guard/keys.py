@@ -13,6 +13,7 @@ from secure_django.guard.users import User
 # only one.
 OWNER_NAME = re.compile(
     r"(.*_)?(owner|author|user|customer|client|buyer|sender|creator|member|uploader"
+    r"|organi[sz]er|poster|reporter|requester|seller|submitter|writer"
     r"|(created|added|updated|modified|changed|edited|posted|submitted|uploaded)_by)"
 )
 OTHER_NAME = re.compile(

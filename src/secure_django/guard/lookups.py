@@ -103,6 +103,8 @@ def code_of(function: Any) -> Code | None:
     if function is None:
         return None
     original = inspect.unwrap(function)
+    if not inspect.isroutine(original) and not inspect.isclass(original):
+        original = type(original)  # of an object that is called, such as a feed
     try:
         source = textwrap.dedent(inspect.getsource(original))
         tree = ast.parse(source)

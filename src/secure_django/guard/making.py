@@ -50,8 +50,20 @@ class Maker:
         by_parents = sorted(models, key=lambda model: -len(parent_links(model)))
         for model in by_parents:
             self.row_of(model)
+        self.try_again()
         for row in list(self.rows.values()):
             self.add_relatives(row)
+
+    def try_again(self) -> None:
+        """Make what was not made: what it needed may be there by now."""
+        number = -1
+        while number != len(self.rows):
+            number = len(self.rows)
+            models = [*self.failures]
+            self.started -= self.failures.keys()
+            self.failures.clear()
+            for model in models:
+                self.row_of(model)
 
     def row_of(self, model: type[Model]) -> Model | None:
         """Return the row of a model, after making it and what it needs."""

@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from secure_django.guard.access import columns
 from secure_django.guard.keys import leads_to_user
-from secure_django.guard.making import Maker, is_stored, models_to_make
+from secure_django.guard.making import Maker, is_foreign, is_stored, models_to_make
 from secure_django.guard.parameters import models_of_routes
 from secure_django.guard.tables import CONFIG, listed, objects_of
 
@@ -65,11 +65,17 @@ def make_objects(
         maker.keep(row)
     models = dict.fromkeys([*models_to_make(app), *models_of_routes(app)])
     maker.make_all(models)
+    # Each is said once: by its own app, if that is asked about.
+    own_failures = {
+        model: reason
+        for model, reason in maker.failures.items()
+        if is_foreign(model) or model._meta.app_config.name == app
+    }
     return Objects(
         values=made.values,
         rows=list(maker.rows.values()),
         taken=maker.taken,
-        failures=maker.failures,
+        failures=own_failures,
     )
 
 

@@ -24,7 +24,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils.datastructures import MultiValueDict
 
-from secure_django.guard.access import outcome
+from secure_django.guard.access import first_allowed_method, outcome
 from secure_django.guard.asked import note_request
 from secure_django.guard.bounds import SECONDS, TookTooLongError, bounded
 from secure_django.guard.noticing import HANDLED, NOTICED, forget
@@ -219,8 +219,7 @@ class Sender:
         url = self.world.url(route)
         page = self.send(user, url)
         if page.outcome == "405":
-            method = page.response.headers["Allow"].partition(",")[0].lower()
-            page = self.send(user, url, method)
+            page = self.send(user, url, first_allowed_method(page.response))
         return page
 
     def changes_by(self, written: set[type[Model]]) -> list[Change]:

@@ -65,7 +65,12 @@ SEVERITIES = [
         "major",
     ),
     Severity("emails", "emails", r"sends ", "major"),
-    Severity("errors", "errors", r"answers 500|was not asked", "major"),
+    Severity(
+        "errors",
+        "errors",
+        r"answers 500|was not asked|calculates for over|takes all memory",
+        "major",
+    ),
     Severity(
         "table",
         "what is missing in the table",

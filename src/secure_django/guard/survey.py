@@ -11,7 +11,6 @@ from typing import NamedTuple
 from django.db.models import Model
 
 from secure_django.guard.access import (
-    FURTHER_PEOPLE,
     OWN_ROUTES,
     PARAMETER,
     REFUSALS,
@@ -109,7 +108,7 @@ def kind_of_people(people: set[str]) -> str:
         return OWNER_AND_OTHERS
     if not people:
         return NOBODY
-    return STAFF if people <= {"staff", *FURTHER_PEOPLE} else OTHERS
+    return STAFF if people == {"staff"} else OTHERS
 
 
 def survey(sender: Sender) -> list[str]:

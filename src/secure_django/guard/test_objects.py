@@ -8,13 +8,15 @@ from secure_django.guard.access import (
     OWN_ROUTES,
     PARAMETER,
     REFUSALS,
+    VIEWS,
     Row,
     columns,
     rule,
 )
 from secure_django.guard.advice import ADVICE
-from secure_django.guard.exemptions import exemption_of_person
+from secure_django.guard.exemptions import exemption_of_model, exemption_of_person
 from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.lookups import model_of_view
 from secure_django.guard.objects import Objects, faults_of_making
 from secure_django.guard.rows import Values, ends_of, models_with_texts
 from secure_django.guard.sending import Sender
@@ -38,10 +40,11 @@ def test_every_page_of_an_object_is_asked_for_one(sender: Sender) -> None:
 def faults_of_parameters(route: str, values: Values) -> Iterator[str]:
     row = rule(route)
     names = PARAMETER.findall(route)
-    for name in names:
-        if name not in values:
-            app = row.app or TABLE_BESIDE
-            yield f"objects() of {app} returns no {name} for {route}"
+    unknown = [name for name in names if name not in values]
+    if unknown:
+        app = row.app or TABLE_BESIDE
+        yield f"objects() of {app} returns no {', '.join(unknown)} for {route}"
+        return  # the rest is asked when it does
     if names and "*" in row.route:
         yield f"{row.route} matches {route}, which needs a row of its own"
     if names and not set(row.answers) - {"404", "log-in"}:
@@ -54,10 +57,17 @@ def test_every_page_of_an_object_is_for_its_owner_or_says_why_not() -> None:
     for row in (rule(route) for route in OWN_ROUTES if "<" in route):
         for person in set(columns(row.app)) - {"owner"}:
             if lets_in(row, person) and not has_reason(row, person):
-                trust = exemption_of_person(person)
+                trust = exemption_of_person(person) or exemption_of_page(row.route)
                 sentence = f"{row.route} gives others what is the owner's{trust}"
                 findings.add(sentence, person)
     findings.report(f"{ADVICE.find_nothing} The row then says 404.", REASON)
+
+
+def exemption_of_page(route: str) -> str:
+    """Return the label of what makes the objects of a page common, or nothing."""
+    view = VIEWS.get(route)
+    model = model_of_view(view.function) if view else None
+    return exemption_of_model(model) if model else ""
 
 
 def lets_in(row: Row, person: str) -> bool:
@@ -100,8 +110,8 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
         known_models = made_models | objects.failures.keys() | sender.world.shared
         for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
-    for app in sender.world.single:
-        findings.add(f"objects() of {app} works only once")
+    for app, reason in sender.world.single.items():
+        findings.add(f"objects() of {app} works only once: {reason}")
     findings.report(
         "Let objects() in tests/table.py of the app make one of the owner, whoever"
         " that is, with unique values of its own."

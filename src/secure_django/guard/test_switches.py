@@ -34,9 +34,8 @@ def test_no_switch_shows_what_else_belongs_to_others(
     findings.report(ADVICE.show_own, REASON)
 
 
-PUBLISHES = re.compile(
-    r"(is_|are_)?(listed|open|public|published|shared|visible)(_to_\w+)?"
-)
+PUBLISHES = re.compile(r"(^|_)(listed|open|public|published|shared|visible)(_|$)")
+FIELD = re.compile(r"\w+\.\w+")  # Note.text
 PUBLIC_VALUES = ("everybody", "everyone", "open", "public", "published", "visible")
 
 
@@ -54,14 +53,17 @@ class Switch(NamedTuple):
         return f"{type(self.row).__name__}.{self.name} is {self.value}"
 
     def is_no_permission(self, sentence: str) -> bool:
-        """Return whether the switch says nothing of what a page shows.
+        """Return whether a page shows something, and not because the switch says so.
 
-        One that publishes a row is the permission to read it, unless a reason in the
-        page's row says more exactly what of it is meant.
+        Whatever else happens may never happen: no form has checked the value. A switch
+        that publishes a row is the permission to read it, unless a reason in the page's
+        row says more exactly what of it is meant.
         """
         route, _, shown = sentence.partition(" shows ")
         is_of_row = shown.startswith(f"{type(self.row).__name__}.")
-        publishes = PUBLISHES.fullmatch(self.name) or self.value in PUBLIC_VALUES
+        if not FIELD.match(shown):
+            return False
+        publishes = PUBLISHES.search(self.name) or self.value in PUBLIC_VALUES
         return not (publishes and is_of_row) or bool(rule(route).reasons)
 
     def turn(self) -> bool:

@@ -19,7 +19,8 @@ from secure_django.guard.access import (
     app_of,
     roles,
 )
-from secure_django.guard.making import make_user, seed
+from secure_django.guard.examples import example
+from secure_django.guard.making import in_words, make_user, seed
 from secure_django.guard.marks import (
     MARKUP,
     PREFIX,
@@ -37,6 +38,7 @@ from secure_django.guard.objects import (
     shared_models,
 )
 from secure_django.guard.parameters import values_of_routes
+from secure_django.guard.pixel import PIXEL
 from secure_django.guard.rows import (
     Values,
     all_keys,
@@ -66,7 +68,8 @@ class World:
         # By the route: the values that no `objects` returns.
         self.guessed: dict[str, Values] = {}
         self.guessed_of_other: dict[str, Values] = {}
-        self.single: list[str] = []  # apps whose `objects` works only once
+        # Apps whose `objects` works only once, and why.
+        self.single: dict[str, str] = {}
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
         # Texts that code reads, such as a photo's purpose.
@@ -121,7 +124,7 @@ class World:
         self.rows[app] = [*rows_since(before), *made.taken]
         if CONFIG.makes_objects:
             self.guessed |= values_of_routes(app, made.rows, owner)
-        before_other = all_keys() if CONFIG.makes_objects else set()
+        before_other = all_keys()
         other_roles = [self.make_person() for _ in users_in_roles]
         try:
             with transaction.atomic():
@@ -131,14 +134,32 @@ class World:
                     self.shared,
                     lambda: rows_since(before_other),
                 )
-        except IntegrityError:
-            self.single.append(app)
+        except IntegrityError as error:
+            self.single[app] = in_words(error)
             return
         self.objects_of_other[app] = made_for_other
-        self.values_of_other[app] = made_for_other.values
+        self.values_of_other[app] = made_for_other.values | self.separated(
+            app, made_for_other.values, rows_since(before_other)
+        )
         if CONFIG.makes_objects:
             other_rows = made_for_other.rows
             self.guessed_of_other |= values_of_routes(app, other_rows, other)
+
+    def separated(self, app: str, values: Values, rows: list[models.Model]) -> Values:
+        """Give the other user's rows texts of their own for URLs, and return these.
+
+        Of two rows with one text in the URL, a view finds none, or any.
+        """
+        texts = {name: value for name, value in values.items() if type(value) is str}
+        known = self.values[app]
+        own_texts = {}
+        for name, text in texts.items():
+            if text != known.get(name):
+                continue
+            for row in rows:
+                if change_text(row, text, f"{text}2"):
+                    own_texts[name] = f"{text}2"
+        return own_texts
 
     def mark_row(self, row: models.Model, app: str) -> None:
         """Write marks into the texts and files of a row.
@@ -280,7 +301,8 @@ class World:
         values = self.values_of_other_on(route)
         names = PARAMETER.findall(route)
         own = self.values_on(route)
-        differing = [name for name in names if values.get(name) != own.get(name)]
+        known_names = [name for name in names if name in values]
+        differing = [name for name in known_names if values[name] != own.get(name)]
         if len(differing) < 2:
             return []
         return [self.url(route, **{name: values[name]}) for name in differing]
@@ -293,7 +315,8 @@ def add_files(row: models.Model, owner: Any) -> None:
         if value:
             continue
         if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
-            value.save("paper.pdf", ContentFile(b""), save=False)
+            file = example(field, row.pk)
+            value.save(file.name, file, save=False)
             value = value.name
         else:
             value = filled(field, owner)
@@ -310,10 +333,26 @@ def filled(field: Any, owner: Any) -> Any:
     return next(filter(None, values), None)
 
 
+def change_text(row: models.Model, text: str, new_text: str) -> bool:
+    """Put another text in place of one in a row, and return whether it was there."""
+    fields = [
+        field.name
+        for field in row._meta.concrete_fields
+        if isinstance(field, models.CharField) and getattr(row, field.name) == text
+    ]
+    if fields:
+        update_row(row, dict.fromkeys(fields, new_text))
+        row.refresh_from_db()
+    return bool(fields)
+
+
 def path_of(name: str) -> str:
     return str(Path(settings.MEDIA_ROOT, name))
 
 
 def overwrite(storage: Storage, name: str, text: str) -> None:
+    content = text.encode()
+    if name.endswith(".png"):
+        content = PIXEL + content
     storage.delete(name)
-    storage.save(name, ContentFile(text.encode()))
+    storage.save(name, ContentFile(content))
