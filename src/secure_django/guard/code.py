@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.forms import ModelForm
 
-from secure_django.guard.names import code_of_app
+from secure_django.guard.names import code_of_app, name_of
 from secure_django.guard.rows import OWN_MODELS
 
 ADDING = {"add", "bulk_create", "create"}
@@ -75,11 +75,6 @@ def functions_of_app(name: str) -> Iterator[Function]:
             calls = [each for each in parts if isinstance(each, ast.Call)]
             called = frozenset(name_of(call.func) for call in calls)
             yield Function(path, part, parts, called)
-
-
-def name_of(node: ast.AST) -> str:
-    """Return the last name of an expression such as order.save."""
-    return getattr(node, "attr", "") or getattr(node, "id", "")
 
 
 def as_model(value: Any) -> type[models.Model] | None:

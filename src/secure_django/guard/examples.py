@@ -91,11 +91,11 @@ def example_time(field: Any, _number: int) -> time:
     return time(hours % 24)
 
 
-def example_file(_field: Any, number: int) -> ContentFile[bytes]:
+def example_file(_field: Any, number: int) -> Any:
     return ContentFile(b"", f"paper{number}.pdf")
 
 
-def example_image(_field: Any, number: int) -> ContentFile[bytes]:
+def example_image(_field: Any, number: int) -> Any:
     return ContentFile(PIXEL, f"pixel{number}.png")
 
 

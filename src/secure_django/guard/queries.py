@@ -8,10 +8,10 @@ from urllib.parse import urlencode, urljoin
 
 from django.db import models
 
-from secure_django.guard.access import app_of
+from secure_django.guard.access import REFUSALS, app_of
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.marks import PREFIX
-from secure_django.guard.names import names_of_app, texts_of_app
+from secure_django.guard.names import names_of_view, texts_of_view
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import EVIL, EVIL_HOST
@@ -35,23 +35,24 @@ class Query(NamedTuple):
 def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Query]:
     """Yield queries for what is the owner's."""
     world = sender.world
-    app = app_of(route)
     values = asked_values(world, route)
-    yield from queries_by_code(url, app, values)
+    yield from queries_by_code(url, route, values)
+    if page.outcome in REFUSALS and sender.last.outcome == page.outcome:
+        return  # whatever one asks for
     # The names that the view has read so far.
     names = sorted(sender.names[url])
     for value in values:
         for name in names:
             yield Query(with_query(url, {name: value}), value)
     yield from searches(url, names, own_rows(world, route))
-    for text in texts_of_app(app) if names else ():
+    for text in texts_of_view(route) if names else ():
         yield query_for(url, names, text)
     yield from followed(page, url, values)
 
 
-def queries_by_code(url: str, app: str, values: list[str]) -> Iterator[Query]:
-    """Yield queries with all names in the code of an app."""
-    names = names_of_app(app)
+def queries_by_code(url: str, route: str, values: list[str]) -> Iterator[Query]:
+    """Yield queries with all names in the code of a view."""
+    names = names_of_view(route)
     for value in values:
         yield query_for(url, names, value)
     targets = dict.fromkeys(TARGETS & names, EVIL_HOST)

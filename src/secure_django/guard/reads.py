@@ -80,9 +80,11 @@ class Visit:
         return answer
 
     def mix_owners(self) -> None:
-        for url in self.world.mixed_urls(self.route):
+        for url, name in self.world.mixed_urls(self.route).items():
             if self.sender.send(self.user, url).outcome not in {*REFUSALS, "500"}:
-                self.add(f"{self.route} mixes the numbers of two owners")
+                self.add(
+                    f"{self.route} mixes the numbers of two owners: it takes any {name}"
+                )
 
     def look_from_own_object(self) -> None:
         """Open the page of an own object, whose forms may name what is the owner's."""

@@ -4,18 +4,19 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from secure_django.guard.access import app_of
 from secure_django.guard.files import UPLOADS, table_of
 from secure_django.guard.forms import fields_on, fitting_values, image_names
 from secure_django.guard.marks import SECRET
-from secure_django.guard.names import texts_of_app
+from secure_django.guard.names import texts_of_view
 from secure_django.guard.numbers import HUGE, NEGATIVE, is_quantity, quantities_of
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
-from secure_django.guard.typed import LONG, OUTSIDER, TEXT
+from secure_django.guard.typed import EVIL_HOST, LONG, OUTSIDER, TEXT
 from secure_django.guard.users import email_of
 from secure_django.guard.values import (
     ANY_KEY,
+    TARGETS,
+    addresses_for,
     forbidden_values,
     own_rows,
     rights_in,
@@ -25,6 +26,10 @@ from secure_django.guard.values import (
     with_text,
     without_none,
 )
+
+METHODS = ("post", "put", "patch", "delete")
+# How a page answers a person for whom it is not, whatever they send.
+SAME_FOR_ALL = {"401", "403", "404", "405", "log-in"}
 
 
 class Request(NamedTuple):
@@ -45,15 +50,16 @@ def requests(sender: Sender, route: str, url: str, user: Any) -> Iterator[Reques
 
 
 def requests_of(payloads: "Payloads") -> Iterator[Request]:
-    yield payloads.query()
-    yield from payloads.forms()
-    yield from payloads.searches()
-    yield payloads.long_form()
-    yield payloads.form_to_victim()
-    yield from payloads.numbers()
-    yield from payloads.forms_with_query()
-    yield from payloads.commands()
-    yield from payloads.json()
+    """Yield the requests of a page. The answers to the first decide on the others."""
+    sender = payloads.sender
+    outcomes = set()
+    for request in payloads.first():
+        yield request
+        outcomes.add(sender.last.outcome)
+    is_refused = len(outcomes - {"405"}) == 1 and outcomes <= SAME_FOR_ALL
+    is_mixed = payloads.url in sender.world.mixed_urls(payloads.route)
+    if not is_refused and not is_mixed:
+        yield from payloads.others()
 
 
 class Payloads:
@@ -67,7 +73,7 @@ class Payloads:
         people = world.people_of(route)
         owner = people["owner"]
         self.sender = sender
-        self.app = app_of(route)
+        self.route = route
         self.url = url
         self.victim = people["other"] if user == owner else owner
         self.rows = own_rows(world, route)
@@ -80,9 +86,30 @@ class Payloads:
         forbidden_base = forbidden_values(world, route, self.victim)
         self.base = self.fitting | forbidden_base
         bodies = [with_keys_of(row, self.base) for row in self.rows]
-        self.forbidden = bodies or [self.base]
-        self.bodies = [*self.forbidden, *self.filled_in()]
-        self.likely = self.bodies[-1]
+        self.forbidden = without_copies(bodies or [self.base])
+        filled_in = [*self.filled_in()]
+        self.likely = [*self.forbidden, *filled_in][-1]
+        self.bodies = without_copies([*self.forbidden, *filled_in])
+
+    def first(self) -> Iterator[Request]:
+        """Yield a query, forms, and an object in JSON, by each method that takes it."""
+        yield self.query()
+        for body in self.bodies:
+            yield self.post(body)
+        for method in METHODS:
+            yield Request(method, json_options(self.forbidden[0]), self.forbidden[0])
+
+    def others(self) -> Iterator[Request]:
+        for body in self.bodies:
+            yield from self.forms_with_files(body)
+        yield from self.searches()
+        yield self.long_form()
+        yield self.form_to_victim()
+        yield from self.form_as_read()
+        yield from self.numbers()
+        yield from self.forms_with_query()
+        yield from self.commands()
+        yield from self.json()
 
     def post(self, body: Values, files: Values | None = None) -> Request:
         """Return a form with an image in each field that stores a new one."""
@@ -112,11 +139,6 @@ class Payloads:
         body = self.forbidden[0]
         return Request("get", {"data": without_none(body)}, body)
 
-    def forms(self) -> Iterator[Request]:
-        for body in self.bodies:
-            yield self.post(body)
-            yield from self.forms_with_files(body)
-
     def forms_with_files(self, body: Values) -> Iterator[Request]:
         # The names that the view has read so far.
         names = self.sender.file_names[self.url] - self.images
@@ -135,6 +157,13 @@ class Payloads:
     def long_form(self) -> Request:
         data = self.form_data(lengthened(self.likely, self.pages))
         return Request("post", {"data": data}, self.likely)
+
+    def form_as_read(self) -> Iterator[Request]:
+        """Yield a form with what the view has read so far, and no form offers."""
+        names = self.sender.names[self.url] - self.likely.keys()
+        if names:
+            texts: Values = dict.fromkeys(names, TEXT)
+            yield self.post(self.likely | texts | addresses_for(names))
 
     def form_to_victim(self) -> Request:
         names = [name for name, value in self.likely.items() if value == OUTSIDER]
@@ -155,8 +184,14 @@ class Payloads:
         keys = {self.victim.pk, *(row.pk for row in self.rows)}
         for key in set(map(str, keys)):
             query = dict.fromkeys(self.sender.names[self.url], key)
-            data = self.form_data(self.likely)
-            yield Request("post", {"data": data, "query_params": query}, self.likely)
+            yield self.form_with_query(query)
+        targets = TARGETS & self.sender.names[self.url]
+        if targets:
+            yield self.form_with_query(dict.fromkeys(targets, EVIL_HOST))
+
+    def form_with_query(self, query: Values) -> Request:
+        data = self.form_data(self.likely)
+        return Request("post", {"data": data, "query_params": query}, self.likely)
 
     def commands(self) -> Iterator[Request]:
         """Yield the texts that code compares with, as in action == "delete".
@@ -173,15 +208,29 @@ class Payloads:
         keys = {str(row.pk) for row in self.rows}
         has_key = any(ANY_KEY.fullmatch(name) for name in free_names)
         rows = self.rows if has_key else self.rows[:1]
-        for text in texts_of_app(self.app) | keys:
+        usual = self.sender.last
+        for text in sorted(texts_of_view(self.route) | keys):
             for row in rows:
                 body = with_keys_of(row, values)
                 yield self.post(body | with_text(body, free_names, text))
+                if not differs(self.sender.last, usual):
+                    break  # nothing compares with this text
 
     def json(self) -> Iterator[Request]:
-        for method in ("post", "put", "patch", "delete"):
+        """Yield what a view may do that reads the body of a request by itself."""
+        if self.url not in self.sender.read_bodies:
+            return
+        for method in METHODS:
             for content, body in json_contents(self.forbidden, self.victim):
                 yield Request(method, json_options(content), body)
+            yield from self.nested_json(method)
+
+    def nested_json(self, method: str) -> Iterator[Request]:
+        """Yield a list of objects for each name that the view reads beside fields."""
+        body = self.forbidden[0]
+        names = self.sender.names[self.url]
+        for name in sorted(name for name in names if body.get(name, TEXT) == TEXT):
+            yield Request(method, json_options(body | {name: [body]}), body)
 
 
 def json_options(content: Any) -> Values:
@@ -199,6 +248,19 @@ def json_contents(bodies: list[Values], victim: Any) -> Iterator[tuple[Any, Valu
     # One unknown name would hide from a view that sets each what the others do.
     yield rights, body
     yield [1], body
+
+
+def without_copies(bodies: list[Values]) -> list[Values]:
+    """Return each body once."""
+    by_text = {repr(sorted(body.items())): body for body in bodies}
+    return [*by_text.values()]
+
+
+def differs(answer: Answer, usual: Answer) -> bool:
+    """Return whether a view did something else than before."""
+    if answer.outcome != usual.outcome or answer.mails or answer.changes:
+        return True
+    return len(answer.text) != len(usual.text)
 
 
 def lengthened(values: Values, pages: list[Answer]) -> Values:

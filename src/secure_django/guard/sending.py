@@ -22,6 +22,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.http import QueryDict
 from django.test import Client
+from django.test.client import FakePayload
 from django.utils.datastructures import MultiValueDict
 
 from secure_django.guard.access import first_allowed_method, outcome
@@ -138,8 +139,10 @@ class Sender:
         # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
+        self.read_bodies: set[str] = set()  # paths whose code read a body itself
         self.slow_paths: set[str] = set()  # they took too long once
         self.path = ""
+        self.last: Answer  # to the request before
         self.body = ""  # in JSON
         # By method and path, and names: those that made a page fail.
         self.culprits: dict[tuple[str, frozenset[str]], set[str]] = {}
@@ -197,7 +200,7 @@ class Sender:
             limits = list(filter(COUNTER.search, RecordingCache.keys))
         logs = "\n".join(self.logs)
         files = self.restore_files() if self.touched else []
-        return Answer(
+        self.last = Answer(
             response,
             outcome(response),
             text,
@@ -212,6 +215,7 @@ class Sender:
             list(NOTICED),
             list(HANDLED),
         )
+        return self.last
 
     def answer(self, route: str, person: str) -> Answer:
         """Return the answer to GET, or to the first method that the route allows."""
@@ -346,7 +350,7 @@ class ReadObject(dict[str, Any]):
     """An object of JSON that adds the names that code reads of it to others."""
 
     def __init__(self, values: Values, names: set[str]) -> None:
-        super().__init__(values)
+        super().__init__({key: read(each, names) for key, each in values.items()})
         self.names = names
 
     def __getitem__(self, name: str) -> Any:
@@ -356,6 +360,13 @@ class ReadObject(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         self.names.add(name)
         return super().get(name, default)
+
+
+def read(value: Any, names: set[str]) -> Any:
+    """Return a value of JSON whose objects add the names that code reads of them."""
+    if isinstance(value, dict):
+        return ReadObject(value, names)
+    return [read(each, names) for each in value] if isinstance(value, list) else value
 
 
 def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,6 +405,15 @@ def record_json(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         is_sent = text in (sender.body, sender.body.encode())
         if not (is_sent and isinstance(content, dict)):
             return content
-        return ReadObject(content, sender.names[sender.path])
+        return read(content, sender.names[sender.path])
 
     monkeypatch.setattr(json, "loads", loads)
+    read_payload = FakePayload.read
+
+    def read_body(payload: Any, *args: Any, **options: Any) -> Any:
+        # A form is read by Django.
+        if sender.body:
+            sender.read_bodies.add(sender.path)
+        return read_payload(payload, *args, **options)
+
+    monkeypatch.setattr(FakePayload, "read", read_body)

@@ -19,7 +19,6 @@ BY_PATH = " by its path"
 LINE_NUMBER = re.compile(r"(?<=\.py):\d+")
 NOT_ASKED = re.compile(r"( was not asked: \w+).*")
 MODEL_FIELD = re.compile(r"\b([A-Z]\w*)\.\w+")
-MODEL = re.compile(r"(?:shows|changes|uses) ([A-Z]\w*)")
 
 
 class Severity(NamedTuple):
@@ -163,15 +162,17 @@ def rank(sentence: str) -> tuple[int, str]:
 def topic(sentence: Sentence) -> str:
     """Return what the sentences of one weakness of a page have in common.
 
-    That is the model that others read or change there, or else the whole sentence
+    That is whether others read or change something there, or else the whole sentence
     without the names of fields.
     """
-    model = MODEL.match(sentence.what)
     condition = "once " if sentence.condition else ""
-    if model and severity_of(sentence.what).name in {"changes", "reads"}:
-        return f"{condition}access to {model[1]}"
+    kind = severity_of(sentence.what).name
+    if kind in {"changes", "reads"}:
+        return f"{condition}access: {kind}"
     if "answers 500" in sentence.what:
         return f"{condition}error"
+    if sentence.what.endswith("do so by POST"):
+        return f"{condition}changes by GET"
     return condition + MODEL_FIELD.sub(r"\1", sentence.what)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.db import models
 
-from secure_django.guard.code import Function, functions_of_app, name_of
+from secure_django.guard.code import Function, functions_of_app
 from secure_django.guard.findings import Findings
+from secure_django.guard.names import name_of
 from secure_django.guard.tables import OWN_APPS, named
 
 LOCKS = {"select_for_update", "F", "get_or_create", "update_or_create"}

@@ -9,8 +9,9 @@ import pytest
 from django.db import models
 
 from secure_django.guard.access import OWN_ROUTES, PARAMETER, app_of
-from secure_django.guard.code import Function, functions_of_app, name_of
+from secure_django.guard.code import Function, functions_of_app
 from secure_django.guard.findings import Findings
+from secure_django.guard.names import name_of
 from secure_django.guard.rows import OWN_MODELS
 from secure_django.guard.tables import OWN_APPS, named_fields
 

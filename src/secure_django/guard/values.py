@@ -1,6 +1,6 @@
 """The values that people send: texts, keys, another owner, and rights.
 
-Parameters have the names that a view has read so far, those in the code of its app, and
+Parameters have the names that a view has read so far, those in its code, and
 those of the fields of forms and models.
 """
 
@@ -13,7 +13,7 @@ from django.db import models
 
 from secure_django.guard.access import app_of
 from secure_django.guard.marks import SECRET
-from secure_django.guard.names import names_of_app
+from secure_django.guard.names import names_of_view
 from secure_django.guard.right_names import is_right, may_be_right
 from secure_django.guard.rows import OWN_MODELS, Values
 from secure_django.guard.tables import is_tested
@@ -45,7 +45,7 @@ def is_searchable(field: Any) -> bool:
 
 def forbidden_values(world: World, route: str, victim: Any) -> Values:
     """Return another owner, rights, and the fields of the owner's objects."""
-    names = names_of_app(app_of(route))
+    names = names_of_view(route)
     values: Values = dict.fromkeys(names, TEXT)
     marked_fields = {(mark.row, mark.field) for mark in world.marks}
     for row in [victim, *own_rows(world, route)]:

@@ -14,11 +14,12 @@ from django.db import IntegrityError, models, transaction
 
 from secure_django.guard.access import (
     FURTHER_PEOPLE,
-    OWN_ROUTES,
     PARAMETER,
+    VIEWS,
     app_of,
     roles,
 )
+from secure_django.guard.asked import route_of
 from secure_django.guard.examples import example
 from secure_django.guard.making import in_words, make_user, seed
 from secure_django.guard.marks import (
@@ -48,6 +49,8 @@ from secure_django.guard.rows import (
 )
 from secure_django.guard.tables import CONFIG, TABLES, functions, named
 from secure_django.guard.users import EMAIL, HAS_EMAIL, HAS_STAFF
+
+NOBODY = 2_147_483_647  # the number of no object: the largest that databases store
 
 
 class World:
@@ -81,8 +84,6 @@ class World:
             self.make_objects(app)
             for row in self.rows[app]:
                 self.mark_row(row, app)
-        pages = {self.url(route): route for route in OWN_ROUTES}
-        self.routes: dict[str, str] = pages
 
     def new_mark(self) -> str:
         return f"{PREFIX}{next(self.numbers):04}z"
@@ -277,8 +278,7 @@ class World:
     def url(self, route: str, **values: Any) -> str:
         """Fill a route with the given values, or else with the owner's."""
         values = self.values_on(route) | values
-        # No object has the number 0.
-        return PARAMETER.sub(lambda match: str(values.get(match[1], 0)), route)
+        return PARAMETER.sub(lambda match: str(values.get(match[1], NOBODY)), route)
 
     def secrets_of(self, route: str) -> list[str]:
         """Return the secrets of a URL, which whoever knows them may use."""
@@ -288,24 +288,36 @@ class World:
         return [str(secret) for secret in secrets if not isinstance(secret, int)]
 
     def route_of(self, url: str, default: str) -> str:
-        """Return the route of a URL, if it is one of the owner's."""
-        return self.routes.get(url.partition("?")[0], default)
+        """Return the route of a URL, if Django finds one."""
+        route = route_of(url.partition("?")[0])
+        return route if route in VIEWS else default
 
     def own_urls(self, route: str) -> list[str]:
         """Return the URL of the other user's own object, if it is not the owner's."""
         url = self.url(route, **self.values_of_other_on(route))
         return [url] if url != self.url(route) else []
 
-    def mixed_urls(self, route: str) -> list[str]:
-        """Return URLs with one value of the other user's objects among the owner's."""
+    def mixed_urls(self, route: str) -> dict[str, str]:
+        """Return URLs with one value of the other user's objects among the owner's.
+
+        Each has the name of this value.
+        """
         values = self.values_of_other_on(route)
         names = PARAMETER.findall(route)
         own = self.values_on(route)
         known_names = [name for name in names if name in values]
         differing = [name for name in known_names if values[name] != own.get(name)]
+        # The slug beside a key names the same object once more.
+        differing = [name for name in differing if name_of_key(name) not in differing]
         if len(differing) < 2:
-            return []
-        return [self.url(route, **{name: values[name]}) for name in differing]
+            return {}
+        return {self.url(route, **{name: values[name]}): name for name in differing}
+
+
+def name_of_key(slug_name: str) -> str:
+    """Return forum_pk for forum_slug, and nothing for another name."""
+    prefix, _, end = slug_name.rpartition("slug")
+    return f"{prefix}pk" if not end and slug_name.endswith("slug") else ""
 
 
 def add_files(row: models.Model, owner: Any) -> None:
