@@ -69,6 +69,8 @@ def said_of(page: str, report: str) -> str:
         "leave": "deletes an account without its password",
         "remind": "says whether an email has an account",
         "voucher": "does the same when it is used again",
+        "enroll": "sends a password by email",
+        "count": "shows the text of an exception",
         "unlock": "lets token be guessed without end",
         "loop": "calculates for over 10 seconds",
         "file": "stores a file of any size",
@@ -86,6 +88,7 @@ def test_unsafe_view_alone_is_named(page: str, finding: str, report: str) -> Non
         "bid": "looks for a Bid before it adds one",
         "book": "sets seat.is_taken, for which it has asked before",
         "unlock": "compares a secret by ==",
+        "look": "reads a secret from a query",
     }.items(),
 )
 def test_unsafe_code_alone_is_named(name: str, finding: str, report: str) -> None:

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
-from secure_django.guard.typed import OUTSIDER, TEXT, WORD
+from secure_django.guard.typed import OUTSIDER, PASSWORD, TEXT, WORD
 from secure_django.guard.users import EMAIL, HAS_EMAIL, User, email_of
 
 INVITE = ADVICE.invite
@@ -24,6 +24,8 @@ def weaknesses(attempt: Attempt) -> Iterator[str]:
 def faults_of_message(message: Any) -> Iterator[str]:
     if message.from_email not in {None, settings.DEFAULT_FROM_EMAIL}:
         yield "sends an email in a user's name: use reply_to"
+    if PASSWORD in text_of(message):
+        yield "sends a password by email: it stays in the inbox"
     alternatives = getattr(message, "alternatives", ())
     if any(TEXT in str(alternative[0]) for alternative in alternatives):
         yield "sends HTML with unescaped text: render a template"

@@ -5,6 +5,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -148,6 +149,10 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
     yield from answer.noticed
     yield from faults_of_error(response)
+    if "errors" in CONFIG.rules and any(
+        map(unescape(answer.text).count, answer.handled_texts)
+    ):
+        yield "shows the text of an exception: say in words of your own what is wrong"
     yield from faults_of_redirect(response, may_leave=may_leave)
     if any(SENT.search(path) for path in answer.opened):
         yield "opens a file by a name from a request: name it by an id"

@@ -8,7 +8,7 @@ from django.forms.formsets import BaseFormSet
 
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer
-from secure_django.guard.typed import OUTSIDER, TEXT
+from secure_django.guard.typed import OUTSIDER, PASSWORD, TEXT
 
 # By the number of the field in its form, since an end is after its start.
 EXAMPLES: dict[type[forms.Field], str] = {
@@ -62,6 +62,8 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     if choices is not None:
         keys = (str(key) for key, _ in choices)
         return value or next(filter(None, keys), "")
+    if isinstance(field.widget, forms.PasswordInput):
+        return PASSWORD
     for kind, example in EXAMPLES.items():
         if isinstance(field, kind):
             is_empty = value in {None, ""}

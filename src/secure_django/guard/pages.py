@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.findings import faults, weak_cookies
+from secure_django.guard.typed import PASSWORD
 
 
 def weaknesses(attempt: Attempt) -> Iterator[str]:
     yield from faults(attempt.answer, may_leave=attempt.allows("leaves"))
     yield from weak_cookies(attempt.answer)
+    if not attempt.is_get and PASSWORD in attempt.answer.text:
+        yield "shows a password that was sent: it stays in caches and histories"
     yield from marks_of_others(attempt)
 
 

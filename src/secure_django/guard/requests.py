@@ -56,9 +56,10 @@ def requests_of(payloads: "Payloads") -> Iterator[Request]:
     for request in payloads.first():
         yield request
         outcomes.add(sender.last.outcome)
+        payloads.note(sender.last)
     is_refused = len(outcomes - {"405"}) == 1 and outcomes <= SAME_FOR_ALL
     is_mixed = payloads.url in sender.world.mixed_urls(payloads.route)
-    if not is_refused and not is_mixed:
+    if not is_refused and not is_mixed and not payloads.is_ignored():
         yield from payloads.others()
 
 
@@ -80,6 +81,8 @@ class Payloads:
         page_of_owner = sender.send(owner, world.url(route))
         page = sender.send(user, url)
         self.pages = [page_of_owner, page]
+        self.names_before = {*sender.names[url]}
+        self.has_effects = False
         self.images = image_names(page_of_owner)
         # What the forms of the page take, and all of what is the owner's besides.
         self.fitting = fitting_values(page_of_owner) | fitting_values(page)
@@ -98,6 +101,19 @@ class Payloads:
             yield self.post(body)
         for method in METHODS:
             yield Request(method, json_options(self.forbidden[0]), self.forbidden[0])
+
+    def note(self, answer: Answer) -> None:
+        """Note whether a request of the first had an effect."""
+        usual = self.pages[1]
+        is_other = answer.outcome != usual.outcome and answer.outcome != "405"
+        if is_other or answer.changes or answer.mails or answer.files:
+            self.has_effects = True
+
+    def is_ignored(self) -> bool:
+        """Return whether the view does the same whatever the method and the form."""
+        names = self.sender.names[self.url] | self.sender.file_names[self.url]
+        has_read = names > self.names_before or self.url in self.sender.read_bodies
+        return not self.has_effects and not has_read and not self.fitting
 
     def others(self) -> Iterator[Request]:
         for body in self.bodies:

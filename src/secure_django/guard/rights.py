@@ -14,7 +14,8 @@ from secure_django.guard.users import EMAIL, User, email_of
 
 # A form may offer a state or a switch on purpose, but hardly these.
 NEVER_MEANT = re.compile(
-    r"(is_)?(admin|approved|confirmed|paid|staff|superuser|verified)|roles?"
+    r"(is_)?(admin|approved|confirmed|featured|paid|promoted|staff|superuser|verified)"
+    r"|roles?"
 )
 
 

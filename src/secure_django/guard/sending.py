@@ -28,7 +28,7 @@ from django.utils.datastructures import MultiValueDict
 from secure_django.guard.access import first_allowed_method, outcome
 from secure_django.guard.asked import note_request
 from secure_django.guard.bounds import SECONDS, TookTooLongError, bounded
-from secure_django.guard.noticing import HANDLED, NOTICED, forget
+from secure_django.guard.noticing import HANDLED, HANDLED_TEXTS, NOTICED, forget
 from secure_django.guard.rows import (
     WATCHED_MODELS,
     State,
@@ -98,6 +98,7 @@ class Answer(NamedTuple):
     opened: list[str]  # the paths of files
     noticed: list[str]  # what tables say about it
     handled: list[str]  # exceptions that own code has handled
+    handled_texts: list[str]  # what those say
 
     @property
     def is_cut_short(self) -> bool:
@@ -214,6 +215,7 @@ class Sender:
             list(self.opened),
             list(NOTICED),
             list(HANDLED),
+            list(HANDLED_TEXTS),
         )
         return self.last
 

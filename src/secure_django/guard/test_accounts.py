@@ -11,6 +11,7 @@ from django.db import models, transaction
 
 from secure_django.guard.access import OWN_ROUTES
 from secure_django.guard.advice import ADVICE
+from secure_django.guard.exemptions import exemption_of_model
 from secure_django.guard.findings import Findings
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
@@ -67,7 +68,8 @@ def is_stored(row: models.Model) -> bool:
 
 
 def is_of_nobody_else(row: models.Model, owner: Any) -> bool:
-    if is_tested(row) or not has_texts(type(row)):
+    is_common = bool(exemption_of_model(type(row)))
+    if is_tested(row) or is_common or not has_texts(type(row)):
         return False
     users = users_of(row)
     if users:

@@ -14,7 +14,9 @@ from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.values import without_none
 
-SECRET = re.compile(r"(.*_)?(code|otp|passcode|passphrase|password|pin|secret|token)")
+SECRET = re.compile(
+    r"(.*_)?(code|coupon|otp|passcode|passphrase|password|pin|secret|token|voucher)"
+)
 # Names of what everybody knows, and of what forms and protocols add.
 NO_SECRET = re.compile(
     r"(area|country|currency|dial|language|lang|post|postal|promo|zip|source|status)"

@@ -19,6 +19,8 @@ SECRET = re.compile(
     r"(.*_)?(api_key|digest|hmac|otp|passcode|pin|secret|signature|token)(_hash)?"
 )
 TOKEN = re.compile(r"(.*_)?(api_key|token)(_hash)?")
+# A link may have a token, but none of these.
+OF_NO_URL = re.compile(r"(.*_)?(api_?key|apikey|otp|passcode|password|pin|secret)")
 # Of a form that asks for it twice.
 REPEATED = re.compile(r"again|confirm|repeat")
 ENDING = re.compile(
@@ -47,6 +49,29 @@ def is_comparison_of_secret(part: ast.AST) -> bool:
         return False
     names = [name for side in sides for name in names_read(side)]
     return any(map(SECRET.fullmatch, names)) and not any(map(REPEATED.search, names))
+
+
+@pytest.mark.rule("secrets")
+def test_no_secret_is_read_from_a_query() -> None:
+    """A URL stays in logs, in the history of a browser, and in links of others."""
+    findings = Findings()
+    for app in OWN_APPS:
+        for function in functions_of_app(app.name):
+            for part in filter(is_secret_of_query, function.parts):
+                findings.add(f"{function.place_of(part)} reads a secret from a query")
+    findings.report("Read it from a header, or from a form that is sent by POST.")
+
+
+def is_secret_of_query(part: ast.AST) -> bool:
+    """Return whether code is request.GET["pin"] or request.GET.get("pin")."""
+    if isinstance(part, ast.Subscript):
+        values, names = part.value, [part.slice]
+    elif isinstance(part, ast.Call) and name_of(part.func) == "get":
+        values, names = getattr(part.func, "value", part.func), part.args[:1]
+    else:
+        return False
+    texts = [str(name.value) for name in names if isinstance(name, ast.Constant)]
+    return name_of(values) == "GET" and any(map(OF_NO_URL.fullmatch, texts))
 
 
 def names_read(side: ast.AST) -> Iterator[str]:

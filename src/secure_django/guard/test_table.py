@@ -44,6 +44,9 @@ WRITE_TABLE = [
     "Write tests/table.py of the app: ROWS for its pages, and objects(owner), which"
     " makes its objects. The app of `poe app` has an example."
 ]
+NOTHING_SAID = (
+    "pages without Cache-Control may be kept in a cache: let a middleware add no-store"
+)
 SHARED = "may be kept in a cache for others: remove cache_page or cache_control"
 
 
@@ -65,7 +68,8 @@ def test_every_url_answers_as_the_access_table_says(
             for fault in faults_of_answer(page, expected):
                 findings.add(f"{route} {fault}", person)
             if "caches" in CONFIG.rules and may_be_shared(page):
-                findings.add(f"{route} {SHARED}", person)
+                is_said = "Cache-Control" in page.response.headers
+                findings.add(f"{route} {SHARED}" if is_said else NOTHING_SAID, person)
     findings.report(
         f"If the row is right, change the view. {ADVICE.find_nothing}",
         "Only if the page is meant for them, change the row. If the object belongs to"
@@ -214,4 +218,4 @@ def faults_of_reason(
         yield f"{name} is no column, field or word"
     has_words = len(reason.why.split()) >= 3
     if not (reason.people and reason.things and has_words):
-        yield "the reason is missing"
+        yield "the reason is missing: write three words or more"

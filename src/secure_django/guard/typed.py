@@ -2,6 +2,7 @@
 
 WORD = "typ3d"  # found in lower case, in a slug, and without markup
 TEXT = f"{WORD}<i>"
+PASSWORD = f"{WORD.capitalize()}-passw0rd-47"
 LONG = WORD * 4200
 OUTSIDER = "outsider@example.org"
 EVIL = "https://evil.example/<i>("  # the bracket is half an expression

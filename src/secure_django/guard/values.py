@@ -17,10 +17,11 @@ from secure_django.guard.names import names_of_view
 from secure_django.guard.right_names import is_right, may_be_right
 from secure_django.guard.rows import OWN_MODELS, Values
 from secure_django.guard.tables import is_tested
-from secure_django.guard.typed import EVIL_HOST, OUTSIDER, TEXT
+from secure_django.guard.typed import EVIL_HOST, OUTSIDER, PASSWORD, TEXT
 from secure_django.guard.users import User
 from secure_django.guard.world import World
 
+PASSWORDS = re.compile(r"(.*_)?(password|passphrase|passcode)[12]?")
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
 ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 
@@ -83,10 +84,15 @@ def values_of_users(row: models.Model, victim: Any) -> Values:
 
 
 def addresses_for(names: Iterable[str]) -> Values:
-    """Return an email or a URL that is not of this site, for the names of such."""
+    """Return another site's email or URL, or a password, for the names of such."""
     emails = [name for name in names if "mail" in name or name == "to"]
     targets = [name for name in names if name in TARGETS]
-    return dict.fromkeys(emails, OUTSIDER) | dict.fromkeys(targets, EVIL_HOST)
+    passwords = [name for name in names if PASSWORDS.fullmatch(name)]
+    return {
+        **dict.fromkeys(emails, OUTSIDER),
+        **dict.fromkeys(targets, EVIL_HOST),
+        **dict.fromkeys(passwords, PASSWORD),
+    }
 
 
 def present_value(field: Any, row: models.Model, other: Any) -> Any:

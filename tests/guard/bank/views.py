@@ -27,6 +27,10 @@ class QuantityForm(forms.Form):
     quantity = forms.IntegerField(min_value=1, max_value=99)
 
 
+class EnrollForm(forms.Form):
+    password = forms.CharField(widget=forms.PasswordInput)
+
+
 class EmailForm(forms.Form):
     email = forms.EmailField()
 
@@ -317,3 +321,52 @@ def file(request: HttpRequest) -> HttpResponse:
 @login_required
 def file_unsafe(request: HttpRequest) -> HttpResponse:
     return store(request, PaperForm)
+
+
+@require_http_methods(["GET", "POST"])
+def enroll(request: HttpRequest) -> HttpResponse:
+    form = EnrollForm(request.POST or None)
+    if form.is_valid():
+        send_mail("Welcome", "Your account is open.", None, ["office@example.com"])
+    return render(request, "bank/form.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def enroll_unsafe(request: HttpRequest) -> HttpResponse:
+    form = EnrollForm(request.POST or None)
+    if form.is_valid():
+        text = f"Your password is {form.cleaned_data['password']}"
+        send_mail("Welcome", text, None, ["office@example.com"])
+    return render(request, "bank/form.html", {"form": form})
+
+
+@require_POST
+@login_required
+def count(request: HttpRequest) -> HttpResponse:
+    try:
+        number = int(request.POST.get("pieces", ""))
+    except ValueError:
+        return HttpResponseBadRequest("Write a number.")
+    return HttpResponse(str(number))
+
+
+@require_POST
+@login_required
+def count_unsafe(request: HttpRequest) -> HttpResponse:
+    try:
+        number = int(request.POST.get("pieces", ""))
+    except ValueError as error:
+        return HttpResponseBadRequest(str(error), content_type="text/plain")
+    return HttpResponse(str(number))
+
+
+@require_GET
+@login_required
+def look(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(len(request.headers.get("X-Api-Key", ""))))
+
+
+@require_GET
+@login_required
+def look_unsafe(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(len(request.GET.get("api_key", ""))))

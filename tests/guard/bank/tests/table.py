@@ -2,7 +2,7 @@ from typing import Any
 
 from bank.models import Order, Seat, Voucher
 
-NAMES = ("page", "order", "export", "file")
+NAMES = ("page", "order", "export", "file", "look")
 CHANGES = ("tell", "leave", "sell", "bid", "book", "loop")
 PAIRS = [
     line
@@ -12,6 +12,8 @@ PAIRS = [
         *(f"/bank/{name}{suffix}/ log-in away away away" for name in CHANGES),
         f"/bank/api{suffix}/ log-in 400 400 400",
         f"/bank/remind{suffix}/ 200 200 200 200",
+        f"/bank/enroll{suffix}/ 200 200 200 200",
+        f"/bank/count{suffix}/ log-in 400 400 400",
         f"/bank/unlock{suffix}/ log-in 403 403 403",
         f"/bank/day{suffix}/<code>/ log-in 200 200 200 # all: page: it is public",
         f"/bank/voucher{suffix}/<token>/ 200 200 200 200 # all: page, writes: links",
