@@ -81,7 +81,6 @@ class Payloads:
         page_of_owner = sender.send(owner, world.url(route))
         page = sender.send(user, url)
         self.pages = [page_of_owner, page]
-        self.names_before = {*sender.names[url]}
         self.has_effects = False
         self.images = image_names(page_of_owner)
         # What the forms of the page take, and all of what is the owner's besides.
@@ -112,7 +111,7 @@ class Payloads:
     def is_ignored(self) -> bool:
         """Return whether the view does the same whatever the method and the form."""
         names = self.sender.names[self.url] | self.sender.file_names[self.url]
-        has_read = names > self.names_before or self.url in self.sender.read_bodies
+        has_read = bool(names) or self.url in self.sender.read_bodies
         return not self.has_effects and not has_read and not self.fitting
 
     def others(self) -> Iterator[Request]:
