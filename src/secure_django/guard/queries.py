@@ -22,6 +22,7 @@ from secure_django.guard.world import World
 ATTRIBUTE = {
     name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
 }
+FEW = 5  # fields of a form that are asked one by one
 FORM = re.compile(r"(<form[^>]*>)(.*?)</form>", re.DOTALL)
 
 
@@ -75,7 +76,8 @@ def followed(page: Answer, url: str, values: list[str]) -> Iterator[Query]:
     for target, fields in searches_on(page, url):
         yield Query(with_query(target, fields), "")
         for value in values:
-            for name in fields:
+            yield query_for(target, fields, value)
+            for name in fields if len(fields) <= FEW else ():
                 yield Query(with_query(target, fields | {name: value}), value)
 
 

@@ -115,8 +115,7 @@ class Payloads:
         return not self.has_effects and not has_read and not self.fitting
 
     def others(self) -> Iterator[Request]:
-        for body in self.bodies:
-            yield from self.forms_with_files(body)
+        yield from self.forms_with_files()
         yield from self.searches()
         yield self.long_form()
         yield self.form_to_victim()
@@ -154,20 +153,33 @@ class Payloads:
         body = self.forbidden[0]
         return Request("get", {"data": without_none(body)}, body)
 
-    def forms_with_files(self, body: Values) -> Iterator[Request]:
+    def forms_with_files(self) -> Iterator[Request]:
+        """Yield each kind of file with what the form takes, and a table with all."""
         # The names that the view has read so far.
         names = self.sender.file_names[self.url] - self.images
-        for upload in [*UPLOADS, table_of(body)] if names else ():
-            files = {name: upload.file() for name in names}
-            yield self.post(body, files)
+        if not names:
+            return
+        for body in without_copies([self.forbidden[0], self.likely]):
+            for upload in UPLOADS:
+                yield self.post(body, {name: upload.file() for name in names})
+        for body in self.bodies:
+            yield self.post(body, {name: table_of(body).file() for name in names})
 
     def searches(self) -> Iterator[Request]:
         """Yield the texts of the owner's objects, without secrets."""
         names = [name for name in self.base if not SECRET.search(name)]
         values = {name: self.base[name] for name in names}
-        for texts in filter(None, map(texts_of_row, self.rows)):
+        for texts in self.searched_texts():
             yield self.post(values | texts)
-            yield Request("post", json_options(texts), texts)
+            if self.url in self.sender.read_bodies:
+                yield Request("post", json_options(texts), texts)
+
+    def searched_texts(self) -> list[Values]:
+        """Return the texts of all rows by the names that the view reads, each once."""
+        names = self.sender.names[self.url]
+        by_row = [texts_of_row(row) for row in self.rows]
+        known = [{name: row[name] for name in row.keys() & names} for row in by_row]
+        return without_copies([texts for texts in known if texts])
 
     def long_form(self) -> Request:
         data = self.form_data(lengthened(self.likely, self.pages))
@@ -273,9 +285,15 @@ def without_copies(bodies: list[Values]) -> list[Values]:
 
 def differs(answer: Answer, usual: Answer) -> bool:
     """Return whether a view did something else than before."""
-    if answer.outcome != usual.outcome or answer.mails or answer.changes:
-        return True
-    return len(answer.text) != len(usual.text)
+    return effects_of(answer) != effects_of(usual)
+
+
+def effects_of(answer: Answer) -> tuple[object, ...]:
+    changes = {
+        (change.model, bool(change.old), *(field.name for field in change.fields()))
+        for change in answer.changes
+    }
+    return answer.outcome, len(answer.text), len(answer.mails), changes
 
 
 def lengthened(values: Values, pages: list[Answer]) -> Values:

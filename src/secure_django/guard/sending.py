@@ -46,6 +46,7 @@ WRITE = re.compile(
 )
 # The keys of rate limits: allauth's, which secure_django.ratelimit uses, and others'.
 COUNTER = re.compile(r"\brl:|throttle|rate_?limit")
+QUOTED = re.compile(r"[\"`](\w+)[\"`]")
 RENAMING = {"link", "rename", "replace", "symlink"}
 OWN_TABLES = {model._meta.db_table: model for model in WATCHED_MODELS}
 
@@ -94,11 +95,15 @@ class Answer(NamedTuple):
     changes: list[Change]
     files: list[bytes]  # that were stored
     limits: list[str]  # the keys of rate limits that counted it
-    queries: int
+    statements: list[str]  # of SQL
     opened: list[str]  # the paths of files
     noticed: list[str]  # what tables say about it
     handled: list[str]  # exceptions that own code has handled
     handled_texts: list[str]  # what those say
+
+    def tables(self) -> set[str]:
+        """Return the names in quotes of all statements: those of tables, too."""
+        return set(QUOTED.findall(" ".join(self.statements)))
 
     @property
     def is_cut_short(self) -> bool:
@@ -211,7 +216,7 @@ class Sender:
             changes,
             files,
             limits,
-            len(statements),
+            statements,
             list(self.opened),
             list(NOTICED),
             list(HANDLED),

@@ -15,7 +15,7 @@ from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.values import without_none
 
 # What no number, date, key or choice is.
-ODD_VALUES = ("", "x", "-1", "9" * 30, "2026-02-30", "NaN")
+ODD_VALUES = ("", "x", "-1", "9" * 18, "2026-02-30", "NaN")
 ODD_JSON: tuple[Any, ...] = (None, [], {}, -1, "x")
 NO_JSON = {"data": "{", "content_type": "application/json"}
 

@@ -51,12 +51,12 @@ class MeasuredPage:
         self.route = route
         self.url = sender.world.url(route)
         self.owner = sender.world.people_of(route)["owner"]
-        self.queries = sender.send(self.owner, self.url).queries
+        self.queries = len(sender.send(self.owner, self.url).statements)
 
     def compare(self, findings: Findings) -> None:
         """Add what grows with the number of objects."""
         page = self.sender.send(self.owner, self.url)
-        if page.queries > self.queries + MORE_QUERIES:
+        if len(page.statements) > self.queries + MORE_QUERIES:
             findings.add(f"{self.route} asks the database once for each object")
         if most_repeated(page) > COPIES and not is_export(page):
             findings.add(f"{self.route} shows all objects at once")

@@ -1,7 +1,7 @@
 """What a page shows once a field of a row has another value."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -26,9 +26,10 @@ def test_no_switch_shows_what_else_belongs_to_others(
     findings = Findings()
     for app in TABLES:
         switches = switches_of_app(sender.world, app, person)
-        usual = read_pages(sender, app, person) if switches else set()
+        routes = [route for route in OWN_ROUTES if app_of(route) == app]
+        pages = Pages(sender, person, routes if switches else [])
         for switch in switches:
-            sentences = read_after(switch, sender, app, person) - usual
+            sentences = read_after(switch, pages) - pages.usual
             for sentence in filter(switch.is_no_permission, sentences):
                 findings.add(f"Once {switch}, {sentence}", person)
     findings.report(ADVICE.show_own, REASON)
@@ -99,22 +100,39 @@ def values_of_switch(field: Any) -> list[Any]:
     return [key for key in keys if key not in {"", None}]
 
 
-def read_after(switch: Switch, sender: Sender, app: str, person: str) -> set[str]:
-    """Return what is found on the pages of an app once a field has another value."""
+class Pages:
+    """The pages of an app as a person sees them, before a switch is turned."""
+
+    def __init__(self, sender: Sender, person: str, routes: list[str]) -> None:
+        self.sender = sender
+        self.person = person
+        self.tables: dict[str, set[str]] = {}  # of which a page reads rows, by routes
+        asked_routes = [route for route in routes if is_asked(person, route)]
+        self.usual = self.read(asked_routes)
+
+    def read(self, routes: Iterable[str]) -> set[str]:
+        """Return what is found on these pages."""
+        findings = Findings()
+        for route in routes:
+            visit = Visit(self.sender, route, self.person, findings)
+            answer = visit.open_page(self.sender.world.url(route))
+            self.tables.setdefault(route, answer.tables())
+        return findings.sentences()
+
+    def reading(self, model: type[Model]) -> list[str]:
+        """Return the routes of the pages that read rows of a model."""
+        table = model._meta.db_table
+        return [route for route, tables in self.tables.items() if table in tables]
+
+
+def read_after(switch: Switch, pages: Pages) -> set[str]:
+    """Return what is found on the pages that may differ once a field has a value."""
+    world = pages.sender.world
     with transaction.atomic():
         # It may decide who sees a photo, too.
-        sender.world.hidden.clear()
-        sentences = read_pages(sender, app, person) if switch.turn() else set()
+        world.hidden.clear()
+        routes = pages.reading(type(switch.row))
+        sentences = pages.read(routes) if routes and switch.turn() else set()
         transaction.set_rollback(True)
-    sender.world.hidden.clear()
+    world.hidden.clear()
     return sentences
-
-
-def read_pages(sender: Sender, app: str, person: str) -> set[str]:
-    """Return what is found on the pages of an app."""
-    findings = Findings()
-    for route in OWN_ROUTES:
-        if app_of(route) == app and is_asked(person, route):
-            visit = Visit(sender, route, person, findings)
-            visit.open_page(sender.world.url(route))
-    return findings.sentences()

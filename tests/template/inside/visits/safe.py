@@ -17,7 +17,12 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db.models import Q
 from django.forms import modelform_factory
-from django.http import HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import (
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -182,7 +187,7 @@ def book(request, way):
         Visit.objects.create(owner=request.user, patient=request.user, title="Book")
         target = request.POST.get("next", "/")
         is_here = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-        return redirect(target if is_here else "/")
+        return HttpResponseRedirect(target if is_here else "/")
     return page(request, "Book", way)
 
 
