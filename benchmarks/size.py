@@ -126,7 +126,7 @@ EXTREMES = {
     ),
 }
 
-PACKAGE_BOUNDS = Bounds(
+ENGINE_BOUNDS = Bounds(
     statement_nodes=18, packed_assignments=0.1, complex_functions=1.1
 )
 GUARD_BOUNDS = Bounds(statement_nodes=20, packed_assignments=0, complex_functions=0.5)
@@ -139,10 +139,11 @@ class Part(NamedTuple):
     folder: Path
     kinds: tuple[Kind, ...]
     bounds: Bounds
+    without: Path | None = None  # a folder with bounds of its own
 
 
 PARTS = {
-    "the package": Part(PACKAGE, ("code",), PACKAGE_BOUNDS),
+    "the engines": Part(PACKAGE, ("code",), ENGINE_BOUNDS, without=GUARD),
     # Each project collects the tests of the guard.
     "the guard": Part(GUARD, ("code", "tests"), GUARD_BOUNDS),
     "the tests": Part(TESTS, ("code", "tests"), TEST_BOUNDS),
@@ -196,10 +197,11 @@ def count_words(paths: list[Path]) -> int:
     return sum(len(path.read_text(encoding="utf-8").split()) for path in documents)
 
 
-def find_files(folder: Path, *kinds: Kind) -> list[Path]:
-    """Return the files of some kinds."""
+def find_files(folder: Path, *kinds: Kind, without: Path | None = None) -> list[Path]:
+    """Return the files of some kinds, but none of a folder in it."""
     paths = sorted(folder.rglob("*"))
-    return [path for path in paths if kind_of(path, folder) in kinds]
+    found = [path for path in paths if kind_of(path, folder) in kinds]
+    return [path for path in found if without is None or without not in path.parents]
 
 
 def remove_comments(source: str) -> str:
@@ -220,11 +222,13 @@ def format_files(folder: Path) -> None:
     subprocess.run([*command, str(folder)], check=True)
 
 
-def read_modules(folder: Path, *kinds: Kind) -> list[Module]:
+def read_modules(
+    folder: Path, *kinds: Kind, without: Path | None = None
+) -> list[Module]:
     """Return the Python files of some kinds, formatted."""
     with tempfile.TemporaryDirectory() as temporary:
         copies = []
-        for number, path in enumerate(find_files(folder, *kinds)):
+        for number, path in enumerate(find_files(folder, *kinds, without=without)):
             source = path.read_text(encoding="utf-8")
             copy = Path(temporary, f"{number}.py")
             copy.write_text(remove_comments(source), encoding="utf-8")
@@ -322,9 +326,9 @@ def per_hundred(part: int, whole: int) -> float:
     return 100 * part / max(whole, 1)
 
 
-def measure_density(folder: Path, *kinds: Kind) -> Density:
+def measure_density(folder: Path, *kinds: Kind, without: Path | None = None) -> Density:
     """Return how dense some kinds of a folder's files are, of which it has some."""
-    modules = read_modules(folder, *kinds)
+    modules = read_modules(folder, *kinds, without=without)
     lines = [line for module in modules for line in lines_of_code(module)]
     nodes = [node for module in modules for node in ast.walk(module.tree)]
     conditionals = [node for node in nodes if isinstance(node, ast.IfExp)]

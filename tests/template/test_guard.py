@@ -93,7 +93,7 @@ def objects(owner):
 FINDINGS = [
     "POST /visits/<pk>/rename/ changes Visit of the owner (other, patient, staff)",
     "DELETE /visits/<pk>/rename/ changes Visit of the owner (other, patient, staff)",
-    "/visits/<pk>/notes/<note>/ mixes the numbers of two owners: it takes any pk (other)",
+    "/visits/<pk>/notes/<note>/ mixes the numbers of two owners: it takes any pk",
     "/visits/compare/ shows Visit.text (other, patient, staff)",
     "/visits/notes/add/ shows Visit.title (other, patient, staff)",
     "POST /visits/notes/add/ uses Visit of the owner (other, patient, staff)",
@@ -113,7 +113,7 @@ FINDINGS = [
     "POST /visits/book/<way>/ may be repeated without end: it needs a rate limit",
     "POST /visits/book/<way>/ redirects to any site",
     "POST /visits/<pk>/attach/ stores a file of any kind: check its content (owner)",
-    "/visits/<pk>/letters/<note>/ mixes the numbers of two owners: it takes any note (patient)",
+    "/visits/<pk>/letters/<note>/ mixes the numbers of two owners: it takes any note",
     "/visits/results/ shows Visit.title (other, patient, staff)",
     "/visits/days/ asks the database once for each object",
     "/visits/paper/ shows Note.paper (other, patient, staff)",

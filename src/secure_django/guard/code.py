@@ -44,13 +44,13 @@ class Function(NamedTuple):
     def queried_model(self, node: Any) -> type[models.Model] | None:
         """Return the model of a manager or queryset: of Vote.objects, or poll.votes."""
         while isinstance(node, ast.Call | ast.Attribute):
-            if isinstance(node, ast.Attribute):
-                model = as_model(self.resolve(node.value))
-                if model:
-                    return model
-                if node.attr in related_names():
-                    return related_names()[node.attr]
-            node = node.func if isinstance(node, ast.Call) else node.value
+            if isinstance(node, ast.Call):
+                node = node.func
+                continue
+            model = as_model(self.resolve(node.value))
+            if model or node.attr in related_names():
+                return model or related_names()[node.attr]
+            node = node.value
         return None
 
     def added_models(self) -> set[type[models.Model]]:

@@ -34,7 +34,7 @@ RULES = {
     "emails": "an email goes to its reader alone, a stranger gets no user's words",
     "errors": "no odd value ends in an error 500",
     "exports": "a spreadsheet opens no text of a user as a formula",
-    "limits": "a view that adds rows, sends emails or takes a code has a limit",
+    "limits": "a view that adds rows, sends emails or takes a code has a rate limit",
     "links": "a token in a URL cannot be guessed, and ends; no URL has an email",
     "lists": "pages stay as quick and short with more objects",
     "logs": "logs have nothing of what users wrote",

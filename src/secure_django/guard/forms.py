@@ -62,13 +62,12 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     if choices is not None:
         keys = (str(key) for key, _ in choices)
         return value or next(filter(None, keys), "")
-    if isinstance(field.widget, forms.PasswordInput):
-        return PASSWORD
-    for kind, example in EXAMPLES.items():
-        if isinstance(field, kind):
-            is_empty = value in {None, ""}
-            return example.format(number % 22 + 1) if is_empty else value
-    return TEXT
+    kinds = (example for kind, example in EXAMPLES.items() if isinstance(field, kind))
+    example = next(kinds, "")
+    if example:
+        is_empty = value in {None, ""}
+        return example.format(number % 22 + 1) if is_empty else value
+    return PASSWORD if isinstance(field.widget, forms.PasswordInput) else TEXT
 
 
 def image_names(page: Answer) -> set[str]:

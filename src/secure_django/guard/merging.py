@@ -161,6 +161,6 @@ def groups_of(parts: list[Part]) -> Iterator[list[Part]]:
     for part in sorted(parts, key=lambda part: part.rank):
         if part not in consequences:
             groups[topic(part.sentence)].append(part)
-    worst = next((name for name in groups if name.startswith("access: ")), "open")
+    worst = next((name for name in groups if name.startswith("access to ")), "open")
     groups[worst] += consequences
     yield from filter(None, groups.values())

@@ -234,14 +234,20 @@ class Payloads:
             return
         keys = {str(row.pk) for row in self.rows}
         has_key = any(ANY_KEY.fullmatch(name) for name in free_names)
-        rows = self.rows if has_key else self.rows[:1]
-        usual = self.sender.last
+        bodies = [with_keys_of(row, values) for row in self.rows]
+        bodies = without_copies(bodies if has_key else bodies[:1])
         for text in sorted(texts_of_view(self.route) | keys):
-            for row in rows:
-                body = with_keys_of(row, values)
-                yield self.post(body | with_text(body, free_names, text))
-                if not differs(self.sender.last, usual):
-                    break  # nothing compares with this text
+            yield from self.command(text, free_names, bodies)
+
+    def command(
+        self, text: str, names: set[str], bodies: list[Values]
+    ) -> Iterator[Request]:
+        """Yield a text with the keys of each row, if the view compares with it."""
+        usual = self.sender.last
+        for body in bodies:
+            yield self.post(body | with_text(body, names, text))
+            if not differs(self.sender.last, usual):
+                break
 
     def json(self) -> Iterator[Request]:
         """Yield what a view may do that reads the body of a request by itself."""

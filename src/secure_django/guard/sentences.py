@@ -162,13 +162,14 @@ def rank(sentence: str) -> tuple[int, str]:
 def topic(sentence: Sentence) -> str:
     """Return what the sentences of one weakness of a page have in common.
 
-    That is whether others read or change something there, or else the whole sentence
+    That is access to what others read or change there, or else the whole sentence
     without the names of fields.
     """
     condition = "once " if sentence.condition else ""
-    kind = severity_of(sentence.what).name
-    if kind in {"changes", "reads"}:
-        return f"{condition}access: {kind}"
+    if severity_of(sentence.what).name in {"changes", "reads"}:
+        # A page shows an email for another reason than what it is about.
+        is_about_users = " User." in f" {sentence.what}"
+        return f"{condition}access to {'users' if is_about_users else 'objects'}"
     if "answers 500" in sentence.what:
         return f"{condition}error"
     if sentence.what.endswith("do so by POST"):

@@ -16,7 +16,7 @@ from secure_django.guard.findings import Findings
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
 from secure_django.guard.requests import Request, json_options
-from secure_django.guard.rows import ends_of, has_texts, users_of
+from secure_django.guard.rows import Values, ends_of, has_texts, users_of
 from secure_django.guard.sending import Sender, body_of
 from secure_django.guard.tables import OWN_APPS, is_tested, named
 from secure_django.guard.typed import OUTSIDER
@@ -112,8 +112,8 @@ def answers_about(sender: Sender, route: str) -> Iterator[list[str]]:
     url = sender.world.url(route)
     fitting = without_none(fitting_values(sender.send(None, url)))
     sender.send(None, url, "post", data=fitting)
-    names = {name for name, value in fitting.items() if value == OUTSIDER}
-    names |= {name for name in sender.names[url] if "mail" in name}
+    read_names = [name for name in sender.names[url] if "mail" in name]
+    names = {*read_names, *names_of_emails(fitting)}
     owner_email = email_of(sender.world.people_of(route)["owner"])
     if not names or not owner_email:
         return
@@ -124,6 +124,10 @@ def answers_about(sender: Sender, route: str) -> Iterator[list[str]]:
     as_query = [request._replace(method="get") for request in as_form]
     for requests in (as_form, as_json, as_query):
         yield [told(sender, url, *each) for each in zip(requests, emails, strict=True)]
+
+
+def names_of_emails(values: Values) -> set[str]:
+    return {name for name, value in values.items() if value == OUTSIDER}
 
 
 def told(sender: Sender, url: str, request: Request, email: str) -> str:

@@ -22,10 +22,8 @@ def test_what_is_changed_by_what_was_read_is_locked() -> None:
     for app in OWN_APPS:
         functions = [*functions_of_app(app.name)]
         for function in functions:
-            faults = {*faults_of_function(function)}
-            if faults and not is_locked(function, functions):
-                for sentence in faults:
-                    findings.add(sentence)
+            for sentence in faults_without_lock(function, functions):
+                findings.add(sentence)
     findings.report(
         "Read the row by select_for_update() in transaction.atomic(), or let the"
         " database calculate, by F() in update().",
@@ -33,6 +31,11 @@ def test_what_is_changed_by_what_was_read_is_locked() -> None:
         "Only if all who call it hold a lock, name the function in tests/table.py of"
         ' the app: LOCKED = {"take_seat"}',
     )
+
+
+def faults_without_lock(function: Function, functions: list[Function]) -> set[str]:
+    faults = {*faults_of_function(function)}
+    return set() if faults and is_locked(function, functions) else faults
 
 
 def is_locked(function: Function, functions: list[Function], depth: int = 3) -> bool:
@@ -142,9 +145,8 @@ def passed_states(function: Function) -> Iterator[str]:
     asked = {unparsed(node) for test in conditions(function) for node in ast.walk(test)}
     for part in function.parts:
         target = assigned_attribute(part)
-        if target is None or ast.unparse(target.value) not in saved:
-            continue
-        if ast.unparse(target) in asked:
+        is_saved = target and ast.unparse(target.value) in saved
+        if target and is_saved and ast.unparse(target) in asked:
             yield (
                 f"{function.place_of(part)} sets {ast.unparse(target)}, for which it"
                 " has asked before: two requests may both get here"

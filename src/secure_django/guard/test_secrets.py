@@ -21,6 +21,7 @@ SECRET = re.compile(
 TOKEN = re.compile(r"(.*_)?(api_key|token)(_hash)?")
 # A link may have a token, but none of these.
 OF_NO_URL = re.compile(r"(.*_)?(api_?key|apikey|otp|passcode|password|pin|secret)")
+OF_QUERY = re.compile(r"[\w.]+\.GET(?:\.get)?[(\[]'(\w+)'.*[)\]]")
 # Of a form that asks for it twice.
 REPEATED = re.compile(r"again|confirm|repeat")
 ENDING = re.compile(
@@ -64,14 +65,9 @@ def test_no_secret_is_read_from_a_query() -> None:
 
 def is_secret_of_query(part: ast.AST) -> bool:
     """Return whether code is request.GET["pin"] or request.GET.get("pin")."""
-    if isinstance(part, ast.Subscript):
-        values, names = part.value, [part.slice]
-    elif isinstance(part, ast.Call) and name_of(part.func) == "get":
-        values, names = getattr(part.func, "value", part.func), part.args[:1]
-    else:
-        return False
-    texts = [str(name.value) for name in names if isinstance(name, ast.Constant)]
-    return name_of(values) == "GET" and any(map(OF_NO_URL.fullmatch, texts))
+    text = ast.unparse(part) if isinstance(part, ast.Call | ast.Subscript) else ""
+    match = OF_QUERY.fullmatch(text)
+    return match is not None and bool(OF_NO_URL.fullmatch(match[1]))
 
 
 def names_read(side: ast.AST) -> Iterator[str]:
@@ -89,20 +85,25 @@ def test_secrets_that_open_something_end() -> None:
     findings = Findings()
     lasting = named_fields("LASTING")
     for app in OWN_APPS:
-        opened = parameters_of(app.name)
-        functions = [*functions_of_app(app.name)]
-        for model in OWN_MODELS:
-            if model._meta.app_config.name != app.name or ends(model, functions):
-                continue
-            for field in filter(is_token, model._meta.concrete_fields):
-                name = f"{model.__name__}.{field.name}"
-                if field.name not in opened and name not in lasting:
-                    findings.add(f"{name} never ends")
+        for name in sorted({*endless_tokens(app.name)} - lasting):
+            findings.add(f"{name} never ends")
     findings.report(
         "Store until when it is valid, as in expires_at, and let the view ask for it.",
         "Only if it is meant to last, name it in tests/table.py of the app:"
         ' LASTING = {"Feed.token"}',
     )
+
+
+def endless_tokens(app: str) -> Iterator[str]:
+    """Yield the fields of an app's models with a secret that is never too old."""
+    functions = [*functions_of_app(app)]
+    opened = parameters_of(app)
+    models_of_app = [each for each in OWN_MODELS if each._meta.app_config.name == app]
+    for model in models_of_app:
+        tokens = filter(is_token, model._meta.concrete_fields)
+        names = [field.name for field in tokens if field.name not in opened]
+        if names and not ends(model, functions):
+            yield from (f"{model.__name__}.{name}" for name in names)
 
 
 def parameters_of(app: str) -> set[str]:

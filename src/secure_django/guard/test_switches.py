@@ -25,19 +25,25 @@ def test_no_switch_shows_what_else_belongs_to_others(
     """A page that is open once `is_public` is true shows only what it is meant to."""
     findings = Findings()
     for app in TABLES:
-        switches = switches_of_app(sender.world, app, person)
-        routes = [route for route in OWN_ROUTES if app_of(route) == app]
-        pages = Pages(sender, person, routes if switches else [])
-        for switch in switches:
-            sentences = read_after(switch, pages) - pages.usual
-            for sentence in filter(switch.is_no_permission, sentences):
-                findings.add(f"Once {switch}, {sentence}", person)
+        for sentence in sentences_once_turned(sender, app, person):
+            findings.add(sentence, person)
     findings.report(ADVICE.show_own, REASON)
 
 
 PUBLISHES = re.compile(r"(^|_)(listed|open|public|published|shared|visible)(_|$)")
 FIELD = re.compile(r"\w+\.\w+")  # Note.text
 PUBLIC_VALUES = ("everybody", "everyone", "open", "public", "published", "visible")
+
+
+def sentences_once_turned(sender: Sender, app: str, person: str) -> Iterator[str]:
+    """Yield what is found on the pages of an app only once a switch is turned."""
+    switches = switches_of_app(sender.world, app, person)
+    routes = [route for route in OWN_ROUTES if app_of(route) == app]
+    pages = Pages(sender, person, routes if switches else [])
+    for switch in switches:
+        sentences = read_after(switch, pages) - pages.usual
+        for sentence in filter(switch.is_no_permission, sentences):
+            yield f"Once {switch}, {sentence}"
 
 
 class Switch(NamedTuple):

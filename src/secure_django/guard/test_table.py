@@ -67,9 +67,8 @@ def test_every_url_answers_as_the_access_table_says(
             expected = row.answer(person)
             for fault in faults_of_answer(page, expected):
                 findings.add(f"{route} {fault}", person)
-            if "caches" in CONFIG.rules and may_be_shared(page):
-                is_said = "Cache-Control" in page.response.headers
-                findings.add(f"{route} {SHARED}" if is_said else NOTHING_SAID, person)
+            for fault in faults_of_cache(page, route):
+                findings.add(fault, person)
     findings.report(
         f"If the row is right, change the view. {ADVICE.find_nothing}",
         "Only if the page is meant for them, change the row. If the object belongs to"
@@ -83,6 +82,13 @@ def faults_of_answer(page: Answer, expected: str) -> Iterator[str]:
         yield from faults_of_error(page.response)
     elif page.outcome != expected:
         yield f"answers {page.outcome}, not {expected}"
+
+
+def faults_of_cache(page: Answer, route: str) -> Iterator[str]:
+    if "caches" not in CONFIG.rules or not may_be_shared(page):
+        return
+    is_said = "Cache-Control" in page.response.headers
+    yield f"{route} {SHARED}" if is_said else NOTHING_SAID
 
 
 def may_be_shared(page: Answer) -> bool:
