@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from benchmarks.hurried import Feature, Weakness, describe_places
+from benchmarks.hurried import FOLDER, Feature, Weakness, describe_places
 from secure_django.commands.tasks import STEPS, TASKS
 from tests.support.baking import ROOT, clean_environment
 
@@ -211,13 +211,13 @@ def run_exploits(project: Path, feature: Feature) -> dict[str, str]:
 
     At the end, the project is as before.
     """
+    tests = project / feature.name / "tests"
     copies = {
-        project / "tests" / "exploiting.py": "exploiting.py",
-        project / feature.name / "tests" / "test_exploits.py": "exploits.py",
+        project / "tests" / "exploiting.py": FOLDER / "exploiting.py",
+        tests / "test_exploits.py": feature.folder / "exploits.py",
     }
-    for target, name in copies.items():
-        folder = feature.folder if name == "exploits.py" else feature.folder.parent
-        target.write_text((folder / name).read_text("utf-8"), encoding="utf-8")
+    for target, source in copies.items():
+        target.write_text(source.read_text("utf-8"), encoding="utf-8")
     report = project / "reports" / "exploits.xml"
     try:
         output = run_command(
