@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +52,10 @@ class Scored(NamedTuple):
     def is_prevented(self) -> bool:
         """Return whether the project prevents it, as the feature's file says."""
         return bool(self.weakness.prevented) and not self.is_there
+
+    def is_noticed_by(self, tool: str) -> bool:
+        """Return whether a tool names it, and it is there."""
+        return self.is_there and tool in self.lines
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -94,9 +99,7 @@ def with_words_of_kinds(feature: Feature) -> Feature:
     return feature._replace(weaknesses=weaknesses)
 
 
-def score(
-    feature: Feature, project: Path, options: argparse.Namespace
-) -> list[Scored]:
+def score(feature: Feature, project: Path, options: argparse.Namespace) -> list[Scored]:
     """Return what each tool notices of a feature, in a copy of a project."""
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copytree(project, Path(folder) / "my-secure-site")
@@ -200,22 +203,20 @@ def row_of(name: str, scored: list[Scored]) -> list[object]:
         count(scored, lambda _: True),
         count(scored, lambda it: it.is_prevented),
         count(scored, lambda it: not it.is_there and not it.is_prevented),
-        *[
-            count(scored, lambda it, tool=tool: it.is_there and tool in it.lines)
-            for tool in TOOLS
-        ],
+        *[count(scored, partial(Scored.is_noticed_by, tool=tool)) for tool in TOOLS],
     ]
 
 
 def print_results(scored: list[Scored]) -> None:
     """Print a table by features, and one by kinds."""
-    for title, name_of in (
-        ("feature", lambda it: it.feature),
-        ("kind", lambda it: it.weakness.kind),
-    ):
+    names = {
+        "feature": [it.feature for it in scored],
+        "kind": [it.weakness.kind for it in scored],
+    }
+    for title, names_of_scored in names.items():
         groups: dict[str, list[Scored]] = {}
-        for it in scored:
-            groups.setdefault(name_of(it), []).append(it)
+        for name, it in zip(names_of_scored, scored, strict=True):
+            groups.setdefault(name, []).append(it)
         rows = [row_of(name, groups[name]) for name in sorted(groups)]
         header = [title, "weaknesses (serious)", "prevented", "not shown"]
         print_table([*header, *TOOLS], [*rows, row_of("all", scored)])

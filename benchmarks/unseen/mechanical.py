@@ -5,8 +5,9 @@ each model, by model_bakery. `python -m tests.mechanical APP` prints the further
 that these rows name.
 """
 
-# Imports are those of the generated project.
+# Imports are those of the generated project, once Django is set up.
 # mypy: ignore-errors
+# ruff: noqa: ANN401, I001, PLC0415, SLF001
 
 import sys
 from pathlib import Path

@@ -7,6 +7,7 @@ names of the fields in its forms.
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
+# ruff: noqa: ANN401, ARG001
 
 import json
 import os
@@ -16,9 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.test import Client
 
-from secure_django.guard.access import OWN_ROUTES, PARAMETER, app_of_view, roles
+from secure_django.guard.access import (
+    OWN_ROUTES,
+    PARAMETER,
+    app_of_view,
+    is_login,
+    roles,
+)
 from secure_django.guard.tables import objects_of
 from secure_django.guard.users import new_user
 
@@ -30,6 +38,7 @@ FIELD = re.compile(r"<(?:input|select|textarea)\b[^>]*\bname=\"([^\"]+)\"")
 NO_FIELDS = {"csrfmiddlewaretoken"}
 # Schemathesis speaks HTTP, and sends no header Origin.
 PLAIN = {
+    "MIDDLEWARE": ["tests.test_served.refuse", *settings.MIDDLEWARE],
     "SECURE_SSL_REDIRECT": False,
     "SESSION_COOKIE_NAME": "sessionid",
     "CSRF_COOKIE_NAME": "csrftoken",
@@ -37,7 +46,19 @@ PLAIN = {
 }
 
 
+def refuse(get_response: Any) -> Any:
+    """Answer 401 instead of a redirect to the log-in, which looks like a success."""
+
+    def middleware(request: Any) -> Any:
+        response = get_response(request)
+        is_refusal = is_login(response.headers.get("Location", ""))
+        return HttpResponse(status=401) if is_refusal else response
+
+    return middleware
+
+
 def test_served(transactional_db: None, settings: Any, request: Any) -> None:
+    """Serve the feature until Schemathesis ends."""
     for name, value in PLAIN.items():
         setattr(settings, name, value)
     peers = {name: new_user() for name in ("owner", "other")}
@@ -61,6 +82,7 @@ def test_served(transactional_db: None, settings: Any, request: Any) -> None:
 
 
 def write(name: str, content: Any) -> None:
+    """Write a file of JSON."""
     (REPORTS / name).write_text(json.dumps(content, indent=1, default=str))
 
 
@@ -71,6 +93,7 @@ def make_objects(owner: Any) -> dict[str, Any]:
 
 
 def client_of(user: Any) -> Client:
+    """Return a client that is logged in."""
     client = Client(raise_request_exception=False)
     client.force_login(user)
     return client
@@ -122,10 +145,12 @@ def path_item(route: str, client: Client, values: dict[str, Any]) -> dict[str, A
 
 
 def text_of(response: Any) -> str:
+    """Return the text of a page, nothing for a file."""
     return "" if response.streaming else response.content.decode(errors="replace")
 
 
 def parameter(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return what the schema says of a parameter of a URL."""
     value = values.get(name, 0)
     kind = "integer" if isinstance(value, int) else "string"
     return {

@@ -7,7 +7,7 @@ guard's source and from the rules of Ruff and Bandit, before any feature was sco
 
 from benchmarks.hurried import KINDS as HURRIED_KINDS
 
-# What the guard itself ranks as reading: see `reads` in secure_django/guard/sentences.py.
+# What the guard ranks as reading too: `reads` in secure_django/guard/sentences.py.
 READS = r"answers (200|away), not (40\d|log-in|reauth)|sends \w+\.\w+ to others"
 # Fields that say how far something has come.
 STATE = r"(\w+_)?(status|state|step|stage|phase|at|on|until)\b|is_\w+"
