@@ -5,10 +5,11 @@ weaknesses are there. Then somebody in a hurry pastes its access table, and the
 project's checks and other tools run once. A weakness is noticed when a failure names
 its place with a fitting word, as in benchmarks.hurried.
 
-uv run python -m benchmarks.unseen [--feature polls] [--show] [--folder FOLDER]
+uv run python -m benchmarks.unseen [--feature polls] [--save FILE] [--folder FOLDER]
 """
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from benchmarks.hurried import Feature, Weakness, read_features
 from benchmarks.hurried.checks import (
     Outcome,
     add_feature,
-    find_notice,
+    find_notices,
     run_checks,
     run_exploits,
 )
@@ -41,21 +42,19 @@ BROKEN = ("INTERNALERROR", "Traceback", "was not asked")
 
 
 class Scored(NamedTuple):
-    """A weakness, and the line by which each tool names it."""
+    """A weakness, and the lines by which each tool names it."""
 
     feature: str
-    weakness: Weakness
+    name: str
+    kind: str
+    is_serious: bool
     is_there: bool  # its exploit has passed
-    lines: dict[str, str]  # by the name of the tool
-
-    @property
-    def is_prevented(self) -> bool:
-        """Return whether the project prevents it, as the feature's file says."""
-        return bool(self.weakness.prevented) and not self.is_there
+    is_prevented: bool  # by the project, as the feature's file says
+    lines: dict[str, list[str]]  # by the name of the tool
 
     def is_noticed_by(self, tool: str) -> bool:
         """Return whether a tool names it, and it is there."""
-        return self.is_there and tool in self.lines
+        return self.is_there and bool(self.lines.get(tool))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,6 +74,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--show", action="store_true", help="print the lines that name a weakness"
+    )
+    parser.add_argument(
+        "--save", type=Path, help="write each weakness with its lines to this file"
+    )
+    parser.add_argument(
+        "--read", type=Path, help="only print the tables of what --save has written"
     )
     return parser.parse_args()
 
@@ -115,10 +120,13 @@ def score(feature: Feature, project: Path, options: argparse.Namespace) -> list[
             outcomes = run_tools(feature, copy)
     return [
         Scored(
-            feature.name,
-            weakness,
-            weakness.name in there,
-            find_lines(feature, weakness, outcomes),
+            feature=feature.name,
+            name=weakness.name,
+            kind=weakness.kind,
+            is_serious=weakness.is_serious,
+            is_there=weakness.name in there,
+            is_prevented=bool(weakness.prevented) and weakness.name not in there,
+            lines=find_lines(feature, weakness, outcomes),
         )
         for weakness in feature.weaknesses
     ]
@@ -172,15 +180,16 @@ def broken_lines(outcomes: list[Outcome]) -> list[str]:
 
 def find_lines(
     feature: Feature, weakness: Weakness, outcomes: dict[str, list[Outcome]]
-) -> dict[str, str]:
-    """Return the first line of each tool that names a weakness."""
-    lines: dict[str, str] = {}
+) -> dict[str, list[str]]:
+    """Return the lines of each tool that name a weakness, each once."""
+    lines: dict[str, list[str]] = {}
     for tool, found in outcomes.items():
         further = SCHEMATHESIS.get(weakness.kind) if tool == "Schemathesis" else None
         words = f"{weakness.words}|{further}" if further else weakness.words
-        notice = find_notice(feature, weakness._replace(words=words), found)
-        if notice:
-            lines[tool] = notice.line
+        notices = find_notices(feature, weakness._replace(words=words), found)
+        own_lines = list(dict.fromkeys(notice.line for notice in notices))
+        if own_lines:
+            lines[tool] = own_lines
     return lines
 
 
@@ -192,7 +201,7 @@ def tell(text: str) -> None:
 def count(scored: Iterable[Scored], is_counted: Callable[[Scored], bool]) -> str:
     """Return how many are counted, and how many of them are serious."""
     counted = [it for it in scored if is_counted(it)]
-    serious = sum(it.weakness.is_serious for it in counted)
+    serious = sum(it.is_serious for it in counted)
     return f"{len(counted)} ({serious})"
 
 
@@ -211,7 +220,7 @@ def print_results(scored: list[Scored]) -> None:
     """Print a table by features, and one by kinds."""
     names = {
         "feature": [it.feature for it in scored],
-        "kind": [it.weakness.kind for it in scored],
+        "kind": [it.kind for it in scored],
     }
     for title, names_of_scored in names.items():
         groups: dict[str, list[Scored]] = {}
@@ -226,19 +235,36 @@ def print_results(scored: list[Scored]) -> None:
 def print_lines(scored: list[Scored]) -> None:
     """Print the line of each tool that names a weakness."""
     for it in scored:
-        print(f"{it.feature}: {it.weakness.name}, {it.weakness.kind}")
-        for tool, line in it.lines.items():
-            print(f"    {tool}: {line}")
+        print(f"{it.feature}: {it.name}, {it.kind}")
+        for tool, lines in it.lines.items():
+            for line in lines:
+                print(f"    {tool}: {line}")
     print()
 
 
-def main() -> None:
-    """Score the chosen features."""
-    options = parse_arguments()
+def score_all(options: argparse.Namespace) -> list[Scored]:
+    """Score the chosen features, and go on after one that breaks the tool."""
     scored: list[Scored] = []
     with generated(ALL_ON) as project:
         for feature in choose(options):
-            scored += score(feature, project, options)
+            try:
+                scored += score(feature, project, options)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is told
+                tell(f"{feature.name} was not scored: {type(error).__name__}: {error}")
+            if options.save:
+                content = [it._asdict() for it in scored]
+                options.save.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return scored
+
+
+def main() -> None:
+    """Score the chosen features, or read what was scored."""
+    options = parse_arguments()
+    if options.read:
+        content = json.loads(options.read.read_text(encoding="utf-8"))
+        scored = [Scored(**it) for it in content]
+    else:
+        scored = score_all(options)
     if options.show:
         print_lines(scored)
     print_results(scored)
