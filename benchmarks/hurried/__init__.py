@@ -112,7 +112,9 @@ def insert_after(path: Path, place: str, line: str) -> None:
     path.write_text(before + found + line + after, encoding="utf-8", newline="\n")
 
 
-def read_weakness(name: str, table: dict[str, Any]) -> Weakness:
+def read_weakness(
+    name: str, table: dict[str, Any], kinds: dict[str, str] = KINDS
+) -> Weakness:
     """Return a weakness as its table in weaknesses.toml describes it."""
     return Weakness(
         name,
@@ -122,26 +124,30 @@ def read_weakness(name: str, table: dict[str, Any]) -> Weakness:
         table.get("code", []),
         table.get("routes", []),
         table.get("names", []),
-        table.get("words", KINDS[table["kind"]]),
+        table.get("words", kinds[table["kind"]]),
         table.get("prevented", ""),
     )
 
 
-def read_feature(folder: Path) -> Feature:
+def read_feature(folder: Path, kinds: dict[str, str] = KINDS) -> Feature:
     """Return the feature of a folder."""
     text = (folder / "weaknesses.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     weaknesses = [
-        read_weakness(name, weakness) for name, weakness in table["weaknesses"].items()
+        read_weakness(name, weakness, kinds)
+        for name, weakness in table["weaknesses"].items()
     ]
     mount = table.get("mount", f"{folder.name}/")
     return Feature(folder, table["request"], mount, weaknesses)
 
 
-def read_features() -> list[Feature]:
-    """Return all features of this folder."""
+def read_features(
+    folder: Path = FOLDER, kinds: dict[str, str] = KINDS
+) -> list[Feature]:
+    """Return all features of a folder, by default of this one."""
     return [
-        read_feature(path.parent) for path in sorted(FOLDER.glob("*/weaknesses.toml"))
+        read_feature(path.parent, kinds)
+        for path in sorted(folder.glob("*/weaknesses.toml"))
     ]
 
 

@@ -5,11 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from benchmarks.hurried import Feature, Weakness, describe_places
+from benchmarks.hurried import FOLDER, Feature, Weakness, describe_places
 from secure_django.commands.tasks import STEPS, TASKS
 from tests.support.baking import ROOT, clean_environment
 
@@ -171,7 +172,14 @@ def tell_lines(text: str) -> list[str]:
 def find_notice(
     feature: Feature, weakness: Weakness, outcomes: list[Outcome]
 ) -> Notice | None:
-    """Return the first line of a check that names the weakness.
+    """Return the first line of a check that names the weakness."""
+    return next(find_notices(feature, weakness, outcomes), None)
+
+
+def find_notices(
+    feature: Feature, weakness: Weakness, outcomes: list[Outcome]
+) -> Iterator[Notice]:
+    """Yield the lines of checks that name the weakness.
 
     A line must name its route, the line of its code, its view or its field. A fitting
     word must stand in it, in the heading above it, or in the name of the test.
@@ -182,16 +190,14 @@ def find_notice(
     for outcome in outcomes:
         seconds += outcome.seconds
         for failure in outcome.failures:
-            line = find_line(failure, places, words)
-            if line:
-                return Notice(outcome.check, seconds, line)
-    return None
+            for line in find_lines(failure, places, words):
+                yield Notice(outcome.check, seconds, line)
 
 
-def find_line(
+def find_lines(
     failure: Failure, places: list[re.Pattern[str]], words: re.Pattern[str]
-) -> str:
-    """Return the first line that names a place with a fitting word, or nothing."""
+) -> Iterator[str]:
+    """Yield the lines that name a place with a fitting word."""
     heading = ""
     for line in failure.lines:
         if len(line) <= LONGEST_LINE and any(place.search(line) for place in places):
@@ -200,10 +206,9 @@ def find_line(
             for place in places:
                 rest = place.sub("", rest)
             if words.search(f"{failure.title} {heading} {rest}"):
-                return line
+                yield line
         if line.rstrip().endswith(":"):
             heading = line
-    return ""
 
 
 def run_exploits(project: Path, feature: Feature) -> dict[str, str]:
@@ -211,13 +216,13 @@ def run_exploits(project: Path, feature: Feature) -> dict[str, str]:
 
     At the end, the project is as before.
     """
+    tests = project / feature.name / "tests"
     copies = {
-        project / "tests" / "exploiting.py": "exploiting.py",
-        project / feature.name / "tests" / "test_exploits.py": "exploits.py",
+        project / "tests" / "exploiting.py": FOLDER / "exploiting.py",
+        tests / "test_exploits.py": feature.folder / "exploits.py",
     }
-    for target, name in copies.items():
-        folder = feature.folder if name == "exploits.py" else feature.folder.parent
-        target.write_text((folder / name).read_text("utf-8"), encoding="utf-8")
+    for target, source in copies.items():
+        target.write_text(source.read_text("utf-8"), encoding="utf-8")
     report = project / "reports" / "exploits.xml"
     try:
         output = run_command(
