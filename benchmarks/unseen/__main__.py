@@ -3,7 +3,7 @@
 Each feature goes into a copy of a generated project. Its exploits show which of its
 weaknesses are there. Then somebody in a hurry pastes its access table, and the
 project's checks and other tools run once. A weakness is noticed when a failure names
-its place with a fitting word, as in benchmarks.hurried.
+its place with a fitting word, as in tests.guard.hurried.
 
 uv run python -m benchmarks.unseen [--feature polls] [--save FILE] [--folder FOLDER]
 """
@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import generated, print_table
-from benchmarks.hurried import Feature, Weakness, read_features
-from benchmarks.hurried.checks import (
+from benchmarks.unseen import FOLDER
+from benchmarks.unseen.others import run_others
+from benchmarks.unseen.pasting import add_tests, paste_table
+from benchmarks.unseen.schemathesis import run_schemathesis
+from benchmarks.unseen.words import KINDS, SCHEMATHESIS
+from tests.guard.hurried import Feature, Weakness, read_features
+from tests.guard.hurried.checks import (
     Outcome,
     add_feature,
     find_notices,
     run_checks,
     run_exploits,
 )
-from benchmarks.unseen import FOLDER
-from benchmarks.unseen.others import run_others
-from benchmarks.unseen.pasting import add_tests, paste_table
-from benchmarks.unseen.schemathesis import run_schemathesis
-from benchmarks.unseen.words import KINDS, SCHEMATHESIS
 from tests.support.baking import ALL_ON
 
 GUARD = "the project"  # its own checks: the guard, Ruff, Bandit and the others

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from benchmarks.hurried import Feature
-from benchmarks.hurried.checks import Failure, Outcome, run_command, used_seconds
+from tests.guard.hurried import Feature
+from tests.guard.hurried.checks import Failure, Outcome, run_command, used_seconds
 
 BANDIT_LINE = "{relpath}:{line}: {test_id} {msg}"
 

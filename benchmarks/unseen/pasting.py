@@ -8,14 +8,14 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks.hurried import Feature
-from benchmarks.hurried.checks import (
+from benchmarks.unseen import FOLDER
+from tests.guard.hurried import Feature
+from tests.guard.hurried.checks import (
     must_run,
     pytest_command,
     read_report,
     run_command,
 )
-from benchmarks.unseen import FOLDER
 
 HELPER = "mechanical.py"
 TEST = "test_every_url_has_an_access_rule"

@@ -7,15 +7,15 @@ import os
 import re
 from pathlib import Path
 
-from benchmarks.hurried import Feature
-from benchmarks.hurried.checks import (
+from benchmarks.unseen import FOLDER
+from tests.guard.hurried import Feature
+from tests.guard.hurried.checks import (
     Failure,
     Outcome,
     pytest_command,
     run_command,
     used_seconds,
 )
-from benchmarks.unseen import FOLDER
 
 VERSION = "4.32.5"
 SECONDS = 60  # of each run; what it has found by then counts

@@ -6,7 +6,7 @@ guard's source and from the rules of Ruff and Bandit, before any feature was sco
 The place of a weakness is taken out of a line before the words are looked for.
 """
 
-from benchmarks.hurried import KINDS as HURRIED_KINDS
+from tests.guard.hurried import KINDS as HURRIED_KINDS
 
 # A sentence in which the field is the place itself: `shows Note.text (other)`.
 NOTHING = r" +(\(|from|by|:|$)"

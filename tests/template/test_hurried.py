@@ -1,15 +1,15 @@
-"""The features of benchmarks/hurried: every exploit runs, and succeeds as it says."""
+"""The features of tests/guard/hurried: every exploit runs, and succeeds as it says."""
 
 import pytest
 
-from benchmarks.hurried import Feature, read_features
-from benchmarks.hurried.checks import add_feature, run_exploits
+from tests.guard.hurried import Feature, read_features
+from tests.guard.hurried.checks import add_feature, run_exploits
 from tests.support.baking import ALL_ON, RAW, Project
 
 FEATURES = read_features()
 
 
-@pytest.mark.tier("scheduled", "benchmarks/hurried/*", f"{RAW}/*.py")
+@pytest.mark.tier("scheduled", "tests/guard/hurried/*", f"{RAW}/*.py")
 @pytest.mark.parametrize(
     "feature", FEATURES, ids=[feature.name for feature in FEATURES]
 )

@@ -6,7 +6,7 @@ failure names its place with a fitting word.
 
 With --fixed, it counts the weaknesses that are left in the variants whose checks pass.
 
-uv run python -m benchmarks.hurried [--feature shop] [--fixed] [--show]
+uv run python -m tests.guard.hurried [--feature shop] [--fixed] [--show]
 """
 
 import argparse
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import generated, print_table
-from benchmarks.hurried import Feature, Weakness, read_features
-from benchmarks.hurried.checks import (
+from tests.guard.hurried import Feature, Weakness, read_features
+from tests.guard.hurried.checks import (
     Notice,
     add_feature,
     find_notice,
@@ -68,7 +68,7 @@ class Total(NamedTuple):
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hurried")
+    parser = argparse.ArgumentParser(prog="python -m tests.guard.hurried")
     parser.add_argument("--feature", action="append", help="only this one")
     parser.add_argument(
         "--exploits-only", action="store_true", help="run no check of the project"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from benchmarks.hurried import FOLDER, Feature, Weakness, describe_places
 from secure_django.commands.tasks import STEPS, TASKS
+from tests.guard.hurried import FOLDER, Feature, Weakness, describe_places
 from tests.support.baking import ROOT, clean_environment
 
 SECONDS = 3600  # it only ends what hangs
