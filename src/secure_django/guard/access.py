@@ -73,6 +73,7 @@ WORDS = {
 }
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
 PARAMETER = re.compile(r"<(\w+)>")  # of a route
+NORMALIZED_PARAMETER = re.compile(r"%\((\w+)\)s")  # of re_path(), as Django reads it
 CONVERTED_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # of path(): <int:pk>
 
 
@@ -161,9 +162,8 @@ def route_of_pattern(pattern: Any) -> str:
     """Return a part of a route: for a regular expression, the shortest that fits."""
     if not isinstance(pattern, RegexPattern):
         return CONVERTED_PARAMETER.sub(r"<\1>", str(pattern))
-    text, names = normalize(str(pattern))[0]
-    parameters = {name: f"<{name}>" for name in names}
-    return str(text % parameters)
+    text, _names = normalize(str(pattern))[0]
+    return NORMALIZED_PARAMETER.sub(r"<\1>", text)
 
 
 ROWS = [

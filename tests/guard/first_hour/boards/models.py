@@ -6,6 +6,13 @@ class Board(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     slug = models.SlugField(unique=True, default="")
     title = models.CharField(max_length=80)
+    # A board is made before its cards, which need it.
+    latest = models.ForeignKey("Card", models.SET_NULL, null=True, related_name="+")
+
+    def save(self, **options: object) -> None:
+        if self.pk:
+            Board.objects.get(pk=self.pk)  # a new board has no key yet
+        super().save(**options)
 
 
 class Card(models.Model):
