@@ -106,7 +106,7 @@ def test_rule_is_asked_for_by_its_name(project: Path) -> None:
         "@login_required\ndef index",
     )
     report = run_guard(project)
-    assert "/notes/ may be kept in a cache for others" in report
+    assert "pages without Cache-Control may be kept in a cache" in report
     assert "/notes/: put @require_http_methods before the view" in report
 
 

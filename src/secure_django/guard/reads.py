@@ -57,6 +57,8 @@ class Visit:
 
     def ask_caches(self, page: Answer, url: str) -> None:
         """Open a page once more, just after its owner has opened it."""
+        if not self.is_kept():
+            return
         owner = self.world.people_of(self.route)["owner"]
         cached = self.sender.send(self.user, url, after=owner)
         hidden = self.hidden_on(self.route)
@@ -64,6 +66,15 @@ class Visit:
         for mark in set(shown(cached.text, hidden)) - usual_marks:
             sentence = f"{self.route} shows {mark.label} from a cache"
             self.add(f"{sentence}: name the user in its key")
+
+    def is_kept(self) -> bool:
+        """Return whether the cache has anything after the owner has opened the page."""
+        kept = self.world.kept_pages
+        if self.route not in kept:
+            owner = self.world.people_of(self.route)["owner"]
+            page = self.sender.send(owner, self.world.url(self.route))
+            kept[self.route] = page.is_kept
+        return kept[self.route]
 
     def ask(self, query: Query) -> None:
         answer = self.send(query)

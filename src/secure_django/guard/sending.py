@@ -60,6 +60,10 @@ class RecordingCache(LocMemCache):
         self.keys.add(key)
         super().set(key, *args, **options)
 
+    def add(self, key: str, *args: Any, **options: Any) -> bool:
+        self.keys.add(key)
+        return bool(super().add(key, *args, **options))
+
     def incr(self, key: str, *args: Any, **options: Any) -> int:
         self.keys.add(key)
         return int(super().incr(key, *args, **options))
@@ -95,6 +99,7 @@ class Answer(NamedTuple):
     changes: list[Change]
     files: list[bytes]  # that were stored
     limits: list[str]  # the keys of rate limits that counted it
+    is_kept: bool  # something was written to the cache besides
     statements: list[str]  # of SQL
     opened: list[str]  # the paths of files
     noticed: list[str]  # what tables say about it
@@ -204,6 +209,7 @@ class Sender:
             changes = self.changes_by(written)
             mails = list(mail.outbox)
             limits = list(filter(COUNTER.search, RecordingCache.keys))
+            is_kept = len(limits) < len(RecordingCache.keys)
         logs = "\n".join(self.logs)
         files = self.restore_files() if self.touched else []
         self.last = Answer(
@@ -216,6 +222,7 @@ class Sender:
             changes,
             files,
             limits,
+            is_kept,
             statements,
             list(self.opened),
             list(NOTICED),
