@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 SECONDS = 10  # of CPU time, so that a busy machine changes nothing
 MORE_BYTES = 2 << 30
-PAGE_SIZE = 4096
 
 
 class TookTooLongError(Exception):
@@ -25,7 +25,9 @@ def bounded(seconds: int = SECONDS) -> Iterator[None]:
 
 @contextmanager
 def bounded_time(seconds: int) -> Iterator[None]:
-    if sys.platform == "win32":
+    # Python gives signals to the main thread alone.
+    is_main = threading.current_thread() is threading.main_thread()
+    if sys.platform == "win32" or not is_main:
         yield
         return
     previous = signal.signal(signal.SIGVTALRM, stop)
@@ -35,7 +37,7 @@ def bounded_time(seconds: int) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, previous)
+        signal.signal(signal.SIGVTALRM, previous or signal.SIG_DFL)
 
 
 def stop(number: int, frame: Any) -> None:
@@ -47,11 +49,11 @@ def bounded_memory() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    import resource
+    import resource  # other systems have none
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = pages * PAGE_SIZE + MORE_BYTES
+    limit = pages * resource.getpagesize() + MORE_BYTES
     is_lower = soft != resource.RLIM_INFINITY and soft < limit
     resource.setrlimit(resource.RLIMIT_AS, (soft if is_lower else limit, hard))
     try:
