@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import models
 from django.forms import ModelForm
 
+from secure_django.guard.lookups import related_models
 from secure_django.guard.names import code_of_app, name_of
-from secure_django.guard.rows import OWN_MODELS
 
 ADDING = {"add", "bulk_create", "create"}
 
@@ -48,8 +48,8 @@ class Function(NamedTuple):
                 node = node.func
                 continue
             model = as_model(self.resolve(node.value))
-            if model or node.attr in related_names():
-                return model or related_names()[node.attr]
+            if model or node.attr in related_models():
+                return model or related_models()[node.attr]
             node = node.value
         return None
 
@@ -87,11 +87,3 @@ def as_model(value: Any) -> type[models.Model] | None:
 def modules_by_file() -> dict[str, Any]:
     modules = [*sys.modules.values()]
     return {str(getattr(module, "__file__", "")): module for module in modules}
-
-
-@cache
-def related_names() -> dict[str, type[models.Model]]:
-    """Return the models by the names that lead to their rows, such as vote_set."""
-    relations = [each for model in OWN_MODELS for each in model._meta.related_objects]
-    names = {relation.get_accessor_name(): relation for relation in relations}
-    return {name: each.related_model for name, each in names.items() if name}
