@@ -49,7 +49,9 @@ KINDS = {
     "text": Kind(
         'EncryptedTextField(_("label"), max_length=2000, blank=True)', '"two bottles"'
     ),
-    "number": Kind('models.IntegerField(_("label"), null=True, blank=True)', "3"),
+    "number": Kind(
+        'models.PositiveIntegerField(_("label"), null=True, blank=True)', "3"
+    ),
     "date": Kind('models.DateField(_("label"), null=True, blank=True)', '"2026-02-03"'),
     "yesno": Kind('models.BooleanField(_("label"), default=False)', "True"),
     "photo": Kind('PhotoField(_("label"), blank=True, visible_to=is_owner)'),
