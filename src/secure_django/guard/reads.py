@@ -69,7 +69,7 @@ class Visit:
 
     def is_kept(self) -> bool:
         """Return whether the cache has anything after the owner has opened the page."""
-        kept = self.world.kept_pages
+        kept = self.sender.kept_pages
         if self.route not in kept:
             owner = self.world.people_of(self.route)["owner"]
             page = self.sender.send(owner, self.world.url(self.route))

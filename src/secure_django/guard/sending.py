@@ -153,6 +153,9 @@ class Sender:
         # By path: the names that code has read of a query or a form, and of files.
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         self.file_names: defaultdict[str, set[str]] = defaultdict(set)
+        # By the route: whether a cache keeps anything of the owner's page. Each test
+        # asks, so the number of requests is the same in any number of processes.
+        self.kept_pages: dict[str, bool] = {}
         self.read_bodies: set[str] = set()  # paths whose code read a body itself
         self.slow_paths: set[str] = set()  # they took too long once
         self.path = ""

@@ -75,8 +75,6 @@ class World:
         self.single: dict[str, str] = {}
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
-        # By the route: whether a cache keeps anything of the owner's page.
-        self.kept_pages: dict[str, bool] = {}
         # Texts that code reads, such as a photo's purpose.
         self.kept = named("KEPT")
         # Each app has people of its own: two apps may each give a user a profile.
