@@ -8,17 +8,16 @@ from django.urls import Resolver404, resolve
 from secure_django.guard.access import VIEWS
 from secure_django.guard.record import Asked, present_record
 
+ROUTES_BY_PATTERN: dict[str, str] = {
+    view.pattern: route for route, view in VIEWS.items()
+}
+
 
 def note_request(world: Any, user: Any, url: str, method: str) -> None:
     """Count a request to a page."""
     route = route_of(url.partition("?")[0])
     asked = Asked(route, world.name_of(user), method.upper())
     present_record().asked[asked] += 1
-
-
-ROUTES_BY_PATTERN: dict[str, str] = {
-    view.pattern: route for route, view in VIEWS.items()
-}
 
 
 @cache

@@ -103,8 +103,9 @@ def attempts_at(sender: Sender, route: str, person: str, url: str) -> Iterator[A
         yield attempt
         if attempt.answer.outcome == "405":
             refused_methods.add(request.method)
-        if not attempt.answer.is_cut_short:
-            continue
-        smaller = reduced(sender, user, url, request)
-        if smaller:
-            yield Attempt(sender, route, person, smaller, url, hidden)
+        if attempt.answer.is_cut_short:
+            smaller = reduced(sender, user, url, request)
+            if smaller:
+                yield Attempt(sender, route, person, smaller, url, hidden)
+        # The questions about it have sent others, and the next request depends on it.
+        sender.last = attempt.answer

@@ -149,15 +149,18 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
     yield from answer.noticed
     yield from faults_of_error(response)
-    if "errors" in CONFIG.rules and any(
-        map(unescape(answer.text).count, answer.handled_texts)
-    ):
+    if "errors" in CONFIG.rules and shows_exception(answer):
         yield "shows the text of an exception: say in words of your own what is wrong"
     yield from faults_of_redirect(response, may_leave=may_leave)
     if any(SENT.search(path) for path in answer.opened):
         yield "opens a file by a name from a request: name it by an id"
     if "html" in response.headers.get("Content-Type", ""):
         yield from faults_of_html(answer.text)
+
+
+def shows_exception(answer: Answer) -> bool:
+    """Return whether a page has the text of an exception that its code has handled."""
+    return any(text in unescape(answer.text) for text in answer.handled_texts)
 
 
 def faults_of_error(response: Any) -> Iterator[str]:
