@@ -66,14 +66,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if apps.is_installed("secure_django.photos"):
         # A project's own tests, not the package's.
         if config.rootpath.samefile(settings.BASE_DIR):
-            config.pluginmanager.import_plugin(COLLECTED)
-            config.pluginmanager.import_plugin(EVIDENCE)
+            name_what_did_not_run(config, EVIDENCE)
         collect(config, settings.BASE_DIR, SUITES)
     elif is_guard_asked_for():
         collect(config, config.rootpath, {"guard": SUITES["guard"]})
-        if not config.option.guard_survey:  # it runs none of the tests
-            config.pluginmanager.import_plugin(COLLECTED)
-            config.pluginmanager.import_plugin(COMPLETENESS)
+        name_what_did_not_run(config, COMPLETENESS)
+
+
+def name_what_did_not_run(config: pytest.Config, plugin: str) -> None:
+    """Import the plugin that makes a run red without all tests. A survey runs none."""
+    if not config.option.guard_survey:
+        config.pluginmanager.import_plugin(COLLECTED)
+        config.pluginmanager.import_plugin(plugin)
 
 
 def check_survey() -> None:

@@ -197,6 +197,12 @@ def test_each_unsafe_view_is_named_with_what_it_does(clinic: Path) -> None:
     assert not [it for it in FINDINGS if not said(it, found)], found
 
 
+def test_survey_says_who_opens_what_and_misses_no_test(project: Project) -> None:
+    report = run_tests(project(ALL_OFF), "--guard-survey")
+    assert "each asked as every person" in report
+    assert "was not collected" not in report
+
+
 def test_row_to_append_is_never_what_an_unsafe_view_answers(clinic: Path) -> None:
     added = (
         '    path("admin/visits/<int:pk>/", lambda _, pk: HttpResponse("Visit")),\n'
