@@ -1,10 +1,20 @@
 """Routes: what a pattern of URLs is in the access table, and where a redirect leads."""
 
 import pytest
+from django.contrib.auth.views import LoginView
 from django.http import HttpResponseRedirect
+from django.urls import include, path
 from django.urls.resolvers import RegexPattern, RoutePattern
+from django.views.generic import DetailView
 
-from secure_django.guard.access import outcome, route_of_pattern
+from secure_django.guard import access
+from secure_django.guard.access import (
+    app_of_view,
+    outcome,
+    route_of_pattern,
+    routes,
+)
+from secure_django.photos.models import Photo
 
 
 @pytest.mark.parametrize(
@@ -24,6 +34,19 @@ def test_regular_expression_is_read_as_a_path(pattern: str, route: str) -> None:
 
 def test_converters_of_a_path_are_left_out() -> None:
     assert route_of_pattern(RoutePattern("<int:pk>/<slug>/")) == "<pk>/<slug>/"
+
+
+def test_generic_view_is_of_the_app_whose_urls_make_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = [
+        path("notes/<int:pk>/", DetailView.as_view(model=Photo)),
+        path("enter/", LoginView.as_view()),
+    ]
+    found = routes([path("shop/", include(pages))], urls="secure_django.photos.urls")
+    monkeypatch.setattr(access, "VIEWS", dict(found))
+    assert app_of_view("/shop/notes/<pk>/") == "secure_django.photos"
+    assert app_of_view("/shop/enter/") == "django.contrib.auth"
 
 
 @pytest.mark.parametrize(

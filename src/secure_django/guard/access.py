@@ -71,6 +71,8 @@ WORDS = {
     "guesses": "open it by a token that can be guessed",
     "tokenless": "send a request without a CSRF token",
 }
+# Whose classes are the pages that a project's URLs make of them.
+GENERIC_VIEWS = ("django.views.generic", "rest_framework.generics")
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
 PARAMETER = re.compile(r"<(\w+)>")  # of a route
 NORMALIZED_PARAMETER = re.compile(r"%\((\w+)\)s")  # of re_path(), as Django reads it
@@ -138,6 +140,7 @@ class View(NamedTuple):
     function: Any
     app_names: tuple[str, ...]
     pattern: str  # as Django names it in ResolverMatch.route
+    urls: str  # the module with its pattern
 
 
 def routes(
@@ -145,6 +148,7 @@ def routes(
     prefix: str = "/",
     app_names: tuple[str, ...] = (),
     before: str = "",
+    urls: str = "",
 ) -> Iterator[tuple[str, View]]:
     """Yield the route of every view, its parameters as <name>, and the view."""
     for pattern in patterns:
@@ -153,9 +157,11 @@ def routes(
         whole = before + text.removeprefix("^") if before else text
         if hasattr(pattern, "url_patterns"):
             names = (*app_names, pattern.app_name)
-            yield from routes(pattern.url_patterns, route, names, whole)
+            # include() may have got a list, and no module.
+            module = getattr(pattern.urlconf_module, "__name__", urls)
+            yield from routes(pattern.url_patterns, route, names, whole, module)
         else:
-            yield route, View(pattern.callback, app_names, whole)
+            yield route, View(pattern.callback, app_names, whole, urls)
 
 
 def route_of_pattern(pattern: Any) -> str:
@@ -172,7 +178,8 @@ ROWS = [
     for row in parse_rows(app, getattr(table, "ROWS", ""))
 ]
 # Django shows the first of two views at the same URL.
-VIEWS = dict(reversed(list(routes(get_resolver().url_patterns))))
+FOUND = routes(get_resolver().url_patterns, urls=settings.ROOT_URLCONF)
+VIEWS = dict(reversed(list(FOUND)))
 
 
 @cache
@@ -190,9 +197,19 @@ def rule(route: str) -> Row:
 
 
 def module_of_view(route: str) -> str:
-    view = VIEWS[route].function
+    view = VIEWS[route]
+    return view.urls if is_generic(view) else module_of_function(view.function)
+
+
+def is_generic(view: View) -> bool:
+    """Return whether URLs make a view, as by DetailView.as_view(model=Note)."""
+    is_of_framework = module_of_function(view.function).startswith(GENERIC_VIEWS)
+    return is_of_framework and not is_made_by_admin(view)
+
+
+def module_of_function(function: Any) -> str:
     # An object that is called, such as a feed, has no module of its own.
-    return getattr(view, "__module__", None) or type(view).__module__
+    return getattr(function, "__module__", None) or type(function).__module__
 
 
 def app_of_view(route: str) -> str:
@@ -210,10 +227,17 @@ def is_of_admin(route: str) -> bool:
 
     Its app_name alone does not say so: an own one may be the same.
     """
-    function, app_names, _ = VIEWS[route]
-    makers = makers_of(function)
-    is_made = any(isinstance(maker, AdminSite | ModelAdmin) for maker in makers)
-    return is_made and "admin" in app_names
+    view = VIEWS[route]
+    return is_made_by_admin(view) and "admin" in view.app_names
+
+
+def is_made_by_admin(view: View) -> bool:
+    """Return whether an admin site or its code makes a view, whatever it wraps."""
+    code = getattr(view.function, "__globals__", {})
+    if code.get("__name__") == ModelAdmin.__module__:
+        return True
+    makers = makers_of(view.function)
+    return any(isinstance(maker, AdminSite | ModelAdmin) for maker in makers)
 
 
 def makers_of(view: Any) -> Iterator[Any]:

@@ -1,11 +1,12 @@
 """Where the view of a page is."""
 
 import inspect
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from secure_django.guard.access import VIEWS
+from secure_django.guard.access import VIEWS, is_generic
 from secure_django.guard.config import FILE, find_root
 
 DEFINITIONS = ("def ", "async def ", "class ")
@@ -31,6 +32,8 @@ def place_of(route: str) -> Place:
     view = VIEWS.get(route)
     if view is None:
         return NOWHERE
+    if is_generic(view):
+        return place_of_file(sys.modules[view.urls])
     try:
         return place_of_code(definition_of(view.function))
     except (OSError, TypeError):  # it has no source
@@ -49,12 +52,20 @@ def definition_of(function: Any) -> Any:
 
 
 def place_of_code(definition: Any) -> Place:
+    place = place_of_file(definition)
+    if place == NOWHERE:
+        return NOWHERE
+    lines, start = inspect.getsourcelines(definition)
+    return place._replace(line=start + lines_above(lines))
+
+
+def place_of_file(definition: Any) -> Place:
+    """Return the first line of the file in which code is, or NOWHERE."""
     file = Path(inspect.getsourcefile(definition) or "").resolve()
     root = find_root()
     if not file.is_relative_to(root):
         return NOWHERE
-    lines, start = inspect.getsourcelines(definition)
-    return Place(file.relative_to(root).as_posix(), start + lines_above(lines))
+    return Place(file.relative_to(root).as_posix(), 1)
 
 
 def lines_above(lines: list[str]) -> int:
