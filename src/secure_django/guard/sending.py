@@ -305,6 +305,12 @@ def written_models(statements: list[str]) -> Iterator[type[Model]]:
             yield OWN_TABLES[write[1]]
 
 
+def written_tables(statements: list[str]) -> set[str]:
+    """Return the tables to which statements write."""
+    writes = filter(None, map(WRITE.match, statements))
+    return {write[1] for write in writes}
+
+
 def compare(before: State, after: State) -> list[Change]:
     """Return the rows that differ, whatever the time of the last log-in."""
     changes = []

@@ -15,7 +15,7 @@ LASTING: fields with secrets that are meant to last, such as {"Feed.token"}
 TESTED: labels of models of a package, whose rows its own tests ask about
 PEOPLE: further columns for every page: a name, and a function that makes the user
 FIELDS: the names of what rows show beside their fields, such as {"image"}
-SITUATIONS: functions that change rows; every page is then opened again
+SITUATIONS: functions that change rows; the pages that read them are opened again
 make_user(**values): a user, if the fields of the model do not say what one needs
 log_in(client, user): what pages ask for beside the session, such as a token
 OBJECTS: by the names of apps, their `objects`, in the table of the project alone
