@@ -74,6 +74,8 @@ def said_of(page: str, report: str) -> str:
         "unlock": "lets token be guessed without end",
         "loop": "calculates for over 10 seconds",
         "file": "stores a file of any size",
+        "back": "redirects to any site",
+        "end": "logs out",
     }.items(),
 )
 def test_unsafe_view_alone_is_named(page: str, finding: str, report: str) -> None:

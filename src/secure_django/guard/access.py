@@ -73,9 +73,12 @@ WORDS = {
 }
 # Whose classes are the pages that a project's URLs make of them.
 GENERIC_VIEWS = ("django.views.generic", "rest_framework.generics")
+# In a row to paste: who may see the object is for the team to say.
+TO_DECIDE = "?"
 REFUSALS = {"401", "403", "404", "405", "log-in", "reauth"}
 PARAMETER = re.compile(r"<(\w+)>")  # of a route
 NORMALIZED_PARAMETER = re.compile(r"%\((\w+)\)s")  # of re_path(), as Django reads it
+OF_FORMAT = re.compile(r"\.?<format>/?$")  # REST framework's
 CONVERTED_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # of path(): <int:pk>
 
 
@@ -248,8 +251,20 @@ def makers_of(view: Any) -> Iterator[Any]:
         view = getattr(view, "__wrapped__", None)
 
 
+def is_in_another_format(route: str) -> bool:
+    """Return whether REST framework has the page a second time, as in /notes.json."""
+    page = OF_FORMAT.sub("", route)
+    view_class = getattr(VIEWS[route].function, "cls", None)
+    if page == route or view_class is None:
+        return False
+    pages = [VIEWS[each] for each in (page, f"{page}/") if each in VIEWS]
+    return any(getattr(each.function, "cls", None) is view_class for each in pages)
+
+
 def is_included(route: str) -> bool:
     """Return whether pyproject.toml asks for a page, or for all of its kind."""
+    if is_in_another_format(route):
+        return False
     if is_of_admin(route):
         return "admin" in CONFIG.include
     return is_of_own_app(route) or "packages" in CONFIG.include

@@ -5,18 +5,23 @@ else what the parameter's name says.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 
 from secure_django.guard.access import OWN_ROUTES, PARAMETER, VIEWS, app_of
+from secure_django.guard.asked import route_of
+from secure_django.guard.examples import FIRST_DAY
 from secure_django.guard.lookups import (
     Lookup,
     lookup_of,
     model_of_view,
     models_of_view,
+    option_of_view,
 )
 from secure_django.guard.users import User
 
@@ -26,28 +31,79 @@ type Rows = dict[type[Model], Model]
 KEY_NAME = re.compile(r"(?:(?P<model>\w+)_)?(?P<field>pk|id|uuid|slug|username)")
 # Parts of a path that say no field, such as that of title__iexact.
 COMPARISONS = {"exact", "iexact"}
+MOST_VALUES = 4  # of one parameter
+FORMATS_OF_DATE = {"year": "%Y", "month": "%m", "day": "%d", "week": "%W"}
 USERS = {"user", "owner", "author", "member", "account"}
 
 
 def values_of_routes(app: str, rows: Iterable[Model], owner: Any) -> dict[str, Values]:
-    """Return the values of the parameters of each page of an app, if known."""
+    """Return the values of the parameters of each page of an app, if known.
+
+    What one page calls board_slug is that on the other pages, too.
+    """
     by_model: Rows = {User: owner}
     for row in rows:
         by_model.setdefault(type(row), row)
     routes = [route for route in OWN_ROUTES if app_of(route) == app]
-    return {route: values_of_route(route, by_model) for route in routes}
+    likely = {route: likely_values(route, by_model) for route in routes}
+    known = {route: values_that_fit(route, likely[route]) for route in routes}
+    shared = values_by_name(known.values())
+    for route in routes:
+        for name in PARAMETER.findall(route):
+            likely[route][name] += shared[name]
+    return {route: values_that_fit(route, likely[route]) for route in routes}
 
 
-def values_of_route(route: str, rows: Rows) -> Values:
-    names = PARAMETER.findall(route)
-    values = {name: value_of(route, name, rows) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+def likely_values(route: str, rows: Rows) -> dict[str, list[Any]]:
+    """Return the likely values of each parameter, the likeliest first."""
+    return {name: values_of(route, name, rows) for name in PARAMETER.findall(route)}
 
 
-def value_of(route: str, name: str, rows: Rows) -> Any:
-    """Return the first value of those that are likely."""
-    values = (follow(rows[model], path) for model, path in lookups(route, name, rows))
-    return next((value for value in values if value is not None), None)
+def values_of(route: str, name: str, rows: Rows) -> list[Any]:
+    found = [follow(rows[model], path) for model, path in lookups(route, name, rows)]
+    found.append(part_of_date(route, name))
+    known = [value for value in found if value is not None]
+    return list(dict.fromkeys(known))[:MOST_VALUES]
+
+
+def part_of_date(route: str, name: str) -> str | None:
+    """Return a year, month, day, week or quarter: that of the days of made rows."""
+    if name == "quarter":
+        return "1"
+    if name not in FORMATS_OF_DATE:
+        return None
+    form = option_of_view(VIEWS[route].function, f"{name}_format")
+    return FIRST_DAY.strftime(form or FORMATS_OF_DATE[name]).lower()
+
+
+def values_that_fit(route: str, likely: dict[str, list[Any]]) -> Values:
+    """Return a value for each parameter: the first with which the URL is this page's.
+
+    An integer is none for <uuid:pk>.
+    """
+    known = {name: values for name, values in likely.items() if values}
+    choices = [
+        dict(zip(known, values, strict=True)) for values in product(*known.values())
+    ]
+    fitting = (values for values in choices if is_url_of(route, values))
+    return next(fitting, choices[0])
+
+
+def is_url_of(route: str, values: Values) -> bool:
+    url = PARAMETER.sub(lambda match: str(values.get(match[1], "")), route)
+    return route_of(url) == route
+
+
+def values_by_name(known: Iterable[Values]) -> defaultdict[str, list[Any]]:
+    """Return the values that pages have for a name which says what it is of."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for values in known:
+        for name, value in values.items():
+            match = KEY_NAME.fullmatch(name)
+            is_of_any_model = match and not match["model"]
+            if not is_of_any_model and value not in found[name]:
+                found[name].append(value)
+    return found
 
 
 def lookups(route: str, name: str, rows: Rows) -> Iterator[Lookup]:
@@ -101,6 +157,10 @@ def is_relation(model: type[Model], name: str) -> bool:
 def model_named(name: str, rows: Rows) -> type[Model] | None:
     """Return the model of this name, or the only one whose name ends with it."""
     plain_name = name.replace("_", "").lower()
+    if not plain_name.endswith("model"):
+        model = model_named(f"{name}model", rows)
+        if model:
+            return model
     by_name = {str(model._meta.model_name): model for model in rows}
     longer_names = [other for other in by_name if other.endswith(plain_name)]
     if len(longer_names) == 1:

@@ -16,12 +16,14 @@ from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import EVIL, EVIL_HOST
 from secure_django.guard.users import email_of
-from secure_django.guard.values import TARGETS, own_rows, texts_of_row
+from secure_django.guard.values import TARGETS, reached_rows, texts_of_row
 from secure_django.guard.world import World
 
 ATTRIBUTE = {
     name: re.compile(rf' {name}="([^"]*)"') for name in ("action", "method", "name")
 }
+# What code reads on each page: it says how a page looks, not what it shows.
+SAME_FOR_ALL = {"format", "page"}
 FEW = 5  # fields of a form that are asked one by one
 FORM = re.compile(r"(<form[^>]*>)(.*?)</form>", re.DOTALL)
 
@@ -37,7 +39,7 @@ def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Quer
     """Yield queries for what is the owner's."""
     world = sender.world
     values = asked_values(world, route)
-    yield from queries_by_code(url, route, values)
+    yield from queries_by_code(sender, url, route, values)
     if page.outcome in REFUSALS and sender.last.outcome == page.outcome:
         return  # whatever one asks for
     # The names that the view has read so far.
@@ -45,17 +47,24 @@ def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Quer
     for value in values:
         for name in names:
             yield Query(with_query(url, {name: value}), value)
-    yield from searches(url, names, own_rows(world, route))
+    yield from searches(url, names, reached_rows(world, route))
     for text in texts_of_view(route) if names else ():
         yield query_for(url, names, text)
     yield from followed(page, url, values)
 
 
-def queries_by_code(url: str, route: str, values: list[str]) -> Iterator[Query]:
-    """Yield queries with all names in the code of a view."""
+def queries_by_code(
+    sender: Sender, url: str, route: str, values: list[str]
+) -> Iterator[Query]:
+    """Yield queries with all names in the code of a view.
+
+    A view that reads none of the first does the same with each.
+    """
     names = names_of_view(route)
     for value in values:
         yield query_for(url, names, value)
+        if not sender.last.has_read or sender.names[url] <= SAME_FOR_ALL:
+            break
     targets = dict.fromkeys(TARGETS & names, EVIL_HOST)
     yield Query(with_query(url, targets), "")
 
@@ -84,7 +93,7 @@ def followed(page: Answer, url: str, values: list[str]) -> Iterator[Query]:
 def asked_values(world: World, route: str) -> list[str]:
     """Return what belongs to the owner: keys, an email and paths of files."""
     owner = world.people_of(route)["owner"]
-    keys = {str(row.pk) for row in own_rows(world, route)}
+    keys = {str(row.pk) for row in reached_rows(world, route)}
     paths = world.paths[app_of(route)]
     emails = filter(None, [email_of(owner)])
     return [str(owner.pk), *keys, *emails, *paths, PREFIX, EVIL]

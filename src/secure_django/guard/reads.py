@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from django.conf import settings
+
 from secure_django.guard.access import OWN_ROUTES, REFUSALS, ROLES, is_asked, rule
 from secure_django.guard.findings import Findings, faults, shown, weak_cookies
 from secure_django.guard.marks import Mark
+from secure_django.guard.nobody import url_of_nobody
 from secure_django.guard.queries import Query, followed, queries
 from secure_django.guard.retries import reduced_query
 from secure_django.guard.sending import Answer, Sender
@@ -92,7 +95,12 @@ class Visit:
 
     def mix_owners(self) -> None:
         for url, name in self.world.mixed_urls(self.route).items():
-            if self.sender.send(self.user, url).outcome not in {*REFUSALS, "500"}:
+            outcome = self.sender.send(self.user, url).outcome
+            if outcome in {*REFUSALS, "500"}:
+                continue
+            other_url = url_of_nobody(self.world, self.route, name)
+            # Who finds nothing by the number of nobody has looked for it.
+            if self.sender.send(self.user, other_url).outcome != outcome:
                 self.add(
                     f"{self.route} mixes the numbers of two owners: it takes any {name}"
                 )
@@ -136,7 +144,15 @@ class Visit:
     def add_effects(self, answer: Answer, route: str) -> None:
         for fault in weak_cookies(answer):
             self.add(f"{route} {fault}")
+        if logs_out(answer):
+            self.add(f"GET {route} logs out: do so by POST")
         for model in answer.written:
             self.add(f"GET {route} changes {model.__name__}: do so by POST")
         if answer.mails:
             self.add(f"GET {route} sends an email: do so by POST")
+
+
+def logs_out(answer: Answer) -> bool:
+    """Return whether an answer ends the session: it deletes its cookie."""
+    cookie = answer.response.cookies.get(settings.SESSION_COOKIE_NAME)
+    return cookie is not None and not cookie.value

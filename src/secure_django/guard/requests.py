@@ -18,7 +18,7 @@ from secure_django.guard.values import (
     TARGETS,
     addresses_for,
     forbidden_values,
-    own_rows,
+    reached_rows,
     rights_in,
     texts_of_row,
     user_keys_in,
@@ -77,11 +77,13 @@ class Payloads:
         self.route = route
         self.url = url
         self.victim = people["other"] if user == owner else owner
-        self.rows = own_rows(world, route)
+        self.rows = reached_rows(world, route)
         page_of_owner = sender.send(owner, world.url(route))
-        page = sender.send(user, url)
+        is_seen = user == owner and url == world.url(route)
+        page = page_of_owner if is_seen else sender.send(user, url)
         self.pages = [page_of_owner, page]
         self.has_effects = False
+        self.has_read = False  # whether the view has read of a query, form or body
         self.images = image_names(page_of_owner)
         # What the forms of the page take, and all of what is the owner's besides.
         self.fitting = fitting_values(page_of_owner) | fitting_values(page)
@@ -94,9 +96,14 @@ class Payloads:
         self.bodies = without_copies([*self.forbidden, *filled_in])
 
     def first(self) -> Iterator[Request]:
-        """Yield a query, forms, and an object in JSON, by each method that takes it."""
+        """Yield a query, forms, and an object in JSON, by each method that takes it.
+
+        A view that reads nothing of a form does the same with each.
+        """
         yield self.query()
-        for body in self.bodies:
+        first_body, *bodies = self.bodies
+        yield self.post(first_body)
+        for body in bodies if self.has_read or self.has_effects else ():
             yield self.post(body)
         for method in METHODS:
             yield Request(method, json_options(self.forbidden[0]), self.forbidden[0])
@@ -104,6 +111,7 @@ class Payloads:
     def note(self, answer: Answer) -> None:
         """Note whether a request of the first had an effect."""
         usual = self.pages[1]
+        self.has_read = self.has_read or answer.has_read
         is_other = answer.outcome != usual.outcome and answer.outcome != "405"
         if is_other or answer.changes or answer.mails or answer.files:
             self.has_effects = True

@@ -13,6 +13,9 @@ from secure_django.guard.requests import Request, json_options
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import Sender
 
+# Requests of one search: a page may fail whatever it gets.
+MOST_TRIES = 40
+
 
 def reduced(sender: Sender, user: Any, url: str, request: Request) -> Request | None:
     """Return a request without the values that make a page fail, if they are found.
@@ -63,7 +66,13 @@ class Search:
         self.sender = sender
         self.path = path
         self.names = names
-        self.fails = fails
+        self.fails_with = fails
+        self.tries = 0
+
+    def fails(self, names: set[str]) -> bool:
+        """Return whether a page fails with the values of these names."""
+        self.tries += 1
+        return self.fails_with(names)
 
     def culprits(self, place: str) -> set[str]:
         """Return the names of these values. They are sought once a page."""
@@ -92,6 +101,8 @@ class Search:
         """Return a name without which the view answers, or reads more than before."""
         before = self.read_names()
         for name in sorted(before - left_out):
+            if self.tries >= MOST_TRIES:
+                break
             is_failing = self.fails(self.names - left_out - {name})
             if not is_failing or self.read_names() > before:
                 return name
@@ -100,7 +111,8 @@ class Search:
     def failing_alone(self) -> set[str]:
         suspects = self.read_names()
         others = self.names - suspects
-        if not suspects or self.fails(others):
+        is_over = self.tries >= MOST_TRIES
+        if not suspects or is_over or self.fails(others):
             return set()
         return {name for name in suspects if self.fails(others | {name})}
 

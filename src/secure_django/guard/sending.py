@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models import Model
 from django.http import QueryDict
@@ -108,6 +109,7 @@ class Answer(NamedTuple):
     noticed: list[str]  # what tables say about it
     handled: list[str]  # exceptions that own code has handled
     handled_texts: list[str]  # what those say
+    has_read: bool  # its code has read of the query, the form or the body
 
     def tables(self) -> set[str]:
         """Return the names in quotes of all statements: those of tables, too."""
@@ -157,6 +159,7 @@ class Sender:
         # asks, so the number of requests is the same in any number of processes.
         self.kept_pages: dict[str, bool] = {}
         self.read_bodies: set[str] = set()  # paths whose code read a body itself
+        self.has_read = False  # whether the code of this request has read any of it
         self.slow_paths: set[str] = set()  # they took too long once
         self.path = ""
         self.last: Answer  # to the request before
@@ -168,7 +171,8 @@ class Sender:
         key = user and user.pk
         if key not in self.clients:
             self.clients[key] = HTTPSClient(
-                raise_request_exception=False, headers={"origin": OTHER_SITE}
+                raise_request_exception=False,
+                headers={"origin": OTHER_SITE, "referer": f"{OTHER_SITE}/"},
             )
             if user:
                 log_in(self.clients[key], user)
@@ -204,6 +208,7 @@ class Sender:
                     body_of(first.get(url))
             self.logs.clear()
             self.opened.clear()
+            self.has_read = False
             forget()
             seconds = 1 if self.path in self.slow_paths else SECONDS
             with transaction.atomic(), bounded(seconds):
@@ -234,6 +239,7 @@ class Sender:
             list(NOTICED),
             list(HANDLED),
             list(HANDLED_TEXTS),
+            self.has_read,
         )
         return self.last
 
@@ -403,9 +409,7 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def read(values: Any, name: Any, *args: Any) -> Any:
             if isinstance(name, str) and not OF_FORMSET.search(name):
-                names = names_read_of(values, method, sender)
-                if len(names) < MOST_NAMES:
-                    names.add(name)
+                note_name(name, values, method, sender)
             return original(values, name, *args)
 
         monkeypatch.setattr(MultiValueDict, method, read)
@@ -415,12 +419,23 @@ def record_names(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     record_json(sender, monkeypatch)
 
 
-def names_read_of(values: Any, method: str, sender: Sender) -> set[str]:
-    """Return the set to which a name belongs that a method reads."""
-    if not isinstance(values, QueryDict):
-        return sender.file_names[sender.path]
-    # A QueryDict reads itself while Django fills it.
-    return set() if method == "__contains__" else sender.names[sender.path]
+def note_name(name: str, values: Any, method: str, sender: Sender) -> None:
+    """Keep a name that a method reads."""
+    is_query = isinstance(values, QueryDict)
+    if is_query and method == "__contains__":
+        return  # a QueryDict reads itself while Django fills it
+    if not is_query and not has_only_files(values):
+        return  # Django's names of URLs are in such a dictionary
+    by_path = sender.names if is_query else sender.file_names
+    names = by_path[sender.path]
+    if len(names) < MOST_NAMES:
+        names.add(name)
+    sender.has_read = True
+
+
+def has_only_files(values: Any) -> bool:
+    lists = dict.values(values)
+    return all(isinstance(each, UploadedFile) for files in lists for each in files)
 
 
 def record_json(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,6 +448,7 @@ def record_json(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         is_sent = text in (sender.body, sender.body.encode())
         if not (is_sent and isinstance(content, dict)):
             return content
+        sender.has_read = True
         return read(content, sender.names[sender.path])
 
     monkeypatch.setattr(json, "loads", loads)
@@ -442,6 +458,7 @@ def record_json(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
         # A form is read by Django.
         if sender.body:
             sender.read_bodies.add(sender.path)
+            sender.has_read = True
         return read_payload(payload, *args, **options)
 
     monkeypatch.setattr(FakePayload, "read", read_body)

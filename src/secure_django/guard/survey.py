@@ -14,6 +14,7 @@ from secure_django.guard.access import (
     OWN_ROUTES,
     PARAMETER,
     REFUSALS,
+    TO_DECIDE,
     VIEWS,
     align,
     app_of,
@@ -87,8 +88,11 @@ class Page(NamedTuple):
         return f"    {self.route}  {', '.join(notes.get(kind, []))}".rstrip()
 
     def row(self) -> str:
-        """Return the row as measured. A page that fails is meant to answer 200."""
-        answers = [answer.replace(FAILED, "200") for answer in self.answers.values()]
+        """Return the row as measured. An error says nothing of who may open a page."""
+        answers = [
+            TO_DECIDE if answer == FAILED else answer
+            for answer in self.answers.values()
+        ]
         return align(self.route, answers)
 
     def is_shared_object(self) -> bool:
@@ -233,7 +237,10 @@ class Report:
                 yield f"{page.route}: which {names}? Let objects(owner) return it."
             if page.errors:
                 names = ", ".join(sorted(page.errors))
-                yield f"{page.route} answers 500 ({names}). The row says 200."
+                yield (
+                    f"{page.route} answers 500 ({names}): repair it, and write into its"
+                    f" row who may open it, in place of {TO_DECIDE}."
+                )
             if page.is_shared_object():
                 others = ", ".join(others_of(page))
                 yield f"{page.route} is open to others ({others}): is it meant to be?"

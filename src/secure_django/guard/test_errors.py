@@ -9,6 +9,7 @@ import pytest
 from secure_django.guard.access import OWN_ROUTES, PARAMETER
 from secure_django.guard.findings import Findings, faults_of_error
 from secure_django.guard.forms import fitting_values
+from secure_django.guard.nobody import lacks_value
 from secure_django.guard.queries import with_query
 from secure_django.guard.requests import json_options
 from secure_django.guard.rows import Values
@@ -25,6 +26,8 @@ NO_JSON = {"data": "{", "content_type": "application/json"}
 def test_no_odd_value_ends_in_an_error(sender: Sender) -> None:
     findings = Findings()
     for route in OWN_ROUTES:
+        if lacks_value(sender.world, route):
+            continue
         with findings.going_on(route):
             for method, answer in answers_to_odd_values(sender, route):
                 for fault in faults_of_error(answer.response):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,10 +12,12 @@ from django.db.models import BooleanField, Model
 from secure_django.guard.access import OTHERS, OWN_ROUTES, app_of, is_asked, rule
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import REASON, Findings
+from secure_django.guard.keys import relations
 from secure_django.guard.reads import Visit
-from secure_django.guard.rows import update_row, users_of
+from secure_django.guard.rows import OWN_MODELS, update_row, users_of
 from secure_django.guard.sending import Sender
 from secure_django.guard.tables import TABLES, is_tested
+from secure_django.guard.users import User
 from secure_django.guard.world import World
 
 
@@ -30,7 +33,10 @@ def test_no_switch_shows_what_else_belongs_to_others(
     findings.report(ADVICE.show_own, REASON)
 
 
-PUBLISHES = re.compile(r"(^|_)(listed|open|public|published|shared|visible)(_|$)")
+PUBLISHES = re.compile(
+    r"(^|_)(anonymous|anyone|everybody|everyone|guests?|listed|open|others?|public"
+    r"|published|shared|visible|world)(_|$)"
+)
 FIELD = re.compile(r"\w+\.\w+")  # Note.text
 PUBLIC_VALUES = ("everybody", "everyone", "open", "public", "published", "visible")
 
@@ -63,13 +69,13 @@ class Switch(NamedTuple):
         """Return whether a page shows something, and not because the switch says so.
 
         Whatever else happens may never happen: no form has checked the value. A switch
-        that publishes a row is the permission to read it, unless a reason in the page's
-        row says more exactly what of it is meant.
+        that publishes a row is the permission to read it and what hangs on it, unless a
+        reason in the page's row says more exactly what of it is meant.
         """
         route, _, shown = sentence.partition(" shows ")
-        is_of_row = shown.startswith(f"{type(self.row).__name__}.")
         if not FIELD.match(shown):
             return False
+        is_of_row = hangs_on(shown.partition(".")[0], type(self.row))
         publishes = PUBLISHES.search(self.name) or self.value in PUBLIC_VALUES
         return not (publishes and is_of_row) or bool(rule(route).reasons)
 
@@ -81,6 +87,24 @@ class Switch(NamedTuple):
         except IntegrityError:
             return False
         return True
+
+
+def hangs_on(name: str, model: type[Model]) -> bool:
+    """Return whether rows of the model of this name lead to those of another one."""
+    named_models = [each for each in OWN_MODELS if each.__name__ == name]
+    return any(leads_to(each, model) for each in named_models)
+
+
+@cache
+def leads_to(
+    model: type[Model], target: type[Model], seen: frozenset[type[Model]] = frozenset()
+) -> bool:
+    """Return whether keys lead from one model to another, and not by a user."""
+    if model is target:
+        return True
+    next_models = {field.related_model for field in relations(model)} - seen - {User}
+    known = seen | next_models
+    return any(leads_to(each, target, known) for each in next_models if each)
 
 
 def switches_of_app(world: World, app: str, person: str) -> list[Switch]:

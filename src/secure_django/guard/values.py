@@ -14,6 +14,7 @@ from django.db import models
 from secure_django.guard.access import app_of
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import names_of_view
+from secure_django.guard.reached import reached_models
 from secure_django.guard.right_names import is_right, may_be_right
 from secure_django.guard.rows import OWN_MODELS, Values
 from secure_django.guard.tables import is_tested
@@ -30,6 +31,12 @@ def own_rows(world: World, route: str) -> list[models.Model]:
     """Return the rows of the owner, without those of packages."""
     rows = world.rows.get(app_of(route), [])
     return [row for row in rows if not is_tested(row)]
+
+
+def reached_rows(world: World, route: str) -> list[models.Model]:
+    """Return the rows of the owner among which the view of a page may search."""
+    models_of_view = reached_models(route)
+    return [row for row in own_rows(world, route) if isinstance(row, models_of_view)]
 
 
 def texts_of_row(row: models.Model) -> dict[str, str]:

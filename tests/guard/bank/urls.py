@@ -3,9 +3,11 @@ from django.urls import path
 
 NAMES = (
     "api",
+    "back",
     "bid",
     "book",
     "count",
+    "end",
     "enroll",
     "export",
     "file",

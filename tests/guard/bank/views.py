@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -273,12 +274,18 @@ def unlock_unsafe(request: HttpRequest) -> HttpResponse:
     return redirect("/bank/order/")
 
 
+def print_labels(copies: int) -> None:
+    printed = 0
+    while printed < copies:
+        printed += 1
+
+
 @require_POST
 @login_required
 def loop(request: HttpRequest) -> HttpResponse:
     text = request.POST.get("copies", "")
     copies = int(text) if text.isdecimal() and len(text) < 3 else 1
-    sum(range(copies))
+    print_labels(copies)
     return redirect("/bank/order/")
 
 
@@ -287,7 +294,7 @@ def loop(request: HttpRequest) -> HttpResponse:
 def loop_unsafe(request: HttpRequest) -> HttpResponse:
     text = request.POST.get("copies", "")
     copies = int(text) if text.isdecimal() and len(text) < 10 else 1
-    sum(range(copies))
+    print_labels(copies)
     return redirect("/bank/order/")
 
 
@@ -370,3 +377,31 @@ def look(request: HttpRequest) -> HttpResponse:
 @login_required
 def look_unsafe(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(len(request.GET.get("api_key", ""))))
+
+
+@require_POST
+@login_required
+def end(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("/enter/")
+
+
+@require_GET
+@login_required
+def end_unsafe(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("/enter/")
+
+
+@require_GET
+@login_required
+def back(request: HttpRequest) -> HttpResponse:
+    previous = request.META.get("HTTP_REFERER", "")
+    is_own = url_has_allowed_host_and_scheme(previous, {request.get_host()})
+    return redirect(previous if is_own else "/bank/order/")
+
+
+@require_GET
+@login_required
+def back_unsafe(request: HttpRequest) -> HttpResponse:
+    return redirect(request.META.get("HTTP_REFERER", "/bank/order/"))

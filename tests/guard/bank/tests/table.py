@@ -3,7 +3,7 @@ from typing import Any
 from bank.models import Order, Seat, Voucher
 
 NAMES = ("page", "order", "export", "file", "look")
-CHANGES = ("tell", "leave", "sell", "bid", "book", "loop")
+CHANGES = ("tell", "leave", "sell", "bid", "book", "loop", "back", "end")
 PAIRS = [
     line
     for suffix in ("", "-unsafe")
