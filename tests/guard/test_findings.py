@@ -4,11 +4,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from pytest_django import Settings
 
 from example.models import Thing
 from secure_django.guard import right_names
 from secure_django.guard.advice import ADVICE
-from secure_django.guard.findings import Findings
+from secure_django.guard.findings import Findings, allows_more, is_weaker, weak_cookies
 from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
 from secure_django.guard.rights import is_meant
 
@@ -56,3 +58,20 @@ def test_right_that_a_table_names_is_none_that_a_form_may_offer(
     assert is_meant(attempt, field)
     monkeypatch.setattr(right_names, "FURTHER_RIGHTS", {"Thing.title"})
     assert not is_meant(attempt, field)
+
+
+def test_policy_is_not_compared_where_django_has_none(settings: Settings) -> None:
+    settings.SECURE_CSP = {"default-src": ["'none'"]}
+    assert is_weaker("default-src *")
+    del settings.SECURE_CSP  # Django has it since 6.0
+    assert not is_weaker("default-src *")
+    assert allows_more("img-src", ["*"])
+
+
+def test_cookie_of_messages_is_a_matter_of_the_settings() -> None:
+    response = HttpResponse()
+    response.set_cookie("messages", "hello")
+    response.set_cookie("theme", "dark")
+    answer: Any = SimpleNamespace(response=response)
+    (fault,) = weak_cookies(answer)
+    assert "the cookie theme" in fault

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import FieldError
 
 from secure_django.guard.accepted import write_line
@@ -41,6 +42,7 @@ OF_SETTINGS = {
     settings.LANGUAGE_COOKIE_NAME,
     settings.SESSION_COOKIE_NAME,
 }
+    CookieStorage.cookie_name,  # it follows those of the session
 OWN_HOSTS = {"", "testserver", *settings.ALLOWED_HOSTS}
 SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
 # Markup ends them, which a redirect may escape.
@@ -117,7 +119,7 @@ def parse_policy(policy: str) -> dict[str, list[str]]:
 
 def is_weaker(policy: str) -> bool:
     """Return whether a policy allows what that of the settings does not."""
-    if not settings.SECURE_CSP:
+    if not policy_of_settings():
         return False
     directives = parse_policy(policy)
     if directives.get("default-src") != ["'none'"]:
@@ -130,8 +132,14 @@ def is_weaker(policy: str) -> bool:
 
 
 def allows_more(name: str, sources: list[str]) -> bool:
+def policy_of_settings() -> dict[str, Any]:
+    """Return the policy of the settings. Before Django 6.0, they have none."""
+    policy: dict[str, Any] = getattr(settings, "SECURE_CSP", {})
+    return policy
+
+
     """Return whether a directive has a source that the settings do not give it."""
-    allowed_sources = map(str, settings.SECURE_CSP.get(name, ()))
+    allowed_sources = map(str, policy_of_settings().get(name, ()))
     foreign_sources = set(sources) - {"'none'", *allowed_sources}
     return any(not source.startswith("'nonce-") for source in foreign_sources)
 
