@@ -9,8 +9,14 @@ from pytest_django import Settings
 
 from example.models import Thing
 from secure_django.guard import right_names
-from secure_django.guard.advice import ADVICE
-from secure_django.guard.findings import Findings, allows_more, is_weaker, weak_cookies
+from secure_django.guard.advice import ADVICE, is_about
+from secure_django.guard.findings import (
+    REASON,
+    Findings,
+    allows_more,
+    is_weaker,
+    weak_cookies,
+)
 from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
 from secure_django.guard.rights import is_meant
 
@@ -48,6 +54,22 @@ def test_step_is_said_of_what_it_helps_against() -> None:
         change: [ADVICE.change_own, "Say why."],
         limit: [ADVICE.limit, "Say why."],
     }
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("shows Note.text", [REASON, f"{ADVICE.find_nothing} The row", "Read it."]),
+        ("answers 500 (KeyError): repair it", ["Read it."]),
+        ("changes Note: do so by POST", ["Read it."]),
+        ("was not asked: KeyError", []),
+    ],
+)
+def test_step_about_access_is_not_said_of_an_error(
+    what: str, expected: list[str]
+) -> None:
+    steps = [REASON, f"{ADVICE.find_nothing} The row", "Read it."]
+    assert [step for step in steps if is_about(step, f"/n/ {what}")] == expected
 
 
 def test_right_that_a_table_names_is_none_that_a_form_may_offer(
