@@ -10,7 +10,7 @@ import pytest
 
 from secure_django.guard import places
 from secure_django.guard.findings import faults_of_error
-from secure_django.guard.places import definition_of, view_at
+from secure_django.guard.places import Place, definition_of, place_of_code, view_at
 
 FILE = "tests/guard/test_places.py"
 
@@ -66,6 +66,12 @@ def test_view_of_rest_framework_is_its_class() -> None:
 
     view.cls = Parser  # type: ignore[attr-defined]
     assert definition_of(view) is Parser
+
+
+def test_class_that_code_has_made_is_in_its_file_alone() -> None:
+    made_class = type("Made", (Parser,), {"__module__": __name__})
+    assert place_of_code(made_class) == Place(FILE, 1)
+    assert place_of_code(Parser).line > 1
 
 
 def test_routes_of_one_view_have_the_same_place(

@@ -42,7 +42,7 @@ def place_of(route: str) -> Place:
         return place_of_file(sys.modules[view.urls])
     try:
         return place_of_code(definition_of(view.function))
-    except (OSError, TypeError):  # it has no source
+    except (OSError, TypeError):  # it has no file
         return NOWHERE
 
 
@@ -61,13 +61,17 @@ def place_of_code(definition: Any) -> Place:
     place = place_of_file(definition)
     if place == NOWHERE:
         return NOWHERE
-    lines, start = inspect.getsourcelines(definition)
+    try:
+        lines, start = inspect.getsourcelines(definition)
+    except OSError:  # it was made by code, as the class of an api_view
+        return place
     return place._replace(line=start + lines_above(lines))
 
 
 def place_of_file(definition: Any) -> Place:
     """Return the first line of the file in which code is, or NOWHERE."""
-    path = relative_path(inspect.getsourcefile(definition) or "")
+    file = inspect.getsourcefile(definition)
+    path = relative_path(file) if file else None
     return Place(path.as_posix(), 1) if path else NOWHERE
 
 
