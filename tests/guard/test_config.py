@@ -24,7 +24,7 @@ def test_project_of_the_package_is_asked_by_all_rules() -> None:
 
 def test_guide_has_the_order_of_severities() -> None:
     text = GUIDE.read_text(encoding="utf-8")
-    titles = re.findall(r"^\d\. ([\w', -]+)\.$", text, re.MULTILINE)
+    titles = re.findall(r"^\d+\. ([\w', -]+)\.$", text, re.MULTILINE)
     assert [title.lower() for title in titles] == [
         severity.title.lower() for severity in ORDER
     ]

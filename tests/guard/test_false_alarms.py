@@ -66,7 +66,7 @@ def test_unsafe_view_alone_is_named(
 
 def test_error_is_not_read_as_access(report: str) -> None:
     found = said_of("<pk>/broken/", report)
-    assert "answers 500 (DoesNotExist)" in found
+    assert "answers 500 (DoesNotExist in broken of desk/views.py)" in found
     assert "not 404" not in found
 
 

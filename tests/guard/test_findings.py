@@ -4,11 +4,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from pytest_django import Settings
 
 from example.models import Thing
 from secure_django.guard import right_names
-from secure_django.guard.advice import ADVICE
-from secure_django.guard.findings import Findings
+from secure_django.guard.advice import ADVICE, is_about
+from secure_django.guard.findings import (
+    REASON,
+    Findings,
+    allows_more,
+    is_weaker,
+    weak_cookies,
+)
 from secure_django.guard.noticing import HANDLED, NOTICED, forget, notice
 from secure_django.guard.rights import is_meant
 
@@ -48,6 +56,22 @@ def test_step_is_said_of_what_it_helps_against() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("shows Note.text", [REASON, f"{ADVICE.find_nothing} The row", "Read it."]),
+        ("answers 500 (KeyError): repair it", ["Read it."]),
+        ("changes Note: do so by POST", ["Read it."]),
+        ("was not asked: KeyError", []),
+    ],
+)
+def test_step_about_access_is_not_said_of_an_error(
+    what: str, expected: list[str]
+) -> None:
+    steps = [REASON, f"{ADVICE.find_nothing} The row", "Read it."]
+    assert [step for step in steps if is_about(step, f"/n/ {what}")] == expected
+
+
 def test_right_that_a_table_names_is_none_that_a_form_may_offer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -56,3 +80,20 @@ def test_right_that_a_table_names_is_none_that_a_form_may_offer(
     assert is_meant(attempt, field)
     monkeypatch.setattr(right_names, "FURTHER_RIGHTS", {"Thing.title"})
     assert not is_meant(attempt, field)
+
+
+def test_policy_is_not_compared_where_django_has_none(settings: Settings) -> None:
+    settings.SECURE_CSP = {"default-src": ["'none'"]}
+    assert is_weaker("default-src *")
+    del settings.SECURE_CSP  # Django has it since 6.0
+    assert not is_weaker("default-src *")
+    assert allows_more("img-src", ["*"])
+
+
+def test_cookie_of_messages_is_a_matter_of_the_settings() -> None:
+    response = HttpResponse()
+    response.set_cookie("messages", "hello")
+    response.set_cookie("theme", "dark")
+    answer: Any = SimpleNamespace(response=response)
+    (fault,) = weak_cookies(answer)
+    assert "the cookie theme" in fault

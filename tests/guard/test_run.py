@@ -265,3 +265,57 @@ def change(request, pk):
     note.save()
     return redirect("/notes/")
 """
+
+
+NUMBERS = """
+
+def read_number(request):
+    return int(request.GET.get("number", "x"))
+
+
+@require_GET
+def count(request):
+    return HttpResponse(read_number(request))
+
+
+@require_GET
+def double(request):
+    return HttpResponse(2 * read_number(request))
+"""
+FURTHER_URLS = """\
+urlpatterns = [
+    path("count/", views.count),
+    path("double/", views.double),
+    path("<int:pk>/read/", views.show),
+"""
+FURTHER_ROWS = """\
+/notes/count/            200    200  200  200
+/notes/double/           200    200  200  200
+/notes/<pk>/read/        log-in 200  404  404
+"""
+
+
+def test_view_at_two_urls_and_function_of_two_views_are_one_weakness_each(
+    project: Path,
+) -> None:
+    notes = project / "notes"
+    with (notes / "views.py").open("a", encoding="utf-8") as file:
+        file.write(NUMBERS)
+    edit(notes / "urls.py", "urlpatterns = [\n", FURTHER_URLS)
+    row = "/notes/<pk>/delete/ "
+    edit(notes / "tests" / "table.py", row, FURTHER_ROWS + row)
+    section = section_of(run_guard(project, "--guard-report=out"))
+    _, shown, error = report_of(project)["weaknesses"]
+    assert shown["routes"] == ["/notes/<pk>/", "/notes/<pk>/read/"]
+    assert error["route"] == "/notes/count/"
+    assert error["routes"] == ["/notes/count/", "/notes/double/"]
+    # It says its own remedy, and none about who may open it.
+    assert error["what_to_do"] == []
+    assert "answers 500 (ValueError in read_number of notes/views.py)" in section
+    assert "     also /notes/<pk>/read/\n" in section
+    assert "     also /notes/double/\n" in section
+    accept = run_guard(project, "--guard-accept")
+    assert " failed" not in accept
+    lines = accepted_lines(project)
+    assert "/notes/<pk>/read/ shows Note.text (other, staff)" in lines
+    assert " failed" not in run_guard(project)

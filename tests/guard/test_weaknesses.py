@@ -60,8 +60,8 @@ def said_of(page: str, report: str) -> str:
 @pytest.mark.parametrize(
     ("page", "finding"),
     {
-        "page": "answers 500 (ValueError)",
-        "day": "answers 500 (ValueError)",
+        "page": "answers 500 (ValueError in page_unsafe of bank/views.py)",
+        "day": "answers 500 (ValueError in day_unsafe of bank/views.py)",
         "api": "answers 500",
         "order": "stores a negative number as Order.quantity",
         "export": "writes a user's text as a formula",

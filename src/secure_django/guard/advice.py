@@ -80,9 +80,21 @@ ABOUT = {
     ADVICE.change_own: re.compile("of the owner|answers .*, not|lets a user set"),
     ADVICE.show_own: re.compile(r"shows \w+\.\w+|mixes the numbers"),
 }
+# What begins, or is, a step about who may open a page.
+OF_ACCESS = (
+    ADVICE.find_nothing,
+    "Only if they are meant to",
+    "Only if the page is meant for them",
+)
+# What is wrong whoever may open the page.
+NO_ACCESS = re.compile(r"answers 500|calculates for over|takes all memory|by POST$")
 
 
 def is_about(step: str, what: str) -> bool:
     """Return whether a step helps against what a sentence says."""
+    if "was not asked: " in what:
+        return False  # the guard has failed, and not the project
+    if NO_ACCESS.search(what) and any(part in step for part in OF_ACCESS):
+        return False
     pattern = ABOUT.get(step)
     return pattern is None or bool(pattern.search(what))

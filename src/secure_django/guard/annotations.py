@@ -35,9 +35,11 @@ def escape(text: str, characters: Escapes) -> str:
 
 
 def describe(weakness: Weakness) -> str:
-    """Return the sentences of a weakness, and what to do."""
-    sentences = [str(part) for part in weakness.parts]
-    return "\n".join([*sentences, *weakness.steps])
+    """Return the sentences of a weakness, its further routes, and what to do."""
+    sentences = [str(part) for part in weakness.parts_of_any_route]
+    routes = ", ".join(weakness.further_routes)
+    also = [f"also {routes}"] if routes else []
+    return "\n".join([*sentences, *also, *weakness.steps])
 
 
 def code_quality(

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import FieldError
 
 from secure_django.guard.accepted import write_line
@@ -19,6 +20,7 @@ from secure_django.guard.advice import ADVICE, is_about
 from secure_django.guard.bounds import SECONDS, TookTooLongError
 from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
+from secure_django.guard.places import function_that_raised
 from secure_django.guard.record import Found, present_record
 from secure_django.guard.sending import Answer
 from secure_django.guard.sentences import parse, rank
@@ -40,6 +42,7 @@ OF_SETTINGS = {
     settings.CSRF_COOKIE_NAME,
     settings.LANGUAGE_COOKIE_NAME,
     settings.SESSION_COOKIE_NAME,
+    CookieStorage.cookie_name,  # it follows those of the session
 }
 OWN_HOSTS = {"", "testserver", *settings.ALLOWED_HOSTS}
 SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
@@ -117,7 +120,7 @@ def parse_policy(policy: str) -> dict[str, list[str]]:
 
 def is_weaker(policy: str) -> bool:
     """Return whether a policy allows what that of the settings does not."""
-    if not settings.SECURE_CSP:
+    if not policy_of_settings():
         return False
     directives = parse_policy(policy)
     if directives.get("default-src") != ["'none'"]:
@@ -129,9 +132,15 @@ def is_weaker(policy: str) -> bool:
     return any(allows_more(name, sources) for name, sources in directives.items())
 
 
+def policy_of_settings() -> dict[str, Any]:
+    """Return the policy of the settings. Before Django 6.0, they have none."""
+    policy: dict[str, Any] = getattr(settings, "SECURE_CSP", {})
+    return policy
+
+
 def allows_more(name: str, sources: list[str]) -> bool:
     """Return whether a directive has a source that the settings do not give it."""
-    allowed_sources = map(str, settings.SECURE_CSP.get(name, ()))
+    allowed_sources = map(str, policy_of_settings().get(name, ()))
     foreign_sources = set(sources) - {"'none'", *allowed_sources}
     return any(not source.startswith("'nonce-") for source in foreign_sources)
 
@@ -167,16 +176,27 @@ def faults_of_error(response: Any) -> Iterator[str]:
     error = error_of(response)
     if error is FieldError:
         yield (
-            "answers 500 (FieldError): it takes the name of a field from a request,"
-            " so compare it with a list first"
+            f"answers 500 ({describe_error(response)}): it takes the name of a field"
+            " from a request, so compare it with a list first"
         )
     elif error is TookTooLongError:
         yield f"calculates for over {SECONDS} seconds: limit what a request asks for"
     elif error is MemoryError:
         yield "takes all memory: limit what a request asks for"
     elif response.status_code == 500:
-        name = error.__name__ if error else "no exception"
-        yield f"answers 500 ({name}): check what a user sends first"
+        yield (
+            f"answers 500 ({describe_error(response)}): repair it, and check what a"
+            " user sends first"
+        )
+
+
+def describe_error(response: Any) -> str:
+    """Return the name of an exception, and which own function has raised it."""
+    error = error_of(response)
+    if error is None:
+        return "no exception"
+    function = function_that_raised(response.exc_info[2])
+    return f"{error.__name__} in {function}" if function else error.__name__
 
 
 def faults_of_redirect(response: Any, *, may_leave: bool) -> Iterator[str]:

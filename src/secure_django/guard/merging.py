@@ -1,15 +1,17 @@
 """One weakness for each place: its sentences, the people, and the requests."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from secure_django.guard.accepted import Accepted, Lines, write_line
 from secure_django.guard.record import Found
+from secure_django.guard.remedies import remedies_of
 from secure_django.guard.sentences import (
     ORDER,
     Sentence,
     Severity,
+    function_of_error,
     is_consequence,
     parse,
     severity_of,
@@ -34,9 +36,19 @@ class Part:
         return severity_of(self.sentence.what)
 
     @property
-    def rank(self) -> tuple[int, bool, str]:
-        what = self.sentence.what
-        return ORDER.index(self.severity), is_consequence(what), self.sentence.text
+    def rank(self) -> tuple[int, bool, bool, str]:
+        sentence = self.sentence
+        return (
+            ORDER.index(self.severity),
+            is_consequence(sentence.what),
+            bool(sentence.condition),
+            sentence.text,
+        )
+
+    @property
+    def saying(self) -> tuple[str, str]:
+        """Return what it says, whatever the page."""
+        return self.sentence.condition, self.sentence.what
 
     def add(self, found: Found, requests: Iterable[str]) -> None:
         self.people.update(found.people)
@@ -82,7 +94,7 @@ class Parts:
 
 
 class Weakness:
-    """The sentences about one place that have one cause: the worst first."""
+    """The sentences that have one cause, at one page or several: the worst first."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.parts = sorted(parts, key=lambda part: part.rank)
@@ -96,12 +108,42 @@ class Weakness:
         return self.worst.sentence.route
 
     @property
+    def routes(self) -> list[str]:
+        """Return all routes, of which `route` is the first."""
+        routes = dict.fromkeys(part.sentence.route for part in self.parts)
+        return [*filter(None, routes)]
+
+    @property
+    def further_routes(self) -> list[str]:
+        return self.routes[1:]
+
+    @property
     def severity(self) -> Severity:
         return self.worst.severity
 
     @property
-    def rank(self) -> tuple[int, str, str]:
-        return ORDER.index(self.severity), self.route, self.worst.sentence.text
+    def rank(self) -> tuple[int, bool, bool, str, str]:
+        """Return a key that sorts weaknesses.
+
+        What is so now comes before what a switch would do, and what anybody gets
+        before what needs a log-in.
+        """
+        return (
+            ORDER.index(self.severity),
+            bool(self.worst.sentence.condition),
+            "anonym" not in self.people,
+            self.route,
+            self.worst.sentence.text,
+        )
+
+    @property
+    def parts_of_any_route(self) -> list[Part]:
+        """Return one part for what it says of several routes, with all people."""
+        parts: dict[tuple[str, str], Part] = {}
+        for part in self.parts:
+            first = parts.setdefault(part.saying, part.only_for(set()))
+            first.people |= part.people
+        return list(parts.values())
 
     @property
     def people(self) -> list[str]:
@@ -116,7 +158,12 @@ class Weakness:
         """Return what to do about the causes, each step once."""
         causes = [part for part in self.parts if not is_consequence(part.sentence.what)]
         parts = causes or self.parts
-        return list(dict.fromkeys(step for part in parts for step in part.steps))
+        steps = (
+            step
+            for part in parts
+            for step in (*remedies_of(part.sentence.what), *part.steps)
+        )
+        return list(dict.fromkeys(steps))
 
     def values(self) -> dict[str, Any]:
         """Return it as guard.json has it."""
@@ -124,6 +171,7 @@ class Weakness:
             "severity": self.severity.name,
             "title": self.severity.title,
             "route": self.route,
+            "routes": self.routes,
             "people": self.people,
             "requests": self.requests,
             "sentences": [str(part) for part in self.parts],
@@ -140,15 +188,40 @@ def steps_of(weaknesses: Iterable[Weakness]) -> dict[str, list[int]]:
     return dict(steps)
 
 
+def ranges(numbers: Iterable[int]) -> str:
+    """Return rising numbers as one writes them: 3-17, 20."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if not runs or number != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(number)
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    return ", ".join(texts)
+
+
 def merge(parts: Iterable[Part]) -> list[Weakness]:
     """Return the weaknesses that parts are about, the worst first."""
     by_place: defaultdict[str, list[Part]] = defaultdict(list)
     for part in parts:
-        by_place[part.sentence.route].append(part)
-    weaknesses = [
+        # One repair of a function is for all pages that it ends.
+        function = function_of_error(part.sentence.what)
+        by_place[function or part.sentence.route].append(part)
+    weaknesses = merge_routes(
         Weakness(group) for place in by_place.values() for group in groups_of(place)
-    ]
+    )
     return sorted(weaknesses, key=lambda weakness: weakness.rank)
+
+
+def merge_routes(weaknesses: Iterable[Weakness]) -> Iterator[Weakness]:
+    """Yield one weakness for what is the same at several routes of one view."""
+    # Here, since the access table is read as a module is imported.
+    from secure_django.guard.places import view_at
+
+    by_view: defaultdict[Hashable, list[Part]] = defaultdict(list)
+    for weakness in weaknesses:
+        sayings = frozenset(part.saying for part in weakness.parts)
+        by_view[view_at(weakness.route), sayings] += weakness.parts
+    yield from map(Weakness, by_view.values())
 
 
 def groups_of(parts: list[Part]) -> Iterator[list[Part]]:

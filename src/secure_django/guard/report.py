@@ -18,7 +18,7 @@ from secure_django.guard.access import INCLUDED, OTHERS, VIEWS, app_of
 from secure_django.guard.annotations import code_quality
 from secure_django.guard.config import RULES
 from secure_django.guard.exemptions import entries_of_tables
-from secure_django.guard.merging import Weakness, steps_of
+from secure_django.guard.merging import Weakness, ranges, steps_of
 from secure_django.guard.places import place_of
 from secure_django.guard.results import FOLDER, Records, Results
 from secure_django.guard.tables import CONFIG
@@ -126,7 +126,7 @@ def to_html(values: dict[str, Any], steps: dict[str, list[int]]) -> str:
     engine = Engine(dirs=[str(FOLDER)])
     groups = {
         "apps": by_app(values["weaknesses"]),
-        "steps": steps,
+        "steps": {step: ranges(numbers) for step, numbers in steps.items()},
         "pages": by_page(values["requests"]),
     }
     return engine.get_template(TEMPLATE).render(Context(values | groups))

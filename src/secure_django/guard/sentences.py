@@ -19,6 +19,9 @@ BY_PATH = " by its path"
 LINE_NUMBER = re.compile(r"(?<=\.py):\d+")
 NOT_ASKED = re.compile(r"( was not asked: \w+).*")
 MODEL_FIELD = re.compile(r"\b([A-Z]\w*)\.\w+")
+BY_GET = "do so by POST"
+EXCEPTION = re.compile(r"^answers 500 \(.+?\): ")
+FUNCTION = re.compile(r"^answers 500 \(\w+ in (.+?)\): ")
 
 
 class Severity(NamedTuple):
@@ -47,8 +50,9 @@ SEVERITIES = [
     ),
     Severity(
         "scripts",
-        "scripts, and redirects to any site",
-        r"unescaped|javascript|redirects to (any|another) site",
+        "scripts, requests of other sites, and redirects to any site",
+        rf"unescaped|javascript|redirects to (any|another) site|{BY_GET}"
+        r"|is csrf_exempt",
         "critical",
     ),
     Severity(
@@ -67,15 +71,17 @@ SEVERITIES = [
     Severity(
         "errors",
         "errors",
-        r"answers 500|was not asked|calculates for over|takes all memory",
+        r"answers 500|calculates for over|takes all memory",
         "major",
     ),
+    Severity("guard", "errors of the guard itself", r"was not asked", "major"),
     Severity(
         "table",
         "what is missing in the table",
         r"no access rule|has no table|is in the table of|objects\(\) of|nobody finds"
         r"|needs a row|matches no page|has \d+ answers|is no column|reason is missing"
-        r"|lead to the same user|cannot be copied|answers .+, not ",
+        r"|lead to the same user|cannot be copied|answers .+, not |was not made"
+        r"|was made only once|makes no|has no file|says \?|is never reached",
         "minor",
     ),
 ]
@@ -145,18 +151,35 @@ def find_requests(line: str) -> set[str]:
 
 
 def severity_of(what: str) -> Severity:
-    """Return the severity of a sentence. Its advice, after a colon, says nothing."""
-    fault = what.partition(": ")[0]
+    """Return the severity of what a sentence says."""
+    fault = without_advice(what)
     for severity, pattern in PATTERNS.items():
         if pattern.search(fault):
             return severity
     return RULES
 
 
-def rank(sentence: str) -> tuple[int, str]:
-    """Return a key that sorts sentences: the worst first."""
-    what = parse(sentence).what
-    return ORDER.index(severity_of(what)), sentence
+def without_advice(what: str) -> str:
+    """Return the fault alone, without names of functions, which may be any words."""
+    if what.endswith(BY_GET):
+        return what  # only this advice says that the fault is the method
+    return EXCEPTION.sub("answers 500: ", what).partition(": ")[0]
+
+
+def function_of_error(what: str) -> str:
+    """Return the function that has raised an error 500, and its file, or nothing."""
+    match = FUNCTION.match(what)
+    return match[1] if match else ""
+
+
+def rank(sentence: str) -> tuple[int, bool, str]:
+    """Return a key that sorts sentences: the worst first.
+
+    What is so now comes before what is so once a switch is turned.
+    """
+    parsed = parse(sentence)
+    order = ORDER.index(severity_of(parsed.what))
+    return order, bool(parsed.condition), sentence
 
 
 def topic(sentence: Sentence) -> str:
@@ -172,7 +195,7 @@ def topic(sentence: Sentence) -> str:
         return f"{condition}access to {'users' if is_about_users else 'objects'}"
     if "answers 500" in sentence.what:
         return f"{condition}error"
-    if sentence.what.endswith("do so by POST"):
+    if sentence.what.endswith(BY_GET):
         return f"{condition}changes by GET"
     return condition + MODEL_FIELD.sub(r"\1", sentence.what)
 

@@ -1,12 +1,17 @@
 """The section that a run prints at its end."""
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from secure_django.guard.accepted import FILE, Accepted
-from secure_django.guard.merging import Part, Weakness, steps_of
+from secure_django.guard.merging import Part, Weakness, ranges, steps_of
 from secure_django.guard.results import Records, Results
 
 type FindPlace = Callable[[str], object]
+
+SHOWN_ROUTES = 3  # of a list: guard.json has all
+MISSING_VALUE = re.compile(r"objects\(\) of \S+ returns no .+(?= for /)")
 
 
 def heading(results: Results) -> str:
@@ -27,12 +32,46 @@ def counted(number: int, one: str, several: str) -> str:
 def summarize(results: Results, find_place: FindPlace) -> Iterator[str]:
     """Yield the lines about the new weaknesses, and about what to do."""
     title = ""
+    missing = pages_by_missing_value(results.new)
     for number, weakness in enumerate(results.new, 1):
         if weakness.severity.title != title:
             title = weakness.severity.title
             yield f"{title[0].upper()}{title[1:]}:"
-        yield from lines_about(number, weakness, find_place)
+        pages = missing.get(missing_value(weakness), {})
+        if len(pages) < 2:
+            yield from lines_about(number, weakness, find_place)
+        elif number == min(pages):
+            yield line_about_missing_value(missing_value(weakness), pages)
     yield from lines_to_do(results.new)
+
+
+def missing_value(weakness: Weakness) -> str:
+    """Return which value of a URL `objects` does not return, or nothing."""
+    match = MISSING_VALUE.match(weakness.worst.sentence.text)
+    return match[0] if match else ""
+
+
+def pages_by_missing_value(weaknesses: list[Weakness]) -> dict[str, dict[int, str]]:
+    """Return the pages that lack the same value, by the numbers of weaknesses."""
+    pages: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for number, weakness in enumerate(weaknesses, 1):
+        value = missing_value(weakness)
+        if value:
+            pages[value][number] = weakness.route
+    return dict(pages)
+
+
+def line_about_missing_value(value: str, pages: dict[int, str]) -> str:
+    numbers = ranges(pages)
+    routes = shortened([*pages.values()])
+    return f"{numbers:>3}. {value} for {len(pages)} pages: {routes}"
+
+
+def shortened(routes: list[str]) -> str:
+    """Return the first routes, and how many more there are."""
+    text = ", ".join(routes[:SHOWN_ROUTES])
+    number = len(routes) - SHOWN_ROUTES
+    return f"{text} and {number} more" if number > 0 else text
 
 
 def lines_about(
@@ -44,7 +83,9 @@ def lines_about(
     place = str(find_place(weakness.route)) if weakness.route else ""
     words = [f"{number:>3}.", place, weakness.route, people, requests]
     yield " ".join(filter(None, words))
-    for part in weakness.parts:
+    if weakness.further_routes:
+        yield f"     also {shortened(weakness.further_routes)}"
+    for part in weakness.parts_of_any_route:
         yield f"     {line_of_part(part, weakness)}"
 
 
@@ -67,7 +108,7 @@ def lines_to_do(weaknesses: list[Weakness]) -> Iterator[str]:
         yield ""
         yield "What to do:"
     for step, numbers in steps.items():
-        yield f"  {', '.join(map(str, numbers))}: {step}"
+        yield f"  {ranges(numbers)}: {step}"
 
 
 def lines_left_out(left_out: Iterable[str]) -> Iterator[str]:
