@@ -182,14 +182,18 @@ class Collecting:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Add the package's tests to those that pytest collects from folders."""
+        """Put the package's tests before those that pytest collects from folders.
+
+        A project's own test may leave rows in the database, which no page of the guard
+        should show. pytest-django keeps this order among the tests of a kind.
+        """
         from secure_django.controls.project import suite_files
 
         report = yield
         if isinstance(collector, pytest.Session) and self.is_whole and report.passed:
             suite = Suite.from_parent(collector, name="secure_django")
             suite.files = suite_files(self.project, self.suites)
-            report.result = [*report.result, suite]
+            report.result = [suite, *report.result]
         return report
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:

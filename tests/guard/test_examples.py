@@ -17,6 +17,7 @@ class MarkupField(models.TextField):
 
 def named(field: Any) -> Any:
     field.set_attributes_from_name("text")
+    field.model = Session
     return field
 
 
@@ -28,6 +29,22 @@ def test_database_counts_by_itself() -> None:
 
 def test_key_that_is_a_text_has_a_value() -> None:
     assert examples(Session, 5).keys() == {"session_key", "session_data", "expire_date"}
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (models.IntegerField(blank=True), True),
+        (models.DateField(blank=True), True),
+        (models.DateField(auto_now_add=True), False),
+        (models.IntegerField(blank=True, null=True), False),
+        (models.TextField(blank=True), False),
+    ],
+)
+def test_blank_field_that_takes_no_empty_text_needs_a_value(
+    field: Any, expected: bool
+) -> None:
+    assert needs_example(named(field)) is expected
 
 
 @pytest.mark.parametrize("kind", [models.TextField, MarkupField])

@@ -277,6 +277,18 @@ def test_survey_says_what_a_project_lacks_for_it(project: Path) -> None:
     assert expected in run_guard(project, SURVEY)
 
 
+def test_pages_beside_the_settings_are_the_project_s(project: Path) -> None:
+    """A package that others install has its settings in a folder of its tests."""
+    edit(project / "project/settings.py", "parents[1]", "parent")
+    assert "8 pages, each asked as every person:" in run_guard(project, SURVEY)
+
+
+def test_survey_says_where_it_has_found_no_page(project: Path) -> None:
+    append(project / "pyproject.toml", 'apps = ["members"]\n')
+    expected = "No page is asked: apps in pyproject.toml names members alone."
+    assert expected in run_guard(project, SURVEY)
+
+
 def test_survey_that_is_left_out_is_said(project: Path) -> None:
     report = run_guard(project, SURVEY, "-k", "nothing")
     assert "The survey did not run." in report

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from secure_django.guard import names
+from secure_django.guard import factories, names, tables
 from secure_django.guard.access import ROUTES, is_own
 from secure_django.guard.sending import HTTPSClient, log_in
-from secure_django.guard.tables import TABLES, is_own_app
+from secure_django.guard.survey import no_page
+from secure_django.guard.tables import CONFIG, TABLES, is_own_app
 from secure_django.user import User
 
 FILE = "/photos/<photo_id>/<variant>/"
@@ -25,25 +26,61 @@ def make_app(path: Path) -> Any:
     {
         "shop": True,
         "apps/shop": True,
+        "src/shop": True,  # beside the settings, which are in tests/site
         "vendor/shop/src/shop": False,
         ".venv/lib/python3/site-packages/shop": False,
+        ".cache/shop": False,
+        "web/node_modules/shop": False,
         "../lib/shop": False,
     }.items(),
 )
 def test_app_is_own_by_its_folder(
     folder: str, expected: bool, settings: Settings
 ) -> None:
-    app = make_app(settings.BASE_DIR / folder)
+    app = make_app(CONFIG.root / folder)
     assert is_own_app(app) is expected
     settings.GUARD_PACKAGES = ["shop"]
     assert is_own_app(app)
 
 
-def test_pages_of_a_package_are_not_own(settings: Settings) -> None:
+def test_pages_of_a_package_are_not_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In the repository, the package's code is below pyproject.toml.
+    monkeypatch.setattr(tables, "CONFIG", CONFIG._replace(root=settings.BASE_DIR))
     assert FILE in ROUTES
     assert is_own(FILE)
     settings.GUARD_PACKAGES = []
     assert not is_own(FILE)
+
+
+def test_survey_without_a_page_says_where_it_looked() -> None:
+    assert f"is in {CONFIG.root}, the folder of pyproject.toml" in no_page()
+
+
+def test_factories_are_found_in_any_folder_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [
+        "core/test_helpers/factories.py",
+        "core/shop/tests/factories/__init__.py",
+        "tests/unit/factories.py",
+        "tests/.old/factories.py",
+    ]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    monkeypatch.setattr(tables, "CONFIG", CONFIG._replace(root=tmp_path))
+    shop = tmp_path / "core" / "shop"
+    found = {
+        *factories.names_in(factories.top_folder(str(shop), "core.shop")),
+        *factories.names_in(tmp_path / "tests"),
+    }
+    assert found == {
+        "core.test_helpers.factories",
+        "core.shop.tests.factories",
+        "tests.unit.factories",
+    }
 
 
 def test_code_is_read_without_its_tests(

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db import models
 from django.forms import ModelForm
 
 from secure_django.guard.lookups import related_models
 from secure_django.guard.names import code_of_app, name_of
+from secure_django.guard.tables import CONFIG
 
 ADDING = {"add", "bulk_create", "create"}
 
@@ -26,8 +26,8 @@ class Function(NamedTuple):
     called: frozenset[str]  # the names of what it calls
 
     def place_of(self, part: Any) -> str:
-        """Return the file, relative to the project's folder, and the line."""
-        relative_path = self.path.relative_to(settings.BASE_DIR, walk_up=True)
+        """Return the file, relative to the folder of pyproject.toml, and the line."""
+        relative_path = self.path.relative_to(CONFIG.root, walk_up=True)
         return f"{relative_path}:{part.lineno}"
 
     def calls(self, *names: str) -> Iterator[ast.Call]:

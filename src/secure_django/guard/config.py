@@ -1,6 +1,7 @@
 """What a project says about the guard: `[tool.secure-django.guard]` in pyproject.toml.
 
-apps: the names of the apps that the guard asks about; by default, all of the project's
+apps: the names of the apps that the guard asks about; by default, all of the project's,
+    which are those below the folder of pyproject.toml
 include: what it asks about too: "admin" and "packages"
 rules: names of RULES, which go beyond who may read and change what
 
@@ -51,8 +52,7 @@ RULES = {
 class Config(NamedTuple):
     """The answers of a project."""
 
-    folder: Path  # of the project's own code
-    root: Path  # the folder with pyproject.toml
+    root: Path  # the folder with pyproject.toml, and with all code of the project
     apps: list[str] | None  # None: every app of the project
     include: set[str]
     rules: set[str]
@@ -116,7 +116,6 @@ def read_config() -> Config:
         raise ImproperlyConfigured(message)
     is_of_template = apps.is_installed("secure_django.photos")
     return Config(
-        folder=find_folder(),
         root=root,
         apps=None if is_of_template else table.get("apps"),
         include=KINDS if is_of_template else include,

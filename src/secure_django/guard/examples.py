@@ -9,18 +9,22 @@ from django.core.files.base import ContentFile
 from django.db import models
 from django.utils import timezone
 
+from secure_django.guard.counted import is_counted
 from secure_django.guard.pixel import PIXEL
 
 FIRST_DAY = date(2030, 1, 1)
+# What makes a date the present one when a row is stored.
+NOW = ("auto_now", "auto_now_add")
 
 type Example = Callable[[Any, int], Any]
 
 
 def needs_example(field: Any) -> bool:
     """Return whether a row needs a value that neither it nor the database has."""
-    # The database counts.
-    is_counted = isinstance(field, models.AutoField)
-    if is_counted or field.is_relation or field.null or field.generated:
+    # The database counts, or a package.
+    if isinstance(field, models.AutoField) or is_counted(field):
+        return False
+    if field.is_relation or field.null or field.generated:
         return False
     if field.db_default is not models.NOT_PROVIDED:
         return False
@@ -28,7 +32,13 @@ def needs_example(field: Any) -> bool:
     # An empty text is no name by which a URL finds the row.
     if field.has_default():
         return is_name and field.get_default() == ""
-    return is_name or not field.blank
+    return is_name or not may_stay_empty(field)
+
+
+def may_stay_empty(field: Any) -> bool:
+    """Return whether a form may leave a field empty, and the database stores that."""
+    is_of_now = any(getattr(field, name, False) for name in NOW)
+    return is_of_now or (field.blank and field.empty_strings_allowed)
 
 
 def examples(model: type[models.Model], number: int) -> dict[str, Any]:
@@ -36,6 +46,12 @@ def examples(model: type[models.Model], number: int) -> dict[str, Any]:
     fields = [field for field in model._meta.concrete_fields if needs_example(field)]
     values = {field.name: example(field, number) for field in fields}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def names_without_example(model: type[models.Model]) -> list[str]:
+    """Return the fields that need a value of a kind that is left to model_bakery."""
+    fields = [field for field in model._meta.concrete_fields if needs_example(field)]
+    return [field.name for field in fields if example(field, 1) is None]
 
 
 def example(field: Any, number: int) -> Any:

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from itertools import chain
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from django.db.models import Model
 
 from secure_django.extras import is_installed
+from secure_django.guard.tables import CONFIG, OWN_APPS, is_own_path
+
+PATTERNS = ("factories.py", "factories/__init__.py")
 
 
 @cache
@@ -30,11 +35,45 @@ def factories_near(model: type[Model]) -> Iterator[Any]:
                 yield value
 
 
-def modules_near(model: type[Model]) -> Iterator[ModuleType]:
+def modules_near(model: type[Model]) -> list[ModuleType]:
+    """Return the modules with factories: those of the model's app come first."""
     app = model._meta.app_config.name
-    for name in (f"{app}.factories", f"{app}.tests.factories", "tests.factories"):
-        if is_installed(name):
-            yield import_module(name)
+    own_names = [f"{app}.factories", f"{app}.tests.factories"]
+    names = [name for name in own_names if is_installed(name)]
+    others = sorted(names_of_modules())
+    others.sort(key=lambda name: not name.startswith(f"{app}."))
+    modules = map(import_or_skip, dict.fromkeys([*names, *others]))
+    return list(filter(None, modules))
+
+
+def import_or_skip(name: str) -> ModuleType | None:
+    """Return a module, or None if it needs what is not there, such as an app."""
+    try:
+        return import_module(name)
+    except Exception:  # whatever it is: model_bakery makes the rows
+        return None
+
+
+@cache
+def names_of_modules() -> frozenset[str]:
+    """Return all modules `factories` of the project's apps, and of its tests."""
+    folders = {top_folder(app.path, app.name) for app in OWN_APPS}
+    folders.add(CONFIG.root / "tests")
+    return frozenset(chain.from_iterable(map(names_in, folders)))
+
+
+def top_folder(path: str, name: str) -> Path:
+    """Return the folder of the outermost package that contains an app."""
+    return [Path(path), *Path(path).parents][name.count(".")]
+
+
+def names_in(folder: Path) -> Iterator[str]:
+    """Yield the modules `factories` in a package, by the names that import them."""
+    for pattern in PATTERNS:
+        for file in folder.rglob(pattern):
+            module = file.parent if file.stem == "__init__" else file.with_suffix("")
+            if is_own_path(file):
+                yield ".".join(module.relative_to(folder.parent).parts)
 
 
 def makes(factory: Any, model: type[Model]) -> bool:

@@ -21,6 +21,16 @@ OTHER_NAME = re.compile(
     r"|invited|followed|following)(_.*)?"
 )
 
+# Columns of a model whose rows are the history of other rows: those that a signal or
+# the database adds (django-simple-history, django-pghistory).
+HISTORY_COLUMNS = ({"history_id", "history_type"}, {"pgh_id"})
+
+
+def is_history(model: type[Model]) -> bool:
+    """Return whether the rows of a model are the history of other rows."""
+    names = {field.name for field in model._meta.concrete_fields}
+    return any(columns <= names for columns in HISTORY_COLUMNS)
+
 
 def relations(model: type[Model]) -> list[Any]:
     """Return the keys of a model, without those that lead to a part of its own row."""
@@ -62,8 +72,12 @@ def keys_to_others(model: type[Model]) -> list[Any]:
 
 
 def other_ends(models: Iterable[type[Model]]) -> tuple[str, ...]:
-    """Return the names of all keys at whose end is somebody else."""
-    names = {field.name for model in models for field in keys_to_others(model)}
+    """Return the names of all keys at whose end is somebody else.
+
+    Who changed a row is not whose it is: a history has no other end.
+    """
+    present_models = [model for model in models if not is_history(model)]
+    names = {field.name for model in present_models for field in keys_to_others(model)}
     return tuple(sorted(names))
 
 

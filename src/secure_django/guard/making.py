@@ -6,6 +6,7 @@ that has the key's name: see keys.py.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
@@ -13,9 +14,11 @@ from django.db import transaction
 from django.db.models import Model
 
 from secure_django.extras import is_installed
-from secure_django.guard.examples import examples
+from secure_django.guard.counted import adder_of_roots, counted_names
+from secure_django.guard.examples import examples, names_without_example
 from secure_django.guard.factories import factory_for, seed_factories
 from secure_django.guard.keys import (
+    is_history,
     keys_to_others,
     parent_links,
     relations,
@@ -43,6 +46,7 @@ class Maker:
         self.rows: dict[type[Model], Model] = {User: self.owner}
         self.taken: list[Model] = []  # rows that a signal has made, even before
         self.failures: dict[type[Model], str] = {}
+        self.unfilled: list[str] = []  # what the rows lack, in sentences
         self.started: set[type[Model]] = {User}
 
     def make_all(self, models: Iterable[type[Model]]) -> None:
@@ -51,8 +55,7 @@ class Maker:
         for model in by_parents:
             self.row_of(model)
         self.try_again()
-        for row in list(self.rows.values()):
-            self.add_relatives(row)
+        self.add_all_relatives()
 
     def try_again(self) -> None:
         """Make what was not made: what it needed may be there by now."""
@@ -148,22 +151,42 @@ class Maker:
                 values[field.fk_field] = self.owner.pk
         return values
 
+    def add_all_relatives(self) -> None:
+        """Fill what names several rows: also of the rows that are made for it."""
+        filled: set[type[Model]] = set()
+        while self.rows.keys() - filled:
+            model = next(model for model in self.rows if model not in filled)
+            filled.add(model)
+            if type(self.rows[model]) not in self.shared:
+                self.add_relatives(self.rows[model])
+
     def add_relatives(self, row: Model) -> None:
         """Add the owner, and the other rows, to what names several of them."""
-        if type(row) in self.shared:
-            return
         fields: list[Any] = list(row._meta.many_to_many)
         for field in fields:
             relative = self.relative(field)
             if relative is not None and relative != row:
-                getattr(row, field.name).add(relative)
+                self.add_relative(row, field.name, relative)
+
+    def add_relative(self, row: Model, name: str, relative: Model) -> None:
+        try:
+            with transaction.atomic():
+                getattr(row, name).add(relative)
+        except Exception as error:  # of a signal: it is said
+            self.unfilled.append(not_filled(row, name, error))
 
     def relative(self, field: Any) -> Model | None:
-        """Return the row for a field that names several, if no model is between."""
+        """Return the row for a field that names several, if no model is between.
+
+        One for a field that a form demands is made if need be.
+        """
         model = field.related_model
-        is_plain = field.remote_field.through._meta.auto_created
+        if not field.remote_field.through._meta.auto_created:
+            return None
+        if not field.blank:
+            return self.row_of(model)
         # No right of a user comes from rows that were there before.
-        return self.rows.get(model) if is_plain and model not in self.shared else None
+        return None if model in self.shared else self.rows.get(model)
 
 
 def content_type_of(model: type[Model]) -> Any:
@@ -210,9 +233,34 @@ def create(model: type[Model], keys: Values) -> Model:
         raise NotMadeError(message)
     from model_bakery import baker
 
-    values = examples(model, next(NUMBERS))
-    baked: Model = baker.make(model, **(values | keys))
-    return baked
+    values = examples(model, next(NUMBERS)) | keys
+    values |= dict.fromkeys(counted_names(model))
+    values["_fill_optional"] = names_without_example(model)
+    if model.clean is Model.clean and adder_of_roots(model) is None:
+        baked: Model = baker.make(model, **values)
+        return baked
+    prepared: Model = baker.prepare(model, **values)
+    call_clean(prepared)
+    return store(prepared)
+
+
+def call_clean(row: Model) -> None:
+    """Let a model calculate what it does before a form saves it.
+
+    What it complains about makes no difference: save() alone may be enough.
+    """
+    with suppress(Exception), transaction.atomic():
+        row.clean()
+
+
+def store(row: Model) -> Model:
+    """Save a row. That of a tree (django-treebeard) becomes the root of a new one."""
+    add_root = adder_of_roots(type(row))
+    if add_root is not None:
+        root: Model = add_root(instance=row)
+        return root
+    row.save()
+    return row
 
 
 def seed(text: str) -> None:
@@ -234,12 +282,22 @@ def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def not_filled(row: Model, name: str, error: Exception) -> str:
+    """Return in a sentence why a field of a row has no value, or no mark."""
+    label = f"{type(row).__name__}.{name} of {row._meta.app_config.name}"
+    return f"{label} was not filled: {in_words(error)}"
+
+
 def models_to_make(app: str) -> Iterator[type[Model]]:
     """Yield the models of an app that have a table of their own, without users."""
     for model in apps.get_models():
         is_of_app = model._meta.app_config.name == app
-        if is_of_app and is_stored(model) and model is not User:
+        if is_of_app and is_to_be_made(model):
             yield model
+
+
+def is_to_be_made(model: type[Model]) -> bool:
+    return is_stored(model) and model is not User and not is_history(model)
 
 
 def is_stored(model: type[Model]) -> bool:

@@ -9,8 +9,14 @@ from django.core.management import call_command
 from django.db.models import Model
 
 from secure_django.guard.access import columns
-from secure_django.guard.keys import leads_to_user
-from secure_django.guard.making import Maker, is_foreign, is_stored, models_to_make
+from secure_django.guard.keys import is_history, leads_to_user
+from secure_django.guard.making import (
+    Maker,
+    in_words,
+    is_foreign,
+    is_stored,
+    models_to_make,
+)
 from secure_django.guard.parameters import models_of_routes
 from secure_django.guard.tables import CONFIG, listed, objects_of
 
@@ -26,13 +32,23 @@ class Objects(NamedTuple):
     rows: list[Model] = []  # what they are looked for in
     taken: list[Model] = []  # rows that were there before, such as a signal's
     failures: dict[type[Model], str] = {}  # the reasons
+    unfilled: list[str] = []  # what the rows lack, in sentences
+
+
+class NoWorldError(Exception):
+    """Why there are no people and objects to ask as and about, in a sentence."""
 
 
 def load_fixtures() -> None:
-    """Load what the tables name in FIXTURES."""
+    """Load what the tables name in FIXTURES; raise NoWorldError if that fails."""
     names = listed("FIXTURES")
-    if names:
+    if not names:
+        return
+    try:
         call_command("loaddata", *names, verbosity=0)
+    except Exception as error:  # whatever it is: its text names the fixture
+        message = f"FIXTURES cannot be loaded: {in_words(error)}"
+        raise NoWorldError(message) from error
 
 
 def shared_models() -> Models:
@@ -64,7 +80,10 @@ def make_objects(
     for row in [*made.rows, *new_rows()]:
         maker.keep(row)
     models = dict.fromkeys([*models_to_make(app), *models_of_routes(app)])
-    maker.make_all(models)
+    maker.make_all(model for model in models if not is_history(model))
+    for row in new_rows():
+        if is_history(type(row)):
+            maker.keep(row)
     # Each is said once: by its own app, if that is asked about.
     own_failures = {
         model: reason
@@ -76,6 +95,7 @@ def make_objects(
         rows=list(maker.rows.values()),
         taken=maker.taken,
         failures=own_failures,
+        unfilled=maker.unfilled,
     )
 
 
@@ -98,3 +118,4 @@ def faults_of_making(app: str, first: Objects, second: Objects) -> Iterator[str]
     for model, reason in second.failures.items():
         if model not in first.failures:
             yield f"{model.__name__} of {app} was made only once: {reason}"
+    yield from dict.fromkeys([*first.unfilled, *second.unfilled])

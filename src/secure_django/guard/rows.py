@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from secure_django.guard.keys import is_history
 from secure_django.guard.making import is_stored
 from secure_django.guard.tables import APPS, TABLES, is_own_app, is_tested
 from secure_django.guard.users import User
@@ -111,7 +112,10 @@ def models_with_texts(app: str) -> set[type[models.Model]]:
 
 
 def has_texts(model: type[models.Model]) -> bool:
-    return model is not User and any(map(is_text, model._meta.concrete_fields))
+    """Return whether a row has texts of a user. A history repeats those of others."""
+    if model is User or is_history(model):
+        return False
+    return any(map(is_text, model._meta.concrete_fields))
 
 
 def is_text(field: Any) -> bool:

@@ -272,7 +272,7 @@ class Report:
                 " names, and run pytest --guard-survey again."
             )
         if not self.pages:
-            return f"No page is asked: set apps in {CONFIG.root / 'pyproject.toml'}."
+            return no_page()
         return "Every page has a row: run pytest."
 
 
@@ -280,6 +280,17 @@ def can_write(app: str) -> bool:
     """Return whether an app has no table yet. Projects with photos read none here."""
     is_read = CONFIG.makes_objects or app != ROOT
     return is_read and not has_file(app)
+
+
+def no_page() -> str:
+    """Return where the survey has looked for pages, and what to write."""
+    if CONFIG.apps is not None:
+        names = ", ".join(CONFIG.apps) or "no app"
+        return f"No page is asked: apps in pyproject.toml names {names} alone."
+    return (
+        f"No page is asked: no app with a page is in {CONFIG.root}, the folder of"
+        ' pyproject.toml. Name there what to ask about, such as apps = ["shop"].'
+    )
 
 
 def others_of(page: Page) -> list[str]:

@@ -63,7 +63,7 @@ CONFIG = read_config()
 ROOT = ""  # the name of the table beside pyproject.toml, and of what is in no app
 TABLE_OF_TESTS = "tests/table.py"
 TABLE_BESIDE = "guard_table.py"
-FOREIGN_FOLDERS = {"vendor", "site-packages"}
+FOREIGN_FOLDERS = {"node_modules", "site-packages", "vendor"}
 LABELS = {app.name: app.label for app in APPS}
 
 
@@ -85,11 +85,20 @@ def is_of_project(app: AppConfig) -> bool:
 
 
 def is_own_path(path: Path) -> bool:
-    """Return whether a file or folder is the project's, and not of a package."""
+    """Return whether a file or folder is the project's, and not of a package.
+
+    The project is what is below its pyproject.toml: a package that is tested with
+    settings of its own has these elsewhere.
+    """
     path = path.resolve()
-    if not path.is_relative_to(CONFIG.folder):
+    if not path.is_relative_to(CONFIG.root):
         return False
-    return FOREIGN_FOLDERS.isdisjoint(path.relative_to(CONFIG.folder).parts)
+    return not any(map(is_foreign_folder, path.relative_to(CONFIG.root).parts))
+
+
+def is_foreign_folder(name: str) -> bool:
+    """Return whether a folder of this name has code of others, such as .venv."""
+    return name in FOREIGN_FOLDERS or name.startswith(".")
 
 
 def import_table(app: AppConfig) -> ModuleType | None:

@@ -148,6 +148,8 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
         known_models = made_models | objects.failures.keys() | sender.world.shared
         for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
+    for sentence in sender.world.unfilled:
+        findings.add(sentence)
     for app, reason in sender.world.single.items():
         findings.add(f"objects() of {app} works only once: {reason}")
     findings.report(

@@ -1,7 +1,7 @@
 """The people of the tests, and the objects of each app's owner."""
 
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from secure_django.guard.access import (
     roles,
 )
 from secure_django.guard.asked import route_of
+from secure_django.guard.counted import is_counted
 from secure_django.guard.examples import example
-from secure_django.guard.making import in_words, make_user, seed
+from secure_django.guard.making import in_words, make_user, not_filled, seed
 from secure_django.guard.marks import (
     MARKUP,
     PREFIX,
@@ -73,6 +74,7 @@ class World:
         self.guessed_of_other: dict[str, Values] = {}
         # Apps whose `objects` works only once, and why.
         self.single: dict[str, str] = {}
+        self.unfilled: list[str] = []  # what rows and people lack, in sentences
         self.rows: dict[str, list[models.Model]] = {}
         self.paths: defaultdict[str, list[str]] = defaultdict(list)  # of files
         # Texts that code reads, such as a photo's purpose.
@@ -113,7 +115,7 @@ class World:
         people = self.people[app]
         owner, other, *users_in_roles = people.values()
         for equip in functions("equip"):
-            equip(owner)
+            self.result(equip, owner)
         seed(app)  # not again: the other user's objects differ from the owner's
         made = make_objects(
             app, [owner, *users_in_roles], self.shared, lambda: rows_since(before)
@@ -121,7 +123,7 @@ class World:
         self.objects[app] = made
         self.values[app] = made.values
         for row in [*rows_since(before), *made.taken]:
-            add_files(row, owner)
+            self.unfilled += faults_of_filling(row, owner)
         self.rows[app] = [*rows_since(before), *made.taken]
         if CONFIG.makes_objects:
             self.guessed |= values_of_routes(app, made.rows, owner)
@@ -146,6 +148,16 @@ class World:
             other_rows = made_for_other.rows
             self.guessed_of_other |= values_of_routes(app, other_rows, other)
 
+    def result(self, function: Callable[..., Any], *values: Any) -> Any:
+        """Return what a table's function returns, or None. An error is said."""
+        try:
+            with transaction.atomic():
+                return function(*values)
+        except Exception as error:  # of a table
+            place = f"{function.__name__}() of {function.__module__}"
+            self.unfilled.append(f"{place} failed: {in_words(error)}")
+            return None
+
     def separated(self, app: str, values: Values, rows: list[models.Model]) -> Values:
         """Give the other user's rows texts of their own for URLs, and return these.
 
@@ -169,15 +181,25 @@ class World:
         """
         holder = self.holder(row, app)
         for field in row._meta.concrete_fields:
-            text = self.mark_field(field, row, app)
+            text = self.try_to_mark(field, row, app)
             if text:
                 self.marks.append(Mark(text, row, field.name, holder))
         for hide in functions("hide"):
             text = self.new_mark()
-            for name, files in hide(row, text).items():
+            hidden = self.result(hide, row, text) or {}
+            for name, files in hidden.items():
                 self.marks.append(Mark(text, row, name, holder))
                 self.paths[app] += map(path_of, files)
         row.refresh_from_db()
+
+    def try_to_mark(self, field: Any, row: models.Model, app: str) -> str | None:
+        """Return the mark of a field. What prevents it is said."""
+        try:
+            with transaction.atomic():
+                return self.mark_field(field, row, app)
+        except Exception as error:  # of a field, a validator or a storage
+            self.unfilled.append(not_filled(row, field.name, error))
+            return None
 
     def mark_field(self, field: Any, row: models.Model, app: str) -> str | None:
         """Return the mark of a field, unless it has none.
@@ -212,7 +234,7 @@ class World:
         label = f"{type(row).__name__}.{field.name}"
         value = getattr(row, field.attname)
         is_in_url = value in self.values_in_urls(app)
-        if label in self.kept or is_in_url:
+        if label in self.kept or is_in_url or is_counted(field):
             return None
         texts = [f"{mark}{MARKUP}", mark]
         if isinstance(field, models.EmailField):
@@ -320,23 +342,31 @@ def name_of_key(slug_name: str) -> str:
     return f"{prefix}pk" if not end and slug_name.endswith("slug") else ""
 
 
-def add_files(row: models.Model, owner: Any) -> None:
-    """Fill the fields of files and photos that are empty."""
+def faults_of_filling(row: models.Model, owner: Any) -> Iterator[str]:
+    """Fill the fields of a row that are empty, and yield why one could not be."""
     for field in row._meta.concrete_fields:
-        value = getattr(row, field.name)
-        if value:
-            continue
-        if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
-            file = example(field, row.pk)
-            value.save(file.name, file, save=False)
-            value = value.name
-        else:
-            value = filled(field, owner)
-        if not value:
-            continue
-        # Some rows may have none.
-        with suppress(IntegrityError), transaction.atomic():
-            update_row(row, {field.name: value})
+        try:
+            with transaction.atomic():
+                fill(field, row, owner)
+        except IntegrityError:
+            continue  # some rows may have none
+        except Exception as error:  # of an upload_to, a storage or a table
+            yield not_filled(row, field.name, error)
+
+
+def fill(field: Any, row: models.Model, owner: Any) -> None:
+    """Fill a field that is empty: of a file or photo, or as a table says."""
+    value = getattr(row, field.name)
+    if value:
+        return
+    if isinstance(field, models.FileField):  # noqa: TID251  # of a recipe
+        file = example(field, row.pk)
+        value.save(file.name, file, save=False)
+        value = value.name
+    else:
+        value = filled(field, owner)
+    if value:
+        update_row(row, {field.name: value})
 
 
 def filled(field: Any, owner: Any) -> Any:
