@@ -1,5 +1,7 @@
 """Routes: what a pattern of URLs is in the access table, and where a redirect leads."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.views import LoginView
 from django.http import HttpResponseRedirect
@@ -10,6 +12,7 @@ from django.views.generic import DetailView
 from secure_django.guard import access
 from secure_django.guard.access import (
     app_of_view,
+    is_in_another_format,
     outcome,
     route_of_pattern,
     routes,
@@ -61,3 +64,46 @@ def test_generic_view_is_of_the_app_whose_urls_make_it(
 )
 def test_redirect_to_the_log_in_is_a_refusal(target: str, expected: str) -> None:
     assert outcome(HttpResponseRedirect(target)) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("/?next=/notes/", "log-in"), ("/?next=/others/", "away"), ("/", "away")],
+)
+def test_redirect_that_leads_back_to_the_page_is_a_log_in(
+    target: str, expected: str
+) -> None:
+    response: Any = HttpResponseRedirect(target)
+    response.request = {"PATH_INFO": "/notes/"}
+    assert outcome(response) == expected
+
+
+class Notes:
+    """A view of REST framework."""
+
+
+def show_notes() -> None: ...
+
+
+def show_other_notes() -> None: ...
+
+
+def test_page_in_another_format_is_no_page_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    show_notes.cls = Notes  # type: ignore[attr-defined]
+    notes = access.View(show_notes, (), "", "")
+    others = access.View(show_other_notes, (), "", "")
+    views = {
+        "/notes/": notes,
+        "/notes.<format>": notes,
+        "/notes/<pk>/": notes,
+        "/notes/<pk><format>": notes,
+        "/books/": others,
+        "/books.<format>": others,
+    }
+    monkeypatch.setattr(access, "VIEWS", views)
+    assert [route for route in views if is_in_another_format(route)] == [
+        "/notes.<format>",
+        "/notes/<pk><format>",
+    ]

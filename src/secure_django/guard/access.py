@@ -33,7 +33,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -338,9 +338,16 @@ def outcome(response: Any) -> str:
     if response.status_code != 302:
         return str(response.status_code)
     target = response.headers["Location"]
-    if is_login(target):
-        return "log-in"
-    return "reauth" if "/reauthenticate/?next=" in target else "away"
+    if "/reauthenticate/?next=" in target:
+        return "reauth"
+    return "log-in" if is_login(target) or leads_back(target, response) else "away"
+
+
+def leads_back(target: str, response: Any) -> bool:
+    """Return whether a redirect names the page itself as what comes next."""
+    query = parse_qs(urlsplit(target).query)
+    next_paths = [urlsplit(url).path for url in query.get(REDIRECT_FIELD_NAME, ())]
+    return getattr(response, "request", {}).get("PATH_INFO") in next_paths
 
 
 def is_login(target: str) -> bool:
