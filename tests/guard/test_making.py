@@ -52,9 +52,30 @@ class Letter(models.Model):
         super().save(*args, **options)
 
 
+class Payment(models.Model):
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    book = models.ForeignKey(Book, models.CASCADE, null=True, blank=True)
+    item = models.ForeignKey(
+        Item, models.CASCADE, null=True, blank=True, related_name="payments"
+    )
+    text = models.TextField()
+
+    def save(self, *args: object, **options: object) -> None:
+        if self.book and self.item:
+            raise ValueError("For a book or an item.")
+        super().save(*args, **options)
+
+
 class Chapter(Node):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     title = models.CharField(max_length=80)
+"""
+FAILING_FACTORY = """
+
+class ChapterFactory(DjangoModelFactory):
+    class Meta:
+        model = "shop.Chapter"
+        django_get_or_create = ["name"]  # which it has not
 """
 TREE = """
 from django.db import models
@@ -154,6 +175,7 @@ def project(tmp_path: Path) -> Path:
         project / "pyproject.toml", 'pythonpath = ["."]', 'pythonpath = [".", "vendor"]'
     )
     append(project / "shop/models.py", MODELS)
+    append(project / "shop/factories.py", FAILING_FACTORY)
     (project / SHOWING).write_text(SHOW_WORLD, encoding="utf-8")
     return project
 
