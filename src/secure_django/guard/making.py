@@ -20,6 +20,7 @@ from secure_django.guard.factories import factory_for, seed_factories
 from secure_django.guard.keys import (
     is_history,
     keys_to_others,
+    leads_to_user,
     parent_links,
     relations,
 )
@@ -96,15 +97,39 @@ class Maker:
         if present_row is not None:
             self.taken.append(present_row)
             return present_row
+        known_keys = {*model._base_manager.values_list("pk", flat=True)}
         try:
             with transaction.atomic():
-                return create(model, keys)
-        except Exception:  # a signal may have made such a row
-            row = row_by_keys(model, keys)
-            if row is None:
-                raise
-        self.taken.append(row)
+                row = create(model, keys)
+        except Exception as error:
+            return self.make_otherwise(model, keys, error)
+        if row.pk in known_keys:
+            self.take(row)
         return row
+
+    def make_otherwise(
+        self, model: type[Model], keys: Values, error: Exception
+    ) -> Model:
+        """Return the row of a signal, or one with fewer keys; raise the error if not."""
+        signal_row = row_by_keys(model, keys)
+        if signal_row is not None:
+            self.taken.append(signal_row)
+            return signal_row
+        row = create_with_fewer(model, keys)
+        if row is None:
+            raise error
+        return row
+
+    def take(self, row: Model) -> None:
+        """Take a row that a factory has got instead of making one.
+
+        Nobody owns it, unless it names a user: the factory does so for everybody.
+        """
+        model = type(row)
+        if leads_to_user(model):
+            self.taken.append(row)
+        else:
+            self.shared.add(model)
 
     def keys(self, model: type[Model]) -> Values:
         """Return the row to which each key of a new row leads."""
@@ -222,12 +247,43 @@ def row_by_keys(model: type[Model], keys: Values) -> Model | None:
     return model._base_manager.filter(**keys).order_by("pk").last()
 
 
+def create_with_fewer(model: type[Model], keys: Values) -> Model | None:
+    """Return a row without the keys that may stay empty, or None.
+
+    Some models take one of two, or one that leads back to the row itself.
+    """
+    optional = {field.name for field in relations(model) if may_be_left_out(field)}
+    if optional.isdisjoint(keys):
+        return None
+    fewer = {name: row for name, row in keys.items() if name not in optional}
+    with suppress(Exception), transaction.atomic():
+        return create(model, fewer)
+    return None
+
+
+def may_be_left_out(field: Any) -> bool:
+    """Return whether a key may stay empty. One to a user says whose the row is."""
+    return not is_required(field) and field.related_model is not User
+
+
 def create(model: type[Model], keys: Values) -> Model:
-    """Store a row, by a factory of the project if there is one."""
+    """Store a row, by a factory of the project if there is one that can."""
     factory = factory_for(model)
-    if factory is not None:
-        row: Model = factory(**keys)
-        return row
+    if factory is None:
+        return bake(model, keys)
+    try:
+        with transaction.atomic():
+            row: Model = factory(**keys)
+            return row
+    except Exception as error:
+        # It may be for tests of another kind. If nothing else makes a row, it is said.
+        with suppress(Exception), transaction.atomic():
+            return bake(model, keys)
+        raise NotMadeError(in_words(error)) from error
+
+
+def bake(model: type[Model], keys: Values) -> Model:
+    """Store a row by model_bakery, as a form stores one."""
     if not is_installed("model_bakery"):
         message = 'model_bakery is missing: add "secure-django[guard]" to the project'
         raise NotMadeError(message)
