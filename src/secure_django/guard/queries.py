@@ -16,7 +16,13 @@ from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import EVIL, EVIL_HOST
 from secure_django.guard.users import email_of
-from secure_django.guard.values import TARGETS, reached_rows, texts_of_row
+from secure_django.guard.values import (
+    ANY_KEY,
+    TARGETS,
+    names_of_keys,
+    reached_rows,
+    texts_of_row,
+)
 from secure_django.guard.world import World
 
 ATTRIBUTE = {
@@ -24,7 +30,7 @@ ATTRIBUTE = {
 }
 # What code reads on each page: it says how a page looks, not what it shows.
 SAME_FOR_ALL = {"format", "page"}
-FEW = 5  # fields of a form that are asked one by one
+FEW = 5  # fields of a form, and keys, that are asked one by one
 FORM = re.compile(r"(<form[^>]*>)(.*?)</form>", re.DOTALL)
 
 
@@ -35,22 +41,49 @@ class Query(NamedTuple):
     asked: str  # the text that the URL queries
 
 
+class Asked(NamedTuple):
+    """What queries ask for."""
+
+    rows: list[models.Model]
+    texts: list[str]
+
+    def values(self) -> list[str]:
+        return [*keys_of(self.rows), *self.texts]
+
+    def values_of(self, name: str) -> list[str]:
+        """Return what a name alone may take: a key is one of its model."""
+        named_rows = [
+            row for row in self.rows if names_of_keys(type(row)).fullmatch(name)
+        ]
+        keys = keys_of(self.rows)
+        is_any = ANY_KEY.fullmatch(name) or len(keys) <= FEW
+        return [*(keys_of(named_rows) or (keys if is_any else [])), *self.texts]
+
+
+def keys_of(rows: list[models.Model]) -> list[str]:
+    """Return the keys of rows, each once."""
+    return list(dict.fromkeys(str(row.pk) for row in rows))
+
+
+NOTHING = Asked([], [])
+
+
 def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Query]:
     """Yield queries for what is the owner's."""
     world = sender.world
-    values = asked_values(world, route)
-    yield from queries_by_code(sender, url, route, values)
+    asked = asked_of(world, route)
+    yield from queries_by_code(sender, url, route, asked.values())
     if page.outcome in REFUSALS and sender.last.outcome == page.outcome:
         return  # whatever one asks for
     # The names that the view has read so far.
     names = sorted(sender.names[url])
-    for value in values:
-        for name in names:
+    for name in names:
+        for value in asked.values_of(name):
             yield Query(with_query(url, {name: value}), value)
     yield from searches(url, names, reached_rows(world, route))
     for text in texts_of_view(route) if names else ():
         yield query_for(url, names, text)
-    yield from followed(page, url, values)
+    yield from followed(page, url, asked)
 
 
 def queries_by_code(
@@ -78,25 +111,26 @@ def searches(url: str, names: list[str], rows: list[models.Model]) -> Iterator[Q
             yield Query(with_query(url, query), str(query))
 
 
-def followed(page: Answer, url: str, values: list[str]) -> Iterator[Query]:
+def followed(page: Answer, url: str, asked: Asked) -> Iterator[Query]:
     """Yield the links with a query and the forms of a page, each field with a value."""
     for link in links_of(page.text, url):
         yield Query(link, "")
     for target, fields in searches_on(page, url):
         yield Query(with_query(target, fields), "")
-        for value in values:
+        for value in asked.values():
             yield query_for(target, fields, value)
-            for name in fields if len(fields) <= FEW else ():
+        for name in fields if len(fields) <= FEW else ():
+            for value in asked.values_of(name):
                 yield Query(with_query(target, fields | {name: value}), value)
 
 
-def asked_values(world: World, route: str) -> list[str]:
+def asked_of(world: World, route: str) -> Asked:
     """Return what belongs to the owner: keys, an email and paths of files."""
     owner = world.people_of(route)["owner"]
-    keys = {str(row.pk) for row in reached_rows(world, route)}
     paths = world.paths[app_of(route)]
     emails = filter(None, [email_of(owner)])
-    return [str(owner.pk), *keys, *emails, *paths, PREFIX, EVIL]
+    rows = [owner, *reached_rows(world, route)]
+    return Asked(rows, [*emails, *paths, PREFIX, EVIL])
 
 
 def query_for(url: str, names: Iterable[str], value: str) -> Query:

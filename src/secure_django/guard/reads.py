@@ -8,7 +8,7 @@ from secure_django.guard.access import OWN_ROUTES, REFUSALS, ROLES, is_asked, ru
 from secure_django.guard.findings import Findings, faults, shown, weak_cookies
 from secure_django.guard.marks import Mark
 from secure_django.guard.nobody import url_of_nobody
-from secure_django.guard.queries import Query, followed, queries
+from secure_django.guard.queries import NOTHING, Query, followed, queries
 from secure_django.guard.retries import reduced_query
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.tables import CONFIG
@@ -55,7 +55,7 @@ class Visit:
             self.ask(query)
 
     def follow_page(self, page: Answer, url: str) -> None:
-        for query in followed(page, url, []):
+        for query in followed(page, url, NOTHING):
             self.ask(query)
 
     def ask_caches(self, page: Answer, url: str) -> None:
