@@ -36,6 +36,10 @@ class Picture(models.Model):
     file = models.FileField(upload_to=path_of, blank=True)
 
 
+class Status(models.Model):
+    name = models.CharField(max_length=80)
+
+
 class Letter(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
@@ -77,6 +81,15 @@ class ChapterFactory(DjangoModelFactory):
         model = "shop.Chapter"
         django_get_or_create = ["name"]  # which it has not
 """
+FACTORY_FOR_ALL = """
+
+class StatusFactory(DjangoModelFactory):
+    class Meta:
+        model = "shop.Status"
+        django_get_or_create = ["name"]
+
+    name = "New"
+"""
 TREE = """
 from django.db import models
 
@@ -102,11 +115,13 @@ class Node(models.Model):
         super().save(*args, **options)
 """
 SHOW_WORLD = """
-from shop.models import Chapter, Letter
+from shop.models import Chapter, Letter, Status
 
 
 def test_world(db, world):
     print()
+    assert Status.objects.count() == 1
+    assert "Status.name" not in {mark.label for mark in world.marks}
     for letter in Letter.objects.order_by("pk"):
         print("letter", letter.pk, letter.stars, letter.total, letter.groups.count())
     for chapter in Chapter.objects.order_by("pk"):
@@ -176,6 +191,7 @@ def project(tmp_path: Path) -> Path:
     )
     append(project / "shop/models.py", MODELS)
     append(project / "shop/factories.py", FAILING_FACTORY)
+    append(project / "shop/factories.py", FACTORY_FOR_ALL)
     (project / SHOWING).write_text(SHOW_WORLD, encoding="utf-8")
     return project
 

@@ -20,6 +20,7 @@ from secure_django.guard.factories import factory_for, seed_factories
 from secure_django.guard.keys import (
     is_history,
     keys_to_others,
+    leads_to_user,
     parent_links,
     relations,
 )
@@ -96,21 +97,39 @@ class Maker:
         if present_row is not None:
             self.taken.append(present_row)
             return present_row
+        known_keys = {*model._base_manager.values_list("pk", flat=True)}
         try:
             with transaction.atomic():
-                return create(model, keys)
-        except Exception:
-            row = self.row_of_signal(model, keys) or create_with_fewer(model, keys)
-            if row is None:
-                raise
-            return row
-
-    def row_of_signal(self, model: type[Model], keys: Values) -> Model | None:
-        """Return a row that a signal may have made."""
-        row = row_by_keys(model, keys)
-        if row is not None:
-            self.taken.append(row)
+                row = create(model, keys)
+        except Exception as error:
+            return self.make_otherwise(model, keys, error)
+        if row.pk in known_keys:
+            self.take(row)
         return row
+
+    def make_otherwise(
+        self, model: type[Model], keys: Values, error: Exception
+    ) -> Model:
+        """Return a signal's row, or one with fewer keys, or else raise the error."""
+        signal_row = row_by_keys(model, keys)
+        if signal_row is not None:
+            self.taken.append(signal_row)
+            return signal_row
+        row = create_with_fewer(model, keys)
+        if row is None:
+            raise error
+        return row
+
+    def take(self, row: Model) -> None:
+        """Take a row that a factory has got instead of making one.
+
+        Nobody owns it, unless it names a user: the factory does so for everybody.
+        """
+        model = type(row)
+        if leads_to_user(model):
+            self.taken.append(row)
+        else:
+            self.shared.add(model)
 
     def keys(self, model: type[Model]) -> Values:
         """Return the row to which each key of a new row leads."""

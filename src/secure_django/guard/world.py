@@ -60,6 +60,7 @@ class World:
     def __init__(self) -> None:
         load_fixtures()
         self.shared = shared_models()
+        present_models = frozenset(self.shared)
         self.staff = {"staff": make_user(is_staff=True)} if HAS_STAFF else {}
         self.staff |= {name: make() for name, make in FURTHER_PEOPLE.items()}
         self.numbers = count()
@@ -86,6 +87,13 @@ class World:
             self.make_objects(app)
             for row in self.rows[app]:
                 self.mark_row(row, app)
+        self.leave_out(self.shared - present_models)
+
+    def leave_out(self, shared: set[type[models.Model]]) -> None:
+        """Leave out rows that turned out to be shared when others' were made."""
+        for app, rows in self.rows.items():
+            self.rows[app] = [row for row in rows if type(row) not in shared]
+        self.marks = [mark for mark in self.marks if type(mark.row) not in shared]
 
     def new_mark(self) -> str:
         return f"{PREFIX}{next(self.numbers):04}z"
