@@ -110,7 +110,7 @@ class Maker:
     def make_otherwise(
         self, model: type[Model], keys: Values, error: Exception
     ) -> Model:
-        """Return the row of a signal, or one with fewer keys; or raise the error."""
+        """Return a signal's row, or one with fewer keys, or else raise the error."""
         signal_row = row_by_keys(model, keys)
         if signal_row is not None:
             self.taken.append(signal_row)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import models, transaction
 
 from secure_django.guard.access import OWN_ROUTES
@@ -18,7 +17,7 @@ from secure_django.guard.names import code_of_app
 from secure_django.guard.requests import Request, json_options
 from secure_django.guard.rows import Values, ends_of, has_texts, users_of
 from secure_django.guard.sending import Sender, body_of
-from secure_django.guard.tables import OWN_APPS, is_tested, named
+from secure_django.guard.tables import CONFIG, OWN_APPS, is_tested, named
 from secure_django.guard.typed import OUTSIDER
 from secure_django.guard.users import User, email_of
 from secure_django.guard.values import without_none
@@ -84,7 +83,7 @@ def test_only_the_log_in_checks_passwords() -> None:
         for path, part in code_of_app(app.name):
             name = getattr(part, "attr", "") or getattr(part, "id", "")
             if name in CHECKS:
-                relative_path = path.relative_to(settings.BASE_DIR, walk_up=True)
+                relative_path = path.relative_to(CONFIG.root, walk_up=True)
                 findings.add(f"{relative_path}:{part.lineno} calls {name}")
     findings.report(
         ADVICE.log_in,
