@@ -72,7 +72,7 @@ def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Quer
     """Yield queries for what is the owner's."""
     world = sender.world
     asked = asked_of(world, route)
-    yield from queries_by_code(sender, url, route, asked.values())
+    yield from queries_by_code(sender, url, route, asked)
     if page.outcome in REFUSALS and sender.last.outcome == page.outcome:
         return  # whatever one asks for
     # The names that the view has read so far.
@@ -87,17 +87,20 @@ def queries(sender: Sender, route: str, url: str, page: Answer) -> Iterator[Quer
 
 
 def queries_by_code(
-    sender: Sender, url: str, route: str, values: list[str]
+    sender: Sender, url: str, route: str, asked: Asked
 ) -> Iterator[Query]:
     """Yield queries with all names in the code of a view.
 
-    A view that reads none of the first does the same with each.
+    A view that reads none of the first does the same with each, and one that reads
+    names of some keys does so with the others.
     """
     names = names_of_view(route)
-    for value in values:
-        yield query_for(url, names, value)
-        if not sender.last.has_read or sender.names[url] <= SAME_FOR_ALL:
-            break
+    first_value, *values = asked.values()
+    yield query_for(url, names, first_value)
+    for value in values if sender.last.has_read else ():
+        read_names = sender.names[url] - SAME_FOR_ALL
+        if any(value in asked.values_of(name) for name in read_names):
+            yield query_for(url, names, value)
     targets = dict.fromkeys(TARGETS & names, EVIL_HOST)
     yield Query(with_query(url, targets), "")
 
@@ -118,7 +121,8 @@ def followed(page: Answer, url: str, asked: Asked) -> Iterator[Query]:
     for target, fields in searches_on(page, url):
         yield Query(with_query(target, fields), "")
         for value in asked.values():
-            yield query_for(target, fields, value)
+            if any(value in asked.values_of(name) for name in fields):
+                yield query_for(target, fields, value)
         for name in fields if len(fields) <= FEW else ():
             for value in asked.values_of(name):
                 yield Query(with_query(target, fields | {name: value}), value)

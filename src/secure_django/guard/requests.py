@@ -10,7 +10,7 @@ from secure_django.guard.marks import SECRET
 from secure_django.guard.names import texts_of_view
 from secure_django.guard.numbers import HUGE, NEGATIVE, is_quantity, quantities_of
 from secure_django.guard.rows import Values
-from secure_django.guard.sending import Answer, Sender
+from secure_django.guard.sending import MOST_NAMES, Answer, Sender
 from secure_django.guard.typed import EVIL_HOST, LONG, OUTSIDER, TEXT
 from secure_django.guard.users import email_of
 from secure_django.guard.values import (
@@ -104,9 +104,15 @@ class Payloads:
         first_body, *bodies = self.bodies
         yield self.post(first_body)
         for body in bodies if self.has_read or self.has_effects else ():
-            yield self.post(body)
+            if self.is_read(differing_names(body, first_body)):
+                yield self.post(body)
         for method in METHODS:
             yield Request(method, json_options(self.forbidden[0]), self.forbidden[0])
+
+    def is_read(self, names: set[str]) -> bool:
+        """Return whether the view has read one of the names, or more than are kept."""
+        read_names = self.sender.names[self.url]
+        return not names.isdisjoint(read_names) or len(read_names) >= MOST_NAMES
 
     def note(self, answer: Answer) -> None:
         """Note whether a request of the first had an effect."""
@@ -289,6 +295,12 @@ def json_contents(bodies: list[Values], victim: Any) -> Iterator[tuple[Any, Valu
     # One unknown name would hide from a view that sets each what the others do.
     yield rights, body
     yield [1], body
+
+
+def differing_names(body: Values, other_body: Values) -> set[str]:
+    """Return the names that have another value in one of two bodies, or none."""
+    names = body.keys() | other_body.keys()
+    return {name for name in names if body.get(name) != other_body.get(name)}
 
 
 def without_copies(bodies: list[Values]) -> list[Values]:
