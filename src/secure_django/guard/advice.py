@@ -87,7 +87,9 @@ OF_ACCESS = (
     "Only if the page is meant for them",
 )
 # What is wrong whoever may open the page.
-NO_ACCESS = re.compile(r"answers 500|calculates for over|takes all memory|by POST$")
+NO_ACCESS = re.compile(
+    r"answers 500|calculates for over|takes all memory|by POST$|kept in a cache"
+)
 
 
 def is_about(step: str, what: str) -> bool:

@@ -8,6 +8,7 @@ from django.urls import Resolver404, resolve
 from secure_django.guard.access import VIEWS
 from secure_django.guard.record import Asked, present_record
 
+NO_PAGE = "no page"
 ROUTES_BY_PATTERN: dict[str, str] = {
     view.pattern: route for route, view in VIEWS.items()
 }
@@ -16,7 +17,9 @@ ROUTES_BY_PATTERN: dict[str, str] = {
 def note_request(world: Any, user: Any, url: str, method: str) -> None:
     """Count a request to a page."""
     route = route_of(url.partition("?")[0])
-    asked = Asked(route, world.name_of(user), method.upper())
+    # Not the path itself: it may have a token.
+    page = route if route in VIEWS else NO_PAGE
+    asked = Asked(page, world.name_of(user), method.upper())
     present_record().asked[asked] += 1
 
 

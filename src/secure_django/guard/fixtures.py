@@ -2,24 +2,33 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from secure_django.guard.noticing import handled_exceptions
 from secure_django.guard.objects import NoWorldError
+from secure_django.guard.results import FOLDER
 from secure_django.guard.sending import Sender, record_logs, record_names, record_opened
 from secure_django.guard.tables import OWN_APPS, functions
 from secure_django.guard.world import World
 
 # Not in the database: the readiness check could not read a table that a transaction
 # has changed.
-CACHES = {"default": {"BACKEND": "secure_django.guard.sending.RecordingCache"}}
+CACHES = {
+    alias: {
+        "BACKEND": "secure_django.guard.sending.RecordingCache",
+        "LOCATION": alias,
+    }
+    for alias in settings.CACHES
+}
 
 
 # A slow one takes half a second for each password that is compared.
@@ -28,23 +37,77 @@ HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 NEVER = property(lambda _block: False, lambda _block, _value: None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("world")
 
 
-@pytest.fixture(scope="module")
-def world(
-    world_folder: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[World]:
-    """Yield the people and objects, which each test of a module finds as they were."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        with pytest.MonkeyPatch.context() as monkeypatch, arranged(world_folder):
-            prepare(monkeypatch)
-            repeat_uuids(monkeypatch)
-            world = make_world()
-        yield world
+class Stage:
+    """Where the world is, in a transaction, until another test than the guard's runs.
+
+    A project may take seconds to make its objects, so they are not made by each module.
+    """
+
+    def __init__(self, folder: Path, blocker: DjangoDbBlocker) -> None:
+        self.folder = folder
+        self.blocker = blocker
+        self.transaction = ExitStack()
+        self.world: World | None = None
+
+    def open(self) -> World:
+        """Return the world as it was made."""
+        if self.world is None:
+            self.transaction.enter_context(self.blocker.unblock())
+            self.transaction.enter_context(rolled_back())
+            with pytest.MonkeyPatch.context() as monkeypatch, arranged(self.folder):
+                prepare(monkeypatch)
+                repeat_uuids(monkeypatch)
+                self.world = make_world()
+        else:
+            self.world.refresh()
+        return self.world
+
+    def close(self) -> None:
+        self.transaction.close()
+        self.world = None
+
+
+STAGE = pytest.StashKey[Stage]()
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
         transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session")
+def stage(
+    world_folder: Path,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    pytestconfig: pytest.Config,
+) -> Iterator[Stage]:
+    stage = Stage(world_folder, django_db_blocker)
+    pytestconfig.stash[STAGE] = stage
+    yield stage
+    stage.close()
+
+
+# Of a module, so that it begins before the transaction of each test.
+@pytest.fixture(scope="module")
+def world(stage: Stage) -> World:
+    """Return the people and objects, which each test finds as they were."""
+    return stage.open()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Take the world away before a test that is not the guard's."""
+    stage = item.config.stash.get(STAGE, None)
+    if stage and item.path.parent != FOLDER:
+        stage.close()
 
 
 def make_world() -> World:

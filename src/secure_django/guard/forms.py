@@ -1,6 +1,7 @@
 """The forms of a page, and values that they are likely to take."""
 
 from collections.abc import Iterator
+from datetime import date, time
 from typing import Any
 
 from django import forms
@@ -58,6 +59,8 @@ def fitting_values(page: Answer) -> Values:
 def fitting_value(bound: forms.BoundField, number: int) -> Any:
     field = bound.field
     value = bound.value()
+    if isinstance(value, date | time):
+        value = field.widget.format_value(value)  # as a browser sends it
     choices: Any = getattr(field, "choices", None)
     if choices is not None:
         keys = (str(key) for key, _ in choices)

@@ -30,6 +30,7 @@ USUAL_NAMES |= {
     "get_queryset",
     "objects",
 }
+FEWEST_COLUMNS = 3
 DEFINITIONS = (ast.AsyncFunctionDef, ast.ClassDef, ast.FunctionDef)
 
 
@@ -135,6 +136,19 @@ def texts_of_view(route: str) -> frozenset[str]:
         elif isinstance(part, ast.MatchValue):
             texts |= texts_in(part.value)
     return frozenset(texts)
+
+
+@cache
+def headings_of_view(route: str) -> list[tuple[str, ...]]:
+    """Return the lists of texts in code, as of the columns that an import expects."""
+    lists = [part for part in code_of_view(route) if isinstance(part, ast.List)]
+    texts = {tuple(texts_of_list(part)) for part in lists}
+    return sorted(heading for heading in texts if len(heading) >= FEWEST_COLUMNS)
+
+
+def texts_of_list(part: ast.List) -> list[str]:
+    values = [getattr(each, "value", None) for each in part.elts]
+    return [value for value in values if isinstance(value, str)]
 
 
 def texts_in(*nodes: ast.AST) -> set[str]:

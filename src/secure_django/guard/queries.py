@@ -59,6 +59,9 @@ class Asked(NamedTuple):
         is_any = ANY_KEY.fullmatch(name) or len(keys) <= FEW
         return [*(keys_of(named_rows) or (keys if is_any else [])), *self.texts]
 
+    def values_of_any(self, names: Iterable[str]) -> set[str]:
+        return {value for name in names for value in self.values_of(name)}
+
 
 def keys_of(rows: list[models.Model]) -> list[str]:
     """Return the keys of rows, each once."""
@@ -97,9 +100,9 @@ def queries_by_code(
     names = names_of_view(route)
     first_value, *values = asked.values()
     yield query_for(url, names, first_value)
+    fitting = asked.values_of_any(sender.names[url] - SAME_FOR_ALL)
     for value in values if sender.last.has_read else ():
-        read_names = sender.names[url] - SAME_FOR_ALL
-        if any(value in asked.values_of(name) for name in read_names):
+        if value in fitting:
             yield query_for(url, names, value)
     targets = dict.fromkeys(TARGETS & names, EVIL_HOST)
     yield Query(with_query(url, targets), "")
@@ -120,9 +123,8 @@ def followed(page: Answer, url: str, asked: Asked) -> Iterator[Query]:
         yield Query(link, "")
     for target, fields in searches_on(page, url):
         yield Query(with_query(target, fields), "")
-        for value in asked.values():
-            if any(value in asked.values_of(name) for name in fields):
-                yield query_for(target, fields, value)
+        for value in sorted(asked.values_of_any(fields)):
+            yield query_for(target, fields, value)
         for name in fields if len(fields) <= FEW else ():
             for value in asked.values_of(name):
                 yield Query(with_query(target, fields | {name: value}), value)

@@ -4,11 +4,15 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from django.db.models import Model, TextField
+from django.utils.text import slugify
+
 from secure_django.guard.files import UPLOADS, table_of
 from secure_django.guard.forms import fields_on, fitting_values, image_names
 from secure_django.guard.marks import SECRET
-from secure_django.guard.names import texts_of_view
+from secure_django.guard.names import headings_of_view, texts_of_view
 from secure_django.guard.numbers import HUGE, NEGATIVE, is_quantity, quantities_of
+from secure_django.guard.parameters import attribute
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import MOST_NAMES, Answer, Sender
 from secure_django.guard.typed import EVIL_HOST, LONG, OUTSIDER, TEXT
@@ -173,11 +177,22 @@ class Payloads:
         names = self.sender.file_names[self.url] - self.images
         if not names:
             return
-        for body in without_copies([self.forbidden[0], self.likely]):
+        # The fields of the form alone: a view may have other forms, by their buttons.
+        for body in without_copies([self.forbidden[0], self.likely, self.fitting]):
             for upload in UPLOADS:
                 yield self.post(body, {name: upload.file() for name in names})
         for body in self.bodies:
             yield self.post(body, {name: table_of(body).file() for name in names})
+        for cells in self.imported():
+            files = {name: table_of(cells).file() for name in names}
+            yield self.post(self.fitting, files)
+
+    def imported(self) -> Iterator[Values]:
+        """Yield the cells of a row of the owner for each heading in the view's code."""
+        for heading in headings_of_view(self.route):
+            known = [cells_of(row, heading) for row in self.rows]
+            if known:
+                yield max(known, key=lambda cells: sum(map(bool, cells.values())))
 
     def searches(self) -> Iterator[Request]:
         """Yield the texts of the owner's objects, without secrets."""
@@ -257,10 +272,13 @@ class Payloads:
         self, text: str, names: set[str], bodies: list[Values]
     ) -> Iterator[Request]:
         """Yield a text with the keys of each row, if the view compares with it."""
-        usual = self.sender.last
+        sender = self.sender
+        usual = sender.last
         for body in bodies:
-            yield self.post(body | with_text(body, names, text))
-            if not differs(self.sender.last, usual):
+            texts = with_text(body, names, text)
+            lists = {name: [text, text] for name in texts.keys() & sender.list_names}
+            yield self.post(body | texts | lists)
+            if not differs(sender.last, usual):
                 break
 
     def json(self) -> Iterator[Request]:
@@ -301,6 +319,23 @@ def differing_names(body: Values, other_body: Values) -> set[str]:
     """Return the names that have another value in one of two bodies, or none."""
     names = body.keys() | other_body.keys()
     return {name for name in names if body.get(name) != other_body.get(name)}
+
+
+def cells_of(row: Model, heading: tuple[str, ...]) -> Values:
+    """Return what a row, or one to which its keys lead, has for each title.
+
+    Long texts are others: an import that finds the row changes them.
+    """
+    fields = row._meta.concrete_fields
+    keys = [field.name for field in fields if field.is_relation]
+    rows = [row, *filter(None, (attribute(row, name) for name in keys))]
+    values = {}
+    for each in reversed(rows):
+        for field in each._meta.concrete_fields:
+            is_long = isinstance(field, TextField)
+            values[field.name] = TEXT if is_long else field.value_to_string(each)
+    names = {title: slugify(title).replace("-", "_") for title in heading}
+    return {title: values.get(name, "") for title, name in names.items()}
 
 
 def without_copies(bodies: list[Values]) -> list[Values]:

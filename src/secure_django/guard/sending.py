@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from django.conf import settings
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
@@ -41,6 +41,7 @@ from secure_django.guard.tables import functions
 from secure_django.guard.world import World
 
 OTHER_SITE = "https://evil.example"
+NO_PAGE = "/no-page-of-the-guard/"
 WRITE = re.compile(
     r"\s*(?:INSERT (?:OR \w+ )?INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)",
     re.IGNORECASE,
@@ -147,6 +148,8 @@ class Sender:
     def __init__(self, world: World) -> None:
         self.world = world
         self.clients: dict[Any, HTTPSClient] = {}
+        # By the key of the user: what a request writes, whatever the page.
+        self.usual_writes: dict[Any, set[str]] = {}
         self.state: State = {}
         self.files = stored_files()
         self.logs: list[str] = []
@@ -160,6 +163,7 @@ class Sender:
         self.kept_pages: dict[str, bool] = {}
         self.read_bodies: set[str] = set()  # paths whose code read a body itself
         self.has_read = False  # whether the code of this request has read any of it
+        self.list_names: set[str] = set()  # of which code reads several values
         self.slow_paths: set[str] = set()  # they took too long once
         self.path = ""
         self.last: Answer  # to the request before
@@ -176,9 +180,15 @@ class Sender:
             )
             if user:
                 log_in(self.clients[key], user)
+            self.usual_writes[key] = writes_without_page(self.clients[key])
             # After the log-in, which may write rows of its own.
             self.state = all_values()
         return self.clients[key]
+
+    def writes_of_page(self, user: Any, statements: list[str]) -> list[str]:
+        """Return the statements that no middleware executes at each request."""
+        usual = self.usual_writes[user and user.pk]
+        return [statement for statement in statements if statement not in usual]
 
     def refresh(self) -> None:
         """Read the rows again, after something else has changed them."""
@@ -216,7 +226,7 @@ class Sender:
             if took_too_long(response):
                 self.slow_paths.add(self.path)
             text = f"{body_of(response)}\n{response.headers}"
-            written = set(written_models(statements))
+            written = set(written_models(self.writes_of_page(user, statements)))
             changes = self.changes_by(written)
             mails = list(mail.outbox)
             limits = list(filter(COUNTER.search, RecordingCache.keys))
@@ -281,7 +291,8 @@ def log_in(client: HTTPSClient, user: Any) -> None:
 @contextmanager
 def undone(client: HTTPSClient) -> Iterator[None]:
     cookies = deepcopy(client.cookies)
-    cache.clear()  # so that no limit ends the tests
+    for cache in caches.all(initialized_only=True):
+        cache.clear()  # so that no limit ends the tests
     RecordingCache.keys.clear()
     mail.outbox.clear()
     with transaction.atomic():
@@ -301,6 +312,13 @@ def recorded() -> Iterator[list[str]]:
 
     with connection.execute_wrapper(keep):
         yield statements
+
+
+def writes_without_page(client: HTTPSClient) -> set[str]:
+    """Return what middleware writes at a request, as when a user was last seen."""
+    with undone(client), recorded() as statements, transaction.atomic():
+        client.get(NO_PAGE)
+    return set(filter(WRITE.match, statements))
 
 
 def written_models(statements: list[str]) -> Iterator[type[Model]]:
@@ -426,6 +444,8 @@ def note_name(name: str, values: Any, method: str, sender: Sender) -> None:
         return  # a QueryDict reads itself while Django fills it
     if not is_query and not has_only_files(values):
         return  # Django's names of URLs are in such a dictionary
+    if method == "getlist":
+        sender.list_names.add(name)
     by_path = sender.names if is_query else sender.file_names
     names = by_path[sender.path]
     if len(names) < MOST_NAMES:

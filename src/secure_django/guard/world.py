@@ -338,16 +338,18 @@ class World:
         known_names = [name for name in names if name in values]
         differing = [name for name in known_names if values[name] != own.get(name)]
         # The slug beside a key names the same object once more.
-        differing = [name for name in differing if name_of_key(name) not in differing]
+        differing = [name for name in differing if not keys_beside(name) & {*differing}]
         if len(differing) < 2:
             return {}
         return {self.url(route, **{name: values[name]}): name for name in differing}
 
 
-def name_of_key(slug_name: str) -> str:
-    """Return forum_pk for forum_slug, and nothing for another name."""
-    prefix, _, end = slug_name.rpartition("slug")
-    return f"{prefix}pk" if not end and slug_name.endswith("slug") else ""
+def keys_beside(name: str) -> set[str]:
+    """Return forum_pk and forum_id for forum_slug, and nothing for another name."""
+    if not name.endswith("slug"):
+        return set()
+    prefix = name.removesuffix("slug")
+    return {f"{prefix}pk", f"{prefix}id"}
 
 
 def faults_of_filling(row: models.Model, owner: Any) -> Iterator[str]:

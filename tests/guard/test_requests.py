@@ -1,0 +1,39 @@
+"""What is sent: the columns that an import expects, and dates as from a browser."""
+
+from datetime import date, datetime
+
+import pytest
+from django import forms
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from secure_django.guard.forms import fitting_value
+from secure_django.guard.requests import cells_of
+from secure_django.guard.typed import TEXT
+from secure_django.guard.world import keys_beside
+
+
+def test_cells_of_an_import_are_those_of_a_row_and_what_it_leads_to() -> None:
+    kind = ContentType(pk=3, app_label="shop", model="order")
+    entry = LogEntry(object_repr="Eggs", object_id="7", content_type=kind)
+    heading = ("Object repr", "object_id", "App label", "Colour")
+    assert cells_of(entry, heading) == {
+        "Object repr": "Eggs",
+        "object_id": TEXT,
+        "App label": "shop",
+        "Colour": "",
+    }
+
+
+@pytest.mark.parametrize("initial", [date(2030, 2, 1), datetime(2030, 2, 1, 9)])  # noqa: DTZ001
+def test_initial_date_is_sent_as_a_browser_does(initial: date) -> None:
+    class DayForm(forms.Form):
+        day = forms.DateField(initial=initial)
+
+    assert fitting_value(DayForm()["day"], 0) == "2030-02-01"
+
+
+def test_slug_beside_a_key_names_the_same_object() -> None:
+    assert keys_beside("list_slug") == {"list_pk", "list_id"}
+    assert keys_beside("slug") == {"pk", "id"}
+    assert keys_beside("list_id") == set()
