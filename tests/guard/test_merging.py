@@ -7,7 +7,12 @@ from secure_django.guard.accepted import Accepted
 from secure_django.guard.merging import Parts, Weakness, merge, ranges, steps_of
 from secure_django.guard.record import Found
 from secure_django.guard.remedies import OF_GUARD, OF_OTHER_SITES
-from secure_django.guard.sentences import ORDER, parse, severity_of
+from secure_django.guard.sentences import (
+    ORDER,
+    function_to_blame,
+    parse,
+    severity_of,
+)
 
 
 def weaknesses_of(*found: tuple[str, str]) -> list[Weakness]:
@@ -16,6 +21,9 @@ def weaknesses_of(*found: tuple[str, str]) -> list[Weakness]:
     for sentence, people in found:
         parts.add(Found(sentence, people.split(), steps=["Repair it."]))
     return merge(parts.by_text.values())
+
+
+IN_BASKET = "fill of shop/basket.py"
 
 
 @pytest.mark.parametrize(
@@ -220,3 +228,18 @@ def test_finding_about_a_further_person_is_new() -> None:
         "/n/ shows Note.text (other)",
         "notes has no table",
     }
+
+
+@pytest.mark.parametrize(
+    ("what", "function"),
+    [
+        ("changes Basket (in fill of shop/basket.py): do so by POST", IN_BASKET),
+        ("answers 500 (KeyError in fill of shop/basket.py): repair it", IN_BASKET),
+        ("answers 500 (KeyError): repair it", ""),
+        ("changes Basket: do so by POST", ""),
+    ],
+)
+def test_sentence_names_the_function_that_has_failed_or_written(
+    what: str, function: str
+) -> None:
+    assert function_to_blame(what) == function

@@ -34,6 +34,6 @@ def test_initial_date_is_sent_as_a_browser_does(initial: date) -> None:
 
 
 def test_slug_beside_a_key_names_the_same_object() -> None:
-    assert keys_beside("list_slug") == {"list_pk", "list_id"}
+    assert keys_beside("list_slug") == {"pk", "id", "list_pk", "list_id"}
     assert keys_beside("slug") == {"pk", "id"}
     assert keys_beside("list_id") == set()

@@ -13,11 +13,12 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 
 from secure_django.guard.access import PEOPLE, ROLES
+from secure_django.guard.keys import leads_to_user
 from secure_django.guard.sentences import parse
-from secure_django.guard.tables import reasons
+from secure_django.guard.tables import CONFIG, reasons
 from secure_django.guard.users import User
 
-LABEL = re.compile(r"\{((?:TRUSTED|COMMON|SHARED_BY) [\w.]+)\}")
+LABEL = re.compile(r"\{((?:TRUSTED|COMMON|SHARED_BY|UNDECIDED) [\w.]+)\}")
 READING = re.compile(r"shows \w+\.\w+|gives others|uses \w+ of the owner")
 # Texts that belong to nobody may be in logs and emails.
 TELLING = re.compile(r"logs \w+\.\w+|sends \w+\.\w+ to others")
@@ -66,10 +67,13 @@ def check_path(label: str, path: str) -> None:
 TRUSTED = reasons("TRUSTED")
 COMMON = reasons("COMMON")
 SHARED_BY = reasons("SHARED_BY")
+OWNED = reasons("OWNED")
 for person in TRUSTED:
     check_person(person)
 for label in COMMON:
     find_model("COMMON", label)
+for label in OWNED:
+    find_model("OWNED", label)
 for label, path in SHARED_BY.items():
     check_path(label, path)
 
@@ -97,7 +101,34 @@ def exemption_of_row(model: type[models.Model], pk: Any, user: Any) -> str:
 def exemption_of_model(model: type[models.Model]) -> str:
     """Return the label of what lets everybody read the rows of a model, or nothing."""
     label = model._meta.label
-    return f"{{COMMON {label}}}" if label in COMMON else ""
+    if label in COMMON:
+        return f"{{COMMON {label}}}"
+    # One finding asks for the decision, in place of one for each page.
+    return f"{{UNDECIDED {label}}}" if is_undecided(model) else ""
+
+
+def is_undecided(model: type[models.Model]) -> bool:
+    """Return whether nothing says whose the rows of a model are, and no table does."""
+    is_decided = model._meta.label in {*COMMON, *OWNED}
+    return CONFIG.makes_objects and not is_decided and not has_owner(model)
+
+
+def has_owner(model: type[models.Model]) -> bool:
+    """Return whether keys may say whose the rows of a model are."""
+    return leads_to_user(model) or is_of_user(model)
+
+
+def decisions() -> set[str]:
+    """Return the entries that say whose rows are, though they may hide nothing."""
+    labels = {label for label in COMMON if not has_owner(find_model("COMMON", label))}
+    return {f"COMMON {label}" for label in labels}
+
+
+def is_of_user(model: type[models.Model]) -> bool:
+    """Return whether users lead to rows of a model, or these to rows of any model."""
+    fields = [*User._meta.concrete_fields, *User._meta.many_to_many]
+    is_generic = any(hasattr(field, "ct_field") for field in model._meta.private_fields)
+    return is_generic or model in {field.related_model for field in fields}
 
 
 def is_shared_with(model: type[models.Model], pk: Any, user: Any) -> bool:

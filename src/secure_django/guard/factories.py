@@ -85,3 +85,9 @@ def seed_factories(text: str) -> None:
     if is_installed("factory"):
         random: Any = import_module("factory.random")
         random.reseed_random(text)
+
+
+# Before the test database is made: some define models for tests.
+if CONFIG.makes_objects and is_installed("factory"):
+    for module_name in names_of_modules():
+        import_or_skip(module_name)

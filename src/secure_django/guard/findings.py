@@ -20,7 +20,7 @@ from secure_django.guard.advice import ADVICE, is_about
 from secure_django.guard.bounds import SECONDS, TookTooLongError
 from secure_django.guard.exemptions import take_exemption, with_exemption
 from secure_django.guard.marks import MARK, MARKUP, Mark
-from secure_django.guard.places import function_that_raised
+from secure_django.guard.places import function_that_raised, place_of
 from secure_django.guard.record import Found, present_record
 from secure_django.guard.sending import Answer
 from secure_django.guard.sentences import parse, rank
@@ -205,6 +205,17 @@ def faults_of_redirect(response: Any, *, may_leave: bool) -> Iterator[str]:
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
     elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
         yield "redirects to another site"
+
+
+def changes_by_get(answer: Answer, route: str) -> Iterator[str]:
+    """Yield what a GET request changes, and where, if not in the view's own file."""
+    for model in answer.written:
+        function = answer.writers.get(model._meta.db_table, "")
+        is_elsewhere = bool(function) and not function.endswith(place_of(route).file)
+        by = f" (in {function})" if is_elsewhere else ""
+        yield f"changes {model.__name__}{by}: do so by POST"
+    if answer.mails:
+        yield "sends an email: do so by POST"
 
 
 def weak_cookies(answer: Answer) -> Iterator[str]:

@@ -11,7 +11,7 @@ from secure_django.guard.sentences import (
     ORDER,
     Sentence,
     Severity,
-    function_of_error,
+    function_to_blame,
     is_consequence,
     parse,
     severity_of,
@@ -203,8 +203,8 @@ def merge(parts: Iterable[Part]) -> list[Weakness]:
     """Return the weaknesses that parts are about, the worst first."""
     by_place: defaultdict[str, list[Part]] = defaultdict(list)
     for part in parts:
-        # One repair of a function is for all pages that it ends.
-        function = function_of_error(part.sentence.what)
+        # One repair of a function is for all pages that lead to it.
+        function = function_to_blame(part.sentence.what)
         by_place[function or part.sentence.route].append(part)
     weaknesses = merge_routes(
         Weakness(group) for place in by_place.values() for group in groups_of(place)

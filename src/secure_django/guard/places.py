@@ -5,8 +5,8 @@ import sys
 from collections.abc import Hashable, Iterator
 from functools import cache
 from pathlib import Path
-from traceback import walk_tb
-from types import TracebackType
+from traceback import walk_stack, walk_tb
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from secure_django.guard.access import VIEWS, is_generic
@@ -105,9 +105,21 @@ def function_that_raised(trace: TracebackType | None) -> str:
 
 def own_functions(trace: TracebackType | None) -> Iterator[str]:
     for frame, _line in walk_tb(trace):
-        path = own_path(frame.f_code.co_filename)
-        if path:
-            yield f"{frame.f_code.co_qualname} of {path.as_posix()}"
+        yield from own_function(frame)
+
+
+def own_function(frame: FrameType) -> Iterator[str]:
+    """Yield the function of a frame, with its file, if it is the project's own."""
+    path = own_path(frame.f_code.co_filename)
+    if path:
+        yield f"{frame.f_code.co_qualname} of {path.as_posix()}"
+
+
+def present_function() -> str:
+    """Return the innermost function of the project's own code that runs now."""
+    frames = (frame for frame, _line in walk_stack(None))
+    names = (name for frame in frames for name in own_function(frame))
+    return next(names, "")
 
 
 @cache

@@ -5,7 +5,13 @@ from pathlib import Path
 from django.conf import settings
 
 from secure_django.guard.access import OWN_ROUTES, REFUSALS, ROLES, is_asked, rule
-from secure_django.guard.findings import Findings, faults, shown, weak_cookies
+from secure_django.guard.findings import (
+    Findings,
+    changes_by_get,
+    faults,
+    shown,
+    weak_cookies,
+)
 from secure_django.guard.marks import Mark
 from secure_django.guard.nobody import url_of_nobody
 from secure_django.guard.queries import NOTHING, Query, followed, queries
@@ -146,10 +152,8 @@ class Visit:
             self.add(f"{route} {fault}")
         if logs_out(answer):
             self.add(f"GET {route} logs out: do so by POST")
-        for model in answer.written:
-            self.add(f"GET {route} changes {model.__name__}: do so by POST")
-        if answer.mails:
-            self.add(f"GET {route} sends an email: do so by POST")
+        for change in changes_by_get(answer, route):
+            self.add(f"GET {route} {change}")
 
 
 def logs_out(answer: Answer) -> bool:

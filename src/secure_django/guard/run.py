@@ -196,7 +196,7 @@ def lines_for_github(results: Results) -> Iterator[str]:
 
 def stale_entries(results: Results) -> Iterator[str]:
     """Yield what to do about each entry of a table that hides nothing."""
-    from secure_django.guard.exemptions import entries_of_tables
+    from secure_django.guard.exemptions import decisions, entries_of_tables
 
-    for entry in entries_of_tables().keys() - results.hidden.keys():
+    for entry in entries_of_tables().keys() - results.hidden.keys() - decisions():
         yield f"{entry} hides nothing any more: delete it from the table"

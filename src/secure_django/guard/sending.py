@@ -30,6 +30,7 @@ from secure_django.guard.access import first_allowed_method, outcome
 from secure_django.guard.asked import note_request
 from secure_django.guard.bounds import SECONDS, TookTooLongError, bounded
 from secure_django.guard.noticing import HANDLED, HANDLED_TEXTS, NOTICED, forget
+from secure_django.guard.places import present_function
 from secure_django.guard.rows import (
     WATCHED_MODELS,
     State,
@@ -101,6 +102,7 @@ class Answer(NamedTuple):
     mails: list[Any]
     logs: str
     written: set[type[Model]]  # whose rows it wrote, also without a change
+    writers: dict[str, str]  # by the table: the own function that has written first
     changes: list[Change]
     files: list[bytes]  # that were stored
     limits: list[str]  # the keys of rate limits that counted it
@@ -240,6 +242,7 @@ class Sender:
             mails,
             logs,
             written,
+            statements.writers,
             changes,
             files,
             limits,
@@ -253,10 +256,10 @@ class Sender:
         )
         return self.last
 
-    def answer(self, route: str, person: str) -> Answer:
+    def answer(self, route: str, person: str, url: str = "") -> Answer:
         """Return the answer to GET, or to the first method that the route allows."""
         user = self.world.person(person, route)
-        url = self.world.url(route)
+        url = url or self.world.url(route)
         page = self.send(user, url)
         if page.outcome == "405":
             page = self.send(user, url, first_allowed_method(page.response))
@@ -301,13 +304,27 @@ def undone(client: HTTPSClient) -> Iterator[None]:
     client.cookies = cookies
 
 
+class Statements(list[str]):
+    """Statements of SQL, and which own function has first written to a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: dict[str, str] = {}
+
+    def note(self, sql: str) -> None:
+        self.append(sql)
+        write = WRITE.match(sql)
+        if write and write[1] in OWN_TABLES and write[1] not in self.writers:
+            self.writers[write[1]] = present_function()
+
+
 @contextmanager
-def recorded() -> Iterator[list[str]]:
+def recorded() -> Iterator[Statements]:
     """Yield the statements of SQL that are executed."""
-    statements: list[str] = []
+    statements = Statements()
 
     def keep(execute: Any, sql: str, *args: Any) -> Any:
-        statements.append(sql)
+        statements.note(sql)
         return execute(sql, *args)
 
     with connection.execute_wrapper(keep):

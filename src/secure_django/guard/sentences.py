@@ -21,7 +21,7 @@ NOT_ASKED = re.compile(r"( was not asked: \w+).*")
 MODEL_FIELD = re.compile(r"\b([A-Z]\w*)\.\w+")
 BY_GET = "do so by POST"
 EXCEPTION = re.compile(r"^answers 500 \(.+?\): ")
-FUNCTION = re.compile(r"^answers 500 \(\w+ in (.+?)\): ")
+FUNCTION = re.compile(r"^(?:answers 500 \(\w+ |changes \w+ \()in (.+?)\): ")
 
 
 class Severity(NamedTuple):
@@ -82,7 +82,7 @@ SEVERITIES = [
         r"|needs a row|matches no page|has \d+ answers|is no column|reason is missing"
         r"|lead to the same user|cannot be copied|answers .+, not |says \?|makes no"
         r"|was not (made|filled)|was made only once|\(\) of \S+ failed|has no file"
-        r"|is never reached",
+        r"|is never reached|no key leads",
         "minor",
     ),
 ]
@@ -167,8 +167,8 @@ def without_advice(what: str) -> str:
     return EXCEPTION.sub("answers 500: ", what).partition(": ")[0]
 
 
-def function_of_error(what: str) -> str:
-    """Return the function that has raised an error 500, and its file, or nothing."""
+def function_to_blame(what: str) -> str:
+    """Return the function that has failed or written, and its file, or nothing."""
     match = FUNCTION.match(what)
     return match[1] if match else ""
 

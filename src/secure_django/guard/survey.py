@@ -21,6 +21,7 @@ from secure_django.guard.access import (
     columns,
     row_for,
 )
+from secure_django.guard.exemptions import is_undecided
 from secure_django.guard.new_tables import (
     NewTable,
     has_file,
@@ -28,6 +29,7 @@ from secure_django.guard.new_tables import (
     name_of_file,
     path_of_table,
 )
+from secure_django.guard.rows import models_with_texts
 from secure_django.guard.sending import Sender
 from secure_django.guard.tables import CONFIG, ROOT, ROOT_TABLE
 
@@ -250,6 +252,8 @@ class Report:
     def wanted_rows(self, app: str) -> Iterator[str]:
         for model, reason in self.failures(app).items():
             yield f"Let objects(owner) make a row of {model.__name__}: {reason}"
+        for model in filter(is_undecided, models_with_texts(app)):
+            yield f"Whose are the rows of {model.__name__}? Say it in COMMON or OWNED."
 
     def rows_to_paste(self, app: str) -> Iterator[str]:
         """Yield the rows that an existing table has not."""

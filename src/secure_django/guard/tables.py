@@ -35,6 +35,8 @@ TRUSTED: people who may read, and not change, what belongs to others, and why, s
     {"staff": "support answers for all orders"}
 COMMON: models whose rows belong to nobody, and why: all may read them, such as
     {"shop.Product": "everybody sees the catalogue"}
+OWNED: models whose rows name no user, and what says their owner, such as
+    {"shop.Invoice": "it has the email of the customer"}
 SHARED_BY: models, and the path from a row to the users who may read it, such as
     {"chat.Message": "room__members"}
 RIGHTS: fields that are rights though their names do not say so, such as

@@ -17,7 +17,11 @@ from secure_django.guard.access import (
 )
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.asked import route_of
-from secure_django.guard.exemptions import exemption_of_model, exemption_of_person
+from secure_django.guard.exemptions import (
+    exemption_of_model,
+    exemption_of_person,
+    is_undecided,
+)
 from secure_django.guard.findings import REASON, Findings
 from secure_django.guard.lookups import model_of_view
 from secure_django.guard.nobody import url_of_nobody
@@ -107,9 +111,8 @@ def is_open_to(person: str, route: str, sender: Sender) -> bool:
         return False
     if answer != "away":
         return True
-    user = sender.world.person(person, route)
     url = url_of_nobody(sender.world, route)
-    return sender.send(user, url).outcome != answer
+    return sender.answer(route, person, url).outcome != answer
 
 
 def has_reason(row: Row, person: str) -> bool:
@@ -148,11 +151,16 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
         known_models = made_models | objects.failures.keys() | sender.world.shared
         for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
+        for model in filter(is_undecided, models_with_texts(app)):
+            findings.add(f"no key leads from {model.__name__} of {app} to a user")
     for sentence in sender.world.unfilled:
         findings.add(sentence)
     for app, reason in sender.world.single.items():
         findings.add(f"objects() of {app} works only once: {reason}")
     findings.report(
         "Let objects() in tests/table.py of the app make one of the owner, whoever"
-        " that is, with unique values of its own."
+        " that is, with unique values of its own.",
+        "Say in a table whose the rows without such a key are: COMMON ="
+        ' {"shop.Product": "WHY"} if they belong to nobody, or OWNED ='
+        ' {"shop.Invoice": "WHY"} if something else says their owner.',
     )

@@ -76,7 +76,8 @@ class Switch(NamedTuple):
         if not FIELD.match(shown):
             return False
         is_of_row = hangs_on(shown.partition(".")[0], type(self.row))
-        publishes = PUBLISHES.search(self.name) or self.value in PUBLIC_VALUES
+        is_public_value = str(self.value).lower() in PUBLIC_VALUES
+        publishes = PUBLISHES.search(self.name) or is_public_value
         return not (publishes and is_of_row) or bool(rule(route).reasons)
 
     def turn(self) -> bool:

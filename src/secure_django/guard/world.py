@@ -345,11 +345,14 @@ class World:
 
 
 def keys_beside(name: str) -> set[str]:
-    """Return forum_pk and forum_id for forum_slug, and nothing for another name."""
+    """Return the names of keys beside which a slug names the same object.
+
+    Those are pk, forum_pk and forum_id for forum_slug.
+    """
     if not name.endswith("slug"):
         return set()
     prefix = name.removesuffix("slug")
-    return {f"{prefix}pk", f"{prefix}id"}
+    return {"pk", "id", f"{prefix}pk", f"{prefix}id"}
 
 
 def faults_of_filling(row: models.Model, owner: Any) -> Iterator[str]:

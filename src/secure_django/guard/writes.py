@@ -6,16 +6,15 @@ from typing import Any
 from secure_django.guard.access import REFUSALS
 from secure_django.guard.attempts import Attempt
 from secure_django.guard.exemptions import exemption_of_row
+from secure_django.guard.findings import changes_by_get
+from secure_django.guard.nobody import url_of_nobody
 from secure_django.guard.rows import Key
 from secure_django.guard.sending import Change
 from secure_django.guard.users import User
 
 
 def by_get(attempt: Attempt) -> Iterator[str]:
-    for model in attempt.answer.written:
-        yield f"changes {model.__name__}: do so by POST"
-    if attempt.answer.mails:
-        yield "sends an email: do so by POST"
+    yield from changes_by_get(attempt.answer, attempt.route)
 
 
 def changes_of_others(attempt: Attempt) -> Iterator[str]:
@@ -26,8 +25,16 @@ def changes_of_others(attempt: Attempt) -> Iterator[str]:
         return
     row = attempt.row
     is_hidden = row.answers and row.answer(attempt.person) in REFUSALS
-    if is_hidden or attempt.is_mixed:
+    if (is_hidden or attempt.is_mixed) and not is_same_for_nobody(attempt):
         yield f"answers {attempt.answer.outcome}, not 404"
+
+
+def is_same_for_nobody(attempt: Attempt) -> bool:
+    """Return whether a page answers so without any object: it says nothing of one."""
+    request = attempt.request
+    url = url_of_nobody(attempt.world, attempt.route)
+    answer = attempt.sender.send(attempt.user, url, request.method, **request.options)
+    return answer.outcome == attempt.answer.outcome
 
 
 def changed_rows_of_others(attempt: Attempt) -> Iterator[str]:
