@@ -135,7 +135,7 @@ def test_guard_is_red_after_the_survey_until_its_messages_are_obeyed(
     assert "/shop/orders/<number>/ shows Order.message (other)" in report
     assert "/receipts/<number>/ gives others what is the owner's (other)" in report
     assert "was not made" not in report
-    assert "no key leads from Book of shop to a user" in report
+    assert "no key leads from shop.Book to a user" in report
     close_holes(project)
     correct_rows(project)
     repaired_report = run_guard(project)

@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from secure_django.guard.forms import fitting_value
 from secure_django.guard.requests import cells_of
 from secure_django.guard.typed import TEXT
-from secure_django.guard.world import keys_beside
+from secure_django.guard.world import is_beside_key
 
 
 def test_cells_of_an_import_are_those_of_a_row_and_what_it_leads_to() -> None:
@@ -34,6 +34,8 @@ def test_initial_date_is_sent_as_a_browser_does(initial: date) -> None:
 
 
 def test_slug_beside_a_key_names_the_same_object() -> None:
-    assert keys_beside("list_slug") == {"pk", "id", "list_pk", "list_id"}
-    assert keys_beside("slug") == {"pk", "id"}
-    assert keys_beside("list_id") == set()
+    assert is_beside_key("list_slug", ["list_slug", "list_id"])
+    assert is_beside_key("list_slug", ["list_slug", "pk"])
+    assert is_beside_key("slug", ["slug", "topic_id"])
+    assert not is_beside_key("list_slug", ["list_slug", "task_id"])
+    assert not is_beside_key("list_id", ["list_id", "pk"])

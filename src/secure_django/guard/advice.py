@@ -74,9 +74,20 @@ OF_DJANGO = Advice(
     policy="leave it to the middleware",
 )
 ADVICE = OF_ENGINES if CONFIG.is_of_template else OF_DJANGO
+MAKE_ONE = (
+    "Let objects() in tests/table.py of the app make one of the owner, whoever that is,"
+    " with unique values of its own."
+)
+SAY_WHOSE = (
+    'Say in a table whose the rows are: COMMON = {"shop.Product": "WHY"} if they belong'
+    ' to nobody, or OWNED = {"shop.Invoice": "WHY"} if something else than a key says'
+    " their owner."
+)
 # Steps of a test that are about some of its findings. The others say their own remedy.
 ABOUT = {
     ADVICE.limit: re.compile("without end"),
+    MAKE_ONE: re.compile("^(?!no key leads)"),
+    SAY_WHOSE: re.compile("^no key leads"),
     ADVICE.change_own: re.compile("of the owner|answers .*, not|lets a user set"),
     ADVICE.show_own: re.compile(r"shows \w+\.\w+|mixes the numbers"),
 }

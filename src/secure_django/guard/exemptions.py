@@ -15,7 +15,7 @@ from django.db import models
 from secure_django.guard.access import PEOPLE, ROLES
 from secure_django.guard.keys import leads_to_user
 from secure_django.guard.sentences import parse
-from secure_django.guard.tables import CONFIG, reasons
+from secure_django.guard.tables import CONFIG, is_own_app, reasons
 from secure_django.guard.users import User
 
 LABEL = re.compile(r"\{((?:TRUSTED|COMMON|SHARED_BY|UNDECIDED) [\w.]+)\}")
@@ -110,12 +110,14 @@ def exemption_of_model(model: type[models.Model]) -> str:
 def is_undecided(model: type[models.Model]) -> bool:
     """Return whether nothing says whose the rows of a model are, and no table does."""
     is_decided = model._meta.label in {*COMMON, *OWNED}
-    return CONFIG.makes_objects and not is_decided and not has_owner(model)
+    # Nobody is asked about the models of packages.
+    is_asked = CONFIG.makes_objects and is_own_app(model._meta.app_config)
+    return is_asked and not is_decided and not has_owner(model)
 
 
 def has_owner(model: type[models.Model]) -> bool:
     """Return whether keys may say whose the rows of a model are."""
-    return leads_to_user(model) or is_of_user(model)
+    return model is User or leads_to_user(model) or is_of_user(model)
 
 
 def decisions() -> set[str]:

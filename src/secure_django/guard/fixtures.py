@@ -34,6 +34,9 @@ CACHES = {
 # A slow one takes half a second for each password that is compared.
 HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+MIDDLEWARE = settings.MIDDLEWARE
+INNERMOST = "secure_django.guard.sending.InnermostMiddleware"
+
 NEVER = property(lambda _block: False, lambda _block, _value: None)
 
 
@@ -145,7 +148,10 @@ def sender(
 
 def arranged(folder: Path) -> override_settings:
     return override_settings(
-        MEDIA_ROOT=folder / "media", CACHES=CACHES, PASSWORD_HASHERS=HASHERS
+        MEDIA_ROOT=folder / "media",
+        CACHES=CACHES,
+        PASSWORD_HASHERS=HASHERS,
+        MIDDLEWARE=[*MIDDLEWARE, INNERMOST],
     )
 
 

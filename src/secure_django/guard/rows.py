@@ -1,6 +1,7 @@
 """The rows of the project's models."""
 
 from collections.abc import Iterable, Iterator
+from decimal import InvalidOperation
 from functools import cache
 from typing import Any
 
@@ -77,8 +78,17 @@ def is_changed_by_database(model: type[models.Model], deleted: object) -> bool:
 
 
 def values_of(model: type[models.Model]) -> Iterator[Values]:
-    names = [field.attname for field in model._meta.concrete_fields]
-    yield from model._base_manager.values("pk", *names)
+    fields = model._meta.concrete_fields
+    readable = [field for field in fields if not isinstance(field, models.DecimalField)]
+    rows = model._base_manager
+    try:
+        yield from list(rows.values("pk", *names_of_columns(fields)))
+    except InvalidOperation:  # SQLite has stored more digits than a field may have
+        yield from rows.values("pk", *names_of_columns(readable))
+
+
+def names_of_columns(fields: Iterable[Any]) -> list[str]:
+    return [field.attname for field in fields]
 
 
 def rows_since(before: set[Key]) -> list[models.Model]:

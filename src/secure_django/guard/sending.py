@@ -42,7 +42,6 @@ from secure_django.guard.tables import functions
 from secure_django.guard.world import World
 
 OTHER_SITE = "https://evil.example"
-NO_PAGE = "/no-page-of-the-guard/"
 WRITE = re.compile(
     r"\s*(?:INSERT (?:OR \w+ )?INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)",
     re.IGNORECASE,
@@ -150,8 +149,6 @@ class Sender:
     def __init__(self, world: World) -> None:
         self.world = world
         self.clients: dict[Any, HTTPSClient] = {}
-        # By the key of the user: what a request writes, whatever the page.
-        self.usual_writes: dict[Any, set[str]] = {}
         self.state: State = {}
         self.files = stored_files()
         self.logs: list[str] = []
@@ -182,15 +179,9 @@ class Sender:
             )
             if user:
                 log_in(self.clients[key], user)
-            self.usual_writes[key] = writes_without_page(self.clients[key])
             # After the log-in, which may write rows of its own.
             self.state = all_values()
         return self.clients[key]
-
-    def writes_of_page(self, user: Any, statements: list[str]) -> list[str]:
-        """Return the statements that no middleware executes at each request."""
-        usual = self.usual_writes[user and user.pk]
-        return [statement for statement in statements if statement not in usual]
 
     def refresh(self) -> None:
         """Read the rows again, after something else has changed them."""
@@ -228,7 +219,7 @@ class Sender:
             if took_too_long(response):
                 self.slow_paths.add(self.path)
             text = f"{body_of(response)}\n{response.headers}"
-            written = set(written_models(self.writes_of_page(user, statements)))
+            written = set(written_models(statements.of_page))
             changes = self.changes_by(written)
             mails = list(mail.outbox)
             limits = list(filter(COUNTER.search, RecordingCache.keys))
@@ -304,15 +295,38 @@ def undone(client: HTTPSClient) -> Iterator[None]:
     client.cookies = cookies
 
 
+class InnermostMiddleware:
+    """Notes what is a page's: other middleware is around it.
+
+    That may write at each request, as when a user was last seen.
+    """
+
+    is_in_page: ClassVar[bool] = False
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        InnermostMiddleware.is_in_page = True
+        try:
+            return self.get_response(request)
+        finally:
+            InnermostMiddleware.is_in_page = False
+
+
 class Statements(list[str]):
-    """Statements of SQL, and which own function has first written to a table."""
+    """Statements of SQL, those of a page, and who has first written to a table."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.writers: dict[str, str] = {}
+        self.of_page: list[str] = []
+        self.writers: dict[str, str] = {}  # own functions, by tables
 
     def note(self, sql: str) -> None:
         self.append(sql)
+        if not InnermostMiddleware.is_in_page:
+            return
+        self.of_page.append(sql)
         write = WRITE.match(sql)
         if write and write[1] in OWN_TABLES and write[1] not in self.writers:
             self.writers[write[1]] = present_function()
@@ -329,13 +343,6 @@ def recorded() -> Iterator[Statements]:
 
     with connection.execute_wrapper(keep):
         yield statements
-
-
-def writes_without_page(client: HTTPSClient) -> set[str]:
-    """Return what middleware writes at a request, as when a user was last seen."""
-    with undone(client), recorded() as statements, transaction.atomic():
-        client.get(NO_PAGE)
-    return set(filter(WRITE.match, statements))
 
 
 def written_models(statements: list[str]) -> Iterator[type[Model]]:

@@ -15,7 +15,7 @@ from secure_django.guard.access import (
     columns,
     rule,
 )
-from secure_django.guard.advice import ADVICE
+from secure_django.guard.advice import ADVICE, MAKE_ONE, SAY_WHOSE
 from secure_django.guard.asked import route_of
 from secure_django.guard.exemptions import (
     exemption_of_model,
@@ -152,15 +152,9 @@ def test_every_model_with_texts_has_an_object(sender: Sender) -> None:
         for model in models_with_texts(app) - known_models:
             findings.add(f"objects() of {app} makes no {model.__name__}")
         for model in filter(is_undecided, models_with_texts(app)):
-            findings.add(f"no key leads from {model.__name__} of {app} to a user")
+            findings.add(f"no key leads from {model._meta.label} to a user")
     for sentence in sender.world.unfilled:
         findings.add(sentence)
     for app, reason in sender.world.single.items():
         findings.add(f"objects() of {app} works only once: {reason}")
-    findings.report(
-        "Let objects() in tests/table.py of the app make one of the owner, whoever"
-        " that is, with unique values of its own.",
-        "Say in a table whose the rows without such a key are: COMMON ="
-        ' {"shop.Product": "WHY"} if they belong to nobody, or OWNED ='
-        ' {"shop.Invoice": "WHY"} if something else says their owner.',
-    )
+    findings.report(MAKE_ONE, SAY_WHOSE)

@@ -1,5 +1,6 @@
 """The people of the tests, and the objects of each app's owner."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain, count
@@ -338,21 +339,22 @@ class World:
         known_names = [name for name in names if name in values]
         differing = [name for name in known_names if values[name] != own.get(name)]
         # The slug beside a key names the same object once more.
-        differing = [name for name in differing if not keys_beside(name) & {*differing}]
+        differing = [name for name in differing if not is_beside_key(name, differing)]
         if len(differing) < 2:
             return {}
         return {self.url(route, **{name: values[name]}): name for name in differing}
 
 
-def keys_beside(name: str) -> set[str]:
-    """Return the names of keys beside which a slug names the same object.
+def is_beside_key(name: str, names: list[str]) -> bool:
+    """Return whether a slug names the same object as one of the keys beside it.
 
-    Those are pk, forum_pk and forum_id for forum_slug.
+    Those are pk, forum_pk and forum_id for forum_slug, and any key for slug.
     """
     if not name.endswith("slug"):
-        return set()
-    prefix = name.removesuffix("slug")
-    return {"pk", "id", f"{prefix}pk", f"{prefix}id"}
+        return False
+    prefix = re.escape(name.removesuffix("slug"))
+    beside = re.compile(rf"pk|id|{prefix or '.+_'}(pk|id)")
+    return any(beside.fullmatch(other) for other in names)
 
 
 def faults_of_filling(row: models.Model, owner: Any) -> Iterator[str]:
