@@ -19,8 +19,6 @@ ONCE = r"\bOnce +(\w+\.\w+ +)?is\b"
 # Fields that say how far something has come.
 STATE = r"((\w+_)?(status|state|step|stage|phase|at|on|until)\b|is_\w+)"
 CACHE = "from a cache|kept in a cache"
-RACE = "another request may have|two requests may both"
-COST = "calculates for over|takes all memory"
 NUMBER = "(negative|any) number"
 FURTHER_WORDS = {
     "access": rf"{SHOWS}|{READS}|{SENDS}|{CACHE}|can be guessed|other sites read it"
@@ -28,26 +26,24 @@ FURTHER_WORDS = {
     "account": r"lets a user set|makes an account|checks of the log-in"
     r"|deletes an account|check_password|has an account|changes +(User +)?of",
     "content": rf"Spreadsheets run cells|as it came|decodes a user|any length|{NUMBER}"
-    r"|what is no URL|stays when|of any size",
-    "csrf": r"\bGET\b.* (sends an email|changes\b|logs out)",
-    "edge": rf"\bwas not asked\b|text of an exception|{COST}|{RACE}",
+    r"|what is no URL|stays when",
+    "csrf": r"\bGET\b.* (sends an email|changes\b)",
+    "edge": r"\bwas not asked\b",
     "email": rf"{SENDS}|shows{NOTHING}|to any address|address from a request"
     r"|in a user's name|recipients of an email|email in its URL"
     r"|sends HTML with unescaped",
     "header": rf"{CACHE}|other sites read it|sets the cookie",
     "injection": r"javascript|name of a field|what is no URL"
     r"|\b[SB](102|301|307|60[0-9]|61[01]|70[1-4])\b",
-    "lifetime": rf"{CACHE}|{ONCE}|has no end|never ends|used again|stays when",
-    "limit": rf"{NUMBER}|any length|any size|counts no attempts|all objects at once"
-    rf"|{COST}|\b[SB]113\b",
+    "lifetime": rf"{CACHE}|{ONCE}|has no end|used again|stays when",
+    "limit": rf"{NUMBER}|any length|counts no attempts|all objects at once"
+    r"|\b[SB]113\b",
     "log": rf"\blogs( a parameter|{NOTHING})",
-    "order": rf"{RACE}|{ONCE}|used again|lets a user set( \w+\.{STATE}|{NOTHING})",
-    "performance": rf"without an end|{COST}",
+    "order": rf"{ONCE}|used again|lets a user set( \w+\.{STATE}|{NOTHING})",
+    "performance": r"without an end",
     "redirect": r"redirects to another site",
     "secret": rf"shows{NOTHING}|can be guessed|email in its URL|returns every field"
-    r"|compares a secret|reads a secret|password by email|password that was sent"
-    r"|guessed without end|sends \w+\.\w*(password|secret|key|token)"
-    r"|\b[SB](10[567]|311|324|50\d)\b",
+    r"|sends \w+\.\w*(password|secret|key|token)|\b[SB](10[567]|311|324|50\d)\b",
     "ssrf": r"\b[SB]310\b",
     "writing": rf"{CHANGES}|lets a user set|opens a file by a name"
     r"|\bGET\b.* changes\b",
