@@ -33,6 +33,13 @@ def test_initial_date_is_sent_as_a_browser_does(initial: date) -> None:
     assert fitting_value(DayForm()["day"], 0) == "2030-02-01"
 
 
+def test_choice_without_a_queryset_yet_ends_nothing() -> None:
+    class KindForm(forms.Form):
+        kind: forms.Field = forms.ModelChoiceField(queryset=None)
+
+    assert fitting_value(KindForm()["kind"], 0) == TEXT
+
+
 def test_slug_beside_a_key_names_the_same_object() -> None:
     assert is_beside_key("list_slug", ["list_slug", "list_id"])
     assert is_beside_key("list_slug", ["list_slug", "pk"])

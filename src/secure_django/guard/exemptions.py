@@ -14,6 +14,7 @@ from django.db import models
 
 from secure_django.guard.access import PEOPLE, ROLES
 from secure_django.guard.keys import leads_to_user
+from secure_django.guard.rows import has_texts
 from secure_django.guard.sentences import parse
 from secure_django.guard.tables import CONFIG, is_own_app, reasons
 from secure_django.guard.users import User
@@ -110,9 +111,10 @@ def exemption_of_model(model: type[models.Model]) -> str:
 def is_undecided(model: type[models.Model]) -> bool:
     """Return whether nothing says whose the rows of a model are, and no table does."""
     is_decided = model._meta.label in {*COMMON, *OWNED}
-    # Nobody is asked about the models of packages.
-    is_asked = CONFIG.makes_objects and is_own_app(model._meta.app_config)
-    return is_asked and not is_decided and not has_owner(model)
+    # Only of these does a finding ask for the decision: nothing is hidden without it.
+    is_asked = is_own_app(model._meta.app_config) and has_texts(model)
+    is_open = CONFIG.makes_objects and is_asked and not is_decided
+    return is_open and not has_owner(model)
 
 
 def has_owner(model: type[models.Model]) -> bool:

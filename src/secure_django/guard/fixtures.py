@@ -62,13 +62,20 @@ class Stage:
         if self.world is None:
             self.transaction.enter_context(self.blocker.unblock())
             self.transaction.enter_context(rolled_back())
-            with pytest.MonkeyPatch.context() as monkeypatch, arranged(self.folder):
-                prepare(monkeypatch)
-                repeat_uuids(monkeypatch)
-                self.world = make_world()
+            try:
+                self.world = self.make()
+            finally:
+                if self.world is None:  # no half of it stays
+                    self.close()
         else:
             self.world.refresh()
         return self.world
+
+    def make(self) -> World:
+        with pytest.MonkeyPatch.context() as monkeypatch, arranged(self.folder):
+            prepare(monkeypatch)
+            repeat_uuids(monkeypatch)
+            return make_world()
 
     def close(self) -> None:
         self.transaction.close()

@@ -62,7 +62,9 @@ def fitting_value(bound: forms.BoundField, number: int) -> Any:
     if isinstance(value, date | time):
         value = field.widget.format_value(value)  # as a browser sends it
     choices: Any = getattr(field, "choices", None)
-    if choices is not None:
+    # A view gives some their queryset only later.
+    has_rows = getattr(field, "queryset", choices) is not None
+    if choices is not None and has_rows:
         keys = (str(key) for key, _ in choices)
         return value or next(filter(None, keys), "")
     kinds = (example for kind, example in EXAMPLES.items() if isinstance(field, kind))

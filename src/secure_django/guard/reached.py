@@ -92,7 +92,9 @@ def models_of_words(words: set[str]) -> Models:
     else:
         keys = [key for key in keys if key.name in words or key.model in found]
     found |= {key.related_model for key in keys}
-    relations = [each for model in apps.get_models() for each in relations_to(model)]
+    relations = [
+        each for model in apps.get_models() for each in model._meta.related_objects
+    ]
     found |= {each.related_model for each in relations if names_of(each) & words}
     return tuple(found)
 
@@ -101,10 +103,6 @@ def keys_of(model: type[Model]) -> list[Any]:
     """Return the fields of a model that lead to rows, also to several."""
     fields = [*model._meta.concrete_fields, *model._meta.many_to_many]
     return [field for field in fields if field.related_model]
-
-
-def relations_to(model: type[Model]) -> list[Any]:
-    return list(model._meta.related_objects)
 
 
 def names_of(relation: Any) -> set[str]:
