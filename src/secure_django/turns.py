@@ -1,8 +1,9 @@
 """A lock with a short queue: the caller that has used least gets it next."""
 
 import itertools
+import time
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
@@ -14,37 +15,59 @@ class Busy(Exception):
     """The queue is full of callers that have used less, or the wait was too long."""
 
 
+class Burst:
+    """Places beyond those of a queue, for callers that come together once.
+
+    There are `most`. A place that was taken is free again after `seconds`, one after
+    the other, so that a flood has none.
+    """
+
+    def __init__(self, most: int = 0, seconds: float = 1) -> None:
+        self.most = most
+        self.seconds = seconds
+        self.taken = 0.0
+        self.counted_at = time.monotonic()
+
+    def take(self) -> bool:
+        """Take a place, or return False if there is none."""
+        now = time.monotonic()
+        freed = (now - self.counted_at) / self.seconds
+        self.counted_at = now
+        self.taken = max(0.0, self.taken - freed)
+        if self.taken + 1 > self.most:
+            return False
+        self.taken += 1
+        return True
+
+
 class Turns:
     """Let one caller of this process work at a time.
 
-    Each caller that waits holds a thread, so only `most_waiting` may wait.
+    Each caller that waits holds a thread. So only `most_waiting` may wait for long, and
+    more in a burst.
     """
 
-    def __init__(self, most_waiting: int, wait_seconds: float) -> None:
+    def __init__(
+        self, most_waiting: int, wait_seconds: float, burst: Burst | None = None
+    ) -> None:
         self.most_waiting = most_waiting
         self.wait_seconds = wait_seconds
+        self.burst = burst or Burst()
         self.is_taken = False
         self.waiting: list[Place] = []
+        self.names: set[Hashable] = set()  # of callers that wait
         self.numbers = itertools.count()
         self.changed = Condition()
 
     @contextmanager
-    def hold(self, *used: float) -> Iterator[None]:
+    def hold(self, *used: float, name: Hashable = None) -> Iterator[None]:
         """Hold the lock, or raise Busy.
 
-        Among callers that have used the same, the first to come is next.
+        Among callers that have used the same, the first to come is next. Of callers
+        with the same name, one may wait.
         """
         with self.changed:
-            place = (*used, next(self.numbers))
-            insort(self.waiting, place)
-            del self.waiting[self.most_waiting :]  # refuses the one that used most
-            self.changed.notify_all()
-            self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
-            has_turn = self.is_next(place)
-            if place in self.waiting:
-                self.waiting.remove(place)
-            if not has_turn:
-                raise Busy
+            self.wait_for_turn((*used, next(self.numbers)), name)
             self.is_taken = True
         try:
             yield
@@ -52,6 +75,24 @@ class Turns:
             with self.changed:
                 self.is_taken = False
                 self.changed.notify_all()
+
+    def wait_for_turn(self, place: Place, name: Hashable) -> None:
+        """Return when the place is next, or raise Busy."""
+        if name is not None and name in self.names:
+            raise Busy
+        self.names.add(name)
+        insort(self.waiting, place)
+        if len(self.waiting) > self.most_waiting and not self.burst.take():
+            self.waiting.pop()  # refuses the one that used most
+        self.changed.notify_all()
+        try:
+            self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
+            if not self.is_next(place):
+                raise Busy
+        finally:
+            self.names.discard(name)
+            if place in self.waiting:
+                self.waiting.remove(place)
 
     def is_decided(self, place: Place) -> bool:
         return place not in self.waiting or self.is_next(place)

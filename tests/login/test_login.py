@@ -15,6 +15,7 @@ from allauth.account import app_settings
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser
 from django.core import mail
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -30,7 +31,7 @@ from secure_django.login.middleware import (
     busy_page,
     seconds_in,
     seconds_used,
-    turns,
+    turns_of_unknown,
 )
 from secure_django.mail.outbox import send_waiting
 from secure_django.models import Mail
@@ -49,6 +50,7 @@ from secure_django.testing import (
 )
 from secure_django.testing.limits import rates
 from secure_django.testing.people import verify_email
+from secure_django.turns import Burst
 from secure_django.web.client import client_network
 from users.models import User
 
@@ -196,6 +198,8 @@ def test_attempts_are_counted_by_the_ip_address_the_proxy_saw(
     client: HTTPSClient, settings: Settings
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
+    limits = settings.ACCOUNT_RATE_LIMITS
+    settings.ACCOUNT_RATE_LIMITS = limits | {"unknown_device_failed": "10/m/ip"}
     for number in range(12):
         forwarded = {
             "x-forwarded-for": f"9.9.9.{number}, 203.0.113.7",
@@ -231,8 +235,8 @@ def test_form_that_gets_no_turn_is_refused_with_a_page(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client.get(LOGIN)  # loads the page's parts
-    monkeypatch.setattr(turns, "wait_seconds", 0.01)
-    with turns.hold(), django_assert_num_queries(0):
+    monkeypatch.setattr(turns_of_unknown, "wait_seconds", 0.01)
+    with turns_of_unknown.hold(), django_assert_num_queries(0):
         response = log_in(client, member.email)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     assert {
@@ -249,9 +253,9 @@ def test_form_that_gets_no_turn_is_refused_with_a_page(
 def test_form_that_hashes_nothing_takes_no_turn(
     client: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "wait_seconds", 0.01)
+    monkeypatch.setattr(turns_of_unknown, "wait_seconds", 0.01)
     forger = HTTPSClient(enforce_csrf_checks=True)
-    with turns.hold():
+    with turns_of_unknown.hold():
         assert client.get(LOGIN).status_code == 200
         assert client.post(RESET, {"email": member.email}).status_code == 302
         assert client.post("/accounts/logout/").status_code == 302
@@ -260,7 +264,9 @@ def test_form_that_hashes_nothing_takes_no_turn(
 
 
 @pytest.fixture
-def handle(rf: RequestFactory) -> Callable[[str, Callable[[], object]], int]:
+def handle(
+    rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, Callable[[], object]], int]:
     """Send a form of a network through the middleware, and return the status."""
 
     def respond(request: HttpRequest) -> HttpResponse:
@@ -273,10 +279,12 @@ def handle(rf: RequestFactory) -> Callable[[str, Callable[[], object]], int]:
         client_network.set(network)
         request: Any = rf.post(LOGIN)
         request.work = work
+        request.user = AnonymousUser()
         return int(middleware(request).status_code)
 
     middleware = FormTurnMiddleware(respond)
     seconds_in.cache_clear()
+    monkeypatch.setattr(turns_of_unknown, "burst", Burst())
     return send
 
 
@@ -284,7 +292,7 @@ def handle(rf: RequestFactory) -> Callable[[str, Callable[[], object]], int]:
 def test_flood_of_log_ins_leaves_threads_for_pages(
     handle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "wait_seconds", HANG_SECONDS)
+    monkeypatch.setattr(turns_of_unknown, "wait_seconds", HANG_SECONDS)
     end = Event()
     running = []
 
@@ -303,7 +311,7 @@ def test_flood_of_log_ins_leaves_threads_for_pages(
         busy_page.cache_clear()
         futures = [pool.submit(handle, "office", work) for _ in range(2)]
         try:
-            wait_until(lambda: running and turns.waiting)
+            wait_until(lambda: running and turns_of_unknown.waiting)
             others = pool.submit(lambda: {handle("office", work) for _ in range(50)})
             assert others.result(HANG_SECONDS / 2) == {503}
         finally:
@@ -319,7 +327,7 @@ def test_network_that_used_least_has_the_next_turn(
     handle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of forms from one network, then one from another."""
-    monkeypatch.setattr(turns, "wait_seconds", HANG_SECONDS)
+    monkeypatch.setattr(turns_of_unknown, "wait_seconds", HANG_SECONDS)
     end = Event()
     order: list[str] = []
     for _ in range(3):
@@ -327,9 +335,9 @@ def test_network_that_used_least_has_the_next_turn(
     assert seconds_used().keys() == {"flood"}
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(handle, "flood", lambda: end.wait(HANG_SECONDS))
-        wait_until(lambda: turns.is_taken)
+        wait_until(lambda: turns_of_unknown.is_taken)
         second = pool.submit(handle, "flood", lambda: order.append("flood"))
-        wait_until(lambda: turns.waiting)
+        wait_until(lambda: turns_of_unknown.waiting)
         other = pool.submit(handle, "office", lambda: order.append("office"))
         assert second.result(HANG_SECONDS) == 503
         assert handle("flood", lambda: order.append("flood")) == 503
@@ -617,7 +625,7 @@ def test_owner_gets_in_by_the_mailbox_during_an_attack(
     assert is_logged_in(client)
     # The owner's reset gives the attacker five more guesses, and a second one needs a
     # new link from the mailbox.
-    _, (_, guesses, _) = rates(django_settings.ACCOUNT_RATE_LIMITS["login_failed"])
+    ((_, guesses, _),) = rates(django_settings.ACCOUNT_RATE_LIMITS["login_failed"])
     pages = [guess(number) for number in range(66, 80)]
     assert sum("are not correct" in page for page in pages) == guesses
     assert is_logged_in(client)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from secure_django.admin import ModelAdmin
 from secure_django.logging import log_event
+from secure_django.login.devices import forget_devices
 from secure_django.user import User
 
 admin.site.unregister([Authenticator, UserSession])
@@ -61,6 +62,7 @@ class UserSessionAdmin(GuardedAdmin):
     def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
         for session in queryset:
             session.end()
+            forget_devices(session.user)
             log_event(
                 "session_expired",
                 request,
@@ -82,6 +84,7 @@ class AuthenticatorAdmin(GuardedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         super().delete_model(request, obj)
+        forget_devices(obj.user)
         log_event("authn_factor_removed", request, factor=obj.type, owner=obj.user_id)
         changes = {"changes": [str(_("second factor"))]}
         get_adapter().send_notification_mail(

@@ -19,6 +19,7 @@ from django.utils import timezone
 from secure_django.accounts.middleware import SECOND_FACTORS
 from secure_django.encryption import encryption_key_rotated, rotate
 from secure_django.logging import log_event
+from secure_django.login.devices import forget_devices
 from secure_django.user import User
 
 # The names come from OWASP's Logging Vocabulary, as far as it has one for the event.
@@ -87,7 +88,10 @@ def end_surplus_sessions(user: Any, **kwargs: Any) -> None:
 def on_factor_changed(
     signal: Signal, request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any
 ) -> None:
-    """Count a new factor as proved in this session, and end all other sessions."""
+    """Count a new factor as proved in this session.
+
+    End all other sessions, and make all devices unknown.
+    """
     if signal is mfa.authenticator_added:
         if authenticator.type not in SECOND_FACTORS:
             return
@@ -95,6 +99,7 @@ def on_factor_changed(
     sessions = UserSession.objects.filter(user=user)
     others = sessions.exclude(session_key=request.session.session_key)
     get_adapter().end_sessions(others)
+    forget_devices(user)
 
 
 def record_proof(request: HttpRequest, user: Any, authenticator: Any) -> None:

@@ -31,7 +31,6 @@ NAMES = {
     "mfa_reauthenticate_webauthn",
     "mfa_remove_webauthn",
     "mfa_view_recovery_codes",
-    "usersessions_list",
 }
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
@@ -68,6 +67,7 @@ def limit_emails(pattern: Any) -> Any:
 urlpatterns = [
     path("notifications/", views.notifications, name="account_notifications"),
     path("delete/", views.delete_account, name="account_delete"),
+    path("sessions/", views.SessionsView.as_view(), name="usersessions_list"),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
     path(
         "2fa/webauthn/login/",

@@ -1,8 +1,11 @@
 """Account pages that allauth lacks: emails about photos, deletion, end of a session."""
 
+from typing import Any
+
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
+from allauth.usersessions.views import ListUserSessionsView
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
@@ -13,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from secure_django.logging import log_event
+from secure_django.login.devices import forget_other_devices
 from secure_django.login.http import UserRequest
 from secure_django.user import User
 
@@ -58,11 +62,23 @@ def delete_account(request: UserRequest) -> HttpResponse:
     return render(request, "secure_django/accounts/deleted.html")
 
 
+class SessionsView(ListUserSessionsView):  # type: ignore[misc]  # no types
+    """Show the user's sessions, and end all others."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        forget_other_devices(self.request)
+        response: HttpResponse = super().form_valid(form)
+        return response
+
+
 @require_POST
 def end_session(request: UserRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     log_event("session_expired", request, reason="ended by its owner")
     if session.is_current():
         logout(request)
+    else:
+        # No session knows its device, and this one may be lost.
+        forget_other_devices(request)
     session.end()
     return redirect("usersessions_list")

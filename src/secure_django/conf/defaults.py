@@ -97,6 +97,8 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 
 SESSION_COOKIE_NAME = "sessionid" if env.debug else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if env.debug else "__Host-csrftoken"
+# Of a browser in which an account has logged in: secure_django.login.devices.
+DEVICE_COOKIE_NAME = "device" if env.debug else "__Host-device"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "secure_django.web.error_pages.csrf_failure"
 # The default storage sets a cookie whose name cannot have the prefix.
@@ -132,15 +134,18 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
 )
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True  # the timeouts decide how long a session lasts
-# Others can block a user's log-in with wrong passwords. So the link itself logs the
-# user in, after the second factor.
+# Others can block a user's log-in in a new browser with wrong passwords. So the link
+# itself logs the user in, after the second factor.
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # Per IP address (ip), per account from any IP address (key), and per user who is logged
 # in. The other limits are allauth's defaults. A link is valid for longer than its limit
 # lasts, so that no attacker can leave a user without one (secure_django.login.forms).
 ACCOUNT_RATE_LIMITS = {
-    "login": "600/m/ip",  # an office has one IP address
-    "login_failed": "10/m/ip,5/5m/key",
+    "login": None,  # it would count known devices
+    "login_failed": "5/5m/key",  # wrong passwords and codes
+    # An office has one IP address.
+    "unknown_device": "600/m/ip",
+    "unknown_device_failed": "100/m/ip",
     "change_password": "5/m/user,20/h/user",  # each change sends an email
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",

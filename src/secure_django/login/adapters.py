@@ -2,17 +2,22 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 
 from secure_django.logging import log_event
+from secure_django.login.devices import find_device, forget_device, remember_device
+from secure_django.login.models import Device
 from secure_django.mail.outbox import LIFETIME, OutboxBackend, subject_of_site
 from secure_django.models import Mail
 from secure_django.web.client import client_ip
 
 __all__ = ["AccountAdapter"]
 
+FAILED = "unknown_device_failed"  # of ACCOUNT_RATE_LIMITS
+SHARED = "shared_computer"  # in the session, until the log-in is complete
 NOBODY = 0  # the id in place of a user's, for an email without an account
 
 
@@ -27,6 +32,8 @@ class AccountAdapter(DefaultAccountAdapter):
             timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
         ),
     }
+
+    device: Device | None = None  # of the log-in, if it is a known one
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_ip(request)
@@ -43,6 +50,38 @@ class AccountAdapter(DefaultAccountAdapter):
             return bool(super().is_safe_url(url))
         except ValueError:  # urllib cannot parse it, such as https://[::1]evil
             return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
+        """Count an attempt: by device if it is known, else by address and account."""
+        device = find_device(request, credentials["email"])
+        if device and device.take_attempt():
+            self.device = device
+            return
+        # Turns let few attempts run at a time, so few exceed this limit. The limit of
+        # the account is counted in advance.
+        if not ratelimit.consume(request, action=FAILED, dry_run=True):
+            raise self.validation_error("too_many_login_attempts")
+        super().pre_authenticate(request, **credentials)
+
+    def authenticate(self, request: HttpRequest, **credentials: str) -> Any:
+        user = super().authenticate(request, **credentials)
+        if user and self.device:
+            self.device.forget_failures()
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: str) -> None:
+        if not self.device:
+            ratelimit.consume(request, action=FAILED)
+
+    def post_login(
+        self, request: HttpRequest, user: Any, **options: Any
+    ) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **options)
+        if request.session.pop(SHARED, False):
+            forget_device(request, response, user)
+        else:
+            remember_device(request, response, user)
+        return response
 
     def validation_error(self, code: str, *args: object) -> Any:
         if code == "too_many_login_attempts":

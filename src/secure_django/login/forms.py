@@ -3,9 +3,11 @@ from typing import Any
 from allauth.account import forms
 from allauth.core import ratelimit
 from django.conf import settings
-from django.http import HttpRequest
+from django.forms import BooleanField
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
-from secure_django.login.adapters import NOBODY
+from secure_django.login.adapters import NOBODY, SHARED
 from secure_django.user import User
 
 __all__ = ["LoginForm", "ResetPasswordForm"]
@@ -16,6 +18,19 @@ class LoginForm(forms.LoginForm):
         super().__init__(*args, **kwargs)
         # Password managers look for this value in a log-in form.
         self.fields["login"].widget.attrs["autocomplete"] = "username"
+        # Last, since allauth orders the fields above.
+        self.fields["shared"] = BooleanField(
+            label=_("This computer is shared"), required=False
+        )
+
+    def login(self, request: HttpRequest, redirect_url: str | None) -> HttpResponse:
+        # In the session, since a second factor may come before the log-in.
+        if self.cleaned_data["shared"]:
+            request.session[SHARED] = True
+        else:
+            request.session.pop(SHARED, None)
+        response: HttpResponse = super().login(request, redirect_url)
+        return response
 
 
 class ResetPasswordForm(forms.ResetPasswordForm):

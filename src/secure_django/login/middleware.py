@@ -11,22 +11,35 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
 
-from secure_django.turns import Busy, Turns
+from secure_django.login.devices import device_of_form
+from secure_django.login.models import Device
+from secure_django.turns import Burst, Busy, Turns
 from secure_django.web.client import client_network
 
 PAGES = "/accounts/"  # as in config/urls.py
 # Forms that hash nothing, and that must work during a flood too.
-WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}
+WITHOUT_TURN = {
+    "/accounts/logout/",
+    "/accounts/password/reset/",
+    "/accounts/2fa/authenticate/",
+    "/accounts/2fa/webauthn/login/",
+}
 RETRY_SECONDS = 1
-turns = Turns(most_waiting=1, wait_seconds=2)
+WAIT_SECONDS = 2
+# An office that comes to work: twenty forms at a time, and in two minutes twenty more.
+BURST = 20
+BURST_SECONDS = 6
+# So that a flood of forms from unknown devices keeps no known device waiting.
+turns_of_unknown = Turns(1, WAIT_SECONDS, Burst(BURST, BURST_SECONDS))
+turns_of_known = Turns(1, WAIT_SECONDS, Burst(BURST, BURST_SECONDS))
 
 
 class FormTurnMiddleware(MiddlewareMixin):
     """Let each process handle one form of the account pages, while one more waits.
 
-    Refuse others with 503. Most of these forms hash a password, which takes longer than
-    ten pages. Without this limit, a few parallel log-ins would occupy all threads and
-    processors.
+    There is a turn for known devices, and one for all others. Refuse further forms with
+    503. Most of these forms hash a password, which takes longer than ten pages. Without
+    this limit, a few parallel log-ins would occupy all threads and processors.
     """
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -42,29 +55,37 @@ class FormTurnMiddleware(MiddlewareMixin):
         needs_turn = path.startswith(PAGES) and path not in WITHOUT_TURN
         if request.method != "POST" or not needs_turn:
             return None
+        device = device_of_form(request)
         try:
-            request.turn.enter_context(form_turn(client_network.get()))  # type: ignore[attr-defined]
+            request.turn.enter_context(form_turn(device))  # type: ignore[attr-defined]
         except Busy:
             return busy_response(request)
         return None
 
 
 @contextmanager
-def form_turn(network: str) -> Iterator[None]:
-    """Hold the process's lock for forms. The network that has used least is next.
+def form_turn(device: Device | None) -> Iterator[None]:
+    """Hold the process's lock for forms of known devices, or that of unknown ones.
 
-    Otherwise, one network could keep all others from the log-in.
+    The account or network that has used least is next. Otherwise, one of them could
+    keep all others from the log-in.
     """
-    with turns.hold(seconds_used()[network]):
+    user = f"account {device.user_id}" if device else client_network.get()
+    used = seconds_used()[user]
+    if device:
+        turn = turns_of_known.hold(used, name=device.pk)
+    else:
+        turn = turns_of_unknown.hold(used)
+    with turn:
         started = time.monotonic()
         try:
             yield
         finally:
-            seconds_used()[network] += time.monotonic() - started
+            seconds_used()[user] += time.monotonic() - started
 
 
 def seconds_used() -> defaultdict[str, float]:
-    """Return the seconds that each network has used in the present minute."""
+    """Return the seconds that each network and account has used in this minute."""
     return seconds_in(int(time.monotonic() // 60))
 
 

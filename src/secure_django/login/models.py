@@ -1,10 +1,12 @@
+import secrets
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -12,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from secure_django.encryption import EncryptedTextField
 from secure_django.validators import validate_one_line
 
-__all__ = ["AbstractUser", "UserManager"]
+__all__ = ["AbstractUser", "Device", "UserManager"]
 
 NAME_HELP = _("As others see it.")
+MOST_FAILURES = 5  # wrong passwords in a row, after which a device is unknown
 
 
 class UserManager[U: "AbstractUser"](BaseUserManager[U]):
@@ -109,3 +112,42 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = self.email.lower()
         super().save(*args, **kwargs)
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def known(self) -> Self:
+        """Return the devices that have not used up their attempts."""
+        return self.filter(failures__lt=MOST_FAILURES)
+
+
+class Device(models.Model):
+    """A browser in which an account has logged in. Its signed cookie has the key."""
+
+    in_clear = {"key": "it is worth nothing without the signature of the cookie"}
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=43, unique=True, default=secrets.token_urlsafe)
+    failures = models.PositiveSmallIntegerField(
+        default=0, help_text="Wrong passwords in a row, and attempts that still run."
+    )
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+    def take_attempt(self) -> bool:
+        """Count a password in advance, or return False if too many were wrong.
+
+        In one statement, so that parallel attempts cannot exceed the number.
+        """
+        known = Device.objects.known().filter(pk=self.pk)
+        return bool(known.update(failures=F("failures") + 1))
+
+    def forget_failures(self) -> None:
+        Device.objects.filter(pk=self.pk).update(failures=0)

@@ -11,6 +11,7 @@ from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
 from secure_django.logging import log_event
+from secure_django.login.devices import forget_devices
 
 PASSWORD_EVENTS = {
     password_changed: "authn_password_change",
@@ -43,6 +44,7 @@ def on_password_changed(
     signal: Signal, request: HttpRequest, user: Any, **kwargs: Any
 ) -> None:
     log_event(PASSWORD_EVENTS[signal], request, user=user.pk)
+    forget_devices(user)
     if signal is password_reset:
         # By itself, allauth lifts the block only for emails in its own table. The key
         # is that of secure_django/login/adapters.py.

@@ -3,10 +3,16 @@
 Some other pages let users log in with an email that is not theirs.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account import urls
+from allauth.core import ratelimit
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
+
+from secure_django.login.devices import device_of_form
 
 NAMES = [
     "login",
@@ -40,4 +46,24 @@ def restrict_methods(patterns: list[Any]) -> None:
             )
 
 
+def limit_unknown_devices(
+    view: Callable[..., HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """Count the log-ins of unknown devices by their address.
+
+    A known device has no such limit, which others at its address could use up.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse | None = None
+        if request.method == "POST" and not device_of_form(request):
+            response = ratelimit.consume_or_429(request, action="unknown_device")
+        return response or view(request, *args, **kwargs)
+
+    return wrapper
+
+
+log_in = next(pattern for pattern in urlpatterns if pattern.name == "account_login")
+log_in.callback = limit_unknown_devices(log_in.callback)
 restrict_methods(urlpatterns)

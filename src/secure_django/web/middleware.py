@@ -92,8 +92,19 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
             add_never_cache_headers(response)  # meant for one visitor
         response.headers.setdefault("Cache-Control", "private, no-cache")
         if getattr(request, "logged_out", False):
-            response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+            delete_cookies(request, response)
         return response
+
+
+def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
+    """Delete the visitor's cookies, except that of a known device.
+
+    Clear-Site-Data could make no exception.
+    """
+    for name in request.COOKIES.keys() - {settings.DEVICE_COOKIE_NAME}:
+        if name not in response.cookies:
+            response.delete_cookie(name)
 
 
 def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:

@@ -151,8 +151,11 @@ PASSWORD_RESET_TIMEOUT = 60 * 60  # seconds; Django's three days are long for a 
 # Limits: per IP address, per account from any IP address (key), per user
 
 ACCOUNT_RATE_LIMITS = ACCOUNT_RATE_LIMITS | {
-    "login": "600/m/ip",  # an office has one IP address
-    "login_failed": "10/m/ip,5/5m/key",
+    "login_failed": "5/5m/key",
+    # Log-ins, and wrong passwords, in browsers that have never logged in. An office has
+    # one IP address.
+    "unknown_device": "600/m/ip",
+    "unknown_device_failed": "100/m/ip",
 }
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")  # per user
 

@@ -1,0 +1,109 @@
+"""Known devices: browsers in which an account has logged in.
+
+The wrong passwords of others do not shut them out (OWASP: Slow Down Online Guessing
+Attacks with Device Cookies).
+"""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from secure_django.login.models import Device
+from secure_django.user import User
+
+__all__ = [
+    "device_of_form",
+    "find_device",
+    "forget_device",
+    "forget_devices",
+    "forget_other_devices",
+    "remember_device",
+]
+
+MOST_DEVICES = 5  # of an account
+LIFETIME = timedelta(days=180)  # after the last log-in
+# A form asks twice: for its turn, and for its limits.
+FOUND = "found_devices"
+
+
+def find_device(request: HttpRequest, email: str) -> Device | None:
+    """Return the device if the request's cookie is one of the account with this email.
+
+    The cookie of another account is that of an unknown device.
+    """
+    if settings.DEVICE_COOKIE_NAME not in request.COOKIES:
+        return None
+    found: dict[str, Device | None] = request.__dict__.setdefault(FOUND, {})
+    name = email.lower()
+    if name not in found:
+        found[name] = read_device(request, name)
+    return found[name]
+
+
+def device_of_form(request: HttpRequest) -> Device | None:
+    """Return the known device of the account that a form names, or is for."""
+    user: Any = request.user
+    email = user.email if user.is_authenticated else request.POST.get("login", "")
+    return find_device(request, email)
+
+
+def read_device(request: HttpRequest, email: str) -> Device | None:
+    user = User.objects.filter(email=email).only("password").first()
+    if user is None:
+        return None
+    key = request.get_signed_cookie(
+        settings.DEVICE_COOKIE_NAME, None, salt_of(user), max_age=LIFETIME
+    )
+    return Device.objects.known().filter(user=user, key=key).first()
+
+
+def salt_of(user: User) -> str:
+    # With the password's hash, so that a new password ends all devices, wherever it was
+    # set.
+    return f"secure_django.device {user.pk} {user.password}"
+
+
+def remember_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Keep the browser as a known device of the account."""
+    device = find_device(request, user.email) or Device(user=user)
+    device.failures = 0
+    device.used_at = timezone.now()
+    device.save()
+    devices = Device.objects.filter(user=user).order_by("-used_at", "-pk")
+    surplus = list(devices.values_list("pk", flat=True)[MOST_DEVICES:])
+    Device.objects.filter(pk__in=surplus).delete()
+    response.set_signed_cookie(
+        settings.DEVICE_COOKIE_NAME,
+        device.key,
+        salt_of(user),
+        max_age=LIFETIME,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Strict",  # only forms of this site need it
+    )
+
+
+def forget_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Make the browser an unknown device."""
+    device = find_device(request, user.email)
+    if device:
+        device.delete()
+        response.delete_cookie(settings.DEVICE_COOKIE_NAME)
+
+
+def forget_devices(user: Any) -> None:
+    """Make all devices of an account unknown, until the next log-in in each."""
+    Device.objects.filter(user=user).delete()
+
+
+def forget_other_devices(request: HttpRequest) -> None:
+    """Make the devices of the user's account unknown, except that of the request."""
+    user = cast(User, request.user)
+    others = Device.objects.filter(user=user)
+    device = find_device(request, user.email)
+    if device:
+        others = others.exclude(pk=device.pk)
+    others.delete()
