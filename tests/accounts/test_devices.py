@@ -40,7 +40,6 @@ def browser(user: User) -> HTTPSClient:
     return client
 
 
-@pytest.mark.control("lock-out")
 def test_browser_is_known_once_the_second_factor_is_proved(member: User) -> None:
     add_second_factor(member)
     client = browser(member)
@@ -51,7 +50,6 @@ def test_browser_is_known_once_the_second_factor_is_proved(member: User) -> None
     assert client.cookies[COOKIE].value
 
 
-@pytest.mark.control("lock-out")
 def test_choice_of_a_shared_computer_outlasts_the_second_step(member: User) -> None:
     add_second_factor(member)
     client = HTTPSClient()
@@ -72,7 +70,6 @@ def test_change_of_factors_makes_all_devices_unknown(member: User) -> None:
     assert not Device.objects.exists()
 
 
-@pytest.mark.control("lock-out")
 def test_factor_that_staff_delete_makes_all_devices_unknown(
     member: User, login: Login, make_user: MakeUser
 ) -> None:

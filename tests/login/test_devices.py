@@ -89,7 +89,6 @@ def is_known(client: HTTPSClient, user: User) -> bool:
 
 
 @pytest.mark.control("lock-out")
-@pytest.mark.control("V6.3.1")
 def test_known_device_gets_in_beside_guesses_of_others(
     device: HTTPSClient, member: User
 ) -> None:
@@ -114,7 +113,6 @@ def test_known_device_gets_in_beside_wrong_passwords_of_its_address(
     assert is_logged_in(device)
 
 
-@pytest.mark.control("lock-out")
 def test_known_device_gets_in_beside_log_ins_of_its_address(
     member: User, settings: Settings
 ) -> None:
@@ -128,8 +126,6 @@ def test_known_device_gets_in_beside_log_ins_of_its_address(
     assert is_logged_in(device)
 
 
-@pytest.mark.control("V3.3.1")
-@pytest.mark.control("V3.3.4")
 def test_cookie_is_for_this_host_and_hidden_from_scripts(device: HTTPSClient) -> None:
     cookie = cookie_of(device)
     names = ("secure", "httponly", "samesite", "path", "domain")
@@ -178,7 +174,6 @@ def test_device_is_unknown_after_five_wrong_passwords(
     assert not is_logged_in(device)
 
 
-@pytest.mark.control("lock-out")
 def test_right_password_forgets_the_wrong_ones(
     device: HTTPSClient, member: User
 ) -> None:
@@ -196,7 +191,6 @@ def test_parallel_attempts_of_a_device_are_counted_in_advance(member: User) -> N
     assert attempts == [True] * MOST_FAILURES + [False] * 3
 
 
-@pytest.mark.control("lock-out")
 def test_new_password_makes_all_devices_unknown(
     device: HTTPSClient, member: User
 ) -> None:
@@ -264,7 +258,6 @@ def test_log_in_keeps_one_device_for_a_browser(
     assert after.used_at - before.used_at >= timedelta(days=100)
 
 
-@pytest.mark.control("V14.2.4")
 def test_device_ends_half_a_year_after_its_last_log_in(
     device: HTTPSClient, member: User, travel: Travel
 ) -> None:

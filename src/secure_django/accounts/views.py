@@ -62,7 +62,7 @@ def delete_account(request: UserRequest) -> HttpResponse:
     return render(request, "secure_django/accounts/deleted.html")
 
 
-class SessionsView(ListUserSessionsView):  # type: ignore[misc]  # no types
+class SessionsView(ListUserSessionsView):
     """Show the user's sessions, and end all others."""
 
     def form_valid(self, form: Any) -> HttpResponse:

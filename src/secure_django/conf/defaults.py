@@ -141,7 +141,7 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # in. The other limits are allauth's defaults. A link is valid for longer than its limit
 # lasts, so that no attacker can leave a user without one (secure_django.login.forms).
 ACCOUNT_RATE_LIMITS = {
-    "login": None,  # it would count known devices
+    "login": "",  # it would count known devices
     "login_failed": "5/5m/key",  # wrong passwords and codes
     # An office has one IP address.
     "unknown_device": "600/m/ip",

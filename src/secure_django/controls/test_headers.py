@@ -7,7 +7,14 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from secure_django.testing import LOGIN, PRIVATE, Login, MakeUser
+from secure_django.testing import (
+    LOGIN,
+    HTTPSClient,
+    Login,
+    MakeUser,
+    log_in,
+)
+from secure_django.testing.people import verify_email
 from secure_django.user import User
 from secure_django.web.client import client_ip
 
@@ -120,12 +127,14 @@ def test_csp_allows_only_the_sites_own_content(site_responses: dict[str, Any]) -
 @pytest.mark.control("V3.3.3")
 @pytest.mark.control("V3.3.4")
 def test_cookies_are_bound_to_host_and_https(
-    login: Login, user: User, urls_with_failures: None
+    client: HTTPSClient, user: User, urls_with_failures: None
 ) -> None:
-    client = login(user)
-    client.get(PRIVATE)
+    verify_email(user)
+    client.get(LOGIN)
+    log_in(client, user.email)
     client.get("/message/")  # leaves a message for the next page
-    assert set(client.cookies) == {"__Host-sessionid", "__Host-csrftoken"}
+    names = {"__Host-sessionid", "__Host-csrftoken", "__Host-device"}
+    assert set(client.cookies) == names
     for cookie in client.cookies.values():
         assert cookie["secure"]
         assert cookie["httponly"]

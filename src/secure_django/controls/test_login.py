@@ -55,8 +55,9 @@ def test_sixth_attempt_is_blocked_for_any_spelling_and_host(
 @pytest.mark.control("V6.1.1")
 def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     limits_of = {
-        "login": "600/m/ip",
-        "login_failed": "10/m/ip,5/5m/key",
+        "login_failed": "5/5m/key",
+        "unknown_device": "600/m/ip",
+        "unknown_device_failed": "100/m/ip",
         "reset_password": "20/m/ip",
         "reset_link": "3/30m/key",
     }
@@ -72,8 +73,8 @@ def test_rate_limits_match_the_documentation(settings: Settings) -> None:
     text = Path(
         apps.get_app_config("secure_django_login").path, "SECURITY.md"
     ).read_text(encoding="utf-8")
-    assert "Five wrong passwords within five minutes" in text
-    assert "ten within a minute" in text
+    assert "five wrong passwords within five minutes" in text
+    assert "A hundred within a minute" in text
     assert "three links within half an hour" in text
     # The newest link must outlive the limit: an attacker could leave the owner
     # without a valid one.

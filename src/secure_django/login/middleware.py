@@ -25,7 +25,7 @@ WITHOUT_TURN = {
     "/accounts/2fa/webauthn/login/",
 }
 RETRY_SECONDS = 1
-WAIT_SECONDS = 2
+WAIT_SECONDS = 5
 # An office that comes to work: twenty forms at a time, and in two minutes twenty more.
 BURST = 20
 BURST_SECONDS = 6
