@@ -60,6 +60,13 @@ def test_choice_of_a_shared_computer_outlasts_the_second_step(member: User) -> N
     assert COOKIE not in client.cookies
 
 
+def test_right_password_before_a_change_leaves_the_device_known(member: User) -> None:
+    client = browser(member)
+    for _ in range(8):
+        client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert Device.objects.get().failures == 0
+
+
 @pytest.mark.control("lock-out")
 def test_change_of_factors_makes_all_devices_unknown(member: User) -> None:
     browser(member)

@@ -149,6 +149,7 @@ FURTHER: list[tuple[dict[str, Any], set[int]]] = [
     ({"MFA_ADAPTER": "allauth.mfa.adapter.DefaultMFAAdapter"}, {433}),
     ({"ACCOUNT_RATE_LIMITS": None}, LIMIT_NUMBERS),
     (limits(login_failed="10/m/ip"), {442}),  # by many networks, without end
+    (limits(unknown_device_failed=""), {456}),
     ({"MFA_RATE_LIMITS": False}, {455}),
     ({"MFA_RATE_LIMITS": {"webauthn_login": None}}, {455}),
     ({"SESSION_ABSOLUTE_AGE": timedelta(days=1)}, {502}),

@@ -94,8 +94,9 @@ FAST_HASHERS = re.compile(r".*\.(Unsalted)?(MD5|SHA1)PasswordHasher")
 # For each limit, what it must count by: the IP address, the account or recipient
 # (key), the user who is logged in.
 LIMITS = {
-    "login": (441, {"ip"}),
-    "login_failed": (442, {"ip", "key"}),
+    "unknown_device": (441, {"ip"}),
+    "login_failed": (442, {"key"}),
+    "unknown_device_failed": (456, {"ip"}),
     "change_password": (443, {"user"}),
     "reset_password": (444, {"ip"}),
     "reset_link": (445, {"key"}),

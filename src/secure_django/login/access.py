@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import apps
 
+from secure_django.login.models import Device
 from secure_django.testing.people import prove_second_factor
 from secure_django.user import User
 
@@ -26,4 +27,5 @@ def log_in(client: Any, user: User) -> None:
 
 
 def objects(owner: User) -> dict[str, Any]:
+    Device.objects.create(user=owner)
     return {"object_id": owner.pk, "id": owner.pk}

@@ -63,12 +63,6 @@ class AccountAdapter(DefaultAccountAdapter):
             raise self.validation_error("too_many_login_attempts")
         super().pre_authenticate(request, **credentials)
 
-    def authenticate(self, request: HttpRequest, **credentials: str) -> Any:
-        user = super().authenticate(request, **credentials)
-        if user and self.device:
-            self.device.forget_failures()
-        return user
-
     def authentication_failed(self, request: HttpRequest, **credentials: str) -> None:
         if not self.device:
             ratelimit.consume(request, action=FAILED)

@@ -1,6 +1,11 @@
 from typing import Any
 
-from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.account.signals import (
+    authentication_step_completed,
+    password_changed,
+    password_reset,
+    password_set,
+)
 from allauth.core import ratelimit
 from django.contrib.auth.signals import (
     user_logged_in,
@@ -11,7 +16,7 @@ from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
 from secure_django.logging import log_event
-from secure_django.login.devices import forget_devices
+from secure_django.login.devices import find_device, forget_devices
 
 PASSWORD_EVENTS = {
     password_changed: "authn_password_change",
@@ -37,6 +42,15 @@ def on_logout(request: HttpRequest, user: Any, **kwargs: Any) -> None:
 @receiver(user_login_failed)
 def on_login_failed(request: HttpRequest | None = None, **kwargs: Any) -> None:
     log_event("authn_login_fail", request)
+
+
+@receiver(authentication_step_completed)
+def on_password_entered(
+    request: HttpRequest, method: str, user: Any, **kwargs: Any
+) -> None:
+    device = find_device(request, user.email)
+    if device and method == "password":
+        device.forget_failures()
 
 
 @receiver(list(PASSWORD_EVENTS))
