@@ -26,9 +26,10 @@ WITHOUT_TURN = {
 }
 RETRY_SECONDS = 1
 WAIT_SECONDS = 5
-# An office that comes to work: twenty forms at a time, and in two minutes twenty more.
-BURST = 20
-BURST_SECONDS = 6
+# An office that comes to work: of twenty forms at a time, one of two processes may get
+# fourteen. After a minute and a half, twenty more may come.
+BURST = 12
+BURST_SECONDS = 7
 # So that a flood of forms from unknown devices keeps no known device waiting.
 turns_of_unknown = Turns(1, WAIT_SECONDS, Burst(BURST, BURST_SECONDS))
 turns_of_known = Turns(1, WAIT_SECONDS, Burst(BURST, BURST_SECONDS))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.accounts import IP_ADDRESSES, Mailbox
 from tests.support.browsing import (
@@ -60,6 +60,42 @@ def confirm(page: Page, label: str, value: str) -> None:
 def open_second_factors(page: Page) -> None:
     page.get_by_role("link", name="Account").click()
     page.get_by_role("link", name="Second factor").click()
+
+
+def test_form_is_sent_again_while_the_site_is_busy(visit: Browse, site: Site) -> None:
+    site.python(CREATE_USER.format(email="patient@example.com"))
+    page = visit()
+    answers: list[int] = []
+
+    def answer(route: Route) -> None:
+        is_busy = route.request.method == "POST" and len(answers) < 2
+        if route.request.method == "POST":
+            answers.append(503 if is_busy else 302)
+        if is_busy:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, body="")
+        else:
+            route.continue_()
+
+    page.route("**/accounts/login/", answer)
+    log_in(page, "patient@example.com")
+    expect(page.get_by_role("status")).to_have_text(
+        "The site is busy. The form is sent again in a few seconds."
+    )
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    assert answers == [503, 503, 302]
+
+
+def test_wrong_password_is_shown_in_place(visit: Browse) -> None:
+    page = visit()
+    for _ in range(2):
+        log_in(page, "nobody@example.com", "wrong")
+        error = page.get_by_text("are not correct")
+        expect(error).to_be_visible()
+        expect(page.locator(".nonfield")).to_be_focused()
+    toggle = page.get_by_role("button", name="Show password")
+    toggle.click()
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#id_password")).to_have_attribute("type", "text")
 
 
 def test_user_signs_up_and_adds_an_authenticator_app(
