@@ -175,6 +175,8 @@ def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Forgot your password?")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_label("This computer is shared")).to_be_focused()
+    page.keyboard.press("Tab")
     toggle, password = (
         page.get_by_role("button", name="Show password"),
         page.get_by_label("Password"),
