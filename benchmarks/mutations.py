@@ -69,6 +69,7 @@ DECODER = "src/secure_django/photos/decoder.py"
 LIMITS = "src/secure_django/photos/limits.py"
 TURNS = "src/secure_django/turns.py"
 FORM_TURNS = "src/secure_django/login/middleware.py"
+DEVICES = "src/secure_django/login/devices.py"
 PROXIES = "src/secure_django/web/proxies.py"
 CLIENT = "src/secure_django/web/client.py"
 HEALTH = "src/secure_django/web/health.py"
@@ -1045,26 +1046,71 @@ MUTATIONS = [
     Mutation(
         "every log-in waits",
         FORM_TURNS,
-        "Turns(most_waiting=1, wait_seconds=2)",
-        "Turns(most_waiting=99, wait_seconds=2)",
+        "turns_of_unknown = Turns(1,",
+        "turns_of_unknown = Turns(99,",
     ),
     Mutation(
         "first network to come is next",
         FORM_TURNS,
-        "turns.hold(seconds_used()[network])",
-        "turns.hold(0)",
+        "turns_of_unknown.hold(used)",
+        "turns_of_unknown.hold(0)",
     ),
     Mutation(
         "forms free of charge",
         FORM_TURNS,
-        "seconds_used()[network] += time.monotonic() - started",
+        "seconds_used()[user] += time.monotonic() - started",
         "pass",
+    ),
+    Mutation(
+        "seconds of a network are forgotten at once",
+        FORM_TURNS,
+        "int(time.monotonic() // 60)",
+        "int(time.monotonic() * 60)",
+    ),
+    Mutation(
+        "known devices wait for unknown ones",
+        FORM_TURNS,
+        "turns_of_known.hold(used, name=device.pk)",
+        "turns_of_unknown.hold(used)",
+    ),
+    Mutation(
+        "cookie that a new password does not end",
+        DEVICES,
+        " {user.password}",
+        "",
+    ),
+    Mutation(
+        "device with attempts without end",
+        "src/secure_django/login/models.py",
+        "failures__lt=MOST_FAILURES",
+        "failures__lt=99",
+    ),
+    Mutation(
+        "shared computer is kept",
+        "src/secure_django/login/forms.py",
+        'if self.cleaned_data["shared"]:',
+        "if False:",
+    ),
+    Mutation(
+        "devices without a limit",
+        DEVICES,
+        "MOST_DEVICES = 5",
+        "MOST_DEVICES = 50",
+    ),
+    Mutation(
+        "second factors change and devices stay",
+        "src/secure_django/accounts/signals.py",
+        "forget_devices(user)",
+    ),
+    Mutation(
+        "sessions end everywhere and devices stay",
+        "src/secure_django/accounts/views.py",
+        "forget_other_devices(self.request)",
     ),
     Mutation(
         "request for a link waits for its turn",
         FORM_TURNS,
-        'WITHOUT_TURN = {"/accounts/logout/", "/accounts/password/reset/"}',
-        'WITHOUT_TURN = {"/accounts/logout/"}',
+        '"/accounts/password/reset/",',
     ),
     Mutation(
         "forged form takes a turn",
@@ -1082,7 +1128,10 @@ MUTATIONS = [
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation(
-        "office of thirty", SETTINGS, '"login": "600/m/ip",', '"login": "30/m/ip",'
+        "office of thirty",
+        SETTINGS,
+        '"unknown_device": "600/m/ip",',
+        '"unknown_device": "30/m/ip",',
     ),
     Mutation(
         "notices delay links",
