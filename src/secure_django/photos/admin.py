@@ -175,7 +175,8 @@ class PhotoAdmin(ModelAdmin):
         return response
 
     def warn_of_overdue(self, request: HttpRequest) -> None:
-        count = get_moderation_backend().overdue(Photo.objects.used()).count()
+        overdue = get_moderation_backend().overdue(Photo.objects.used()).order_by()
+        count = overdue[: FirstThousand.LIMIT].count()
         if count:
             self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
 
