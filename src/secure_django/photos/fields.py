@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core import checks
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
 from django.utils.functional import lazy
 from django.utils.text import capfirst
 
@@ -156,4 +157,8 @@ class FieldPurpose(Purpose):
         return str(instance.get_absolute_url())
 
     def unused(self) -> Q:
-        return ~Q(Exists(self.objects_with(OuterRef("pk"))))
+        # Not by Exists: for it, PostgreSQL may read all objects, and expects that the
+        # condition is false for half of the photos.
+        objects = self.objects_with(OuterRef("pk")).order_by()
+        keys = objects.values(self.field.attname)
+        return Q(IsNull(Subquery(keys[:1]), True))
