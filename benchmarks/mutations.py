@@ -2159,6 +2159,12 @@ MUTATIONS = [
         "if not committed:",
         "if False:",
     ),
+    Mutation(
+        "files of a photo that could not be stored kept",
+        SERVICES,
+        "for photo in photos.values(): delete_files(photo) raise return photos",
+        "raise\nreturn photos",
+    ),
     Mutation("refused files kept in memory", FORMS, "error.with_traceback(None)"),
     Mutation(
         "clock kills whoever has the number",
@@ -2228,12 +2234,6 @@ MUTATIONS = [
         "src/secure_django/photos/formsets.py",
         "check_quota(self.owner, photos)",
         "pass",
-    ),
-    Mutation(
-        "objects of a formset that are not shown changed",
-        "src/secure_django/photos/formsets.py",
-        "if original is not None: return original",
-        "return original",
     ),
     Mutation(
         "change of others taken back by an edit",
