@@ -344,7 +344,6 @@ def test_formset_over_the_limit_of_objects_is_refused(
     assert formset.is_valid(), (formset.errors, formset.non_form_errors())
 
 
-@pytest.mark.control("edits")
 def test_formset_asks_once_for_all_objects(
     add_thing: AddThing,
     user: User,

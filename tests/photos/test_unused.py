@@ -67,7 +67,6 @@ def test_photo_whose_object_is_gone_leaves_every_list_at_once(
     assert f" · {user.email}" not in shown.text
 
 
-@pytest.mark.control("V14.2.7")
 def test_page_of_a_photo_whose_object_is_gone_shows_nothing_of_it(
     login: Login, user: User, reviewer: User, make_image: MakeThing
 ) -> None:
@@ -89,7 +88,6 @@ def test_page_of_a_photo_whose_object_is_gone_shows_nothing_of_it(
         assert messages_of(response)[-1] == "This photo was deleted."
 
 
-@pytest.mark.control("V2.3.1")
 @pytest.mark.control("moderation")
 @pytest.mark.parametrize("decision", [{"approve": ""}, {"reason": "Too dark"}])
 def test_decision_on_a_photo_whose_object_is_gone_says_so(
@@ -106,8 +104,6 @@ def test_decision_on_a_photo_whose_object_is_gone_says_so(
     assert gone.status == Status.PENDING
 
 
-@pytest.mark.control("V2.3.1")
-@pytest.mark.control("moderation")
 def test_decision_on_several_counts_those_whose_objects_are_gone(
     login: Login, reviewer: User, make_image: MakeThing
 ) -> None:
@@ -136,7 +132,6 @@ def test_next_photo_is_one_whose_object_is_there(
     assert response.headers["Location"] == page(last)
 
 
-@pytest.mark.control("V8.2.2")
 def test_photos_of_other_purposes_stay_in_the_review(
     login: Login, reviewer: User, make_photo: MakePhoto, make_image: MakeThing
 ) -> None:
@@ -154,7 +149,6 @@ def test_condition_of_no_purpose_keeps_all_photos(make_photo: MakePhoto) -> None
     assert not Photo.objects.filter(unused_photos(())).exists()
 
 
-@pytest.mark.control("notices")
 def test_owner_is_told_nothing_of_a_photo_whose_object_is_gone(
     reviewer: User, make_image: MakeThing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -543,7 +543,6 @@ def test_staff_and_the_status_learn_of_overdue_photos(
     assert warnings() == []
 
 
-@pytest.mark.control("V14.2.7")
 @pytest.mark.parametrize("is_approved", [False, True])
 def test_photo_is_sent_only_while_an_object_refers_to_it(
     is_approved: bool,
