@@ -870,8 +870,14 @@ MUTATIONS = [
     Mutation(
         "objects of an owner not counted",
         FORMS,
-        "self.check_number()",
-        "pass",
+        "if self.is_new: self.check_number() return self.stored",
+        "if self.is_new: return\nself.stored",
+    ),
+    Mutation(
+        "object over the limit no error of the form",
+        FORMS,
+        "if self.is_new: self.check_number() return is_there",
+        "if self.is_new: return\nis_there",
     ),
     Mutation(
         "emails to anyone",
@@ -2142,6 +2148,36 @@ MUTATIONS = [
         "if False:",
     ),
     Mutation(
+        "field without visible_to",
+        "src/secure_django/photos/fields.py",
+        "if visible_to is None:",
+        "if False:",
+    ),
+    Mutation(
+        "photos without an object in the review",
+        ADMIN,
+        "Photo.objects.not_deleted().used().defer",
+        "Photo.objects.not_deleted().defer",
+    ),
+    Mutation(
+        "photos without an object wait for review",
+        MODELS,
+        "self.used().filter(status__in=WAITING)",
+        "self.filter(status__in=WAITING)",
+    ),
+    Mutation(
+        "owner told of a photo without its object",
+        NOTICES,
+        "not_deleted().used()",
+        "not_deleted()",
+    ),
+    Mutation(
+        "photo without its object sent to Cloudinary",
+        f"{CLOUDINARY}/outbox.py",
+        "if must_upload and not Photo.objects.used().filter(pk=photo.pk).exists():",
+        "if False:",
+    ),
+    Mutation(
         "private photo for every user",
         "src/secure_django/photos/fields.py",
         "if not self.moderated and self.visible_to is logged_in:",
@@ -2164,14 +2200,19 @@ MUTATIONS = [
         FORMS,
         "photo.image = validate_and_reencode(content, used)",
         "photo.image = validate_and_reencode(content, used)\n"
-        'with storing_photos(self.owner, "", {name: photo}):\n'
-        "    pass",
+        "store_files(self.owner, {name: photo})",
     ),
     Mutation(
         "files of a photo that was not saved kept",
         SERVICES,
         "if not committed:",
         "if False:",
+    ),
+    Mutation(
+        "files of a photo that could not be stored kept",
+        SERVICES,
+        "for photo in photos.values(): delete_files(photo) raise return photos",
+        "raise\nreturn photos",
     ),
     Mutation("refused files kept in memory", FORMS, "error.with_traceback(None)"),
     Mutation(
@@ -2199,8 +2240,49 @@ MUTATIONS = [
     Mutation(
         "deleted object comes back with an edit",
         FORMS,
-        "raise ObjectDeletedError",
-        "return",
+        "if not (self.original and self.stored): raise ObjectDeletedError",
+        "if not (self.original and self.stored): return",
+    ),
+    Mutation(
+        "object deleted meanwhile no error of the form",
+        FORMS,
+        "if not is_there: raise ObjectDeletedError",
+        "pass",
+    ),
+    Mutation(
+        "object deleted while decoding no error of the form",
+        FORMS,
+        "is_there = self.rows.exists()",
+        "pass",
+    ),
+    Mutation(
+        "read-only disk no error of the form",
+        FORMS,
+        'errno.EROFS: ("unavailable", "the storage of photos is read-only"),',
+    ),
+    Mutation(
+        "full database an error of the site",
+        FORMS,
+        "elif is_full(error):",
+        "elif False:",
+    ),
+    Mutation(
+        "form that cannot be saved an error of the site",
+        "src/secure_django/web/middleware.py",
+        "if isinstance(exception, UnavailableError):",
+        "if False:",
+    ),
+    Mutation(
+        "objects of a formset counted one by one",
+        "src/secure_django/photos/formsets.py",
+        "count() + len(new) > most",
+        "count() + 1 > most",
+    ),
+    Mutation(
+        "photos of a formset counted one by one",
+        "src/secure_django/photos/formsets.py",
+        "check_quota(self.owner, photos)",
+        "pass",
     ),
     Mutation(
         "change of others taken back by an edit",

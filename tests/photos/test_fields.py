@@ -20,8 +20,9 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import models, transaction
+from django.db import models
 from django.db.migrations.state import ProjectState
+from django.db.models import QuerySet
 from django.forms import modelformset_factory
 from django.http import Http404
 from django.test import RequestFactory
@@ -35,11 +36,13 @@ from secure_django.photos import jobs, limits
 from secure_django.photos.checks import check_purposes
 from secure_django.photos.fields import PhotoField, everyone
 from secure_django.photos.forms import PhotoModelForm
+from secure_django.photos.formsets import PhotoFormSet
 from secure_django.photos.models import Photo, Status
 from secure_django.photos.purposes import PURPOSES, logged_in
 from secure_django.photos.services import review_photo
 from secure_django.photos.views import photos_with_use, visible_object
 from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
+from secure_django.web.error_pages import UnavailableError
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("decode_once")
@@ -159,6 +162,7 @@ def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     )
     assert form.is_valid()
     assert not Photo.objects.exists()
+    assert len(list(media.rglob("*.jpg"))) == 2  # the worker deletes them, unless saved
     with pytest.raises(TypeError, match="stored with their object"):
         form.save(commit=False)
     with monkeypatch.context() as patch:
@@ -168,6 +172,10 @@ def test_only_saving_stores_and_an_error_leaves_neither_photo_nor_file(
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
     assert form.save() == Thing.objects.get()
+    assert len(list(media.rglob("*.jpg"))) == 2
+    # As by code that saves twice: each photo has files of its own.
+    form.save()
+    assert len(list(media.rglob("*.jpg"))) == 4
 
 
 @pytest.mark.control("V5.2.4")
@@ -182,8 +190,8 @@ def test_saving_counts_each_photo_of_a_form_for_the_quota(
     assert form.is_valid()
     # As if another form had been saved in the meantime.
     settings.UPLOADS_PER_HOUR = 1
-    assert form.save() is None
-    assert form.has_error("image", "quota")
+    with pytest.raises(UnavailableError, match="quota"):
+        form.save()
     assert not Photo.objects.exists()
     assert not list(media.rglob("*.jpg"))
 
@@ -209,12 +217,15 @@ def test_object_beyond_the_limit_of_its_owner_is_refused(
     assert second.is_valid()
     assert third.is_valid()
     assert second.save()
-    before = set(media.rglob("*.jpg"))
-    assert third.save() is None  # as if both had been sent at the same moment
-    assert third.non_field_errors() == [
+    with pytest.raises(UnavailableError, match="too_many"):
+        third.save()  # as if both had been sent at the same moment
+    assert len(list(media.rglob("*.jpg"))) == 4
+    fourth = make_form(user, Thing(owner=user))
+    assert not fourth.is_valid()
+    assert fourth.non_field_errors() == [
         "You have reached the limit of 2: delete one to add another."
     ]
-    assert set(media.rglob("*.jpg")) == before
+    assert len(list(media.rglob("*.jpg"))) == 4
     for form in (
         make_form(user, thing),
         make_form(other_user, Thing(owner=other_user)),
@@ -241,8 +252,8 @@ def test_object_that_was_deleted_meanwhile_does_not_come_back(
     form = ThingForm({"title": "Late"}, files, instance=thing, owner=other_user)
     assert form.is_valid()
     (thing.owner if cascade else Thing.objects.all()).delete()
-    assert form.save() is None
-    assert "deleted in the meantime, so nothing" in str(form.non_field_errors())
+    with pytest.raises(UnavailableError, match="deleted"):
+        form.save()
     assert not Thing.objects.exists()
     assert not other_user.photos.exists()
     assert set(media.rglob("*.jpg")) == before
@@ -298,22 +309,107 @@ def test_formset_over_the_quota_stores_all_or_nothing(
     user: User, file: Callable[[], Any], settings: Settings
 ) -> None:
     settings.UPLOADS_PER_HOUR = 1
-    formset_class: Any = modelformset_factory(Thing, ThingForm)
-    data: dict[str, object] = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 0}
-    data |= {"form-0-title": "Teal", "form-1-title": "Navy"}
-    files = {"form-0-image": file(), "form-1-image": file()}
-    # As docs/your-first-app.md says.
-    formset = formset_class(data, files, form_kwargs={"owner": user})
-    for form in formset:
-        form.instance.owner = user
+    formset = make_formset(user, file)
+    assert not formset.is_valid()
+    assert "limit of photos in one hour: 1." in str(formset.non_form_errors())
+    settings.UPLOADS_PER_HOUR = 2
+    formset = make_formset(user, file)
     assert formset.is_valid()
-    with transaction.atomic():
-        is_saved = None not in formset.save()
-        transaction.set_rollback(not is_saved)
-    assert not is_saved
-    assert formset.forms[1].has_error("image", "quota")
+    # As if another form had been saved in the meantime.
+    settings.UPLOADS_PER_HOUR = 1
+    with pytest.raises(UnavailableError, match="quota"):
+        formset.save()
     assert not Thing.objects.exists()
     assert not Photo.objects.exists()
+
+
+@pytest.mark.control("V2.4.1")
+def test_formset_over_the_limit_of_objects_is_refused(
+    user: User, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingForm, "most_per_owner", 1)
+    formset = make_formset(user, file)
+    assert not formset.is_valid()
+    assert "You have reached the limit of 1" in str(formset.non_form_errors())
+    monkeypatch.setattr(ThingForm, "most_per_owner", 2)
+    formset = make_formset(user, file)
+    assert formset.is_valid()
+    formset.save()
+    assert set(Thing.objects.values_list("title", "owner")) == {
+        ("Teal", user.pk),
+        ("Navy", user.pk),
+    }
+    # Its empty forms are no objects, and what it changes is not new.
+    formset = make_formset(user, file, Thing.objects.all())
+    assert formset.is_valid(), (formset.errors, formset.non_form_errors())
+
+
+def test_formset_asks_once_for_all_objects(
+    add_thing: AddThing,
+    user: User,
+    other_user: User,
+    file: Callable[[], Any],
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first = add_thing("portrait")
+    stranger = Thing.objects.create(owner=other_user, title="Navy", image=first.image)
+    for _ in range(2):
+        add_thing("portrait")
+        own = Thing.objects.filter(owner=user).order_by("pk")
+        shown = own.select_related("image", "portrait")
+        with django_assert_num_queries(1):
+            page = str(make_formset(user, file, shown, bound=False))
+        assert page.count("/thumbnail/") == own.count()
+        formset = make_formset(user, file, shown)
+        with django_assert_num_queries(2):
+            assert formset.is_valid()
+    # What another request has changed, and what no field of the form has, stays.
+    Thing.objects.filter(pk=first.pk).update(guest=other_user)
+    data = data_of(own)
+    data["form-0-title"] = "Edited"
+    formset = formset_class()(data, queryset=own, owner=user)
+    assert formset.is_valid()
+    assert [thing.title for thing in formset.save()] == ["Edited"]
+    first.refresh_from_db()
+    assert (first.title, first.guest, first.owner) == ("Edited", other_user, user)
+    # The key of what the page does not show.
+    data["form-0-id"] = stranger.pk
+    formset = formset_class()(data, queryset=own, owner=user)
+    assert not formset.is_valid()
+    assert "id" in formset.errors[0]
+
+
+def formset_class() -> Any:
+    # As docs/photos.md says.
+    return modelformset_factory(Thing, ThingForm, formset=PhotoFormSet)
+
+
+def data_of(things: QuerySet[Thing]) -> dict[str, object]:
+    """Return what the browser sends for objects without a change."""
+    data: dict[str, object] = {
+        "form-TOTAL_FORMS": things.count() + 1,
+        "form-INITIAL_FORMS": things.count(),
+    }
+    for number, thing in enumerate(things):
+        data |= {f"form-{number}-id": thing.pk, f"form-{number}-title": thing.title}
+    return data
+
+
+def make_formset(
+    owner: User,
+    file: Callable[[], Any],
+    things: QuerySet[Thing] | None = None,
+    *,
+    bound: bool = True,
+) -> Any:
+    """Return a formset of objects that stay as they are, or of two new ones."""
+    if things is not None:
+        data = data_of(things) if bound else None
+        return formset_class()(data, queryset=things.all(), owner=owner)
+    data = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 0}
+    data |= {"form-0-title": "Teal", "form-1-title": "Navy"}
+    files = {"form-0-image": file(), "form-1-image": file()}
+    return formset_class()(data, files, owner=owner)
 
 
 def test_form_without_a_new_photo_stores_only_its_object(

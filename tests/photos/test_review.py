@@ -19,7 +19,7 @@ from django.utils.formats import localize
 from pytest_django import Settings
 
 from secure_django.photos.admin import PhotoAdmin
-from secure_django.photos.models import WAITING, Photo, Status, Verdict
+from secure_django.photos.models import WAITING, Photo, PhotoQuerySet, Status, Verdict
 from secure_django.photos.moderation.rules import MANUAL, VerdictValue, decide
 from secure_django.photos.services import apply_verdicts, delete_photo, review_photo
 from secure_django.testing import HTTPSClient, Login, MakePhoto, MakeUser
@@ -412,12 +412,18 @@ def test_staff_without_permission_cannot_review(
 
 
 def test_first_page_of_the_admin_tells_reviewers_how_many_photos_wait(
-    login: Login, make_user: MakeUser, make_photo: MakePhoto, reviewer: User
+    login: Login,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+    reviewer: User,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_photo()
     make_photo(status=Status.APPROVED)
     index = login(reviewer).get("/admin/").text
     assert f'<a href="{QUEUE}">1 photo waits for review.</a>' in index
+    monkeypatch.setattr(PhotoQuerySet, "count", lambda photos: 1001)
+    assert "More than 1,000 photos wait" in login(reviewer).get("/admin/").text
     clerk = login(make_user("clerk@example.com", is_staff=True))
     with CaptureQueriesContext(connection) as queries:
         assert "for review" not in clerk.get("/admin/").text

@@ -112,9 +112,9 @@ BREAKS: dict[str, Edit | list[Edit]] = {
     ),
     "A form names its fields": (
         VIEWS,
-        "    if form.is_valid() and form.save():\n",
+        "    if form.is_valid():\n        form.save()\n",
         (
-            "    if form.is_valid() and form.save():\n"
+            "    if form.is_valid():\n        form.save()\n"
             '        if request.POST.get("status") == "approved":\n'
             "            from secure_django.photos.models import Photo\n"
             "            photos = Photo.objects.filter(owner=request.user)\n"

@@ -50,7 +50,8 @@ def upload(request: UserRequest) -> HttpResponse:
         instance=Picture(owner=request.user),
         owner=request.user,
     )
-    if form.is_valid() and form.save():
+    if form.is_valid():
+        form.save()
         messages.success(
             request,
             _("Your photo was uploaded. It will be published once it is approved."),

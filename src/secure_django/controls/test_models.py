@@ -36,7 +36,9 @@ def test_every_form_limits_the_objects_of_an_owner() -> None:
     without = [form.__name__ for form in own_forms() if not has_limit(form)]
     assert not without, (
         f"{', '.join(without)}: derive it from PhotoModelForm of"
-        " secure_django.photos.forms, and set most_per_owner = 1000, or another number"
+        " secure_django.photos.forms, and set most_per_owner = 1000, or another number."
+        " If the model has several keys to users, and none of them is called owner, set"
+        " owner_field to the key of the owner"
     )
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -39,6 +39,8 @@ DONE = {
 }
 DECIDED = _("Photos left unchanged: {count}, already decided by {names}.")
 CHANGED = _("Photos left unchanged: {count}, changed or deleted meanwhile.")
+LEFT = _("Photos left unchanged: {count}, since what they belong to was deleted.")
+LEFT_ONE = _("What this photo belongs to was deleted, so there is nothing to decide.")
 MANY = _("Only {count} of the matching photos are shown. Type more of the title.")
 OVERDUE = _(
     "Photos that wait for automatic moderation for more than an hour: {count}. "
@@ -118,7 +120,7 @@ class PhotoAdmin(ModelAdmin):
     actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Photo]:
-        photos = Photo.objects.not_deleted().defer("original_name")
+        photos = Photo.objects.not_deleted().used().defer("original_name")
         photos = photos.select_related("owner").order_by(*self.get_ordering(request))
         return get_moderation_backend().with_image_urls(photos)
 
@@ -173,7 +175,8 @@ class PhotoAdmin(ModelAdmin):
         return response
 
     def warn_of_overdue(self, request: HttpRequest) -> None:
-        count = get_moderation_backend().overdue(Photo.objects.all()).count()
+        overdue = get_moderation_backend().overdue(Photo.objects.used()).order_by()
+        count = overdue[: FirstThousand.LIMIT].count()
         if count:
             self.message_user(request, OVERDUE.format(count=count), messages.WARNING)
 
@@ -218,7 +221,7 @@ class PhotoAdmin(ModelAdmin):
             raise PermissionDenied
         photo = self.get_object(request, object_id)
         if not photo:
-            self.message_user(request, _("This photo was deleted."), messages.WARNING)
+            self.message_user(request, explain_missing(object_id), messages.WARNING)
             return redirect("admin:secure_django_photos_photo_changelist")
         following = next_waiting(photo)
         form = read_form(request)
@@ -308,8 +311,8 @@ class PhotoAdmin(ModelAdmin):
         if decided:
             text = DONE[result].format(count=len(decided))
             self.message_user(request, text, messages.SUCCESS)
-        if unchanged:
-            self.message_user(request, explain_unchanged(unchanged), messages.WARNING)
+        for text in explain_unchanged(unchanged):
+            self.message_user(request, text, messages.WARNING)
         return not unchanged
 
 
@@ -329,10 +332,25 @@ def next_waiting(photo: Photo) -> Photo | None:
     return later.first() or waiting.first()
 
 
-def explain_unchanged(ids: set[Any]) -> str:
-    """Say how many photos were left unchanged, and why."""
-    verdicts = Verdict.objects.filter(photo__in=ids).exclude(decided_by=None)
+def explain_missing(photo_id: str) -> str:
+    """Say why there is no page of a photo."""
+    with suppress(ValidationError):  # the text is no id
+        if Photo.objects.not_deleted().unused().filter(pk=photo_id).exists():
+            return str(LEFT_ONE)
+    return gettext("This photo was deleted.")
+
+
+def explain_unchanged(ids: set[Any]) -> Iterator[str]:
+    """Yield how many photos were left unchanged, for each reason."""
+    unused = Photo.objects.not_deleted().unused().filter(pk__in=ids)
+    left = {str(pk) for pk in unused.values_list("pk", flat=True)}
+    if left:
+        yield LEFT.format(count=len(left))
+    others = ids - left
+    if not others:
+        return
+    verdicts = Verdict.objects.filter(photo__in=others).exclude(decided_by=None)
     reviewers = verdicts.values_list(f"decided_by__{User.USERNAME_FIELD}", flat=True)
     names = ", ".join(sorted(set(reviewers)))
     text = DECIDED if names else CHANGED
-    return text.format(count=len(ids), names=names)
+    yield text.format(count=len(others), names=names)

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core import checks
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
 from django.utils.functional import lazy
 from django.utils.text import capfirst
 
@@ -28,10 +29,10 @@ __all__ = ["PhotoField", "everyone", "logged_in"]
 class PhotoField(models.ForeignKey):
     """A photo that is validated, re-encoded, moderated and then shown.
 
-    `visible_to(object, user)` returns whether the user may see the approved photo; by
-    default, those who are logged in may. With `moderated=False`, the photo is approved
-    at once, and neither staff nor a service see it. Then `visible_to` is required, and
-    it alone decides, for the owner too.
+    `visible_to(object, user)` returns whether the user may see the approved photo:
+    `everyone`, `logged_in` or a function of your own. With `moderated=False`, the photo
+    is approved at once, and neither staff nor a service see it. Then `visible_to` alone
+    decides, for the owner too.
 
     PhotoModelForm stores new photos. A photo that no object refers to is hidden at
     once, and the worker deletes it.
@@ -45,10 +46,15 @@ class PhotoField(models.ForeignKey):
         self,
         verbose_name: Any = None,
         *,
-        visible_to: VisibleTo = logged_in,
+        visible_to: VisibleTo | None = None,
         moderated: bool = True,
         **options: Any,
     ) -> None:
+        if visible_to is None:
+            raise TypeError(
+                "PhotoField needs visible_to, which says who sees the approved photo: "
+                "everyone, logged_in, or a function of the object and the user."
+            )
         fixed = {
             "to": "secure_django_photos.Photo",
             "on_delete": models.SET_NULL,
@@ -56,7 +62,7 @@ class PhotoField(models.ForeignKey):
             "related_name": "+",
         }
         super().__init__(verbose_name=verbose_name, **(options | fixed))
-        self.visible_to = visible_to
+        self.visible_to: VisibleTo = visible_to
         self.moderated = moderated
 
     def deconstruct(self) -> Any:
@@ -81,8 +87,8 @@ class PhotoField(models.ForeignKey):
         errors: list[checks.CheckMessage] = super().check(**kwargs)
         if not self.moderated and self.visible_to is logged_in:
             message = (
-                "A photo that is not moderated needs visible_to: "
-                "every user could see every photo."
+                "A photo that is not moderated is not for every user: "
+                "let visible_to be a function that names those who see it."
             )
             errors.append(checks.Error(message, obj=self, id="secure_django.E201"))
         return errors
@@ -151,4 +157,8 @@ class FieldPurpose(Purpose):
         return str(instance.get_absolute_url())
 
     def unused(self) -> Q:
-        return ~Q(Exists(self.objects_with(OuterRef("pk"))))
+        # Not by Exists: for it, PostgreSQL may read all objects, and expects that the
+        # condition is false for half of the photos.
+        objects = self.objects_with(OuterRef("pk")).order_by()
+        keys = objects.values(self.field.attname)
+        return Q(IsNull(Subquery(keys[:1]), True))

@@ -1,6 +1,7 @@
 """Photos in the forms of any app.
 
-`is_valid()` checks and decodes them, and only `save()` stores them.
+`is_valid()` checks and decodes them, and stores their files. `save()` stores the photos
+with their object. The worker deletes the files of a form that was not saved.
 """
 
 import errno
@@ -16,6 +17,8 @@ from django.core.exceptions import (
     PermissionDenied,
     ValidationError,
 )
+from django.db import OperationalError
+from django.db.models import Manager, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
@@ -32,8 +35,13 @@ from secure_django.photos.images import (
 )
 from secure_django.photos.limits import decoding_turn
 from secure_django.photos.models import Photo
-from secure_django.photos.services import delete_unused, storing_photos
+from secure_django.photos.services import (
+    delete_unused,
+    saving_photos,
+    store_files,
+)
 from secure_django.user import User
+from secure_django.web.error_pages import UnavailableError
 
 __all__ = [
     "STATUSES",
@@ -55,11 +63,23 @@ STATUSES = {
     "storage_full": 503,
 }
 
+# By the number of an OSError: why no photo can be stored, for visitors and in the log.
+STORAGE_ERRORS = {
+    errno.ENOSPC: ("storage_full", "no space left for photos"),
+    errno.EDQUOT: ("storage_full", "no space left for photos"),
+    errno.EROFS: ("unavailable", "the storage of photos is read-only"),
+}
+# The same of the database: the names are SQLite's and PostgreSQL's.
+FULL_DATABASE = {"SQLITE_FULL", "SQLITE_READONLY", "53100"}
+STORAGE_RETRY_SECONDS = 300
+
 logger = logging.getLogger(__name__)
 
 
 class PhotoFormMixin(forms.BaseForm):
     """A form with photos of `owner`, a user. Put it before Django's form class."""
+
+    stored_photos: dict[str, Photo] | None = None  # until they are saved
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,13 +102,27 @@ class PhotoFormMixin(forms.BaseForm):
 
     def full_clean(self) -> None:
         super().full_clean()
-        # Last, since decoding costs most.
-        if self.is_bound and not self.errors:
-            self.decode_photos(self.new_photos)
-
-    def decode_photos(self, new_photos: dict[str, NewPhoto]) -> None:
-        if not new_photos:
+        if not self.is_bound:
             return
+        if self.empty_permitted and not self.has_changed():
+            return  # an empty form of a formset
+        steps = [self.check_object]
+        if self.new_photos:
+            # Decoding takes seconds, in which the object may be deleted.
+            steps += [self.decode_photos, self.check_object, self.store_files]
+        for step in steps:
+            if self.errors:
+                return
+            try:
+                step()
+            except ValidationError as error:
+                self.add_error(None, error)
+
+    def check_object(self) -> None:
+        """Raise ValidationError if `save` would refuse the object."""
+
+    def decode_photos(self) -> None:
+        new_photos = self.new_photos
         try:
             with decoding_turn(self.owner, len(new_photos)) as used:
                 for name, photo in new_photos.items():
@@ -113,36 +147,58 @@ class PhotoFormMixin(forms.BaseForm):
                 field = None
         super().add_error(field, error)
 
+    def store_files(self) -> None:
+        try:
+            self.stored_photos = store_files(self.owner, self.new_photos)
+        except OSError as error:
+            code = log_storage_error(error)
+            if not code:
+                raise
+            raise upload_error(code, retry_after=STORAGE_RETRY_SECONDS) from None
+
     def save(self, commit: bool = True) -> Any:
         """Store the photos and the object in one transaction, and return the object.
 
-        Return None, with an error on the form, if the photos cannot be stored, if the
-        object was deleted in the meantime, or if the owner has the allowed number.
+        What happens after `is_valid()` raises UnavailableError: the object is deleted,
+        a parallel request uses up a limit, or no space is left. Then neither photos nor
+        files stay.
         """
         if not commit:
             raise TypeError(
                 "Photos are stored with their object: "
                 "give the form an instance with all other values."
             )
+        if self.errors:
+            raise ValueError("A form with errors cannot be saved.")
         try:
-            title = self.photo_title()
-            with storing_photos(self.owner, title, self.new_photos) as photos:
+            photos = self.take_photos()
+            with saving_photos(self.owner, self.photo_title(), photos):
                 self.read_again()
                 return self.save_with(photos)
-        except (ObjectDeletedError, TooManyObjectsError) as error:
-            self.add_error(None, error)
         except ValidationError as error:
-            if getattr(error, "code", None) != "quota":  # raised by the object
+            code = getattr(error, "code", None)
+            if code not in {"deleted", "too_many", "quota"}:  # raised by the object
                 raise
-            self.add_error(next(iter(self.new_photos)), error)
+            logger.warning("a form was valid, but could not be saved: %s", code)
+            raise UnavailableError(code) from error
         except User.DoesNotExist:
             raise PermissionDenied from None  # the account was deleted meanwhile
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        except (OSError, OperationalError) as error:
+            code = log_storage_error(error)
+            if not code:
                 raise
-            logger.exception("no space left for photos")
-            self.add_error(None, upload_error("storage_full", retry_after=300))
-        return None
+            raise UnavailableError(code, retry_after=STORAGE_RETRY_SECONDS) from error
+
+    def take_photos(self) -> dict[str, Photo]:
+        """Return the photos whose files are stored.
+
+        After an error, and if the form is saved twice, they are stored again.
+        """
+        photos = self.stored_photos
+        self.stored_photos = None
+        if photos is None:
+            return store_files(self.owner, self.new_photos)
+        return {name: photos[name] for name in self.new_photos}
 
     def read_again(self) -> None:
         """Lock what `save_with` changes: it may have changed since the form began."""
@@ -150,6 +206,28 @@ class PhotoFormMixin(forms.BaseForm):
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
         """Save what belongs to the photos, by their fields' names, and return it."""
         return photos
+
+
+def log_storage_error(error: OSError | OperationalError) -> str:
+    """Log that no photo can be stored, and return why: a code of ERROR_MESSAGES.
+
+    Return an empty string for any other error.
+    """
+    code, text = "", ""
+    if isinstance(error, OSError):
+        code, text = STORAGE_ERRORS.get(error.errno or 0, ("", ""))
+    elif is_full(error):
+        code, text = "storage_full", "no space left for rows"
+    if code:
+        logger.exception(text)
+    return code
+
+
+def is_full(error: OperationalError) -> bool:
+    """Return whether the database has no space left."""
+    cause = error.__cause__
+    names = {getattr(cause, name, "") for name in ("sqlite_errorname", "sqlstate")}
+    return not names.isdisjoint(FULL_DATABASE)
 
 
 class ObjectDeletedError(ValidationError):
@@ -174,6 +252,8 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     Decoding takes seconds, in which others may change or delete the object. `save()`
     stores what the form shows, new photos and files, and what code has changed in the
     instance. All other fields keep their values in the database.
+
+    The form gives a new object its owner, unless code has, or a field of the form does.
     """
 
     # The row when the form was made. Code has changed the values that differ from it.
@@ -182,13 +262,48 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     most_per_owner: int | None = None  # objects
     owner_field: str = ""  # if it is not `owner`, nor the model's one key to a user
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, originals: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.is_new = self.instance._state.adding
         manager = self.instance._meta.model._base_manager
         self.rows = manager.filter(pk=self.instance.pk)
-        if self.is_bound and not self.is_new:
+        if self.is_new:
+            self.set_owner()
+        elif originals is not None:
+            self.original = originals.get(str(self.instance.pk))
+        elif self.is_bound:
             self.original = self.rows.first()
+
+    def set_owner(self) -> None:
+        """Give a new object its owner, if the form counts them or the key is required.
+
+        Raise ImproperlyConfigured if it is not clear which key is the owner's.
+        """
+        empty_keys = [
+            field
+            for field in self.keys_to_users()
+            if getattr(self.instance, field.attname) is None
+            and field.name not in self.fields
+        ]
+        is_required = any(not field.null for field in empty_keys)
+        is_counted = self.most_per_owner is not None
+        if not (is_required or is_counted or self.owner_field):
+            return
+        name = self.key_of_owner()
+        if name in {field.name for field in empty_keys}:
+            setattr(self.instance, name, self.owner)
+
+    def check_object(self) -> None:
+        if self.is_new:
+            self.check_number()
+            return
+        is_there = self.original is not None
+        if self.new_photos and is_there:
+            is_there = self.rows.exists()
+        if not is_there:
+            raise ObjectDeletedError
 
     def read_again(self) -> None:
         if self.is_new:
@@ -220,19 +335,18 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         """
         if self.most_per_owner is None:
             return
-        manager = self.instance._meta.model._base_manager
-        objects = manager.filter(**{self.key_of_owner(): self.owner})
-        if objects.count() >= self.most_per_owner:
+        if self.objects_of_owner().count() >= self.most_per_owner:
             raise TooManyObjectsError(self.most_per_owner)
+
+    def objects_of_owner(self) -> QuerySet[Any]:
+        manager: Manager[Any] = self.instance._meta.model._base_manager
+        return manager.filter(**{self.key_of_owner(): self.owner})
 
     def key_of_owner(self) -> str:
         """Return the name of the field that leads to the owner."""
         if self.owner_field:
             return self.owner_field
-        fields = self.instance._meta.concrete_fields
-        keys: list[str] = [
-            field.name for field in fields if field.related_model is User
-        ]
+        keys: list[str] = [field.name for field in self.keys_to_users()]
         if len(keys) == 1:
             return keys[0]
         if "owner" in keys:
@@ -240,6 +354,14 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         name = type(self).__name__
         message = f"{name}: set owner_field to the key of the owner, of {keys}."
         raise ImproperlyConfigured(message)
+
+    def keys_to_users(self) -> list[Any]:
+        """Return the keys of the model that lead to a user."""
+        return [
+            field
+            for field in self.instance._meta.concrete_fields
+            if field.related_model is User and not field.remote_field.parent_link
+        ]
 
     def save_with(self, photos: Mapping[str, Photo]) -> Any:
         for name, photo in photos.items():

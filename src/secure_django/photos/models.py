@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.encryption import EncryptedTextField
-from secure_django.photos.purposes import purpose_of
+from secure_django.photos.purposes import PURPOSES, purpose_of, unused_photos
 from secure_django.validators import validate_one_line
 
 if TYPE_CHECKING:
@@ -47,8 +47,20 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def approved(self) -> Self:
         return self.filter(status=Status.APPROVED).fetch_mode(models.FETCH_PEERS)
 
+    def used(self) -> Self:
+        """Return photos without those that no object refers to any longer.
+
+        The worker deletes these within a day. Until then, nobody sees or decides them.
+        """
+        return self.exclude(unused_photos(tuple(PURPOSES.values())))
+
+    def unused(self) -> Self:
+        return self.filter(unused_photos(tuple(PURPOSES.values())))
+
     def waiting(self) -> Self:
-        return self.filter(status__in=WAITING).order_by("created_at", "id")
+        """Return photos that wait for a reviewer, the oldest first."""
+        waiting = self.used().filter(status__in=WAITING)
+        return waiting.order_by("created_at", "id")
 
 
 class Photo(models.Model):

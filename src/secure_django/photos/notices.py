@@ -15,7 +15,9 @@ BATCH_SIZE = 20
 
 
 def notices() -> PhotoQuerySet:
-    return Photo.objects.not_deleted().filter(notify_at__isnull=False)
+    # Without those whose object is gone: there is nothing left to decide about.
+    photos = Photo.objects.not_deleted().used()
+    return photos.filter(notify_at__isnull=False)
 
 
 def due_notices() -> PhotoQuerySet:

@@ -38,17 +38,41 @@ def storing_photos(
     The body gets the photos by name. An error leaves neither files nor photos. An
     exceeded quota is a ValidationError.
     """
-    photos = {
-        name: make_photo(owner, title, new_photo) for name, new_photo in new.items()
-    }
-    committed: list[bool] = []
+    photos = store_files(owner, new)
+    with saving_photos(owner, title, photos):
+        yield photos
+
+
+def store_files(owner: User, new: Mapping[str, NewPhoto]) -> dict[str, Photo]:
+    """Store the files of new photos, and return the photos, which are not saved.
+
+    Files come first: a photo without files would be lost, and the worker deletes files
+    without a photo. An error leaves no files.
+    """
+    photos = {name: make_photo(owner, new_photo) for name, new_photo in new.items()}
     try:
-        # Files first: a photo without files would be lost, and the worker deletes files
-        # without a photo.
         for name, photo in photos.items():
             image: Any = new[name].image
             for variant, content in image.files.items():
                 default_storage.save(photo.path(variant), ContentFile(content))
+    except BaseException:
+        for photo in photos.values():
+            delete_files(photo)
+        raise
+    return photos
+
+
+@contextmanager
+def saving_photos(
+    owner: User, title: str, photos: Mapping[str, Photo]
+) -> Iterator[None]:
+    """Save photos in one transaction with the body of the `with` statement.
+
+    `store_files` has made them. An error leaves neither files nor photos. An exceeded
+    quota is a ValidationError.
+    """
+    committed: list[bool] = []
+    try:
         with transaction.atomic():
             # Registered first: an error in a later callback must not delete the files
             # of photos that are stored.
@@ -61,8 +85,10 @@ def storing_photos(
             if photos:
                 check_quota(owner, len(photos))
             for photo in photos.values():
+                # An object's text may have several lines.
+                photo.title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
                 save_photo(photo)
-            yield photos
+            yield
     except BaseException:
         if not committed:
             for photo in photos.values():
@@ -70,14 +96,11 @@ def storing_photos(
         raise
 
 
-def make_photo(owner: User, title: str, new: NewPhoto) -> Photo:
+def make_photo(owner: User, new: NewPhoto) -> Photo:
     image: Any = new.image
-    # An object's text may have several lines.
-    title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
     photo = Photo(
         owner=owner,
         purpose=new.purpose.name,
-        title=title,
         original_name=str(new.file.name),
         width=image.width,
         height=image.height,

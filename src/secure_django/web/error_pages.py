@@ -10,6 +10,20 @@ from django.template.loader import render_to_string
 from secure_django.logging import log_event
 from secure_django.web.context_processors import project
 
+__all__ = ["UnavailableError"]
+
+
+class UnavailableError(Exception):
+    """What the visitor asked for cannot be done now.
+
+    The answer is the page of the status 503. It says after how many seconds
+    (`retry_after`) to try again, unless that is not known (0).
+    """
+
+    def __init__(self, *reasons: object, retry_after: int = 0) -> None:
+        super().__init__(*reasons)
+        self.retry_after = retry_after
+
 
 def error_page(
     request: HttpRequest, exception: Exception | None = None, *, name: str
@@ -20,6 +34,13 @@ def error_page(
     """
     page = render_to_string("error.html", project(request) | {"name": name})
     return HttpResponse(page, status=int(name[:3]))
+
+
+def unavailable(request: HttpRequest, error: UnavailableError) -> HttpResponse:
+    response = error_page(request, name="503")
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -18,7 +18,12 @@ from django.utils.deprecation import MiddlewareMixin
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.web.client import client_ip, client_network, network_of
-from secure_django.web.error_pages import error_page, too_large
+from secure_django.web.error_pages import (
+    UnavailableError,
+    error_page,
+    too_large,
+    unavailable,
+)
 from secure_django.web.proxies import ProxyCount
 
 __all__ = [
@@ -221,7 +226,7 @@ def is_renewal_due(session: SessionBase, now: datetime) -> bool:
 
 
 class CacheDownMiddleware(MiddlewareMixin):
-    """Answer 503 while the cache that counts attempts is down.
+    """Answer 503 while the cache that counts attempts is down, or to UnavailableError.
 
     Log requests over a rate limit.
     """
@@ -236,6 +241,8 @@ class CacheDownMiddleware(MiddlewareMixin):
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
+        if isinstance(exception, UnavailableError):
+            return unavailable(request, exception)
         try:
             cache.get("reached")
         except Exception:  # each cache driver raises exceptions of its own

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from example.models import Thing
 from secure_django.photos.cloudinary import client as sdk
 from secure_django.photos.cloudinary import outbox
 from secure_django.photos.cloudinary.jobs import overdue_photos
@@ -29,7 +30,7 @@ from secure_django.photos.jobs import (
 )
 from secure_django.photos.models import Photo, Status
 from secure_django.photos.moderation.backends import get_moderation_backend
-from secure_django.photos.purposes import Purpose
+from secure_django.photos.purposes import PURPOSES, Purpose
 from secure_django.photos.services import delete_photo, review_photo
 from secure_django.photos.templatetags.photos import image_url
 from secure_django.testing import HANG_SECONDS, HTTPSClient, Login, MakePhoto, Travel
@@ -540,3 +541,28 @@ def test_staff_and_the_status_learn_of_overdue_photos(
     assert " hour: 1." in warnings()[0]
     review_photo(photos[1], reviewer, "approved")
     assert warnings() == []
+
+
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_photo_is_sent_only_while_an_object_refers_to_it(
+    is_approved: bool,
+    cloud: Cloud,
+    user: User,
+    reviewer: User,
+    make_photo: MakePhoto,
+    run_worker: RunWorker,
+) -> None:
+    photo = make_photo(purpose=PURPOSES["example.thing.image"])
+    hour_ago = timezone.now() - timedelta(minutes=61)
+    Photo.objects.update(created_at=hour_ago)
+    if is_approved:
+        review_photo(photo, reviewer, "approved")
+    run_worker()
+    assert not cloud.uploads
+    assert Asset.objects.filter(due_at__gt=timezone.now()).exists()
+    assert overdue_photos()[0]
+    # As by a form whose objects are saved after its photos.
+    Thing.objects.create(owner=user, title="Teal", image=photo)
+    assert overdue_photos()[0] is is_approved
+    run_worker()
+    assert len(cloud.uploads) == 1

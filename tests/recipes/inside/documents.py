@@ -17,7 +17,6 @@ from unittest.mock import Mock
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -25,6 +24,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from secure_django.testing import HTTPSClient, Login, MakeUser, Travel
+from secure_django.web.error_pages import UnavailableError
 from notes.files import clean_name
 from notes.forms import NoteForm
 from notes.jobs_files import delete_orphaned_files
@@ -401,8 +401,8 @@ def test_requests_at_the_same_time_lose_no_file(
     first_form = form(made, POLYGLOT)
     made.delete()
     for late in (form_without_file, first_form):
-        assert late.save() is None
-        assert late.has_error(NON_FIELD_ERRORS, "deleted")
+        with pytest.raises(UnavailableError, match="deleted"):
+            late.save()
     assert not Note.objects.exists()
 
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.urls import reverse
 
 from secure_django.due import DueRow
-from secure_django.photos.fields import PhotoField, everyone
+from secure_django.photos.fields import PhotoField, everyone, logged_in
 from users.models import User
 
 
@@ -22,7 +22,7 @@ class Thing(models.Model):
     )
     title = models.CharField(max_length=200)
     image = PhotoField(visible_to=everyone)
-    portrait = PhotoField(blank=True)
+    portrait = PhotoField(blank=True, visible_to=logged_in)
     plan = PhotoField(blank=True, visible_to=is_guest)
     letter = PhotoField(blank=True, visible_to=is_guest, moderated=False)
 

@@ -34,7 +34,8 @@ def edit(request: UserRequest, pk: int | None = None) -> HttpResponse:
     form = ThingForm(
         request.POST or None, request.FILES or None, instance=thing, owner=request.user
     )
-    if form.is_valid() and form.save():
+    if form.is_valid():
+        form.save()
         return redirect("home")
     return render_form(request, "example/form.html", form)
 

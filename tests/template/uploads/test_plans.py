@@ -33,6 +33,7 @@ WORK = {
         'HTTPSClient().get("/?older=" + cursor); HTTPSClient().get("/?newer=" + cursor)'
     ),
     "my photos, a later page": 'client.get("/photos/mine/?older=" + cursor)',
+    "the first page of the admin": 'staff.get("/admin/")',
     "the queue": "staff.get(queue)",
     "all photos in the admin": 'staff.get(queue + "?show=all")',
     "published photos in the admin": 'staff.get(queue + "?show=approved")',

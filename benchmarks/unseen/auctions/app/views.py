@@ -72,7 +72,8 @@ def create(request):
     form = AuctionForm(
         request.POST or None, request.FILES or None, instance=auction, owner=request.user
     )
-    if form.is_valid() and form.save():
+    if form.is_valid():
+        form.save()
         messages.success(request, "Your auction is online.")
         return redirect(auction)
     return render_form(request, "auctions/form.html", form)

@@ -16,7 +16,7 @@ def moderate_photos() -> bool:
 
 
 def overdue_photos() -> Finding:
-    overdue = get_moderation_backend().overdue(Photo.objects.all()).count()
+    overdue = get_moderation_backend().overdue(Photo.objects.used()).count()
     return Finding(
         not overdue,
         f"{overdue} wait for moderation for more than an hour",

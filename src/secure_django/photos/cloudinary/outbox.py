@@ -113,6 +113,9 @@ def take_step(asset: Asset, listing: Listing) -> Outcome:
     approvals = photo.verdicts.filter(kind=MANUAL, result=Result.APPROVED)
     is_approved = approvals.exists()
     must_upload = answer is None and (is_approved or not asset.version)
+    if must_upload and not Photo.objects.used().filter(pk=photo.pk).exists():
+        # Its object is gone, so the worker deletes it within a day. It goes to nobody.
+        return Outcome(asset.next_attempt(), {})
     if must_upload:
         kinds = [MANUAL] if is_approved else settings.CLOUDINARY_MODERATION
         answer = upload_photo(asset, kinds)

@@ -42,7 +42,8 @@ def edit(request: UserRequest) -> HttpResponse:
         instance=instance,
         owner=request.user,
     )
-    if form.is_valid() and form.save():
+    if form.is_valid():
+        form.save()
         return redirect(instance)
     return render_form(request, "profiles/form.html", form)
 
