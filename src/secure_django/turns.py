@@ -1,6 +1,7 @@
 """A lock with a short queue: the caller that has used least gets it next."""
 
 import itertools
+import math
 from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,17 +30,18 @@ class Turns:
         self.changed = Condition()
 
     @contextmanager
-    def hold(self, *used: float) -> Iterator[None]:
-        """Hold the lock, or raise Busy.
+    def hold(self, *used: float, at_most: float = math.inf) -> Iterator[None]:
+        """Hold the lock, or raise Busy, after `at_most` seconds at the latest.
 
         Among callers that have used the same, the first to come is next.
         """
+        seconds = min(self.wait_seconds, at_most)
         with self.changed:
             place = (*used, next(self.numbers))
             insort(self.waiting, place)
             del self.waiting[self.most_waiting :]  # refuses the one that used most
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
+            self.changed.wait_for(lambda: self.is_decided(place), seconds)
             has_turn = self.is_next(place)
             if place in self.waiting:
                 self.waiting.remove(place)

@@ -112,6 +112,8 @@ class Platform:
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "EMAIL_URL": "submission://user:password@mail.example.com",
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            # Their folder is a volume.
+            "MEDIA_ROOT_IS_PERSISTENT": "on",
             "SECRET_KEY": secrets.token_urlsafe(64),
             "TRUSTED_PROXY_COUNT": "1",
         }
