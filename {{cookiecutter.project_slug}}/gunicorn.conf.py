@@ -1,7 +1,6 @@
 """Settings of `gunicorn config.wsgi`, to run behind a proxy that buffers requests."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -19,7 +18,8 @@ if not workers:
     sys.exit("WEB_CONCURRENCY: Must be a number from 1.")
 worker_class = "gthread"
 threads = 4
-# The settings check the number. gunicorn itself needs a second of it.
+# After SIGTERM or SIGINT. The settings check the number, of which gunicorn itself needs
+# a second.
 grace_seconds = env.get("GRACE_SECONDS") or "60"
 graceful_timeout = int(grace_seconds) - 1 if grace_seconds.isdecimal() else 59
 # Seconds until an unresponsive worker is replaced. The largest photo takes less.
@@ -30,13 +30,6 @@ forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
-
-
-def when_ready(_server: object) -> None:
-    """Answer all requests after SIGINT too, which Fly sends: gunicorn cuts them."""
-    signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-
-
 # gunicorn logs JSON lines as well. Its own format would put untrusted text and whole
 # tracebacks into the log.
 logconfig_dict = {

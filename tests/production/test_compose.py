@@ -144,12 +144,6 @@ def test_compose_file_is_valid_and_hardened(answers: Answers, project: Project) 
             "my-secure-site:.*latest.*" if own else r"[\w/]+:\d.*", service["image"]
         ), key
         assert ("ports" in service) == (key == "proxy")
-    assert services["site"]["stop_grace_period"] == "45s", (
-        "longer than gunicorn waits for uploads"
-    )
-    assert services["worker"]["stop_grace_period"] == "40s", (
-        "longer than a slow mail server takes"
-    )
     assert set(services["proxy"]["networks"]).isdisjoint(services["site"]["networks"])
     assert (
         set(services["migrate"]["networks"])
