@@ -396,9 +396,8 @@ def skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
-def test_images_are_raised_within_their_major_version(
-    small: Path, skopeo: Path
-) -> None:
+@pytest.mark.usefixtures("skopeo")
+def test_images_are_raised_within_their_major_version(small: Path) -> None:
     files = {
         f"{RAW}/compose.yaml": "services:\n  proxy:\n    image: nginx:1.30-alpine\n",
         f"{RAW}/.github/workflows/ci.yml": (
@@ -462,15 +461,12 @@ def test_images_get_the_digest_of_their_tag(small: Path, skopeo: Path) -> None:
     python = "python:3.14-slim-trixie"
     assert f"FROM {python}@{digest_of(python)}\n" in read(small, f"{RAW}/Dockerfile")
     assert f"| {python} | no digest | sha256:" in printed
-    unread = (
-        "Without a digest, since skopeo cannot read them:\n\n- ghcr.io/astral-sh/uv"
-    )
-    assert unread in printed
+    unread = printed.partition("Without a digest, since skopeo cannot read them:")[2]
+    assert unread.startswith("\n\n- ghcr.io/astral-sh/uv:0.13.9\n")
     commit(small, "Renew")
     skopeo.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     # Without skopeo, the same tags keep their digests, and a new one has none.
-    python_315 = "3.15" in renew(small, PRESENT, "--python")
-    assert python_315
+    assert "Python 3.15 is added." in renew(small, PRESENT, "--python")
     assert changed(small) >= {f"{RAW}/Dockerfile"}
     assert compose not in changed(small)
     assert "FROM python:3.15-slim-trixie\n" in read(small, f"{RAW}/Dockerfile")
