@@ -27,6 +27,8 @@ from tests.support.baking import (
 NAME = "settings.lock"
 RAW_FILE = ROOT / RAW / NAME
 SITE = ROOT / "tests" / "site"
+ON_SERVER = 'deployment == "server"'
+OPPOSITES = {ON_SERVER: 'cookiecutter.deployment == "platform"'}
 FEATURES = ("gallery", "auth_app", "cloudinary_moderation")
 # Answers that occur nowhere else, and what the raw folder has in their place.
 ANSWERS = {
@@ -67,8 +69,12 @@ def merge(whole: list[str], without: dict[str, list[str]]) -> list[str]:
                 before[start].append(f"# % if cookiecutter.{condition}")
                 after.setdefault(end - 1, []).append("# % endif")
             if other_end > other_start:
-                start_line = f"# % if not cookiecutter.{condition}"
-                others = [start_line, *lines[other_start:other_end], "# % endif"]
+                opposite = OPPOSITES.get(condition, f"not cookiecutter.{condition}")
+                others = [
+                    f"# % if {opposite}",
+                    *lines[other_start:other_end],
+                    "# % endif",
+                ]
                 before[start] = [*others, *before[start]]
     return [
         *chain.from_iterable(
@@ -91,7 +97,7 @@ def make_raw(folder: Path) -> str:
     without = {
         feature: lines(feature, ALL_ON | {feature: False}) for feature in FEATURES
     }
-    without['deployment == "server"'] = lines("platform", ON_PLATFORM)
+    without[ON_SERVER] = lines("platform", ON_PLATFORM)
     text = "\n".join(merge(whole, without)) + "\n"
     for answer, expression in EXPRESSIONS.items():
         text = text.replace(answer, expression)

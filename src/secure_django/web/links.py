@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import validate_host
 
-__all__ = ["absolute_url", "own_host"]
+__all__ = ["absolute_url"]
 
 
 def absolute_url(path: str = "") -> str:
