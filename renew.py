@@ -13,8 +13,9 @@
 The pins are those of both pyproject.toml files, and of the recipes. A range of the
 package that ends below a pin is moved up to it. The raw project's `[tool.uv]` states
 the cooldown and its exceptions. Only versions change. Django stays in its line, because
-a new line is a decision, as is a new major version of an image. The command needs the
-standard library, uv, Git, and for the images skopeo.
+a new line is a decision, as is a new major version of an image. Images get the digest
+of their tag. The command needs the standard library, uv, Git, and for the images
+skopeo.
 """
 
 import json
@@ -59,6 +60,10 @@ RESOLVED = re.compile(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", re.MULTILINE)
 NO_WHEEL = re.compile(
     r"(?:only found wheels for|versions of|Wheels are required for) `?([\w.-]+)"
 )
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# `pin_images` adds digests where a bot of a project, or this command, raises them.
+# Dependabot raises no image in a workflow, and Renovate pins those of GitLab itself.
+WITH_DIGESTS = ("Dockerfile", "compose.yaml")
 # Their versions are those of packages and of Python.
 NOT_IMAGES = {"ghcr.io/astral-sh/uv", "python"}
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
@@ -287,7 +292,7 @@ def find_newest(
 
 
 def installed_uv() -> str:
-    """Return the version of uv that the image takes, which all other places repeat."""
+    """Return the version of uv that the image takes, which other files read there."""
     text = (RAW / "Dockerfile").read_text(encoding="utf-8")
     versions: list[str] = re.findall(r"astral-sh/uv:([\d.]+)", text)
     return versions[0]
@@ -296,12 +301,10 @@ def installed_uv() -> str:
 def renew_uv(texts: Texts, version: str) -> None:
     """Install this uv everywhere.
 
-    `required-version` stays: it is a lower bound, which a team's own uv has to meet.
+    The Dockerfile has the version, which other files read there. GitLab's image repeats
+    it. `required-version` stays: it is a lower bound, which a team's uv has to meet.
     """
-    place = re.compile(
-        r"(\buv:|\buv==|setup-uv@.+\n +with:\n(?: +(?!- ).+\n)*? +version: \"?)"
-        r"\d[\d.]*\d"
-    )
+    place = re.compile(r"(\bastral-sh/uv:)\d[\d.]*\d")
     for path, text in texts.items():
         texts[path] = place.sub(rf"\g<1>{version}", text)
 
@@ -446,6 +449,58 @@ def renew_images(
     return changes, sorted(decisions)
 
 
+def may_have_digest(path: Path) -> bool:
+    """Return whether a file is emitted, and a bot raises the digests in it."""
+    is_emitted = path.is_relative_to(RAW) or path.is_relative_to(PACKAGE)
+    return is_emitted and path.name in WITH_DIGESTS
+
+
+def take_digests(texts: Texts) -> dict[str, str]:
+    """Remove the digests from the texts, and return them by image."""
+    pinned = re.compile(rf"{IMAGE.pattern}@(?P<digest>{DIGEST.pattern})", re.MULTILINE)
+    digests: dict[str, str] = {}
+    for path in filter(may_have_digest, texts):
+        for match in pinned.finditer(texts[path]):
+            image = Image(match["name"], match["version"], match["kind"])
+            digests[str(image)] = match["digest"]
+        texts[path] = re.sub(rf"@{DIGEST.pattern}", "", texts[path])
+    return digests
+
+
+def pin_images(
+    texts: Texts, before: dict[str, str]
+) -> tuple[dict[str, Change], list[str]]:
+    """Add to each image its present digest, or else the one before of the same tag.
+
+    No cooldown delays a digest: a tag is built anew for security fixes. Return what
+    changed, and the images that have none.
+    """
+    digests: dict[str, str] = {}
+    changes: dict[str, Change] = {}
+    paths = list(filter(may_have_digest, texts))
+    images = {
+        str(Image(*match.groups()))
+        for path in paths
+        for match in IMAGE.finditer(texts[path])
+    }
+    for image in sorted(images):
+        printed = skopeo("inspect", "--format={{.Digest}}", f"docker://{image}").strip()
+        old = before.get(image, "")
+        new = printed if DIGEST.fullmatch(printed) else old
+        if new:
+            digests[image] = new
+        if new and new != old:
+            changes[image] = Change(old[:19] or "no digest", new[:19])  # 12 digits
+
+    def pin(match: re.Match[str]) -> str:
+        digest = digests.get(str(Image(*match.groups())))
+        return f"{match[0]}@{digest}" if digest else match[0]
+
+    for path in paths:
+        texts[path] = IMAGE.sub(pin, texts[path])
+    return changes, sorted(images - digests.keys())
+
+
 def due_actions() -> list[str]:
     """Return the actions of the template's own workflows that have a newer release."""
     paths = sorted((ROOT / WORKFLOWS).iterdir())
@@ -510,6 +565,7 @@ def main() -> None:
     """Change the files, and print what changed and what is left to people."""
     before = tracked_texts()
     texts = dict(before)
+    digests = take_digests(texts)
     index = Index()
     try:
         changes = renew_packages(texts, index)
@@ -529,11 +585,12 @@ def main() -> None:
             f"Python {index.next_python} is added. "
             "Let CI test it on every system before the merge."
         )
+    digest_changes, unpinned = pin_images(texts, digests)
     for path, text in texts.items():
         if text != before[path]:
             path.write_text(text, encoding="utf-8", newline="\n")
 
-    print(table_of(changes))
+    print(table_of(changes | digest_changes))
     lowered = [
         name
         for name, change in sorted(changes.items())
@@ -548,6 +605,8 @@ def main() -> None:
     if note:
         decisions.append(note)
     print(section("Left for a decision:", decisions), end="")
+    title = "Without a digest, since skopeo cannot read them:"
+    print(section(title, unpinned), end="")
     title = f"Due in `{WORKFLOWS}`; Dependabot opens requests for these:"
     print(section(title, due_actions()), end="")
 

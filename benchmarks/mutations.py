@@ -1908,6 +1908,12 @@ MUTATIONS = [
     Mutation("files open to a decoder", DECODER, ', "NOFILE": 0'),
     Mutation("wall-clock time of a decoder not limited", IMAGES, "timer.start()"),
     Mutation(
+        "photo decoded for longer than its server may take to end",
+        IMAGES,
+        "min(WALL_SECONDS, decoding_ends_at.get() - started)",
+        "WALL_SECONDS",
+    ),
+    Mutation(
         "system calls of a decoder not filtered",
         DECODER,
         "if not has_filter():",

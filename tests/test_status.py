@@ -190,7 +190,7 @@ def test_service_that_fails_is_named_with_its_variable(
     [
         (
             {"request.side_effect": ConnectionRefusedError},
-            "does not answer on port 443 (ConnectionRefusedError). Start the proxy",
+            "does not answer by HTTPS (ConnectionRefusedError). Start the proxy",
         ),
         ({"request.side_effect": EXPIRED}, "(certificate has expired). Renew it"),
         ({"sock.getpeercert.return_value": certificate(days=9)}, "UTC. Renew it"),
@@ -210,6 +210,14 @@ def test_status_sees_what_a_visitor_sees(
     assert advice in bad["https"]
     assert visited(server) == [("localhost", "/")]
     assert bad_lines(capsys, "--skip", "https") == {}
+
+
+def test_start_page_is_that_of_the_sites_url(
+    server: Mock, capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    settings.SITE_URL = "https://staging.example.com:8443"
+    assert bad_lines(capsys) == {}
+    assert visited(server) == [("staging.example.com:8443", "/")]
 
 
 def test_start_page_may_need_a_log_in_and_debug_has_none(

@@ -18,6 +18,10 @@ if not workers:
     sys.exit("WEB_CONCURRENCY: Must be a number from 1.")
 worker_class = "gthread"
 threads = 4
+# After SIGTERM or SIGINT. The settings check the number, of which gunicorn itself needs
+# a second.
+grace_seconds = env.get("GRACE_SECONDS") or "60"
+graceful_timeout = int(grace_seconds) - 1 if grace_seconds.isdecimal() else 59
 # Seconds until an unresponsive worker is replaced. The largest photo takes less.
 timeout = 60
 # Only TRUSTED_PROXY_COUNT decides whether forwarded headers are trusted. On a Unix

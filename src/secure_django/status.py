@@ -24,6 +24,7 @@ from secure_django.jobs import JOBS, WORKER_HERE
 from secure_django.models import LastRun, Mail
 from secure_django.web import proxies
 from secure_django.web.health import SERVICES
+from secure_django.web.links import own_host
 
 SILENCE = timedelta(minutes=5)  # of a worker, which updates its row each minute
 BACKUP_AGE = timedelta(hours=26)
@@ -99,7 +100,7 @@ def visit_page(host: str, path: str) -> tuple[int, datetime]:
 
 def check_start_page() -> Finding:
     """Request the start page as a visitor does."""
-    host = settings.ALLOWED_HOSTS[0].lstrip(".")
+    host = own_host()
     if settings.DEBUG:
         return Finding(True, "not checked with DEBUG")
     try:
@@ -108,10 +109,10 @@ def check_start_page() -> Finding:
         text = f"browsers refuse the certificate of {host} ({error.verify_message})"
         return Finding(False, text, "Renew it, and reload the proxy that shows it.")
     except (OSError, HTTPException) as error:
-        text = f"{host} does not answer on port 443 ({type(error).__name__})"
+        text = f"{host} does not answer by HTTPS ({type(error).__name__})"
         advice = (
             "Start the proxy, or check the DNS entry and the firewall"
-            " of this first host of ALLOWED_HOSTS."
+            " of this host, which SITE_URL can name."
         )
         return Finding(False, text, advice)
     # A team's own access rule may redirect visitors to the log-in.

@@ -1,6 +1,7 @@
 """A lock with a short queue: the caller that has used least gets it next."""
 
 import itertools
+import math
 import time
 from bisect import insort
 from collections.abc import Hashable, Iterator
@@ -60,14 +61,17 @@ class Turns:
         self.changed = Condition()
 
     @contextmanager
-    def hold(self, *used: float, name: Hashable = None) -> Iterator[None]:
-        """Hold the lock, or raise Busy.
+    def hold(
+        self, *used: float, name: Hashable = None, at_most: float = math.inf
+    ) -> Iterator[None]:
+        """Hold the lock, or raise Busy, after `at_most` seconds at the latest.
 
         Among callers that have used the same, the first to come is next. Of callers
         with the same name, one may wait.
         """
+        seconds = min(self.wait_seconds, at_most)
         with self.changed:
-            self.wait_for_turn((*used, next(self.numbers)), name)
+            self.wait_for_turn((*used, next(self.numbers)), name, seconds)
             self.is_taken = True
         try:
             yield
@@ -76,7 +80,7 @@ class Turns:
                 self.is_taken = False
                 self.changed.notify_all()
 
-    def wait_for_turn(self, place: Place, name: Hashable) -> None:
+    def wait_for_turn(self, place: Place, name: Hashable, seconds: float) -> None:
         """Return when the place is next, or raise Busy."""
         if name is not None and name in self.names:
             raise Busy
@@ -86,7 +90,7 @@ class Turns:
             self.waiting.pop()  # refuses the one that used most
         self.changed.notify_all()
         try:
-            self.changed.wait_for(lambda: self.is_decided(place), self.wait_seconds)
+            self.changed.wait_for(lambda: self.is_decided(place), seconds)
             if not self.is_next(place):
                 raise Busy
         finally:

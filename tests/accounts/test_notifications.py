@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
@@ -11,6 +10,7 @@ from secure_django.photos.models import Photo
 from secure_django.photos.notices import send_due_notices
 from secure_django.photos.services import review_photo
 from secure_django.testing import Login, MakePhoto
+from secure_django.web.links import absolute_url
 from users.models import User
 
 PAGE = "/accounts/notifications/"
@@ -30,7 +30,7 @@ def test_user_switches_emails_about_decisions_off_and_on(
         decided.update(notify_at=timezone.now() - timedelta(seconds=1))
         send_due_notices()
         assert len(mail.outbox) == emails
-    url = f"https://{settings.DOMAIN_NAME}{PAGE}"
+    url = absolute_url(PAGE)
     assert url in str(mail.outbox[0].body)
     client.post(PAGE)
     other_user.refresh_from_db()

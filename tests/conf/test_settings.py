@@ -113,6 +113,18 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             "rediss://:password@localhost:6379/1",
             ["redis://", "redis://:pass/word@localhost", "db://other"],
         ),
+        (
+            "site_url",
+            "https://staging.example.com:8443",
+            [
+                "staging.example.com",
+                "https://example.com/",
+                "https://example.com/a",
+                "https://me@example.com",
+                "https://.example.com",
+                "https://EXAMPLE.com",
+            ],
+        ),
         ("language", "en-us", ["en-uk"]),
         (
             "sender",
@@ -299,6 +311,63 @@ def test_gunicorn_reads_the_env_file(
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)
+
+
+def test_gunicorn_ends_within_the_time_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = str(settings.BASE_DIR / "gunicorn.conf.py")
+    for value in ("", "10", "90"):
+        monkeypatch.setenv("GRACE_SECONDS", value)
+        seconds = in_environment(monkeypatch)["GRACE_SECONDS"]
+        assert runpy.run_path(path)["graceful_timeout"] == seconds - 1
+    monkeypatch.setenv("GRACE_SECONDS", "soon")  # then the settings say what is wrong
+    assert runpy.run_path(path)["graceful_timeout"]
+    assert "\n  GRACE_SECONDS: Must be" in start().stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"SITE_URL": "https://staging.example.com"}, ""),
+        ({"SITE_URL": "http://staging.example.com"}, "SITE_URL: Must begin with https"),
+        ({"SITE_URL": "https://example.com"}, "SITE_URL: ALLOWED_HOSTS must have its"),
+        ({"SITE_URL": "http://localhost:8000", "DEBUG": "on"}, ""),
+    ],
+)
+def test_url_of_the_site_fits_its_hosts(values: dict[str, str], problem: str) -> None:
+    hosts = "localhost" if "DEBUG" in values else ".staging.example.com"
+    result = start(**{"ALLOWED_HOSTS": hosts} | values)
+    assert problem in result.stderr
+    assert bool(result.returncode) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("is_debug", "is_persistent", "bucket", "is_refused"),
+    [
+        (False, False, {}, True),
+        (False, False, {"BACKEND": "a"}, False),
+        (False, True, {}, False),
+        (False, None, {}, False),  # a server
+        (True, False, {}, False),
+    ],
+)
+def test_site_on_a_platform_does_not_start_without_a_place_for_photos(
+    *,
+    is_debug: bool,
+    is_persistent: bool | None,
+    bucket: dict[str, str],
+    is_refused: bool,
+) -> None:
+    loaded = environment.Environment()
+    loaded.variables = {"DEBUG": "on" if is_debug else "off"}
+    loaded.values = {"STORAGE_URL": bucket}
+    if is_persistent is not None:
+        loaded.values["MEDIA_ROOT_IS_PERSISTENT"] = is_persistent
+    loaded.check_together()
+    sentences = " ".join(loaded.problems.get("STORAGE_URL", []))
+    assert ("lose every photo at the next release" in sentences) == is_refused
+    assert ("MEDIA_ROOT_IS_PERSISTENT=on" in sentences) == is_refused
 
 
 @pytest.mark.parametrize(

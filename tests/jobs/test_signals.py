@@ -1,6 +1,7 @@
 """The worker outlives errors of its jobs, and ends after a signal."""
 
 import faulthandler
+import os
 import signal
 import time
 from contextlib import nullcontext
@@ -9,10 +10,48 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
 
 from secure_django import jobs
 from secure_django.jobs import Job
 from secure_django.management.commands import worker
+from secure_django.models import LastRun
+from secure_django.testing import HANG_SECONDS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_worker_leaves_a_job_that_does_not_end_in_time(
+    name: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    handlers: dict[int, Any] = {}
+    left = Event()
+
+    def hang() -> None:
+        for _ in range(2):  # people press Ctrl-C twice
+            handlers[getattr(signal, name)](0, None)
+        left.wait(HANG_SECONDS)
+
+    settings.GRACE_SECONDS = worker.RESERVED_SECONDS
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(jobs, "JOBS", [Job(hang, 5, "")])
+    monkeypatch.setattr(worker, "leave_jobs", left.set)
+    call_command("worker")
+    assert left.is_set()
+
+
+@pytest.mark.django_db
+def test_worker_that_leaves_a_job_is_not_taken_for_one_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    for name in (jobs.WORKER_HERE, Job(str, 5, "").row, "backup"):
+        LastRun.objects.create(name=name, at=timezone.now())
+    worker.leave_jobs()
+    assert codes == [0]
+    assert [run.name for run in LastRun.objects.all()] == ["backup"]
 
 
 @pytest.mark.django_db

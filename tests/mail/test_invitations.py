@@ -24,6 +24,7 @@ from secure_django.mail.outbox import (
 )
 from secure_django.models import Mail
 from secure_django.testing import MakeUser
+from secure_django.web.links import absolute_url
 from users.models import User
 
 SPELLINGS = [
@@ -91,7 +92,7 @@ def test_invitation_has_a_fixed_text_and_a_link_of_the_site(
     stored = Mail.objects.get()
     assert stored.kind == max(Mail.Kind) == Mail.Kind.INVITATION
     path = reverse("account_reset_password_from_key", args=["1a", "t0ken"])
-    url = f"https://{settings.DOMAIN_NAME}{path}"
+    url = absolute_url(path)
     _, _, mime = json.loads(stored.content)
     message = message_from_string(mime, policy=policy.default)
     assert isinstance(message, ParsedMessage)

@@ -12,7 +12,6 @@ from unittest.mock import Mock
 import pytest
 from django import forms
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin
 from django.core import mail
 from django.core.checks import run_checks
@@ -43,6 +42,7 @@ from secure_django.photos.services import review_photo
 from secure_django.photos.views import photos_with_use, visible_object
 from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Upload
 from secure_django.web.error_pages import UnavailableError
+from secure_django.web.links import absolute_url
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("decode_once")
@@ -660,7 +660,7 @@ def test_email_and_review_name_what_the_photo_is_for(
     monkeypatch.setattr("django.utils.timezone.now", lambda: later)
     call_command("worker", "--once")
     (email,) = mail.outbox
-    url = f"https://{settings.DOMAIN_NAME}/things/{thing.pk}/"
+    url = absolute_url(f"/things/{thing.pk}/")
     for name in ("image", "portrait"):
         assert f'Your photo "Teal" (thing: {name}) was approved.\n{url}\n' in email.body
 

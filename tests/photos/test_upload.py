@@ -1,6 +1,7 @@
 """The upload form, the quota, and where files are stored."""
 
 import errno
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -267,6 +268,36 @@ def test_of_those_that_wait_who_used_least_is_next(
             threads.submit(decode, name, *used)
             wait_until(partial(have_come, number))
     assert order == ["heavy busy", "late busy", "quiet", "crowded"]
+
+
+@pytest.mark.control("V15.2.2")
+def test_upload_waits_and_decodes_no_longer_than_the_server_may_take_to_end(
+    make_image: MakeImage,
+    user: User,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.GRACE_SECONDS = limits.RESERVED_SECONDS + 1
+    monkeypatch.setattr(limits.decoding, "wait_seconds", HANG_SECONDS)
+    monkeypatch.setattr(images, "WALL_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
+    images.DECODER.write_text(f"import time; time.sleep({HANG_SECONDS})")
+    with (
+        limits.decoder(),
+        pytest.raises(ValidationError) as waited,
+        limits.decoding_turn(user),
+    ):
+        pass
+    refusals = [waited.value]
+    with limits.decoding_turn(user, photos=2) as used:
+        for _ in range(2):  # one deadline for both
+            with pytest.raises(ValidationError) as decoded:
+                images.validate_and_reencode(make_image(), used)
+            refusals.append(decoded.value)
+    assert {error.code for error in refusals} == {"busy"}
+    assert all(map(images.retry_after, refusals))
+    assert images.decoding_ends_at.get() == math.inf
 
 
 @pytest.mark.control("V15.2.2")

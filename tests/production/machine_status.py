@@ -164,7 +164,7 @@ def check_visitors(watched: Watched, authority: trustme.CA) -> None:
     """Check what a visitor meets: no nginx, no site, bad certificates."""
     machine = watched.machine
     machine.run("systemctl stop nginx")
-    watched.expect("https: example.com does not answer on port 443 (Conn")
+    watched.expect("https: example.com does not answer by HTTPS (Conn")
     machine.run("systemctl start nginx")
     machine.run("systemctl stop 'site-web@*'")
     watched.expect("https: the start page of example.com has status 502")

@@ -19,7 +19,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.support.baking import ALL_OFF, Project, run
-from tests.support.containers import Engine, engine
+from tests.support.containers import Engine, engine, remove_digests
 from tests.support.images import encode, landscape
 from tests.support.live import (
     ADMIN,
@@ -112,6 +112,8 @@ class Platform:
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "EMAIL_URL": "submission://user:password@mail.example.com",
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            # Their folder is a volume.
+            "MEDIA_ROOT_IS_PERSISTENT": "on",
             "SECRET_KEY": secrets.token_urlsafe(64),
             "TRUSTED_PROXY_COUNT": "1",
         }
@@ -157,6 +159,7 @@ def built(pristine: Project, folder: Path) -> Iterator[Platform]:
     with engine(folder) as podman:
         podman.make_stand_ins()
         project = shutil.copytree(pristine(ANSWERS), folder / "my-secure-site")
+        remove_digests(project)
         run(project, "uv", "lock")
         podman.build(project, "localhost/site")
         podman.build(project / "nginx", "localhost/nginx-of-site")

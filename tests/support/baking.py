@@ -268,6 +268,8 @@ def production(project: Path) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "site@example.com",
     }
     settings = (project / "config" / "settings.py").read_text(encoding="utf-8")
+    if "MEDIA_ROOT_IS_PERSISTENT" in settings:
+        environment["MEDIA_ROOT_IS_PERSISTENT"] = "on"
     if "secure_django.photos.cloudinary" in settings:
         environment["CLOUDINARY_URL"] = (
             "cloudinary://123456789012345:abcdefghijklmnopqrstuvwxyz0@example"

@@ -52,6 +52,7 @@ call_command("collectstatic", interactive=False, verbosity=0)
 PATIENT = f"""
 from secure_django.photos import images
 images.WALL_SECONDS = {HANG_SECONDS}
+GRACE_SECONDS = {HANG_SECONDS}
 """
 CREATE_USERS = f"""
 for email in ("{OWNER}", "{OTHER_USER}"):

@@ -18,7 +18,7 @@ AGE = "minimumReleaseAge"  # of Renovate
 SPAN = re.compile(r"(\d+) days?")
 # The version of uv in the image; test_pins.py compares it with the others.
 DOCKERFILE = (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8")
-UV = re.findall(r"astral-sh/uv:(\S+)", DOCKERFILE)[0]
+UV = re.findall(r"astral-sh/uv:([\d.]+)", DOCKERFILE)[0]
 
 
 def images(folder: Path) -> dict[str, str]:
@@ -39,7 +39,7 @@ def images(folder: Path) -> dict[str, str]:
 
 def undated_images(folder: Path) -> list[str]:
     """Return the images without a version, except the one built from the project."""
-    with_version = re.compile(r"[^:]+:v?\d[^:]*")
+    with_version = re.compile(r"[^:]+:v?\d[^:@]*(@sha256:[0-9a-f]{64})?")
     own_image = '"my-secure-site:${RELEASE:-latest}"'
     return [
         f"{file}: {image}"

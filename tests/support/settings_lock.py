@@ -2,8 +2,9 @@
 
     uv run python -m tests.support.settings_lock
 
-The raw folder has one with line statements, merged from projects with everything and
-with one feature less. Run this after a change of settings or of their defaults.
+The raw folder has one with line statements, merged from projects with everything,
+with one feature less, and for a platform. Run this after a change of settings or of
+their defaults.
 """
 
 import sys
@@ -12,11 +13,22 @@ from difflib import SequenceMatcher
 from itertools import chain
 from pathlib import Path
 
-from tests.support.baking import ALL_ON, RAW, ROOT, Answers, bake, copy_template, run
+from tests.support.baking import (
+    ALL_ON,
+    ON_PLATFORM,
+    RAW,
+    ROOT,
+    Answers,
+    bake,
+    copy_template,
+    run,
+)
 
 NAME = "settings.lock"
 RAW_FILE = ROOT / RAW / NAME
 SITE = ROOT / "tests" / "site"
+ON_SERVER = 'deployment == "server"'
+OPPOSITES = {ON_SERVER: 'cookiecutter.deployment == "platform"'}
 FEATURES = ("gallery", "auth_app", "cloudinary_moderation")
 # Answers that occur nowhere else, and what the raw folder has in their place.
 ANSWERS = {
@@ -43,22 +55,26 @@ def compute(project: Path) -> str:
 def merge(whole: list[str], without: dict[str, list[str]]) -> list[str]:
     """Return the lines of a project with everything, with line statements.
 
-    `without` has the lines of the project without one feature.
+    `without` has the lines of the project for which a condition does not hold.
     """
     before: dict[int, list[str]] = {}
     after: dict[int, list[str]] = {}
-    for feature, lines in without.items():
+    for condition, lines in without.items():
         matcher = SequenceMatcher(None, whole, lines, autojunk=False)
         for kind, start, end, other_start, other_end in matcher.get_opcodes():
             if kind == "equal":
                 continue
             before.setdefault(start, [])
             if end > start:
-                before[start].append(f"# % if cookiecutter.{feature}")
+                before[start].append(f"# % if cookiecutter.{condition}")
                 after.setdefault(end - 1, []).append("# % endif")
             if other_end > other_start:
-                condition = f"# % if not cookiecutter.{feature}"
-                others = [condition, *lines[other_start:other_end], "# % endif"]
+                opposite = OPPOSITES.get(condition, f"not cookiecutter.{condition}")
+                others = [
+                    f"# % if {opposite}",
+                    *lines[other_start:other_end],
+                    "# % endif",
+                ]
                 before[start] = [*others, *before[start]]
     return [
         *chain.from_iterable(
@@ -81,6 +97,7 @@ def make_raw(folder: Path) -> str:
     without = {
         feature: lines(feature, ALL_ON | {feature: False}) for feature in FEATURES
     }
+    without[ON_SERVER] = lines("platform", ON_PLATFORM)
     text = "\n".join(merge(whole, without)) + "\n"
     for answer, expression in EXPRESSIONS.items():
         text = text.replace(answer, expression)

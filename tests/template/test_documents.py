@@ -10,6 +10,7 @@ from tests.support.baking import (
     ALL_ON,
     COMBINATIONS,
     EXAMPLE,
+    ON_PLATFORM,
     PROMPTS,
     RAW,
     ROOT,
@@ -307,6 +308,26 @@ def test_quoted_errors_are_those_of_the_code(
     own = [text for path, text in own_texts(project).items() if path.suffix == ".toml"]
     code = "\n".join([package_code(), *own])
     assert not [it for it in quoted if it not in code]
+
+
+def test_site_asks_no_platform_for_more_than_it_gives(pristine: Project) -> None:
+    folder = pristine(ON_PLATFORM)
+    page = (folder / "docs" / "platforms.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (?:Cloud Run|Fly|Heroku|Render) \| (.+) \|$", page, re.MULTILINE
+    )
+    cells = [row.split(" | ") for row in rows]
+    assert len(cells) == 4
+    graces = [grace for _, grace, *_ in cells if ", or " not in grace]  # those fixed
+    schedules = [schedule for _, _, schedule, *_ in cells]
+    dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
+    (seconds,) = re.findall(r"^ENV GRACE_SECONDS=(\d+)$", dockerfile, re.MULTILINE)
+    given = re.findall(r"(\d+) seconds", " ".join(graces))
+    assert int(seconds) <= min(map(int, given))
+    assert f"`GRACE_SECONDS`, which the image sets to {seconds}," in page
+    (minutes,) = re.findall(r"`python manage.py status .+every (\d+) minutes", page)
+    offered = re.findall(r"(\d+) minutes", " ".join(schedules))
+    assert int(minutes) >= max(map(int, offered))
 
 
 def test_map_of_the_tests_is_complete() -> None:

@@ -1,12 +1,13 @@
 """One tested set: pinned packages, Python and uv, and the machines that raise them."""
 
 import json
+import os
 import re
 import shutil
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -321,22 +322,36 @@ def test_every_file_names_the_same_versions_of_python(pristine: Project) -> None
         )
 
 
-def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> None:
-    versioned = re.compile(r"\buv==([\w.]+)|astral-sh/uv:([\d.]+)")
+# How a script or a workflow reads the version of uv.
+READS_UV = re.compile(r"sed -nE '(?P<expression>[^']*astral-sh[^']*)'")
+INSTALL_UV = (
+    ".ci/run",
+    f"{RAW}/.gitlab-ci.yml",
+    f"{RAW}/.github/workflows/template-update.yml",
+    f"{RAW}/deploy/release",
+)
+
+
+def scripts(folder: Path) -> dict[str, str]:
+    """Return the text files of a folder but Python's, by their paths."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if is_text(path) and path.suffix != ".py"
+    }
+
+
+def test_version_of_uv_stands_in_the_dockerfile_alone(template: Path) -> None:
+    """Both bots raise it there. GitLab's image, which can read no file, repeats it."""
+    versioned = re.compile(r"(?:\buv==|astral-sh/uv:)(\d[\d.]*)")
     unversioned = re.compile(r"\b(?:install|add)\b[^\n`]* uv(?!\S)")
-    versions: set[str] = set()
-    for path in (
-        it for it in template.rglob("*") if is_text(it) and it.suffix != ".py"
-    ):
-        content = path.read_text(encoding="utf-8")
-        versions |= {"".join(groups) for groups in versioned.findall(content)}
-        assert not unversioned.findall(content), path
-        if path.parent.name == "workflows":
-            for job in yaml.safe_load(content)["jobs"].values():
-                for step in job.get("steps", []):
-                    if "setup-uv@" in step.get("uses", ""):
-                        versions.add(step["with"]["version"])
-    assert versions == {UV}
+    texts = scripts(template)
+    assert not [path for path, text in texts.items() if unversioned.search(text)]
+    versions = {path: set(versioned.findall(text)) for path, text in texts.items()}
+    assert {path: found for path, found in versions.items() if found} == {
+        f"{RAW}/Dockerfile": {UV},
+        f"{RAW}/.gitlab-ci.yml": {UV},
+    }
     wanted = metadata(ROOT)["tool"]["uv"]["required-version"]
     assert UV in SpecifierSet(wanted)
     assert re.fullmatch(r">=[\d.]+", wanted), (
@@ -344,6 +359,52 @@ def test_every_file_that_installs_uv_names_the_same_version(template: Path) -> N
     )
     readme = (template / RAW / "README.md").read_text(encoding="utf-8")
     assert f"[uv](https://docs.astral.sh/uv/) {wanted[2:]} or later" in readme
+
+
+def steps_that_set_up_uv(folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the steps of workflows that install uv, each after the step before it."""
+    return [
+        (before, step)
+        for path in (folder / ".github" / "workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+        for before, step in pairwise(job.get("steps", []))
+        if "setup-uv@" in step.get("uses", "")
+    ]
+
+
+def test_each_file_that_installs_uv_reads_its_version(template: Path) -> None:
+    for folder in (template, template / RAW):
+        steps = steps_that_set_up_uv(folder)
+        assert steps
+        for before, step in steps:
+            assert step["with"]["version"] == "${{ steps.uv.outputs.version }}"
+            assert before["id"] == "uv"
+            assert READS_UV.search(before["run"])
+            # An empty version would be the newest one.
+            assert before["run"].endswith(' | grep . >> "$GITHUB_OUTPUT"')
+    texts = scripts(template)
+    assert not [path for path in INSTALL_UV if not READS_UV.search(texts[path])]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sed")
+@pytest.mark.parametrize("digest", ["", "@sha256:" + "0" * 64])
+def test_version_of_uv_is_read_with_and_without_a_digest(
+    digest: str, template: Path, tmp_path: Path
+) -> None:
+    texts = scripts(template)
+    pinned = re.sub(
+        r"(astral-sh/uv:[\d.]+)\S*", rf"\1{digest}", texts[f"{RAW}/Dockerfile"]
+    )
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text(pinned, encoding="utf-8")
+    expressions = {
+        expression for text in texts.values() for expression in READS_UV.findall(text)
+    }
+    printed = {
+        run(tmp_path, "sed", "-nE", expression, str(dockerfile))
+        for expression in expressions
+    }
+    assert printed == {f"{UV}\n", f"version={UV}\n"}
 
 
 # Machines that raise the pins
@@ -356,6 +417,12 @@ def test_dependabot_raises_the_pins_of_a_project(pristine: Project) -> None:
     (packages,) = [
         update for update in config["updates"] if update["package-ecosystem"] == "uv"
     ]
+    images = [
+        update["directory"]
+        for update in config["updates"]
+        if update["package-ecosystem"] == "docker"
+    ]
+    assert "/" in images, "dependabot.yml needs docker: the Dockerfile has uv's version"
     needed = {"directory": "/", "versioning-strategy": "increase"}
     assert needed.items() <= packages.items(), (
         f"dependabot.yml needs {needed} for uv: it raises pins, not uv.lock alone"
@@ -388,6 +455,13 @@ def renovate_problems(folder: Path) -> list[str]:
     oldest = {"matchDepTypes": ["requires-python"], "enabled": False}
     if not any(oldest.items() <= rule.items() for rule in rules):
         problems.append(f"a rule with {oldest}: bump would raise the oldest Python")
+    images = {
+        "matchDatasources": ["docker"],
+        "pinDigests": True,
+        "minimumReleaseAgeBehaviour": "timestamp-optional",
+    }
+    if not any(images.items() <= rule.items() for rule in rules):
+        problems.append(f"a rule with {images}: most registries date no image")
     patterns = [
         pattern.replace("(?<", "(?P<")
         for manager in config.get("customManagers", [])
@@ -404,7 +478,7 @@ def renovate_problems(folder: Path) -> list[str]:
         if not any(re.search(pattern, text) for text in texts.values())
     ]
     for path, text in texts.items():
-        if not path.endswith((".yml", ".md")):
+        if Path(path).name == "Dockerfile":  # Renovate reads it by itself
             continue
         raised = [
             match["currentValue"]

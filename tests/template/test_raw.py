@@ -21,7 +21,15 @@ SETTINGS_WITHOUT = re.compile(
 )
 
 # Names with a leading underscore that Django documents.
-DOCUMENTED = {"_base_manager", "_db", "_default_manager", "_meta", "_save", "_state"}
+DOCUMENTED = {
+    "_exit",
+    "_base_manager",
+    "_db",
+    "_default_manager",
+    "_meta",
+    "_save",
+    "_state",
+}
 # Folders with code that runs only in tests.
 TEST_CODE = {"controls", "guard", "testing", "tests"}
 

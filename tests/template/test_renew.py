@@ -83,19 +83,20 @@ django-allauth = false
     "docs/recipes/htmx.md": 'uv add "django-htmx==1.29.0"\n',
     "docs/recipes/old.md": 'uv add "old==1.0"\n',
     "CHANGELOG.md": "- Takes astral-sh/uv:0.13.9.\n",
-    ".ci/run": "pip install uv==0.13.9\n",
+    ".ci/run": 'pip install "uv==$(sed -n s/uv:// Dockerfile)"\n',
     ".github/workflows/tests.yml": f"""\
 jobs:
   test:
     strategy:
       matrix:
         python: ["3.12", "3.13", "3.14"]
+    container: ghcr.io/astral-sh/uv:0.13.9-trixie
     steps:
       - uses: actions/checkout@{COMMIT} # v7.0.1
       - uses: astral-sh/setup-uv@{COMMIT} # v10.0.1
         with:
           python-version: ${{{{ matrix.python }}}}
-          version: "0.13.9"
+          version: ${{{{ steps.uv.outputs.version }}}}
       - uses: acme/other@{COMMIT} # v1.0.0
         with:
           version: "0.13.9"
@@ -254,14 +255,9 @@ def test_recipe_is_raised_or_named_if_its_packages_do_not_fit(
 
 def test_uv_is_raised_wherever_it_is_installed(renewed: tuple[Path, str]) -> None:
     folder, _ = renewed
-    places = (f"{RAW}/Dockerfile", f"{RAW}/.gitlab-ci.yml", ".ci/run")
-    assert [
-        re.findall(r"uv(?::|==)([\d.]+)", read(folder, path)) for path in places
-    ] == [["0.14.0"]] * 3
-    workflow = read(folder, ".github/workflows/tests.yml")
-    assert re.findall(r'version: "([\d.]+)"', workflow) == ["0.14.0", "0.13.9"], (
-        "the second is another program's"
-    )
+    places = (f"{RAW}/Dockerfile", f"{RAW}/.gitlab-ci.yml", WORKFLOW)
+    for path in places:
+        assert re.findall(r"uv:([\d.]+)", read(folder, path)) == ["0.14.0"]
     assert 'required-version = ">=0.13.9"' in read(folder, f"{RAW}/pyproject.toml")
 
 
@@ -274,7 +270,7 @@ def test_only_versions_change(renewed: tuple[Path, str]) -> None:
     folder, _ = renewed
     for path, text in FILES.items():
         assert masked(read(folder, path)) == masked(text), path
-    kept = {"README.md", "CHANGELOG.md", "docs/recipes/old.md"}
+    kept = {"README.md", "CHANGELOG.md", "docs/recipes/old.md", ".ci/run"}
     assert changed(folder) == set(FILES) - kept
     assert "# 0.17.5 is quoted here" in read(folder, "pyproject.toml")
 
@@ -374,7 +370,9 @@ TAGS = {{
 }}
 days = 1 if "1.34" in sys.argv[-1] else 8
 image = sys.argv[-1].removeprefix("docker://")
-if sys.argv[1] == "inspect":
+if "Digest" in sys.argv[2]:
+    print("" if "uv:" in image else "sha256:" + image.encode().hex()[:64].zfill(64))
+elif sys.argv[1] == "inspect":
     print({now} - days * 86400)
 elif image in TAGS:
     print('{{"Tags": ["' + '", "'.join(TAGS[image]) + '"]}}')
@@ -383,10 +381,23 @@ else:
 """
 
 
+@pytest.fixture
+def skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a stand-in for skopeo on the PATH."""
+    program = tmp_path / "bin" / "skopeo"
+    program.parent.mkdir()
+    program.write_text(
+        SKOPEO.format(python=sys.executable, now=int(time.time())), encoding="utf-8"
+    )
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", path)
+    return program
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
-def test_images_are_raised_within_their_major_version(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("skopeo")
+def test_images_are_raised_within_their_major_version(small: Path) -> None:
     files = {
         f"{RAW}/compose.yaml": "services:\n  proxy:\n    image: nginx:1.30-alpine\n",
         f"{RAW}/.github/workflows/ci.yml": (
@@ -401,20 +412,9 @@ def test_images_are_raised_within_their_major_version(
         (small / path).parent.mkdir(parents=True, exist_ok=True)
         (small / path).write_text(text, encoding="utf-8")
     commit(small, "Images")
-    skopeo = small.parent / "bin" / "skopeo"
-    skopeo.parent.mkdir()
-    skopeo.write_text(
-        SKOPEO.format(python=sys.executable, now=int(time.time())), encoding="utf-8"
-    )
-    skopeo.chmod(0o755)
-    monkeypatch.setenv(
-        "PATH", os.pathsep.join([str(skopeo.parent), os.environ["PATH"]])
-    )
     printed = renew(small, PRESENT)
-    assert (
-        "| nginx-alpine | 1.30 | 1.32 |\n"
-        "| owasp/dependency-check | 12.2.2 | 12.10.1 |\n"
-    ) in printed
+    assert "\n| nginx-alpine | 1.30 | 1.32 |\n" in printed
+    assert "\n| owasp/dependency-check | 12.2.2 | 12.10.1 |\n" in printed
     left = [
         "nginx 2 is out.",
         "not read: the tags of postgres, by skopeo",
@@ -428,7 +428,48 @@ def test_images_are_raised_within_their_major_version(
         read(small, "tests/test_compose.py")
         == 'IMAGES = "nginx:1.32-alpine", "my-nginx:1.30-alpine"\n'
     )
-    assert changed(small) == files.keys() - {f"{RAW}/.github/workflows/ci.yml"}
+    pinned = {f"{RAW}/Dockerfile"}
+    assert changed(small) - pinned == files.keys() - {f"{RAW}/.github/workflows/ci.yml"}
+
+
+def digest_of(image: str) -> str:
+    """Return the digest that the stand-in for skopeo prints."""
+    return "sha256:" + image.encode().hex()[:64].zfill(64)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
+def test_images_get_the_digest_of_their_tag(small: Path, skopeo: Path) -> None:
+    compose, workflow = f"{RAW}/compose.yaml", f"{RAW}/.github/workflows/ci.yml"
+    old = digest_of("old")
+    (small / compose).write_text(
+        f"image: nginx:1.30-alpine@{old}\n"
+        'image: "my-site:${RELEASE:-latest}"\n'
+        f"image: redis:8@{old}\n",
+        encoding="utf-8",
+    )
+    (small / workflow).parent.mkdir(parents=True)
+    (small / workflow).write_text("image: nginx:1.30-alpine\n", encoding="utf-8")
+    commit(small, "Images")
+    printed = renew(small, PRESENT)
+    assert read(small, compose) == (
+        f"image: nginx:1.32-alpine@{digest_of('nginx:1.32-alpine')}\n"
+        'image: "my-site:${RELEASE:-latest}"\n'
+        f"image: redis:8@{digest_of('redis:8')}\n"
+    )
+    # No bot would raise it there.
+    assert read(small, workflow) == "image: nginx:1.32-alpine\n"
+    python = "python:3.14-slim-trixie"
+    assert f"FROM {python}@{digest_of(python)}\n" in read(small, f"{RAW}/Dockerfile")
+    assert f"| {python} | no digest | sha256:" in printed
+    unread = printed.partition("Without a digest, since skopeo cannot read them:")[2]
+    assert unread.startswith("\n\n- ghcr.io/astral-sh/uv:0.13.9\n")
+    commit(small, "Renew")
+    skopeo.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    # Without skopeo, the same tags keep their digests, and a new one has none.
+    assert "Python 3.15 is added." in renew(small, PRESENT, "--python")
+    assert changed(small) >= {f"{RAW}/Dockerfile"}
+    assert compose not in changed(small)
+    assert "FROM python:3.15-slim-trixie\n" in read(small, f"{RAW}/Dockerfile")
 
 
 def test_due_actions_are_listed(small: Path) -> None:
@@ -681,14 +722,15 @@ def test_own_workflows_are_left_alone_and_listed(machine: Machine) -> None:
     assert read(pulled, WORKFLOW) == FILES[WORKFLOW]
     assert "uv:0.14.0" in read(pulled, f"{RAW}/Dockerfile")
     assert (
-        '\n-          version: "0.13.9"\n+          version: "0.14.0"\n' in request.body
+        "\n-    container: ghcr.io/astral-sh/uv:0.13.9-trixie\n"
+        "+    container: ghcr.io/astral-sh/uv:0.14.0-trixie\n" in request.body
     )
     assert (
         "- not read: the releases of acme/other, actions/checkout, astral-sh/setup-uv\n"
         in request.body
     )
     run(pulled, "git", "apply", str(request.artifact / "renewal" / "workflows.patch"))
-    assert 'version: "0.14.0"' in read(pulled, WORKFLOW)
+    assert "uv:0.14.0-trixie" in read(pulled, WORKFLOW)
     # Merged without them: nothing else is due, so there is no request.
     run(machine.remote, "git", "update-ref", "refs/heads/main", "refs/heads/renewal")
     again = run_workflow(machine, releases=PRESENT + NEWER)

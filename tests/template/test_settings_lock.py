@@ -31,6 +31,22 @@ def test_new_project_has_its_settings_in_the_lock(
     assert lock == compute(folder), "run python -m tests.support.settings_lock"
 
 
+def test_project_for_a_platform_needs_a_place_where_photos_last(
+    project: Project,
+) -> None:
+    site = project(ON_PLATFORM)
+    check = (sys.executable, "manage.py", "check", "--deploy")
+    environment = production(site)
+    run(site, *check, **environment)
+    del environment["MEDIA_ROOT_IS_PERSISTENT"]
+    with pytest.raises(
+        AssertionError, match=r"STORAGE_URL: .+ every photo at the next"
+    ):
+        run(site, *check, **environment)
+    bucket = "s3://key:secret@s3.example.com/photos?region=eu"
+    run(site, *check, **environment, STORAGE_URL=bucket)
+
+
 # Lines at the end of config/settings.py, and an error that names each.
 BROKEN = {
     'MIDDLEWARE.remove("django.middleware.csrf.CsrfViewMiddleware")': "E116",

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from secure_django.testing import HANG_SECONDS, HTTPSClient
 from secure_django.web import health
+from secure_django.web.links import absolute_url
 
 
 def test_live_needs_no_service(client: HTTPSClient) -> None:
@@ -153,10 +154,7 @@ def test_security_txt_has_a_contact_and_has_not_expired(client: HTTPSClient) -> 
     response = client.get("/.well-known/security.txt")
     fields = dict(row.split(": ", 1) for row in response.text.splitlines())
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert (
-        fields["Canonical"]
-        == f"https://{settings.DOMAIN_NAME}/.well-known/security.txt"
-    )
+    assert fields["Canonical"] == absolute_url("/.well-known/security.txt")
     assert "Preferred-Languages" in fields
     assert fields["Contact"] == f"mailto:{settings.SECURITY_CONTACT}"
     expires = datetime.fromisoformat(fields["Expires"])

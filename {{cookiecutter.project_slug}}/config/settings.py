@@ -46,6 +46,11 @@ DATABASES = {
     )
 }
 CACHES = {"default": env.read("CACHE_URL", conf.cache_url, "db://django_cache")}
+# % if cookiecutter.deployment == "platform"
+# The disk of a container ends with it, so the site does not start without a bucket.
+MEDIA_ROOT_IS_PERSISTENT = env.read("MEDIA_ROOT_IS_PERSISTENT", conf.boolean, "off")
+
+# % endif
 MAILERS = conf.mailers(
     env.read("EMAIL_URL", conf.email_url, env.in_debug("console://"))
 )

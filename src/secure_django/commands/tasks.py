@@ -88,6 +88,10 @@ TASKS: dict[str, Any] = {
         " poe security bandit leaks",
         "cmd": "python -m secure_django.scans",
     },
+    "images": {
+        "help": "Name the images that have no digest",
+        "cmd": "python -m secure_django.commands.images",
+    },
     "ci": {
         "help": "Run check, test and security",
         "sequence": ["check", "test", "security"],

@@ -9,16 +9,26 @@ comes from the environment: .env.example of a project documents each variable.
 from typing import Any
 
 from secure_django.conf import boolean, env, number, origins, secret_keys
-from secure_django.conf.environment import heartbeat_url, photo_folder, storage_url
+from secure_django.conf.environment import (
+    heartbeat_url,
+    photo_folder,
+    site_url,
+    storage_url,
+)
 
 # What differs between machines
 
 # Older keys, during a rotation.
 SECRET_KEY_FALLBACKS = env.read("SECRET_KEY_FALLBACKS", secret_keys, "")
 CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS", origins, "")
+# For links in emails and for webhooks. If it is empty, secure_django.web.links has a
+# default.
+SITE_URL = env.read("SITE_URL", site_url, "")
 HEARTBEAT_URL = env.read("HEARTBEAT_URL", heartbeat_url, "")
 TRUSTED_PROXY_COUNT = env.read("TRUSTED_PROXY_COUNT", number(0), "0")
 CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")
+# How long the processes may take to end after a signal.
+GRACE_SECONDS = env.read("GRACE_SECONDS", number(10, 3600), "60")
 MEDIA_ROOT = env.read("MEDIA_ROOT", photo_folder(env.base_dir), "media")
 UPLOAD_MAX_BYTES = env.read("UPLOAD_MAX_BYTES", number(1, 20 * 1024**2), "10485760")
 # With 0, FORMATS of secure_django.photos.images has the limits.

@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 
 from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
 from secure_django.extras import importing, is_installed, require_django
 
@@ -44,6 +45,7 @@ POSTGRESQL_URL = re.compile(
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
 REDIS_URL = re.compile(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?")
+SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})(:\d{{1,5}})?")
 HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?")
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"
@@ -173,6 +175,34 @@ class Environment:
                 "SECURE_HSTS_PRELOAD",
                 "Needs SECURE_HSTS_INCLUDE_SUBDOMAINS: browsers list whole domains.",
             )
+        if not self.debug:
+            self.check_site_url()
+            self.check_photos_last()
+
+    def check_site_url(self) -> None:
+        url = SITE_URL.fullmatch(self.values.get("SITE_URL") or "")
+        if url is None:
+            return
+        if url["scheme"] != "https":
+            self.add_problem("SITE_URL", "Must begin with https:// without DEBUG.")
+        hosts_of_site = self.values.get("ALLOWED_HOSTS")
+        if hosts_of_site and not validate_host(url["host"], hosts_of_site):
+            self.add_problem(
+                "SITE_URL",
+                "ALLOWED_HOSTS must have its host: the site refuses others, so links"
+                " in emails would lead nowhere.",
+            )
+
+    def check_photos_last(self) -> None:
+        """Only a project for a platform reads MEDIA_ROOT_IS_PERSISTENT."""
+        is_temporary = self.values.get("MEDIA_ROOT_IS_PERSISTENT") is False
+        if is_temporary and not self.values.get("STORAGE_URL"):
+            self.add_problem(
+                "STORAGE_URL",
+                "Is not set, so the site would lose every photo at the next release,"
+                " with the disk of its container. Name a bucket, or mount a volume at"
+                " MEDIA_ROOT and set MEDIA_ROOT_IS_PERSISTENT=on.",
+            )
 
     def stop_on_problems(self) -> None:
         """Stop manage.py and gunicorn with all problems (ImproperlyConfigured)."""
@@ -253,6 +283,11 @@ time_zone = text(
     available_timezones().__contains__, "Must be a time zone such as Europe/Berlin."
 )
 sender = text(SENDER.fullmatch, "Must be one email address.")
+site_url = text(
+    lambda value: not value or SITE_URL.fullmatch(value),
+    "Must be a scheme and a host in lowercase, such as https://staging.example.com,"
+    " without a path.",
+)
 heartbeat_url = text(HEARTBEAT_URL.fullmatch, "Must begin with https:// and a host.")
 
 

@@ -67,6 +67,9 @@ class CanonicalEnvironment(Environment):
         value: T = self.values[name]
         return value
 
+    def check_together(self) -> None:
+        """Accept what one machine may not have together, such as no bucket."""
+
     @property
     def masks(self) -> dict[int, str]:
         """Return the names of variables without a default, by the id of their value."""

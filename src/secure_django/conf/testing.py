@@ -27,6 +27,8 @@ def example_values() -> dict[str, str]:
         "EMAIL_URL": "submission://localhost",
         "DEFAULT_FROM_EMAIL": "site@example.com",
         "MEDIA_ROOT": os.path.join(scratch.name, "media"),
+        # For a project on a platform: its tests have no bucket.
+        "MEDIA_ROOT_IS_PERSISTENT": "on",
         "CLOUDINARY_URL": "cloudinary://key:secret@cloud",
     }
 

@@ -18,6 +18,7 @@ from django.urls import reverse
 from secure_django.extras import importing
 from secure_django.mail.outbox import subject_of_site
 from secure_django.models import Mail
+from secure_django.web.links import absolute_url
 
 with importing("secure_django.mail.invitations", extra="site"):
     from allauth.core import ratelimit
@@ -50,7 +51,7 @@ def send_invitation(
     path = reverse(view, args=arguments)
     if not is_within_limits(request, address):
         return False
-    url = f"https://{settings.DOMAIN_NAME}{path}"
+    url = absolute_url(path)
     context = {"project_name": settings.SITE_NAME, "url": url}
     title = render_to_string(f"{template}_subject.txt", context).strip()
     body = render_to_string(f"{template}_message.txt", context).strip()

@@ -16,6 +16,8 @@ MODERATION_STUCK_HOURS = 24
 DECODER_MAY_BE_UNCONFINED = False
 # Its address, if `default` of STORAGES is a bucket: photos are then redirected there.
 BUCKET_URL = ""
+# How long the server may take to end after a signal: uploads end in this time.
+GRACE_SECONDS = 60
 PHOTO_MODERATION_BACKEND = "secure_django.photos.moderation.backends.StaffReviewBackend"
 # Keeps no file over UPLOAD_MAX_BYTES, and writes no temporary files.
 FILE_UPLOAD_HANDLERS = ["secure_django.photos.uploadhandler.MaxSizeUploadHandler"]

@@ -4,6 +4,7 @@ A process of its own decodes and encodes the image.
 """
 
 import logging
+import math
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +59,8 @@ CPU_SECONDS = 3
 # On a busy machine, a photo waits for the processor far longer than it uses it, since
 # pages go first. Together with WAIT_SECONDS, the limit is below a proxy's timeout (60).
 WALL_SECONDS = 40
+# When the upload has to be decoded, by time.monotonic().
+decoding_ends_at: ContextVar[float] = ContextVar("decoding_ends_at", default=math.inf)
 MEMORY_BYTES = 1024**3
 # The answer of a decoder starts with the width and height of the first variant and the
 # length of each file, or with the code of an error, padded with spaces.
@@ -216,7 +220,8 @@ def run_decoder(
     with start_decoder(max_pixels) as decoder:
         stdin: Any = decoder.stdin
         stdout: Any = decoder.stdout
-        timer = Timer(WALL_SECONDS, partial(kill_decoder, decoder))
+        seconds_left = min(WALL_SECONDS, decoding_ends_at.get() - started)
+        timer = Timer(max(seconds_left, 0), partial(kill_decoder, decoder))
         timer.start()
         with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
             stdin.write(content)

@@ -19,6 +19,7 @@ from secure_django.photos.images import (
     CPU_SECONDS,
     RETRY_SECONDS,
     WALL_SECONDS,
+    decoding_ends_at,
     upload_error,
 )
 from secure_django.turns import Busy, Turns
@@ -27,6 +28,9 @@ from secure_django.web.client import client_network
 
 MOST_WAITING = 2  # in each process, so that threads remain for pages
 WAIT_SECONDS = 15
+# Of GRACE_SECONDS: for requests that still arrive on open connections (2 seconds), and
+# for what follows the decoding.
+RESERVED_SECONDS = 4
 # Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
 # bounded list.
 STEP_SECONDS = 10
@@ -47,14 +51,21 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     lock_key = f"upload:{owner.pk}"
     lock_account(lock_key, photos)
     used: list[float] = []
+    token = decoding_ends_at.set(time.monotonic() + upload_seconds())
     try:
         with charged_decoder(owner, photos, used):
             yield used
     finally:
+        decoding_ends_at.reset(token)
         with suppress(Exception):
             if not used:  # refused
                 cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
             cache.delete(lock_key)
+
+
+def upload_seconds() -> int:
+    """Return how long an upload may take that ends before its process has to."""
+    return int(settings.GRACE_SECONDS) - RESERVED_SECONDS
 
 
 def lock_account(lock_key: str, photos: int) -> None:
@@ -111,7 +122,9 @@ def decoder(*used: float) -> Iterator[None]:
     """Hold this process's only decoder. The caller that has used least is next."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(decoding.hold(*used))
+            # Two thirds of the time remain for the decoder.
+            seconds = upload_seconds() / 3
+            stack.enter_context(decoding.hold(*used, at_most=seconds))
         except Busy:
             raise upload_error("busy", retry_after=RETRY_SECONDS) from None
         yield

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from secure_django.mail.outbox import subject_of_site
 from secure_django.photos.models import Photo, PhotoQuerySet
 from secure_django.user import User
+from secure_django.web.links import absolute_url
 
 BATCH_SIZE = 20
 
@@ -66,7 +67,7 @@ def build_email(owner: User, photos: list[Photo]) -> EmailMessage:
     context = {
         "photos": photos,
         "project_name": settings.SITE_NAME,
-        "origin": f"https://{settings.DOMAIN_NAME}",
+        "origin": absolute_url(),
     }
     title = ngettext(
         "A decision on your photo", "Decisions on your photos", len(photos)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from secure_django.web.caching import microcache
+from secure_django.web.links import absolute_url
 
 
 @login_not_required
@@ -31,7 +32,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
     lines = [
         f"Contact: mailto:{settings.SECURITY_CONTACT}",
         f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
-        f"Canonical: https://{settings.DOMAIN_NAME}/.well-known/security.txt",
+        f"Canonical: {absolute_url(request.path)}",
         "Preferred-Languages: en",
     ]
     return HttpResponse(

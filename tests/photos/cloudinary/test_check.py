@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from secure_django.photos.cloudinary import client, environment
 from secure_django.photos.cloudinary.management.commands import cloudinary_check
+from secure_django.web.links import absolute_url
 from tests.photos.cloudinary.stub import Cloud, Handler, Notify, approval
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +114,7 @@ def test_webhook_that_is_not_reached_is_named(
     is_fine, output = run_check(capsys, seconds=0)
     assert not is_fine
     assert "ok   add-on aws_rek: answers rejected" in output
-    url = f"https://{settings.DOMAIN_NAME}/webhooks/cloudinary/"
+    url = absolute_url("/webhooks/cloudinary/")
     assert f"BAD  webhook: no notification arrived at {url}." in output
 
 

@@ -57,4 +57,6 @@ def test_pod_lives_as_long_as_its_uploads() -> None:
     longest = number(r"terminationGracePeriodSeconds: (\d+)", text)
     before = number(r"sleep (\d+); kill -QUIT", text)
     nginx = number(r"worker_shutdown_timeout (\d+)s;", read("network.yaml"))
-    assert longest > before + nginx + gunicorn.get("graceful_timeout", 30)
+    assert longest > before + nginx + gunicorn["graceful_timeout"]
+    worker = number(r"terminationGracePeriodSeconds: (\d+)", read("worker.yaml"))
+    assert worker >= settings.GRACE_SECONDS

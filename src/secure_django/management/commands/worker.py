@@ -1,26 +1,30 @@
 import faulthandler
 import logging
 import math
+import os
 import signal
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from threading import Event, Lock, Thread
-from typing import Any
+from threading import Event, Lock, Thread, Timer
+from typing import Any, Never
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from secure_django import jobs
-from secure_django.jobs import WORKER_HERE, Job, keepalive
+from secure_django.jobs import HERE, WORKER_HERE, Job, keepalive
 from secure_django.logging import request_id
 from secure_django.models import LastRun
 
 logger = logging.getLogger(__name__)
 PAUSE = 5  # seconds between two passes, unless a job is due more often
+# Of GRACE_SECONDS, for the process to end.
+RESERVED_SECONDS = 2
 RECORD_PAUSE = 60  # seconds between two records of a job: some run each second
 recorded_at: dict[Job, float] = {}
 deadlines: dict[str, float] = {}  # of the present job of each lane
@@ -59,12 +63,21 @@ def run_once() -> None:
 def run_until_signal() -> None:
     """Run the jobs that are due until a signal stops the process.
 
-    The process stops after the present jobs. Each lane has a thread.
+    The process stops after the present jobs, or when GRACE_SECONDS are over. Each lane
+    has a thread.
     """
     stop = Event()
     ordered = jobs_in_order()
+    deadline = Timer(settings.GRACE_SECONDS - RESERVED_SECONDS, leave_jobs)
+    deadline.daemon = True
+
+    def stop_in_time(*_: object) -> None:
+        stop.set()
+        if deadline.ident is None:  # the first signal
+            deadline.start()
+
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, stop_in_time)
     lanes = {job.lane for job in jobs.JOBS} - {""}
     threads = [Thread(target=run_lane, args=(lane, ordered, stop)) for lane in lanes]
     for thread in threads:
@@ -72,8 +85,28 @@ def run_until_signal() -> None:
     run_lane("", ordered, stop)
     for thread in threads:
         thread.join()
+    deadline.cancel()
+    sign_off()
+
+
+def sign_off() -> None:
     with suppress(DatabaseError):  # then `status` reports this worker for a day
         LastRun.objects.filter(name=WORKER_HERE).delete()
+
+
+def leave_jobs() -> Never:
+    """Exit within a job, before the supervisor kills the process.
+
+    Each job is safe to repeat.
+    """
+    logger.warning("a job has not ended in time, so it will be repeated")
+    try:
+        sign_off()
+        with suppress(DatabaseError):  # they do not hang
+            rows = LastRun.objects.filter(name__startswith="job ")
+            rows.filter(name__endswith=HERE).delete()
+    finally:
+        os._exit(0)
 
 
 def jobs_in_order() -> list[Job]:

@@ -31,6 +31,7 @@ from django.utils.translation import gettext_noop as _
 from urllib3 import encode_multipart_formdata  # noqa: TID251  # it sends nothing
 
 from secure_django.fetch import BoundedSocket
+from secure_django.web.links import absolute_url
 
 TYPE = "authenticated"  # such an asset needs a signed URL for each delivery
 CONNECT_SECONDS = 5  # for each IP address of Cloudinary: several may not answer
@@ -201,7 +202,7 @@ def send(action: str, file: JsonObject | None = None, **fields: str) -> JsonObje
 
 
 def notification_url() -> str:
-    return f"https://{settings.DOMAIN_NAME}{reverse('cloudinary_webhook')}"
+    return absolute_url(reverse("cloudinary_webhook"))
 
 
 def upload(public_id: str, file: IO[bytes], moderation: str) -> Answer:
