@@ -1072,13 +1072,13 @@ MUTATIONS = [
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"secure_django.web.middleware.CacheDownMiddleware",\n'
+        '"secure_django.web.middleware.UnavailableMiddleware",\n'
         '"secure_django.login.middleware.FormTurnMiddleware",',
         '"secure_django.login.middleware.FormTurnMiddleware",\n'
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"secure_django.web.middleware.CacheDownMiddleware",',
+        '"secure_django.web.middleware.UnavailableMiddleware",',
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation(

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import resolve
@@ -20,15 +19,16 @@ from secure_django.logging import log_event, request_id, user_id
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import error_page, too_large
 from secure_django.web.proxies import ProxyCount
+from secure_django.web.unavailable import unavailable_page
 
 __all__ = [
     "KNOWN_METHODS",
     "BodySizeMiddleware",
-    "CacheDownMiddleware",
     "RequestLogMiddleware",
     "RequestValidationMiddleware",
     "ResponseHeadersMiddleware",
     "SessionTimeoutMiddleware",
+    "UnavailableMiddleware",
 ]
 
 # Each view restricts them further. A view that forgets to would otherwise answer TRACE.
@@ -209,10 +209,11 @@ def is_renewal_due(session: SessionBase, now: datetime) -> bool:
     return now - datetime.fromisoformat(renewed) >= RENEW_AFTER
 
 
-class CacheDownMiddleware(MiddlewareMixin):
-    """Answer 503 while the cache that counts attempts is down.
+class UnavailableMiddleware(MiddlewareMixin):
+    """Answer 503 while a service that a view needs is down, such as the database.
 
-    Log requests over a rate limit.
+    Without the cache, for example, attempts cannot be counted. Log requests over a rate
+    limit.
     """
 
     def process_response(
@@ -225,11 +226,6 @@ class CacheDownMiddleware(MiddlewareMixin):
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
-        try:
-            cache.get("reached")
-        except Exception:  # each cache driver raises exceptions of its own
-            logging.getLogger(__name__).exception(
-                "cache unavailable, attempts cannot be counted"
-            )
-            return error_page(request, name="503")
-        return None
+        if settings.DEBUG:
+            return None  # a developer needs Django's page
+        return unavailable_page(request, exception)
