@@ -44,12 +44,19 @@ access = logging.getLogger("access")
 class RequestLogMiddleware(MiddlewareMixin):
     """Give the request an id, a trusted proxy's or a new one, and log the response.
 
-    The log contains neither path nor query string.
+    The log contains neither path nor query string. Compare each request with
+    TRUSTED_PROXY_COUNT, before a redirect that a wrong count causes.
     """
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.proxies = ProxyCount()
 
     def __call__(self, request: HttpRequest) -> Any:
         request_id.set(trusted_request_id(request) or uuid4().hex)
         started = time.monotonic()
+        if request.path_info not in HEALTH_PATHS:
+            self.proxies.count_request(request)
         response: Any = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
         seconds = time.monotonic() - started
@@ -107,10 +114,6 @@ def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:
 class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
-    def __init__(self, get_response: Any) -> None:
-        super().__init__(get_response)
-        self.proxies = ProxyCount()
-
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info in HEALTH_PATHS:
             # Load balancers can set neither Host nor the headers of proxies, and do not
@@ -118,7 +121,6 @@ class RequestValidationMiddleware(MiddlewareMixin):
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
-        self.proxies.count_request(request)
         check_encoding(request)
         client_network.set(network_of(client_ip(request)))
         if not settings.DEBUG:
