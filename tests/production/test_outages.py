@@ -1,0 +1,135 @@
+"""A running site whose services are down, frozen or killed."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import WITH_GALLERY, Project
+from tests.support.images import encode, landscape
+from tests.support.live import OWNER, Response, Visitor, serve
+from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.services import wait_until
+
+pytestmark = [
+    pytest.mark.tier("whole"),
+    pytest.mark.skipif(sys.platform != "linux", reason="/proc names the processes."),
+]
+
+PHOTO = encode(landscape(1, (2000, 1500)))
+ANSWER_SECONDS = 10
+HEADERS = {
+    "Content-Security-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Permissions-Policy",
+    "Referrer-Policy",
+    "Strict-Transport-Security",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "X-Request-ID",
+}
+
+
+def children(pid: int) -> list[int]:
+    """Return the process IDs of a process's children."""
+    names = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(name) for name in names.split()]
+
+
+@contextmanager
+def stopped(server: PostgreSQL) -> Iterator[None]:
+    """Stop the database."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def frozen(server: PostgreSQL) -> Iterator[None]:
+    """Let the database and its connections be silent, while the kernel answers."""
+    assert server.process
+    pids = [server.process.pid, *children(server.process.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@dataclass
+class Outage:
+    """Requests that are sent while the database is down, by their names."""
+
+    owner: Visitor
+    other: Visitor
+    token: str
+
+    def requests(self) -> dict[str, Callable[[], Response]]:
+        """Return them: pages of a user, of a visitor, and an upload."""
+        return {
+            "start page": lambda: self.owner.get("/"),
+            "own photos": lambda: self.owner.get("/photos/mine/"),
+            "account": lambda: self.owner.get("/accounts/password/change/"),
+            "admin": lambda: self.owner.get("/admin/"),
+            "upload": lambda: self.owner.upload(PHOTO * 4, token=self.token),
+            "start page of a visitor": lambda: self.other.get("/"),
+        }
+
+
+def check_page(name: str, response: Response, seconds: float) -> None:
+    """Fail unless it is the designed page, in time."""
+    assert response.status == 503, (name, response.text)
+    assert "<h1>Temporarily unavailable</h1>" in response.text, name
+    assert response.text.rstrip().endswith("</html>"), name
+    assert response.headers["X-Request-ID"] in response.text, name
+    assert set(response.headers) >= HEADERS, name
+    assert seconds < ANSWER_SECONDS, name
+
+
+def timed(request: Callable[[], Response]) -> tuple[Response, float]:
+    started = time.monotonic()
+    response = request()
+    return response, time.monotonic() - started
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize("fault", [stopped, frozen])
+def test_each_page_is_the_designed_one_without_a_database(
+    fault: Callable[..., object], project: Project
+) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(running_postgresql())
+        url = server.create_database()
+        site = stack.enter_context(serve(project(WITH_GALLERY), DATABASE_URL=url))
+        owner = site.visitor(OWNER)
+        requests = Outage(owner, site.visitor(), owner.token("/photos/upload/"))
+        # Each thread keeps a connection, which the fault meets.
+        with ThreadPoolExecutor(16) as threads:
+            list(threads.map(lambda _: owner.get("/"), range(48)))
+        with fault(server):  # type: ignore[attr-defined]
+            for name, request in requests.requests().items():
+                check_page(name, *timed(request))
+            with ThreadPoolExecutor(32) as threads:
+                answers = threads.map(
+                    lambda _: timed(lambda: owner.get("/")), range(64)
+                )
+                for response, seconds in answers:
+                    check_page("crowd", response, seconds)
+        wait_until(lambda: owner.get("/").status == 200, "the site did not recover")
+        assert owner.get("/photos/mine/").status == 200  # still logged in
+        lines = site.log.read_text(encoding="utf-8").splitlines()
+        named = [line for line in lines if "database unavailable" in line]
+        assert len(named) == 1
+        assert not any("Internal Server Error" in line for line in lines)
