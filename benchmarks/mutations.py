@@ -70,6 +70,8 @@ LIMITS = "src/secure_django/photos/limits.py"
 TURNS = "src/secure_django/turns.py"
 FORM_TURNS = "src/secure_django/login/middleware.py"
 PROXIES = "src/secure_django/web/proxies.py"
+UNAVAILABLE = "src/secure_django/web/unavailable.py"
+DRIVER = "src/secure_django/postgresql/driver.py"
 CLIENT = "src/secure_django/web/client.py"
 HEALTH = "src/secure_django/web/health.py"
 MODELS = "src/secure_django/photos/models.py"
@@ -814,7 +816,7 @@ MUTATIONS = [
     Mutation(
         "log-in allowed while attempts cannot be counted",
         MIDDLEWARE,
-        'return error_page(request, name="503")',
+        "return unavailable_page(request, exception)",
         "return None",
     ),
     Mutation(
@@ -2014,6 +2016,78 @@ MUTATIONS = [
     ),
     Mutation(
         "bodies unlimited", MIDDLEWARE, "int(size) > settings.BODY_MAX_BYTES", "False"
+    ),
+    Mutation(
+        "service that is down taken for an error",
+        UNAVAILABLE,
+        "page = unavailable_page(request, error) if isinstance(error, Exception)"
+        " else None",
+        "page = None",
+    ),
+    Mutation(
+        "session read after its store failed",
+        UNAVAILABLE,
+        "session.accessed = False",
+    ),
+    Mutation(
+        "upload unread while a service is down",
+        UNAVAILABLE,
+        "log_service(service, error)\ndiscard_body(request)",
+        "log_service(service, error)",
+    ),
+    Mutation(
+        "read-only disk taken for an error",
+        UNAVAILABLE,
+        "errno.EROFS, ",
+        "",
+    ),
+    Mutation(
+        "wait for PostgreSQL without a limit",
+        DRIVER,
+        "return super().wait(gen, interval, limit)",
+        "return super().wait(gen, interval)",
+    ),
+    Mutation(
+        "query not cancelled at the limit",
+        DRIVER,
+        "self.cancel_safe(timeout=CANCEL_SECONDS)",
+        "pass",
+    ),
+    Mutation(
+        "lock of an account outlives its process",
+        LIMITS,
+        "LEASE_SECONDS = 4",
+        "LEASE_SECONDS = 75",
+    ),
+    Mutation(
+        "lock of an account not renewed",
+        LIMITS,
+        "cache.touch(lock_key, LEASE_SECONDS)",
+        "pass",
+    ),
+    Mutation(
+        "upload unlocks the next one",
+        LIMITS,
+        "ended.set()\nwith suppress(Exception):\nif cache.get(lock_key) == holder:",
+        "ended.set()\nwith suppress(Exception):\n    if True:",
+    ),
+    Mutation(
+        "lack of memory called busy",
+        IMAGES,
+        "if decoder.returncode == -SIGKILL and not late.is_set():",
+        "if False:",
+    ),
+    Mutation(
+        "redirect to itself not counted",
+        PROXIES,
+        "is_loop = is_of_a_loop(request)",
+        "is_loop = False",
+    ),
+    Mutation(
+        "forged redirect raises an alarm",
+        PROXIES,
+        "except ValueError:\nreturn False",
+        "except ValueError:\n    return False\nreturn False",
     ),
     Mutation(
         "large body unread",

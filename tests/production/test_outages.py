@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
+from secure_django.photos import images
+from secure_django.photos.limits import LEASE_SECONDS
 from tests.support.baking import WITH_GALLERY, Project
 from tests.support.images import encode, landscape
-from tests.support.live import OWNER, Response, Visitor, serve
-from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.live import HANG_SECONDS, OWNER, Response, Visitor, serve
+from tests.support.postgresql import Database, PostgreSQL, running_postgresql
 from tests.support.services import wait_until
 
 pytestmark = [
@@ -133,3 +137,73 @@ def test_each_page_is_the_designed_one_without_a_database(
         named = [line for line in lines if "database unavailable" in line]
         assert len(named) == 1
         assert not any("Internal Server Error" in line for line in lines)
+
+
+DECODER = """
+import os, sys, time
+
+open({started!r}, "w").close()
+while os.path.exists({marker!r}) and os.getppid() == int(sys.argv[1]):
+    time.sleep(0.05)
+os.execv(sys.executable, [sys.executable, "-I", {decoder!r}, *sys.argv[1:]])
+"""
+SLOW_DECODER = """
+from pathlib import Path
+from secure_django.photos import images
+images.DECODER = Path({path!r})
+"""
+
+
+def refused_by_lock(response: Response) -> bool:
+    return response.status == 429 and "still being processed" in response.text
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.parametrize("cache", ["database", "redis"])
+def test_account_can_upload_soon_after_its_process_was_killed(
+    cache: str,
+    project: Project,
+    tmp_path: Path,
+    postgresql: Database,
+    request: pytest.FixtureRequest,
+) -> None:
+    folder = project(WITH_GALLERY)
+    marker = tmp_path / "decoding"
+    script = tmp_path / "decoder.py"
+    started = tmp_path / "started"
+    names = {
+        "started": str(started),
+        "marker": str(marker),
+        "decoder": str(images.DECODER),
+    }
+    script.write_text(DECODER.format(**names), encoding="utf-8")
+    with (folder / "config" / "settings.py").open("a", encoding="utf-8") as settings:
+        settings.write(SLOW_DECODER.format(path=str(script)))
+    variables = {"DATABASE_URL": postgresql()}
+    if cache == "redis":
+        variables["CACHE_URL"] = request.getfixturevalue("redis")
+    with serve(folder, **variables) as site, ThreadPoolExecutor(1) as threads:
+        owner = site.visitor(OWNER)
+        token = owner.token("/photos/upload/")
+        upload = partial(owner.upload, PHOTO, token=token)
+        marker.touch()
+        first = threads.submit(upload)
+        wait_until(started.exists, "no upload began")
+        # The lock lasts as long as the upload.
+        time.sleep(LEASE_SECONDS + 2)
+        assert refused_by_lock(upload())
+        (worker,) = site.workers()
+        os.kill(worker, signal.SIGKILL)
+        killed_at = time.monotonic()
+        marker.unlink()
+        with pytest.raises((OSError, HTTPException)):
+            first.result(HANG_SECONDS)
+        wait_until(lambda: is_stored(upload), "the account stayed locked")
+        assert time.monotonic() - killed_at < LEASE_SECONDS + 2
+
+
+def is_stored(upload: Callable[[], Response]) -> bool:
+    try:
+        return upload().status == 302
+    except (OSError, HTTPException):  # no worker listens yet
+        return False

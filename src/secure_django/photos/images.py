@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event, Timer
 from typing import Any, BinaryIO, NamedTuple
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -26,7 +27,6 @@ from django.template.defaultfilters import floatformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from secure_django.models import LastRun
 from secure_django.photos.purposes import Purpose
 
 __all__ = ["retry_after", "upload_error"]
@@ -295,8 +295,10 @@ def report_lack_of_memory() -> None:
         " up to %d MiB beside the web process that starts it",
         MEMORY_BYTES // 1024**2,
     )
+    # Settings can import this module, before there are models.
+    last_run = apps.get_model("secure_django", "LastRun")
     try:
-        LastRun.objects.update_or_create(
+        last_run.objects.update_or_create(
             name=LACK_OF_MEMORY, defaults={"at": timezone.now()}
         )
     except DatabaseError:

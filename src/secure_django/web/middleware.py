@@ -214,8 +214,8 @@ def is_renewal_due(session: SessionBase, now: datetime) -> bool:
 class UnavailableMiddleware(MiddlewareMixin):
     """Answer 503 while a service that a view needs is down, such as the database.
 
-    Without the cache, for example, attempts cannot be counted. Log requests over a rate
-    limit.
+    Without the cache, for example, attempts cannot be counted. `handler500` answers
+    what middleware raises. Log requests over a rate limit.
     """
 
     def process_response(
