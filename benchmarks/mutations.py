@@ -2028,6 +2028,7 @@ MUTATIONS = [
         "session read after its store failed",
         UNAVAILABLE,
         "session.accessed = False",
+        "pass",
     ),
     Mutation(
         "upload unread while a service is down",
@@ -2086,8 +2087,8 @@ MUTATIONS = [
     Mutation(
         "forged redirect raises an alarm",
         PROXIES,
-        "except ValueError:\nreturn False",
-        "except ValueError:\n    return False\nreturn False",
+        'return scheme == "https" and not is_public(peer)',
+        'return scheme == "https"',
     ),
     Mutation(
         "large body unread",

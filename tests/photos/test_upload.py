@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -358,12 +358,14 @@ def test_lock_of_an_account_ends_with_its_process(
         with limits.locked_account(user):
             held = cache.get(key)
     assert held
-    with limits.locked_account(user):
-        # The first upload, that the lock outlived, ends while the next one runs.
-        now += 5
-        with limits.locked_account(user):
-            held = cache.get(key)
-            assert held
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(limits.locked_account(user))
+    now += 5
+    second.enter_context(limits.locked_account(user))
+    held = cache.get(key)
+    first.close()  # it has lost its lock to the second one
+    assert cache.get(key) == held
+    second.close()
     assert cache.get(key) is None
 
 

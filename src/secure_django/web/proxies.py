@@ -60,7 +60,8 @@ def is_of_a_loop(request: HttpRequest) -> bool:
     if settings.TRUSTED_PROXY_COUNT or request.is_secure():
         return False
     scheme = request.META.get("HTTP_X_FORWARDED_PROTO", "")
-    return scheme == "https" and not is_public(request.META.get("REMOTE_ADDR", ""))
+    peer = request.META.get("REMOTE_ADDR", "")
+    return scheme == "https" and not is_public(peer)
 
 
 def is_public(peer: str) -> bool:
