@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Self
 
 import psycopg
-from psycopg import (
+from psycopg import (  # noqa: F401  # what Django uses of a driver (PEP 249)
     Binary,
     DatabaseError,
     DataError,
@@ -24,21 +24,6 @@ from psycopg.errors import ConnectionTimeout
 from psycopg.pq import TransactionStatus
 
 from secure_django import postgresql
-
-# What Django uses of a driver (PEP 249).
-__all__ = [
-    "Binary",
-    "DataError",
-    "DatabaseError",
-    "Error",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "NotSupportedError",
-    "OperationalError",
-    "ProgrammingError",
-    "connect",
-]
 
 # Seconds for which a thread asks no server that did not answer: what else the request
 # tries fails at once.
