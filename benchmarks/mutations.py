@@ -2075,7 +2075,7 @@ MUTATIONS = [
     Mutation(
         "lack of memory called busy",
         IMAGES,
-        "if decoder.returncode == -SIGKILL and not late.is_set():",
+        "if exit_code == -SIGKILL and not is_late:",
         "if False:",
     ),
     Mutation(

@@ -108,7 +108,6 @@ def timed(request: Callable[[], Response]) -> tuple[Response, float]:
     return response, time.monotonic() - started
 
 
-@pytest.mark.control("V16.5.2")
 @pytest.mark.parametrize("fault", [stopped, frozen])
 def test_each_page_is_the_designed_one_without_a_database(
     fault: Callable[..., object], project: Project
@@ -158,7 +157,6 @@ def refused_by_lock(response: Response) -> bool:
     return response.status == 429 and "still being processed" in response.text
 
 
-@pytest.mark.control("V15.2.2")
 @pytest.mark.parametrize("cache", ["database", "redis"])
 def test_account_can_upload_soon_after_its_process_was_killed(
     cache: str,

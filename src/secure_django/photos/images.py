@@ -242,12 +242,17 @@ def run_decoder(
         logger.warning("the decoder ended with code %d", decoder.returncode)
         if not is_interrupted:
             raise upload_error("crashed")
-        if decoder.returncode == -SIGKILL and not late.is_set():
-            report_lack_of_memory()
-            # Not "busy": it would fail again, and a smaller photo takes less.
-            raise upload_error("too_much_memory")
-        raise upload_error("busy", retry_after=RETRY_SECONDS)
+        raise interruption_error(decoder.returncode, late.is_set())
     return answer
+
+
+def interruption_error(exit_code: int, is_late: bool) -> ValidationError:
+    """Return the error of a photo whose decoder something else ended."""
+    if exit_code == -SIGKILL and not is_late:
+        report_lack_of_memory()
+        # Not "busy": it would fail again, and a smaller photo takes less.
+        return upload_error("too_much_memory")
+    return upload_error("busy", retry_after=RETRY_SECONDS)
 
 
 def start_decoder(max_pixels: int) -> subprocess.Popen[bytes]:

@@ -17,10 +17,7 @@ from secure_django.postgresql import base, driver
 from secure_django.testing import HTTPSClient, Login
 from users.models import User
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.control("V16.5.2"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 ENDLESS = "SELECT pg_sleep(600)"
 
 
