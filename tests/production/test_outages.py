@@ -130,8 +130,9 @@ def test_each_page_is_the_designed_one_without_a_database(
                 )
                 for response, seconds in answers:
                     check_page("crowd", response, seconds)
-        wait_until(lambda: owner.get("/").status == 200, "the site did not recover")
-        assert owner.get("/photos/mine/").status == 200  # still logged in
+        # Each thread asks again after a second. The user is still logged in.
+        page = "/photos/mine/"
+        wait_until(lambda: owner.get(page).status == 200, "the site did not recover")
         lines = site.log.read_text(encoding="utf-8").splitlines()
         named = [line for line in lines if "database unavailable" in line]
         assert len(named) == 1
@@ -196,12 +197,18 @@ def test_account_can_upload_soon_after_its_process_was_killed(
         marker.unlink()
         with pytest.raises((OSError, HTTPException)):
             first.result(HANG_SECONDS)
-        wait_until(lambda: is_stored(upload), "the account stayed locked")
-        assert time.monotonic() - killed_at < LEASE_SECONDS + 2
+        refused_at = [killed_at]
 
+        def is_stored() -> bool:
+            sent_at = time.monotonic()
+            try:
+                response = upload()
+            except (OSError, HTTPException):  # no worker listens yet
+                return False
+            if refused_by_lock(response):
+                refused_at.append(sent_at)
+            return response.status == 302
 
-def is_stored(upload: Callable[[], Response]) -> bool:
-    try:
-        return upload().status == 302
-    except (OSError, HTTPException):  # no worker listens yet
-        return False
+        wait_until(is_stored, "the account stayed locked")
+        # A busy machine takes longer to start a worker, and to decode the photo.
+        assert refused_at[-1] - killed_at < LEASE_SECONDS + 1
