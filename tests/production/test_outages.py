@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -110,7 +110,7 @@ def timed(request: Callable[[], Response]) -> tuple[Response, float]:
 
 @pytest.mark.parametrize("fault", [stopped, frozen])
 def test_each_page_is_the_designed_one_without_a_database(
-    fault: Callable[..., object], project: Project
+    fault: Callable[[PostgreSQL], AbstractContextManager[None]], project: Project
 ) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(running_postgresql())
@@ -121,7 +121,7 @@ def test_each_page_is_the_designed_one_without_a_database(
         # Each thread keeps a connection, which the fault meets.
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(lambda _: owner.get("/"), range(48)))
-        with fault(server):  # type: ignore[attr-defined]
+        with fault(server):
             for name, request in requests.requests().items():
                 check_page(name, *timed(request))
             with ThreadPoolExecutor(32) as threads:

@@ -10,6 +10,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from typing import Any
 
+import psycopg
 import pytest
 from django.db.utils import ConnectionHandler
 
@@ -74,7 +75,7 @@ def test_query_without_an_answer_is_given_up_and_cancelled(
 ) -> None:
     monkeypatch.setattr(postgresql, "longest_wait", 0.2)
     with closing(database.connection) as connection:
-        with pytest.raises(driver.OperationalError, match=r"not answer for 0\.2 sec"):
+        with pytest.raises(psycopg.OperationalError, match=r"not answer for 0\.2 sec"):
             connection.execute("SELECT 1")
         assert connection.closed
     assert server.cancelled.wait(HANG_SECONDS)
