@@ -71,6 +71,8 @@ TURNS = "src/secure_django/turns.py"
 FORM_TURNS = "src/secure_django/login/middleware.py"
 DEVICES = "src/secure_django/login/devices.py"
 PROXIES = "src/secure_django/web/proxies.py"
+UNAVAILABLE = "src/secure_django/web/unavailable.py"
+DRIVER = "src/secure_django/postgresql/driver.py"
 CLIENT = "src/secure_django/web/client.py"
 HEALTH = "src/secure_django/web/health.py"
 MODELS = "src/secure_django/photos/models.py"
@@ -815,7 +817,7 @@ MUTATIONS = [
     Mutation(
         "log-in allowed while attempts cannot be counted",
         MIDDLEWARE,
-        'return error_page(request, name="503")',
+        "return unavailable_page(request, exception)",
         "return None",
     ),
     Mutation(
@@ -1124,13 +1126,13 @@ MUTATIONS = [
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"secure_django.web.middleware.CacheDownMiddleware",\n'
+        '"secure_django.web.middleware.UnavailableMiddleware",\n'
         '"secure_django.login.middleware.FormTurnMiddleware",',
         '"secure_django.login.middleware.FormTurnMiddleware",\n'
         '"django.middleware.csrf.CsrfViewMiddleware",\n'
         '"django.contrib.messages.middleware.MessageMiddleware",\n'
         '"allauth.account.middleware.AccountMiddleware",\n'
-        '"secure_django.web.middleware.CacheDownMiddleware",',
+        '"secure_django.web.middleware.UnavailableMiddleware",',
     ),
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation(
@@ -2075,6 +2077,79 @@ MUTATIONS = [
     ),
     Mutation(
         "bodies unlimited", MIDDLEWARE, "int(size) > settings.BODY_MAX_BYTES", "False"
+    ),
+    Mutation(
+        "service that is down taken for an error",
+        UNAVAILABLE,
+        "page = unavailable_page(request, error) if isinstance(error, Exception)"
+        " else None",
+        "page = None",
+    ),
+    Mutation(
+        "session read after its store failed",
+        UNAVAILABLE,
+        "session.accessed = False",
+        "pass",
+    ),
+    Mutation(
+        "upload unread while a service is down",
+        UNAVAILABLE,
+        "log_service(service, error)\ndiscard_body(request)",
+        "log_service(service, error)",
+    ),
+    Mutation(
+        "read-only disk taken for an error",
+        UNAVAILABLE,
+        "errno.EROFS, ",
+        "",
+    ),
+    Mutation(
+        "wait for PostgreSQL without a limit",
+        DRIVER,
+        "return super().wait(gen, interval, limit)",
+        "return super().wait(gen, interval)",
+    ),
+    Mutation(
+        "query not cancelled at the limit",
+        DRIVER,
+        "self.cancel_safe(timeout=CANCEL_SECONDS)",
+        "pass",
+    ),
+    Mutation(
+        "lock of an account outlives its process",
+        LIMITS,
+        "LEASE_SECONDS = 4",
+        "LEASE_SECONDS = 75",
+    ),
+    Mutation(
+        "lock of an account not renewed",
+        LIMITS,
+        "cache.touch(lock_key, LEASE_SECONDS)",
+        "pass",
+    ),
+    Mutation(
+        "upload unlocks the next one",
+        LIMITS,
+        "ended.set()\nwith suppress(Exception):\nif cache.get(lock_key) == holder:",
+        "ended.set()\nwith suppress(Exception):\n    if True:",
+    ),
+    Mutation(
+        "lack of memory called busy",
+        IMAGES,
+        "if exit_code == -SIGKILL and not is_late:",
+        "if False:",
+    ),
+    Mutation(
+        "redirect to itself not counted",
+        PROXIES,
+        "is_loop = is_of_a_loop(request)",
+        "is_loop = False",
+    ),
+    Mutation(
+        "forged redirect raises an alarm",
+        PROXIES,
+        'return scheme == "https" and not is_public(peer)',
+        'return scheme == "https"',
     ),
     Mutation(
         "large body unread",

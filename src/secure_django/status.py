@@ -36,6 +36,14 @@ LATE_MAILS = 10  # this many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
 
+# What to do about a status of the start page.
+STATUS_ADVICE = {
+    301: (
+        "If it leads to itself, set TRUSTED_PROXY_COUNT to the number of proxies"
+        " that you run."
+    ),
+}
+OTHER_STATUS_ADVICE = "Look at the log of the site's server, and start it again."
 # What to do if a service raises an error.
 ADVICE = {
     "database": "Start PostgreSQL, or check DATABASE_URL.",
@@ -118,9 +126,7 @@ def check_start_page() -> Finding:
     # A team's own access rule may redirect visitors to the log-in.
     if status not in {200, 302}:
         text = f"the start page of {host} has status {status}"
-        return Finding(
-            False, text, "Look at the log of the site's server, and start it again."
-        )
+        return Finding(False, text, STATUS_ADVICE.get(status, OTHER_STATUS_ADVICE))
     is_valid = end > timezone.now() + CERTIFICATE_LEFT
     return Finding(
         is_valid,
@@ -207,8 +213,8 @@ def check_proxy_count() -> Finding:
     return Finding(
         not finding,
         finding or f"no request contradicts TRUSTED_PROXY_COUNT={count}",
-        "Set it to the number of proxies that you run: the site's log says"
-        " what else may be wrong.",
+        "Set TRUSTED_PROXY_COUNT to the number of proxies that you run: the site's log"
+        " says what else may be wrong.",
     )
 
 

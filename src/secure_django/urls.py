@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
-from secure_django.web import csp, error_pages, health, views
+from secure_django.web import csp, error_pages, health, unavailable, views
 
 __all__ = [
     "handler400",
@@ -29,7 +29,7 @@ handler400 = error_pages.bad_request
 handler403 = error_pages.permission_denied
 handler404 = partial(error_pages.error_page, name="404")
 handler429 = partial(error_pages.error_page, name="429")  # allauth looks for it
-handler500 = partial(error_pages.error_page, name="500")
+handler500 = unavailable.server_error
 
 favicon = RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")
 password_change = RedirectView.as_view(pattern_name="account_change_password")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -18,9 +19,12 @@ from unittest.mock import Mock, call
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
+from django.utils import timezone
 from PIL import ExifTags, Image, ImageChops, ImageCms
 from pytest_django import Settings
 
+from secure_django.models import LastRun
 from secure_django.photos import decoder, images
 from secure_django.photos.checks import WEBP
 from secure_django.photos.images import (
@@ -29,6 +33,7 @@ from secure_django.photos.images import (
     run_decoder,
     validate_and_reencode,
 )
+from secure_django.photos.status import check_memory
 from secure_django.testing import HANG_SECONDS, MakeImage
 from secure_django.testing.photos import read_image
 
@@ -319,7 +324,6 @@ def test_failing_decoder_costs_one_refusal(
     ("signal", "code"),
     [
         ("TERM", "busy"),
-        ("KILL", "busy"),
         ("INT", "busy"),
         ("SEGV", "crashed"),
         ("BUS", "crashed"),
@@ -354,6 +358,47 @@ def test_photo_is_not_to_blame_for_a_decoder_that_others_end(
         assert used_seconds == [1]
     else:
         assert 0 < used_seconds[0] < seconds - 0.5
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.control("status")
+@pytest.mark.django_db
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals.")
+def test_lack_of_memory_is_told_to_operator_and_visitor(
+    make_image: MakeImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert check_memory().is_fine
+    monkeypatch.setattr(images, "DECODER", tmp_path / "decoder.py")
+    images.DECODER.write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", encoding="utf-8"
+    )
+    used_seconds = list[float]()
+    with pytest.raises(ValidationError, match="Save a smaller copy") as error:
+        validate_and_reencode(make_image(), used_seconds)
+    # It would fail again, so the browser does not send it again.
+    assert (error.value.code, retry_after(error.value)) == ("too_much_memory", 0)
+    assert used_seconds == [1]
+    assert "killed a decoder, which it does for lack of memory" in caplog.text
+    assert "up to 1024 MiB" in caplog.text
+    is_fine, text, advice = check_memory()
+    assert not is_fine
+    assert "killed for lack of memory at" in text
+    assert "1.5 GB" in advice
+    LastRun.objects.update(at=timezone.now() - timedelta(hours=25))
+    assert check_memory().is_fine
+
+
+def test_lack_of_memory_without_a_database_fails_no_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        LastRun.objects, "update_or_create", Mock(side_effect=OperationalError)
+    )
+    images.report_lack_of_memory()
+    assert "the lack of memory was not stored" in caplog.text
 
 
 @pytest.mark.control("V15.2.5")

@@ -3,16 +3,21 @@
 import errno
 import math
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 from django import forms
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -358,6 +363,96 @@ def test_account_has_one_upload_at_a_time(
     assert response.headers["Retry-After"] == "5"
     assert codes(response) == ["in_progress"]
     assert upload(login(other_user)).status_code == 302
+
+
+@pytest.fixture
+def shared_cache(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a cache that threads share, without the transaction of the test."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": uuid4().hex}}
+    monkeypatch.setattr(limits, "RENEW_SECONDS", 0.01)
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.usefixtures("shared_cache")
+def test_lock_of_an_account_ends_with_its_process(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = f"upload:{user.pk}"
+    monkeypatch.setattr(limits, "Thread", Mock())  # which ends with a process
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    with limits.locked_account(user):
+        with pytest.raises(ValidationError), limits.locked_account(user):
+            pass
+        now += 5
+        with limits.locked_account(user):
+            held = cache.get(key)
+    assert held
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(limits.locked_account(user))
+    now += 5
+    second.enter_context(limits.locked_account(user))
+    held = cache.get(key)
+    first.close()  # it has lost its lock to the second one
+    assert cache.get(key) == held
+    second.close()
+    assert cache.get(key) is None
+
+
+@pytest.mark.control("V15.2.2")
+@pytest.mark.usefixtures("shared_cache")
+def test_lock_of_an_account_lasts_as_long_as_its_upload(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Thread] = []
+
+    def start_thread(*args: Any, **kwargs: Any) -> Thread:
+        started.append(Thread(*args, **kwargs))
+        return started[0]
+
+    monkeypatch.setattr(limits, "Thread", start_thread)
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    renewed = Event()
+    touch = LocMemCache.touch
+
+    def touch_and_say(*args: Any, **kwargs: Any) -> bool:
+        result = touch(*args, **kwargs)
+        renewed.set()
+        return result
+
+    monkeypatch.setattr(LocMemCache, "touch", touch_and_say)
+    with limits.locked_account(user):
+        for _ in range(3):
+            now += limits.LEASE_SECONDS - 1
+            for _ in range(2):  # the first one may have begun before
+                renewed.clear()
+                assert renewed.wait(HANG_SECONDS)
+        with pytest.raises(ValidationError) as error, limits.locked_account(user):
+            pass
+        assert error.value.code == "in_progress"
+    started[0].join(HANG_SECONDS)
+    assert not started[0].is_alive()
+    assert cache.get(f"upload:{user.pk}") is None
+
+
+@pytest.mark.usefixtures("shared_cache")
+@pytest.mark.parametrize("failing", ["get", "touch"])
+def test_lock_that_cannot_be_renewed_fails_no_upload(
+    failing: str, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = Event()
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        tried.set()
+        raise ConnectionRefusedError
+
+    with limits.locked_account(user):
+        monkeypatch.setattr(LocMemCache, failing, fail)
+        for _ in range(2):
+            tried.clear()
+            assert tried.wait(HANG_SECONDS)
 
 
 @pytest.mark.control("V15.2.2")

@@ -119,7 +119,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "secure_django.web.middleware.CacheDownMiddleware",
+    "secure_django.web.middleware.UnavailableMiddleware",
     # After CSRF, so that forged forms do not wait here.
     "secure_django.login.middleware.FormTurnMiddleware",
 ]

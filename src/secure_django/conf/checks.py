@@ -46,7 +46,7 @@ NUMBERS = {
     "django.middleware.csrf.CsrfViewMiddleware": 116,
     "django.contrib.messages.middleware.MessageMiddleware": 117,
     "allauth.account.middleware.AccountMiddleware": 118,
-    "secure_django.web.middleware.CacheDownMiddleware": 119,
+    "secure_django.web.middleware.UnavailableMiddleware": 119,
     # After CSRF protection, so that forged forms do not wait.
     "secure_django.login.middleware.FormTurnMiddleware": 120,
 }

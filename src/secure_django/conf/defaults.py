@@ -40,6 +40,9 @@ MODERATION_STUCK_HOURS = env.read("MODERATION_STUCK_HOURS", number(1, 876_000), 
 
 # The project
 
+# No query of a page takes longer, not even for a lock (PostgreSQL alone). The visitor
+# gets the error page 503. The worker and commands have no such limit.
+DATABASE_WAIT_SECONDS = 7
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [

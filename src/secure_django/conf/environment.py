@@ -414,7 +414,7 @@ def postgresql_database(
     # minutes.
     timeouts = {"connect_timeout": 3, "tcp_user_timeout": 10_000}
     return parts | {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "secure_django.postgresql",
         "HOST": parts["HOST"].strip("[]"),
         "OPTIONS": timeouts | options,
         # A new connection takes longer than a page. Each request checks a reused one.

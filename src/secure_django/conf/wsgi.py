@@ -9,6 +9,8 @@ from django.core.checks import Tags, run_checks
 from django.core.wsgi import get_wsgi_application
 from django.http.response import HttpResponseBase
 
+from secure_django.postgresql import limit_waits
+
 __all__ = ["application"]
 
 # A charset other than UTF-8, in any spelling.
@@ -16,6 +18,7 @@ OTHER_CHARSET = re.compile(
     r"""\*|charset(?!\s*=\s*"?utf-?8"?\s*(;|$))""", re.IGNORECASE
 )
 django_application = get_wsgi_application()
+limit_waits(settings.DATABASE_WAIT_SECONDS)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:

@@ -68,6 +68,7 @@ STORAGE_ERRORS = {
     errno.ENOSPC: ("storage_full", "no space left for photos"),
     errno.EDQUOT: ("storage_full", "no space left for photos"),
     errno.EROFS: ("unavailable", "the storage of photos is read-only"),
+    errno.EIO: ("unavailable", "the disk of the photos fails"),
 }
 # The same of the database: the names are SQLite's and PostgreSQL's.
 FULL_DATABASE = {"SQLITE_FULL", "SQLITE_READONLY", "53100"}

@@ -17,13 +17,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Any, BinaryIO, NamedTuple
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db import DatabaseError
 from django.template.defaultfilters import floatformat
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.photos.purposes import Purpose
@@ -78,9 +81,12 @@ INCOMPLETE = ""  # an answer that ends early
 # Numbers, since Windows lacks the names.
 SIGKILL = 9
 SIGXCPU = 24  # at the CPU limit
-# Exit codes of a decoder that something else ended: Ctrl-C, the wall clock or a lack of
-# memory, the stop of its service, and the wall clock on Windows.
+# Exit codes of a decoder that something else ended: Ctrl-C, the wall clock, the stop of
+# its service, and the wall clock on Windows. Without the wall clock, -SIGKILL is the
+# kernel's answer to a lack of memory.
 INTERRUPTED = {-2, -SIGKILL, -15, SIGKILL}
+# The row of LastRun that `manage.py status` reads.
+LACK_OF_MEMORY = "decoder without memory"
 # Retry-After of a busy site; upload.js obeys no longer time.
 RETRY_SECONDS = 10
 
@@ -217,11 +223,12 @@ def run_decoder(
     Append the process's seconds of CPU time to `used`; on Windows, the elapsed seconds.
     """
     started = time.monotonic()
+    late = Event()  # by the wall clock
     with start_decoder(max_pixels) as decoder:
         stdin: Any = decoder.stdin
         stdout: Any = decoder.stdout
-        seconds_left = min(WALL_SECONDS, decoding_ends_at.get() - started)
-        timer = Timer(max(seconds_left, 0), partial(kill_decoder, decoder))
+        seconds_left = max(0, min(WALL_SECONDS, decoding_ends_at.get() - started))
+        timer = Timer(seconds_left, partial(kill_late_decoder, decoder, late))
         timer.start()
         with suppress(BrokenPipeError), stdin:  # it died: its exit code says how
             stdin.write(content)
@@ -238,10 +245,19 @@ def run_decoder(
         raise upload_error("too_slow")
     if decoder.returncode or not answer:
         logger.warning("the decoder ended with code %d", decoder.returncode)
-        if is_interrupted:
-            raise upload_error("busy", retry_after=RETRY_SECONDS)
-        raise upload_error("crashed")
+        if not is_interrupted:
+            raise upload_error("crashed")
+        raise interruption_error(decoder.returncode, late.is_set())
     return answer
+
+
+def interruption_error(exit_code: int, is_late: bool) -> ValidationError:
+    """Return the error of a photo whose decoder something else ended."""
+    if exit_code == -SIGKILL and not is_late:
+        report_lack_of_memory()
+        # Not "busy": it would fail again, and a smaller photo takes less.
+        return upload_error("too_much_memory")
+    return upload_error("busy", retry_after=RETRY_SECONDS)
 
 
 def start_decoder(max_pixels: int) -> subprocess.Popen[bytes]:
@@ -275,6 +291,28 @@ def kill_decoder(decoder: subprocess.Popen[bytes]) -> None:
     """
     if decoder.returncode is None:
         os.kill(decoder.pid, SIGKILL)
+
+
+def kill_late_decoder(decoder: subprocess.Popen[bytes], late: Event) -> None:
+    late.set()
+    kill_decoder(decoder)
+
+
+def report_lack_of_memory() -> None:
+    """Tell the operator, whom nobody else tells: the visitor sends a smaller photo."""
+    logger.error(
+        "the kernel killed a decoder, which it does for lack of memory: a decoder takes"
+        " up to %d MiB beside the web process that starts it",
+        MEMORY_BYTES // 1024**2,
+    )
+    # Settings can import this module, before there are models.
+    last_run = apps.get_model("secure_django", "LastRun")
+    try:
+        last_run.objects.update_or_create(
+            name=LACK_OF_MEMORY, defaults={"at": timezone.now()}
+        )
+    except DatabaseError:
+        logger.exception("the lack of memory was not stored")
 
 
 def wait_for_end(decoder: subprocess.Popen[bytes], started: float) -> float:

@@ -9,16 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from threading import Event, Thread
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.utils import timezone
 
 from secure_django.photos.images import (
     CPU_SECONDS,
     RETRY_SECONDS,
-    WALL_SECONDS,
     decoding_ends_at,
     upload_error,
 )
@@ -31,6 +33,9 @@ WAIT_SECONDS = 15
 # Of GRACE_SECONDS: for requests that still arrive on open connections (2 seconds), and
 # for what follows the decoding.
 RESERVED_SECONDS = 4
+# The lock of an account lasts this long after its process was killed.
+LEASE_SECONDS = 4
+RENEW_SECONDS = 1
 # Decoding counts for ten minutes, in steps of ten seconds, so that the cache holds a
 # bounded list.
 STEP_SECONDS = 10
@@ -48,19 +53,17 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     decoding uses. They are charged to the account and to the client's network.
     """
     check_quota(owner, photos)
-    lock_key = f"upload:{owner.pk}"
-    lock_account(lock_key, photos)
     used: list[float] = []
-    token = decoding_ends_at.set(time.monotonic() + upload_seconds())
-    try:
-        with charged_decoder(owner, photos, used):
-            yield used
-    finally:
-        decoding_ends_at.reset(token)
-        with suppress(Exception):
+    with locked_account(owner):
+        token = decoding_ends_at.set(time.monotonic() + upload_seconds())
+        try:
+            with charged_decoder(owner, photos, used):
+                yield used
+        finally:
+            decoding_ends_at.reset(token)
             if not used:  # refused
-                cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
-            cache.delete(lock_key)
+                with suppress(Exception):
+                    cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
 
 
 def upload_seconds() -> int:
@@ -68,13 +71,47 @@ def upload_seconds() -> int:
     return int(settings.GRACE_SECONDS) - RESERVED_SECONDS
 
 
-def lock_account(lock_key: str, photos: int) -> None:
-    """Lock the account. Raise ValidationError if it has another upload."""
-    # Later than any upload ends: the lock only expires if this process dies.
-    expiry_seconds = WAIT_SECONDS + photos * WALL_SECONDS + 20
+@contextmanager
+def locked_account(owner: User) -> Iterator[None]:
+    """Lock the account. Raise ValidationError if it has another upload.
+
+    The lock is a lease that a thread renews, so it ends with a process that is killed.
+    """
+    lock_key = f"upload:{owner.pk}"
+    holder = uuid4().hex
     with working_cache():
-        if not cache.add(lock_key, 1, expiry_seconds):
+        if not cache.add(lock_key, holder, LEASE_SECONDS):
             raise upload_error("in_progress", retry_after=5)
+    ended = Event()
+    Thread(target=renew_lease, args=(lock_key, holder, ended), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        with suppress(Exception):
+            if cache.get(lock_key) == holder:
+                cache.delete(lock_key)
+
+
+def renew_lease(lock_key: str, holder: str, ended: Event) -> None:
+    """Renew a lock until the upload has ended.
+
+    Without the cache, the account may send another photo. This one goes on.
+    """
+    while not ended.wait(RENEW_SECONDS):
+        with suppress(Exception):
+            if cache.get(lock_key) == holder:
+                # Unlike a new value, it cannot bring back a lock that was just deleted.
+                cache.touch(lock_key, LEASE_SECONDS)
+    close_connections()
+
+
+def close_connections() -> None:
+    """Close those of this thread, which a cache in the database has opened."""
+    for database in connections.all(initialized_only=True):
+        # Django's own method would leave a database in memory open, as tests have.
+        if database.connection:
+            database.connection.close()
 
 
 def refusal_key(owner: User) -> str:

@@ -1,12 +1,14 @@
-"""The line `photos` of `manage.py status`."""
+"""The lines `photos` and `memory` of `manage.py status`."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from django.conf import settings
 
-from secure_django.photos.images import VARIANTS
+from secure_django.models import LastRun
+from secure_django.photos.images import LACK_OF_MEMORY, VARIANTS
 from secure_django.photos.models import Photo
-from secure_django.status import LINES, Finding
+from secure_django.status import LINES, Finding, describe_moment, is_recent
 
 NEWEST = 1000
 NEIGHBORS = 200  # photos on each side of a random id
@@ -14,6 +16,11 @@ ADVICE = (
     "Restore its files from a backup."
     " docs/operations.md says how."
     " If no backup has them, delete the photo: its owner can upload it again."
+)
+DAY = timedelta(days=1)
+MEMORY_ADVICE = (
+    "Each web process needs 1.5 GB with its decoder: give the site's container, unit or"
+    " machine more, or set WEB_CONCURRENCY=1."
 )
 
 
@@ -53,4 +60,14 @@ def is_whole(photo: Photo) -> bool:
     return True
 
 
+def check_memory() -> Finding:
+    """Find a decoder of the last day that the kernel killed."""
+    last = LastRun.objects.filter(name=LACK_OF_MEMORY).first()
+    if last is None or not is_recent(last.at, DAY):
+        return Finding(True, "no decoder of the last day was killed for lack of it")
+    text = f"a decoder was killed for lack of memory at {describe_moment(last.at)}"
+    return Finding(False, text, MEMORY_ADVICE)
+
+
 LINES["photos"] = check_files
+LINES["memory"] = check_memory

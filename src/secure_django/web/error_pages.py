@@ -36,13 +36,6 @@ def error_page(
     return HttpResponse(page, status=int(name[:3]))
 
 
-def unavailable(request: HttpRequest, error: UnavailableError) -> HttpResponse:
-    response = error_page(request, name="503")
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return too_large(request)

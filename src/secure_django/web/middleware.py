@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import resolve
@@ -18,22 +17,18 @@ from django.utils.deprecation import MiddlewareMixin
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.web.client import client_ip, client_network, network_of
-from secure_django.web.error_pages import (
-    UnavailableError,
-    error_page,
-    too_large,
-    unavailable,
-)
+from secure_django.web.error_pages import UnavailableError, error_page, too_large
 from secure_django.web.proxies import ProxyCount
+from secure_django.web.unavailable import refusal_page, unavailable_page
 
 __all__ = [
     "KNOWN_METHODS",
     "BodySizeMiddleware",
-    "CacheDownMiddleware",
     "RequestLogMiddleware",
     "RequestValidationMiddleware",
     "ResponseHeadersMiddleware",
     "SessionTimeoutMiddleware",
+    "UnavailableMiddleware",
 ]
 
 # Each view restricts them further. A view that forgets to would otherwise answer TRACE.
@@ -49,12 +44,19 @@ access = logging.getLogger("access")
 class RequestLogMiddleware(MiddlewareMixin):
     """Give the request an id, a trusted proxy's or a new one, and log the response.
 
-    The log contains neither path nor query string.
+    The log contains neither path nor query string. Compare each request with
+    TRUSTED_PROXY_COUNT, before a redirect that a wrong count causes.
     """
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.proxies = ProxyCount()
 
     def __call__(self, request: HttpRequest) -> Any:
         request_id.set(trusted_request_id(request) or uuid4().hex)
         started = time.monotonic()
+        if request.path_info not in HEALTH_PATHS:
+            self.proxies.count_request(request)
         response: Any = self.get_response(request)
         response.headers["X-Request-ID"] = request_id.get()
         seconds = time.monotonic() - started
@@ -123,10 +125,6 @@ def fill_empty_refusal(request: HttpRequest, response: HttpResponse) -> None:
 class RequestValidationMiddleware(MiddlewareMixin):
     """Refuse what no view can handle, before anything reads the query or the body."""
 
-    def __init__(self, get_response: Any) -> None:
-        super().__init__(get_response)
-        self.proxies = ProxyCount()
-
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path_info in HEALTH_PATHS:
             # Load balancers can set neither Host nor the headers of proxies, and do not
@@ -134,7 +132,6 @@ class RequestValidationMiddleware(MiddlewareMixin):
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
-        self.proxies.count_request(request)
         check_encoding(request)
         client_network.set(network_of(client_ip(request)))
         if not settings.DEBUG:
@@ -225,10 +222,11 @@ def is_renewal_due(session: SessionBase, now: datetime) -> bool:
     return now - datetime.fromisoformat(renewed) >= RENEW_AFTER
 
 
-class CacheDownMiddleware(MiddlewareMixin):
-    """Answer 503 while the cache that counts attempts is down, or to UnavailableError.
+class UnavailableMiddleware(MiddlewareMixin):
+    """Answer 503 while a service that a view needs is down, such as the database.
 
-    Log requests over a rate limit.
+    Without the cache, for example, attempts cannot be counted. `handler500` answers
+    what middleware raises. Log requests over a rate limit.
     """
 
     def process_response(
@@ -242,12 +240,7 @@ class CacheDownMiddleware(MiddlewareMixin):
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
         if isinstance(exception, UnavailableError):
-            return unavailable(request, exception)
-        try:
-            cache.get("reached")
-        except Exception:  # each cache driver raises exceptions of its own
-            logging.getLogger(__name__).exception(
-                "cache unavailable, attempts cannot be counted"
-            )
-            return error_page(request, name="503")
-        return None
+            return refusal_page(request, exception)
+        if settings.DEBUG:
+            return None  # a developer needs Django's page
+        return unavailable_page(request, exception)
