@@ -1606,7 +1606,7 @@ MUTATIONS = [
     Mutation(
         "worker deaf to signals",
         WORKER,
-        "signal.signal(name, lambda *_: stop.set())",
+        "signal.signal(name, stop_in_time)",
         "pass",
     ),
     Mutation(
