@@ -117,7 +117,7 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "sender",
             '"Site, the" <site@example.com>',
-            ["Site <site@example.com", "Site site@example.com"],
+            ["Site <site@example.com", "Site site@example.com", "tüm@example.com"],
         ),
     ],
 )

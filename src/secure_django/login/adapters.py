@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from secure_django.logging import log_event
 from secure_django.mail.outbox import LIFETIME, OutboxBackend, subject_of_site
 from secure_django.models import Mail
+from secure_django.validators import validate_recipient
 from secure_django.web.client import client_ip
 
 __all__ = ["AccountAdapter"]
@@ -30,6 +31,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_ip(request)
+
+    def clean_email(self, email: str) -> str:
+        validate_recipient(email)
+        return str(super().clean_email(email))
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: str
