@@ -369,6 +369,17 @@ def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
     assert "JSON" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["migrate", "createsuperuser"])
+def test_database_that_does_not_answer_is_named_in_one_sentence(
+    command: str, tmp_path: Path
+) -> None:
+    result = start(command, DATABASE_URL=f"sqlite:///{tmp_path.as_posix()}/no/db")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    last_line = result.stderr.splitlines()[-1]
+    assert last_line.startswith("Start the database, or check DATABASE_URL: ")
+
+
 def test_connections_to_postgresql_are_kept_and_checked() -> None:
     database = database_url("postgres://user@localhost/site")
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
