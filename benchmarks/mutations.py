@@ -1695,7 +1695,7 @@ MUTATIONS = [
     Mutation(
         "backup leaves no sign",
         BACKUPS,
-        "site.psql(RECORD, site.name)",
+        "record(site, datetime.now(UTC))",
         "pass",
     ),
     Mutation(
@@ -1804,6 +1804,7 @@ MUTATIONS = [
     ),
     Mutation("dump that others read", BACKUPS, 'f"umask 077 && cat > {DUMP}"', "'cat'"),
     Mutation("dump restored among the photos", BACKUPS, ', f"--exclude={DUMP}"', ""),
+    Mutation("restore that hides the backups", BACKUPS, "record(site, newest)", "pass"),
     Mutation("backup restored by a superuser", BACKUPS, "CHECK + CLEAR", "CLEAR"),
     Mutation(
         "new database of a failed restore kept",
