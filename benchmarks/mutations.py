@@ -919,8 +919,50 @@ MUTATIONS = [
     Mutation(
         "invitations not limited per network",
         DEFAULTS,
-        '"2/d/key,40/d/ip"',
-        '"2/d/key"',
+        '"invitation": "40/d/ip,2/d/key"',
+        '"invitation": "2/d/key"',
+    ),
+    Mutation(
+        "invitations of visitors limited with those of users",
+        INVITATIONS,
+        'action = "invitation_by_visitor"',
+        'action = "invitation"',
+    ),
+    Mutation(
+        "mailbox used up by a refused network",
+        DEFAULTS,
+        '"invitation_by_visitor": "40/d/ip,2/d/key"',
+        '"invitation_by_visitor": "2/d/key,40/d/ip"',
+    ),
+    Mutation(
+        "invitations of visitors sent with those of users",
+        INVITATIONS,
+        "kind = Mail.Kind.VISITOR_INVITATION",
+        "kind = Mail.Kind.INVITATION",
+    ),
+    Mutation(
+        "waiting invitations without a budget",
+        INVITATIONS,
+        "if waiting.count() >= budget.total:",
+        "if False:",
+    ),
+    Mutation(
+        "waiting invitations of one network without a budget",
+        INVITATIONS,
+        "waiting.filter(network_hash=network_hash).count() < budget.network",
+        "True",
+    ),
+    Mutation(
+        "network of an invitation stored in clear",
+        INVITATIONS,
+        'salted_hmac(__name__, network, algorithm="sha256").hexdigest()',
+        "network",
+    ),
+    Mutation(
+        "emails that expire over a weekend",
+        MAIL,
+        "LIFETIME = timedelta(days=5)",
+        "LIFETIME = timedelta(days=2)",
     ),
     Mutation(
         "invitations by GET, which no limit counts",
@@ -937,7 +979,7 @@ MUTATIONS = [
     Mutation(
         "invitations before other emails",
         INVITATIONS,
-        "message.kind = Mail.Kind.INVITATION",
+        "message.kind = kind",
         "message.kind = Mail.Kind.NORMAL",
     ),
     Mutation(
@@ -1710,7 +1752,7 @@ MUTATIONS = [
     Mutation(
         "backup leaves no sign",
         BACKUPS,
-        "site.psql(RECORD, site.name)",
+        "record(site, datetime.now(UTC))",
         "pass",
     ),
     Mutation(
@@ -1819,6 +1861,7 @@ MUTATIONS = [
     ),
     Mutation("dump that others read", BACKUPS, 'f"umask 077 && cat > {DUMP}"', "'cat'"),
     Mutation("dump restored among the photos", BACKUPS, ', f"--exclude={DUMP}"', ""),
+    Mutation("restore that hides the backups", BACKUPS, "record(site, newest)", "pass"),
     Mutation("backup restored by a superuser", BACKUPS, "CHECK + CLEAR", "CLEAR"),
     Mutation(
         "new database of a failed restore kept",

@@ -28,6 +28,12 @@ def test_export_keeps_words_and_numbers() -> None:
     assert read(response) == [[str(value) for value in row] for row in rows]
 
 
+def test_half_a_character_is_replaced() -> None:
+    response = csv_response("a\ud800", [["b\udfffc", "\ud83d\ude00", "😀"]])
+    assert read(response) == [["b\ufffdc", "\ufffd\ufffd", "😀"]]
+    assert "%EF%BF%BD.csv" in response.headers["Content-Disposition"]
+
+
 @pytest.mark.control("V1.2.10")
 @pytest.mark.parametrize(
     ("value", "cell"),

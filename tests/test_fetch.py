@@ -23,6 +23,7 @@ HOST = "site.example.com"
 PAGE = f"https://{HOST}/page"
 PUBLIC = "93.184.215.14"
 OK = b"HTTP/1.1 200 OK\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 type Serve = Callable[..., list[bytes]]
@@ -107,6 +108,32 @@ def test_page_of_a_public_host_is_fetched(serve: Serve) -> None:
     lines = received[0].split(b"\r\n")
     assert lines[0] == b"GET /page?a=b HTTP/1.1"
     assert {f"Host: {HOST}".encode(), b"User-Agent: Site"} < {*lines}
+
+
+@pytest.mark.control("V1.3.6")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Host",
+        "hOST",
+        "Host ",
+        "Content-Length",
+        "content_length",
+        "Transfer-Encoding",
+        "Connection",
+        "Expect",
+        "Upgrade",
+        "TE",
+        "Accept-Encoding",
+    ],
+)
+def test_caller_sets_no_header_that_changes_where_a_request_goes_or_ends(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved_names = resolve(monkeypatch, "192.0.2.1")
+    with pytest.raises(ValueError, match="itself: another value could lead"):
+        fetch(PAGE, headers={"User-Agent": "Site", name: "internal.example.com"})
+    assert not resolved_names
 
 
 @pytest.mark.control("V1.3.6")
@@ -206,13 +233,14 @@ def test_certificate_of_another_host_is_refused(serve: Serve) -> None:
     ("parts", "reason"),
     [
         ((OK, b" "), "in time"),
+        ((b"", CONTINUE), "in time"),
         ((OK + b"\r\n", b" "), "in time"),
         ((OK + b"\r\n", bytes(2**20)), "too large"),
         ((OK + CHUNKED + b"-1\r\n", bytes(2**20)), "cannot be read"),
         ((OK + b"Content-Length: 9\r\n\r\nhello",), "cannot be read"),
         ((OK + b"Content-Encoding: gzip\r\n\r\nhello",), "cannot be read"),
     ],
-    ids=["headers", "body", "endless", "chunk", "cut", "compressed"],
+    ids=["headers", "continue", "body", "endless", "chunk", "cut", "compressed"],
 )
 def test_answer_is_bounded_in_time_and_size(
     parts: tuple[bytes, ...],
@@ -224,4 +252,12 @@ def test_answer_is_bounded_in_time_and_size(
     received = serve(*parts)
     with pytest.raises(FetchError, match=reason):
         fetch(PAGE)
+    assert b"all was sent" not in received
+
+
+@pytest.mark.control("V16.5.2")
+def test_endless_interim_answers_end_at_the_limit_of_bytes(serve: Serve) -> None:
+    received = serve(b"", CONTINUE * 2**15)
+    with pytest.raises(FetchError, match="cannot be read"):
+        fetch(PAGE, max_bytes=1000)
     assert b"all was sent" not in received

@@ -20,20 +20,27 @@ FORMULA = re.compile(
     r"[=+\-@＝＋－＠﹦﹢﹣﹫−]"
 )
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 lacks
 CONTROLS = ("\t", "\r", "\n", "\0")  # an ordinary cell begins with none of them
 
 
 def as_text(value: object) -> str:
     """Return a cell, with an apostrophe before each part that may be a formula.
 
-    A number stays a number, even a negative one.
+    A number stays a number, even a negative one. Half a character, which no encoding
+    has, becomes U+FFFD.
     """
     text = "" if value is None else str(value)
+    text = replace_surrogates(text)
     if NUMBER.fullmatch(text):
         return text
     parts = [mask_formula(part) for part in SEPARATORS.split(text)]
     safe = "".join(parts)
     return f"'{safe}" if safe.startswith(CONTROLS) else safe
+
+
+def replace_surrogates(text: str) -> str:
+    return SURROGATE.sub("\ufffd", text)
 
 
 def mask_formula(part: str) -> str:
@@ -51,7 +58,7 @@ def csv_response(name: str, rows: Iterable[Iterable[object]]) -> HttpResponse:
 
     Put `@rate_limit(…, methods=["GET"])` on the view: GET includes HEAD.
     """
-    disposition = content_disposition_header(True, f"{name}.csv")
+    disposition = content_disposition_header(True, replace_surrogates(f"{name}.csv"))
     response = HttpResponse(
         "\ufeff",  # without it, Excel reads another encoding
         content_type="text/csv; charset=utf-8",

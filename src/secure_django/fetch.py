@@ -30,6 +30,24 @@ CONNECT_SECONDS = 3  # for each IP address of a host: several may not answer
 MAX_BYTES = 1024**2  # of a body
 MAX_HEADER_BYTES = 64 * 1024
 MAX_LENGTH = 2048  # of a URL
+# What only this module sets: the host that was checked, where a request ends, how long
+# a connection lasts, and the form of the answer. Another value could lead to another
+# site of the same server, or smuggle a second request (RFC 9110, section 7.6).
+OWN_HEADERS = {
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 TLS = ssl.create_default_context()
 # HTTPS only: the certificate proves that the server belongs to the host. The host's
 # name ends in letters, so it is no IP address in any notation.
@@ -123,9 +141,11 @@ def fetch(
 ) -> Answer:
     """Return the answer of a URL, or raise FetchError.
 
+    Raise ValueError for a header that only this function may set, such as Host.
     http.client follows no redirect, reads no proxy from the environment and
     decompresses nothing.
     """
+    check_headers(headers or {})
     end = time.monotonic() + SECONDS
     host, port, path = split_url(url, ports)
     sent_headers = {
@@ -156,6 +176,17 @@ def fetch(
         # Truncated, or compressed: a small body may decompress to a very large one.
         raise FetchError(_("The answer of this URL cannot be read."))
     return Answer(response.status, response.headers, content)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse a header that would lead the request elsewhere, or split it."""
+    for name in headers:
+        # Servers may ignore spaces around a name, and take _ for a hyphen.
+        if name.strip().lower().replace("_", "-") in OWN_HEADERS:
+            raise ValueError(
+                f"fetch() sets {name!r} itself: another value could lead the request"
+                " to another site, or split it."
+            )
 
 
 def split_url(url: str, ports: Collection[int] = (443,)) -> Target:

@@ -13,16 +13,16 @@ class Mail(DueRow):
     class Kind(models.IntegerChoices):
         """The order in which emails are sent.
 
-        Anyone can cause emails of the last three kinds, to any recipient.
+        Anyone can cause emails of the last four kinds, to any recipient.
         """
 
         AWAITED = 0  # to a user who cannot go on without it: a link to log in
         NORMAL = 1  # to users, notices among them
         UNVERIFIED = 2  # to recipients whose email is not verified yet
         UNKNOWN = 3  # to recipients without an account
-        INVITATION = (
-            4  # to an address that a user has typed: secure_django/mail/invitations.py
-        )
+        # To an address that a user has typed: secure_django/mail/invitations.py
+        INVITATION = 4
+        VISITOR_INVITATION = 5  # by a visitor who is not logged in
 
     owner_path = None  # emails are sent by `kind`, and each sender has limits
 
@@ -32,6 +32,13 @@ class Mail(DueRow):
         help_text="As JSON: the sender, the recipients and the MIME message."
     )
     expires_at = models.DateTimeField()
+    # Of an invitation: a flood from one network must leave room for others.
+    network_hash = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",  # for the release before, which does not know the column
+        help_text="A keyed hash of the sender's network.",
+    )
 
     class Meta:
         indexes = (

@@ -3,9 +3,10 @@
 import re
 
 from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["validate_one_line"]
+__all__ = ["validate_one_line", "validate_recipient"]
 
 # Line breaks too: emails list titles and names line by line.
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
@@ -16,3 +17,19 @@ def validate_one_line(text: str) -> None:
         raise ValidationError(
             _("Write one line, without control characters."), code="control_characters"
         )
+
+
+def validate_recipient(email: str) -> None:
+    """Refuse an email that Django accepts, but that cannot be sent to.
+
+    The local part needs printable ASCII: most mail servers lack SMTPUTF8, and Django
+    sends to no other. Python decodes `=?`, and the domain must fit into Punycode.
+    """
+    local, _, domain = email.rpartition("@")
+    is_sendable = local.isascii() and local.isprintable() and "=?" not in local
+    try:
+        domain.encode("idna")
+    except UnicodeError:
+        is_sendable = False
+    if not is_sendable:
+        raise ValidationError(EmailValidator.message, code="invalid")

@@ -54,7 +54,11 @@ STATIC_URL = "/static/"
 SITE_NAME = "Adoption"
 DOMAIN_NAME = "example.com"
 SECURITY_CONTACT = "security@example.com"
-ACCOUNT_RATE_LIMITS = {"invitation": "1/d/key", "invitation_by_user": "1/d/user"}
+ACCOUNT_RATE_LIMITS = {
+    "invitation": "1/d/key",
+    "invitation_by_user": "1/d/user",
+    "invitation_by_visitor": "1/d/key",
+}
 FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 
 if "WITHOUT_PHOTOS" in os.environ:

@@ -18,6 +18,7 @@ from secure_django.commands.backups import DUMP, PARTS, SECRETS, lock, main
 type Backups = Callable[..., None]
 
 SITE = Path(__file__).parents[1] / "site"
+MADE = "2026-11-30T02:00:00+00:00"  # when restic made the backup
 
 
 class Output:
@@ -47,16 +48,17 @@ class Server:
         self.commands: list[Sequence[str]] = []
         self.is_superuser = False
         self.broken: tuple[str, ...] = ()  # the first words of what fails
+        self.code = -9  # with which it ends
 
     def open(self, words: Sequence[str], **options: Any) -> Output:
         """Run a program that writes: one that fails has written half of it."""
         content = getattr(self, words[0])(words, **options)
         if self.is_broken(words):
-            return Output(content[: len(content) // 2], -9)
+            return Output(content[: len(content) // 2], self.code)
         return Output(content, 0)
 
     def run(self, words: Sequence[str], **options: Any) -> None:
-        code = -9 if self.is_broken(words) else 0
+        code = self.code if self.is_broken(words) else 0
         code = code or getattr(self, words[0])(words, **options)
         if isinstance(code, int) and code:
             raise subprocess.CalledProcessError(code, words)
@@ -86,9 +88,12 @@ class Server:
         if "is_superuser" in sql and self.is_superuser:
             return 3
         if "INSERT INTO secure_django_lastrun" in sql:
-            self.databases[read_values(words)["--dbname"]]["secure_django_lastrun"] = (
-                sql
-            )
+            rows = self.databases[read_values(words)["--dbname"]]
+            (rows["secure_django_lastrun"],) = [
+                word.removeprefix("--set=at=")
+                for word in words
+                if word.startswith("--set=at=")
+            ]
         names = {"site": "site", "new": "site_new", "old": "site_old"}
         changes = re.findall(
             r'(CREATE|DROP|ALTER) DATABASE (?:IF EXISTS )?:"(\w+)"'
@@ -130,7 +135,8 @@ class Server:
         if action == "snapshots":
             chosen = self.backups[-1:] if words[-1] == "latest" else []
             tags = ["site", *self.keys]
-            snapshots = [{"short_id": "1a2b", "tags": tags} for _ in chosen]
+            found = {"short_id": "1a2b", "tags": tags, "time": MADE}
+            snapshots = [found for _ in chosen]
             return json.dumps(snapshots).encode()
         if action == "ls":
             lines = [{"struct_type": "snapshot"}]
@@ -223,7 +229,8 @@ def test_backup_restores_rows_and_files_but_no_sessions(
     photo.unlink()
     server.databases["site"] = {"photo": "newer than the backup"}
     backups("restore")
-    assert server.databases == {"site": {"photo": "Teal"}}
+    rows = {"photo": "Teal", "secure_django_lastrun": MADE}
+    assert server.databases == {"site": rows}
     assert photo.read_bytes() == b"pixels"
     assert not (photo.parents[1] / DUMP).exists()
 
@@ -251,6 +258,48 @@ def test_backup_that_cannot_be_restored_changes_nothing(
         backups("restore")
     assert server.databases == before
     assert not photo.exists()
+
+
+@pytest.mark.control("backup")
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (1, "restic ended with exit code 1, as it says above."),
+        (10, "there is no repository: check secrets/restic_repository, or "),
+        (11, "another program has locked the repository: try again when it has ended."),
+        (12, "the repository has another password: check secrets/restic_password, or "),
+    ],
+)
+@pytest.mark.parametrize("action", ["create", "restore"])
+def test_failure_of_restic_ends_in_one_sentence(
+    action: str, code: int, sentence: str, backups: Backups, server: Server
+) -> None:
+    backups("create")
+    server.broken = ("restic", "backup" if action == "create" else "snapshots")
+    server.code = code
+    with pytest.raises(SystemExit) as failed:
+        backups(action)
+    (line,) = str(failed.value).splitlines()
+    start = {
+        "create": "The command failed: ",
+        "restore": "latest cannot be restored, and nothing was changed: ",
+    }
+    assert line.startswith(f"{start[action]}{sentence}")
+    assert line.endswith(".")
+
+
+@pytest.mark.control("backup")
+def test_restore_that_fails_late_says_what_was_changed(
+    backups: Backups, server: Server
+) -> None:
+    backups("create")
+    before = {"photo": "newer than the backup"}
+    server.databases = {"site": dict(before)}
+    server.broken = ("tar",)
+    words = "latest is not restored: tar ended .* The database is as before; photos"
+    with pytest.raises(SystemExit, match=words):
+        backups("restore")
+    assert server.databases["site"] == before
 
 
 @pytest.mark.control("backup")

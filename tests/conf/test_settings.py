@@ -131,7 +131,7 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "sender",
             '"Site, the" <site@example.com>',
-            ["Site <site@example.com", "Site site@example.com"],
+            ["Site <site@example.com", "Site site@example.com", "tüm@example.com"],
         ),
     ],
 )
@@ -438,6 +438,17 @@ def test_locked_sqlite_is_named_in_one_sentence(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith("The SQLite database is locked: ")
     assert "Traceback" not in result.stderr
     assert "JSON" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "createsuperuser"])
+def test_database_that_does_not_answer_is_named_in_one_sentence(
+    command: str, tmp_path: Path
+) -> None:
+    result = start(command, DATABASE_URL=f"sqlite:///{tmp_path.as_posix()}/no/db")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    last_line = result.stderr.splitlines()[-1]
+    assert last_line.startswith("Start the database, or check DATABASE_URL: ")
 
 
 def test_connections_to_postgresql_are_kept_and_checked() -> None:

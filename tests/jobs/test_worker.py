@@ -141,8 +141,9 @@ def test_wrapper_is_around_each_job_and_sees_its_error(
 @pytest.mark.control("emails")
 @pytest.mark.usefixtures("own_jobs")
 def test_slow_job_holds_up_no_other_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Two threads would write to the test's database.
+    # Two threads would use the test's database.
     monkeypatch.setattr(worker, "recorded_run", nullcontext)
+    monkeypatch.setattr(worker, "connection", Mock())
     fast_is_done = Event()
     waited = list[bool]()
 
@@ -183,6 +184,53 @@ def test_job_that_hangs_ends_the_worker_at_its_own_limit(
 
     worker.run_job(own_jobs[0])
     assert ends == ["none", 30, "none", 7, "hangs", "none", 30, "none"]
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.usefixtures("own_jobs")
+def test_database_that_is_away_is_reported_once_and_awaited(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = iter([True, *[False] * 5, True, True, False])
+    asked: list[bool] = []
+
+    def connect() -> None:
+        asked.append(next(answers))
+        if not asked[-1]:
+            raise OperationalError
+        if len(asked) == 8:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(worker, "connection", Mock(ensure_connection=connect))
+    monkeypatch.setattr(worker, "PAUSE", 0)
+    runs: list[int] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def first() -> None:
+        runs.append(len(asked))
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def second() -> None:
+        runs.append(len(asked))
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def last() -> None:
+        runs.append(len(asked))
+
+    call_command("worker")
+    assert runs == [1, 7, 8]
+    assert caplog.messages == [
+        (
+            "the database does not answer: no job runs until it does. The worker tries"
+            " again every 0 seconds. Check the server and DATABASE_URL."
+        ),
+        "the database answers again",
+    ]
+    assert not any(record.exc_info for record in caplog.records)
+    away = Mock(ensure_connection=Mock(side_effect=OperationalError))
+    monkeypatch.setattr(worker, "connection", away)
+    with pytest.raises(CommandError, match="The database does not answer: start it"):
+        call_command("worker", "--once")
 
 
 @pytest.mark.control("V16.5.2")

@@ -253,7 +253,7 @@ def test_what_happens_before_a_valid_form_is_saved_gets_the_page_503(
 def test_another_error_of_the_database_or_the_disk_is_no_unavailable_form(
     user: User, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for error in (OperationalError("no such table"), OSError(errno.EIO, "broken")):
+    for error in (OperationalError("no such table"), OSError(errno.EPERM, "denied")):
         form = ThingForm({"title": "Teal"}, {"image": file()}, owner=user)
         assert form.is_valid()
         with monkeypatch.context() as patch:

@@ -6,7 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 
 def main() -> None:
@@ -16,12 +16,15 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(str(error))  # the message is enough; a traceback would hide it
     except DatabaseError as error:
-        if "database is locked" not in str(error):
-            raise
-        sys.exit(
-            "The SQLite database is locked: another process writes to it."
-            " Repeat the command later."
-        )
+        if "database is locked" in str(error):
+            sys.exit(
+                "The SQLite database is locked: another process writes to it."
+                " Repeat the command later."
+            )
+        if connection.connection is None:
+            reason = " ".join(str(error).split())
+            sys.exit(f"Start the database, or check DATABASE_URL: {reason}")
+        raise
 
 
 if __name__ == "__main__":

@@ -96,6 +96,20 @@ def redis_server(folder: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}"
 
 
+@contextmanager
+def killed_redis(folder: Path, port: int, lines: str) -> Iterator[None]:
+    """Run a server with its data in the folder, and kill it at the end."""
+    if not shutil.which("redis-server"):
+        pytest.skip("Redis is not installed")
+    file = folder / "redis.conf"
+    text = f"bind 127.0.0.1\nport {port}\ndir {folder}\n{lines}"
+    file.write_text(text, encoding="utf-8")
+    with running(["redis-server", str(file)], port, folder / "log") as server:
+        yield
+        server.kill()
+        server.wait(HANG_SECONDS)
+
+
 @pytest.fixture(scope="session")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
     """Return a function that creates a bucket and returns its STORAGE_URL."""

@@ -29,7 +29,19 @@ GROUP = "--group-by=host"
 RETENTION = ("--keep-daily=14", "--keep-weekly=8", "--max-unused=0")
 # Parts of the repository. Each night reads another one: all of them in four weeks.
 PARTS = 28
-NO_REPOSITORY = 10  # restic's exit code
+# restic's exit codes, and what to do.
+NO_REPOSITORY = 10
+REASONS = {
+    NO_REPOSITORY: (
+        "there is no repository: check secrets/restic_repository, or RESTIC_REPOSITORY"
+    ),
+    11: "another program has locked the repository: try again when it has ended",
+    12: (
+        "the repository has another password:"
+        " check secrets/restic_password, or RESTIC_PASSWORD"
+    ),
+}
+PROGRAMS = {"pg_dump", "pg_restore", "psql", "restic", "rm", "sh", "tar"}
 REMOTE = re.compile(r"[a-z][a-z0-9]+:")
 # A file in the folder of the photos, which the site can write wherever it runs.
 DUMP = "database.dump"
@@ -59,7 +71,7 @@ SWAP = (
 )
 RECORD = (
     "INSERT INTO secure_django_lastrun (name, at)\n"
-    "VALUES ('backup', CURRENT_TIMESTAMP)\n"
+    "VALUES ('backup', :'at')\n"
     "ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 )
 SQLITE = (
@@ -95,7 +107,18 @@ def main() -> None:
             else:
                 restore_backup(site, options.snapshot)
     except ERRORS as error:
-        sys.exit(f"The command failed: {error}")
+        sys.exit(f"The command failed: {explain(error)}.")
+
+
+def explain(error: Exception) -> str:
+    """Return what to read or to do, in one line without a final stop."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return str(error)
+    names = [word for word in error.cmd if word in PROGRAMS]
+    program = names[0] if names else error.cmd[0]
+    if program == "restic" and error.returncode in REASONS:
+        return REASONS[error.returncode]
+    return f"{program} ended with exit code {error.returncode}, as it says above"
 
 
 @contextmanager
@@ -195,20 +218,27 @@ class Site:
     def read_output(self, command: Command) -> Iterator[IO[bytes]]:
         """Yield the output of a command, and raise an error if it fails."""
         words = self.find_words(command)
+        unreadable = None
         with subprocess.Popen(  # noqa: S603 - no shell
             words, env=self.environment, cwd=self.folder, stdout=subprocess.PIPE
         ) as process:
             assert process.stdout  # noqa: S101 - for mypy
-            yield process.stdout
+            try:
+                yield process.stdout
+            except json.JSONDecodeError as error:
+                # A program that fails writes nothing, or half of its output.
+                unreadable = error
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, words)
+        if unreadable:
+            raise unreadable
 
     def pipe(self, source: Command, target: Command) -> None:
         """Run two commands, of which the second reads the output of the first."""
         with self.read_output(source) as stream:
             self.run(target, stdin=stream)
 
-    def psql(self, sql: str, database: str = "postgres") -> None:
+    def psql(self, sql: str, database: str = "postgres", at: str = "") -> None:
         words = (
             "psql",
             "--no-psqlrc",
@@ -218,6 +248,7 @@ class Site:
             f"--set=site={self.name}",
             f"--set=new={self.name}_new",
             f"--set=old={self.name}_old",
+            f"--set=at={at}",
             f"--dbname={database}",
         )
         self.run(Command(IN_DATABASE, words), input=sql.encode())
@@ -267,9 +298,13 @@ def create_backup(site: Site) -> None:
         site.run(restic("check", f"--read-data-subset={part}/{PARTS}"))
         say("Deleting old backups")
         site.run(restic("forget", "--quiet", *OWN, GROUP, *RETENTION, "--prune"))
-    # `manage.py status` reads it, on any machine.
-    site.psql(RECORD, site.name)
+    record(site, datetime.now(UTC))
     print("The backup is made")
+
+
+def record(site: Site, moment: datetime) -> None:
+    """Store when the newest backup was made: `manage.py status` shows it."""
+    site.psql(RECORD, site.name, at=moment.isoformat())
 
 
 def prepare_repository(site: Site) -> None:
@@ -301,6 +336,7 @@ def restore_backup(site: Site, name: str) -> None:
     with ExitStack() as stack:
         try:
             snapshot = find_snapshot(site, name)
+            newest = find_newest(site)
             say("Reading the backup")
             check_files(site, snapshot)
             say("Loading the rows into a new database")
@@ -309,16 +345,26 @@ def restore_backup(site: Site, name: str) -> None:
             dump = restic("dump", snapshot, f"/{DUMP}")
             site.pipe(dump, Command(IN_DATABASE, load))
         except ERRORS as error:
-            sys.exit(f"{name} cannot be restored, and nothing was changed: {error}")
-        say("Adding the photos")
-        # As new files (-m), which the worker does not delete.
-        add = ("tar", "-xmf", "-", "--no-same-owner", f"--exclude={DUMP}")
-        files = restic("dump", "--archive=tar", snapshot, "/")
-        site.pipe(files, Command(IN_SITE, add))
-        if os.name == "posix":
-            os.sync()  # otherwise a power failure could remove files of the rows
-        say("Replacing the database")
-        site.psql(SWAP)
+            reason = explain(error)
+            sys.exit(f"{name} cannot be restored, and nothing was changed: {reason}.")
+        try:
+            say("Adding the photos")
+            # As new files (-m), which the worker does not delete.
+            add = ("tar", "-xmf", "-", "--no-same-owner", f"--exclude={DUMP}")
+            files = restic("dump", "--archive=tar", snapshot, "/")
+            site.pipe(files, Command(IN_SITE, add))
+            if os.name == "posix":
+                os.sync()  # otherwise a power failure could remove files of the rows
+            say("Replacing the database")
+            site.psql(SWAP)
+        except ERRORS as error:
+            reason = explain(error)
+            sys.exit(
+                f"{name} is not restored: {reason}. The database is as before;"
+                " photos of the backup may have been added."
+            )
+    # The restored table is empty, as if no backup had ever been made.
+    record(site, newest)
     if site.compose:
         # Migrates, and starts the site again.
         start = ("up", "--detach", "--wait", "--force-recreate")
@@ -328,12 +374,7 @@ def restore_backup(site: Site, name: str) -> None:
 
 def find_snapshot(site: Site, name: str) -> str:
     """Return the id of a snapshot, and check that the site has its keys."""
-    filters = OWN if name == "latest" else ()
-    with site.read_output(restic("snapshots", "--json", *filters, name)) as output:
-        snapshots = json.load(output)
-    if not snapshots:
-        raise ValueError("there is no such backup")
-    snapshot = snapshots[-1]
+    snapshot = read_snapshot(site, name)
     keys = {tag for tag in snapshot["tags"] if tag.startswith("key-")}
     missing = sorted(keys - site.tags)
     if missing:
@@ -341,6 +382,21 @@ def find_snapshot(site: Site, name: str) -> str:
             f"FIELD_ENCRYPTION_KEYS lacks those with the fingerprints {missing}"
         )
     return str(snapshot["short_id"])
+
+
+def find_newest(site: Site) -> datetime:
+    """Return when the newest backup of the site was made."""
+    return datetime.fromisoformat(read_snapshot(site, "latest")["time"])
+
+
+def read_snapshot(site: Site, name: str) -> dict[str, Any]:
+    """Return what restic knows of a snapshot."""
+    filters = OWN if name == "latest" else ()
+    with site.read_output(restic("snapshots", "--json", *filters, name)) as output:
+        snapshots: list[dict[str, Any]] = json.load(output)
+    if not snapshots:
+        raise ValueError("there is no such backup")
+    return snapshots[-1]
 
 
 def check_files(site: Site, snapshot: str) -> None:

@@ -102,6 +102,7 @@ LIMITS = {
     "reset_link": (445, {"key"}),
     "invitation": (446, {"ip", "key"}),
     "invitation_by_user": (447, {"user"}),
+    "invitation_by_visitor": (457, {"ip", "key"}),
 }
 ACCOUNTS_LIMITS = {
     "signup": (448, {"ip"}),

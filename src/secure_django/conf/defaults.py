@@ -162,8 +162,11 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user,20/h/user",  # each change sends an email
     "reset_password": "20/m/ip",
     "reset_link": "3/30m/key",
-    "invitation": "2/d/key,40/d/ip",  # secure_django.mail.invitations; key: the mailbox
+    # Of secure_django.mail.invitations; key: the mailbox. The network comes first, so
+    # that what it refuses does not count for the mailbox.
+    "invitation": "40/d/ip,2/d/key",  # by users
     "invitation_by_user": "20/d/user",
+    "invitation_by_visitor": "40/d/ip,2/d/key",
 }
 
 # Files and photos

@@ -34,7 +34,7 @@ HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
 IPV6 = r"\[[0-9a-f:]+\]"
 ALLOWED_HOST = re.compile(rf"\.?{HOST}|{IPV6}")
 ORIGIN = re.compile(rf"https?://({HOST}|{IPV6})(:\d+)?")
-SENDER = re.compile(r"([^<>@\n]+ <)?[^\s<>@,]+@[^\s<>@,]+(?(1)>)")
+SENDER = re.compile(r"([^<>@\n]+ <)?(?P<local>[^\s<>@,]+)@[^\s<>@,]+(?(1)>)")
 QUERY = r"(?:\?(?P<query>\w+=[^&#]*(?:&\w+=[^&#]*)*))?"
 # Groups in capitals are settings of Django, percent-encoded. HOST can also be the
 # folder of a socket.
@@ -276,13 +276,19 @@ def photo_folder(project: Path) -> Callable[[str], Path]:
     return parse
 
 
+def is_sender(value: str) -> bool:
+    """Return whether Django sends emails from this address."""
+    match = SENDER.fullmatch(value)
+    return match is not None and match["local"].isascii()
+
+
 language = text(
     LANGUAGE_CODES.__contains__, "Must be a language of Django, such as de or pt-br."
 )
 time_zone = text(
     available_timezones().__contains__, "Must be a time zone such as Europe/Berlin."
 )
-sender = text(SENDER.fullmatch, "Must be one email address.")
+sender = text(is_sender, "Must be one email address, with ASCII before the @.")
 site_url = text(
     lambda value: not value or SITE_URL.fullmatch(value),
     "Must be a scheme and a host in lowercase, such as https://staging.example.com,"

@@ -12,6 +12,7 @@ from secure_django.login.devices import find_device, forget_device, remember_dev
 from secure_django.login.models import Device
 from secure_django.mail.outbox import LIFETIME, OutboxBackend, subject_of_site
 from secure_django.models import Mail
+from secure_django.validators import validate_recipient
 from secure_django.web.client import client_ip
 
 __all__ = ["AccountAdapter"]
@@ -37,6 +38,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_ip(request)
+
+    def clean_email(self, email: str) -> str:
+        validate_recipient(email)
+        return str(super().clean_email(email))
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: str

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.encryption import EncryptedTextField
-from secure_django.validators import validate_one_line
+from secure_django.validators import validate_one_line, validate_recipient
 
 __all__ = ["AbstractUser", "Device", "UserManager"]
 
@@ -105,6 +106,16 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
         if self.is_staff or self.is_superuser:
             return False
         return not LogEntry.objects.filter(user_id=self.pk).exists()
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        super().clean_fields(exclude)
+        if "email" in (exclude or ()):
+            return
+        # No validator of the field, which would be a migration in each project.
+        try:
+            validate_recipient(self.email)
+        except ValidationError as error:
+            raise ValidationError({"email": error}) from None
 
     def clean(self) -> None:
         self.email = self.email.lower()

@@ -24,13 +24,12 @@ from secure_django.models import Mail
 
 logger = logging.getLogger(__name__)
 # How many emails of a kind may wait. A flood discards the oldest emails of its own
-# kind, and delays no other kind.
-BUDGETS = {
-    Mail.Kind.UNVERIFIED: 200,
-    Mail.Kind.UNKNOWN: 100,
-    Mail.Kind.INVITATION: 50,
-}
-LIFETIME = timedelta(days=2)  # of emails without one of their own
+# kind, and delays no other kind. Invitations are refused instead:
+# secure_django/mail/invitations.py.
+BUDGETS = {Mail.Kind.UNVERIFIED: 200, Mail.Kind.UNKNOWN: 100}
+# Of emails without one of their own. A mail server may be down over long holidays: the
+# servers of others also try for four to five days (RFC 5321, section 4.5.4.1).
+LIFETIME = timedelta(days=5)
 # Longer than sending one email takes. Then another worker sends the emails that a dead
 # worker had claimed.
 CLAIM = timedelta(minutes=1)
@@ -83,7 +82,8 @@ def without_users(emails: set[str]) -> set[str]:
 class OutboxBackend(BaseEmailBackend):
     """Store emails in the caller's transaction.
 
-    An email to recipients who are not users has a `kind`; it may have a `lifetime`.
+    An email to recipients who are not users has a `kind`; it may have a `lifetime`
+    and a `network_hash`.
     """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
@@ -103,6 +103,7 @@ def store_message(message: EmailMessage) -> None:
         content=json.dumps(parts),
         due_at=now,
         expires_at=now + getattr(message, "lifetime", LIFETIME),
+        network_hash=getattr(message, "network_hash", ""),
     )
 
 

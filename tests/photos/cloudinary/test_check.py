@@ -46,7 +46,10 @@ def run_check(capsys: pytest.CaptureFixture[str], seconds: int = 5) -> tuple[boo
     try:
         call_command("cloudinary_check", seconds=seconds)
     except CommandError:
-        return False, capsys.readouterr().out
+        output = capsys.readouterr().out
+        assert "automatically" not in output, "nothing repeats the command's calls"
+        assert "continues" not in output
+        return False, output
     return True, capsys.readouterr().out
 
 
@@ -81,8 +84,20 @@ def test_everything_works(
         (401, "BAD  key: Cloudinary rejects the API key"),
         (403, "BAD  key: The API key lacks a permission."),
         (404, "BAD  key: Cloudinary does not know this cloud name."),
-        (429, "BAD  plan: Cloudinary's rate limit is reached."),
-        (500, "BAD  key: Cloudinary cannot be reached"),
+        (
+            429,
+            (
+                "BAD  plan: Cloudinary's rate limit is reached."
+                " Run this command again in an hour.\n"
+            ),
+        ),
+        (
+            500,
+            (
+                "BAD  key: Cloudinary cannot be reached or has an internal error."
+                " Run this command again later.\n"
+            ),
+        ),
     ],
 )
 def test_wrong_key_and_plan_are_named(
@@ -105,6 +120,27 @@ def test_missing_add_on_is_named(
     assert "BAD  add-on aws_rek: Cloudinary rejects this moderation" in output
     assert "BAD  add-on perception_point: no verdict yet." in output
     assert "manual" not in output
+
+
+def test_moderation_that_cloudinary_gives_up_is_named(
+    service: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.faults = [skip, decide(service, "aborted")]
+    is_fine, output = run_check(capsys, seconds=0)
+    assert not is_fine
+    assert "BAD  add-on aws_rek: Cloudinary gave up. Its console says why" in output
+
+
+def test_answer_that_cannot_be_read_is_named(
+    service: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.faults = [skip, lambda handler: handler.reply(200, {"public_id": "other"})]
+    is_fine, output = run_check(capsys, seconds=0)
+    assert not is_fine
+    assert output.splitlines()[1] == (
+        "BAD  add-on aws_rek: Cloudinary's answer cannot be read."
+        " Run this command again later."
+    )
 
 
 def test_webhook_that_is_not_reached_is_named(

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from secure_django import jobs
@@ -50,6 +50,11 @@ class Command(BaseCommand):
 
 def run_once() -> None:
     """Run each job until it has nothing more to do, or has failed."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError:
+        text = "The database does not answer: start it, or check DATABASE_URL."
+        raise CommandError(text) from None
     waiting = jobs_in_order()
     failed: list[str] = []
     while waiting:
@@ -123,6 +128,31 @@ def jobs_in_order() -> list[Job]:
     return sorted(jobs.JOBS, key=lambda job: job.row in not_ended)
 
 
+class Database:
+    """Whether the database answers a lane. Each outage is logged once."""
+
+    def __init__(self) -> None:
+        self.was_up = True
+
+    def answers(self) -> bool:
+        """Connect, unless the lane has a connection."""
+        try:
+            connection.ensure_connection()
+            is_up = True
+        except DatabaseError:
+            is_up = False
+        if self.was_up and not is_up:
+            logger.error(
+                "the database does not answer: no job runs until it does. The worker"
+                " tries again every %d seconds. Check the server and DATABASE_URL.",
+                PAUSE,
+            )
+        elif is_up and not self.was_up:
+            logger.warning("the database answers again")
+        self.was_up = is_up
+        return is_up
+
+
 def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
     """Run the due jobs of a lane, each once in a pass.
 
@@ -131,6 +161,7 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
     own_jobs = [job for job in ordered if job.lane == lane]
     shortest_pause = min([PAUSE, *(job.every for job in own_jobs)])
     last_periods: dict[Job, float] = {}  # in which each job ran last
+    database = Database()
     pause = 0
     try:
         while not stop.wait(pause):
@@ -140,6 +171,9 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
                 period = time.time() // job.every
                 if stop.is_set() or last_periods.get(job) == period:
                     continue
+                if not database.answers():
+                    pause = PAUSE
+                    break
                 last_periods[job] = period
                 if run_job(job):
                     del last_periods[job]

@@ -18,6 +18,20 @@ from secure_django.photos.cloudinary.views import notification_key
 POLL_SECONDS = 5  # each query counts towards the plan's calls per hour
 UNDECIDED = {"", "pending", "queued"}
 SIDE = 64  # pixels; Amazon Rekognition takes no image below 50
+# Advice in place of that about a photo: the worker repeats its calls, and this command
+# makes each of its calls once.
+ADVICE = {
+    client.UNREACHABLE: (
+        "Cloudinary cannot be reached or has an internal error."
+        " Run this command again later."
+    ),
+    client.UNREADABLE: (
+        "Cloudinary's answer cannot be read. Run this command again later."
+    ),
+    client.RATE_LIMITED: (
+        "Cloudinary's rate limit is reached. Run this command again in an hour."
+    ),
+}
 
 
 class Command(BaseCommand):
@@ -119,7 +133,8 @@ class Command(BaseCommand):
     def report_error(self, name: str, error: CloudinaryError) -> None:
         if error.advice == client.RATE_LIMITED:
             name = "plan"
-        self.report(name, error.advice, is_fine=False)
+        advice = ADVICE.get(error.advice, error.advice)
+        self.report(name, advice, is_fine=False)
 
     def report(self, name: str, text: str, *, is_fine: bool = True) -> None:
         self.is_fine &= is_fine
