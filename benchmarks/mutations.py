@@ -1179,7 +1179,7 @@ MUTATIONS = [
     Mutation("busy page rendered each time", FORM_TURNS, "@cache"),
     Mutation(
         "office of thirty",
-        SETTINGS,
+        DEFAULTS,
         '"unknown_device": "600/m/ip",',
         '"unknown_device": "30/m/ip",',
     ),

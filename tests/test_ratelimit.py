@@ -85,6 +85,6 @@ def test_limited_view_is_closed_while_the_cache_is_down(
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": "secure_django.testing.DeadCache"}}
     assert post(client, "192.0.2.1").status_code == 503
-    assert "secure_django.web.middleware" in {
+    assert "secure_django.web.unavailable" in {
         record.name for record in caplog.records if record.exc_info
     }

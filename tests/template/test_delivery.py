@@ -221,7 +221,7 @@ def test_backups_of_containers_need_no_packages(project: Project) -> None:
     guide = (site / "docs" / "containers.md").read_text(encoding="utf-8")
     assert f"python3 {program} create --compose" in guide
     alone = (sys.executable, "-I", "-S", program)
-    with pytest.raises(AssertionError, match=r"secrets/field_encryption_keys'\n$"):
+    with pytest.raises(AssertionError, match=r"secrets/field_encryption_keys'\. "):
         run(site, *alone, "create", "--compose")
 
 

@@ -300,7 +300,11 @@ def read_jobs(workflow: str) -> dict[str, Any]:
 def commands_of(job: dict[str, Any]) -> set[str]:
     """Return what a job runs, from `.ci/run` on."""
     commands = [step["run"].strip() for step in job["steps"] if "run" in step]
-    return {".ci/run" + command.partition(".ci/run")[2] for command in commands}
+    return {
+        ".ci/run" + command.partition(".ci/run")[2]
+        for command in commands
+        if ".ci/run" in command
+    }
 
 
 def test_workflows_run_each_tier_where_it_belongs() -> None:
@@ -323,7 +327,8 @@ def test_workflow_runs_every_part_of_the_scheduled_tier() -> None:
     parts = scheduled["strategy"]["matrix"]["part"]
     assert parts == list(range(1, len(parts) + 1))
     assert scheduled["env"]["PART"] == f"${{{{ matrix.part }}}}/{len(parts)}"
-    (command,) = [step["run"] for step in scheduled["steps"] if "run" in step]
+    commands = [step["run"] for step in scheduled["steps"] if "run" in step]
+    (command,) = [command for command in commands if ".ci/run" in command]
     assert command.split()[-5:] == [
         ".ci/run",
         "--scheduled",

@@ -174,10 +174,7 @@ PASSWORD_RESET_TIMEOUT = 60 * 60  # seconds; Django's three days are long for a 
 
 ACCOUNT_RATE_LIMITS = ACCOUNT_RATE_LIMITS | {
     "login_failed": "5/5m/key",
-    # Log-ins, and wrong passwords, in browsers that have never logged in. An office has
-    # one IP address.
-    "unknown_device": "600/m/ip",
-    "unknown_device_failed": "100/m/ip",
+    "unknown_device_failed": "100/m/ip",  # an office has one IP address
 }
 UPLOADS_PER_HOUR = env.read("UPLOADS_PER_HOUR", number(1), "30")  # per user
 

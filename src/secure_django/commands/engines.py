@@ -44,6 +44,7 @@ LEFT_OUT = {
     "template": "projects that the template's tests generate",
     "test_fetch_attacks.py": "packages that only the repository has",
     "test_postgresql.py": "a PostgreSQL that the repository's tests start",
+    "test_redis.py": "a Redis that the repository's tests start",
     "test_public_names.py": "the names of every app of the package",
 }
 # The example app comes with the tests, and has photos.
