@@ -1126,7 +1126,7 @@ MUTATIONS = [
     Mutation(
         "cookie that a new password does not end",
         DEVICES,
-        " {user.password}",
+        "and has_digest(device.user, password_digest)",
         "",
     ),
     Mutation(

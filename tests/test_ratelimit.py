@@ -81,8 +81,12 @@ def test_ipv6_network_is_limited_as_one_ip_address(client: HTTPSClient) -> None:
 
 @pytest.mark.control("V16.5.3")
 def test_limited_view_is_closed_while_the_cache_is_down(
-    client: HTTPSClient, settings: Settings, caplog: pytest.LogCaptureFixture
+    client: HTTPSClient,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("secure_django.web.unavailable.quiet_until", {})
     settings.CACHES = {"default": {"BACKEND": "secure_django.testing.DeadCache"}}
     assert post(client, "192.0.2.1").status_code == 503
     assert "secure_django.web.unavailable" in {

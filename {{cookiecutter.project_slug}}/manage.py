@@ -6,7 +6,8 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+from secure_django.web.unavailable import is_connection_error
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
                 "The SQLite database is locked: another process writes to it."
                 " Repeat the command later."
             )
-        if connection.connection is None:
+        if is_connection_error(error):
             reason = " ".join(str(error).split())
             sys.exit(f"Start the database, or check DATABASE_URL: {reason}")
         raise

@@ -451,6 +451,17 @@ def test_database_that_does_not_answer_is_named_in_one_sentence(
     assert last_line.startswith("Start the database, or check DATABASE_URL: ")
 
 
+def test_query_that_fails_is_not_taken_for_a_database_that_is_away(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}/empty.sqlite3"
+    code = "from users.models import User; User.objects.count()"
+    result = start("shell", "-v0", "--command", code, DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "no such table" in result.stderr.splitlines()[-1]
+    assert "Start the database" not in result.stderr
+
+
 def test_connections_to_postgresql_are_kept_and_checked() -> None:
     database = database_url("postgres://user@localhost/site")
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)

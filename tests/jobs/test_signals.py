@@ -7,6 +7,7 @@ import time
 from contextlib import nullcontext
 from threading import Event
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
@@ -52,6 +53,19 @@ def test_worker_that_leaves_a_job_is_not_taken_for_one_that_hangs(
     worker.leave_jobs()
     assert codes == [0]
     assert [run.name for run in LastRun.objects.all()] == ["backup"]
+
+
+def test_worker_leaves_its_jobs_though_the_database_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = Event()
+    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
+    monkeypatch.setattr(worker, "sign_off", lambda: ended.wait(HANG_SECONDS))
+    monkeypatch.setattr(worker, "RESERVED_SECONDS", 0.1)
+    monkeypatch.setattr(LastRun, "objects", Mock())
+    before = time.monotonic()
+    worker.leave_jobs()
+    assert time.monotonic() - before < HANG_SECONDS
 
 
 @pytest.mark.django_db

@@ -5,9 +5,10 @@ from http.cookies import Morsel
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 from pytest_django import Settings
 
-from secure_django.login.devices import MOST_DEVICES, forget_devices
+from secure_django.login.devices import MOST_DEVICES, find_device, forget_devices
 from secure_django.login.hashers import Argon2idHasher
 from secure_django.login.jobs import delete_expired
 from secure_django.login.middleware import (
@@ -146,6 +147,31 @@ def test_cookie_of_another_account_is_that_of_an_unknown_device(
     assert not is_logged_in(device)
 
 
+def test_forged_cookie_costs_no_query(
+    device: HTTPSClient,
+    member: User,
+    django_assert_num_queries: Any,
+    rf: RequestFactory,
+) -> None:
+    """Otherwise, the time of a refusal would reveal whether an account exists."""
+    genuine = cookie_of(device).value
+    for value, queries in ((genuine, 1), ("x", 0), (genuine[:-1], 0), ("", 0)):
+        for email in (member.email, "nobody@example.com", "nul\0@example.com"):
+            request = rf.post(LOGIN)
+            request.COOKIES[COOKIE] = value
+            with django_assert_num_queries(queries):
+                find_device(request, email)
+
+
+def test_name_of_the_account_may_have_spaces_and_capitals(
+    device: HTTPSClient, member: User, rf: RequestFactory
+) -> None:
+    request = rf.post(LOGIN)
+    request.COOKIES[COOKIE] = cookie_of(device).value
+    assert find_device(request, f" {member.email.upper()} ")
+    assert not find_device(request, f"x{member.email}")
+
+
 @pytest.mark.control("lock-out")
 @pytest.mark.parametrize("change", ["key", "signature", "no separator", "no text"])
 def test_forged_cookie_is_that_of_an_unknown_device(
@@ -276,10 +302,14 @@ def test_log_out_keeps_the_device_and_deletes_all_other_cookies(
     client = HTTPSClient()
     log_in(client, member.email)
     client.cookies["choice"] = "dark"
-    response = client.post("/accounts/logout/")
+    # What scripts and subdomains can set, and no server.
+    odd = "; ".join(["a[1]=1", "path=1", "1", "x,y=1", *map("c{}=1".format, range(99))])
+    cookies = client.cookies.output(attrs=[], header="", sep=";")
+    response = client.post("/accounts/logout/", headers={"cookie": f"{cookies}; {odd}"})
     assert "cookies" not in response.headers["Clear-Site-Data"]
     assert response.cookies["choice"]["max-age"] == 0
     assert response.cookies["__Host-sessionid"]["max-age"] == 0
+    assert len(response.cookies) < 30
     assert cookie_of(client).value
 
 

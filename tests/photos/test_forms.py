@@ -1,6 +1,7 @@
 """Forms in ordinary views: what is refused is an error of the form, or the page 503."""
 
 import errno
+import math
 import re
 import sqlite3
 from collections.abc import Callable
@@ -16,8 +17,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
 from django.db import OperationalError, models
 from django.db.models import QuerySet
+from django.forms import modelformset_factory
 from django.shortcuts import redirect
 from django.test import RequestFactory
 from django.test.utils import isolate_apps
@@ -31,6 +34,8 @@ from example.models import Thing
 from secure_django.login.http import UserRequest
 from secure_django.photos.fields import PhotoField
 from secure_django.photos.forms import PhotoModelForm
+from secure_django.photos.formsets import PhotoFormSet
+from secure_django.photos.images import decoding_ends_at, validate_and_reencode
 from secure_django.photos.models import Photo
 from secure_django.photos.purposes import PURPOSES
 from secure_django.testing import Login, MakeImage, MakePhoto
@@ -349,6 +354,86 @@ def test_formset_of_the_document_asks_once_for_all_objects(
     assert not Thing.objects.filter(title="Taken").exists()
 
 
+THINGS: Any = modelformset_factory(
+    Thing, ThingForm, formset=PhotoFormSet, extra=2, can_delete=True
+)
+
+
+def make_formset(user: User, rows: list[dict[str, Any]], stored: list[Thing]) -> Any:
+    """Return a bound formset: a row for each stored thing, then new ones."""
+    data: dict[str, Any] = {
+        "form-TOTAL_FORMS": len(rows),
+        "form-INITIAL_FORMS": len(stored),
+    }
+    files: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            target = files if name == "image" else data
+            target[f"form-{number}-{name}"] = value
+    for number, thing in enumerate(stored):
+        data[f"form-{number}-id"] = thing.pk
+    things = Thing.objects.filter(owner=user)
+    return THINGS(data, files, queryset=things, owner=user)
+
+
+def stored_files(settings: Settings) -> list[str]:
+    return [path.name for path in Path(settings.MEDIA_ROOT).rglob("*.jpg")]
+
+
+def test_files_of_a_form_that_no_view_saves_end_with_the_request(
+    user: User, file: Callable[[], Any], settings: Settings
+) -> None:
+    """No quota counts them: with an invalid form beside it, one could fill the disk."""
+    rows = [{"title": "Teal", "image": file()}, {"title": "", "image": file()}]
+    assert not make_formset(user, rows, []).is_valid()
+    assert stored_files(settings)
+    request_finished.send(sender=None)
+    assert not stored_files(settings)
+    form = ThingForm({"title": "Teal"}, {"image": file()}, owner=user)
+    assert form.is_valid()
+    form.save()
+    request_finished.send(sender=None)
+    assert len(stored_files(settings)) == 2
+
+
+def test_row_to_be_deleted_makes_room_and_decodes_nothing(
+    user: User,
+    thing: Thing,
+    file: Callable[[], Any],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ThingForm, "most_per_owner", 1)
+    before = stored_files(settings)
+    old = {"title": "Teal", "DELETE": "on"}
+    dropped = {"title": "Dropped", "image": file(), "DELETE": "on"}
+    new = {"title": "Navy", "image": file()}
+    formset = make_formset(user, [old, dropped, new], [thing])
+    assert formset.is_valid(), formset.errors
+    formset.save()
+    assert list(Thing.objects.values_list("title", flat=True)) == ["Navy"]
+    assert len(stored_files(settings)) == len(before) + 2
+    (navy,) = Thing.objects.all()
+    two = [{"title": "Navy"}, {"title": "Red", "image": file()}]
+    assert not make_formset(user, two, [navy]).is_valid()
+
+
+def test_photos_of_a_formset_have_one_deadline(
+    user: User, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float] = []
+
+    def decode(content: bytes, used: list[float]) -> Any:
+        deadlines.append(decoding_ends_at.get())
+        return validate_and_reencode(content, used)
+
+    monkeypatch.setattr("secure_django.photos.forms.validate_and_reencode", decode)
+    rows = [{"title": title, "image": file()} for title in ("Teal", "Navy")]
+    assert make_formset(user, rows, []).is_valid()
+    first, second = deadlines
+    assert first == second < math.inf
+
+
 def test_field_without_visible_to_is_an_error_at_the_start() -> None:
     with pytest.raises(TypeError) as refusal:
         PhotoField(blank=True)
@@ -392,6 +477,19 @@ def test_form_gives_a_new_object_its_owner_by_any_key(
     class CountedTaskForm(TaskForm):
         most_per_owner = 3
 
+    class Draft(models.Model):  # noqa: DJ008
+        owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
+        text = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "example"
+
+    class DraftForm(PhotoModelForm):
+        class Meta:
+            model = Draft
+            fields = ("text",)
+
+    assert DraftForm(owner=user).instance.owner == user
     assert PostForm(owner=user).instance.author == user
     by_code = PostForm(instance=Post(author=other_user), owner=user)
     assert by_code.instance.author == other_user

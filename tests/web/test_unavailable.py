@@ -24,6 +24,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from pytest_django import Settings
 
+from secure_django.postgresql import waits
 from secure_django.testing import HTTPSClient, Login
 from secure_django.web import unavailable
 from users.models import User
@@ -222,3 +223,22 @@ def test_developer_sees_the_error_itself(
     response = client.get(FAILING)
     assert response.status_code == 500
     assert "no such table" in response.text
+
+
+def test_change_that_the_database_gave_up_is_not_confirmed(
+    client: HTTPSClient, settings: Settings
+) -> None:
+    """Django rolls a transaction back without an error if a view has caught its own."""
+
+    @login_not_required
+    def swallow(request: HttpRequest) -> HttpResponse:
+        waits.were_given_up = "given_up" in request.GET
+        return HttpResponse("Saved.")
+
+    project = import_module(settings.ROOT_URLCONF)
+    urls = ModuleType("urls_with_a_view_that_catches_errors")
+    vars(urls).update(vars(project))
+    vars(urls)["urlpatterns"] = [*project.urlpatterns, path("swallow/", swallow)]
+    settings.ROOT_URLCONF = urls
+    check_page(client.get("/swallow/?given_up=1"))
+    assert client.get("/swallow/").text == "Saved."

@@ -45,7 +45,8 @@ POSTGRESQL_URL = re.compile(
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
 REDIS_URL = re.compile(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?")
-SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})(:\d{{1,5}})?")
+PORT = r":\d{1,4}|:[1-5]\d{4}|:6[0-4]\d{3}"
+SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})({PORT})?")
 HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?")
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"

@@ -18,7 +18,7 @@ OTHER_CHARSET = re.compile(
     r"""\*|charset(?!\s*=\s*"?utf-?8"?\s*(;|$))""", re.IGNORECASE
 )
 django_application = get_wsgi_application()
-limit_waits(settings.DATABASE_WAIT_SECONDS)
+limit_waits(getattr(settings, "DATABASE_WAIT_SECONDS", 7))
 
 
 def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:

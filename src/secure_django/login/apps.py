@@ -9,6 +9,7 @@ require_django("secure_django.login")
 class LoginConfig(AppConfig):
     name = "secure_django.login"
     label = "secure_django_login"
+    default_auto_field = "django.db.models.BigAutoField"
     verbose_name = _("Log-in")
 
     def ready(self) -> None:

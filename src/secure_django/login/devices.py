@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from secure_django.login.models import Device
 from secure_django.user import User
@@ -25,22 +26,23 @@ __all__ = [
 
 MOST_DEVICES = 5  # of an account
 LIFETIME = timedelta(days=180)  # after the last log-in
-# A form asks twice: for its turn, and for its limits.
-FOUND = "found_devices"
+SALT = "secure_django.device"
+# A form asks several times: for its turn, and for its limits.
+FOUND = "found_device"
 
 
 def find_device(request: HttpRequest, email: str) -> Device | None:
     """Return the device if the request's cookie is one of the account with this email.
 
-    The cookie of another account is that of an unknown device.
+    The cookie of another account is that of an unknown device. The time that this takes
+    depends on the cookie alone: it does not reveal whether an account exists.
     """
-    if settings.DEVICE_COOKIE_NAME not in request.COOKIES:
-        return None
-    found: dict[str, Device | None] = request.__dict__.setdefault(FOUND, {})
-    name = email.lower()
-    if name not in found:
-        found[name] = read_device(request, name)
-    return found[name]
+    if FOUND not in request.__dict__:
+        setattr(request, FOUND, read_device(request))
+    device: Device | None = getattr(request, FOUND)
+    if device and device.user.email == email.strip().lower():
+        return device
+    return None
 
 
 def device_of_form(request: HttpRequest) -> Device | None:
@@ -50,20 +52,27 @@ def device_of_form(request: HttpRequest) -> Device | None:
     return find_device(request, email)
 
 
-def read_device(request: HttpRequest, email: str) -> Device | None:
-    user = User.objects.filter(email=email).only("password").first()
-    if user is None:
+def read_device(request: HttpRequest) -> Device | None:
+    """Return the known device of the request's cookie, whoever its account is."""
+    name = settings.DEVICE_COOKIE_NAME
+    text = request.get_signed_cookie(name, None, SALT, max_age=LIFETIME) or ""
+    key, _, password_digest = text.partition(".")
+    if not password_digest:
         return None
-    key = request.get_signed_cookie(
-        settings.DEVICE_COOKIE_NAME, None, salt_of(user), max_age=LIFETIME
-    )
-    return Device.objects.known().filter(user=user, key=key).first()
+    device = Device.objects.known().select_related("user").filter(key=key).first()
+    if device and has_digest(device.user, password_digest):
+        return device
+    return None
 
 
-def salt_of(user: User) -> str:
-    # With the password's hash, so that a new password ends all devices, wherever it was
-    # set.
-    return f"secure_django.device {user.pk} {user.password}"
+def has_digest(user: User, digest: str) -> bool:
+    """Return whether the user still has the password from which a digest was made.
+
+    So a new password ends all devices, wherever it was set.
+    """
+    present = user.get_session_auth_hash()
+    digests = [present, *user.get_session_auth_fallback_hash()]  # of older SECRET_KEYs
+    return any(constant_time_compare(digest, it) for it in digests)
 
 
 def remember_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
@@ -77,8 +86,8 @@ def remember_device(request: HttpRequest, response: HttpResponse, user: User) ->
     Device.objects.filter(pk__in=surplus).delete()
     response.set_signed_cookie(
         settings.DEVICE_COOKIE_NAME,
-        device.key,
-        salt_of(user),
+        f"{device.key}.{user.get_session_auth_hash()}",
+        SALT,
         max_age=LIFETIME,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,

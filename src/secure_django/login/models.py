@@ -146,6 +146,7 @@ class Device(models.Model):
     objects = DeviceQuerySet.as_manager()
 
     class Meta:
+        app_label = "secure_django_login"  # even in a project without this app
         verbose_name = _("device")
         verbose_name_plural = _("devices")
 

@@ -19,6 +19,7 @@ from django.core.exceptions import (
 )
 from django.db import OperationalError
 from django.db.models import Manager, QuerySet
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
@@ -107,6 +108,8 @@ class PhotoFormMixin(forms.BaseForm):
             return
         if self.empty_permitted and not self.has_changed():
             return  # an empty form of a formset
+        if self.cleaned_data.get(DELETION_FIELD_NAME):
+            return  # a form of a formset whose object is to be deleted
         steps = [self.check_object]
         if self.new_photos:
             # Decoding takes seconds, in which the object may be deleted.
@@ -128,6 +131,8 @@ class PhotoFormMixin(forms.BaseForm):
             with decoding_turn(self.owner, len(new_photos)) as used:
                 for name, photo in new_photos.items():
                     self.decode_photo(name, photo, used)
+                    if self.non_field_errors():
+                        break  # a temporary error, which the others would have too
         except ValidationError as error:
             self.add_error(next(iter(new_photos)), error)
 
@@ -171,9 +176,10 @@ class PhotoFormMixin(forms.BaseForm):
             )
         if self.errors:
             raise ValueError("A form with errors cannot be saved.")
+        title = self.photo_title()
         try:
             photos = self.take_photos()
-            with saving_photos(self.owner, self.photo_title(), photos):
+            with saving_photos(self.owner, title, photos):
                 self.read_again()
                 return self.save_with(photos)
         except ValidationError as error:
@@ -268,6 +274,7 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.is_new = self.instance._state.adding
+        self.is_of_formset = originals is not None
         manager = self.instance._meta.model._base_manager
         self.rows = manager.filter(pk=self.instance.pk)
         if self.is_new:
@@ -278,9 +285,10 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             self.original = self.rows.first()
 
     def set_owner(self) -> None:
-        """Give a new object its owner, if the form counts them or the key is required.
+        """Give a new object its owner.
 
-        Raise ImproperlyConfigured if it is not clear which key is the owner's.
+        A key that may be null is only set if it is called `owner`, or if the form
+        counts by it. Raise ImproperlyConfigured if it is not clear which key to set.
         """
         empty_keys = [
             field
@@ -288,7 +296,9 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             if getattr(self.instance, field.attname) is None
             and field.name not in self.fields
         ]
-        is_required = any(not field.null for field in empty_keys)
+        is_required = any(
+            field.name == "owner" or not field.null for field in empty_keys
+        )
         is_counted = self.most_per_owner is not None
         if not (is_required or is_counted or self.owner_field):
             return
@@ -298,7 +308,8 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
 
     def check_object(self) -> None:
         if self.is_new:
-            self.check_number()
+            if not self.is_of_formset:  # which counts its forms together
+                self.check_number()
             return
         is_there = self.original is not None
         if self.new_photos and is_there:

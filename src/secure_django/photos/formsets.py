@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.functional import cached_property
 
 from secure_django.photos.forms import TooManyObjectsError
-from secure_django.photos.limits import check_quota
+from secure_django.photos.limits import check_quota, upload_deadline
 from secure_django.user import User
 
 __all__ = ["PhotoFormSet"]
@@ -68,20 +68,32 @@ class PhotoFormSet(forms.BaseModelFormSet):
             key_field.originals = self.originals
             form.fields[name] = key_field
 
+    def full_clean(self) -> None:
+        with upload_deadline():
+            super().full_clean()
+
     def clean(self) -> None:
         super().clean()
         if any(self.errors):
             return
         all_forms: list[Any] = self.forms
+        deleted: list[Any] = self.deleted_forms if self.can_delete else []
         changed = [form for form in all_forms if form.has_changed()]
-        photos = sum(len(form.new_photos) for form in changed)
+        kept = [form for form in changed if form not in deleted]
+        photos = sum(len(form.new_photos) for form in kept)
         if photos:
             check_quota(self.owner, photos)
-        new = [form for form in changed if form.is_new]
-        if not new or new[0].most_per_owner is None:
-            return
+        new = [form for form in kept if form.is_new]
+        if new:
+            self.check_number(new, sum(not form.is_new for form in deleted))
+
+    def check_number(self, new: list[Any], deleted: int) -> None:
+        """Raise ValidationError if the owner would have too many objects."""
         most = new[0].most_per_owner
-        if new[0].objects_of_owner().count() + len(new) > most:
+        if most is None:
+            return
+        present = new[0].objects_of_owner().count() - deleted
+        if present + len(new) > most:
             raise TooManyObjectsError(most)
 
     def save(self, commit: bool = True) -> Any:

@@ -55,15 +55,24 @@ def decoding_turn(owner: User, photos: int = 1) -> Iterator[list[float]]:
     check_quota(owner, photos)
     used: list[float] = []
     with locked_account(owner):
-        token = decoding_ends_at.set(time.monotonic() + upload_seconds())
         try:
-            with charged_decoder(owner, photos, used):
+            with upload_deadline(), charged_decoder(owner, photos, used):
                 yield used
         finally:
-            decoding_ends_at.reset(token)
             if not used:  # refused
                 with suppress(Exception):
                     cache.set(refusal_key(owner), True, RETRY_SECONDS - 1)
+
+
+@contextmanager
+def upload_deadline() -> Iterator[None]:
+    """Let all photos be decoded in time, also those of several forms."""
+    ends_at = min(decoding_ends_at.get(), time.monotonic() + upload_seconds())
+    token = decoding_ends_at.set(ends_at)
+    try:
+        yield
+    finally:
+        decoding_ends_at.reset(token)
 
 
 def upload_seconds() -> int:
@@ -160,7 +169,7 @@ def decoder(*used: float) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             # Two thirds of the time remain for the decoder.
-            seconds = upload_seconds() / 3
+            seconds = max(0, decoding_ends_at.get() - time.monotonic()) / 3
             stack.enter_context(decoding.hold(*used, at_most=seconds))
         except Busy:
             raise upload_error("busy", retry_after=RETRY_SECONDS) from None

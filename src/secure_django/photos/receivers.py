@@ -1,9 +1,10 @@
 from typing import Any
 
+from django.core.signals import request_finished
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
-from secure_django.photos.services import delete_photos
+from secure_django.photos.services import delete_photos, delete_unsaved_files
 from secure_django.user import User
 
 
@@ -13,3 +14,8 @@ def delete_photos_of_user(instance: User, **kwargs: Any) -> None:
     # leave a photo without its owner.
     User.objects.select_for_update().filter(pk=instance.pk).first()
     delete_photos(instance.photos.all())
+
+
+@receiver(request_finished)
+def end_request(**kwargs: Any) -> None:
+    delete_unsaved_files()

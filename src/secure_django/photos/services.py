@@ -3,7 +3,9 @@
 Views, the admin, commands and the worker change photos only by these functions.
 """
 
+import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,6 +30,18 @@ from secure_django.validators import CONTROL_CHARACTERS
 
 __all__ = ["delete_photo"]
 
+logger = logging.getLogger(__name__)
+
+
+class Unsaved(threading.local):
+    """The photos of this thread whose files are stored, and that are not saved."""
+
+    def __init__(self) -> None:
+        self.photos: list[Photo] = []
+
+
+unsaved = Unsaved()
+
 
 @contextmanager
 def storing_photos(
@@ -50,6 +64,7 @@ def store_files(owner: User, new: Mapping[str, NewPhoto]) -> dict[str, Photo]:
     without a photo. An error leaves no files.
     """
     photos = {name: make_photo(owner, new_photo) for name, new_photo in new.items()}
+    unsaved.photos += photos.values()
     try:
         for name, photo in photos.items():
             image: Any = new[name].image
@@ -89,11 +104,27 @@ def saving_photos(
                 photo.title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
                 save_photo(photo)
             yield
+        unsaved.photos = [it for it in unsaved.photos if it not in photos.values()]
     except BaseException:
         if not committed:
             for photo in photos.values():
                 delete_files(photo)
         raise
+
+
+def delete_unsaved_files() -> None:
+    """Delete the files of forms that were valid, and that no view has saved.
+
+    Otherwise, forms beside an invalid one could fill the disk: no quota counts files.
+    """
+    photos = unsaved.photos
+    unsaved.photos = []
+    for photo in photos:
+        try:
+            delete_files(photo)
+        except Exception:
+            # Each storage raises errors of its own. The worker deletes these files.
+            logger.exception("The files of a photo that was not saved remain")
 
 
 def make_photo(owner: User, new: NewPhoto) -> Photo:

@@ -4,7 +4,18 @@ DATABASE_URL chooses it. Without a limit, a query waits for a server that has st
 answer for ever: the kernel of its machine still acknowledges what it is sent.
 """
 
+import threading
+
 longest_wait: float | None = None  # seconds; of this process
+
+
+class Waits(threading.local):
+    """Whether this thread has given up a wait since it began a request."""
+
+    were_given_up = False
+
+
+waits = Waits()
 
 
 def limit_waits(seconds: float) -> None:

@@ -16,5 +16,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         connection: Any = self.connection
+        if not isinstance(connection, driver.LimitedConnection):
+            return bool(super().is_usable())  # of a pool
         with connection.answering_within(CHECK_SECONDS):
             return bool(super().is_usable())

@@ -25,6 +25,8 @@ from psycopg.pq import TransactionStatus
 
 from secure_django import postgresql
 
+type Server = tuple[Any, Any]  # its host and its port
+
 # Seconds for which a thread asks no server that did not answer: what else the request
 # tries fails at once.
 SILENT_SECONDS = 1
@@ -32,16 +34,18 @@ CANCEL_SECONDS = 1
 
 
 class Silence(threading.local):
-    """When this thread may ask a server again."""
+    """What this thread knows of servers that did not answer."""
 
-    ends_at = 0.0  # of the monotonic clock
+    def __init__(self) -> None:
+        # When it may ask one again, by the monotonic clock.
+        self.ends_at: dict[Server, float] = {}
 
 
 silence = Silence()
 
 
-def be_silent() -> None:
-    silence.ends_at = time.monotonic() + SILENT_SECONDS
+def be_silent(server: Server) -> None:
+    silence.ends_at[server] = time.monotonic() + SILENT_SECONDS
 
 
 class LimitedConnection(psycopg.Connection[Any]):
@@ -50,12 +54,13 @@ class LimitedConnection(psycopg.Connection[Any]):
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
         is_limited = postgresql.longest_wait is not None
-        if is_limited and time.monotonic() < silence.ends_at:
+        server = (kwargs.get("host"), kwargs.get("port"))
+        if is_limited and time.monotonic() < silence.ends_at.get(server, 0.0):
             raise OperationalError("The database did not answer a moment ago.")
         try:
             return super().connect(*args, **kwargs)
         except ConnectionTimeout:
-            be_silent()
+            be_silent(server)
             raise
 
     @contextmanager
@@ -97,8 +102,11 @@ class LimitedConnection(psycopg.Connection[Any]):
             if psycopg.capabilities.has_cancel_safe():  # the older way has no timeout
                 self.cancel_safe(timeout=CANCEL_SECONDS)
         except Error:
-            be_silent()
+            parameters = self.info.get_parameters()
+            be_silent((parameters.get("host"), parameters.get("port")))
         self.close()
+        if self.own_limit == inf:
+            postgresql.waits.were_given_up = True
 
 
 connect = LimitedConnection.connect

@@ -1,5 +1,6 @@
 """The site's own URL, for links that no request asks for."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -7,13 +8,15 @@ from django.http.request import validate_host
 
 __all__ = ["absolute_url"]
 
+IP_ADDRESS = re.compile(r"[\d.]+|\[.+\]")
+
 
 def absolute_url(path: str = "") -> str:
     """Return the URL of a path of this site, for an email or a webhook.
 
     It begins with SITE_URL. Without it, with the DOMAIN_NAME of the settings, or with
-    the first of ALLOWED_HOSTS if the site does not answer for this domain: a copy of
-    the site, such as staging, then never names the original.
+    the first name of ALLOWED_HOSTS if the site does not answer for this domain: a copy
+    of the site, such as staging, then does not name the original.
     """
     url = getattr(settings, "SITE_URL", "") or f"https://{default_host()}"
     return f"{url}{path}"
@@ -29,4 +32,5 @@ def default_host() -> str:
     hosts = settings.ALLOWED_HOSTS
     if not hosts or validate_host(domain, hosts):
         return str(domain)
-    return str(hosts[0]).lstrip(".")
+    names = [host for host in hosts if not IP_ADDRESS.fullmatch(host)]
+    return str((names or hosts)[0]).lstrip(".")

@@ -1,7 +1,9 @@
 import logging
 import re
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
+from http.cookies import CookieError
 from typing import Any
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -16,6 +18,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
 from secure_django.logging import log_event, request_id, user_id
+from secure_django.postgresql import waits
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
 from secure_django.web.proxies import ProxyCount
@@ -33,6 +36,8 @@ __all__ = [
 
 # Each view restricts them further. A view that forgets to would otherwise answer TRACE.
 KNOWN_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+SERVER_ERROR = 500
+MOST_COOKIES = 20  # that a log-out deletes
 RENEW_AFTER = timedelta(minutes=1)  # an active session is saved at most this often
 # What a proxy may send: 32 hexadecimal digits from nginx, a UUID from others.
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{16,64}")
@@ -107,10 +112,13 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
     """Delete the visitor's cookies, except that of a known device.
 
-    Clear-Site-Data could make no exception.
+    Clear-Site-Data could make no exception. The number is bounded, as proxies bound the
+    headers of a response.
     """
-    for name in request.COOKIES.keys() - {settings.DEVICE_COOKIE_NAME}:
-        if name not in response.cookies:
+    kept = {getattr(settings, "DEVICE_COOKIE_NAME", ""), *response.cookies}
+    others = [name for name in request.COOKIES if name not in kept]
+    for name in others[:MOST_COOKIES]:
+        with suppress(CookieError):  # a script can set names that no server may
             response.delete_cookie(name)
 
 
@@ -229,11 +237,18 @@ class UnavailableMiddleware(MiddlewareMixin):
     what middleware raises. Log requests over a rate limit.
     """
 
+    def process_request(self, request: HttpRequest) -> None:
+        waits.were_given_up = False
+
     def process_response(
         self, request: HttpRequest, response: HttpResponse
     ) -> HttpResponse:
         if response.status_code == 429:
             log_event("excess_rate_limit_exceeded", request)
+        if waits.were_given_up and response.status_code < SERVER_ERROR:
+            # A view that has caught the error may take its change for stored: Django
+            # rolls the transaction back without a further error.
+            return refusal_page(request, UnavailableError())
         return response
 
     def process_exception(

@@ -57,6 +57,8 @@ def is_of_a_loop(request: HttpRequest) -> bool:
 
     A client of a site without proxies can forge the header, but not a private peer.
     """
+    if not settings.SECURE_SSL_REDIRECT:
+        return False
     if settings.TRUSTED_PROXY_COUNT or request.is_secure():
         return False
     scheme = request.META.get("HTTP_X_FORWARDED_PROTO", "")
@@ -82,6 +84,7 @@ class ProxyCount:
         self.fewer = 0  # requests with fewer entries than the count
         self.fits_until = 0.0
         self.quiet_until = {TOO_SMALL: 0.0, TOO_LARGE: 0.0}
+        self.stored: set[str] = set()  # findings that `manage.py status` shows
 
     def count_request(self, request: HttpRequest) -> None:
         now = time.monotonic()
@@ -120,19 +123,22 @@ class ProxyCount:
         self, finding: str, fitting: str, explanation: str, now: float
     ) -> None:
         """Log a finding, and store it for `manage.py status`, once an hour."""
-        if now < self.quiet_until[finding]:
+        is_quiet = now < self.quiet_until[finding]
+        if is_quiet and finding in self.stored:
             return
-        self.quiet_until[finding] = now + HOUR
         beginning = finding.format(settings.TRUSTED_PROXY_COUNT)
         name = beginning + fitting
-        logger.error("%s, %s", name, explanation)
+        if not is_quiet:
+            self.quiet_until[finding] = now + HOUR
+            logger.error("%s, %s", name, explanation)
+        self.stored.add(finding)
         with logged_database_errors():
             LastRun.objects.filter(name__startswith=beginning).delete()
             LastRun.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
     def withdraw_finding(self, finding: str) -> None:
-        if self.quiet_until[finding]:
-            self.quiet_until[finding] = 0.0
+        if finding in self.stored:
+            self.stored.remove(finding)
             beginning = finding.format(settings.TRUSTED_PROXY_COUNT)
             with logged_database_errors():
                 LastRun.objects.filter(name__startswith=beginning).delete()

@@ -127,6 +127,16 @@ def is_of_database(error: BaseException) -> bool:
     return isinstance(error, OperationalError | InterfaceError)
 
 
+def is_connection_error(error: BaseException) -> bool:
+    """Return whether a database cannot be reached, so that no query was the cause."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN
+    sqlstate = getattr(cause, "sqlstate", None) or "08"  # no answer at all
+    is_operational = isinstance(error, OperationalError | InterfaceError)
+    return is_operational and sqlstate[:2] in {"08", "28", "3D", "57"}
+
+
 def log_service(service: str, error: Exception) -> None:
     now = time.monotonic()
     if now < quiet_until.get(service, 0.0):
