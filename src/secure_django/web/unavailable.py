@@ -20,6 +20,8 @@ from django.utils.log import log_response
 from secure_django.logging import chain_of
 from secure_django.web.error_pages import UnavailableError, discard_body, error_page
 
+__all__ = ["is_connection_error"]
+
 LOG_SECONDS = 60  # between two lines about one service, in each process
 # PostgreSQL's classes of errors: no connection, a deadlock or conflict, resources such
 # as a full disk, a lock, an operator or a timeout, its system; and a standby server.
