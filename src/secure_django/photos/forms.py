@@ -1,7 +1,8 @@
 """Photos in the forms of any app.
 
 `is_valid()` checks and decodes them, and stores their files. `save()` stores the photos
-with their object. The worker deletes the files of a form that was not saved.
+with their object. The files of a form that is not saved are deleted at the end of the
+request.
 """
 
 import errno
