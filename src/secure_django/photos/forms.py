@@ -35,7 +35,7 @@ from secure_django.photos.images import (
     upload_error,
     validate_and_reencode,
 )
-from secure_django.photos.limits import decoding_turn
+from secure_django.photos.limits import check_quota, decoding_turn
 from secure_django.photos.models import Photo
 from secure_django.photos.services import (
     delete_unused,
@@ -113,8 +113,10 @@ class PhotoFormMixin(forms.BaseForm):
             return  # a form of a formset whose object is to be deleted
         steps = [self.check_object]
         if self.new_photos:
-            # Decoding takes seconds, in which the object may be deleted.
-            steps += [self.decode_photos, self.check_object, self.store_files]
+            # Decoding takes seconds, in which the object may be deleted, and another
+            # upload of the account may be stored.
+            steps += [self.decode_photos, self.check_object, self.check_quota]
+            steps.append(self.store_files)
         for step in steps:
             if self.errors:
                 return
@@ -153,6 +155,13 @@ class PhotoFormMixin(forms.BaseForm):
                 # A temporary error is not about the file: upload.js can resend it.
                 field = None
         super().add_error(field, error)
+
+    def check_quota(self) -> None:
+        new_photos = self.new_photos
+        try:
+            check_quota(self.owner, len(new_photos))
+        except ValidationError as error:
+            self.add_error(next(iter(new_photos)), error)
 
     def store_files(self) -> None:
         try:
