@@ -769,8 +769,8 @@ MUTATIONS = [
     Mutation(
         "log-in attempts not limited",
         SETTINGS,
-        '"10/m/ip,5/5m/key"',
-        '"1000/m/ip,500/5m/key"',
+        '"login_failed": "5/5m/key"',
+        '"login_failed": "500/5m/key"',
     ),
     Mutation(
         "old passwords guessed in a session",
@@ -878,8 +878,8 @@ MUTATIONS = [
     Mutation(
         "object over the limit no error of the form",
         FORMS,
-        "if self.is_new: self.check_number() return is_there",
-        "if self.is_new: return\nis_there",
+        "if not self.is_of_formset:",
+        "if False:",
     ),
     Mutation(
         "emails to anyone",
@@ -1210,8 +1210,8 @@ MUTATIONS = [
     Mutation(
         "forged entries hide a count that is too small",
         PROXIES,
-        "if surplus > 0:",
-        "if surplus == 1:",
+        "if surplus > 0 or is_loop:",
+        "if surplus == 1 or is_loop:",
     ),
     Mutation(
         "count of proxies that is too large stays unnoticed",
@@ -2056,7 +2056,8 @@ MUTATIONS = [
     Mutation(
         "endless queue for the decoder",
         TURNS,
-        "del self.waiting[self.most_waiting :]  # refuses the one that used most",
+        "self.waiting.pop()  # refuses the one that used most",
+        "pass",
     ),
     Mutation(
         "first come, first decoded",
@@ -2137,8 +2138,8 @@ MUTATIONS = [
     Mutation(
         "upload unread while a service is down",
         UNAVAILABLE,
-        "log_service(service, error)\ndiscard_body(request)",
-        "log_service(service, error)",
+        'discard_body(request)\nresponse = error_page(request, name="503")',
+        'response = error_page(request, name="503")',
     ),
     Mutation(
         "read-only disk taken for an error",
@@ -2399,8 +2400,8 @@ MUTATIONS = [
     Mutation(
         "objects of a formset counted one by one",
         "src/secure_django/photos/formsets.py",
-        "count() + len(new) > most",
-        "count() + 1 > most",
+        "present + len(new) > most",
+        "present + 1 > most",
     ),
     Mutation(
         "photos of a formset counted one by one",
