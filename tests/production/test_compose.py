@@ -26,6 +26,7 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
+    ROOT,
     WITH_GALLERY,
     Answers,
     Project,
@@ -69,13 +70,15 @@ for path in ("/app/x", "/venv/x", "/etc/x", "/x"):
 """
 # A column that the release before need not know.
 # A release brings it with the package.
-NOTE = f"{VENDOR}/src/secure_django/migrations/0002_note.py"
-MIGRATION = """
+MIGRATIONS = "src/secure_django/migrations"
+NEWEST = max(path.stem for path in (ROOT / MIGRATIONS).glob("0*.py"))
+NOTE = f"{VENDOR}/{MIGRATIONS}/9999_note.py"
+MIGRATION = f"""
 from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("secure_django", "0001_initial")]
+    dependencies = [("secure_django", "{NEWEST}")]
     operations = [
         migrations.RunSQL(
             "ALTER TABLE secure_django_mail ADD note text NOT NULL DEFAULT ''"
@@ -621,7 +624,7 @@ def check_releases(commands: Commands, site: Site) -> None:
         files[NOTE].write_text(MIGRATION, encoding="utf-8")
         commands.push()
         with pytest.raises(
-            AssertionError, match=r"(?s)secure_django\.0002_note.*Nothing was migrated"
+            AssertionError, match=r"(?s)secure_django\.9999_note.*Nothing was migrated"
         ):
             commands.release("</dev/null")
         # A release truncates it once it has the lock.

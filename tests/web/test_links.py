@@ -1,10 +1,8 @@
 """Links that no request asks for have the site's own URL."""
 
 import pytest
-from django.urls import reverse
 from pytest_django import Settings
 
-from secure_django.photos.cloudinary.client import notification_url
 from secure_django.web.links import absolute_url, own_host
 
 
@@ -27,9 +25,3 @@ def test_copy_of_the_site_never_names_the_original(
     settings.SITE_URL, settings.ALLOWED_HOSTS = url, hosts
     assert absolute_url("/a/") == f"{expected}/a/"
     assert f"https://{own_host()}" == expected
-
-
-def test_webhook_goes_to_this_site(settings: Settings) -> None:
-    settings.SITE_URL = "https://staging.example.com"
-    path = reverse("cloudinary_webhook")
-    assert notification_url() == f"https://staging.example.com{path}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from pytest_django import Settings
 
 from secure_django.photos.cloudinary import client, environment
@@ -158,3 +159,9 @@ def test_check_needs_cloudinary_url(settings: Settings) -> None:
     settings.CLOUDINARY = environment.url("")
     with pytest.raises(CommandError, match="CLOUDINARY_URL is not set"):
         call_command("cloudinary_check")
+
+
+def test_webhook_goes_to_this_site(settings: Settings) -> None:
+    settings.SITE_URL = "https://staging.example.com"
+    path = reverse("cloudinary_webhook")
+    assert client.notification_url() == f"https://staging.example.com{path}"
