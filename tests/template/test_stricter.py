@@ -35,9 +35,10 @@ STRICTER: list[Edit] = [
     (SETTINGS, '"min_length": 12', '"min_length": 16'),
     (
         SETTINGS,
-        '"10/m/ip,5/5m/key",',
-        '"5/m/ip,3/15m/key",\n    "reset_password": "10/m/ip",',
+        '"5/5m/key",',
+        '"3/15m/key",\n    "reset_password": "10/m/ip",',
     ),
+    (SETTINGS, '"100/m/ip"', '"10/m/ip"'),
     (SETTINGS, '"31536000"', '"63072000"'),
     (
         SETTINGS,
