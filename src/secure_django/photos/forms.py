@@ -74,6 +74,7 @@ STORAGE_ERRORS = {
 }
 # The same of the database: the names are SQLite's and PostgreSQL's.
 FULL_DATABASE = {"SQLITE_FULL", "SQLITE_READONLY", "53100"}
+FULL_DATABASE_REASON = ("storage_full", "no space left for rows")
 STORAGE_RETRY_SECONDS = 300
 
 logger = logging.getLogger(__name__)
@@ -230,13 +231,15 @@ def log_storage_error(error: OSError | OperationalError) -> str:
 
     Return an empty string for any other error.
     """
-    code, text = "", ""
+    reason = None
     if isinstance(error, OSError):
-        code, text = STORAGE_ERRORS.get(error.errno or 0, ("", ""))
+        reason = STORAGE_ERRORS.get(error.errno or 0)
     elif is_full(error):
-        code, text = "storage_full", "no space left for rows"
-    if code:
-        logger.exception(text)
+        reason = FULL_DATABASE_REASON
+    if reason is None:
+        return ""
+    code, text = reason
+    logger.exception(text)
     return code
 
 
