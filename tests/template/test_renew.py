@@ -439,7 +439,8 @@ def digest_of(image: str) -> str:
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
 def test_images_get_the_digest_of_their_tag(small: Path, skopeo: Path) -> None:
-    compose, workflow = f"{RAW}/compose.yaml", f"{RAW}/.github/workflows/ci.yml"
+    compose = f"{RAW}/compose.yaml"
+    workflow = f"{RAW}/.github/workflows/ci.yml"
     old = digest_of("old")
     (small / compose).write_text(
         f"image: nginx:1.30-alpine@{old}\n"
