@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished
-from django.db import OperationalError, models
+from django.db import OperationalError, models, transaction
 from django.db.models import QuerySet
 from django.forms import modelformset_factory
 from django.shortcuts import redirect
@@ -393,6 +393,28 @@ def test_files_of_a_form_that_no_view_saves_end_with_the_request(
     assert form.is_valid()
     form.save()
     request_finished.send(sender=None)
+    assert len(stored_files(settings)) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_error_after_the_transaction_leaves_the_files_of_stored_photos(
+    user: User,
+    file: Callable[[], Any],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def save(thing: Thing, *args: Any, **options: Any) -> None:
+        original(thing, *args, **options)
+        transaction.on_commit(Mock(side_effect=ConnectionError))
+
+    original = Thing.save
+    monkeypatch.setattr(Thing, "save", save)
+    form = ThingForm({"title": "Teal"}, {"image": file()}, owner=user)
+    assert form.is_valid()
+    with pytest.raises(ConnectionError):
+        form.save()
+    request_finished.send(sender=None)
+    assert Thing.objects.get().image.has_files
     assert len(stored_files(settings)) == 2
 
 

@@ -10,7 +10,7 @@ from secure_django.user import User
 
 @receiver(pre_delete, sender=User)
 def delete_photos_of_user(instance: User, **kwargs: Any) -> None:
-    # Take the same lock as storing_photos: otherwise, an upload at this moment would
+    # Take the same lock as saving_photos: otherwise, an upload at this moment would
     # leave a photo without its owner.
     User.objects.select_for_update().filter(pk=instance.pk).first()
     delete_photos(instance.photos.all())

@@ -104,12 +104,14 @@ def saving_photos(
                 photo.title = re.sub(CONTROL_CHARACTERS, " ", title)[:120]
                 save_photo(photo)
             yield
-        unsaved.photos = [it for it in unsaved.photos if it not in photos.values()]
     except BaseException:
         if not committed:
             for photo in photos.values():
                 delete_files(photo)
         raise
+    finally:
+        # After an error too: the photos may be stored, and a later callback has failed.
+        unsaved.photos = [it for it in unsaved.photos if it not in photos.values()]
 
 
 def delete_unsaved_files() -> None:
