@@ -17,6 +17,7 @@ class Page:
     source: str  # the path of the document, as in sections.toml
     file: Path
     place: str  # the path in the site, such as operate/deployment.md
+    title: str  # in the menu; without one, the first heading
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Roots:
 def read_sections(roots: Roots) -> list[Section]:
     """Return the sections of the menu; raise FileNotFoundError for a missing page."""
     table = tomllib.loads(SECTIONS.read_text(encoding="utf-8"))
+    titles = table.pop("titles")
     sections = []
     sources: set[str] = set()
     for folder, entry in table.items():
@@ -62,17 +64,40 @@ def read_sections(roots: Roots) -> list[Section]:
             # A pattern leaves out what stands before it.
             new = [it for it in roots.expand(pattern) if it not in sources]
             sources.update(new)
-            pages += [make_page(roots, source, folder, name) for source in new]
+            places = [find_place(source, folder, name) for source in new]
+            pages += [
+                make_page(roots, source, place, titles.pop(place, ""))
+                for source, place in zip(new, places, strict=True)
+            ]
         sections.append(Section(entry["title"], pages))
+    if titles:
+        message = f"{SECTIONS.name} has titles of no page: {', '.join(titles)}"
+        raise ValueError(message)
+    check_places(sections)
     return sections
 
 
-def make_page(roots: Roots, source: str, folder: str, name: str) -> Page:
-    """Return the page of a document."""
+def check_places(sections: list[Section]) -> None:
+    """Refuse two pages with one place, of which the site would have the second."""
+    places = [page.place for section in sections for page in section.pages]
+    twice = sorted({place for place in places if places.count(place) > 1})
+    if twice:
+        message = f"{SECTIONS.name} has two pages for {', '.join(twice)}"
+        raise ValueError(message)
+
+
+def find_place(source: str, folder: str, name: str) -> str:
+    """Return the path of a page in the site. `*` in its name stands for the file's."""
+    if source == "README.md":
+        return "index.md"
+    stem = PurePosixPath(source).stem
+    return f"{folder}/{name.replace('*', stem) or stem}.md"
+
+
+def make_page(roots: Roots, source: str, place: str, title: str) -> Page:
+    """Return the page of a document; raise FileNotFoundError if there is none."""
     file = roots.find(source)
     if not file.is_file():
         message = f"{SECTIONS.name} names {source}, which does not exist"
         raise FileNotFoundError(message)
-    if source == "README.md":
-        return Page(source, file, "index.md")
-    return Page(source, file, f"{folder}/{name or PurePosixPath(source).stem}.md")
+    return Page(source, file, place, title)

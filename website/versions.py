@@ -7,7 +7,6 @@ minor version again, each by its own code. `versions.json` is for the theme's me
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -25,7 +24,9 @@ REDIRECT = """\
 
 def newest_tags(tags: list[str]) -> dict[str, str]:
     """Return the newest tag of each minor version, the newest version first."""
-    numbers = [tuple(map(int, match.groups())) for match in map(TAG.fullmatch, tags) if match]
+    numbers = [
+        tuple(map(int, match.groups())) for match in map(TAG.fullmatch, tags) if match
+    ]
     newest: dict[str, str] = {}
     for major, minor, patch in sorted(numbers):
         newest[f"{major}.{minor}"] = f"v{major}.{minor}.{patch}"
@@ -42,7 +43,7 @@ def build_versions(root: Path, output: Path) -> None:
     built = []
     for version, tag in tags.items():
         if git(root, "ls-tree", tag, "website/__main__.py"):
-            build_tag(root, tag, output / version)
+            build_tag(root, tag, version, output)
             built.append(version)
     if not built:
         message = "no tag has a site: make a release first"
@@ -54,14 +55,15 @@ def build_versions(root: Path, output: Path) -> None:
     (output / "index.html").write_text(page, encoding="utf-8")
 
 
-def build_tag(root: Path, tag: str, output: Path) -> None:
+def build_tag(root: Path, tag: str, version: str, output: Path) -> None:
     """Build the site of a tag by its own code, in a work tree."""
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name) / "tree"
         git(root, "worktree", "add", "--detach", str(tree), tag)
         try:
-            command = ["uv", "run", "--group", "docs", "python", "-m", "website"]
-            command += ["--ref", tag, "--output", str(output.resolve())]
+            command = ["uv", "run", "--only-group", "docs", "python", "-m", "website"]
+            command += ["--ref", tag, "--version", version]
+            command += ["--output", str((output / version).resolve())]
             subprocess.run(command, cwd=tree, check=True)
         finally:
             git(root, "worktree", "remove", "--force", str(tree))
