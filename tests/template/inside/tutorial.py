@@ -1,0 +1,40 @@
+"""The pages of the tutorial's product, inside its project."""
+
+# mypy: ignore-errors
+
+import pytest
+from courses.models import Course, Member
+from django.test import Client
+from secure_django.testing import MakeUser
+
+pytestmark = pytest.mark.django_db
+
+
+def test_visitors_read_the_catalog_and_nothing_else(
+    client: Client, make_user: MakeUser
+) -> None:
+    course = Course.objects.create(owner=make_user(), title="Wheat", text="Secret")
+    catalog = client.get("/courses/catalog/").content.decode()
+    assert "Wheat" in catalog
+    assert "Secret" not in catalog
+    for url in ("/courses/", course.get_absolute_url(), "/lessons/"):
+        assert client.get(url).status_code == 302
+
+
+def test_editor_changes_a_course_that_a_stranger_does_not_see(
+    client: Client, make_user: MakeUser
+) -> None:
+    owner, editor, stranger = make_user(), make_user(), make_user()
+    course = Course.objects.create(owner=owner, title="Wheat")
+    Member.objects.create(course=course, user=editor, role="editor", hash="1")
+    url = course.get_absolute_url()
+    for user, status in ((owner, 200), (editor, 200), (stranger, 404)):
+        client.force_login(user)
+        assert client.get(url).status_code == status
+        assert client.get(f"{url}edit/").status_code == status
+
+
+def test_lessons_belong_to_their_owner(client: Client, make_user: MakeUser) -> None:
+    client.force_login(make_user())
+    assert client.get("/lessons/").status_code == 200
+    assert client.get("/lessons/create/").status_code == 200
