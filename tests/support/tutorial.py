@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from secure_django.commands.new_app import KINDS, choose_words, rename
+from secure_django.commands.new_app import KINDS
 from tests.support.baking import ROOT, run
 from tests.support.recipes import Block, Installed, Recipe
 
 PAGE = ROOT / "docs" / "tutorial.md"
-ROLES = ["roles", "roles-invitations", "roles-pages", "roles-tests"]
 # What `uvx cookiecutter` and the template's URL stand for here.
 COOKIECUTTER = ("uvx", "cookiecutter")
 PUBLISHED = "gh:org/secure-django"
@@ -54,8 +53,6 @@ def build(template: Path, folder: Path) -> Installed:
     for block in rest:
         follow(project, block)
     for step in steps:
-        if step.heading == "Roles":
-            add_roles(project)
         for block in step.blocks:
             follow(project, block)
     return project
@@ -94,12 +91,3 @@ def present(word: str) -> str:
     if not mark or kind.partition(":")[0] in KINDS:
         return word
     return f"{name}:number" if kind == "decimal" else ""
-
-
-def add_roles(project: Installed) -> None:
-    """Follow the recipes of roles, with courses in place of notes."""
-    words = choose_words("courses")
-    for name in ROLES:
-        for block in Recipe(name).steps:
-            changed = (rename(part, words) for part in block)
-            follow(project, Block(*changed))

@@ -86,8 +86,8 @@ EDITS: list[Edit] = [
     ),
     (
         "../README.md",
-        "\n## Features\n",
-        "\nThis is the museum's template. Ask the web team.\n\n## Features\n",
+        "\n## What comes out\n",
+        "\nThis is the museum's template. Ask the web team.\n\n## What comes out\n",
     ),
 ]
 APP = {
