@@ -1,8 +1,8 @@
 """What the start page says about photos."""
 
 from django.contrib.auth.models import Permission
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from secure_django.photos.models import Status
 from secure_django.testing import HTTPSClient, Login, MakePhoto
