@@ -189,6 +189,23 @@ def test_start_page_is_accessible(
     expect(page.get_by_text("A website made with Django.")).to_be_visible()
 
 
+def test_account_without_sign_up_has_the_same_layout(
+    start_page: Site, browse: Browse
+) -> None:
+    page = browse(start_page.url, **SMALL_PHONE)
+    log_in(page, OWNER)
+    page.goto("/accounts/password/change/")
+    check_header(page)
+    check_accessibility(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
+    pages = page.get_by_role("navigation", name="Account")
+    pages.locator("summary").press("Enter")
+    expect(pages.get_by_role("link")).to_have_text(["Password"])
+    expect(page.locator("header .main")).to_be_hidden()  # it has no entries
+    page.goto("/accounts/logout/")
+    check_header(page)
+
+
 def add_waiting(site: Site, *titles: str) -> None:
     """Add photos of the owner that have waited for longer than all others."""
     owner = site.visitor(OWNER)
