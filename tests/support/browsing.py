@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import (
     Browser,
     Error,
+    Locator,
     Page,
     Playwright,
     Request,
@@ -50,6 +51,26 @@ FOCUSED = """() => {
   if (at === document.body) return "";
   const visible = getComputedStyle(at).outlineStyle !== "none";
   return visible ? "seen" : `unseen: ${at.outerHTML}`;
+}"""
+# The header, the sides of its parts, and what stands between it and the heading.
+HEADER = """() => {
+  const header = document.querySelector("header");
+  const heading = document.querySelector("h1");
+  const parts = [...header.querySelectorAll(".brand, nav > a, summary, .main li > a")]
+    .filter((part) => part.checkVisibility() && !part.closest("[open] > ul"));
+  const lowest = header.getBoundingClientRect().bottom;
+  const highest = heading.getBoundingClientRect().top;
+  const between = [...document.querySelectorAll("main *")]
+    .filter((part) => part.checkVisibility() && !part.contains(heading))
+    .filter((part) => !part.closest("[role=status]"))
+    .filter((part) => part.getBoundingClientRect().bottom <= highest)
+    .filter((part) => part.getBoundingClientRect().bottom > lowest);
+  return {
+    height: header.offsetHeight,
+    parts: parts.map((part) => part.getBoundingClientRect())
+      .map((box) => [box.left, box.right]),
+    between: between.map((part) => part.outerHTML),
+  };
 }"""
 UNREACHED = """() => [...document.querySelectorAll(
     "a[href], button, input, select, textarea, summary")]
@@ -172,7 +193,33 @@ def log_in(page: Page, email: str) -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
+
+
+def check_header(page: Page) -> None:
+    """Check that one row stands above the heading, besides messages, and fits."""
+    header = page.evaluate(HEADER)
+    assert header["height"] <= 64, header
+    assert header["between"] == [], header
+    rights = [0.0]
+    for left, right in header["parts"]:
+        assert rights[-1] <= left + 1, header
+        rights.append(right)
+    assert rights[-1] <= page.evaluate("innerWidth"), header
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def expect_logged_in(page: Page) -> None:
+    """Wait for a page with the menu of the person."""
+    expect(page.locator("header .person")).to_be_visible()
+
+
+def open_person_menu(page: Page) -> Locator:
+    """Open the menu of the person who is logged in, and return it."""
+    menu = page.locator("header .person")
+    menu.locator("summary").click()
+    expect(menu.get_by_role("button", name="Log out")).to_be_visible()
+    return menu
 
 
 def fill_in(page: Page, title: str, content: bytes) -> None:
@@ -192,7 +239,7 @@ def stop_clock(page: Page) -> None:
 
 def approve(page: Page, title: str) -> None:
     """Approve a photo in the admin; `page` belongs to a logged-in reviewer."""
-    page.get_by_role("banner").get_by_role("link", name="Admin").click()
+    open_person_menu(page).get_by_role("link", name="Admin").click()
     page.locator("#secure_django_photos-photo a").first.click()
     page.get_by_role("row", name=title).get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option(label="Approve selected photos")

@@ -139,7 +139,7 @@ def add_logo(fork: Path) -> None:
         fork / RAW,
         [
             (design, "--logo: none", '--logo: url("logo.png")'),
-            (design, "--logo-width: 0", "--logo-width: 2.5rem"),
+            (design, "--logo-width: 0px", "--logo-width: 2.5rem"),
         ],
     )
 

@@ -8,7 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.baking import ALL_OFF, Project
-from tests.support.browsing import Browse, check_accessibility, fill_in, log_in, publish
+from tests.support.browsing import (
+    Browse,
+    check_accessibility,
+    check_header,
+    fill_in,
+    log_in,
+    publish,
+)
 from tests.support.images import camera_file, encode, landscape
 from tests.support.live import ADMIN, OTHER_USER, OWNER, Site, serve
 
@@ -182,6 +189,23 @@ def test_start_page_is_accessible(
     expect(page.get_by_text("A website made with Django.")).to_be_visible()
 
 
+def test_account_without_sign_up_has_the_same_layout(
+    start_page: Site, browse: Browse
+) -> None:
+    page = browse(start_page.url, **SMALL_PHONE)
+    log_in(page, OWNER)
+    page.goto("/accounts/password/change/")
+    check_header(page)
+    check_accessibility(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
+    pages = page.get_by_role("navigation", name="Account")
+    pages.locator("summary").press("Enter")
+    expect(pages.get_by_role("link")).to_have_text(["Password"])
+    expect(page.locator("header .main")).to_be_hidden()  # it has no entries
+    page.goto("/accounts/logout/")
+    check_header(page)
+
+
 def add_waiting(site: Site, *titles: str) -> None:
     """Add photos of the owner that have waited for longer than all others."""
     owner = site.visitor(OWNER)
@@ -308,3 +332,93 @@ def test_skip_link_moves_the_focus_past_the_menu(site: Site, browse: Browse) -> 
     expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_one_row_stands_above_the_heading(
+    width: int, site: Site, browse: Browse
+) -> None:
+    visitor, owner, staff = (browse(site.url) for _ in range(3))
+    log_in(owner, OWNER)
+    log_in(staff, ADMIN)
+    for page, paths in (
+        (visitor, PUBLIC_PAGES[:-1]),
+        (owner, ["/", *OWN_PAGES]),
+        (staff, ["/", *OWN_PAGES]),
+    ):
+        page.set_viewport_size({"width": width, "height": 844})
+        for path in paths:
+            page.goto(path)
+            check_header(page)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"java_script_enabled": False}],
+    ids=["with JavaScript", "without JavaScript"],
+)
+def test_menus_open_and_close_by_keyboard(
+    options: dict[str, Any], site: Site, browse: Browse
+) -> None:
+    page = browse(site.url, **SMALL_PHONE, **options)
+    log_in(page, OWNER)
+    menu, person = (page.locator(f"header .{name}") for name in ("main", "person"))
+    upload = menu.get_by_role("link", name="Upload", exact=True)
+    end = person.get_by_role("button", name="Log out")
+    for _ in range(3):  # the link to the content, and the name of the site
+        page.keyboard.press("Tab")
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(upload).to_be_visible()
+    check_header(page)
+    page.keyboard.press("Enter")
+    expect(upload).to_be_hidden()
+    page.keyboard.press("Tab")
+    expect(person.locator("summary")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(end).to_be_visible()
+    menu.locator("summary").press("Enter")  # one menu closes the other
+    expect(upload).to_be_visible()
+    expect(end).to_be_hidden()
+    person.locator("summary").press("Enter")
+    end.press("Enter")
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def test_script_closes_an_open_menu(site: Site, browse: Browse) -> None:
+    page = browse(site.url)
+    log_in(page, OWNER)
+    menu = page.locator("header .person")
+    summary = menu.locator("summary")
+    end = menu.get_by_role("button", name="Log out")
+
+    summary.press("Enter")
+    end.focus()
+    page.keyboard.press("Escape")
+    expect(end).to_be_hidden()
+    expect(summary).to_be_focused()
+
+    summary.press("Enter")
+    end.focus()
+    page.keyboard.press("Tab")  # out of the menu
+    expect(end).to_be_hidden()
+
+    summary.click()
+    expect(end).to_be_visible()
+    page.get_by_role("heading", level=1).click()
+    expect(end).to_be_hidden()
+
+
+def test_menu_stands_in_the_row_of_a_wide_screen(site: Site, browse: Browse) -> None:
+    page = browse(site.url, **DESKTOP)
+    log_in(page, OWNER)
+    menu = page.locator("header .main")
+    expect(menu.locator("summary")).to_be_hidden()
+    upload = menu.get_by_role("link", name="Upload", exact=True)
+    expect(upload).to_be_visible()
+    entries = "menu => { const item = menu.querySelector('li');"
+    entries += "for (let i = 0; i < 5; i++) item.after(item.cloneNode(true)); }"
+    menu.evaluate(entries)
+    expect(upload).to_be_hidden()  # eight entries: the menu stays closed
+    expect(menu.locator("summary")).to_be_visible()
+    check_header(page)

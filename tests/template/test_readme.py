@@ -24,7 +24,7 @@ from tests.support.baking import (
     commit,
     run,
 )
-from tests.support.browsing import Browse, chromium, log_in, totp
+from tests.support.browsing import Browse, chromium, log_in, open_person_menu, totp
 from tests.support.images import camera_file, landscape
 from tests.support.live import ADMIN, PASSWORD
 from tests.support.readme import commands, development_port, terminate
@@ -150,6 +150,9 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
         totp(page.get_by_label("Authenticator secret").input_value()),
     )
     visit.click(page.get_by_role("button", name="Activate"))
+    menu = page.locator("header").get_by_text("Menu", exact=True)
+    if menu.is_visible():
+        visit.click(menu)
     visit.click(
         page.get_by_role("banner").get_by_role("link", name="Upload", exact=True)
     )
@@ -200,7 +203,8 @@ def walk(folder: Path, browse: Browse) -> None:
             visitor.get_by_role("link", name=f"First light {number}")
         ).to_be_visible()
         assert len(visit.pages) <= PAGES, visit.pages
-        assert visit.clicks <= CLICKS
+        is_phone = options["viewport"] == PHONE["viewport"]
+        assert visit.clicks <= CLICKS + is_phone  # which opens the menu
 
 
 @contextmanager
@@ -254,6 +258,6 @@ def test_smallest_project_starts_by_its_readme(
             browse: Browse = request.getfixturevalue("browse")
             staff = browse(URL)
             log_in(staff, ADMIN)
-            staff.get_by_role("banner").get_by_role("link", name="Admin").click()
+            open_person_menu(staff).get_by_role("link", name="Admin").click()
             photos = staff.locator("#secure_django_photos-photo a").first
             expect(photos).to_be_visible()

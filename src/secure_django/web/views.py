@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,9 @@ from secure_django.web.links import absolute_url
 @microcache
 def home(request: HttpRequest) -> HttpResponse:
     """Show the start page, unless a page of an app has the same path."""
-    return render(request, "home.html")
+    has_photos = apps.is_installed("secure_django.photos")
+    context = {"has_photos": has_photos, "debug": settings.DEBUG}
+    return render(request, "home.html", context)
 
 
 @login_not_required

@@ -10,6 +10,8 @@ from tests.support.browsing import (
     Browse,
     add_authenticator_app,
     check_accessibility,
+    expect_logged_in,
+    open_person_menu,
     totp,
 )
 from tests.support.live import OTHER_USER, OWNER, PASSWORD, Site
@@ -46,9 +48,7 @@ def log_in(page: Page, email: str, password: str = PASSWORD) -> None:
 
 
 def log_out(page: Page) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role(
-        "button", name="Log out"
-    ).click()
+    open_person_menu(page).get_by_role("button", name="Log out").click()
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
@@ -58,7 +58,7 @@ def confirm(page: Page, label: str, value: str) -> None:
 
 
 def open_second_factors(page: Page) -> None:
-    page.get_by_role("link", name="Account").click()
+    open_person_menu(page).get_by_role("link", name="Your account").click()
     page.get_by_role("link", name="Second factor").click()
 
 
@@ -81,7 +81,7 @@ def test_form_is_sent_again_while_the_site_is_busy(visit: Browse, site: Site) ->
     expect(page.get_by_role("status")).to_have_text(
         "The site is busy. The form is sent again in a few seconds."
     )
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
     assert answers == [503, 503, 302]
 
 
@@ -107,7 +107,7 @@ def test_user_signs_up_and_adds_an_authenticator_app(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign up").click()
     confirm(page, "Code", mailbox.code_for("new@example.com"))
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
     open_second_factors(page)
     page.get_by_role("link", name="Activate").click()
     confirm(page, "Password", PASSWORD)  # a sign-up is not a log-in
@@ -158,11 +158,11 @@ def test_user_logs_in_with_a_passkey(visit: Browse, mailbox: Mailbox) -> None:
 
     page.get_by_role("link", name="Log in").click()
     page.get_by_role("button", name="Log in with a passkey").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
     log_out(page)
     log_in(page, OWNER)
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
 
 
 def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:
@@ -198,7 +198,7 @@ def test_keyboard_reaches_password_and_shows_it(visit: Browse) -> None:
         "() => { sessionStorage.sent = id_password.type; })"
     )
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
     assert page.evaluate("sessionStorage.sent") == "password"
 
 
@@ -256,7 +256,7 @@ def test_account_pages_are_accessible_at_phone_width(
     assert primary.evaluate(color) != secondary.evaluate(color)
 
     log_in(page, email)
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect_logged_in(page)
     check("email", "password/change", "sessions", "2fa", "reauthenticate")
     confirm(page, "Password", PASSWORD)
     check("delete", "2fa/webauthn", "2fa/webauthn/add", "2fa/totp/activate")
@@ -280,7 +280,7 @@ def test_user_switches_emails_off_with_the_keyboard_alone(
     headers = {"X-Forwarded-For": next(IP_ADDRESSES), "X-Forwarded-Proto": "https"}
     page = browse(site.url, extra_http_headers=headers, java_script_enabled=False)
     log_in(page, OTHER_USER)
-    page.get_by_role("link", name="Account").click()
+    open_person_menu(page).get_by_role("link", name="Your account").click()
     page.get_by_role("link", name="Notifications").press("Enter")
     switch = page.get_by_role("checkbox", name="Email me about decisions on my photos")
     expect(switch).to_be_checked()

@@ -4,7 +4,7 @@ from django import template
 from django.db.models import Model
 from django.template import Context
 
-from secure_django.photos.models import Photo
+from secure_django.photos.models import WAITING, Photo, Status
 from secure_django.photos.moderation.backends import get_moderation_backend
 
 register = template.Library()
@@ -20,6 +20,17 @@ def image_url(photo: Photo, variant: str) -> str:
 def waiting() -> int:
     """Return the number of photos that wait, up to 1,001: the cost is bounded."""
     return Photo.objects.waiting().order_by()[:1001].count()
+
+
+@register.simple_tag
+def undecided(user: Any) -> dict[str, int]:
+    """Return how many of a user's photos wait or were rejected, of up to 1,001."""
+    photos = Photo.objects.used().filter(
+        owner=user, status__in=(*WAITING, Status.REJECTED)
+    )
+    statuses = list(photos.order_by().values_list("status", flat=True)[:1001])
+    rejected = statuses.count(Status.REJECTED)
+    return {"waiting": len(statuses) - rejected, "rejected": rejected}
 
 
 @register.inclusion_tag("secure_django/photos/_photo.html", takes_context=True)
