@@ -46,7 +46,8 @@ def check_name(name: str) -> list[CheckMessage]:
         hint = "Take it out of profile_fields and signup_fields, or correct its name."
         text = f"{User.__name__} has no field {name} for the profile."
         return [Error(text, hint=hint, id="secure_django.E434")]
-    if name in RESERVED or not field.editable:
+    has_form = field.editable and field.formfield() is not None
+    if name in RESERVED or not has_form:
         hint = "Take it out of profile_fields and signup_fields."
         text = f"Nobody may change {name} of {User.__name__} on their profile."
         return [Error(text, hint=hint, id="secure_django.E435")]

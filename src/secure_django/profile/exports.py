@@ -121,7 +121,9 @@ def objects(
     fields = [field for field in model._meta.concrete_fields if is_exported(field)]
     photo_fields = [field.name for field in fields if isinstance(field, PhotoField)]
     rows = model._base_manager.filter(**{key: user}).order_by("pk")
-    for row in rows.select_related(*photo_fields).iterator(ROWS_AT_ONCE):
+    if photo_fields:
+        rows = rows.select_related(*photo_fields)
+    for row in rows.iterator(ROWS_AT_ONCE):
         yield {field.name: value_of(row, field) for field in fields}
 
 
