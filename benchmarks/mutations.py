@@ -1266,6 +1266,42 @@ MUTATIONS = [
         "if False:\n    names",
     ),
     Mutation(
+        "profile undoes what staff change",
+        "src/secure_django/profile/forms.py",
+        "self.original = self.instance",
+        "pass",
+    ),
+    Mutation(
+        "rights named for the profile are not refused",
+        "src/secure_django/login/checks.py",
+        "if name in RESERVED or not has_form",
+        "if not has_form",
+    ),
+    Mutation(
+        "download of all data without the password",
+        "src/secure_django/profile/views.py",
+        "@reauthentication_required(enabled=asks_again)\n",
+        "",
+    ),
+    Mutation(
+        "download of rows that are about the user",
+        "src/secure_django/profile/exports.py",
+        'if key.name == "owner" or len(keys) == 1',
+        "if True",
+    ),
+    Mutation(
+        "download of fields that no form has",
+        "src/secure_django/profile/exports.py",
+        "(field.editable or is_time) and",
+        "",
+    ),
+    Mutation(
+        "photo of a profile has a turn of the log-ins",
+        FORM_TURNS,
+        '"/accounts/profile/",  # whose',
+        "# whose",
+    ),
+    Mutation(
         "new user with an empty password",
         "src/secure_django/login/admin.py",
         "obj.set_unusable_password()",

@@ -116,6 +116,7 @@ def test_value_that_a_parallel_sign_up_has_taken_is_no_error_of_the_server(
     assert not mail.outbox
 
 
+@pytest.mark.control("V15.3.3")
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

@@ -42,7 +42,6 @@ def test_person_changes_name_and_picture(
     assert photo.owner == user
 
 
-@pytest.mark.control("encryption")
 def test_picture_does_not_store_the_name_in_clear(
     visitor: HTTPSClient, make_image: MakeImage
 ) -> None:
@@ -72,7 +71,7 @@ def test_profile_changes_no_other_field(visitor: HTTPSClient, user: User) -> Non
     assert stored.decision_emails
 
 
-@pytest.mark.control("V15.4.2")
+@pytest.mark.control("V15.3.3")
 def test_profile_keeps_what_staff_change_meanwhile(
     visitor: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +87,7 @@ def test_profile_keeps_what_staff_change_meanwhile(
     assert stored.email == "changed@example.com"
 
 
-@pytest.mark.control("V15.4.2")
+@pytest.mark.control("V15.3.3")
 def test_profile_keeps_what_staff_changed_before_the_form(user: User) -> None:
     User.objects.update(is_active=False)
     assert user.is_active

@@ -26,7 +26,9 @@ class UserManager[U: "AbstractUser"](BaseUserManager[U]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> U:
         user = self.model(email=email, **fields)
         user.set_password(password)
-        user.full_clean()
+        # What the sign-up asks for, the owner of this account can add on the profile.
+        missing = [name for name in self.model.signup_fields if name not in fields]
+        user.full_clean(exclude=missing)
         user.save(using=self._db)
         return user
 

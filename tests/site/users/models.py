@@ -5,7 +5,7 @@ from secure_django.photos.fields import PhotoField, logged_in
 
 
 class User(AbstractUser):
-    """A user of this site. Add your fields here, and then a migration."""
+    """A user of this site. Add your fields here."""
 
     # What people change on their profile, and what the sign-up asks for as well.
     profile_fields = ("name", "picture")
