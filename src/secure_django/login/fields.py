@@ -10,8 +10,6 @@ from django.forms import fields_for_model
 from secure_django.user import User
 from secure_django.validators import validate_one_line
 
-__all__ = ["fill_in", "form_field", "form_fields", "profile_fields", "signup_fields"]
-
 AUTOCOMPLETE = {"name": "name"}  # for browsers, and for people who need symbols
 
 

@@ -12,8 +12,6 @@ from secure_django.photos.forms import PhotoModelForm
 from secure_django.user import User
 from secure_django.web.languages import languages
 
-__all__ = ["ProfileForm", "profile_form"]
-
 
 class ProfileForm(PhotoModelForm):
     """A form of a user's own account, with the fields of `profile_form`."""
