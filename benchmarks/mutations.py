@@ -1286,8 +1286,8 @@ MUTATIONS = [
     Mutation(
         "download of rows that are about the user",
         "src/secure_django/profile/exports.py",
-        'if key.name == "owner" or len(keys) == 1',
-        "if True",
+        'if key.name == "owner" or len(keys) == 1]',
+        "]",
     ),
     Mutation(
         "download of fields that no form has",

@@ -165,3 +165,29 @@ def test_admin_shows_the_fields_of_the_project(
     page = client.get("/admin/users/user/add/").text
     assert "field-name" in page
     assert "field-picture" not in page
+
+
+@pytest.mark.django_db
+def test_staff_disable_an_account_without_a_required_field(
+    client: HTTPSClient, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(User._meta.get_field("name"), "blank", False)
+    monkeypatch.setattr(User, "signup_fields", ("name",))
+    user = make_user()
+    admin = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    client.force_login(admin)
+    fields = {"email": user.email, "name": "", "is_active": ""}
+    response = client.post(f"/admin/users/user/{user.pk}/change/", fields)
+    assert response.status_code == 302
+    assert not User.objects.get(pk=user.pk).is_active
+
+
+@pytest.mark.django_db
+def test_command_makes_an_account_without_the_fields_of_the_sign_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(User._meta.get_field("name"), "blank", False)
+    with pytest.raises(ValidationError):
+        User.objects.create_user("new@example.com")
+    monkeypatch.setattr(User, "signup_fields", ("name",))
+    assert not User.objects.create_user("new@example.com").name

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from secure_django.admin import ModelAdmin, readonly_fields
 from secure_django.logging import log_event
+from secure_django.login.fields import signup_fields
 from secure_django.login.models import AbstractUser
 from secure_django.user import User
 from secure_django.web.languages import in_language_of
@@ -106,7 +107,11 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     ) -> Any:
         if db_field.name == "name":
             options["widget"] = AdminTextInputWidget  # one line
-        return super().formfield_for_dbfield(db_field, request, **options)
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
+        if db_field.name in signup_fields() and db_field.empty_strings_allowed:
+            # An account from before the field lacks it, and staff can still disable it.
+            field.required = False
+        return field
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool

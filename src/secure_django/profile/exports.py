@@ -79,21 +79,27 @@ def url_of(photo: Photo) -> str | None:
 def own_models() -> list[tuple[type[models.Model], str]]:
     """Return the models of the project whose rows are a user's, and the keys to them.
 
-    Their rows go with the account (CASCADE). Of several keys to users, `owner` counts:
-    without that name, a row may be of one user and about another, so it is left out.
+    Their rows go with the account (CASCADE).
     """
-    found = []
-    for model in apps.get_models():
-        if (
-            model is User
-            or model._meta.proxy
-            or not is_of_project(model._meta.app_config)
-        ):
-            continue
-        keys = [field for field in model._meta.concrete_fields if is_key_to_user(field)]
-        owners = [key for key in keys if key.name == "owner" or len(keys) == 1]
-        found += [(model, key.name) for key in owners if goes_with_user(key)]
-    return sorted(found, key=lambda pair: pair[0]._meta.label_lower)
+    own = [
+        model
+        for model in apps.get_models()
+        if model is not User and is_of_project(model._meta.app_config)
+    ]
+    found = [(model, key_of_owner(model)) for model in own if not model._meta.proxy]
+    pairs = [(model, key.name) for model, key in found if key and goes_with_user(key)]
+    return sorted(pairs, key=lambda pair: pair[0]._meta.label_lower)
+
+
+def key_of_owner(model: type[models.Model]) -> Any:
+    """Return the key to the user whose rows they are, or None.
+
+    Of several keys to users, it is `owner`: without that name, a row may be of one user
+    and about another.
+    """
+    keys = [field for field in model._meta.concrete_fields if is_key_to_user(field)]
+    owners = [key for key in keys if key.name == "owner" or len(keys) == 1]
+    return next(iter(owners), None)
 
 
 def is_of_project(app: AppConfig) -> bool:
