@@ -848,7 +848,7 @@ MUTATIONS = [
     Mutation(
         "user printed as an email",
         "src/secure_django/login/models.py",
-        'return self.name or f"{self._meta.verbose_name} {self.pk}"',
+        'return self.name or gettext("a user without a name")',
         "return self.email",
     ),
     Mutation(
