@@ -848,7 +848,7 @@ MUTATIONS = [
     Mutation(
         "user printed as an email",
         "src/secure_django/login/models.py",
-        'return self.name or f"{self._meta.verbose_name} {self.pk}"',
+        'return self.name or gettext("a user without a name")',
         "return self.email",
     ),
     Mutation(
@@ -1264,6 +1264,42 @@ MUTATIONS = [
         "src/secure_django/login/admin.py",
         "if not request.user.is_superuser:\n    names",
         "if False:\n    names",
+    ),
+    Mutation(
+        "profile undoes what staff change",
+        "src/secure_django/profile/forms.py",
+        "self.original = self.instance",
+        "pass",
+    ),
+    Mutation(
+        "rights named for the profile are not refused",
+        "src/secure_django/login/checks.py",
+        "if name in RESERVED or not has_form",
+        "if not has_form",
+    ),
+    Mutation(
+        "download of all data without the password",
+        "src/secure_django/profile/views.py",
+        "@reauthentication_required(enabled=asks_again)\n",
+        "",
+    ),
+    Mutation(
+        "download of rows that are about the user",
+        "src/secure_django/profile/exports.py",
+        'if key.name == "owner" or len(keys) == 1]',
+        "]",
+    ),
+    Mutation(
+        "download of fields that no form has",
+        "src/secure_django/profile/exports.py",
+        "(field.editable or is_time) and",
+        "",
+    ),
+    Mutation(
+        "photo of a profile has a turn of the log-ins",
+        FORM_TURNS,
+        '"/accounts/profile/",  # whose',
+        "# whose",
     ),
     Mutation(
         "new user with an empty password",

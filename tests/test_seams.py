@@ -27,12 +27,8 @@ from users.models import User
 HERE = "tests.test_seams"
 
 
-class CompanySignupForm(SignupForm):
-    company = forms.CharField(max_length=100)
-
-    def custom_signup(self, request: HttpRequest, user: Any) -> None:
-        user.name = self.cleaned_data["company"]
-        user.save(update_fields=["name"])
+class TermsSignupForm(SignupForm):
+    terms = forms.BooleanField(label="I agree to the terms")
 
 
 class NoticeLoginForm(LoginForm):
@@ -68,16 +64,26 @@ def greet(get_response: Any) -> Any:
 
 
 @pytest.mark.django_db
-def test_form_of_the_sign_up_takes_a_field(
-    client: HTTPSClient, settings: Settings
+def test_sign_up_takes_a_field_of_the_user(
+    client: HTTPSClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    form = f"{HERE}.CompanySignupForm"
-    settings.ACCOUNT_FORMS = settings.ACCOUNT_FORMS | {"signup": form}
-    page = client.get("/accounts/signup/").text
-    assert 'name="company"' in page
-    answers = {"email": "new@example.com", "password1": PASSWORD, "company": "Museum"}
+    monkeypatch.setattr(User, "signup_fields", ("name",))
+    answers = {"email": "new@example.com", "password1": PASSWORD, "name": "Museum"}
     client.post("/accounts/signup/", answers)
     assert User.objects.get().name == "Museum"
+
+
+@pytest.mark.django_db
+def test_form_of_the_sign_up_is_replaced(
+    client: HTTPSClient, settings: Settings
+) -> None:
+    form = f"{HERE}.TermsSignupForm"
+    settings.ACCOUNT_FORMS = settings.ACCOUNT_FORMS | {"signup": form}
+    answers = {"email": "new@example.com", "password1": PASSWORD}
+    page = client.post("/accounts/signup/", answers)
+    assert page.context["form"].errors.keys() == {"terms"}
+    client.post("/accounts/signup/", answers | {"terms": "on"})
+    assert User.objects.exists()
 
 
 @pytest.mark.django_db

@@ -37,6 +37,7 @@ password_change = RedirectView.as_view(pattern_name="account_change_password")
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("photos/", include("secure_django.photos.urls")),
+    path("accounts/profile/", include("secure_django.profile.urls")),
     path("accounts/", include("secure_django.login.urls")),
     # The site's own page limits attempts and notifies the user.
     path("admin/password_change/", require_safe(password_change)),

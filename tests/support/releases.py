@@ -27,7 +27,7 @@ IDLE_TIMEOUT = (
 
 ACTION = "set `REPORT_EMAIL` → your address."
 # A field of the package's AbstractUser comes with a migration of the project's own app.
-NEW_MIGRATION = "users/migrations/0002_user_wants_news.py"
+NEW_MIGRATION = "users/migrations/0003_user_wants_news.py"
 NEW_IN_FEATURE = "gallery/next.md"
 NEW_IN_PACKAGE = f"{VENDOR}/src/secure_django/next.py"
 GONE_FROM_PACKAGE = f"{VENDOR}/src/secure_django/docs/seams.md"
@@ -36,7 +36,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0001_initial")]
+    dependencies = [("users", "0002_profile")]
     operations = [
         migrations.AddField(
             "user", "wants_news", models.BooleanField(default=False)

@@ -61,4 +61,4 @@ def test_project_takes_the_code_of_every_seam(
     report = run_tests(folder, "-rp")
     assert "0 red" in report
     assert "0 not shown" in report
-    assert report.count("PASSED users/tests/test_seams.py::") == 4
+    assert report.count("PASSED users/tests/test_seams.py::") == 5

@@ -22,7 +22,7 @@ NEW_FIELD: list[Edit] = [
         LAST,
         f'{LAST}\n    nickname = models.CharField(max_length=20, default="")\n',
     ),
-    (MODELS, "from secure_django", "from django.db import models\nfrom secure_django"),
+    (MODELS, "from django.utils", "from django.db import models\nfrom django.utils"),
 ]
 # Long lines, a default of this project, and imports of three kinds.
 NEW_FIELDS: list[Edit] = [
@@ -30,8 +30,8 @@ NEW_FIELDS: list[Edit] = [
         MODELS,
         LAST,
         f"""{LAST}
-    language = models.CharField(
-        "language",
+    speech = models.CharField(
+        "speech",
         max_length=2,
         default="en",
         choices={{"en": "English", "de": "German", "fr": "French"}},
@@ -46,12 +46,12 @@ NEW_FIELDS: list[Edit] = [
     ),
     (
         MODELS,
-        "from secure_django",
+        "from django.utils",
         (
             "import uuid\n"
             "from django.db import models\n"
             "from secure_django.encryption import EncryptedTextField\n"
-            "from secure_django"
+            "from django.utils"
         ),
     ),
 ]
@@ -152,7 +152,7 @@ def test_written_migrations_pass_the_check_of_style_and_format(
         "users",
         DJANGO_SETTINGS_MODULE="tests.settings",
     )
-    assert list((folder / "users" / "migrations").glob("0002*.py"))
+    assert list((folder / "users" / "migrations").glob("0003*.py"))
     run(folder, "ruff", "check", "--no-cache", "users/migrations")
     run(folder, "ruff", "format", "--check", "--no-cache", "users/migrations")
 

@@ -90,8 +90,8 @@ OWN_ACCESS: Edit = (
 OWN_MODEL: list[Edit] = [
     (
         "users/models.py",
-        "from secure_django.login",
-        "from django.db import models\nfrom secure_django.login",
+        "from django.utils",
+        "from django.db import models\nfrom django.utils",
     ),
     (
         "users/models.py",
@@ -422,7 +422,7 @@ def test_own_migration_merges_with_that_of_the_release(
     )
     run(project, *MANAGE, "makemigrations", "--merge", "--no-input", **package)
     output = run(project, *MANAGE, "migrate", **package)
-    assert "Applying users.0002_user_wants_news... OK" in output
+    assert "Applying users.0003_user_wants_news... OK" in output
     run(project, *MANAGE, "makemigrations", "--check", "--dry-run", **package)
     assert " passed" in run(project, *PYTEST, "tests", **package)
 

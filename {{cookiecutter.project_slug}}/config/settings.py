@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     # % if cookiecutter.auth_app
     "secure_django.accounts",
     # % endif
+    "secure_django.profile",
     "secure_django.login",
     "secure_django.photos",
     # % if cookiecutter.cloudinary_moderation

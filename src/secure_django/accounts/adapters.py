@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from secure_django import encryption
 from secure_django.accounts.middleware import missing_step
 from secure_django.login import adapters
+from secure_django.login.fields import fill_in
 from secure_django.mail.outbox import LIFETIME
 from secure_django.models import Mail
 
@@ -76,6 +77,13 @@ class AccountAdapter(adapters.AccountAdapter):
         if missing_step(request, request.user):
             return str(settings.LOGIN_URL)
         return str(super().get_login_redirect_url(request))
+
+    def save_user(
+        self, request: HttpRequest, user: Any, form: Any, commit: bool = True
+    ) -> Any:
+        # Before the account is stored: so no account is without these fields.
+        fill_in(user, form.cleaned_data)
+        return super().save_user(request, user, form, commit)
 
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]

@@ -1,5 +1,4 @@
 import struct
-from contextlib import suppress
 from typing import Any
 
 from allauth.account import forms
@@ -8,14 +7,17 @@ from allauth.core import context, ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms as webauthn
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.forms import Form
 from django.http import HttpRequest
 from fido2.webauthn import AuthenticationResponse
 
 from secure_django.logging import log_event
+from secure_django.login.fields import fill_in, form_fields, signup_fields
+from secure_django.user import User
+from secure_django.web.error_pages import UnavailableError
 
 __all__ = [
     "AddPasskeyForm",
@@ -39,17 +41,50 @@ MALFORMED = (
 
 
 class SignupForm(forms.SignupForm):
+    """Ask for `signup_fields` of the user model too, between email and password."""
+
     account_already_exists: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in form_fields(signup_fields()).items():
+            self.fields.setdefault(name, field)  # a subclass may have one of its own
+        passwords = [name for name in self.fields if name.startswith("password")]
+        others = [name for name in self.fields if name not in passwords]
+        self.order_fields(self.field_order or [*others, *passwords])
+
+    def clean(self) -> Any:
+        cleaned_data = super().clean()
+        self.validate_fields_of_user()
+        return cleaned_data
+
+    def validate_fields_of_user(self) -> None:
+        """Ask the model, as a ModelForm does. For an email with an account too."""
+        names = {name for name in signup_fields() if name in self.cleaned_data}
+        if not names:
+            return
+        user = User(email=self.cleaned_data.get("email", ""))
+        fill_in(user, self.cleaned_data)
+        others = {field.name for field in User._meta.get_fields()} - names
+        try:
+            user.full_clean(exclude=others)
+        except ValidationError as error:
+            for name, messages in error.message_dict.items():
+                self.add_error(name if name in self.fields else None, messages)
 
     def try_save(self, request: HttpRequest) -> Any:
         if not self.account_already_exists:
-            # A concurrent sign-up with the same email may be faster.
-            with suppress(IntegrityError):
+            try:
                 return super().try_save(request)
+            except IntegrityError as error:
+                # A concurrent sign-up may be faster, with the same email or with the
+                # same value of a field that must be unique.
+                if not User.objects.filter(email=self.cleaned_data["email"]).exists():
+                    raise UnavailableError from error
         self.account_already_exists = True
         # Hash the password as for a new account. Otherwise the response time would
         # reveal that the account exists.
-        get_user_model()().set_password(self.cleaned_data["password1"])
+        User().set_password(self.cleaned_data["password1"])
         return super().try_save(request)
 
 

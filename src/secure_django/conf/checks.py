@@ -64,6 +64,7 @@ APPS = {
     "allauth.account": 313,
     # FORM_RENDERER finds the templates of Django's widgets there.
     "django.forms": 318,
+    "secure_django.profile": 319,
 }
 ACCOUNTS_APPS = {
     "django.contrib.humanize": 314,

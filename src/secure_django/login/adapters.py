@@ -14,6 +14,7 @@ from secure_django.mail.outbox import LIFETIME, OutboxBackend, subject_of_site
 from secure_django.models import Mail
 from secure_django.validators import validate_recipient
 from secure_django.web.client import client_ip
+from secure_django.web.languages import in_language_of, remember_language
 
 __all__ = ["AccountAdapter"]
 
@@ -80,12 +81,23 @@ class AccountAdapter(DefaultAccountAdapter):
             forget_device(request, response, user)
         else:
             remember_device(request, response, user)
+        remember_language(response, user)
         return response
 
     def validation_error(self, code: str, *args: object) -> Any:
         if code == "too_many_login_attempts":
             log_event("authn_login_lock", self.request)
         return super().validation_error(code, *args)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: Any,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        with in_language_of(user):
+            super().send_notification_mail(template_prefix, user, context, email)
 
     def format_email_subject(self, subject: str) -> str:
         if get_language() == "en":
@@ -104,7 +116,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if purpose:
             _, lifetime = purpose
             context = context | {"minutes": lifetime // timedelta(minutes=1)}
-        message = super().render_mail(template_prefix, email, context, headers)
+        with in_language_of(context.get("user")):
+            message = super().render_mail(template_prefix, email, context, headers)
         if purpose:
             message.kind, message.lifetime = purpose
         if getattr(context.get("user"), "pk", None) == NOBODY:

@@ -1,5 +1,6 @@
 """What staff may see and do with other users. A project registers UserAdmin."""
 
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -8,7 +9,7 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.forms import ResetPasswordForm
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import label_for_field, unquote
+from django.contrib.admin.utils import flatten_fieldsets, label_for_field, unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
@@ -17,9 +18,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from secure_django.admin import ModelAdmin
+from secure_django.admin import ModelAdmin, readonly_fields
 from secure_django.logging import log_event
+from secure_django.login.fields import signup_fields
+from secure_django.login.models import AbstractUser
 from secure_django.user import User
+from secure_django.web.languages import in_language_of
 
 __all__ = ["UserAdmin"]
 
@@ -38,13 +42,27 @@ def report_change(request: HttpRequest, before: User, after: User) -> None:
     if not changed:
         return
     log_event("user_updated", request, owner=after.pk, changed=changed)
-    labels = [str(label_for_field(name, User)) for name in changed]
+    with in_language_of(after):
+        labels = [str(label_for_field(name, User)) for name in changed]
     get_adapter().send_notification_mail(
         "secure_django/login/email/changed_by_staff",
         after,
         {"changes": labels},
         before.email,
     )
+
+
+def fields_of_project(shown: Collection[str]) -> list[str]:
+    """Return the names of the fields that a project has added to its user model."""
+    own = [*AbstractUser._meta.fields, *AbstractUser._meta.many_to_many]
+    package_names = {field.name for field in own}
+    fields = [*User._meta.fields, *User._meta.many_to_many]
+    return [
+        field.name
+        for field in fields
+        if field.editable and field.name not in {*package_names, *shown}
+        if not field.primary_key
+    ]
 
 
 class UserAdmin(ModelAdmin, DjangoUserAdmin):
@@ -74,8 +92,12 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     actions = ("send_reset_link",)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        (name, options), *others = super().get_fieldsets(request, obj)
-        fields = list(options["fields"])
+        """Add the fields of the project's own user model to the first ones."""
+        fieldsets = super().get_fieldsets(request, obj)
+        (name, options), *others = fieldsets
+        fields = [*options["fields"], *fields_of_project(flatten_fieldsets(fieldsets))]
+        if obj is None:  # a photo can only be shown
+            fields = [field for field in fields if field not in readonly_fields(User)]
         if not request.user.is_superuser:
             fields = [field for field in fields if field != "password"]
         return [(name, {"fields": fields}), *others]
@@ -85,7 +107,11 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
     ) -> Any:
         if db_field.name == "name":
             options["widget"] = AdminTextInputWidget  # one line
-        return super().formfield_for_dbfield(db_field, request, **options)
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
+        if db_field.name in signup_fields() and db_field.empty_strings_allowed:
+            # An account from before the field lacks it, and staff can still disable it.
+            field.required = False
+        return field
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool

@@ -13,4 +13,4 @@ class LoginConfig(AppConfig):
     verbose_name = _("Log-in")
 
     def ready(self) -> None:
-        from secure_django.login import signals  # noqa: F401
+        from secure_django.login import checks, signals  # noqa: F401

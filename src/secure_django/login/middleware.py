@@ -21,6 +21,8 @@ PAGES = "/accounts/"  # as in config/urls.py
 WITHOUT_TURN = {
     "/accounts/logout/",
     "/accounts/password/reset/",
+    "/accounts/profile/",  # whose photo waits for a turn of the decoder
+    "/accounts/profile/export/",
     "/accounts/2fa/authenticate/",
     "/accounts/2fa/webauthn/login/",
 }

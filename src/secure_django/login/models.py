@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.encryption import EncryptedTextField
@@ -25,7 +26,9 @@ class UserManager[U: "AbstractUser"](BaseUserManager[U]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> U:
         user = self.model(email=email, **fields)
         user.set_password(password)
-        user.full_clean()
+        # What the sign-up asks for, the owner of this account can add on the profile.
+        missing = [name for name in self.model.signup_fields if name not in fields]
+        user.full_clean(exclude=missing)
         user.save(using=self._db)
         return user
 
@@ -43,7 +46,15 @@ class UserManager[U: "AbstractUser"](BaseUserManager[U]):
 class AbstractUser(AbstractBaseUser, PermissionsMixin):
     """A user who logs in with an email. The model itself is the project's own."""
 
-    in_clear = {"email": "the log-in finds it", "password": "it is a hash"}
+    in_clear = {
+        "email": "the log-in finds it",
+        "password": "it is a hash",
+        "language": "it is a code of LANGUAGES",
+    }
+
+    # The fields that people fill in themselves. No form shows them any other.
+    profile_fields: ClassVar[tuple[str, ...]] = ("name",)  # on their profile
+    signup_fields: ClassVar[tuple[str, ...]] = ()  # in the sign-up and on their profile
 
     email = models.EmailField(
         _("email"),
@@ -73,6 +84,14 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
         default=True,
         help_text=_("Tell this user by email what was decided about their photos."),
     )
+    # Its choices are in forms: they are those of LANGUAGES, which needs no migration.
+    language = models.CharField(
+        _("language"),
+        blank=True,
+        default="",
+        max_length=35,  # of a language tag with all its parts (RFC 5646, section 4.4.1)
+        help_text=_("Of the pages after you log in, and of emails to you."),
+    )
     date_joined = models.DateTimeField(
         _("date joined"), default=timezone.now, editable=False
     )
@@ -94,8 +113,9 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        # Templates and choices of forms show this text to visitors, so no email.
-        return self.name or f"{self._meta.verbose_name} {self.pk}"
+        # Templates and choices of forms show this text to visitors: no email, and no
+        # number that counts the accounts.
+        return self.name or gettext("a user without a name")
 
     @property
     def is_deletable(self) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from secure_django.mail.outbox import subject_of_site
 from secure_django.photos.models import Photo, PhotoQuerySet
 from secure_django.user import User
+from secure_django.web.languages import in_language_of
 from secure_django.web.links import absolute_url
 
 BATCH_SIZE = 20
@@ -50,7 +51,8 @@ def send_notice(owner_id: int) -> None:
         photo_ids = [photo.pk for photo in photos]
         Photo.objects.filter(pk__in=photo_ids).update(notify_at=None)
         if photos and wants_notices(owner):
-            build_email(owner, photos).send()
+            with in_language_of(owner):
+                build_email(owner, photos).send()
 
 
 def email_of(owner: User) -> str:

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils.translation import override
 from pytest_django import Settings
 
-from secure_django.testing import LOGIN, HTTPSClient, in_environment
+from secure_django.testing import LOGIN, HTTPSClient, in_environment, log_in
+from secure_django.testing.people import verify_email
+from users.models import User
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
@@ -70,6 +73,21 @@ def test_cookie_is_bound_to_host_and_https(
     assert cookie["domain"] == ""
     assert cookie["max-age"] == 31_536_000
     assert in_environment(monkeypatch, DEBUG="on")["LANGUAGE_COOKIE_NAME"] == "language"
+
+
+def test_log_in_brings_the_language_of_the_profile(user: User) -> None:
+    first = HTTPSClient()
+    first.force_login(user)
+    assert ">Deutsch</option>" in first.get("/accounts/profile/").text
+    first.post("/accounts/profile/", {"name": "Ann", "language": "de"})
+    assert language(first.get("/accounts/profile/", headers=FRENCH)) == "de"
+    second = HTTPSClient()
+    if apps.is_installed("secure_django.accounts"):
+        verify_email(user)
+    log_in(second, user.email)
+    assert language(second.get("/accounts/profile/", headers=FRENCH)) == "de"
+    first.post("/accounts/profile/", {"language": ""})
+    assert language(first.get("/accounts/profile/")) == "en"
 
 
 def test_pages_of_different_languages_are_not_mixed(

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "users",
     "secure_django",
     "secure_django.accounts",
+    "secure_django.profile",
     "secure_django.login",
     "secure_django.photos",
     "secure_django.photos.cloudinary",

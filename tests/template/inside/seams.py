@@ -11,13 +11,13 @@ import pytest
 from django.core import mail
 from secure_django.jobs import AROUND
 from secure_django.photos.signals import photo_decided
-from secure_django.testing import PASSWORD, HTTPSClient, is_logged_in
+from secure_django.testing import PASSWORD, HTTPSClient, MakeUser, is_logged_in
 
 from users.models import User
 
 pytestmark = pytest.mark.django_db
 SIGN_UP = "/accounts/signup/"
-ANSWERS = {"email": "new@example.com", "password1": PASSWORD}
+ANSWERS = {"email": "new@example.com", "password1": PASSWORD, "terms": "on"}
 COMPANY = "The Museum"
 
 
@@ -37,6 +37,18 @@ def test_sign_up_without_the_company_is_refused(client: HTTPSClient) -> None:
     page = client.post(SIGN_UP, ANSWERS).content.decode()
     assert "This field is required." in page
     assert not User.objects.exists()
+
+
+def test_company_is_on_the_profile_and_in_the_admin(
+    client: HTTPSClient, make_user: MakeUser
+) -> None:
+    user = make_user(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    for page in ("/accounts/profile/", f"/admin/users/user/{user.pk}/change/"):
+        assert 'name="company"' in client.get(page).content.decode()
+    client.post("/accounts/profile/", {"company": COMPANY})
+    assert vars(User.objects.get())["company"] == COMPANY
+    assert COMPANY.encode() in client.post("/accounts/profile/export/").getvalue()
 
 
 def test_middleware_runs(client: HTTPSClient) -> None:

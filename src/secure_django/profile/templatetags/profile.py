@@ -1,0 +1,25 @@
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.translation import gettext as _
+
+from secure_django.user import User
+
+register = template.Library()
+
+
+@register.inclusion_tag("secure_django/profile/_person.html", takes_context=True)
+def person(context: Context, person: User | None) -> dict[str, Any]:
+    """Show a user's name, with their picture or the first letter of the name.
+
+    A list reads the pictures at once by `select_related("owner__picture")`.
+    """
+    picture: Any = getattr(person, "picture", None)
+    name = getattr(person, "name", "")
+    return {
+        "person": str(person or _("a deleted user")),
+        "picture": picture,
+        "initial": name[:1].upper(),
+        "is_shown": picture and picture.is_visible_to(context["user"], [person]),
+    }

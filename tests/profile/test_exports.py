@@ -1,0 +1,138 @@
+"""The download of what the site stores about a person."""
+
+import json
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db.models import SET_NULL
+from django.test import Client
+from pytest_django import Settings
+
+from example.models import Delivery, Thing
+from secure_django.login.models import Device
+from secure_django.photos.models import Status
+from secure_django.profile.exports import own_models
+from secure_django.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser
+from secure_django.testing.people import prove_second_factor, verify_email
+from tests.events import fields_of
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/accounts/profile/export/"
+
+
+def download(client: HTTPSClient, user: User) -> Any:
+    prove_second_factor(client, user)
+    return client.post(PAGE)
+
+
+def test_person_downloads_what_the_site_stores(
+    visitor: HTTPSClient,
+    user: User,
+    make_photo: MakePhoto,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    User.objects.filter(pk=user.pk).update(name="Änn")
+    photo = make_photo(status=Status.REJECTED, reason="too dark")
+    make_photo(status=Status.DELETED)
+    thing = Thing.objects.create(owner=user, title="Teapot", image=photo)
+    response = download(visitor, user)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    disposition = response.headers["Content-Disposition"]
+    assert disposition == 'attachment; filename="data.json"'
+    data = json.loads(response.getvalue())
+    assert data["account"]["name"] == "Änn"
+    assert data["account"]["email"] == user.email
+    assert data["account"]["picture"] is None
+    assert data["account"]["date_joined"][:4] == str(user.date_joined.year)
+    path = f"/photos/{photo.pk}/display/"
+    (shown,) = data["photos"]
+    assert shown["url"] == path
+    assert (shown["status"], shown["reason"]) == ("rejected", "too dark")
+    assert data["example.thing"] == [
+        {
+            "id": thing.pk,
+            "title": "Teapot",
+            "image": {"url": path, "status": "rejected"},
+            "portrait": None,
+            "plan": None,
+            "letter": None,
+        }
+    ]
+    (event,) = fields_of(caplog, "sensitive_read")
+    assert event["user"] == user.pk
+
+
+@pytest.mark.control("V8.2.2")
+def test_download_has_no_secret_and_nothing_of_others(
+    visitor: HTTPSClient, user: User, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    other = make_user("stranger@example.com", name="Stranger")
+    device = Device.objects.create(user=user)
+    make_photo(other)
+    Thing.objects.create(owner=other, title="Secret of the stranger")
+    Thing.objects.create(owner=user, title="Mine", guest=other)
+    Thing.objects.create(owner=other, guest=user, title="Shown to a guest")
+    text = download(visitor, user).getvalue().decode()
+    assert "Mine" in text
+    for secret in ("tranger", "Shown to a guest", device.key, user.password):
+        assert secret not in text
+    assert "password" not in text
+    assert "is_staff" not in text
+
+
+def test_rows_that_outlive_the_account_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [model for model, _ in own_models()] == [Delivery, Thing]
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", SET_NULL)
+    assert [model for model, _ in own_models()] == [Delivery]
+
+
+def test_rows_with_two_users_and_no_owner_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Thing._meta.get_field("owner"), "name", "author")
+    assert [model for model, _ in own_models()] == [Delivery]
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "vendor", ".venv/lib"])
+def test_models_of_packages_are_left_out(
+    folder: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = apps.get_app_config("example")
+    monkeypatch.setattr(app, "path", f"{settings.BASE_DIR}/{folder}/example")
+    assert own_models() == []
+
+
+@pytest.mark.control("V7.5.1")
+def test_download_asks_for_the_password_again(client: HTTPSClient, user: User) -> None:
+    verify_email(user)
+    Client.force_login(client, user)
+    for response in (client.get(PAGE), client.post(PAGE)):
+        assert response.status_code == 302
+        assert response.headers["Location"].startswith("/accounts/reauthenticate/")
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert client.get(PAGE).status_code == 200
+    assert json.loads(client.post(PAGE).getvalue())["account"]["email"] == user.email
+
+
+def test_download_is_limited(visitor: HTTPSClient, user: User) -> None:
+    prove_second_factor(visitor, user)
+    statuses = [visitor.post(PAGE).status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+
+
+def test_download_reads_many_rows_with_few_queries(
+    visitor: HTTPSClient, user: User, django_assert_max_num_queries: Any
+) -> None:
+    Thing.objects.bulk_create(Thing(owner=user, title="x") for _ in range(1200))
+    prove_second_factor(visitor, user)
+    with django_assert_max_num_queries(25):
+        data = json.loads(visitor.post(PAGE).getvalue())
+    assert len(data["example.thing"]) == 1200
