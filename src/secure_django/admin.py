@@ -497,7 +497,7 @@ class AdminSite(admin.AdminSite):
         except (ObjectDoesNotExist, OverflowError, ValueError):
             raise Http404 from None
         model = content_type.model_class()
-        model_admin = admin_of(self, model) if model else None
+        model_admin: Any = admin_of(self, model)
         instance = model_admin and model_admin.get_object(request, object_id)
         if not instance or not model_admin.has_view_permission(request, instance):
             raise Http404

@@ -1,7 +1,7 @@
 """What staff see of an object in the admin: people by name, photos as pictures."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -10,8 +10,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, reverse
-from example.models import Thing
 
+from example.models import Thing
 from secure_django.admin import AdminSite, ModelAdmin
 from secure_django.login.admin import UserAdmin
 from secure_django.login.models import Device
@@ -25,7 +25,7 @@ LIST = "/admin/example/thing/"
 
 
 class ThingAdmin(ModelAdmin):
-    list_display = ("title", "owner", "guest", "image", "letter")
+    list_display: ClassVar[Any] = ("title", "owner", "guest", "image", "letter")
     list_filter = ("owner",)
     readonly_fields = ("owner", "guest")
 
@@ -34,12 +34,12 @@ class ThingAdmin(ModelAdmin):
 
 
 class FirstThingAdmin(ThingAdmin):
-    list_display = ("image", "owner")
+    list_display: ClassVar[Any] = ("image", "owner")
 
 
 class DeviceAdmin(ModelAdmin):
-    autocomplete_fields: Any = ()
-    raw_id_fields: Any = ()
+    autocomplete_fields: ClassVar[Any] = ()
+    raw_id_fields: ClassVar[Any] = ()
 
 
 site = AdminSite()
