@@ -25,7 +25,7 @@ LIST = "/admin/example/thing/"
 
 
 class ThingAdmin(ModelAdmin):
-    list_display: ClassVar[Any] = ("title", "owner", "guest", "image", "letter")
+    list_display: Any = ("title", "owner", "guest", "image", "letter")
     list_filter = ("owner",)
     readonly_fields = ("owner", "guest")
 
@@ -34,7 +34,7 @@ class ThingAdmin(ModelAdmin):
 
 
 class FirstThingAdmin(ThingAdmin):
-    list_display: ClassVar[Any] = ("image", "owner")
+    list_display: Any = ("image", "owner")
 
 
 class DeviceAdmin(ModelAdmin):
