@@ -132,10 +132,8 @@ def show_photo(
     photo: Photo | None = getattr(instance, field.name)
     if photo is None:
         return None
-    if not photo.is_moderated:
-        return gettext("private")
     status = "" if photo.status == Status.APPROVED else photo.status_label
-    if not photo.is_visible_to(request.user, [instance]):
+    if photo.is_moderated and not photo.is_visible_to(request.user, [instance]):
         return status or gettext("hidden")
     shown = format_html(
         '<span class="photo">{}<small>{}</small></span>', describe_image(photo), status
