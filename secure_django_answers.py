@@ -1,7 +1,9 @@
-"""A part of cookiecutter's template engine, which refuses answers without effect.
+"""A part of cookiecutter's template engine, which refuses answers.
 
-Cookiecutter would drop them without a word. This part is loaded before the first
-prompt, and again for the files and the hooks. The hooks receive the prompts from it.
+Cookiecutter would drop those without effect, without a word. This part is loaded before
+the first prompt, and again for the files and the hook. The name of the project's folder
+is rendered before anything is written: then the answers are all known, and the invalid
+ones are refused. The hook receives the prompts from this part.
 """
 
 import atexit
@@ -16,9 +18,13 @@ from typing import Any
 
 import click
 from cookiecutter.config import get_user_config
+from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import apply_overwrites_to_context
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
 from jinja2.ext import Extension
+from jinja2.runtime import Context
+
+import secure_django_refusals
 
 RAW = "{{cookiecutter.project_slug}}"
 PROMPTS: dict[str, Any] = json.loads(
@@ -31,23 +37,22 @@ OLDEST = (2, 7, 1)
 
 
 class Answers(Extension):
-    """Stop at an answer without effect; give the hooks the prompts and raw folder."""
+    """Stop at an answer without effect, or an invalid one.
+
+    Give the hook the prompts and the raw folder.
+    """
 
     def __init__(self, environment: Environment) -> None:
         """Check the answers that are known before the first prompt."""
         super().__init__(environment)
         check()
-        prompts = {
-            name: default
-            for name, default in PROMPTS.items()
-            if not name.startswith("_")
-        }
         # In their order, which `jsonify` would sort.
-        environment.globals["prompts"] = json.dumps(prompts)
-        # Hooks are rendered in the template's folder. In a list, since the quotes of a
-        # text would end the raw string.
+        environment.globals["prompts"] = json.dumps(secure_django_refusals.PROMPTS)
+        # The hook is rendered in the template's folder. In a list, since the quotes of
+        # a text would end the raw string.
         environment.globals["raw_folder"] = json.dumps([str(Path.cwd() / RAW)])
-        environment.filters["project_folder"] = project_folder
+        environment.filters["project_folder"] = self.folder_of
+        self.is_checked = False
 
     def preprocess(
         self,
@@ -58,14 +63,45 @@ class Answers(Extension):
         """Let a function of this module have the name of the project's folder."""
         return source.replace(RAW, RAW.replace("}}", " | project_folder }}"))
 
+    @pass_context
+    def folder_of(self, context: Context, slug: object) -> str:
+        """Return the name of the project's folder, or refuse the answers.
+
+        Only the first time: later, the folder holds the project itself.
+        """
+        if not self.is_checked:
+            self.is_checked = True
+            check_answers(dict(context["cookiecutter"]))
+        return project_folder(str(slug))
+
+
+def check_answers(answers: dict[str, Any]) -> None:
+    """End with what is wrong with the answers, if anything is.
+
+    A program that calls cookiecutter gets an exception of cookiecutter's own.
+    """
+    slug = folder_name(str(answers["project_slug"]))
+    folder = Path(answers.get("_output_dir", ""), slug).absolute()
+    text = secure_django_refusals.refusal(answers, folder)
+    if not text:
+        return
+    if click.get_current_context(silent=True):
+        sys.exit(text)
+    raise FailedHookException(text)
+
+
+def folder_name(slug: str) -> str:
+    """Return a slug without slashes.
+
+    Of folders in folders, a refusal would remove only the innermost.
+    """
+    return slug.replace("/", "-").replace("\\", "-")
+
 
 @cache
 def project_folder(slug: str) -> str:
-    """Return the name of the project's folder, and see to its removal if incomplete.
-
-    It has no slashes: of folders in folders, a refusal removes only the innermost.
-    """
-    name = slug.replace("/", "-").replace("\\", "-")
+    """Return the name of the project's folder, and see to its removal if incomplete."""
+    name = folder_name(slug)
     command = click.get_current_context(silent=True)
     options = command.params if command else {}  # of cruft, it has others
     if "output_dir" in options and not options.get("keep_project_on_failure"):
@@ -81,7 +117,7 @@ def remove_incomplete(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# Once, before the hooks: they are rendered in another folder, where a relative path of
+# Once, before the hook: it is rendered in another folder, where a relative path of
 # the configuration file leads nowhere.
 @cache
 def check() -> None:

@@ -1,16 +1,38 @@
 """The admin site: its rules hold for the registered models of every package."""
 
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import singledispatch, update_wrapper
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import InlineModelAdmin
+from django.contrib.admin.utils import get_fields_from_path, quote
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import BadRequest, ObjectDoesNotExist, ValidationError
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import (
+    BadRequest,
+    FieldDoesNotExist,
+    ObjectDoesNotExist,
+    ValidationError,
+)
 from django.db import connection
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.db.models import FETCH_PEERS, Field, ForeignKey, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
+
+from secure_django.user import User
 
 __all__ = ["AdminSite", "ModelAdmin"]
 
@@ -70,11 +92,251 @@ def lock_row(instance: Model) -> Model | None:
     return instance
 
 
-class ModelAdmin(admin.ModelAdmin):
+def is_of_user(field: Any) -> bool:
+    """Return whether a field refers to users."""
+    related = field.related_model
+    return isinstance(related, type) and issubclass(related, User)
+
+
+class Labelled(SimpleLazyObject):
+    """A user whose text is what staff see: the name and the email.
+
+    Visitors may read `str(user)`, so it has no email.
+    """
+
+    def __init__(self, user: Any) -> None:
+        super().__init__(lambda: user)
+
+    def __str__(self) -> str:
+        return str(self.staff_label)
+
+
+class Numbered(SimpleLazyObject):
+    """A user whose text is the id, for the admin's log.
+
+    The log stays when an account and its personal data are deleted.
+    """
+
+    def __init__(self, user: Any) -> None:
+        super().__init__(lambda: user)
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+
+def label(instance: Any) -> Any:
+    """Return an object whose text is for staff: a user gets the name and the email."""
+    return Labelled(instance) if isinstance(instance, User) else instance
+
+
+def number(instance: Any) -> Any:
+    """Return an object whose text is for the admin's log."""
+    return Numbered(instance) if isinstance(instance, User) else instance
+
+
+@singledispatch
+def show_field(field: Field, instance: Any, request: HttpRequest, linked: bool) -> Any:
+    """Return what staff see of an object's field, or None if it is empty.
+
+    With `linked`, it may be a link. A class of fields registers its own function;
+    Django shows the other fields.
+    """
+    raise NotImplementedError
+
+
+@show_field.register
+def show_user(
+    field: ForeignKey, instance: Any, request: HttpRequest, linked: bool
+) -> Any:
+    user = getattr(instance, field.name)
+    if user is None:
+        return None
+    user_admin = admin_of(admin.site, type(user))
+    if not linked or not user_admin or not user_admin.has_view_permission(request):
+        return user.staff_label
+    name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
+    url = reverse(name, args=[quote(user.pk)])
+    return format_html('<a href="{}">{}</a>', url, user.staff_label)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field as staff see it, in a list or among the fields that nobody changes."""
+
+    field: Any
+    request: HttpRequest
+    admin: Any
+    linked: bool = dataclass_field(default=True, compare=False)
+
+    @property
+    def __name__(self) -> str:
+        return str(self.field.name)
+
+    @property
+    def short_description(self) -> Any:
+        return self.field.verbose_name
+
+    @property
+    def admin_order_field(self) -> str | None:
+        if not is_of_user(self.field):
+            return None
+        return f"{self.field.name}__{self.field.related_model.USERNAME_FIELD}"
+
+    def __call__(self, instance: Any) -> Any:
+        shown = show_field(self.field, instance, self.request, self.linked)
+        return self.admin.get_empty_value_display() if shown is None else shown
+
+
+class PersonField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return str(label(obj))
+
+
+class PeopleField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return str(label(obj))
+
+
+class PersonIdWidget(ForeignKeyRawIdWidget):
+    def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
+        text, url = super().label_and_url_for_value(value)
+        user = self.rel.model._default_manager.filter(pk=value).first() if url else None
+        return (Truncator(label(user)).words(14) if user else text), url
+
+
+class PersonFilter(admin.RelatedFieldListFilter):
+    """Choose among users by what staff see of them."""
+
+    def field_choices(self, field: Any, request: Any, model_admin: Any) -> Any:
+        users = field.related_model._default_manager.complex_filter(
+            field.get_limit_choices_to()
+        )
+        ordered = users.order_by(field.related_model.USERNAME_FIELD)
+        return [(user.pk, str(label(user))) for user in ordered]
+
+
+class StaffFields:
+    """Show people with name and email, and photos as pictures.
+
+    Mixed into the admin of a model and into that of its inline objects.
+    """
+
+    model: Any
+    view_on_site: Any = False  # staff may not see every object's page
+
+    def column(self, name: Any, request: HttpRequest, linked: bool = True) -> Any:
+        """Return the column of a field that has one, or what was given."""
+        try:
+            field = self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return name
+        shows = show_field.dispatch(type(field))
+        if shows is show_field.dispatch(object):
+            return name
+        if shows is show_user and not is_of_user(field):
+            return name
+        return Column(field, request, self, linked)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: Any, **kwargs: Any
+    ) -> Any:
+        if not is_of_user(db_field):
+            return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        kwargs.setdefault("form_class", PersonField)
+        formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        widget = formfield.widget
+        if isinstance(widget, ForeignKeyRawIdWidget):
+            formfield.widget = PersonIdWidget(widget.rel, widget.admin_site)
+        return formfield
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: Any, **kwargs: Any
+    ) -> Any:
+        if is_of_user(db_field):
+            kwargs.setdefault("form_class", PeopleField)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = [
+            *super().get_readonly_fields(request, obj),  # type: ignore[misc]
+            *readonly_fields(self.model),
+        ]
+        columns = [self.column(name, request) for name in names]
+        # The names too, so that no form has an input for them.
+        return tuple(dict.fromkeys([*names, *columns]))
+
+    def has_form(self, request: HttpRequest, obj: Any) -> bool:
+        """Return whether the page of an object has an input for some field."""
+        if self.has_change_permission(request, obj):  # type: ignore[attr-defined]
+            return True
+        is_inline = isinstance(self, InlineModelAdmin)
+        return is_inline and self.has_add_permission(request, obj)  # type: ignore[attr-defined]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        is_readonly = obj is not None and not self.has_form(request, obj)
+        readonly = self.get_readonly_fields(request, obj)
+
+        def shown(name: Any) -> Any:
+            if isinstance(name, list | tuple):
+                return tuple(dict.fromkeys(map(shown, name)))
+            column = self.column(name, request)
+            return column if is_readonly or column in readonly else name
+
+        return [
+            (title, options | {"fields": shown(options["fields"])})
+            for title, options in fieldsets
+        ]
+
+
+class ModelAdmin(StaffFields, admin.ModelAdmin):
     """Allow only the lookups of a list's own filters.
 
-    Reserve groups and permissions for superusers.
+    Reserve groups and permissions for superusers. Link only to pages of the site that
+    the viewer may see.
     """
+
+    def is_on_site(self, request: HttpRequest, obj: Any) -> bool:
+        """Return whether the viewer may see the object's page on the site.
+
+        Override this for pages that staff may see. Most objects have a page for their
+        owner alone.
+        """
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # One query for the related objects of all rows, whatever a list shows of them.
+        return super().get_queryset(request).fetch_mode(FETCH_PEERS)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        names = list(super().get_list_display(request))
+        links = self.list_display_links or names[:1]
+        kept = (*self.list_editable, ACTION_CHECKBOX_NAME)
+        return [
+            name if name in kept else self.column(name, request, name not in links)
+            for name in names
+        ]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        links = super().get_list_display_links(request, list_display)
+        return links and [self.column(name, request) for name in links]
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        return [self.column(name, request) for name in super().get_sortable_by(request)]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [self.filter_of(item) for item in super().get_list_filter(request)]
+
+    def filter_of(self, list_filter: Any) -> Any:
+        """Return the filter of a list; one by a field of users names them for staff."""
+        if not isinstance(list_filter, str):
+            return list_filter
+        try:
+            field = get_fields_from_path(self.model, list_filter)[-1]
+        except FieldDoesNotExist:
+            return list_filter
+        is_by_user = isinstance(field, ForeignKey) and is_of_user(field)
+        return (list_filter, PersonFilter) if is_by_user else list_filter
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django allows lookups on every field of the model: `?session_key__gte=…` would
@@ -113,21 +375,55 @@ class ModelAdmin(admin.ModelAdmin):
             raise BadRequest("Id too long") from None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        names = [*super().get_readonly_fields(request, obj)]
-        if not request.user.is_superuser:
-            names += reserved_fields(self.model)
-        return (*names, *readonly_fields(self.model))
+        names = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return names
+        return (*names, *reserved_fields(self.model))
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        response: Any = super().render_change_form(request, context, *args, **kwargs)
+        original = context.get("original")
+        if original and self.is_on_site(request, original):
+            page = original.get_absolute_url()
+            response.context_data |= {"has_absolute_url": True, "absolute_url": page}
+        return name_person(response)
+
+    def render_delete_form(self, request: HttpRequest, context: Any) -> Any:
+        return name_person(super().render_delete_form(request, context))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> Any:
+        return name_person(super().history_view(request, object_id, extra_context))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        return super().get_deleted_objects([label(obj) for obj in objs], request)
+
+    def response_add(self, request: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().response_add(request, label(obj), *args, **kwargs)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return super().response_change(request, label(obj))
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_addition(request, number(obj), message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_change(request, number(obj), message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        users: Any = [number(obj) for obj in queryset]
+        return super().log_deletions(request, users)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         inlines = super().get_inlines(request, obj)
-        return [inline for inline in inlines if may_change(request, inline.model)]
-
-    def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
-        inlines: list[Any] = super().get_inline_instances(request, obj)
-        for inline in inlines:
-            names = readonly_fields(inline.model)
-            inline.readonly_fields = (*inline.readonly_fields, *names)
-        return inlines
+        return [
+            type(inline.__name__, (StaffFields, inline), {})
+            for inline in inlines
+            if may_change(request, inline.model)
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         is_allowed = super().has_add_permission(request)
@@ -142,6 +438,33 @@ class ModelAdmin(admin.ModelAdmin):
         return is_allowed and may_change(request, self.model)
 
 
+def name_person(response: Any) -> Any:
+    """Name the user whom a page of the admin is about, for staff."""
+    context: Any = getattr(response, "context_data", None) or {}
+    instance = context.get("original") or context.get("object")
+    if not isinstance(instance, User):
+        return response
+    person = Labelled(instance)
+    replaced: dict[str, Any] = dict.fromkeys(("original", "object"), person)
+    replaced["escaped_object"] = str(person)
+    if context.get("subtitle"):
+        replaced["subtitle"] = str(person)
+    if "action_list" in context:
+        replaced["title"] = gettext("Change history: %s") % person
+    response.context_data |= replaced
+    return response
+
+
+def admin_of(site: Any, model: Any) -> Any:
+    """Return the admin of a registered model, or None."""
+    return site.get_model_admin(model) if site.is_registered(model) else None
+
+
+class Autocomplete(AutocompleteJsonView):
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        return super().serialize_result(label(obj), to_field_name)
+
+
 class AdminSite(admin.AdminSite):
     site_header = getattr(settings, "SITE_NAME", admin.AdminSite.site_header)
     site_title = getattr(settings, "SITE_NAME", admin.AdminSite.site_title)
@@ -150,6 +473,41 @@ class AdminSite(admin.AdminSite):
         checked_view = super().admin_view(view, cacheable)
         # Django's own views take every method.
         return require_http_methods(["GET", "HEAD", "POST"])(checked_view)
+
+    def get_urls(self) -> list[Any]:
+        urls: list[Any] = super().get_urls()
+        own_name = "view_on_site"
+        return [
+            self.page_path(url) if getattr(url, "name", "") == own_name else url
+            for url in urls
+        ]
+
+    def page_path(self, url: Any) -> Any:
+        """Return the path of page_on_site, in place of Django's own."""
+        # With the attributes that LoginRequiredMiddleware reads.
+        view: Any = update_wrapper(self.admin_view(self.page_on_site), url.callback)
+        return path(str(url.pattern), view, name=url.name)
+
+    def page_on_site(
+        self, request: HttpRequest, content_type_id: str, object_id: str
+    ) -> HttpResponse:
+        """Lead to an object's page on the site, if the viewer may see that page."""
+        try:
+            content_type = ContentType.objects.get(pk=content_type_id)
+        except (ObjectDoesNotExist, OverflowError, ValueError):
+            raise Http404 from None
+        model = content_type.model_class()
+        model_admin: Any = admin_of(self, model)
+        instance = model_admin and model_admin.get_object(request, object_id)
+        if not instance or not model_admin.has_view_permission(request, instance):
+            raise Http404
+        is_for_all = model_admin.get_view_on_site_url(instance) is not None
+        if not is_for_all and not model_admin.is_on_site(request, instance):
+            raise Http404
+        return redirect(instance.get_absolute_url())
+
+    def autocomplete_view(self, request: HttpRequest) -> Any:
+        return Autocomplete.as_view(admin_site=self)(request)
 
     def register(
         self, model_or_iterable: Any, admin_class: Any = None, **options: Any

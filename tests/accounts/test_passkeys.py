@@ -9,8 +9,9 @@ from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from pytest_django import Settings
 
-from secure_django.testing import HTTPSClient, is_logged_in, log_in
+from secure_django.testing import HTTPSClient, MakeUser, is_logged_in, log_in
 from secure_django.testing.people import add_second_factor, verify_email
 from tests.accounts.passkey import Passkey
 from tests.events import fields_of
@@ -47,6 +48,54 @@ def answer(
 ) -> str:
     credential = passkey.sign(request_options, user_pk_to_url_str(user), **how)
     return str(client.post(url, {"credential": credential}).headers["Location"])
+
+
+@pytest.mark.parametrize(
+    ("debug", "site", "link"),
+    [
+        (True, "", "http://localhost:8000{}"),
+        (False, "https://site.example", "https://site.example{}"),
+        (False, "https://192.0.2.1", ""),
+    ],
+)
+def test_page_at_an_ip_address_says_where_passkeys_work(
+    debug: bool,
+    site: str,
+    link: str,
+    client: HTTPSClient,
+    user: User,
+    make_user: MakeUser,
+    settings: Settings,
+) -> None:
+    settings.DEBUG, settings.SITE_URL = debug, site
+    settings.ALLOWED_HOSTS = ["*"]
+    add_passkey(user)
+    new_user = make_user("new@example.com")
+    verify_email(new_user)
+    shown = {}
+
+    def read(path: str, host: str) -> str:
+        return client.get(path, SERVER_NAME=host, SERVER_PORT="8000").text
+
+    def visit(path: str) -> None:
+        assert "do not work at the address" not in read(path, "localhost")
+        shown[path] = read(path, "192.0.2.1")
+
+    visit("/accounts/login/")
+    log_in(client, user.email)
+    visit(CODE)
+    client.force_login(user)
+    visit(REAUTHENTICATE)
+    client.logout()
+    log_in(client, new_user.email)
+    for path in ("/accounts/2fa/", ADD):
+        visit(path)
+        assert "An authenticator app works at any address." in shown[path]
+    assert "do not work at the address [::1]" in read(ADD, "[::1]")
+    for path, text in shown.items():
+        assert "Passkeys do not work at the address" in text, path
+        assert "data-passkey" not in text, path
+        assert (f'<a href="{link.format(path)}">Open this page' in text) is bool(link)
 
 
 @pytest.mark.control("V6.5.1")

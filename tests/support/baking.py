@@ -221,6 +221,7 @@ def bake(template: Path, output: Path, **answers: object) -> Path:
     config.write_text(json.dumps(folders), encoding="utf-8")
     # Each copy of the template has its own.
     sys.modules.pop("secure_django_answers", None)
+    sys.modules.pop("secure_django_refusals", None)
     project = cookiecutter(
         str(template),
         no_input=True,

@@ -80,6 +80,42 @@ UNREACHED = """() => [...document.querySelectorAll(
   .map((element) => element.outerHTML)"""
 
 
+# Returns each text whose contrast with what is behind it is below 4.5 to 1.
+UNREADABLE = """() => {
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d", {willReadFrequently: true});
+  const parse = (color) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    return pen.getImageData(0, 0, 1, 1).data;
+  };
+  const linear = (value) =>
+    value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) =>
+    0.2126 * linear(red / 255) + 0.7152 * linear(green / 255)
+    + 0.0722 * linear(blue / 255);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = parse(getComputedStyle(at).backgroundColor);
+      if (color[3] === 255) return color;
+    }
+    return parse("canvas");
+  };
+  const contrast = (element) => {
+    const text = luminance(parse(getComputedStyle(element).color));
+    const back = luminance(behind(element));
+    return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+  };
+  return [...document.querySelectorAll("body :not(script, style, option)")]
+    .filter((element) => [...element.childNodes].some(
+      (node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+    .filter((element) => element.checkVisibility() && !element.disabled)
+    .filter((element) => contrast(element) < 4.5)
+    .map((element) => `${contrast(element).toFixed(1)}: ${element.outerHTML}`);
+}"""
+
+
 def chromium() -> str | None:
     """Return the path of an installed Chromium, or None."""
     return shutil.which("chromium") or shutil.which("google-chrome")
@@ -311,6 +347,13 @@ def check_with_axe(page: Page) -> None:
         (violation["id"], [node["html"] for node in violation["nodes"]])
         for violation in found
     ]
+
+
+def check_readable(page: Page) -> None:
+    """Check that each text is readable, and that the page is not wider than it."""
+    assert page.evaluate(UNREADABLE) == []
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.evaluate("innerWidth"), f"{page.url} is {width} pixels wide"
 
 
 def check_accessibility(page: Page) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import requires
@@ -20,13 +21,13 @@ from packaging.utils import canonicalize_name
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
-    DEFAULTS,
     PROMPTS,
     PYTHON_COMBINATIONS,
     ROOT,
     Answers,
     Project,
     bake,
+    clean_environment,
     run,
 )
 
@@ -130,10 +131,9 @@ def test_invalid_answer_is_rejected_with_what_to_type(
     advice: str,
     template: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:
     prompt, value = answer
-    with pytest.raises(FailedHookException):
+    with pytest.raises(FailedHookException) as refused:
         bake(
             template,
             tmp_path,
@@ -141,7 +141,7 @@ def test_invalid_answer_is_rejected_with_what_to_type(
         )
     problems = [
         line
-        for line in capfd.readouterr().err.splitlines()
+        for line in str(refused.value).splitlines()
         if line.startswith(f"  {prompt}: ")
     ]
     assert len(problems) == 1
@@ -151,15 +151,9 @@ def test_invalid_answer_is_rejected_with_what_to_type(
     )
 
 
-def hook(tmp_path: Path, **answers: object) -> dict[str, Any]:
-    """Run the hook as a module, for these answers, and return its functions."""
-    text = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    path = tmp_path / "hook.py"
-    text = text.replace("{{ cookiecutter | jsonify }}", json.dumps(answers))
-    path.write_text(
-        text.replace("{{ prompts }}", json.dumps(DEFAULTS)), encoding="utf-8"
-    )
-    return runpy.run_path(str(path))
+def refusals() -> dict[str, Any]:
+    """Run the module that refuses answers, and return its functions."""
+    return runpy.run_path(str(ROOT / "secure_django_refusals.py"))
 
 
 def suggested(output: str) -> list[str]:
@@ -171,7 +165,6 @@ def suggested(output: str) -> list[str]:
 def test_refusal_ends_with_a_command_that_generates_the_project(
     template: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
     home: dict[str, str],
 ) -> None:
     given = {
@@ -183,9 +176,9 @@ def test_refusal_ends_with_a_command_that_generates_the_project(
         "auth_app": False,
         "ci_scanning": "none",
     }
-    with pytest.raises(FailedHookException):
+    with pytest.raises(FailedHookException) as refused:
         bake(template, tmp_path, **given)
-    uvx, *command = suggested(capfd.readouterr().err)
+    uvx, *command = suggested(str(refused.value))
     assert uvx == "uvx"
     run(tmp_path, *command, "--default-config", **home)
     project = tmp_path / "my-site"
@@ -204,7 +197,7 @@ def test_refusal_ends_with_a_command_that_generates_the_project(
 
 
 @pytest.mark.parametrize("answer", REJECTED, ids=lambda value: ascii(value)[:60])
-def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) -> None:
+def test_suggested_answers_are_valid(answer: tuple[str, str]) -> None:
     prompt, value = answer
     answers = {
         "project_name": "Site",
@@ -213,7 +206,7 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
         "domain_name": "example.org",
     }
     answers |= {"author_name": "Ann", "author_email": "ann@example.org", prompt: value}
-    correct_answers = hook(tmp_path)["correct_answers"]
+    correct_answers = refusals()["correct_answers"]
     problems, good = correct_answers(answers)
     assert len(problems) == 1
     assert correct_answers(good) == ([], good)
@@ -241,7 +234,7 @@ def test_suggested_answers_are_valid(answer: tuple[str, str], tmp_path: Path) ->
     ],
 )
 def test_answer_of_the_wrong_kind_is_named(
-    prompt: str, value: object, problem: str, suggestion: object, tmp_path: Path
+    prompt: str, value: object, problem: str, suggestion: object
 ) -> None:
     answers: dict[str, object] = {
         "project_name": "Site",
@@ -258,7 +251,7 @@ def test_answer_of_the_wrong_kind_is_named(
         "cloudinary_moderation": True,
         "ci_scanning": "github",
     }
-    problems, good = hook(tmp_path)["correct_answers"](answers | {prompt: value})
+    problems, good = refusals()["correct_answers"](answers | {prompt: value})
     assert problems == [f"{prompt}: {problem}"]
     assert good == answers | {prompt: suggestion}
 
@@ -274,19 +267,82 @@ def test_answer_of_the_wrong_kind_is_named(
     ],
 )
 def test_suggestion_is_quoted_for_the_shell(
-    system: str, answer: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: str, answer: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quote_argument = hook(tmp_path)["quote_argument"]
+    quote_argument = refusals()["quote_argument"]
     monkeypatch.setattr("os.name", system)
     result = quote_argument(answer)
     monkeypatch.undo()
     assert result == word
 
 
-def test_all_invalid_answers_are_reported_at_once(
-    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def list_files(folder: Path) -> list[Path]:
+    """Return all below a folder, without the files of cookiecutter itself."""
+    home = folder / "home"
+    return sorted(path for path in folder.rglob("*") if home not in path.parents)
+
+
+def type_command(
+    folder: Path, *words: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, whatever its exit code, and return what it printed."""
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=clean_environment() | environment | {"PWD": str(folder)},
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "answers"),
+    [
+        ([], ["project_slug=My/Site", "domain_name=https://example.org"]),
+        (["--accept-hooks", "no"], ["author_email=nobody"]),
+        pytest.param([], ['project_name=The "Best" Site'], marks=WHOLE),
+        pytest.param(["--verbose"], ["project_slug=django"], marks=WHOLE),
+        pytest.param(["-f", "-s"], ["project_slug=taken"], marks=WHOLE),
+        pytest.param([], ["project_slug=taken"], marks=WHOLE),
+    ],
+)
+def test_last_lines_of_a_refusal_are_the_reason_and_the_right_command(
+    options: list[str],
+    answers: list[str],
+    template: Path,
+    tmp_path: Path,
+    home: dict[str, str],
 ) -> None:
-    with pytest.raises(FailedHookException):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / ".env").touch()
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
+    before = list_files(tmp_path)
+    refused = type_command(
+        tmp_path, *command, *options, str(template), *answers, **home
+    )
+    assert refused.returncode == 1
+    assert list_files(tmp_path) == before, "a file is left"
+    assert "Traceback" not in refused.stdout + refused.stderr
+    _, refusal = refused.stderr.split("Nothing was generated:\n")
+    reasons, advice, line = map(str.strip, refusal.split("\n\n"))
+    subject = "taken" if "taken" in answers[0] else answers[0].partition("=")[0]
+    assert reasons.startswith(f"{subject}: ")
+    assert advice == "This command has all answers, corrected:"
+    uvx, *words = shlex.split(line)
+    assert uvx == "uvx"
+    generated = type_command(
+        tmp_path, sys.executable, "-m", *words, "--default-config", **home
+    )
+    assert generated.returncode == 0, generated.stderr
+    assert len(sorted(tmp_path.glob("*/manage.py"))) == 1
+
+
+def test_all_invalid_answers_are_reported_at_once(
+    template: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FailedHookException) as refused:
         bake(
             template,
             tmp_path,
@@ -295,7 +351,7 @@ def test_all_invalid_answers_are_reported_at_once(
             domain_name="x",
             author_email="x",
         )
-    problems = re.findall(r"^  (\w+): ", capfd.readouterr().err, re.MULTILINE)
+    problems = re.findall(r"^  (\w+): ", str(refused.value), re.MULTILINE)
     assert problems == [
         "project_name",
         "project_slug",
@@ -306,7 +362,7 @@ def test_all_invalid_answers_are_reported_at_once(
 
 
 def test_empty_slug_generates_nothing(template: Path, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="already exists"):
+    with pytest.raises(FailedHookException, match="project_slug: is empty"):
         bake(template, tmp_path, project_slug="")
     assert {path.name for path in tmp_path.iterdir()} == {".cookiecutter"}
 
@@ -405,7 +461,7 @@ def dependencies(project: Path) -> set[str]:
 
 
 def test_names_of_dependencies_and_folders_are_rejected_as_slug(
-    pristine: Project, tmp_path: Path
+    pristine: Project,
 ) -> None:
     names = set()
     for answers in PYTHON_COMBINATIONS:
@@ -416,10 +472,10 @@ def test_names_of_dependencies_and_folders_are_rejected_as_slug(
             for path in project.iterdir()
             if path.is_dir() and not path.name.startswith(".")
         }
-    slug_problem = hook(tmp_path)["slug_problem"]
+    slug_problem = refusals()["slug_problem"]
     missing = [it for it in sorted(names) if not slug_problem(it)]
     assert not missing, (
-        f"Add these names to TAKEN in hooks/pre_gen_project.py: {', '.join(missing)}"
+        f"Add these names to TAKEN in secure_django_refusals.py: {', '.join(missing)}"
     )
 
 

@@ -12,6 +12,7 @@ from tests.support.browsing import (
     Browse,
     check_accessibility,
     check_header,
+    check_readable,
     fill_in,
     log_in,
     publish,
@@ -324,6 +325,51 @@ def test_review_pages_are_accessible(
     expect(staff.get_by_role("heading", name="Reject photos")).to_be_visible()
     check_accessibility(staff)
     site.python(f"Photo.objects.filter(title__in={titles}).delete()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_page_of_the_admin_is_readable_at_every_width(
+    scheme: str, site: Site, browse: Browse
+) -> None:
+    title = f"Admin {scheme}"
+    add_waiting(site, title)
+    email = f"{scheme}.{'long' * 10}@example.com"
+    prepared = site.python(f"""
+from django.contrib.auth.models import Group, Permission
+from gallery.models import Picture
+group = Group.objects.create(name="{title}")
+group.permissions.set(Permission.objects.all()[:3])
+user = User.objects.create_user("{email}", None, name="Ada Lovelace")
+picture = Picture.objects.get(title="{title}")
+print(group.pk, user.pk, picture.pk, picture.photo_id)
+""")
+    group, user, picture, photo = prepared.split()
+    pages = [
+        "",
+        "auth/group/",
+        f"auth/group/{group}/change/",
+        "users/user/",
+        f"users/user/{user}/change/",
+        f"users/user/{user}/password/",
+        f"users/user/{user}/delete/",
+        f"users/user/{user}/history/",
+        "gallery/picture/",
+        f"gallery/picture/{picture}/change/",
+        "secure_django_photos/photo/",
+        f"secure_django_photos/photo/{photo}/change/",
+        f"secure_django_photos/photo/{photo}/history/",
+    ]
+    staff = browse(site.url, color_scheme=scheme)
+    staff.goto("/admin/")
+    check_readable(staff)
+    staff.goto("/")
+    log_in(staff, ADMIN)
+    for width in (390, 768, 1440):
+        staff.set_viewport_size({"width": width, "height": 900})
+        for page in pages:
+            staff.goto(f"/admin/{page}")
+            check_readable(staff)
+    site.python(f"Photo.objects.filter(title='{title}').delete()")
 
 
 def test_skip_link_moves_the_focus_past_the_menu(site: Site, browse: Browse) -> None:

@@ -62,7 +62,7 @@ EDITS: list[Edit] = [
         f'layers = [\n    "config",\n    "notes",\n{NEW_APPS}',
     ),
     (
-        "../hooks/pre_gen_project.py",
+        "../secure_django_refusals.py",
         "    annotated-types ",
         "    notes\n    annotated-types ",
     ),
@@ -158,7 +158,7 @@ ABOUT_FEATURES = ["documents", "generation", "imports", "mutations", "raw", "tea
 FAILURES = {
     # Single sign-on has packages of its own.
     "test_names_of_dependencies_and_folders_are_rejected_as_slug": (
-        "Add these names to TAKEN in hooks/pre_gen_project.py: "
+        "Add these names to TAKEN in secure_django_refusals.py: "
     ),
     # Renovate is configured from scratch.
     "test_renovate_raises_the_pins_of_a_project": "renovate.json needs:",

@@ -41,7 +41,7 @@ from tests.support.renewal import (
 
 WHOLE = pytest.mark.tier("whole")
 
-PRE, POST = "pre_gen_project", "post_gen_project"
+CHECK, POST = "secure_django_refusals.py", "hooks/post_gen_project.py"
 
 # Python imports it at its start. It notes each use of the network, and each program
 # that a hook starts. Cookiecutter's own process is exempt from the rest: it starts the
@@ -102,21 +102,22 @@ def test_generation_uses_no_network(template: Path, tmp_path: Path) -> None:
 
 @WHOLE
 @pytest.mark.parametrize(
-    ("hook", "contact"),
+    ("script", "contact"),
     [
-        (PRE, "__import__('socket').create_connection(('127.0.0.1', 9))"),
+        (CHECK, "__import__('socket').create_connection(('127.0.0.1', 9))"),
+        (POST, "__import__('socket').create_connection(('127.0.0.1', 9))"),
         (POST, "__import__('urllib.request').request.urlopen('http://127.0.0.1:9/')"),
-        (PRE, "__import__('subprocess').run(['curl', 'http://127.0.0.1:9/'])"),
+        (POST, "__import__('subprocess').run(['curl', 'http://127.0.0.1:9/'])"),
         (POST, "__import__('os').system('curl http://127.0.0.1:9/')"),
     ],
 )
-def test_hook_that_uses_the_network_is_noticed(
-    hook: str, contact: str, template: Path, tmp_path: Path
+def test_script_that_uses_the_network_is_noticed(
+    script: str, contact: str, template: Path, tmp_path: Path
 ) -> None:
     if "system" in contact and os.name == "nt":
         contact = contact.replace("curl", "curl.exe")
     sabotaged = copy(template, tmp_path)
-    with (sabotaged / "hooks" / f"{hook}.py").open("a", encoding="utf-8") as file:
+    with (sabotaged / script).open("a", encoding="utf-8") as file:
         file.write(f"\ntry:\n    {contact}\nexcept BaseException:\n    pass\n")
     assert outside_contacts(sabotaged, tmp_path)
 

@@ -56,6 +56,19 @@ def test_port_in_use_is_named(project: Project) -> None:
             assert refusal(folder, *unusable.split()) == sentence
 
 
+def test_port_in_use_at_the_other_address_of_localhost_is_named(
+    project: Project,
+) -> None:
+    folder = project(ALL_OFF)
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with server:
+        port = str(server.getsockname()[1])
+        assert f"Port {port} is in use or invalid" in refusal(folder, port)
+
+
 @pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no signal for one group of processes"
 )
@@ -93,3 +106,8 @@ def test_site_runs_on_the_given_port_and_ends_quietly(
     output, _ = started.communicate(timeout=HANG_SECONDS)
     assert "<h1>My Secure Site</h1>" in "".join(pages)
     assert "Traceback" not in output
+    told = output.index(f"The site:   http://localhost:{port}/")
+    assert f"The admin:  http://localhost:{port}/admin/" in output
+    assert "Emails are printed in this terminal." in output
+    assert told < output.index(f"server at http://localhost:{port}/")
+    assert "127.0.0.1" not in output

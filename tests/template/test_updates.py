@@ -880,7 +880,7 @@ def test_prompts_of_the_release_keep_the_answers(
         },
     )
     for path in [
-        origin / "hooks" / "pre_gen_project.py",
+        origin / "secure_django_refusals.py",
         *(origin / RAW).rglob("*.*"),
         origin / "cookiecutter.json",
     ]:

@@ -25,7 +25,6 @@ USER_PAGES = f"admin:{User._meta.app_label}_{User._meta.model_name}_"
 class GuardedAdmin(ModelAdmin):
     """Show the rows of staff to superusers only: others could take over accounts."""
 
-    list_select_related = ("user",)
     search_fields = ("user__email",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -44,8 +43,8 @@ class GuardedAdmin(ModelAdmin):
 
 @admin.register(UserSession)
 class UserSessionAdmin(GuardedAdmin):
-    list_display = ("user__email", "created_at", "ip", "user_agent")
-    fields = ("user", *list_display[1:])
+    list_display = ("user", "created_at", "ip", "user_agent")
+    fields = list_display
     actions = ("end",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -79,8 +78,8 @@ class AuthenticatorAdmin(GuardedAdmin):
     Staff delete a lost factor after verifying the user's identity in another way.
     """
 
-    list_display = ("user__email", "type", "created_at", "last_used_at")
-    fields = ("user", *list_display[1:])
+    list_display = ("user", "type", "created_at", "last_used_at")
+    fields = list_display
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         super().delete_model(request, obj)

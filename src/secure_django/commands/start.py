@@ -3,6 +3,7 @@
 Before that, apply migrations, and ask for the first administrator.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -11,6 +12,13 @@ import sys
 from pathlib import Path
 
 from secure_django.commands.programs import check_project
+
+SITE = """
+The site:   http://localhost:{port}/{reason}
+The admin:  http://localhost:{port}/admin/
+Emails {emails}. The one about decisions on photos comes an hour after the first.
+Ctrl-C ends the site and the worker.
+"""
 
 
 def main(port: str) -> int:
@@ -22,9 +30,7 @@ def main(port: str) -> int:
             "Copy .env.example to .env, set DEBUG=on,"
             " and fill in the variables under Required."
         )
-    try:
-        socket.create_server(("127.0.0.1", int(port))).close()
-    except (OSError, OverflowError, ValueError):
+    if not is_free(port):
         sys.exit(
             f"Port {port} is in use or invalid:"
             " choose another one, as in `uv run poe start 9200`."
@@ -37,13 +43,44 @@ def main(port: str) -> int:
         status = manage("createsuperuser", "--first", "--skip-checks").wait()
     if status != 0:
         return status
+    print(describe_site(port), flush=True)
     worker = manage("worker")
-    server = manage("runserver", port)
+    # It listens at 127.0.0.1, to which this name leads, and prints the name.
+    server = manage("runserver", f"localhost:{port}")
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     server.wait()
     worker.terminate()
     worker.wait()
     return 0
+
+
+def is_free(port: str) -> bool:
+    """Return whether no other program has the port at localhost.
+
+    Browsers try the address ::1 first, where another server would answer instead.
+    """
+    try:
+        socket.create_server(("127.0.0.1", int(port))).close()
+    except (OSError, OverflowError, ValueError):
+        return False
+    try:
+        socket.create_server(("::1", int(port)), family=socket.AF_INET6).close()
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE  # others: a machine without IPv6
+    return True
+
+
+def describe_site(port: str) -> str:
+    """Return where everything works, and when emails come."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.conf import settings
+
+    has_passkeys = "secure_django.accounts" in settings.INSTALLED_APPS
+    reason = " (not at 127.0.0.1: passkeys need the name)" if has_passkeys else ""
+    backend = settings.MAILERS["default"]["BACKEND"]
+    is_printed = backend.endswith(".ConsoleBackend")
+    emails = "are printed in this terminal" if is_printed else "are sent by EMAIL_URL"
+    return SITE.format(port=port, reason=reason, emails=emails)
 
 
 def manage(*command: str) -> subprocess.Popen[bytes]:

@@ -68,8 +68,9 @@ def fields_of_project(shown: Collection[str]) -> list[str]:
 class UserAdmin(ModelAdmin, DjangoUserAdmin):
     ordering = ("email",)
     search_fields = ("email",)
-    list_display = ("email", "is_active", "is_staff", "last_login")
+    list_display = ("email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
+    sortable_by = ("email", "is_active", "is_staff", "last_login")  # no encrypted text
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "decision_emails")}),
@@ -157,7 +158,7 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         names, counts, missing, protected = super().get_deleted_objects(objs, request)
         if not request.user.is_superuser:
             # The titles of a user's objects are private. Their kinds are enough.
-            names = [str(user) for user in objs]
+            names = [user.staff_label for user in objs]
             kinds = {str(name).partition(":")[0] for name in protected}
             protected = sorted(kinds)
         return names, counts, missing, protected

@@ -118,6 +118,15 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
         return self.name or gettext("a user without a name")
 
     @property
+    def staff_label(self) -> str:
+        """Return what staff see of the user: the name and the email."""
+        return f"{self.name} ({self.email})" if self.name else self.email
+
+    def get_full_name(self) -> str:
+        """Return the name, which the history of an object shows beside the email."""
+        return str(self.name)
+
+    @property
     def is_deletable(self) -> bool:
         """Return False for staff and former staff.
 

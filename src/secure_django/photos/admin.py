@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.functional import cached_property
@@ -27,9 +28,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from secure_django.admin import ModelAdmin
+from secure_django.admin import ModelAdmin, admin_of, show_field
+from secure_django.photos.fields import PhotoField
 from secure_django.photos.models import WAITING, Photo, Status, Verdict
 from secure_django.photos.moderation.backends import get_moderation_backend
+from secure_django.photos.purposes import purpose_of
 from secure_django.photos.services import review_photo
 from secure_django.user import User
 
@@ -103,6 +106,42 @@ class RejectForm(forms.Form):
         ),
         help_text=_("Choose one or write your own. The owner reads it."),
     )
+
+
+def may_review(user: Any) -> bool:
+    """Return whether the user may open the page of a photo, and decide there."""
+    names = ("view_photo", "review_photo")
+    return bool(user.has_perms([f"secure_django_photos.{name}" for name in names]))
+
+
+def describe_image(photo: Photo) -> str:
+    """Return the thumbnail, or why staff see none."""
+    if not photo.is_moderated:
+        return gettext("private")
+    if not photo.has_files:
+        return gettext("deleted")
+    url = get_moderation_backend().image_url(photo, "thumbnail")
+    return format_html('<img src="{}" alt="{}" loading="lazy">', url, photo.title)
+
+
+@show_field.register
+def show_photo(
+    field: PhotoField, instance: Any, request: HttpRequest, linked: bool
+) -> str | None:
+    """Return the photo with its status, linked to the page where staff review it."""
+    photo: Photo | None = getattr(instance, field.name)
+    if photo is None:
+        return None
+    status = "" if photo.status == Status.APPROVED else photo.status_label
+    if photo.is_moderated and not photo.is_visible_to(request.user, [instance]):
+        return status or gettext("hidden")
+    shown = format_html(
+        '<span class="photo">{}<small>{}</small></span>', describe_image(photo), status
+    )
+    if not linked or not may_review(request.user):
+        return shown
+    page = reverse("admin:secure_django_photos_photo_change", args=[photo.pk])
+    return format_html('<a href="{}">{}</a>', page, shown)
 
 
 @admin.register(Photo)
@@ -191,16 +230,11 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("photo"))
     def preview(self, photo: Photo) -> str:
-        if not photo.is_moderated:
-            return gettext("private")
-        if not photo.has_files:
-            return gettext("deleted")
-        url = get_moderation_backend().image_url(photo, "thumbnail")
-        return format_html('<img src="{}" alt="{}" loading="lazy">', url, photo.title)
+        return describe_image(photo)
 
     @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
-        owner = photo.owner.get_username() if photo.owner else _("deleted account")
+        owner = photo.owner.staff_label if photo.owner else _("deleted account")
         return format_html(
             "{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner
         )
@@ -235,9 +269,31 @@ class PhotoAdmin(ModelAdmin):
             "change_form",
             title=photo,
             photo=photo,
+            page_on_site=self.find_page(request, photo),
             form=form,
             following=following,
         )
+
+    def is_on_site(self, request: HttpRequest, obj: Photo) -> bool:
+        return bool(self.find_page(request, obj))
+
+    def find_page(self, request: HttpRequest, photo: Photo) -> str:
+        """Return the URL of the page of what the photo belongs to.
+
+        It is empty if the reviewer may not see that page, as the admin of the model
+        says.
+        """
+        if not photo.has_files:
+            return ""
+        instance = next(iter(purpose_of(photo).objects(photo)[:1]), None)
+        if instance is None:
+            return ""
+        if instance == photo:  # a page that shows the photo alone
+            is_shown = photo.is_visible_to(request.user)
+        else:
+            model_admin = admin_of(self.admin_site, type(instance))
+            is_shown = model_admin and model_admin.is_on_site(request, instance)
+        return photo.get_absolute_url() if is_shown else ""
 
     def review_one(
         self,
@@ -349,8 +405,8 @@ def explain_unchanged(ids: set[Any]) -> Iterator[str]:
     others = ids - left
     if not others:
         return
-    verdicts = Verdict.objects.filter(photo__in=others).exclude(decided_by=None)
-    reviewers = verdicts.values_list(f"decided_by__{User.USERNAME_FIELD}", flat=True)
-    names = ", ".join(sorted(set(reviewers)))
+    deciders = Verdict.objects.filter(photo__in=others).values("decided_by")
+    reviewers = User.objects.filter(pk__in=deciders)
+    names = ", ".join(sorted(reviewer.staff_label for reviewer in reviewers))
     text = DECIDED if names else CHANGED
     yield text.format(count=len(others), names=names)

@@ -1,6 +1,6 @@
-"""Reject invalid answers, with a line for each that says what to type instead.
+"""Refuse invalid answers, with a line for each that says what to type instead.
 
-Print a command with valid answers too.
+The end of the refusal is a command with valid answers.
 """
 
 import difflib
@@ -14,8 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
-PROMPTS = json.loads(r"""{{ prompts }}""")  # with their defaults, in their order
+# With their defaults, in their order.
+PROMPTS: dict[str, Any] = {
+    name: default
+    for name, default in json.loads(
+        Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8")
+    ).items()
+    if not name.startswith("_")
+}
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-._][a-z0-9]+)*")
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -64,8 +70,7 @@ Nothing was generated:
 
 This command has all answers, corrected:
 
-  {command}
-"""
+  {command}"""
 
 
 class Problem(NamedTuple):
@@ -75,7 +80,18 @@ class Problem(NamedTuple):
     suggestion: Any = None  # without one, the default
 
 
-def correct_answers(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+def refusal(answers: dict[str, Any], folder: Path) -> str:
+    """Return why nothing is generated from these answers in a folder, or nothing."""
+    problems, good = correct_answers(answers, folder)
+    if not problems:
+        return ""
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return REFUSAL.format(problems=lines, command=command_line(answers, good))
+
+
+def correct_answers(
+    answers: dict[str, Any], folder: Path | None = None
+) -> tuple[list[str], dict[str, Any]]:
     """Return a line for each invalid answer, and the answers with others instead."""
     lines = []
     good = dict(answers)
@@ -84,9 +100,9 @@ def correct_answers(answers: dict[str, Any]) -> tuple[list[str], dict[str, Any]]
         if problem:
             lines.append(f"{prompt}: {problem.sentence}")
             good[prompt] = better_answer(prompt, problem.suggestion, good)
-    if Path("manage.py").exists() or Path(".env").exists():
+    if folder and any((folder / name).exists() for name in ("manage.py", ".env")):
         lines.append(
-            f"{Path.cwd().name}: holds a project already; "
+            f"{folder.name}: holds a project already; "
             "type another project_slug, or run poe template-update there"
         )
         good["project_slug"] = f"my-{good['project_slug']}"[:64].rstrip("-._")
@@ -249,27 +265,18 @@ def quote_argument(argument: str) -> str:
     return f'"{escaped}"'
 
 
-def command_line(good: dict[str, Any]) -> str:
-    """Return the command that generates the project from these answers."""
-    words = ["uvx", "cookiecutter", ANSWERS["_template"], "--no-input"]
-    if ANSWERS.get("_checkout"):
-        words += ["--checkout", ANSWERS["_checkout"]]
+def command_line(answers: dict[str, Any], good: dict[str, Any]) -> str:
+    """Return the command that generates the project from good answers."""
+    words = ["uvx", "cookiecutter", answers["_template"], "--no-input"]
+    if answers.get("_checkout"):
+        words += ["--checkout", answers["_checkout"]]
     # The folder of the shell; Windows tells a program only its own.
-    if ANSWERS["_output_dir"] != os.environ.get("PWD"):
-        words += ["--output-dir", ANSWERS["_output_dir"]]
+    output_dir = answers.get("_output_dir")
+    if output_dir and output_dir != os.environ.get("PWD"):
+        words += ["--output-dir", output_dir]
     words = [
         word if PLAIN_WORD.fullmatch(word) else quote_argument(word) for word in words
     ]
     for prompt in filter(good.__contains__, PROMPTS):
         words.append(f"{prompt}={quote_argument(str(good[prompt]))}")
     return " ".join(words)
-
-
-if __name__ == "__main__":
-    # A console that cannot show a character shows its code point.
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    problems, answers = correct_answers(ANSWERS)
-    if problems:
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        command = command_line(answers)
-        sys.exit(REFUSAL.format(problems=lines, command=command))
