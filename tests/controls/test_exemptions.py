@@ -63,7 +63,9 @@ def test_code_without_a_reason_is_not_exempt(project: Path, reason: str) -> None
         check_escaping()
 
 
-@pytest.mark.parametrize(("code", "is_own"), [("object", True), ("object.owner", False)])
+@pytest.mark.parametrize(
+    ("code", "is_own"), [("object", True), ("object.owner", False)]
+)
 def test_email_that_the_model_of_an_app_has_is_no_email_of_a_user(
     code: str, is_own: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

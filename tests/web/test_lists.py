@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
-from example.models import Thing
 
+from example.models import Thing
 from secure_django.web.lists import MAX_LENGTH, PAGE_SIZE, list_page
 from users.models import User
 

@@ -193,7 +193,8 @@ def edit_list(fields: list[Field]) -> dict[str, str]:
     photo = find_photo(fields)
     if photo:
         page = (APP_TEMPLATE / "templates/app_name/index.html").read_text("utf-8")
-        table = page[page.index('<div class="table') : page.index("</div>\n") + 7]
+        start = page.index('<div class="table')
+        table = page[start : page.index("{% include", page.index("</table>"))]
         load = f"{PAGES['extends']}\n"
         return {load: f"{load}{PAGES['load']}\n", table: write_cards(photo, columns)}
     if not columns:
