@@ -3016,7 +3016,7 @@ MUTATIONS = [
     # The gallery
     Mutation(
         "form without a token",
-        "gallery/templates/gallery/_delete.html",
+        "gallery/templates/gallery/upload.html",
         "{% csrf_token %}",
     ),
     Mutation(
@@ -3031,7 +3031,12 @@ MUTATIONS = [
         "Picture.objects.filter(owner=request.user)",
         "Picture.objects",
     ),
-    Mutation("photo deleted by a GET request", GALLERY, "@require_POST"),
+    Mutation(
+        "photo deleted by a GET request",
+        GALLERY,
+        'if request.method != "POST":',
+        'if request.method == "PUT":',
+    ),
     Mutation(
         "photos that wait shown to every visitor",
         "gallery/models.py",
