@@ -3013,6 +3013,12 @@ MUTATIONS = [
         'counted_methods.add("HEAD")',
         "pass",
     ),
+    Mutation(
+        "lists ordered by any column, such as the owner's password",
+        "src/secure_django/web/lists.py",
+        "if name not in order:",
+        "if False:",
+    ),
     # The gallery
     Mutation(
         "form without a token",
@@ -3058,8 +3064,9 @@ MUTATIONS = [
     Mutation(
         "upload page made public",
         GALLERY,
-        '@require_http_methods(["GET", "HEAD", "POST"])',
-        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
+        '@require_http_methods(["GET", "HEAD", "POST"])\ndef upload',
+        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])\n'
+        "def upload",
     ),
     Mutation(
         "texts of a deleted photo kept until the worker finds it",
