@@ -220,7 +220,10 @@ def test_new_apps_pass_everything_and_resist_attacks(
 @whole
 def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
     folder = project(ALL_OFF)
-    make(folder, "notes", *FIELDS[:-2])
+    # The picker within an input for dates has a focus of the browser's own.
+    pickers = ("date", "time", "datetime", "photo", "parent")
+    fields = [field for field in FIELDS if field.split(":")[1] not in pickers]
+    make(folder, "notes", *fields)
     with serve(folder) as site:
         for scheme, options in (("light", PHONE), ("dark", PHONE), ("light", DESKTOP)):
             page = browse(site.url, color_scheme=scheme, **options)
