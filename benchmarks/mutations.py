@@ -3049,10 +3049,16 @@ MUTATIONS = [
         'counted_methods.add("HEAD")',
         "pass",
     ),
+    Mutation(
+        "lists ordered by any column, such as the owner's password",
+        "src/secure_django/web/lists.py",
+        "if name not in order:",
+        "if False:",
+    ),
     # The gallery
     Mutation(
         "form without a token",
-        "gallery/templates/gallery/_delete.html",
+        "gallery/templates/gallery/upload.html",
         "{% csrf_token %}",
     ),
     Mutation(
@@ -3067,7 +3073,12 @@ MUTATIONS = [
         "Picture.objects.filter(owner=request.user)",
         "Picture.objects",
     ),
-    Mutation("photo deleted by a GET request", GALLERY, "@require_POST"),
+    Mutation(
+        "photo deleted by a GET request",
+        GALLERY,
+        'if request.method != "POST":',
+        'if request.method == "PUT":',
+    ),
     Mutation(
         "photos that wait shown to every visitor",
         "gallery/models.py",
@@ -3089,8 +3100,9 @@ MUTATIONS = [
     Mutation(
         "upload page made public",
         GALLERY,
-        '@require_http_methods(["GET", "HEAD", "POST"])',
-        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])',
+        '@require_http_methods(["GET", "HEAD", "POST"])\ndef upload',
+        '@login_not_required\n@require_http_methods(["GET", "HEAD", "POST"])\n'
+        "def upload",
     ),
     Mutation(
         "texts of a deleted photo kept until the worker finds it",

@@ -92,7 +92,7 @@ def imports_of(text: str) -> Iterator[tuple[str, str]]:
 
 def files_of_teams() -> list[Path]:
     """Return what a team gets or copies: code, templates of apps, and documents."""
-    app_template = PACKAGE / "commands" / "app_template"
+    app_template = PACKAGE / "commands" / "new_app" / "app_template"
     return [
         *RAW.rglob("*.py"),
         *RAW.rglob("*.md"),

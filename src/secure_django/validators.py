@@ -1,15 +1,18 @@
 """Validators of texts, for fields of models and of forms."""
 
 import re
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["validate_one_line", "validate_recipient"]
+__all__ = ["validate_one_line", "validate_recipient", "validate_year"]
 
 # Line breaks too: emails list titles and names line by line.
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+FIRST_YEAR = 1000
+LAST_YEAR = 9998
 
 
 def validate_one_line(text: str) -> None:
@@ -33,3 +36,13 @@ def validate_recipient(email: str) -> None:
         is_sendable = False
     if not is_sendable:
         raise ValidationError(EmailValidator.message, code="invalid")
+
+
+def validate_year(moment: datetime) -> None:
+    """Refuse a time that is no date in another time zone: pages could not show it."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValidationError(
+            _("Choose a year from %(first)s to %(last)s."),
+            code="year",
+            params={"first": FIRST_YEAR, "last": LAST_YEAR},
+        )

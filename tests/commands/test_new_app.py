@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from secure_django.commands import new_app
-from secure_django.commands.new_app import APP_TEMPLATE, KINDS, main
+from secure_django.commands.new_app import names
+from secure_django.commands.new_app.command import main
+from secure_django.commands.new_app.kinds import IMPORTS, KINDS, Parent
+from secure_django.commands.new_app.names import read_fields
+from secure_django.commands.new_app.writing import APP_TEMPLATE
+from secure_django.commands.tasks import TASKS
 
 
 @pytest.fixture
@@ -21,23 +25,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("Notes", "not a valid name"),
-        ("class", "not a valid name"),
-        ("", "not a valid name"),
-        ("a", "not a valid name"),
-        ("1st", "not a valid name"),
-        ("my-notes", "not a valid name"),
-        ("nötes", "not a valid name"),
-        ("notes.py", "not a valid name"),
-        ("_notes", "not a valid name"),
-        ("notes_", "not a valid name"),
-        ("x" * 29, "not a valid name"),
-        ("../notes", "not a valid name"),
-        ("gallery", "a module, a package or a folder"),
-        ("vendor", "a module, a package or a folder"),
-        ("json", "a module, a package or a folder"),
-        ("secure_django", "a module, a package or a folder"),
-        ("static", "a module, a package or a folder"),
+        ("Notes", "write it in lowercase: notes"),
+        ("class", "it is a keyword of Python; choose another, such as my_class"),
+        ("a", "it needs 2 characters or more"),
+        ("1st", "use lowercase letters, digits and single underscores"),
+        ("my-notes", "use lowercase letters"),
+        ("nötes", "use lowercase letters"),
+        ("notes.py", "use lowercase letters"),
+        ("_notes", "use lowercase letters"),
+        ("notes_", "use lowercase letters"),
+        ("../notes", "use lowercase letters"),
+        ("x" * 29, "it has 29 characters, and 28 are the most"),
+        ("gallery", "This folder has gallery already"),
+        ("vendor", "The name vendor is reserved"),
+        ("json", "json is a module or a package of Python"),
+        ("secure_django", "a module or a package of Python"),
     ],
 )
 def test_name_that_cannot_work_is_refused(
@@ -53,37 +55,85 @@ def test_name_that_cannot_work_is_refused(
 def test_name_of_an_optional_package_is_refused(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_app, "find_spec", lambda _: None)
-    with pytest.raises(SystemExit, match=rf"{name} is the name of a module"):
+    monkeypatch.setattr(names, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit, match=rf"The name {name} is reserved"):
         main(name, [], admin=False)
 
 
 @pytest.mark.parametrize(
-    "field",
+    ("field", "reason"),
     [
-        "due:time",
-        "due",
-        ":text",
-        "a:number",
-        "owner:text",
-        "save:text",
-        "Due:date",
-        "class:text",
-        "title:photo",
-        "is_owner:yesno",
-        "__init__:text",
+        ("due", "due has no kind: write due:text, or one of text, number, decimal"),
+        (":text", "A field without a name is not a valid name: it needs 2"),
+        ("a:number", "a is not a valid name: it needs 2 characters"),
+        ("Due:date", "Due is not a valid name: write it in lowercase: due"),
+        ("class:text", "class is not a valid name: it is a keyword of Python"),
+        ("__init__:text", "use lowercase letters, digits and single underscores"),
+        ("owner:text", "Each model has owner already.*such as own_owner"),
+        ("save:text", "Each model has save already"),
+        ("is_owner:yesno", "Each model has is_owner already"),
+        ("title:photo", "The title is a text that each object has"),
+        ("due:integer", "There is no kind integer: write due:number, or one"),
+        ("due:string", "There is no kind string: write due:text"),
+        ("due:bool", "There is no kind bool: write due:yesno"),
+        ("due:float", "There is no kind float: write due:decimal"),
+        ("due:image", "There is no kind image: write due:photo"),
+        ("due:dat", "There is no kind dat: write due:date, or"),
+        ("due:xyzzy", "There is no kind xyzzy: write one of text"),
+        ("due:file", "There is no kind file: for a file, follow .*documents.md"),
+        ("due:document", "follow https://example.org/t/blob/main/docs/recipes/doc"),
+        ("due:date:2026", "The kind date takes nothing more: write due:date"),
+        ("level:choice", "level has no words to choose from: write level:choice:"),
+        ("level:choice:a,,b", "level has an empty choice: write level:choice:"),
+        ("level:choice:a,b,a", "level has the choice a twice: leave one out"),
+        ("level:choice:a,very hard", "very hard cannot be a choice of level: use"),
+        ("level:choice:" + "x" * 31, "has 31 characters, and 30 are the most"),
+        ("of:parent", "Write the app and the model, as in courses.Course"),
+        ("of:parent:notes.Note", "notes is the app that you are making"),
+        ("of:parent:missing.Course", "There is no app missing"),
+        ("of:parent:example.Missing", "example has no model Missing; it has Thing"),
+        ("of:parent:example.DueRow", "DueRow is abstract"),
+        ("of:parent:users.User", "User has no key `owner` to a user"),
+        ("of:parent:account.EmailAddress", "account is an app of a package"),
     ],
 )
-def test_field_that_cannot_work_is_refused(field: str, project: Path) -> None:
-    with pytest.raises(SystemExit, match=r"is no field|cannot be the name of a field"):
+def test_field_that_cannot_work_is_refused(
+    field: str, reason: str, project: Path
+) -> None:
+    (project / ".cruft.json").write_text(
+        '{"template": "https://example.org/t", "commit": "1"}', encoding="utf-8"
+    )
+    with pytest.raises(SystemExit, match=rf"{reason}.*Nothing was changed"):
         main("notes", [field], admin=False)
     assert not (project / "notes").exists()
 
 
 @pytest.mark.usefixtures("project")
 def test_field_that_is_named_twice_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"^due cannot be the name of a field"):
+    with pytest.raises(SystemExit, match=r"^The field due is named twice"):
         main("notes", ["due:date", "due:text"], admin=False)
+
+
+def test_model_with_an_owner_can_be_a_parent() -> None:
+    (field,) = read_fields(["thing:parent:example.Thing"], "notes")
+    assert field.parent == Parent("example.models", "Thing", has_page=True)
+
+
+def test_title_alone_stays_alone() -> None:
+    assert read_fields(["title:text"], "notes") == []
+    assert [field.name for field in read_fields([], "notes")] == ["text"]
+
+
+def test_help_has_an_example_of_each_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    main("", [], admin=False, help=True)
+    text = capsys.readouterr().out
+    with pytest.raises(SystemExit, match="Usage: uv run poe app NAME") as end:
+        main("", [], admin=False)
+    assert text.strip() == str(end.value)
+    (fields,) = [arg for arg in TASKS["app"]["args"] if arg["name"] == "fields"]
+    for kind in KINDS.values():
+        assert f"  {kind.example} " in text
+        assert kind.example in " ".join(fields["help"].split())
 
 
 def test_project_without_a_place_for_the_app_is_left_as_it_was(project: Path) -> None:
@@ -107,13 +157,11 @@ def test_folder_without_a_project_is_refused(
 
 def test_files_of_an_app_import_names_that_exist() -> None:
     texts = [path.read_text(encoding="utf-8") for path in APP_TEMPLATE.rglob("*-tpl")]
-    # A field of this kind adds an import.
-    assert KINDS["photo"].model.startswith("PhotoField(")
-    texts.append("from secure_django.photos.fields import PhotoField\n")
+    texts += IMPORTS.values()
     imports = re.findall(
         r"^from (secure_django\S*) import (.+)$", "\n".join(texts), re.MULTILINE
     )
     assert len(imports) > 7
-    for module, names in imports:
-        for name in names.split(", "):
+    for module, imported in imports:
+        for name in imported.split(", "):
             assert hasattr(import_module(module), name), f"{module}.{name}"

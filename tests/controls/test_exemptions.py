@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from pytest_django import Settings
 
 from secure_django.controls import test_templates
@@ -60,3 +61,19 @@ def test_code_without_a_reason_is_not_exempt(project: Path, reason: str) -> None
         check_emails()
     with pytest.raises(AssertionError, match="safe"):
         check_escaping()
+
+
+@pytest.mark.parametrize(
+    ("code", "is_own"), [("object", True), ("object.owner", False)]
+)
+def test_email_that_the_model_of_an_app_has_is_no_email_of_a_user(
+    code: str, is_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The app of sign-ups has a model with an email.
+    page = Path(apps.get_app_config("account").path, "templates", "page.html")
+    monkeypatch.setattr(test_templates, "TEMPLATES", {page: f"{{{{ {code}.email }}}}"})
+    if is_own:
+        check_emails()
+    else:
+        with pytest.raises(AssertionError, match=r"object\.owner\.email"):
+            check_emails()

@@ -72,9 +72,7 @@ def look(project: Installed, folder: Path, browse: Browse) -> None:
             expect(page.get_by_role("link", name="Milk")).to_have_count(0)
             gone = "Butter" if options else "Bread"
             page.on("dialog", lambda dialog: dialog.accept())
-            page.get_by_role("listitem").filter(has_text=gone).get_by_role(
-                "button"
-            ).click()
+            page.get_by_role("row").filter(has_text=gone).get_by_role("button").click()
             expect(page.get_by_role("link", name=gone)).to_have_count(0)
             page.goto("/notes/")
             expect(page.get_by_role("link", name=gone)).to_have_count(0)

@@ -106,7 +106,7 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         '"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]',
     ),
     "Every form that posts": (
-        "gallery/templates/gallery/_delete.html",
+        "gallery/templates/gallery/upload.html",
         "    {% csrf_token %}\n",
         "",
     ),

@@ -24,6 +24,7 @@ from tests.support.browsing import (
     check_accessibility,
     check_header,
     expect_logged_in,
+    check_with_axe,
     log_in,
     open_person_menu,
 )
@@ -64,6 +65,7 @@ CARDS = """() => [...document.querySelectorAll(".cards > li")].map((card) =>
   [...card.children]
     .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
     .map((part) => part.localName))"""
+DELETE_ROW = "/notes/<pk>/delete/                          log-in 200 "
 DELETE = """
 from notes.models import Note
 
@@ -102,6 +104,11 @@ def test_choices_are_those_of_the_user(login, user, other_user):
         data = {"title": "New", "parent": parent.pk}
         assert client.post("/notes/create/", data).status_code == status
 """
+NOTES = """
+from notes.models import Note
+for title in ("Milk", "Bread"):
+    Note.objects.create(owner=User.objects.get(email="owner@example.com"), title=title)
+"""
 JOBS_TEST = """
 from datetime import timedelta
 from django.core.management import call_command
@@ -120,7 +127,25 @@ def test_old_notes_are_deleted(user):
     assert {"notes.jobs", "notes.jobs_more"} <= modules
 """
 # One of each kind; the attacks write into the text.
-FIELDS = ("text:text", "due:date", "price:number", "urgent:yesno", "picture:photo")
+FIELDS = (
+    "text:text",
+    "due:date",
+    "seats:number",
+    "price:decimal",
+    "opens:time",
+    "ends:datetime",
+    "urgent:yesno",
+    "level:choice:beginner,very_hard",
+    "email:email",
+    "website:url",
+    "picture:photo",
+    "note:parent:notes.Note",
+)
+APPS = {
+    "notes": ("--admin",),
+    "shopping_lists": (*FIELDS, "--admin"),
+    "titles": ("title:text",),
+}
 
 
 def make(folder: Path, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -156,12 +181,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @whole
-def test_two_new_apps_pass_everything_and_resist_attacks(
+def test_new_apps_pass_everything_and_resist_attacks(
     project: Project, mypy_cache: str
 ) -> None:
     folder = project(ALL_OFF)
-    for app, fields in {"notes": (), "shopping_lists": FIELDS}.items():
-        output = make(folder, app, *fields, "--admin").stdout
+    for app, arguments in APPS.items():
+        output = make(folder, app, *arguments).stdout
         assert output.startswith(f"{app}/ is ready.")
     run(folder, "ruff", "check", "--no-cache")
     run(folder, "ruff", "format", "--check", "--no-cache")
@@ -195,25 +220,10 @@ def test_two_new_apps_pass_everything_and_resist_attacks(
 @whole
 def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> None:
     folder = project(ALL_OFF)
-    make(folder, "notes")
-    text = PAGES.read_text(encoding="utf-8")
-    table = re.findall(
-        r"^```html\n(<div class=.table.+?)^```", text, re.MULTILINE | re.DOTALL
-    )[0]
-    wide = table.replace(
-        '<th scope="row">', '<td>One</td><td>Two</td><td>Three</td><th scope="row">'
-    )
-    heads = (
-        '<th scope="col">One</th><th scope="col">Two</th>'
-        '<th scope="col">Three</th><th scope="col">Title</th>'
-    )
-    wide = wide.replace('<th scope="col">Title</th>', heads)
-    index = folder / "notes" / "templates" / "notes" / "index.html"
-    index.write_text(
-        index.read_text(encoding="utf-8").replace(
-            '<ul class="cards">', f'{wide}<ul class="cards">'
-        )
-    )
+    # The picker within an input for dates has a focus of the browser's own.
+    pickers = ("date", "time", "datetime", "photo", "parent")
+    fields = [field for field in FIELDS if field.split(":")[1] not in pickers]
+    make(folder, "notes", *fields)
     with serve(folder) as site:
         for scheme, options in (("light", PHONE), ("dark", PHONE), ("light", DESKTOP)):
             page = browse(site.url, color_scheme=scheme, **options)
@@ -236,10 +246,49 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             check_accessibility(page)
             page.goto("/notes/")
             check_accessibility(page)
-            table = page.locator(".table")
+            table = page.locator(".table").first
             assert table.evaluate("table => table.scrollWidth > table.clientWidth") == (
                 options == PHONE
             )
+
+
+@whole
+def test_deletion_asks_with_and_without_scripts(
+    project: Project, browse: Browse
+) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes")
+    with serve(folder, CREATE_USERS + NOTES) as site:
+        page = browse(site.url)
+        log_in(page, OWNER)
+        page.goto("/notes/")
+        page.get_by_role("link", name="Milk").click()
+        delete = page.get_by_role("link", name="Delete")
+        dialog = page.get_by_role("dialog", name="Delete “Milk”?")
+        cancel = dialog.get_by_role("link", name="Cancel")
+        for is_closed_by_key in (True, False):
+            delete.press("Enter")
+            expect(cancel).to_be_focused()
+            check_with_axe(page)
+            if is_closed_by_key:
+                page.keyboard.press("Escape")
+            else:
+                cancel.click()
+            expect(dialog).to_be_hidden()
+            expect(delete).to_be_focused()
+        delete.click()
+        dialog.get_by_role("button", name="Delete permanently").click()
+        expect(page.get_by_text("Deleted.")).to_be_visible()
+        page = browse(site.url, java_script_enabled=False)
+        log_in(page, OWNER)
+        page.goto("/notes/")
+        expect(page.get_by_role("link", name="Milk")).to_have_count(0)
+        page.get_by_role("link", name="Bread").click()
+        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("link", name="Cancel").click()
+        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Delete permanently").click()
+        expect(page.get_by_text("There is nothing yet.")).to_be_visible()
 
 
 @scheduled
@@ -250,7 +299,8 @@ def test_objects_with_photos_fit_every_screen(project: Project, browse: Browse) 
     cards = guide(PAGES, "Cards and tables").partition("```html\n")[2]
     index = folder / "workshops" / "templates" / "workshops" / "index.html"
     text = index.read_text(encoding="utf-8")
-    old = text[text.index('<ul class="cards">') : text.index("</ul>") + len("</ul>\n")]
+    start = text.index('<div class="table list"')
+    old = text[start : text.index("{% include", text.index("</table>"))]
     new = "{% load photos %}" + cards.partition("```")[0]
     index.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
     file = {
@@ -441,13 +491,14 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     )
     text = "    created_at = models"
     detail = '{"object": get_object_or_404(own(request), pk=pk)}'
-    imports = "from django.contrib import messages\n"
+    imports = "from secure_django.photos.forms import PhotoModelForm\n"
+    end = "        )\n"
     change(
         folder,
         [
             ("notes/models.py", text, f"    {readers}\n    {parent}\n{text}"),
-            ("notes/forms.py", '"text",\n', '"text",\n            "parent",\n'),
-            ("notes/views.py", imports, f"from typing import Any\n\n{imports}"),
+            ("notes/forms.py", end, f'            "parent",\n{end}\n{choices}'),
+            ("notes/forms.py", imports, f"from typing import Any\n\n{imports}"),
             ("notes/views.py", "import QuerySet\n", "import Q, QuerySet\n"),
             (
                 "notes/views.py",
@@ -455,7 +506,6 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
                 f"{readable}\n\n@require_safe\ndef index",
             ),
             ("notes/views.py", detail, detail.replace("own(", "readable(")),
-            ("notes/views.py", "    if form.is", f"{choices}    if form.is"),
         ],
     )
     run(folder, sys.executable, "manage.py", "makemigrations", "notes")
@@ -505,8 +555,8 @@ def test_view_that_forgets_whose_objects_it_shows_is_named(project: Project) -> 
     output = str(failure.value)
     for person in ("other", "staff", "reviewer"):
         assert f"says[{person}]" in output
-        for page, answer in (("", "200"), ("edit/", "200"), ("delete/", "away")):
-            line = f"/notes/<pk>/{page} answers {answer}, not 404 ({person})\n"
+        for page in ("", "edit/", "delete/"):
+            line = f"/notes/<pk>/{page} answers 200, not 404 ({person})\n"
             assert line in output
     assert output.count(", not 404 (") == 9
     assert "search in what own() returns" in output
@@ -566,6 +616,15 @@ def test_put_and_delete_are_for_views_to_choose(project: Project) -> None:
     limited = (
         '@require_http_methods(["DELETE"])\n@rate_limit(1, seconds=60)\ndef delete'
     )
-    change(folder, [("notes/views.py", "@require_POST\ndef delete", limited)])
+    get_and_post = '@require_http_methods(["GET", "HEAD", "POST"])\ndef delete'
+    asks = '    if request.method != "POST":\n'
+    change(
+        folder,
+        [
+            ("notes/views.py", get_and_post, limited),
+            ("notes/views.py", asks, '    if request.method != "DELETE":\n'),
+            ("notes/tests/table.py", DELETE_ROW, DELETE_ROW.replace("200 ", "away")),
+        ],
+    )
     (folder / "notes" / "tests" / "test_delete.py").write_text(DELETE, encoding="utf-8")
     run_tests(folder, *ACCESS, "notes/tests/test_delete.py")

@@ -7,12 +7,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import (
-    require_http_methods,
-    require_POST,
-    require_safe,
-)
+from django.views.decorators.http import require_http_methods, require_safe
 from secure_django.login.http import UserRequest
 from secure_django.photos.forms import render_form
 from secure_django.photos.services import delete_photo
@@ -70,9 +67,12 @@ def photo(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "gallery/photo.html", context | neighbors)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: UserRequest, pk: UUID) -> HttpResponse:
     picture = get_object_or_404(own(request), pk=pk)
+    if request.method != "POST":
+        context = {"object": picture, "back": reverse("gallery:mine")}
+        return render(request, "secure_django/delete.html", context)
     with transaction.atomic():
         picture.delete()
         if picture.photo:

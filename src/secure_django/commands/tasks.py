@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from secure_django.commands.new_app.kinds import list_examples
+
 # The settings of the tests are production's, and need no .env.
 PRODUCTION = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 # Each step runs, and the last line names those that failed.
@@ -50,12 +52,34 @@ TASKS: dict[str, Any] = {
     "app": {
         "help": "Make an app whose pages are private:"
         " poe app NAME [FIELD:KIND ...] [--admin]",
-        "script": "secure_django.commands.new_app:main(name, fields, admin)",
+        "script": "secure_django.commands.new_app.command"
+        ":main(name, fields, admin, help)",
         "env": PRODUCTION,
         "args": [
-            {"name": "name", "positional": True, "required": True},
-            {"name": "fields", "positional": True, "multiple": True},
-            {"name": "admin", "options": ["--admin"], "type": "boolean"},
+            {
+                "name": "name",
+                "positional": True,
+                "default": "",
+                "help": "the app, such as courses",
+            },
+            {
+                "name": "fields",
+                "positional": True,
+                "multiple": True,
+                "help": f"{list_examples()}. poe app --help explains them",
+            },
+            {
+                "name": "admin",
+                "options": ["--admin"],
+                "type": "boolean",
+                "help": "add a page in the admin",
+            },
+            {
+                "name": "help",
+                "options": ["--help", "-h"],
+                "type": "boolean",
+                "help": "explain the kinds of fields",
+            },
         ],
     },
     "test": {

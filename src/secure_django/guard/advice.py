@@ -41,7 +41,7 @@ OF_ENGINES = Advice(
     ),
     leave_log_in="leave both to allauth",
     image="use a PhotoField",
-    page="Show a page of it at a time, by Paginator, as the app of `poe app` does.",
+    page="Show a page of it at a time, by list_page, as the app of `poe app` does.",
     policy="remove csp_override",
 )
 OF_DJANGO = Advice(

@@ -502,10 +502,10 @@ def test_pages_are_bounded(
     call("GET")
     with django_assert_num_queries(3):
         first = call("GET", f"{URL}?page_size=1000&limit=1000").json()
-    assert len(first["items"]) == 24
+    assert len(first["items"]) == 20
     assert first["pages"] == 2
-    for page, length in (("2", 6), ("3", 6), ("9" * 30, 6), ("0", 6), ("-1", 6)):
-        assert len(call("GET", f"{URL}?page={page}").json()["items"]) == length
+    for page in ("2", "3", "9" * 30, "0", "-1"):
+        assert len(call("GET", f"{URL}?page={page}").json()["items"]) == 10
     for page in ("x", "", "1.5", "9" * 5000, "1 OR 1=1"):
         assert call("GET", f"{URL}?page={page}").status_code == 422
 

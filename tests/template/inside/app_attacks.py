@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 
 from secure_django.testing import HTTPSClient, Login, MakeUser
@@ -18,6 +20,18 @@ from secure_django.photos.forms import PhotoModelForm
 from users.models import User
 
 APPS = {"notes": "note", "shopping_lists": "shoppinglist"}
+VALUES = {
+    "title": "Milk",
+    "due": "2026-02-03",
+    "seats": "3",
+    "price": "12.50",
+    "opens": "10:30",
+    "ends": "2026-02-03T10:30",
+    "urgent": "on",
+    "level": "very_hard",
+    "email": "ann@example.com",
+    "website": "https://example.com/",
+}
 
 
 @pytest.fixture(params=APPS)
@@ -88,6 +102,66 @@ def test_date_is_asked_for_by_a_calendar_in_any_language(
     assert re.search('<input type="date"[^>]* value="2026-02-03"', page)
 
 
+def test_each_kind_is_shown_and_edited_as_it_was_entered(
+    login: Login, user: User
+) -> None:
+    client = login(user)
+    note = apps.get_model("notes", "Note").objects.create(owner=user, title="Parent")
+    data = VALUES | {"note": note.pk}
+    url = client.post("/shopping_lists/create/", data).headers["Location"]
+    parent = f'<a href="{note.get_absolute_url()}">Parent</a>'
+    page = client.get(url).text
+    for shown in ("12.50", "Very hard", 'href="mailto:ann@', "Yes", "10:30", parent):
+        assert shown in page
+    form = client.get(f"{url}edit/").text
+    for name, value in (VALUES | {"urgent": "checked", "level": "selected"}).items():
+        pattern = rf'name="{name}"[^>]*>(\s*<option.*?</select>)?'
+        assert value in re.search(pattern, form, re.DOTALL)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("price", "NaN"),
+        ("price", "1e400"),
+        ("price", "1.234"),
+        ("seats", "9" * 400),
+        ("opens", "25:00"),
+        ("ends", "9999-12-31T23:59"),
+        ("ends", "0001-01-01T00:00"),
+        ("level", "hidden"),
+        ("email", "ü@example.com"),
+        ("email", "ann"),
+        ("website", "javascript:alert(1)"),
+        ("website", "ftp://example.com/"),
+        ("note", "9" * 30),
+    ],
+)
+def test_value_that_does_not_fit_is_an_error_of_its_field(
+    name: str, value: str, login: Login, user: User
+) -> None:
+    data = VALUES | {name: value}
+    page = login(user).post("/shopping_lists/create/", data)
+    assert page.status_code == 200
+    assert set(page.context["form"].errors) == {name}
+
+
+def test_list_asks_no_question_for_each_row(
+    login: Login, user: User, django_assert_num_queries: Any
+) -> None:
+    note = apps.get_model("notes", "Note").objects.create(owner=user, title="Parent")
+    model = apps.get_model("shopping_lists", "ShoppingList")
+    model.objects.create(owner=user, title="One", note=note)
+    client = login(user)
+    client.get("/shopping_lists/")  # stores the session
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/shopping_lists/?q=o&order=-price")
+    for number in range(12):
+        model.objects.create(owner=user, title=f"More {number}", note=note)
+    with django_assert_num_queries(len(queries)):
+        client.get("/shopping_lists/?q=o&order=-price")
+
+
 def test_staff_need_a_permission_and_guess_no_hidden_values(
     client: HTTPSClient,
     make_user: MakeUser,
@@ -119,6 +193,8 @@ def test_malformed_values_end_in_no_error(
     client = login(user)
     for page in ("-1", "0", "1e9", "９", "%00", "9" * 400):
         assert client.get(f"/{app}/?page={page}").status_code == 200
+    for query in ("q=%00", "q=" + "x" * 60_000, "order=owner__password", "order=%00"):
+        assert client.get(f"/{app}/?{query}").status_code == 200
     for pk in ("0", "9" * 30):
         assert client.get(f"/{app}/{pk}/").status_code == 404
     for title in ("\0", " ", "x" * 121):

@@ -12,7 +12,7 @@ ROWS = """
 /photos/upload/                              log-in 200    200      200    200    # all: repeats: UPLOADS_PER_HOUR limits photos
 /photos/mine/                                log-in 200    200      200    200
 /photos/<pk>/                                404    200    404      404    200    # all: title: it is public once the photo is approved # reviewer: image, reason: reviewers decide about it
-/photos/<pk>/delete/                         log-in away   404      404    404
+/photos/<pk>/delete/                         log-in 200    404      404    404
 /admin/gallery/picture/<object_id>/          log-in log-in log-in   away   away
 /admin/gallery/picture/*                     log-in log-in log-in   403    403
 """

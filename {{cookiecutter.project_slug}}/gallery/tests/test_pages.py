@@ -58,7 +58,9 @@ def test_owner_deletes_a_picture_with_files_and_texts(
     picture, kept = make_picture(status=Status.APPROVED), make_picture()
     photo: Photo = picture.photo
     url = f"{picture.get_absolute_url()}delete/"
-    assert login(user).get(url).status_code == 405
+    asking = login(user).get(url)
+    assert "This cannot be undone." in asking.content.decode()
+    assert Picture.objects.count() == 2
     response = login(user).post(url)
     assert (response.status_code, response.headers["Location"]) == (302, MINE)
     assert [message.level_tag for message in get_messages(response.wsgi_request)] == [

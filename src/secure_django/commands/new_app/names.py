@@ -1,0 +1,200 @@
+"""Names and fields that cannot work, each refused for a reason of its own."""
+
+import re
+import sys
+from collections import Counter
+from difflib import get_close_matches
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+from typing import NoReturn
+
+from django.db.models import Model
+
+from secure_django.commands.new_app.kinds import KINDS, Field
+from secure_django.commands.new_app.parents import find_parent
+from secure_django.commands.template_update import read_record
+
+WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+SHORTEST = 2
+LONGEST = 28
+LONGEST_CHOICE = 30
+LETTERS = "use lowercase letters, digits and single underscores, as in"
+# Git, Ruff or pytest ignore some of these folders; the others would hide modules of the
+# project or of an extra.
+RESERVED = {
+    "backups",
+    "build",
+    "dist",
+    "media",
+    "models",
+    "redis",
+    "reports",
+    "storages",
+    "tests",
+    "vendor",
+}
+# What the model and its module have already.
+TAKEN = {"id", "owner", "created_at", "in_clear", "is_owner", "objects"}
+# What other frameworks call a kind.
+OTHER_WORDS = {
+    "attachment": "document",
+    "belongs_to": "parent",
+    "bool": "yesno",
+    "boolean": "yesno",
+    "char": "text",
+    "checkbox": "yesno",
+    "enum": "choice",
+    "file": "document",
+    "float": "decimal",
+    "foreignkey": "parent",
+    "image": "photo",
+    "int": "number",
+    "integer": "number",
+    "link": "url",
+    "mail": "email",
+    "money": "decimal",
+    "picture": "photo",
+    "references": "parent",
+    "select": "choice",
+    "str": "text",
+    "string": "text",
+    "textarea": "text",
+    "timestamp": "datetime",
+}
+
+
+def refuse(reason: str) -> NoReturn:
+    sys.exit(f"{reason} Nothing was changed.")
+
+
+def check_name(name: str) -> None:
+    """End with a sentence unless an app can have this name."""
+    fault = fault_of_word(name, "notes")
+    if fault:
+        refuse(f"{name} is not a valid name for an app: {fault}.")
+    if Path(name).exists():
+        refuse(f"This folder has {name} already: choose another name.")
+    if name in RESERVED:
+        refuse(f"The name {name} is reserved: choose another, such as my_{name}.")
+    if find_spec(name):
+        refuse(
+            f"{name} is a module or a package of Python: choose another name, such as"
+            f" my_{name}."
+        )
+
+
+def fault_of_word(word: str, example: str) -> str:
+    """Return what is wrong with a name, and what to do, or an empty string."""
+    if len(word) < SHORTEST:
+        return f"it needs {SHORTEST} characters or more"
+    if len(word) > LONGEST:
+        return f"it has {len(word)} characters, and {LONGEST} are the most"
+    if iskeyword(word):
+        return f"it is a keyword of Python; choose another, such as my_{word}"
+    if WORD.fullmatch(word.lower()) and word != word.lower():
+        return f"write it in lowercase: {word.lower()}"
+    if not WORD.fullmatch(word):
+        return f"{LETTERS} {example}"
+    return ""
+
+
+def read_fields(arguments: list[str], app: str) -> list[Field]:
+    """Return the fields of `name:kind`, or the text that an app has without any."""
+    if not arguments:
+        return [Field("text", "text")]
+    fields = [read_field(argument, app) for argument in arguments]
+    names = Counter(field.name for field in fields)
+    for name, number in names.items():
+        if number > 1:
+            refuse(f"The field {name} is named twice: leave one out.")
+    return [field for field in fields if field.name != "title"]
+
+
+def read_field(argument: str, app: str) -> Field:
+    name, _, kind = argument.partition(":")
+    kind, _, details = kind.partition(":")
+    check_field_name(name, kind)
+    check_kind(argument, name, kind)
+    if kind == "choice":
+        return Field(name, kind, choices=read_choices(name, details))
+    if kind == "parent":
+        parent = find_parent(details, app)
+        if isinstance(parent, str):
+            refuse(f"{argument} does not work: {parent}")
+        return Field(name, kind, parent=parent)
+    if details:
+        refuse(f"The kind {kind} takes nothing more: write {name}:{kind}.")
+    return Field(name, kind)
+
+
+def check_field_name(name: str, kind: str) -> None:
+    if name == "title":
+        if kind != "text":
+            refuse(
+                "The title is a text that each object has: leave it out, or write"
+                " title:text."
+            )
+        return
+    fault = fault_of_word(name, "due_date")
+    if fault:
+        refuse(f"{name or 'A field without a name'} is not a valid name: {fault}.")
+    if name in TAKEN or hasattr(Model, name):
+        refuse(
+            f"Each model has {name} already: choose another name for the field, such as"
+            f" own_{name}."
+        )
+
+
+def check_kind(argument: str, name: str, kind: str) -> None:
+    if kind == "document":
+        refuse(
+            f"{argument} needs checks that `poe app` does not write: make the app"
+            f" without it, then follow {documents_recipe()}."
+        )
+    if not kind:
+        refuse(f"{name} has no kind: write {name}:text, or one of {list_kinds()}.")
+    if kind not in KINDS:
+        refuse(f"There is no kind {kind}: {suggest(name, kind)}")
+
+
+def suggest(name: str, kind: str) -> str:
+    """Return what to write in place of an unknown kind."""
+    known = [*KINDS, "document", *OTHER_WORDS]
+    words = get_close_matches(kind.lower(), known, n=1)
+    if not words:
+        return f"write one of {list_kinds()}."
+    nearest = OTHER_WORDS.get(words[0], words[0])
+    if nearest == "document":
+        return f"for a file, follow {documents_recipe()}."
+    _, _, ending = KINDS[nearest].example.partition(":")
+    return f"write {name}:{ending}, or one of {list_kinds()}."
+
+
+def list_kinds() -> str:
+    return ", ".join(KINDS)
+
+
+def documents_recipe() -> str:
+    return f"{read_record()['template']}/blob/main/docs/recipes/documents.md"
+
+
+def read_choices(name: str, details: str) -> tuple[str, ...]:
+    """Return the words of `beginner,advanced`."""
+    example = f"write {name}:choice:beginner,advanced"
+    if not details:
+        refuse(f"{name} has no words to choose from: {example}.")
+    words = details.split(",")
+    for word in words:
+        if not word:
+            refuse(f"{name} has an empty choice: {example}.")
+        if not WORD.fullmatch(word):
+            refuse(f"{word} cannot be a choice of {name}: {LETTERS} very_hard.")
+        if len(word) > LONGEST_CHOICE:
+            refuse(
+                f"{word} has {len(word)} characters, and {LONGEST_CHOICE} are the most"
+                f" for a choice of {name}."
+            )
+        if words.count(word) > 1:
+            refuse(f"{name} has the choice {word} twice: leave one out.")
+    return tuple(words)
