@@ -32,7 +32,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from secure_django.user import User
+from secure_django.user import User, staff_label
 
 __all__ = ["AdminSite", "ModelAdmin"]
 
@@ -108,7 +108,7 @@ class Labelled(SimpleLazyObject):
         super().__init__(lambda: user)
 
     def __str__(self) -> str:
-        return str(self.staff_label)
+        return staff_label(self)
 
 
 class Numbered(SimpleLazyObject):
@@ -153,10 +153,10 @@ def show_user(
         return None
     user_admin = admin_of(admin.site, type(user))
     if not linked or not user_admin or not user_admin.has_view_permission(request):
-        return user.staff_label
+        return staff_label(user)
     name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
     url = reverse(name, args=[quote(user.pk)])
-    return format_html('<a href="{}">{}</a>', url, user.staff_label)
+    return format_html('<a href="{}">{}</a>', url, staff_label(user))
 
 
 @dataclass(frozen=True)

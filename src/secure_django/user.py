@@ -4,7 +4,7 @@ Modules that Django imports before all models are ready (models, fields, and wha
 import) name it for types only.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 
@@ -15,10 +15,17 @@ else:
 
     User = get_user_model()
 
-__all__ = ["User", "UserRequest"]
+__all__ = ["User", "UserRequest", "staff_label"]
 
 
 class UserRequest(HttpRequest):
     """A request that has passed LoginRequiredMiddleware."""
 
     user: User
+
+
+def staff_label(user: Any) -> str:
+    """Return what staff see of a user: the name, if any, and what logs in."""
+    name = user.get_full_name() if hasattr(user, "get_full_name") else ""
+    login = user.get_username()
+    return f"{name} ({login})" if name else login

@@ -9,6 +9,7 @@ from secure_django.testing import HTTPSClient, Login
 from users.models import User
 
 PAGES = {
+    "/accounts/profile/": "Profile",
     "/accounts/email/": "Email",
     "/accounts/password/change/": "Password",
     "/accounts/2fa/": "Second factor",

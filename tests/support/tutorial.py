@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from secure_django.commands.new_app import KINDS
+from secure_django.commands.new_app.kinds import KINDS
 from tests.support.baking import ROOT, run
 from tests.support.recipes import Block, Installed, Recipe
 

@@ -23,8 +23,8 @@ from tests.support.browsing import (
     add_authenticator_app,
     check_accessibility,
     check_header,
-    expect_logged_in,
     check_with_axe,
+    expect_logged_in,
     log_in,
     open_person_menu,
 )

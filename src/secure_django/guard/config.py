@@ -32,7 +32,10 @@ RULES = {
     "csp": "no page weakens the Content-Security-Policy",
     "csrf": "no view takes requests without a CSRF token",
     "deletion": "objects of a deleted account are deleted",
-    "emails": "an email goes to its reader alone, a stranger gets no user's words",
+    "emails": (
+        "an email names no other reader,"
+        " and a person without an account gets no text of a user"
+    ),
     "errors": "no odd value ends in an error 500",
     "exports": "a spreadsheet opens no text of a user as a formula",
     "limits": "a view that adds rows, sends emails or takes a code has a rate limit",
@@ -41,8 +44,8 @@ RULES = {
     "logs": "logs have nothing of what users wrote",
     "methods": "views refuse the methods that they do not know",
     "passwords": "the log-in alone checks and changes passwords and emails",
-    "quantities": "a quantity that a user sends is not negative",
-    "races": "what is changed by what was read is locked",
+    "quantities": "no user can store a negative quantity",
+    "races": "a value that is calculated from a stored one is locked",
     "secrets": "secrets are compared in constant time, and end",
     "texts": "texts have a length, and URLs a scheme",
     "uploads": "no file is stored whose content and size were not checked",

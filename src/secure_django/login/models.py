@@ -117,13 +117,8 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
         # number that counts the accounts.
         return self.name or gettext("a user without a name")
 
-    @property
-    def staff_label(self) -> str:
-        """Return what staff see of the user: the name and the email."""
-        return f"{self.name} ({self.email})" if self.name else self.email
-
     def get_full_name(self) -> str:
-        """Return the name, which the history of an object shows beside the email."""
+        """Return the name, which staff see beside the email."""
         return str(self.name)
 
     @property

@@ -34,7 +34,7 @@ from secure_django.photos.models import WAITING, Photo, Status, Verdict
 from secure_django.photos.moderation.backends import get_moderation_backend
 from secure_django.photos.purposes import purpose_of
 from secure_django.photos.services import review_photo
-from secure_django.user import User
+from secure_django.user import User, staff_label
 
 DONE = {
     "approved": _("Photos approved: {count}."),
@@ -234,7 +234,7 @@ class PhotoAdmin(ModelAdmin):
 
     @admin.display(description=_("title and owner"))
     def details(self, photo: Photo) -> str:
-        owner = photo.owner.staff_label if photo.owner else _("deleted account")
+        owner = staff_label(photo.owner) if photo.owner else _("deleted account")
         return format_html(
             "{}<small>{} · {}</small>", photo.title, photo.purpose_label, owner
         )
@@ -407,6 +407,6 @@ def explain_unchanged(ids: set[Any]) -> Iterator[str]:
         return
     deciders = Verdict.objects.filter(photo__in=others).values("decided_by")
     reviewers = User.objects.filter(pk__in=deciders)
-    names = ", ".join(sorted(reviewer.staff_label for reviewer in reviewers))
+    names = ", ".join(sorted(map(staff_label, reviewers)))
     text = DECIDED if names else CHANGED
     yield text.format(count=len(others), names=names)

@@ -7,8 +7,9 @@ from secure_django.photos.fields import PhotoField, logged_in
 class User(AbstractUser):
     """A user of this site. Add your fields here."""
 
-    # What people change on their profile, and what the sign-up asks for as well.
+    # What people change on their profile.
     profile_fields = ("name", "picture")
+    # What the sign-up asks for. It is on the profile, too.
     signup_fields = ()
 
     picture = PhotoField(_("picture"), blank=True, visible_to=logged_in)

@@ -6,6 +6,7 @@ from django.template import Context
 
 from secure_django.photos.models import WAITING, Photo, Status
 from secure_django.photos.moderation.backends import get_moderation_backend
+from secure_django.user import staff_label
 
 register = template.Library()
 
@@ -14,6 +15,12 @@ register = template.Library()
 def image_url(photo: Photo, variant: str) -> str:
     """Return the URL of the image for a visitor who may see the photo."""
     return get_moderation_backend().image_url(photo, variant)
+
+
+@register.filter(name="staff_label")
+def label_for_staff(user: Any) -> str:
+    """Return what staff see of a user, or an empty text without one."""
+    return staff_label(user) if user else ""
 
 
 @register.simple_tag
