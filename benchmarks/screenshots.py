@@ -45,12 +45,17 @@ TITLES = [
     "Before sunrise",
 ]
 WAITING = ["Two valleys", "Noon", "The last ferry"]
-FIELDS = ("start:date", "price:number", "cover:photo")
+FIELDS = (
+    "start:date",
+    "price:decimal",
+    "level:choice:beginner,advanced",
+    "cover:photo",
+)
 COURSES = [
-    ("Snow and stars", "2027-10-09", 480),
-    ("Along the ridge", "2027-07-03", 390),
-    ("First steps on ice", "2027-05-15", 260),
-    ("Three huts in three days", "2027-06-12", 340),
+    ("Snow and stars", "2027-10-09", 480, "advanced"),
+    ("Along the ridge", "2027-07-03", 390, "advanced"),
+    ("First steps on ice", "2027-05-15", 260, "beginner"),
+    ("Three huts in three days", "2027-06-12", 340, "beginner"),
 ]
 COVERS = [4, 3, 1, 5]
 
@@ -91,6 +96,8 @@ from secure_django.photos.services import review_photo
 from courses.forms import CourseForm
 from courses.models import Course
 owner = User.objects.get(email="owner@example.com")
+owner.name = "Ada Lovelace"
+owner.save()
 reviewer = User.objects.get(is_superuser=True)
 cover = SimpleUploadedFile("cover.jpg", Path({cover!r}).read_bytes())
 form = CourseForm({data}, {{"cover": cover}}, instance=Course(owner=owner), owner=owner)
@@ -141,7 +148,7 @@ def fill_app(site: Site, folder: Path) -> None:
     for number, course in enumerate(COURSES):
         cover = folder / f"{number}.jpg"
         cover.write_bytes(encode(landscape(COVERS[number], (1200, 900)), quality=90))
-        data = dict(zip(("title", "start", "price"), course, strict=True))
+        data = dict(zip(("title", "start", "price", "level"), course, strict=True))
         age = len(COURSES) - number
         site.python(FILL_APP.format(data=data, cover=str(cover), age=age))
 
@@ -193,10 +200,11 @@ def take_app(page: Page, scheme: str) -> None:
     save(page, f"app-{scheme}")
     page.set_viewport_size({"width": 1120, "height": 1060})
     page.goto("/courses/create/")
-    title, start, price = COURSES[-1]
+    title, start, price, level = COURSES[-1]
     page.get_by_label("Title").fill(title)
     page.get_by_label("Start").fill(start)
     page.get_by_label("Price").fill(str(price))
+    page.get_by_label("Level").select_option(level)
     file = {
         "name": "huts.jpg",
         "mimeType": "image/jpeg",
