@@ -201,7 +201,7 @@ def test_account_without_sign_up_has_the_same_layout(
     expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
     pages = page.get_by_role("navigation", name="Account")
     pages.locator("summary").press("Enter")
-    expect(pages.get_by_role("link")).to_have_text(["Password"])
+    expect(pages.get_by_role("link")).to_have_text(["Profile", "Password"])
     expect(page.locator("header .main")).to_be_hidden()  # it has no entries
     page.goto("/accounts/logout/")
     check_header(page)

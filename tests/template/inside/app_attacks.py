@@ -34,6 +34,10 @@ VALUES = {
 }
 
 
+def model_of(app: str) -> Any:
+    return apps.get_model(app, APPS[app])
+
+
 @pytest.fixture(params=APPS)
 def app(request: Any) -> str:
     return str(request.param)
@@ -41,7 +45,7 @@ def app(request: Any) -> str:
 
 @pytest.fixture
 def model(app: str) -> Any:
-    return apps.get_model(app, APPS[app])
+    return model_of(app)
 
 
 @pytest.fixture
@@ -106,7 +110,7 @@ def test_each_kind_is_shown_and_edited_as_it_was_entered(
     login: Login, user: User
 ) -> None:
     client = login(user)
-    note = apps.get_model("notes", "Note").objects.create(owner=user, title="Parent")
+    note = model_of("notes").objects.create(owner=user, title="Parent")
     data = VALUES | {"note": note.pk}
     url = client.post("/shopping_lists/create/", data).headers["Location"]
     parent = f'<a href="{note.get_absolute_url()}">Parent</a>'
@@ -116,7 +120,9 @@ def test_each_kind_is_shown_and_edited_as_it_was_entered(
     form = client.get(f"{url}edit/").text
     for name, value in (VALUES | {"urgent": "checked", "level": "selected"}).items():
         pattern = rf'name="{name}"[^>]*>(\s*<option.*?</select>)?'
-        assert value in re.search(pattern, form, re.DOTALL)[0]
+        field = re.search(pattern, form, re.DOTALL)
+        assert field, name
+        assert value in field[0]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +155,8 @@ def test_value_that_does_not_fit_is_an_error_of_its_field(
 def test_list_asks_no_question_for_each_row(
     login: Login, user: User, django_assert_num_queries: Any
 ) -> None:
-    note = apps.get_model("notes", "Note").objects.create(owner=user, title="Parent")
-    model = apps.get_model("shopping_lists", "ShoppingList")
+    note = model_of("notes").objects.create(owner=user, title="Parent")
+    model = model_of("shopping_lists")
     model.objects.create(owner=user, title="One", note=note)
     client = login(user)
     client.get("/shopping_lists/")  # stores the session
