@@ -1,5 +1,6 @@
 """The admin site: its rules hold for the registered models of every package."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import singledispatch, update_wrapper
@@ -9,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.utils import get_fields_from_path, quote
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
@@ -122,6 +124,26 @@ class Numbered(SimpleLazyObject):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
+
+
+class LogEntries(QuerySet[LogEntry]):
+    """Entries of the log, which names users as staff see them while they exist."""
+
+    def __iter__(self) -> Iterator[LogEntry]:
+        entries = list(super().__iter__())
+        about_users = [entry for entry in entries if is_about_user(entry)]
+        users = User._default_manager.in_bulk(
+            [entry.object_id for entry in about_users]
+        )
+        labels = {str(pk): staff_label(user) for pk, user in users.items()}
+        for entry in about_users:
+            entry.object_repr = labels.get(str(entry.object_id), entry.object_repr)
+        return iter(entries)
+
+
+def is_about_user(entry: LogEntry) -> bool:
+    content_type = entry.content_type
+    return content_type is not None and content_type.model_class() is User
 
 
 def label(instance: Any) -> Any:
@@ -473,6 +495,9 @@ class AdminSite(admin.AdminSite):
         checked_view = super().admin_view(view, cacheable)
         # Django's own views take every method.
         return require_http_methods(["GET", "HEAD", "POST"])(checked_view)
+
+    def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        return LogEntries(LogEntry).select_related("content_type", "user")
 
     def get_urls(self) -> list[Any]:
         urls: list[Any] = super().get_urls()

@@ -156,6 +156,21 @@ def test_log_of_the_admin_keeps_no_name_of_a_user(
     assert all(re.fullmatch(r"user \d+", text) for text in texts)
 
 
+def test_recent_actions_name_the_users_who_exist(
+    staff: HTTPSClient, ada: User, make_user: MakeUser
+) -> None:
+    gone = make_user("gone@example.com", name="Gone")
+    for user in (ada, gone):
+        fields = {"email": user.email, "name": user.name}
+        staff.post(f"/admin/users/user/{user.pk}/change/", fields)
+    gone_text = f"user {gone.pk}"
+    gone.delete()
+    recent = text_of(staff.get("/admin/").text).partition("Recent actions")[2]
+    assert LABEL in recent
+    assert f"user {ada.pk}" not in recent
+    assert gone_text in recent
+
+
 def test_history_names_who_changed_an_object(
     staff: HTTPSClient, ada: User, make_user: MakeUser
 ) -> None:
