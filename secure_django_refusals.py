@@ -33,6 +33,9 @@ TEMPLATE_CODE = re.compile(r"\{[%#\{]|# %")
 EARLIER_ANSWER = re.compile(r"\{\{ cookiecutter\.(\w+) \}\}")
 # A word that no shell changes.
 PLAIN_WORD = re.compile(r"[\w./:@-]+")
+# In double quotes, PowerShell runs what follows `$`, and takes typographic quotes for
+# plain ones.
+POWERSHELL = re.compile(r"[$`\u201c-\u201e]")
 # Windows reserves these names, with any extension.
 RESERVED = {"con", "prn", "aux", "nul"}
 RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
@@ -261,6 +264,8 @@ def quote_argument(argument: str) -> str:
     if os.name != "nt":
         return shlex.quote(argument)
     # In double quotes, so that cmd ignores & and |. A program reads two quotes as one.
+    # No quoting holds in both of its shells, so what only PowerShell reads is left out.
+    argument = POWERSHELL.sub("", argument)
     escaped = re.sub(r'(\\+)(?="|$)', r"\1\1", argument).replace('"', '""')
     return f'"{escaped}"'
 

@@ -529,6 +529,8 @@ class AdminSite(admin.AdminSite):
         is_for_all = model_admin.get_view_on_site_url(instance) is not None
         if not is_for_all and not model_admin.is_on_site(request, instance):
             raise Http404
+        if not hasattr(instance, "get_absolute_url"):
+            raise Http404  # its admin names another address, by a function
         return redirect(instance.get_absolute_url())
 
     def autocomplete_view(self, request: HttpRequest) -> Any:

@@ -270,3 +270,14 @@ def test_link_to_the_site_leads_only_to_pages_that_the_viewer_may_see(
         assert staff.get(f"/admin/r/{unknown}/").status_code == 404
     User.objects.update(is_superuser=False)
     assert staff.get(f"/admin/r/{kind}/{own.pk}/").status_code == 404
+
+
+def test_link_of_a_model_without_a_page_is_not_found(
+    staff: HTTPSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its admin names an address by a function, which needs no page of the object.
+    group_admin: Any = site.get_model_admin(Group)
+    monkeypatch.setattr(group_admin, "view_on_site", lambda group: "/somewhere/")
+    group = Group.objects.create(name="Editors")
+    kind = ContentType.objects.get_for_model(Group).pk
+    assert staff.get(f"/admin/r/{kind}/{group.pk}/").status_code == 404

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from example.models import Delivery, Thing
 from secure_django.login.models import Device
 from secure_django.photos.models import Status
-from secure_django.profile.exports import own_models
+from secure_django.profile.exports import is_exported, own_models
 from secure_django.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser
 from secure_django.testing.people import prove_second_factor, verify_email
 from tests.events import fields_of
@@ -136,3 +136,10 @@ def test_download_reads_many_rows_with_few_queries(
     with django_assert_max_num_queries(25):
         data = json.loads(visitor.post(PAGE).getvalue())
     assert len(data["example.thing"]) == 1200
+
+
+@pytest.mark.parametrize("name", ["password", "is_staff", "email"])
+def test_model_that_extends_the_user_adds_no_field_of_the_account(name: str) -> None:
+    # A model with User as its parent has all of the account's fields too.
+    assert User._meta.get_field(name).editable
+    assert not is_exported(User._meta.get_field(name))

@@ -264,6 +264,8 @@ def test_answer_of_the_wrong_kind_is_named(
         ("nt", "a & b | c", '"a & b | c"'),
         ("nt", 'say "hi"', '"say ""hi"""'),
         ("nt", "ends with \\", '"ends with \\\\"'),
+        ("nt", "a $(calc) `b", '"a (calc) b"'),
+        ("nt", "a\u201d; calc; \u201cb", '"a; calc; b"'),
     ],
 )
 def test_suggestion_is_quoted_for_the_shell(

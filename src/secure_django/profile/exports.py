@@ -138,6 +138,10 @@ def is_exported(field: models.Field) -> bool:
 
     A key to a user is either the person's own, or names somebody else.
     """
+    # A model that extends the user's has the account's fields too, such as the hash of
+    # the password.
+    if field.model is User:
+        return False
     is_time = getattr(field, "auto_now_add", False)
     return (field.editable or is_time) and not is_key_to_user(field)
 
