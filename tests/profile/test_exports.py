@@ -141,5 +141,6 @@ def test_download_reads_many_rows_with_few_queries(
 @pytest.mark.parametrize("name", ["password", "is_staff", "email"])
 def test_model_that_extends_the_user_adds_no_field_of_the_account(name: str) -> None:
     # A model with User as its parent has all of the account's fields too.
-    assert User._meta.get_field(name).editable
-    assert not is_exported(User._meta.get_field(name))
+    field: Any = User._meta.get_field(name)
+    assert field.editable
+    assert not is_exported(field)
