@@ -23,7 +23,7 @@ OWN = ("courses", "lessons", "static/design.css", "templates/_app_menu.html")
 # What a command makes, with the day or its version of Django.
 MADE = {"__pycache__", "migrations"}
 # What a machine has for itself.
-OF_MACHINE = {*LEFT, ".env", ".git", "media", "vendor"}
+OF_MACHINE = {*LEFT, ".env", ".git", "media"}
 
 
 def main() -> None:
