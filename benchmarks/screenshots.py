@@ -113,7 +113,10 @@ if {age} > 1:
 # The teacher of the example, and the last course, whose form is shown.
 FILL_EXAMPLE = """
 from courses.models import Course
-User.objects.filter(email="owner@example.com").update(name="Ann Berg")
+owner = User.objects.get(email="owner@example.com")
+owner.emailaddress_set.create(email=owner.email, verified=True, primary=True)
+owner.name = "Ann Berg"
+owner.save()
 Course.objects.filter(title={title!r}).update(
     level="beginner", text="Two days on the ridge, with a night in a hut."
 )
