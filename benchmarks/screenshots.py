@@ -284,6 +284,7 @@ def show_example(browser: Browser) -> None:
 
 
 def serve_example(project: Path, browser: Browser) -> None:
+    """Fill a product that is built, and take its screenshots."""
     with serve(project, CREATE_USERS) as site:
         fill_app(site, project.parent / "covers")
         site.python(FILL_EXAMPLE.format(title=COURSES[1][0]))
