@@ -1,5 +1,12 @@
-"""Take the screenshots of the README and of docs/evidence.md, for docs/images/."""
+"""Take the screenshots of the documents, for docs/images/.
 
+    uv run python -m benchmarks.screenshots
+    uv run python -m benchmarks.screenshots --example
+
+The second takes those of the product of docs/tutorial.md, which it builds first.
+"""
+
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -20,6 +27,7 @@ from tests.support.baking import (
     SUITE_SECONDS,
     WITH_GALLERY,
     commit,
+    copy_template,
     run,
     run_within,
 )
@@ -27,6 +35,7 @@ from tests.support.browsing import launch, log_in
 from tests.support.evidence import compare, write_fleet
 from tests.support.images import encode, landscape
 from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
+from tests.support.tutorial import build
 
 IMAGES = ROOT / "docs" / "images"
 DOCS = ROOT / "{{cookiecutter.project_slug}}" / "docs"
@@ -107,6 +116,17 @@ created_at = timezone.now() - timedelta(days={age})
 Course.objects.filter(pk=course.pk).update(created_at=created_at)
 if {age} > 1:
     review_photo(course.cover, reviewer, "approved")
+"""
+# The teacher of the example, and the last course, whose form is shown.
+FILL_EXAMPLE = """
+from courses.models import Course
+owner = User.objects.get(email="owner@example.com")
+owner.emailaddress_set.create(email=owner.email, verified=True, primary=True)
+owner.name = "Ann Berg"
+owner.save()
+Course.objects.filter(title={title!r}).update(
+    level="beginner", text="Two days on the ridge, with a night in a hut."
+)
 """
 
 
@@ -215,6 +235,25 @@ def take_app(page: Page, scheme: str) -> None:
     save(page, f"form-{scheme}")
 
 
+def take_example(page: Page, scheme: str) -> None:
+    """Take the screenshots of the product of the tutorial, whose brand is its own."""
+    page.set_viewport_size({"width": 1120, "height": 640})
+    page.goto("/courses/catalog/")
+    save(page, f"example-catalog-{scheme}")
+    page.set_viewport_size({"width": 1120, "height": 1000})
+    page.get_by_role("link", name=COURSES[1][0]).click()
+    save(page, f"example-course-{scheme}")
+    log_in(page, OWNER)
+    page.set_viewport_size({"width": 1120, "height": 640})
+    page.goto("/")
+    save(page, f"example-start-{scheme}")
+    page.goto("/courses/")
+    page.get_by_role("link", name=COURSES[1][0]).click()
+    page.get_by_role("link", name="Edit").click()
+    page.set_viewport_size({"width": 1120, "height": 1180})
+    save(page, f"example-form-{scheme}")
+
+
 def take_evidence(browser: Browser, project: Path) -> None:
     """Take the pictures of docs/evidence.md: fifty projects, derived from a real one.
 
@@ -244,11 +283,33 @@ def take(site: Site, browser: Browser, pages: Callable[[Page, str], None]) -> No
         pages(context.new_page(), scheme)
 
 
+def show_example(browser: Browser) -> None:
+    """Build the product of the tutorial, and take its screenshots."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        project = build(copy_template(folder / "template"), folder).folder
+        serve_example(project, browser)
+
+
+def serve_example(project: Path, browser: Browser) -> None:
+    """Fill a product that is built, and take its screenshots."""
+    with serve(project, CREATE_USERS) as site:
+        fill_app(site, project.parent / "covers")
+        site.python(FILL_EXAMPLE.format(title=COURSES[1][0]))
+        take(site, browser, take_example)
+
+
 def main() -> None:
     """Generate and serve projects, and take their screenshots."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--example", action="store_true", help="only the example's")
+    is_example = parser.parse_args().example
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
+        if is_example:
+            show_example(browser)
+            return
         with (
             generated(WITH_GALLERY | NAMES) as project,
             serve(project, CREATE_USERS) as site,

@@ -5,6 +5,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
 
 from secure_django.commands.new_app import names
 from secure_django.commands.new_app.command import main
@@ -165,3 +168,12 @@ def test_files_of_an_app_import_names_that_exist() -> None:
     for module, imported in imports:
         for name in imported.split(", "):
             assert hasattr(import_module(module), name), f"{module}.{name}"
+
+
+@pytest.mark.parametrize("kind", ["number", "decimal"])
+def test_number_of_an_app_is_never_negative(kind: str) -> None:
+    names = {"models": models, "MinValueValidator": MinValueValidator, "_": str}
+    field = eval(KINDS[kind].model, names)  # noqa: S307 - code of the package
+    assert field.clean(0, None) == 0
+    with pytest.raises(ValidationError):
+        field.clean(-1, None)

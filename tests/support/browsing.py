@@ -228,7 +228,7 @@ def log_in(page: Page, email: str) -> None:
     page.get_by_role("banner").get_by_role("link", name="Log in").click()
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     expect_logged_in(page)
 
 

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from secure_django.commands.new_app.kinds import KINDS
 from tests.support.baking import ROOT, run
-from tests.support.recipes import Block, Installed, Recipe
+from tests.support.readme import section
+from tests.support.recipes import Block, Installed, Recipe, hunks
 
 PAGE = ROOT / "docs" / "tutorial.md"
 # What `uvx cookiecutter` and the template's URL stand for here.
@@ -42,6 +42,23 @@ def read_steps(page: Path = PAGE) -> list[Step]:
         Step(heading, Recipe.blocks_of(body))
         for heading, body in zip(headings, bodies, strict=True)
     ]
+
+
+def git_commands(heading: str) -> list[str]:
+    """Return the commands of Git of a section, those for people alone included."""
+    return re.findall(r"^git .+$", section(PAGE, heading), re.MULTILINE)
+
+
+def own_files(*headings: str) -> set[str]:
+    """Return the files that a reader writes or changes by hand in these sections."""
+    steps = {step.heading: step.blocks for step in read_steps()}
+    blocks = [block for heading in headings for block in steps[heading]]
+    changed = {path for it in blocks if it.language == "diff" for path in paths(it)}
+    return changed | {it.path for it in blocks if it.path}
+
+
+def paths(diff: Block) -> list[str]:
+    return [path for path, _, _ in hunks(diff)]
 
 
 def build(template: Path, folder: Path) -> Installed:
@@ -79,15 +96,5 @@ def follow(project: Installed, block: Block) -> None:
         return
     for line in block.text.splitlines():
         words = shlex.split(line, comments=True)
-        if words[1:4] == ["run", "poe", "app"]:
-            words = [it for it in map(present, words) if it]
         if words:
             run(project.folder, *words, **IDENTITY)
-
-
-def present(word: str) -> str:
-    """Return a field of `poe app`, or nothing while its kind does not exist yet."""
-    name, mark, kind = word.partition(":")
-    if not mark or kind.partition(":")[0] in KINDS:
-        return word
-    return f"{name}:number" if kind == "decimal" else ""

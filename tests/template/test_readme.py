@@ -150,6 +150,7 @@ def publish_the_first_photo(visit: Visit, email: str, title: str) -> None:
         totp(page.get_by_label("Authenticator secret").input_value()),
     )
     visit.click(page.get_by_role("button", name="Activate"))
+    expect(page.get_by_text("Authenticator app activated.")).to_be_visible()
     menu = page.locator("header").get_by_text("Menu", exact=True)
     if menu.is_visible():
         visit.click(menu)

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.baking import ROOT
+from tests.support.baking import ROOT, run
+from tests.support.example import COMMAND, EXAMPLE, read_own
 from tests.support.recipes import Installed
-from tests.support.tutorial import build, read_steps
+from tests.support.tutorial import (
+    build,
+    git_commands,
+    own_files,
+    read_steps,
+)
 
 pytestmark = [
     pytest.mark.tier("whole"),
@@ -21,7 +27,8 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext is not installed"),
 ]
 
-MINUTES = {"Five": 5, "Ten": 10, "Fifteen": 15}
+MINUTES = {"Two": 2, "Five": 5, "Ten": 10, "Fifteen": 15}
+MOST_FILES = 8
 INSIDE = ROOT / "tests" / "template" / "inside" / "tutorial.py"
 
 
@@ -30,9 +37,13 @@ def test_tutorial_leads_to_a_product_whose_tests_pass(
 ) -> None:
     project = build(template, tmp_path)
     check_pages(project)
+    deliver(project, tmp_path)
     assert project.folder.name == "far-hills"
     settings = (project.folder / "config" / "settings.py").read_text(encoding="utf-8")
     assert '"lessons",\n    "courses",\n' in settings
+    assert read_own(project.folder) == read_own(EXAMPLE), (
+        f"example/ is not what the tutorial builds: write it again by `{COMMAND}`"
+    )
 
 
 def check_pages(project: Installed) -> None:
@@ -45,8 +56,36 @@ def check_pages(project: Installed) -> None:
         module.unlink()
 
 
+def deliver(project: Installed, machine: Path) -> None:
+    """Deploy as far as Git: a folder stands for the server."""
+    (machine / "srv").mkdir()
+    for command in git_commands("Deploy it"):
+        words = command.replace("root@hills.example:", "").replace(
+            "/srv/", f"{machine.as_posix()}/srv/"
+        )
+        run(project.folder, *words.split())
+    delivered = machine / "srv" / "far-hills"
+    for name in ("uv.lock", "courses/catalog.py", "deploy/make-secrets"):
+        assert (delivered / name).is_file()
+    assert not (delivered / ".env").exists()
+
+
 def test_steps_take_about_an_hour() -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    found = re.findall(r"^## .+\n\n(Five|Ten|Fifteen) minutes\b", text, re.MULTILINE)
+    found = re.findall(
+        r"^## .+\n\n(Two|Five|Ten|Fifteen) minutes\b", text, re.MULTILINE
+    )
     assert len(found) == len(read_steps())
     assert sum(MINUTES[word] for word in found) <= 75
+
+
+def test_cover_roles_and_brand_need_few_files() -> None:
+    files = own_files("Covers", "Roles", "Your brand")
+    assert len(files) <= MOST_FILES, sorted(files)
+
+
+def test_example_has_no_file_that_is_generated() -> None:
+    files = {it.relative_to(EXAMPLE) for it in EXAMPLE.rglob("*") if it.is_file()}
+    kept = {Path("README.md"), *map(Path, read_own(EXAMPLE))}
+    left = {it for it in files if "__pycache__" not in it.parts}
+    assert left == kept, f"write example/ again by `{COMMAND}`"

@@ -22,10 +22,17 @@ def rows(name: str) -> Any:  # noqa: ANN401 - of a model that this module cannot
 def test_visitors_read_the_catalog_and_nothing_else(
     client: Client, make_user: MakeUser
 ) -> None:
-    course = rows("Course").create(owner=make_user(), title="Wheat", text="Secret")
+    teacher = make_user("teacher@example.com")
+    teacher.name = "Ann"
+    teacher.save()
+    course = rows("Course").create(owner=teacher, title="Wheat", text="Six evenings")
     catalog = client.get("/courses/catalog/").content.decode()
-    assert "Wheat" in catalog
-    assert "Secret" not in catalog
+    page = client.get(f"/courses/catalog/{course.pk}/").content.decode()
+    assert "Six evenings" in page
+    for shown in (catalog, page):
+        assert "Wheat" in shown
+        assert "Ann" in shown
+        assert "teacher@" not in shown
     for url in ("/courses/", course.get_absolute_url(), "/lessons/"):
         assert client.get(url).status_code == 302
 
@@ -44,6 +51,10 @@ def test_editor_changes_a_course_that_a_stranger_does_not_see(
 
 
 def test_lessons_belong_to_their_owner(client: Client, make_user: MakeUser) -> None:
-    client.force_login(make_user())
-    assert client.get("/lessons/").status_code == 200
-    assert client.get("/lessons/create/").status_code == 200
+    owner, other = (make_user(f"{it}@example.com") for it in "ab")
+    for user in (owner, other):
+        rows("Course").create(owner=user, title=f"Course of {user.email[0]}")
+    client.force_login(owner)
+    page = client.get("/lessons/create/").content.decode()
+    assert "Course of a" in page
+    assert "Course of b" not in page

@@ -56,8 +56,13 @@ KINDS = {
     ),
     "decimal": Kind(
         "price:decimal",
-        "a number with two decimal places, of up to 12 digits",
-        optional("DecimalField", "max_digits=12", "decimal_places=2"),
+        "a number from 0 with two decimal places, of up to 12 digits",
+        optional(
+            "DecimalField",
+            "max_digits=12",
+            "decimal_places=2",
+            "validators=[MinValueValidator(0)]",
+        ),
         '"12.50"',
         is_ordered=True,
     ),
@@ -127,6 +132,7 @@ KINDS = {
 }
 # The imports of a model whose lines contain the word. Ruff sorts them.
 IMPORTS = {
+    "MinValueValidator": "from django.core.validators import MinValueValidator",
     "PhotoField": "from secure_django.photos.fields import PhotoField",
     "URLValidator": "from django.core.validators import URLValidator",
     "validate_email": "from django.core.validators import validate_email",
