@@ -854,8 +854,8 @@ MUTATIONS = [
     Mutation(
         "email of another user on a page",
         "src/secure_django/templates/home.html",
-        "email=user.email",
-        "email=owner.email",
+        "name=user.name",
+        "name=owner.email",
     ),
     Mutation(
         "second row of an owner before others",
