@@ -29,7 +29,7 @@ class PhotoInput(forms.ClearableFileInput):
     use_fieldset = False  # the input and the checkbox have a label each
 
     class Media:
-        js = [Script("secure_django/photos/upload.js", defer=True)]
+        js = [Script("secure_django/photos/upload.js", type="module")]
 
     def is_initial(self, value: Any) -> bool:
         return isinstance(value, Photo)
