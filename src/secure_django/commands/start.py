@@ -16,7 +16,8 @@ from secure_django.commands.programs import check_project
 SITE = """
 The site:   http://localhost:{port}/{reason}
 The admin:  http://localhost:{port}/admin/
-Emails {emails}. The one about decisions on photos comes an hour after the first.
+Emails {emails}. Decisions on photos are told in one email, an hour
+after the first of them.
 Ctrl-C ends the site and the worker.
 """
 

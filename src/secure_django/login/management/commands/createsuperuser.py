@@ -1,5 +1,6 @@
 """Django's command, safe to repeat, and without a way around the password rules."""
 
+import getpass
 import os
 import sys
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 from django.contrib.auth.management.commands import createsuperuser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from secure_django.user import User
+
+ATTEMPTS = 3  # as in Django's `changepassword`
 
 
 class Command(createsuperuser.Command):
@@ -50,13 +52,34 @@ class Command(createsuperuser.Command):
             with transaction.atomic():
                 user = User.objects.create_superuser(email)
                 if interactive:
-                    call_command("changepassword", email)
+                    password = self.ask_for_password(user)
                 elif password:
                     validate_password(password, user)
-                    user.set_password(password)
-                    user.save()
+                # Without one, the account has no log-in by password.
+                user.set_password(password or None)
+                user.save()
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except (EOFError, KeyboardInterrupt):
-            raise CommandError("\nOperation cancelled.") from None
-        return "Superuser created successfully."
+            raise CommandError("\nCancelled: no administrator was created.") from None
+        return f"{email} is an administrator now."
+
+    def ask_for_password(self, user: User) -> str:
+        """Return what was typed twice and follows the rules, in one of three attempts.
+
+        Django's `changepassword` would call the user by a name, which is not asked for.
+        """
+        for _ in range(ATTEMPTS):
+            password = getpass.getpass("Password: ")
+            if getpass.getpass("Password (again): ") != password:
+                self.stderr.write("The two passwords do not match. Try again.")
+                continue
+            try:
+                validate_password(password, user)
+            except ValidationError as error:
+                self.stderr.write("\n".join(error.messages))
+            else:
+                return password
+        raise CommandError(
+            f"No administrator was created after {ATTEMPTS} attempts. Start again."
+        )
