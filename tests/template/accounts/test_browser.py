@@ -259,6 +259,8 @@ def test_account_pages_are_accessible_at_phone_width(
     expect_logged_in(page)
     check("email", "password/change", "sessions", "2fa", "reauthenticate")
     confirm(page, "Password", PASSWORD)
+    # The script opens the next page once the form's answer is there.
+    page.wait_for_url(lambda url: "reauthenticate" not in url)
     check("delete", "2fa/webauthn", "2fa/webauthn/add", "2fa/totp/activate")
     add_authenticator_app(page)
     check_accessibility(page)
