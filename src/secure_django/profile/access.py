@@ -6,6 +6,7 @@ from django.apps import apps
 EXPORT = "reauth" if apps.is_installed("secure_django.accounts") else "200"
 
 ROWS = f"""
-/accounts/profile/          log-in 200      200      200 200
-/accounts/profile/export/   log-in {EXPORT} {EXPORT} 200 200
+/accounts/profile/            log-in 200      200      200  200
+/accounts/profile/appearance/ log-in away     away     away away
+/accounts/profile/export/     log-in {EXPORT} {EXPORT} 200  200
 """

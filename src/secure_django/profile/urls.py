@@ -4,5 +4,6 @@ from secure_django.profile import views
 
 urlpatterns = [
     path("", views.profile, name="account_profile"),
+    path("appearance/", views.appearance, name="account_appearance"),
     path("export/", views.export, name="account_export"),
 ]

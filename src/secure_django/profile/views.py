@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from secure_django.logging import log_event
 from secure_django.photos.forms import render_form
@@ -15,6 +15,7 @@ from secure_django.profile.exports import json_of
 from secure_django.profile.forms import profile_form
 from secure_django.ratelimit import rate_limit
 from secure_django.user import User, UserRequest
+from secure_django.web.appearance import remember_appearance
 from secure_django.web.languages import (
     forget_language,
     in_language_of,
@@ -50,6 +51,16 @@ def profile(request: UserRequest) -> HttpResponse:
             messages.success(request, _("Saved."))
         return response
     return render_form(request, "secure_django/profile/profile.html", form)
+
+
+@require_POST
+@rate_limit(60, seconds=3600)
+def appearance(request: UserRequest) -> HttpResponse:
+    """Remember the colors for this browser."""
+    response = redirect("account_profile")
+    remember_appearance(response, request.POST.get("appearance", ""))
+    messages.success(request, _("Saved."))
+    return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from secure_django.logging import request_id
+from secure_django.web.appearance import appearance_of
 
 
 def project(request: HttpRequest) -> dict[str, str]:
@@ -14,4 +15,5 @@ def project(request: HttpRequest) -> dict[str, str]:
         "project_description": settings.SITE_DESCRIPTION,
         "security_contact": settings.SECURITY_CONTACT,
         "request_id": request_id.get(),
+        "appearance": appearance_of(request),
     }

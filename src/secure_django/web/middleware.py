@@ -19,6 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.postgresql import waits
+from secure_django.web.appearance import cookie_name
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
 from secure_django.web.proxies import ProxyCount
@@ -110,12 +111,13 @@ class ResponseHeadersMiddleware(MiddlewareMixin):
 
 
 def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
-    """Delete the visitor's cookies, except that of a known device.
+    """Delete the visitor's cookies, except a known device's and that of the colors.
 
     Clear-Site-Data could make no exception. The number is bounded, as proxies bound the
     headers of a response.
     """
-    kept = {getattr(settings, "DEVICE_COOKIE_NAME", ""), *response.cookies}
+    device = getattr(settings, "DEVICE_COOKIE_NAME", "")
+    kept = {device, cookie_name(), *response.cookies}
     others = [name for name in request.COOKIES if name not in kept]
     for name in others[:MOST_COOKIES]:
         with suppress(CookieError):  # a script can set names that no server may
