@@ -76,8 +76,10 @@ def test_colors_stay_after_the_log_out(visitor: HTTPSClient) -> None:
 def test_colors_are_chosen_by_post_alone(
     login: Login, user: User, client: HTTPSClient
 ) -> None:
-    assert client.post(CHOOSE, {"appearance": "dark"}).headers["Location"].startswith(
-        "/accounts/login/"
+    assert (
+        client.post(CHOOSE, {"appearance": "dark"})
+        .headers["Location"]
+        .startswith("/accounts/login/")
     )
     assert login(user).get(CHOOSE, {"appearance": "dark"}).status_code == 405
 
