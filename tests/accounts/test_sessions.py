@@ -212,6 +212,17 @@ def test_account_that_an_app_needs_is_kept_with_a_sentence(
     assert not User.objects.filter(pk=user.pk).exists()
 
 
+def test_page_after_the_deletion_has_no_menu_of_the_person(
+    clients: list[HTTPSClient],
+) -> None:
+    client = clients[0]
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    page = client.post("/accounts/delete/").text
+    assert "Account deleted" in page
+    assert 'class="menu person"' not in page
+    assert 'href="/accounts/login/"' in page
+
+
 @pytest.mark.control("V16.4.2")
 def test_former_staff_cannot_delete_their_record(
     clients: list[HTTPSClient], user: User

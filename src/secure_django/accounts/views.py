@@ -55,6 +55,7 @@ def delete_account(request: UserRequest) -> HttpResponse:
             request, "secure_django/accounts/delete.html", context, status=409
         )
     logout(request)
+    request.account = request.user  # type: ignore[attr-defined]  # for the header
     log_event("user_deleted", request, user=user.pk)
     get_adapter().send_notification_mail(
         "secure_django/accounts/email/account_deleted", user
