@@ -1266,9 +1266,9 @@ MUTATIONS = [
         "if False:\n    names",
     ),
     Mutation(
-        "profile undoes what staff change",
-        "src/secure_django/profile/forms.py",
-        "self.original = self.instance",
+        "edit undoes what others saved before the form was made",
+        FORMS,
+        "if is_as_at_start(self.instance, name): return False",
         "pass",
     ),
     Mutation(

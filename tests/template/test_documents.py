@@ -196,6 +196,15 @@ def test_links_of_the_templates_documents_lead_somewhere(template: Path) -> None
     assert not broken_links(documents)
 
 
+def test_every_picture_of_the_documents_is_shown() -> None:
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    documents += ROOT.glob("example/*.md")
+    texts = "".join(path.read_text(encoding="utf-8") for path in documents)
+    shown = set(re.findall(r"images/([\w.-]+)", texts))
+    assert pictures == shown
+
+
 @every_combination
 def test_links_of_a_projects_documents_lead_somewhere(
     answers: Answers, pristine: Project

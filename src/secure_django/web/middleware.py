@@ -21,6 +21,7 @@ from secure_django.logging import log_event, request_id, user_id
 from secure_django.postgresql import waits
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
+from secure_django.web.languages import forget_language
 from secure_django.web.proxies import ProxyCount
 from secure_django.web.unavailable import refusal_page, unavailable_page
 
@@ -115,6 +116,8 @@ def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
     Clear-Site-Data could make no exception. The number is bounded, as proxies bound the
     headers of a response.
     """
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        forget_language(response)  # it may have a domain and a path
     kept = {getattr(settings, "DEVICE_COOKIE_NAME", ""), *response.cookies}
     others = [name for name in request.COOKIES if name not in kept]
     for name in others[:MOST_COOKIES]:
