@@ -1290,6 +1290,12 @@ MUTATIONS = [
         "]",
     ),
     Mutation(
+        "download of rows that name others",
+        "src/secure_django/profile/exports.py",
+        'if not getattr(model, "not_exported", "")',
+        "",
+    ),
+    Mutation(
         "download of fields that no form has",
         "src/secure_django/profile/exports.py",
         "(field.editable or is_time) and",
@@ -1770,8 +1776,8 @@ MUTATIONS = [
     Mutation(
         "heartbeat over plain HTTP",
         ENVIRONMENT,
-        r'rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?"',
-        r'rf"(https?://{HOST}(:\d+)?(/[!-~]*)?)?"',
+        'rf"(https://{HOST}(:{PORT})?(/[!-~]*)?)?"',
+        'rf"(https?://{HOST}(:{PORT})?(/[!-~]*)?)?"',
     ),
     Mutation(
         "hung worker looks alive to systemd",
@@ -2454,8 +2460,8 @@ MUTATIONS = [
     Mutation(
         "change by code lost with an edit",
         FORMS,
-        "if not (is_changed or field.name in",
-        "if not (field.name in",
+        "in form_names or self.is_changed_by_code(name)",
+        "in form_names",
     ),
     Mutation(
         "disabled field takes a change back",

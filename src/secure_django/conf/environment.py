@@ -49,7 +49,9 @@ POSTGRESQL_URL = re.compile(
     rf"(?::(?P<PORT>{PORT}))?/(?P<NAME>[^@/?#]*){QUERY}"
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
-REDIS_URL = re.compile(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:{PORT})?(/\d*)?(\?.*)?")
+REDIS_URL = re.compile(
+    rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:{PORT})?(/\d*)?(\?.*)?"
+)
 SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})(:{PORT})?")
 HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:{PORT})?(/[!-~]*)?)?")
 S3_URL = re.compile(
