@@ -60,12 +60,6 @@ class ThingForm(PhotoModelForm):
         fields = ("title", "image")
 
 
-class ThingProxy(Thing):
-    class Meta:
-        app_label = "example"
-        proxy = True
-
-
 class AllForm(PhotoModelForm):
     class Meta:
         model = Thing
@@ -318,6 +312,13 @@ def test_form_undoes_nothing_that_was_saved_before_it_was_made(
 ) -> None:
     letter = add_thing("letter").letter
     pk = add_thing().pk
+    with isolate_apps("example"):
+
+        class ThingProxy(Thing):
+            class Meta:
+                app_label = "example"
+                proxy = True
+
     for model in (Thing, ThingProxy):
         Thing.objects.filter(pk=pk).update(guest=None, letter=None)
         read = model.objects.get(pk=pk)
