@@ -45,7 +45,7 @@ FIGURES = [
     (
         r"SMTP timeout is (\d+) seconds",
         "secure_django/conf/environment.py",
-        r'"port": url\.port or port, "timeout": (\d+)',
+        r'"port": port, "timeout": (\d+)',
     ),
     (
         r"takes longer than (\d+) minutes counts as hung",
