@@ -1266,9 +1266,9 @@ MUTATIONS = [
         "if False:\n    names",
     ),
     Mutation(
-        "profile undoes what staff change",
-        "src/secure_django/profile/forms.py",
-        "self.original = self.instance",
+        "edit undoes what others saved before the form was made",
+        FORMS,
+        "if is_as_at_start(self.instance, name): return False",
         "pass",
     ),
     Mutation(
@@ -1288,6 +1288,12 @@ MUTATIONS = [
         "src/secure_django/profile/exports.py",
         'if key.name == "owner" or len(keys) == 1]',
         "]",
+    ),
+    Mutation(
+        "download of rows that name others",
+        "src/secure_django/profile/exports.py",
+        'if not getattr(model, "not_exported", "")',
+        "",
     ),
     Mutation(
         "download of fields that no form has",
@@ -1770,8 +1776,8 @@ MUTATIONS = [
     Mutation(
         "heartbeat over plain HTTP",
         ENVIRONMENT,
-        r'rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?"',
-        r'rf"(https?://{HOST}(:\d+)?(/[!-~]*)?)?"',
+        'rf"(https://{HOST}(:{PORT})?(/[!-~]*)?)?"',
+        'rf"(https?://{HOST}(:{PORT})?(/[!-~]*)?)?"',
     ),
     Mutation(
         "hung worker looks alive to systemd",
@@ -2454,8 +2460,8 @@ MUTATIONS = [
     Mutation(
         "change by code lost with an edit",
         FORMS,
-        "if not (is_changed or field.name in",
-        "if not (field.name in",
+        "in form_names or self.is_changed_by_code(name)",
+        "in form_names",
     ),
     Mutation(
         "disabled field takes a change back",

@@ -25,7 +25,6 @@ from tests.support.baking import (
     ALL_ON,
     ROOT,
     SUITE_SECONDS,
-    WITH_GALLERY,
     commit,
     copy_template,
     run,
@@ -34,7 +33,7 @@ from tests.support.baking import (
 from tests.support.browsing import launch, log_in
 from tests.support.evidence import compare, write_fleet
 from tests.support.images import encode, landscape
-from tests.support.live import ADMIN, CREATE_USERS, OWNER, Site, serve
+from tests.support.live import CREATE_USERS, OWNER, Site, serve
 from tests.support.tutorial import build
 
 IMAGES = ROOT / "docs" / "images"
@@ -43,17 +42,6 @@ MAX_BYTES = 150_000
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NAMES = {"project_name": "Far Hills", "project_slug": "my-secure-site"}
 DESCRIPTION = "Courses in the mountains, from April to October."
-TITLES = [
-    "First frost",
-    "Above the river",
-    "After the storm",
-    "The long meadow",
-    "Harbor lights",
-    "Copper evening",
-    "Fog in October",
-    "Before sunrise",
-]
-WAITING = ["Two valleys", "Noon", "The last ferry"]
 FIELDS = (
     "start:date",
     "price:decimal",
@@ -68,33 +56,6 @@ COURSES = [
 ]
 COVERS = [4, 3, 1, 5]
 
-# The photos are a day or an hour apart.
-FILL = """
-from datetime import timedelta
-from pathlib import Path
-from django.utils import timezone
-from django.core.files.uploadedfile import SimpleUploadedFile
-from gallery.models import Picture
-from secure_django.photos.images import NewPhoto, validate_and_reencode
-from secure_django.photos.services import review_photo, storing_photos
-owner = User.objects.get(email="owner@example.com")
-for number, path in enumerate(sorted(Path({folder!r}).iterdir())):
-    image = validate_and_reencode(path.read_bytes())
-    purpose = Picture._meta.get_field("photo").purpose
-    new = NewPhoto(SimpleUploadedFile("photo.jpg", b""), purpose, image)
-    title = path.stem[3:]
-    with storing_photos(owner, title, {{"photo": new}}) as photos:
-        photo = photos["photo"]
-    shown = number < {shown}
-    age = timedelta(days=2 + number) if shown else timedelta(hours=1 + number)
-    created_at = timezone.now() - age
-    Photo.objects.filter(pk=photo.pk).update(created_at=created_at)
-    Picture.objects.create(
-        owner=owner, title=title, photo=photo, created_at=created_at
-    )
-    if shown:
-        review_photo(photo, User.objects.get(is_superuser=True), "approved")
-"""
 # The last cover is not decided.
 FILL_APP = """
 from datetime import timedelta
@@ -130,16 +91,6 @@ Course.objects.filter(title={title!r}).update(
 """
 
 
-def fill(site: Site, folder: Path) -> None:
-    """Add photos to the site; the last ones wait for review."""
-    folder.mkdir()
-    for number, title in enumerate(TITLES + WAITING):
-        (folder / f"{number:02} {title}.jpg").write_bytes(
-            encode(landscape(number, (1200, 900)), quality=90)
-        )
-    site.python(FILL.format(folder=str(folder), shown=len(TITLES)))
-
-
 def save(page: Page, name: str, *, is_whole: bool = False) -> None:
     """Write a screenshot of a page, or of what the window shows, as a small PNG."""
     page.wait_for_load_state("networkidle")
@@ -173,23 +124,6 @@ def fill_app(site: Site, folder: Path) -> None:
         site.python(FILL_APP.format(data=data, cover=str(cover), age=age))
 
 
-def take_gallery(page: Page, scheme: str) -> None:
-    """Take the screenshots of the gallery and the review."""
-    page.set_viewport_size({"width": 1120, "height": 710})
-    page.goto("/")
-    save(page, f"gallery-{scheme}")
-    page.get_by_role("link", name=TITLES[2]).click()
-    page.set_viewport_size({"width": 700, "height": 620})
-    save(page, f"photo-{scheme}", is_whole=True)
-    log_in(page, ADMIN)
-    page.set_viewport_size({"width": 1400, "height": 700})
-    page.goto("/admin/secure_django_photos/photo/")
-    save(page, f"review-{scheme}")
-    page.get_by_role("link", name=WAITING[-1]).first.click()
-    page.set_viewport_size({"width": 1280, "height": 800})
-    save(page, f"decision-{scheme}")
-
-
 def take_design(page: Page, scheme: str) -> None:
     """Take the picture of docs/design.md: the first design, and the page's example."""
     guide = (DOCS / "design.md").read_text(encoding="utf-8")
@@ -211,28 +145,11 @@ def take_design(page: Page, scheme: str) -> None:
 
 
 def take_app(page: Page, scheme: str) -> None:
-    """Take the screenshots of the start page, and of an app: its list and its form."""
+    """Take the screenshot of an app: its list."""
     page.set_viewport_size({"width": 1120, "height": 640})
-    page.goto("/")
-    save(page, f"start-{scheme}")
     log_in(page, OWNER)
     page.goto("/courses/")
     save(page, f"app-{scheme}")
-    page.set_viewport_size({"width": 1120, "height": 1060})
-    page.goto("/courses/create/")
-    title, start, price, level = COURSES[-1]
-    page.get_by_label("Title").fill(title)
-    page.get_by_label("Start").fill(start)
-    page.get_by_label("Price").fill(str(price))
-    page.get_by_label("Level").select_option(level)
-    file = {
-        "name": "huts.jpg",
-        "mimeType": "image/jpeg",
-        "buffer": encode(landscape(5, (1200, 900))),
-    }
-    page.get_by_label("Cover").set_input_files(file)  # type: ignore[arg-type]
-    page.get_by_role("img", name="Preview").wait_for()
-    save(page, f"form-{scheme}")
 
 
 def take_example(page: Page, scheme: str) -> None:
@@ -310,12 +227,6 @@ def main() -> None:
         if is_example:
             show_example(browser)
             return
-        with (
-            generated(WITH_GALLERY | NAMES) as project,
-            serve(project, CREATE_USERS) as site,
-        ):
-            fill(site, project.parent / "photos")
-            take(site, browser, take_gallery)
         with generated(ALL_OFF | NAMES | {"description": DESCRIPTION}) as project:
             add_app(project)
             with serve(project, CREATE_USERS) as site:

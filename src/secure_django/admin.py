@@ -24,7 +24,14 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import connection
-from django.db.models import FETCH_PEERS, Field, ForeignKey, Model, QuerySet
+from django.db.models import (
+    FETCH_PEERS,
+    Field,
+    ForeignKey,
+    ManyToManyField,
+    Model,
+    QuerySet,
+)
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -181,6 +188,14 @@ def show_user(
     return format_html('<a href="{}">{}</a>', url, staff_label(user))
 
 
+@show_field.register
+def show_users(
+    field: ManyToManyField, instance: Any, request: HttpRequest, linked: bool
+) -> Any:
+    users = getattr(instance, field.name).all()
+    return ", ".join(staff_label(user) for user in users) or None
+
+
 @dataclass(frozen=True)
 class Column:
     """A field as staff see it, in a list or among the fields that nobody changes."""
@@ -255,7 +270,7 @@ class StaffFields:
         shows = show_field.dispatch(type(field))
         if shows is show_field.dispatch(object):
             return name
-        if shows is show_user and not is_of_user(field):
+        if shows in (show_user, show_users) and not is_of_user(field):
             return name
         return Column(field, request, self, linked)
 
@@ -428,6 +443,20 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         return super().response_change(request, label(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        # For the message, which Django writes after the deletion.
+        setattr(request, "deleted_label", str(label(obj)))  # noqa: B010
+        super().delete_model(request, obj)
+
+    def response_delete(
+        self, request: HttpRequest, obj_display: str, obj_id: Any
+    ) -> HttpResponse:
+        text = getattr(request, "deleted_label", obj_display)
+        return super().response_delete(request, text, obj_id)
+
+    def action_checkbox(self, obj: Any) -> Any:
+        return super().action_checkbox(label(obj))
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         return super().log_addition(request, number(obj), message)

@@ -180,7 +180,7 @@ def check_space() -> Finding:
     if not folder.exists():
         folder = settings.BASE_DIR
     free = shutil.disk_usage(folder).free
-    text = f"{free / 1024**3:.1f} GB free in {folder}"
+    text = f"{round(free / 1024**3, 1):g} GB free in {folder}"
     return Finding(free >= FREE_BYTES, text, "Make room on this disk.")
 
 

@@ -128,6 +128,18 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             ],
         ),
         ("language", "en-us", ["en-uk"]),
+        *[
+            (name, url.format(65535), [url.format(0), url.format(65536)])
+            for name, url in {
+                "cache_url": "redis://localhost:{}/1",
+                "database_url": "postgres://me@db.example:{}/site",
+                "email_url": "smtps://mail.example.com:{}",
+                "heartbeat_url": "https://beat.example.com:{}/",
+                "origins": "https://example.com:{}",
+                "site_url": "https://example.com:{}",
+                "storage_url": "s3://s3.example.com:{}/photos?region=eu-1",
+            }.items()
+        ],
         (
             "sender",
             '"Site, the" <site@example.com>',
@@ -306,10 +318,12 @@ def test_gunicorn_reads_the_env_file(
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("0.0.0.0:9000", 5)
     assert gunicorn["forwarded_allow_ips"] == ""  # the number of proxies decides
-    for unusable in ("two", "0"):
-        monkeypatch.setenv("WEB_CONCURRENCY", unusable)
-        with pytest.raises(SystemExit, match=r"^WEB_CONCURRENCY: "):
-            runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    for name in ("WEB_CONCURRENCY", "PORT"):
+        for unusable in ("two", "0"):
+            with monkeypatch.context() as patch:
+                patch.setenv(name, unusable)
+                with pytest.raises(SystemExit, match=rf"^{name}: "):
+                    runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     monkeypatch.undo()
     gunicorn = runpy.run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     assert (gunicorn["bind"], gunicorn["workers"]) == ("127.0.0.1:8000", 2)

@@ -106,6 +106,43 @@ def test_administrator_is_asked_again_for_a_weak_password(
 
 @pytest.mark.control("V6.2.1")
 @pytest.mark.django_db
+def test_command_that_changes_a_password_names_the_email_and_changes_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], user: User
+) -> None:
+    typed = iter(["short", "short", NEW, "another", NEW, NEW])
+
+    def ask(prompt: str) -> str:
+        User.objects.update(is_active=False)  # by others, meanwhile
+        return next(typed)
+
+    monkeypatch.setattr("getpass.getpass", ask)
+    call_command("changepassword", user.email.upper())
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+    assert not user.is_active
+    shown = capsys.readouterr()
+    assert "too short" in shown.err
+    assert "do not match" in shown.err
+    assert shown.out.splitlines() == [
+        f"New password of {user.email}.",
+        f"The password of {user.email} was changed.",
+    ]
+    typed = iter(["weak"] * 6)
+    with pytest.raises(CommandError, match="was not changed after 3 attempts"):
+        call_command("changepassword", user.email)
+    monkeypatch.setattr("getpass.getpass", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(CommandError, match=f"Cancelled: The password of {user.email}"):
+        call_command("changepassword", user.email)
+    with pytest.raises(CommandError, match="There is no user with the email a@"):
+        call_command("changepassword", "a@example.com")
+    with pytest.raises(CommandError, match="Name the user"):
+        call_command("changepassword")
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+
+
+@pytest.mark.control("V6.2.1")
+@pytest.mark.django_db
 def test_weak_password_of_an_administrator_is_refused_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,16 +14,17 @@ import pytest
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import models
+from django.db import connection, models
 from django.db.migrations.state import ProjectState
 from django.db.models import QuerySet
-from django.forms import modelformset_factory
+from django.forms import modelform_factory, modelformset_factory
 from django.http import Http404
 from django.test import RequestFactory
 from django.test.utils import isolate_apps
@@ -33,7 +35,7 @@ from example.models import Thing
 from secure_django.login.admin import UserAdmin
 from secure_django.photos import jobs, limits
 from secure_django.photos.checks import check_purposes
-from secure_django.photos.fields import PhotoField, everyone
+from secure_django.photos.fields import PhotoField, everyone, is_as_at_start
 from secure_django.photos.forms import PhotoModelForm
 from secure_django.photos.formsets import PhotoFormSet
 from secure_django.photos.models import Photo, Status
@@ -302,6 +304,92 @@ def test_form_stores_what_it_shows_and_what_code_has_changed(
     assert form.is_valid()
     Thing.objects.update(title="Early")
     assert form.save().title == "Early"
+
+
+@pytest.mark.control("edits")
+def test_form_undoes_nothing_that_was_saved_before_it_was_made(
+    add_thing: AddThing, user: User, other_user: User
+) -> None:
+    letter = add_thing("letter").letter
+    pk = add_thing().pk
+    with isolate_apps("example"):
+
+        class ThingProxy(Thing):
+            class Meta:
+                app_label = "example"
+                proxy = True
+
+    for model in (Thing, ThingProxy):
+        Thing.objects.filter(pk=pk).update(guest=None, letter=None)
+        read = model.objects.get(pk=pk)
+        read.letter = letter  # by code
+        Thing.objects.filter(pk=pk).update(guest=other_user)
+        form_class: Any = modelform_factory(model, ThingForm)
+        form = form_class({"title": "Late"}, instance=read, owner=user)
+        assert form.is_valid()
+        form.save()
+        changed = Thing.objects.get(pk=pk)
+        assert (changed.title, changed.guest) == ("Late", other_user)
+        assert changed.letter == letter
+
+
+def test_list_that_code_changes_in_place_is_no_value_as_it_was_read() -> None:
+    values = {"tags": ["red"], "title": "Teal"}
+    row = SimpleNamespace(**values, values_at_start=values)
+    assert is_as_at_start(row, "title")
+    row.tags.append("blue")
+    assert not is_as_at_start(row, "tags")
+    assert not is_as_at_start(row, "unknown")
+
+
+@pytest.mark.control("edits")
+@pytest.mark.django_db(transaction=True)
+def test_form_of_a_model_that_extends_another_undoes_nothing(
+    add_thing: AddThing, user: User, other_user: User
+) -> None:
+    thing = add_thing()
+    with isolate_apps("example"):
+
+        class Book(Thing):
+            pages = models.IntegerField(default=1)
+            price = models.IntegerField(default=1)
+
+            class Meta:
+                app_label = "example"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Book)
+    try:
+        book = Book(thing_ptr=thing)
+        book.save_base(raw=True)  # the new table's row alone
+        form_class: Any = modelform_factory(Book, PhotoModelForm, fields=["pages"])
+        read = Book.objects.get()
+        Thing.objects.update(guest=other_user)
+        Book.objects.update(price=5)
+        form = form_class({"pages": 2}, instance=read, owner=user)
+        assert form.is_valid()
+        Thing.objects.update(title="Early")
+        form.save()
+        changed = Book.objects.get()
+        assert (changed.pages, changed.price) == (2, 5)
+        assert (changed.title, changed.guest) == ("Early", other_user)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Book)
+
+
+@pytest.mark.control("edits")
+def test_form_stores_many_to_many_fields_and_undoes_nothing(user: User) -> None:
+    group = Group.objects.create(name="Editors")
+    form_class: Any = modelform_factory(User, PhotoModelForm, fields=["groups"])
+    read = User.objects.get()
+    User.objects.update(is_active=False)
+    form = form_class({"groups": [group.pk]}, instance=read, owner=user)
+    assert form.is_valid()
+    form.save()
+    changed = User.objects.get()
+    assert list(changed.groups.all()) == [group]
+    assert not changed.is_active
 
 
 @pytest.mark.control("V5.2.4")

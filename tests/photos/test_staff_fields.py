@@ -1,6 +1,7 @@
 """What staff see of an object in the admin: people by name, photos as pictures."""
 
 import re
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -8,7 +9,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db.models import ManyToManyField, Model
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.urls import include, path, reverse
 
 from example.models import Thing
@@ -134,6 +136,32 @@ def test_pages_of_a_user_have_name_and_email(staff: HTTPSClient, ada: User) -> N
     fields = {"email": "ada@example.com", "name": "Ada Lovelace", "is_active": "on"}
     saved = staff.post(f"{base}/change/", fields, follow=True)
     assert f"“ {LABEL} ” was changed" in text_of(saved.text)
+    box = f'aria-label="Select this object for an action - {LABEL}"'
+    assert box in staff.get("/admin/users/user/").text
+    deleted = staff.post(f"{base}/delete/", {"post": "yes"}, follow=True)
+    assert f"“{LABEL}” was deleted" in text_of(deleted.text)
+
+
+@isolate_apps("example")
+def test_people_of_a_field_that_nobody_changes_have_names_and_emails(
+    staff: HTTPSClient, ada: User, make_user: MakeUser
+) -> None:
+    class Team(Model):  # noqa: DJ008
+        people = ManyToManyField(User, related_name="+")
+        groups = ManyToManyField(Group, related_name="+")
+
+        class Meta:
+            app_label = "example"
+
+    other = make_user("other@example.com")
+    chosen = SimpleNamespace(people=User.objects.filter(pk__in=[ada.pk, other.pk]))
+    request = staff.get(LIST).wsgi_request
+    team_admin = ModelAdmin(Team, site)
+    column = team_admin.column("people", request)
+    assert column(chosen) == f"{LABEL}, other@example.com"
+    chosen.people = User.objects.none()
+    assert column(chosen) == "-"
+    assert team_admin.column("groups", request) == "groups"
 
 
 @pytest.mark.control("V14.2.7")

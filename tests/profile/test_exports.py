@@ -101,6 +101,19 @@ def test_rows_with_two_users_and_no_owner_are_left_out(
     assert [model for model, _ in own_models()] == [Delivery]
 
 
+@pytest.mark.control("V8.2.2")
+def test_rows_that_a_model_keeps_out_of_the_download_are_left_out(
+    visitor: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Thing.objects.create(owner=user, title="Said by a neighbor")
+    assert "neighbor" in download(visitor, user).getvalue().decode()
+    reason = "it names the neighbor who complained"
+    monkeypatch.setattr(Thing, "not_exported", reason, raising=False)
+    data = json.loads(download(visitor, user).getvalue())
+    assert "example.thing" not in data
+    assert "example.delivery" in data
+
+
 @pytest.mark.parametrize("folder", ["site-packages", "vendor", ".venv/lib"])
 def test_models_of_packages_are_left_out(
     folder: str, settings: Settings, monkeypatch: pytest.MonkeyPatch

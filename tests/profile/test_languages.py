@@ -60,6 +60,33 @@ def test_log_in_brings_the_language_back(client: HTTPSClient, user: User) -> Non
 
 
 @pytest.mark.usefixtures("two_languages")
+@pytest.mark.parametrize("domain", [None, "testserver"])
+def test_language_of_a_person_ends_with_the_log_out(
+    domain: str | None, client: HTTPSClient, user: User, settings: Settings
+) -> None:
+    settings.LANGUAGE_COOKIE_DOMAIN = domain
+    settings.LANGUAGE_COOKIE_PATH = "/accounts/" if domain else "/"
+    verify_email(user)
+    User.objects.update(language="de")
+    set_cookie = log_in(client, user.email).cookies[settings.LANGUAGE_COOKIE_NAME]
+    deleted = client.post("/accounts/logout/").cookies[settings.LANGUAGE_COOKIE_NAME]
+    assert (set_cookie.value, deleted.value, deleted["max-age"]) == ("de", "", 0)
+    for attribute in ("domain", "path"):
+        assert deleted[attribute] == set_cookie[attribute]
+
+
+@pytest.mark.usefixtures("two_languages")
+def test_next_person_in_a_browser_does_not_get_the_language_of_the_last(
+    client: HTTPSClient, user: User, settings: Settings
+) -> None:
+    verify_email(user)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"  # a session that has expired
+    assert client.get("/").headers["Content-Language"] == "de"
+    log_in(client, user.email)
+    assert client.get("/").headers["Content-Language"] == "en"
+
+
+@pytest.mark.usefixtures("two_languages")
 def test_email_of_the_worker_has_the_language_of_its_reader(
     user: User,
     reviewer: User,

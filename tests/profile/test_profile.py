@@ -34,7 +34,7 @@ def test_person_changes_name_and_picture(
     assert 'value="Ann Harbor"' in page
     assert user.email in page
     assert 'href="/accounts/email/"' in page
-    assert 'data-status="pending"' in page
+    assert '<p class="status" data-status="pending">Waiting for review</p>' in page
     user.refresh_from_db()
     assert str(user) == "Ann Harbor"
     photo = Photo.objects.get()
@@ -174,6 +174,8 @@ def test_person_without_a_visible_picture_is_a_letter(
     user.name = "ann <b>"
     user.picture = make_photo(user, field.purpose)
     user.save()
+    nobody = show(other_user, things=[{"owner": None}, {"owner": User()}])
+    assert nobody.count('<span class="initial" aria-hidden="true">?</span>') == 2
     page = show(other_user, things=[{"owner": user}, {"owner": None}])
     assert "<img" not in page
     assert '<span class="initial" aria-hidden="true">A</span>' in page

@@ -9,6 +9,9 @@ from dotenv import dotenv_values
 env_file = Path(__file__).parent / (os.environ.get("ENV_FILE") or ".env")
 env = dotenv_values(env_file) | os.environ
 port = env.get("PORT")  # platforms set it
+if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
+    # gunicorn would choose a port itself, or end without saying why.
+    sys.exit("PORT: Must be a number from 1 to 65535.")
 default_bind = f"0.0.0.0:{port}" if port else "127.0.0.1:8000"
 bind = env.get("BIND") or default_bind
 concurrency = env.get("WEB_CONCURRENCY") or "2"

@@ -372,6 +372,31 @@ print(group.pk, user.pk, picture.pk, picture.photo_id)
     site.python(f"Photo.objects.filter(title='{title}').delete()")
 
 
+def test_picture_of_a_profile_is_sent_once_and_waits(
+    site: Site, browse: Browse
+) -> None:
+    page = browse(site.url)
+    log_in(page, OTHER_USER)
+    page.goto("/accounts/profile/")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.get_by_label("Picture").set_input_files(
+        {
+            "name": "face.jpg",
+            "mimeType": "image/jpeg",
+            "buffer": encode(landscape(3, (600, 600))),
+        }
+    )
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Waiting for review")).to_be_visible()
+    expect(page.get_by_role("img", name="Present photo")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert sent.count("POST") == 1
+    # The mark in the header is a letter, and never a picture.
+    expect(page.locator("header .initial")).to_have_text("O")
+
+
 def test_skip_link_moves_the_focus_past_the_menu(site: Site, browse: Browse) -> None:
     page = browse(site.url)
     page.keyboard.press("Tab")
@@ -451,7 +476,12 @@ def test_script_closes_an_open_menu(site: Site, browse: Browse) -> None:
 
     summary.click()
     expect(end).to_be_visible()
-    page.get_by_role("heading", level=1).click()
+    page.locator("footer p").first.click()  # it takes no focus
+    expect(end).to_be_hidden()
+
+    summary.click()
+    expect(end).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('pagehide'))")  # the page is left
     expect(end).to_be_hidden()
 
 

@@ -45,7 +45,7 @@ FIGURES = [
     (
         r"SMTP timeout is (\d+) seconds",
         "secure_django/conf/environment.py",
-        r'"port": url\.port or port, "timeout": (\d+)',
+        r'"port": port, "timeout": (\d+)',
     ),
     (
         r"takes longer than (\d+) minutes counts as hung",
@@ -194,6 +194,15 @@ def test_links_of_the_templates_documents_lead_somewhere(template: Path) -> None
     documents = [path for path in template.rglob("*.md") if RAW not in path.parts]
     assert len(documents) > 5
     assert not broken_links(documents)
+
+
+def test_every_picture_of_the_documents_is_shown() -> None:
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    documents += ROOT.glob("example/*.md")
+    texts = "".join(path.read_text(encoding="utf-8") for path in documents)
+    shown = set(re.findall(r"images/([\w.-]+)", texts))
+    assert pictures == shown
 
 
 @every_combination

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,4 +8,12 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
+        from allauth.mfa.models import Authenticator
+
         from secure_django.accounts import signals  # noqa: F401
+
+        # The admin's names of them are for staff. Migrations read others, so none is
+        # wanted.
+        apps.get_app_config("mfa").verbose_name = _("Second factors")
+        Authenticator._meta.verbose_name = _("second factor")
+        Authenticator._meta.verbose_name_plural = _("second factors")

@@ -5,6 +5,7 @@ Before that, apply migrations, and ask for the first administrator.
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,9 +32,14 @@ def main(port: str) -> int:
             "Copy .env.example to .env, set DEBUG=on,"
             " and fill in the variables under Required."
         )
+    if not is_port(port):
+        sys.exit(
+            f"{port} is not a port: choose a number from 1 to 65535,"
+            " as in `uv run poe start 9200`."
+        )
     if not is_free(port):
         sys.exit(
-            f"Port {port} is in use or invalid:"
+            f"Port {port} is in use, or reserved for the system:"
             " choose another one, as in `uv run poe start 9200`."
         )
     # Ctrl-C reaches the server and the worker too. This process waits for both; SIGTERM
@@ -55,6 +61,12 @@ def main(port: str) -> int:
     return 0
 
 
+def is_port(text: str) -> bool:
+    # For the port 0, the system would choose a free one, at each of the two addresses.
+    is_number = re.fullmatch(r"[0-9]{1,5}", text)
+    return bool(is_number) and 1 <= int(text) <= 65535
+
+
 def is_free(port: str) -> bool:
     """Return whether no other program has the port at localhost.
 
@@ -62,7 +74,7 @@ def is_free(port: str) -> bool:
     """
     try:
         socket.create_server(("127.0.0.1", int(port))).close()
-    except (OSError, OverflowError, ValueError):
+    except OSError:
         return False
     try:
         socket.create_server(("::1", int(port)), family=socket.AF_INET6).close()

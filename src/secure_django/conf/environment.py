@@ -33,7 +33,12 @@ DEFAULTS = re.compile(r"secure_django(\.\w+)*\.defaults")
 HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
 IPV6 = r"\[[0-9a-f:]+\]"
 ALLOWED_HOST = re.compile(rf"\.?{HOST}|{IPV6}")
-ORIGIN = re.compile(rf"https?://({HOST}|{IPV6})(:\d+)?")
+# From 1 to 65535.
+PORT = (
+    r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}"
+    r"|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+ORIGIN = re.compile(rf"https?://({HOST}|{IPV6})(:{PORT})?")
 SENDER = re.compile(r"([^<>@\n]+ <)?(?P<local>[^\s<>@,]+)@[^\s<>@,]+(?(1)>)")
 QUERY = r"(?:\?(?P<query>\w+=[^&#]*(?:&\w+=[^&#]*)*))?"
 # Groups in capitals are settings of Django, percent-encoded. HOST can also be the
@@ -41,16 +46,17 @@ QUERY = r"(?:\?(?P<query>\w+=[^&#]*(?:&\w+=[^&#]*)*))?"
 POSTGRESQL_URL = re.compile(
     r"postgres(?:ql)?://(?:(?P<USER>[^:@/?#]*)(?::(?P<PASSWORD>[^@/?#]*))?@)?"
     r"(?P<HOST>[^:@/?#[\]]*|\[[\w.:%]+\])"
-    rf"(?::(?P<PORT>\d+))?/(?P<NAME>[^@/?#]*){QUERY}"
+    rf"(?::(?P<PORT>{PORT}))?/(?P<NAME>[^@/?#]*){QUERY}"
 )
 SQLITE_URL = re.compile(rf"sqlite:///?(?P<NAME>[^?#]*){QUERY}")
-REDIS_URL = re.compile(rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:\d+)?(/\d*)?(\?.*)?")
-PORT = r":\d{1,4}|:[1-5]\d{4}|:6[0-4]\d{3}"
-SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})({PORT})?")
-HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:\d+)?(/[!-~]*)?)?")
+REDIS_URL = re.compile(
+    rf"rediss?://([^/?#]*@)?([\w.-]+|{IPV6})(:{PORT})?(/\d*)?(\?.*)?"
+)
+SITE_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST}|{IPV6})(:{PORT})?")
+HEARTBEAT_URL = re.compile(rf"(https://{HOST}(:{PORT})?(/[!-~]*)?)?")
 S3_URL = re.compile(
     r"s3://((?P<access_key>[^:/@?]+):(?P<secret_key>[^:/@?]+)@)?"
-    r"(?P<host>[a-z0-9.-]+)(?P<port>:\d+)?"
+    rf"(?P<host>[a-z0-9.-]+)(?P<port>:{PORT})?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
 )
 
@@ -464,8 +470,9 @@ def email_url(value: str) -> dict[str, Any]:
         # Looked up even if the URL has a port, so that an unknown scheme is refused: it
         # would become an unencrypted connection.
         port = MAIL_PORTS[url.scheme]
-        options = {"host": url.hostname, "port": url.port or port, "timeout": 5}
-    if not options.get("host"):
+        port = port if url.port is None else url.port
+        options = {"host": url.hostname, "port": port, "timeout": 5}
+    if not (options.get("host") and options["port"]):
         raise ImproperlyConfigured(
             "Must be submission://, smtps:// or smtp:// with user:password@host:port."
         )

@@ -3,12 +3,14 @@
 For example: `cover = PhotoField(_("cover"), blank=True, visible_to=everyone)`.
 """
 
+from collections.abc import Hashable
 from typing import Any
 
 from django.core import checks
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery, signals
 from django.db.models.lookups import IsNull
+from django.dispatch import receiver
 from django.utils.functional import lazy
 from django.utils.text import capfirst
 
@@ -162,3 +164,28 @@ class FieldPurpose(Purpose):
         objects = self.objects_with(OuterRef("pk")).order_by()
         keys = objects.values(self.field.attname)
         return Q(IsNull(Subquery(keys[:1]), True))
+
+
+@receiver(signals.class_prepared)
+def on_model(sender: Any, **kwargs: Any) -> None:
+    """Let the objects of a model with photos remember their values."""
+    if any(isinstance(field, PhotoField) for field in sender._meta.fields):
+        signals.post_init.connect(remember_values, sender=sender)
+
+
+def remember_values(instance: Any, **kwargs: Any) -> None:
+    """Keep the values with which an object was made or read.
+
+    A form compares them: what differs from the database but not from them, others have
+    changed, and not the code of this request.
+    """
+    instance.values_at_start = {**instance.__dict__}
+
+
+def is_as_at_start(instance: Any, name: str) -> bool:
+    """Return whether code has certainly left the value of an object's field alone."""
+    values = getattr(instance, "values_at_start", {})
+    # Code can change a list in place, which changes the remembered one too.
+    if not isinstance(values.get(name, []), Hashable):
+        return False
+    return bool(values[name] == getattr(instance, name))

@@ -27,6 +27,7 @@ from django.utils.log import log_response
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.logging import log_event
+from secure_django.photos.fields import is_as_at_start
 from secure_django.photos.form_fields import PhotoFormField
 from secure_django.photos.images import (
     ERROR_MESSAGES,
@@ -269,9 +270,9 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
 
     For example: `PhotoModelForm(request.POST, request.FILES, owner=request.user)`.
 
-    Decoding takes seconds, in which others may change or delete the object. `save()`
-    stores what the form shows, new photos and files, and what code has changed in the
-    instance. All other fields keep their values in the database.
+    Others may change or delete the object after it was read: decoding takes seconds.
+    `save()` stores what the form shows, new photos and files, and what code has changed
+    in the instance. All other fields keep their values in the database.
 
     The form gives a new object its owner, unless code has, or a field of the form does.
     """
@@ -340,10 +341,17 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         form_names = {*self.names_shown(), *self.changed_data}
         for field in self.instance._meta.concrete_fields:
             name = field.attname
-            original_value = getattr(self.original, name)
-            is_changed = getattr(self.instance, name) != original_value
-            if not (is_changed or field.name in form_names):
+            if not (field.name in form_names or self.is_changed_by_code(name)):
                 setattr(self.instance, name, getattr(self.stored, name))
+
+    def is_changed_by_code(self, name: str) -> bool:
+        """Return whether the request's own code has changed a value of the instance.
+
+        The row may have changed between its reading and the making of the form.
+        """
+        if is_as_at_start(self.instance, name):
+            return False
+        return bool(getattr(self.instance, name) != getattr(self.original, name))
 
     def names_shown(self) -> list[str]:
         """Return the names of the fields whose values the form shows and takes."""

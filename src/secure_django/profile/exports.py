@@ -79,12 +79,14 @@ def url_of(photo: Photo) -> str | None:
 def own_models() -> list[tuple[type[models.Model], str]]:
     """Return the models of the project whose rows are a user's, and the keys to them.
 
-    Their rows go with the account (CASCADE).
+    Their rows go with the account (CASCADE). A model whose rows name others as well
+    says in `not_exported` why they are left out.
     """
     own = [
         model
         for model in apps.get_models()
         if model is not User and is_of_project(model._meta.app_config)
+        if not getattr(model, "not_exported", "")
     ]
     found = [(model, key_of_owner(model)) for model in own if not model._meta.proxy]
     pairs = [(model, key.name) for model, key in found if key and goes_with_user(key)]

@@ -25,12 +25,6 @@ class ProfileForm(PhotoModelForm):
         # The name is encrypted, and the title of a photo is not.
         return gettext("Picture of a profile")
 
-    def read_again(self) -> None:
-        # No code has changed anything else: what differs from the row, staff have
-        # changed since the request began. Their change stays.
-        self.original = self.instance
-        super().read_again()
-
 
 def profile_form() -> Any:
     """Return the form with the fields that the user model and the settings offer."""

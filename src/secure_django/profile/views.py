@@ -16,12 +16,7 @@ from secure_django.profile.forms import profile_form
 from secure_django.ratelimit import rate_limit
 from secure_django.user import User, UserRequest
 from secure_django.web.appearance import remember_appearance
-from secure_django.web.languages import (
-    forget_language,
-    in_language_of,
-    language_of,
-    remember_language,
-)
+from secure_django.web.languages import in_language_of, remember_language
 
 
 def asks_again(request: HttpRequest) -> bool:
@@ -45,8 +40,6 @@ def profile(request: UserRequest) -> HttpResponse:
         response = redirect("account_profile")
         if "language" in form.changed_data:
             remember_language(response, user)
-            if not language_of(user):
-                forget_language(response)
         with in_language_of(user):
             messages.success(request, _("Saved."))
         return response

@@ -36,23 +36,30 @@ def in_language_of(user: Any) -> Iterator[None]:
 
 
 def remember_language(response: HttpResponse, user: Any) -> None:
-    """Let LocaleMiddleware read the user's language, as Django's set_language does."""
+    """Let LocaleMiddleware read the user's language, as Django's set_language does.
+
+    Without a chosen one, a cookie of whoever used the browser before is deleted.
+    """
     language = language_of(user)
-    if language:
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            language,
-            max_age=settings.LANGUAGE_COOKIE_AGE,
-            path=settings.LANGUAGE_COOKIE_PATH,
-            domain=settings.LANGUAGE_COOKIE_DOMAIN,
-            secure=settings.LANGUAGE_COOKIE_SECURE,
-            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
-        )
+    if not language:
+        forget_language(response)
+        return
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path=settings.LANGUAGE_COOKIE_PATH,
+        domain=settings.LANGUAGE_COOKIE_DOMAIN,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )
 
 
 def forget_language(response: HttpResponse) -> None:
-    """Leave the language to the browser again."""
+    """Leave the language to the browser, if the site has more than one."""
+    if not languages():
+        return
     response.delete_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         path=settings.LANGUAGE_COOKIE_PATH,

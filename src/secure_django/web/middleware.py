@@ -22,6 +22,7 @@ from secure_django.postgresql import waits
 from secure_django.web.appearance import cookie_name
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
+from secure_django.web.languages import forget_language
 from secure_django.web.proxies import ProxyCount
 from secure_django.web.unavailable import refusal_page, unavailable_page
 
@@ -116,6 +117,8 @@ def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
     Clear-Site-Data could make no exception. The number is bounded, as proxies bound the
     headers of a response.
     """
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        forget_language(response)  # it may have a domain and a path
     device = getattr(settings, "DEVICE_COOKIE_NAME", "")
     kept = {device, cookie_name(), *response.cookies}
     others = [name for name in request.COOKIES if name not in kept]

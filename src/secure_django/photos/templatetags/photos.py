@@ -3,6 +3,8 @@ from typing import Any
 from django import template
 from django.db.models import Model
 from django.template import Context
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
 
 from secure_django.photos.models import WAITING, Photo, Status
 from secure_django.photos.moderation.backends import get_moderation_backend
@@ -15,6 +17,14 @@ register = template.Library()
 def image_url(photo: Photo, variant: str) -> str:
     """Return the URL of the image for a visitor who may see the photo."""
     return get_moderation_backend().image_url(photo, variant)
+
+
+@register.filter
+def size(number: int) -> str:
+    """Return a number of bytes for people: 10 MB, and 1.5 MB."""
+    text = filesizeformat(number)
+    zero = number_format(0, 1)[1:]  # with the decimal sign of the language
+    return text.replace(f"{zero}\xa0", "\xa0")
 
 
 @register.filter(name="staff_label")

@@ -20,6 +20,6 @@ def person(context: Context, person: User | None) -> dict[str, Any]:
     return {
         "person": str(person or _("a deleted user")),
         "picture": picture,
-        "initial": name[:1].upper(),
+        "initial": name[:1].upper() or "?",
         "is_shown": picture and picture.is_visible_to(context["user"], [person]),
     }

@@ -1,6 +1,5 @@
 """Django's command, safe to repeat, and without a way around the password rules."""
 
-import getpass
 import os
 import sys
 from typing import Any
@@ -11,9 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from secure_django.login.management.questions import ask_for_password
 from secure_django.user import User
-
-ATTEMPTS = 3  # as in Django's `changepassword`
 
 
 class Command(createsuperuser.Command):
@@ -52,7 +50,8 @@ class Command(createsuperuser.Command):
             with transaction.atomic():
                 user = User.objects.create_superuser(email)
                 if interactive:
-                    password = self.ask_for_password(user)
+                    refusal = "No administrator was created"
+                    password = ask_for_password(user, self.stderr, refusal)
                 elif password:
                     validate_password(password, user)
                 # Without one, the account has no log-in by password.
@@ -63,23 +62,3 @@ class Command(createsuperuser.Command):
         except (EOFError, KeyboardInterrupt):
             raise CommandError("\nCancelled: no administrator was created.") from None
         return f"{email} is an administrator now."
-
-    def ask_for_password(self, user: User) -> str:
-        """Return what was typed twice and follows the rules, in one of three attempts.
-
-        Django's `changepassword` would call the user by a name, which is not asked for.
-        """
-        for _ in range(ATTEMPTS):
-            password = getpass.getpass("Password: ")
-            if getpass.getpass("Password (again): ") != password:
-                self.stderr.write("The two passwords do not match. Try again.")
-                continue
-            try:
-                validate_password(password, user)
-            except ValidationError as error:
-                self.stderr.write("\n".join(error.messages))
-            else:
-                return password
-        raise CommandError(
-            f"No administrator was created after {ATTEMPTS} attempts. Start again."
-        )

@@ -1,6 +1,7 @@
 // Improves forms with passwords: shows what is typed, and sends a form again while the site is busy.
 // The forms work without this script.
 
+const STATUS = "p[data-busy]"; // of account/_fields.html; an input for a photo has a script of its own
 const RETRIES = 10;
 const LONGEST_WAIT = 5; // seconds
 
@@ -38,7 +39,7 @@ async function send(target, data, status) {
 async function show(answer, form) {
   if (answer.redirected) return location.assign(answer.url);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const found = page.querySelector("[data-busy]")?.closest("form");
+  const found = page.querySelector(STATUS)?.closest("form");
   document.title = page.title;
   if (!found) return document.body.replaceWith(page.body); // an error page, which has no scripts
   form.replaceWith(found);
@@ -49,7 +50,7 @@ async function show(answer, form) {
 }
 
 function enhance(form) {
-  const status = form.querySelector("[data-busy]");
+  const status = form.querySelector(STATUS);
   form.querySelectorAll("[data-show-password]").forEach(enhanceToggle);
 
   form.addEventListener("submit", async (event) => {
@@ -67,4 +68,4 @@ function enhance(form) {
   });
 }
 
-for (const status of document.querySelectorAll("[data-busy]")) enhance(status.closest("form"));
+for (const status of document.querySelectorAll(STATUS)) enhance(status.closest("form"));
