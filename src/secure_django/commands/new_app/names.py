@@ -15,6 +15,7 @@ from django.db.models import Model
 from secure_django.commands.new_app.kinds import KINDS, Bounds, Field
 from secure_django.commands.new_app.parents import find_parent
 from secure_django.commands.template_update import read_record
+from secure_django.guard.field_names import PASSWORDS, is_never_for_users
 from secure_django.guard.numbers import HUGE, SHARE
 
 WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -166,6 +167,13 @@ def check_field_name(name: str, kind: str) -> None:
             f"Each model has {name} already: choose another name for the field, such as"
             f" own_{name}."
         )
+    if is_never_for_users(name):
+        refuse(
+            f"Others decide on {name}, so no form may let users set it: choose another"
+            f" name, such as own_{name}, or add it to the model later."
+        )
+    if PASSWORDS.fullmatch(name):
+        refuse(f"No page may show a {name}, as those of an app would: leave it out.")
 
 
 def check_kind(argument: str, name: str, kind: str) -> None:
