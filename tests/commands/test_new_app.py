@@ -1,19 +1,32 @@
 """Refusals of `poe app`, and the names that its files import."""
 
 import re
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from secure_django.commands.new_app import names
 from secure_django.commands.new_app.command import main
-from secure_django.commands.new_app.kinds import IMPORTS, KINDS, Parent
+from secure_django.commands.new_app.kinds import (
+    IMPORTS,
+    KINDS,
+    Parent,
+    describe_examples,
+)
 from secure_django.commands.new_app.names import read_fields
-from secure_django.commands.new_app.writing import APP_TEMPLATE
+from secure_django.commands.new_app.writing import (
+    APP_TEMPLATE,
+    ENTRIES,
+    choose_words,
+    insert_entry,
+    rename,
+)
 from secure_django.commands.tasks import TASKS
 
 
@@ -86,6 +99,25 @@ def test_name_of_an_optional_package_is_refused(
         ("due:file", "There is no kind file: for a file, follow .*documents.md"),
         ("due:document", "follow https://example.org/t/blob/main/docs/recipes/doc"),
         ("due:date:2026", "The kind date takes nothing more: write due:date"),
+        ("rating:number", "Write rating:number:1-5, with its smallest and largest"),
+        ("our_score:decimal", "Write our_score:decimal:1-5, with"),
+        ("discount:decimal", "Write discount:decimal:0-100, with"),
+        ("rating:integer", "There is no kind integer: write rating:number:1-5, or"),
+        ("seats:number:5-1", "are 5 and 1: write the smaller value first"),
+        ("seats:number:5-5", "are 5 and 5: write the smaller value first"),
+        ("seats:number:a-b", "a-b cannot be the bounds of seats: write two whole"),
+        ("seats:number:5", "5 cannot be the bounds of seats: write two whole"),
+        ("seats:number:-5-5", "-5-5 cannot be the bounds of seats"),
+        ("seats:number:01-5", "01-5 cannot be the bounds of seats"),
+        ("seats:number:1.5-2", "write two whole numbers from 0, as in seats:number:1"),
+        ("fee:decimal:0-0.125", "write two numbers from 0 with at most two decimal"),
+        ("seats:number:0-2147483648", "too large for seats: .* be 2147483647"),
+        ("fee:decimal:0-10000000000", "the largest value can be 9999999999.99"),
+        ("rating:number:0-999999999", "the largest value can be 999999998"),
+        ("seats:photo:1-5", "The kind photo takes nothing more: write seats:photo"),
+        ("paid:yesno", "Others decide on paid, so .*, such as own_paid"),
+        ("role:choice:reader,editor", "Others decide on role"),
+        ("wifi_password:text", "No page may show a wifi_password"),
         ("level:choice", "level has no words to choose from: write level:choice:"),
         ("level:choice:a,,b", "level has an empty choice: write level:choice:"),
         ("level:choice:a,b,a", "level has the choice a twice: leave one out"),
@@ -134,9 +166,10 @@ def test_help_has_an_example_of_each_kind(capsys: pytest.CaptureFixture[str]) ->
         main("", [], admin=False)
     assert text.strip() == str(end.value)
     (fields,) = [arg for arg in TASKS["app"]["args"] if arg["name"] == "fields"]
-    for kind in KINDS.values():
-        assert f"  {kind.example} " in text
-        assert kind.example in " ".join(fields["help"].split())
+    for example, meaning in describe_examples():
+        assert re.search(rf"  {example} +{meaning}\n", text)
+        assert example in " ".join(fields["help"].split())
+    assert {"seats:number", "rating:number:1-5"} < dict(describe_examples()).keys()
 
 
 def test_project_without_a_place_for_the_app_is_left_as_it_was(project: Path) -> None:
@@ -177,3 +210,86 @@ def test_number_of_an_app_is_never_negative(kind: str) -> None:
     assert field.clean(0, None) == 0
     with pytest.raises(ValidationError):
         field.clean(-1, None)
+
+
+@pytest.mark.parametrize(
+    ("argument", "smallest", "largest"),
+    [
+        ("rating:number:1-5", 1, 5),
+        ("discount:decimal:0-100", 0, 100),
+        ("fee:decimal:0.10-9.90", Decimal("0.10"), Decimal("9.90")),
+    ],
+)
+def test_number_with_bounds_has_them_in_the_model_and_in_the_form(
+    argument: str, smallest: Decimal | int, largest: Decimal | int
+) -> None:
+    (field,) = read_fields([argument], "notes")
+    names = {
+        "Decimal": Decimal,
+        "MaxValueValidator": MaxValueValidator,
+        "MinValueValidator": MinValueValidator,
+        "_": str,
+        "forms": forms,
+        "models": models,
+    }
+    code = field.model_line.partition(" = ")[2]
+    model_field = eval(code, names)  # noqa: S307 - code of the package
+    assert model_field.clean(smallest, None) == smallest
+    assert model_field.clean(largest, None) == largest
+    step = Decimal("0.01") if "decimal" in argument else 1
+    for outside in (smallest - step, largest + step):
+        with pytest.raises(ValidationError):
+            model_field.clean(outside, None)
+    widgets = eval(f"{{{field.widget_item}}}", names)  # noqa: S307
+    form_field = model_field.formfield(widget=widgets[field.name])
+    attributes = form_field.widget.attrs
+    assert (str(attributes["min"]), str(attributes["max"])) == (
+        str(smallest),
+        str(largest),
+    )
+
+
+def test_newest_app_is_the_last_in_each_list_but_that_of_imports() -> None:
+    texts = {
+        "config/settings.py": "INSTALLED_APPS = [\n    # `poe app` names new apps"
+        ' above this line.\n    "users",\n]\n',
+        "config/urls.py": "urlpatterns = [\n    # `poe app` names new apps above"
+        ' this line.\n    path("", include("gallery.urls")),\n]\n',
+        "templates/_app_menu.html": "{# The entries of your apps. #}",
+        "pyproject.toml": "root_packages = [\n]\nlayers = [\n"
+        '    "config",\n    "users",\n]\n',
+    }
+    for app in ("courses", "lessons", "films"):
+        for entry in ENTRIES:
+            insert_entry(entry, texts, choose_words(app))
+    imports = texts.pop("pyproject.toml")
+    for path, text in texts.items():
+        places = [text.index(app) for app in ("courses", "lessons", "films")]
+        assert places == sorted(places), path
+        assert text.count("\n") >= 4, path
+    assert texts["config/settings.py"].index("films") < texts[
+        "config/settings.py"
+    ].index("# `poe app`")
+    *_, layers = imports.partition("layers = [\n")
+    assert re.findall(r"\w+", layers) == [
+        "config",
+        "films",
+        "lessons",
+        "courses",
+        "users",
+    ]
+
+
+def test_list_without_its_mark_takes_an_app_first() -> None:
+    texts = {"config/settings.py": 'INSTALLED_APPS = [\n    "users",\n]\n'}
+    insert_entry(ENTRIES[0], texts, choose_words("films"))
+    assert texts["config/settings.py"].startswith('INSTALLED_APPS = [\n    "films",\n')
+
+
+def test_words_of_an_app_follow_its_name() -> None:
+    words = choose_words("shopping_lists")
+    text = rename("notes, Notes, Note, note, a note, All notes", words)
+    assert text == (
+        "shopping_lists, Shopping lists, ShoppingList, shoppinglist, a shopping list,"
+        " All shopping lists"
+    )

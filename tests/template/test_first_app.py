@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,17 @@ CARDS = """() => [...document.querySelectorAll(".cards > li")].map((card) =>
   [...card.children]
     .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
     .map((part) => part.localName))"""
+# The middles of what stands between the words below the heading and the cards.
+MIDDLES = """() => {
+  const bottom = document.querySelector(".lead").getBoundingClientRect().bottom;
+  return [...document.querySelectorAll("main :is(a, button, input, label, span)")]
+    .filter((part) => part.checkVisibility() && part.offsetWidth > 1)
+    .filter((part) => !part.closest(".cards"))
+    .map((part) => part.getBoundingClientRect())
+    .filter((box) => box.top >= bottom)
+    .map((box) => (box.top + box.bottom) / 2)
+    .sort((a, b) => a - b);
+}"""
 DELETE_ROW = "/notes/<pk>/delete/                          log-in 200 "
 DELETE = """
 from notes.models import Note
@@ -132,6 +144,8 @@ FIELDS = (
     "due:date",
     "seats:number",
     "price:decimal",
+    "rating:number:1-5",
+    "discount:decimal:0-99.90",
     "opens:time",
     "ends:datetime",
     "urgent:yesno",
@@ -232,12 +246,21 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             check_accessibility(page)
             page.get_by_role("link", name="Add").click()
             check_accessibility(page)
+            page.get_by_role("link", name="Cancel").press("Enter")
+            expect(page).to_have_url(f"{site.url}/notes/")
+            page.get_by_role("link", name="Add").click()
             page.get_by_label("Title").fill("W" * 60)
             page.get_by_label("Text").fill("Words")
             page.get_by_role("button", name="Save").click()
             check_accessibility(page)  # the note's page
+            url = page.url
             page.get_by_role("link", name="Edit").click()
             check_accessibility(page)
+            page.get_by_role("link", name="Cancel").press("Enter")
+            expect(page).to_have_url(url)
+            page.get_by_role("link", name="All notes").press("Enter")
+            expect(page).to_have_url(f"{site.url}/notes/")
+            page.goto(f"{url}edit/")
             page.get_by_label("Title").evaluate(
                 "input => { input.required = false; input.value = ' ' }"
             )
@@ -250,6 +273,26 @@ def test_pages_of_a_new_app_are_accessible(project: Project, browse: Browse) -> 
             assert table.evaluate("table => table.scrollWidth > table.clientWidth") == (
                 options == PHONE
             )
+
+
+@whole
+def test_list_on_a_phone_begins_after_two_rows(
+    project: Project, browse: Browse
+) -> None:
+    folder = project(ALL_OFF)
+    make(folder, "notes", "due:date", "rating:number:1-5", "opens:time", "cover:photo")
+    with serve(folder, CREATE_USERS + NOTES) as site:
+        page = browse(site.url, java_script_enabled=False, **PHONE)
+        log_in(page, OWNER)
+        page.goto("/notes/")
+        middles = page.evaluate(MIDDLES)
+        assert sum(lower - upper > 12 for upper, lower in pairwise(middles)) == 1
+        page.get_by_role("link", name="Title").click()
+        titles = page.locator(".cards h2")
+        expect(titles).to_have_text(["Bread", "Milk"])
+        page.get_by_label("Search titles").fill("mil")
+        page.get_by_role("button", name="Search").click()
+        expect(titles).to_have_text(["Milk"])
 
 
 @whole

@@ -14,7 +14,9 @@ QUANTITY = re.compile(
     r"|places|points|price|quantity|seats|size|stock|tickets|total|units|weeks|years)"
 )
 # Names of what has a scale.
-SHARE = re.compile(r"(.*_)?(discount|percent|percentage|rating|score|stars)")
+SHARE = re.compile(
+    r"(.*_)?((?P<percentage>discount|percent|percentage)|rating|score|stars)"
+)
 
 
 def is_number(field: Any) -> bool:

@@ -1,15 +1,10 @@
 """Which fields are rights: by their names, and by what tables say."""
 
-import re
 from typing import Any
 
+from secure_django.guard.field_names import RIGHTS
 from secure_django.guard.tables import FURTHER_RIGHTS, NO_RIGHTS
 
-# Only staff get forms with these.
-RIGHTS = re.compile(
-    r"(is|has|may|can)_|(.*_)?(status|state|roles?)$"
-    r"|(active|approved|confirmed|paid|published|verified)"
-)
 NAMES_OF_FURTHER_RIGHTS = {label.partition(".")[2] for label in FURTHER_RIGHTS}
 
 

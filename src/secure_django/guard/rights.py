@@ -1,22 +1,16 @@
 """What a request takes: an owner, a right, a status, an account."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from secure_django.guard.access import app_of
 from secure_django.guard.advice import ADVICE
 from secure_django.guard.attempts import Attempt
+from secure_django.guard.field_names import NEVER_MEANT
 from secure_django.guard.retries import without
 from secure_django.guard.right_names import is_named_right, is_right
 from secure_django.guard.sending import Change
 from secure_django.guard.users import EMAIL, User, email_of
-
-# A form may offer a state or a switch on purpose, but hardly these.
-NEVER_MEANT = re.compile(
-    r"(is_)?(admin|approved|confirmed|featured|paid|promoted|staff|superuser|verified)"
-    r"|roles?"
-)
 
 
 def taken(attempt: Attempt) -> Iterator[str]:

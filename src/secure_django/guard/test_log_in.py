@@ -11,6 +11,7 @@ from django.shortcuts import resolve_url
 
 from secure_django.guard.access import OWN_ROUTES
 from secure_django.guard.asked import route_of
+from secure_django.guard.field_names import PASSWORDS
 from secure_django.guard.findings import Findings, faults_of_redirect
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.queries import with_query
@@ -18,7 +19,6 @@ from secure_django.guard.rows import Values
 from secure_django.guard.sending import Answer, Sender
 from secure_django.guard.typed import EVIL, EVIL_HOST, PASSWORD
 from secure_django.guard.users import email_of
-from secure_django.guard.values import PASSWORDS
 
 
 @pytest.mark.control("V3.7.2")

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models
 
 from secure_django.guard.access import app_of
+from secure_django.guard.field_names import PASSWORDS
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import names_of_view
 from secure_django.guard.reached import reached_models
@@ -22,7 +23,6 @@ from secure_django.guard.typed import EVIL_HOST, OUTSIDER, PASSWORD, TEXT
 from secure_django.guard.users import User
 from secure_django.guard.world import World
 
-PASSWORDS = re.compile(r"(.*_)?(password|passphrase|passcode)[12]?")
 TARGETS = {"next", "url", "back", "return_to", "redirect"}
 ANY_KEY = re.compile("pk|ids?|.*_(pk|ids?)")
 

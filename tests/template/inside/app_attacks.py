@@ -25,6 +25,8 @@ VALUES = {
     "due": "2026-02-03",
     "seats": "3",
     "price": "12.50",
+    "rating": "5",
+    "discount": "99.90",
     "opens": "10:30",
     "ends": "2026-02-03T10:30",
     "urgent": "on",
@@ -115,7 +117,15 @@ def test_each_kind_is_shown_and_edited_as_it_was_entered(
     url = client.post("/shopping_lists/create/", data).headers["Location"]
     parent = f'<a href="{note.get_absolute_url()}">Parent</a>'
     page = client.get(url).text
-    for shown in ("12.50", "Very hard", 'href="mailto:ann@', "Yes", "10:30", parent):
+    for shown in (
+        "12.50",
+        "99.90",
+        "Very hard",
+        'href="mailto:ann@',
+        "Yes",
+        "10:30",
+        parent,
+    ):
         assert shown in page
     form = client.get(f"{url}edit/").text
     for name, value in (VALUES | {"urgent": "checked", "level": "selected"}).items():
@@ -131,6 +141,10 @@ def test_each_kind_is_shown_and_edited_as_it_was_entered(
         ("price", "NaN"),
         ("price", "1e400"),
         ("price", "1.234"),
+        ("rating", "6"),
+        ("rating", "0"),
+        ("discount", "99.91"),
+        ("discount", "-0.01"),
         ("seats", "9" * 400),
         ("opens", "25:00"),
         ("ends", "9999-12-31T23:59"),

@@ -1,5 +1,6 @@
 """The kinds of fields, and how a field is written in each file of an app."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
@@ -22,6 +23,9 @@ class Kind(NamedTuple):
     test_value: str = ""  # empty for a file and for a key
     widget: str = ""  # empty for Django's own
     is_ordered: bool = False  # encrypted texts cannot be
+    bounds_example: str = ""  # empty if a value has no bounds
+    bounds_meaning: str = ""
+    bounded_model: str = ""  # with SMALLEST and LARGEST in place of numbers
 
 
 def input_of(widget: str, kind: str, date_format: str) -> str:
@@ -40,6 +44,8 @@ def encrypted(length: int, *options: str) -> str:
     return f"EncryptedTextField({', '.join(arguments)})"
 
 
+BOUNDS = "validators=[MinValueValidator(SMALLEST), MaxValueValidator(LARGEST)]"
+BOUNDED_WIDGET = 'forms.NumberInput({"min": MIN, "max": MAX})'
 KINDS = {
     "text": Kind(
         "remarks:text",
@@ -53,6 +59,10 @@ KINDS = {
         optional("PositiveIntegerField"),
         "3",
         is_ordered=True,
+        bounds_example="rating:number:1-5",
+        bounds_meaning="a whole number from 1 to 5",
+        # The input of a PositiveIntegerField begins at 0, whatever its bounds.
+        bounded_model=optional("IntegerField", BOUNDS),
     ),
     "decimal": Kind(
         "price:decimal",
@@ -65,6 +75,11 @@ KINDS = {
         ),
         '"12.50"',
         is_ordered=True,
+        bounds_example="discount:decimal:0-100",
+        bounds_meaning="a number from 0 to 100 with two decimal places",
+        bounded_model=optional(
+            "DecimalField", "max_digits=12", "decimal_places=2", BOUNDS
+        ),
     ),
     "date": Kind(
         "start:date",
@@ -132,6 +147,8 @@ KINDS = {
 }
 # The imports of a model whose lines contain the word. Ruff sorts them.
 IMPORTS = {
+    "Decimal(": "from decimal import Decimal",
+    "MaxValueValidator": "from django.core.validators import MaxValueValidator",
     "MinValueValidator": "from django.core.validators import MinValueValidator",
     "PhotoField": "from secure_django.photos.fields import PhotoField",
     "URLValidator": "from django.core.validators import URLValidator",
@@ -149,11 +166,35 @@ class Parent(NamedTuple):
     has_page: bool  # get_absolute_url
 
 
+class Bounds(NamedTuple):
+    """The smallest and the largest value, as they were written."""
+
+    smallest: str
+    largest: str
+
+    def write(self, code: str) -> str:
+        """Return code with these values."""
+        code = code.replace("SMALLEST", as_decimal(self.smallest))
+        code = code.replace("LARGEST", as_decimal(self.largest))
+        code = code.replace("MIN", as_attribute(self.smallest))
+        return code.replace("MAX", as_attribute(self.largest))
+
+
+def as_decimal(number: str) -> str:
+    # As a float, 0.1 is more than the decimal 0.1.
+    return f'Decimal("{number}")' if "." in number else number
+
+
+def as_attribute(number: str) -> str:
+    return f'"{number}"' if "." in number else number
+
+
 class Field(NamedTuple):
     name: str
     kind: str
     choices: tuple[str, ...] = ()
     parent: Parent | None = None
+    bounds: Bounds | None = None
 
     def write(self, code: str) -> str:
         """Return code with the names of this field."""
@@ -164,6 +205,8 @@ class Field(NamedTuple):
             code = code.replace("FIRST", f'"{self.choices[0]}"')
         if self.parent:
             code = code.replace("MODEL", self.parent.model)
+        if self.bounds:
+            code = self.bounds.write(code)
         return code.replace("NAME", self.name)
 
     @property
@@ -181,7 +224,9 @@ class Field(NamedTuple):
 
     @property
     def model_line(self) -> str:
-        return self.write(f"    NAME = {KINDS[self.kind].model}\n")
+        kind = KINDS[self.kind]
+        code = kind.bounded_model if self.bounds else kind.model
+        return self.write(f"    NAME = {code}\n")
 
     @property
     def form_line(self) -> str:
@@ -189,12 +234,14 @@ class Field(NamedTuple):
 
     @property
     def widget_item(self) -> str:
-        widget = KINDS[self.kind].widget
+        widget = BOUNDED_WIDGET if self.bounds else KINDS[self.kind].widget
         return self.write(f'"NAME": {widget}') if widget else ""
 
     @property
     def test_item(self) -> str:
         value = KINDS[self.kind].test_value
+        if self.bounds:
+            value = as_attribute(self.bounds.smallest)
         return self.write(f', "NAME": {value}') if value else ""
 
     def page(self, part: str) -> str:
@@ -209,13 +256,23 @@ class Field(NamedTuple):
         return PAGES[kind]
 
 
+def describe_examples() -> Iterator[tuple[str, str]]:
+    """Return each example of a field, with its meaning."""
+    for kind in KINDS.values():
+        yield kind.example, kind.meaning
+        if kind.bounds_example:
+            yield kind.bounds_example, kind.bounds_meaning
+
+
 def list_examples() -> str:
     """Return an example of each kind, in few lines."""
-    return fill(", ".join(kind.example for kind in KINDS.values()), WIDTH)
+    examples = (example for example, _ in describe_examples())
+    return fill(", ".join(examples), WIDTH)
 
 
 def describe_kinds() -> str:
     """Return the kinds with their examples, a line each."""
-    width = max(len(kind.example) for kind in KINDS.values())
-    lines = [f"  {kind.example:<{width}}  {kind.meaning}" for kind in KINDS.values()]
+    examples = list(describe_examples())
+    width = max(len(example) for example, _ in examples)
+    lines = [f"  {example:<{width}}  {meaning}" for example, meaning in examples]
     return "\n".join(["Fields, each with an example:", *lines])

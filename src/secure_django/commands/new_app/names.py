@@ -3,17 +3,20 @@
 import re
 import sys
 from collections import Counter
+from decimal import Decimal
 from difflib import get_close_matches
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from django.db.models import Model
 
-from secure_django.commands.new_app.kinds import KINDS, Field
+from secure_django.commands.new_app.kinds import KINDS, Bounds, Field
 from secure_django.commands.new_app.parents import find_parent
 from secure_django.commands.template_update import read_record
+from secure_django.guard.field_names import PASSWORDS, is_never_for_users
+from secure_django.guard.numbers import HUGE, SHARE
 
 WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SHORTEST = 2
@@ -61,6 +64,24 @@ OTHER_WORDS = {
     "string": "text",
     "textarea": "text",
     "timestamp": "datetime",
+}
+
+
+class Size(NamedTuple):
+    """How a bound of a kind is written, and how large it can be."""
+
+    pattern: str
+    words: str
+    largest: str
+
+
+SIZES = {
+    "number": Size(r"0|[1-9][0-9]*", "two whole numbers from 0", "2147483647"),
+    "decimal": Size(
+        r"(?:0|[1-9][0-9]*)(?:\.[0-9]{1,2})?",
+        "two numbers from 0 with at most two decimal places",
+        "9999999999.99",
+    ),
 }
 
 
@@ -123,6 +144,8 @@ def read_field(argument: str, app: str) -> Field:
         if isinstance(parent, str):
             refuse(f"{argument} does not work: {parent}")
         return Field(name, kind, parent=parent)
+    if KINDS[kind].bounds_example:
+        return Field(name, kind, bounds=read_bounds(name, kind, details))
     if details:
         refuse(f"The kind {kind} takes nothing more: write {name}:{kind}.")
     return Field(name, kind)
@@ -144,6 +167,13 @@ def check_field_name(name: str, kind: str) -> None:
             f"Each model has {name} already: choose another name for the field, such as"
             f" own_{name}."
         )
+    if is_never_for_users(name):
+        refuse(
+            f"Others decide on {name}, so no form may let users set it: choose another"
+            f" name, such as own_{name}, or add it to the model later."
+        )
+    if PASSWORDS.fullmatch(name):
+        refuse(f"No page may show a {name}, as those of an app would: leave it out.")
 
 
 def check_kind(argument: str, name: str, kind: str) -> None:
@@ -168,6 +198,8 @@ def suggest(name: str, kind: str) -> str:
     if nearest == "document":
         return f"for a file, follow {documents_recipe()}."
     _, _, ending = KINDS[nearest].example.partition(":")
+    if KINDS[nearest].bounds_example and SHARE.fullmatch(name):
+        ending = f"{nearest}:{usual_bounds(name)}"
     return f"write {name}:{ending}, or one of {list_kinds()}."
 
 
@@ -177,6 +209,53 @@ def list_kinds() -> str:
 
 def documents_recipe() -> str:
     return f"{read_record()['template']}/blob/main/docs/recipes/documents.md"
+
+
+def read_bounds(name: str, kind: str, details: str) -> Bounds | None:
+    """Return the smallest and the largest value of `1-5`."""
+    example = f"{name}:{kind}:{usual_bounds(name)}"
+    if not details:
+        if SHARE.fullmatch(name):
+            refuse(
+                f"Write {example}, with its smallest and largest value: without them,"
+                " users could store any number."
+            )
+        return None
+    size = SIZES[kind]
+    match = re.fullmatch(f"({size.pattern})-({size.pattern})", details)
+    if not match:
+        refuse(
+            f"{details} cannot be the bounds of {name}: write {size.words}, as in"
+            f" {example}."
+        )
+    bounds = Bounds(*match.groups())
+    check_bounds(name, bounds, largest_of(name, kind), example)
+    return bounds
+
+
+def check_bounds(name: str, bounds: Bounds, most: Decimal, example: str) -> None:
+    if Decimal(bounds.smallest) >= Decimal(bounds.largest):
+        refuse(
+            f"The bounds of {name} are {bounds.smallest} and {bounds.largest}: write"
+            f" the smaller value first, as in {example}."
+        )
+    if Decimal(bounds.largest) > most:
+        refuse(
+            f"{bounds.largest} is too large for {name}: the largest value can be"
+            f" {most}."
+        )
+
+
+def largest_of(name: str, kind: str) -> Decimal:
+    """Return what a field can store; the guard takes HUGE for any number."""
+    most = Decimal(SIZES[kind].largest)
+    return min(most, Decimal(HUGE - 1)) if SHARE.fullmatch(name) else most
+
+
+def usual_bounds(name: str) -> str:
+    """Return bounds that a number of this name could have."""
+    match = SHARE.fullmatch(name)
+    return "0-100" if match and match["percentage"] else "1-5"
 
 
 def read_choices(name: str, details: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from secure_django.commands.programs import NotRun, run
 
 APP_TEMPLATE = BESIDE / "app_template"
 CARDS = (BESIDE / "cards.html").read_text("utf-8")
+ORDER = (BESIDE / "order.html").read_text("utf-8")
 PARENT_TEST = (BESIDE / "parent_test.py-tpl").read_text("utf-8")
 # How many fields a table shows, and a card.
 MOST_COLUMNS = 5
@@ -33,7 +34,7 @@ OWN_CHOICE = """\
         NAME.queryset = MODEL.objects.filter(owner=self.owner)
 """
 # The words for the app in app_template/.
-WORDS = re.compile(r"\ba note\b|notes|Notes|Note|note")
+WORDS = re.compile(r"\ba note\b|\bAll notes\b|notes|Notes|Note|note")
 
 
 class Entry(NamedTuple):
@@ -44,12 +45,15 @@ class Entry(NamedTuple):
     text: str
 
 
+# The lines of earlier apps, if the mark of the template still follows them.
+EARLIER = r"(?:[^\]]*?(?=^    # `poe app` names))?"
 INCLUDE = '    path("notes/", include("notes.urls")),\n'
 MENU_ENTRY = (BESIDE / "menu_entry.html").read_text("utf-8")
 ENTRIES = [
-    Entry("config/settings.py", r"^INSTALLED_APPS = \[\n", '    "notes",\n'),
-    Entry("config/urls.py", r"^urlpatterns = \[\n", INCLUDE),
-    Entry("templates/_app_menu.html", r"\A.*\n", MENU_ENTRY),
+    Entry("config/settings.py", rf"^INSTALLED_APPS = \[\n{EARLIER}", '    "notes",\n'),
+    Entry("config/urls.py", rf"^urlpatterns = \[\n{EARLIER}", INCLUDE),
+    Entry("templates/_app_menu.html", r"\Z", MENU_ENTRY),
+    # An app imports only apps below it, such as that of a parent: a newer one is above.
     Entry("pyproject.toml", r"^root_packages = \[\n", '    "notes",\n'),
     Entry("pyproject.toml", r'^layers = \[\n    "config",\n', '    "notes",\n'),
 ]
@@ -81,12 +85,15 @@ def create_app(
 
 
 def insert_entry(entry: Entry, texts: dict[str, str], words: dict[str, str]) -> None:
-    text = texts.get(entry.path, "")
-    match = re.search(entry.place, text, re.MULTILINE)
-    if not match:
+    text = texts.get(entry.path)
+    match = None if text is None else re.search(entry.place, text, re.MULTILINE)
+    if text is None or match is None:
         raise NotRun(f"{entry.path} has no place for it")
-    end = match.end()
-    texts[entry.path] = text[:end] + rename(entry.text, words) + text[end:]
+    before = text[: match.end()]
+    after = text[match.end() :]
+    if before and not before.endswith("\n"):
+        before += "\n"
+    texts[entry.path] = before + rename(entry.text, words) + after
 
 
 def edit_text(text: str, edits: dict[str, str], words: dict[str, str]) -> str:
@@ -196,7 +203,12 @@ def edit_list(fields: list[Field]) -> dict[str, str]:
         start = page.index('<div class="table')
         table = page[start : page.index("{% include", page.index("</table>"))]
         load = f"{PAGES['extends']}\n"
-        return {load: f"{load}{PAGES['load']}\n", table: write_cards(photo, columns)}
+        search = indent(2, PAGES["search"])
+        return {
+            load: f"{load}{PAGES['load']}\n",
+            search: search + write_order(columns),
+            table: write_cards(photo, columns),
+        }
     if not columns:
         return {}
     heads = [
@@ -209,14 +221,19 @@ def edit_list(fields: list[Field]) -> dict[str, str]:
     }
 
 
-def write_cards(photo: Field, columns: list[Field]) -> str:
+def write_order(columns: list[Field]) -> str:
     orders = [field.page("order") for field in columns if is_ordered(field)]
-    metas = [field.page("meta") for field in columns]
     if not columns:
         orders = [PAGES["created-order"]]
+    links = indent(4, PAGES["title-order"], *orders)
+    return ORDER.replace("    ORDER\n", links)
+
+
+def write_cards(photo: Field, columns: list[Field]) -> str:
+    metas = [field.page("meta") for field in columns]
+    if not columns:
         metas = [PAGES["created-meta"]]
-    text = CARDS.replace("  ORDER\n", indent(2, PAGES["title-order"], *orders))
-    text = text.replace("    PHOTO\n", indent(4, photo.page("thumbnail")))
+    text = CARDS.replace("    PHOTO\n", indent(4, photo.page("thumbnail")))
     return text.replace("    META\n", indent(4, *metas))
 
 
@@ -278,6 +295,7 @@ def choose_words(name: str) -> dict[str, str]:
         "notes": name,
         "Notes": title,
         "Note": model,
+        "All notes": f"All {title.lower()}",
         "a note": f"{article} {singular.replace('_', ' ')}",
         "note": model.lower(),
     }
