@@ -81,7 +81,7 @@ class AccountAdapter(DefaultAccountAdapter):
             forget_device(request, response, user)
         else:
             remember_device(request, response, user)
-        remember_language(response, user)
+        remember_language(request, response, user)
         return response
 
     def validation_error(self, code: str, *args: object) -> Any:

@@ -39,7 +39,7 @@ def profile(request: UserRequest) -> HttpResponse:
         form.save()
         response = redirect("account_profile")
         if "language" in form.changed_data:
-            remember_language(response, user)
+            remember_language(request, response, user)
         with in_language_of(user):
             messages.success(request, _("Saved."))
         return response

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language, override
 
 __all__ = ["in_language_of"]
@@ -35,14 +35,14 @@ def in_language_of(user: Any) -> Iterator[None]:
         yield
 
 
-def remember_language(response: HttpResponse, user: Any) -> None:
+def remember_language(request: HttpRequest, response: HttpResponse, user: Any) -> None:
     """Let LocaleMiddleware read the user's language, as Django's set_language does.
 
     Without a chosen one, a cookie of whoever used the browser before is deleted.
     """
     language = language_of(user)
     if not language:
-        forget_language(response)
+        forget_language(request, response)
         return
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
@@ -56,9 +56,9 @@ def remember_language(response: HttpResponse, user: Any) -> None:
     )
 
 
-def forget_language(response: HttpResponse) -> None:
-    """Leave the language to the browser, if the site has more than one."""
-    if not languages():
+def forget_language(request: HttpRequest, response: HttpResponse) -> None:
+    """Leave the language to the browser, if it has sent a cookie with another."""
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         return
     response.delete_cookie(
         settings.LANGUAGE_COOKIE_NAME,

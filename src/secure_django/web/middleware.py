@@ -117,8 +117,7 @@ def delete_cookies(request: HttpRequest, response: HttpResponse) -> None:
     Clear-Site-Data could make no exception. The number is bounded, as proxies bound the
     headers of a response.
     """
-    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
-        forget_language(response)  # it may have a domain and a path
+    forget_language(request, response)  # its cookie may have a domain and a path
     device = getattr(settings, "DEVICE_COOKIE_NAME", "")
     kept = {device, cookie_name(), *response.cookies}
     others = [name for name in request.COOKIES if name not in kept]
