@@ -125,7 +125,7 @@ def test_readme_says_the_figures_of_the_measurements(pristine: Project) -> None:
     unseen = (ROOT / "benchmarks" / "unseen" / "README.md").read_text("utf-8")
     row = r"^\| all \| (\d+) .*\| \*\*(\d+) .*\| (\d+) \(\d+\) \| \d+ \(\d+\) \|$"
     ((all_of_them, noticed, bandit),) = re.findall(row, unseen, re.MULTILINE)
-    assert f"features with {all_of_them} weaknesses" in README
+    assert f"Of {all_of_them} weaknesses in twelve features" in README
     assert f"checks named {noticed}, and Bandit {bandit}:" in README
     lines = {
         kind: count(pristine(extreme.answers)).lines

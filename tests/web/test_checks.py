@@ -46,6 +46,15 @@ def test_copy_whose_original_has_changed_is_named(copy: Path) -> None:
     assert present_hash() in str(message.hint)
 
 
+def test_copied_text_of_an_email_is_compared_too(copy: Path) -> None:
+    text = copy.parent / "account" / "email" / "email_confirmation_message.txt"
+    text.parent.mkdir(parents=True)
+    text.write_text("{# original: 000000000000 #}\nmine", encoding="utf-8")
+    (message,) = check_copied_templates()
+    assert message.id == "secure_django.W301"
+    assert str(text) in message.msg
+
+
 def test_copy_without_an_original_is_named(copy: Path) -> None:
     gone = copy.with_name("gone.html")
     gone.write_text("{# original: 000000000000 #}\nmine", encoding="utf-8")

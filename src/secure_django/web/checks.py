@@ -12,6 +12,8 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 
 # The first line of a copy has the beginning of the hash of its original.
 ORIGINAL = re.compile(rb"\{# original: ([0-9a-f]{12}) #\}")
+# Pages, and texts of emails.
+ENDINGS = {".html", ".txt"}
 
 
 @register(Tags.templates)
@@ -21,7 +23,8 @@ def check_copied_templates(**kwargs: Any) -> list[CheckMessage]:
         message
         for options in settings.TEMPLATES
         for folder in options.get("DIRS", ())
-        for path in sorted(Path(folder).rglob("*.html"))
+        for path in sorted(Path(folder).rglob("*.*"))
+        if path.suffix in ENDINGS
         for message in check_copy(path, path.relative_to(folder))
     ]
 
