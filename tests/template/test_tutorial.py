@@ -40,7 +40,7 @@ def test_tutorial_leads_to_a_product_whose_tests_pass(
     deliver(project, tmp_path)
     assert project.folder.name == "far-hills"
     settings = (project.folder / "config" / "settings.py").read_text(encoding="utf-8")
-    assert '"lessons",\n    "courses",\n' in settings
+    assert '"courses",\n    "lessons",\n' in settings
     assert read_own(project.folder) == read_own(EXAMPLE), (
         f"example/ is not what the tutorial builds: write it again by `{COMMAND}`"
     )
