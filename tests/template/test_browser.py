@@ -109,7 +109,7 @@ def test_large_file_is_rejected_by_browser_and_server(
     log_in(page, OWNER)
     fill_in(page, "Large", b"x" * (11 * 1024**2))
     photo, status = page.get_by_label("Photo"), page.get_by_role("status").first
-    expect(status).to_have_text("This file is larger than the limit of 10.0\xa0MB.")
+    expect(status).to_have_text("This file is larger than the limit of 10\xa0MB.")
     expect(photo).to_have_attribute("aria-invalid", "true")
     expect(photo).to_be_focused()
     posted = []
