@@ -387,7 +387,8 @@ def test_picture_of_a_profile_is_sent_once_and_waits(
             "buffer": encode(landscape(3, (600, 600))),
         }
     )
-    page.get_by_role("button", name="Save").click()
+    form = page.locator("form", has=page.get_by_label("Picture"))
+    form.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     expect(page.get_by_text("Waiting for review")).to_be_visible()
     expect(page.get_by_role("img", name="Present photo")).to_be_visible()
