@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.support.baking import (
     ALL_OFF,
@@ -125,9 +123,10 @@ def test_index_and_release_have_what_the_tag_builds(
         assert (published / name).read_bytes() == content
 
 
-def test_sbom_of_a_release_is_valid_and_has_licenses(
+def test_sbom_of_a_release_names_what_extras_bring_with_licenses(
     releases: Releases, tmp_path: Path
 ) -> None:
+    """That its format is valid, the tests of the scans show, which write it too."""
     runner = Runner(releases.at_tag, tmp_path / "workflow")
     [script] = [step for step in runner.jobs["try"]["steps"] if "env" in step]
     clone(releases.origin, tmp_path / "clone")
@@ -136,7 +135,6 @@ def test_sbom_of_a_release_is_valid_and_has_licenses(
     environment = script["env"] | {"UV_PROJECT_ENVIRONMENT": sys.prefix}
     run(tmp_path / "clone", "bash", "-e", "-c", script["run"], **environment)
     text = (tmp_path / "clone" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8")
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     sbom = json.loads(text)
     component = sbom["metadata"]["component"]
     assert f"v{component['version']}" == releases.tag
