@@ -314,7 +314,7 @@ def test_failed_schedule_opens_or_updates_one_issue(
     assert "github.event_name == 'schedule'" in job["if"]
     for name in needs(job):
         assert f"needs.{name}.result != 'success'" in job["if"]
-    assert needs(job) == {"test", "everywhere"}
+    assert needs(job) == {"test", "everywhere", "django"}
     gh = tmp_path / "gh"
     gh.write_text(GH, encoding="utf-8")
     gh.chmod(0o755)
