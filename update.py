@@ -29,6 +29,8 @@ VENDOR = "vendor"
 # What is in that folder by the template, and the patch that keeps a project's edits.
 PACKAGE = ("secure-django", "secure-django.sha256")
 PATCH = Path("secure-django.patch")
+# Says where a new project takes the package from.
+SOURCE = "_package"
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = (
     "uv",
@@ -459,6 +461,9 @@ def generate_project(folder: Path, commit: str, answers: Answers) -> Path:
     output = folder / "project"
     options = ("--no-input", "--config-file", str(config), "--output-dir", str(output))
     words = [f"{name}={answer}" for name, answer in answers.items()]
+    # Both sides of the merge, so that a project keeps the source that it has.
+    if SOURCE in read_prompts(commit):
+        words.append(f"{SOURCE}=vendor")
     # The hooks leave files in the temporary folder.
     env = {"TMPDIR": str(folder)}
     run(*COOKIECUTTER, *options, str(TEMPLATE), *words, env=env)

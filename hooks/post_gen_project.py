@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import secrets
 import shlex
 import shutil
@@ -72,6 +73,10 @@ HASHES = VENDOR.with_suffix(".sha256")
 # No public index takes a version with a local part, so none can serve it in our place.
 VERSION = f'version = "{ANSWERS["_version"]}"'
 VENDORED_VERSION = f'version = "{ANSWERS["_version"]}+vendored"'
+
+# Where the package comes from: "vendor", "index" for the public one, or the URL of one.
+SOURCE = str(ANSWERS["_package"])
+PINS = RAW.parent / "src" / "secure_django" / "commands" / "pins.py"
 
 FERNET_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 ENV = f"""\
@@ -150,6 +155,27 @@ def copy_package(template: Path) -> None:
     HASHES.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
+def check_source() -> None:
+    """End if the package cannot come from what `_package` says."""
+    if SOURCE in {"vendor", "index"}:
+        return
+    if "://" not in SOURCE:
+        sys.exit(f"_package is vendor, index or the URL of an index, not {SOURCE}.")
+    problem = runpy.run_path(str(PINS))["url_problem"](SOURCE)
+    if problem:
+        sys.exit(problem)
+
+
+def take_from_index() -> None:
+    """Take the package from an index, as `poe package index` does."""
+    metadata = Path("pyproject.toml")
+    pin_on_index = runpy.run_path(str(PINS))["pin_on_index"]
+    url = "" if SOURCE == "index" else SOURCE
+    text = pin_on_index(metadata.read_text(encoding="utf-8"), url)
+    metadata.write_text(text, encoding="utf-8", newline="\n")
+    remove(VENDOR.parent)
+
+
 def copy_template(name: str, source: Path) -> None:
     """Copy a page, so that the team has it at hand, with the hash of its original."""
     content = read_normalized(source)
@@ -218,6 +244,7 @@ def digest() -> str:
 RELEASE = f"v{ANSWERS['_version']}"
 RELEASE_COMMIT = commit_of(f"refs/tags/{RELEASE}")
 
+check_source()
 for pattern in LEFTOVERS:
     for leftover in list(Path().glob(pattern)):
         remove(leftover)
@@ -237,6 +264,10 @@ origin = {
     "digest": digest(),
     "package": hashlib.sha256(HASHES.read_bytes()).hexdigest(),
 }
+
+# After the digests: those of a project do not depend on where the package comes from.
+if SOURCE != "vendor":
+    take_from_index()
 
 env = Path(".env")
 env.touch(mode=0o600, exist_ok=False)  # from the start, only its owner can read it

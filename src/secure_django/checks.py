@@ -3,6 +3,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Info, Tags, Warning, register
 
+from secure_django import deprecation
+
 
 @register(Tags.security)
 def check_environment(**kwargs: Any) -> list[CheckMessage]:
@@ -18,3 +20,14 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
         hint = "Set DATABASE_URL to PostgreSQL before the site grows."
         messages.append(Info(text, hint=hint, id="secure_django.I001"))
     return messages
+
+
+@register
+def check_deprecated_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Report settings of the project that a later release no longer reads."""
+    deprecated = [it for it in deprecation.DEPRECATIONS if it.kind == "setting"]
+    return [
+        Warning(str(it), hint="Change the settings.", id="secure_django.W002")
+        for it in deprecated
+        if hasattr(settings, it.name)
+    ]

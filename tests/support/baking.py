@@ -185,7 +185,8 @@ def complete(**answers: object) -> Answers:
         prompt: default[0] if isinstance(default, list) else default
         for prompt, default in DEFAULTS.items()
     }
-    completed = defaults | answers
+    # Where most tests look for the package, whatever the default is.
+    completed = {"_package": "vendor"} | defaults | answers
     return {
         prompt: answer for prompt, answer in completed.items() if prompt not in REMOVED
     }

@@ -11,6 +11,7 @@ import json
 import re
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.baking import RAW, ROOT, copy_template
@@ -33,7 +34,18 @@ NAMES_IN = [
     ("check", f"{PACKAGE}/*/docs/checks.md", r"^(?:\| |- \*\*)([EWI]\d{3})\b"),
     ("route", f"{PACKAGE}/**/access.py", r"^(/\S*) "),
     ("route", f"{RAW}/**/tests/table.py", r"^(/\S*) "),
+    ("setting", f"{PACKAGE}/**/defaults.py", r"^([A-Z][A-Z_]+) = "),
+    ("label", f"{PACKAGE}/**/apps.py", r'^    label = "(\w+)"'),
+    ("url name", f"{PACKAGE}/**/urls.py", r'\bname="([a-z]\w+)"'),
+    ("public", "tests/public_names.txt", r"^([\w.]+: [\w.]+)"),
 ]
+# The kept names that are those of files.
+FILES_IN = [
+    ("template", f"{PACKAGE}/**/*", r"/templates/(.+\.(?:html|txt))$"),
+    ("static file", f"{PACKAGE}/**/*", r"/static/(.+)$"),
+    ("management", f"{PACKAGE}/**/*.py", r"/management/commands/([a-z]\w*)\.py$"),
+]
+BLOCK = re.compile(r"\{% block (\w+)")
 
 type Digests = dict[str, str]
 
@@ -58,12 +70,25 @@ def digests(template: Path) -> Digests:
 
 def kept_names(template: Path) -> list[str]:
     """Return the names that a release keeps, each with its kind."""
-    return sorted(
+    in_texts = {
         f"{kind} {found}"
         for kind, pattern, name in NAMES_IN
         for path in template.glob(pattern)
         for found in re.findall(name, path.read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    }
+    return sorted(in_texts.union(names_of_files(template)))
+
+
+def names_of_files(template: Path) -> Iterator[str]:
+    """Yield the names of files that a release keeps, and the blocks of templates."""
+    for kind, pattern, name in FILES_IN:
+        for path in filter(Path.is_file, template.glob(pattern)):
+            found = re.search(name, path.relative_to(template).as_posix())
+            if found:
+                yield f"{kind} {found[1]}"
+            if found and kind == "template":
+                blocks = BLOCK.findall(path.read_text(encoding="utf-8"))
+                yield from (f"block {found[1]}: {block}" for block in blocks)
 
 
 def recorded_names(template: Path) -> dict[str, list[str]]:
@@ -74,14 +99,22 @@ def recorded_names(template: Path) -> dict[str, list[str]]:
 
 
 def removed_names(template: Path) -> list[str]:
-    """Return each name that a release had and this state has not."""
+    """Return each name that a release of this major number had and this state not."""
     present = set(kept_names(template))
+    major = present_version(template).partition(".")[0]
     return [
         f"{name} of {release}"
         for release, names in recorded_names(template).items()
         for name in names
-        if name not in present
+        if release.partition(".")[0] == major and name not in present
     ]
+
+
+def present_version(template: Path) -> str:
+    """Return the version of the package."""
+    text = (template / "pyproject.toml").read_text(encoding="utf-8")
+    version: str = tomllib.loads(text)["project"]["version"]
+    return version
 
 
 def recorded_digests(template: Path) -> dict[str, Digests]:
@@ -122,8 +155,7 @@ def recorded_locks(template: Path) -> Digests:
 
 def lock_problem(template: Path) -> str:
     """Return the release whose settings.lock a patch release changes, or nothing."""
-    metadata = tomllib.loads((template / "pyproject.toml").read_text(encoding="utf-8"))
-    version = metadata["project"]["version"]
+    version = present_version(template)
     series = version.rpartition(".")[0]
     present = digest(template / RAW / "settings.lock")
     for release, lock in recorded_locks(template).items():

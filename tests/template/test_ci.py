@@ -45,6 +45,7 @@ RIGHTS = {
     r"actions/attest": {"attestations": "write", "id-token": "write"},
     r"github/codeql-action/(analyze|upload-sarif)@": {"security-events": "write"},
     r"ossf/scorecard-action@": {"id-token": "write"},
+    r"pypa/gh-action-pypi-publish@": {"id-token": "write"},
     r"actions/deploy-pages@": {"id-token": "write", "pages": "write"},
     r"\bgit push\b|\bgh release create\b": {"contents": "write"},
     r"\bgh pr create\b": {"pull-requests": "write"},
@@ -255,6 +256,29 @@ def test_job_that_runs_new_packages_shares_no_cache() -> None:
             assert not [it for it in setups if it["with"].get("enable-cache", True)]
 
 
+def test_job_that_uploads_to_the_index_has_nothing_but_the_files() -> None:
+    """It may sign and publish, so no code of the repository or of a package runs."""
+    release = workflows(ROOT)["release.yml"]["jobs"]
+    publish = release["publish"]
+    assert publish["environment"] == "pypi"
+    assert set(publish["permissions"]) == {"id-token"}
+    actions = [step["uses"].partition("@")[0] for step in publish["steps"][::2]]
+    assert actions == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
+    [commands] = [step["run"] for step in publish["steps"] if "run" in step]
+    assert "sha256sum --check" in commands
+    assert needs(publish) >= {"test", "everywhere", "build", "try"}
+    assert "publish" in needs(release["release"]), "no tag before the upload"
+    others = {name for name in release if "environment" in release[name]}
+    assert others == {"publish"}
+
+
+def test_job_that_builds_a_release_installs_nothing() -> None:
+    build = workflows(ROOT)["release.yml"]["jobs"]["build"]
+    commands = "\n".join(step["run"] for step in build["steps"] if "run" in step)
+    assert "python3 release.py" in commands
+    assert not re.search(r"\b(uv (run|sync|pip)|pip|poe|pytest)\b", commands)
+
+
 def test_no_artifact_can_replace_the_patch_of_a_renewal() -> None:
     """The tests run code of new packages, which can write into the later artifact."""
     steps_of_request = workflows(ROOT)["renew.yml"]["jobs"]["request"]["steps"]
@@ -290,7 +314,7 @@ def test_failed_schedule_opens_or_updates_one_issue(
     assert "github.event_name == 'schedule'" in job["if"]
     for name in needs(job):
         assert f"needs.{name}.result != 'success'" in job["if"]
-    assert needs(job) == {"test", "everywhere"}
+    assert needs(job) == {"test", "everywhere", "django"}
     gh = tmp_path / "gh"
     gh.write_text(GH, encoding="utf-8")
     gh.chmod(0o755)

@@ -12,11 +12,13 @@ from zipfile import ZipFile
 
 import pytest
 
+from secure_django.commands.pins import pin_in_vendor, pin_on_index
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     RAW,
     ROOT,
+    Answers,
     Project,
     bake,
     commit,
@@ -26,7 +28,15 @@ from tests.support.baking import (
     typed,
 )
 from tests.support.index import Built, serve
-from tests.support.releases import RELEASE, REPOSITORY, VENDOR, publish
+from tests.support.releases import (
+    NEXT,
+    RELEASE,
+    REPOSITORY,
+    VENDOR,
+    change,
+    publish,
+    publish_next,
+)
 from tests.support.updating import Machine, package_of
 
 WHOLE = pytest.mark.tier("whole")
@@ -248,7 +258,14 @@ def test_coverage_leaves_the_package_out(project: Project) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a wheel of the package, built as a release is: without a network."""
+    """Return a wheel of the package, built as a release is: without a network.
+
+    Before a release, `DISTRIBUTIONS` names the folder with what is published.
+    """
+    distributions = os.environ.get("DISTRIBUTIONS")
+    if distributions:
+        [published] = Path(distributions).glob("*.whl")
+        return published
     folder = tmp_path_factory.mktemp("wheel")
     build = ("uv", "build", "--quiet", "--wheel", "--offline", "--out-dir", str(folder))
     run(template, *build, UV_CACHE_DIR=str(folder / "cache"))
@@ -359,6 +376,11 @@ def test_project_moves_to_an_index_and_back(
     python = str(site / ".venv" / "bin" / "python")
     assert "site-packages" in machine.run(site, python, "-c", show)
     machine.run(site, python, "manage.py", "check")
+    source = index if kind == "private" else "index"
+    generated = bake(template, machine.folder / kind, **ALL_ON, _package=source)
+    assert paths_but_own(generated) == paths_but_own(site)
+    for path in paths_but_own(generated):
+        assert (generated / path).read_bytes() == (site / path).read_bytes(), path
     commit(site, "Take the package from an index")
     move(machine, site, "vendor")
     assert (site / "pyproject.toml").read_text(encoding="utf-8") == before
@@ -400,6 +422,119 @@ def test_password_of_an_index_stays_out_of_the_project(
     url = "https://ann:made-up@packages.example.com/simple/"
     with pytest.raises(AssertionError, match="UV_INDEX_SECURE_DJANGO_PASSWORD"):
         move(machine, site, "index", url)
+
+
+# By the private variable of the template, which a fork or an organization sets once
+
+URL = "https://packages.example.com/simple/"
+DEFAULT = '"_package": "vendor"'
+
+
+def paths_but_own(site: Path) -> set[str]:
+    """Return the paths of a project that do not belong to one machine or history."""
+    return {
+        path
+        for path in paths(site)
+        if path not in {".env", "db.sqlite3", "uv.lock"}
+        and not path.startswith((".git/", ".venv/"))
+    }
+
+
+@pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=["all on", "all off"])
+@pytest.mark.parametrize(("source", "url"), [("index", ""), (URL, URL)])
+def test_new_project_has_its_package_on_an_index(
+    source: str, url: str, answers: Answers, template: Path, tmp_path: Path
+) -> None:
+    vendored = bake(template, tmp_path / "vendored", **answers)
+    site = bake(template, tmp_path / "site", **answers, _package=source)
+    rest = {it for it in paths_but_own(vendored) if not it.startswith("vendor/")}
+    assert paths_but_own(site) == rest
+    assert not (site / "vendor").exists()
+    for path in rest - {"pyproject.toml"}:
+        assert (site / path).read_bytes() == (vendored / path).read_bytes(), path
+    before = (vendored / "pyproject.toml").read_text(encoding="utf-8")
+    after = (site / "pyproject.toml").read_text(encoding="utf-8")
+    assert "+vendored" not in after
+    assert after == pin_on_index(before, url)
+    assert pin_in_vendor(after) == before
+
+
+def test_default_of_the_template_is_one_variable(
+    template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    fork = shutil.copytree(template, tmp_path / "fork")
+    change(
+        fork, [("cookiecutter.json", '"_package": "vendor"', f'"_package": "{URL}"')]
+    )
+    answers = [answer for answer in typed() if not answer.startswith("_package=")]
+    run(tmp_path, "cookiecutter", "--no-input", str(fork), *answers, **home)
+    assert not (tmp_path / SLUG / "vendor").exists()
+    metadata = (tmp_path / SLUG / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'url = "{URL}"' in metadata
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (
+            "https://ann:made-up@packages.example.com/",
+            "UV_INDEX_SECURE_DJANGO_PASSWORD",
+        ),
+        ('https://example.com/"\n[x]', "has a URL such as"),
+        ("wheel", "_package is vendor, index or the URL of an index, not wheel."),
+    ],
+)
+def test_package_from_nowhere_is_refused(
+    source: str, sentence: str, template: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    answers = [answer for answer in typed() if not answer.startswith("_package=")]
+    command = ("cookiecutter", "--no-input", str(template), *answers)
+    with pytest.raises(AssertionError, match=re.escape(sentence)):
+        run(tmp_path, *command, f"_package={source}", **home)
+    assert not (tmp_path / SLUG).exists()
+
+
+@WHOLE
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for uv is a shell script")
+@pytest.mark.parametrize("source", ["vendor", "index"])
+def test_update_keeps_the_source_of_a_project(
+    source: str, template: Path, tmp_path: Path
+) -> None:
+    """Also when the default of the template has changed."""
+    upstream = shutil.copytree(template, tmp_path / "repositories" / REPOSITORY)
+    publish(upstream)
+    machine = Machine(tmp_path, upstream.parent)
+    site = bake(template, machine.folder, **ALL_OFF, _package=source)
+    commit(site, "Start")
+    upstream = machine.folder / "repositories" / REPOSITORY
+    change(
+        upstream, [("cookiecutter.json", '"_package": "vendor"', '"_package": "index"')]
+    )
+    publish_next(upstream)
+    output = machine.run(site, "poe", "template-update")
+    assert "Conflicts" not in output
+    assert "is not what this project was generated from" not in output
+    metadata = (site / "pyproject.toml").read_text(encoding="utf-8")
+    local = "+vendored" if source == "vendor" else ""
+    assert f'"secure-django[site]=={NEXT}{local}"' in metadata
+    assert (site / "vendor").exists() == (source == "vendor")
+
+
+@pytest.mark.tier("scheduled", "hooks/*", "release.py", "pyproject.toml")
+@pytest.mark.timeout(1700)
+def test_project_from_an_index_passes_its_tests(
+    template: Path, machine: Machine, index: str
+) -> None:
+    """Before a release too, with the wheel that is published."""
+    site = bake(template, machine.folder, **ALL_OFF, _package=index)
+    machine.run(site, "uv", "lock", "--quiet")
+    machine.run(site, "uv", "sync", "--quiet", "--locked")
+    python = str(site / ".venv" / "bin" / "python")
+    show = "import secure_django; print(secure_django.__file__)"
+    assert "site-packages" in machine.run(site, python, "-c", show)
+    machine.run(site, python, "manage.py", "check")
+    output = machine.run(site, python, "-m", "pytest", "-q", "-n0")
+    assert " passed" in output
 
 
 # In vendor/, as uv installs it

@@ -1,16 +1,29 @@
 """A release from a clean clone to its tag, and the updates of projects to the next."""
 
+import json
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.support.baking import ALL_OFF, ALL_ON, RAW, Answers, bake, commit, paths, run
+from tests.support.baking import (
+    ALL_OFF,
+    ALL_ON,
+    RAW,
+    ROOT,
+    Answers,
+    bake,
+    commit,
+    paths,
+    run,
+)
 from tests.support.releases import IDLE_TIMEOUT, REPOSITORY, VENDOR, change
 from tests.support.releasing import (
+    Runner,
     add_patch_release,
     date_release,
     first_section,
@@ -87,6 +100,66 @@ def test_workflow_tags_the_release_with_its_section_as_notes(
     listed = run(releases.at_tag, "git", "ls-files", "-z").split("\0")
     assert paths(unpacked) == set(filter(None, listed))
     assert not publish_by_workflow(origin, tmp_path / "again"), "it has its tag"
+
+
+def test_index_and_release_have_what_the_tag_builds(
+    releases: Releases, tmp_path: Path
+) -> None:
+    """Whoever has the tag can compare: the release is the same, byte for byte."""
+    published = releases.archive.parent
+    index = published.parents[1] / "index"
+    dist = tmp_path / "dist"
+    build = (sys.executable, "release.py", releases.tag, str(dist))
+    run(releases.at_tag, *build, "--commit", releases.tag)
+    number = releases.tag.removeprefix("v")
+    wheel = f"secure_django-{number}-py3-none-any.whl"
+    sdist = f"secure_django-{number}.tar.gz"
+    assert paths(dist) == paths(index) == {wheel, sdist}
+    others = {"notes.md", "sbom.cdx.json", releases.archive.name}
+    assert paths(published) == others | {wheel, sdist}
+    for name in (wheel, sdist):
+        content = (dist / name).read_bytes()
+        assert (index / name).read_bytes() == content
+        assert (published / name).read_bytes() == content
+
+
+def test_sbom_of_a_release_names_what_extras_bring_with_licenses(
+    releases: Releases, tmp_path: Path
+) -> None:
+    """That its format is valid, the tests of the scans show, which write it too."""
+    runner = Runner(releases.at_tag, tmp_path / "workflow")
+    [script] = [step for step in runner.jobs["try"]["steps"] if "env" in step]
+    clone(releases.origin, tmp_path / "clone")
+    # The test before it in the job has installed and locked everything.
+    shutil.copy2(ROOT / "uv.lock", tmp_path / "clone")
+    environment = script["env"] | {"UV_PROJECT_ENVIRONMENT": sys.prefix}
+    run(tmp_path / "clone", "bash", "-e", "-c", script["run"], **environment)
+    text = (tmp_path / "clone" / "sbom" / "sbom.cdx.json").read_text(encoding="utf-8")
+    sbom = json.loads(text)
+    component = sbom["metadata"]["component"]
+    assert f"v{component['version']}" == releases.tag
+    names = {package["name"] for package in sbom["components"]}
+    assert {"django", "django-allauth", "pillow", "redis", "boto3"} <= names
+    assert not {"cookiecutter", "mypy", "ruff", "zensical"} & names
+    assert not [it["name"] for it in sbom["components"] if not it["licenses"]]
+
+
+@pytest.mark.parametrize("later", ["publish", "release"])
+def test_distribution_that_was_replaced_is_not_published(
+    later: str, releases: Releases, tmp_path: Path
+) -> None:
+    """Tests run between the build and the upload, with code of other people."""
+    before = releases.archive.parents[2]
+    shutil.copytree(before / "artifacts", tmp_path / "workflow" / "artifacts")
+    runner = Runner(releases.at_tag, tmp_path / "workflow")
+    runner.keep_outputs("new", before / "new")
+    runner.keep_outputs("build", before / "build")
+    [wheel] = tmp_path.glob("workflow/artifacts/distributions/*.whl")
+    wheel.write_bytes(b"another wheel")
+    with pytest.raises(AssertionError, match="FAILED"):
+        runner.run_job(later)
+    assert not list(tmp_path.glob("workflow/index/*"))
+    assert not list(tmp_path.glob("workflow/published/*"))
 
 
 @pytest.mark.parametrize("answers", [ALL_ON, ALL_OFF], ids=["all on", "all off"])

@@ -30,7 +30,7 @@ from tests.support.records import (
     recorded_names,
     removed_names,
 )
-from tests.support.releases import change
+from tests.support.releases import change, set_version
 from tests.support.renewal import (
     SHORTEST_COOLDOWN,
     UV,
@@ -147,10 +147,15 @@ def test_removed_name_of_a_release_is_noticed(template: Path, tmp_path: Path) ->
     record(sabotaged)
     assert not removed_names(sabotaged)
     kinds = {name.partition(" ")[0] for name in recorded_names(sabotaged)["99.0.0"]}
-    assert kinds == {"prompt", "variable", "command", "check", "route"}
+    assert kinds == {
+        *("block", "check", "command", "label", "management", "prompt", "public"),
+        *("route", "setting", "static", "template", "url", "variable"),
+    }
     example = sabotaged / RAW / ".env.example"
     text = example.read_text(encoding="utf-8").replace("PORT=", "HTTP_PORT=")
     example.write_text(text, encoding="utf-8")
+    assert not removed_names(sabotaged), "1.0.0 is of another major number"
+    set_version(sabotaged, "99.0.1")
     assert removed_names(sabotaged) == ["variable PORT of 99.0.0"]
 
 

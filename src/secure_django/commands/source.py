@@ -7,49 +7,24 @@ Both change pyproject.toml, uv.lock and vendor/, and commit nothing. The version
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from secure_django.commands.pins import (
+    find_version,
+    pin_in_vendor,
+    pin_on_index,
+    url_problem,
+)
 from secure_django.commands.programs import NotRun, check_project, run
 from secure_django.commands.template_update import clone_template, read_record
 
 METADATA = Path("pyproject.toml")
 VENDOR = Path("vendor/secure-django")
 HASHES = Path("vendor/secure-django.sha256")
-
-PIN = re.compile(
-    r'(?P<package>"secure-django(?:\[[\w,-]+\])?==)(?P<version>[\d.]+)(?:\+vendored)?"'
-)
-SOURCES = "[tool.uv.sources]\n"
-# Above it, a comment may stand.
-SOURCE = re.compile(r"^(?:#.*\n)?secure-django = \{.*\}\n", re.MULTILINE)
-EMPTY_SOURCES = re.compile(r"^\[tool\.uv\.sources\]\n\n*(?=\[|\Z)", re.MULTILINE)
-VENDORED_SOURCE = """\
-# The package's source, until you name a version on an index: docs/updating.md.
-secure-django = { path = "vendor/secure-django", editable = true }
-"""
-INDEX_SOURCE = """\
-secure-django = { index = "secure-django" }
-"""
-# No other package comes from it.
-INDEX = """\
-[[tool.uv.index]]
-name = "secure-django"
-url = "{url}"
-explicit = true
-
-"""
-INDEX_TABLE = re.compile(
-    r'^\[\[tool\.uv\.index\]\]\nname = "secure-django"\n(?:.+\n)*\n?', re.MULTILINE
-)
-CREDENTIALS = """\
-pyproject.toml is no place for a password. Leave it out of the URL, and set
-UV_INDEX_SECURE_DJANGO_USERNAME and UV_INDEX_SECURE_DJANGO_PASSWORD."""
 
 
 def main() -> None:
@@ -74,15 +49,13 @@ def main() -> None:
 
 def take_from_index(url: str) -> None:
     """Pin the version on the public index or on a private one, and remove vendor/."""
-    address = urlsplit(url)
-    if address.username or address.password:
-        sys.exit(CREDENTIALS)
+    problem = url_problem(url) if url else ""
+    if problem:
+        sys.exit(problem)
     check_edits()
-    text = drop_source(METADATA.read_text(encoding="utf-8"))
-    if url:
-        text = add_source(text, INDEX_SOURCE, INDEX.format(url=url))
+    text = METADATA.read_text(encoding="utf-8")
     version = find_version(text)
-    write_and_lock(PIN.sub(rf'\g<package>{version}"', text))
+    write_and_lock(pin_on_index(text, url))
     shutil.rmtree(VENDOR, ignore_errors=True)
     HASHES.unlink(missing_ok=True)
     if VENDOR.parent.is_dir() and not any(VENDOR.parent.iterdir()):
@@ -95,7 +68,7 @@ def take_from_vendor() -> None:
     """Bring the package of the pinned version into vendor/, and pin that."""
     if VENDOR.exists():
         sys.exit(f"{VENDOR.as_posix()} is there already.")
-    text = drop_source(METADATA.read_text(encoding="utf-8"))
+    text = METADATA.read_text(encoding="utf-8")
     version = find_version(text)
     record = read_record()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -104,8 +77,7 @@ def take_from_vendor() -> None:
         process = subprocess.run(update, check=False)  # noqa: S603 - no shell
     if process.returncode:
         sys.exit(process.returncode)
-    text = add_source(text, VENDORED_SOURCE)
-    write_and_lock(PIN.sub(rf'\g<package>{version}+vendored"', text))
+    write_and_lock(pin_in_vendor(text))
     print(f"secure-django {version} comes from vendor/. Run the tests, and commit.")
 
 
@@ -115,30 +87,6 @@ def check_edits() -> None:
     process = subprocess.run(check, check=False)  # noqa: S603 - no shell
     if process.returncode:
         sys.exit(process.returncode)
-
-
-def find_version(metadata: str) -> str:
-    """Return the pinned version of the package, without its local part."""
-    versions = {pin["version"] for pin in PIN.finditer(metadata)}
-    if len(versions) != 1:
-        found = ", ".join(sorted(versions)) or "none"
-        sys.exit(f"{METADATA} has to pin one version of secure-django, not {found}.")
-    return versions.pop()
-
-
-def drop_source(metadata: str) -> str:
-    """Return the metadata without the source of the package."""
-    text = INDEX_TABLE.sub("", SOURCE.sub("", metadata))
-    return EMPTY_SOURCES.sub("", text)
-
-
-def add_source(metadata: str, source: str, index: str = "") -> str:
-    """Return the metadata with a source of the package, and the index that it names."""
-    if SOURCES in metadata:
-        text = metadata.replace(SOURCES, f"{SOURCES}{source}", 1)
-    else:
-        text = metadata.replace("[tool.uv]\n", f"{SOURCES}{source}\n[tool.uv]\n", 1)
-    return text.replace("[tool.uv]\n", f"{index}[tool.uv]\n", 1)
 
 
 def write_and_lock(metadata: str) -> None:
