@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,7 +54,7 @@ class Release(NamedTuple):
     at_old: Path
     number: str
     old_number: str
-    index: str  # has both
+    url: str  # of an index with both
     osv: Advisories
 
 
@@ -143,24 +142,22 @@ def test_fix_is_taken_by_one_command(
     environment = machine.environment | {"PYTHONPATH": str(release.at_old / "src")}
     command = (sys.executable, "-m", "secure_django.commands.source")
     if source == "index":
-        run(site, *command, "index", release.index, **environment)
+        run(site, *command, "index", release.url, **environment)
         commit(site, "Take the package from an index")
     before = audit(site, release, release.at_old)
     [advice] = re.findall(r"run `uv run poe package (.+)`$", before)
     assert advice == f"update {release.number}"
-    started_at = time.monotonic()
     run(site, *command, *advice.split(), **environment)
-    seconds = time.monotonic() - started_at
     assert audit(site, release, release.at_old) == ""
     run(site, "git", "add", "--all")
-    numbers = run(site, "git", "diff", "--cached", "--numstat").splitlines()
-    counts = {line.split()[2]: line.split()[:2] for line in numbers}
-    print(f"{source}: {counts} in {seconds:.1f} seconds")
+    names = run(site, "git", "diff", "--cached", "--name-only")
+    changed = set(names.splitlines())
     own = {"pyproject.toml", "uv.lock"}
     if source == "index":
-        assert counts.keys() == own
+        assert changed == own
         return
-    assert {path for path in counts if path != ".cruft.json"} == own | {
+    assert changed == own | {
+        ".cruft.json",
         f"{VENDOR}.sha256",
         f"{VENDOR}/pyproject.toml",
         f"{VENDOR}/{FIXED_FILE}",
