@@ -1,6 +1,8 @@
 """Which advisories are about a version, and what is no list of advisories."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +96,36 @@ def test_list_in_an_unknown_form_is_refused(text: str) -> None:
 def test_version_in_an_unknown_form_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.0\.1rc1 is no version"):
         find_advisories([ADVISORY], "1.0.1rc1")
+
+
+# The list of this repository
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "security-releases.md").read_text(encoding="utf-8")
+[EXAMPLE] = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+OWN = (ROOT / "advisories.json").read_text(encoding="utf-8")
+# What OSV's schema requires, or GitHub asks for.
+FIELDS = {
+    "schema_version",
+    "id",
+    "modified",
+    "published",
+    "summary",
+    "details",
+    "severity",
+    "affected",
+    "references",
+}
+
+
+@pytest.mark.parametrize("text", [OWN, EXAMPLE], ids=["own", "example of the guide"])
+def test_every_advisory_has_what_osv_and_github_ask_for(text: str) -> None:
+    for record in read_advisories(text):
+        assert record.keys() >= FIELDS
+        assert re.fullmatch(r"GHSA(-[23456789cfghjmpqrvwx]{4}){3}", record["id"])
+        assert record["modified"].endswith("Z")
+        [severity] = record["severity"]
+        assert severity["type"] == "CVSS_V4"
+        assert severity["score"].startswith("CVSS:4.0/AV:")
+        for affected in record["affected"]:
+            assert affected["database_specific"]["cwe_ids"]

@@ -98,7 +98,7 @@ def find_version_problems(evidence: Evidence, expected: Expected) -> Iterator[Pr
         text = f"no list of hashes was given for {version}"
         yield Problem(Kind.UNKNOWN, text)
     elif evidence["package_sha256"] not in released:
-        text = f"its copy of secure-django is not that of the release {version}"
+        text = f"its copy of secure-django is not the release's: {version}"
         yield Problem(Kind.EDITED, text)
 
 
