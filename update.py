@@ -31,6 +31,8 @@ PACKAGE = ("secure-django", "secure-django.sha256")
 PATCH = Path("secure-django.patch")
 # Says where a new project takes the package from.
 SOURCE = "_package"
+# What the record says about it: the hash of its list, and a later release of its own.
+PACKAGE_NAMES = ("package", "package_release")
 # The project's uv.lock does not cover this tool, so its cooldown is repeated.
 COOKIECUTTER = (
     "uv",
@@ -286,6 +288,9 @@ def write_record(update: Update, new: Generation) -> None:
     generated["template"] = update.source.template
     if update.is_newer:
         generated["template"] = update.record["template"]
+    else:
+        own = update.record.get("generated", {})
+        generated |= {name: own[name] for name in PACKAGE_NAMES if name in own}
     record = update.record | {
         "commit": update.release,
         "checkout": update.release,
@@ -570,12 +575,17 @@ def bring_package(release: str) -> int:
         for path in locate_package():
             source = project / path
             if source.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
                 shutil.copytree(source, path)
             else:
                 shutil.copyfile(source, path)
         text = (project / RECORD).read_text(encoding="utf-8")
     package = json.loads(text)["generated"]["package"]
     generated = record.get("generated", {}) | {"package": package}
+    generated.pop("package_release", None)
+    if release != record["commit"]:
+        # The template's files stay those of the release that the record names.
+        generated["package_release"] = release
     save_record(record | {"generated": generated})
     return 0
 
@@ -591,6 +601,23 @@ def find_own_package() -> str:
     return find_object(f"HEAD:{prefix}{VENDOR}")
 
 
+def find_given_package(update: Update, old: Generation) -> str:
+    """Return the tree of vendor/ that this project was given.
+
+    It is that of the recorded release, or of a later one whose package alone it took.
+    """
+    generated = update.record.get("generated", {})
+    release = generated.get("package_release")
+    if not release or not old.package:
+        return old.package
+    source = Source(update.record["template"], release, digest="")
+    start = find_start(source, update.record["template"])
+    answers = rename_answers(update.recorded_answers, read_prompts(start))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary).resolve() / "given"
+        return generate(folder, start, answers).package
+
+
 def list_edits(old: str, own: str) -> list[str]:
     """Return the paths of the package that this project changed, each with a letter."""
     diff = ("git", "diff", "--no-renames", "--name-status", "-z", old, own)
@@ -600,21 +627,23 @@ def list_edits(old: str, own: str) -> list[str]:
     return [f"{letter} {VENDOR}/{path}" for letter, path in pairs]
 
 
-def check_package(old: Generation, new: Generation, *, keep_patch: bool) -> bool:
+def check_package(
+    given: str, old: Generation, new: Generation, *, keep_patch: bool
+) -> bool:
     """End if the project changed the package that is replaced, or keep a patch.
 
-    Return whether it kept one.
+    `given` is the tree of vendor/ that it was given. Return whether it kept one.
     """
     own = find_own_package()
-    if not own or not old.package or old.package == new.package:
+    if not own or not given or new.package in {old.package, own}:
         return False
-    edits = list_edits(old.package, own)
+    edits = list_edits(given, own)
     if not edits:
         return False
     if not keep_patch:
         sys.exit(CHANGED_PACKAGE.format(files="\n".join(edits), patch=PATCH))
     prefixes = (f"--src-prefix=a/{VENDOR}/", f"--dst-prefix=b/{VENDOR}/")
-    diff = ("git", "diff", "--no-renames", "--binary", *prefixes, old.package, own)
+    diff = ("git", "diff", "--no-renames", "--binary", *prefixes, given, own)
     patch = run(*diff, "--", f":/{PACKAGE[0]}")
     PATCH.write_text(patch, encoding="utf-8", newline="\n")
     return True
@@ -627,7 +656,7 @@ def replace_package(old: Generation, new: Generation) -> None:
     """
     own = find_own_package()
     is_elsewhere = old.package and not own  # its pin is raised, like every other
-    if is_elsewhere or old.package == new.package:
+    if is_elsewhere or new.package in {old.package, own}:
         return
     if own:
         run("git", "rm", "-r", "--force", "--quiet", "--", *locate_package())
@@ -818,7 +847,8 @@ def main(wanted: str, given: Answers, *, keep_patch: bool) -> int:
         print(loss, file=sys.stderr, flush=True)
     old, new = generate_both(update, answers)
     check_ignored_files(old.commit, new.commit)
-    has_patch = check_package(old, new, keep_patch=keep_patch)
+    package = find_given_package(update, old)
+    has_patch = check_package(package, old, new, keep_patch=keep_patch)
     replace_package(old, new)
     merge = merge_difference(old.commit, new.commit)._replace(has_patch=has_patch)
     raise_pins(old.pins, new.pins, merge.conflicts)

@@ -31,7 +31,7 @@ from tests.support.baking import (
     run_within,
 )
 from tests.support.browsing import launch, log_in
-from tests.support.evidence import compare, write_fleet
+from tests.support.evidence import compare_fleet, write_fleet
 from tests.support.images import encode, landscape
 from tests.support.live import CREATE_USERS, OWNER, Site, serve
 from tests.support.tutorial import build
@@ -180,7 +180,7 @@ def take_evidence(browser: Browser, project: Path) -> None:
     evidence = json.loads(report.read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         write_fleet(Path(folder), evidence)
-        compare(Path(folder))
+        compare_fleet(Path(folder))
         for scheme in SCHEMES:
             page = browser.new_page(color_scheme=scheme)
             page.set_viewport_size({"width": 740, "height": 1060})

@@ -95,11 +95,20 @@ def scan(folder: Path, *names: str, **environment: str) -> Outcome:
 
 @dataclass
 class Advisories:
-    """A server that answers like OSV, with one advisory for the vulnerable package."""
+    """A server that answers like OSV, with one advisory for the vulnerable package.
+
+    It has a list of secure-django's own advisories too.
+    """
 
     url: str
+    own: list[dict[str, Any]] = field(default_factory=list)
     vulnerable: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables that name this server."""
+        return {"OSV_URL": self.url, "ADVISORIES_URL": f"{self.url}advisories.json"}
 
     def answer(self, queries: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the advisories for each query, as OSV's /v1/querybatch does."""
@@ -118,7 +127,7 @@ def serve_advisories() -> Iterator[Advisories]:
     """Serve advisories on this machine."""
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self, content: dict[str, Any]) -> None:
+        def answer(self, content: object) -> None:
             body = json.dumps(content).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -131,7 +140,8 @@ def serve_advisories() -> Iterator[Advisories]:
             self.answer(advisories.answer(content["queries"]))
 
         def do_GET(self) -> None:
-            self.answer(ADVISORY)
+            is_own = self.path == "/advisories.json"
+            self.answer(advisories.own if is_own else ADVISORY)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -10,17 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from secure_django.fleet.problems import Kind
 from tests.support.baking import ALL_ON, Project, run
 from tests.support.evidence import (
+    BEHIND,
     CONTROL,
+    DIRTY,
+    EDITED,
     GUIDE,
+    LEFT_OUT,
     MISSING,
     NAMES,
     OLD,
+    PARTIAL,
     RED,
     SKIPPED_CONTROL,
     UNLISTED,
+    UNMARKED,
+    VULNERABLE,
     compare,
+    compare_fleet,
     green,
     write_fleet,
 )
@@ -95,13 +104,14 @@ def test_guide_collects_and_compares_evidence(
     )
     outcome = compare(tmp_path)
     assert outcome.returncode == 1
-    problems = "1 shown, 1 by the release  V3.3.2 red, V8.2.1 not shown\n"
+    problems = "1 + 1  V3.3.2 red, V8.2.1 not shown, it names no commit\n"
     assert outcome.stdout.count(problems) == 2
     files = sorted((tmp_path / "evidence").rglob("controls.json"))
     assert [it.parent.name for it in files] == ["shop", "site"]
     for file in files:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(green(content)), encoding="utf-8")
+        content = green(json.loads(file.read_text(encoding="utf-8")))
+        content |= {"commit": "1" * 40}
+        file.write_text(json.dumps(content), encoding="utf-8")
     outcome = compare(tmp_path)
     assert outcome.returncode == 0
     assert len(outcome.stdout.splitlines()) == len(files)
@@ -111,24 +121,36 @@ def test_page_of_fifty_projects_names_each_problem(
     evidence: Path, tmp_path: Path
 ) -> None:
     write_fleet(tmp_path, json.loads(evidence.read_text(encoding="utf-8")))
-    outcome = compare(tmp_path)
+    outcome = compare_fleet(tmp_path)
     assert outcome.returncode == 1, outcome.stderr
     lines = outcome.stdout.splitlines()
     assert len(lines) == len(NAMES) == 50
-    found = {line.split()[0]: line.rsplit("  ", 1)[1] for line in lines[:5]}
+    found = {line.split()[0]: line.rsplit("  ", 1)[1] for line in lines[:12]}
+    found[OLD] = found[OLD].partition(" than ")[0]
     assert found == {
+        VULNERABLE: (
+            "GHSA-2222-3333-4444 is open: The place of a photo is kept; fixed in 1.0.2"
+        ),
+        EDITED: "its copy of secure-django is not the release's: 1.0.2+vendored",
+        UNMARKED: "tests/test_shop.py::test_price failed, which shows no control",
         RED: f"{CONTROL} red",
         SKIPPED_CONTROL: f"{CONTROL} not shown",
         UNLISTED: f"{CONTROL} not listed",
-        OLD: "older than 31 days",
+        DIRTY: "files were changed after the commit",
+        PARTIAL: "some of the tests ran, not all: run `uv run poe test`",
+        OLD: "older",
         MISSING: "no evidence",
+        BEHIND: "has 1.0.0+vendored, and 1.0.1 is expected",
+        LEFT_OUT: "test_texts_are_limited is left out: the archive has long texts",
     }
-    assert all(line.endswith(" by the release") for line in lines[5:])
+    assert not any("  V" in line for line in lines[12:])
     page = (tmp_path / "evidence.html").read_text(encoding="utf-8")
-    assert "<h1>50 projects, 5 with problems</h1>" in page
-    rows = re.findall(r"<tr( class=problem)?><td>([^<]+)<td>.*</tr>", page)
+    assert "<h1>50 projects, 11 with problems</h1>" in page
+    rows = re.findall(r"<tr(?: class=(\w+))?><td>([^<]+)<td>.*</tr>", page)
     assert [name for _, name in rows] == [line.split()[0] for line in lines]
-    assert {name for problem, name in rows if problem} == set(found)
+    assert {name for kind, name in rows if kind} == set(found)
+    kinds = [kind for kind, _ in rows if kind]
+    assert list(dict.fromkeys(kinds)) == [kind.name.lower() for kind in Kind]
 
 
 def test_page_shows_names_as_text(evidence: Path, tmp_path: Path) -> None:

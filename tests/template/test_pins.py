@@ -499,3 +499,43 @@ def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
         )
     }
     assert not problems, "renovate.json needs:\n" + "\n".join(problems)
+
+
+# Security fixes of the package
+
+
+def test_dependabot_raises_a_fix_of_the_package_at_once(pristine: Project) -> None:
+    folder = pristine(ALL_ON | {"ci_scanning": "github"})
+    file = folder / ".github" / "dependabot.yml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    [packages] = [it for it in config["updates"] if it["package-ecosystem"] == "uv"]
+    # With another branch, the entry would not be about security updates.
+    assert "target-branch" not in packages
+    for group in packages["groups"].values():
+        assert "applies-to" not in group, "a fix would wait for the others"
+    for rule in packages["ignore"]:
+        kinds = rule["update-types"]
+        assert all(kind.startswith("version-update:") for kind in kinds)
+        assert "version-update:semver-patch" not in kinds
+
+
+@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
+def test_renovate_raises_a_fix_of_the_package_at_once(
+    ci_scanning: str, pristine: Project
+) -> None:
+    folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
+    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
+    assert config["osvVulnerabilityAlerts"]
+    # Its defaults lift the age, the schedule, the groups and the limits.
+    assert "vulnerabilityAlerts" not in config
+    for rule in config["packageRules"]:
+        if rule.get("matchPackageNames") == ["secure-django"]:
+            assert "patch" not in rule["matchUpdateTypes"]
+        assert "force" not in rule
+
+
+def test_uv_locks_a_fix_of_the_package_at_once(pristine: Project) -> None:
+    text = (pristine(ALL_OFF) / "pyproject.toml").read_text(encoding="utf-8")
+    uv = tomllib.loads(text)["tool"]["uv"]
+    assert uv["exclude-newer"]
+    assert uv["exclude-newer-package"]["secure-django"] is False

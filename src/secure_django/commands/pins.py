@@ -9,7 +9,7 @@ import sys
 from urllib.parse import urlsplit
 
 PIN = re.compile(
-    r'(?P<package>"secure-django(?:\[[\w,-]+\])?==)(?P<version>[\d.]+)(?:\+vendored)?"'
+    r'(?P<package>"secure-django(?:\[[\w,-]+\])?==)(?P<version>[\d.]+)(?P<local>\+vendored)?"'
 )
 SOURCES = "[tool.uv.sources]\n"
 # Above it, a comment may stand.
@@ -66,6 +66,11 @@ def pin_in_vendor(metadata: str) -> str:
     version = find_version(text)
     text = add_source(text, VENDORED_SOURCE)
     return PIN.sub(rf'\g<package>{version}+vendored"', text)
+
+
+def pin_release(metadata: str, version: str) -> str:
+    """Return the metadata with another version, from where the project has it."""
+    return PIN.sub(rf'\g<package>{version}\g<local>"', metadata)
 
 
 def find_version(metadata: str) -> str:

@@ -131,8 +131,8 @@ TASKS: dict[str, Any] = {
         "cmd": "python -m secure_django.commands.messages",
     },
     "package": {
-        "help": "Take secure-django from an index, or from vendor/ again:"
-        " poe package index [URL], poe package vendor",
+        "help": "Take secure-django from an index, from vendor/ again, or a fix of it:"
+        " poe package index [URL], poe package vendor, poe package update 1.0.1",
         "cmd": "python -m secure_django.commands.source",
     },
     "template-update": {

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from pytest_django.plugin import blocking_manager_key
 
+from secure_django.commands.vendored import VENDOR, find_installed, hash_files
 from secure_django.controls.collected import collected_tests, is_worker
 from secure_django.controls.command_line import is_selection
 from secure_django.controls.outcomes import (
@@ -32,7 +33,8 @@ from secure_django.controls.outcomes import (
 )
 from secure_django.controls.project import Project, name_of, read_project
 from secure_django.controls.release import Release, read_release
-from secure_django.guard.config import kind_of
+from secure_django.fleet.problems import SCHEMA, digest_list
+from secure_django.guard.config import kind_of, read_tables
 
 # A control, its level, its category of the OWASP Top 10, what it requires, its state
 # and the reason.
@@ -41,6 +43,12 @@ LISTED = re.compile(
     re.MULTILINE,
 )
 LIST = Path(__file__).parents[1] / "docs" / "controls.md"
+# A rotated secret begins a line.
+ACCEPTED = {
+    "scans/leaks-rotated.txt": r"^\w+",
+    "scans/suppressions.xml": r"<suppress\b",
+}
+XML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EVIDENCE = pytest.StashKey[dict[str, Any]]()
 BY_RELEASE = "shown by the release"
 LEFT_OUT = "left out"
@@ -96,6 +104,29 @@ def commit() -> str | None:
             or None
         )
     return None
+
+
+def hash_package(root: Path) -> str:
+    """Return one hash of the package's files: those of vendor/, or the installed ones.
+
+    secure_django.fleet compares it with the list that the release publishes.
+    """
+    installed = find_installed()
+    vendor = root / VENDOR
+    is_vendored = installed and installed.is_relative_to(vendor.resolve())
+    folder = vendor if is_vendored else installed
+    return digest_list(hash_files(folder)) if folder else ""
+
+
+def count_accepted(root: Path) -> dict[str, int]:
+    """Return how many findings of scans the project accepts, by its files."""
+    counts = {}
+    for path, pattern in ACCEPTED.items():
+        file = root / path
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        written = XML_COMMENT.sub("", text)
+        counts[path] = len(re.findall(pattern, written, re.MULTILINE))
+    return counts
 
 
 def database(config: pytest.Config) -> str:
@@ -219,10 +250,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if did_not_run or problems or states & {"red", "not shown"}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     config.stash[EVIDENCE] = {
-        "schema_version": 2,
+        "schema_version": SCHEMA,
         "project": project.name,
         "template_release": project.release,
         "package": version("secure-django"),
+        "package_sha256": hash_package(project.root),
         "commit": commit(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "ci_run": os.environ.get("CI_RUN_URL"),
@@ -233,6 +265,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         "failed": failed,
         "did_not_run": did_not_run,
         "left_out": project.left_out,
+        "exempt": project.exempt,
+        "guard": read_tables(project.root).get("guard", {}),
+        "accepted": count_accepted(project.root),
         "problems": problems,
         "versions": {
             "python": platform.python_version(),

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from secure_django.commands.programs import NotRun, check_project, run
+from secure_django.scans.own_package import audit_own_package
 
 REPORTS = Path("reports")
 ROW = "| {:16} | {:8} | {:7} | {} |\n"
@@ -204,6 +205,13 @@ def audit_packages(folder: Path) -> list[str]:
         findings.append(VULNERABILITY.format_map(vulnerability | {"fixed": fixed}))
     # Packages that the index lists as archived, deprecated or quarantined.
     findings += [f"uv.lock: {status}" for status in report["adverse_statuses"]]
+    known = {vulnerability["id"] for vulnerability in report["vulnerabilities"]}
+    try:
+        findings += audit_own_package(known)
+    except NotRun as reason:
+        if not findings:
+            raise
+        findings.append(str(reason))
     return findings
 
 

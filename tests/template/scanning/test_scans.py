@@ -412,13 +412,13 @@ def test_folder_without_commits_is_reported_as_not_run(folder: Path) -> None:
 def test_audit_reports_a_package_with_a_known_vulnerability(
     folder: Path, osv: Advisories
 ) -> None:
-    assert scan(folder, "audit", OSV_URL=osv.url).results == {"audit": "passed"}
+    assert scan(folder, "audit", **osv.environment).results == {"audit": "passed"}
     locked = tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))["package"]
     assert {query["package"]["name"] for query in osv.asked} == {
         package["name"] for package in locked[:]
     } - {"my-secure-site"}
     osv.vulnerable = "whitenoise"
-    outcome = scan(folder, "audit", OSV_URL=osv.url)
+    outcome = scan(folder, "audit", **osv.environment)
     assert outcome.code == 1
     assert re.search(
         r"^uv\.lock: whitenoise [\d.]+: GHSA-aaaa-bbbb-cccc "
@@ -436,7 +436,7 @@ def test_audit_without_a_lock_file_is_reported_as_not_run(
 ) -> None:
     (folder / "uv.lock").unlink()
     assert (
-        scan(folder, "audit", OSV_URL=osv.url)
+        scan(folder, "audit", **osv.environment)
         .results["audit"]
         .startswith("not run: exit code 1: error: Unable to find lockfile")
     )
@@ -451,7 +451,7 @@ def test_lock_file_without_packages_is_reported_as_not_run(
         'source = { virtual = "." }\n',
         encoding="utf-8",
     )
-    results = scan(folder, "audit", "sbom", OSV_URL=osv.url).results
+    results = scan(folder, "audit", "sbom", **osv.environment).results
     assert results == {
         "audit": "not run: uv audited no package",
         "sbom": "not run: uv listed no package",

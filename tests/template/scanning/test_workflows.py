@@ -338,7 +338,7 @@ def test_every_command_of_the_workflows_works(
         | {
             "CI": "true",
             "UV_LOCKED": "1",
-            "OSV_URL": osv.url,
+            **osv.environment,
             "REPORT": '{"dependencies": [{"fileName": "six", '
             '"packages": [{"id": "pkg:pypi/six@1.17.0"}]}]}',
             "PYTEST_ADDOPTS": "--junitxml=reports/junit.xml",

@@ -1,0 +1,150 @@
+"""What an auditor would ask about the evidence of a project."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from secure_django.advisories import Record, find_advisories, parse_version
+
+# The form of the file that secure_django.controls.evidence writes.
+SCHEMA = 3
+SOURCE = "src/secure_django/"
+
+type Evidence = dict[str, Any]
+
+
+class Kind(IntEnum):
+    """The kind of a problem; the page begins with the first."""
+
+    FIX = 1  # a vulnerability with an advisory
+    EDITED = 2  # the package is not the release's
+    RED = 3  # a test or a control failed
+    UNKNOWN = 4  # the evidence does not show what was released
+    RELEASE = 5  # another release is expected
+    DECISION = 6  # what the team left out, with its reason
+
+
+class Problem(NamedTuple):
+    """One sentence about a project, and its kind."""
+
+    kind: Kind
+    text: str
+
+
+class Expected(NamedTuple):
+    """What the evidence is compared with."""
+
+    since: datetime
+    release: str  # the oldest that is fine; empty for any
+    advisories: list[Record]
+    digests: dict[str, set[str]]  # of the package's files, by releases
+    required: set[str]  # the ids of controls
+
+
+def digest_list(hashes: dict[str, str]) -> str:
+    """Return one hash for the hashes of files, by their names."""
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(hashes.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def digests_of_release(hashes: dict[str, str]) -> set[str]:
+    """Return the hash of all files in vendor/, and that of an installed package."""
+    installed = {
+        name.removeprefix(SOURCE): sha256
+        for name, sha256 in hashes.items()
+        if name.startswith(SOURCE)
+    }
+    return {digest_list(hashes), digest_list(installed)}
+
+
+def find_problems(evidence: Evidence | None, expected: Expected) -> list[Problem]:
+    """Return the problems of a project, the worst first."""
+    if evidence is None:
+        return [Problem(Kind.UNKNOWN, "no evidence")]
+    if evidence.get("schema_version") != SCHEMA:
+        text = f"its evidence has the form {evidence.get('schema_version')}"
+        text += f", and this program reads {SCHEMA}: take a newer release"
+        return [Problem(Kind.UNKNOWN, text)]
+    problems = [
+        *find_version_problems(evidence, expected),
+        *find_red(evidence, expected.required),
+        *find_unknown(evidence, expected.since),
+        *find_decisions(evidence),
+    ]
+    return sorted(problems, key=lambda problem: problem.kind)
+
+
+def find_version_problems(evidence: Evidence, expected: Expected) -> Iterator[Problem]:
+    """Yield what is wrong with the package that the tests ran with."""
+    version = evidence["package"]
+    try:
+        number = parse_version(version)
+    except ValueError as error:
+        yield Problem(Kind.UNKNOWN, f"{error}, so no advisory can be compared")
+        return
+    for advisory in find_advisories(expected.advisories, version):
+        fixed = advisory.fixed or "no release"
+        text = f"{advisory.name} is open: {advisory.summary}; fixed in {fixed}"
+        yield Problem(Kind.FIX, text)
+    if expected.release and number < parse_version(expected.release):
+        text = f"has {version}, and {expected.release} is expected"
+        yield Problem(Kind.RELEASE, text)
+    if not expected.digests:
+        return
+    released = expected.digests.get(version.partition("+")[0])
+    if released is None:
+        text = f"no list of hashes was given for {version}"
+        yield Problem(Kind.UNKNOWN, text)
+    elif evidence["package_sha256"] not in released:
+        text = f"its copy of secure-django is not the release's: {version}"
+        yield Problem(Kind.EDITED, text)
+
+
+def find_red(evidence: Evidence, required: set[str]) -> Iterator[Problem]:
+    """Yield the controls and the tests that failed, and missing controls."""
+    controls = evidence["controls"]
+    states = {control["id"]: control["state"] for control in controls}
+    is_partial = not evidence["complete"]
+    bad = {"red"} if is_partial else {"red", "not shown"}
+    for control, state in states.items():
+        if state in bad:
+            yield Problem(Kind.RED, f"{control} {state}")
+    for control in sorted(required - states.keys()):
+        yield Problem(Kind.RED, f"{control} not listed")
+    marked = {test for control in controls for test in control["tests"]}
+    for test in evidence["failed"]:
+        if test not in marked:
+            yield Problem(Kind.RED, f"{test} failed, which shows no control")
+    is_named = evidence["failed"] or bad & set(states.values())
+    if evidence["result"] != "green" and not is_named and not is_partial:
+        yield Problem(Kind.RED, "the run is red")
+
+
+def find_unknown(evidence: Evidence, since: datetime) -> Iterator[Problem]:
+    """Yield why the evidence may not be about what is released."""
+    if not evidence["complete"]:
+        text = "some of the tests ran, not all: run `uv run poe test`"
+        yield Problem(Kind.UNKNOWN, text)
+    commit = evidence["commit"]
+    if not commit:
+        yield Problem(Kind.UNKNOWN, "it names no commit")
+    elif commit.endswith("-dirty"):
+        yield Problem(Kind.UNKNOWN, "files were changed after the commit")
+    if datetime.fromisoformat(evidence["time"]) < since:
+        yield Problem(Kind.UNKNOWN, f"older than {since:%Y-%m-%d}")
+
+
+def find_decisions(evidence: Evidence) -> Iterator[Problem]:
+    """Yield what the team leaves out or accepts."""
+    for name, reason in evidence["left_out"].items():
+        yield Problem(Kind.DECISION, f"{name} is left out: {reason}")
+    for name, reason in evidence["exempt"].items():
+        yield Problem(Kind.DECISION, f"{name} is exempt: {reason}")
+    for name, value in evidence["guard"].items():
+        yield Problem(Kind.DECISION, f"the guard has {name} = {value}")
+    for file, count in evidence["accepted"].items():
+        if count:
+            text = f"{file} accepts {count} finding{'s' if count > 1 else ''}"
+            yield Problem(Kind.DECISION, text)
