@@ -66,7 +66,9 @@ INSERTIONS = [
     Insertion(SETTINGS, r'"secure_django.photos",\n', '    "django.contrib.sites",\n'),
     Insertion(SETTINGS, r'number\(1\), "30"\)  # per user\n', "MUSEUM_ROOMS = 12\n"),
     Insertion(
-        SETTINGS, r"from secure_django.conf import env, number\n", "from museum import x\n"
+        SETTINGS,
+        r"from secure_django.conf import env, number\n",
+        "from museum import x\n",
     ),
     Insertion(
         "config/urls.py",
@@ -88,24 +90,20 @@ INSERTIONS = [
         r"project_description }}</p>\n",
         '  <p class="museum">Open daily.</p>\n',
     ),
-    Insertion(
-        "templates/account/login.html", r"\Z", "{# Our log-in. #}\n"
-    ),
+    Insertion("templates/account/login.html", r"\Z", "{# Our log-in. #}\n"),
     Insertion("static/design.css", r"--logo-width: 0px;\n", "  --museum: red;\n"),
     Insertion("Dockerfile", r"WORKDIR /app\nUSER 10001:10001\n", "ENV MUSEUM=yes\n"),
     Insertion("pyproject.toml", last_in("dependencies"), '    "whoosh==3.0",\n'),
-    Insertion(
-        "pyproject.toml", r'"django~=[\d.]+",\n', '    "django-filter==25.2",\n'
-    ),
+    Insertion("pyproject.toml", r'"django~=[\d.]+",\n', '    "django-filter==25.2",\n'),
     Insertion(
         "pyproject.toml", r'"pytest-xdist==.+\n', '    "pytest-randomly==4.0",\n'
     ),
     Insertion(
-        "pyproject.toml", r'"secure-django\[guard\].+\n', '    "types-docutils==0.22",\n'
+        "pyproject.toml",
+        r'"secure-django\[guard\].+\n',
+        '    "types-docutils==0.22",\n',
     ),
-    Insertion(
-        "pyproject.toml", r'"redis==[\d.]+",\n', '    "sqlparse==0.5.5",\n'
-    ),
+    Insertion("pyproject.toml", r'"redis==[\d.]+",\n', '    "sqlparse==0.5.5",\n'),
     Insertion(".gitignore", r"/staticfiles/\n", "/exports/\n"),
     Insertion(".gitignore", r"# Data\n", "/audio/\n"),
     Insertion(".dockerignore", r"\n/scans\n", "/exports\n"),
