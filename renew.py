@@ -112,6 +112,7 @@ SECONDS = 300  # for the whole command, unless `--limit` says otherwise
 # A registry that answers no word for so long is not waited for.
 PATIENCE = 20
 AT_ONCE = 8  # requests
+ATTEMPTS = 2  # before the last: one for a token, one for a pause
 LARGEST_ANSWER = 8_000_000  # bytes; nginx has 0.1 MB of tags
 MOST_PAGES = 50  # of tags
 INDEXES = (
@@ -532,18 +533,22 @@ class Repository:
     def get(self, path: str, accept: Iterable[str] = ()) -> Answer:
         """Ask for a path below the repository, with a token if it is needed."""
         url = urljoin(self.url, path)
-        try:
-            return ask(url, self.token, accept)
-        except HTTPError as refused:
-            challenge = refused.headers.get("WWW-Authenticate", "")
-            if refused.code == HTTPStatus.TOO_MANY_REQUESTS:
-                pause = refused.headers.get("Retry-After", "")
-                wait(int(pause) if pause.isdecimal() else PATIENCE)
-            elif refused.code == HTTPStatus.UNAUTHORIZED and not self.token:
-                self.token = find_token(challenge)
-            else:
-                raise
+        for _ in range(ATTEMPTS):
+            try:
+                return ask(url, self.token, accept)
+            except HTTPError as refused:
+                self.prepare_again(refused)
         return ask(url, self.token, accept)
+
+    def prepare_again(self, refused: HTTPError) -> None:
+        """Wait, or take a token, as the registry asks for; otherwise raise its error."""
+        if refused.code == HTTPStatus.TOO_MANY_REQUESTS:
+            pause = refused.headers.get("Retry-After", "")
+            wait(int(pause) if pause.isdecimal() else PATIENCE)
+        elif refused.code == HTTPStatus.UNAUTHORIZED and not self.token:
+            self.token = find_token(refused.headers.get("WWW-Authenticate", ""))
+        else:
+            raise refused
 
     def tags(self) -> list[str]:
         """Return all tags, of every page."""
