@@ -541,7 +541,7 @@ class Repository:
         return ask(url, self.token, accept)
 
     def prepare_again(self, refused: HTTPError) -> None:
-        """Wait, or take a token, as the registry asks for; otherwise raise its error."""
+        """Wait, or take a token, as it asks, or raise its error."""
         if refused.code == HTTPStatus.TOO_MANY_REQUESTS:
             pause = refused.headers.get("Retry-After", "")
             wait(int(pause) if pause.isdecimal() else PATIENCE)
