@@ -14,19 +14,44 @@ The pins are those of both pyproject.toml files, and of the recipes. A range of 
 package that ends below a pin is moved up to it. The raw project's `[tool.uv]` states
 the cooldown and its exceptions. Only versions change. Django stays in its line, because
 a new line is a decision, as is a new major version of an image. Images get the digest
-of their tag. The command needs the standard library, uv, Git, and for the images
-skopeo.
+of their tag. The command needs the standard library, uv and Git. It asks the registries
+of the images itself.
+
+    uv run renew.py --limit 60  # ends after so many seconds; without it, after 300
+
+Each step says on standard error what it waits for. After the limit, the command ends
+with a sentence and changes nothing.
 """
 
+import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from http import HTTPStatus
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+)
 
 ROOT = Path(__file__).resolve().parent
 RAW = ROOT / "{{cookiecutter.project_slug}}"
@@ -76,7 +101,62 @@ KEPT = {
     "tests/template/test_renew.py",
 }
 
+# What to read where a person has to decide or to edit.
+DJANGO_PAGE = "docs/support.md#move-to-django-62-lts says what to edit"
+RANGE_PAGE = (
+    "read its changelog beside docs/decisions.md#private-parts-of-other-packages"
+)
+IMAGE_PAGE = "read its changelog, then write the version into"
+
+SECONDS = 300  # for the whole command, unless `--limit` says otherwise
+# A registry that answers no word for so long is not waited for.
+PATIENCE = 20
+AT_ONCE = 8  # requests
+ATTEMPTS = 2  # before the last: one for a token, one for a pause
+LARGEST_ANSWER = 8_000_000  # bytes; nginx has 0.1 MB of tags
+MOST_PAGES = 50  # of tags
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+DOCKER_HUB = "registry-1.docker.io"
+
 type Texts = dict[Path, str]  # of files, by their path
+
+
+class Clock:
+    """The time that the command has, and what it does now."""
+
+    def __init__(self) -> None:
+        """Start with the time that a run has."""
+        self.end = time.monotonic() + SECONDS
+        self.step = ""
+
+    def begin(self, step: str) -> None:
+        """Say what the command waits for from now on."""
+        self.step = step
+        print(f"{step} …", file=sys.stderr, flush=True)
+
+    def left(self) -> float:
+        """Return the seconds that are left, or end the command without any."""
+        seconds = self.end - time.monotonic()
+        if seconds <= 0:
+            self.stop()
+        return seconds
+
+    def stop(self) -> NoReturn:
+        """End the command with what it waited for."""
+        sys.exit(
+            f"The time is over, and this had no answer yet: {self.step}. Nothing was "
+            "changed. Run the command again, or give it more seconds: --limit 900."
+        )
+
+
+clock = Clock()
 
 
 class Image(NamedTuple):
@@ -129,6 +209,7 @@ def uv(*arguments: str, sent: str = "") -> str:
             check=True,
             capture_output=True,
             encoding="utf-8",
+            timeout=clock.left(),
         )
     return process.stdout
 
@@ -237,6 +318,17 @@ def renew_packages(texts: Texts, index: Index) -> dict[str, Change]:
     }
 
 
+def left_ranges(before: str, after: str) -> list[str]:
+    """Return a sentence for each package whose range the renewal moved up."""
+    old = {span["name"]: span["end"] for span in RANGE.finditer(before)}
+    new = {span["name"]: span["version"] for span in RANGE.finditer(after)}
+    return [
+        f"{name} {version} leaves the range below {old[name]}: {RANGE_PAGE}."
+        for name, version in sorted(new.items())
+        if number(version) >= number(old[name])
+    ]
+
+
 def renew_pages(texts: Texts, index: Index) -> tuple[dict[str, Change], list[str]]:
     """Raise the pins of the recipes; return the changes, and what no longer fits.
 
@@ -247,19 +339,30 @@ def renew_pages(texts: Texts, index: Index) -> tuple[dict[str, Change], list[str
     own = {canonical(pin["name"]) for pin in pins_of_project}
     changes: dict[str, Change] = {}
     misfits = []
-    for path in sorted(path for path in texts if path.parent == RECIPES):
-        pins = [
-            pin
-            for pin in PIN.finditer(texts[path])
-            if canonical(pin["name"]) not in own
-        ]
-        if not pins:
-            continue
-        wanted = [f"{with_extras(pin)}>={pin['version']}" for pin in pins]
+    pins_of = {
+        path: [pin for pin in PIN.finditer(text) if canonical(pin["name"]) not in own]
+        for path, text in sorted(texts.items())
+        if path.parent == RECIPES
+    }
+    pages = [path for path, pins in pins_of.items() if pins]
+
+    def resolve(path: Path) -> dict[str, str]:
+        wanted = [f"{with_extras(pin)}>={pin['version']}" for pin in pins_of[path]]
         try:
-            newest = index.resolve_everywhere([*project, *wanted])
+            return index.resolve_everywhere([*project, *wanted])
         except subprocess.CalledProcessError:
-            misfits.append(f"{path.name} no longer applies: its packages do not fit.")
+            return {}
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(resolve, pages))
+    for path, newest in zip(pages, answers, strict=True):
+        pins = pins_of[path]
+        if not newest:
+            names = ", ".join(sorted({pin["name"] for pin in pins}))
+            misfits.append(
+                f"docs/recipes/{path.name} no longer applies: its packages do not fit. "
+                f"Edit the page, which names {names}."
+            )
             continue
         for pin in pins:
             name = canonical(pin["name"])
@@ -357,37 +460,161 @@ def next_python(index: Index, texts: Texts) -> tuple[str, bool]:
     return f"Python {new} is out, with wheels of every package: {advice}", True
 
 
-def skopeo(*arguments: str) -> str:
-    """Return what skopeo prints of an image, or nothing if it cannot be read."""
-    try:
-        process = subprocess.run(
-            ("skopeo", *arguments),
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return ""
-    return process.stdout
+class Answer(NamedTuple):
+    """What a registry answered."""
+
+    headers: HTTPMessage
+    content: Any  # of JSON
+
+
+def make_opener() -> OpenerDirector:
+    """Return what opens URLs, redirects too: HTTPS alone."""
+    opener = OpenerDirector()
+    for handler in (
+        ProxyHandler,
+        HTTPSHandler,
+        HTTPRedirectHandler,
+        HTTPDefaultErrorHandler,
+        HTTPErrorProcessor,
+        UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def ask(url: str, token: str = "", accept: Iterable[str] = ()) -> Answer:
+    """Return what a URL answers in JSON.
+
+    Raise OSError or HTTPException if it cannot be read, and ValueError if the answer is
+    no JSON, too large or too slow.
+    """
+    request = Request(url, headers={"Accept": ", ".join(accept) or "*/*"})  # noqa: S310 - the opener knows HTTPS alone
+    if token:
+        # No redirect receives it.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    seconds = min(PATIENCE, clock.left())
+    end = time.monotonic() + seconds
+    content = b""
+    with make_opener().open(request, timeout=seconds) as response:
+        for chunk in iter(lambda: response.read1(65536), b""):
+            content += chunk
+            if len(content) > LARGEST_ANSWER or time.monotonic() > end:
+                reason = f"{url} answers too much or too slowly"
+                raise ValueError(reason)
+        return Answer(response.headers, json.loads(content))
+
+
+@cache
+def find_token(challenge: str) -> str:
+    """Return the token for everybody that a registry's challenge names."""
+    scheme, _, rest = challenge.partition(" ")
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+    if scheme.lower() != "bearer" or "realm" not in parameters:
+        reason = f"no token for everybody: {challenge}"
+        raise ValueError(reason)
+    realm = parameters.pop("realm")
+    answer = ask(f"{realm}?{urlencode(parameters)}").content
+    token: str = answer.get("token") or answer["access_token"]
+    return token
+
+
+class Repository:
+    """The repository of an image, by the HTTP API that OCI's registries share."""
+
+    def __init__(self, name: str) -> None:
+        """Find the registry in the name; Docker Hub is the one without a host."""
+        host, _, path = name.partition("/")
+        if "." not in host:
+            host = DOCKER_HUB
+            path = name if "/" in name else f"library/{name}"
+        self.url = f"https://{host}/v2/{path}/"
+        self.token = ""
+
+    def get(self, path: str, accept: Iterable[str] = ()) -> Answer:
+        """Ask for a path below the repository, with a token if it is needed."""
+        url = urljoin(self.url, path)
+        for _ in range(ATTEMPTS):
+            try:
+                return ask(url, self.token, accept)
+            except HTTPError as refused:
+                self.prepare_again(refused)
+        return ask(url, self.token, accept)
+
+    def prepare_again(self, refused: HTTPError) -> None:
+        """Wait, or take a token, as it asks, or raise its error."""
+        if refused.code == HTTPStatus.TOO_MANY_REQUESTS:
+            pause = refused.headers.get("Retry-After", "")
+            wait(int(pause) if pause.isdecimal() else PATIENCE)
+        elif refused.code == HTTPStatus.UNAUTHORIZED and not self.token:
+            self.token = find_token(refused.headers.get("WWW-Authenticate", ""))
+        else:
+            raise refused
+
+    def tags(self) -> list[str]:
+        """Return all tags, of every page."""
+        tags: list[str] = []
+        path = "tags/list"
+        for _ in range(MOST_PAGES):
+            answer = self.get(path)
+            tags += answer.content["tags"] or []
+            following_page = re.search(r"<([^>]+)>", answer.headers.get("Link", ""))
+            if not following_page:
+                break
+            path = urljoin(urljoin(self.url, path), following_page[1])
+            if not path.startswith(self.url):
+                break  # the token is for this registry alone
+        return tags
+
+    def digest(self, tag: str) -> str:
+        """Return the digest of a tag, which covers every platform of the image."""
+        answer = self.get(f"manifests/{tag}", INDEXES + MANIFESTS)
+        return answer.headers.get("Docker-Content-Digest", "")
+
+    def created(self, tag: str) -> datetime:
+        """Return when an image was built."""
+        manifest = self.get(f"manifests/{tag}", INDEXES + MANIFESTS).content
+        if "manifests" in manifest:
+            platform = manifest["manifests"][0]["digest"]
+            manifest = self.get(f"manifests/{platform}", MANIFESTS).content
+        config = self.get(f"blobs/{manifest['config']['digest']}").content
+        return datetime.fromisoformat(config["created"])
+
+
+def wait(seconds: int) -> None:
+    """Wait as long as a registry asks for, if that is not beyond patience."""
+    if seconds > min(PATIENCE, clock.left()):
+        reason = f"the registry asks to wait for {seconds} seconds"
+        raise OSError(reason)
+    time.sleep(seconds)
+
+
+UNREAD = (OSError, HTTPException, ValueError, KeyError, IndexError, TypeError)
 
 
 def find_tags(name: str) -> list[str]:
     """Return the tags of an image, or none if they cannot be read."""
-    printed = skopeo("list-tags", f"docker://{name}")
-    if not printed:
+    try:
+        return Repository(name).tags()
+    except UNREAD:
         return []
-    tags: list[str] = json.loads(printed)["Tags"]
-    return tags
+
+
+def find_digest(image: Image) -> str:
+    """Return the digest of an image's tag, or nothing if it cannot be read."""
+    try:
+        digest = Repository(image.name).digest(f"{image.version}{image.kind}")
+    except UNREAD:
+        return ""
+    return digest if DIGEST.fullmatch(digest) else ""
 
 
 def is_older(image: Image, cooldown: timedelta) -> bool:
     """Return whether an image can be read and is older than the cooldown."""
-    built = skopeo("inspect", "--format={{.Created.Unix}}", f"docker://{image}").strip()
-    if not built.isdecimal():
+    try:
+        built = Repository(image.name).created(f"{image.version}{image.kind}")
+    except UNREAD:
         return False
-    built_at = datetime.fromtimestamp(int(built), UTC)
-    return datetime.now(UTC) - built_at > cooldown
+    return datetime.now(UTC) - built.astimezone(UTC) > cooldown
 
 
 def newest_version(image: Image, tags: list[str], cooldown: timedelta) -> str:
@@ -432,8 +659,12 @@ def renew_images(
     """
     changes: dict[str, Change] = {}
     decisions = set()
-    for image in sorted(find_images(texts)):
-        tags = find_tags(image.name)
+    images = sorted(find_images(texts))
+    names = sorted({image.name for image in images})
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tags_of = dict(zip(names, pool.map(find_tags, names), strict=True))
+    for image in images:
+        tags = tags_of[image.name]
         new = newest_version(image, tags, cooldown)
         if new != image.version:
             changes[f"{image.name}{image.kind}"] = Change(image.version, new)
@@ -443,10 +674,17 @@ def renew_images(
                 texts[path] = name.sub(renewed, text)
         major = newest_major(tags, image.kind)
         if not tags:
-            decisions.add(f"not read: the tags of {image.name}, by skopeo")
+            decisions.add(f"not read: the tags of {image.name}")
         elif major > number(image.version)[0]:
-            decisions.add(f"{image.name} {major} is out.")
+            files = ", ".join(name_places(texts, image))
+            decisions.add(f"{image.name} {major} is out: {IMAGE_PAGE} {files}.")
     return changes, sorted(decisions)
+
+
+def name_places(texts: Texts, image: Image) -> list[str]:
+    """Return the files of the repository that name an image."""
+    paths = [path for path, text in texts.items() if f"{image.name}:" in text]
+    return [path.relative_to(ROOT).as_posix() for path in sorted(paths)]
 
 
 def may_have_digest(path: Path) -> bool:
@@ -478,15 +716,17 @@ def pin_images(
     digests: dict[str, str] = {}
     changes: dict[str, Change] = {}
     paths = list(filter(may_have_digest, texts))
-    images = {
-        str(Image(*match.groups()))
+    found = {
+        Image(*match.groups())
         for path in paths
         for match in IMAGE.finditer(texts[path])
     }
-    for image in sorted(images):
-        printed = skopeo("inspect", "--format={{.Digest}}", f"docker://{image}").strip()
+    images = sorted(found)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        present = dict(zip(images, pool.map(find_digest, images), strict=True))
+    for image, digest in ((str(image), present[image]) for image in images):
         old = before.get(image, "")
-        new = printed if DIGEST.fullmatch(printed) else old
+        new = digest or old
         if new:
             digests[image] = new
         if new and new != old:
@@ -498,28 +738,50 @@ def pin_images(
 
     for path in paths:
         texts[path] = IMAGE.sub(pin, texts[path])
-    return changes, sorted(images - digests.keys())
+    return changes, sorted({str(image) for image in images} - digests.keys())
+
+
+def find_release(action: tuple[str, str]) -> str:
+    """Return the newest release of an action, or nothing if it cannot be read."""
+    repository, version = action
+    url = f"https://github.com/{repository}"
+    command = ("git", "ls-remote", "--tags", "--refs", url, "v*")
+    try:
+        process = subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=min(PATIENCE, clock.left()),
+            env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
+        )
+    except subprocess.SubprocessError:
+        return ""
+    tags = re.findall(r"refs/tags/v(\d+\.\d+\.\d+)$", process.stdout, re.MULTILINE)
+    return max(tags, key=number, default=version)
 
 
 def due_actions() -> list[str]:
     """Return the actions of the template's own workflows that have a newer release."""
     paths = sorted((ROOT / WORKFLOWS).iterdir())
     texts = [path.read_text(encoding="utf-8") for path in paths]
-    actions = {match.groups() for text in texts for match in ACTION.finditer(text)}
-    due = []
-    unread = []
-    for repository, version in sorted(actions):
-        url = f"https://github.com/{repository}"
-        command = ("git", "ls-remote", "--tags", "--refs", url, "v*")
-        process = subprocess.run(
-            command, check=False, capture_output=True, encoding="utf-8"
-        )
-        tags = re.findall(r"refs/tags/v(\d+\.\d+\.\d+)$", process.stdout, re.MULTILINE)
-        newest = max(tags, key=number, default=version)
-        if process.returncode:
-            unread.append(repository)
-        elif number(newest) > number(version):
-            due.append(f"{repository} {version} → {newest}")
+    actions = sorted(
+        {
+            (match["repository"], match["version"])
+            for text in texts
+            for match in ACTION.finditer(text)
+        }
+    )
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        newest = dict(zip(actions, pool.map(find_release, actions), strict=True))
+    unread = [
+        repository for repository, version in actions if not newest[repository, version]
+    ]
+    due = [
+        f"{repository} {version} → {release}"
+        for (repository, version), release in newest.items()
+        if release and number(release) > number(version)
+    ]
     if unread:
         due.append(f"not read: the releases of {', '.join(unread)}")
     return due
@@ -561,12 +823,20 @@ def table_of(changes: dict[str, Change]) -> str:
     return "\n".join(rows)
 
 
-def main() -> None:
+def write_changes(before: Texts, texts: Texts) -> None:
+    """Write the texts that changed."""
+    for path, text in texts.items():
+        if text != before[path]:
+            path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def renew(*, add_next_python: bool) -> None:
     """Change the files, and print what changed and what is left to people."""
     before = tracked_texts()
     texts = dict(before)
     digests = take_digests(texts)
     index = Index()
+    clock.begin("The package index: the newest releases that fit together")
     try:
         changes = renew_packages(texts, index)
     except subprocess.CalledProcessError as failure:
@@ -574,21 +844,34 @@ def main() -> None:
     uv_version = changes["uv"].new if "uv" in changes else installed_uv()
     renew_uv(texts, uv_version)
     days = int(index.cooldown.split(maxsplit=1)[0])
+    clock.begin("The registries of the images: tags")
     image_changes, decisions = renew_images(texts, timedelta(days=days))
+    clock.begin("The package index: the packages of each recipe")
     page_changes, misfits = renew_pages(texts, index)
     changes |= image_changes | page_changes
-    decisions += misfits
+    metadata = ROOT / "pyproject.toml"
+    decisions += misfits + left_ranges(before[metadata], texts[metadata])
+    clock.begin("The package index: wheels for the next Python")
     note, can_be_added = next_python(index, texts)
-    if can_be_added and "--python" in sys.argv[1:]:
+    if can_be_added and add_next_python:
         add_python(texts, index.next_python)
         note = (
             f"Python {index.next_python} is added. "
             "Let CI test it on every system before the merge."
         )
+    clock.begin("The package index: the next line of Django")
+    present_django = re.findall(r'"django~=([\d.]+)', texts[MANIFEST])[0]
+    django = following(line(present_django))
+    if index.has(f"django>={django}"):
+        decisions.append(f"Django {django} is out: {DJANGO_PAGE}.")
+    if note:
+        decisions.append(note)
+    clock.begin("The registries of the images: digests")
     digest_changes, unpinned = pin_images(texts, digests)
-    for path, text in texts.items():
-        if text != before[path]:
-            path.write_text(text, encoding="utf-8", newline="\n")
+    clock.begin("GitHub: releases of the actions")
+    actions = due_actions()
+    clock.left()
+    write_changes(before, texts)
 
     print(table_of(changes | digest_changes))
     lowered = [
@@ -598,17 +881,31 @@ def main() -> None:
     ]
     reason = f"the pin is withdrawn or younger than {index.cooldown}"
     print(section(f"Lowered, since {reason}:", lowered), end="")
-    present_django = re.findall(r'"django~=([\d.]+)', texts[MANIFEST])[0]
-    django = following(line(present_django))
-    if index.has(f"django>={django}"):
-        decisions.append(f"Django {django} is out.")
-    if note:
-        decisions.append(note)
     print(section("Left for a decision:", decisions), end="")
-    title = "Without a digest, since skopeo cannot read them:"
+    title = "Without a digest, since their registry could not be read:"
     print(section(title, unpinned), end="")
     title = f"Due in `{WORKFLOWS}`; Dependabot opens requests for these:"
-    print(section(title, due_actions()), end="")
+    print(section(title, actions), end="")
+
+
+def main() -> None:
+    """Read the options, and renew within the time."""
+    summary, _, text = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=summary,
+        epilog=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--python", action="store_true", help="add the next Python")
+    parser.add_argument(
+        "--limit", type=int, default=SECONDS, help="seconds for the whole command"
+    )
+    options = parser.parse_args()
+    clock.end = time.monotonic() + options.limit
+    try:
+        renew(add_next_python=options.python)
+    except subprocess.TimeoutExpired:
+        clock.stop()
 
 
 if __name__ == "__main__":

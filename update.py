@@ -55,6 +55,12 @@ GIT = (
 )
 ACTIONS = re.compile(r"^## (\d\S+),.*\n\n\*\*What to do:\*\* ((?:.+\n)+)", re.MULTILINE)
 
+# A conflict with the lines before both changes.
+HUNK = re.compile(
+    r"^<{7} .*\n(?P<ours>(?:.*\n)*?)^\|{7} .*\n(?P<base>(?:.*\n)*?)"
+    r"^={7}\n(?P<theirs>(?:.*\n)*?)^>{7} .*(?:\n|\Z)",
+    re.MULTILINE,
+)
 PIN = re.compile(
     r'(?<=")(?P<name>[A-Za-z0-9][\w.-]*)(?P<operator>(?:\[[\w,-]+\])?[=~]=)'
     r'(?P<version>\d+(?:\.\d+)*(?:\+vendored)?)(?=[" ;])'
@@ -164,6 +170,7 @@ class Merge(NamedTuple):
 
     conflicts: dict[str, str]  # with an explanation
     left_out: list[str]  # since the project removed them
+    neighbors: list[str]  # merged, though Git found conflicts
     has_patch: bool = False  # with this project's changes of the package
 
 
@@ -703,6 +710,90 @@ def add_vendor(commit: str, vendor: str, *parent: str) -> str:
     return run(*GIT, "commit-tree", tree, *parent, "-m", "with vendor/").strip()
 
 
+def insert_around(
+    base: list[str], inserted: list[str], other: list[str]
+) -> list[str] | None:
+    """Return the lines that one side inserted around `base`, with the other side's.
+
+    Return None if this side changed the lines of `base` too.
+    """
+    for start in range(len(inserted) - len(base) + 1):
+        end = start + len(base)
+        if inserted[start:end] == base:
+            return inserted[:start] + other + inserted[end:]
+    return None
+
+
+def merge_hunk(hunk: re.Match[str]) -> str | None:
+    """Return both changes of a conflict, or None if both changed the same line.
+
+    Git finds a conflict as well where one side inserts a line beside a line that the
+    other changes, as in a list to which a team and a feature add entries.
+    """
+    sides = [
+        hunk[side].splitlines(keepends=True) for side in ("ours", "base", "theirs")
+    ]
+    ours, base, theirs = sides
+    if not base and set(ours) & set(theirs):
+        return None  # both wrote the line
+    merged = insert_around(base, theirs, ours)
+    if merged is None:
+        merged = insert_around(base, ours, theirs)
+    return None if merged is None else "".join(merged)
+
+
+def merge_neighbors(path: str, prefix: str) -> bool:
+    """Merge what both sides inserted beside each other; return whether all is merged.
+
+    Conflicts in lines that both changed stay in the file, between Git's marks.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        files = [str(Path(temporary) / name) for name in ("HEAD", "before", "template")]
+        # In the index, 1 is the text before both changes, 2 ours and 3 theirs.
+        for file, stage in zip(files, (2, 1, 3), strict=True):
+            text = run("git", "show", f":{stage}:{prefix}{path}")
+            Path(file).write_text(text, encoding="utf-8", newline="\n")
+        codes = tuple(range(128))  # the number of conflicts
+        merge = (
+            "git",
+            "merge-file",
+            "--stdout",
+            "-L",
+            "HEAD",
+            "-L",
+            "",
+            "-L",
+            "template",
+        )
+        both = run(*merge, "--diff3", *files, codes=codes)
+        for file, side in zip(files, ("ours", "base", "theirs"), strict=True):
+            Path(file).write_text(
+                choose_side(both, side), encoding="utf-8", newline="\n"
+            )
+        merged = run(*merge, *files, codes=codes)
+    Path(path).write_text(merged, encoding="utf-8", newline="\n")
+    if re.search(r"^<{7} HEAD$", merged, re.MULTILINE):
+        return False
+    run("git", "add", "--", path)
+    return True
+
+
+def choose_side(both: str, side: str) -> str:
+    """Return a text with conflicts as a side has it, where they cannot be merged."""
+
+    def choose(hunk: re.Match[str]) -> str:
+        merged = merge_hunk(hunk)
+        return hunk[side] if merged is None else merged
+
+    return HUNK.sub(choose, both)
+
+
+def is_text(path: str, prefix: str) -> bool:
+    """Return whether the project's version of a file is text in UTF-8."""
+    text = run("git", "show", f":2:{prefix}{path}")
+    return "\0" not in text and "\N{REPLACEMENT CHARACTER}" not in text
+
+
 def merge_difference(old: str, new: str) -> Merge:
     """Merge the difference of two commits; return what is left to a person."""
     # The path of the project in its repository, empty if both are the same folder.
@@ -727,12 +818,20 @@ def merge_difference(old: str, new: str) -> Merge:
             left_out.append(path)
     if left_out:
         run("git", "rm", "--quiet", "--force", "--", *left_out)
+    neighbors = [
+        path
+        for path, state in states.items()
+        if state == "UU"
+        and path not in left_out
+        and is_text(path, prefix)
+        and merge_neighbors(path, prefix)
+    ]
     conflicts = {
         path: WRITTEN.get(path) or CONFLICTS.get(state, MOVED)
         for path, state in states.items()
-        if is_conflict(state) and path not in left_out
+        if is_conflict(state) and path not in [*left_out, *neighbors]
     }
-    return Merge(conflicts, left_out)
+    return Merge(conflicts, left_out, neighbors)
 
 
 # The report
@@ -819,6 +918,8 @@ def print_report(
     print_section("Prompts of the template", changed_prompts)
     left_out = "Changed by the template, but removed from this project, so left out"
     print_section(left_out, merge.left_out)
+    neighbors = "Merged where both sides wrote beside each other, so read the order"
+    print_section(neighbors, merge.neighbors)
     conflicts = [f"{path}: {reason}" for path, reason in merge.conflicts.items()]
     print_section("Conflicts", conflicts)
     actions = list_new_actions(update.start, update.target)

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ import yaml
 import renew as renewal
 from tests.support.baking import RAW, ROOT, commit, run
 from tests.support.index import Release, serve
+from tests.support.registry import (
+    BLOBS,
+    HUB,
+    LOGIN,
+    Registry,
+    digest_of,
+    serve_images,
+)
 from tests.support.renewal import UV
 from tests.support.updating import Machine, Request, execute
 
@@ -177,7 +186,9 @@ def renewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, renew(folder, PRESENT + NEWER)
 
 
-def renew(folder: Path, releases: list[Release], *options: str) -> str:
+def renew(
+    folder: Path, releases: list[Release], *options: str, **environment: str
+) -> str:
     """Run the command against an index with these releases, and return its output.
 
     A folder stands in for GitHub.
@@ -195,6 +206,7 @@ def renew(folder: Path, releases: list[Release], *options: str) -> str:
             GIT_CONFIG_GLOBAL=str(config),
             UV_DEFAULT_INDEX=url,
             UV_PYTHON=sys.executable,
+            **environment,
         )
 
 
@@ -221,7 +233,7 @@ def without(releases: list[Release], *names: str) -> list[Release]:
 
 def test_pins_are_raised_to_what_the_cooldown_allows(renewed: tuple[Path, str]) -> None:
     folder, printed = renewed
-    assert printed.startswith(TABLE)
+    assert f"releases of the actions …\n{TABLE}" in printed
     own, emitted = read(folder, "pyproject.toml"), read(folder, f"{RAW}/pyproject.toml")
     for text in (own, emitted):
         assert '"django~=6.1.4"' in text
@@ -250,7 +262,10 @@ def test_recipe_is_raised_or_named_if_its_packages_do_not_fit(
     folder, printed = renewed
     page = read(folder, "docs/recipes/htmx.md")
     assert page == 'uv add "django-htmx==1.30.0"\n'
-    assert "- old.md no longer applies: its packages do not fit.\n" in printed
+    assert (
+        "- docs/recipes/old.md no longer applies: its packages do not fit. "
+        "Edit the page, which names old.\n" in printed
+    )
 
 
 def test_uv_is_raised_wherever_it_is_installed(renewed: tuple[Path, str]) -> None:
@@ -278,12 +293,27 @@ def test_only_versions_change(renewed: tuple[Path, str]) -> None:
 def test_second_run_changes_nothing(renewed: tuple[Path, str], tmp_path: Path) -> None:
     folder = shutil.copytree(renewed[0], tmp_path / "template")
     commit(folder, "Renew")
-    assert renew(folder, PRESENT + NEWER).startswith("Nothing to raise.\n")
+    assert "\nNothing to raise.\n" in renew(folder, PRESENT + NEWER)
     assert not changed(folder)
 
 
 def test_new_line_of_django_is_left_for_a_decision(renewed: tuple[Path, str]) -> None:
-    assert "- Django 6.2 is out.\n" in renewed[1]
+    page, heading = "docs/support.md", "move-to-django-62-lts"
+    assert f"- Django 6.2 is out: {page}#{heading} says what to edit.\n" in renewed[1]
+    assert "\n## Move to Django 6.2 LTS\n" in read(ROOT, page)
+
+
+def test_package_that_leaves_its_range_names_the_page(
+    renewed: tuple[Path, str],
+) -> None:
+    page, heading = "docs/decisions.md", "private-parts-of-other-packages"
+    sentence = (
+        "- django-allauth 65.22.1 leaves the range below 65.22: "
+        f"read its changelog beside {page}#{heading}.\n"
+    )
+    assert sentence in renewed[1]
+    assert "\n## Private parts of other packages\n" in read(ROOT, page)
+    assert "gunicorn" not in renewed[1]
 
 
 def test_pin_that_is_too_young_is_lowered(small: Path) -> None:
@@ -308,7 +338,7 @@ def test_newer_release_pulls_no_other_package_down(small: Path) -> None:
         Release("gunicorn", "28.0.0", requires=("ruff<0.17",)),
         Release("ruff", "0.16.0"),
     ]
-    assert renew(small, PRESENT + both).startswith("Nothing to raise.\n")
+    assert "\nNothing to raise.\n" in renew(small, PRESENT + both)
 
 
 def test_one_version_fits_every_python(small: Path) -> None:
@@ -358,67 +388,56 @@ def test_next_python_is_added_on_demand_once_there_are_wheels(small: Path) -> No
         assert 'requires-python = ">=3.12,<3.16"' in read(small, path)
 
 
-SKOPEO = """\
-#!{python}
-import sys
-TAGS = {{
-    "nginx": [
-        "1.30-alpine", "1.31-alpine", "1.32-alpine", "1.34-alpine", "1.36",
-        "2.0-alpine", "stable-alpine",
-    ],
-    "owasp/dependency-check": ["12.2.2", "12.3.0", "12.10.1", "13.0.0"],
-}}
-days = 1 if "1.34" in sys.argv[-1] else 8
-image = sys.argv[-1].removeprefix("docker://")
-if "Digest" in sys.argv[2]:
-    print("" if "uv:" in image else "sha256:" + image.encode().hex()[:64].zfill(64))
-elif sys.argv[1] == "inspect":
-    print({now} - days * 86400)
-elif image in TAGS:
-    print('{{"Tags": ["' + '", "'.join(TAGS[image]) + '"]}}')
-else:
-    sys.exit("no network")
-"""
-
-
 @pytest.fixture
-def skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a stand-in for skopeo on the PATH."""
-    program = tmp_path / "bin" / "skopeo"
-    program.parent.mkdir()
-    program.write_text(
-        SKOPEO.format(python=sys.executable, now=int(time.time())), encoding="utf-8"
-    )
-    program.chmod(0o755)
-    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
-    monkeypatch.setenv("PATH", path)
-    return program
-
-
-@pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
-@pytest.mark.usefixtures("skopeo")
-def test_images_are_raised_within_their_major_version(small: Path) -> None:
-    files = {
-        f"{RAW}/compose.yaml": "services:\n  proxy:\n    image: nginx:1.30-alpine\n",
-        f"{RAW}/.github/workflows/ci.yml": (
-            "        image: postgres:18-alpine # a service\n"
-        ),
-        "src/secure_django/scans/Dockerfile": "FROM owasp/dependency-check:12.2.2\n",
-        "tests/test_compose.py": (
-            'IMAGES = "nginx:1.30-alpine", "my-nginx:1.30-alpine"\n'
-        ),
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """Serve images in place of every registry."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    nginx = ["1.30-alpine", "1.31-alpine", "1.32-alpine", "1.34-alpine", "1.36"]
+    tags = {
+        "library/nginx": [*nginx, "2.0-alpine", "stable-alpine"],
+        "library/redis": ["8"],
+        "library/python": ["3.14-slim-trixie"],
+        "owasp/dependency-check": ["12.2.2", "12.3.0", "12.10.1", "13.0.0"],
+        "team/site": ["1.0", "1.1"],
     }
+    with serve_images(Registry(tags, {"1.34-alpine"}), folder) as served:
+        yield served
+
+
+IMAGES = {
+    f"{RAW}/compose.yaml": "services:\n  proxy:\n    image: nginx:1.30-alpine\n",
+    f"{RAW}/.github/workflows/ci.yml": (
+        "        image: postgres:18-alpine # a service\n"
+    ),
+    "src/secure_django/scans/Dockerfile": "FROM owasp/dependency-check:12.2.2\n",
+    "tests/test_compose.py": 'IMAGES = "nginx:1.30-alpine", "my-nginx:1.30-alpine"\n',
+}
+
+
+def add_files(folder: Path, files: dict[str, str]) -> None:
+    """Commit files in a template in small."""
     for path, text in files.items():
-        (small / path).parent.mkdir(parents=True, exist_ok=True)
-        (small / path).write_text(text, encoding="utf-8")
-    commit(small, "Images")
-    printed = renew(small, PRESENT)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    commit(folder, "Images")
+
+
+def test_images_are_raised_within_their_major_version(
+    small: Path, registry: Registry
+) -> None:
+    add_files(small, IMAGES)
+    printed = renew(small, PRESENT, **registry.environment)
     assert "\n| nginx-alpine | 1.30 | 1.32 |\n" in printed
     assert "\n| owasp/dependency-check | 12.2.2 | 12.10.1 |\n" in printed
+    advice = "read its changelog, then write the version into"
     left = [
-        "nginx 2 is out.",
-        "not read: the tags of postgres, by skopeo",
-        "owasp/dependency-check 13 is out.",
+        f"nginx 2 is out: {advice} tests/test_compose.py, {RAW}/compose.yaml.",
+        "not read: the tags of postgres",
+        (
+            f"owasp/dependency-check 13 is out: {advice} "
+            "src/secure_django/scans/Dockerfile."
+        ),
     ]
     assert (
         re.findall(r"^- (.+)$", printed.partition("Due in")[0], re.MULTILINE)[:3]
@@ -429,29 +448,60 @@ def test_images_are_raised_within_their_major_version(small: Path) -> None:
         == 'IMAGES = "nginx:1.32-alpine", "my-nginx:1.30-alpine"\n'
     )
     pinned = {f"{RAW}/Dockerfile"}
-    assert changed(small) - pinned == files.keys() - {f"{RAW}/.github/workflows/ci.yml"}
+    assert changed(small) - pinned == IMAGES.keys() - {
+        f"{RAW}/.github/workflows/ci.yml"
+    }
 
 
-def digest_of(image: str) -> str:
-    """Return the digest that the stand-in for skopeo prints."""
-    return "sha256:" + image.encode().hex()[:64].zfill(64)
+def test_token_is_for_its_registry_alone(small: Path, registry: Registry) -> None:
+    add_files(small, IMAGES)
+    renew(small, PRESENT, **registry.environment)
+    with_token = {host for host, _, has_token in registry.asked if has_token}
+    assert with_token == {HUB, "ghcr.io"}
+    without_token = {host for host, _, has_token in registry.asked if not has_token}
+    assert without_token >= {LOGIN, BLOBS}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the stand-in for skopeo is a script")
-def test_images_get_the_digest_of_their_tag(small: Path, skopeo: Path) -> None:
+def test_busy_registry_is_asked_again(small: Path, registry: Registry) -> None:
+    image = f"{RAW}/compose.yaml"
+    add_files(small, {image: "image: busy.example.com/team/site:1.0\n"})
+    (small / RAW / "Dockerfile").write_text(
+        "FROM ghcr.io/astral-sh/uv:0.13.9 AS uv\n", encoding="utf-8"
+    )
+    commit(small, "One image")
+    printed = renew(small, PRESENT, **registry.environment)
+    assert "\n| busy.example.com/team/site | 1.0 | 1.1 |\n" in printed
+
+
+def test_hanging_registry_ends_with_what_it_waited_for(
+    small: Path, registry: Registry
+) -> None:
+    image = f"{RAW}/compose.yaml"
+    add_files(small, {image: "image: slow.example.com/team/site:1.0\n"})
+    start = time.monotonic()
+    with pytest.raises(AssertionError, match="ended with 1") as failure:
+        renew(small, PRESENT, "--limit", "10", **registry.environment)
+    assert time.monotonic() - start < 25
+    printed = str(failure.value)
+    assert "The time is over, and this had no answer yet: " in printed
+    assert "Nothing was changed." in printed
+    assert not changed(small)
+
+
+def test_images_get_the_digest_of_their_tag(small: Path, registry: Registry) -> None:
     compose = f"{RAW}/compose.yaml"
     workflow = f"{RAW}/.github/workflows/ci.yml"
     old = digest_of("old")
-    (small / compose).write_text(
-        f"image: nginx:1.30-alpine@{old}\n"
-        'image: "my-site:${RELEASE:-latest}"\n'
-        f"image: redis:8@{old}\n",
-        encoding="utf-8",
+    add_files(
+        small,
+        {
+            compose: f"image: nginx:1.30-alpine@{old}\n"
+            'image: "my-site:${RELEASE:-latest}"\n'
+            f"image: redis:8@{old}\n",
+            workflow: "image: nginx:1.30-alpine\n",
+        },
     )
-    (small / workflow).parent.mkdir(parents=True)
-    (small / workflow).write_text("image: nginx:1.30-alpine\n", encoding="utf-8")
-    commit(small, "Images")
-    printed = renew(small, PRESENT)
+    printed = renew(small, PRESENT, **registry.environment)
     assert read(small, compose) == (
         f"image: nginx:1.32-alpine@{digest_of('nginx:1.32-alpine')}\n"
         'image: "my-site:${RELEASE:-latest}"\n'
@@ -462,12 +512,14 @@ def test_images_get_the_digest_of_their_tag(small: Path, skopeo: Path) -> None:
     python = "python:3.14-slim-trixie"
     assert f"FROM {python}@{digest_of(python)}\n" in read(small, f"{RAW}/Dockerfile")
     assert f"| {python} | no digest | sha256:" in printed
-    unread = printed.partition("Without a digest, since skopeo cannot read them:")[2]
+    title = "Without a digest, since their registry could not be read:"
+    unread = printed.partition(title)[2]
     assert unread.startswith("\n\n- ghcr.io/astral-sh/uv:0.13.9\n")
     commit(small, "Renew")
-    skopeo.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
-    # Without skopeo, the same tags keep their digests, and a new one has none.
-    assert "Python 3.15 is added." in renew(small, PRESENT, "--python")
+    registry.tags.clear()
+    # The same tags keep their digests, and a new one has none.
+    added = renew(small, PRESENT, "--python", **registry.environment)
+    assert "Python 3.15 is added." in added
     assert changed(small) >= {f"{RAW}/Dockerfile"}
     assert compose not in changed(small)
     assert "FROM python:3.15-slim-trixie\n" in read(small, f"{RAW}/Dockerfile")

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tomllib
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
+    EACH_WEEK,
     RAW,
     ROOT,
     Answers,
@@ -44,7 +46,9 @@ from tests.support.releases import (
     publish_next,
     set_version,
 )
+from tests.support.teamwork import INSERTIONS, work_for_months
 from tests.support.updating import Machine, jobs_of, package_of, run_jobs
+from update import HUNK, merge_hunk
 
 pytestmark = pytest.mark.tier("whole")
 
@@ -940,6 +944,30 @@ def test_prompts_of_the_release_keep_the_answers(
     assert not (project / ".gitlab-ci.yml").exists()
 
 
+# The merge of lines beside each other
+
+
+@pytest.mark.parametrize(
+    ("ours", "base", "theirs", "merged"),
+    [
+        ("own\n", "", "new\n", "own\nnew\n"),
+        ("own\nold\n", "old\n", "", "own\n"),
+        ("old\nown\n", "old\n", "new\n", "new\nown\n"),
+        ("own\n", "old\n", "old\nnew\n", "own\nnew\n"),
+        ("own\n", "old\n", "new\n", None),
+        ("", "old\n", "new\n", None),
+        ("both\nown\n", "", "both\nnew\n", None),
+    ],
+)
+def test_lines_beside_each_other_are_no_conflict(
+    ours: str, base: str, theirs: str, merged: str | None
+) -> None:
+    text = f"<<<<<<< HEAD\n{ours}||||||| \n{base}=======\n{theirs}>>>>>>> template\n"
+    hunk = HUNK.search(text)
+    assert hunk
+    assert merge_hunk(hunk) == merged
+
+
 # Features later
 
 
@@ -1030,6 +1058,97 @@ def test_feature_is_added_and_taken_out_later(
         assert len(told) == (2 if is_loss else 0)
         assert not is_loss or told[0] < shown.index("Merged other answers") < told[1]
     assert run(project, "git", "diff", "--stat", "HEAD~1") == ""
+
+
+# Every change of one answer, from a project with everything and from one with nothing.
+CHOICES: dict[str, list[object]] = {
+    "gallery": [True, False],
+    "cloudinary_moderation": [True, False],
+    "auth_app": [True, False],
+    "ci_scanning": ["github", "gitlab", "none"],
+    "deployment": ["server", "platform"],
+}
+SWITCHES = [
+    (base | {prompt: before}, prompt, after)
+    for base in (ALL_ON, ALL_OFF)
+    for prompt, choices in CHOICES.items()
+    for before, after in permutations(choices, 2)
+]
+# Those that had conflicts, and one that removes files which the team edited.
+EACH_TIME = [
+    (ALL_ON, "cloudinary_moderation", False),
+    (ALL_ON, "auth_app", False),
+    (ALL_ON, "deployment", "platform"),
+    (ALL_OFF, "gallery", True),
+    (ALL_OFF, "ci_scanning", "github"),
+]
+
+
+@pytest.fixture
+def long_worked(template: Path, once: Once) -> Project:
+    """Return a function that makes a project with much work. Tests do not change it."""
+
+    def work_in(answers: Answers, folder: Path) -> None:
+        project = bake(template, folder, **answers)
+        commit(project, "Start")
+        work_for_months(project)
+        commit(project, "Work")
+
+    def make(answers: Answers) -> Path:
+        key = f"long-worked-{name(answers)}"
+        original = once(key, lambda folder: work_in(answers, folder))
+        return original / "my-secure-site"
+
+    return make
+
+
+def lost_lines(project: Path) -> list[str]:
+    """Return the lines of the team's last commit that are no longer in their file."""
+    own = ("git", "diff", "-U0", "--no-renames", "HEAD~1", "HEAD", "--")
+    lost = []
+    lines: list[str] = []
+    for line in run(project, *own, ":!settings.lock").splitlines():
+        if line.startswith("+++ "):
+            text = (project / line[6:]).read_text(encoding="utf-8")
+            lines = text.splitlines()
+        elif line.startswith("+") and line[1:] not in lines:
+            lost.append(line)
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("start", "prompt", "after"),
+    [
+        pytest.param(
+            *switch,
+            marks=() if switch in EACH_TIME else EACH_WEEK,
+            id=f"{name(switch[0])} to {switch[1]} {switch[2]}",
+        )
+        for switch in SWITCHES
+    ],
+)
+def test_switch_of_a_feature_keeps_the_work_of_months(
+    start: Answers,
+    prompt: str,
+    after: object,
+    long_worked: Project,
+    machine: Machine,
+) -> None:
+    original = long_worked(start)
+    project = shutil.copytree(original, machine.folder / original.name)
+    answer = {True: "yes", False: "no"}.get(after, after)  # type: ignore[call-overload]
+    try:
+        machine.run(project, *UPDATE, "--answer", f"{prompt}={answer}")
+    except AssertionError as failure:
+        if "ended with 3" not in str(failure):
+            raise
+    assert not conflicts(project)
+    states = run(project, "git", "status", "--porcelain", "-z").split("\0")
+    unmerged = {state[3:] for state in states if "U" in state[:2]}
+    # A file that the team edited, and that the answer removes, is for the team.
+    edited = {insertion.path for insertion in INSERTIONS}
+    assert unmerged == {state[3:] for state in states if state[:2] == "UD"} & edited
+    assert lost_lines(project) == []
 
 
 def test_release_adds_an_app_beside_that_of_the_team(
