@@ -1,0 +1,146 @@
+"""Projects in memory, to which recipes are applied: files alone, and no commands.
+
+A command's effect on files is told here, so that hundreds of projects take a minute.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from secure_django.commands.new_app.writing import (
+    ENTRIES,
+    choose_words,
+    insert_entry,
+)
+
+from tests.support.baking import run
+from tests.support.recipes import Block, Recipe, changed, hunks, undone
+
+# What has no effect on the files that are compared. Of `uv add` and `uv remove`, uv
+# itself keeps pyproject.toml right; migrations are written by Django.
+WITHOUT_EFFECT = ("uv sync", "uv run manage.py", "uv run python ")
+MAKE_APP = "from secure_django.commands.new_app.command import main; main(*{})"
+
+# Where uv adds a package, and an extra.
+PACKAGES = "]\n\n[project.optional-dependencies]\n"
+EXTRAS = "\n[dependency-groups]\n"
+
+type Tree = dict[str, str]  # the texts of a project's files by their paths
+
+
+def make_app(project: Path, python: str, name: str) -> None:
+    """Make an app as `poe app NAME --admin` does."""
+    run(project, python, "-c", MAKE_APP.format((name, [], True)))
+
+
+def read_tree(project: Path, paths: Iterable[str]) -> Tree:
+    """Return the texts of files of a project."""
+    return {path: (project / path).read_text(encoding="utf-8") for path in paths}
+
+
+class TextProject:
+    """The files of a project that recipes change, in memory."""
+
+    def __init__(self, files: Tree, apps: dict[str, Tree]) -> None:
+        """Copy the files. `apps` has the files of apps that a recipe makes."""
+        self.files = dict(files)
+        self.apps = apps
+
+    def apply(self, recipes: Sequence[Recipe]) -> None:
+        """Follow the steps of the pages of a recipe."""
+        for recipe in recipes:
+            for block in recipe.steps:
+                self.follow(block)
+
+    def take_out(self, recipes: Sequence[Recipe]) -> None:
+        """Follow the ways out of the pages, and undo their steps, in reverse."""
+        for recipe in reversed(recipes):
+            for block in recipe.way_out:
+                self.follow(block)
+            for block in reversed(recipe.steps):
+                self.undo(block)
+
+    def follow(self, block: Block) -> None:
+        """Apply a block."""
+        if block.language == "diff":
+            for path, hunk in hunks(block):
+                self.files[path] = changed(self.files[path], hunk, path)
+        elif not block.path:
+            for line in block.text.splitlines():
+                self.command(shlex.split(line, comments=True))
+        elif block.path in self.files:
+            assert block.path == ".env", f"{block.path} exists already"
+            self.files[block.path] += block.text
+        else:
+            self.files[block.path] = block.text
+
+    def undo(self, block: Block) -> None:
+        """Undo a block, unless the way out has deleted its file."""
+        if block.language == "diff":
+            for path, hunk in reversed(hunks(block)):
+                if path in self.files:
+                    self.files[path] = undone(self.files[path], hunk, path)
+        elif block.path in self.files:
+            text = self.files.pop(block.path)
+            assert text == block.text, f"{block.path} is no longer what the page says"
+
+    def command(self, words: list[str]) -> None:
+        """Change files as a command does."""
+        line = " ".join(words)
+        match words:
+            case ["uv", "run", "poe", "app", name, "--admin"]:
+                self.add_app(name)
+            case ["uv", "add", "--optional", extra, *names]:
+                self.edit_packages(re.escape(EXTRAS), f"{extra} = {names}\n{EXTRAS}")
+            case ["uv", "remove", "--optional", extra, *_]:
+                self.edit_packages(rf"^{extra} = \[.*\n", f"{extra} = []\n")
+            case ["uv", "add", *names]:
+                lines = "".join(f'    "{name}",\n' for name in names)
+                self.edit_packages(re.escape(PACKAGES), f"{lines}{PACKAGES}")
+            case ["uv", "remove", *names]:
+                for name in names:
+                    self.edit_packages(rf'^    "{name}==.*\n', "")
+            case ["mkdir", *_]:
+                pass
+            case ["touch", *paths]:
+                self.files.update(dict.fromkeys(paths, ""))
+            case ["rm", "-r" | "-rf", folder]:
+                inside = [it for it in self.files if it.startswith(f"{folder}/")]
+                for path in inside:
+                    del self.files[path]
+            case ["rm", *paths]:
+                for path in paths:
+                    self.files.pop(path, None)
+            case _:
+                assert not words or line.startswith(WITHOUT_EFFECT), line
+
+    def edit_packages(self, place: str, lines: str) -> None:
+        """Put lines into pyproject.toml in place of those that match once."""
+        text = self.files["pyproject.toml"]
+        text, count = re.subn(place, lines, text, flags=re.MULTILINE)
+        assert count == 1, f"pyproject.toml has {count} times:\n{place}"
+        self.files["pyproject.toml"] = text
+
+    def add_app(self, name: str) -> None:
+        """Add what `poe app` writes."""
+        words = choose_words(name)
+        for entry in ENTRIES:
+            insert_entry(entry, self.files, words)
+        self.files |= self.apps[name]
+
+
+def changed_paths(recipes: Iterable[Recipe]) -> set[str]:
+    """Return the paths of the files that diffs of recipes change."""
+    blocks = [
+        block for recipe in recipes for block in [*recipe.steps, *recipe.way_out]
+    ]
+    diffs = [block for block in blocks if block.language == "diff"]
+    named = {path for block in diffs for path, _ in hunks(block)}
+    return named | {entry.path for entry in ENTRIES}
+
+
+def parses(path: str, text: str) -> None:
+    """Refuse Python that does not compile."""
+    if re.fullmatch(r".+\.py", path):
+        compile(text, path, "exec")
