@@ -15,7 +15,7 @@ from secure_django.commands.new_app.writing import (
 )
 
 from tests.support.baking import run
-from tests.support.recipes import Block, Recipe, changed, hunks, undone
+from tests.support.recipes import MIGRATION, Block, Recipe, changed, hunks, undone
 
 # What has no effect on the files that are compared. Of `uv add` and `uv remove`, uv
 # itself keeps pyproject.toml right; migrations are written by Django.
@@ -60,9 +60,13 @@ class TextProject:
                 self.follow(block)
             for block in reversed(recipe.steps):
                 self.undo(block)
+            for block in recipe.afterwards:
+                self.follow(block)
 
     def follow(self, block: Block) -> None:
-        """Apply a block."""
+        """Apply a block. There are no migrations."""
+        if MIGRATION.fullmatch(block.path):
+            return
         if block.language == "diff":
             for path, hunk in hunks(block):
                 self.files[path] = changed(self.files[path], hunk, path)

@@ -39,6 +39,10 @@ APPLIED = [
 BESIDE = {"single_sign_on": ROOT / "tests" / "accounts" / "passkey.py"}
 # The command that writes settings.lock anew, after a change of the settings.
 WRITE_LOCK = "uv run python -m secure_django.conf.lock"
+# Where a way out says that the steps are undone.
+UNDO = re.compile(r"\bundo the steps?\b", re.IGNORECASE)
+# Those of a recipe stay: databases have run them, and later ones follow them.
+MIGRATION = re.compile(r".+/migrations/\d{4}_\w+\.py")
 # A change of a diff, after the path of its file if it is another one.
 HUNK = re.compile(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", re.MULTILINE)
 # What installing, running and testing leave. The database is compared by its tables.
@@ -98,8 +102,11 @@ class Recipe:
             f"the sections of {name}.md"
         )
         self.steps = self.blocks("Steps")
-        self.way_out = self.blocks("Take it out again")
-        assert len(self.steps) + len(self.way_out) == len(self.blocks_of(text)), (
+        before, after = UNDO.split(section(self.page, SECTIONS[-1]), maxsplit=1)
+        self.way_out = self.blocks_of(before)
+        self.afterwards = self.blocks_of(after)
+        followed = [*self.steps, *self.way_out, *self.afterwards]
+        assert len(followed) == len(self.blocks_of(text)), (
             f"{name}.md has blocks elsewhere"
         )
 
@@ -137,7 +144,7 @@ class Installed:
             self.follow(block)
 
     def take_out(self, recipe: Recipe) -> None:
-        """Follow the page's way out, then undo its steps in reverse.
+        """Follow the page's way out, and undo its steps in reverse where it says so.
 
         At the end, remove their packages, and write settings.lock if they changed it.
         """
@@ -145,6 +152,8 @@ class Installed:
             self.follow(block)
         for block in reversed(recipe.steps):
             self.undo(block)
+        for block in recipe.afterwards:
+            self.follow(block)
         self.sync()
         blocks = [*recipe.steps, *recipe.way_out]
         if any("config/settings.py" in block.text for block in blocks):
@@ -249,7 +258,10 @@ class Installed:
                 path.unlink()
 
     def snapshot(self) -> dict[str, bytes | str]:
-        """Return the content of each file, uv.lock too, and the database's tables."""
+        """Return the content of each file, uv.lock too, and the database's tables.
+
+        Migrations are left out: the tables show what they did.
+        """
         contents: dict[str, bytes | str] = {}
         for folder, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if name not in LEFT]
@@ -257,7 +269,8 @@ class Installed:
                 if not name.startswith("db.sqlite3"):
                     path = Path(folder, name)
                     key = path.relative_to(self.folder).as_posix()
-                    contents[key] = path.read_bytes()
+                    if not MIGRATION.fullmatch(key):
+                        contents[key] = path.read_bytes()
         query = "SELECT name, sql FROM sqlite_master ORDER BY name"
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
             rows = database.execute(query).fetchall()
