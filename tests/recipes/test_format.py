@@ -11,6 +11,8 @@ import pytest
 from tests.support.baking import ALL_OFF, Project
 from tests.support.recipes import MOST_LINES, PAGES, Installed, Recipe
 
+# The tests of all pages in one project.
+OF_ALL = {"test_alone.py", "test_together.py"}
 FENCE = "```"
 ADD = ' urlpatterns = [\n+    path("hello/", RedirectView.as_view(url="/")),\n'
 PAGE = f"""\
@@ -65,7 +67,7 @@ def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
     modules = [
         path.read_text("utf-8")
         for path in Path(__file__).parent.glob("test_*.py")
-        if path.name not in {Path(__file__).name, "test_together.py"}
+        if path.name not in {Path(__file__).name, *OF_ALL}
     ]
     assert sorted(
         page for text in modules for page in re.findall(r'\bRecipe\("(.+?)"\)', text)

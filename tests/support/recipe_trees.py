@@ -5,6 +5,7 @@ A command's effect on files is told here, so that hundreds of projects take a mi
 
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,14 +30,15 @@ EXTRAS = "\n[dependency-groups]\n"
 type Tree = dict[str, str]  # the texts of a project's files by their paths
 
 
-def make_app(project: Path, python: str, name: str) -> None:
-    """Make an app as `poe app NAME --admin` does."""
-    run(project, python, "-c", MAKE_APP.format((name, [], True)))
+def make_app(project: Path, name: str) -> None:
+    """Make an app as `poe app NAME --admin` does, by this suite's environment."""
+    run(project, sys.executable, "-c", MAKE_APP.format((name, [], True)))
 
 
 def read_tree(project: Path, paths: Iterable[str]) -> Tree:
-    """Return the texts of files of a project."""
-    return {path: (project / path).read_text(encoding="utf-8") for path in paths}
+    """Return the texts of those files that the project has."""
+    present = [path for path in paths if (project / path).is_file()]
+    return {path: (project / path).read_text(encoding="utf-8") for path in present}
 
 
 class TextProject:
@@ -46,6 +48,10 @@ class TextProject:
         """Copy the files. `apps` has the files of apps that a recipe makes."""
         self.files = dict(files)
         self.apps = apps
+
+    def copy(self) -> "TextProject":
+        """Return the same project, for other changes."""
+        return TextProject(self.files, self.apps)
 
     def apply(self, recipes: Sequence[Recipe]) -> None:
         """Follow the steps of the pages of a recipe."""
@@ -144,7 +150,8 @@ def changed_paths(recipes: Iterable[Recipe]) -> set[str]:
     return named | {entry.path for entry in ENTRIES}
 
 
-def parses(path: str, text: str) -> None:
-    """Refuse Python that does not compile."""
-    if re.fullmatch(r".+\.py", path):
-        compile(text, path, "exec")
+def check_syntax(files: Tree) -> None:
+    """Raise SyntaxError for Python that does not compile."""
+    for path, text in files.items():
+        if path.endswith(".py"):
+            compile(text, path, "exec")
