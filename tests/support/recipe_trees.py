@@ -14,7 +14,6 @@ from secure_django.commands.new_app.writing import (
     choose_words,
     insert_entry,
 )
-
 from tests.support.baking import run
 from tests.support.recipes import MIGRATION, Block, Recipe, changed, hunks, undone
 
@@ -101,29 +100,37 @@ class TextProject:
         match words:
             case ["uv", "run", "poe", "app", name, "--admin"]:
                 self.add_app(name)
-            case ["uv", "add", "--optional", extra, *names]:
-                self.edit_packages(re.escape(EXTRAS), f"{extra} = {names}\n{EXTRAS}")
-            case ["uv", "remove", "--optional", extra, *_]:
-                self.edit_packages(rf"^{extra} = \[.*\n", f"{extra} = []\n")
-            case ["uv", "add", *names]:
-                lines = "".join(f'    "{name}",\n' for name in names)
-                self.edit_packages(re.escape(PACKAGES), f"{lines}{PACKAGES}")
-            case ["uv", "remove", *names]:
-                for name in names:
-                    self.edit_packages(rf'^    "{name}==.*\n', "")
+            case ["uv", "add" | "remove" as verb, *names]:
+                self.change_packages(verb, names)
             case ["mkdir", *_]:
                 pass
             case ["touch", *paths]:
                 self.files.update(dict.fromkeys(paths, ""))
-            case ["rm", "-r" | "-rf", folder]:
-                inside = [it for it in self.files if it.startswith(f"{folder}/")]
-                for path in inside:
-                    del self.files[path]
-            case ["rm", *paths]:
-                for path in paths:
-                    self.files.pop(path, None)
+            case ["rm", *options_and_paths]:
+                self.remove(options_and_paths)
             case _:
                 assert not words or line.startswith(WITHOUT_EFFECT), line
+
+    def remove(self, options_and_paths: list[str]) -> None:
+        """Remove files, and what is in folders."""
+        for path in options_and_paths:
+            for present in list(self.files):
+                if present == path or present.startswith(f"{path}/"):
+                    del self.files[present]
+
+    def change_packages(self, verb: str, names: list[str]) -> None:
+        """Add packages or remove them, as uv does: an extra stays without packages."""
+        if names[0] == "--optional":
+            extra = names[1]
+            added = f"{extra} = {names[2:]}\n{EXTRAS}"
+            changes = {"add": {re.escape(EXTRAS): added}}
+            changes["remove"] = {rf"^{extra} = \[.*\n": f"{extra} = []\n"}
+        else:
+            lines = "".join(f'    "{name}",\n' for name in names)
+            changes = {"add": {re.escape(PACKAGES): lines + PACKAGES}}
+            changes["remove"] = {rf'^    "{name}==.*\n': "" for name in names}
+        for place, text in changes[verb].items():
+            self.edit_packages(place, text)
 
     def edit_packages(self, place: str, lines: str) -> None:
         """Put lines into pyproject.toml in place of those that match once."""
@@ -142,9 +149,7 @@ class TextProject:
 
 def changed_paths(recipes: Iterable[Recipe]) -> set[str]:
     """Return the paths of the files that diffs of recipes change."""
-    blocks = [
-        block for recipe in recipes for block in [*recipe.steps, *recipe.way_out]
-    ]
+    blocks = [block for recipe in recipes for block in [*recipe.steps, *recipe.way_out]]
     diffs = [block for block in blocks if block.language == "diff"]
     named = {path for block in diffs for path, _ in hunks(block)}
     return named | {entry.path for entry in ENTRIES}

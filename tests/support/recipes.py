@@ -353,17 +353,25 @@ def undone(text: str, hunk: Hunk, path: str) -> str:
 def undone_lines(
     text: str, before: list[str], lines: list[str], after: list[str], path: str
 ) -> str:
-    """Undo adjacent lines of a change: with no context, or else more and more."""
+    """Undo adjacent lines of a change, found by no more context than they need."""
     old = join(line for line in lines if line[0] == "-")
     new = join(line for line in lines if line[0] == "+")
-    contexts = [(join(before[-count:]), "") for count in range(len(before) + 1) if count]
-    contexts += [("", join(after[:count])) for count in range(len(after) + 1) if count]
-    contexts = [("", ""), *contexts, (join(before), join(after))]
-    for start, end in contexts:
+    for start, end in contexts(before, after):
         present = start + new + end
         if present and len(places_of(text, present)) == 1:
             return replaced(text, present, start + old + end, path)
+    # It raises: the text does not have these lines once.
     return replaced(text, join(before) + new + join(after), "", path)
+
+
+def contexts(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
+    """Return none, then the nearest lines before or after, then all of both."""
+    yield "", ""
+    for place in reversed(range(len(before))):
+        yield join(before[place:]), ""
+    for place in range(len(after)):
+        yield "", join(after[: place + 1])
+    yield join(before), join(after)
 
 
 def replaced(text: str, old: str, new: str, path: str) -> str:
