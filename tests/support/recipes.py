@@ -102,9 +102,9 @@ class Recipe:
             f"the sections of {name}.md"
         )
         self.steps = self.blocks("Steps")
-        before, after = UNDO.split(section(self.page, SECTIONS[-1]), maxsplit=1)
-        self.way_out = self.blocks_of(before)
-        self.afterwards = self.blocks_of(after)
+        parts = UNDO.split(section(self.page, SECTIONS[-1]))
+        assert len(parts) == 2, f"{name}.md does not say once to undo the steps"
+        self.way_out, self.afterwards = map(self.blocks_of, parts)
         followed = [*self.steps, *self.way_out, *self.afterwards]
         assert len(followed) == len(self.blocks_of(text)), (
             f"{name}.md has blocks elsewhere"
