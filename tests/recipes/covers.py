@@ -1,11 +1,20 @@
 """The cover of docs/your-first-app.md, for notes that `poe app` has made."""
 
+from pathlib import Path
+
 from tests.support.recipes import Installed, replace
 
 
 def add_cover(project: Installed) -> None:
     """Give the app the cover of docs/your-first-app.md."""
-    notes = project.folder / "notes"
+    write_cover(project.folder)
+    project.run("python", "manage.py", "makemigrations", "--verbosity", "0", "notes")
+    project.run("python", "manage.py", "migrate", "--verbosity", "0")
+
+
+def write_cover(folder: Path) -> None:
+    """Write the lines of the cover, without its migration."""
+    notes = folder / "notes"
     old = "from secure_django.encryption import EncryptedTextField\n"
     replace(
         notes / "models.py",
@@ -20,5 +29,3 @@ def add_cover(project: Installed) -> None:
         '            "text",\n',
         '            "text",\n            "cover",\n',
     )
-    project.run("python", "manage.py", "makemigrations", "--verbosity", "0", "notes")
-    project.run("python", "manage.py", "migrate", "--verbosity", "0")

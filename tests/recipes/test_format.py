@@ -9,8 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import ALL_OFF, Project
-from tests.support.recipes import MOST_LINES, PAGES, Installed, Recipe
+from tests.support.recipes import (
+    MOST_LINES,
+    PAGES,
+    Block,
+    Installed,
+    Recipe,
+    changed,
+    hunks,
+    undone,
+)
 
+# The tests of all pages in one project.
+OF_ALL = {"test_alone.py", "test_together.py"}
 FENCE = "```"
 ADD = ' urlpatterns = [\n+    path("hello/", RedirectView.as_view(url="/")),\n'
 PAGE = f"""\
@@ -44,6 +55,7 @@ print("an example")
 {FENCE}sh
 rm 'hello/a file' hello/__init__.py
 {FENCE}
+Then undo the steps.
 """
 
 
@@ -65,7 +77,7 @@ def test_each_page_has_a_test_and_a_row_in_the_list() -> None:
     modules = [
         path.read_text("utf-8")
         for path in Path(__file__).parent.glob("test_*.py")
-        if path.name not in {Path(__file__).name, "test_together.py"}
+        if path.name not in {Path(__file__).name, *OF_ALL}
     ]
     assert sorted(
         page for text in modules for page in re.findall(r'\bRecipe\("(.+?)"\)', text)
@@ -139,3 +151,31 @@ def follow(recipe: Recipe, installed: Installed) -> None:
     """Apply a recipe and take it out again."""
     installed.apply(recipe)
     installed.take_out(recipe)
+
+
+def test_change_is_undone_wherever_its_lines_are() -> None:
+    block = Block("diff", "a.txt", " one\n+two\n-three\n+3\n four\n")
+    [(path, hunk)] = hunks(block)
+    text = changed("one\nthree\nfour\n", hunk, path)
+    assert text == "one\ntwo\n3\nfour\n"
+    others = "zero\ntwo\n\none\nother\ntwo\n3\nmore\nfour\n"
+    assert undone(others, hunk, path) == "zero\ntwo\n\none\nother\nthree\nmore\nfour\n"
+
+
+def test_change_whose_lines_are_twice_needs_those_around_them() -> None:
+    block = Block("diff", "a.txt", " one\n+two\n three\n")
+    [(path, hunk)] = hunks(block)
+    assert undone("two\none\ntwo\n", hunk, path) == "two\none\n"
+    with pytest.raises(AssertionError, match="has 0 times"):
+        undone("two\ntwo\n", hunk, path)
+
+
+def test_blocks_after_the_steps_are_undone_apply_then(tmp_path: Path) -> None:
+    recipe = read(tmp_path, f"{PAGE}{FENCE}sh\ntouch left\n{FENCE}\n")
+    assert len(recipe.way_out) == 1
+    assert [block.text for block in recipe.afterwards] == ["touch left\n"]
+
+
+def test_way_out_that_undoes_no_steps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="does not say once"):
+        read(tmp_path, PAGE.replace("undo the steps", "rest"))

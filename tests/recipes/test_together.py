@@ -1,5 +1,7 @@
 """All recipes in one project: on one app in two orders, and on several apps.
 
+Each is then taken out alone, by its commands, whatever came after it.
+
 The app has covers too. On several apps, documents and two roles have one each. Their
 names are as long as that on the pages, so all lines stay as wide.
 """
@@ -9,7 +11,7 @@ import re
 import pytest
 
 from tests.recipes.covers import add_cover
-from tests.support.baking import ALL_ON
+from tests.support.baking import ALL_ON, run
 from tests.support.recipes import Block, Install, Installed, Recipe, marks
 
 GROUPS = [
@@ -35,6 +37,16 @@ COVER = (
 # and its place among sorted imports.
 WORDS = {"documents": "item", "roles": "plan"}
 
+# The order in which they are taken out is neither that of the steps nor its reverse.
+REMOVED = ["sharing", "roles", "jobs", "tracing", "api", "kubernetes", "documents"]
+REMOVED += ["languages", "htmx", "single-sign-on", "markdown", "sentry"]
+# After which the rest is tested, and by which attacks.
+ALONE = {
+    "sharing": ["roles"],
+    "roles": ["jobs"],
+    "jobs": ["documents", "htmx", "markdown"],
+}
+
 pytestmark = marks(*(page for group in GROUPS for page in group))
 
 
@@ -44,6 +56,7 @@ def read(page: str, words: dict[str, str]) -> Recipe:
     word = words.get(page.partition("-")[0], "note")
     recipe.steps = [reworded(block, word) for block in recipe.steps]
     recipe.way_out = [reworded(block, word) for block in recipe.way_out]
+    recipe.afterwards = [reworded(block, word) for block in recipe.afterwards]
     return recipe
 
 
@@ -57,44 +70,64 @@ def reworded(block: Block, word: str) -> Block:
 
 def numbered(block: Block, project: Installed) -> Block:
     """Return a block with the number that the migration of its page has here."""
-    named = re.search(r"(\w+)/migrations/0002_(\w+)\.py", block.text)
+    named = re.fullmatch(r"(\w+/migrations)/0002_(\w+\.py)", block.path)
     if not named:
         return block
-    app, name = named.groups()
-    [path] = (project.folder / app / "migrations").glob(f"*_{name}.py")
-    number = int(path.name.partition("_")[0])
-    text = block.text.replace(f"0002_{name}", path.stem)
-    before = f"migrate {app} {number - 1:04}"
-    return block._replace(text=re.sub(rf"migrate {app} 0001\w*", before, text))
+    folder, name = named.groups()
+    [path] = (project.folder / folder).glob(f"*_{name}")
+    return block._replace(path=f"{folder}/{path.name}")
+
+
+def take_out(project: Installed, recipes: list[Recipe]) -> None:
+    """Take all pages of a recipe out, whatever was applied after them."""
+    for recipe in reversed(recipes):
+        recipe.way_out = [numbered(block, project) for block in recipe.way_out]
+        project.take_out(recipe)
+
+
+def check_lock(project: Installed) -> None:
+    """Compare uv.lock with the one that uv writes for a project without any."""
+    lock = project.folder / "uv.lock"
+    present = lock.read_bytes()
+    lock.unlink()
+    run(project.folder, "uv", "lock", "--quiet")
+    assert lock.read_bytes() == present
 
 
 @pytest.mark.parametrize(
-    ("order", "words", "attacks"),
+    ("order", "words", "attacks", "checked"),
     [
-        (GROUPS, {}, ["together", "together_one_app"]),
-        (GROUPS[::-1], {}, ["together", "together_one_app"]),
-        (GROUPS, WORDS, ["together"]),
+        (GROUPS, {}, ["together", "together_one_app"], ALONE),
+        (GROUPS[::-1], {}, ["together", "together_one_app"], {}),
+        (GROUPS, WORDS, ["together"], {}),
     ],
     ids=["forward", "backward", "several apps"],
 )
-def test_recipes_fit_together_and_each_can_go(
+def test_recipes_fit_together_and_each_can_go_alone(
     order: list[list[str]],
     words: dict[str, str],
     attacks: list[str],
+    checked: dict[str, list[str]],
     install: Install,
 ) -> None:
     project = install(ALL_ON, "notes", *(f"{word}s" for word in words.values()))
     add_cover(project)
     before = project.snapshot()
-    recipes = [read(page, words) for group in order for page in group]
-    for recipe in recipes:
-        project.apply(recipe)
+    groups = {group[0]: [read(page, words) for page in group] for group in order}
+    for recipes in groups.values():
+        for recipe in recipes:
+            project.apply(recipe)
     project.check()
     project.scan()
     for module in attacks:
         project.attack(module)
     project.test()
-    for recipe in reversed(recipes):
-        recipe.way_out = [numbered(block, project) for block in recipe.way_out]
-        project.take_out(recipe)
+    for name in REMOVED:
+        take_out(project, groups[name])
+        if name in checked:
+            project.check()
+            check_lock(project)
+            project.test()
+            for module in checked[name]:
+                project.attack(module)
     assert project.snapshot() == before

@@ -9,9 +9,10 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,10 @@ APPLIED = [
 BESIDE = {"single_sign_on": ROOT / "tests" / "accounts" / "passkey.py"}
 # The command that writes settings.lock anew, after a change of the settings.
 WRITE_LOCK = "uv run python -m secure_django.conf.lock"
+# Where a way out says that the steps are undone.
+UNDO = re.compile(r"\bundo the steps?\b", re.IGNORECASE)
+# Those of a recipe stay: databases have run them, and later ones follow them.
+MIGRATION = re.compile(r".+/migrations/\d{4}_\w+\.py")
 # A change of a diff, after the path of its file if it is another one.
 HUNK = re.compile(r"^(?:@@ ?(.*)\n)?((?:(?!@@).*\n)*)", re.MULTILINE)
 # What installing, running and testing leave. The database is compared by its tables.
@@ -97,8 +102,11 @@ class Recipe:
             f"the sections of {name}.md"
         )
         self.steps = self.blocks("Steps")
-        self.way_out = self.blocks("Take it out again")
-        assert len(self.steps) + len(self.way_out) == len(self.blocks_of(text)), (
+        parts = UNDO.split(section(self.page, SECTIONS[-1]))
+        assert len(parts) == 2, f"{name}.md does not say once to undo the steps"
+        self.way_out, self.afterwards = map(self.blocks_of, parts)
+        followed = [*self.steps, *self.way_out, *self.afterwards]
+        assert len(followed) == len(self.blocks_of(text)), (
             f"{name}.md has blocks elsewhere"
         )
 
@@ -136,7 +144,7 @@ class Installed:
             self.follow(block)
 
     def take_out(self, recipe: Recipe) -> None:
-        """Follow the page's way out, then undo its steps in reverse.
+        """Follow the page's way out, and undo its steps in reverse where it says so.
 
         At the end, remove their packages, and write settings.lock if they changed it.
         """
@@ -144,6 +152,8 @@ class Installed:
             self.follow(block)
         for block in reversed(recipe.steps):
             self.undo(block)
+        for block in recipe.afterwards:
+            self.follow(block)
         self.sync()
         blocks = [*recipe.steps, *recipe.way_out]
         if any("config/settings.py" in block.text for block in blocks):
@@ -177,8 +187,8 @@ class Installed:
         """Run the commands of a block, add its file or change it."""
         path = self.folder / block.path
         if block.language == "diff":
-            for changed, old, new in hunks(block):
-                replace(self.folder / changed, old, new)
+            for name, hunk in hunks(block):
+                edit(self.folder / name, hunk, changed)
         elif not block.path:
             for line in block.text.splitlines():
                 words = shlex.split(line, comments=True)
@@ -195,9 +205,9 @@ class Installed:
         """Undo the change of a file, unless the way out has deleted it."""
         path = self.folder / block.path
         if block.language == "diff":
-            for changed, old, new in reversed(hunks(block)):
-                if (self.folder / changed).exists():
-                    replace(self.folder / changed, new, old)
+            for name, hunk in reversed(hunks(block)):
+                if (self.folder / name).exists():
+                    edit(self.folder / name, hunk, undone)
         elif not block.path or not path.exists():
             return
         elif block.path == ".env":
@@ -248,7 +258,10 @@ class Installed:
                 path.unlink()
 
     def snapshot(self) -> dict[str, bytes | str]:
-        """Return the content of each file, uv.lock too, and the database's tables."""
+        """Return the content of each file, uv.lock too, and the database's tables.
+
+        Migrations are left out: the tables show what they did.
+        """
         contents: dict[str, bytes | str] = {}
         for folder, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if name not in LEFT]
@@ -256,7 +269,8 @@ class Installed:
                 if not name.startswith("db.sqlite3"):
                     path = Path(folder, name)
                     key = path.relative_to(self.folder).as_posix()
-                    contents[key] = path.read_bytes()
+                    if not MIGRATION.fullmatch(key):
+                        contents[key] = path.read_bytes()
         query = "SELECT name, sql FROM sqlite_master ORDER BY name"
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
             rows = database.execute(query).fetchall()
@@ -272,36 +286,118 @@ def mypy_cache() -> str:
     return str(ROOT / ".mypy_cache" / "recipes" / worker)
 
 
-def hunks(block: Block) -> list[tuple[str, str, str]]:
-    """Return each change of a diff: the file, and its lines before and after."""
+class Hunk(NamedTuple):
+    """A change of a diff: its lines, each with its sign."""
+
+    lines: list[str]
+
+    @property
+    def old(self) -> str:
+        """Return the lines before the change."""
+        return join(line for line in self.lines if line[0] != "+")
+
+    @property
+    def new(self) -> str:
+        """Return the lines after the change."""
+        return join(line for line in self.lines if line[0] != "-")
+
+
+def join(lines: Iterable[str]) -> str:
+    """Return the text of lines without their signs."""
+    return "".join(f"{line[1:]}\n" for line in lines)
+
+
+def hunks(block: Block) -> list[tuple[str, Hunk]]:
+    """Return each change of a diff, after the path of its file."""
     path = block.path
     changes = []
-    for named_path, hunk in HUNK.findall(block.text):
+    for named_path, text in HUNK.findall(block.text):
         path = named_path or path
         # Editors remove the space of an empty context line.
-        lines = [line or " " for line in hunk.splitlines()]
-        if not lines:
+        hunk = Hunk([line or " " for line in text.splitlines()])
+        if not hunk.lines:
             continue
-        assert path, f"a diff names no file for:\n{hunk}"
-        assert all(line[0] in " -+" for line in lines), (
+        assert path, f"a diff names no file for:\n{text}"
+        assert all(line[0] in " -+" for line in hunk.lines), (
             f"a diff of {path} has a line without its sign"
         )
-        old = "".join(f"{line[1:]}\n" for line in lines if line[0] != "+")
-        new = "".join(f"{line[1:]}\n" for line in lines if line[0] != "-")
-        assert old, f"a change of {path} has no place"
-        assert old != new, f"a change of {path} changes nothing"
-        changes.append((path, old, new))
+        assert hunk.old, f"a change of {path} has no place"
+        assert hunk.old != hunk.new, f"a change of {path} changes nothing"
+        changes.append((path, hunk))
     return changes
+
+
+def changed(text: str, hunk: Hunk, path: str) -> str:
+    """Return a text with the lines of a change. It has the old ones exactly once."""
+    return replaced(text, hunk.old, hunk.new, path)
+
+
+def undone(text: str, hunk: Hunk, path: str) -> str:
+    """Return a text without the lines of a change, wherever they stand now.
+
+    People do so too: they look for the lines that came, and the lines around them
+    matter only if the same lines stand elsewhere.
+    """
+    groups = [
+        (is_context, list(lines))
+        for is_context, lines in groupby(hunk.lines, lambda line: line[0] == " ")
+    ]
+    for place, (is_context, lines) in reversed(list(enumerate(groups))):
+        if not is_context:
+            before = groups[place - 1][1] if place else []
+            after = groups[place + 1][1] if place + 1 < len(groups) else []
+            text = undone_lines(text, before, lines, after, path)
+    return text
+
+
+def undone_lines(
+    text: str, before: list[str], lines: list[str], after: list[str], path: str
+) -> str:
+    """Undo adjacent lines of a change, found by no more context than they need."""
+    old = join(line for line in lines if line[0] == "-")
+    new = join(line for line in lines if line[0] == "+")
+    for start, end in contexts(before, after):
+        present = start + new + end
+        if present and len(places_of(text, present)) == 1:
+            return replaced(text, present, start + old + end, path)
+    # It raises: the text does not have these lines once.
+    return replaced(text, join(before) + new + join(after), "", path)
+
+
+def contexts(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
+    """Return none, then the nearest lines before or after, then all of both."""
+    yield "", ""
+    for place in reversed(range(len(before))):
+        yield join(before[place:]), ""
+    for place in range(len(after)):
+        yield "", join(after[: place + 1])
+    yield join(before), join(after)
+
+
+def replaced(text: str, old: str, new: str, path: str) -> str:
+    """Return a text with other lines for those that it has exactly once."""
+    places = places_of(text, old)
+    assert len(places) == 1, f"{path} has {len(places)} times:\n{old}"
+    start = places[0]
+    return text[:start] + new + text[start + len(old) :]
+
+
+def places_of(text: str, lines: str) -> list[int]:
+    """Return where whole lines begin in a text."""
+    found = re.finditer(f"(?m)^{re.escape(lines)}", text)
+    return [match.start() for match in found]
+
+
+def edit(path: Path, hunk: Hunk, change: Callable[[str, Hunk, str], str]) -> None:
+    """Change a file, or undo its change."""
+    text = change(path.read_text(encoding="utf-8"), hunk, path.name)
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def replace(path: Path, old: str, new: str) -> None:
     """Replace lines that a file has exactly once."""
-    text = path.read_text(encoding="utf-8")
-    places = list(re.finditer(f"(?m)^{re.escape(old)}", text))
-    assert len(places) == 1, f"{path.name} has {len(places)} times:\n{old}"
-    before = text[: places[0].start()]
-    after = text[places[0].end() :]
-    path.write_text(before + new + after, encoding="utf-8", newline="\n")
+    text = replaced(path.read_text(encoding="utf-8"), old, new, path.name)
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def append(path: Path, text: str) -> None:

@@ -58,7 +58,7 @@ def own_files(*headings: str) -> set[str]:
 
 
 def paths(diff: Block) -> list[str]:
-    return [path for path, _, _ in hunks(diff)]
+    return [path for path, _ in hunks(diff)]
 
 
 def build(template: Path, folder: Path) -> Installed:
