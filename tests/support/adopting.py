@@ -53,6 +53,8 @@ class Layout(NamedTuple):
 
     make: Callable[[Path], object]
     log_in: str
+    elsewhere: str  # another log-in of the site
+    has_leak: bool  # a secret in the first commit
     words: dict[str, str]
 
 
@@ -74,6 +76,8 @@ LAYOUTS = {
     "startproject": Layout(
         make_startproject,
         "/enter/",
+        "/admin/login/",
+        True,
         {
             "PRODUCTION_MODULE": "mysite.production",
             "PRODUCTION": "mysite/production.py",
@@ -85,7 +89,9 @@ LAYOUTS = {
     ),
     "cookiecutter-django": Layout(
         make_layout,
+        "/admin/login/",
         "/accounts/login/",
+        False,
         {
             "PRODUCTION_MODULE": "config.settings.production",
             "PRODUCTION": "config/settings/production.py",
@@ -238,14 +244,19 @@ def environment() -> dict[str, str]:
     }
 
 
-FIELD_ENCRYPTION_KEY = Fernet.generate_key().decode()
+# The variables that the settings of the page read.
+READ = {
+    "DJANGO_SECRET_KEY": "example",
+    "FIELD_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    "REDIS_URL": "redis://cache.example",
+}
 
 
 def start_in(
     folder: Path, *command: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with the package of this checkout."""
-    own = {"FIELD_ENCRYPTION_KEY": FIELD_ENCRYPTION_KEY, "COLUMNS": "300"}
+    own = {"COLUMNS": "300", **READ}
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         command,
