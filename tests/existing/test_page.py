@@ -94,6 +94,7 @@ assert read(Client())[0] == 200
 users.all().delete()
 """
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+PERSON = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
 KEYS = f'TOKEN = "{TOKEN}"\n'
 
 
@@ -215,7 +216,7 @@ def test_scan_names_a_secret_in_a_commit(project: Existing) -> None:
         keys = project.path("APP/keys.py")
         keys.write_text(KEYS, encoding="utf-8")
         run_in(project.folder, "git", "add", "--all")
-        run_in(project.folder, *COMMIT)
+        run_in(project.folder, "git", *PERSON, "commit", "-q", "-m", "Keys")
         report = project.fails(*scan)
         assert project.named("APP/keys.py:1:") in report
         found = re.findall(r"in commit \w+ \((\w+)\)", report)
@@ -228,9 +229,6 @@ def test_scan_names_a_secret_in_a_commit(project: Existing) -> None:
         rotated.unlink()
         rotated.parent.rmdir()
         keys.unlink()
-
-
-COMMIT = "git -c user.name=Ann -c user.email=ann@example.com commit -q -m Keys".split()
 
 
 def test_page_names_extras_that_exist() -> None:

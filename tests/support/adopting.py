@@ -54,8 +54,8 @@ class Layout(NamedTuple):
     make: Callable[[Path], object]
     log_in: str
     elsewhere: str  # another log-in of the site
-    has_leak: bool  # a secret in the first commit
     words: dict[str, str]
+    has_leak: bool = False  # a secret in the first commit
 
 
 def make_startproject(folder: Path) -> None:
@@ -77,7 +77,6 @@ LAYOUTS = {
         make_startproject,
         "/enter/",
         "/admin/login/",
-        True,
         {
             "PRODUCTION_MODULE": "mysite.production",
             "PRODUCTION": "mysite/production.py",
@@ -86,12 +85,12 @@ LAYOUTS = {
             "URLS": "mysite/urls.py",
             "APP": "notes",
         },
+        has_leak=True,
     ),
     "cookiecutter-django": Layout(
         make_layout,
         "/admin/login/",
         "/accounts/login/",
-        False,
         {
             "PRODUCTION_MODULE": "config.settings.production",
             "PRODUCTION": "config/settings/production.py",

@@ -69,9 +69,7 @@ def test_another_spelling_is_the_same_account(spelling: str) -> None:
 
 
 def test_guesses_of_many_accounts_from_a_network_are_refused() -> None:
-    requests = [
-        guess(f"user {number}", f"2001:db8::{number}") for number in range(100)
-    ]
+    requests = [guess(f"user {number}", f"2001:db8::{number}") for number in range(100)]
     assert not any(map(is_refused, requests))
     assert is_refused(guess("another", "2001:db8::ffff"))
     assert not is_refused(guess("yet another", "2001:db8:1::1"))
