@@ -145,8 +145,8 @@ CORRECTION = (
 def test_check_and_lock_notice_a_weaker_setting(project: Existing) -> None:
     module = project.layout.words["PRODUCTION_MODULE"]
     check = ("manage.py", "check", "--deploy", f"--settings={module}")
-    lock = ("-m", "secure_django.conf.lock", f"--settings={module}")
-    lock += ("--variables=lock.env", "--check")
+    own = (f"--settings={module}", "--variables=lock.env")
+    lock = ("-m", "secure_django.conf.lock", *own, "--check")
     production = project.path("PRODUCTION")
     part = "The checks and the lock of settings"
     with adopted(project, part):

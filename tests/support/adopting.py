@@ -55,6 +55,7 @@ class Layout(NamedTuple):
     log_in: str
     elsewhere: str  # another log-in of the site
     words: dict[str, str]
+    labels: tuple[str, ...]  # of the apps
     has_leak: bool = False  # a secret in the first commit
 
 
@@ -85,6 +86,7 @@ LAYOUTS = {
             "URLS": "mysite/urls.py",
             "APP": "notes",
         },
+        labels=("notes",),
         has_leak=True,
     ),
     "cookiecutter-django": Layout(
@@ -99,6 +101,7 @@ LAYOUTS = {
             "URLS": "config/urls.py",
             "APP": "museum/notes",
         },
+        labels=("users", "notes"),
     ),
 }
 
@@ -175,11 +178,8 @@ class Existing:
         path = self.path(block.path)
         text = self.named(block.text)
         if block.language == "diff":
-            for _, old, new in hunks(block):
-                replace(path, old, new)
-            return lambda: [
-                replace(path, new, old) for _, old, new in reversed(hunks(block))
-            ]
+            change_by(block, path)
+            return lambda: change_by(block, path, is_back=True)
         if path.exists():
             append(path, text)
             return lambda: replace(path, text, "")
@@ -229,9 +229,19 @@ def make_existing(kind: str, folder: Path) -> Existing:
         package.mkdir(exist_ok=True)
         (package / "__init__.py").touch()
     project = Existing(folder, layout)
-    project.manage("makemigrations", "--verbosity=0")
+    for label in layout.labels:  # users first, so that notes need one migration
+        project.manage("makemigrations", label, "--verbosity=0")
     project.manage("migrate", "--verbosity=0")
     return project
+
+
+def change_by(block: Block, path: Path, *, is_back: bool = False) -> None:
+    """Change a file by a diff, or change it back."""
+    for _, old, new in hunks(block):
+        if is_back:
+            replace(path, new, old)
+        else:
+            replace(path, old, new)
 
 
 def environment() -> dict[str, str]:
