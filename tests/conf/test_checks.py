@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -475,3 +476,52 @@ def test_every_id_is_documented_and_tested() -> None:
     tested = ELSEWHERE.union(*(expected for _, expected in TWELVE.values()))
     tested = tested.union(*(expected for _, expected in FURTHER))
     assert used == documented == tested
+
+
+def foreign_ids(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Return what is named in a project whose settings are its own."""
+    monkeypatch.setattr(checks, "env", SimpleNamespace(is_loaded=False))
+    names = [str(message.id) for message in checks.check_foreign_settings()]
+    return {int(name.removeprefix("secure_django.E")) for name in names}
+
+
+def test_settings_of_a_site_are_fine_in_a_foreign_project(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEBUG = False
+    assert foreign_ids(monkeypatch) <= set(range(541, 549))
+    monkeypatch.undo()
+    assert checks.check_foreign_settings() == []  # the others ask all
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "number"),
+    [
+        ("SESSION_COOKIE_HTTPONLY", False, 505),
+        ("PASSWORD_HASHERS", [PBKDF2], 408),
+        ("SECURE_CSP", {}, 612),
+        ("AUTH_PASSWORD_VALIDATORS", [], 404),
+        ("MIDDLEWARE", [], 116),
+    ],
+)
+def test_weakness_of_a_foreign_project_is_named(
+    setting: str,
+    value: object,
+    number: int,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = foreign_ids(monkeypatch)
+    assert number not in before
+    setattr(settings, setting, value)
+    assert number in foreign_ids(monkeypatch)
+
+
+def test_foreign_project_is_not_asked_for_classes_of_the_package(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MIDDLEWARE = []
+    settings.ACCOUNT_FORMS = {}
+    settings.ACCOUNT_RATE_LIMITS = {}
+    asked = foreign_ids(monkeypatch)
+    assert asked & {101, 102, 106, 107, 113, 119, 120, 424, 441, 502} == set()

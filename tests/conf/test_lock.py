@@ -142,6 +142,33 @@ def test_lock_is_written_in_a_project_alone(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_foreign_settings_are_locked_by_the_variables_of_a_file(
+    tmp_path: Path,
+) -> None:
+    settings = "import os\nSECRET_KEY = os.environ['KEY']\nUSE_TZ = False\n"
+    (tmp_path / "own.py").write_text(settings, encoding="utf-8")
+    arguments = ["--settings=own", "--variables=lock.env"]
+    missing = run_lock(tmp_path, *arguments)
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("There is no lock.env: write a line such as")
+    (tmp_path / "lock.env").write_text("# made up\nKEY=example\n", encoding="utf-8")
+    result = run_lock(tmp_path, *arguments)
+    assert result.returncode == 0, result.stderr
+    lock = (tmp_path / "settings.lock").read_text(encoding="utf-8")
+    assert 'SECRET_KEY = "example"\nUSE_TZ = False\n' in lock
+    (tmp_path / "own.py").write_text(f"{settings}DEBUG = True\n", encoding="utf-8")
+    late = run_lock(tmp_path, *arguments, "--check")
+    assert late.returncode == 1
+    assert "+DEBUG = True" in late.stdout
+    assert "conf.lock --settings=own --variables=lock.env`" in late.stderr
+
+
+def test_foreign_settings_need_a_file_of_variables(tmp_path: Path) -> None:
+    result = run_lock(tmp_path, "--settings=own")
+    assert result.returncode == 2
+    assert "Name a file with example values" in result.stderr
+
+
 def own_function() -> None:
     """Be the value of a setting."""
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 RAW = "{{cookiecutter.project_slug}}"
 # In a project: the package's source, which the team does not edit.
 VENDOR = "vendor"
+FORK_TABLE = 'CONTRIBUTING.md, "Keep a fork", has the row: '
 PROMPTS: dict[str, Any] = json.loads(
     (ROOT / "cookiecutter.json").read_text(encoding="utf-8")
 )

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
+    FORK_TABLE,
     PROMPTS,
     PYTHON_COMBINATIONS,
     ROOT,
@@ -478,6 +479,7 @@ def test_names_of_dependencies_and_folders_are_rejected_as_slug(
     missing = [it for it in sorted(names) if not slug_problem(it)]
     assert not missing, (
         f"Add these names to TAKEN in secure_django_refusals.py: {', '.join(missing)}"
+        f"\n{FORK_TABLE}settings, such as those of single sign-on"
     )
 
 

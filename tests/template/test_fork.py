@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.baking import (
+    FORK_TABLE,
     PROMPTS,
     RAW,
     ROOT,
@@ -24,6 +25,7 @@ from tests.support.baking import (
     run_within,
 )
 from tests.support.forking import EDITS_OF_A_FORK, remove_prompt, set_repository
+from tests.support.readme import section
 from tests.support.releases import Edit, change
 
 pytestmark = [
@@ -167,6 +169,27 @@ FAILURES = {
 }
 
 
+# The row of the table in CONTRIBUTING.md that each message names.
+ROWS = {
+    "test_names_of_dependencies_and_folders_are_rejected_as_slug": (
+        "settings, such as those of single sign-on"
+    ),
+    "test_renovate_raises_the_pins_of_a_project": (
+        "a configuration of Renovate or Dependabot"
+    ),
+    "test_every_file_names_the_same_versions_of_python": (
+        "another oldest or newest Python"
+    ),
+}
+
+
+def test_each_failure_of_a_fork_has_its_row() -> None:
+    table = section(ROOT / "CONTRIBUTING.md", "Keep a fork")
+    assert ROWS.keys() == FAILURES.keys()
+    for row in ROWS.values():
+        assert f"\n| {row} |" in table
+
+
 def record(fork: Path) -> None:
     """Commit a fork, with its settings.lock and its records."""
     commit(fork)  # they have what Git knows
@@ -236,6 +259,7 @@ def test_failures_of_an_edited_fork_say_what_to_change(
     assert failures.keys() == FAILURES.keys(), output
     for test, sentence in FAILURES.items():
         assert sentence in failures[test], output
+        assert f"{FORK_TABLE}{ROWS[test]}" in failures[test], output
     _, _, removed = output.partition("= tests of removed features =")
     module = "tests/template/test_teams.py"
     assert f"\ncloudinary_moderation: {module}::" in removed, output

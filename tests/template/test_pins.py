@@ -21,6 +21,7 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
+    FORK_TABLE,
     PROMPTS,
     RAW,
     ROOT,
@@ -315,6 +316,7 @@ def test_every_file_names_the_same_versions_of_python(pristine: Project) -> None
     assert not wrong, (
         f"The raw pyproject.toml requires Python {bounds}. Write the same into:\n"
         + "\n".join(wrong)
+        + f"\n{FORK_TABLE}another oldest or newest Python"
     )
     for folder in (ROOT, github, gitlab):
         assert not (folder / ".python-version").exists(), (
@@ -498,7 +500,11 @@ def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
             pristine(ALL_ON | {"ci_scanning": ci_scanning})
         )
     }
-    assert not problems, "renovate.json needs:\n" + "\n".join(problems)
+    assert not problems, (
+        "renovate.json needs:\n"
+        + "\n".join(problems)
+        + f"\n{FORK_TABLE}a configuration of Renovate or Dependabot"
+    )
 
 
 # Security fixes of the package

@@ -8,7 +8,7 @@ stands here, since a project may change the lists of secure_django.conf.defaults
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -133,6 +133,18 @@ DIRECTIVES = {
     "report-uri": 610,
     "report-to": 611,
 }
+# What a project with settings of its own is asked too. The others are about the
+# package's own classes.
+FOREIGN_MIDDLEWARE = [
+    name
+    for name in NUMBERS
+    if name.startswith("django.") and not name.endswith(".LoginRequiredMiddleware")
+]
+FOREIGN_DIRECTIVES = DIRECTIVES.keys() - {"report-uri", "report-to"}
+FOREIGN_RULES = {
+    *(408, 409, 410, 501, *range(503, 512), *range(522, 528), 530, 614, 615),
+    *range(541, 549),
+}
 # Images of any site are what some pages need, and they run nothing.
 OPEN_DIRECTIVES = {"img-src", "report-uri", "report-to"}
 UNSAFE_SOURCES = {
@@ -252,10 +264,12 @@ def is_own(name: str) -> bool:
     return name.partition(".")[0] == "secure_django"
 
 
-def check_passwords() -> Iterator[CheckMessage]:
+def check_passwords(
+    rules: dict[str, int] = PASSWORD_RULES,
+) -> Iterator[CheckMessage]:
     validators: list[Any] = list(settings.AUTH_PASSWORD_VALIDATORS)
-    places = find_places(list(PASSWORD_RULES), [item["NAME"] for item in validators])
-    for name, number in PASSWORD_RULES.items():
+    places = find_places(list(rules), [item["NAME"] for item in validators])
+    for name, number in rules.items():
         is_needed = apps.is_installed(ACCOUNTS) or not name.startswith(ACCOUNTS)
         if is_needed and name not in places:
             text = f"AUTH_PASSWORD_VALIDATORS lacks {name}."
@@ -299,15 +313,17 @@ def listed(names: set[str]) -> str:
     return " and by ".join(sorted(names))
 
 
-def check_csp() -> Iterator[CheckMessage]:
+def check_csp(directives: Collection[str] = DIRECTIVES) -> Iterator[CheckMessage]:
     policy = settings.SECURE_CSP
-    if settings.CSP_REPORT_ONLY:
+    if getattr(settings, "CSP_REPORT_ONLY", False):
         policy = settings.SECURE_CSP_REPORT_ONLY
     elif not policy:
         text = "SECURE_CSP is empty: browsers enforce no Content-Security-Policy."
         yield error(612, text, "Assign CSP_POLICY to it.")
         return
     for name, number in DIRECTIVES.items():
+        if name not in directives:
+            continue
         if not policy.get(name):
             text = f"The Content-Security-Policy lacks {name}."
             yield error(number, text, "Add it to CSP_POLICY.")
@@ -827,8 +843,12 @@ def check_rules() -> Iterator[CheckMessage]:
     if not settings.DEBUG:
         rules = rules + PRODUCTION_RULES
     for rule in rules:
-        if not rule.is_fine(getattr(settings, rule.setting, None)):
-            yield error(rule.number, f"{rule.setting} {rule.problem}.", rule.hint)
+        yield from check_value(rule)
+
+
+def check_value(rule: Rule) -> Iterator[CheckMessage]:
+    if not rule.is_fine(getattr(settings, rule.setting, None)):
+        yield error(rule.number, f"{rule.setting} {rule.problem}.", rule.hint)
 
 
 @register(Tags.security)
@@ -847,3 +867,40 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *check_csp(),
         *check_rules(),
     ]
+
+
+def check_foreign_middleware() -> Iterator[CheckMessage]:
+    """Name what is missing. Such a project decides the order itself."""
+    places = find_places(FOREIGN_MIDDLEWARE, settings.MIDDLEWARE)
+    for name in FOREIGN_MIDDLEWARE:
+        if name not in places:
+            text = f"MIDDLEWARE lacks {name}."
+            yield error(NUMBERS[name], text, f'Add "{name}".')
+
+
+def check_foreign_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Check the settings of a project that has secure_django.conf as an app.
+
+    Its settings are its own, so only the rules about Django's settings are asked, and
+    only for a deployment: development settings are not what visitors meet.
+    """
+    if env.is_loaded:
+        return []  # check_settings asks all
+    passwords = {
+        name: number
+        for name, number in PASSWORD_RULES.items()
+        if name.startswith("django.")
+    }
+    return [
+        *check_foreign_middleware(),
+        *check_passwords(passwords),
+        *check_csp(FOREIGN_DIRECTIVES),
+        *check_foreign_values(),
+    ]
+
+
+def check_foreign_values() -> Iterator[CheckMessage]:
+    rules = [*RULES, *PRODUCTION_RULES]
+    for rule in rules:
+        if rule.number in FOREIGN_RULES:
+            yield from check_value(rule)

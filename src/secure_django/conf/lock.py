@@ -3,6 +3,12 @@
     python -m secure_django.conf.lock            in the project's folder
     python -m secure_django.conf.lock --check    exit 1 if the file is out of date
 
+A project with settings of its own names their module, and a file with an example value
+for each variable that they read, such as SECRET_KEY=example. No other variable of the
+machine is read:
+
+    python -m secure_django.conf.lock --settings=site.production --variables=lock.env
+
 The file is committed. A review sees there what a change of the settings or a release
 of the package changes. It shows production, and nothing of the machine: a variable with
 a default has this, a variable without one is masked, as (SECRET_KEY).
@@ -12,6 +18,7 @@ import json
 import os
 import re
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from difflib import unified_diff
@@ -39,6 +46,8 @@ HEADER = """\
 INDENT = "    "
 BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", frozenset: "{}"}
 MISSING = object()
+# What a process needs of its system, whatever a project reads.
+OF_SYSTEM = ("HOME", "PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
 class CanonicalEnvironment(Environment):
@@ -181,14 +190,61 @@ def load_text(root: Path) -> str:
     return render(vars(module), environment)
 
 
+def load_foreign_text(root: Path, module_name: str, variables: str) -> str:
+    """Return the text of settings.lock for settings that the project reads itself."""
+    # So that no variable of this machine is in the file.
+    own = {name: os.environ[name] for name in OF_SYSTEM if name in os.environ}
+    os.environ.clear()
+    os.environ.update(own | read_variables(root / variables))
+    os.environ["DJANGO_SETTINGS_MODULE"] = module_name
+    sys.path.insert(0, str(root))
+    environment = CanonicalEnvironment()
+    environment.load(root)
+    module = import_module(module_name)
+    translation.deactivate_all()
+    return render(vars(module), environment)
+
+
+def read_variables(path: Path) -> dict[str, str]:
+    """Return the variables of a file with lines such as NAME=value."""
+    if not path.is_file():
+        sys.exit(
+            f"There is no {path.name}: write a line such as SECRET_KEY=example into it"
+            " for each variable that the settings need."
+        )
+    lines = path.read_text(encoding="utf-8").splitlines()
+    parts = [line.partition("=") for line in lines if not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in parts if name.strip()}
+
+
+def read_arguments(arguments: list[str]) -> Namespace:
+    parser = ArgumentParser(prog="python -m secure_django.conf.lock")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--settings", default=SETTINGS)
+    parser.add_argument("--variables")
+    options = parser.parse_args(arguments)
+    if options.settings != SETTINGS and not options.variables:
+        parser.error(
+            "Name a file with example values of the variables, as in"
+            f" --settings={options.settings} --variables=lock.env."
+        )
+    return options
+
+
 def main(arguments: list[str]) -> int:
+    options = read_arguments(arguments)
     root = Path.cwd()
-    if not (root / "config" / "settings.py").is_file():
+    lock = root / LOCK
+    command = "python -m secure_django.conf.lock"
+    if options.variables:
+        text = load_foreign_text(root, options.settings, options.variables)
+        command += f" --settings={options.settings} --variables={options.variables}"
+    elif (root / "config" / "settings.py").is_file():
+        text = load_text(root)
+    else:
         print("Run this in the project's folder.", file=sys.stderr)
         return 1
-    lock = root / LOCK
-    text = load_text(root)
-    if "--check" not in arguments:
+    if not options.check:
         lock.write_text(text, encoding="utf-8", newline="\n")
         return 0
     committed = lock.read_text(encoding="utf-8") if lock.exists() else ""
@@ -199,8 +255,7 @@ def main(arguments: list[str]) -> int:
     )
     print(*difference, sep="\n")
     print(
-        f"{LOCK} is out of date: read the difference, run"
-        " `python -m secure_django.conf.lock`, and commit it.",
+        f"{LOCK} is out of date: read the difference, run `{command}`, and commit it.",
         file=sys.stderr,
     )
     return 1
