@@ -168,7 +168,10 @@ class Note(models.Model):
         return self.text
 """,
     "tests/__init__.py": "",
-    "tests/table.py": '"""Nobody opens an object of this app: it has no pages."""\n\nROWS = ""\n',
+    "tests/table.py": """\
+# Nobody opens an object of this app: it has no pages.
+ROWS = ""
+""",
     "tests/test_notes.py": """\
 from notes.models import Note
 
