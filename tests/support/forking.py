@@ -169,8 +169,17 @@ class Note(models.Model):
 """,
     "tests/__init__.py": "",
     "tests/table.py": """\
-# Nobody opens an object of this app: it has no pages.
+from typing import Any
+
+from notes.models import Note
+from users.models import User
+
 ROWS = ""
+COMMON = {"notes.Note": "notes are of the museum, and belong to nobody"}
+
+
+def objects(owner: User) -> dict[str, Any]:
+    return {"note": Note.objects.create(text=f"Note {owner.pk}").pk}
 """,
     "tests/test_notes.py": """\
 from notes.models import Note
