@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.apps import apps
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.utils.csp import CSP
 from django.utils.module_loading import import_string
@@ -141,9 +141,12 @@ FOREIGN_MIDDLEWARE = [
     if name.startswith("django.") and not name.endswith(".LoginRequiredMiddleware")
 ]
 FOREIGN_DIRECTIVES = DIRECTIVES.keys() - {"report-uri", "report-to"}
-FOREIGN_RULES = {
-    *(408, 409, 410, 501, *range(503, 512), *range(522, 528), 530, 614, 615),
-    *range(541, 549),
+# Settings of Django whose rules expect a class or a variable of the package.
+OWN_VALUES = {
+    "AUTHENTICATION_BACKENDS",
+    "AUTH_USER_MODEL",
+    "FILE_UPLOAD_HANDLERS",
+    "SECURE_PROXY_SSL_HEADER",
 }
 # Images of any site are what some pages need, and they run nothing.
 OPEN_DIRECTIVES = {"img-src", "report-uri", "report-to"}
@@ -902,5 +905,6 @@ def check_foreign_settings(**kwargs: Any) -> list[CheckMessage]:
 def check_foreign_values() -> Iterator[CheckMessage]:
     rules = [*RULES, *PRODUCTION_RULES]
     for rule in rules:
-        if rule.number in FOREIGN_RULES:
+        is_of_django = hasattr(global_settings, rule.setting)
+        if is_of_django and rule.setting not in OWN_VALUES:
             yield from check_value(rule)

@@ -62,8 +62,8 @@ def audit_own_package(known: set[str]) -> list[str]:
 def describe_own(advisory: Advisory, version: str) -> str:
     """Return an advisory as one line, with the command that takes the fix."""
     fixed = advisory.fixed or "no release"
-    text = OWN_VULNERABILITY.format_map(
-        advisory._asdict() | {"version": version, "fixed": fixed}
+    text = OWN_VULNERABILITY.format(
+        version=version, name=advisory.name, summary=advisory.summary, fixed=fixed
     )
     advice = FIX.format(fixed=advisory.fixed) if advisory.fixed else "read the advisory"
     return f"{text}: {advice}"
