@@ -74,6 +74,8 @@ PROXIES = "src/secure_django/web/proxies.py"
 UNAVAILABLE = "src/secure_django/web/unavailable.py"
 DRIVER = "src/secure_django/postgresql/driver.py"
 CLIENT = "src/secure_django/web/client.py"
+GUESSES = "src/secure_django/web/guesses.py"
+SETTINGS_CHECKS = "src/secure_django/conf/checks.py"
 HEALTH = "src/secure_django/web/health.py"
 MODELS = "src/secure_django/photos/models.py"
 RULES = "src/secure_django/photos/moderation/rules.py"
@@ -771,6 +773,36 @@ MUTATIONS = [
         SETTINGS,
         '"login_failed": "5/5m/key"',
         '"login_failed": "500/5m/key"',
+    ),
+    Mutation(
+        "guesses of an account in another project not limited",
+        GUESSES,
+        "is_refused = count(account) > MOST_OF_ACCOUNT",
+        "count(account)",
+    ),
+    Mutation(
+        "guesses from a network in another project not limited",
+        GUESSES,
+        "is_refused |= count(network) > MOST_OF_NETWORK",
+        "count(network)",
+    ),
+    Mutation(
+        "guesses of an account in another project counted by spelling",
+        GUESSES,
+        ".strip().casefold()",
+        ".strip()",
+    ),
+    Mutation(
+        "right password accepted over the limit of another project",
+        GUESSES,
+        "raise PermissionDenied",
+        "return",
+    ),
+    Mutation(
+        "settings of another project not checked",
+        SETTINGS_CHECKS,
+        "if is_of_django and rule.setting not in OF_PACKAGE:",
+        "if is_of_django and rule.setting in OF_PACKAGE:",
     ),
     Mutation(
         "old passwords guessed in a session",

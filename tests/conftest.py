@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.baking import (
     NOT_OFFERED,
+    OTHER_BOT,
     ROOT,
     TEMPORARY_FOLDERS,
     Answers,
@@ -55,7 +56,7 @@ FORBIDDEN = (
     "systemd does not start in namespaces here",
 )
 # What a skip may say although the programs are installed.
-ALLOWED = (*FORBIDDEN, NOT_OFFERED)
+ALLOWED = (*FORBIDDEN, NOT_OFFERED, OTHER_BOT)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,7 +14,7 @@ def generate(folder: Path) -> tuple[Path, Path]:
 
 
 def generate_for(folder: Path, deployment: str) -> Path:
-    """Generate a project with the default answers, which choose every feature."""
+    """Generate a project with every feature, whatever a fork has as defaults."""
     output = folder / deployment
     output.mkdir()
     config = output / "config.yaml"
@@ -22,7 +22,10 @@ def generate_for(folder: Path, deployment: str) -> Path:
     config.write_text(json.dumps(folders), encoding="utf-8")
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file"]
     command += [str(config), "--output-dir", str(output), str(ROOT)]
-    command += [f"deployment={deployment}"]
+    prompts = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    features = [name for name, value in prompts.items() if isinstance(value, bool)]
+    command += [f"{feature}=yes" for feature in features]
+    command += [f"deployment={deployment}", "ci_scanning=github", "_package=vendor"]
     subprocess.run(command, check=True, capture_output=True)
     (project,) = (path for path in output.iterdir() if path.is_dir())
     return project

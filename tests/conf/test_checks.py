@@ -494,6 +494,7 @@ def test_settings_of_a_site_are_fine_in_a_foreign_project(
     assert checks.check_foreign_settings() == []  # the others ask all
 
 
+@pytest.mark.control("V13.2.3")
 @pytest.mark.parametrize(
     ("setting", "value", "number"),
     [

@@ -17,7 +17,18 @@ from cryptography.fernet import Fernet
 
 from tests.support.baking import ROOT, VARIABLES
 from tests.support.readme import section
-from tests.support.recipes import LEFT, Block, Recipe, append, hunks, replace
+from tests.support.recipes import (
+    LEFT,
+    Block,
+    Hunk,
+    Recipe,
+    append,
+    changed,
+    edit,
+    hunks,
+    replace,
+    undone,
+)
 
 PAGE = ROOT / "docs" / "existing-projects.md"
 EXISTING = ROOT / "tests" / "existing"
@@ -178,8 +189,8 @@ class Existing:
         path = self.path(block.path)
         text = self.named(block.text)
         if block.language == "diff":
-            change_by(block, path)
-            return lambda: change_by(block, path, is_back=True)
+            edit_by(block, path, changed)
+            return lambda: edit_by(block, path, undone)
         if path.exists():
             append(path, text)
             return lambda: replace(path, text, "")
@@ -235,13 +246,10 @@ def make_existing(kind: str, folder: Path) -> Existing:
     return project
 
 
-def change_by(block: Block, path: Path, *, is_back: bool = False) -> None:
-    """Change a file by a diff, or change it back."""
-    for _, old, new in hunks(block):
-        if is_back:
-            replace(path, new, old)
-        else:
-            replace(path, old, new)
+def edit_by(block: Block, path: Path, change: Callable[[str, Hunk, str], str]) -> None:
+    """Change a file by a diff, or undo its changes."""
+    for _, hunk in hunks(block):
+        edit(path, hunk, change)
 
 
 def environment() -> dict[str, str]:

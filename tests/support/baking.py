@@ -22,6 +22,8 @@ RAW = "{{cookiecutter.project_slug}}"
 # In a project: the package's source, which the team does not edit.
 VENDOR = "vendor"
 FORK_TABLE = 'CONTRIBUTING.md, "Keep a fork", has the row: '
+# Begins the reason why a test of the other bot is skipped in a fork.
+OTHER_BOT = "another bot raises the pins of this fork than "
 PROMPTS: dict[str, Any] = json.loads(
     (ROOT / "cookiecutter.json").read_text(encoding="utf-8")
 )

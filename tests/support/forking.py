@@ -3,10 +3,10 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -95,6 +95,129 @@ HEADER = """\
 # SPDX-License-Identifier: EUPL-1.2
 
 """
+NEW_APPS = "    # `poe app` names new apps above this line.\n"
+PYTHON_DOTENV = '    "python-dotenv='
+RULE: Edit = ("pyproject.toml", 'select = [\n    "E", ', 'select = [\n    "PIE", "E", ')
+CHECK = "uv run poe check\n"
+STEP = "uv run python -m compileall -q notes\n"
+STEPS: list[Edit] = [
+    (
+        ".github/workflows/ci.yml",
+        f"      - run: {CHECK}",
+        f"      - run: {CHECK}      - run: {STEP}",
+    ),
+    (".gitlab-ci.yml", f"  script: {CHECK}", f"  script:\n    - {CHECK}    - {STEP}"),
+]
+# As CONTRIBUTING.md says: an app is in three lists.
+LISTS_OF_APPS: list[Edit] = [
+    ("config/settings.py", NEW_APPS, f'    "notes",\n{NEW_APPS}'),
+    (
+        "pyproject.toml",
+        f'root_packages = [\n{NEW_APPS}    "config",\n',
+        f'root_packages = [\n    "notes",\n{NEW_APPS}    "config",\n',
+    ),
+    (
+        "pyproject.toml",
+        f'layers = [\n    "config",\n{NEW_APPS}',
+        f'layers = [\n    "config",\n    "notes",\n{NEW_APPS}',
+    ),
+    (
+        "../secure_django_refusals.py",
+        "    annotated-types ",
+        "    notes\n    annotated-types ",
+    ),
+]
+APP = {
+    "__init__.py": "",
+    "migrations/__init__.py": "",
+    "migrations/0001_initial.py": """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="Note",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("text", models.CharField(max_length=100)),
+            ],
+        ),
+    ]
+""",
+    "models.py": """\
+from django.db import models
+
+
+class Note(models.Model):
+    in_clear = {"text": "everyone reads it"}
+
+    text = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return self.text
+""",
+    "tests/__init__.py": "",
+    "tests/table.py": """\
+# Nobody opens an object of this app: it has no pages.
+ROWS = ""
+""",
+    "tests/test_notes.py": """\
+from notes.models import Note
+
+
+def test_note_is_shown_by_its_text() -> None:
+    assert str(Note(text="First")) == "First"
+""",
+}
+DEFAULTS = {
+    "project_name": "Museum",
+    "description": "A site of the museum.",
+    "domain_name": "museum.example",
+    "author_name": "The web team",
+    "author_email": "web@museum.example",
+    "gallery": False,
+    "cloudinary_moderation": False,
+    "auth_app": False,
+    "ci_scanning": ["gitlab", "none", "github"],
+    "deployment": ["platform", "server"],
+}
+TEXTS: list[Edit] = [
+    (
+        "README.md",
+        "\n## Start\n",
+        "\nThe web team helps: write to web@museum.example.\n\n## Start\n",
+    ),
+    (
+        "../README.md",
+        "\n## What comes out\n",
+        "\nThis is the museum's template. Ask the web team.\n\n## What comes out\n",
+    ),
+]
+INDEX = "https://packages.museum.example/simple/"
+EXTRA: Edit = (
+    "pyproject.toml",
+    '    "secure-django[site]==',
+    '    "secure-django[redis]=={version}+vendored",\n    "secure-django[site]==',
+)
+# What the hook and the documents say of the bots.
+ROW_OF_RENOVATE = """\
+    # On GitHub, Dependabot updates the same.
+    ("ci_scanning", "gitlab", "none"): ["renovate.json"],
+"""
+ON_GITHUB_ALONE = '{% if cookiecutter.ci_scanning == "github" %}Dependabot{% endif %}'
+ELSEWHERE = '{% if cookiecutter.ci_scanning != "github" %}Renovate{% endif %}'
+LICENSE = "Copyright The Museum. Licensed under the EUPL 1.2.\n"
 TAG = re.compile(r"\{% (if|else|endif)\b.*?%\}")
 COLORS = {
     "--brand: light-dark(#1d6b59, #85d0bb)": "--brand: light-dark(#7a1f5c, #f0a6d4)",
@@ -158,10 +281,57 @@ def add_single_sign_on(fork: Path) -> None:
     change(fork, [("pyproject.toml", "django-allauth[mfa]~=", extras)])
 
 
-def configure_renovate(fork: Path) -> None:
-    """Write a configuration of Renovate from scratch."""
+def replace_dependabot(fork: Path) -> None:
+    """Let Renovate, configured from scratch, raise the pins of every project."""
     text = json.dumps(RENOVATE, indent=2) + "\n"
-    (fork / RAW / "renovate.json").write_text(text, encoding="utf-8")
+    for folder in (fork, fork / RAW):
+        (folder / ".github" / "dependabot.yml").unlink()
+        (folder / "renovate.json").write_text(text, encoding="utf-8")
+    change(fork, [("hooks/post_gen_project.py", ROW_OF_RENOVATE, "")])
+    bots = f"{ON_GITHUB_ALONE}{ELSEWHERE}"
+    change(
+        fork / RAW,
+        [
+            ("README.md", bots, "Renovate"),
+            ("SECURITY.md", bots, "Renovate"),
+            (".github/ci.md", "Dependabot raises", "Renovate raises"),
+            (
+                ".github/ci.md",
+                (
+                    " if *Dependabot security updates* are on under"
+                    " *Settings > Advanced Security*"
+                ),
+                "",
+            ),
+        ],
+    )
+
+
+def pin_extra(fork: Path) -> None:
+    """Choose an extra of the package for each project, in a line of its own."""
+    path, old, new = EXTRA
+    version = json.loads((fork / "cookiecutter.json").read_text("utf-8"))["_version"]
+    change(fork / RAW, [(path, old, new.replace("{version}", version))])
+
+
+def name_index(fork: Path) -> None:
+    """Take the package from an index of the organization."""
+    edit_prompts(fork, lambda prompts: prompts.update(_package=INDEX))
+
+
+def add_app(fork: Path) -> None:
+    """Add an app, a rule of Ruff, and a step of CI."""
+    raw = fork / RAW
+    change(raw, [RULE, *STEPS, *LISTS_OF_APPS])
+    for path, text in APP.items():
+        (raw / "notes" / path).parent.mkdir(parents=True, exist_ok=True)
+        (raw / "notes" / path).write_text(text, encoding="utf-8")
+
+
+def change_prompts(fork: Path) -> None:
+    """Ask for one feature more, and one less."""
+    add_prompt(fork)
+    remove_prompt(fork)
 
 
 def add_prompt(fork: Path) -> None:
@@ -229,17 +399,21 @@ def branches(text: str) -> tuple[str, str, str]:
 
 
 def add_headers(fork: Path) -> None:
-    """Begin each Python file with the license."""
-    for path in (fork / RAW).rglob("*.py"):
+    """Begin each Python file of the template with the license, and add its text."""
+    (fork / RAW / "LICENSE").write_text(LICENSE, encoding="utf-8")
+    files = [*(fork / RAW).rglob("*.py"), *(fork / "hooks").glob("*.py")]
+    for path in files:
         text = path.read_text(encoding="utf-8")
         header = HEADER if text else HEADER.rstrip("\n") + "\n"
         path.write_text(header + text, encoding="utf-8", newline="\n")
 
 
-def change_colors(fork: Path) -> None:
-    """Change the colors."""
+def change_design(fork: Path) -> None:
+    """Change the colors, and add a font and a logo."""
     edits = [("static/design.css", old, new) for old, new in COLORS.items()]
     change(fork / RAW, edits)
+    add_font(fork)
+    add_logo(fork)
 
 
 def raise_python(fork: Path) -> None:
@@ -256,9 +430,10 @@ def raise_python(fork: Path) -> None:
     )
 
 
-def change_domain(fork: Path) -> None:
-    """Change the domain."""
-    edit_prompts(fork, lambda prompts: prompts.update(domain_name="museum.example"))
+def change_defaults(fork: Path) -> None:
+    """Change the defaults of prompts, and texts."""
+    edit_prompts(fork, lambda prompts: prompts.update(DEFAULTS))
+    change(fork / RAW, TEXTS)
 
 
 def set_repository(fork: Path) -> None:
@@ -267,15 +442,59 @@ def set_repository(fork: Path) -> None:
     edit_prompts(fork, lambda prompts: prompts.update(_repository=url))
 
 
-EDITS_OF_A_FORK = [
-    add_font,
-    add_logo,
-    add_single_sign_on,
-    configure_renovate,
-    add_prompt,
-    remove_prompt,
-    add_headers,
-    change_colors,
-    raise_python,
-    change_domain,
-]
+class HouseEdit(NamedTuple):
+    """An edit that organizations make: what CONTRIBUTING.md says, and what is red."""
+
+    rows: tuple[str, ...]  # of the table under "Keep a fork"
+    apply: Callable[[Path], object]
+    failures: Mapping[str, str] = {}  # tests, and what the message of each says
+
+
+DESIGN = "colors, a font, a logo, texts, the defaults of prompts"
+HOUSE_EDITS = {
+    "defaults of prompts, and texts": HouseEdit((DESIGN,), change_defaults),
+    "a prompt more, and one less": HouseEdit(
+        (
+            "a prompt more",
+            "a prompt less: `gallery`, `auth_app` or `cloudinary_moderation`",
+        ),
+        change_prompts,
+    ),
+    "Renovate in place of Dependabot": HouseEdit(
+        ("a configuration of Renovate or Dependabot",),
+        replace_dependabot,
+        {
+            "test_renovate_raises_the_pins_of_a_project": "renovate.json needs:",
+            "test_renovate_raises_a_fix_of_the_package_at_once": (
+                "renovate.json needs:"
+            ),
+        },
+    ),
+    "an extra pinned in a line of its own": HouseEdit(
+        ("an extra of the package",), pin_extra
+    ),
+    "license headers": HouseEdit(("a license at the top of each file",), add_headers),
+    "an own index": HouseEdit(("an index of your own",), name_index),
+    "an own design": HouseEdit((DESIGN,), change_design),
+    "single sign-on": HouseEdit(
+        ("settings, such as those of single sign-on",),
+        add_single_sign_on,
+        {
+            "test_names_of_dependencies_and_folders_are_rejected_as_slug": (
+                "Add these names to TAKEN in secure_django_refusals.py: "
+            ),
+        },
+    ),
+    "another oldest Python": HouseEdit(
+        ("another oldest or newest Python",),
+        raise_python,
+        {
+            "test_every_file_names_the_same_versions_of_python": (
+                "Write the same into:"
+            ),
+        },
+    ),
+    "an app, a rule of Ruff and a step of CI": HouseEdit(
+        ("an app", "a rule of Ruff, a step of CI"), add_app
+    ),
+}

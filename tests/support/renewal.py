@@ -6,15 +6,19 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.support.baking import RAW, ROOT
+from tests.support.baking import FORK_TABLE, OTHER_BOT, RAW, ROOT
 
 # Security fixes of these packages are not delayed.
 AT_ONCE = {"cryptography", "django", "django-allauth", "pillow", "secure-django"}
 # A fork may wait longer.
 SHORTEST_COOLDOWN = 7  # days
 AGE = "minimumReleaseAge"  # of Renovate
+DEPENDABOT = ".github/dependabot.yml"
+RENOVATE = "renovate.json"
+ROW_OF_BOTS = f"{FORK_TABLE}a configuration of Renovate or Dependabot"
 SPAN = re.compile(r"(\d+) days?")
 # The version of uv in the image; test_pins.py compares it with the others.
 DOCKERFILE = (ROOT / RAW / "Dockerfile").read_text(encoding="utf-8")
@@ -48,6 +52,38 @@ def undated_images(folder: Path) -> list[str]:
     ]
 
 
+def has_bot(folder: Path, configuration: str) -> bool:
+    """Return whether a bot raises the pins of a folder: a fork chooses which one."""
+    found = [path for path in (DEPENDABOT, RENOVATE) if (folder / path).is_file()]
+    assert len(found) == 1, (
+        f"One of {DEPENDABOT} and {RENOVATE} raises the pins of a project, and not"
+        f" {len(found)} of them.\n{ROW_OF_BOTS}"
+    )
+    return found == [configuration]
+
+
+def need_bot(folder: Path, configuration: str) -> None:
+    """Skip the test if the fork has the other bot there."""
+    if not has_bot(folder, configuration):
+        pytest.skip(f"{OTHER_BOT}{configuration}")
+
+
+def read_dependabot(folder: Path) -> dict[str, Any]:
+    """Return the configuration of Dependabot, or skip the test without it."""
+    need_bot(folder, DEPENDABOT)
+    text = (folder / DEPENDABOT).read_text(encoding="utf-8")
+    config: dict[str, Any] = yaml.safe_load(text)
+    return config
+
+
+def read_renovate(folder: Path) -> dict[str, Any]:
+    """Return the configuration of Renovate, or skip the test without it."""
+    need_bot(folder, RENOVATE)
+    text = (folder / RENOVATE).read_text(encoding="utf-8")
+    config: dict[str, Any] = json.loads(text)
+    return config
+
+
 def is_cooldown(span: object) -> bool:
     """Return whether a span, such as `7 days`, is long enough."""
     match = SPAN.fullmatch(str(span))
@@ -57,8 +93,8 @@ def is_cooldown(span: object) -> bool:
 def cooldowns(folder: Path) -> list[str]:
     """Return each file that takes new releases at once."""
     problems = []
-    dependabot = folder / ".github" / "dependabot.yml"
-    renovate = folder / "renovate.json"
+    dependabot = folder / DEPENDABOT
+    renovate = folder / RENOVATE
     metadata = folder / "pyproject.toml"
     if dependabot.is_file():
         config = yaml.safe_load(dependabot.read_text(encoding="utf-8"))

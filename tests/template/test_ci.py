@@ -18,6 +18,12 @@ import yaml
 from secure_django.commands.tasks import TASKS
 from secure_django.scans import SCANS
 from tests.support.baking import ALL_ON, RAW, ROOT, Project, own_paths, run
+from tests.support.renewal import (
+    ROW_OF_BOTS,
+    SHORTEST_COOLDOWN,
+    cooldowns,
+    read_dependabot,
+)
 from tests.support.updating import jobs_of
 
 type Job = dict[str, Any]
@@ -471,9 +477,7 @@ ECOSYSTEMS = {
 
 
 def test_dependabot_raises_whatever_names_a_version(folder: Path) -> None:
-    config = yaml.safe_load(
-        (folder / ".github" / "dependabot.yml").read_text(encoding="utf-8")
-    )
+    config = read_dependabot(folder)
     entries = {
         (it["package-ecosystem"], it["directory"].strip("/"))
         for it in config["updates"]
@@ -493,8 +497,8 @@ def test_dependabot_raises_whatever_names_a_version(folder: Path) -> None:
         expected |= {
             (ECOSYSTEMS[path.name], path.parent.as_posix().strip(".")) for path in files
         }
-    assert expected <= entries
-    assert {it["schedule"]["interval"] for it in config["updates"]} == {"weekly"}
-    assert [it["cooldown"] for it in config["updates"]] == [{"default-days": 7}] * len(
-        config["updates"]
+    missing = expected - entries
+    assert not missing, f"dependabot.yml needs entries for {missing}\n{ROW_OF_BOTS}"
+    assert not cooldowns(folder), (
+        f"dependabot.yml needs a cooldown of {SHORTEST_COOLDOWN} days\n{ROW_OF_BOTS}"
     )

@@ -27,6 +27,7 @@ from tests.support.baking import (
     run,
     typed,
 )
+from tests.support.forking import edit_prompts
 from tests.support.index import Built, serve
 from tests.support.releases import (
     NEXT,
@@ -428,7 +429,6 @@ def test_password_of_an_index_stays_out_of_the_project(
 # By the private variable of the template, which a fork or an organization sets once
 
 URL = "https://packages.example.com/simple/"
-DEFAULT = '"_package": "vendor"'
 
 
 def paths_but_own(site: Path) -> set[str]:
@@ -464,9 +464,7 @@ def test_default_of_the_template_is_one_variable(
     template: Path, tmp_path: Path, home: dict[str, str]
 ) -> None:
     fork = shutil.copytree(template, tmp_path / "fork")
-    change(
-        fork, [("cookiecutter.json", '"_package": "vendor"', f'"_package": "{URL}"')]
-    )
+    edit_prompts(fork, lambda prompts: prompts.update(_package=URL))
     answers = [answer for answer in typed() if not answer.startswith("_package=")]
     run(tmp_path, "cookiecutter", "--no-input", str(fork), *answers, **home)
     assert not (tmp_path / SLUG / "vendor").exists()

@@ -24,6 +24,7 @@ from tests.support.baking import (
     ALL_ON,
     COMBINATIONS,
     FEATURES,
+    FORK_TABLE,
     PROMPTS,
     RAW,
     ROOT,
@@ -40,6 +41,7 @@ from tests.support.baking import (
     run,
     typed,
 )
+from tests.support.renewal import RENOVATE, has_bot
 from tests.support.services import wait_until
 
 SLEEP = """
@@ -65,7 +67,8 @@ TRACES = {
         r"passkey|totp|mfa|usersessions|(?<!is_open_for_)sign-?up(?!_fields)"
         r"|[\"']accounts[\"'.]|accounts\.\w"
     ),
-    "github": r"\.github/|github_|github actions|dependabot",
+    "github": r"\.github/|github_|github actions",
+    "dependabot": r"dependabot",
     "gitlab": r"gitlab",
     "renovate": r"renovate",
     "server": (
@@ -78,13 +81,13 @@ TRACES = {
 }
 
 
-def chosen(answers: Answers) -> set[str]:
-    """Return the features of a combination."""
+def chosen(answers: Answers, project: Path) -> set[str]:
+    """Return the features of a combination, with the bot that the project has."""
     found = {key for key, value in answers.items() if value is True} | {
         answers["ci_scanning"],
         answers["deployment"],
     }
-    return found if "github" in found else found | {"renovate"}
+    return found | {"renovate" if has_bot(project, RENOVATE) else "dependabot"}
 
 
 def text_files(project: Path) -> dict[str, str]:
@@ -203,9 +206,8 @@ def test_copied_page_names_its_original(answers: Answers, pristine: Project) -> 
 def test_features_that_were_not_chosen_are_not_mentioned(
     answers: Answers, pristine: Project
 ) -> None:
-    words = "|".join(
-        f"(?:{TRACES[feature]})" for feature in TRACES.keys() - chosen(answers)
-    )
+    others = TRACES.keys() - chosen(answers, pristine(answers))
+    words = "|".join(f"(?:{TRACES[feature]})" for feature in others)
     found = [
         f"{path}:{number}: {line}"
         for path, text in text_files(pristine(answers)).items()
@@ -216,6 +218,7 @@ def test_features_that_were_not_chosen_are_not_mentioned(
         "TRACES of this module has words of features that were not chosen."
         " Put these lines under the condition of the feature, or narrow the word:\n"
         + "\n".join(found)
+        + f"\n{FORK_TABLE}a prompt more"
     )
 
 

@@ -21,7 +21,9 @@ from tests.support.baking import (
     ALL_OFF,
     ALL_ON,
     COMBINATIONS,
+    FEATURES,
     FORK_TABLE,
+    OTHER_BOT,
     PROMPTS,
     RAW,
     ROOT,
@@ -34,11 +36,21 @@ from tests.support.baking import (
     run,
 )
 from tests.support.index import Release, serve
-from tests.support.renewal import AT_ONCE, UV
+from tests.support.renewal import (
+    AT_ONCE,
+    RENOVATE,
+    ROW_OF_BOTS,
+    UV,
+    has_bot,
+    read_dependabot,
+    read_renovate,
+)
 
 PIN = re.compile(r"==[\d.]+")
 PATCHES = re.compile(r"~=\d+\.\d+\.\d+")
-GITLAB = ALL_ON | {"ci_scanning": "gitlab"}
+CI = "ci_scanning"
+GITLAB = ALL_ON | {CI: "gitlab"}
+ON_GITHUB = ALL_ON | {CI: "github"}
 
 
 def metadata(folder: Path) -> dict[str, Any]:
@@ -413,9 +425,7 @@ def test_version_of_uv_is_read_with_and_without_a_digest(
 
 
 def test_dependabot_raises_the_pins_of_a_project(pristine: Project) -> None:
-    config = yaml.safe_load(
-        (pristine(ALL_ON) / ".github" / "dependabot.yml").read_text(encoding="utf-8")
-    )
+    config = read_dependabot(pristine(ON_GITHUB))
     (packages,) = [
         update for update in config["updates"] if update["package-ecosystem"] == "uv"
     ]
@@ -424,29 +434,30 @@ def test_dependabot_raises_the_pins_of_a_project(pristine: Project) -> None:
         for update in config["updates"]
         if update["package-ecosystem"] == "docker"
     ]
-    assert "/" in images, "dependabot.yml needs docker: the Dockerfile has uv's version"
+    assert "/" in images, (
+        f"dependabot.yml needs docker: the Dockerfile has uv's version\n{ROW_OF_BOTS}"
+    )
     needed = {"directory": "/", "versioning-strategy": "increase"}
     assert needed.items() <= packages.items(), (
         f"dependabot.yml needs {needed} for uv: it raises pins, not uv.lock alone"
+        f"\n{ROW_OF_BOTS}"
     )
 
 
 def test_dependabot_leaves_the_templates_pins_to_the_renewal() -> None:
     """It would raise them in one of the two files."""
-    config = yaml.safe_load(
-        (ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8")
-    )
+    config = read_dependabot(ROOT)
     (packages,) = [
         update for update in config["updates"] if update["package-ecosystem"] == "uv"
     ]
     assert packages["open-pull-requests-limit"] == 0, (
-        "security updates have a limit of their own"
+        f"security updates have a limit of their own\n{ROW_OF_BOTS}"
     )
 
 
 def renovate_problems(folder: Path) -> list[str]:
     """Return what a configuration of Renovate lacks."""
-    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
+    config = read_renovate(folder)
     rules = config.get("packageRules", [])
     problems = []
     if not config.get("osvVulnerabilityAlerts"):
@@ -492,18 +503,23 @@ def renovate_problems(folder: Path) -> list[str]:
     return problems
 
 
+def with_renovate(pristine: Project) -> list[Path]:
+    """Return the projects that Renovate raises, or skip the test without any."""
+    projects = [pristine(ALL_ON | {"ci_scanning": ci}) for ci in FEATURES[CI]]
+    chosen = [project for project in projects if has_bot(project, RENOVATE)]
+    if not chosen:
+        pytest.skip(f"{OTHER_BOT}{RENOVATE}")
+    return chosen
+
+
 def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
     problems = {
         problem: None
-        for ci_scanning in ("gitlab", "none")
-        for problem in renovate_problems(
-            pristine(ALL_ON | {"ci_scanning": ci_scanning})
-        )
+        for project in with_renovate(pristine)
+        for problem in renovate_problems(project)
     }
     assert not problems, (
-        "renovate.json needs:\n"
-        + "\n".join(problems)
-        + f"\n{FORK_TABLE}a configuration of Renovate or Dependabot"
+        "renovate.json needs:\n" + "\n".join(problems) + f"\n{ROW_OF_BOTS}"
     )
 
 
@@ -511,33 +527,38 @@ def test_renovate_raises_the_pins_of_a_project(pristine: Project) -> None:
 
 
 def test_dependabot_raises_a_fix_of_the_package_at_once(pristine: Project) -> None:
-    folder = pristine(ALL_ON | {"ci_scanning": "github"})
-    file = folder / ".github" / "dependabot.yml"
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    config = read_dependabot(pristine(ON_GITHUB))
     [packages] = [it for it in config["updates"] if it["package-ecosystem"] == "uv"]
     # With another branch, the entry would not be about security updates.
-    assert "target-branch" not in packages
-    for group in packages["groups"].values():
-        assert "applies-to" not in group, "a fix would wait for the others"
-    for rule in packages["ignore"]:
+    delayed = f"a fix of the package would wait for the others\n{ROW_OF_BOTS}"
+    assert "target-branch" not in packages, delayed
+    for group in packages.get("groups", {}).values():
+        assert "applies-to" not in group, delayed
+    for rule in packages.get("ignore", []):
         kinds = rule["update-types"]
-        assert all(kind.startswith("version-update:") for kind in kinds)
-        assert "version-update:semver-patch" not in kinds
+        assert all(kind.startswith("version-update:") for kind in kinds), delayed
+        assert "version-update:semver-patch" not in kinds, delayed
 
 
-@pytest.mark.parametrize("ci_scanning", ["gitlab", "none"])
-def test_renovate_raises_a_fix_of_the_package_at_once(
-    ci_scanning: str, pristine: Project
-) -> None:
-    folder = pristine(ALL_ON | {"ci_scanning": ci_scanning})
-    config = json.loads((folder / "renovate.json").read_text(encoding="utf-8"))
-    assert config["osvVulnerabilityAlerts"]
-    # Its defaults lift the age, the schedule, the groups and the limits.
-    assert "vulnerabilityAlerts" not in config
-    for rule in config["packageRules"]:
-        if rule.get("matchPackageNames") == ["secure-django"]:
-            assert "patch" not in rule["matchUpdateTypes"]
-        assert "force" not in rule
+def test_renovate_raises_a_fix_of_the_package_at_once(pristine: Project) -> None:
+    for folder in with_renovate(pristine):
+        problems = delays_of_fixes(read_renovate(folder))
+        assert not problems, f"renovate.json needs:\n{problems}\n{ROW_OF_BOTS}"
+
+
+def delays_of_fixes(config: dict[str, Any]) -> str:
+    """Return what delays a security fix of the package."""
+    if not config.get("osvVulnerabilityAlerts"):
+        return "`osvVulnerabilityAlerts`, for security fixes at once"
+    if "vulnerabilityAlerts" in config:
+        return "no `vulnerabilityAlerts`: the defaults lift the age and the schedule"
+    for rule in config.get("packageRules", []):
+        is_of_package = rule.get("matchPackageNames") == ["secure-django"]
+        if is_of_package and "patch" in rule.get("matchUpdateTypes", ["patch"]):
+            return "no rule for patches of secure-django, which are its fixes"
+        if "force" in rule:
+            return "no `force`, which also holds for security fixes"
+    return ""
 
 
 def test_uv_locks_a_fix_of_the_package_at_once(pristine: Project) -> None:

@@ -32,10 +32,15 @@ from tests.support.records import (
 )
 from tests.support.releases import change, set_version
 from tests.support.renewal import (
+    DEPENDABOT,
+    RENOVATE,
+    ROW_OF_BOTS,
     SHORTEST_COOLDOWN,
     UV,
     cooldowns,
+    has_bot,
     images,
+    need_bot,
     undated_images,
 )
 
@@ -196,10 +201,9 @@ def test_images_have_versions_and_releases_a_cooldown(
     assert not undated_images(project)
     assert not cooldowns(project), (
         f"These files need a cooldown of {SHORTEST_COOLDOWN} days or more"
+        f"\n{ROW_OF_BOTS}"
     )
-    assert (project / "renovate.json").is_file() != (
-        project / ".github" / "dependabot.yml"
-    ).is_file()
+    has_bot(project, RENOVATE)  # it fails with none or both
 
 
 def test_patch_release_changes_no_line_of_settings_lock(template: Path) -> None:
@@ -230,8 +234,10 @@ type Sabotage = tuple[Callable[[Path], list[str]], str, str, str, str]
 
 COOLDOWN = "    cooldown:\n      default-days: 7\n    groups:\n      packages"
 SCANS = f"{VENDOR}/secure-django/src/secure_django/scans"
-RENOVATE = (ROOT / RAW / "renovate.json").read_text(encoding="utf-8")
-AGE = "".join(re.findall(r'"minimumReleaseAge": "\d+ days"', RENOVATE))
+CONFIGURATION = ROOT / RAW / RENOVATE
+# A fork may have Dependabot alone.
+AGES = CONFIGURATION.read_text(encoding="utf-8") if CONFIGURATION.is_file() else ""
+AGE = "".join(re.findall(r'"minimumReleaseAge": "\d+ days"', AGES))
 SABOTAGES: list[Sabotage] = [
     (
         undated_images,
@@ -274,7 +280,7 @@ SABOTAGES: list[Sabotage] = [
     (
         cooldowns,
         "github",
-        ".github/dependabot.yml",
+        DEPENDABOT,
         COOLDOWN,
         "    groups:\n      packages",
     ),
@@ -286,8 +292,8 @@ SABOTAGES: list[Sabotage] = [
         "pillow = false\n",
         "pillow = false\nrequests = false\n",
     ),
-    (cooldowns, "gitlab", "renovate.json", AGE, '"removed": ""'),
-    (cooldowns, "none", "renovate.json", AGE, re.sub(r"\d+", "0", AGE)),
+    (cooldowns, "gitlab", RENOVATE, AGE, '"removed": ""'),
+    (cooldowns, "none", RENOVATE, AGE, re.sub(r"\d+", "0", AGE)),
 ]
 
 
@@ -299,6 +305,8 @@ def test_latest_image_or_lost_cooldown_is_noticed(
 ) -> None:
     check, ci_scanning, path, old, new = sabotage
     folder = project(ALL_OFF | {"ci_scanning": ci_scanning})
+    if path in {DEPENDABOT, RENOVATE}:
+        need_bot(folder, path)
     before = check(folder)
     change(folder, [(path, old, new)])
     assert check(folder) != before == []

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from secure_django.testing import PASSWORD
 from secure_django.web import guesses
 from secure_django.web.guesses import GuessLimitBackend, GuessLimitMiddleware
 from users.models import User
@@ -51,6 +52,7 @@ def is_refused(request: HttpRequest) -> bool:
     return answer_to(request).status_code == 429
 
 
+@pytest.mark.control("V6.3.1")
 def test_eleventh_guess_of_an_account_is_refused_from_any_network() -> None:
     requests = [guess("ann", f"192.0.2.{number}") for number in range(10)]
     assert not any(map(is_refused, requests))
@@ -61,6 +63,7 @@ def test_eleventh_guess_of_an_account_is_refused_from_any_network() -> None:
     assert not is_refused(guess("bob"))
 
 
+@pytest.mark.control("V6.3.1")
 @pytest.mark.parametrize("spelling", ["ANN", " ann ", "\uff41nn"])
 def test_another_spelling_is_the_same_account(spelling: str) -> None:
     for _ in range(10):
@@ -68,6 +71,7 @@ def test_another_spelling_is_the_same_account(spelling: str) -> None:
     assert is_refused(guess(spelling))
 
 
+@pytest.mark.control("V6.3.1")
 def test_guesses_of_many_accounts_from_a_network_are_refused() -> None:
     requests = [guess(f"user {number}", f"2001:db8::{number}") for number in range(100)]
     assert not any(map(is_refused, requests))
@@ -86,6 +90,16 @@ def test_log_in_forgets_the_guesses_of_its_own_account_alone(user: User) -> None
     assert is_refused(guess("ann"))
 
 
+@pytest.mark.django_db
+def test_log_in_without_a_request_forgets_the_guesses(user: User) -> None:
+    for _ in range(10):
+        authenticate(username=user.get_username().upper(), password="wrong")
+    request = RequestFactory().post("/")
+    request.session = SessionStore()
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    assert not is_refused(guess(user.get_username()))
+
+
 def test_log_in_without_a_name_counts_for_no_account() -> None:
     for _ in range(20):
         request = guess("", token="invented")
@@ -100,6 +114,22 @@ def test_coroutine_counts_too() -> None:
         return request
 
     assert is_refused(asyncio.run(guess_often()))
+
+
+@pytest.mark.control("V6.3.1")
+@pytest.mark.django_db
+def test_right_password_is_refused_over_the_limit(
+    user: User, settings: Settings
+) -> None:
+    own = "django.contrib.auth.backends.ModelBackend"
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, own]
+    user.set_password(PASSWORD)
+    user.save()
+    right = {"username": user.get_username(), "password": PASSWORD}
+    assert authenticate(RequestFactory().post("/"), **right) == user
+    for _ in range(9):
+        guess(user.get_username())
+    assert authenticate(RequestFactory().post("/"), **right) is None
 
 
 def test_missing_settings_are_named(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from tests.support.baking import (
     name,
     run,
 )
+from tests.support.renewal import DEPENDABOT, has_bot, need_bot
 from tests.support.scanning import Advisories, Install
 from tests.support.updating import jobs_of
 
@@ -124,7 +125,7 @@ def test_every_zizmor_exception_is_explained(pristine: Project) -> None:
     ("schema", "combinations", "pattern"),
     [
         ("github-workflows", ON_GITHUB, ".github/workflows/*.yml"),
-        ("dependabot", ON_GITHUB, ".github/dependabot.yml"),
+        ("dependabot", ON_GITHUB, DEPENDABOT),
         ("gitlab-ci", ON_GITLAB, ".gitlab-ci.yml"),
     ],
 )
@@ -135,6 +136,8 @@ def test_emitted_ci_files_match_their_schemas(
     pristine: Project,
     tmp_path: Path,
 ) -> None:
+    if pattern == DEPENDABOT:
+        need_bot(pristine(combinations[0]), DEPENDABOT)
     files = [
         path
         for answers in combinations
@@ -158,13 +161,9 @@ def test_own_ci_files_match_their_schemas() -> None:
         *("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
         *map(str, sorted((own / "workflows").iterdir())),
     )
-    run(
-        own,
-        "check-jsonschema",
-        "--builtin-schema",
-        "vendor.dependabot",
-        "dependabot.yml",
-    )
+    if has_bot(ROOT, DEPENDABOT):
+        schema = ("--builtin-schema", "vendor.dependabot")
+        run(ROOT, "check-jsonschema", *schema, DEPENDABOT)
     run(
         ROOT,
         "zizmor",
