@@ -109,7 +109,9 @@ INSERTIONS = [
         '    "config.middleware.add_user",\n',
     ),
     Insertion(SETTINGS, r'"allauth.account",\n', '    "django.contrib.syndication",\n'),
-    Insertion(SETTINGS, r'number\(1\), "30"\)  # per user\n', "MUSEUM_HOURS = OPEN_HOURS\n"),
+    Insertion(
+        SETTINGS, r'number\(1\), "30"\)  # per user\n', "MUSEUM_HOURS = OPEN_HOURS\n"
+    ),
     Insertion(
         SETTINGS,
         r"from secure_django.conf import env, number\n",
